@@ -103,7 +103,7 @@ const servers: Server[] = [];
 try {
   servers.push(await startPlain());
   for (const { name, folder } of checkouts) {
-    servers.push(await startChat(name, folder, memcached, rooms));
+    servers.push(await startChat(name, folder, memcached.url, rooms));
   }
   const cpu = servers.map(() => [] as number[]);
   for (let round = 0; round <= rounds; round++) {

@@ -12,7 +12,7 @@ try {
     const crowds: Crowd[] = [];
     try {
       crowds.push(await Crowd.gather(await startCentrifuge(), rooms));
-      crowds.push(await Crowd.gather(await startChat('this', root, memcached, rooms), rooms));
+      crowds.push(await Crowd.gather(await startChat('this', root, memcached.url, rooms), rooms));
       for (const rate of [1000, 3000]) {
         console.log(`${rate} a second, in ${count} rooms of ${1000 / count}`);
         await compare(crowds, rate);

@@ -1,11 +1,9 @@
 /**
  * What connections cost while nothing happens: CPU of all threads of the server a second, for 10,000 connections with a
- * session each in memcached, beside plain Socket.IO, which only pings. Sessions are looked at once in 15 s while
- * memcached is quiet, and once a second while it is in use: then an item is deleted ten times a second.
+ * session each in memcached or Redis, which is checked once a second, beside plain Socket.IO, which only pings.
  * Run: npm run bench idle [CHECKOUT], with another checkout of this project to compare with
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Memcached } from '../test/helpers/memcached.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 import { LightClient } from './light-client.ts';
 import {
@@ -15,6 +13,7 @@ import {
   sessionOf,
   startChat,
   startPlain,
+  startRedisSessions,
   startSessions,
 } from './load.ts';
 
@@ -46,44 +45,31 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server): Prom
   return costs;
 }
 
-/** While it lasts, there is always something of which memcached notifies nobody. */
-function use(memcached: Memcached): () => void {
-  const deleting = setInterval(async () => {
-    await memcached.set('used', 'x');
-    await memcached.delete('used');
-  }, 100);
-  return () => clearInterval(deleting);
+async function report(server: Server): Promise<void> {
+  try {
+    const costs = await cost(server);
+    console.log(
+      `${server.name}: ${percentile(costs, 0.5).toFixed(1)} µs of CPU a second and connection ` +
+        `(${Math.min(...costs).toFixed(1)} to ${Math.max(...costs).toFixed(1)})`,
+    );
+  } finally {
+    await server.stop();
+  }
 }
 
-// One after the other: a process may not have more files open than the connections to one of them.
-const memcached = await startSessions(connections);
-try {
-  const chats = checkouts.flatMap((checkout) => [
-    { ...checkout, inUse: false },
-    { ...checkout, inUse: true },
-  ]);
-  for (const chat of [undefined, ...chats]) {
-    const server =
-      chat === undefined
-        ? await startPlain()
-        : await startChat(
-            `${chat.name}, memcached ${chat.inUse ? 'in use' : 'quiet'}`,
-            chat.folder,
-            memcached,
-            ['lobby'],
-          );
-    const end = chat?.inUse ? use(memcached) : () => {};
-    try {
-      const costs = await cost(server);
-      console.log(
-        `${server.name}: ${percentile(costs, 0.5).toFixed(1)} µs of CPU a second and connection ` +
-          `(${Math.min(...costs).toFixed(1)} to ${Math.max(...costs).toFixed(1)})`,
-      );
-    } finally {
-      end();
-      await server.stop();
+// One server after the other: a process may not have more files open than the connections to one of them.
+await report(await startPlain());
+const stores = [
+  { name: 'memcached', start: startSessions },
+  { name: 'Redis', start: startRedisSessions },
+];
+for (const store of stores) {
+  const sessions = await store.start(connections);
+  try {
+    for (const { name, folder } of checkouts) {
+      await report(await startChat(`${name}, ${store.name}`, folder, sessions.url, ['lobby']));
     }
+  } finally {
+    await sessions.stop();
   }
-} finally {
-  await memcached.stop();
 }

@@ -7,7 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { chatProgram, historyFolder } from '../test/helpers/chat-server.ts';
 import { type Child, startChild } from '../test/helpers/child.ts';
-import { type Memcached, startMemcached } from '../test/helpers/memcached.ts';
+import { startMemcached } from '../test/helpers/memcached.ts';
+import { startRedis } from '../test/helpers/redis.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 import { bareWebSocket, centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
@@ -76,11 +77,14 @@ export async function startCentrifuge(): Promise<Server> {
   return startPeer('Centrifugo’s engine', program, [], centrifuge);
 }
 
-/** @param folder this checkout, or another one to compare with */
+/**
+ * @param folder this checkout, or another one to compare with
+ * @param store the URL of the session store
+ */
 export async function startChat(
   name: string,
   folder: string,
-  memcached: Memcached,
+  store: string,
   rooms: readonly string[],
 ): Promise<Server> {
   const history = historyFolder();
@@ -89,7 +93,7 @@ export async function startChat(
     CHAT_HOST: '127.0.0.1',
     CHAT_PORT: '0',
     CHAT_HISTORY: history.url,
-    CHAT_SESSION_STORE: `${memcached.url.split('?')[0]}?prefix=&format=php`,
+    CHAT_SESSION_STORE: store,
     CHAT_ROOMS: rooms.join(','),
     CHAT_LOG_LEVEL: 'warn',
   };
@@ -108,13 +112,31 @@ export async function startChat(
 
 export const sessionOf = (n: number) => `bench${String(n).padStart(27, '0')}`;
 
+const sessionBytes = (n: number) => `user_id|i:${n + 1};firstname|s:5:"Alice";`;
+
+/** A store with sessions of PHP. */
+export interface Sessions {
+  readonly url: string;
+  stop(): Promise<unknown>;
+}
+
 /** A memcached with so many sessions. */
-export async function startSessions(count = connections): Promise<Memcached> {
+export async function startSessions(count = connections): Promise<Sessions> {
   const memcached = await startMemcached();
-  for (let n = 0; n < count; n++) {
-    await memcached.set(sessionOf(n), `user_id|i:${n + 1};firstname|s:5:"Alice";`);
-  }
-  return memcached;
+  for (let n = 0; n < count; n++) await memcached.set(sessionOf(n), sessionBytes(n));
+  const { host, port } = memcached;
+  return { url: `memcached://${host}:${port}?prefix=&format=php`, stop: () => memcached.stop() };
+}
+
+/** A Redis with so many sessions, which notifies of every change. */
+export async function startRedisSessions(count = connections): Promise<Sessions> {
+  const redis = await startRedis(['--notify-keyspace-events', 'Egx$']);
+  const items = Array.from({ length: count }, (_, n) => [
+    `PHPREDIS_SESSION:${sessionOf(n)}`,
+    sessionBytes(n),
+  ]);
+  await redis.ask('MSET', ...items.flat());
+  return { url: `redis://127.0.0.1:${redis.port}`, stop: () => redis.remove() };
 }
 
 /** What one slice cost: milliseconds of CPU a message, messages a second, and the times from sending to the answer. */

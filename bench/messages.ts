@@ -23,7 +23,7 @@ try {
   crowds.push(await Crowd.gather(await startPlain(), rooms), await Crowd.gather(await startBareWs(), rooms));
   for (const server of await startWorkerman()) crowds.push(await Crowd.gather(server, rooms));
   for (const { name, folder } of checkouts) {
-    crowds.push(await Crowd.gather(await startChat(name, folder, memcached, rooms), rooms));
+    crowds.push(await Crowd.gather(await startChat(name, folder, memcached.url, rooms), rooms));
   }
   for (const { server, pid, connectCpu } of crowds) {
     const ratio = connectCpu / (crowds[0] as Crowd).connectCpu;

@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Short files that wait for long: Vitest begins with the largest files, and these would be the last to end. */
 const waiting =
-  /\/(deploy|keepalive|stress-time|erased|silent-stores|logout|presence|missing-notifications|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit)\.test\.ts$/;
+  /\/(deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit)\.test\.ts$/;
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -18,8 +18,6 @@ const retryAfter = 250;
 const shortestPause = 5;
 /** Notifications may be missing: a session is checked this often even where the store promises to notify each change. */
 const checkAnyway = 60_000;
-/** The same where it notifies neither an expiry nor, by itself, that a notification is missing: see `Subscription.prove`. */
-export const restFor = 15_000;
 
 /** A connection, as its session sees it. */
 export interface Subscriber {
@@ -31,7 +29,7 @@ export interface Subscriber {
   changed(user: SessionUser): void;
 }
 
-/** What all sessions share, and the listeners. */
+/** The options and listeners of all sessions. */
 export interface Surroundings extends TtlOptions {
   /** For this long a silent store ends nothing. */
   grace: number;
@@ -40,12 +38,6 @@ export interface Surroundings extends TtlOptions {
   onFailure(session: CheckedSession, error: StoreError): void;
   /** Called for each connection of a session that ends. */
   onEnd(reason: EndReason): void;
-  /** Since when the store's notifications have been complete, by the monotonic clock; undefined if they are not. */
-  completeSince(): number | undefined;
-  /** Until `restFor` is over, nothing but what is notified can end it or change it. */
-  onRest(session: CheckedSession): void;
-  /** It may change soon, or has. */
-  onWake(session: CheckedSession): void;
   /** It has ended, or has no connections any more: it is not checked again. */
   onRelease(session: CheckedSession): void;
 }
@@ -146,26 +138,18 @@ export class CheckedSession {
 
   /** Its turn in the schedule. */
   turn(): void {
-    if (this.#state === 'idle' && this.#isKnownUnchanged()) return this.#confirm();
-    if (this.#isNotified()) this.#confirmed = performance.now();
-    this.#on('turn');
-  }
-
-  /** It rested, and the store's notifications may no longer be complete. */
-  woken(): void {
-    this.#confirmed = performance.now();
+    if (this.#state === 'idle' && this.#isKnownUnchanged()) this.#confirm();
+    else this.#on('turn');
   }
 
   /** The store has notified that it changed or ended, if that is true. */
   notified(): void {
-    this.#around.onWake(this);
     this.#ttl.used();
     this.#on('notified');
   }
 
   /** The store has notified that PHP begins to use it. */
   opened(): void {
-    this.#around.onWake(this);
     for (const after of checksAfterOpening) setTimeout(() => this.notified(), after).unref();
   }
 
@@ -237,14 +221,6 @@ export class CheckedSession {
     this.#doubtful = false;
     this.#confirm();
     this.#on('alive');
-    this.#restIfPossible();
-  }
-
-  #restIfPossible(): void {
-    const since = this.#around.completeSince();
-    if (since === undefined || !this.#isNotified()) return;
-    const end = performance.now() + restFor + this.#around.interval;
-    if (this.#ttl.lastsUntil(end, since)) this.#around.onRest(this);
   }
 
   #confirm(): void {
@@ -276,12 +252,6 @@ export class CheckedSession {
     }
     // Nobody may be left by now.
     if (this.#subscribers.length > 0) this.#around.onFailure(this, error);
-  }
-
-  /** Whether the store's notifications have been complete since its last answer, which nothing has cast a doubt on. */
-  #isNotified(): boolean {
-    const since = this.#around.completeSince();
-    return since !== undefined && since <= this.#answered && this.#state === 'idle';
   }
 
   /** Whether the store would have notified it of any change since the last answer. */

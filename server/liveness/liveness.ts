@@ -6,14 +6,9 @@ import {
   type StoreError,
   type Subscription as StoreSubscription,
 } from '../session/store.ts';
-import { CheckedSession, restFor, type Subscriber, type Surroundings } from './checked-session.ts';
+import { CheckedSession, type Subscriber, type Surroundings } from './checked-session.ts';
 import { Schedule } from './schedule.ts';
 
-/**
- * Milliseconds. A site that wants a logout noticed sooner than this without a notification has its sessions looked at:
- * that notifications are missing does not show sooner.
- */
-const shortestInterval = 1000;
 /** For so many milliseconds sessions wait for each other, so that the store is asked for the TTLs of all of them at once. */
 const gatherTtlsFor = 50;
 
@@ -51,8 +46,8 @@ export class SessionSubscription {
 
 /**
  * Whether the session of each open connection is still alive. Connections subscribe to their session, which is checked
- * once in an interval for all that share it, and at once when the store notifies a change. What a check leads to is
- * decided in `CheckedSession`.
+ * once in an interval for all that share it, and at once when the store notifies a change. `CheckedSession` decides
+ * what a check leads to.
  */
 export class Liveness {
   readonly #options: LivenessOptions;
@@ -65,11 +60,8 @@ export class Liveness {
   /** Sessions whose last check got no answer: of a store's servers only one may be silent. */
   readonly #unanswered = new Set<CheckedSession>();
   #silent = false;
-  /** Those whose TTL is to be asked for. */
+  /** New sessions whose TTL is to be asked for. */
   #fresh: CheckedSession[] = [];
-  /** Ends the proving that the notifications are complete. */
-  #proving: (() => void) | undefined;
-  #completeSince: number | undefined;
 
   constructor(reader: SessionReader, options: LivenessOptions) {
     this.#options = options;
@@ -86,11 +78,8 @@ export class Liveness {
       onAnswer: (session) => this.#answered(session),
       onFailure: (session, error) => this.#failed(session, error),
       onRelease: (session) => this.#release(session),
-      completeSince: () => this.#completeSince,
-      onRest: (session) => this.#schedule.rest(session),
-      onWake: (session) => this.#schedule.wake(session),
     };
-    this.#schedule = new Schedule(options.interval, restFor, (sessions) => {
+    this.#schedule = new Schedule(options.interval, (sessions) => {
       for (const session of sessions) session.turn();
     });
     this.#notifications = reader.subscribe({
@@ -102,7 +91,6 @@ export class Liveness {
 
   /** No session is checked any more. */
   stop(): void {
-    this.#proving?.();
     this.#notifications();
     this.#schedule.stop();
   }
@@ -134,7 +122,6 @@ export class Liveness {
     this.#byMarker.set(logoutMarker(checked.id), checked);
     this.#schedule.add(checked);
     if (this.#fresh.push(checked) === 1) setTimeout(() => this.#askTtls(), gatherTtlsFor).unref();
-    this.#prove();
     return checked;
   }
 
@@ -142,27 +129,11 @@ export class Liveness {
     for (const session of this.#fresh.splice(0)) session.askTtl();
   }
 
-  /** While there are sessions that could rest. */
-  #prove(): void {
-    const { interval } = this.#options;
-    if (this.#proving !== undefined || interval < shortestInterval || interval >= restFor) return;
-    this.#proving = this.#notifications.prove?.((complete) => {
-      this.#completeSince = complete ? performance.now() : undefined;
-      if (complete) return;
-      for (const session of this.#schedule.wakeAll()) session.woken();
-    });
-  }
-
   #release(session: CheckedSession): void {
     this.#byId.delete(session.id);
     this.#byMarker.delete(logoutMarker(session.id));
     this.#schedule.delete(session);
-    // That it is not asked about any more says nothing of the store.
     this.#unanswered.delete(session);
-    if (this.#byId.size > 0) return;
-    this.#proving?.();
-    this.#proving = undefined;
-    this.#completeSince = undefined;
   }
 
   #answered(session: CheckedSession): void {

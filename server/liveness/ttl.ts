@@ -33,9 +33,6 @@ export class SessionTtl {
   readonly #options: TtlOptions;
   /** When it expires; `Infinity` if never, undefined as long as the store has not said. */
   #expires: number | undefined;
-  /** Asked for at that time, or later. */
-  #knownAt = Number.NEGATIVE_INFINITY;
-  #askedAt = Number.NEGATIVE_INFINITY;
   #askAgainAt = Number.NEGATIVE_INFINITY;
   #asking = false;
   /** The longest TTL that was seen: about what PHP gives it with each request. */
@@ -73,26 +70,6 @@ export class SessionTtl {
   }
 
   /**
-   * Whether it is certain that the session does not expire before the time `end`. If too little is known for that, the store
-   * is asked.
-   * @param since the TTL may have changed before this time without a word
-   */
-  lastsUntil(end: number, since: number): boolean {
-    const changed = Math.max(since, this.#usedAt);
-    if (this.#knownAt >= changed) {
-      const lasts = this.#expires !== undefined && this.#expires - precision > end;
-      // It cannot change until then without a word.
-      if (lasts) this.#askAgainAt = Math.max(this.#askAgainAt, end);
-      return lasts;
-    }
-    if (this.#askedAt < changed) {
-      this.#askAgainAt = Number.NEGATIVE_INFINITY;
-      this.update();
-    }
-    return false;
-  }
-
-  /**
    * Whether a session that has nobody logged in has expired. A store that still has the record knows. If it is gone, it
    * has expired when the TTL that was last seen had run out; where the store tells none, `lifetime=` of the store URL
    * after the last use.
@@ -106,16 +83,13 @@ export class SessionTtl {
   }
 
   async #ask(): Promise<number | null> {
-    const asked = performance.now();
-    this.#askedAt = asked;
-    this.#askAgainAt = asked + askEvery;
+    this.#askAgainAt = performance.now() + askEvery;
     const left = await this.#options.reader.ttl(this.#id);
     // Gone by now, perhaps because it has just expired, or the store does not say: what was seen before still counts.
     if (left === null) return null;
     const now = performance.now();
     const before = this.#expires;
     this.#expires = now + left;
-    this.#knownAt = asked;
     // Near its end it is asked for with each check: PHP may have renewed it, or it is the last TTL to be seen.
     this.#askAgainAt = Math.min(now + askEvery, this.#expires - precision - 2 * this.#options.interval);
     if (left === Number.POSITIVE_INFINITY) return left;
@@ -143,9 +117,7 @@ export class SessionTtl {
       if (lifetime === 0 || (left !== null && left > lifetime * (1 - renewalPart))) return;
       await this.#options.reader.touch(this.#id, Math.ceil(lifetime / 1000));
       this.#usedAt = performance.now();
-      if (left === null) return;
-      this.#expires = this.#usedAt + lifetime;
-      this.#knownAt = this.#usedAt;
+      if (left !== null) this.#expires = this.#usedAt + lifetime;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#options.onKeepaliveFailure(error);

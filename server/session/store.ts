@@ -8,9 +8,9 @@ export const probeId = 'readiness_probe';
 export const mostKeys = 1000;
 
 /**
- * Where PHP keeps its sessions. A store reads them and, at most, renews their TTL. It writes nothing else but the items
- * of `Subscription.prove`, and it neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError
- * if the store gives no answer, or one that does not fit the question. Such a failure says nothing about the session.
+ * Where PHP keeps its sessions. A store reads them and, at most, renews their TTL. It writes nothing else, and it
+ * neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError if the store gives no
+ * answer, or one that does not fit the question. Such a failure says nothing about the session.
  */
 export interface SessionStore {
   /**
@@ -61,7 +61,7 @@ export interface Versioned {
   version: string | null;
 }
 
-/** What a store notifies of. A notification may be missing, late or wrong: it is a reason to check, and no verdict. */
+/** Notifications of a store. A notification may be missing, late or wrong: it is a reason to check, and no verdict. */
 export interface StoreListener {
   /** The session has changed or ended. */
   changed(session: SessionName): void;
@@ -79,13 +79,6 @@ export interface Subscription {
   (): void;
   /** Only for stores that notify of no session but those they were asked to follow. Takes any id, possible or not. */
   follow?(id: string): Followed;
-  /**
-   * Only for stores that can prove that no notification is missing, for which they write a small item of their own again
-   * and again. While `report` was last called with true, each change of a session is notified, or `report` is called
-   * with false within a second of it; but nothing is notified of an expiry. At first the notifications are not complete.
-   * @returns ends it
-   */
-  prove?(report: (complete: boolean) => void): () => void;
 }
 
 /** A session that a store was asked to follow. */
@@ -117,7 +110,7 @@ export class StoreError extends Error {
   }
 }
 
-/** One session cannot be read, at present or at all; the store itself answers. */
+/** This session cannot be read, at present or at all; the store itself answers. */
 export class SessionBusyError extends StoreError {}
 
 /** A session is written so often that no reading of it is known to be whole. */

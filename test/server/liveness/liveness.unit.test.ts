@@ -29,7 +29,7 @@ const nobody = seen('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
 /** Liveness with a reader whose answers the test gives, and what it made of them. */
-function site(options: { interval?: number; lifetime?: number; keepalive?: boolean } = {}) {
+function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   let listener: StoreListener | undefined;
   const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
@@ -41,14 +41,6 @@ function site(options: { interval?: number; lifetime?: number; keepalive?: boole
     const one = { since: undefined, end: () => followed.delete(id) };
     followed.set(id, one);
     return one;
-  };
-  /** What is told whether the notifications are complete, while that is being proven. */
-  let proving: ((complete: boolean) => void) | undefined;
-  const prove = (report: (complete: boolean) => void) => {
-    proving = report;
-    return () => {
-      proving = undefined;
-    };
   };
   const reader = {
     lifetime: options.lifetime,
@@ -64,7 +56,7 @@ function site(options: { interval?: number; lifetime?: number; keepalive?: boole
     touch: async (_: string, seconds: number) => void asked.touched.push(seconds),
     subscribe: (given: StoreListener) => {
       listener = given;
-      return Object.assign(() => {}, { follow, prove });
+      return Object.assign(() => {}, { follow });
     },
   } as unknown as SessionReader;
   const seen = {
@@ -75,7 +67,7 @@ function site(options: { interval?: number; lifetime?: number; keepalive?: boole
     failures: [] as string[],
   };
   const liveness = new Liveness(reader, {
-    interval: options.interval ?? interval,
+    interval,
     grace,
     keepalive: options.keepalive ?? false,
     onCheck: () => {},
@@ -122,8 +114,6 @@ function site(options: { interval?: number; lifetime?: number; keepalive?: boole
     followed,
     hold,
     liveness,
-    complete: (now: boolean) => proving?.(now),
-    isProven: () => proving !== undefined,
     notify: (id = 'a') => listener?.changed({ id }),
     opened: (id = 'a') => listener?.opened({ id }),
     seen,
@@ -225,134 +215,6 @@ describe('a check', () => {
     for (let n = 0; n < 10; n++) expect(await checksIn(100)).toBeLessThanOrEqual(500);
     expect(new Set(asked.checks).size).toBe(4000);
     expect(asked.checks.length).toBe(4000);
-  });
-});
-
-describe('with notifications that are proven to be complete, a session', () => {
-  const rest = 15_000;
-  /** Some sessions that rest. */
-  async function resting(count = 1, options = {}) {
-    const one = site(options);
-    for (let n = 0; n < count; n++) one.subscribe(session(`s${n}`));
-    one.complete(true);
-    await wait(3 * interval);
-    one.asked.checks.length = 0;
-    return one;
-  }
-
-  test('is checked once in 15 s, and its TTL is not asked for again', async () => {
-    const { asked, checksIn } = await resting();
-    const { ttls } = asked;
-    expect(await checksIn(8 * rest)).toBe(8);
-    expect(asked.ttls).toBe(ttls);
-  });
-
-  test('is checked at once when it is notified, and rests only when its TTL is known anew', async () => {
-    const { answers, asked, checksIn, notify } = await resting();
-    notify('s0');
-    expect(asked.checks).toEqual(['s0']);
-    await wait(2.5 * interval);
-    expect(await checksIn(10 * interval)).toBe(0);
-    answers.ttl = () => new Promise(() => {});
-    notify('s0');
-    expect(await checksIn(10 * interval)).toBe(10);
-  });
-
-  test('is checked once in an interval after PHP has opened it, until the notifications say what became of that', async () => {
-    const { checksIn, opened } = await resting();
-    opened('s0');
-    expect(await checksIn(300)).toBe(2);
-    expect(await checksIn(2 * interval)).toBeGreaterThan(0);
-    expect(await checksIn(5 * interval)).toBe(0);
-  });
-
-  test('is checked once in an interval where it may expire within the next 15 s, or nobody knows', async () => {
-    for (const ttl of [17_000, null]) {
-      const { answers, asked, checksIn, complete, subscribe } = site();
-      answers.ttl = async () => ttl;
-      subscribe();
-      complete(true);
-      await wait(interval);
-      expect(await checksIn(5 * interval)).toBe(5);
-      expect(asked.ttls).toBeLessThanOrEqual(3);
-    }
-  });
-
-  test('is checked once in an interval from 17 s before its end on', async () => {
-    const { answers, checksIn, complete, subscribe } = site();
-    const began = performance.now();
-    answers.ttl = async () => 60_000 - (performance.now() - began);
-    subscribe();
-    complete(true);
-    await wait(58_000 - rest);
-    expect(await checksIn(rest)).toBeGreaterThanOrEqual(13);
-  });
-
-  test('has its TTL asked for anew when they were not complete meanwhile', async () => {
-    const { answers, asked, checksIn, complete } = await resting();
-    answers.ttl = async () => 5000;
-    complete(false);
-    await wait(interval);
-    const { ttls } = asked;
-    complete(true);
-    await wait(2 * interval);
-    expect(asked.ttls).toBeGreaterThan(ttls);
-    expect(await checksIn(5 * interval)).toBe(5);
-  });
-
-  test('is checked within half a second when they are not complete any more, thousands one after the other', async () => {
-    const { asked, checksIn, complete } = await resting(4000);
-    complete(false);
-    for (let n = 0; n < 6; n++) expect(await checksIn(100)).toBeLessThanOrEqual(800);
-    expect(new Set(asked.checks).size).toBe(4000);
-    asked.checks.length = 0;
-    expect(await checksIn(10 * interval)).toBeGreaterThanOrEqual(9 * 4000);
-  });
-
-  test('is alive until that shows: the time of grace begins then', async () => {
-    const { answers, complete, seen } = await resting();
-    await wait(grace);
-    answers.check = silent;
-    complete(false);
-    await wait(grace - interval);
-    expect(seen.unconfirmed).toBe(0);
-    await wait(2 * interval);
-    expect(seen.unconfirmed).toBe(1);
-  });
-
-  test('is alive until its check: the time of grace begins then', async () => {
-    const { answers, seen } = await resting();
-    answers.check = silent;
-    await wait(rest);
-    expect(seen.unconfirmed).toBe(0);
-    await wait(grace + interval);
-    expect(seen.unconfirmed).toBe(1);
-  });
-
-  test('whose check has failed is checked again after an interval', async () => {
-    const { checksIn, willSee } = await resting();
-    willSee(new StoreError('silent'), new StoreError('silent'), null);
-    expect(await checksIn(rest + 3 * interval)).toBe(3);
-  });
-
-  test('may rest only with an interval of 1 to 15 s, and nothing is proven while nobody is connected', async () => {
-    for (const [interval, proven] of [
-      [999, false],
-      [1000, true],
-      [14_999, true],
-      [15_000, false],
-    ] as const) {
-      const { isProven, subscribe } = site({ interval });
-      expect(isProven()).toBe(false);
-      const subscription = subscribe();
-      expect(isProven()).toBe(proven);
-      subscription.end();
-      expect(isProven()).toBe(false);
-    }
-    const { isProven, liveness, subscribe } = site();
-    subscribe();
-    liveness.stop();
-    expect(isProven()).toBe(false);
   });
 });
 

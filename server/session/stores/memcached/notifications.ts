@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
 import { markerPrefix } from '../../logout-marker.ts';
-import { type SessionName, StoreError, type StoreListener, type Subscription } from '../../store.ts';
-import { Canary, type Proof, proveAll } from '../canary.ts';
+import { type SessionName, StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
 
 /** More than the longest line, which has a key of 250 bytes with three characters for each byte. */
@@ -15,11 +14,9 @@ const marker = /^[0-9a-f]{32}$/;
 /** Newer versions report deletions too. 1.6.18 answers the first command with an error, and accepts the second. */
 const commands = ['watch mutations deletions', 'watch mutations'];
 
-/** A server, and how its notifications are put to the proof, by canaries whose keys begin with `canaries`. */
-export interface Watched {
+interface Address {
   host: string;
   port: number;
-  proof: Proof;
 }
 
 /**
@@ -28,23 +25,15 @@ export interface Watched {
  * much to log.
  */
 export function subscribeMemcached(
-  servers: readonly Watched[],
+  servers: readonly Address[],
   prefix: string,
-  canaries: string,
   listener: StoreListener,
-): Subscription {
-  const lost = new Map<Watched, StoreError>();
-  const begun = new Set<Watched>();
-  const proofs = servers.map(({ proof }) => new Canary(proof));
+): () => void {
+  const lost = new Map<Address, StoreError>();
+  const begun = new Set<Address>();
   let active: boolean | undefined;
-  const ends = servers.map((server, n) => {
-    const canary = proofs[n] as Canary;
-    const listening = async (sink: Sink) => {
-      const ping = await listen(server, notifier({ prefix, canaries, canary, sink }), sink);
-      canary.listen(sink.signal);
-      return ping;
-    };
-    return keepSubscribed(listening, {
+  const ends = servers.map((server) =>
+    keepSubscribed((sink) => listen(server, prefix, sink), {
       changed: (session) => listener.changed(session),
       opened: (session) => listener.opened(session),
       lost(reason) {
@@ -57,22 +46,14 @@ export function subscribeMemcached(
         active = now;
         listener.lost(reason);
       },
-    });
-  });
-  const end = () => {
+    }),
+  );
+  return () => {
     for (const end of ends) end();
   };
-  return Object.assign(end, {
-    prove: (report: (complete: boolean) => void) => proveAll(proofs, report),
-  });
 }
 
-/** @param notify is given whole lines */
-function listen(
-  { host, port }: Watched,
-  notify: (lines: Buffer) => void,
-  sink: Sink,
-): Promise<() => Promise<void>> {
+function listen({ host, port }: Address, prefix: string, sink: Sink): Promise<() => Promise<void>> {
   const name = `memcached at ${host}:${port}`;
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: probeAfter });
@@ -86,6 +67,7 @@ function listen(
     });
     const left = [...commands];
     const askNext = () => socket.write(`${left.shift()}\r\n`);
+    const notify = notifier(prefix, sink);
     let subscribed = false;
     let rest: Buffer = Buffer.alloc(0);
     socket.on('connect', askNext);
@@ -123,23 +105,10 @@ function refusal(answer: string): string {
  * Finds sessions and markers in whole lines such as `ts=… gid=… type=item_store key=KEY status=stored cmd=set …`. There
  * may be tens of thousands of other lines in a second, so it searches for the bytes before a name.
  */
-function notifier({
-  prefix,
-  canaries,
-  canary,
-  sink,
-}: {
-  prefix: string;
-  canaries: string;
-  canary: Canary;
-  sink: Sink;
-}): (lines: Buffer) => void {
-  const beforeCanary = Buffer.from(` key=${canaries}`);
+function notifier(prefix: string, sink: Sink): (lines: Buffer) => void {
   const beforeMarker = Buffer.from(` key=${markerPrefix}`);
   const beforeName = Buffer.from(` key=${asWritten(prefix)}`);
   return (lines) => {
-    if (sink.signal.aborted) return;
-    for (const name of namesAfter(beforeCanary, lines)) canary.heard(name);
     for (const name of namesAfter(beforeMarker, lines)) if (marker.test(name)) sink.changed({ marker: name });
     for (const name of namesAfter(beforeName, lines)) {
       // The lock of ext-memcached and of our handlers, then that of ext-memcache.

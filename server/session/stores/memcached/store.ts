@@ -6,7 +6,6 @@ import { MemcachedConnection } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
 import { keysEndingWith } from './keys.ts';
 import { subscribeMemcached } from './notifications.ts';
-import { canaryKeys, memcachedProof } from './proof.ts';
 import {
   type Distribution,
   distributions,
@@ -141,12 +140,9 @@ function openMemcached(settings: {
   timeout: number;
 }): SessionStore {
   const { servers, order, decode, prefix, timeout } = settings;
-  // One connection each: a silent server delays its own sessions only.
+  // Each server has its own connection: a silent server delays its own sessions only.
   const connections = servers.map(({ host, port }) => new MemcachedConnection(host, port, timeout));
   const texts = servers.map(({ host, port }) => new TextConnection(host, port, timeout));
-  const canaries = canaryKeys();
-  /** How many items were touched, by server. */
-  const touched = servers.map(() => 0);
   /** Servers that do not know the meta commands. */
   const withoutMeta = new Set<number>();
 
@@ -178,7 +174,7 @@ function openMemcached(settings: {
     return null;
   }
 
-  /** memcached starts its counts anew with each start. */
+  /** memcached starts its counts again with each start. */
   const versionOf = (n: number, count: string): string | null =>
     count === '0' ? null : `${texts[n]?.connections}/${count}`;
 
@@ -238,7 +234,7 @@ function openMemcached(settings: {
       const [first] = order.of(id);
       let version: string | null = null;
       const item = await ask(id, async (n, key) => {
-        // Of another server, and of one that was started anew meanwhile, the count says nothing.
+        // The count of another server, or of one that was restarted meanwhile, says nothing.
         const before = texts[n]?.connections;
         const found = await (connections[n] as MemcachedConnection).get(key);
         version =
@@ -260,8 +256,7 @@ function openMemcached(settings: {
       let done = false;
       for (const n of order.of(id)) {
         try {
-          const [answer] = await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
-          if (answer === 'TOUCHED') touched[n] = (touched[n] ?? 0) + 1;
+          await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
           done = true;
           // Then an item on another server is no copy, but left from a time when this server gave no answer.
           if (!order.copies) break;
@@ -271,14 +266,7 @@ function openMemcached(settings: {
       }
       if (!done) throw failure;
     },
-    subscribe(listener) {
-      const watched = servers.map(({ host, port }, n) => ({
-        host,
-        port,
-        proof: memcachedProof(texts[n] as TextConnection, canaries, () => touched[n] ?? 0),
-      }));
-      return subscribeMemcached(watched, prefix, canaries, listener);
-    },
+    subscribe: (listener) => subscribeMemcached(servers, prefix, listener),
     close() {
       for (const connection of [...connections, ...texts]) connection.close();
     },

@@ -8,8 +8,7 @@ const lineEnd = 0x0a;
 
 interface Question {
   fits: RegExp;
-  /** Whether this answer, the nth from 1, is the last one. */
-  ends(answer: RegExpExecArray, nth: number): boolean;
+  missing: number;
   answers: RegExpExecArray[];
   settle(answer: RegExpExecArray[] | StoreError): void;
 }
@@ -49,16 +48,7 @@ export class TextConnection {
    * Asks at least one command of one kind, all in one round trip.
    * @returns their answers, in the same order
    */
-  askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
-    return this.askUntil(commands, fits, (_, nth) => nth === commands.length);
-  }
-
-  /** The same for commands that are not answered by one line each; `fits` matches every line. */
-  async askUntil(
-    commands: readonly string[],
-    fits: RegExp,
-    ends: Question['ends'],
-  ): Promise<RegExpExecArray[]> {
+  async askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
     if (this.#closed) throw new StoreError('the store was closed');
     // Answers come in the order of the questions: if this one is late, so are all behind it.
     const answered = deadline(this.#timeout, () =>
@@ -66,7 +56,7 @@ export class TextConnection {
     );
     try {
       const answers = await new Promise<RegExpExecArray[] | StoreError>((settle) => {
-        this.#asked.push({ fits, ends, answers: [], settle });
+        this.#asked.push({ fits, missing: commands.length, answers: [], settle });
         this.#socket ??= this.#open();
         this.#socket.write(commands.map((command) => `${command}\r\n`).join(''));
       });
@@ -105,7 +95,7 @@ export class TextConnection {
           return;
         }
         question.answers.push(answer);
-        if (question.ends(answer, question.answers.length)) this.#asked.shift()?.settle(question.answers);
+        if (--question.missing === 0) this.#asked.shift()?.settle(question.answers);
         from = end + 1;
       }
       rest = received.subarray(from);

@@ -17,7 +17,7 @@ export interface RedisServer {
 }
 
 /**
- * One connection to Redis at a time. The first question opens it, and so does the first question after a failure.
+ * Holds a single connection to Redis at a time. The first question opens it, and so does the first question after a failure.
  * Each method throws StoreError after `timeout` milliseconds at the latest.
  *
  * The library's own reconnecting is off, since it cannot be relied on (each fault was reproduced with 6.3.1):
@@ -101,27 +101,6 @@ export class RedisConnection {
     });
   }
 
-  /**
-   * Writes one of our own items, deletes another one, and tells how many items Redis has evicted, all in one round trip.
-   * @param before the item that was written last; null is returned if it is gone
-   */
-  replaceOwn(before: string, item: string, deleted: string, seconds: number): Promise<string | null> {
-    return this.#ask(async (link) => {
-      const { client } = link;
-      const own = <T>(answer: Promise<T>) => permitted('prove', answer, link);
-      const answers: unknown[] = await Promise.all([
-        own(client.exists(before)),
-        own(client.setEx(item, seconds, '')),
-        own(client.setEx(deleted, seconds, '')),
-        own(client.del(deleted)),
-        own(client.sendCommand(['INFO', 'stats'])),
-      ]);
-      const evicted = /^evicted_keys:(\d+)\r$/m.exec(String(answers[4]))?.[1];
-      if (evicted === undefined) throw new NotPermitted('Redis does not tell how many keys it has evicted');
-      return answers[0] === 1 ? evicted : null;
-    });
-  }
-
   /** A setting of this Redis; null if the user is not permitted to read it. */
   setting(name: string): Promise<string | null> {
     return this.#ask(async ({ client, ErrorReply }) => {
@@ -170,7 +149,7 @@ export class RedisConnection {
   }
 }
 
-/** One connection, until the first failure of any kind. Then it fails all questions, those under way and later ones. */
+/** A connection, until the first failure of any kind. Then it fails all questions, those under way and later ones. */
 class Link {
   readonly client: Client;
   readonly ErrorReply: Library['ErrorReply'];
@@ -215,11 +194,11 @@ export function endIfUnwanted(client: Client, unwanted: () => boolean): void {
   });
 }
 
-/** One command was refused, which does not end the connection: the user may read, but not do this. */
+/** Redis refuses this command, which does not end the connection: the user may still read. */
 class NotPermitted extends StoreError {}
 
 async function permitted<T>(
-  wanted: 'ttl' | 'touch' | 'list' | 'prove',
+  wanted: 'ttl' | 'touch' | 'list',
   answer: Promise<T>,
   { ErrorReply }: Link,
 ): Promise<T> {
@@ -291,13 +270,12 @@ const refusals: readonly [RegExp, string][] = [
   [/^DENIED/, 'it is in protected mode: clients on other machines need a password'],
 ];
 
-/** What Redis's user is not permitted to do, and what would permit it. */
+/** Actions that Redis does not permit to its user, and what would permit them. */
 const permissions = {
   read: 'read the sessions: let it use mget and strlen on these keys, and select for a database',
   ttl: 'read the TTL of sessions: let it use pttl on these keys (+pttl)',
   touch: 'renew the TTL of sessions: let it use expire on these keys (+expire)',
   list: 'list the keys: let it use scan (+scan)',
-  prove: 'prove its notifications: let it use exists, setex and del on the keys chat_canary.*, and info',
   subscribe:
     'subscribe to notifications: let it use subscribe on the channels of the keyspace events (+subscribe &__keyevent@*)',
 } as const;

@@ -1,13 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { StoreError, type StoreListener, type Subscription } from '../../store.ts';
-import { Canary, canarySeconds } from '../canary.ts';
+import { StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
 import {
   type Client,
   createClient,
   endIfUnwanted,
   type Library,
-  type RedisConnection,
   type RedisServer,
   refusal,
   unreachable,
@@ -16,43 +13,30 @@ import {
 /** The setting of Redis that says which keyspace events it sends. */
 export const eventsSetting = 'notify-keyspace-events';
 /**
- * The keyspace events that may end a session, change its user or its TTL. Redis sends those of the second line only with the
- * flag `$`. It sends `expire` without it, when phpredis writes by SETEX.
+ * The keyspace events that may end a session or change its user. Redis sends `set` only with the flag `$`. It sends
+ * `expire` without it, when phpredis writes by SETEX.
  */
-const events = [
-  ...['del', 'expired', 'evicted', 'expire', 'persist', 'rename_from', 'rename_to', 'move_from', 'restore'],
-  ...['set', 'append', 'setrange', 'copy_to'],
-];
-/** Those that a canary causes: while they come, Redis has all flags that the others need, but for evictions. */
-const ofCanary = ['set', 'expire'];
+const events = ['del', 'expired', 'evicted', 'set', 'expire'];
 /** Milliseconds after which a socket that does not connect is closed; the subscription has given it up by then. */
 const timeout = 10_000;
 
 /**
  * Subscribes to the keyspace events of the keys with that prefix, over a connection of its own. If Redis is configured
  * to send no logout notifications, or not all, the subscription reports itself lost, and passes on what it gets.
- * @param connection for what the connection of a subscription may not ask
+ * @param setting reads `eventsSetting`, which the connection of a subscription may not do
  */
 export function subscribeRedis(
   server: RedisServer,
   prefix: string,
-  connection: RedisConnection,
+  setting: () => Promise<string | null>,
   listener: StoreListener,
-): Subscription {
+): () => void {
   const start = Buffer.from(prefix);
-  // PHP makes no id with a dot, if these keys should ever look like sessions.
-  const canaries = `chat_canary.${randomBytes(6).toString('hex')}.`;
-  const startOfCanaries = Buffer.from(canaries);
-  const canary = new Canary({
-    notifications: (name) => [...ofCanary.map((event) => `${event} ${name}`), `del ${name}.gone`],
-    write: (name, before) =>
-      connection.replaceOwn(canaries + before, canaries + name, `${canaries}${name}.gone`, canarySeconds),
-  });
   let lacking: StoreError | null = null;
 
   async function learnLacking(): Promise<void> {
     try {
-      const flags = await connection.setting(eventsSetting);
+      const flags = await setting();
       const { text, advice } = logoutNotifications(flags);
       lacking = flags === null || lacks(flags).length === 0 ? null : new StoreError(`${text} ${advice}`);
     } catch (error) {
@@ -61,20 +45,14 @@ export function subscribeRedis(
     }
   }
 
-  const end = keepSubscribed(
+  return keepSubscribed(
     async (sink) => {
       const library = await import('redis');
       if (sink.signal.aborted) throw new StoreError('the subscription has ended');
-      const ping = await listen(library, server, sink, (key, channel) => {
-        if (key.subarray(0, canaries.length).equals(startOfCanaries)) {
-          const event = channel.toString('latin1').replace(/^.*:/, '');
-          canary.heard(`${event} ${key.toString('latin1', canaries.length)}`);
-          return;
-        }
+      const ping = await listen(library, server, sink, (key) => {
         if (!key.subarray(0, start.length).equals(start)) return;
         sink.changed({ id: key.toString('utf8', start.length) });
       });
-      canary.listen(sink.signal);
       await learnLacking();
       return async () => {
         await ping();
@@ -85,7 +63,6 @@ export function subscribeRedis(
     },
     { ...listener, lost: (reason) => listener.lost(reason ?? lacking) },
   );
-  return Object.assign(end, { prove: (report: (complete: boolean) => void) => canary.prove(report) });
 }
 
 /**
@@ -117,7 +94,7 @@ async function listen(
   library: Library,
   server: RedisServer,
   sink: Sink,
-  onKey: (key: Buffer, channel: Buffer) => void,
+  onKey: (key: Buffer) => void,
 ): Promise<() => Promise<unknown>> {
   const client = createClient(library, server, timeout);
   const failure = (error: unknown) =>

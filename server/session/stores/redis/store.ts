@@ -101,7 +101,7 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
       return new Map(known);
     }),
     touch: (id, seconds) => small.expire(prefix + id, seconds),
-    subscribe: (listener) => subscribeRedis(server, prefix, small, listener),
+    subscribe: (listener) => subscribeRedis(server, prefix, setting, listener),
     keys: (end) => small.keysEndingWith(end),
     checkNotifications: async () => logoutNotifications(await setting()),
     close() {
