@@ -32,7 +32,7 @@ export function decodeSession(source: SessionSource, id: string, bytes: Buffer):
   }
 }
 
-/** What is inside of all layers. @throws UnreadableError */
+/** Takes off all layers. @throws UnreadableError */
 export function unwrapped(source: SessionSource, id: string, bytes: Buffer): Buffer {
   let inner = bytes;
   let taken = 0;
@@ -60,7 +60,7 @@ export function unreadable(
 }
 
 /**
- * What the store URL would have to say.
+ * The options that the store URL lacks.
  * @param inner what is left of the session without its first layers
  * @param taken how many these are
  */

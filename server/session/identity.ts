@@ -10,7 +10,7 @@ export interface SessionUser {
   roles?: ('admin' | 'moderator')[];
   /** The rooms that the site puts this user into, by `userRooms`. */
   rooms?: { id: string; name: string }[] | 'unreadable';
-  /** What is wrong with what lies at `userRooms`, in words that hold nothing of it. */
+  /** Says what is wrong with the value at `userRooms`, and holds nothing of that value. */
   roomsProblem?: string;
   /** The site keeps this user out of the chat, by `userBanned`. */
   banned?: true;
@@ -24,7 +24,7 @@ const maxCharacters = 64;
 export interface UserPaths {
   id: Path;
   name: Path;
-  /** What lies here must not be empty, or nobody is logged in: for sites that keep the id after a logout. */
+  /** If the value here is empty, nobody is logged in: for sites that keep the id after a logout. */
   require?: Path | undefined;
   /** The ids of nobody, such as that of a guest account. */
   nobody?: readonly string[];
@@ -57,7 +57,7 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
 
 const siteRoles = ['admin', 'moderator'] as const;
 
-/** One role or a list of them; others are the site's own affair. */
+/** The value is a role or a list of roles; roles of other names are the site's own affair. */
 function rolesIn(found: Found): ('admin' | 'moderator')[] {
   const value = 'value' in found ? found.value : null;
   const named = entries(value)?.map(([, role]) => role) ?? [value];
@@ -113,7 +113,7 @@ function roomName(value: PhpValue): string {
   return typeof value === 'string' ? visibleLine(value, 80).trim() : '';
 }
 
-/** What PHP's `empty()` calls empty is nobody's. */
+/** A value that PHP's `empty()` calls empty is nobody's. */
 function present(session: PhpValue, path: Path): Found {
   const found = follow(session, path);
   return 'value' in found && isEmpty(found.value) ? { absent: `${pathText(path)} is empty` } : found;
@@ -128,7 +128,7 @@ function userId(value: PhpValue): string | null {
   if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value) || isBlank(value))
     return null;
   const characters = [...value];
-  // Put together anew: a piece of the session's text would keep all of it in memory, as long as the user stays.
+  // A copy: a piece of the session's text would keep all of it in memory, as long as the user stays.
   return characters.length <= maxCharacters ? characters.join('') : null;
 }
 

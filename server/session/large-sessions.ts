@@ -6,7 +6,7 @@ import type { Identity, UserPaths } from './identity.ts';
 import { pathText } from './path.ts';
 import { SessionBusyError, StoreError } from './store.ts';
 
-/** What the thread is told at its start. A path goes as text: a thread cannot be handed what decodes in it. */
+/** Settings for the thread. Paths go as text: a thread cannot be handed the functions that decode in them. */
 export interface ThreadSettings {
   format: FormatName;
   paths: Record<'id' | 'name', string> &
@@ -26,7 +26,7 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** So much may wait for the thread: it decodes 10 to 40 MB in a second, and visitors may ask for more. */
+/** Bytes that may wait for the thread: it decodes 10 to 40 MB in a second, and visitors may ask for more. */
 const mostWaiting = 32 * 1024 * 1024;
 
 /**

@@ -23,8 +23,8 @@ export const decoding: unique symbol = Symbol('!');
 const mostDecodings = 4;
 
 /**
- * What lies at the end of a path. `absent` and `wrong` say why nothing does, with names of the path alone, never with
- * what the session holds: nothing is there, or the path does not fit what is there.
+ * The value at the end of a path. `absent` says that there is none, `wrong` that the path does not fit the session.
+ * Both name parts of the path alone, and nothing that the session holds.
  */
 export type Found = { value: PhpValue } | { absent: string } | { wrong: string };
 

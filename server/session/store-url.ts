@@ -79,7 +79,7 @@ export function parseStoreUrl(text: string): SessionSource {
   };
 }
 
-/** A store URL for the operator's eyes. What stands in place of a user alone may be a password, too. */
+/** A store URL for the operator's eyes. A name without a password after it may be a password, too. */
 export function withoutPassword(text: string): string {
   const [, start = '', login, rest = ''] = /^([a-z-]+:\/\/)([^@/?]*)@(.*)$/s.exec(text) ?? [];
   if (login === undefined) return text;

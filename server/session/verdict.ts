@@ -13,7 +13,7 @@ import { maxSessionBytes, UnsettledError } from './store.ts';
  */
 const largeBytes = 16 * 1024;
 const mostRemembered = 100;
-/** So many readings of an unsettled session must agree, the last ones that can be decoded. */
+/** The number of readings of an unsettled session that must agree: the last ones that can be decoded. */
 const enoughReadings = 4;
 
 /** Most visitors without a session simply have none. Most of these hints are for a site where nobody gets in. */
@@ -26,15 +26,15 @@ const hints = {
 
 /** Why a session has no user, for the log: it contains no value of the session. */
 export interface Explanation {
-  /** What was missing or wrong. */
+  /** Says what was missing or wrong. */
   reason: string;
   /** The reason without what differs from case to case; one of a small set. */
   kind: string;
-  /** What to change, if the settings are the cause. */
+  /** Says what to change, if the settings are the cause. */
   hint?: string | undefined;
 }
 
-/** What a check of a session found. `empty`: there is a record, but PHP has nothing in it at present. */
+/** The result of a check of a session. `empty`: there is a record, but PHP has nothing in it at present. */
 export type Verdict =
   | { state: 'user'; user: SessionUser; bytes: Buffer }
   | ({ state: 'nobody' | 'empty' | 'invalid' } & Explanation);

@@ -36,7 +36,7 @@ export async function* examine(
       yield advice === undefined ? well(text) : warning(text, advice);
     }
     const id = cookie === undefined ? null : sessionIdFrom(cookie, settings.cookie);
-    // One that cannot be read is said to be so, once.
+    // A session that cannot be read is reported once.
     const bytes = id === null ? null : await store.get(id);
     if (keepalive) yield* renewal(store, bytes === null ? null : id);
     if (id !== null) yield* follow(settings, id, bytes);
@@ -54,7 +54,7 @@ export async function* examine(
   }
 }
 
-/** Whether sessions may be renewed. What is renewed for the test does not exist. */
+/** Whether sessions may be renewed. The session that it renews for the test does not exist. */
 async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<Finding> {
   try {
     await store.ttl(probeId);
@@ -71,7 +71,7 @@ async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<
   }
 }
 
-/** What a cookie without an id may be, and the advice. */
+/** Kinds of cookies without an id, and the advice. */
 const forms: readonly [RegExp, string][] = [
   [/=eyJ/, 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'],
   [

@@ -64,7 +64,7 @@ const mostPrefixes = 5;
 const shortestId = 22;
 /** A prefix has at most 200 characters, and an id 256. */
 const longestKey = 456;
-/** What ends in an id, with what stands before it. */
+/** Matches a key that ends in an id, and captures its prefix. */
 const keyOfSession = /^(.*?)[A-Za-z0-9,-]+$/s;
 /** The ids of so many sessions have nothing in common. */
 const enoughKeys = 5;
@@ -116,7 +116,7 @@ export async function nearby(source: SessionSource, id: string): Promise<Finding
   );
 }
 
-/** What stands before the ids of what look like sessions, the most frequent first, and nothing of an id. */
+/** The prefixes of keys that look like those of sessions, the most frequent first, with no part of an id. */
 function prefixesOf(found: readonly string[]): string[] {
   const groups = new Map<string, string[]>();
   for (const key of found) {
@@ -131,7 +131,7 @@ function prefixesOf(found: readonly string[]): string[] {
     .map(([prefix, keys]) => (keys.length < enoughKeys ? prefix : commonStart(keys)));
 }
 
-/** Letters at the end of a prefix cannot be told from an id. What many keys have in common is none. */
+/** Letters at the end of a prefix look like an id. Letters that many keys have in common are none. */
 function commonStart([first = '', ...others]: readonly string[]): string {
   let length = first.length - shortestId;
   for (const key of others) while (!key.startsWith(first.slice(0, length))) length--;

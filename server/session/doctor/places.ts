@@ -21,7 +21,7 @@ export function placesIn(session: PhpValue): Place[] {
   return found.slice(0, mostPlaces);
 }
 
-/** What lies in a value, one key deeper. In a serialized string that is what lies in the value it holds. */
+/** The values in a value, one key deeper. Of a serialized string it takes those in the value that the string holds. */
 export function inside({ path, value }: Place): Place[] {
   const container = isContainer(value) ? { path, value } : serialized({ path, value });
   if (container === null) return [];

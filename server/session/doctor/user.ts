@@ -13,7 +13,7 @@ const usualKeys = {
   name: /^((first|user|full|display|nick|login)?_?name|user|login)$/i,
 };
 
-/** Whom a session belongs to, by the paths of the settings. Of what it holds, only keys and the user are reported. */
+/** The user of a session, by the paths of the settings. It reports keys and the user, and nothing else of the contents. */
 export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding> {
   yield well(`Its keys: ${keysText(session)}.`);
   yield* objectsIn(session);
@@ -56,7 +56,7 @@ function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser):
   );
 }
 
-/** What the session says about the user besides id and name. */
+/** The user's rooms, roles and ban in the session. */
 function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generator<Finding> {
   for (const [name, path] of [
     ['CHAT_USER_ROOMS', paths.rooms],
@@ -80,7 +80,7 @@ function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generat
   if (user.banned) yield warning('The site keeps this user out of the chat (CHAT_USER_BANNED).');
 }
 
-/** What a path is, and the paths that were probably meant. */
+/** Says what a path is for, and names paths that were probably meant. */
 function adviceFor(setting: string, session: PhpValue, path: Path): string {
   const what = {
     CHAT_USER_ID: 'the user’s id',
@@ -132,7 +132,7 @@ function keysText(session: PhpValue): string {
   return all.length > mostKeys ? `${shown} and ${all.length - mostKeys} more` : shown;
 }
 
-/** What keys alone do not show: objects, and strings that are themselves serialized. */
+/** Objects, and strings that are themselves serialized: keys alone do not show them. */
 function* objectsIn(session: PhpValue): Generator<Finding> {
   const near = inside({ path: [], value: session }).flatMap((place) => [place, ...inside(place)]);
   const objects = near.flatMap(({ path, value }) =>

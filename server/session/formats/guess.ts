@@ -6,7 +6,7 @@ const maxInflated = 1024 * 1024;
 interface Guess {
   /** In words, or the name of a format. */
   looks: string;
-  /** What a store URL would have to say to read it. */
+  /** The option of a store URL that reads it. */
   option?: string;
 }
 
@@ -33,11 +33,11 @@ const signs: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
   { looks: 'URL-encoded data', option: 'layers=urldecode', text: /^[\w.~+*-]+%[0-9A-F]{2}[\w.~+*%-]*$/i },
 ];
 
-/** What the bytes look like: for the log, so that the operator can set it right. */
+/** Guesses the format for the log, so that the operator can set it right. */
 export function guessFormat(bytes: Buffer): Guess {
   const known = bySigns(bytes);
   if (known !== undefined) return known;
-  // It has no sign of its own, only what is in it has. One level: some data inflates to itself.
+  // Raw deflated data has no sign of its own, only its contents have. It goes one level deep: some data inflates to itself.
   const inner = deflated(bytes);
   return inner !== null && bySigns(inner) !== undefined
     ? { looks: 'raw deflated data', option: 'layers=inflate' }
@@ -58,7 +58,7 @@ function bySigns(bytes: Buffer): Guess | undefined {
 function deflated(bytes: Buffer): Buffer | null {
   if (bytes.length === 0) return null;
   try {
-    // What is cut off is as good: only the beginning is looked at.
+    // Truncated data will do: only the beginning is looked at.
     return inflateRawSync(bytes, { maxOutputLength: maxInflated, finishFlush: constants.Z_SYNC_FLUSH });
   } catch {
     return null;

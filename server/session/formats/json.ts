@@ -138,7 +138,7 @@ class JsonDecoder {
     const value = Number(text);
     if (this.#at > whole) return new PhpFloat(value);
     if (Number.isSafeInteger(value)) return value;
-    // What does not fit PHP's 64-bit integer becomes a float in PHP too.
+    // A number that does not fit PHP's 64-bit integer becomes a float in PHP too.
     const exact = text.length > 20 ? undefined : BigInt(text);
     return exact !== undefined && BigInt.asIntN(64, exact) === exact ? exact : new PhpFloat(value);
   }
@@ -153,7 +153,7 @@ class JsonDecoder {
     return this.#text.charCodeAt(this.#at);
   }
 
-  /** What stands behind the blanks. */
+  /** Skips blanks. @returns the next byte */
   #next(): number {
     for (;;) {
       const c = this.#here();

@@ -11,7 +11,7 @@ import {
   variables,
 } from './value.ts';
 
-/** What stands under the key nil at the beginning of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
+/** Values of the key nil at the beginning of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
 const markers = { reference: 1, recursive: 2, custom: 3, object: 4, objectReference: 5 };
 
 const noProperties = Object.freeze(newRecord());
@@ -143,7 +143,7 @@ class MsgpackDecoder {
   #object(className: string, count: number, slot: number): PhpObject {
     const object = this.#begin(slot, new PhpObject(className));
     if (count !== 1 || !this.#nil()) return this.#properties(count, object);
-    // What `__serialize()` returned.
+    // The value that `__serialize()` returned.
     const start = this.#in.offset;
     const state = this.value();
     if (Array.isArray(state)) object.properties = Object.assign(newRecord(), state);
@@ -161,7 +161,7 @@ class MsgpackDecoder {
     return object;
   }
 
-  /** What came before, once more. */
+  /** An earlier value once more. */
   #again(count: number, start: number): PhpValue {
     if (count !== 1) this.#in.fail('the number of an earlier value', start);
     this.#key();
@@ -187,7 +187,7 @@ class MsgpackDecoder {
 
   #properties(count: number, object: PhpObject): PhpObject {
     const { className, properties } = object;
-    // Those that a class declares have places of their own.
+    // Properties that a class declares have places of their own.
     const places = className === 'stdClass' ? placesFor(count, this.#slots) : null;
     for (let n = 0; n < count; n++) {
       const name = this.#in.property(this.#name());

@@ -24,7 +24,7 @@ const specialFloats = new Map([
  */
 export class SerializeDecoder {
   readonly #in: Reader;
-  /** What `R:n;` and `r:n;` point to: slot n is `#slots[n - 1]`. */
+  /** Targets of `R:n;` and `r:n;`: slot n is `#slots[n - 1]`. */
   readonly #slots: PhpValue[] = [];
   #counting = true;
 

@@ -4,7 +4,7 @@ import { FormatError, nameFrom, PhpBytes, type PhpRecord } from './value.ts';
 /** Deeper than any session seen in real applications; each level costs the decoder a frame of its stack. */
 export const maxDepth = 64;
 
-/** A place in the bytes of one session. What is read is checked against what is there before it is used. */
+/** A place in the bytes of one session. It checks each read against the end of the bytes. */
 export class Reader {
   readonly bytes: Buffer;
   offset = 0;
@@ -87,7 +87,7 @@ export class Reader {
       : this.fail('the name of a property');
   }
 
-  /** One level deeper, until `leave`. */
+  /** Goes one level deeper, until `leave`. */
   enter(): void {
     if (++this.#depth > maxDepth) this.fail(`at most ${maxDepth} levels`);
   }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * What a session can hold, as every format decodes it. Integers are exact: a number, or a bigint where a number
+ * A value in a session, as every format decodes it. Integers are exact: a number, or a bigint where a number
  * is not. Floats are kept apart from integers, since a user id is never a float. A string that is not UTF-8 is
  * PhpBytes, so that no two different ones become equal by replacement characters.
  *

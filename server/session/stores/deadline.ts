@@ -37,7 +37,7 @@ export function within<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    // What is late already still gets the turn of the event loop in which its answer may be read.
+    // Work that is late already still gets the turn of the event loop in which its answer may be read.
     const done = deadline(Math.max(0, milliseconds), () => reject(late()));
     signal?.addEventListener('abort', done);
     const ended = () => {

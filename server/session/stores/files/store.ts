@@ -21,7 +21,7 @@ import {
 
 /** The most that is read of a file. A larger file is no session, as the decoder finds by that one byte more. */
 const maxBytes = maxSessionBytes + 1;
-/** One piece of disk work asks so many files for their versions: a disk that takes milliseconds for each is not hung. */
+/** Files whose versions are read in one piece of disk work: a disk that takes milliseconds for each is not hung. */
 const versionsTogether = 25;
 /** A file that was just written is read so often, with pauses of so many milliseconds: for longer than `settled`. */
 const tries = 8;

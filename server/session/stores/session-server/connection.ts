@@ -68,7 +68,7 @@ export function openSocket({ at }: SessionServer): Socket {
 }
 
 /**
- * What a reply says; null stands for a reply that was too long. The result is undefined if the reply does not fit the
+ * Reads a reply; null stands for a reply that was too long. The result is undefined if the reply does not fit the
  * question.
  * @throws an error that concerns this question only
  */
@@ -165,7 +165,7 @@ interface Question {
 }
 
 /**
- * One connection to a session server at a time. The first question opens it, and so does the first question after a
+ * Holds a single connection to a session server at a time. The first question opens it, and so does the first question after a
  * failure. Questions are pipelined, and each reply answers the oldest question. A reply that is late or does not fit
  * ends the connection, and fails all questions that wait.
  */

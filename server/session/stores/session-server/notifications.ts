@@ -5,7 +5,7 @@ import { greeting, Lines, openSocket, type SessionServer } from './connection.ts
 
 /** More than an event with an id of 128 characters. */
 const maxLineBytes = 1024;
-/** So many commands are under way at once: a server reads no further ahead than it answers. */
+/** The most commands that are under way at once: a server reads no further ahead than it answers. */
 const mostUnderWay = 500;
 /** The interval of pings, in milliseconds. */
 const pingEvery = 250;
@@ -67,7 +67,7 @@ interface Question {
   answer(reply: string): boolean;
 }
 
-/** One connection over which a session server sends the events of the sessions that it watches. */
+/** A connection over which a session server sends the events of the sessions that it watches. */
 class EventConnection {
   /** Settles when the server has accepted the connection. */
   readonly greeted: Promise<void>;

@@ -100,7 +100,7 @@ export class Connections implements Database {
   #preferred = 0;
   #idle: Open[] = [];
   readonly #slots = new Semaphore(mostConnections);
-  /** One for each question under way. */
+  /** Each question under way has one. */
   readonly #questions = new Set<AbortController>();
   #closed = false;
 

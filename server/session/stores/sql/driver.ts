@@ -71,7 +71,7 @@ export interface SqlDriver {
   locate(url: StoreUrl): () => Database;
 }
 
-/** What a database's refusal means to the operator of the site. */
+/** Explains a database's refusal to the operator of the site. */
 const meanings = {
   login: 'the database refuses the user or the password of the store URL',
   plugin:

@@ -7,7 +7,7 @@ import { type Database, type Row, type SqlDriver, type Unit, units } from './dri
 const maxIdBytes = 512;
 /** Sessions of up to so many bytes are asked for together. */
 const maxSmallBytes = 16 * 1024;
-/** So many of the others are asked for together. */
+/** Large rows that are asked for together. */
 const largeTogether = 4;
 /** Stands for an id where none is asked for. */
 const anyId = 'any';
@@ -169,7 +169,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
       if (renew !== undefined) await database.change(renew(seconds), prefix + id);
     },
     ...(database.subscribe && { subscribe: database.subscribe.bind(database) }),
-    // What lives as long as its row needs no renewal.
+    // A session that lives as long as its row needs no renewal.
     ...(renew === undefined && { checkRenewal: async () => undefined }),
     async keys(end) {
       const rows = await database.rows(statements.ending(end), [anyId]);
