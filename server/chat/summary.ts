@@ -34,7 +34,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     head: record.head,
     lastSeq: record.lastSeq,
     readSeq,
-    unread: member === undefined ? 0 : unreadOf(record, readSeq),
+    unread: member === undefined ? 0 : unreadOf(record, readSeq, person.blocked),
     mentions:
       membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
     notify: notifyOf(room, member),
@@ -105,8 +105,14 @@ export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord 
   return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
 }
 
-/** Those that are too old are not unread any more. */
-function unreadOf({ lastSeq, firstSeq }: RoomRecord, readSeq: number): number {
+/** Messages that are too old are not unread any more, nor are those of somebody whom the user has blocked in their direct room. */
+function unreadOf(
+  { lastSeq, firstSeq, pair }: RoomRecord,
+  readSeq: number,
+  blocked: ReadonlySet<string>,
+): number {
+  // Nobody blocks oneself.
+  if (pair?.some((id) => blocked.has(id))) return 0;
   return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
 }
 
@@ -117,7 +123,7 @@ function totalsOf(
   const totals = { unread: 0, mentions: 0 };
   for (const { record, member, mentions } of memberships) {
     if (notifyOf({ record }, member) === 'none') continue;
-    totals.unread += unreadOf(record, member.readSeq);
+    totals.unread += unreadOf(record, member.readSeq, blocked);
     totals.mentions += countMentions(mentions, blocked, record.firstSeq);
   }
   return totals;

@@ -337,8 +337,13 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   const hidden = async () => (await app.messages(den.id)).map((one) => one.hidden);
   await say(hugo, den.id, 'one');
   await expect.poll(hidden).toEqual([false]);
+  const { room: direct } = await hugo.request('direct:open', { user: also.id });
+  await hugo.request('room:join', { room: direct.id });
+  await say(hugo, direct.id, 'psst');
+  await expect.poll(() => room(direct.id)).toMatchObject({ unread: 1 });
   await app.ask('block', { user: 'hugo', blocked: true });
   await expect.poll(hidden).toEqual([true]);
+  expect(await room(direct.id)).toMatchObject({ unread: 0 });
   expect(await app.ask('blocked')).toEqual(['hugo']);
   await say(hugo, den.id, 'two', { mentions: [{ user: also.id, start: 0, length: 3 }] });
   await hugo.request('typing:set', { room: den.id, typing: true });
@@ -352,6 +357,7 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   await app.isTold('messages', ({ upToDate }) => upToDate === true, from);
   await say(hugo, den.id, 'three');
   await expect.poll(hidden).toEqual([true, true, true]);
+  expect(await room(direct.id)).toMatchObject({ unread: 0 });
   expect(app.told.filter(({ told }) => told === 'newMessage')).toMatchObject([{ text: 'one' }]);
   expect(app.told.filter(({ told }) => told === 'typing' || told === 'mention')).toEqual([]);
   // The user thinks better of it, on another device.
@@ -359,6 +365,7 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   expect(await app.isTold('blocked')).toMatchObject({ user: 'hugo', blocked: false });
   await expect.poll(hidden).toEqual([false, false, false]);
   await expect.poll(() => room(den.id)).toMatchObject({ lastHidden: false });
+  expect(await room(direct.id)).toMatchObject({ unread: 1 });
   hugo.close();
   also.close();
 });

@@ -310,6 +310,28 @@ test('who blocks somebody does not write to that person, and what that person sa
     await bob.open('Carol');
     await closed(bob).getByRole('button', { name: 'Unblock' }).click();
     await expect(bob.field).toBeVisible();
+
+    // What waits in the direct room counts as unread, but for the time of a block on whichever device.
+    await bob.open('noisy');
+    await expect(bob.page).not.toHaveTitle(/^\(/);
+    const wait = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^Carol/ });
+    await ask('message:send', { room: direct.id, text: 'Hello again', clientId: 'again' });
+    await expect(wait).toHaveAccessibleName(/, 1 unread/);
+    await asUser(site, 'bob', async (askBob) => {
+      await askBob('user:block', { user: '3', blocked: true });
+      await expect(wait).not.toHaveAccessibleName(/unread/);
+      await expect(bob.page).not.toHaveTitle(/^\(/);
+      // The room is told to be another before its messages are told of: once a second they are.
+      await bob.open('lobby');
+      for (const text of ['four', 'five'])
+        await ask('message:send', { room, text, clientId: `noise-${text}` });
+      await askBob('room:notify', { room, notify: 'mentions' });
+      await expect.poll(async () => (await askBob('read:mark', { room, seq: 0 })).room.unread).toBe(0);
+      await expect(row).not.toHaveAccessibleName(/unread/);
+      await askBob('user:block', { user: '3', blocked: false });
+    });
+    await expect(wait).toHaveAccessibleName(/, 1 unread/);
+    await expect(bob.page).toHaveTitle(/^\(1\)/);
   });
 });
 

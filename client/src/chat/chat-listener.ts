@@ -45,8 +45,6 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */
   message?(message: Message): void;
-  /** Others have written in a room that is not joined. */
-  activity?(room: Room): void;
   /** Its messages have to be read again. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;

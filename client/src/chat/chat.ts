@@ -480,7 +480,6 @@ export class Chat implements ConnectionListener {
     if (room !== undefined && fresh) {
       if (!room.muted) this.#listener.message(room, last);
       this.list.heard(room, last.user);
-      for (const follower of this.followers) follower.activity?.(room);
     }
     this.#listener.changed();
   }

@@ -24,6 +24,8 @@ export class Room {
   newFrom: number | undefined;
   /** One was taken into it by somebody else, and has not opened it since. */
   fresh = false;
+  /** The other one of a direct room is somebody whom the user has blocked: nothing is unread there. */
+  blocked = false;
   /** What is unseen is being fetched: the room opens where that begins. */
   opening = false;
   /** Where the room stands among the others: the later, the further above. */
@@ -47,7 +49,7 @@ export class Room {
 
   get unread(): number {
     const { member, lastSeq, readSeq, firstSeq = 1 } = this.summary;
-    return member ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
+    return member && !this.blocked ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
   }
 
   /** Unread messages that mention one. */

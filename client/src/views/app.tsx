@@ -136,6 +136,7 @@ export class AppView {
     if (this.#stopped) return;
     const { chat, strings } = this.#context;
     this.#rest.equip();
+    this.#rest.blocking?.settle();
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);

@@ -37,6 +37,34 @@ test('who is logged in, with what is unread, whether here or not; nobody becomes
   ann.close();
 });
 
+test('in a direct room with somebody whom the user has blocked nothing is unread, until that ends', async () => {
+  const [ann, ben] = await Promise.all(
+    [site.session(1, 'Ann'), site.session(2, 'Ben')].map(async (session) => {
+      const cookie = await session;
+      return { cookie, ...(await connectChat(site.chat.url, cookie)) };
+    }),
+  );
+  if (ann === undefined || ben === undefined) throw new Error('nobody is here');
+  const unread = async () => {
+    const { body } = await me({ cookie: ben.cookie, ...sameOrigin });
+    const again = await connectChat(site.chat.url, ben.cookie);
+    again.close();
+    const listed = again.ready.rooms.find(({ id }) => id === room.id);
+    return [(body as { unread: number }).unread, again.ready.totals.unread, listed?.unread];
+  };
+  const { room } = await ann.request('direct:open', { user: '2' });
+  await ann.request('room:join', { room: room.id });
+  const [{ unread: before }] = [(await me({ cookie: ben.cookie, ...sameOrigin })).body as { unread: number }];
+  await ann.request('message:send', { room: room.id, text: 'x', clientId: newClientId() });
+  expect(await unread()).toEqual([before + 1, before + 1, 1]);
+  await ben.request('user:block', { user: '1', blocked: true });
+  expect(await unread()).toEqual([before, before, 0]);
+  await ben.request('user:block', { user: '1', blocked: false });
+  expect(await unread()).toEqual([before + 1, before + 1, 1]);
+  ann.close();
+  ben.close();
+});
+
 test('nobody: no cookie, no such session, nobody logged in', async () => {
   for (const cookie of ['', 'PHPSESSID=unknown', await site.rawSession('{"cart":[]}')]) {
     const answer = await me({ cookie, ...sameOrigin });

@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 export class Blocking implements Follower {
   readonly #context: Context;
   readonly #blocked = new Set<string>();
-  /** Rooms in which somebody else has written right after what was read up to that number. */
+  /** By rooms: what follows that number is unread, since somebody else wrote it, or since it cannot be had. */
   readonly #unread = new Map<string, number>();
 
   constructor(context: Context) {
@@ -33,7 +33,6 @@ export class Blocking implements Follower {
           if (!users.some(({ id }) => id === user)) this.#tell({ user, blocked: false });
         }
         for (const { id } of users) this.#tell({ user: id, blocked: true });
-        for (const room of this.#context.chat.rooms.values()) this.activity(room);
       })
       // With the next connection it is asked again.
       .catch(() => {});
@@ -56,8 +55,9 @@ export class Blocking implements Follower {
     if (blocked) this.#blocked.add(user);
     else this.#blocked.delete(user);
     this.#unread.clear();
-    for (const { timeline } of this.#context.chat.rooms.values()) {
-      for (const message of timeline.list()) if (message.user.id === user) this.#hide(message, blocked);
+    for (const room of this.#context.chat.rooms.values()) {
+      this.#mark(room);
+      for (const message of room.timeline.list()) if (message.user.id === user) this.#hide(message, blocked);
     }
     this.#context.changed();
   }
@@ -67,28 +67,48 @@ export class Blocking implements Follower {
     // Nobody is notified of it either.
     message.hidden = true;
     this.#hide(message, true);
-    const room = this.#context.chat.rooms.get(message.room);
-    if (room !== undefined) this.activity(room);
   }
 
-  /** Messages of blocked people alone are not unread: the server is told so, for every number and every device. */
-  activity(room: Room): void {
-    const { chat } = this.#context;
-    const { last, readSeq, with: other } = room.summary;
-    // The other one of a direct room would be told that it was read, and can write there no more.
-    if (this.#blocked.size === 0 || room.unread === 0 || other !== undefined) return;
-    if (this.#unread.get(room.id) === readSeq) return;
+  /**
+   * With each drawing, however a room has come by its messages: those of blocked people alone are not unread. The server
+   * learns it, for every number and every device. It is asked about one room at a time.
+   */
+  settle(): void {
+    const { chat, changed } = this.#context;
+    if (this.#blocked.size === 0 || chat.connection.state.kind !== 'ready') return;
+    const rooms = [...chat.rooms.values()];
+    for (const room of rooms) this.#mark(room);
+    const room = rooms.find((one) => this.#isDue(one));
+    if (room === undefined) return;
+    const after = room.summary.readSeq;
+    const unread = (upTo: number) => {
+      this.#unread.set(room.id, upTo);
+      changed();
+    };
     void chat.tasks.once(
-      `skip blocked in ${room.id} ${last?.seq}`,
-      async () => {
-        const page = { room: room.id, after: readSeq, limit: 100 };
-        const { messages } = await chat.request('message:history', page);
+      'skip blocked',
+      async (current) => {
+        const { messages } = await chat.request('message:history', { room: room.id, after, limit: 100 });
+        if (!current()) return;
         const first = messages.findIndex(({ hidden }) => hidden !== true);
-        const upTo = (first === -1 ? messages.at(-1) : messages[first - 1])?.seq ?? readSeq;
-        if (first !== -1) this.#unread.set(room.id, upTo);
+        const upTo = (first === -1 ? messages.at(-1) : messages[first - 1])?.seq ?? after;
+        if (first !== -1 || upTo === after) unread(upTo);
         chat.readUpTo(room, upTo);
       },
-      () => {},
+      () => unread(after),
+    );
+  }
+
+  /** The other one of a direct room must not learn what was read there, and can write there no more. */
+  #mark(room: Room): void {
+    const { with: other } = room.summary;
+    room.blocked = other !== undefined && this.#blocked.has(other.id);
+  }
+
+  #isDue(room: Room): boolean {
+    const { readSeq, with: other } = room.summary;
+    return (
+      other === undefined && this.#context.chat.unreadIn(room) > 0 && this.#unread.get(room.id) !== readSeq
     );
   }
 

@@ -69,10 +69,14 @@ final class Blocks {
     return shown;
   }
 
+  /** Nothing is unread in the direct room with such a user. */
   RoomSummary shown(RoomSummary room) {
-    if (room.last == null || room.last.hidden == has(room.last.user.id)) return room;
+    boolean quiet = room.with != null && has(room.with.id);
+    boolean hidden = room.last != null && has(room.last.user.id);
+    if (room.quiet == quiet && (room.last == null || room.last.hidden == hidden)) return room;
     RoomSummary.Draft draft = new RoomSummary.Draft(room);
-    draft.last = room.last.hidden(has(room.last.user.id));
+    draft.quiet = quiet;
+    if (room.last != null) draft.last = room.last.hidden(hidden);
     return draft.done();
   }
 }

@@ -129,7 +129,7 @@ public final class RoomSummary {
   public final long firstSeq;
   /** Up to here the reader has read. */
   public final long readSeq;
-  /** How many messages the reader has not read; 0 for who is no member. */
+  /** How many messages the reader has not read; 0 for who is no member, and in a direct room with a blocked user. */
   public final long unread;
   /** How many of them mention the reader, or everybody. */
   public final long mentions;
@@ -151,6 +151,9 @@ public final class RoomSummary {
   /** How many reports are open, for who has the right {@link Right#MODERATE}; else 0. */
   public final int reports;
 
+  /** The reader has blocked the other user of this direct room. */
+  final boolean quiet;
+
   private RoomSummary(Draft draft) {
     id = draft.id;
     name = draft.name;
@@ -166,7 +169,9 @@ public final class RoomSummary {
     lastSeq = draft.lastSeq;
     firstSeq = draft.firstSeq;
     readSeq = draft.readSeq;
-    unread = draft.member ? Math.max(0, draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1)) : 0;
+    quiet = draft.quiet;
+    boolean counts = draft.member && !draft.quiet;
+    unread = counts ? Math.max(0, draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1)) : 0;
     mentions = Math.min(draft.mentions, unread);
     last = draft.last;
     notify = draft.notify;
@@ -214,6 +219,7 @@ public final class RoomSummary {
     long mutedUntil;
     @Nullable String mutedReason;
     int reports;
+    boolean quiet;
 
     Draft() {}
 
@@ -240,6 +246,7 @@ public final class RoomSummary {
       mutedUntil = from.mutedUntil;
       mutedReason = from.mutedReason;
       reports = from.reports;
+      quiet = from.quiet;
     }
 
     RoomSummary done() {
