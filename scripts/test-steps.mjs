@@ -12,8 +12,7 @@ import { root } from './npm-packages.mjs';
  */
 
 /**
- * What CI runs, in order. The steps of one row run side by side, on two cores: they wait more than they work. What
- * measures times or memory has a row to itself.
+ * All that CI runs, in order. The steps of one row run side by side, on two cores: they wait more than they work.
  * @param {string} reports the folder for the reports
  * @returns {Step[][]}
  */
@@ -29,7 +28,6 @@ export function testSteps(reports) {
     ],
     [{ name: 'build', command: scripts.build }],
     [vitestStep(['integration', 'guarantees'], reports, '--maxWorkers=5'), phpunitStep(reports)],
-    [vitestStep(['measured'], reports)],
     [e2eStep(reports)],
   ];
 }

@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { hanging } from './helpers/hanging.ts';
 
 /** Short files that wait for long: Vitest begins with the largest files, and these would be the last to end. */
 const waiting =
-  /\/(deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit)\.test\.ts$/;
+  /\/(floods|slow-reader|deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit)\.test\.ts$/;
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -18,7 +19,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     sequence: { sequencer: WaitingFirst },
-    // The threads of a history opened in a test are compiled once, and not by each of a hundred tests anew.
+    // Without it, each of a hundred tests compiles the threads of the history that it opens.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node', import.meta.url).pathname },
     projects: [
       {
@@ -27,8 +28,7 @@ export default defineConfig({
           include: ['test/**/*.unit.test.ts'],
           // Vitest takes one less than there are cores.
           maxWorkers: 2,
-          // On a machine that does other things, too.
-          testTimeout: 20_000,
+          testTimeout: hanging,
           allowOnly: false,
         },
       },
@@ -38,10 +38,10 @@ export default defineConfig({
           // What each file starts it stops: the modules of the others need not be loaded anew.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.{unit,measured,soak}.test.ts', 'test/guarantees/*.test.ts'],
-          testTimeout: 60_000,
-          expect: { poll: { timeout: 10_000 } },
-          hookTimeout: 60_000,
+          exclude: ['test/**/*.{unit,soak}.test.ts', 'test/guarantees/*.test.ts'],
+          testTimeout: 3 * hanging,
+          expect: { poll: { timeout: hanging } },
+          hookTimeout: 3 * hanging,
           allowOnly: false,
         },
       },
@@ -50,26 +50,12 @@ export default defineConfig({
           name: 'guarantees',
           isolate: false,
           include: ['test/guarantees/*.test.ts'],
-          exclude: ['test/**/*.measured.test.ts'],
+          exclude: ['test/**/*.soak.test.ts'],
           // Of one file, where they mostly wait.
           maxConcurrency: 6,
-          testTimeout: 60_000,
-          expect: { poll: { timeout: 10_000 } },
-          hookTimeout: 60_000,
-          allowOnly: false,
-        },
-      },
-      {
-        test: {
-          name: 'measured',
-          // They measure times of milliseconds, or memory: with anything beside them they would measure that.
-          include: ['test/**/*.measured.test.ts'],
-          maxWorkers: 1,
-          // One measures, one gets ready, one waits for what is left: see `oneAtATime`.
-          maxConcurrency: 3,
-          testTimeout: 60_000,
-          expect: { poll: { timeout: 10_000 } },
-          hookTimeout: 60_000,
+          testTimeout: 3 * hanging,
+          expect: { poll: { timeout: hanging } },
+          hookTimeout: 3 * hanging,
           allowOnly: false,
         },
       },
@@ -86,8 +72,8 @@ export default defineConfig({
           ],
           env: { SOAK: '1' },
           testTimeout: 600_000,
-          expect: { poll: { timeout: 10_000 } },
-          hookTimeout: 60_000,
+          expect: { poll: { timeout: hanging } },
+          hookTimeout: 3 * hanging,
           allowOnly: false,
         },
       },

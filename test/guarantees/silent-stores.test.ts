@@ -9,7 +9,7 @@ const silence = size(20_000, 1500);
 
 // SQLite is never silent.
 test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !== 'SQLite'))(
-  `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer: $name`,
+  `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer, chats and /healthz go on: $name`,
   async ({ open }, { expect, onTestFinished }) => {
     const place = await open();
     onTestFinished(() => place.close());
@@ -27,7 +27,8 @@ test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !==
     const clients = await Promise.all(cookies.map(enter));
     const send = (client: ChatClient) =>
       client.request('message:send', { room: 'lobby', text: 'x', clientId: newClientId() });
-    const ready = async () => (await fetch(`${chat.url}/readyz`)).status;
+    const status = async (path: string) => (await fetch(`${chat.url}${path}`)).status;
+    const ready = () => status('/readyz');
 
     place.silence?.begin();
     const refusals: { code: string; took: number }[] = [];
@@ -35,9 +36,10 @@ test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !==
       const began = performance.now();
       const refused = await Promise.all(cookies.map((cookie) => refusalOf(connectChat(chat.url, cookie))));
       for (const { message } of refused) refusals.push({ code: message, took: performance.now() - began });
+      for (const client of clients) await send(client);
+      expect(await status('/healthz')).toBe(200);
     }
     expect(await ready()).toBe(503);
-    for (const client of clients) await send(client);
     place.silence?.end();
 
     expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['session_store_unavailable']));

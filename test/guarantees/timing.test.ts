@@ -5,12 +5,12 @@ import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
 import { roomRequests } from '../helpers/room-requests.ts';
 import { takesAsLong } from '../helpers/takes-as-long.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 const answers = size(1000, 120);
 /** Milliseconds, and a share of the median: the one or the other. */
-const most = within(0.1);
-const share = within(0.1);
+const most = size(0.1, 0.5);
+const share = size(0.1, 0.5);
 const bounds = { answers, most, share };
 
 let site: ChatSite;

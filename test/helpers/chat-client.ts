@@ -9,6 +9,7 @@ import type {
   RequestName,
   ServerToClient,
 } from '../../server/events.ts';
+import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;
 type Ready = Parameters<ServerToClient['session:ready']>[0];
@@ -66,7 +67,7 @@ export async function connectChat(
     socket.connect();
   });
   const raw = (event: string, ...args: unknown[]): Promise<Answer<unknown>> =>
-    (socket as unknown as Socket).timeout(20_000).emitWithAck(event, ...args);
+    (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);
   return {
     socket,
     ready,

@@ -1,6 +1,6 @@
 /**
  * An attacker in a process of its own: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It comes from
- * the loopback addresses that are named, does what it can for that time, and prints what came of it. Without a cookie
+ * the loopback addresses that are named, does what it can for that time, or until SIGTERM, and prints what came of it. Without a cookie
  * it is somebody who is not logged in.
  */
 import { connect, type Socket } from 'node:net';
@@ -14,6 +14,11 @@ const outcomes: Record<string, number> = {};
 const seen = (what: string) => {
   outcomes[what] = (outcomes[what] ?? 0) + 1;
 };
+function end(): never {
+  console.log(JSON.stringify({ done: outcomes }));
+  process.exit(0);
+}
+process.on('SIGTERM', end);
 
 let next = 0;
 function tcp(): Socket {
@@ -136,7 +141,7 @@ async function pourParts(part: string): Promise<void> {
 
 type Flood = (n: number) => Promise<void>;
 
-/** What one of the parallel attackers does once; it is done over and over. */
+/** A single act of one of the parallel attackers, who does it over and over. */
 const floods: Record<string, Flood> = {
   async events() {
     await pour(await enter(), filled(frame('421["a"]')));
@@ -205,7 +210,7 @@ const floods: Record<string, Flood> = {
   async webSocketPings() {
     await pour(await enter(), filled(frame('', opcode.ping)));
   },
-  /** All that needs no login, at once. */
+  /** Everything that needs no login, at once. */
   frames: (n) =>
     (floods[['fragments', 'emptyFragments', 'pongs', 'webSocketPings'][n % 4] as string] as Flood)(n),
   handshakes: () => ask(upgradeRequest()),
@@ -287,5 +292,4 @@ const all = Promise.all(
 );
 // Some are made to wait for longer.
 await Promise.race([all, pause(until - performance.now() + 1000)]);
-console.log(JSON.stringify({ done: outcomes }));
-process.exit(0);
+end();

@@ -3,6 +3,8 @@ import { Agent, get } from 'node:http';
 export interface Health {
   /** How long each answer has taken, in milliseconds; one that failed counts too. */
   readonly latencies: number[];
+  /** The errors, and the statuses that were not 200. */
+  readonly failures: string[];
   /** Asks no more, and waits for what has been asked. */
   stop(): Promise<void>;
 }
@@ -11,14 +13,19 @@ export interface Health {
 export function watchHealth(port: number): Health {
   const agent = new Agent({ keepAlive: true });
   const latencies: number[] = [];
+  const failures: string[] = [];
   const under = new Set<Promise<void>>();
   const ask = () => {
     const began = performance.now();
     const one = new Promise<void>((resolve) => {
       const asked = get({ port, host: '127.0.0.1', path: '/healthz', agent }, (answer) => {
+        if (answer.statusCode !== 200) failures.push(String(answer.statusCode));
         answer.resume().on('close', resolve);
       });
-      asked.on('error', () => resolve());
+      asked.on('error', (error) => {
+        failures.push(String(error));
+        resolve();
+      });
     }).then(() => {
       latencies.push(performance.now() - began);
       under.delete(one);
@@ -28,6 +35,7 @@ export function watchHealth(port: number): Health {
   const timer = setInterval(ask, 50);
   return {
     latencies,
+    failures,
     async stop() {
       clearInterval(timer);
       await Promise.all(under);

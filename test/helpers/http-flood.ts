@@ -1,7 +1,7 @@
 /**
  * An attacker over plain HTTP in a process of its own: `node http-flood.ts KIND PORT MILLISECONDS ADDRESS CONNECTIONS`.
- * It keeps that many connections from a loopback address and opens each again when it is closed, for that time, and
- * prints what came of it.
+ * It keeps that many connections from a loopback address and opens each again when it is closed, for that time, or until SIGTERM,
+ * and prints what came of it.
  */
 import { connect } from 'node:net';
 
@@ -11,6 +11,11 @@ const outcomes: Record<string, number> = {};
 const seen = (what: string) => {
   outcomes[what] = (outcomes[what] ?? 0) + 1;
 };
+function end(): never {
+  console.log(JSON.stringify({ done: outcomes }));
+  process.exit(0);
+}
+process.on('SIGTERM', end);
 
 const get = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: chat.example\r\n${more}\r\n`;
 const script = get('/php-chat.js');
@@ -49,7 +54,7 @@ const floods: Record<string, Flood> = {
     pause: 100,
     answers: Number.POSITIVE_INFINITY,
   },
-  /** What 300 images in a foreign page make a browser ask for. */
+  /** As a browser asks for 300 images in a foreign page. */
   images: { write: () => handshake, answers: 1 },
 };
 
@@ -61,7 +66,7 @@ function attack({ write, pause, answers }: Flood): Promise<void> {
     const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress, noDelay: true });
     let nth = 0;
     const next = () => {
-      // What the kernel has not taken yet is not made more: this process is to stay small, too.
+      // Bytes wait for the kernel before more are made: this process is to stay small, too.
       if (socket.writableLength === 0) socket.write(write(nth++));
     };
     socket.on('connect', () => seen('opened'));
@@ -99,5 +104,4 @@ await Promise.all(
     while (performance.now() < until) await attack(flood);
   }),
 );
-console.log(JSON.stringify({ done: outcomes }));
-process.exit(0);
+end();

@@ -4,6 +4,8 @@ import { connectRaw, type RawClient } from './raw-client.ts';
 export interface Talk {
   /** From the sending of a message to its arrival at another, in milliseconds. */
   readonly latencies: number[];
+  /** How many have been sent so far, and how many of them were acknowledged. */
+  readonly count: { readonly sent: number; readonly acknowledged: number };
   /** How many of them are no longer connected. */
   gone(): number;
   /** Says no more, and waits until everything said has been acknowledged. */
@@ -17,6 +19,7 @@ export async function startTalk(
 ): Promise<Talk> {
   const { cookies, room, every } = options;
   const latencies: number[] = [];
+  const count = { sent: 0, acknowledged: 0 };
   const clients: RawClient[] = [];
   for (const [n, cookie] of cookies.entries()) {
     const client = await connectRaw(port, cookie, room);
@@ -30,11 +33,15 @@ export async function startTalk(
   const failures: string[] = [];
   const say = (client: RawClient, n: number) => {
     const message = { room, text: `${n} ${performance.now().toFixed(3)}`, clientId: newClientId() };
+    count.sent++;
     const one = client
       .request('message:send', message)
       .then(
-        (answer) => !answer.includes('"ok":true') && failures.push(answer),
-        (error: unknown) => failures.push(String(error)),
+        (answer) => {
+          if (answer.includes('"ok":true')) count.acknowledged++;
+          else failures.push(answer);
+        },
+        (error: unknown) => void failures.push(String(error)),
       )
       .finally(() => under.delete(one));
     under.add(one);
@@ -42,6 +49,7 @@ export async function startTalk(
   const timers = clients.map((client, n) => setInterval(() => say(client, n), every));
   return {
     latencies,
+    count,
     gone: () => clients.filter(({ closed }) => closed).length,
     async stop() {
       for (const timer of timers) clearInterval(timer);

@@ -5,9 +5,8 @@ import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
 import { connections, megabytes, metrics, percentile, rss } from '../helpers/server-figures.ts';
-import { size } from './size.ts';
 
-const lasting = size(600_000, 7000);
+const lasting = 600_000;
 const perSecond = 100;
 const staying = 20;
 const comingAndGoing = 20;
@@ -86,7 +85,7 @@ test(`${lasting / 1000} s at ${perSecond} messages a second, clients coming and 
   for (const client of [...talkers, ...visitors]) client.socket.destroy();
   await expect.poll(() => connections(site.chat.url)).toBe(0);
   console.log(
-    `soak: ${sent} messages, ${visits} visits; live heap ${megabytes(atRest.heap)} MB at rest, ` +
+    `level: ${sent} messages, ${visits} visits; live heap ${megabytes(atRest.heap)} MB at rest, ` +
       `${[first, second, third].map(megabytes).join(', ')} MB by thirds, ${megabytes(await liveHeap(site.chat))} MB after; ` +
       `${busy.handles} handles and ${busy.timers} timers, at rest ${atRest.handles} and ${atRest.timers}, ` +
       `after ${JSON.stringify(await kept())}; ${megabytes(rss(site.chat.pid))} MB RSS`,
