@@ -1,17 +1,17 @@
 import { RequestError } from './errors.ts';
 
-/** Requests are answered within 8 s (docs/protocol.md); the rest is for the network. */
+/** Milliseconds. docs/protocol.md promises an answer within 8 s; the rest is for the network. */
 const longest = 7000;
 
 /**
- * The outcome of `work`, or `storage_unavailable` if it takes longer than clients are promised: a hanging disk, or
- * another program that locks the history. The work itself goes on: the answer says that nothing is known, not that
- * nothing happened, and a client that repeats the request learns what became of it.
+ * The result of `work`, or `storage_unavailable` if it takes too long, for example because the disk hangs or another
+ * program locks the history. The work itself goes on: its outcome is unknown then, and a client that repeats the
+ * request learns it.
  */
 export function answerInTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = () => reject(new RequestError('storage_unavailable', `no outcome after ${longest} ms`));
-    // After a hold-up of this process timers come first: one turn more lets in what has been done meanwhile.
+    // After the event loop was blocked, timers run first: one more turn lets in a result that is already there.
     const timer = setTimeout(() => setImmediate(late), longest);
     work.finally(() => clearTimeout(timer)).then(resolve, reject);
   });

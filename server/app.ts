@@ -36,20 +36,25 @@ import { reportStore } from './store-at-start.ts';
 export interface App {
   host: string;
   port: number;
-  /** Drains: lets nobody in, finishes what it has accepted, closes the connections over time, and then everything. */
+  /**
+   * Shuts down gracefully: refuses new connections, finishes what it has accepted, closes the connections over time,
+   * and then everything else.
+   */
   close(): Promise<void>;
 }
 
-/** Reads of one user at once. The history runs reads one after the other, so those of other users wait behind them. */
+/**
+ * Concurrent reads of one user. The history runs reads one after the other, so those of other users wait behind them.
+ */
 const mostReads = 4;
 
-/** Milliseconds that a client has to take what is on its way to it when the server ends. */
+/** Milliseconds that a client has at shutdown to receive the data on its way to it. */
 const longestFarewell = 3000;
 
-/** Milliseconds in which a database has to answer to be ready. */
+/** Milliseconds within which a database must answer to count as ready. */
 const historyLimit = 1000;
 
-/** Asks a history whether it answers. Whoever asks meanwhile waits for the same answer: anybody may ask. */
+/** Checks whether the history answers. Concurrent callers share one query, since anybody may ask. */
 function asking(history: History): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   return () => {
@@ -67,12 +72,15 @@ function asking(history: History): () => Promise<boolean> {
   };
 }
 
-/** So many milliseconds without the bus are no reason to send users elsewhere. */
+/** Milliseconds without the bus that do not make this server unready: users should not be sent elsewhere for less. */
 const busGrace = 5000;
-/** How often the database is looked at, in milliseconds, for what no hint told; and where there is no bus at all. */
+/**
+ * Milliseconds between two polls of the database: beside a bus, for changes whose hint was lost; without a bus, for all
+ * changes.
+ */
 const look = { besideBus: 1000, alone: 100 };
 
-/** What several servers need of the history; undefined for one alone. */
+/** Opens what several servers need of the history; undefined for a single server. */
 async function openCluster(
   { cluster, history }: Config,
   { log, quiet, onSaid }: { log: Log; quiet: QuietLog; onSaid: (what: object) => void },
@@ -112,7 +120,7 @@ function openServers(
   });
 }
 
-/** Undefined if there are to be none. Whether their place can be used is said in the log; the chat goes on without. */
+/** Undefined if files are off. If their place cannot be used, the log says so and the chat runs without files. */
 function openFiles(
   { files: place, fileTypes, filesOrphans }: Config,
   { history, log, quiet }: { history: History; log: Log; quiet: QuietLog },
@@ -129,7 +137,7 @@ function openFiles(
   return files;
 }
 
-/** Wires the parts and opens the port. @param onFailure called when a part that everything needs has died */
+/** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
@@ -336,11 +344,12 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     port: server.port,
     async close() {
       const { over, within } = config.drain;
-      // Of what is left after the last connection's turn: for its last packets, for the last bytes, for the history.
+      // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.
       const each = (within - over) / 3;
       endReport();
       drain.start();
-      // While the port is still open: a polling client needs one more request to learn that its connection is closed.
+      // The port is still open here, because a polling client needs one more request to learn that its connection is
+      // closed.
       await transport.close(drain, { over, lastPackets: Math.min(longestFarewell, each) });
       liveness.stop();
       chat.close();

@@ -2,7 +2,7 @@ import type { OnAsideFailure } from './chat/asides.ts';
 import { RequestError } from './errors.ts';
 import type { Log, QuietLog } from './log.ts';
 
-/** Says in the log what failed though nobody waited for it. Storage comes back; all else is a fault of this program. */
+/** Logs failures of work that no request waits for. Storage recovers; any other failure is a bug in this program. */
 export function asideFailures(log: Log, quiet: QuietLog): OnAsideFailure {
   return (aside, error) => {
     if (error instanceof RequestError) {

@@ -30,7 +30,7 @@ import {
 } from './setting-forms.ts';
 import { type UnknownSetting, unknownSettings } from './setting-names.ts';
 
-/** Settings that cannot be used, in words that tell the operator how to fix them. Ends the process with code 78. */
+/** Invalid settings, each with what to do about it. The process ends with code 78. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     super(`Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
@@ -38,7 +38,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** What the options of `session/` are called here: their defaults and forms are said there. */
+/** The environment variables for the options of `session/`, which defines their defaults and forms. */
 const sessionSettings = {
   store: 'CHAT_SESSION_STORE',
   cookieName: 'CHAT_SESSION_NAME',
@@ -57,7 +57,7 @@ const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const retentionForm = 'none, or a time such as 90d';
 const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
 
-/** Every other setting of this version: its default, its form, and what is accepted in words. */
+/** Every other setting: its default, its form, and the accepted values in words. */
 const settings = {
   CHAT_HOST: [
     '0.0.0.0',
@@ -223,7 +223,7 @@ type Parsed = { [K in keyof Settings]: Value<K> };
 
 const names = [...Object.values(sessionSettings), ...Object.keys(settings)];
 
-/** The settings of one run, frozen. Durations are in milliseconds. */
+/** The frozen settings of one run. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;
 
 /**
@@ -247,13 +247,14 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   const session = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
   const unknown = unknownSettings(env, names);
-  // One letter may decide who gets in. Other names may be of a newer version, or made by a container manager.
+  // A single wrong letter can change who gets in, so a misspelt name is refused. Other unknown names may belong to a newer
+  // version or to a container manager.
   const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
   problems.push(...refused.map(unknownText));
   if ('problems' in session || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;
   return Object.freeze({
-    /** Names that look like settings, and are none of this version. */
+    /** Names that look like settings but are unknown to this version. */
     unknown,
     host: value.CHAT_HOST,
     port: value.CHAT_PORT,
@@ -274,7 +275,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     node: value.CHAT_NODE,
     drain: drainTimes(value),
     loginUrl: value.CHAT_LOGIN_URL,
-    /** The login address for pages of real sites; undefined while the default stands, which fits only the sample. */
+    /** The login address for pages of real sites; undefined for the default, which fits only the sample. */
     siteLoginUrl:
       value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0] ? undefined : (value.CHAT_LOGIN_URL as string),
     rooms: value.CHAT_ROOMS,
@@ -307,7 +308,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   });
 }
 
-/** The place with the key from the environment, by the names that all programs for S3 use, unless it has one. */
+/** Adds the key from the environment variables that all programs for S3 use, unless the place has its own key. */
 function withCredentials(place: FilesPlace | undefined, env: NodeJS.ProcessEnv): FilesPlace | undefined {
   if (place?.kind !== 's3' || place.credentials !== undefined) return place;
   const { AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: secret } = env;
@@ -316,14 +317,14 @@ function withCredentials(place: FilesPlace | undefined, env: NodeJS.ProcessEnv):
 }
 
 /**
- * What the log and the other servers call this one of several. On any free port (0), the process tells it from the others
- * of this host.
+ * The name of this server in the log and for the other servers. With port 0, the process id distinguishes it from
+ * others on this host.
  */
 export function nodeName({ node, port }: Pick<Config, 'node' | 'port'>): string {
   return node ?? `${hostname()}:${port === 0 ? `any-${process.pid}` : port}`;
 }
 
-/** Whether the servers can work together on that history. A setting that cannot be used at all is reported by itself. */
+/** Problems of the bus with this history. A setting that is invalid by itself is reported elsewhere. */
 function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<Parsed>): string[] {
   if (!bus || !history) return [];
   if (history.kind === 'sqlite') {
@@ -337,24 +338,24 @@ function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<P
   ];
 }
 
-/** What CHAT_DRAIN is without one. */
+/** The default of CHAT_DRAIN for several servers, in milliseconds. */
 const usualDrain = 8000;
-/** What a drain may take beyond CHAT_DRAIN. */
+/** Milliseconds that a drain may take beyond CHAT_DRAIN. */
 const drainMargin = 2000;
 
-/** Over how long the connections are closed on SIGTERM, and after which time the process has to be over. */
+/** On SIGTERM, the connections are closed over `over` milliseconds, and the process must end `within` that many. */
 function drainTimes({ CHAT_DRAIN, CHAT_CLUSTER }: Parsed): { over: number; within: number } {
-  // The users of a server alone have nowhere else to go: it shall be back soon.
+  // The users of a single server have nowhere else to go, so it should be back soon.
   const over = CHAT_DRAIN ?? (CHAT_CLUSTER === undefined ? 0 : usualDrain);
   return { over, within: (CHAT_DRAIN ?? usualDrain) + drainMargin };
 }
 
-/** A name that is no setting, for the operator. */
+/** Describes an unknown setting to the operator. */
 export function unknownText({ name, nearest }: UnknownSetting): string {
   return `${name}: there is no such setting${nearest === undefined ? ' in this version' : `; the nearest is ${nearest}`}`;
 }
 
-/** A setting as the operator may read it. */
+/** A setting as the operator sees it. */
 export interface ShownSetting {
   name: string;
   /** Without keys and passwords; empty if there is none. */
@@ -362,7 +363,7 @@ export interface ShownSetting {
   from: 'environment' | 'preset' | 'default';
 }
 
-/** All settings with their values and where these come from, of an environment that `readConfig` accepts. */
+/** Lists all settings with their values and sources. `readConfig` must accept this environment. */
 export function listSettings(env: NodeJS.ProcessEnv): ShownSetting[] {
   const { texts } = readTexts(names, env);
   const options = optionTexts(sessionOptions(texts));

@@ -1,11 +1,11 @@
-/** What is under way, and whose requests are still taken. */
+/** Tracks the work under way, and stops accepting new work connection by connection. */
 export class Drain {
-  /** By whom. */
+  /** The connection of each piece of work. */
   readonly #underWay = new Map<Promise<unknown>, object>();
   readonly #leaving = new WeakSet<object>();
   #started = false;
 
-  /** Nobody is let in any more. Who is in goes on until `finish`. */
+  /** No new connections are accepted any more. Open ones are served until `finish`. */
   get started(): boolean {
     return this.#started;
   }
@@ -14,24 +14,24 @@ export class Drain {
     this.#started = true;
   }
 
-  /** Whether nothing new is taken of this connection. */
+  /** Whether new requests of this connection are refused. */
   isLeaving(connection: object): boolean {
     return this.#leaving.has(connection);
   }
 
-  /** Work of a connection that a drain waits for. It must not reject. */
+  /** Registers work of a connection that a drain waits for. It must not reject. */
   track(connection: object, work: Promise<unknown>): void {
     this.#underWay.set(work, connection);
     void work.finally(() => this.#underWay.delete(work));
   }
 
-  /** Takes nothing new of this connection from now on; resolves when all that was accepted is done and answered. */
+  /** Accepts nothing new of this connection from now on; resolves when all that was accepted is done and answered. */
   async finish(connection: object): Promise<void> {
     this.#leaving.add(connection);
     await Promise.all([...this.#underWay].flatMap(([work, of]) => (of === connection ? [work] : [])));
   }
 
-  /** Resolves when what was accepted is done: of connections that are gone, too. */
+  /** Resolves when all accepted work is done, including that of closed connections. */
   async finishAll(): Promise<void> {
     await Promise.all(this.#underWay.keys());
   }

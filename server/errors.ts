@@ -1,6 +1,6 @@
 /**
- * Every code that a client can get, and its default message. Clients decide by the code alone; the message is for people
- * who read a log or a console.
+ * Every code that a client can get, with its default message. Clients decide by the code alone; the message is for
+ * people who read a log or a console.
  */
 export const requestErrors = {
   bad_request: 'The request breaks a rule of the protocol.',
@@ -22,7 +22,7 @@ export const requestErrors = {
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
 
-/** The same codes in answers about files. */
+/** Messages of the same codes in answers about files. */
 export const fileErrors: Partial<Record<RequestErrorCode, string>> = {
   storage_unavailable: 'Files cannot be stored or read at the moment. Try again.',
   storage_full: 'There is no room left to store files. Try again later.',
@@ -85,10 +85,10 @@ export type RequestErrorCode = keyof typeof requestErrors;
 export type ConnectErrorCode = keyof typeof connectErrors;
 export type HttpErrorCode = keyof typeof httpErrors;
 
-/** An error for the client: it gets the code and the message, and nothing of the cause. */
+/** An error for the client, which gets the code and the message but never the cause. */
 export class RequestError extends Error {
   readonly code: RequestErrorCode;
-  /** With `rate_limited`: milliseconds after which the same request would not be refused for it. */
+  /** With `rate_limited`: milliseconds until the limit allows the same request again. */
   readonly retryAfterMs: number | undefined;
   /** With the `conflict` of an edit: the `Message` as it is now. */
   readonly current: object | undefined;

@@ -3,11 +3,11 @@ import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './e
 import { isBlank, visibleLine } from './session/blank.ts';
 
 /**
- * The wire contract (docs/protocol.md) as schemas: what clients may send is checked by them, and docs/asyncapi.json is
- * generated from all of them. The browser client imports the types alone.
+ * The wire contract (docs/protocol.md) as schemas. The server checks all client input by them, and docs/asyncapi.json
+ * is generated from them. The browser client imports only the types.
  */
 const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-/** Text of one line: no control characters, no half of a surrogate pair; counted in code points. */
+/** A line of text without control characters and lone surrogates; its length is in code points. */
 const line = (most: number) =>
   z
     .string()
@@ -17,16 +17,16 @@ const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
-/** A user's name, as the site gives it. */
+/** A user's name, as the site gives it. => A user's name, as the site gives it. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
-/** Words after it would read backwards, those of a sentence with the name in it, too. */
+/** Whether the text changes the direction of the words after it, including those of a sentence that contains it. */
 const turnsDirection = (text: string) => /[\u202a-\u202e\u2066-\u2069]/.test(text);
 export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));
 export const topic = line(250).refine((text) => !turnsDirection(text));
 /** A `seq` or `rev`: a whole number that JavaScript holds exactly. */
 const counter = z.int().min(0);
 const seq = z.int().min(1);
-/** Milliseconds since 1970, for show: order comes from `seq` and `rev` alone. */
+/** Milliseconds since 1970, for display only: `seq` and `rev` define the order. */
 const time = z.int().min(0);
 
 /** Most mentions of one message. */
@@ -38,7 +38,6 @@ const kind = z.enum(['public', 'private', 'direct']);
 const role = z.enum(['owner', 'moderator', 'member']);
 const siteRole = z.enum(['admin', 'moderator']);
 const notify = z.enum(['all', 'mentions', 'none']);
-/** Who may write in a room. */
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave']);
 
@@ -65,11 +64,11 @@ const roomSummary = z.object({
   /** The other user of a direct room, and whether that user is present. */
   with: user.exactOptional(),
   present: z.boolean().exactOptional(),
-  /** Up to here the other user of a direct room has read. */
+  /** The `seq` up to which the other user of a direct room has read. */
   readByOther: counter.exactOptional(),
   head: counter,
   lastSeq: counter,
-  /** The oldest message that is left, if some are gone because they were too old. */
+  /** The oldest message that is kept, if older ones have expired. */
   firstSeq: seq.exactOptional(),
   readSeq: counter,
   unread: counter,
@@ -78,26 +77,29 @@ const roomSummary = z.object({
   last: lastMessage.exactOptional(),
   notify,
   write,
-  /** Seconds between two messages of one user, but for moderators. */
+  /** Seconds between two messages of one user; moderators are exempt. */
   slow: z.int().min(1).exactOptional(),
-  /** How long the user may not write there, in milliseconds; 2^53 − 1: for good. */
+  /** Milliseconds for which the user may not write there; 2^53 − 1 for a permanent mute. */
   mutedForMs: counter.exactOptional(),
   mutedReason: z.string().exactOptional(),
-  /** Open reports, for whom the room gives the right `moderate`. */
+  /** Open reports, for users who have the right `moderate` there. */
   reports: counter.exactOptional(),
 });
 
-/** A user who is named in a text, and where: in characters. Nobody is named twice in one place. */
+/** A user who is named in a text, and where, in characters. Mentions do not overlap. */
 const mention = z.object({ user, start: counter, length: seq });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
-/** One emoji, as Unicode recommends emoji for interchange. The longest there has 35 bytes. */
+/** A single emoji that Unicode recommends for general interchange. The longest has 35 bytes. */
 const emoji = z
   .string()
   .max(40)
   .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
-/** Users with one emoji on a message. `users`: the first 10 by time; `mine`: one of them is who asks, in answers alone. */
+/**
+ * Users with the same emoji on a message. `users`: the first 10 by time; `mine`, in answers only: the asking user is
+ * one of them.
+ */
 const reaction = z.object({
   emoji: z.string(),
   count: seq,
@@ -105,15 +107,15 @@ const reaction = z.object({
   mine: z.literal(true).exactOptional(),
 });
 
-/** The id of a file, which nobody can guess. */
+/** The id of a file. It cannot be guessed. */
 const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
-/** What people who do not see a picture are told instead. */
+/** The text for people who do not see the picture. */
 const alt = line(250);
 /** Files of one message. */
 export const mostFiles = 10;
 /**
- * A file as a message shows it. `type` is what its bytes say, `size` counts bytes. A picture has its measures as it is
- * shown, and a BlurHash to show until it is there.
+ * A file as a message shows it. `type` is detected from its bytes, `size` is in bytes. A picture has its displayed
+ * width and height, and a BlurHash to show while it loads.
  */
 const file = z.object({
   id: fileId,
@@ -123,9 +125,9 @@ const file = z.object({
   alt: alt.exactOptional(),
   image: z.object({ width: seq, height: seq, blur: z.string().max(64) }).exactOptional(),
 });
-/** Files as a client names them, each once. */
+/** Files as a client names them, each at most once. */
 const chosenFiles = z
-  // Whatever its form: none that is not stored is known.
+  // The form is not checked further: an id that is not stored is unknown.
   .array(z.object({ id: z.string().regex(/^[!-~]{1,64}$/), alt: alt.optional() }))
   .max(mostFiles)
   .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
@@ -146,17 +148,17 @@ const message = z.object({
   deletedAt: time.exactOptional(),
   deletedBy: z.enum(['author', 'moderator']).exactOptional(),
   replyTo: seq.exactOptional(),
-  /** By their places; the names are those of now. Absent if there are none. */
+  /** By position, with current names. Absent if there are none. */
   mentions: z.array(mention).exactOptional(),
-  /** In the order in which they are shown; absent if there are none. */
+  /** In display order; absent if there are none. */
   files: z.array(file).exactOptional(),
-  /** In answers alone: the user who asks has blocked its author. */
+  /** In answers only: the asking user has blocked the author. */
   hidden: z.literal(true).exactOptional(),
-  /** First used first; absent if there are none. */
+  /** In order of first use; absent if there are none. */
   reactions: z.array(reaction).exactOptional(),
 });
 
-/** A user's report of a message. `message`: as it was then; once the report is closed, as it is now. */
+/** A user's report of a message. `message`: as it was when reported; once the report is closed, as it is now. */
 const report = z.object({
   id: z.string(),
   room: roomId,
@@ -170,7 +172,7 @@ const report = z.object({
     .exactOptional(),
 });
 
-/** What the operator's settings allow a user; a request beyond it is `forbidden`. */
+/** Actions that the operator's settings allow a user; all others are `forbidden`. */
 const can = z.object({
   createPublic: z.boolean(),
   createPrivate: z.boolean(),
@@ -206,7 +208,7 @@ export type RoomRole = z.output<typeof role>;
 export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
 export type Write = z.output<typeof write>;
-/** What a user may do in a room, as `RoomSummary.may` says it. */
+/** An action that a user may take in a room, as in `RoomSummary.may`. */
 export type Right = z.output<typeof right>;
 export type LastMessage = z.output<typeof lastMessage>;
 export type RoomSummary = z.output<typeof roomSummary>;
@@ -221,10 +223,10 @@ export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
 
-/** The longest holds the sort key of a name: a character may become 18 there, of two or three bytes each. */
+/** The longest holds the sort key of a name, in which one character may become 18 of two or three bytes each. */
 const cursor = z.string().min(1).max(4096);
 const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
-/** A mute or a ban. `seconds`: 0 lifts it; absent: for good. */
+/** A mute or a ban. `seconds`: 0 lifts it; absent means permanent. */
 const restriction = z.object({
   room: roomId,
   user: userId,
@@ -233,7 +235,7 @@ const restriction = z.object({
 });
 const query = line(100).refine((text) => !isBlank(text));
 
-/** Who is named where. In which text it has to fit is checked with the text. */
+/** Mentions as a client sends them. Whether they fit is checked with the text. */
 const mentions = z.array(z.object({ user: userId, start: counter, length: seq })).max(mostMentions);
 
 /** The payload of every request this server knows. Unknown fields are ignored. */
@@ -302,7 +304,7 @@ export const requests = {
     room: roomId,
     seq,
     reason: z.enum(['spam', 'abuse', 'other']),
-    /** Several lines, as in a message. */
+    /** May have several lines, like a message. */
     text: z
       .string()
       .refine((text) => text.isWellFormed() && !/[^\P{Cc}\t\n]/u.test(text) && text.length <= 1000)
@@ -314,7 +316,7 @@ export const requests = {
   'report:close': z.object({
     id: z.string().min(1).max(64),
     done: z.enum(['deleted', 'muted', 'banned', 'nothing']),
-    /** For how long, with `muted` and `banned`; absent: for good. */
+    /** Duration of `muted` and `banned`; absent means permanent. */
     seconds: z.int().min(1).max(31_536_000).optional(),
   }),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
@@ -409,13 +411,13 @@ export const events = {
     protocol: z.literal(1),
     ...whoIAm,
     rooms: z.array(roomSummary),
-    /** There are other rooms, to be had by `room:list`. */
+    /** There are more rooms, which `room:list` returns. */
     more: z.boolean(),
     firstRoom: roomId.exactOptional(),
     /** The name of the server, if it has one. */
     node: z.string().exactOptional(),
     totals,
-    /** Characters and mentions of a message, bytes of a file, files of a message. */
+    /** Characters and mentions per message, bytes per file, files per message. */
     limits: z.object({ text: z.int(), mentions: z.int(), file: z.int(), files: z.int() }),
     serverTime: time,
   }),
@@ -430,7 +432,7 @@ export const events = {
     changes: z.array(
       z.object({
         emoji: z.string(),
-        /** How many users have it now. */
+        /** The number of users who have it now. */
         count: counter,
         added: z.array(userId).exactOptional(),
         removed: z.array(userId).exactOptional(),
@@ -454,7 +456,7 @@ export const events = {
     room: roomId,
     readable: z.boolean(),
     reason: z.enum(removalReasons),
-    /** Of a ban: why, and until when. */
+    /** With a ban: its reason and its end. */
     text: z.string().exactOptional(),
     until: time.exactOptional(),
   }),
@@ -505,7 +507,7 @@ export interface RequestFailure {
   current?: Message;
 }
 
-/** What travels as `data` of a `connect_error`. */
+/** The `data` of a `connect_error`. */
 export interface ConnectFailure {
   code: ConnectErrorCode;
   message: string;

@@ -1,16 +1,19 @@
-/** Milliseconds after which a client with too many connections tries again. It may close one at any time: a guess. */
+/**
+ * Milliseconds after which a client with too many connections should try again. A guess, because it may close one at
+ * any time.
+ */
 export const tryAgainAfter = 5000;
 
-/** This many in any period of this many milliseconds; `count` 0 lifts the limit. */
+/** At most `count` in any period of `ms` milliseconds; a `count` of 0 lifts the limit. */
 export interface Rate {
   count: number;
   ms: number;
 }
 
-/** Events within this fraction of the period are remembered together, so that memory is bounded. */
+/** Events within this fraction of the period are stored as one, which bounds the memory. */
 const slicesOfPeriod = 100;
 
-/** Events of one key that came close together. They count until the period after the last of them is over. */
+/** Events of one key that came close together. They count until one period after the last of them. */
 interface Slice {
   first: number;
   last: number;
@@ -18,13 +21,13 @@ interface Slice {
 }
 
 /**
- * Counts events by key: in no period of the rate's length are more let through. Time is that of the monotonic clock,
- * which packages for this do not use: when the wall clock is set, nobody is locked out and nobody let in. What is
- * counted outlives the connections that caused it.
+ * Limits events by key: no period of the rate's length lets more through than its count. It uses the monotonic clock,
+ * unlike packages for this, so setting the wall clock locks nobody out and lets nobody in. Counts outlive the
+ * connections that caused them.
  */
 export class RateLimit {
   readonly #rate: Rate;
-  /** What still counts, by key, in the order of time. */
+  /** Slices that still count, by key, oldest first. */
   readonly #keys = new Map<string, Slice[]>();
   #swept = 0;
 
@@ -35,7 +38,7 @@ export class RateLimit {
   /**
    * Counts an event.
    * @param weight how many it counts as; the last one within the limit may weigh more than is left
-   * @param now the time, if it is needed for `giveBack`
+   * @param now the time, if `giveBack` needs it
    * @returns null if it is within the limit; otherwise the milliseconds until the next one is
    */
   take(key: string, weight = 1, now = performance.now()): number | null {
@@ -63,7 +66,7 @@ export class RateLimit {
     return null;
   }
 
-  /** As `take`, but for what is not let through in part: it fits whole or not at all. */
+  /** Like `take`, but lets the whole weight through or nothing. */
   takeWhole(key: string, weight: number, now = performance.now()): number | null {
     const { count, ms } = this.#rate;
     if (count === 0) return null;
@@ -99,7 +102,7 @@ export class RateLimit {
     return slices;
   }
 
-  /** Once a period, forgets the keys of which nothing counts any more: anybody can add keys. */
+  /** Once a period, forgets the keys without counted events, because anybody can add keys. */
   #sweep(now: number): void {
     if (now - this.#swept < this.#rate.ms) return;
     this.#swept = now;
@@ -107,7 +110,7 @@ export class RateLimit {
   }
 }
 
-/** How many are open at once by key; `most` 0 lifts the limit. */
+/** Limits how many are open at once by key; a `most` of 0 lifts the limit. */
 export class OpenLimit {
   readonly #most: number;
   readonly #open = new Map<string, number>();
@@ -135,7 +138,7 @@ export class OpenLimit {
 
 function unlimited(): void {}
 
-/** Lets few tasks of one key run at once; the others wait in the order in which they came. */
+/** Limits how many tasks of one key run at once; the others wait in the order in which they came. */
 export class Turns {
   readonly #most: number;
   readonly #keys = new Map<string, { running: number; waiting: (() => void)[] }>();

@@ -3,8 +3,8 @@ import pino from 'pino';
 export type Log = pino.Logger;
 
 /**
- * JSON lines on standard output. What must never be in a log (session ids, cookies, keys, message texts) is
- * not given to it in the first place; the redaction is a second barrier, for objects that are logged as a whole.
+ * JSON lines on standard output. Callers never log session ids, cookies, keys and message texts; the redaction is a
+ * second barrier, for objects that are logged whole.
  * @param node the server's name, for every line
  */
 export function createLog(level: string, node?: string): Log {
@@ -36,7 +36,7 @@ export function createLog(level: string, node?: string): Log {
 
 const quietFor = 60_000;
 
-/** Logs the same thing at most once a minute, with a count: a flood must not fill the disk. */
+/** Logs the same event at most once a minute, with a count, so that a flood does not fill the disk. */
 export class QuietLog {
   readonly #log: Log;
   readonly #seen = new Map<string, { since: number; suppressed: number }>();
@@ -45,7 +45,7 @@ export class QuietLog {
     this.#log = log;
   }
 
-  /** @param key what counts as the same thing; from a small set, never from a client's input */
+  /** @param key identifies the event; from a small set, never from a client's input */
   warn(key: string, fields: Record<string, unknown>, message: string): void {
     const now = performance.now();
     const seen = this.#seen.get(key);

@@ -4,7 +4,7 @@ import { clientBuilt, proxiesNamed } from './doctor/server.ts';
 import { createLog, type Log } from './log.ts';
 import { typedPaths } from './session/doctor/typed.ts';
 
-/** EX_CONFIG of sysexits.h: a service manager need not try again. */
+/** EX_CONFIG of sysexits.h: a service manager need not restart the process. */
 const badConfiguration = 78;
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;
@@ -15,13 +15,13 @@ const beforeTheEnd = 500;
 process.umask(0o077);
 
 /**
- * To be run with the options of Node that package.json has. After a flood the heap is full of what is over, and by
- * itself V8 lets it grow to a multiple of what is in use. What they do is in bench/README.md. Do not
- * set them by `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
+ * Must be run with the options of Node in package.json: after a flood the heap is full of garbage, and V8 by itself
+ * lets it grow to a multiple of what is in use. bench/README.md describes them. Do not set them by
+ * `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
  */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  // Where the lines of several servers come together, each says whose it is.
+  // Where the logs of several servers are merged, each line names its server.
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);
   reportStart(config, process.env, log);
@@ -51,11 +51,11 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // At any log level: a program that starts this server waits for this line and reads the port from it.
+  // At any log level, because a program that starts this server waits for this line and reads the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
 
-/** Says at the start, in the log, what the server runs with and what the operator may want to correct. */
+/** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
 function reportStart(config: Config, env: NodeJS.ProcessEnv, log: Log): void {
   const set = listSettings(env).filter(({ from }) => from !== 'default');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');

@@ -9,7 +9,7 @@ function inMilliseconds(value: string): number {
   return Number.parseInt(value, 10) * milliseconds[unit];
 }
 
-/** `250ms`, `1s`, `5m`: a duration above nothing and up to a day, in milliseconds. */
+/** `250ms`, `1s`, `5m`: a duration of more than zero and up to a day, in milliseconds. */
 export const duration = z
   .string()
   .regex(/^\d{1,9}(ms|s|m|h)$/)
@@ -40,7 +40,7 @@ export const time = z
   .regex(/^[1-9]\d{0,5}(ms|s|m|h|d)$/)
   .transform(inMilliseconds);
 
-/** `20/10s`: so many in so much time; `0` for no limit. */
+/** `20/10s`: a count per duration; `0` for no limit. */
 export const rate = z.union([
   z.literal('0').transform(() => ({ count: 0, ms: 0 })),
   z
@@ -66,7 +66,7 @@ export const size = z
   .regex(/^(0|\d{1,5}(KB|MB))$/)
   .transform((value) => Number.parseInt(value, 10) * (bytes[value.slice(-2) as keyof typeof bytes] ?? 0));
 
-/** `500MB/24h`: so many bytes in so much time; `0` for no limit. */
+/** `500MB/24h`: bytes per duration; `0` for no limit. */
 export const sizeRate = z.union([
   z.literal('0').transform(() => ({ count: 0, ms: 0 })),
   z
@@ -79,7 +79,7 @@ export const sizeRate = z.union([
     }),
 ]);
 
-/** `image/*`, `application/pdf`: a type of files, or all of a kind. */
+/** `application/pdf`, `image/*`: one type of files, or all of a kind. */
 export const mediaType = z.string().regex(/^[a-z]+\/(\*|[a-z0-9][a-z0-9.+-]{0,100})$/);
 
 /** An address, or a range of them as CIDR. */
@@ -112,7 +112,7 @@ export const webAddress = z
     (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
   );
 
-/** `general:Général`, or a name alone, in any script: its id is made of it then. */
+/** `general:Général`, or a name alone, in any script, from which the id is made. */
 export const roomSetting = z
   .string()
   .transform((value) => {
@@ -121,7 +121,7 @@ export const roomSetting = z
   })
   .refine(({ id, name }) => !/^[udr]-/.test(id ?? name) && roomName.safeParse(name).success);
 
-/** An address with `{id}` in it: a path of the page's site, or on another one by `https:`. */
+/** An address with `{id}` in it: a path on the page's site, or an `https:` address on another one. */
 export const template = z.string().refine((value) => {
   if (!value.includes('{id}') || /[\s\p{Cc}]/u.test(value)) return false;
   const address = value.replaceAll('{id}', '1');
@@ -130,18 +130,18 @@ export const template = z.string().refine((value) => {
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 
-/** What a setting may hold: a key, the path of a file with one, or an address with a password. */
+/** The secret in a setting: a key, the path of a file with one, or an address with a password. */
 type Secret = 'key' | 'key file' | 'address';
-/** What a setting is when it is not given, its form, what is accepted in words, and what of it is secret. */
+/** A setting: its default, its form, the accepted values in words, and its secret, if any. */
 type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: Secret];
 
-/** Settings as they were given, by their names. */
+/** The given settings, by name. */
 export type Texts = Readonly<Record<string, string | undefined>>;
 
 /**
- * The settings of these names in the environment, without blanks around them. What reads a file of settings may leave in a
- * value what belongs to the file: docker's --env-file keeps quotes, and a file from Windows has another end of line.
- * Such a value could pass for a path in the session, or for a key, and nobody would be let in.
+ * Reads the named settings from the environment, without surrounding blanks. Programs that read a file of settings may
+ * leave some of its syntax in a value: docker's --env-file keeps quotes, and a file from Windows has another end of
+ * line. Such a value could pass for a path in the session, or for a key, and nobody would be let in.
  */
 export function readTexts(
   names: readonly string[],
@@ -156,7 +156,7 @@ export function readTexts(
   return { texts, problems };
 }
 
-/** Reads all settings of a table, and says all that is wrong with them. */
+/** Reads all settings of a table, and reports everything that is wrong with them. */
 export function readEach(
   settings: Readonly<Record<string, Setting>>,
   texts: Texts,
@@ -175,15 +175,15 @@ export function readEach(
   return { parsed, problems };
 }
 
-/** What an error may repeat of what was given: nothing that may be a key or a password, whichever setting it is. */
+/** The part of a given value that an error may repeat: nothing that may be a key or a password, in any setting. */
 function repeatable(given: string, secret: Secret | undefined): string {
-  // Of an address that is not understood, any part may be the password.
+  // Any part of an address that cannot be parsed may be the password.
   if (secret === 'key' || secret === 'address') return '';
-  // The key itself may have been given in place of its file.
+  // The operator may have given the key itself instead of its file.
   if (secret === 'key file') return /^\.{0,2}\/[^=]*$/.test(given) ? given : '';
   const scheme = /^[a-z][a-z0-9+.-]*:(?=\/)/i.exec(given)?.[0] ?? '';
   const isAddress = scheme !== '' && !/^(https?|sqlite|file|memory):$/i.test(scheme);
-  // USER:PASSWORD@HOST, password=…: only what comes before can be no secret.
+  // USER:PASSWORD@HOST, password=…: only the part before them cannot be a secret.
   if (!isAddress && !/[@=]/.test(given)) return given;
   return scheme === '' ? '' : `${scheme}…`;
 }

@@ -1,20 +1,23 @@
-/** Of the PHP application, which may share an environment with this server. */
+/** Settings of the PHP application, which may share an environment with this server. */
 const otherSettings = ['CHAT_URL', 'CHAT_API_URL'];
-/** So many letters of a name may be wrong in a misspelling, and at most a third of them. */
+/** The most wrong letters in a misspelling, and never more than a third of the name. */
 const mostWrong = 2;
-/** A name that is further away than this part of its length is near to none. */
+/** A name further away than this fraction of its length is near to none. */
 const farthest = 0.3;
 
-/** A name in the environment that looks like a setting and is none of this version. */
+/** A name in the environment that looks like a setting but is none of this version. */
 export interface UnknownSetting {
   name: string;
   /** The setting with the nearest name; undefined if none is near. */
   nearest: string | undefined;
-  /** Only a letter or two are wrong: it was meant to be the nearest one. */
+  /** Only a letter or two are wrong, so the nearest one was meant. */
   misspelt: boolean;
 }
 
-/** Names that begin with `CHAT_`, are set, and are no setting: misspelt, of another version, or of another program. */
+/**
+ * Finds names that begin with `CHAT_`, are set, and are no setting: misspelt, of another version, or of another
+ * program.
+ */
 export function unknownSettings(env: NodeJS.ProcessEnv, known: readonly string[]): UnknownSetting[] {
   const settings = new Set([...known, ...otherSettings]);
   return Object.keys(env)
@@ -31,7 +34,7 @@ function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting,
   const { length } = withoutStart(best.one);
   if (best.wrong <= Math.min(mostWrong, length / 3)) return { nearest: best.one, misspelt: true };
   if (best.wrong <= length * farthest) return { nearest: best.one, misspelt: false };
-  // CHAT_STORE for CHAT_SESSION_STORE.
+  // For example CHAT_STORE for CHAT_SESSION_STORE.
   const alike = known.filter((one) => sharedWords(given, one));
   return { nearest: alike.length === 1 ? alike[0] : undefined, misspelt: false };
 }
@@ -44,7 +47,7 @@ function sharedWords(given: string, known: string): boolean {
   return some.every((word) => others.includes(word)) || others.every((word) => some.includes(word));
 }
 
-/** How many letters have to be put in, left out, replaced or swapped with the next one (optimal string alignment). */
+/** The optimal string alignment distance: letters to insert, delete, replace, or swap with the next one. */
 function distance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, n) => n)];
   for (let i = 1; i <= a.length; i++) {

@@ -7,9 +7,9 @@ const hint =
   'start the store, or correct CHAT_SESSION_STORE; npm run doctor checks it with the same settings';
 
 /**
- * Says in the log if the session store cannot be read at the start, and when it can. Without it, that would only show
- * when a visitor connects. The server starts all the same: a store may need longer than it does.
- * @returns what ends it
+ * Logs if the session store cannot be read at the start, and when it can. Otherwise that would show only when a visitor
+ * connects. The server starts anyway, because a store may take longer to start.
+ * @returns a function that stops this
  */
 export function reportStore(reader: Pick<SessionReader, 'fault'>, log: Log): () => void {
   let reported: string | undefined;
@@ -22,7 +22,7 @@ export function reportStore(reader: Pick<SessionReader, 'fault'>, log: Log): () 
       if (reported !== undefined) log.info('the session store can be read');
       return;
     }
-    // It may be another one by now: the password, where nothing answered before.
+    // The fault may be another one by now, for example a wrong password once the store answers.
     if (fault.message !== reported) {
       log.error({ reason: fault.message, hint }, 'the session store cannot be read: nobody can connect');
     }

@@ -13,15 +13,15 @@ import { RequestOrder } from './order.ts';
 import type { Context, LimitName, RequestHandler } from './request.ts';
 import { roomRequests } from './rooms.ts';
 
-/** Far more values than any request of the protocol has, and far deeper. */
+/** Far more values, and far deeper, than any request of the protocol has. */
 const maxValues = 1000;
 const maxDepth = 16;
 
 export interface Services {
   chat: Chat;
   /**
-   * Of one user, over all connections. `requests` counts everything, each of the others some requests; `reads`: how many
-   * run at once.
+   * Limits of one user over all connections. `requests` counts every request, the others count some; `reads` bounds
+   * concurrent ones.
    */
   limits: { requests: RateLimit; reads: Turns } & Record<LimitName, RateLimit>;
   log: Log;
@@ -30,28 +30,28 @@ export interface Services {
   onRequest(event: RequestName | 'unknown', code: string): void;
 }
 
-/** A connection as its requests come in; kept apart from socket.io. */
+/** A connection as the source of requests, independent of socket.io. */
 export interface Client {
   connection: Connection;
-  /** Reads its packets, and slows down by what it learns here of the requests. */
+  /** Reads the connection's packets, and slows down by what it learns here of the requests. */
   intake: { begin(): void; end(): void; punish(weight: number): void };
-  /** As how many more requests its large packets count, so far. */
+  /** The extra requests that its large packets count as so far. */
   weight: { readonly received: number };
-  /** The user has done something: that keeps the session alive, if the operator wants it. */
+  /** The user has done something, which keeps the session alive if the operator wants it. */
   active(): void;
 }
 
 /**
- * This many bytes of an answer count as one more request, by the measured cost of reading it. A page of history is one
- * or two.
+ * Bytes of an answer that count as one more request, by the measured cost of reading it. A page of history is one or
+ * two.
  */
 const answeredAsOne = 16_384;
 
 const handlers = { ...roomRequests, ...messageRequests };
 
 /**
- * The one place through which every event of a connection goes: shape, order, rights, limits, errors. Returns the
- * listener for all events of one connection; it never throws, and answers each request that has an ack exactly once.
+ * Handles every event of a connection: shape, order, rights, limits, errors. Returns the listener for all events of one
+ * connection; it never throws, and answers each request that has an ack exactly once.
  */
 export function requestListener(services: Services, client: Client) {
   const { requests: limit } = services.limits;
@@ -60,18 +60,18 @@ export function requestListener(services: Services, client: Client) {
   const user = connection.person.user.id;
   let known = client.weight.received;
   return (event: string, ...args: unknown[]): void => {
-    // Socket.IO hands on what came at once although the connection was closed for the first of it.
+    // Socket.IO delivers events of one packet even after the first of them has closed the connection.
     if (connection.gone) return;
     const ack = args.pop();
     const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
-    // Everything counts, also what is no request: it was read all the same.
+    // Events that are no request count too, because reading them cost as much.
     const weight = 1 + client.weight.received - known;
     known = client.weight.received;
     const count: Count = { weight, taken: performance.now() };
     const limited = limit.take(user, weight, count.taken);
     if (limited !== null) intake.punish(weight);
     if (typeof ack !== 'function') {
-      // Without an ack nobody learns whether it worked: it is not carried out.
+      // Without an ack nobody learns whether it worked, so it is not carried out.
       services.onRequest(name, 'no_ack');
       return;
     }
@@ -83,7 +83,7 @@ export function requestListener(services: Services, client: Client) {
     try {
       if (services.drain.isLeaving(connection)) throw new RequestError('server_draining');
       if (name === 'unknown') throw new RequestError('unknown_event');
-      // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
+      // The table pairs each name with the payload of its schema, which TypeScript cannot follow.
       const handler = handlers[name] as RequestHandler<'message:send'>;
       const payload = parse(name, args) as RequestPayload<'message:send'>;
       intake.begin();
@@ -94,7 +94,7 @@ export function requestListener(services: Services, client: Client) {
         (data) => answer({ ok: true, data }),
         (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
-      // Beyond its answer too: what is late is still carried out.
+      // The work is tracked beyond its answer, because late work is still carried out.
       services.drain.track(connection, Promise.allSettled([work, answered]));
     } catch (error) {
       answer({ ok: false, error: failure(services, name, error) });
@@ -102,7 +102,7 @@ export function requestListener(services: Services, client: Client) {
   };
 }
 
-/** As how many requests it has counted, and when it was taken. */
+/** The number of requests that it has counted as, and when it was counted. */
 interface Count {
   taken: number;
   weight: number;
@@ -121,11 +121,11 @@ async function carryOut(
   const { connection } = client;
   const user = connection.person.user.id;
   handler.check?.({ chat, payload });
-  // A room is named by most requests, and found before anything is said about it.
+  // Most requests name a room, which is looked up before the answer can say anything about it.
   let room: Room | undefined;
   if (payload.room !== undefined) {
     const find = () => chat.directory.find(connection.person, payload.room);
-    // Another server may know the room already. A user who asks too often gets no look into the database.
+    // Another server may know the room already. A user over the limit does not cause a look into the database.
     if (find() === undefined && tooManyRequests === null) await chat.history.current();
     room = found(find());
   }
@@ -147,7 +147,7 @@ async function carryOut(
     if (retryAfterMs !== null || count === 0) continue;
     retryAfterMs = limits[name].take(user, count, at);
     if (retryAfterMs !== null) {
-      // What is over one limit is not done, and counts against none.
+      // A request over one limit is not carried out, and counts against none.
       counted?.();
       break;
     }
@@ -165,7 +165,7 @@ async function carryOut(
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
       const answer = await handler.run(context);
-      // Removed or banned while it was read: nothing of the room reaches the user after the event that says so.
+      // The user was removed or banned during the read: no content of the room may follow the event that says so.
       if (room !== undefined && handler.order === 'read')
         found(chat.directory.find(connection.person, room.record.id));
       return answer;
@@ -192,7 +192,7 @@ function refusalByRights(
   return muted === undefined ? null : new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
 }
 
-/** A repeat is answered even to users who may not do it any more, or a lost answer could not be asked for again. */
+/** A repeat is answered even if the user has lost the right: otherwise a lost answer could not be asked for again. */
 async function repeatOf(
   handler: RequestHandler<'message:send'>,
   context: Context<'message:send'>,
@@ -222,8 +222,8 @@ function parse(name: RequestName, args: unknown[]): unknown {
 }
 
 /**
- * Refuses a key `__proto__` at any depth, and too many values or too deep ones; without recursion, since the sender
- * chooses it.
+ * Refuses a key `__proto__` at any depth, too many values and too deep ones. It does not recurse, since the sender
+ * chooses the depth.
  */
 function checkKeys(payload: unknown): void {
   let level: unknown[] = [payload];

@@ -17,7 +17,6 @@ import { closeReport, listReports, maySeeReports, report } from '../chat/moderat
 import { RequestError } from '../errors.ts';
 import type { RequestHandlers } from './request.ts';
 
-/** Everything about messages. */
 export const messageRequests: RequestHandlers<
   | 'message:send'
   | 'message:edit'
@@ -44,12 +43,12 @@ export const messageRequests: RequestHandlers<
     async run({ chat, connection, room, payload, notCounted, active }) {
       try {
         const { message, repeated } = await send(chat, connection, room, payload);
-        // A repeat is what a client sends by itself, again and again.
+        // Clients repeat requests by themselves, so a repeat does not keep the session alive.
         if (repeated) notCounted();
         else active();
         return { message };
       } catch (error) {
-        // In slow mode: what is over one limit counts against none.
+        // Slow mode: a request over one limit counts against none.
         if (error instanceof RequestError && error.code === 'rate_limited') notCounted();
         throw error;
       }
@@ -63,7 +62,7 @@ export const messageRequests: RequestHandlers<
   'message:edit': {
     order: 'ordered',
     check({ chat, payload: { text, files, mentions } }) {
-      // Whether the message has files already is known later.
+      // It is not yet known whether the message already has files.
       checkText(text, chat.limits.text, files === undefined || files.length > 0);
       checkMentions(text, mentions);
     },
@@ -84,7 +83,7 @@ export const messageRequests: RequestHandlers<
       return deleteMessage(chat, connection, room, payload);
     },
   },
-  // Whoever has joined may: also where only some may write.
+  // All who have joined may react, even where only some may write.
   'message:react': {
     order: 'ordered',
     joined: true,
@@ -112,7 +111,7 @@ export const messageRequests: RequestHandlers<
     allowed: ({ connection }) => maySeeReports(connection),
     run: ({ chat, connection, payload }) => listReports(chat, connection, payload),
   },
-  // Its rights depend on the report: see `closeReport`.
+  // The rights depend on the report: see `closeReport`.
   'report:close': {
     order: 'change',
     counts: () => ({ change: 1 }),

@@ -1,17 +1,17 @@
 /**
- * The order of one connection's requests: each takes effect after those that arrived before it, without
- * waiting more than that needs.
+ * Orders the requests of one connection: each takes effect after those that arrived before it, and waits no longer than
+ * that requires.
  */
 export class RequestOrder {
-  /** Done when everything that has arrived so far and changes something has taken effect. */
+  /** Resolves when every change that has arrived so far has taken effect. */
   #effects: Promise<void> = Promise.resolve();
-  /** Done when the last change of rooms or members has taken effect. */
+  /** Resolves when the last change of rooms or members has taken effect. */
   #changes: Promise<void> = Promise.resolve();
 
-  /** Messages, marks and typing wait for changes only, so that many share a commit; the history keeps their order. */
+  /** Messages, marks and typing wait only for changes, so that many share a commit; the history keeps their order. */
   ordered<T>(task: () => Promise<T>): Promise<T> {
     const done = this.#changes.then(task);
-    // Without its outcome: a chain of promises that hold answers would hold all of them.
+    // The result is dropped: a chain of promises that hold answers would keep all of them in memory.
     this.#effects = Promise.all([this.#effects, done.then(nothing, nothing)]).then(nothing);
     return done;
   }

@@ -15,7 +15,6 @@ import { create, created, join, leave, list, mayCreate, sync } from '../chat/roo
 import { canOf } from '../chat/summary.ts';
 import type { RequestHandlers } from './request.ts';
 
-/** Everything about rooms and who is in them. */
 export const roomRequests: RequestHandlers<
   | 'room:list'
   | 'room:join'
@@ -82,19 +81,19 @@ export const roomRequests: RequestHandlers<
     counts: ({ users }) => ({ invite: users.length }),
     run: ({ chat, connection, room, payload }) => invite(chat, connection, room, payload),
   },
-  // Its rights depend on who is removed: see `remove`.
+  // The rights depend on who is removed: see `remove`.
   'room:remove': {
     order: 'change',
     run: ({ chat, connection, room, payload }) => remove(chat, connection, room, payload),
   },
-  // A repeat of handing a room over comes from somebody who has no right to it any more: see `setRole`.
+  // A user who repeats handing over a room no longer has the right: see `setRole`.
   'room:role': {
     order: 'change',
     run: ({ chat, connection, room, payload }) => setRole(chat, connection, room, payload),
   },
   'room:members': {
     order: 'read',
-    // To look somebody up is a search, in however large a room.
+    // Looking somebody up is a search, however large the room.
     counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
     run: ({ chat, connection, room, payload }) => members(chat, connection, room, payload),
   },
