@@ -1,12 +1,12 @@
 import type { RedisServer } from '../session/stores/redis/connection.ts';
 
 /**
- * Over what several servers tell each other of what they write: a Redis, the NOTIFY of the history's own PostgreSQL, or
- * nothing but the history's own MariaDB.
+ * How servers notify each other of their writes: over a Redis, by NOTIFY of the history's own PostgreSQL, or only
+ * through the history's own MariaDB.
  */
 export type BusPlace = { kind: 'redis'; server: RedisServer } | { kind: 'postgres' } | { kind: 'mysql' };
 
-/** What CHAT_CLUSTER may be. @returns undefined for anything else */
+/** Parses CHAT_CLUSTER. @returns undefined if it is invalid */
 export function readBusPlace(setting: string): BusPlace | undefined {
   if (setting === 'postgres' || setting === 'mysql') return { kind: setting };
   const parts =

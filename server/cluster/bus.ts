@@ -5,21 +5,21 @@ import type { BusPlace } from './address.ts';
 import { Kept } from './kept.ts';
 import type { BusKind, BusLink } from './kind.ts';
 
-/** Texts that wait to be sent; what is more is left out, and found in the database. */
+/** Texts that wait to be sent. Further ones are dropped; servers find those changes in the database. */
 const mostWaiting = 1000;
 /** Milliseconds that the doctor waits for an answer. */
 const patience = 3000;
 
-/** A bus, and how it is. */
+/** A bus and its state. */
 export interface KnownBus extends Bus {
-  /** Since when it has been down, by the monotonic clock; null while it is up. */
+  /** When it went down, by the monotonic clock; null while it is up. */
   readonly downSince: number | null;
   close(): void;
 }
 
 /**
  * @param onState called with the reason when the bus goes down, and with null when it is up again
- * @returns undefined where the database alone is looked at
+ * @returns undefined if the servers only poll the database
  */
 export async function openBus(
   place: BusPlace,
@@ -38,8 +38,8 @@ async function kindOf(place: BusPlace, history: DatabaseAddress): Promise<BusKin
 }
 
 /**
- * For the doctor: sends itself a text.
- * @returns after how many milliseconds it came back; null if it did not, undefined where there is no bus
+ * For the doctor: sends a text over the bus to itself.
+ * @returns the milliseconds until it came back; null if it did not, undefined where there is no bus
  * @throws Error that says why the bus cannot be used
  */
 export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise<number | null | undefined> {

@@ -1,26 +1,25 @@
 import type { Seen } from '../chat/other-servers.ts';
 import type { User } from '../events.ts';
 
-/** What is known of one other server. */
+/** The state of one other server. */
 interface Server {
   users: Map<string, Seen>;
-  /** Its users count as present. */
   counts: boolean;
 }
 
-/** Users of a server that is heard of no more, or again, in one turn of the event loop. */
+/** Users of a lost or returned server who are handled in one turn of the event loop. */
 const atOnce = 200;
 
 const nobody: ReadonlyMap<string, User> = new Map();
 
-/** Who is connected to other servers, and in which rooms members see them. */
+/** The users who are connected to other servers, and the rooms in which members see them. */
 export class Elsewhere {
   readonly #servers = new Map<string, Server>();
-  /** Those who count as present, by room: over all servers, so each user once. */
+  /** Users who count as present, by room; a user of several servers is there once. */
   readonly #rooms = new Map<string, Map<string, User>>();
   readonly #onChange: (room: string, user: string) => void;
 
-  /** @param onChange called when a user has come to a room, has left it, or is seen there by another name */
+  /** @param onChange called when a user has come to a room, has left it, or is seen there under another name */
   constructor(onChange: (room: string, user: string) => void) {
     this.#onChange = onChange;
   }
@@ -34,7 +33,7 @@ export class Elsewhere {
     return false;
   }
 
-  /** How a user is seen who is connected to that server; null for one who is not any more. */
+  /** Sets how a user is seen who is connected to that server; null when the user has left it. */
   set(id: string, user: string, seen: Seen | null): void {
     const server = this.#servers.get(id) ?? { users: new Map(), counts: true };
     this.#servers.set(id, server);
@@ -44,7 +43,7 @@ export class Elsewhere {
     for (const room of new Set([...(before?.rooms ?? []), ...(seen?.rooms ?? [])])) this.#look(room, user);
   }
 
-  /** Whether the users of that server count as present. */
+  /** Sets whether the users of that server count as present. */
   setCounts(id: string, counts: boolean): void {
     const server = this.#servers.get(id);
     if (server === undefined || server.counts === counts) return;
@@ -52,7 +51,7 @@ export class Elsewhere {
     void this.#lookAtAll(server);
   }
 
-  /** The user is no member any more, whatever the servers have said before. */
+  /** The user is no longer a member, even if a server has announced otherwise before. */
   removed(room: string, user: string): void {
     for (const { users } of this.#servers.values()) {
       const seen = users.get(user);
@@ -62,7 +61,7 @@ export class Elsewhere {
     }
   }
 
-  /** There is no such room any more, whatever the servers have said before, or say when they count again. */
+  /** The room is deleted, even for servers that do not count at the moment and may count again. */
   roomDeleted(room: string): void {
     for (const { users } of this.#servers.values()) {
       for (const [user, { rooms }] of users) if (rooms.includes(room)) this.removed(room, user);

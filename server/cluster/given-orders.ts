@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 
-/** How long an order waits for what the other servers answer, in milliseconds. */
+/** Milliseconds that an order waits for the answers of the other servers. */
 const answersWithin = 1000;
 
 interface Given {
-  /** On how many connections it was done so far. */
+  /** The connections for which it was carried out so far. */
   count: number;
   /** The servers that have not answered. */
   readonly missing: Set<string>;
   done(): void;
 }
 
-/** The orders that this server has given to the others, until all have answered or their time is over. */
+/** The orders that this server has given to the others, until all have answered or the time is over. */
 export class GivenOrders {
   readonly #orders = new Map<string, Given>();
   readonly #onLate: (server: string) => void;
@@ -22,7 +22,7 @@ export class GivenOrders {
   }
 
   /**
-   * @param tell tells the others the order of that id
+   * @param tell sends the others the order with that id
    * @returns the sum of what they answer
    * @throws what `tell` throws
    */
@@ -59,7 +59,7 @@ export class GivenOrders {
     });
   }
 
-  /** An order of this server has come back: these servers get it now, too. */
+  /** An order of this server has come back in the changes, so these servers get it now, too. */
   told(id: string, servers: Iterable<string>): void {
     const given = this.#orders.get(id);
     if (given === undefined) return;

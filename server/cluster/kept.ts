@@ -8,7 +8,7 @@ export interface Link {
 /** The pause before the next connection, and the interval of pings. */
 const pause = 500;
 const pingEvery = 1000;
-/** The timeout of connecting, and of a ping. */
+/** The timeout of connecting and of a ping. */
 const timeout = 2000;
 
 /** Keeps one connection, and replaces it when it is lost or does not answer. */
@@ -17,12 +17,12 @@ export class Kept<L extends Link> {
   readonly #onState: (reason: Error | null) => void;
   #link: L | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Of the connection that is in use or being made; another number has replaced it. */
+  /** Identifies the connection that is in use or being made; a higher number has replaced it. */
   #turn = 0;
   #isUp: boolean | undefined;
   #closed = false;
 
-  /** @param onState called with the reason when the connection is lost, and with null when there is one */
+  /** @param onState called with the reason when the connection is lost, and with null when it is there */
   constructor(
     connect: (failed: (error: Error) => void) => Promise<L>,
     onState: (reason: Error | null) => void,
@@ -32,7 +32,6 @@ export class Kept<L extends Link> {
     this.#open();
   }
 
-  /** The connection, while there is one. */
   get link(): L | undefined {
     return this.#link;
   }

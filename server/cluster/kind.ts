@@ -1,6 +1,6 @@
 import type { Link } from './kept.ts';
 
-/** How one kind of bus works. */
+/** A kind of bus. */
 export interface BusKind {
   /** As in `Bus`. */
   takesChanges: boolean;
@@ -12,9 +12,9 @@ export interface BusKind {
 }
 
 export interface BusLink extends Link {
-  /** A hint may be left out for a later one. */
+  /** A hint may be dropped in favour of a later one. */
   send(text: string, is: 'hint' | 'said'): Promise<unknown>;
 }
 
-/** A failure of the bus. It leaves out the bus's own message, which may hold the password. */
+/** A failure of the bus. It omits the bus's own message, which may contain the password. */
 export class BusError extends Error {}

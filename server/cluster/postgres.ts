@@ -3,13 +3,13 @@ import type { DatabaseAddress } from '../history/sql/address.ts';
 import { clientConfig, destroySocket } from '../history/sql/postgres.ts';
 import { BusError, type BusKind } from './kind.ts';
 
-/** PostgreSQL takes no more. */
+/** The longest payload of a NOTIFY that PostgreSQL takes. */
 const mostBytes = 7999;
 
 /**
- * NOTIFY in the history's own database. A hint is a number alone, since a payload is small. PostgreSQL takes one
- * lock for all commits with a NOTIFY. So it is a statement of its own, and what comes while one is under way shares the
- * next one.
+ * NOTIFY in the history's own database. A hint is only a number, since a payload is small. PostgreSQL takes one lock
+ * for all commits with a NOTIFY, so each NOTIFY is a statement of its own, and texts that arrive while one is under way
+ * share the next one.
  */
 export function postgresBus(address: DatabaseAddress): BusKind {
   return {
@@ -42,7 +42,7 @@ export function postgresBus(address: DatabaseAddress): BusKind {
       };
       return {
         send(text, is) {
-          // The highest number says it all.
+          // The highest number covers all lower ones.
           if (is === 'hint') hint = text;
           else if (Buffer.byteLength(text) <= mostBytes) said.push(text);
           sending ??= sendAll().finally(() => {

@@ -2,16 +2,16 @@ import { mostBytes } from '../history/sql/followed.ts';
 import { type Client, createClient, type RedisServer } from '../session/stores/redis/connection.ts';
 import { BusError, type BusKind } from './kind.ts';
 
-/** Milliseconds after which a socket that does not connect is closed. It has been given up by then. */
+/** Milliseconds after which a socket that does not connect is closed. The caller has given it up by then. */
 const timeout = 10_000;
 
-/** Redis, or Valkey: what a batch has changed goes with the hint, so the other servers need not read it. */
+/** Redis or Valkey. The changes of a batch travel with the hint, so the other servers need not read them. */
 export function redisBus(server: RedisServer): BusKind {
   return {
     takesChanges: true,
     async connect(channel, { text, failed }) {
       const library = await import('redis');
-      // A connection that listens may do nothing else.
+      // A connection that subscribes can do nothing else.
       const clients = [0, 1].map(() => createClient(library, server, timeout)) as [Client, Client];
       const [sending, listening] = clients;
       let ended = false;
@@ -27,12 +27,12 @@ export function redisBus(server: RedisServer): BusKind {
         );
       for (const client of clients) {
         client.on('error', (error) => failed(failure(error)));
-        // One that is destroyed while it connects becomes connected all the same.
+        // A client that is destroyed while it connects still becomes connected.
         client.on('ready', () => ended && client.destroy());
       }
       try {
         await Promise.all(clients.map((client) => client.connect()));
-        // A text of hundreds of megabytes, which anybody may publish there, becomes no string.
+        // Anybody may publish there, so a text of hundreds of megabytes must not become a string.
         const onMessage = (message: Buffer) => text(message.toString('utf8', 0, mostBytes + 1));
         await listening.subscribe(channel, onMessage, true);
       } catch (error) {

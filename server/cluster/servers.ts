@@ -6,45 +6,45 @@ import { Elsewhere } from './elsewhere.ts';
 import { GivenOrders } from './given-orders.ts';
 
 // Milliseconds.
-/** Who comes and goes within this time is told at once. */
+/** Users who come and go within this time are announced together. */
 const gatherFor = 100;
-/** The pause before what could not be told is told again. */
+/** The pause before a failed announcement is repeated. */
 const failurePause = 1000;
 const beatEvery = 5000;
-/** A server that is not heard of for so long is dead, or stands still: its users do not count as present. */
+/** A server that is silent for this long is dead, or its process stands still: its users do not count as present. */
 const deadAfter = 15_000;
 const tickEvery = 1000;
-/** A tick that comes so late says that this process stood still. */
+/** A tick that is this late shows that this process stood still. */
 const stoodStill = 3000;
 /**
- * An order that may be older than this when it is read is over, unless it is a kick. What is known of its age is that it
- * is younger than the last own beat that was read before it: 5 s at most, while all is well.
+ * An order that may be older than this when it is read has lapsed, unless it is a kick. It is younger than the last own
+ * beat that was read before it, and that is at most 5 s old while all is well.
  */
 const lapsesAfter = 10_000;
 /**
- * Whom a dead server has told of is kept for so long. One that was not heard of, but lives, is asked again: it may have
- * read all the time (one that has not for an hour ends, see `Delivery`) and only could not write.
+ * The users of a dead server are kept for this long. A server that was silent but lives is asked again after that: it
+ * may have read all the time (one that has not for an hour ends, see `Delivery`) and only could not write.
  */
 const forgetAfter = 2 * 60 * 60 * 1000;
-/** How long the end of this server is held up by telling it. */
+/** The longest time that announcing its end delays the end of this server. */
 const byeWithin = 500;
 
-/** Users of one change. */
+/** The most users in one change. */
 const mostUsers = 100;
 
 /**
- * What a server tells all of them, itself too. It goes the way of the changes: nothing is lost, and all servers get it
- * in the same order, so nobody has to ask whether what is known of another server is complete.
+ * A server's announcement to all servers, including itself. It travels with the changes: nothing is lost, and all
+ * servers get it in the same order, so nobody has to ask whether the state of another server is complete.
  */
 type Told =
-  /** `at` says something to the one that told it alone: by its own wall clock. */
+  /** `at` means something only to the sender: it is the sender's wall clock. */
   | { is: 'hello' | 'beat'; name: string; at: number }
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
   | { is: 'done'; id: string; count: number };
 
-/** What a server says over the bus, if there is one. */
+/** A text that a server sends over the bus, if there is one. */
 interface Said {
   is: 'typing';
   room: string;
@@ -56,33 +56,33 @@ interface Known {
   /** Empty until it is known. */
   name: string;
   heardAt: number;
-  /** Own beats that have come back since. */
+  /** Own beats that have come back since `heardAt`. */
   beats: number;
   alive: boolean;
-  /** That it is silent was told to `onSilence`. */
+  /** Whether `onSilence` was called for it. */
   silent: boolean;
-  /** An order has waited for it in vain since then: the next one does not. */
+  /** It has let an order wait in vain since `heardAt`: the next order does not wait for it. */
   late: boolean;
 }
 
-/** The same may succeed later, or this server ends. */
+/** The same may succeed later, or this server is ending. */
 const isPassing = (error: unknown) =>
   error instanceof RequestError && /^(storage_|server_draining$)/.test(error.code);
 
-/** It keeps no process alive. */
+/** Keeps no process alive. */
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
 /**
- * The other servers: which there are, and who is connected to them. Each tells the others whenever somebody comes, goes
- * or is seen in another way, and that it is alive. One that falls silent keeps what it has told: when it is heard of
- * again, it is as it was, since nothing that it has told in between can be missing.
+ * The other servers and the users who are connected to them. Each server announces to the others when a user comes,
+ * goes or is seen differently, and regularly that it is alive. The state of a silent server is kept: when it is heard
+ * again, that state is right, since none of its announcements can have been lost.
  */
 export class Servers implements OtherServers {
   readonly #self: string;
   readonly #history: History;
   /** Absent while this server is being started. */
   #here: ThisServer | undefined;
-  /** Who has come and gone on other servers while this one was being started. */
+  /** Presence on other servers that has changed while this one was being started. */
   readonly #unseen: { room: string; user: string }[] = [];
   readonly #onSilence: (server: string, silent: boolean) => void;
   readonly #onSameName: (server: string) => void;
@@ -92,26 +92,26 @@ export class Servers implements OtherServers {
   readonly #elsewhere: Elsewhere;
   readonly #known = new Map<string, Known>();
   readonly #orders = new GivenOrders((server) => this.#isLate(server));
-  /** Users whose state the others are still to be told. */
+  /** Users whose state still has to be announced. */
   readonly #changed = new Set<string>();
   #telling: Promise<void> | undefined;
   #ticks: NodeJS.Timeout | undefined;
   #closed = false;
   #tickedAt = performance.now();
   /**
-   * When the last own beat that has come back was told: what is read after it was told later. By the wall clock, which
-   * goes on while the machine sleeps.
+   * When the last own beat that has come back was sent: a change that is read after it was sent later. By the wall
+   * clock, which goes on while the machine sleeps.
    */
   #upToDate = Date.now();
-  /** When the last own `hello` came back: all who lived then tell their users after it. */
+  /** When the last own `hello` came back: every server that lived then announces its users after it. */
   #introducedAt = Number.POSITIVE_INFINITY;
-  /** The next beat is a `hello`. */
+  /** The next beat must be a `hello`. */
   #asks = false;
   #deafUntil = 0;
 
   /**
-   * @param options.self this run of the server
-   * @param options.onSilence called when another server is not heard of any more, and when it is again
+   * @param options.self the id of this run of the server
+   * @param options.onSilence called when another server falls silent, and when it is heard again
    * @param options.onSameName called once, when two servers have one name
    * @param options.onFailure called after a bug in this program
    */
@@ -134,7 +134,7 @@ export class Servers implements OtherServers {
     this.#history.onChange((change) => this.#follow(change));
   }
 
-  /** From now on this server does what the others tell it. */
+  /** From now on this server carries out the orders of the others. */
   open(here: ThisServer): void {
     this.#here = here;
     for (const { room, user } of this.#unseen.splice(0)) here.presenceChanged(room, user);
@@ -142,8 +142,8 @@ export class Servers implements OtherServers {
   }
 
   /**
-   * From now on the others know of this server, and it of them.
-   * @param name which no other server has: one that had it before is gone
+   * Makes this server and the others known to each other.
+   * @param name unique among the servers: an earlier one with this name is gone
    */
   async join(name: string): Promise<void> {
     this.#name = name;
@@ -181,10 +181,10 @@ export class Servers implements OtherServers {
     return this.#orders.give((id) => this.#tell({ is: 'order', id, user, order }));
   }
 
-  /** What another server has said over the bus. */
+  /** Handles a text that another server has sent over the bus. */
   heard(what: object): void {
     const now = performance.now();
-    // What has been waiting for this process since before it stood still is over.
+    // A text that has waited since before this process stood still is outdated.
     if (now < this.#deafUntil || now - this.#tickedAt > stoodStill) return;
     const said = what as Said;
     if (said.is === 'typing') this.#here?.typing(said.room, said.user, said.typing);
@@ -192,12 +192,12 @@ export class Servers implements OtherServers {
 
   /** @throws RequestError `storage_unavailable`, or `server_draining` */
   async #tell(told: Told): Promise<void> {
-    // Whatever came after its end would make the others take this server for alive again.
+    // An announcement after the end of this server would make it seem alive again.
     if (this.#closed && told.is !== 'bye') throw new RequestError('server_draining');
     await this.#history.write('tell', { from: this.#self, what: told });
   }
 
-  /** @returns whether it was told: the history may not answer, or this server may end */
+  /** @returns whether it was announced; false if the history does not answer, or this server is ending */
   async #attempt(told: Told): Promise<boolean> {
     try {
       await this.#tell(told);
@@ -241,7 +241,7 @@ export class Servers implements OtherServers {
   }
 
   #follow(change: Change): void {
-    // A server that stands still says too late that somebody is not there any more.
+    // A server that stands still announces too late that a user has gone.
     if (change.type === 'room' && change.is === 'deleted') this.#elsewhere.roomDeleted(change.room.id);
     if (change.type === 'member' && !isMember(change.now)) {
       this.#elsewhere.removed(change.room.id, change.user.id);
@@ -260,7 +260,7 @@ export class Servers implements OtherServers {
     } else if (told.is === 'bye') {
       return this.#forget(from);
     } else {
-      // Neither one that starts nor one that answers: it was forgotten.
+      // Neither a starting server nor an answer to our hello: this server has forgotten it.
       const forgotten = !this.#known.has(from) && told.is !== 'hello';
       if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);
@@ -293,16 +293,17 @@ export class Servers implements OtherServers {
 
   #obey({ id, user, order }: Told & { is: 'order' }): void {
     const late = Date.now() - this.#upToDate > lapsesAfter;
-    // A kick closes what is open now: what was open when it was given is not known.
+    // A lapsed kick closes the connections that are open now, because those that were open when it was given are
+    // unknown.
     if (late && order.is !== 'kick') return;
     const count = this.#here?.obey(user, order) ?? 0;
-    // Nobody waits for a late answer.
+    // The sender does not wait for a late answer.
     if (!late) void this.#attempt({ is: 'done', id, count });
   }
 
-  /** Another server has started, or has forgotten one that lives: it does not know who is here. */
+  /** Another server has started, or has forgotten one that lives: it does not know the users here. */
   #introduce(): void {
-    // At once, so that it waits for this server where it has to.
+    // At once, so that orders of that server wait for this one.
     void this.#attempt({ is: 'beat', name: this.#name, at: Date.now() });
     for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
   }
@@ -337,7 +338,7 @@ export class Servers implements OtherServers {
     this.#elsewhere.setCounts(id, false);
   }
 
-  /** A server has started where another one was: that one was killed. */
+  /** A server has started with the name of another one, which must have been killed. */
   #replaced(by: string, name: string): void {
     for (const [id, known] of this.#known) {
       if (id !== by && known.alive && known.name === name) this.#isGone(id, known);
@@ -350,12 +351,12 @@ export class Servers implements OtherServers {
     this.#tickedAt = now;
     if (late) {
       this.#deafUntil = now + tickEvery;
-      // What they have told meanwhile is still to be read.
+      // The announcements of that time are still to be read.
       for (const known of this.#known.values()) Object.assign(known, { heardAt: now, beats: 0 });
     }
     for (const [id, known] of this.#known) {
       const silentFor = now - known.heardAt;
-      // While own beats do not come back either, it is the database that is silent.
+      // While own beats do not come back either, the database is silent, not the server.
       if (known.beats < 2) continue;
       if (known.alive && silentFor > deadAfter) {
         this.#isGone(id, known);

@@ -1,6 +1,6 @@
 import { doctor } from './report.ts';
 
-// Whoever reads it has seen enough, such as `head`.
+// A reader such as `head` may close the pipe early.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
   if (code !== 'EPIPE') throw new Error(`the standard output cannot be written (${code})`);
   process.exit();

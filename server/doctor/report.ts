@@ -12,14 +12,14 @@ const badConfiguration = 78;
 
 const marks = { well: '✓', warning: '!', wrong: '✗' };
 
-/** Where a line goes: what was found, or that the question cannot be answered. */
+/** Where lines go: findings, or why the question cannot be answered. */
 export interface Say {
   finding(line: string): void;
   problem(line: string): void;
 }
 
 /**
- * What is wrong with the settings and everything they name, line by line.
+ * Checks the settings and everything they name, and reports each finding as a line.
  * @returns the exit code: 1 if anything is wrong
  */
 export async function doctor(args: readonly string[], env: NodeJS.ProcessEnv, say: Say): Promise<number> {
@@ -93,7 +93,7 @@ async function* checks(
   });
 }
 
-/** As it was copied: the value alone, with the name before it, or the whole header. */
+/** Accepts any copied form: the value alone, with the name before it, or the whole header. */
 function cookieHeader(copied: string, name: string): string {
   const given = copied.trim().replace(/^cookie:\s*/i, '');
   return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;

@@ -13,7 +13,7 @@ import { clientFolder } from '../http/client-files.ts';
 import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
 
 /**
- * For the doctor: whether what the server needs besides the sessions is there.
+ * For the doctor: checks everything that the server needs besides the sessions.
  * @param page the address of a page with the chat, or its origin
  */
 export async function* serverFindings(config: Config, page: string | undefined): AsyncGenerator<Finding> {
@@ -62,7 +62,7 @@ async function filesPlace(place: FilesPlace): Promise<Finding> {
   }
 }
 
-/** Milliseconds. What people write comes later by as much on the other servers. */
+/** Milliseconds. Messages reach the users of other servers this much later. */
 const slowBus = 100;
 
 async function bus(place: BusPlace, history: DatabaseAddress): Promise<Finding> {
@@ -91,14 +91,14 @@ function file(setting: string): Finding {
   const folder = dirname(path);
   const advice = `Let the account of the chat server write to ${folder}, or set CHAT_HISTORY to another file.`;
   const made = existsSync(path);
-  // The server makes the folders that are missing.
+  // The server creates missing folders.
   let there = folder;
   while (!existsSync(there)) there = dirname(there);
   try {
     if (made && !statSync(path).isFile()) return wrong(`The history ${path} is no file.`, advice);
     if (!statSync(there).isDirectory()) return wrong(`For the history, ${there} is no folder.`, advice);
     if (made) accessSync(path, constants.R_OK | constants.W_OK);
-    // Beside the file too, where SQLite makes others.
+    // In the folder too, because SQLite creates more files beside this one.
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (error) {
     return wrong(`The history ${path} cannot be written (${(error as NodeJS.ErrnoException).code}).`, advice);

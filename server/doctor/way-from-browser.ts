@@ -4,12 +4,12 @@ import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts
 
 /** Milliseconds that one request may take. */
 const patience = 5000;
-/** So many connections by polling are tried: a balancer that chooses at random is right with some. */
+/** Polling connections that are tried. A load balancer that chooses at random gets some of them right. */
 const connections = 4;
 
 /**
- * For the doctor: whether browsers reach the chat at this address, through whatever is in front of it. Of several servers,
- * whether those that have no WebSocket stay at theirs.
+ * For the doctor: checks that browsers reach the chat at this address through all proxies and, with several servers,
+ * that browsers without WebSocket stay at one server.
  */
 export async function* wayFromBrowser(config: Config, address: string): AsyncGenerator<Finding> {
   const base = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
@@ -17,7 +17,7 @@ export async function* wayFromBrowser(config: Config, address: string): AsyncGen
   const headersWith = (session: string) => ({
     cookie: `${config.session.cookie.name}=${session}`,
     ...(origin === undefined ? {} : { origin }),
-    // Or an open connection would keep the doctor from its end.
+    // An open connection would keep the doctor from ending.
     connection: 'close',
   });
   const ask = async (session: string, query: string, body?: string) => {
@@ -34,7 +34,8 @@ export async function* wayFromBrowser(config: Config, address: string): AsyncGen
 
   let lost = 0;
   for (let n = 0; n < connections; n++) {
-    // Nobody's: that is told only over the connection, and the balancer may choose the server by it.
+    // A session of nobody: the server says so only over the connection, and the balancer may choose the server by the
+    // session.
     const session = `doctor-${randomUUID()}`;
     try {
       const first = await ask(session, '');
@@ -74,7 +75,7 @@ function reasonOf(error: unknown): string {
 
 function opens(url: string, headers: Record<string, string>): Promise<boolean> {
   return new Promise((resolve) => {
-    // Node's own takes headers, too, of which the types know nothing.
+    // Node's own WebSocket also takes headers, which its types do not have.
     const socket = new WebSocket(url, { headers } as unknown as string);
     const late = setTimeout(() => socket.close(), patience);
     socket.addEventListener('message', () => {
