@@ -10,10 +10,10 @@ import { WorkFolder } from './work-folder.ts';
 
 /** Milliseconds for which a bucket may be silent. */
 const answerLimit = 10_000;
-/** Bytes that it has to take in a millisecond, beyond that time. */
+/** The slowest accepted upload in bytes per millisecond, beyond that time. */
 const slowest = 100;
 
-/** Ends an exchange in which the other side is silent. The time in which nobody wants to hear it does not count. */
+/** Ends an exchange when the other side is silent. Time in which this side does not read is not counted. */
 class Silence {
   readonly #abort = new AbortController();
   readonly signal = this.#abort.signal;
@@ -42,10 +42,10 @@ class Silence {
   }
 }
 
-/** Files in a bucket of S3, or of what speaks as it does. */
+/** Files in a bucket of S3 or a compatible service. */
 export function bucketStorage({ url, region, prefix, credentials }: FilesPlace & { kind: 's3' }): Storage {
   const { key = '', secret = '' } = credentials ?? {};
-  // All servers of this account on this machine have the same: each tidies up after those that were killed.
+  // All servers of this account on this machine share it: each cleans up after those that were killed.
   const work = new WorkFolder(join(tmpdir(), `php-session-chat-files-${process.getuid?.() ?? ''}`), 'own');
 
   async function ask(
@@ -83,7 +83,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     return { answer, silence };
   }
 
-  /** Lets the connection be used again. */
+  /** Reads the answer to its end, so that the connection can be used again. */
   async function refusal(answer: Response, silence: Silence): Promise<Error> {
     const text = await silence.bounded(answer.text()).catch(() => '');
     const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1] ?? '';
@@ -119,7 +119,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     },
     tidy: () => work.tidy(),
     async check() {
-      // The account need not be allowed to list the bucket, so this asks for a file.
+      // The account may lack the right to list the bucket, so this asks for a file.
       const { answer, silence } = await ask('GET', 'check');
       if (
         answer.status === 404 &&

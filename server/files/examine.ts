@@ -4,26 +4,25 @@ import type { Metadata } from 'sharp';
 import type { Examined, Task } from './examiner.ts';
 
 /**
- * A process of its own that finds out what a file is, or makes pictures again. Whatever a hostile file does to the
- * libraries happens here: this process has neither keys nor connections, little memory and little time, and the next file
- * gets another one if it ends.
+ * A separate process that detects a file's type or re-encodes pictures. A hostile file can only harm this process,
+ * which has no keys, no connections, little memory and little time. If it ends, the next file gets a new one.
  */
 
-/** Of a picture, over all of its frames. */
+/** Limits of a picture, over all of its frames. */
 const mostPixels = 64_000_000;
 const mostFrames = 500;
-/** Pixels of a side. The libraries keep whole lines, however few there are. */
+/** Pixels of one side. The libraries keep whole lines, however few there are. */
 const mostSide = 20_000;
-/** Bytes of memory, and milliseconds of CPU time for one task. No usual picture needs as much. */
+/** Bytes of memory, and milliseconds of CPU time for one task. Usual pictures need far less. */
 const mostMemory = 1024 * 1024 * 1024;
 const mostTime = 10_000;
-/** Bytes that the process has without a picture. */
+/** Bytes that the process uses without a picture. */
 const baseMemory = 100 * 1024 * 1024;
-/** Bytes for each pixel, at the worst of the pictures that were measured: to decode, turn and encode it. */
+/** Bytes per pixel to decode, turn and encode it, in the worst measured picture. */
 const memoryOf = { png: 12, jpeg: 12, gif: 12, webp: 16, avif: 40 } as const;
-/** The same for 16 bits a channel. */
+/** The same for 16 bits per channel. */
 const memoryOfDeep = 20;
-/** The longer side of a preview, and of the picture of which a BlurHash is made. */
+/** The longer side of a preview, and of the picture from which a BlurHash is made. */
 const previewSide = 1280;
 const blurSide = 32;
 
@@ -37,10 +36,10 @@ const formats = {
   'image/avif': 'avif',
 } as const;
 
-// Others come first.
+// All other processes take precedence.
 setPriority(10);
 let before = process.cpuUsage();
-// An exit would wait until the library is done.
+// An exit would wait for the library.
 const kill = () => process.kill(process.pid, 'SIGKILL');
 setInterval(() => {
   const { user, system } = process.cpuUsage(before);
@@ -59,7 +58,7 @@ process.on('message', (task: Task) => {
 process.on('disconnect', kill);
 process.send?.('ready');
 
-/** Only what a process needs is loaded: the library for pictures takes most of the memory. */
+/** Loads only what the process needs, because the picture library takes most of the memory. */
 async function types(): Promise<(task: Task) => Promise<Examined>> {
   const { fileTypeFromFile } = await import('file-type');
   return async (task) => examine(task, (await fileTypeFromFile(task.path))?.mime);
@@ -67,7 +66,7 @@ async function types(): Promise<(task: Task) => Promise<Examined>> {
 
 async function pictures(): Promise<(task: Task) => Promise<Examined>> {
   const [{ default: sharp }, { encode }] = await Promise.all([import('sharp'), import('blurhash')]);
-  // A single thread is also a bound of the memory.
+  // One thread also bounds the memory.
   sharp.concurrency(1);
   sharp.cache(false);
   return ({ path, type }) => picture({ sharp, encode }, path, type as keyof typeof formats);
@@ -75,12 +74,12 @@ async function pictures(): Promise<(task: Task) => Promise<Examined>> {
 
 async function examine({ path, types }: Task, found: string | undefined): Promise<Examined> {
   const type = await typeOf(path, found);
-  // `image/*`: those that are made again. All others keep what a camera has noted in them, such as a place.
+  // `image/*` covers the pictures that are re-encoded. All others keep metadata of the camera, such as the place.
   const isOfKind = (one: string) =>
     types.includes(one.replace(/\/.*/, '/*')) && (!one.startsWith('image/') || one in formats);
   const allowed = (one: string) => types.includes(one) || isOfKind(one);
   if (type === undefined || !allowed(type)) {
-    // What is made of a zip, such as a document, is one.
+    // Formats based on zip, such as documents, count as zip.
     const isZip =
       found !== undefined && allowed('application/zip') && (await beginsWith(path, 'PK\u0003\u0004'));
     return isZip ? { type: 'application/zip' } : { refused: true };
@@ -88,14 +87,14 @@ async function examine({ path, types }: Task, found: string | undefined): Promis
   return type in formats ? { picture: type } : { type };
 }
 
-/** Markup is text, whatever it describes: nothing of it is ever shown as more. */
+/** Markup counts as text, whatever it describes, and is never shown as anything else. */
 async function typeOf(path: string, found: string | undefined): Promise<string | undefined> {
   if (found === 'image/apng') return 'image/png';
   if (found !== undefined && !/^text\/|xml$|^application\/rtf$/.test(found)) return found;
   return (await isText(path)) ? 'text/plain' : undefined;
 }
 
-/** Whether a file has no control characters but those of texts. Its encoding is unknown. */
+/** Whether a file has only the control characters of text. Its encoding is unknown. */
 async function isText(path: string): Promise<boolean> {
   const file = await open(path);
   let isEmpty = true;
@@ -122,7 +121,7 @@ async function beginsWith(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** Decodes a picture within bounds, and writes it and its preview beside it, without anything that was beside the pixels. */
+/** Decodes a picture within bounds, and writes it and its preview without any metadata. */
 async function picture(
   { sharp, encode }: { sharp: typeof import('sharp').default; encode: typeof import('blurhash').encode },
   path: string,
@@ -145,7 +144,7 @@ async function picture(
     // A palette saves most of the bytes of a picture that has one.
     png: { palette: isPalette, dither: 0 },
     jpeg: { quality: 88 },
-    // Fast rather than small: a picture with the default takes ten times as long.
+    // Fast rather than small: the default effort takes ten times as long.
     avif: { effort: 0 },
     webp: { effort: moves ? 0 : 4 },
     gif: {},
@@ -180,7 +179,7 @@ async function picture(
   };
 }
 
-/** Whether to decode it could take too much. The file says how large it is before anything of it is decoded. */
+/** Whether decoding could take too much. The header gives the size before anything is decoded. */
 function isTooLarge(
   { width, height, pages = 1, pageHeight = height, depth }: Metadata,
   format: keyof typeof memoryOf,

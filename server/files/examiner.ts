@@ -2,30 +2,30 @@ import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { Waiting } from './waiting.ts';
 
-/** A question to a process. */
+/** A request to an examining process. */
 export interface Task {
   path: string;
-  /** Types that are taken: `image/*`, `application/pdf`. */
+  /** Accepted types: `image/*`, `application/pdf`. */
   types: readonly string[];
-  /** Of a picture that is to be made again. */
+  /** The type of a picture to re-encode. */
   type?: string;
 }
 
-/** The answer of a process. */
+/** The answer of an examining process. */
 export type Examined =
   | { type: string; made?: MadePicture }
-  /** It is a picture of a type that is taken. */
+  /** It is a picture of an accepted type. */
   | { picture: string }
-  /** It is of a type that is not taken, or a picture beyond the bounds. */
+  /** Its type is not accepted, or it is a picture beyond the bounds. */
   | { refused: true }
-  /** A code of the system, or that the file cannot be read as what it is. */
+  /** A system error code, or that the file cannot be decoded as its type. */
   | { failed: string };
 
-/** A picture that was made again. */
+/** A re-encoded picture. */
 export interface MadePicture {
   path: string;
   preview: string;
-  /** Bytes: of the picture, and of its preview. */
+  /** Bytes of the picture and of its preview. */
   size: number;
   previewSize: number;
   width: number;
@@ -33,24 +33,27 @@ export interface MadePicture {
   blur: string;
 }
 
-/** Milliseconds for one task on a busy machine, and for the process to be there. It bounds its CPU time itself. */
+/**
+ * Milliseconds for one task on a busy machine, and for the start of the process. The process bounds its CPU time
+ * itself.
+ */
 const longest = 60_000;
 const longestStart = 30_000;
-/** Without anything to do, a process ends after so many milliseconds: with the library for pictures it takes 70 MB. */
+/** Milliseconds without work after which a process ends: with the picture library it takes 70 MB. */
 const idleFor = 60_000;
 
 /**
- * Has files examined by processes that may die of any of them. Pictures take long, so they have a process of their own,
- * and no other file waits behind them.
+ * Has files examined by processes that any file may kill. Pictures take long, so they have a separate process and no
+ * other file waits behind them.
  */
 export class Examiner {
   readonly #types = new ExaminingProcess('types');
   readonly #pictures = new ExaminingProcess('pictures');
 
   /**
-   * @param user whose file it is: those of several users take turns
-   * @param signal ends the examination
-   * @throws Error if no process can be started; the reason of the signal
+   * @param user the owner of the file; users take turns
+   * @param signal aborts the examination
+   * @throws Error if no process can be started; the signal's reason if it aborts
    */
   async examine(
     user: string,
@@ -136,7 +139,7 @@ class ExaminingProcess {
     }
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      // Any other signal, and an exit, wait until the library is done.
+      // Any other signal, and an exit, would wait for the library.
       const kill = () => child.kill('SIGKILL');
       const late = setTimeout(kill, longest);
       signal?.addEventListener('abort', kill);
@@ -148,7 +151,7 @@ class ExaminingProcess {
         if (signal?.aborted) reject(signal.reason);
         else resolve(found);
       };
-      // A file that ends the process says something about itself alone.
+      // A file that kills the process fails alone: the next one gets a new process.
       const onExit = () => done({ failed: 'ended' });
       child.on('message', done);
       child.on('exit', onExit);
@@ -173,11 +176,11 @@ function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const file = new URL(`./examine${extname(import.meta.url)}`, import.meta.url);
     const { NODE_COMPILE_CACHE, PATH, TMPDIR } = process.env;
-    // The settings have keys and passwords: nothing of them is for it.
+    // The environment holds keys and passwords, which this process must not get.
     const env = Object.fromEntries(
       Object.entries({ NODE_COMPILE_CACHE, PATH, TMPDIR }).filter(([, value]) => value !== undefined),
     );
-    // Loaded here: most servers get along without it for long.
+    // Loaded on demand, since most servers rarely need it.
     const { fork } = process.getBuiltinModule('node:child_process');
     const child = fork(file, [kind], { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const fail = () => {
@@ -194,7 +197,7 @@ function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
     child.once('message', () => {
       clearTimeout(late);
       child.off('exit', fail);
-      // A server that ends does not wait for it.
+      // The server's end does not wait for it.
       child.unref();
       child.channel?.unref();
       resolve(child);

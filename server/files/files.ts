@@ -10,40 +10,43 @@ import { openStorage } from './open.ts';
 import type { FilesPlace } from './place.ts';
 import type { Opened, Storage } from './storage.ts';
 
-/** Files that are deleted before the history forgets them. */
+/** Files that are deleted in one step, before the history forgets them. */
 const mostAtOnce = 100;
-/** How often files that no message carries are looked for, in milliseconds. */
+/** Milliseconds between two searches for files without a message. */
 const sweepEvery = 60_000;
-/** After something was deleted, what has been left for later is looked for after so many milliseconds. */
+/** Milliseconds after a deletion until the search for the files that were left over. */
 const sweepAgainAfter = 5000;
-/** After so many bytes they are brought to the disk: messages would wait there behind many of them. */
+/** Bytes after which an upload is synced, because messages would wait behind many unsynced bytes. */
 const syncEvery = 1024 * 1024;
-/** A picture and its preview may take more than what came. */
+/** A picture and its preview may take this many times the uploaded bytes. */
 const madeOf = 2;
 
 export interface Upload {
   room: string;
   user: string;
-  /** As the uploader calls it. */
+  /** As the uploader calls it. => As the uploader calls it. */
   name: string;
   /** Bytes. */
   length: number;
   bytes: AsyncIterable<Buffer>;
-  /** Aborted when nobody waits for it any more. */
+  /** Aborted when nobody waits for the upload any more. */
   signal?: AbortSignal;
-  /** Rejects if the user may not upload it any more: asked when all of it is there, which may be long after its beginning. */
+  /**
+   * Rejects if the user may no longer upload it. It is called once all bytes are there, which may be long after the
+   * start.
+   */
   check?: () => Promise<void>;
 }
 
 export interface Added {
   file: MessageFile;
-  /** Bytes that are stored of it: a picture is made again, and has a preview. */
+  /** Bytes that are stored for it: a picture is re-encoded, and has a preview. */
   stored: number;
 }
 
 const previewOf = (id: string) => `${id}.preview`;
 
-/** The files that users upload: from the first byte until nothing of them is left. */
+/** The files that users upload, from the first byte until the last one is deleted. */
 export class Files {
   readonly #place: Exclude<FilesPlace, { kind: 'off' }>;
   readonly #types: readonly string[];
@@ -57,12 +60,12 @@ export class Files {
   #timer: NodeJS.Timeout;
   #soon: NodeJS.Timeout | undefined;
   #closed = false;
-  /** Uploads that are under way, by their users. */
+  /** Uploads under way, by user. */
   readonly #uploads = new Map<string, Set<AbortController>>();
 
   /**
-   * @param options.orphans milliseconds for which a file may be without a message
-   * @param options.onFailure called when the place of the files fails
+   * @param options.orphans milliseconds for which a file may exist without a message
+   * @param options.onFailure called when the storage fails
    */
   constructor(options: {
     place: Exclude<FilesPlace, { kind: 'off' }>;
@@ -86,10 +89,11 @@ export class Files {
   }
 
   /**
-   * Takes a file, and resolves when it can be sent with a message.
-   * @returns `unusable` if its type is not taken, or it cannot be read as what it is
-   * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased meanwhile)
-   * @throws the reason of `signal`; whatever `check` throws
+   * Stores a file, and resolves when it can be sent with a message.
+   * @returns `unusable` if its type is not accepted, or it cannot be decoded as that type
+   * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased
+   * meanwhile)
+   * @throws the reason of `signal`; the error of `check`
    */
   async add({ room, user, name, length, bytes, signal, check }: Upload): Promise<Added | 'unusable'> {
     const storage = await this.#opened();
@@ -120,10 +124,10 @@ export class Files {
       };
       await check?.();
       ended.throwIfAborted();
-      // Before its bytes: those of a file that nobody knows would stay for ever.
+      // Before its bytes are stored: bytes of an unknown file would stay for ever.
       await this.#history.write('addFile', { room, user, file, at: Date.now() });
       await this.#keep(storage, id, made ?? { path });
-      // All of its user, or of its room, may have been deleted meanwhile, when these bytes were not there yet.
+      // A deletion of the user's or the room's files may have run before these bytes were there.
       if (ended.aborted || (await this.#history.read('file', { id, user })) === null) {
         await this.#delete(storage, id).catch((error: Error) => this.#fail(error));
         await this.#history.write('forgetFiles', { ids: [id] });
@@ -134,13 +138,13 @@ export class Files {
     } finally {
       this.#ended(user, erased);
       for (const one of [path, `${path}.made`, `${path}.preview`]) {
-        // A file that stays is deleted later: the answer does not depend on it.
+        // A file that could not be removed is deleted later; the answer does not depend on it.
         await rm(one, { force: true }).catch(this.#onFailure);
       }
     }
   }
 
-  /** @param part of a file alone; null if there is none */
+  /** @param part only this part of the file; null if there is no such file */
   async open(
     id: string,
     what: 'file' | 'preview',
@@ -159,7 +163,7 @@ export class Files {
     await (await this.#opened()).check();
   }
 
-  /** Deletes what no message carries any more, or for too long; one after the other, however often it is called. */
+  /** Deletes files that no message carries any more, or for too long; one run at a time, however often it is called. */
   sweep(): void {
     this.#again = true;
     this.#sweeping ??= this.#sweepAll()
@@ -193,14 +197,14 @@ export class Files {
   #opened(): Promise<Storage> {
     const opened = this.#storage ?? openStorage(this.#place);
     this.#storage = opened;
-    // The next one tries again.
+    // The next call tries again.
     opened.catch(() => {
       if (this.#storage === opened) this.#storage = undefined;
     });
     return opened;
   }
 
-  /** Piece by piece: nothing more is read before what came is on its way to the disk. */
+  /** Reads the next piece only when the last one is on its way to the disk, so memory is bounded. */
   async #receive(bytes: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<void> {
     const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
     try {
@@ -223,7 +227,7 @@ export class Files {
       if (made.preview !== undefined) await storage.put(previewOf(id), made.preview);
       await storage.put(id, made.path);
     } catch (error) {
-      // The bytes that are there go with their entry, after a while.
+      // The partial bytes are deleted with their entry later.
       this.#fail(error as Error);
     }
   }
@@ -254,7 +258,7 @@ export class Files {
         this.sweep();
       }, sweepAgainAfter).unref();
     }
-    // Not only at the start: a server is usually started again at once, when nothing is a day old yet.
+    // Not only at the start: a server usually starts again at once, when no leftover is a day old yet.
     await (await this.#opened()).tidy();
   }
 }
@@ -267,7 +271,7 @@ async function write(file: FileHandle, piece: Buffer): Promise<void> {
 
 const isFull = (code: string | undefined) => code === 'ENOSPC' || code === 'EDQUOT';
 
-/** Whether it may have left files that are nobody's. */
+/** Whether the change may leave files without an owner. */
 function leavesFiles(change: Change): boolean {
   if (change.type === 'message') return change.is === 'changed' && change.message.deletedAt !== undefined;
   if (change.type === 'erased') return true;

@@ -3,11 +3,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { Storage } from './storage.ts';
 import { WorkFolder } from './work-folder.ts';
 
-/** Files in a folder. Several servers may share it. */
+/** Files in a folder, which several servers may share. */
 export function folderStorage(setting: string): Storage {
   const folder = resolve(setting);
   const work = new WorkFolder(join(folder, 'incoming'));
-  // No folder gets too many.
+  // Subfolders keep each folder small.
   const pathOf = (name: string) => join(folder, name.slice(0, 2), name);
   return {
     work: () => work.path(),
@@ -15,7 +15,7 @@ export function folderStorage(setting: string): Storage {
     async put(name, path) {
       const to = pathOf(name);
       await mkdir(dirname(to), { recursive: true, mode: 0o700 });
-      // What is answered is on the disk, also after a loss of power: the bytes, and then their name.
+      // An answered upload survives a loss of power: first the bytes are synced, then the name.
       await sync(path);
       await rename(path, to);
       await sync(dirname(to));
@@ -25,7 +25,7 @@ export function folderStorage(setting: string): Storage {
       if (handle === null) return null;
       try {
         const { size } = await handle.stat();
-        // Closes the handle at its end.
+        // The stream closes the handle at its end.
         const bytes = handle.createReadStream({ ...part, highWaterMark: 64 * 1024 });
         return { size: part === undefined ? size : part.end - part.start + 1, bytes };
       } catch (error) {

@@ -1,15 +1,15 @@
-/** Where the bytes of files are kept: a folder, or a bucket of S3 or of what speaks as it does. */
+/** Where the bytes of files are kept: a folder, or a bucket of S3 or a compatible service. */
 export type FilesPlace =
   | { kind: 'off' }
   | { kind: 'dir'; folder: string }
   | {
       kind: 's3';
-      /** Of the bucket, with a slash at its end. */
+      /** The bucket's address, ending in a slash. */
       url: string;
       region: string;
-      /** Before the names of all files. */
+      /** Prepended to the names of all files. */
       prefix: string;
-      /** Absent if the environment has them: see `AWS_ACCESS_KEY_ID`. */
+      /** Absent if they come from the environment: see `AWS_ACCESS_KEY_ID`. */
       credentials?: Credentials;
     };
 
@@ -19,8 +19,8 @@ export interface Credentials {
 }
 
 /**
- * `off`, `dir:FOLDER`, or `s3://[KEY:SECRET@]BUCKET` with the options `endpoint` (an address; Amazon's where it is absent),
- * `region` and `prefix`. Undefined if it is none of them.
+ * `off`, `dir:FOLDER`, or `s3://[KEY:SECRET@]BUCKET` with the options `endpoint` (an address; by default Amazon's),
+ * `region` and `prefix`. Undefined for anything else.
  */
 export function readFilesPlace(text: string): FilesPlace | undefined {
   if (text === 'off') return { kind: 'off' };
@@ -47,7 +47,7 @@ function readBucket(text: string): FilesPlace | undefined {
   return { kind: 's3', url, region, prefix, ...(credentials === undefined ? {} : { credentials }) };
 }
 
-/** Other servers than Amazon's have the bucket in the path: there need not be a name for each. */
+/** Only Amazon has the bucket in the host name: with others, there may be no DNS name for each bucket. */
 function addressOf(bucket: string, region: string, endpoint: string | null): string | undefined {
   if (endpoint === null) return `https://${bucket}.s3.${region}.amazonaws.com/`;
   if (!URL.canParse(endpoint)) return undefined;

@@ -1,18 +1,18 @@
 import type { Readable } from 'node:stream';
 
-/** The bytes of files by their names, which this server makes. */
+/** Stores the bytes of files under names that this server makes. */
 export interface Storage {
-  /** A folder for what is being made, on the disk that what is finished comes to if that is one. */
+  /** A folder for files being made, on the same disk as the finished ones if they are on a disk. */
   work(): Promise<string>;
-  /** Whether so many bytes can be stored. */
+  /** Whether this many bytes can be stored. */
   hasRoomFor(bytes: number): Promise<boolean>;
-  /** Takes over a file of the folder for work. */
+  /** Takes over a file from the work folder. */
   put(name: string, path: string): Promise<void>;
-  /** @param part from the first to the last byte, both included */
+  /** @param part first and last byte, both inclusive */
   open(name: string, part?: { start: number; end: number }): Promise<Opened | null>;
-  /** Deletes it if it is there. */
+  /** Deletes the file if it exists. */
   delete(name: string): Promise<void>;
-  /** Deletes what killed servers have left in the folder for work. */
+  /** Deletes what killed servers have left in the work folder. */
   tidy(): Promise<void>;
   /** Rejects if files cannot be stored; the message says why. */
   check(): Promise<void>;

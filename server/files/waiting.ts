@@ -1,4 +1,4 @@
-/** Tasks that wait, of which users take turns: one of each user, however many each has. */
+/** A queue in which users take turns: one task of each user, however many each has. */
 export class Waiting<Task> {
   readonly #tasks = new Map<string, Task[]>();
 
@@ -8,13 +8,13 @@ export class Waiting<Task> {
     else tasks.push(task);
   }
 
-  /** Takes out the next task. */
+  /** Removes and returns the next task. */
   next(): Task | undefined {
     const [first] = this.#tasks;
     if (first === undefined) return undefined;
     const [user, tasks] = first;
     const task = tasks.shift();
-    // Behind all other users.
+    // Moves the user behind all others.
     this.#tasks.delete(user);
     if (tasks.length > 0) this.#tasks.set(user, tasks);
     return task;

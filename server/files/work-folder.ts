@@ -1,18 +1,18 @@
 import { access, constants, lstat, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Milliseconds after which a file is of a server that has ended in the middle. */
+/** Milliseconds after which a file counts as left over from a killed server. */
 const abandonedAfter = 24 * 60 * 60 * 1000;
-/** Bytes that have to be left free on the disk: the history may be on it too. */
+/** Bytes that must stay free on the disk, because the history may be on it too. */
 const keptFree = 2 * 1024 * 1024;
 
-/** A folder for files that are being made. It is made at the first use. */
+/** A folder for files that are being made. It is created at the first use. */
 export class WorkFolder {
   readonly #path: string;
   readonly #place: 'given' | 'own';
   #ready: Promise<string> | undefined;
 
-  /** @param place `own`: in a folder in which others may make folders, too, so that its owner has to be looked at */
+  /** @param place `own`: a folder below one where others can create folders too, so its owner is checked */
   constructor(path: string, place: 'given' | 'own' = 'given') {
     this.#path = path;
     this.#place = place;
@@ -27,14 +27,14 @@ export class WorkFolder {
     return ready;
   }
 
-  /** Whether so many bytes can be written. */
+  /** Whether this many bytes can be written. */
   async hasRoomFor(bytes: number): Promise<boolean> {
     const { bavail, blocks, bsize } = await statfs(await this.path());
-    // A file system that does not know says that it has no blocks at all.
+    // A file system that does not know its size reports 0 blocks.
     return blocks === 0 || bavail * bsize >= bytes + keptFree;
   }
 
-  /** Rejects if it can neither be written nor made. */
+  /** Rejects if it can neither be written nor created. */
   async check(): Promise<void> {
     let there = this.#path;
     for (;;) {
@@ -51,7 +51,7 @@ export class WorkFolder {
 
   /** Deletes what killed servers have left here. */
   async tidy(): Promise<void> {
-    // There may be nothing, or a folder of others.
+    // There may be no folder, or one of another user.
     if (this.#place === 'own' && (await this.path().catch(() => null)) === null) return;
     const before = Date.now() - abandonedAfter;
     for (const name of await readdir(this.#path).catch(none)) {
@@ -75,7 +75,7 @@ export class WorkFolder {
   }
 }
 
-/** Nothing was made there yet. */
+/** The folder was not created yet. */
 function none(error: NodeJS.ErrnoException): string[] {
   if (error.code === 'ENOENT') return [];
   throw error;
