@@ -247,8 +247,8 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   const session = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
   const unknown = unknownSettings(env, names);
-  // A single wrong letter can change who gets in, so a misspelt name is refused. Other unknown names may belong to a newer
-  // version or to a container manager.
+  // A single wrong letter can change who gets in, so a misspelt name is refused. Other unknown names may belong to a
+  // newer version or to a container manager.
   const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
   problems.push(...refused.map(unknownText));
   if ('problems' in session || problems.length > 0) throw new ConfigError(problems);

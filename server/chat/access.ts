@@ -1,31 +1,31 @@
 import type { Right, SiteRole } from '../events.ts';
 import { type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
 
-/** The user who asks, in one room. */
+/** The acting user in one room. */
 export interface Actor {
-  /** Roles on the whole site, from the session of the connection that asks. */
+  /** Roles on the whole site, from the session of the acting connection. */
   roles: readonly SiteRole[];
   /** Absent for users who are not members. */
   member: MemberRecord | undefined;
 }
 
-/** From the highest: admin, site's moderator, owner, moderator, member. */
+/** From highest to lowest: admin, site moderator, owner, moderator, member. */
 type Rank = 4 | 3 | 2 | 1 | 0;
 
 /**
- * Whether a user may know of a room at all. A user who may not can neither act in the room nor learn that it exists.
- * A banned user is not a member.
+ * Whether a user may know that a room exists. Otherwise the user can neither act in it nor find it. A banned user is
+ * not a member.
  */
 export function mayRead(room: RoomRecord, member: MemberRecord | undefined, banned: boolean): boolean {
   return member !== undefined || (room.kind === 'public' && !banned);
 }
 
 /**
- * Everything that a user may do in a room that the user may read. Nothing else decides it (docs/protocol.md, "Rights").
- * The order is that of `RoomSummary.may`.
+ * All rights of a user in a room that the user may read; no other code decides them (docs/protocol.md, "Rights"). The
+ * order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
-  // Of one whose other side was erased, nobody would read what is written.
+  // If the other user was erased, nobody would read the messages.
   if (room.kind === 'direct') return room.pair === undefined ? [] : ['send'];
   const admin = roles.includes('admin');
   const owner = member?.role === 'owner' || admin;
@@ -44,7 +44,7 @@ export function rankOf(roles: readonly SiteRole[], member: MemberRecord | undefi
   return member?.role === 'owner' ? 2 : member?.role === 'moderator' ? 1 : 0;
 }
 
-/** Nobody acts on somebody of the same or a higher role. */
+/** A user can act only on users of a lower rank. */
 export function outranks(actor: Actor, target: Actor): boolean {
   return rankOf(actor.roles, actor.member) > rankOf(target.roles, target.member);
 }

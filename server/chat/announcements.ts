@@ -18,12 +18,12 @@ import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
 
-/** Whether the other user of a direct room is here is gathered for so long, on connections that have not joined it. */
+/** Milliseconds for which presence in direct rooms is gathered, for connections that have not joined them. */
 const gatherDirectFor = 1000;
-/** `room:activity` is sent at most this often per room, in milliseconds. */
+/** The shortest interval of `room:activity` per room, in milliseconds. */
 const activityEvery = 1000;
 
-/** Turns what happens in the directory into the events of the protocol. */
+/** Turns changes of the directory into the events of the protocol. */
 export class Announcements implements DirectoryListener {
   readonly #publisher: Publisher;
   readonly #typing: Typing;
@@ -37,21 +37,19 @@ export class Announcements implements DirectoryListener {
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #people: PeopleChanges;
   readonly #direct = new Map<Room, Map<string, User | null>>();
-  /** Rooms whose `room:activity` was sent within the last second; `waiting`: there has been more since. */
+  /** Rooms whose `room:activity` was sent within the last second; `waiting`: there was more since then. */
   readonly #activity = new Map<Room, { waiting: boolean }>();
 
   constructor(options: {
     publisher: Publisher;
     typing: Typing;
     directory: () => Directory;
-    /** Closes all connections of a user. */
     kick: (user: string) => void;
-    /** Called after somebody was muted or banned in a room, or is not any more. */
+    /** Called after a mute or ban in a room has begun or ended. */
     onRestrictions: () => void;
     onAsideFailure: OnAsideFailure;
-    /** A report as those see it who may; null if it is gone. */
+    /** A report as moderators see it; null if it is gone. */
     readReport: (id: string) => Promise<Report | null>;
-    /** Whether a connection of that user to another server has joined the room. */
     hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   }) {
     this.#publisher = options.publisher;
@@ -86,7 +84,7 @@ export class Announcements implements DirectoryListener {
     const people = new Set(namedNow.has(everybody) && added.includes(everybody) ? room.here : []);
     for (const user of added) {
       const person = directory.person(user);
-      // A server that learns of it late may find that the message has changed since.
+      // A server that gets this late may find that the message has changed since.
       if (person === undefined || people.has(person) || !namedNow.has(user)) continue;
       const isToHear = () =>
         !person.blocked.has(message.user.id) &&
@@ -94,18 +92,19 @@ export class Announcements implements DirectoryListener {
         !this.#hasJoined(room, person);
       if (!isToHear()) continue;
       const tell = () => {
-        // The user may have lost the room while the others were asked.
+        // The user may have lost the room while the other servers were asked.
         if (isToHear()) this.#publisher.toConnections(idsOf([person]), 'mention', payload);
       };
-      // If the other servers cannot be asked: rather once too often.
+      // If the other servers cannot be asked, a repeated mention is better than a lost one.
       this.#hasJoinedElsewhere(user, id).then((has) => has || tell(), tell);
     }
-    // One frame for all of them, and no other server is asked about so many.
+    // A mention of everybody is one frame for all, and other servers are not asked about each member.
     const absent = [...people].filter(
       (person) => !person.blocked.has(message.user.id) && !this.#hasJoined(room, person),
     );
     this.#publisher.toConnections(idsOf(absent), 'mention', payload);
-    // Their number of mentions has fallen. Not for a mention of everybody: that would be an event for each of them.
+    // Their number of mentions has fallen. A removed mention of everybody is not announced, as that would be an event
+    // for each member.
     for (const user of removed) {
       const person = directory.person(user);
       if (user === everybody || person?.blocked.has(message.user.id)) continue;
@@ -121,7 +120,7 @@ export class Announcements implements DirectoryListener {
   }
 
   roomAdded(room: Room, asker: string | undefined): void {
-    // The new room looks the same to all who have the same roles on the site: one frame for all of them.
+    // The new room looks the same to all users with the same site roles, so they share one frame.
     const byRoles = new Map<string, Connection[]>();
     for (const { connections } of this.#directory().everybody()) {
       for (const connection of connections) {
@@ -229,11 +228,11 @@ export class Announcements implements DirectoryListener {
       [...this.#directory().everybody()].flatMap(({ connections }) => [...connections].filter(sees));
     if (seeing().length === 0) return;
     const open = room.reports ?? 0;
-    // It is read, one after the other, so that what is told last is the newest.
+    // Reports are read one after the other, so that the last event is the newest.
     this.#reports = this.#reports
       .then(() => this.#readReport(id))
       .then((report) => {
-        // It is gone with its user. What is left to tell is that there is one less, to those who have the room listed.
+        // The report is gone with its user: moderators who list the room get the new count.
         if (report === null) {
           const known = this.#directory().room(room.id);
           const listing = seeing().filter(({ person }) => person.memberships.has(room.id));
@@ -242,7 +241,7 @@ export class Announcements implements DirectoryListener {
         const ids = seeing().map((connection) => connection.id);
         this.#publisher.toConnections(ids, 'report:changed', { report, open });
       })
-      // Whoever asks for the list gets it.
+      // Moderators still get it when they ask for the list.
       .catch((error) => this.#onAsideFailure('report_changed', error));
   }
 
@@ -314,13 +313,16 @@ export class Announcements implements DirectoryListener {
     return { user: this.#shown(user, member), role: member.role, present: room.present.has(id) };
   }
 
-  /** As everybody in the room may know him. */
+  /** The user as everybody in the room may know them. */
   #shown(user: MemberChange['user'], member: MemberRecord): User {
     const { id, name } = user;
     return { id, name: this.#directory().isVisible(user, member) ? name : id };
   }
 
-  /** In a direct room in which both have written, the other user gets it on connections that have not joined, too. */
+  /**
+   * In a direct room in which both have written, presence also goes to connections of the other user that have not
+   * joined.
+   */
   #tellPartner(room: Room, userId: string, user: User | null): void {
     const known = this.#direct.get(room);
     if (known !== undefined) return void known.set(userId, user);
@@ -330,7 +332,7 @@ export class Announcements implements DirectoryListener {
       this.#direct.delete(room);
       for (const [id, now] of changes) {
         const partner = otherOf(room.record.pair, id);
-        // Only if the partner has not lost the room meanwhile.
+        // Skipped if the partner has lost the room since.
         const person = [...room.here].find(({ user }) => user.id === partner);
         const ids = [...(person?.connections ?? [])]
           .filter((one) => !one.joined.has(room))
@@ -346,7 +348,7 @@ export class Announcements implements DirectoryListener {
     }, gatherDirectFor);
   }
 
-  /** One frame for all connections of members that have not joined the room, at most one a second. */
+  /** Sends one frame to all connections of members that have not joined the room, at most once a second. */
   #active(room: Room, to: 'not joined' | 'joined too' = 'not joined'): void {
     const known = this.#activity.get(room);
     if (known !== undefined && to === 'not joined') {
@@ -368,7 +370,7 @@ export class Announcements implements DirectoryListener {
 
   #tellActivity(room: Room, to: 'not joined' | 'joined too'): void {
     const { record } = room;
-    // A direct room has another name for each side.
+    // A direct room has a different name for each side.
     const groups: Iterable<Iterable<Person>> =
       record.kind === 'direct' ? [...room.here].map((person) => [person]) : [room.here];
     for (const people of groups) this.#tellActivityTo(room, people, to);

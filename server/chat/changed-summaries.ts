@@ -1,11 +1,11 @@
 import type { Connection, Room } from './model.ts';
 
-/** So many summaries are made and sent in one turn of the event loop; the others' requests come in between. */
+/** Summaries that are made and sent per turn of the event loop, so that other requests run in between. */
 export const atOnce = 50;
 
 /**
- * Connections that are to be told how a room looks now. It may be all of a large room, each with a summary of its own: they
- * get it a few in each turn, and once, however often the room changes meanwhile.
+ * Queues connections that must get the current summary of a room. These may be all connections of a large room, each
+ * with its own summary: they get it a few per turn, and once, however often the room changes meanwhile.
  */
 export class ChangedSummaries {
   readonly #send: (room: Room, connection: Connection) => void;
@@ -16,7 +16,7 @@ export class ChangedSummaries {
     this.#send = send;
   }
 
-  /** The first of them are told at once, if nobody waits. */
+  /** The first of them get it at once, if nobody waits. */
   tell(room: Room, connections: Iterable<Connection>): void {
     const waiting = this.#waiting.get(room) ?? new Set();
     this.#waiting.set(room, waiting);
@@ -32,7 +32,7 @@ export class ChangedSummaries {
       for (const connection of connections) {
         if (left-- === 0) return void setImmediate(() => this.#turn());
         connections.delete(connection);
-        // The user may have lost the room meanwhile.
+        // The user may have lost the room while waiting.
         const isThere = connection.person.memberships.get(room.record.id)?.room === room;
         if (isThere && !connection.gone) this.#send(room, connection);
       }

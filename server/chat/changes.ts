@@ -9,7 +9,7 @@ export function applyRead(membership: RoomOfPerson, upTo: number): void {
   membership.mentions = stillUnread(mentions, readSeq);
 }
 
-/** Whom a message mentions has changed: what it says now counts, however often that is applied. */
+/** Updates a person's unread mentions from a changed message. Applying it again has no further effect. */
 export function applyMentions(
   person: Person,
   { room, seq, user: { id: author }, mentions = [] }: StoredMessage,
@@ -22,7 +22,7 @@ export function applyMentions(
   membership.mentions = isUnread ? withMention(others, author, seq) : others;
 }
 
-/** @returns the rooms in which another number of unread messages mentions this user now */
+/** @returns the rooms in which the number of unread mentions has changed for this user */
 export function applyBlock(person: Person, { other, blocked }: Change & { type: 'blocked' }): Room[] {
   const countIn = ({ room, mentions }: RoomOfPerson) =>
     countMentions(mentions, person.blocked, room.record.firstSeq);
@@ -35,7 +35,7 @@ export function applyBlock(person: Person, { other, blocked }: Change & { type: 
   return named.filter((one, n) => countIn(one) !== before[n]).map(({ room }) => room);
 }
 
-/** Applies a message to its room, unless the room is further already. */
+/** Applies a message to its room, unless the room is already further. */
 export function applyMessage(record: RoomRecord, { message }: Change & { type: 'message' }): void {
   if (message.rev <= record.head) return;
   record.head = message.rev;
@@ -43,18 +43,18 @@ export function applyMessage(record: RoomRecord, { message }: Change & { type: '
   if (message.seq === record.lastSeq) record.last = message;
 }
 
-/** Much has changed, and this is how the room is now. */
+/** Replaces the state of the room after a large change. */
 export function applyReset(record: RoomRecord, now: RoomRecord): void {
   applyRecord(record, now);
   record.head = Math.max(record.head, now.head);
   if (now.reset !== undefined) record.reset = now.reset;
-  // What comes later than this is newer.
+  // A message that was applied since is newer than this state.
   if (now.lastSeq < record.lastSeq) return;
   if (now.last === undefined) delete record.last;
   else record.last = now.last;
 }
 
-/** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
+/** Applies the room's own stored fields. `head`, `lastSeq` and `last` follow only messages. */
 export function applyRecord(
   record: RoomRecord,
   { name, topic, write, slow, reports, access, members, firstSeq }: RoomRecord,
@@ -70,7 +70,7 @@ export function applyRecord(
   else record.reports = reports;
   record.access = access;
   record.members = members;
-  // A server of the version before does not name it.
+  // A server of the previous version does not send it.
   if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
   if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
 }

@@ -15,17 +15,17 @@ import { Erasing } from './personal-data/erasing.ts';
 import type { Publisher } from './publisher.ts';
 import type { ChatSettings } from './summary.ts';
 
-/** What the operator has set. Texts and names are counted in Unicode code points. */
+/** The operator's limits. Texts and names are counted in Unicode code points. */
 export interface Limits {
   /** Characters of a message. */
   text: number;
   /** Members of a private room; 0 lifts the limit. */
   members: number;
-  /** Rooms that one user has made and that still exist; 0 lifts the limit. */
+  /** Existing rooms that one user has created; 0 lifts the limit. */
   roomsOfUser: number;
 }
 
-/** The parts of the chat that its operations work on. */
+/** The parts that the operations of the chat work on. */
 export interface Chat {
   history: History;
   directory: Directory;
@@ -37,27 +37,27 @@ export interface Chat {
   settings: ChatSettings;
   limits: Limits;
   /**
-   * Has an order carried out on all servers: here at once, whether the others can be told or not.
+   * Carries out an order on all servers; here at once, whether the others can be reached or not.
    * @returns how many connections the user has there
-   * @throws RequestError if the others cannot be told and the order may safely be given again
+   * @throws RequestError if the others cannot be reached and the order may safely be repeated
    */
   everywhere(user: string, order: Order): Promise<number>;
-  /** What the other servers need of this one. */
+  /** The interface that the other servers use. */
   here: ThisServer;
   onAsideFailure: OnAsideFailure;
-  /** The ids of the rooms of CHAT_ROOMS, in their order. */
+  /** The ids of the rooms in CHAT_ROOMS, in that order. */
   configured: readonly string[];
-  /** Begins no more work of its own. */
+  /** Starts no more background work. */
   close(): void;
 }
 
-/** The id of a room of CHAT_ROOMS: its name, if that is a valid id. */
+/** The id of a room in CHAT_ROOMS: its name, if that is a valid id. */
 function roomIdOf(name: string): string {
   if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
 }
 
-/** @param rooms of CHAT_ROOMS: an id, or undefined where it is made of the name */
+/** @param rooms those of CHAT_ROOMS; an undefined id is derived from the name */
 export async function openChat(options: {
   history: History;
   publisher: Publisher;
@@ -65,18 +65,17 @@ export async function openChat(options: {
   limits: Limits;
   rooms: readonly { id?: string; name: string }[];
   retention: Retention;
-  /** Closes all connections of a user. */
   kick: (user: string) => void;
-  /** Absent for a server alone. */
+  /** Absent for a single server. */
   others?: OtherServers | undefined;
   onAsideFailure: OnAsideFailure;
-  /** Mutes and bans whose time is over could not be lifted. */
+  /** Called when expired mutes and bans could not be lifted. */
   onEndFailure: (error: Error) => void;
-  /** The erasure of a user could not go on. */
+  /** Called when the erasure of a user could not continue. */
   onEraseFailure: (error: Error) => void;
-  /** Rooms without members, or what is too old, could not be deleted. */
+  /** Called when rooms without members or expired messages could not be deleted. */
   onSweepFailure: (error: Error) => void;
-  /** A room of CHAT_ROOMS that was there already is not as the setting says, and stays so. */
+  /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
   onOtherRoom: (room: { id: string; name: string; is: 'private' | 'called otherwise' }) => void;
 }): Promise<Chat> {
   const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
@@ -99,7 +98,7 @@ export async function openChat(options: {
   const findAll = settings.findPeople === 'all';
   const directory = await Directory.open(history, announcements, { findAll, others, onAsideFailure });
   for (const { id, name } of options.rooms) {
-    // Without an id the name was that of the first start: people may have given the room another one since.
+    // Without an id, the name created the room at the first start: people may have renamed it since.
     if (id === undefined) continue;
     const room = directory.room(id);
     if (room === undefined) options.onOtherRoom({ id, name, is: 'private' });
@@ -118,7 +117,7 @@ export async function openChat(options: {
   const closing = new AbortController();
   const endInTime = keepEnding({ history, directory }, closing.signal, options.onEndFailure);
   endInTime();
-  // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
+  // Not awaited: there may be very many such rooms, and the port opens meanwhile.
   keepSweeping(history, options.retention, closing.signal, options.onSweepFailure);
   const everywhere: Chat['everywhere'] = async (user, order) => {
     const count = here.obey(user, order);
@@ -126,7 +125,7 @@ export async function openChat(options: {
     try {
       return count + (await others.orderOthers(user, order));
     } catch (error) {
-      // What has been pushed here would come twice.
+      // If the caller repeated the order, connections here would get the push twice.
       if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw error;
       return count;
     }

@@ -1,11 +1,11 @@
 import { RequestError } from '../errors.ts';
 
-/** Where a list continues: after the last entry of the page before. Clients can read what is in it. */
+/** Where a list continues: after the last entry of the page before. Clients can read its content. */
 export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-/** A number is an integer; a count is not below zero. */
+/** `number` is any integer, `count` one that is not negative. */
 type Type = 'string' | 'number' | 'count';
 
 type KeyOf<Types extends readonly Type[]> = {
@@ -20,16 +20,16 @@ export function decodeCursor<const Types extends readonly Type[]>(
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     if (Array.isArray(key) && key.length === types.length && key.every((part, n) => isOf(part, types[n]))) {
-      // The check above is what TypeScript cannot follow: one part for each of the types.
+      // The check above ensures one part for each type, which TypeScript cannot follow.
       return key as never;
     }
   } catch {
-    // Not ours.
+    // Not a cursor of this server.
   }
   throw new RequestError('bad_request', 'this cursor is not from this server');
 }
 
-/** Databases take nothing else: not 1.5 where a column has integers, and PostgreSQL no U+0000. */
+/** Databases refuse other values: 1.5 for an integer column, and U+0000 in PostgreSQL. */
 function isOf(part: unknown, type: Type | undefined): boolean {
   if (type === 'string') return typeof part === 'string' && part.isWellFormed() && !part.includes('\0');
   return Number.isSafeInteger(part) && (type === 'number' || (part as number) >= 0);

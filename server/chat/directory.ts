@@ -39,23 +39,22 @@ import { RecentPeople } from './recent-people.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
-/** Milliseconds after a failure of the history. */
+/** Milliseconds between retries after a failure of the history. */
 const settleAgain = 1000;
 
-/** A membership has begun, changed or ended. */
 export type MemberChange = Change & { type: 'member' };
 
-/** Is told what happens in the directory, to notify the clients. Called in the order of the commits. */
+/** Notified of changes in the directory, in the order of the commits; it notifies the clients. */
 export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
   mentioned(room: Room, change: Change & { type: 'mentions' }): void;
   roomAdded(room: Room, asker: string | undefined): void;
-  /** The name, the topic, or from which message on it is kept. */
+  /** The name, the topic, or the oldest kept message has changed. */
   roomChanged(room: Room): void;
-  /** Who may write, or how often. */
+  /** The posting permission or the slow mode has changed. */
   writingChanged(room: Room): void;
   roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void;
-  /** `person` is absent when nobody of that user is here. */
+  /** `person` is absent when the user has no connection here. */
   memberAdded(
     room: Room,
     user: MemberChange['user'],
@@ -76,21 +75,21 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
-  /** A report of a message there is new, or closed. */
+  /** A report of a message in that room was made or closed. */
   reported(room: RoomRecord, id: string): void;
-  /** @param recounted rooms in which another number of unread messages mentions the user now */
+  /** @param recounted rooms in which the user's number of unread mentions has changed */
   blocked(change: Change & { type: 'blocked' }, recounted: readonly Room[]): void;
-  /** Somebody who is here was muted, or is not any more. */
+  /** A mute of a connected user has begun or ended. */
   muteChanged(room: Room, person: Person): void;
-  /** A mute or a ban, of whomever: another one may be the next that ends. */
+  /** A mute or a ban has changed, so another one may be the next to end. */
   restrictionsChanged(): void;
-  /** The session gives this connection other roles on the site. */
+  /** The session now gives this connection other site roles. */
   rolesChanged(connection: Connection, before: readonly SiteRole[]): void;
-  /** How others see a user in a room, before and now; null: not at all. */
+  /** How others see a user in a room, before and now; null if they do not. */
   present(room: Room, user: string, before: User | null, now: User | null): void;
   read(room: Room | undefined, change: Change & { type: 'read' }): void;
   banned(user: string): void;
-  /** So much has changed that it has to be read anew. */
+  /** The room has changed so much that clients must read it again. */
   reset(room: Room): void;
 }
 
@@ -103,20 +102,20 @@ interface DirectoryOptions {
 interface Entry {
   person: Person;
   loaded: Promise<void>;
-  /** Whether the history knows of the user. */
+  /** Whether the user is stored in the history. */
   stored: boolean;
   leaves?: NodeJS.Timeout;
 }
 
 /**
- * Everybody who is here and every room that they can reach, in memory: no decision about rights asks the disk. It changes
- * only by the changes of the history.
+ * All connected users and all rooms that they can reach, in memory, so that no decision about rights asks the disk. It
+ * changes only by changes of the history.
  */
 export class Directory {
   readonly #history: History;
-  /** Absent while the directory is being opened: nobody is here who could be notified. */
+  /** Absent while the directory is being opened, when there is nobody to notify. */
   #listener: DirectoryListener | undefined;
-  /** Whether everybody may find everybody; then nobody is hidden. */
+  /** Whether everybody may find everybody; then no name is hidden. */
   readonly #findAll: boolean;
   readonly #others: OtherServers | undefined;
   readonly #onAsideFailure: OnAsideFailure;
@@ -124,13 +123,13 @@ export class Directory {
   readonly #people = new Map<string, Entry>();
   readonly #recent = new RecentPeople();
   readonly #bans = new Map<string, Ban>();
-  /** Direct rooms by each of their users: one who is not here may be renamed. */
+  /** Direct rooms by each of their users, because a user may be renamed without being connected. */
   readonly #directRooms = new Map<string, Set<Room>>();
   readonly publicRooms = new PublicRooms();
   /** Mutes and bans in rooms. Bans from the whole site are `banOf`. */
   readonly restrictions = new Restrictions();
   readonly #followers = new Map<Room, Set<(change: Change & { type: 'message' }) => void>>();
-  /** Changes that came while memberships are being read: they may be missing in what is read. */
+  /** Changes that arrive while memberships are read, and that the result may lack. */
   readonly #loading = new Set<Change[]>();
 
   private constructor(history: History, { findAll, others, onAsideFailure }: DirectoryOptions) {
@@ -146,7 +145,7 @@ export class Directory {
     options: DirectoryOptions,
   ): Promise<Directory> {
     const directory = new Directory(history, options);
-    // Another server may change something while this one reads.
+    // Another server may write while this one reads.
     const early: Change[] = [];
     let isRead = false;
     const apply = (change: Change) => {
@@ -187,7 +186,7 @@ export class Directory {
     return this.#people.has(id) || (this.#others?.isConnected(id) ?? false);
   }
 
-  /** How others see a user who is connected to this server; null if there is none. */
+  /** How others see a user who is connected to this server; null if the user is not. */
   seen(id: string): Seen | null {
     const person = this.person(id);
     if (person === undefined) return null;
@@ -196,13 +195,13 @@ export class Directory {
     return { name: user.name, rooms: visible.map(([room]) => room) };
   }
 
-  /** Who is present on other servers has changed. */
+  /** Presence on other servers has changed. */
   presenceChanged(roomId: string, user: string): void {
     const room = this.#rooms.get(roomId);
     if (room === undefined) return;
     const person = this.person(user);
     const member = person?.memberships.get(roomId)?.member;
-    // Somebody who is present here, too, stays as he is.
+    // A user who is present here too stays as they are.
     if (person !== undefined && member !== undefined && this.isVisible(person.user, member)) return;
     const now = this.#others?.presentIn(roomId).get(user);
     if (now === undefined) this.#hide(room, user);
@@ -211,10 +210,10 @@ export class Directory {
 
   /**
    * A message as everybody who may read it gets it.
-   * @param asker for whom alone it is: he knows his own name
+   * @param asker the only reader, who knows their own name
    */
   messageOf(message: StoredMessage, asker?: string): Message {
-    // The two of a direct room may know each other from elsewhere.
+    // The two users of a direct room may know each other from elsewhere.
     const partners = this.#rooms.get(message.room)?.partners;
     return messageOf(
       message,
@@ -226,12 +225,12 @@ export class Directory {
     for (const { person } of this.#people.values()) yield person;
   }
 
-  /** A room, whoever may know of it. */
+  /** A room, without a check whether the asker may know of it. */
   room(id: string): Room | undefined {
     return this.#rooms.get(id);
   }
 
-  /** The room, if this person may know of it. A hidden room and one that does not exist run the same code. */
+  /** The room, if this person may know of it. Hidden and missing rooms run the same code. */
   find(person: Person, id: string): Room | undefined {
     const known = person.memberships.get(id)?.room;
     if (known !== undefined) return known;
@@ -253,7 +252,7 @@ export class Directory {
     return this.#findAll || isNamed(user, member);
   }
 
-  /** A user has opened a connection. Rejects if the history fails. */
+  /** Registers a new connection of a user. Rejects if the history fails. */
   async connect(id: string, identity: SessionIdentity): Promise<Connection> {
     const user = { id: identity.id, name: identity.name };
     let entry = this.#people.get(user.id);
@@ -274,7 +273,7 @@ export class Directory {
     return connection;
   }
 
-  /** Somebody who has left not long ago, and whose rooms are all still in memory. */
+  /** Restores a user who left recently and whose rooms are all still in memory. */
   #back(user: string): Entry | undefined {
     const person = this.#recent.forget(user);
     if (person === undefined) return undefined;
@@ -284,7 +283,7 @@ export class Directory {
     return entry;
   }
 
-  /** Somebody whom the history has to be asked about. */
+  /** Adds a user whose memberships must be read from the history. */
   #arrived(user: User): Entry {
     const person: Person = {
       user: { ...user, actedPublic: false },
@@ -303,7 +302,7 @@ export class Directory {
     return entry;
   }
 
-  /** What the session says about its user has changed. */
+  /** Applies a changed session identity. */
   async changed(connection: Connection, identity: SessionIdentity): Promise<void> {
     const { roles } = connection.identity;
     connection.identity = identity;
@@ -319,7 +318,7 @@ export class Directory {
     for (const room of connection.joined) room.joined.delete(connection);
     connection.joined.clear();
     const entry = this.#people.get(person.user.id);
-    // The rooms of a session end with its last connection, unless it was the user's last one.
+    // The rooms that a session gives end with its last connection, unless that was the user's last one.
     person.connections.delete(connection);
     if (entry?.person !== person) return;
     if (person.connections.size > 0) {
@@ -360,17 +359,17 @@ export class Directory {
     });
   }
 
-  /** Reads who the other side of a direct room is, for this user. */
+  /** Reads how this user sees the other side of a direct room. */
   async learnPartner({ record, partners }: Room, user: string, other: string): Promise<void> {
     await this.#read('partner', { user, other, room: record.id }, (found, missed) => {
-      // The other side was erased meanwhile.
+      // The other user was erased meanwhile.
       if (record.pair === undefined) return;
       partners.set(other, found);
       for (const change of missed) this.#catchUpPartner(change);
     });
   }
 
-  /** @param take is given what was read, and the changes that came meanwhile: they may be newer */
+  /** @param take gets the result and the changes that arrived during the read, which may be newer */
   async #read<Query extends 'user' | 'partner'>(
     query: Query,
     input: Reads[Query]['in'],
@@ -385,7 +384,7 @@ export class Directory {
     }
   }
 
-  /** Brings what is stored of a user in line with what the open sessions say. */
+  /** Brings the stored user in line with the open sessions. */
   async #settle(entry: Entry): Promise<void> {
     const { person } = entry;
     const connections = [...person.connections];
@@ -397,7 +396,7 @@ export class Directory {
     const rooms = new Map<string, SiteRoom>();
     for (const list of lists) for (const room of list ?? []) rooms.set(room.id, room);
     const now = [...person.memberships].filter(([, { member }]) => member.sources & sources.session);
-    // A list that cannot be read may have any room in it: nothing is removed then.
+    // An unreadable list may contain any room, so nothing is removed.
     if (lists.includes(undefined)) {
       for (const [roomId, { room }] of now) rooms.set(roomId, { id: roomId, name: room.record.name });
     }
@@ -414,7 +413,7 @@ export class Directory {
     else person.user.siteRole = role;
   }
 
-  /** The same where nobody else tries again: the history may fail at just this moment. */
+  /** Settles with retries, for callers that nobody repeats: the history may fail at just this moment. */
   async #settleInTheEnd(entry: Entry): Promise<void> {
     for (;;) {
       try {
@@ -486,7 +485,7 @@ export class Directory {
     this.#listener?.present(room, id, before, now);
   }
 
-  /** The user has left this server, or the room. */
+  /** Removes the presence of a user who has left this server or the room. */
   #hide(room: Room, user: string): void {
     const elsewhere = this.#others?.presentIn(room.record.id).get(user);
     if (elsewhere !== undefined) return this.#show(room, elsewhere);
@@ -545,9 +544,9 @@ export class Directory {
     }
   }
 
-  /** Whose memberships, names or rights a change changes. */
+  /** The users whose memberships, names or rights the change affects. */
   #concernedBy(change: Change): string[] {
-    // Two who have a direct room see each other's names if they share another room, and have shown up there.
+    // The users of a direct room see each other's names if they share another room and have acted there.
     const withPartners = (user: string) => [
       user,
       ...[...(this.#directRooms.get(user) ?? [])].flatMap(({ record }) => record.pair ?? []),
@@ -597,7 +596,7 @@ export class Directory {
     this.#listener?.mentioned(room, change);
   }
 
-  /** By writing, the sender has shown up in the room (`acted`); the history has stored that with the message. */
+  /** By writing, the sender becomes visible in the room (`acted`); the history has stored that with the message. */
   #wrote(room: Room, { user: { id: user }, sentAt }: StoredMessage): void {
     const membership = this.person(user)?.memberships.get(room.record.id);
     this.#partnerActed(room.record.id, user, acted.written);
@@ -622,7 +621,7 @@ export class Directory {
       for (const connection of known.joined) connection.joined.delete(known);
       this.#listener?.roomDeleted(known, members, asker);
       known.joined.clear();
-      // Events about the room that still wait find nobody.
+      // Queued events about the room then reach nobody.
       known.here.clear();
       this.#forget(known);
       this.restrictions.forget(record.id);
@@ -646,7 +645,10 @@ export class Directory {
     }
   }
 
-  /** One whose other side was erased is a room of nobody but the one who is left. @returns whether it has become so */
+  /**
+   * Applies the erasure of the other user: nobody else is left in a direct room then. @returns whether the room has
+   * changed
+   */
   #partnerErased(room: Room, now: RoomRecord): boolean {
     if (room.record.pair === undefined || now.pair !== undefined) return false;
     this.#unlistDirect(room);
@@ -688,7 +690,7 @@ export class Directory {
     else this.#listener?.memberAdded(room, user, now, person, asker);
   }
 
-  /** @returns the connections that had joined: they get no more events of the room */
+  /** @returns the connections that had joined; they get no more events of the room */
   #remove(room: Room, person: Person): Connection[] {
     person.memberships.delete(room.record.id);
     room.here.delete(person);
@@ -727,7 +729,7 @@ export class Directory {
     this.#others?.seenChanged(user.id);
   }
 
-  /** Whoever comes by that id from now on is somebody else. */
+  /** A user who connects with that id from now on is a new one. */
   #erased(id: string): void {
     const entry = this.#people.get(id);
     if (entry === undefined) return;
@@ -737,7 +739,7 @@ export class Directory {
     this.#others?.seenChanged(id);
   }
 
-  /** A change that came while a person was being loaded, and may be newer than what was read. */
+  /** Applies a change that arrived while a person was being loaded, and may be newer than the result. */
   #catchUp(person: Person, change: Change): void {
     const { id } = person.user;
     this.#catchUpPartner(change);
@@ -772,7 +774,7 @@ export class Directory {
     }
   }
 
-  /** Of both sides of direct rooms. */
+  /** The same for both sides of direct rooms. */
   #catchUpPartner(change: Change): void {
     if (change.type === 'user') return this.#partnerNamed(change.user);
     if (change.type === 'read') return this.#partnerRead(change.room, change.user, change.readSeq);
@@ -794,7 +796,7 @@ export class Directory {
     }
     person.memberships.delete(change.room.id);
     room.here.delete(person);
-    // Another one may have got its id since, as the rooms that the site makes can.
+    // A new room may have got its id since, as rooms of the site can.
     if (room.record.createdAt === change.room.createdAt) this.#forget(room);
   }
 }

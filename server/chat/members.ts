@@ -13,11 +13,11 @@ import { summaryOf } from './summary.ts';
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
 const mostAttempts = 5;
 
-/** Members asked of the history at once, where not all of them are wanted. */
+/** Members read at once when the list is filtered. */
 const filteredAtOnce = 500;
 
 /**
- * Decides and writes. If the room has changed between the two, it does so again: no write is based on an outdated
+ * Decides and writes, and repeats both if the room has changed in between, so that no write is based on an outdated
  * decision.
  */
 export async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
@@ -36,7 +36,7 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
   return rightsIn(room.record, actorOf(room, connection)).includes(right);
 }
 
-/** What is stored of the user's membership, whether here or not; undefined for somebody who is no member. */
+/** The stored membership of a user, connected or not; undefined for users who are not members. */
 export async function memberOf(
   { history, directory }: Chat,
   room: string,
@@ -48,7 +48,7 @@ export async function memberOf(
   return isMember(member) ? member : undefined;
 }
 
-/** The user who is acted on, whether here or not. */
+/** The user who is acted on, connected or not. */
 export async function targetOf(chat: Chat, room: string, user: string): Promise<Actor> {
   const member = await memberOf(chat, room, user);
   const here = siteRole(chat.directory.person(user));
@@ -66,8 +66,8 @@ export async function invite(
 }
 
 /**
- * Adds people on behalf of a member: nobody who has left the room, or blocked that member. Only the owner and moderators
- * can add people who were removed.
+ * Adds people on behalf of a member, except those who have left the room or blocked that member. Only the owner and
+ * moderators can add people who were removed.
  */
 export async function addPeople(
   { history, directory, limits }: Chat,
@@ -124,7 +124,7 @@ export async function remove(
       const target = await targetOf(chat, room.record.id, user);
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
-      // A membership that comes from the session or the API ends only by them.
+      // Memberships from the session or the API end only there.
       if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
     }
     found(directory.find(connection.person, id));
@@ -159,7 +159,7 @@ export async function setRole(
     need(room, connection, 'roles');
     if (target.member === undefined) throw new RequestError('unknown_user');
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
-    // Rooms of settings, session and API have no owner.
+    // Rooms of the settings, the session and the API have no owner.
     if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
     return chat.history.write('setRole', { room: room.record.id, user, role, access }, connection.id);
   });
@@ -264,22 +264,22 @@ export async function members(
   };
 }
 
-/** A member as the asker sees him, and where the list goes on behind him. */
+/** A member as the asker sees them, and where the list continues after them. */
 interface Listed {
   place: MemberPlace;
   member: RoomMember;
 }
 
 /**
- * A client can make any cursor. It holds only what the list has shown, and is compared with nothing else: a name that is
- * not shown can not be found out by where it would stand.
+ * Clients can make any cursor. It holds only what the list has shown and is compared only with that, so its order
+ * reveals no hidden name.
  */
 function placeOf(cursor: string): MemberPlace {
   const [sort, id] = decodeCursor(cursor, ['string', 'string']);
   return { sort, id };
 }
 
-/** Present users are in memory: of the members, only those are read who are connected to other servers. */
+/** Present users are in memory; only members who are connected to other servers are read from the history. */
 async function presentAfter(
   { history, directory }: Chat,
   { person: { user: self, memberships } }: Connection,

@@ -3,18 +3,18 @@ import type { StoredMessage } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import type { Person } from './model.ts';
 
-/** For whom an answer is. */
+/** The user who gets the answer. */
 type Reader = Pick<Person, 'user' | 'blocked'>;
 
 /**
- * Messages as one user gets them in answers: they say which reactions are that user's, and which messages are of somebody whom
- * the user has blocked. Events do not: they are one frame for all, and a client knows both.
+ * Messages as one user gets them in answers: with that user's reactions and the messages of blocked users marked.
+ * Events are one frame for all, so they have no marks, and clients know both.
  */
 export class Mine {
   readonly #chat: Pick<Chat, 'history' | 'directory'>;
   readonly #user: string;
   readonly #blocked: ReadonlySet<string>;
-  /** Reactions that do not name everybody, by their messages: whether they are this user's. */
+  /** Whether this user is among reactions that do not list everybody, by message and emoji. */
   readonly #looked = new Map<string, boolean>();
 
   constructor(chat: Pick<Chat, 'history' | 'directory'>, { user, blocked }: Reader) {
@@ -23,7 +23,7 @@ export class Mine {
     this.#blocked = blocked;
   }
 
-  /** Asks the history, once for all of them, where the messages themselves do not tell. @returns whether it had to */
+  /** Asks the history, once for all messages, where a reaction does not list everybody. @returns whether it had to */
   async look(messages: readonly StoredMessage[]): Promise<boolean> {
     const asked = new Map<string, string>();
     const of: { room: string; seq: number; emoji: string }[] = [];
@@ -48,7 +48,7 @@ export class Mine {
     return true;
   }
 
-  /** The messages as this user gets them. Those that were given may be others' too, and stay as they are. */
+  /** The messages as this user gets them. The given ones may be shared, and are not changed. */
   in(messages: readonly StoredMessage[]): Message[] {
     return messages.map((stored) => {
       const hidden = this.#blocked.has(stored.user.id);
@@ -63,14 +63,14 @@ export class Mine {
     });
   }
 
-  /** What the reaction itself tells; undefined where it does not name everybody. */
+  /** The answer from the reaction itself; undefined if it does not list everybody. */
   #told({ count, users }: Reaction): boolean | undefined {
     if (users.includes(this.#user)) return true;
     return count > users.length ? undefined : false;
   }
 }
 
-/** What an answer holds, as this user gets it. */
+/** An answer's page as this user gets it. */
 export async function pageFor<Page extends { messages: StoredMessage[] }>(
   chat: Chat,
   reader: Reader,

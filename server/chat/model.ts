@@ -2,7 +2,7 @@ import type { SiteRole, User } from '../events.ts';
 import type { MemberRecord, Partner, RoomRecord, UnreadMentions, UserRecord } from '../history/history.ts';
 import type { Actor } from './access.ts';
 
-// What the chat holds in memory: who is here, over which connections, and the rooms that they can reach.
+// The chat's state in memory: connected users, their connections, and the rooms that they can reach.
 
 /** A room that the site puts a user into: see CHAT_USER_ROOMS. */
 export interface SiteRoom {
@@ -10,32 +10,34 @@ export interface SiteRoom {
   name: string;
 }
 
-/** What a session says about its user. */
+/** The identity of a user in a session. */
 export interface SessionIdentity extends User {
   roles: readonly SiteRole[];
-  /** Absent if the session's list cannot be read: then nothing changes. */
+  /** Absent if the session's list cannot be read; memberships stay as they are then. */
   rooms?: readonly SiteRoom[];
 }
 
-/** One open connection of one user. */
+/** An open connection of a user. */
 export interface Connection {
   readonly id: string;
   readonly person: Person;
-  /** Roles and rights are those of the session that this connection uses. */
+  /** Roles and rights come from the session of this connection. */
   identity: SessionIdentity;
-  /** The rooms that it has joined: it gets their events. */
+  /** The rooms whose events this connection gets. */
   readonly joined: Set<Room>;
-  /** Set when it is closed: requests that are still under way must not join a room any more. */
+  /** Set when it is closed: requests still under way must not join a room any more. */
   gone: boolean;
-  /** Set when all connections of the user are closed: one that is still being let in is closed when it is in. */
+  /**
+   * Set when all connections of the user are closed. A connection that is still being accepted is closed afterwards.
+   */
   kicked: boolean;
 }
 
-/** A user with an open connection, or who had one a moment ago. */
+/** A user with an open connection, now or a moment ago. */
 export interface Person {
   user: UserRecord;
   readonly connections: Set<Connection>;
-  /** Whom the user has blocked. */
+  /** Users whom this user has blocked. */
   blocked: ReadonlySet<string>;
   /** The user's current memberships, by room id. */
   readonly memberships: Map<string, RoomOfPerson>;
@@ -47,7 +49,7 @@ export interface RoomOfPerson {
   mentions: UnreadMentions;
 }
 
-/** Of those who have blocked nobody, which are nearly all. */
+/** Shared by users who have blocked nobody, nearly all. */
 export const nobody: ReadonlySet<string> = new Set();
 
 export function siteRole(person: Person | undefined): SiteRole | undefined {
@@ -55,30 +57,30 @@ export function siteRole(person: Person | undefined): SiteRole | undefined {
   return roles.includes('admin') ? 'admin' : roles.includes('moderator') ? 'moderator' : undefined;
 }
 
-/** The user of this connection, as the one who acts in a room. */
+/** The user of this connection, as the actor in a room. */
 export function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
-/** As others see the user of this connection. */
+/** The user of this connection as others see them. */
 export function userOf({ identity }: Connection): User {
   return { id: identity.id, name: identity.name };
 }
 
 /**
- * A room in memory: every public one, and those of which a member is here. `record` is as it was last published, never
- * newer than what every joined connection was sent.
+ * A room in memory: each public room, and each room with a connected member. `record` is its last published state,
+ * never newer than the events that joined connections were sent.
  */
 export interface Room {
   record: RoomRecord;
-  /** Its members who are here. */
+  /** Connected members. */
   readonly here: Set<Person>;
-  /** Those of them whom other members may see, by id. */
+  /** Connected members whom other members may see, by id. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
   /** How many connections have ever joined it. */
   joins: number;
-  /** Both sides of a direct room, as far as they are known, by user id. */
+  /** Both users of a direct room, as far as known, by id. */
   readonly partners: Map<string, Partner>;
 }
 

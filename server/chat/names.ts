@@ -2,7 +2,7 @@ import type { User } from '../events.ts';
 import { deletedUser, type History } from '../history/history.ts';
 import type { Directory } from './directory.ts';
 
-/** Users as members of the room may see them. @param asker for whom it is: he knows his own name */
+/** Users as members of the room may see them. @param asker the reader, who knows their own name */
 export async function namesIn(
   { history, directory }: { history: History; directory: Directory },
   room: string,

@@ -2,7 +2,7 @@ import type { Directory } from './directory.ts';
 import type { Order } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
-/** Carries out what concerns the connections to this server. @returns how many they are */
+/** Carries out an order on the connections to this server. @returns the number of these connections */
 export function obey(
   {
     directory,

@@ -1,43 +1,43 @@
 import type { User } from '../events.ts';
 
-/** What is done with all connections of one user, on whatever server they are. `joined` counts those that have joined a room. */
+/** An action on all connections of a user, on every server. `joined` counts those that have joined a room. */
 export type Order =
   | { is: 'count' }
   | { is: 'joined'; room: string }
   | { is: 'kick' }
   | { is: 'push'; name: string; data?: unknown };
 
-/** How others see a user: by which name, and in which rooms. */
+/** How others see a user: under which name, and in which rooms. */
 export interface Seen {
   name: string;
   rooms: readonly string[];
 }
 
-/** The other servers of this chat. A server alone has none. */
+/** The other servers of this chat. A single server has none. */
 export interface OtherServers {
-  /** Who is connected to them, as the members of a room see it, by id. */
+  /** The users who are connected to other servers and visible in the room, by id. */
   presentIn(room: string): ReadonlyMap<string, User>;
   isConnected(user: string): boolean;
-  /** How others see a user who is connected here may have changed. */
+  /** Must be called when others may see a user of this server differently. */
   seenChanged(user: string): void;
   typing(room: string, user: User, typing: boolean): void;
   /**
-   * Has the order carried out on all servers but this one.
-   * @returns the sum of what they say in time
-   * @throws RequestError if they cannot be told
+   * Carries out the order on all other servers.
+   * @returns the sum of the answers that arrive in time
+   * @throws RequestError if they cannot be reached
    */
   orderOthers(user: string, order: Order): Promise<number>;
 }
 
-/** What the other servers need of this one. */
+/** The interface of this server for the others. */
 export interface ThisServer {
-  /** How others see a user who is connected here; null if there is none. */
+  /** How others see a user who is connected here; null if the user is not. */
   seen(user: string): Seen | null;
   everybody(): Iterable<{ user: User }>;
-  /** Who is present on other servers has changed. */
+  /** Presence on other servers has changed. */
   presenceChanged(room: string, user: string): void;
-  /** Somebody on another server is typing, or has stopped. */
+  /** A user on another server is typing, or has stopped. */
   typing(room: string, user: User, typing: boolean): void;
-  /** Carries an order out for the connections to this server. @returns how many they are */
+  /** Carries out an order on the connections to this server. @returns the number of these connections */
   obey(user: string, order: Order): number;
 }

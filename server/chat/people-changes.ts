@@ -3,12 +3,15 @@ import type { Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf } from './summary.ts';
 
-/** Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. */
+/**
+ * Milliseconds for which presence changes are gathered into one event per room, so that a storm of reconnects causes
+ * few events.
+ */
 const gatherFor = 250;
-/** At most this many users are named in one event; clients ask for the rest. */
+/** The most users named in one event; clients ask for the rest. */
 const mostNamed = 100;
 
-/** Changes of one room that wait to be sent in one event. */
+/** Changes of one room that wait to be sent as one event. */
 interface Gathered {
   /** The users who have come or gone, as they were visible before; null for those who were not. */
   before: Map<string, User | null>;
@@ -17,18 +20,18 @@ interface Gathered {
   members: Map<string, MembersChange['changed'][number]>;
 }
 
-/** Tells those who have joined a room who comes and goes there, and who becomes a member of it or is one no more. */
+/** Notifies connections in a room of presence and membership changes. */
 export class PeopleChanges {
   readonly #publisher: Publisher;
   readonly #gathered = new Map<Room, Gathered>();
-  /** Rooms whose gathered changes are to be sent now. */
+  /** Rooms whose gathered changes are due. */
   readonly #due: Room[] = [];
 
   constructor(publisher: Publisher) {
     this.#publisher = publisher;
   }
 
-  /** @param before how the user was visible there until now; null for not at all */
+  /** @param before how the user was visible there until now; null if they were not */
   present(room: Room, user: string, before: User | null): void {
     if (room.joined.size === 0) return;
     const gathered = this.#gather(room);
@@ -40,7 +43,6 @@ export class PeopleChanges {
     this.#gather(room).members.set(user, change);
   }
 
-  /** The room is gone. */
   forget(room: Room): void {
     this.#gathered.delete(room);
   }
@@ -54,7 +56,7 @@ export class PeopleChanges {
     return gathered;
   }
 
-  /** One room in a turn of the event loop: when everybody comes back at once, messages go between them. */
+  /** Sends one room per turn of the event loop, so that messages get through when everybody reconnects at once. */
   #inTurn(room: Room): void {
     if (this.#due.push(room) > 1) return;
     const next = () => {
@@ -72,7 +74,7 @@ export class PeopleChanges {
     const { id } = room.record;
     const joined: User[] = [];
     const left: string[] = [];
-    // Whoever has joined meanwhile knows neither the state before nor the one now, but one in between.
+    // Connections that joined meanwhile know a state in between, so unchanged users are sent too.
     const everything = room.joins !== gathered.joins;
     for (const [user, before] of gathered.before) {
       const now = room.present.get(user);
@@ -89,7 +91,7 @@ export class PeopleChanges {
         ...(partial ? { partial: true } : {}),
       });
     }
-    // Whoever is connected to another server is known to be present a little later than to be a member.
+    // The presence of users on other servers arrives a little later than their membership.
     const changed = [...gathered.members.values()].map((change) =>
       'gone' in change ? change : { ...change, present: room.present.has(change.user.id) },
     );

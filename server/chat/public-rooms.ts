@@ -1,14 +1,14 @@
 import { nameKey, sortKey } from '../history/text-keys.ts';
 import type { Room } from './model.ts';
 
-/** A room in a list: `key` is its place, `name` is compared with what is looked for. */
+/** A room in a list: `key` is its position, `name` is what searches compare. */
 export interface ListedRoom {
   room: Room;
   key: readonly [string | number, string];
   name: string;
 }
 
-/** All public rooms. They are sorted again only when one was made, deleted or renamed. */
+/** All public rooms. They are sorted again only after one was created, deleted or renamed. */
 export class PublicRooms {
   readonly #rooms = new Set<Room>();
   #byName: readonly ListedRoom[] | undefined;

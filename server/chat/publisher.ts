@@ -4,8 +4,8 @@ type Event = keyof ServerToClient;
 type Payload<E extends Event> = Parameters<ServerToClient[E]>[0];
 
 /**
- * How events reach connections. An event is one frame, built once, however many get it. The chat knows connections by
- * their ids alone.
+ * Sends events to connections. An event is one frame, built once for all receivers. The chat knows connections only by
+ * their ids.
  */
 export interface Publisher {
   /** From now on the connection gets the room's events, or no longer gets them. */

@@ -1,22 +1,22 @@
 import type { Person, Room } from './model.ts';
 
-/** The sum of `weight` over everybody who is remembered: some megabytes. */
+/** The largest sum of `weight` over all remembered people: some megabytes. */
 const mostRemembered = 50_000;
 
 const weight = ({ memberships }: Person): number => 1 + memberships.size;
 
 /**
- * People who have left a while ago, as they were: when thousands come back at once, nobody has to be read from the
- * history. They are forgotten when a change concerns them, and when one of their rooms leaves memory, so what is remembered
- * is what the history would say. For a server alone: the changes of others come late.
+ * People who left a while ago, as they were: when thousands come back at once, they need not be read from the history.
+ * A person is forgotten when a change concerns them or one of their rooms leaves memory, so this always equals the
+ * history. Only for a single server, because changes of others come late.
  */
 export class RecentPeople {
-  /** By user id; the longest gone is first. */
+  /** By user id, the first to leave first. */
   readonly #people = new Map<string, Person>();
   readonly #byRoom = new Map<Room, Set<Person>>();
   #weight = 0;
 
-  /** Somebody has left; all their rooms are in memory, and stay there for others. */
+  /** Remembers a person who has left. All their rooms must be in memory and stay there for others. */
   remember(person: Person): void {
     if (weight(person) > mostRemembered) return;
     this.#people.set(person.user.id, person);
@@ -32,8 +32,8 @@ export class RecentPeople {
   }
 
   /**
-   * What is remembered of this user is no longer true, or is used now.
-   * @returns what was remembered
+   * Forgets a user whose state has changed or is in use again.
+   * @returns the remembered state
    */
   forget(user: string): Person | undefined {
     const person = this.#people.get(user);
@@ -48,7 +48,6 @@ export class RecentPeople {
     return person;
   }
 
-  /** The room is no longer in memory. */
   forgetRoom(room: Room): void {
     for (const { user } of this.#byRoom.get(room) ?? []) this.forget(user.id);
   }

@@ -20,9 +20,9 @@ import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
 import { canOf, nameFor, summaryOf } from './summary.ts';
 
-/** How many changes a join with `since` returns. */
+/** The most changes that a join with `since` returns. */
 const joinChanges = 200;
-/** What has been missed where nothing has happened. */
+/** The page of a client that has missed nothing. */
 const nothing: Page = { messages: [], complete: true };
 /** Rooms in `session:ready`, and present users in the answer to a join. */
 const readyRooms = 100;
@@ -41,7 +41,7 @@ export function readyRoomsOf(
     const room = connection.person.memberships.has(id) ? undefined : directory.find(connection.person, id);
     if (room !== undefined) rooms.push(room);
   }
-  // From which public rooms the user is banned, no list tells.
+  // No list shows the public rooms from which the user is banned.
   const hidden = directory.restrictions
     .bannedFrom(connection.person.user.id)
     .filter((id) => directory.room(id)?.record.kind === 'public');
@@ -86,7 +86,7 @@ export function list(
   return { rooms: listed };
 }
 
-/** The newest message first. */
+/** Sorted by newest message first. */
 function ownRooms(directory: Directory, person: Person): ListedRoom[] {
   return [...person.memberships.values()]
     .map(({ room }) => {
@@ -97,7 +97,7 @@ function ownRooms(directory: Directory, person: Person): ListedRoom[] {
     .sort((a, b) => compareKeys(a.key, b.key));
 }
 
-/** Where the list goes on behind that key, found without walking through all that is before it. */
+/** The position after that key, by binary search. */
 function firstAfter(rooms: readonly ListedRoom[], key: ListedRoom['key']): number {
   let [from, to] = [0, rooms.length];
   while (from < to) {
@@ -108,7 +108,7 @@ function firstAfter(rooms: readonly ListedRoom[], key: ListedRoom['key']): numbe
   return from;
 }
 
-/** Reading and joining are one step: the connection joins in the same turn in which the answer is made. */
+/** Reads and joins in one step: the connection joins in the same turn in which the answer is made. */
 export async function join(
   chat: Chat,
   connection: Connection,
@@ -123,7 +123,7 @@ export async function join(
   if (membership === undefined || membership.member.acted === acted.never) {
     await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
-  // The client has got it from another server, and this one has not heard of it yet.
+  // The client has this head from another server, and this one has not got the change yet.
   if (since !== undefined && since > room.record.head) await history.current();
   const { reset } = room.record;
   const resume = since !== undefined && isKnown(room, since) ? since : undefined;
@@ -136,17 +136,19 @@ export async function join(
     if (resume === head || head === 0) page = nothing;
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read('changes', { room: id, since: resume, upTo: head, limit: joinChanges });
-    // What is published meanwhile may need it, too. Not for ever: of what changes at each look, the rest stays unknown.
+    // Messages published meanwhile may need a look too. Only one more, since messages may change at each look: the rest
+    // stays unmarked.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
     stop();
   }
-  // The connection was closed, or the user lost the room, while the answer was read.
+  // The connection was closed, or the user lost the room, during the read.
   if (connection.gone) throw new RequestError('not_joined');
   if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
-  // Removed from a public room meanwhile: this is joining it again, or a connection would show it without a member.
+  // The user was removed from a public room meanwhile. This joins it again, since a joined connection needs a
+  // membership.
   if (!person.memberships.has(id)) return join(chat, connection, room, payload);
-  // Much has changed meanwhile, and what was read may be from before.
+  // The room was reset meanwhile, so the page may be outdated.
   if (room.record.reset !== reset) return join(chat, connection, room, payload);
   const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
   publisher.join(connection.id, id);
@@ -192,12 +194,14 @@ export async function sync(
   });
 }
 
-/** Whether that head is one from which a client can go on: not of a history that was restored, and of what is still so. */
+/**
+ * Whether a client can continue from that head: not after a restore of an older history, and not from before a reset.
+ */
 function isKnown({ record: { head, reset = 0 } }: Room, since: number): boolean {
   return since <= head && since >= reset;
 }
 
-/** What is read of a room, anew if much of it has changed meanwhile: clients have discarded what was before. */
+/** Reads from a room, and again if the room was reset meanwhile, because clients have discarded the earlier state. */
 export async function settled<T>(room: Room, read: () => Promise<T>): Promise<T> {
   for (;;) {
     const { reset } = room.record;
@@ -220,7 +224,7 @@ export function leave(
 
 type NewRoom = RequestPayload<'room:create'>;
 
-/** What `createRoom` of the history takes. */
+/** The input of the history's `createRoom`. */
 function roomOf({ limits }: Chat, connection: Connection, { name, topic, kind, clientId }: NewRoom) {
   return {
     id: newRoomId(),
@@ -251,7 +255,7 @@ export async function create(
   return { answer: { room: summaryOf(directory, room, connection), failed }, repeated: made.repeated };
 }
 
-/** The room that this user has made with this clientId before, or null. */
+/** The room that this user has already created with this clientId, or null. */
 export async function created(
   chat: Chat,
   connection: Connection,
@@ -267,17 +271,19 @@ export function mayCreate({ settings }: Chat, { identity }: Connection, kind: 'p
   return kind === 'public' ? can.createPublic : can.createPrivate;
 }
 
-/** Ids of users' rooms begin with `u-`, so that none is that of a room of the settings, the session or the API. */
+/**
+ * Ids of users' rooms begin with `u-`, which distinguishes them from rooms of the settings, the session and the API.
+ */
 function newRoomId(): string {
   return `u-${randomBytes(16).toString('base64url')}`;
 }
 
-/** Adds what was published meanwhile, and drops the oldest messages for it. */
+/** Adds messages published meanwhile, and drops the oldest ones to make room. */
 function newestOf(page: Page, missed: readonly StoredMessage[]): Page {
   if (missed.length === 0) return page;
   const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
-    // An edit of a message that is older than the page is not in it.
+    // An edit of a message older than the page is left out.
     if (bySeq.has(message.seq) || message.seq > (page.messages.at(-1)?.seq ?? 0))
       bySeq.set(message.seq, message);
   }
@@ -290,13 +296,13 @@ function newestOf(page: Page, missed: readonly StoredMessage[]): Page {
   return { messages, complete };
 }
 
-/** Adds what was published meanwhile after all changes; if there are more, room:sync returns the rest. */
+/** Adds messages published meanwhile after all changes; room:sync returns those that do not fit. */
 function changesOf(page: Page, missed: readonly StoredMessage[]): Page {
   const newest = missed.at(-1);
   if (!page.complete || newest === undefined) return page;
   const byId = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
-    // Each message once, in its newest state and at its newest place.
+    // Each message once, in its newest state and at its newest position.
     byId.delete(message.seq);
     byId.set(message.seq, message);
   }
@@ -307,7 +313,7 @@ function changesOf(page: Page, missed: readonly StoredMessage[]): Page {
     return n > 0 && (n === joinChanges || bytes > maxPageBytes);
   });
   if (rest === -1) return { messages, complete: true };
-  // The client goes on after the last of them, so it must not be one that is read, but not published yet.
+  // The client continues after the last one, so that must be one that is already published.
   const first = messages.slice(0, rest).filter(({ rev }) => rev <= newest.rev);
   return { messages: first, complete: false };
 }

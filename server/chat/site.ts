@@ -4,10 +4,10 @@ import { type Ban, type RoomRecord, sources } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import { checkText } from './messages/texts.ts';
 
-/** A room as the PHP application sees it: no user's own view. */
+/** A room as the PHP application sees it, without the view of a user. */
 export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
-/** Posts a message as any user. It is the site itself that asks, so its rights are not checked; the ids it names are. */
+/** Posts a message as any user. The site itself asks, so rights are not checked; the ids are. */
 export async function postMessage(
   { history, limits, directory }: Chat,
   room: string,
@@ -15,7 +15,7 @@ export async function postMessage(
 ): Promise<{ message: Message; repeated: boolean }> {
   checkText(text, limits.text);
   const record = await history.read('room', { room });
-  // A direct room belongs to two: nobody else can have written in it.
+  // Only its two users can have written in a direct room.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
   const sent = { room, user, text, clientId, sentAt: Date.now(), asMember: false };
   const { message, repeated } = await history.write('send', sent);
@@ -39,7 +39,7 @@ export async function deleteRoom({ history }: Chat, room: string): Promise<void>
   await history.write('deleteRoom', { room });
 }
 
-/** `remove` ends any membership that does not come from the session. @returns how many members there are */
+/** Changes memberships; `remove` ends any that does not come from the session. @returns the number of members */
 export async function changeMembers(
   { history }: Chat,
   room: string,
@@ -74,7 +74,7 @@ export async function ban(
     ...(seconds === undefined ? {} : { until: Date.now() + seconds * 1000 }),
     ...(reason ? { reason } : {}),
   };
-  // The ban itself closes connections too, but does not count them. Those that it finds have come in between.
+  // The ban closes connections too, but does not count them: it finds only those opened since the kick.
   const [closed] = await Promise.all([
     everywhere(user, { is: 'kick' }),
     history.write('setBan', { user, ban }),
@@ -86,7 +86,7 @@ export async function unban({ history }: Chat, user: string): Promise<void> {
   await history.write('setBan', { user, ban: null });
 }
 
-/** Null for somebody who has neither connected nor been named. */
+/** Null for a user who has neither connected nor been named. */
 export async function lookUp(
   { history, directory, everywhere }: Chat,
   id: string,

@@ -23,7 +23,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   const member = membership?.member;
   const readSeq = member === undefined ? 0 : Math.min(member.readSeq, record.lastSeq);
   const partner = partnerOf(directory, room, person);
-  // Made for each room of each connection, and without conditions that are spread at a fraction of the cost.
+  // Without conditional spreads, which cost several times as much: this runs for each room of each connection.
   const summary: RoomSummary = {
     id: record.id,
     name: partner?.user.name ?? record.name,
@@ -59,12 +59,12 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   return summary;
 }
 
-/** The name of a room as this member sees it: that of a direct room is the other user's. */
+/** The name of a room as this member sees it: a direct room has the other user's. */
 export function nameFor(directory: Directory, room: Room, person: Person): string {
   return partnerOf(directory, room, person)?.user.name ?? room.record.name;
 }
 
-/** A direct room has two members, even before the other user has been told of it. */
+/** A direct room has two members, even before the other user has been notified of it. */
 export function membersOf({ record }: Room): number {
   return record.kind === 'direct' ? 2 : record.members;
 }
@@ -105,7 +105,7 @@ export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord 
   return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
 }
 
-/** Messages that are too old are not unread any more, nor are those of somebody whom the user has blocked in their direct room. */
+/** Expired messages are not unread, nor are those in a direct room from a user who is blocked. */
 function unreadOf(
   { lastSeq, firstSeq, pair }: RoomRecord,
   readSeq: number,
@@ -137,7 +137,7 @@ export function totalsOfPerson({ memberships, blocked }: Person): Totals {
   );
 }
 
-/** What `GET /me` answers about a user, who need not be here. It makes nobody present. */
+/** The answer of `GET /me` about a user, who need not be connected. It makes nobody present. */
 export async function totalsOfUser(history: History, directory: Directory, user: string): Promise<Totals> {
   const person = directory.person(user);
   if (person !== undefined) return totalsOfPerson(person);
@@ -148,7 +148,7 @@ export async function totalsOfUser(history: History, directory: Directory, user:
   );
 }
 
-/** What the operator's settings allow: see CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */
+/** The operator's settings CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */
 export interface ChatSettings {
   createRooms: 'none' | 'private' | 'all';
   direct: boolean;

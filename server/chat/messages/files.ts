@@ -6,8 +6,8 @@ import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
 
 /**
- * What is stored of a user's membership, as the session of this request has it: nobody with that session need be
- * connected, and until somebody is, nothing brings the two in line.
+ * The stored membership as the session of this request has it: no connection need be open with that session, and until
+ * one is, the two are not brought in line.
  */
 function memberBySession(
   { kind, id }: RoomRecord,
@@ -28,7 +28,7 @@ export async function mayUpload(
   room: string,
 ): Promise<void> {
   if (directory.banOf(identity.id) !== null) throw new RequestError('forbidden');
-  // Of a room that is not there, too: the time shall not say whether there is one.
+  // Both are read for a missing room too, so that the time does not reveal whether the room exists.
   const [record, [stored]] = await Promise.all([
     history.read('room', { room }),
     history.read('membersOf', { room, users: [identity.id] }),
@@ -56,7 +56,9 @@ async function hasBlocked(
   return (await history.read('user', { user })).blocked.includes(other);
 }
 
-/** A file that this user may see: of a room that the user may read, or an own one. It is asked each time. */
+/**
+ * A file that this user may see: their own, or one in a room that they may read. The right is checked at each request.
+ */
 export async function fileFor(
   { history, directory }: Chat,
   identity: SessionIdentity,

@@ -2,7 +2,7 @@ import { RequestError } from '../../errors.ts';
 import type { Message } from '../../events.ts';
 import type { NewMention, StoredMessage } from '../../history/history.ts';
 
-/** @throws RequestError `bad_request` if these cannot be the mentions of that text */
+/** @throws RequestError `bad_request` if the mentions do not fit the text */
 export function checkMentions(text: string, mentions: readonly NewMention[] | undefined): void {
   if (mentions === undefined) return;
   const characters = [...text].length;
@@ -14,14 +14,14 @@ export function checkMentions(text: string, mentions: readonly NewMention[] | un
   }
 }
 
-/** As the history takes them. */
+/** Mentions in the order of the text, as the history needs them. */
 export function inOrder(mentions: readonly NewMention[]): NewMention[] {
   return [...mentions].sort((a, b) => a.start - b.start);
 }
 
 /**
  * A stored message as users get it.
- * @param isKnown whether its readers may see the name of this user, though that user has not shown up in the room
+ * @param isKnown whether its readers may see the name of a user who has not acted in the room
  */
 export function messageOf(
   { mentions, ...message }: StoredMessage,

@@ -12,10 +12,10 @@ import { settled } from '../rooms.ts';
 import { summaryOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
 
-/** Users of one page of `message:reactions`. */
+/** Users on one page of `message:reactions`. */
 const reactorsListed = 100;
 
-/** What `send` of the history takes, for a message of this connection. */
+/** The input of the history's `send`, for a message of this connection. */
 export function newMessage(
   connection: Connection,
   room: Room,
@@ -37,7 +37,7 @@ export function newMessage(
   };
 }
 
-/** Resolves when the message is on the disk; it has been published by then. */
+/** Resolves when the message is on disk; it has been published by then. */
 export async function send(
   chat: Chat,
   connection: Connection,
@@ -86,7 +86,7 @@ export async function react(
   return { message: await messageFor(chat, connection.person, message), changed };
 }
 
-/** The message, if this would change nothing; otherwise null. */
+/** The message, if the reaction would change nothing; otherwise null. */
 export async function reacted(
   chat: Chat,
   connection: Connection,
@@ -100,7 +100,7 @@ export async function reacted(
   return { message: await messageFor(chat, connection.person, known.message) };
 }
 
-/** Who has reacted so, by time. */
+/** The users with that reaction, by time. */
 export async function reactors(
   { history }: Chat,
   { room, seq, emoji, cursor }: RequestPayload<'message:reactions'>,
@@ -135,7 +135,7 @@ export async function deleteMessage(
     at: Date.now(),
   });
   if (changed && author !== me && reason) {
-    // The deletion is done, whatever becomes of this.
+    // The message is deleted, whether or not its author can be notified.
     tellAuthor(chat, room, author, { room: id, seq, reason }).catch((error) =>
       chat.onAsideFailure('deletion_reason', error),
     );
@@ -143,7 +143,7 @@ export async function deleteMessage(
   return { message: await messageFor(chat, connection.person, message) };
 }
 
-/** @param data what was deleted, and why */
+/** @param data the deleted message and the reason */
 async function tellAuthor(chat: Chat, room: Room, author: string, data: object): Promise<void> {
   const member = await memberOf(chat, room.record.id, author);
   // An author who was removed gets no more events of the room.
@@ -180,7 +180,7 @@ export async function markRead(
   room: Room,
   { seq }: RequestPayload<'read:mark'>,
 ): Promise<Answers['read:mark']> {
-  // The client has got the message from another server, and this one has not heard of it yet.
+  // The client has the message from another server, and this one has not got it yet.
   if (seq > room.record.lastSeq) {
     await history.current();
     // The user may have lost the room meanwhile.
@@ -190,14 +190,14 @@ export async function markRead(
   const { person } = connection;
   const { id } = room.record;
   const membership = person.memberships.get(id);
-  // Users who are not members may read a public room: for them no mark is stored.
+  // A public room may be read by users who are not members; no mark is stored for them.
   if (membership !== undefined && seq > membership.member.readSeq) {
     await history.write('markRead', { room: id, user: person.user.id, seq }, connection.id);
   }
   return { room: summaryOf(directory, room, connection) };
 }
 
-/** @param room absent: in all rooms that the user may read */
+/** @param room absent: all rooms that the user may read */
 export async function search(
   chat: Chat,
   { person }: Connection,
@@ -209,8 +209,8 @@ export async function search(
     query,
     rooms,
     everyPublic: room === undefined,
-    // The search itself leaves these rooms out. If their messages were removed from the page later, a page with fewer
-    // messages than asked for would show that there are some.
+    // The search itself must omit these rooms: if their messages were removed from the page later, a short page would
+    // show that they exist.
     except: chat.directory.restrictions.bannedFrom(person.user.id),
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,

@@ -2,9 +2,12 @@ import { RequestError } from '../../errors.ts';
 import type { RequestPayload } from '../../events.ts';
 import type { History, StoredMessage } from '../../history/history.ts';
 
-/** What comes within this many milliseconds for one message is one change of it: a popular one must not be hundreds. */
+/**
+ * Milliseconds for which reactions to one message are gathered into one change: a popular message must not cause
+ * hundreds.
+ */
 const gatherFor = 250;
-/** So many are not waited for longer: one change, and its event, have a largest size. */
+/** This many are stored without waiting longer, which bounds the size of a change and its event. */
 const mostGathered = 500;
 
 interface Reaction {
@@ -22,7 +25,7 @@ interface Gathered {
   timer: NodeJS.Timeout;
 }
 
-/** Gathers reactions to each message. Who reacts is answered when they are on the disk. */
+/** Gathers reactions to each message. A reaction is answered when it is on disk. */
 export class Reactions {
   readonly #history: History;
   readonly #gathered = new Map<string, Gathered>();
@@ -31,7 +34,7 @@ export class Reactions {
     this.#history = history;
   }
 
-  /** @returns the message as it is then, and whether this has changed anything */
+  /** @returns the message as it is then, and whether the reaction has changed anything */
   react(
     user: string,
     { room, seq, emoji, on }: RequestPayload<'message:react'>,
@@ -42,7 +45,7 @@ export class Reactions {
     });
   }
 
-  /** Stores those of a message at once: what its sender asks for next may be to change or delete the message. */
+  /** Stores the gathered reactions of a message at once, for example before it is changed or deleted. */
   flush(room: string, seq: number): void {
     const gathered = this.#gathered.get(keyOf(room, seq));
     if (gathered === undefined) return;

@@ -2,21 +2,21 @@ import type { History, Reads } from '../../history/history.ts';
 
 /** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** The longest time between two sweeps, in milliseconds, the shortest, and how many rooms are deleted at once. */
+/** The longest and the shortest milliseconds between two sweeps, and the rooms deleted at once. */
 const sweepEvery = 60 * 60 * 1000;
 const sweepAtMost = 1000;
 const sweepMost = 100;
 
-/** How long messages are kept, in milliseconds; 0 for ever. */
+/** Milliseconds that messages are kept; 0 for ever. */
 export interface Retention {
-  /** Of public and private rooms. */
+  /** For public and private rooms. */
   rooms: number;
   direct: number;
 }
 
 /**
- * Deletes private rooms that have long had no members, and messages that are too old: now and from time to time, until it is
- * aborted. A message is gone by a tenth of its time later. If the history fails, the next turn tries again.
+ * Deletes private rooms that have long had no members, and expired messages: now and regularly, until `signal` aborts.
+ * A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
  */
 export function keepSweeping(
   history: History,

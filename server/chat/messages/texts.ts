@@ -2,13 +2,13 @@ import { RequestError } from '../../errors.ts';
 import { isBlank } from '../../session/blank.ts';
 
 /**
- * @param mayBeBlank the message has files, or may have some
+ * @param mayBeBlank set if the message has files, or may have some
  * @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message
  */
 export function checkText(text: string, maxText: number, mayBeBlank = false): void {
-  // Half of a surrogate pair cannot be stored as UTF-8: it would come back as another text than was sent.
+  // A lone surrogate cannot be stored as UTF-8: another text would come back.
   if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');
-  // C0, but for tab and line feed: the first thirty-two of what Unicode calls Cc.
+  // C0 control characters except tab and line feed; Unicode's Cc includes more.
   if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
     throw new RequestError('bad_request', 'text holds a control character');
   }

@@ -4,11 +4,11 @@ import { type Connection, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
 import type { Publisher } from '../publisher.ts';
 
-/** A user has stopped typing if nothing more is heard of it for this many milliseconds. */
+/** Milliseconds without news after which a user counts as no longer typing. */
 const endsAfter = 6000;
-/** While a user goes on typing, others are told again this often: clients forget it after `endsAfter`. */
+/** Milliseconds after which continued typing is announced again: clients forget it after `endsAfter`. */
 const repeatAfter = 2500;
-/** In rooms with more present users than this, typing is not announced. */
+/** With more present users than this, typing is not announced. */
 const mostPresent = 100;
 
 interface Writing {
@@ -19,7 +19,7 @@ interface Writing {
   toldAt: number;
 }
 
-/** Who is typing where. Never stored. */
+/** The users who are typing, by room. Never stored. */
 export class Typing {
   readonly #publisher: Publisher;
   readonly #others: OtherServers | undefined;
@@ -56,7 +56,7 @@ export class Typing {
     return true;
   }
 
-  /** Who has blocked somebody does not see any more that he is typing; nor does he see it where only the two are. */
+  /** `user` no longer sees that `other` is typing; in their direct room `other` no longer sees `user` typing. */
   blocked(user: string, other: string): void {
     for (const [room, writing] of this.#rooms) {
       if (otherOf(room.record.pair, user) === other) this.stop(room, user);
@@ -71,7 +71,7 @@ export class Typing {
     }
   }
 
-  /** The connection has left the room, or is closed. */
+  /** The connection has left the room or is closed. */
   left(room: Room, connection: Connection): void {
     const { id } = connection.person.user;
     if (this.#rooms.get(room)?.get(id)?.connection === connection) this.set(room, connection, false);
@@ -82,7 +82,7 @@ export class Typing {
     this.#rooms.delete(room);
   }
 
-  /** @returns whether the others were told */
+  /** @returns whether it was announced */
   #begin(room: Room, user: User, connection?: Connection): boolean {
     if (room.present.size > mostPresent) return false;
     const users = this.#rooms.get(room) ?? new Map<string, Writing>();
@@ -102,7 +102,7 @@ export class Typing {
     return telling;
   }
 
-  /** Only to other users, and to none who has blocked this one: the user's own connections need not be told. */
+  /** Announced only to other users, except those who have blocked this one. */
   #tell(room: Room, user: User, typing: boolean): void {
     const ids = [...room.joined]
       .filter(({ person }) => person.user.id !== user.id && !person.blocked.has(user.id))

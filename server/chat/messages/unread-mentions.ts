@@ -1,9 +1,9 @@
 import { mostUnreadMentions, type UnreadMentions } from '../../history/history.ts';
 
-/** Of nobody, which is what most have in most rooms. */
+/** Shared by users without unread mentions, most of them in most rooms. */
 export const noMentions: UnreadMentions = new Map();
 
-/** Those after what has been read. */
+/** The mentions after the read mark. */
 export function stillUnread(mentions: UnreadMentions, readSeq: number): UnreadMentions {
   return filtered(mentions, (seq) => seq > readSeq);
 }
@@ -12,7 +12,7 @@ export function withoutMention(mentions: UnreadMentions, seq: number): UnreadMen
   return filtered(mentions, (one) => one !== seq);
 }
 
-/** With a message of `author` that is not among them. */
+/** Adds a message of `author`. It must not be among them already. */
 export function withMention(mentions: UnreadMentions, author: string, seq: number): UnreadMentions {
   const now = new Map(mentions).set(
     author,
@@ -22,7 +22,7 @@ export function withMention(mentions: UnreadMentions, author: string, seq: numbe
   return all.length <= mostUnreadMentions ? now : withoutMention(now, Math.min(...all));
 }
 
-/** How many there are of others than the blocked, from the message `firstSeq` on. */
+/** The number of mentions from the message `firstSeq` on, without those of blocked users. */
 export function countMentions(
   mentions: UnreadMentions,
   blocked: ReadonlySet<string>,

@@ -7,7 +7,7 @@ import type { Connection } from '../model.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
 
-/** Reports a message to those who may do something about it. */
+/** Reports a message to its moderators. */
 export async function report(
   { history }: Chat,
   { person }: Connection,
@@ -17,7 +17,7 @@ export async function report(
   return history.write('report', { room, seq, by: person.user.id, reason, ...said, at: Date.now() });
 }
 
-/** Whether the user moderates anything. */
+/** Whether the user moderates any room. */
 export function maySeeReports({ identity, person }: Connection): boolean {
   return identity.roles.length > 0 || roomsOf({ identity, person }).length > 0;
 }
@@ -48,7 +48,7 @@ export async function listReports(
   };
 }
 
-/** Does what a moderator has decided about a report, and closes it. */
+/** Carries out a moderator's decision about a report, and closes it. */
 export async function closeReport(
   chat: Chat,
   connection: Connection,
@@ -58,7 +58,7 @@ export async function closeReport(
   const me = connection.person.user.id;
   const stored = await history.read('report', { id });
   const record = stored && (await history.read('room', { room: stored.room }));
-  // Who may not see it does not learn that it is there.
+  // Users who may not see the report do not learn that it exists.
   if (stored === null || record === null || !seesReportsOf(record, connection)) {
     throw new RequestError('unknown_message');
   }
@@ -66,7 +66,7 @@ export async function closeReport(
   const { room, seq } = stored;
   const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
   const actor = await actorIn(chat, room, connection);
-  // Nor does anybody decide about oneself.
+  // Nobody decides about their own message either.
   const mayAct = author !== me && (done === 'nothing' || outranks(actor, await targetOf(chat, room, author)));
   if (!mayAct) throw new RequestError('forbidden');
   const at = Date.now();
@@ -74,7 +74,7 @@ export async function closeReport(
     chat.reactions.flush(room, seq);
     await history.write('delete', { room, seq, user: me, moderator: true, anywhere: true, at });
   } else if (done !== 'nothing') {
-    // Nobody could lift it: a direct room has no moderators.
+    // A direct room has no moderators who could lift it.
     if (record.kind === 'direct') {
       throw new RequestError('bad_request', 'nobody is muted in a direct room, or banned from it');
     }
@@ -91,7 +91,7 @@ export async function closeReport(
   return {};
 }
 
-/** The user of this connection in a room that may be nobody's here. */
+/** The user of this connection as the actor in a room that need not be in memory here. */
 async function actorIn(chat: Chat, room: string, { identity, person }: Connection): Promise<Actor> {
   return { roles: identity.roles, member: await memberOf(chat, room, person.user.id) };
 }

@@ -9,10 +9,10 @@ import { decided, need, targetOf } from '../members.ts';
 import { actorOf, type Connection, type Room } from '../model.ts';
 import { namesIn } from '../names.ts';
 
-/** Users of one page of `room:restricted`. */
+/** Users on one page of `room:restricted`. */
 const restrictedListed = 100;
 
-/** Mutes or bans somebody in a room, or lifts that. */
+/** Mutes or bans a user in a room, or lifts that. */
 export async function restrict(
   chat: Chat,
   connection: Connection,
@@ -38,13 +38,13 @@ export async function restrict(
   return {};
 }
 
-/** @throws RequestError `limit_reached` if too many others are muted there, or banned from it */
+/** @throws RequestError `limit_reached` if too many other users are muted or banned there */
 export function needPlace({ directory }: Chat, room: string, user: string): void {
   if (directory.restrictions.hasPlaceFor(room, user)) return;
   throw new RequestError('limit_reached', 'too many users are muted in this room, or banned from it');
 }
 
-/** @param what.seconds absent: for good */
+/** @param what.seconds absent means permanent */
 export function restrictionOf(
   by: string,
   { seconds, reason }: { seconds: number | undefined; reason?: string | undefined },
@@ -57,7 +57,7 @@ export function restrictionOf(
   };
 }
 
-/** Who is muted in a room, or banned from it, by their ids. */
+/** The users who are muted in a room or banned from it, by id. */
 export async function restricted(
   chat: Chat,
   { person }: Connection,

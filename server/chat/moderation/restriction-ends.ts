@@ -1,14 +1,14 @@
 import type { History } from '../../history/history.ts';
 import type { Directory } from '../directory.ts';
 
-/** How often, at most, an end is looked for, in milliseconds: the wall clock may be set meanwhile. */
+/** The longest milliseconds between two checks for ends, because the wall clock may be set meanwhile. */
 const lookEvery = 1000;
-/** So many end at once. */
+/** Restrictions that end in one write. */
 const mostEnded = 100;
 
 /**
- * Ends mutes and bans when their time is over, by the wall clock. Several servers may do it at once.
- * @returns the function to call whenever one may be the next to end
+ * Ends mutes and bans when their time is over, by the wall clock. Several servers may do this at once.
+ * @returns a function to call whenever another one may be the next to end
  */
 export function keepEnding(
   { history, directory }: { history: History; directory: Directory },
@@ -25,7 +25,7 @@ export function keepEnding(
     try {
       const { ended } = await history.write('endRestrictions', { before: Date.now(), most: mostEnded });
       ending = false;
-      // What another server has ended comes from there.
+      // Another server has ended them; its changes arrive here.
       if (ended === 0) wait(lookEvery);
       else await turn();
     } catch (error) {

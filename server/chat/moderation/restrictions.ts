@@ -6,16 +6,16 @@ import {
   restrictionKinds,
 } from '../../history/history.ts';
 
-/** Users of one room of whom something may be laid at the same time: all of it is in memory. */
+/** The most users of one room who may be muted or banned at a time, because all of them are in memory. */
 export const mostRestricted = 10_000;
 
 type Restricted = NonNullable<MemberRecord['restricted']>;
 
-/** Who is muted in rooms, and who is banned from them: all of it, in memory, as `Directory` holds what decides. */
+/** All mutes and bans in rooms, in memory, since decisions are made without asking the disk (see `Directory`). */
 export class Restrictions {
   readonly #byUser = new Map<string, Map<string, Restricted>>();
   readonly #byRoom = new Map<string, Set<string>>();
-  /** When the first of all ends; null if none does, undefined if it is to be looked for: there may be very many. */
+  /** The earliest end; null if there is none, undefined if it must be searched for, since there may be very many. */
   #nextEnd: number | null | undefined = null;
 
   set(room: string, user: string, kind: RestrictionKind, now: Restriction | null): void {
@@ -44,12 +44,12 @@ export class Restrictions {
     for (const user of this.#byRoom.get(room) ?? []) this.setAll(room, user, {});
   }
 
-  /** A ban lasts until its end is stored: the membership comes back in the same moment. */
+  /** A ban lasts until its end is stored, because the membership comes back in the same moment. */
   isBanned(room: string, user: string): boolean {
     return this.#byUser.get(user)?.get(room)?.banned !== undefined;
   }
 
-  /** What is laid on a user now, in whatever room. */
+  /** The user's current restrictions in all rooms. */
   on(user: string): { room: string; kind: RestrictionKind; restriction: Restriction }[] {
     const at = Date.now();
     return [...(this.#byUser.get(user) ?? [])].flatMap(([room, restricted]) =>
@@ -64,7 +64,7 @@ export class Restrictions {
     return [...(this.#byUser.get(user) ?? [])].flatMap(([room, { banned }]) => (banned ? [room] : []));
   }
 
-  /** What mutes the user there now, and for how many milliseconds more. */
+  /** The user's current mute in the room, and the milliseconds that are left of it. */
   muteOf(room: string, user: string): { mute: Restriction; forMs: number } | undefined {
     const mute = this.#byUser.get(user)?.get(room)?.muted;
     if (mute === undefined) return undefined;
@@ -72,7 +72,10 @@ export class Restrictions {
     return forMs > 0 ? { mute, forMs } : undefined;
   }
 
-  /** Whether something may be laid on this user, however much is on others. What is over and not lifted yet does not count. */
+  /**
+   * Whether one more user may be restricted there, or this user already is. Restrictions that are over but not yet
+   * lifted do not count.
+   */
   hasPlaceFor(room: string, user: string): boolean {
     const users = this.#byRoom.get(room);
     if (users === undefined || users.size < mostRestricted || users.has(user)) return true;
@@ -85,14 +88,14 @@ export class Restrictions {
     return left > 0;
   }
 
-  /** Of a room, by users in the order of their ids. */
+  /** The restrictions of a room, sorted by user id. */
   of(room: string): { user: string; restricted: Restricted }[] {
     return [...(this.#byRoom.get(room) ?? [])]
       .sort((a, b) => (a < b ? -1 : 1))
       .map((user) => ({ user, restricted: this.#byUser.get(user)?.get(room) ?? {} }));
   }
 
-  /** When the first of all ends; null if none does. */
+  /** The earliest end; null if there is none. */
   get nextEnd(): number | null {
     if (this.#nextEnd === undefined) {
       let next: number | null = null;

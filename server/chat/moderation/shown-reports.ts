@@ -10,7 +10,7 @@ interface Parts {
   directory: Directory;
 }
 
-/** Whether this connection sees the reports of that room: a site's moderators and admins see those of all rooms. */
+/** Whether this connection sees the reports of that room. Site moderators and admins see those of all rooms. */
 export function seesReportsOf(room: RoomRecord, { identity, person }: Connection): boolean {
   const { roles } = identity;
   if (roles.length > 0) return true;
@@ -18,13 +18,13 @@ export function seesReportsOf(room: RoomRecord, { identity, person }: Connection
   return member !== undefined && rightsIn(room, { roles, member }).includes('moderate');
 }
 
-/** A report as those see it who may; null if its message is gone. */
+/** A report as its moderators see it; null if its message is gone. */
 export async function reportOf(parts: Parts, id: string): Promise<Report | null> {
   const stored = await parts.history.read('report', { id });
   return stored && shownReport(parts, stored);
 }
 
-/** @param asker for whom alone it is */
+/** @param asker the only reader */
 export async function shownReport(
   parts: Parts,
   stored: StoredReport,

@@ -1,13 +1,13 @@
 import type { StoredMessage } from '../../history/history.ts';
 import type { Room } from '../model.ts';
 
-/** So many people of a room are remembered; of the others the history knows the wall clock's time. */
+/** People remembered per room; for others, the history knows only the wall clock's time. */
 const mostRemembered = 10_000;
 
-/** Who has written in rooms in slow mode, by user, the last one at the end; `at` is of the monotonic clock. */
+/** The last message of each user in rooms with slow mode, newest last; `at` is monotonic. */
 const written = new WeakMap<Room, Map<string, { sentAt: number; at: number }>>();
 
-/** A message has been published. */
+/** Notes a published message. */
 export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'user' | 'sentAt'>): void {
   if (room.record.slow === undefined) return void written.delete(room);
   const people = written.get(room) ?? new Map();
@@ -19,7 +19,7 @@ export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'u
   people.delete(oldest);
 }
 
-/** The user's last message there, and how many milliseconds ago it was published; undefined if that is not known. */
+/** The user's last message in the room, and the milliseconds since it was published; undefined if unknown. */
 export function lastWritten(room: Room, user: string): { sentAt: number; ms: number } | undefined {
   const last = written.get(room)?.get(user);
   return last && { sentAt: last.sentAt, ms: performance.now() - last.at };

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { ErasedMessages, History } from '../../history/history.ts';
 
-/** The least milliseconds between two steps: all that users ask for goes in between. */
+/** The shortest pause between two steps, in milliseconds, in which users' requests run. */
 const stepPause = 5;
-/** The pause before what has failed is tried again. */
+/** The pause before a failed step is tried again. */
 const failurePause = 1000;
-/** How often it is looked for what another server has left undone. */
+/** Milliseconds between checks for erasures that another server has left unfinished. */
 const lookEvery = 3000;
 
-/** It keeps no process alive. */
+/** Keeps no process alive. */
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
-/** Erases users, step by step. Whatever was begun and not ended goes on when this one starts. */
+/** Erases users, step by step. Erasures that were begun and not finished continue at the next start. */
 export class Erasing {
   readonly #self = randomUUID();
   readonly #history: History;
@@ -23,9 +23,9 @@ export class Erasing {
   #later: NodeJS.Timeout | undefined;
 
   /**
-   * @param options.kick closes all connections of a user, to all servers
+   * @param options.kick closes all connections of a user on all servers
    * @param options.isAlone whether there are no other servers
-   * @param options.onFailure called when the history, or the other servers, could not be asked: it is tried again
+   * @param options.onFailure called when the history or the other servers fail; the step is tried again
    */
   constructor(
     history: History,
@@ -45,13 +45,13 @@ export class Erasing {
     this.#signal.addEventListener('abort', () => clearInterval(timer));
   }
 
-  /** Resolves when it is on the disk that the user is to be erased: nothing keeps it from being carried out. */
+  /** Resolves when the erasure is on disk; it is certain to be carried out then. */
   async erase(user: string, messages: ErasedMessages): Promise<void> {
     await this.#history.write('erase', { user, messages, at: Date.now() });
     this.#start();
   }
 
-  /** Goes on with what there is. */
+  /** Continues unfinished erasures. */
   resume(): void {
     this.#start();
   }
@@ -75,7 +75,7 @@ export class Erasing {
       try {
         const left = () => this.#history.read('erasures', null);
         if ((await left()) > 0) await this.#carryOut();
-        // What another server is at, or this one was before it was killed, may be left undone.
+        // Another server, or this one before it was killed, may have left an erasure unfinished.
         if ((await left()) > 0) this.#startLater();
       } catch (error) {
         if (this.#signal.aborted) break;
@@ -93,12 +93,12 @@ export class Erasing {
       const step = await this.#history.write('eraseStep', { by: this.#self, at: Date.now() });
       if (step === null) return;
       if (step.kick) await this.#closeAll(step.user);
-      // Half of the time at most is for this.
+      // Erasing takes at most half of the time.
       else await pause(Math.max(stepPause, performance.now() - began));
     }
   }
 
-  /** However often it takes: the next step counts on it. */
+  /** Retries until it succeeds, because the next step relies on it. */
   async #closeAll(user: string): Promise<void> {
     while (!this.#signal.aborted) {
       try {

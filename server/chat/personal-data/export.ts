@@ -2,21 +2,20 @@ import { deletedUser, otherOf, type Reads } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import { notifyOf } from '../summary.ts';
 
-/** Messages, reactions and reports that are read at once. */
+/** Messages, reactions or reports read at once. */
 const atOnce = 500;
 
-/** A file of what is kept of a user. */
+/** A file of the export. */
 interface Part {
   name: string;
   bytes: AsyncIterable<string | Buffer>;
 }
 
 /**
- * All that is kept of a user, for the user: who that is and in which rooms, whom the user has blocked, what moderators have laid
- * on the user, what the user has written, with the files, the reactions, and the reports. What others have said or decided stays
- * with them: no report has the message of somebody else or its end, and no mute says who laid it. Null for somebody who has
- * neither connected nor been named.
- * @param open the bytes of a file; null if it is gone
+ * All stored data of a user, for that user: identity, rooms, blocked users, mutes and bans, own messages with their
+ * files, reactions, and reports. It omits data of others: reports lack the reported message and the decision, and
+ * restrictions lack the moderator. Null for a user who has neither connected nor been named.
+ * @param open returns the bytes of a file; null if it is gone
  */
 export async function exported(
   { history, directory }: Chat,
@@ -56,7 +55,7 @@ export async function exported(
         limit: atOnce,
       });
       for (const message of page.messages) files.push(...(message.files ?? []));
-      // As the user gets them: with no more names than the user may know.
+      // With only the names that the user may know.
       if (page.messages.length > 0) yield lines(page.messages.map((one) => directory.messageOf(one)));
       from = page.next;
     }
@@ -103,7 +102,7 @@ export async function exported(
       try {
         yield { name: `files/${file}/${name}`, bytes };
       } finally {
-        // Whoever wanted it may be gone before it was begun, and a file that nobody closes ends the process.
+        // The reader may be gone before it began, and an open file that nobody closes ends the process.
         bytes.destroy();
       }
     }
