@@ -30,27 +30,28 @@ import { RoomsLog } from './rooms-log.ts';
 import { Source, WebSockets } from './source.ts';
 
 /**
- * The part of Socket.IO's socket that its types leave out: makes what answers the request with that number. Its own
- * searches the answer for bytes, of which there are none, and writes each answer for itself.
+ * The part of Socket.IO's socket that its types omit: returns the function that answers the request with that number.
+ * Socket.IO's own version searches the answer for binary data, which there is none of, and writes each answer
+ * separately.
  */
 interface Answering {
   ack: (this: ChatSocket, request: number) => (answer: unknown) => number;
 }
 
-/** Who comes in, and then who is in. */
+/** A connection before and after it is accepted. */
 interface SocketData {
   entering?: { session: LiveSession; connection: Connection };
   accepted?: Accepted;
 }
 
-/** What a connection needs of the rest of the server. */
+/** The parts of the server that connections need. */
 interface Parts {
   reader: SessionReader;
   liveness: Liveness;
   services: Services;
-  /** The first event of a connection. */
+  /** Makes the first event of a connection. */
   ready: (connection: Connection) => SessionReady;
-  /** What `session:changed` says. */
+  /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
 }
 
@@ -59,13 +60,16 @@ interface Open {
   readonly conn: EngineSocket;
   readonly guard: Guard;
   readonly source: Source;
-  /** Frees its place among those of its address. */
+  /** Frees its place in the limit of its address. */
   readonly unbind: () => void;
-  /** The same among those of its user. */
+  /** Frees its place in the limit of its user. */
   release: (() => void) | undefined;
-  /** From when its session is known. */
+  /** Set once its session is known. */
   connection: Connection | undefined;
-  /** Whether Socket.IO has taken it. Socket.IO then reports the end of the connection, perhaps before it closes. */
+  /**
+   * Whether Socket.IO has taken it. If so, Socket.IO reports the end of the connection, perhaps before the transport
+   * closes.
+   */
   accepted: boolean;
 }
 
@@ -73,18 +77,19 @@ type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, Socke
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
-/** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
+/** The most packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
 const packetSeparator = '\x1e';
 /**
- * CONNECTs that are begun in one turn of the event loop, and are then read, welcomed and joined together: when thousands
- * come back at once, the messages of others go between them. With more, a storm is over sooner, and messages wait longer.
+ * CONNECTs that are started per turn of the event loop, and then read, welcomed and joined together: when thousands
+ * come back at once, messages of others get through in between. A higher number ends a storm sooner and delays messages
+ * more.
  */
 const mostConnectsInATurn = 12;
-/** Milliseconds between two times at which a draining server closes connections. */
+/** The shortest milliseconds between two rounds of closing while the server drains. */
 const shortestPause = 5;
 
-/** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
+/** Binds Socket.IO to sessions: authenticates connections, serves their requests, and closes them. */
 export class SocketTransport {
   readonly publisher = new FanOut();
   readonly #engine: EngineServer;
@@ -95,22 +100,22 @@ export class SocketTransport {
   readonly #connectionsOfUser: OpenLimit;
   readonly #penalties = new Penalties();
   readonly #connects = new Turns(mostConnectsInATurn);
-  /** By sid. */
+  /** By Engine.IO's `sid`. */
   readonly #connections = new Map<string, Open>();
-  /** As in `Answering`, of all sockets. */
+  /** The `ack` of `Answering`, shared by all sockets. */
   readonly #ack: Answering['ack'];
-  /** Called when the last one has closed. */
+  /** Called when the last connection has closed. */
   #onEmpty = (): void => {};
-  /** Called for a connection that closes before Socket.IO takes it. */
+  /** Called when a connection closes before Socket.IO takes it. */
   #onLost = (_: Connection): void => {};
 
   constructor(options: {
     admission: Admission;
-    /** Connections of one user at once. */
+    /** Concurrent connections of one user. */
     limitConnectionsUser: number;
     /** Bytes that may wait for one connection. */
     limitQueue: number;
-    /** Where somebody who is not logged in is told to do so. */
+    /** The login address for users who are not logged in. */
     siteLoginUrl: string | undefined;
     onRefusal: OnRefusal;
     onBreach: (breach: Breach) => void;
@@ -125,10 +130,10 @@ export class SocketTransport {
       httpCompression: false,
       wsEngine: WebSockets,
     });
-    // Its own takes random bytes anew for each.
+    // Engine.IO's own generator draws random bytes for each id.
     this.#engine.generateId = () => randomUUID();
     this.#io = new Server({ serveClient: false });
-    // Rooms are the fan-out's: Socket.IO would keep a room, and a set of rooms, for each connection.
+    // The fan-out keeps rooms instead: Socket.IO would keep a room, and a set of rooms, for each connection.
     Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
     this.#io.bind(this.#engine);
     const answer = (to: string, request: number, answer: unknown) =>
@@ -140,7 +145,7 @@ export class SocketTransport {
     const onClose = function (this: EngineSocket) {
       closed(this);
     };
-    // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
+    // Before Socket.IO's own listener, so that packets that break the rules never reach it.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const sid = sidOf(conn);
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
@@ -148,7 +153,7 @@ export class SocketTransport {
       const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
       const open = { release: undefined, connection: undefined, accepted: false };
       this.#connections.set(sid, { conn, guard, source, unbind, ...open });
-      // One function for all of them, for their memory.
+      // Shared by all connections, to save memory.
       conn.on('close', onClose);
     });
   }
@@ -157,7 +162,7 @@ export class SocketTransport {
     return this.#io.of('/').sockets.size;
   }
 
-  /** Takes connections from now on. */
+  /** Accepts connections from now on. */
   open(parts: Parts): void {
     const { services } = parts;
     this.#onLost = (connection) => services.chat.directory.disconnect(connection);
@@ -169,14 +174,14 @@ export class SocketTransport {
     this.#io.use((socket, next) => {
       const { conn } = socket;
       this.#connects.take(this.#admission.addressOf(conn.request), 1, () => {
-        // Closed while it waited: Socket.IO lets go of it.
+        // It was closed while it waited, and Socket.IO releases it.
         if (conn.readyState !== 'open') return next();
         this.#authenticate(socket, parts).then(
           (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
-          // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
+          // Socket.IO does not await a middleware: an uncaught rejection would leave the client waiting.
           (error: unknown) => {
             if (error instanceof RequestError) {
-              // The history has failed, which is no fault of this program.
+              // The history has failed, which is not a bug in this program.
               const { code: kind, message: reason } = error;
               this.#onRefusal({ code: 'internal', reason, kind });
             } else {
@@ -211,11 +216,11 @@ export class SocketTransport {
       connection.guard.close('too_large');
       return answerError(res, 'too_large', undefined, { Connection: 'close' });
     }
-    // A body of unknown length is measured by Engine.IO, which then answers 413 and leaves the connection open.
+    // Engine.IO measures a body of unknown length, answers 413, and leaves the connection open.
     res.on('finish', () => {
       if (res.statusCode === 413) connection.guard.close('too_large');
     });
-    // Engine.IO waits half a minute for the poll that takes its close packet, and goes on reading meanwhile.
+    // Engine.IO waits half a minute for the poll that takes its close packet, and reads on meanwhile.
     if (connection.conn.readyState !== 'open') return answerError(res, 'bad_request');
     if (!connection.source.readBody(req)) {
       connection.guard.close('malformed');
@@ -243,11 +248,11 @@ export class SocketTransport {
     if (connection?.conn.upgrading || connection?.conn.upgraded) return answerErrorRaw(socket, 'bad_request');
     const over = () => this.#admission.over(req);
     socket.on('close', over);
-    // So that the answer to the upgrade and Engine.IO's first packet are one write.
+    // Corked, so that the answer to the upgrade and Engine.IO's first packet are one write.
     socket.cork();
     setImmediate(() => {
       socket.uncork();
-      // Nothing of the request is kept for as long as the connection lives.
+      // Removes the listener, which would keep the request in memory as long as the connection lives.
       if (!this.#admission.awaits(req)) socket.off('close', over);
     });
     this.#engine.handleUpgrade(withQuery(req, url), socket, head);
@@ -256,10 +261,10 @@ export class SocketTransport {
   }
 
   /**
-   * Closes every transport, evenly spread over that time: clients connect again by themselves, and the other servers
-   * shall not get them all at once. Until its turn comes, a connection is served as ever.
+   * Closes all connections, evenly spread over a time, because clients reconnect by themselves and should not reach the
+   * other servers all at once. Each connection is served until its turn comes.
    * @param over milliseconds
-   * @param lastPackets milliseconds that a client has to take what is queued for it
+   * @param lastPackets milliseconds that a client has to receive its queued packets
    */
   async close(drain: Drain, { over, lastPackets }: { over: number; lastPackets: number }): Promise<void> {
     const ends = performance.now() + over;
@@ -281,10 +286,10 @@ export class SocketTransport {
     await this.#io.close();
   }
 
-  /** Finishes and answers what was accepted of these connections, and closes them after it. */
+  /** Finishes and answers the accepted requests of these connections, then closes them. */
   async #leave(connections: readonly Open[], drain: Drain, lastPackets: number): Promise<void> {
     await Promise.all(connections.map(({ connection }) => connection && drain.finish(connection)));
-    // What has arrived meanwhile is read and refused.
+    // Requests that have arrived meanwhile are read and refused.
     await nextTurn();
     const closed = connections.map(({ conn, connection }) => {
       if (connection !== undefined) this.publisher.flush(connection.id);
@@ -293,7 +298,7 @@ export class SocketTransport {
       conn.close();
       return close;
     });
-    // A client that has not read its queue by then is not waited for.
+    // Clients that have not read their queue by then are not waited for.
     await Promise.race([Promise.all(closed), pause(lastPackets)]);
   }
 
@@ -307,7 +312,7 @@ export class SocketTransport {
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
     const { session: given } = socket.handshake.auth;
     if (given !== undefined && conn.transport.name !== 'websocket') {
-      // Over polling nothing would bind later requests to this session.
+      // Over polling, nothing would bind later requests to this session.
       return refuse(
         { code: 'unauthorized', message: 'auth.session needs WebSocket' },
         'auth.session over polling',
@@ -325,7 +330,7 @@ export class SocketTransport {
     if (session.user.banned || chat.directory.banOf(session.user.id) !== null) {
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    // Only now: it counts by user, and the session alone says who that is.
+    // Only now, because the limit is per user and only the session identifies the user.
     const release = this.#connectionsOfUser.take(session.user.id);
     if (release === null) {
       return refuse(
@@ -337,13 +342,13 @@ export class SocketTransport {
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
     const connection = await chat.directory.connect(socket.id, identityOf(session.user));
-    // Banned meanwhile: that closed the connections that were in by then, and this one is not yet.
+    // A ban during these awaits has closed the user's accepted connections, which this one was not yet.
     if (chat.directory.banOf(session.user.id) !== null) {
       chat.directory.disconnect(connection);
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    // What comes next is written with `session:ready`: see `#welcome`.
+    // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
     socket.data = { entering: { session, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
@@ -357,13 +362,13 @@ export class SocketTransport {
     const { session, connection } = entering;
     shared.roomsLog.say(session.id, session.user);
     const open = this.#connections.get(sidOf(socket.conn));
-    // Closed in this very turn.
+    // The connection was closed in this very turn.
     if (open === undefined) return;
     open.accepted = true;
     const { guard, source } = open;
     guard.accept();
     Object.assign(socket.conn, { request: null });
-    // Nor a map each for the answers that a client might owe: this server asks clients for none.
+    // Frees the handshake and a map of pending acks per socket: this server asks clients for no acks.
     Object.assign(socket, { handshake: null, acks: noAcks });
     const { id } = connection;
     this.publisher.add(id, socket.conn);
@@ -396,28 +401,28 @@ function nothing(): void {}
 
 const noAcks = new Map<never, never>();
 
-/** Of all sockets: a function each would take memory for as long as the connection lives. */
+/** Shared by all sockets: a function each would take memory for as long as the connection lives. */
 function left(this: ChatSocket): void {
   this.data.accepted?.left();
 }
 
-/** The request as Engine.IO takes it, which would read its address once more. */
+/** The request in the form of Engine.IO, which would otherwise parse the address again. */
 function withQuery(req: IncomingMessage, { searchParams }: URL): EngineRequest {
   return Object.assign(req as EngineRequest, { _query: Object.fromEntries(searchParams) });
 }
 
-/** Engine.IO's id of a connection, which its types leave out. */
+/** Engine.IO's id of a connection, which its types omit. */
 const sidOf = (conn: EngineSocket): string => (conn as unknown as { id: string }).id;
 
-/** The TCP connection under a WebSocket, which the types of Engine.IO and ws leave out. */
+/** The TCP connection under a WebSocket, which the types of Engine.IO and ws omit. */
 function tcpOf(conn: EngineSocket): Socket | undefined {
   const { socket } = conn.transport as unknown as { socket?: { _socket?: Socket } };
   return socket?._socket;
 }
 
 /**
- * Called for each refusal, for the log and the metrics. `reason` says why, without a secret; `kind` is the same without
- * what differs from case to case; `hint` says how to fix it.
+ * Called for each refusal, for the log and the metrics. `reason` explains it without secrets; `kind` is the same
+ * without details that vary; `hint` says how to fix it.
  */
 export type OnRefusal = (refusal: Partial<Omit<SessionRefusal, 'code'>> & { code: string }) => void;
 
@@ -428,7 +433,7 @@ interface ConnectRefusal {
   retryAfterMs?: number;
 }
 
-/** What Socket.IO sends as `connect_error`. */
+/** The error that Socket.IO sends as `connect_error`. */
 function connectError({ code, message, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
   const known = connectErrors[code];
   const data: ConnectFailure = {

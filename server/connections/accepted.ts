@@ -12,17 +12,17 @@ import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
 import type { RoomsLog } from './rooms-log.ts';
 
-/** What all connections share. */
+/** The parts that all connections share. */
 export interface Shared {
   publisher: FanOut;
   services: Services;
   liveness: Liveness;
-  /** What `session:changed` says. */
+  /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   roomsLog: RoomsLog;
 }
 
-/** What is needed of Socket.IO's socket. */
+/** The parts of Socket.IO's socket that are used here. */
 interface AcceptedSocket {
   readonly conn: EngineSocket;
   emit(event: 'session:ended', payload: { reason: EndReason }): unknown;
@@ -30,8 +30,8 @@ interface AcceptedSocket {
 }
 
 /**
- * A connection that was let in, as its session and its requests see it. One object, and no functions of its own: there
- * are thousands, and each lives for hours.
+ * An accepted connection, as its session and its requests see it. It is one object without closures, since there are
+ * thousands, each living for hours.
  */
 export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
@@ -60,10 +60,10 @@ export class Accepted implements Subscriber, Client {
     this.#session = session;
   }
 
-  /** From now on it ends with its session. */
+  /** From now on the connection ends with its session. */
   subscribe(session: LiveSession): void {
     this.#subscription = this.#shared.liveness.subscribe(session, this);
-    // What has changed since the session was read may have ended it at once.
+    // A change since the session was read may have ended the connection at once.
     if (this.connection.gone) this.#subscription.end();
     else if (this.connection.kicked) this.ended('kicked');
   }
@@ -73,7 +73,7 @@ export class Accepted implements Subscriber, Client {
   }
 
   ended(reason: EndReason): void {
-    // Nothing is written after the end.
+    // No event may follow the end.
     this.#shared.publisher.remove(this.connection.id);
     this.#socket.emit('session:ended', { reason });
     this.#socket.disconnect(true);
@@ -99,7 +99,7 @@ export class Accepted implements Subscriber, Client {
     );
   }
 
-  /** Socket.IO has let go of it: by the client's wish, by `ended`, or since its transport is closed. */
+  /** Called when Socket.IO releases it: by the client's wish, by `ended`, or because its transport is closed. */
   left(): void {
     const { connection } = this;
     const { publisher, services } = this.#shared;

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 
-/** A host that is this machine, as a URL or a setting has it. */
+/** A host that is this machine, in the form of URLs and settings. */
 export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
-/** So many addresses are remembered: most connections come from few, and each is asked about several times. */
+/** Remembered addresses. Most connections come from few, and each is looked up several times. */
 const mostRemembered = 1000;
 
-/** One end of a connection. `key`: by which limits count it; of IPv6 the /64, which is what one customer gets. */
+/** A network peer. `key` is the unit of the limits by address; with IPv6 it is the /64, which one customer gets. */
 interface End {
   key: string;
-  /** A proxy whose `X-Forwarded-For` counts. */
+  /** Whether it is a proxy whose `X-Forwarded-For` counts. */
   trusted: boolean;
 }
 
-/** Whose connections and requests these are, for the limits by address. */
+/** Determines the client's address for the limits by address. */
 export class Addresses {
   readonly #proxies = new BlockList();
-  /** By what the socket says. */
+  /** By the socket's remote address. */
   readonly #peers = new Map<string, End>();
 
   /** @param trusted addresses and networks of proxies */
@@ -30,7 +30,7 @@ export class Addresses {
     }
   }
 
-  /** Whether a trusted proxy is at the other end of the connection. */
+  /** Whether the peer is a trusted proxy. */
   isProxied(socket: Socket): boolean {
     return this.#peer(socket).trusted;
   }
@@ -41,8 +41,8 @@ export class Addresses {
   }
 
   /**
-   * The key of the client. `X-Forwarded-For` is read from its end: each trusted proxy appends the address that it got the
-   * request from, and everything left of the first untrusted address may be forged.
+   * The key of the client. `X-Forwarded-For` is read from its end, because each trusted proxy appends the address that
+   * it got the request from; everything left of the first untrusted address may be forged.
    */
   keyOf({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): string {
     let end = this.#peer(socket);

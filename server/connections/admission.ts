@@ -9,24 +9,22 @@ import { Addresses, loopback } from './address.ts';
 export interface HttpRefusal {
   code: HttpErrorCode;
   retryAfterMs?: number;
-  /** The page is of an allowed origin, and may learn why it is refused. */
+  /** The page has an allowed origin, so it may learn why it is refused. */
   readable?: boolean;
 }
 
-/**
- * HTTP connections for each connection to the chat: one by long-polling has two at a time, and its page loads files.
- */
+/** HTTP connections per chat connection: long-polling uses two at a time, and the page loads files. */
 const httpConnectionsEach = 3;
 
-/** What the later requests of a connection are held to, since they are not authenticated again. */
+/** The properties of a connection that its later requests must repeat, since they are not authenticated again. */
 interface Binding {
   session: string | null;
   origin: string | undefined;
 }
 
 /**
- * Decides who may open a connection, and checks that later requests come from the client that opened it. It is asked
- * before Engine.IO, for every request and upgrade: Engine.IO's own hook runs once a connection, and its `cors` does not stop a
+ * Decides which clients may open a connection, and checks that later requests come from the same client. It runs before
+ * Engine.IO for every request and upgrade: Engine.IO's own hook runs once a connection, and its `cors` does not stop a
  * WebSocket from a foreign page.
  */
 export class Admission {
@@ -36,19 +34,22 @@ export class Admission {
   readonly #nativeClients: boolean;
   readonly #sessionId: (cookieHeader: string | undefined) => string | null;
   /**
-   * Of what began by polling. What began as a WebSocket stays one TCP connection: no client has a reason to send a
-   * request for it.
+   * Of connections that began by polling. WebSocket connections need none: no client has a reason to send another
+   * request for them.
    */
   readonly #bindings = new Map<string, Binding>();
   readonly #addresses: Addresses;
   readonly #connects: RateLimit;
-  /** Requests that were refused for another reason. They are counted apart: foreign pages can cause them anywhere. */
+  /**
+   * Requests that were refused for another reason. They have a limit of their own, because foreign pages can cause them
+   * anywhere.
+   */
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
   readonly #me: RateLimit;
   readonly #strangers: RateLimit;
   readonly #http: OpenLimit;
-  /** By first request, until the connection is bound: the function that frees its place. */
+  /** The functions that free places, by first request, until the connection is bound. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
 
@@ -80,16 +81,16 @@ export class Admission {
   }
 
   /**
-   * Takes a place for an HTTP connection, which is freed when that is closed or has become a WebSocket; null if its
-   * address has too many. Connections from a trusted proxy are not counted here: `request` counts by the client's
-   * address.
+   * Takes a place for an HTTP connection, or returns null if its address has too many. The place is freed when the
+   * connection is closed or has become a WebSocket. Connections from a trusted proxy are not counted here, because
+   * `request` counts them by the client's address.
    */
   connection(socket: Socket): (() => void) | null {
     if (this.#addresses.isProxied(socket)) return noPlace;
     return this.#http.take(this.#addresses.keyOfPeer(socket));
   }
 
-  /** The same for a request that a trusted proxy passes on: it has a connection of the proxy to itself. */
+  /** The same for a request that a trusted proxy passes on, which occupies one of the proxy's connections. */
   request(req: IncomingMessage): (() => void) | null {
     if (!this.#addresses.isProxied(req.socket)) return noPlace;
     const key = this.#addresses.keyOf(req);
@@ -98,12 +99,12 @@ export class Admission {
     return this.#http.take(key);
   }
 
-  /** The key by which limits by address count this request. */
+  /** The key by which the limits by address count this request. */
   addressOf(req: IncomingMessage): string {
     return this.#addresses.keyOf(req);
   }
 
-  /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
+  /** Why a request or upgrade for Engine.IO is refused; null if it may continue. */
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
     const key = this.#addresses.keyOf(req);
     const code = this.#refusedFor(req, url, upgrade);
@@ -112,7 +113,7 @@ export class Admission {
       const readable = code !== 'origin_not_allowed';
       return retryAfterMs === null ? { code, readable } : { code: 'rate_limited', retryAfterMs, readable };
     }
-    // A connection is counted once, with its first request: not with its polls, and not with its upgrade.
+    // A connection is counted once, with its first request; its polls and its upgrade are not.
     if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
     const release = this.#open.take(key);
     if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter, readable: true };
@@ -128,7 +129,7 @@ export class Admission {
   #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
     const { origin } = req.headers;
     if (origin !== undefined && !this.#allows(origin, req)) return 'origin_not_allowed';
-    // A browser omits `Origin` only on a GET to its own site. Every other request without it comes from an app.
+    // A browser omits `Origin` only on a GET to its own site. Other requests without it come from apps.
     const needsOrigin = upgrade || req.method === 'POST';
     if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
     // Browsers load images and scripts of a foreign page without `Origin`. Apps do not send Sec-Fetch-Site.
@@ -137,9 +138,10 @@ export class Admission {
     if (req.method === 'OPTIONS') return null;
 
     const query = url.searchParams;
-    // Of two equal keys Engine.IO takes the last, others the first: what is checked must be what is used.
+    // For duplicate keys, Engine.IO takes the last value and other parsers the first, so the checked value might not be
+    // the used one.
     if (new Set(query.keys()).size !== query.size) return 'bad_request';
-    // JSONP is a script that any page can include, and no client of today needs it.
+    // JSONP is a script that any page can include, and no current client needs it.
     if (query.has('j')) return 'bad_request';
     const transport = query.get('transport');
     if (query.get('EIO') !== '4' || transport !== (upgrade ? 'websocket' : 'polling')) return 'bad_request';
@@ -148,7 +150,7 @@ export class Admission {
       if (req.method !== 'GET') return 'bad_request';
       return this.#drain.started ? 'server_draining' : null;
     }
-    // The sid in the URL is all that Engine.IO asks for: anyone who has seen it could take over the connection.
+    // Engine.IO asks only for the sid in the URL: anyone who has seen it could take over the connection.
     const binding = this.#bindings.get(sid);
     if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
     if (binding.session !== this.#sessionId(req.headers.cookie)) return 'session_changed';
@@ -164,7 +166,7 @@ export class Admission {
   }
 
   /**
-   * Holds the later requests of a connection to its first one, whose place it has.
+   * Binds the later requests of a connection to its first one, and takes over the place of that request.
    * @returns the function to call when the connection is closed
    */
   bind(sid: string, first: IncomingMessage, webSocket: boolean): () => void {
@@ -178,18 +180,18 @@ export class Admission {
     };
   }
 
-  /** Whether a first request has a place and no connection yet. */
+  /** Whether a first request has a place but no connection yet. */
   awaits(first: IncomingMessage): boolean {
     return this.#places.has(first);
   }
 
-  /** The first request is over: if no connection has come of it, its place is free again. */
+  /** The first request is over; without a connection, its place is freed. */
   over(first: IncomingMessage): void {
     this.#places.get(first)?.();
     this.#places.delete(first);
   }
 
-  /** Lets the page that has been allowed read the answers to its polling. */
+  /** Lets the allowed page read the answers to its polling. */
   allowReading(req: IncomingMessage, res: ServerResponse): void {
     res.setHeader('Vary', 'Origin');
     res.setHeader('X-Content-Type-Options', 'nosniff');
@@ -205,8 +207,8 @@ export class Admission {
   }
 
   /**
-   * Why `GET /me` is refused, or null. It needs an allowed `Origin`, or the browser's word that the page is of this very
-   * origin: otherwise any page could learn who visits it.
+   * Why `GET /me` is refused, or null. It needs an allowed `Origin`, or the browser's confirmation that the page has
+   * this very origin: otherwise any page could learn who visits it.
    */
   refusalOfMe(req: IncomingMessage): HttpRefusal | null {
     const { origin } = req.headers;
@@ -218,8 +220,8 @@ export class Admission {
   }
 
   /**
-   * Bounds the requests for files whose session is none, by address: each costs a look-up in the store.
-   * @returns milliseconds to wait, or the function that says that there was a session
+   * Limits requests for files without a valid session by address, because each costs a look-up in the store.
+   * @returns milliseconds to wait, or a function to call if the session was valid
    */
   stranger(req: IncomingMessage): number | (() => void) {
     const [key, at] = [this.#addresses.keyOf(req), performance.now()];
@@ -227,15 +229,16 @@ export class Admission {
   }
 
   /**
-   * A page of an allowed origin, or an app that hands its session over by itself. A cookie alone may be another page's.
-   * @param ownSession whether the session of the request is the one that it hands over
+   * Allows pages of an allowed origin, and apps that send their session themselves. A cookie alone may come from a
+   * foreign page.
+   * @param ownSession whether the app has sent the session itself, not in a cookie
    */
   mayUpload(req: IncomingMessage, ownSession: boolean): boolean {
     const { origin } = req.headers;
     return origin === undefined ? this.#nativeClients && ownSession : this.#allows(origin, req);
   }
 
-  /** Browsers load pictures of a foreign page without `Origin`, and say so. */
+  /** Browsers load pictures of a foreign page without `Origin`, but send Sec-Fetch-Site. */
   mayDownload(req: IncomingMessage): boolean {
     const { origin, 'sec-fetch-site': site } = req.headers;
     return origin === undefined ? site !== 'cross-site' : this.#allows(origin, req);
@@ -243,8 +246,8 @@ export class Admission {
 
   #allows(origin: string, req: IncomingMessage): boolean {
     if (this.#origins.has(origin)) return true;
-    // The server's own page: the origin is the address that the request itself was sent to. A name counts only
-    // when it is known to be ours, or else a page could make its own name point here (DNS rebinding).
+    // The server's own page has the origin to which the request was sent. A host name counts only if it is known to be
+    // ours, or else a page could make its own name point here (DNS rebinding).
     if (!URL.canParse(origin)) return false;
     const url = new URL(origin);
     if (url.origin !== origin || url.host !== req.headers.host || !/^https?:$/.test(url.protocol))
@@ -262,7 +265,7 @@ function schemeAndHost(origin: string): string {
   return `${protocol}//${hostname}`;
 }
 
-/** An origin is no secret, and the operator has to know it to allow it. */
+/** The log names the origin, which is no secret, because the operator must know it to allow it. */
 export function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
   if (code === 'origin_not_allowed' && req.headers.origin === undefined) {
     return {
@@ -271,7 +274,7 @@ export function reasonOf(code: string, req: IncomingMessage): { code: string; re
     };
   }
   if (code === 'origin_not_allowed') {
-    // Anybody chooses it, and a terminal that shows the log would obey some characters.
+    // Anybody can choose the origin, and a terminal that shows the log would obey some characters.
     const origin = req.headers.origin?.slice(0, 100).replace(/[^ -~]/g, '?');
     return { code, reason: `CHAT_ORIGINS does not list ${origin}` };
   }

@@ -2,14 +2,14 @@ import type { Socket as EngineSocket } from 'engine.io';
 import { WebSocket } from 'ws';
 import type { Publisher } from '../chat/publisher.ts';
 
-/** ws's WebSocket, with the parts that its types leave out. */
+/** ws's WebSocket, with the parts that its types omit. */
 interface WebSocketOfWs {
   readyState: number;
   _socket?: { writableLength: number; writableCorked: number; write(bytes: Buffer): void };
   _sender?: { sendFrame?: unknown };
 }
 
-/** The parts of an Engine.IO connection that its types leave out. */
+/** The parts of an Engine.IO connection that its types omit. */
 interface Wire {
   transport: { name: string; socket?: WebSocketOfWs };
   writeBuffer: unknown[];
@@ -17,21 +17,24 @@ interface Wire {
 
 interface Receiver {
   readonly conn: EngineSocket;
-  /** Each once. Most have one or two: a set would take four times the memory, and so would an array that is pushed to. */
+  /**
+   * Without duplicates. Most have one or two: a set would take four times the memory, and so would an array that is
+   * pushed to.
+   */
   rooms: readonly string[];
-  /** What it gets at the end of this turn; undefined for nothing. */
+  /** The frames it gets at the end of this turn; undefined for none. */
   batch: Batch | undefined;
 }
 
-/** One event or answer, as Engine.IO's polling takes it and as WebSocket does. */
+/** An event or answer in two forms: a packet for Engine.IO's polling, and a WebSocket frame. */
 interface Frame {
   readonly packet: string;
   readonly bytes: Buffer;
 }
 
 /**
- * Frames in their order. Receivers that get the same frames share one batch, and so one buffer: a frame that is added
- * to the same batch again leads to the same longer batch.
+ * Frames in their order. Receivers of the same frames share one batch, and so one buffer: adding the same frame to the
+ * same batch again returns the same longer batch.
  */
 class Batch {
   readonly #before: Batch | undefined;
@@ -69,12 +72,12 @@ class Batch {
 }
 
 /**
- * The chat's events, and its answers to requests, on their way to the connections. What one turn of the event loop
- * brings a connection is written at once, and a frame is built once for all its receivers. Socket.IO's own broadcast
- * writes to each connection for each event, which costs most of what a chat server does.
+ * Sends the chat's events and answers to connections. A connection gets everything from one turn of the event loop in
+ * one write, and a frame is built once for all its receivers. Socket.IO's own broadcast writes to each connection for
+ * each event, which is most of the cost of a chat server.
  *
- * Order: a connection gets events and answers as they were made. Whatever else is sent to it directly has to `flush` it
- * before.
+ * Order: a connection gets events and answers in the order in which they were made. Anything that is sent to it
+ * directly must `flush` it before.
  */
 export class FanOut implements Publisher {
   readonly #receivers = new Map<string, Receiver>();
@@ -82,12 +85,12 @@ export class FanOut implements Publisher {
   #empty = new Batch();
   #waiting: Receiver[] = [];
 
-  /** From now on this connection gets what is for it. @param id by which the chat knows it */
+  /** From now on this connection gets its events. @param id its id in the chat */
   add(id: string, conn: EngineSocket): void {
     this.#receivers.set(id, { conn, rooms: [], batch: undefined });
   }
 
-  /** What was published so far is still written to it, and nothing else. */
+  /** Frames published so far are still written to it; later ones are not. */
   remove(id: string): void {
     this.flush(id);
     const receiver = this.#receivers.get(id);
@@ -138,7 +141,7 @@ export class FanOut implements Publisher {
     return frame.bytes.length;
   }
 
-  /** Writes what this connection has been published so far. */
+  /** Writes the frames published for this connection so far. */
   flush(id: string): void {
     const receiver = this.#receivers.get(id);
     if (receiver !== undefined) write(receiver);
@@ -151,7 +154,7 @@ export class FanOut implements Publisher {
     receiver.batch = (receiver.batch ?? this.#empty).with(frame);
   }
 
-  /** Writes what all connections have been published so far. */
+  /** Writes the frames published for all connections so far. */
   flushAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -174,19 +177,19 @@ function write(receiver: Receiver): void {
   const { transport, writeBuffer } = conn as unknown as Wire;
   const socket = transport.name === 'websocket' ? transport.socket : undefined;
   if (socket?._sender?.sendFrame === undefined) {
-    // Polling, or before the upgrade: the packets stay apart, since they are framed on their way out.
+    // With polling, and before the upgrade, packets stay separate, because they are framed on their way out.
     for (const { packet } of batch.frames) conn.write(packet);
     return;
   }
   const tcp = socket._socket;
-  // All that was sent before is with the kernel, or held back by a cork to go with this: the frames need not take the
-  // way through Engine.IO and ws.
+  // Everything sent before is with the kernel, or held by a cork to go with this, so the frames can bypass Engine.IO
+  // and ws.
   const next = tcp !== undefined && (tcp.writableLength === 0 || tcp.writableCorked > 0);
   if (next && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
     tcp.write(batch.bytes);
     return;
   }
-  // One packet that holds them all: Engine.IO passes on `wsPreEncodedFrame` unchanged. Its types leave that option out.
+  // A single packet with all frames: Engine.IO passes `wsPreEncodedFrame` on unchanged. Its types omit that option.
   const options = { compress: false, wsPreEncodedFrame: [batch.bytes] };
   conn.write(batch.frames[0]?.packet ?? '', options as never);
 }
@@ -195,7 +198,7 @@ function eventFrame(event: string, payload: unknown): Frame {
   return frameOf(`2${JSON.stringify([event, payload])}`);
 }
 
-/** A packet of Socket.IO's default namespace in one of Engine.IO, and that in a text frame (RFC 6455, 5.2). */
+/** A packet of Socket.IO's default namespace, as an Engine.IO packet and as a WebSocket text frame (RFC 6455, 5.2). */
 function frameOf(packet: string): Frame {
   const length = 1 + Buffer.byteLength(packet);
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;

@@ -11,26 +11,26 @@ export type Breach =
   | 'too_large'
   | 'slow_reader'
   | 'ping_flood'
-  /** Far more requests than a user may make, or a message or a body in far more parts than clients send. */
+  /** Far more requests than a user may make, or a message or body in far more parts than clients send. */
   | 'flood';
 
-/** The largest packet, announced as `maxPayload`. What is attached to a packet is a part of it. */
+/** The largest packet in bytes, announced as `maxPayload`. It includes binary attachments. */
 export const maxPacketBytes = 65_536;
-/** A connection is closed if no CONNECT of it was accepted by then. */
+/** Milliseconds after which a connection without an accepted CONNECT is closed. */
 const connectTimeout = 5000;
-/** Control packets (pongs, probes, WebSocket's pings and pongs) of one connection in one ping interval: two are usual. */
+/** Control packets (pongs, probes, WebSocket's pings and pongs) of one connection per ping interval: two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
 /**
- * This many bytes of a packet count as one more request, by the measured cost of parsing one. The longest text is two to
+ * Bytes of a packet that count as one more request, by the measured cost of parsing. The longest text counts as two to
  * five.
  */
 const receivedAsOne = 4096;
-/** A client that upgrades probes once; some lines lose one. */
+/** A client that upgrades sends one probe; on some lines one gets lost. */
 const mostProbes = 3;
-/** Milliseconds that a closing WebSocket may take; until then it keeps its memory. */
+/** Milliseconds that a closing WebSocket may take; it keeps its memory until then. */
 const goodbye = 3000;
-/** Bytes that a closing WebSocket may still bring: what was on its way when the client learned of the end. */
+/** Bytes that a closing WebSocket may still receive: those on their way when the client learned of the end. */
 const mostAfterEnd = 262_144;
 
 /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
@@ -42,21 +42,21 @@ export interface GuardedSocket extends ReceivingSocket {
   terminate(): void;
 }
 
-/** The parts of Engine.IO's transports that its types leave out. */
+/** The parts of Engine.IO's transports that its types omit. */
 interface Wire {
   socket?: GuardedSocket;
   /** The answer to the pending poll. */
   res?: ServerResponse | null;
 }
 
-/** `wsPreEncodedFrame`: bytes that stand for the packet's data, and for what comes with it (fan-out.ts). */
+/** `wsPreEncodedFrame`: bytes that replace the packet's data and the frames after it (fan-out.ts). */
 interface PacketOptions {
   wsPreEncodedFrame?: Buffer[];
 }
 
 /**
- * Under this key, an object that a guard listens to keeps its guard. All connections can then share one listener for each
- * event; a listener each would take memory for as long as the connection lives.
+ * The key under which an observed object stores its guard, so that all connections share one listener per event. A
+ * listener each would take memory for as long as the connection lives.
  */
 const guard = Symbol('guard');
 
@@ -66,12 +66,11 @@ interface Guarded {
 type GuardedConnection = EngineSocket & Guarded;
 
 /**
- * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
- * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be made before Socket.IO
- * gets hold of the connection.
+ * Enforces the rules for one Engine.IO connection: one CONNECT, well-formed packets, few control packets, and at most
+ * `maxQueue` bytes waiting for it (0 lifts the limit). It must be created before Socket.IO gets the connection.
  */
 export class Guard {
-  /** As how many more requests its large packets count, so far. */
+  /** The extra requests that its large packets count as so far. */
   received = 0;
   readonly #conn: EngineSocket;
   readonly #source: Source;
@@ -79,16 +78,16 @@ export class Guard {
   readonly #onBreach: (breach: Breach) => void;
   #told = false;
   #connects = 0;
-  /** Bytes attached to the last packet so far: Socket.IO keeps them until all that the packet announces are there. */
+  /** Bytes attached to the last packet so far: Socket.IO keeps them until all announced attachments are there. */
   #attached = 0;
   #control = 0;
   #windowEnds = performance.now() + pingInterval;
-  /** Set while Socket.IO handles a packet: what makes it close the connection then is that packet. */
+  /** Set while Socket.IO handles a packet: if it closes the connection then, that packet is the reason. */
   #handling = false;
   /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
   #buffered = 0;
   #measuring = false;
-  /** Answers to polls that are not out yet: a client may ask again and not read. */
+  /** Answers to polls that are not sent yet: a client may poll again without reading. */
   #answers: Set<ServerResponse> | undefined;
   #upgrading: GuardedSocket | undefined;
   #probes = 0;
@@ -104,40 +103,40 @@ export class Guard {
     conn.on('packet', Guard.#onPacket);
     // After Socket.IO's own listener, which it adds in this turn.
     queueMicrotask(() => conn.on('data', Guard.#onData));
-    // Not left to Socket.IO, whose way of closing waits half a minute for a poll that may never come.
+    // Not left to Socket.IO, whose own timeout waits half a minute for a poll that may never come.
     this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
     conn.on('close', Guard.#onClose);
     conn.on('packetCreate', Guard.#onPacketCreate);
     conn.on('flush', Guard.#onFlush);
-    // Until the upgrade, Engine.IO tells nothing else of the new transport; each probe is answered on it.
+    // Until the upgrade, this is the only event of Engine.IO about the new transport; each probe is answered on it.
     conn.on('upgrading', Guard.#onUpgrading);
-    // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
+    // Listens before ws's errors reach Engine.IO, which cannot tell them from a cut cable.
     const { socket } = this.#wire;
     if (socket !== undefined) this.#watch(socket);
   }
 
-  /** Closes it, for a breach that may have been seen elsewhere. */
+  /** Closes the connection for a breach, which may have been detected elsewhere. */
   close(breach: Breach): void {
     this.#tell(breach);
     const { socket } = this.#wire;
     this.#source.drop();
-    // close() alone stays "closing" until the other side has taken everything, and keeps all of it until then.
+    // close() alone would wait until the other side has taken everything, and keep all of it until then.
     this.#conn.close(true);
     socket?.terminate();
     this.#upgrading?.terminate();
-    // Only what still carries an answer to this client: a proxy may have given the TCP connection to another by now.
+    // Only sockets that still carry an answer to this client: a proxy may have reused the others for another client.
     for (const answer of this.#answers ?? []) answer.destroy();
   }
 
-  /** Its CONNECT was accepted. */
+  /** Called when its CONNECT is accepted. */
   accept(): void {
     clearTimeout(this.#unconnected);
     this.#unconnected = undefined;
   }
 
-  /** A WebSocket has been opened to which this connection may be upgraded. */
+  /** Called when a WebSocket is opened as the upgrade of this connection. */
   watch(socket: GuardedSocket): void {
-    // One that has failed may take its time to close, and a client may try as often as it likes.
+    // A failed one may take its time to close, and a client may try as often as it likes.
     this.#upgrading?.terminate();
     this.#upgrading = socket;
     this.#watch(socket);
@@ -178,7 +177,7 @@ export class Guard {
 
   static readonly #onPing = function (this: GuardedSocket): void {
     const own = (this as unknown as Guarded)[guard];
-    // ws ends the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
+    // ws closes the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
     if (this.readyState !== WebSocket.OPEN) own.close('ping_flood');
     else own.#countControl();
   };
@@ -204,11 +203,11 @@ export class Guard {
     if (own.#attached > maxPacketBytes) own.close('too_large');
     else if (type === 'message') {
       own.#handling = true;
-      // Each CONNECT costs a look-up in the store, whichever namespace it names.
-      // Socket.IO reads the type as a number: a blank is 0, too.
+      // Each CONNECT costs a look-up in the store, in any namespace. Socket.IO reads the type as a number: a blank is
+      // 0, too.
       if (typeof data === 'string' && Number(data.charAt(0)) === 0 && ++own.#connects > 1)
         own.close('second_connect');
-      // Acks, plain and binary: this server asks for none, and nothing else would ever count them.
+      // Acks, plain and binary. This server asks for none, and nothing else would limit them.
       if (typeof data === 'string' && /^[36]/.test(data)) own.close('malformed');
     } else if (type === 'error') own.close('malformed');
     else own.#countControl();
@@ -224,18 +223,18 @@ export class Guard {
     const own = (this as GuardedConnection)[guard];
     clearTimeout(own.#unconnected);
     if (own.#handling) own.#tell('malformed');
-    // Nobody is there to take what is still queued: a stopped client, a cut cable.
+    // The client has stopped or its cable is cut, so nobody will take the queue.
     const { socket } = own.#wire;
     if (reason === 'ping timeout') socket?.terminate();
     else if (socket && socket.readyState !== WebSocket.CLOSED) {
       const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
-      // ws reads on and throws away what comes, as fast as it comes.
+      // ws reads on and drops all that comes, as fast as it comes.
       let left = mostAfterEnd;
       socket._socket.on('data', ({ length }: Buffer) => {
         left -= length;
         if (left < 0) socket.terminate();
       });
-      // Or the timer would hold the connection and all that it has read until then.
+      // Otherwise the timer would keep the connection and all that it has read in memory.
       socket.on('close', () => clearTimeout(lingering));
     }
   };
@@ -247,8 +246,8 @@ export class Guard {
     const own = (this as GuardedConnection)[guard];
     own.#buffered += options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
     if (own.#maxQueue === 0 || own.#measuring || own.#waiting <= own.#maxQueue) return;
-    // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the
-    // kernel has taken the first of it, and Engine.IO hands it the rest; what then waits, waits for the reader.
+    // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the kernel
+    // has taken the first part and Engine.IO hands it the rest: bytes that wait then wait for the reader.
     own.#measuring = true;
     setImmediate(() =>
       setImmediate(() => {

@@ -1,13 +1,13 @@
 import type { Guard } from './guard.ts';
 import type { Source } from './source.ts';
 
-/** The most requests of one connection under way. Beyond it none are read until half of them are done. */
+/** The most requests of one connection under way. Beyond it, reading stops until half of them are done. */
 const mostUnderWay = 200;
-/** For each request beyond the limit, nothing is read from the user for this many milliseconds. */
+/** Milliseconds without reading for each request of the user beyond the limit. */
 const penalty = 10;
 /**
- * A user whose penalties add up to more milliseconds than this is disconnected. After this many without a penalty they
- * start from zero.
+ * A user whose penalties add up to more milliseconds than `longestPenalty` is disconnected. After `forgivenAfter`
+ * milliseconds without a new one they start from zero.
  */
 const longestPenalty = 10_000;
 const forgivenAfter = 1000;
@@ -18,7 +18,7 @@ export class Penalties {
 
   /**
    * The intake of a connection of this user.
-   * @param guard closes it, if the user does not stop
+   * @param guard closes the connection if the user does not stop
    */
   intake(user: string, source: Source, guard: Guard): Intake {
     const known = this.#users.get(user);
@@ -28,7 +28,7 @@ export class Penalties {
   }
 }
 
-/** The penalty of one user. It outlives the user's connections: reconnecting does not shorten it. */
+/** The penalty of one user. It outlives the user's connections, so reconnecting does not shorten it. */
 class Penalty {
   /** Mostly one: a set would take four times the memory, and so would an array that is pushed to. */
   intakes: readonly Intake[] = [];
@@ -73,7 +73,7 @@ class Penalty {
 
 /**
  * Reads from a connection no faster than its requests are done, and not while its user has a penalty. TCP makes the
- * sender wait, so it can use up neither the memory nor the CPU time of this process.
+ * sender wait, so the sender can use up neither the memory nor the CPU time of this process.
  */
 export class Intake {
   readonly #source: Source;
@@ -100,17 +100,16 @@ export class Intake {
     this.adjust();
   }
 
-  /** Adds to the user's penalty. @param weight as how many the request beyond the limit counts */
+  /** Adds to the user's penalty. @param weight the weight of the request beyond the limit */
   punish(weight: number): void {
     this.#penalty.add(weight);
   }
 
-  /** The connection is closed. */
   leave(): void {
     this.#penalty.leave(this);
   }
 
-  /** The user does not stop. */
+  /** Closes the connection of a user who does not stop. */
   close(): void {
     this.#guard.close('flood');
   }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Log } from '../log.ts';
 import type { SessionUser } from '../session/identity.ts';
 
-/** So many sessions are remembered. */
+/** Remembered sessions. */
 const most = 10_000;
 
-/** Says in the log what is wrong with the rooms of a session: once for what it holds, however many connections it has. */
+/** Logs what is wrong with the rooms of a session, once per content, however many connections the session has. */
 export class RoomsLog {
   readonly #log: Log;
-  /** Digests of what was said. */
+  /** Digests of logged contents. */
   readonly #said = new Set<string>();
 
   constructor(log: Log) {
@@ -19,7 +19,7 @@ export class RoomsLog {
     if (roomsProblem === undefined) return;
     const key = createHash('sha256').update(`${session} ${roomsProblem}`).digest('base64');
     if (this.#said.has(key)) return;
-    // So that it does not grow for ever; then the log says it once more.
+    // Bounds the memory; the log may then repeat a line.
     if (this.#said.size >= most) this.#said.clear();
     this.#said.add(key);
     this.#log.warn(

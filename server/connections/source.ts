@@ -2,43 +2,46 @@ import type { Readable, Writable } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
 
 /**
- * What a WebSocket brings at once is read in pieces of so many bytes. Most messages are smaller. TCP hands over 64 KiB
- * at once, which may be 10,000 frames: read in one turn of the event loop, they would hold up everybody else.
+ * Bytes of a WebSocket's input that are read at a time. Most messages are smaller. TCP delivers 64 KiB at once, which
+ * may be 10,000 frames: reading them in one turn of the event loop would delay everybody else.
  */
 const pieceBytes = 1024;
-/** Parts of one message. Browsers and apps send one; each takes memory, and their number is not in its size. */
+/**
+ * The most fragments of one message. Browsers and apps send one; each takes memory that the message's size does not
+ * show.
+ */
 const mostFragments = 128;
-/** Pieces in which TCP may bring one frame, since each takes memory too. A frame on a slow line has about 100. */
+/** The most TCP pieces of one frame, since each takes memory too. A frame on a slow line has about 100. */
 const mostPieces = 1024;
 
-/** ws, with the bounds that Engine.IO does not pass on to it. */
+/** ws, with the limits that Engine.IO does not pass on to it. */
 export class WebSockets extends WebSocketServer {
   constructor(options: ServerOptions) {
     super({ ...options, maxFragments: mostFragments, maxBufferedChunks: mostPieces });
   }
 }
 
-/** The parts of ws's WebSocket that its types leave out. */
+/** The parts of ws's WebSocket that its types omit. */
 export interface ReceivingSocket {
-  /** The stream of frames, to which ws writes what TCP brings. */
+  /** The stream of frames, to which ws writes the TCP input. */
   _receiver: Writable;
   /** The TCP connection. */
   _socket: Readable;
 }
 
-/** Where a connection's packets come from, whichever transport it has. */
+/** The source of a connection's packets, for all transports. */
 export class Source {
   #pace: Pace | undefined;
   #body: Readable | undefined;
   #paused = false;
 
-  /** Packets come from this WebSocket too, which has read nothing yet. */
+  /** Packets come from this WebSocket too, which must not have read anything yet. */
   readSocket(socket: ReceivingSocket): void {
     this.#pace = new Pace(socket);
     if (this.#paused) this.#pace.pause();
   }
 
-  /** Packets come from the body of this POST too. False while there is another one: no client sends two at once. */
+  /** Packets come from the body of this POST too. False while another one is read: no client sends two at once. */
   readBody(body: Readable): boolean {
     if (this.#body !== undefined) return false;
     this.#body = body;
@@ -62,7 +65,7 @@ export class Source {
     this.#resumeBody();
   }
 
-  /** The connection is closed: what it has sent is not read any more. */
+  /** The connection is closed: input that has arrived is not read any more. */
   drop(): void {
     this.#pace?.drop();
   }
@@ -76,7 +79,7 @@ export class Source {
   }
 }
 
-/** By this, the stream of a WebSocket knows its pace: all of them share one function. */
+/** The key under which a WebSocket's stream stores its pace, so that all of them share one function. */
 const pace = Symbol('pace');
 
 interface Paced extends Writable {
@@ -86,8 +89,8 @@ interface Paced extends Writable {
 type Done = Parameters<Writable['_write']>[2];
 
 /**
- * Lets a WebSocket read its frames in small pieces, and none while it is paused. ws's own `pause()` stops TCP alone:
- * what that has brought already is read to its end, even when the connection is closed.
+ * Lets a WebSocket read its frames in small pieces, and none while it is paused. ws's own `pause()` stops only TCP:
+ * input that has arrived is read to its end, even when the connection is closed.
  */
 class Pace {
   readonly #receiver: Writable;
@@ -145,7 +148,7 @@ class Pace {
   }
 }
 
-/** What is to be read, of all connections: one piece, or one body, in a turn of the event loop. */
+/** Reads that are due, of all connections: one piece or one body per turn of the event loop. */
 const waiting: (() => void)[] = [];
 
 function inTurn(read: () => void): void {
@@ -153,7 +156,7 @@ function inTurn(read: () => void): void {
 }
 
 function readNext(): void {
-  // It stays in the list while it is read, so that what it adds does not begin a second round of turns.
+  // It stays in the list while it runs, so that the reads it adds do not start a second round of turns.
   waiting[0]?.();
   waiting.shift();
   if (waiting.length > 0) setImmediate(readNext);

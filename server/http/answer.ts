@@ -12,7 +12,7 @@ export function answerJson(req: IncomingMessage, res: ServerResponse, status: nu
   send(req, res, status, 'application/json', JSON.stringify(value));
 }
 
-/** Answers with a body that must not be cached. */
+/** Sends a body that must not be cached. */
 export function send(
   req: IncomingMessage,
   res: ServerResponse,
@@ -29,12 +29,12 @@ export function send(
   end(res, req.method === 'HEAD' ? '' : body);
 }
 
-/** How long, and with how many bytes, a client that has its answer may go on sending. */
+/** Limits of what a client may still send after it has its answer. */
 const linger = { ms: 3000, bytes: 64 * 1024 * 1024 };
 
 /**
- * Ends an answer. The rest of the request's body is read and thrown away, up to a bound: a connection that is
- * closed while input waits unread loses the answer.
+ * Ends an answer. The rest of the request's body is read and dropped, up to a limit: closing a connection with unread
+ * input would lose the answer.
  */
 export function end(res: ServerResponse, body: string): void {
   const { req } = res;
@@ -57,7 +57,7 @@ function errorBody(code: HttpErrorCode): string {
   return JSON.stringify({ error: { code, message: httpErrors[code].message } });
 }
 
-/** Answers `{"error":{"code","message"}}` with the status that belongs to the code. */
+/** Answers `{"error":{"code","message"}}` with the status of the code. */
 export function answerError(
   res: ServerResponse,
   code: HttpErrorCode,
@@ -76,10 +76,10 @@ export function answerError(
   end(res, body);
 }
 
-/** How long a client has to take such an answer. */
+/** Milliseconds that a client has to receive such an answer. */
 const rawAnswerTimeout = 2000;
 
-/** The same answer on a bare connection: a refused upgrade, or a request that could not be parsed. */
+/** The same answer on a bare connection: for a refused upgrade, or a request that could not be parsed. */
 export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs?: number): void {
   // The client may be gone already, which is no error.
   socket.on('error', () => {});
@@ -98,8 +98,8 @@ export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs
 }
 
 /**
- * Whether the client already has what this ETag names (`If-None-Match`). By the weak comparison, since a proxy that changes the
- * encoding makes the tag weak.
+ * Whether the client already has the version with this ETag (`If-None-Match`). It compares weakly, since a proxy that
+ * changes the encoding makes the tag weak.
  */
 export function isKnown(etag: string, header: string | undefined): boolean {
   const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));

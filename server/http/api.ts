@@ -12,7 +12,7 @@ const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** PHP sites keep ids as integers or as strings. Nobody may bear the id that stands in place of erased users. */
+/** PHP sites keep ids as integers or as strings. The id 0 stands for erased users, so no user may have it. */
 const siteUserId = z.union([
   userId.refine((id) => id !== '0', { message: '0 is nobody’s id' }),
   z.int().min(1).transform(String),
@@ -58,9 +58,9 @@ export interface Api {
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
-  /** Everything that is kept of a user, as the files of an archive; null for a user who is not known. */
+  /** All stored data of a user, as the files of an archive; null if the user is unknown. */
   exportUser(user: string): Promise<AsyncIterable<Part> | null>;
-  /** Begins to erase a user; what the user has written stays as nobody's, or is deleted. */
+  /** Starts to erase a user, whose messages lose their author or are deleted. */
   eraseUser(user: string, messages: ErasedMessages): Promise<void>;
 }
 
@@ -68,14 +68,14 @@ type Result = { status: number; body: object } | { archive: string; parts: Async
 
 interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;
-  /** With `{room}` or `{user}` for what it names. */
+  /** With the placeholder `{room}` or `{user}`. */
   template: string;
   path: RegExp;
   names: 'room' | 'user';
   body: Body;
-  /** The option of the query, and its values; without it, the first counts. */
+  /** The query option and its values; the first is the default. */
   choice?: { name: string; of: readonly string[] };
-  /** Statuses of answers that are not errors. */
+  /** Statuses of successful answers. */
   statuses: readonly number[];
   /** The largest body, in bytes. */
   size: number;
@@ -191,7 +191,7 @@ export function createApi(
       if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
       else answerJson(req, res, result.status, result.body);
     } catch (error) {
-      // An archive that has begun is cut off.
+      // An archive that has begun can only be cut off.
       if (res.headersSent && error instanceof RequestError) return void res.destroy();
       answerRequestError(req, res, error);
     }
@@ -221,7 +221,7 @@ function errorBody(code: RequestError['code'], message: string = requestErrors[c
   return { error: { code, message } };
 }
 
-/** The value of the option; null if the query has another one. */
+/** The value of the query option; null if it has an unknown value. */
 function choose({ name, of }: Route['choice'] = { name: '', of: [''] }, req: IncomingMessage): string | null {
   const [first = ''] = of;
   const said = new URL(req.url ?? '', 'http://localhost').searchParams.getAll(name);
@@ -234,7 +234,7 @@ async function readBody(req: IncomingMessage, most: number): Promise<string | nu
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
   const pieces: Buffer[] = [];
   let size = 0;
-  // The rest of a body that is refused is read, too: see `end`.
+  // The rest of a refused body is read too: see `end`.
   for await (const piece of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += piece.length;
     if (size > most) return null;
@@ -267,7 +267,7 @@ export function answerUnauthorized(res: ServerResponse): void {
 export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
   const given = /^Bearer (.+)$/i.exec(req.headers.authorization ?? '')?.[1];
   if (given === undefined) return false;
-  // Digests have one length, so the time of the comparison says nothing about the key.
+  // Digests have equal lengths, so the time of the comparison reveals nothing about the key.
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const wanted = digest(given);
   let known = false;

@@ -6,11 +6,11 @@ import type { Coding } from './encoding.ts';
 export interface ClientFile {
   type: string;
   cacheControl: string;
-  /** As it is, and as the build has compressed it. */
+  /** The original, and its compressed forms from the build. */
   forms: ReadonlyMap<Coding, { body: Buffer; etag: string }>;
 }
 
-/** What `npm run build` makes. */
+/** The output of `npm run build`. */
 export const clientFolder = new URL('../../client/dist/', import.meta.url);
 
 const types: Record<string, string> = {
@@ -21,15 +21,15 @@ const types: Record<string, string> = {
   '.map': 'application/json',
 };
 
-/** What the build puts beside a file: client/compress-plugin.ts. */
+/** The build writes these beside a file: client/compress-plugin.ts. */
 const compressed: readonly [Coding, string][] = [
   ['br', '.br'],
   ['gzip', '.gz'],
 ];
 
 /**
- * The built browser client, read once into memory by its paths: what is not in this map is not served, so that
- * no path can lead out of the folder. Empty when the client has not been built.
+ * The built browser client, read into memory once, by path. Only paths in this map are served, so none can lead out of
+ * the folder. Empty when the client has not been built.
  */
 export function readClientFiles(folder: URL, loginUrl: string): ReadonlyMap<string, ClientFile> {
   const files = new Map<string, ClientFile>();

@@ -6,30 +6,32 @@ import { tryAgainAfter } from '../limits.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
 import { Turns } from './turns.ts';
 
-/** Requests of one connection that may be without an answer. Browsers and proxies send one at a time. */
+/** Unanswered requests of one connection. Browsers and proxies send one at a time. */
 const mostUnanswered = 8;
-/** Node parses all requests that one piece of input holds at once, so pipelined ones must be small. */
+/** Node parses all requests in one piece of input at once, so pipelined ones must be small. */
 const mostPipelinedHeaders = 25;
-/** Bytes. Most requests are refused before their body has come. */
+/** Bytes. Most requests are refused before their body has arrived. */
 const mostUnreadBody = 65_536;
 /** Milliseconds for the body of a request that is no upload. */
 const longestBody = 30_000;
-/** How long a client may take to send a request or to take an answer, however it spreads the bytes. */
+/** Milliseconds in which a client must send a request or receive an answer, however it spreads the bytes. */
 const defaultPatience = 60_000;
-/** The most connections that wait for their clients; each may wait at least this many milliseconds. */
+/** The most connections that wait for their clients; each may wait at least `waitAtLeast` milliseconds. */
 const mostWaiting = 1000;
 const waitAtLeast = 250;
 /**
- * The same for connections over which nothing has come yet. Each takes half of the memory of one with half a request
- * (11 KB), and when thousands of clients come back at once, many of them are late.
+ * The same for connections that have sent nothing yet. Each takes half of the memory of one with half a request (11
+ * KB), and when thousands of clients come back at once, many of them are late.
  */
 const mostSilent = 6000;
 /**
- * Answers and upgrades begun in one turn of the event loop. So neither open WebSockets nor new connections, of which Node
- * accepts one a turn, wait for hundreds of them.
+ * Answers and upgrades that are started per turn of the event loop, so that neither open WebSockets nor new
+ * connections, of which Node accepts one a turn, wait for hundreds of them.
  */
 const mostInATurn = 32;
-/** As how many an answer counts: 4 of them are a turn. Small turns would cost thousands of upgrades more than they help. */
+/**
+ * The weight of an answer: 4 of them fill a turn. Smaller turns would cost thousands of upgrades more than they help.
+ */
 const answerWeight = 8;
 
 /** Why a connection was closed by force; a label of the metrics. */
@@ -44,7 +46,7 @@ export interface Places {
 
 export interface Bounds {
   places: Places;
-  /** `reason` is for the log, `kind` tells it from other reasons for the same code. */
+  /** `reason` is for the log; `kind` distinguishes reasons of the same code. */
   onRefusal: (refusal: { code: HttpErrorCode; reason: string; kind: string }) => void;
   onBreach: (breach: HttpBreach) => void;
 }
@@ -52,45 +54,46 @@ export interface Bounds {
 interface Connection {
   /** The answer that is being made or sent. */
   current: ServerResponse | undefined;
-  /** Until when the request has to be there as a whole. */
+  /** The time until which the whole request must have arrived. */
   bodyUntil: number;
-  /** Later requests, which are not handed to Node yet. */
+  /** Later requests, which Node has not got yet. */
   readonly queue: (() => unknown)[];
   /** Frees its place. */
   readonly release: () => void;
 }
 
 /**
- * The part of Node's parser that is needed here: what it calls for each request. Node has no public way to hold a
- * request back, or to stop the parser within what has arrived.
+ * The part of Node's parser that is needed here: the function that it calls for each request. Node has no public way to
+ * hold a request back, or to stop the parser within input that has arrived.
  */
 interface Parser {
   onIncoming(req: IncomingMessage & { upgrade?: boolean }, keepAlive: boolean): number;
 }
-/** Answers to the parser. It does not know the second, and ends with an error. */
+/** Return values for the parser. It does not know the second, and ends with an error. */
 const goOn = 0;
 const refuseRequest = -1;
 
 /**
- * Bounds what one client can make the server hold over plain HTTP, up to the upgrade to a WebSocket: connections by
- * address, unanswered requests, answers that are not read, and time. Node alone answers all that a client pipelines
- * and keeps every answer until it is read, for ever.
+ * Limits the resources that one client can occupy over plain HTTP, up to the upgrade to a WebSocket: connections by
+ * address, unanswered requests, unread answers, and time. Node alone answers all pipelined requests and keeps every
+ * answer until it is read, for ever.
  */
 export class Connections {
   readonly #bounds: Bounds;
   readonly #patience: number;
   readonly #open = new Map<Socket, Connection>();
   /**
-   * Since when a connection waits for its client: for a request, or for it to take an answer. The longest is first.
+   * The time since which a connection waits for its client to send a request or receive an answer. The longest wait is
+   * first.
    */
   readonly #waiting = new Map<Socket, number>();
-  /** The same for connections over which nothing has come yet, as far as was looked. */
+  /** The same for connections that have sent nothing yet, as of the last check. */
   readonly #silent = new Map<Socket, number>();
-  /** Whether too many wait, and those that have waited longest are about to be closed. */
+  /** Whether too many wait, and the longest waiting ones are about to be closed. */
   #closing = false;
-  /** Of answers and upgrades. */
+  /** For answers and upgrades. */
   readonly #turns = new Turns(mostInATurn);
-  /** One function for all: one of its own would keep Node's HTTP parser for as long as a WebSocket lives. */
+  /** Shared by all: a function each would keep Node's HTTP parser for as long as a WebSocket lives. */
   readonly #closed: (this: Socket) => void;
 
   constructor(server: Server, bounds: Bounds, patience = defaultPatience) {
@@ -133,8 +136,8 @@ export class Connections {
   }
 
   /**
-   * Calls `answer` when it is the turn of this upgrade, unless the client is gone by then. From then on the connection
-   * is none of HTTP.
+   * Calls `answer` when it is the turn of this upgrade, unless the client is gone by then. From then on HTTP no longer
+   * manages the connection.
    */
   upgradeInTurn(req: IncomingMessage, answer: () => void): void {
     const { socket } = req;
@@ -149,7 +152,7 @@ export class Connections {
     });
   }
 
-  /** This request may take its time: who answers it sees to it that it goes on. */
+  /** Lifts the time limit of this request; its handler must check that it makes progress. */
   patient({ socket }: IncomingMessage): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.bodyUntil = Number.POSITIVE_INFINITY;
@@ -160,7 +163,7 @@ export class Connections {
     return this.#open.get(socket as Socket)?.current !== undefined;
   }
 
-  /** The connection is closed, or has become a WebSocket. */
+  /** Called when the connection is closed, or has become a WebSocket. */
   #leave(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
@@ -187,7 +190,7 @@ export class Connections {
     this.#open.set(socket, connection);
     this.#silent.set(socket, performance.now());
     socket.on('close', this.#closed);
-    // Node's types leave out its HTTP parser.
+    // Node's types omit its HTTP parser.
     const { parser } = socket as unknown as { parser: Parser };
     const { onIncoming } = parser;
     parser.onIncoming = (req, keepAlive) => {
@@ -232,12 +235,13 @@ export class Connections {
     this.#closeLongest();
   }
 
-  /** Real clients act at once: if too many connections wait, those that have waited longest are closed. */
+  /** Real clients act at once: if too many connections wait, the longest waiting ones are closed. */
   #closeLongest(): void {
     if (this.#closing || (this.#waiting.size <= mostWaiting && this.#silent.size <= mostSilent)) return;
     this.#closing = true;
     const limit = performance.now() - waitAtLeast;
-    // While the event loop was held up, nothing was read. After the next turn, all is read that had come by now.
+    // Nothing was read while the event loop was blocked. After the next turn, everything that had arrived by now is
+    // read.
     setImmediate(() =>
       setImmediate(() => {
         this.#closing = false;
@@ -247,7 +251,7 @@ export class Connections {
     );
   }
 
-  /** @param limit those who have waited since then may go on, however many they are */
+  /** @param limit connections that wait since later than this are kept, however many they are */
   #closeOf(waiting: ReadonlyMap<Socket, number>, most: number, limit: number): void {
     for (const [socket, since] of waiting) {
       if (waiting.size <= most || since > limit) break;
@@ -265,7 +269,7 @@ export class Connections {
 
 function ignore(): void {}
 
-/** Whether its body would have to be read for long after it was answered without it, to get at the next request. */
+/** Whether the body could take long to skip after the answer, before the next request can be read. */
 function mayBeLarge({ headers }: IncomingMessage): boolean {
   return (
     headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > mostUnreadBody

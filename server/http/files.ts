@@ -11,18 +11,18 @@ import { watchProgress } from './progress.ts';
 import { type Part, partOf } from './range.ts';
 import { targetOf } from './target.ts';
 
-/** Uploads of one user, and of all, at once. A client of ours sends two. */
+/** Concurrent uploads of one user, and of all users. Our client sends two. */
 const mostOfUser = 4;
 const mostOfAll = 200;
-/**
- * Uploads of one user in a time: a file takes its place on the disk and in the history, and its examination, however few
- * bytes it has.
- */
+/** Uploads of one user per hour: even an empty file costs disk space, a row in the history, and an examination. */
 const mostInTime: Rate = { count: 1000, ms: 60 * 60 * 1000 };
-/** Uploads of one user into rooms that are none for that user: nobody shall find out by trying which rooms there are. */
+/**
+ * Upload attempts of one user into rooms that the user may not use, so that nobody finds out by trying which rooms
+ * exist.
+ */
 const mostTries: Rate = { count: 60, ms: 60 * 1000 };
 
-/** Types that are sent as what they are; browsers show or play them, and run nothing of them. */
+/** Types that are sent as themselves; browsers show or play them, and run nothing of them. */
 const shown: ReadonlySet<string> = new Set([
   'image/png',
   'image/jpeg',
@@ -37,14 +37,14 @@ const shown: ReadonlySet<string> = new Set([
   'audio/mp4',
 ]);
 
-/** The parts that the routes of files need. `Who`: a user, as a session says it. */
+/** The parts that the routes of files need. `Who`: a user, from a session. */
 export interface FileParts<Who extends { id: string }> {
   /** The largest file, in bytes. */
   limit: number;
-  /** Bytes that one user uploads. */
+  /** Bytes that one user may upload. */
   rate: Rate;
   admission: {
-    /** @param ownSession whether it hands over its session by itself, not by a cookie */
+    /** @param ownSession whether it sends its session itself, not in a cookie */
     mayUpload(req: IncomingMessage, ownSession: boolean): boolean;
     mayDownload(req: IncomingMessage): boolean;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
@@ -64,7 +64,7 @@ export interface FileParts<Who extends { id: string }> {
     bytes: AsyncIterable<Buffer>;
     /** Aborted when the client has gone away. */
     signal: AbortSignal;
-    /** Rejects if the user may not upload any more. */
+    /** Rejects if the user may no longer upload. */
     check(): Promise<void>;
   }): Promise<{ file: MessageFile; stored: number } | 'unusable'>;
   /** The file, if this user may see it. */
@@ -72,13 +72,13 @@ export interface FileParts<Who extends { id: string }> {
   open(id: string, what: 'file' | 'preview', part?: Part): Promise<{ size: number; bytes: Readable } | null>;
 }
 
-/** Whether it sends a file, which may take its time. */
+/** Whether the request uploads a file, which may take its time. */
 export const isUpload = (req: IncomingMessage, path: string): boolean =>
   path === '/files' && req.method === 'POST';
 
 export const isOfFiles = (path: string): boolean => path === '/files' || path.startsWith('/files/');
 
-/** Answers what is asked for under `/files`. Without a place for files, nothing is there. */
+/** Answers requests under `/files`. If files are off, nothing exists there. */
 export function createFileRoutes<Who extends { id: string }>(
   parts: FileParts<Who>,
 ): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
@@ -131,7 +131,7 @@ export function createFileRoutes<Who extends { id: string }>(
         uploads.giveBack(who.id, at);
         throw tooMuch('bytes', tooLarge);
       }
-      // As long as its body comes: then it waits for others.
+      // Only while the body arrives: afterwards the upload waits for others.
       const stopped = watchProgress(req, () => req.socket.bytesRead);
       let received = 0;
       const counted = async function* () {
@@ -150,7 +150,8 @@ export function createFileRoutes<Who extends { id: string }>(
       const added = await parts
         .add({ room, user: who.id, name, length, bytes: counted(), signal: gone.signal, check })
         .catch((error: unknown) => {
-          // Bytes that have come were written, whatever became of them. The server's own failure costs the user nothing.
+          // Received bytes were written, whatever became of them, so they count. The server's own failure costs the
+          // user nothing.
           const isOwn = error instanceof RequestError && error.code.startsWith('storage_');
           if (isOwn) uploads.giveBack(who.id, at);
           rate.giveBack(who.id, at, isOwn ? length : length - received);
@@ -198,7 +199,7 @@ export function createFileRoutes<Who extends { id: string }>(
     }
     const opening = parts.open(id, what, part);
     const opened = await answerInTime(opening).catch((error) => {
-      // It may come later, and nobody would read it.
+      // The file may still open later, and nobody would read it.
       opening.then((late) => late?.bytes.destroy()).catch(() => {});
       throw error;
     });
@@ -215,11 +216,12 @@ export function createFileRoutes<Who extends { id: string }>(
       return void res.end();
     }
     const stopped = watchProgress(req, () => req.socket.bytesWritten);
-    // A client that goes away in the middle is no failure; one that stays sees that the file is cut.
+    // A client that goes away midway is no failure; one that stays sees that the file is cut.
     await pipeline(opened.bytes, res)
       .catch(() => res.destroy())
       .finally(() => {
-        // Of a client that was gone before, `pipeline` touches nothing. A file that nobody closes ends the process.
+        // If the client was gone before, `pipeline` does not touch the file. An open file that nobody closes ends the
+        // process.
         opened.bytes.destroy();
         stopped();
       });
@@ -244,7 +246,7 @@ export function createFileRoutes<Who extends { id: string }>(
       if (id === undefined) await upload(req, res, query);
       else await download(req, res, id, query);
     } catch (error) {
-      // The client has gone away in the middle of its upload.
+      // The client has gone away during its upload.
       if (res.headersSent || req.errored || res.destroyed) return void res.destroy();
       if (error instanceof Refused) return refuse(req, res, error.code);
       if (!(error instanceof RequestError)) throw error;
@@ -254,7 +256,7 @@ export function createFileRoutes<Who extends { id: string }>(
   };
 }
 
-/** An upload that was allowed when it began. */
+/** Thrown when an upload that was allowed at first is refused later. */
 class Refused extends Error {
   readonly code: HttpErrorCode | 'forbidden';
 
@@ -269,13 +271,13 @@ const tooMuch = (of: string, retryAfterMs: number) =>
     retryAfterMs,
   });
 
-/** The length of the body; null where it is not said. */
+/** The length of the body; null if it is not given. */
 function lengthOf({ headers }: IncomingMessage): number | null {
   const length = headers['content-length'];
   return length === undefined || headers['transfer-encoding'] !== undefined ? null : Number(length);
 }
 
-/** The session that an app hands over by itself; no page can make a browser do so without being asked first. */
+/** The session that an app sends itself; no page can make a browser do so without a preflight. */
 const ownSession = ({ headers }: IncomingMessage): string | undefined =>
   /^Session +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What the server counts, in Prometheus' terms. Labels come from fixed sets, never from a client's input. */
+/** The server's metrics for Prometheus. Labels come from fixed sets, never from a client's input. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly refusals = new Counter({
@@ -44,10 +44,10 @@ export class Metrics {
     registers: [this.#registry],
   });
 
-  /** @param connections how many clients are connected now */
+  /** @param connections returns the number of connected clients */
   constructor(connections: () => number) {
-    // Node's own metrics, such as nodejs_eventloop_lag_seconds. With the 10 ms that are its default, looking at the event loop
-    // would take nearly all of the CPU of a server in which nothing happens.
+    // Node's own metrics, such as nodejs_eventloop_lag_seconds. With its default of 10 ms, measuring the event loop
+    // would take nearly all of the CPU of an idle server.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
     new Gauge({
       name: 'chat_connections',

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-/** In so many milliseconds at least so many bytes have to come, or be taken. */
+/** In each period of `progressEvery` milliseconds, at least `leastProgress` bytes must be sent or received. */
 const progressEvery = 30_000;
 const leastProgress = 8 * 1024;
 
-/** Closes the connection when nothing moves any more. @returns the function that ends this */
+/** Closes the connection when it makes no more progress. @returns a function that stops this */
 export function watchProgress({ socket }: IncomingMessage, bytes: () => number): () => void {
   let before = bytes();
   const timer = setInterval(() => {

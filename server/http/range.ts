@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 
-/** From the first to the last byte, both included. */
+/** A range of bytes, both ends inclusive. */
 export interface Part {
   start: number;
   end: number;
 }
 
 /**
- * The part of something of that size that a request asks for; undefined for all of it, null for one that it does not
- * have. Of several parts, or of another version (`If-Range`), a server may send all (RFC 9110, section 14.2).
+ * The range of a resource of that size that a request asks for; undefined for all of it, null if it cannot be
+ * satisfied. For several ranges, or another version (`If-Range`), a server may send everything (RFC 9110, section
+ * 14.2).
  */
 export function partOf(
   { headers, method }: IncomingMessage,

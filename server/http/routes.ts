@@ -24,13 +24,13 @@ const contentSecurityPolicy = [
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
 
-/** All that is served besides Socket.IO: the chat page, the client's files, health, metrics, the API. */
+/** Serves everything but Socket.IO: the chat page, the client's files, health, metrics, the API. */
 export function createRoutes(options: {
   files: ReadonlyMap<string, ClientFile>;
   metrics: Metrics;
   apiKeys: readonly string[];
   api: Api;
-  /** What this server lacks to do its work; empty if nothing. */
+  /** The parts that this server lacks to do its work; empty if it is ready. */
   missing: () => Promise<string[]>;
   /** The user of the session cookie, for the launcher and badge on a page; `{}` if nobody is logged in. */
   me: (cookie: string | undefined) => Promise<object | 'session_store_unavailable'>;
@@ -39,13 +39,13 @@ export function createRoutes(options: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
   };
-  /** What is under `/files`; absent where files cannot be uploaded. */
+  /** Serves requests under `/files`; absent if files are off. */
   fileRoutes?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Whether a proxy on this machine may pass on requests of others. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
   const routes: Record<string, Handler> = {
-    // Whether the process answers, whatever state its stores are in.
+    // Answers whether the process is alive, whatever the state of its stores.
     '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
     '/readyz': async (req, res) => {
       const missing = await options.missing();
@@ -111,7 +111,7 @@ function serve(file: ClientFile): Handler {
   };
 }
 
-/** Whether a request seems to come from this machine itself: a proxy on it may leave no trace. */
+/** Whether a request seems to come from this machine itself. A proxy on it may leave no trace. */
 function isLocal(req: IncomingMessage): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
   // A page could point its own host name here and read the answer, but not the name `localhost`.

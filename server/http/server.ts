@@ -10,17 +10,17 @@ import { isUpload } from './files.ts';
 import { createServer } from './node-http.ts';
 import { targetOf } from './target.ts';
 
-/** Milliseconds. Headers that take longer are an attack, or come over a line that is too slow. */
+/** Milliseconds. Slower headers are an attack, or come over a line that is too slow to use. */
 const headersTimeout = 10_000;
-/** Of an upload; `Connections` bounds all others. */
+/** For uploads, in milliseconds; `Connections` bounds all other requests. */
 const requestTimeout = 15 * 60_000;
 /** Clients and proxies send up to 50. */
 const mostHeaders = 100;
-/** Connections that the kernel keeps until they are accepted. One address alone may come with more than Node's 511. */
+/** Connections that the kernel queues until they are accepted. A single address may bring more than Node's 511. */
 const backlog = 4096;
 const socketPath = '/socket.io/';
 
-/** What is asked for under `/socket.io/`. */
+/** Handles requests and upgrades under `/socket.io/`. */
 export interface SocketEndpoint {
   request(req: IncomingMessage, res: ServerResponse, url: URL): void;
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void;
@@ -28,11 +28,11 @@ export interface SocketEndpoint {
 
 export interface HttpServer {
   port: number;
-  /** @param lastBytes milliseconds that clients have to take the last bytes that are on their way to them */
+  /** @param lastBytes milliseconds that clients have to receive the bytes on their way to them */
   close(lastBytes: number): Promise<void>;
 }
 
-/** Opens the port and tells Socket.IO's requests from all others. */
+/** Opens the port, and separates Socket.IO's requests from all others. */
 export async function openHttpServer(options: {
   host: string;
   port: number;
@@ -46,16 +46,16 @@ export async function openHttpServer(options: {
     headersTimeout,
     requestTimeout,
     connectionsCheckingInterval: 1000,
-    // Node's own answer to a missing `Host` has no body; `targetOf` checks it.
+    // Node's own answer to a missing `Host` has no body; `targetOf` checks it instead.
     requireHostHeader: false,
-    // Clients offer h2c and other upgrades, which a server may ignore; Node would treat them all as WebSockets, and hand
-    // over an upgrade with a body before the body has come.
+    // Clients offer h2c and other upgrades, which a server may ignore. Node would treat them all as WebSockets, and
+    // hand over an upgrade with a body before the body has arrived.
     shouldUpgradeCallback: ({ headers }) =>
       /^websocket$/i.test(headers.upgrade ?? '') &&
       (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined,
   });
-  // Node silently drops headers beyond its limit. One more than ours lets us notice.
+  // Node silently drops headers beyond its limit. A limit one higher than ours makes that visible.
   server.maxHeadersCount = mostHeaders + 1;
   const connections = new Connections(server, options.bounds);
   const answer = (req: IncomingMessage, res: ServerResponse): void => {
@@ -85,13 +85,13 @@ export async function openHttpServer(options: {
     connections.upgradeInTurn(req, () => upgrade(req, socket, head)),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // An error now would be read as the answer to an earlier request.
+    // An error sent now would be read as the answer to an earlier request.
     if (connections.owes(socket)) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
     else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
     else answerErrorRaw(socket, 'bad_request');
   });
-  // Node forgets those that became WebSockets.
+  // Node does not track connections that became WebSockets.
   const sockets = new Set<Socket>();
   const forget = function (this: Socket): void {
     sockets.delete(this);
@@ -107,7 +107,7 @@ export async function openHttpServer(options: {
     port: (server.address() as AddressInfo).port,
     async close(lastBytes) {
       const closed = new Promise((resolve) => server.close(resolve));
-      // A connection that is closed by force while input waits unread loses the output that is on its way.
+      // Closing a connection by force while input waits unread loses the output on its way.
       await Promise.race([closed, pause(lastBytes)]);
       for (const socket of sockets) socket.destroy();
       await closed;

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What a request asks for. */
+/** The target of a request. */
 export interface Target {
-  /** The same as sent and in `url`. */
+  /** As sent, which is the same as in `url`. */
   path: string;
   url: URL;
 }
@@ -13,9 +13,8 @@ const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
 const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}(?:\/(?:connections|ban|push|export))?$/i;
 
 /**
- * The target of a request; null if a proxy could read it differently from this server, and so let through what it
- * should block: backslashes, dot segments, empty segments, a raw character that a URL encodes, a host that is not the
- * one of `Host`.
+ * The target of a request; null if a proxy could read it differently from this server, and so pass what it should
+ * block: backslashes, dot segments, empty segments, raw characters that a URL encodes, a host that differs from `Host`.
  */
 export function targetOf(req: IncomingMessage): Target | null {
   const hosts = req.headersDistinct.host ?? [];

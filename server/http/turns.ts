@@ -1,20 +1,20 @@
-/** A piece of work that waits for its turn. */
+/** Work that waits for its turn. */
 interface Due {
   readonly weight: number;
   readonly begin: () => void;
 }
 
 /**
- * Begins a bounded amount of work in each turn of the event loop, one address after the other, however much each of
- * them wants. What else the server does goes between the turns.
+ * Starts a bounded amount of work per turn of the event loop, one address after the other, however much each wants. All
+ * other work of the server runs between the turns.
  */
 export class Turns {
   readonly #most: number;
   readonly #due = new Map<string, Due[]>();
-  /** What was begun in this turn, by weight. */
+  /** The weight that was started in this turn. */
   #begun = 0;
 
-  /** @param most what may be begun in one turn, by weight */
+  /** @param most the weight that may be started in one turn */
   constructor(most: number) {
     this.#most = most;
   }
@@ -37,7 +37,7 @@ export class Turns {
       if (this.#begun >= this.#most) break;
       const next = due.shift();
       this.#due.delete(address);
-      // At the end of the map, to which this loop comes again.
+      // Moved to the end of the map, which this loop reaches again.
       if (due.length > 0) this.#due.set(address, due);
       if (next !== undefined) this.take(address, next.weight, next.begin);
     }

@@ -11,9 +11,9 @@ export interface Part {
 }
 
 /**
- * Answers with an archive, of which no more is in memory than is on its way. A failure in the middle closes the
- * connection, so that the client sees that the archive is cut.
- * @throws Error if one of the parts fails
+ * Streams an archive as the answer. A failure midway closes the connection, so that the client sees that the archive is
+ * cut.
+ * @throws Error if a part fails
  */
 export async function answerZip(
   req: IncomingMessage,
@@ -21,7 +21,7 @@ export async function answerZip(
   name: string,
   parts: AsyncIterable<Part>,
 ): Promise<void> {
-  // Loaded here: most servers never need it.
+  // Loaded on demand, since most servers never need it.
   const { ZipFile } = await import('yazl');
   const zip = new ZipFile();
   const left = new AbortController();
@@ -40,13 +40,13 @@ export async function answerZip(
     'Cache-Control': 'no-store',
   });
   const stopped = watchProgress(req, () => req.socket.bytesWritten);
-  // Both are awaited at once: a rejection that waits for its turn ends the process.
+  // Both are awaited at once: a rejection that nobody awaits yet ends the process.
   await Promise.all([
     add().catch((error: Error) => {
       (zip.outputStream as Readable).destroy(error);
       if (!left.signal.aborted) throw error;
     }),
-    // A client that goes away in the middle is no failure.
+    // A client that goes away midway is no failure.
     pipeline(zip.outputStream, res)
       .catch(() => res.destroy())
       .finally(() => left.abort()),
