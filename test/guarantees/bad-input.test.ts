@@ -8,10 +8,8 @@ import { frame, Wire } from '../helpers/fuzz-wire.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /**
- * The list of bad input that the promises name: what is sent, what the answer is, and that the next client is served
- * as if nothing had been. Not here, since no input can show it in this version: `forbidden` (there are only public
- * rooms), broken JSON over HTTP (nothing takes JSON there), and what PHP's own formats alone can hold (references,
- * INF). Of the variants of an item, the tests of its part of the server know more.
+ * The list of bad input in docs/guarantees.md: what is sent, what the answer is, and that the next client is served as if
+ * nothing had been. What PHP's own formats alone can hold (references, INF) is in test/server/session/.
  */
 const key = 'a-key-of-more-than-16-characters';
 const user = 'an-id-of-somebody-who-is-logged-in';
@@ -223,6 +221,15 @@ test('Events: without an ack a request is not carried out', async () => {
   await nextIsServed();
 });
 
+test('Events: forbidden, for a message of somebody else', async () => {
+  const author = await connectChat(site.chat.url, 'PHPSESSID=with%2Ccomma');
+  await author.request('room:join', { room: 'lobby' });
+  const { message: sent } = await author.request('message:send', message());
+  expect(await event('message:delete', { room: 'lobby', seq: sent.seq })()).toBe('forbidden');
+  author.close();
+  await nextIsServed();
+});
+
 test('Events: rate_limited says when to come again', async () => {
   const client = await connectChat(limited.url, cookie);
   await client.request('room:join', { room: 'lobby' });
@@ -243,6 +250,16 @@ const post = async (body: string) => {
 list('HTTP', [
   ['/..%2f', get('/..%2f'), '404 not_found'],
   ['TRACE', get('/', { method: 'TRACE' }), '405 method_not_allowed'],
+  [
+    'broken JSON',
+    get('/api/rooms/lobby/messages', {
+      method: 'POST',
+      Authorization: `Bearer ${key}`,
+      'Content-Type': 'application/json',
+      body: '{',
+    }),
+    '400 bad_request',
+  ],
   ['a body that is too large', () => post('x'.repeat(70_000)), '413 too_large'],
   ['no key', get('/metrics', { 'X-Forwarded-For': '127.0.0.1' }), '401 unauthorized'],
   ['slow headers', async () => inShort(await slowHeaders), '408 request_timeout'],

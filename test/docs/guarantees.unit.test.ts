@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { projectFiles } from '../helpers/project-files.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const rows = read('docs/guarantees.md')
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && !/^\| (promise|---) /.test(line));
+const proofs = rows.map((row) => {
+  const [promise = '', proof = ''] = row.slice(2).split(/(?<!\\) \| /);
+  return { promise, tests: [...proof.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)] };
+});
+
+test('each promise names a test, and the text of its link is in that file', () => {
+  expect(proofs.length).toBeGreaterThan(30);
+  expect(proofs.filter(({ tests }) => tests.length === 0).map(({ promise }) => promise)).toEqual([]);
+  const missing = proofs.flatMap(({ tests }) =>
+    tests.flatMap(([link, title = '', file = '']) => (read(file).includes(title) ? [] : [link])),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('each test of a guarantee is named by a promise', () => {
+  const named = new Set(proofs.flatMap(({ tests }) => tests.map(([, , file]) => file)));
+  const tests = projectFiles().filter((file) => /^test\/guarantees\/.*\.test\.ts$/.test(file));
+  expect(tests.filter((file) => !named.has(file))).toEqual([]);
+});
