@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Plugin } from 'vite';
+import { languages } from './strings-plugin.ts';
 
 const start = 'virtual:emoji/';
 const from = createRequire(import.meta.url);
@@ -17,6 +18,14 @@ interface Emoji {
   readonly group?: number;
   readonly order?: number;
   readonly version: number;
+}
+
+function isKnown(lang: string): boolean {
+  try {
+    return from.resolve(`emojibase-data/${lang}/data.json`) !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** The emoji of each tab, in Unicode's order. */
@@ -47,7 +56,8 @@ function words({ label, tags = [] }: Emoji): string {
 
 /**
  * Modules of emojibase's data: `virtual:emoji/all` has the emoji of the tabs, each tab as one text; `virtual:emoji/words-en` has
- * the words of each in a language, in the same order, one a line.
+ * the words of each in a language, in the same order, one a line; `virtual:emoji/words` loads these by the first part of a
+ * language's tag, for each language of the client that emojibase knows.
  */
 export function emoji(): Plugin {
   return {
@@ -56,6 +66,11 @@ export function emoji(): Plugin {
     load(id) {
       if (!id.startsWith(`\0${start}`)) return undefined;
       const name = id.slice(start.length + 1);
+      if (name === 'words') {
+        const known = [...new Set(languages.map((tag) => tag.split('-')[0] ?? tag))].filter(isKnown);
+        const loads = known.map((lang) => `${lang}: () => import('${start}words-${lang}')`);
+        return `export default { ${loads.join(', ')} }`;
+      }
       const value =
         name === 'all'
           ? grouped('en').map((tab) => tab.map(({ emoji: one }) => one).join(' '))

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ConnectionState } from '../../client/src/connection/connection-state.ts';
 import { Room } from '../../client/src/store/room.ts';
-import all from '../../client/src/strings/strings.json';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { Speaker } from '../../client/src/views/panels/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
@@ -19,7 +18,7 @@ const textsOf = (drawn: unknown): string[] => {
   return props === undefined ? [] : textsOf(props.children);
 };
 
-const start = () => new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en', all) }), () => {});
+const start = () => new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en') }), () => {});
 
 test('a lost connection is said with its cause, though that is found out later', () => {
   vi.useFakeTimers();

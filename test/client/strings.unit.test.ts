@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
 import { bestLanguage } from '../../client/src/strings/languages.ts';
 import { merged } from '../../client/src/strings/owners-texts.ts';
-import all from '../../client/src/strings/strings.json';
 import { Strings } from '../../client/src/strings/strings.ts';
-import { textsIn } from '../../client/strings-plugin.ts';
+import { languages, textsIn } from '../../client/strings-plugin.ts';
 import type { RoomSummary } from '../../server/events.ts';
 
 const stringsIn = (lang: string, browser?: readonly string[]) =>
-  new Strings({ lang, by: textsIn(lang, all) }, browser);
+  new Strings({ lang, by: textsIn(lang) }, browser);
 
 test('the language: exact, by its base, else English', () => {
   expect(['fr-CH', 'zh-TW', 'zh', 'en-GB', 'de', '', 'not a tag'].map((tag) => bestLanguage(tag))).toEqual([
@@ -33,7 +32,7 @@ test('a language of the owner’s counts like ours, the exact one first', () => 
 });
 
 test('the owner’s texts come before ours, and bring their own plural forms', () => {
-  const ours = { lang: 'en', by: textsIn('en', all) };
+  const ours = { lang: 'en', by: textsIn('en') };
   const owners = {
     'msg.sent': { en: 'Delivered', pl: 'Wysłano' },
     'conn.outbox.other': { pl: '{n} wiadomości' },
@@ -61,7 +60,7 @@ test('a language that no browser knows counts as English does', () => {
 
 test('other texts in place of the first: the same object gives them', () => {
   const strings = stringsIn('en', ['fr-CH']);
-  strings.use({ lang: 'fr', by: textsIn('fr', all) });
+  strings.use({ lang: 'fr', by: textsIn('fr') });
   expect([strings.text('msg.sent'), strings.lang, strings.locale]).toEqual(['Envoyé', 'fr', 'fr-CH']);
 });
 
@@ -101,14 +100,35 @@ test('days', () => {
   expect(en.day(new Date(2025, 0, 2).getTime(), now)).toMatch(/2 January 2025/);
 });
 
-test('every text is there in every language, with the same values', () => {
-  const names = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
-  for (const [key, texts] of Object.entries<Record<string, string>>(all)) {
-    for (const lang of key.endsWith('.one') ? ['en', 'fr'] : ['en', 'fr', 'zh-Hans']) {
-      expect(texts[lang], `${key} in ${lang}`).toBeTruthy();
-      expect(names(texts[lang] ?? ''), `${key} in ${lang}`).toEqual(names(texts.en ?? ''));
+test.each(languages)(
+  '%s has every text, with the same values, and each plural form that it knows',
+  (lang) => {
+    const [ours, english] = [textsIn(lang), textsIn('en')];
+    const rules = new Intl.PluralRules(lang);
+    const forms = new Set<string>(Array.from({ length: 200 }, (_, n) => rules.select(n)));
+    const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+    for (const [key, text] of Object.entries(english)) {
+      const [, counted = '', form = ''] = /^(.*)\.(one|other)$/.exec(key) ?? [];
+      const isCounted = english[`${counted}.other`]?.includes('{n}') === true;
+      if (isCounted && !forms.has(form)) continue;
+      const named = isCounted && form === 'other' ? [...forms].map((each) => `${counted}.${each}`) : [key];
+      for (const each of named) {
+        expect(ours[each], each).toBeTruthy();
+        const own = values(ours[each]).filter((value) => !isCounted || value !== '{n}');
+        expect(own, each).toEqual(values(text).filter((value) => !isCounted || value !== '{n}'));
+      }
     }
-  }
+    expect(
+      Object.keys(ours).filter(
+        (key) => !Object.hasOwn(english, key.replace(/\.\w+$/, '.other')) && !Object.hasOwn(english, key),
+      ),
+    ).toEqual([]);
+  },
+);
+
+test('a language is one file: every place that names languages has it', () => {
+  expect(languages.length).toBeGreaterThan(2);
+  expect(languages.map((lang) => bestLanguage(lang))).toEqual(languages);
 });
 
 test('who was erased is named in the reader’s language, by the id: somebody may have chosen those words', () => {

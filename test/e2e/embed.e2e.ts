@@ -390,7 +390,7 @@ test('texts of the owner: an unknown key is named once, what is no text is none,
   await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   await expect(page.locator('php-chat-launcher').getByRole('button')).toBeVisible();
   const unknown =
-    'php-chat: no text has the key conn.conected, __proto__. The keys are those of strings.json.';
+    'php-chat: no text has the key conn.conected, __proto__. The keys are those of languages/en.json.';
   const unusable = 'php-chat: the texts of http://[ cannot be used: ';
   await expect.poll(() => said.toSorted()).toEqual([unknown, expect.stringContaining(unusable)]);
   said.length = 0;
@@ -403,7 +403,7 @@ test('texts of the owner: an unknown key is named once, what is no text is none,
     await expect(page.getByText(text, { exact: true })).toBeVisible();
   }
   expect(said).toEqual([
-    'php-chat: the texts of `strings` cannot be used: not an object of objects, as strings.json is',
+    'php-chat: the texts of `strings` cannot be used: not an object of objects: by key, then by language',
   ]);
   expect(await page.evaluate('window.ran')).toBeUndefined();
   await context.close();

@@ -122,9 +122,9 @@ const usual: Exception[] = [
   },
   {
     what: /missing: button “.*, direct message/,
-    why: 'for screen readers, by the words of strings.json: “Direct messages”',
+    why: 'for screen readers, by the words of the language: “Direct messages”',
   },
-  { what: /missing: button “People here: /, why: 'by the words of strings.json: “Here now: 7”' },
+  { what: /missing: button “People here: /, why: 'by the words of the language: “Here now: 7”' },
 ];
 const noInvitation: Exception = {
   what: /missing: (button “Invite”|picture M10 11.5a3.5)/,
@@ -553,7 +553,7 @@ state(
     ...boxed,
     room: 'chinese',
     index: 17,
-    except: [{ what: /missing: button “搜索”/, why: 'by the words of strings.json' }],
+    except: [{ what: /missing: button “搜索”/, why: 'by the words of the language' }],
   },
   async ({ page, world }) => {
     await shown(page, '我十点到');
@@ -1767,7 +1767,7 @@ state(
 );
 const words: Exception = {
   what: /Add|reaction|menuitem “(Reply R|Copy text C)|word “(R|C|\+)”|\.(menu|sheet).*: width|menuitem “.*: width|pixels/,
-  why: 'by the words of strings.json; the picture’s page sets the width; keys are not part of the names',
+  why: 'by the words of the language; the picture’s page sets the width; keys are not part of the names',
 };
 state(
   'rich menu',

@@ -133,10 +133,8 @@ export class ChatApp {
   }
 
   texts(texts: Texts): void {
-    this.#strings.replace(texts).then(
-      () => this.#changed(),
-      () => {},
-    );
+    this.#strings.use(texts);
+    this.#changed();
   }
 
   #touch(): boolean {

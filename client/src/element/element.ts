@@ -64,7 +64,7 @@ export class PhpChat extends HTMLElement {
     this.#root.adoptedStyleSheets = [sharedSheet(style), this.#fit];
   }
 
-  /** The owner's texts, shaped like strings.json: by key, then by language. */
+  /** The owner's texts, by key, then by language. */
   get strings(): OwnersTexts | undefined {
     return this.#strings;
   }

@@ -2,6 +2,4 @@
 export interface Texts {
   readonly lang: string;
   readonly by: Readonly<Record<string, string>>;
-  /** Where they are an owner's: the language of ours that is below them, and what puts them above others of ours. */
-  readonly above?: { readonly lang: string; put(ours: Texts): Texts };
 }

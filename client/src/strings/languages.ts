@@ -2,11 +2,11 @@ import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 import type { LoadedTexts } from './owners-texts.ts';
 
-/** What the first messages are shown with. Each is loaded only where it is shown. */
+/** Each language is one file, which is loaded only where it is shown. */
 const ours: Record<string, () => Promise<{ default: Record<string, string> }>> = {
-  en: () => import('virtual:texts/en'),
-  fr: () => import('virtual:texts/fr'),
-  'zh-Hans': () => import('virtual:texts/zh-Hans'),
+  en: () => import('./languages/en.json'),
+  fr: () => import('./languages/fr.json'),
+  'zh-Hans': () => import('./languages/zh-Hans.json'),
 };
 
 /** The language wanted for an element: its own, that of the page around it, the browser's. */
@@ -39,7 +39,7 @@ export async function loadTexts(
 ): Promise<LoadedTexts> {
   const own = load(bestLanguage(wanted));
   if (owners === undefined) return { texts: await own };
-  // Told of where it is waited for.
+  // A failure is reported where it is awaited.
   own.catch(() => {});
   const their = await import('./owners-texts.ts');
   return their.withOwners(owners, own, (by) => {

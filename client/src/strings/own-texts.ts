@@ -1,5 +1,5 @@
 /**
- * Texts of the page's owner, shaped like strings.json: by key, then by language. In a file of its own, because the
+ * Texts of the page's owner, by key, then by language. In a file of its own, because the
  * published types of the elements need this and nothing else of the texts.
  */
 export type OwnersTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;

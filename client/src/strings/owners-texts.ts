@@ -45,7 +45,7 @@ const refuse = (what: string, error: unknown) =>
   console.warn(`php-chat: ${what} cannot be used: ${(error as Error).message}`);
 
 function checked(texts: unknown): OwnersTexts {
-  if (!areTexts(texts)) throw new Error('not an object of objects, as strings.json is');
+  if (!areTexts(texts)) throw new Error('not an object of objects: by key, then by language');
   // It is of use to nobody but the owner: nothing waits for it.
   void sayUnknown(texts).catch(() => {});
   return texts;
@@ -60,14 +60,14 @@ const said = new Set<string>();
 
 /** Names the keys that are none of ours, once each: they are misspelt, or of another version. */
 async function sayUnknown(texts: OwnersTexts): Promise<void> {
-  const { default: keys } = await import('virtual:texts/keys');
-  const known = new Set(keys.split(' ').map(withoutForm));
+  const { default: ours } = await import('./languages/en.json');
+  const known = new Set(Object.keys(ours).map(withoutForm));
   const unknown = Object.keys(texts).filter((key) => !known.has(withoutForm(key)) && !said.has(key));
   for (const key of unknown) said.add(key);
   if (unknown.length === 0) return;
   const [shown, more] = [unknown.slice(0, MOST_SAID).join(', '), unknown.length - MOST_SAID];
   console.warn(
-    `php-chat: no text has the key ${shown}${more > 0 ? ` or ${more} others` : ''}. The keys are those of strings.json.`,
+    `php-chat: no text has the key ${shown}${more > 0 ? ` or ${more} others` : ''}. The keys are those of languages/en.json.`,
   );
 }
 
@@ -119,11 +119,7 @@ export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
     typeof text === 'string' ? [[key, text]] : [],
   );
   if (base(lang) !== base(ours.lang)) for (const [key] of their) delete by[key.replace(/\.other$/, '.one')];
-  return {
-    lang,
-    by: { ...by, ...Object.fromEntries(their) },
-    above: { lang: ours.lang, put: (others) => merged(lang, others, owners) },
-  };
+  return { lang, by: { ...by, ...Object.fromEntries(their) } };
 }
 
 /** As in languages.ts. */

@@ -1,10 +1,9 @@
 import type { RoomSummary, User } from '../../../server/events.ts';
 import { ERASED } from '../store/user-ids.ts';
 import type { Texts } from './language-texts.ts';
-import { restOf } from './rest-texts.ts';
-import type all from './strings.json';
+import type ours from './languages/en.json';
 
-export type StringKey = keyof typeof all;
+export type StringKey = keyof typeof ours;
 type Plural<K> = K extends `${infer Base}.other` ? Base : never;
 export type PluralKey = Plural<StringKey>;
 type Values = Record<string, string | number>;
@@ -17,8 +16,6 @@ export class Strings {
   /** For dates, numbers and sorting: the reader's own region where it is of the same language. */
   locale = 'en';
   #texts: Texts = { lang: 'en', by: {} };
-  #by: Texts['by'] = {};
-  #whole = false;
   #plural = new Intl.PluralRules('en');
   #time = new Intl.DateTimeFormat('en');
   #full = new Intl.DateTimeFormat('en');
@@ -29,17 +26,9 @@ export class Strings {
     this.use(texts);
   }
 
-  /** The owner's texts may come when others are shown already: at once in all places, or not at all. */
-  async replace(texts: Texts): Promise<void> {
-    const rest = this.#whole ? await restOf(texts) : undefined;
-    this.use(texts);
-    if (rest !== undefined) this.#add(rest);
-  }
-
+  /** The owner's texts may come when others are shown already. */
   use(texts: Texts): void {
     this.#texts = texts;
-    this.#by = texts.by;
-    this.#whole = false;
     // The owner may have named a language as no browser knows it.
     const lang = isTag(texts.lang) ? texts.lang : 'en';
     this.locale = this.#browser.find((tag) => base(tag) === base(lang)) ?? lang;
@@ -57,28 +46,8 @@ export class Strings {
     return this.#texts;
   }
 
-  /** The texts of what opens later are here, too. */
-  get whole(): boolean {
-    return this.#whole;
-  }
-
-  /** Loads those. What is drawn already needs none of them. */
-  async complete(): Promise<void> {
-    if (this.#whole) return;
-    const texts = this.#texts;
-    const rest = await restOf(texts);
-    // The owner's may have come meanwhile.
-    if (texts !== this.#texts) return this.complete();
-    this.#add(rest);
-  }
-
-  #add(rest: Texts): void {
-    this.#by = { ...this.#by, ...rest.by };
-    this.#whole = true;
-  }
-
   text(key: StringKey, values: Values = {}): string {
-    return fill(this.#by[key] ?? key, values);
+    return fill(this.#texts.by[key] ?? key, values);
   }
 
   /** Who was erased has a name in the server's language. */
@@ -93,8 +62,8 @@ export class Strings {
 
   /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
-    const form = this.#by[`${key}.${this.#plural.select(n)}`];
-    return fill(form ?? this.#by[`${key}.other`] ?? key, { n, ...values });
+    const form = this.#texts.by[`${key}.${this.#plural.select(n)}`];
+    return fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
   }
 
   time(at: number): string {

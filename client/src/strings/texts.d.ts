@@ -3,6 +3,11 @@ declare module 'virtual:emoji/all' {
   const tabs: string[];
   export default tabs;
 }
+/** By the first part of a language's tag. */
+declare module 'virtual:emoji/words' {
+  const words: Record<string, () => Promise<{ default: string }>>;
+  export default words;
+}
 /** The words of each emoji, one a line. */
 declare module 'virtual:emoji/words-*' {
   const words: string;
@@ -11,14 +16,5 @@ declare module 'virtual:emoji/words-*' {
 declare module 'virtual:texts/first' {
   /** By key, then by language. */
   const texts: Record<string, Record<string, string>>;
-  export default texts;
-}
-declare module 'virtual:texts/keys' {
-  /** Of all texts, with spaces between them. */
-  const keys: string;
-  export default keys;
-}
-declare module 'virtual:texts/*' {
-  const texts: Record<string, string>;
   export default texts;
 }

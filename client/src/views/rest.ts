@@ -41,7 +41,7 @@ export class Rest {
 
   /** Undefined until they can be shown. */
   get panels(): Panels | undefined {
-    return this.#context.strings.whole ? panels.code : undefined;
+    return panels.code;
   }
 
   /**
@@ -56,7 +56,7 @@ export class Rest {
     this.#asked = roomless;
     const draw = () => this.#context.draw();
     if (people || roomless) this.#with(panels, draw);
-    else this.#quietly(this.#come(panels), draw);
+    else this.#quietly(panels.load(), draw);
     this.#quietly(dialogs.load());
   }
 
@@ -82,7 +82,7 @@ export class Rest {
   /** For those who hear it: at once, or as soon as it can be said. */
   speak(task: (speaker: Equipment['speaker']) => void): void {
     if (this.speaker !== undefined) return task(this.speaker);
-    this.#quietly(this.#come(panels), () => {
+    this.#quietly(panels.load(), () => {
       this.equip();
       if (this.speaker !== undefined) task(this.speaker);
     });
@@ -115,8 +115,8 @@ export class Rest {
    * @param again - the reader has pressed that once
    */
   #with<T>(later: Later<T>, task: (code: T) => void, again = false): void {
-    const { chat, strings } = this.#context;
-    if (later.code !== undefined && strings.whole) {
+    const { chat } = this.#context;
+    if (later.code !== undefined) {
       this.equip();
       return task(later.code);
     }
@@ -126,7 +126,7 @@ export class Rest {
       if (again) location.reload();
       else this.#with(later, task, true);
     };
-    this.#come(later).then(
+    later.load().then(
       (code) => {
         // It was for somebody whose session may have ended meanwhile.
         if (this.#stopped.signal.aborted || chat.me?.id !== me) return;
@@ -135,12 +135,6 @@ export class Rest {
       },
       () => !this.#stopped.signal.aborted && this.#failed(tryAgain),
     );
-  }
-
-  /** Code with the texts that it shows. */
-  async #come<T>(later: Later<T>): Promise<T> {
-    const [code] = await Promise.all([later.load(), this.#context.strings.complete()]);
-    return code;
   }
 
   #dress(sheet: CSSStyleSheet): void {

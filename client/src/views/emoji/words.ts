@@ -1,13 +1,9 @@
-/** By what each emoji is found: in the language of the interface, and in English. */
+import words from 'virtual:emoji/words';
+
+/** The words by which each emoji is found: in the language of the interface, and in English. */
 export async function wordsIn(locale: string): Promise<string[]> {
-  const english = import('virtual:emoji/words-en');
-  const own = locale.startsWith('fr')
-    ? import('virtual:emoji/words-fr')
-    : locale.startsWith('zh')
-      ? import('virtual:emoji/words-zh')
-      : undefined;
-  const [theirs, words] = await Promise.all([english, own]);
-  const lines = theirs.default.split('\n');
-  if (words === undefined) return lines;
-  return words.default.split('\n').map((line, n) => `${line},${lines[n] ?? ''}`);
+  const [lang = ''] = locale.split('-');
+  const [english, own] = await Promise.all([words.en?.(), lang === 'en' ? undefined : words[lang]?.()]);
+  const lines = english?.default.split('\n') ?? [];
+  return own === undefined ? lines : own.default.split('\n').map((line, n) => `${line},${lines[n] ?? ''}`);
 }
