@@ -11,11 +11,11 @@ import { type Caret, Composer } from './composer.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
+import { LateParts } from './late-parts.ts';
 import type { MessageActions } from './message.tsx';
 import { Panes } from './panes.ts';
 import { ReadMarker } from './read-marker.ts';
 import { refusal } from './refusal.ts';
-import { Rest } from './rest.ts';
 import { RoomEntry } from './room-entry.ts';
 import { RoomList } from './room-list.tsx';
 import { TimelineView } from './timeline.tsx';
@@ -28,7 +28,7 @@ export class AppView {
   readonly #timeline: TimelineView;
   readonly #toasts: Toasts;
   readonly #reading: ReadMarker;
-  readonly #rest: Rest;
+  readonly #late: LateParts;
   readonly #panes: Panes;
   readonly #entry: RoomEntry;
   readonly #resized: ResizeObserver;
@@ -76,22 +76,22 @@ export class AppView {
       },
       menu: (request, opener) => this.#openMenu(request, opener),
       dialog: (request) => this.#openDialog(request),
-      firstRun: () => this.#rest.panels?.firstRun(this.#context),
+      firstRun: () => this.#late.panels?.firstRun(this.#context),
       attribute: (name) => root.host.getAttribute(name),
-      clashOf: (error) => this.#rest.panels?.clashOf(error),
-      tools: () => this.#rest.panels?.tools(this.#context),
-      mention: (user) => this.#rest.suggest?.mention(user),
-      strip: (stripped) => this.#rest.panels?.strip(stripped, this.#context),
-      blocking: () => this.#rest.blocking,
-      bar: (room) => this.#rest.barring?.bar(room),
-      named: (entry) => this.#rest.panels?.named(entry, chat.me?.id),
-      mentions: (...of) => this.#rest.suggest?.mentions(...of),
-      files: (entry) => this.#rest.files?.shown(entry),
-      tray: (room) => this.#rest.files?.tray(room),
-      attach: (room, files) => this.#rest.withPanels(() => this.#rest.files?.attach(room, files)),
-      reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
+      clashOf: (error) => this.#late.panels?.clashOf(error),
+      tools: () => this.#late.panels?.tools(this.#context),
+      mention: (user) => this.#late.parts?.suggest.mention(user),
+      strip: (stripped) => this.#late.panels?.strip(stripped, this.#context),
+      blocking: () => this.#late.parts?.blocking,
+      bar: (room) => this.#late.parts?.barring.bar(room),
+      named: (entry) => this.#late.panels?.named(entry, chat.me?.id),
+      mentions: (...of) => this.#late.parts?.suggest.mentions(...of),
+      files: (entry) => this.#late.parts?.files.shown(entry),
+      tray: (room) => this.#late.parts?.files.tray(room),
+      attach: (room, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(room, files)),
+      reactions: (entry) => this.#late.panels?.reactions(entry, this.#context, open),
       noRoom: () => {
-        const { NoRoom } = this.#rest.panels ?? {};
+        const { NoRoom } = this.#late.panels ?? {};
         return NoRoom && <NoRoom context={this.#context} />;
       },
       pane: (which) => {
@@ -117,7 +117,7 @@ export class AppView {
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
     const { find } = this.#timeline;
-    this.#rest = new Rest(this.#context, root, { find, open }, (again) =>
+    this.#late = new LateParts(this.#context, root, { find, open }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
     this.#panes = new Panes(chat);
@@ -135,8 +135,8 @@ export class AppView {
   render(): void {
     if (this.#stopped) return;
     const { chat, strings } = this.#context;
-    this.#rest.equip();
-    this.#rest.blocking?.settle();
+    this.#late.start();
+    this.#late.parts?.blocking.settle();
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
@@ -148,11 +148,11 @@ export class AppView {
     this.#timeline.settle();
     if (this.#pill() !== pill) this.#draw(this.#content());
     focus();
-    this.#rest.portraits?.hang();
+    this.#late.parts?.portraits.hang();
     this.#resume();
     this.#reading.watch();
     this.#entry.follow(this.#panes.single);
-    if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);
+    if (this.#timeline.shown || chat.roomless) this.#late.load(this.#peopleShown);
   }
 
   toast(text: string, kind: 'good' | 'bad'): void {
@@ -163,7 +163,7 @@ export class AppView {
   stop(): void {
     this.#stopped = true;
     this.#reading.stop();
-    this.#rest.stop();
+    this.#late.stop();
     this.#entry.stop();
     this.#resized.disconnect();
     this.#toasts.clear();
@@ -185,22 +185,22 @@ export class AppView {
     this.#reading.stop();
     this.#layer = undefined;
     this.#dialog = undefined;
-    this.#rest.search?.clear();
-    this.#rest.tooltip?.hide();
+    this.#late.parts?.search.clear();
+    this.#late.parts?.tooltip.hide();
     this.#toasts.clear();
-    this.#rest.speaker?.clear();
-    this.#rest.notifications?.clear();
-    this.#rest.files?.clear();
+    this.#late.parts?.speaker.clear();
+    this.#late.parts?.notifications.clear();
+    this.#late.parts?.files.clear();
     this.#timeline.clear();
     this.#draw(null);
   }
 
   state(state: ConnectionState, loginUrl: string | null): void {
     this.#loginUrl = loginUrl;
-    this.#rest.speaker?.connection(state);
+    this.#late.parts?.speaker.connection(state);
     if (state.kind === 'connecting' || state.kind === 'ready') return;
     const { chat } = this.#context;
-    this.#rest.silently(({ hintAt }) => {
+    this.#late.silently(({ hintAt }) => {
       if (chat.connection.state === state) hintAt(state, chat.server);
     });
     if (state.kind !== 'ended' && state.kind !== 'refused') return;
@@ -210,14 +210,14 @@ export class AppView {
 
   /** What the page named is no room. */
   unknownRoom(id: string): void {
-    this.#rest.silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
+    this.#late.silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
   }
 
   #sayCard(): void {
     const heading = this.#root.querySelector<HTMLElement>('.empty h2');
     const words = heading?.textContent ?? '';
     // Another one may be shown, or none, when it can be said.
-    this.#rest.speak(
+    this.#late.speak(
       (speaker) => heading?.isConnected && heading.textContent === words && speaker.alert(words),
     );
     if (this.#left !== undefined) heading?.focus();
@@ -226,9 +226,9 @@ export class AppView {
 
   message(room: Room, message: NewMessage): void {
     if (this.#context.blocking()?.has(message.user.id)) return;
-    this.#rest.notifications?.arrived(room, message);
-    if (room === this.#context.chat.current) this.#rest.speaker?.arrived(room, message);
-    else this.#rest.speaker?.elsewhere(room);
+    this.#late.parts?.notifications.arrived(room, message);
+    if (room === this.#context.chat.current) this.#late.parts?.speaker.arrived(room, message);
+    else this.#late.parts?.speaker.elsewhere(room);
   }
 
   /** The user is in a room no more: has left it, or it was taken away. */
@@ -240,11 +240,11 @@ export class AppView {
   }
 
   unsent(item: Pending): void {
-    this.#rest.unsent?.(item);
+    this.#late.parts?.unsent(item);
   }
 
   loaded(count: number): void {
-    this.#rest.speaker?.loaded(count);
+    this.#late.parts?.speaker.loaded(count);
   }
 
   /** The page may be going. */
@@ -265,14 +265,14 @@ export class AppView {
         data-side={side ? (this.#panes.wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
-        onPointerOver={this.#rest.tooltip?.pointed}
-        onPointerLeave={this.#rest.tooltip?.hide}
-        onPointerDown={this.#rest.tooltip?.hide}
-        onFocusIn={this.#rest.tooltip?.focused}
-        onFocusOut={this.#rest.tooltip?.hide}
+        onPointerOver={this.#late.parts?.tooltip.pointed}
+        onPointerLeave={this.#late.parts?.tooltip.hide}
+        onPointerDown={this.#late.parts?.tooltip.hide}
+        onFocusIn={this.#late.parts?.tooltip.focused}
+        onFocusOut={this.#late.parts?.tooltip.hide}
       >
         {content}
-        {this.#rest.speaker?.draw()}
+        {this.#late.parts?.speaker.draw()}
         <CloseChat context={this.#context} />
       </div>,
       this.#root,
@@ -286,7 +286,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
-    const { AskCard, People } = this.#rest.panels ?? {};
+    const { AskCard, People } = this.#late.panels ?? {};
     return (
       <>
         <RoomList
@@ -326,9 +326,9 @@ export class AppView {
               shown={this.#setComposer}
             />
           )}
-          {room !== undefined && this.#rest.files?.frame(room)}
+          {room !== undefined && this.#late.parts?.files.frame(room)}
         </section>
-        {this.#rest.search?.draw(room !== undefined && this.#panes.roomInSight, inert)}
+        {this.#late.parts?.search.draw(room !== undefined && this.#panes.roomInSight, inert)}
         {room !== undefined && this.#peopleShown && People !== undefined && (
           <People
             key={room.id}
@@ -342,9 +342,9 @@ export class AppView {
         <div class="layer">
           {this.#layer?.()}
           {this.#dialog?.()}
-          {this.#rest.formatBar?.draw()}
-          {this.#rest.suggest?.draw()}
-          {this.#rest.tooltip?.draw()}
+          {this.#late.parts?.formatBar.draw()}
+          {this.#late.parts?.suggest.draw()}
+          {this.#late.parts?.tooltip.draw()}
         </div>
         {this.#toasts.draw()}
       </>
@@ -353,7 +353,7 @@ export class AppView {
 
   /** Messages are looked for. */
   get #searching(): boolean {
-    return this.#rest.search?.where !== undefined;
+    return this.#late.parts?.search.where !== undefined;
   }
 
   get #peopleShown(): boolean {
@@ -389,7 +389,7 @@ export class AppView {
   }
 
   #openMenu(request: MenuRequest, opener: HTMLElement): void {
-    this.#rest.withPanels(({ openMenu }) => openMenu(request, this.#context, opener));
+    this.#late.withPanels(({ openMenu }) => openMenu(request, this.#context, opener));
   }
 
   #openDialog(request: DialogRequest): void {
@@ -398,7 +398,7 @@ export class AppView {
       this.#dialog = undefined;
       this.#context.draw(opener);
     };
-    this.#rest.withDialogs(({ Dialogs }) => {
+    this.#late.withDialogs(({ Dialogs }) => {
       this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
       this.render();
     });
@@ -420,7 +420,7 @@ export class AppView {
   #toRooms(): void {
     this.#panes.view = 'rooms';
     this.#panes.peopleAbove = false;
-    if (!this.#panes.wide) this.#rest.search?.clear();
+    if (!this.#panes.wide) this.#late.parts?.search.clear();
   }
 
   readonly #back = () => {
@@ -432,10 +432,10 @@ export class AppView {
 
   #search(where: 'here' | 'everywhere'): void {
     const focused = this.#root.activeElement;
-    this.#rest.withPanels(() => {
+    this.#late.withPanels(() => {
       // One of them is above the timeline where there is no room beside it.
       this.#panes.peopleAbove = false;
-      this.#rest.search?.open(where, focused);
+      this.#late.parts?.search.open(where, focused);
     });
   }
 
@@ -449,15 +449,15 @@ export class AppView {
     }
     this.#panes.view = 'room';
     // It would stand above what was found.
-    if (!this.#panes.wide) this.#rest.search?.clear();
+    if (!this.#panes.wide) this.#late.parts?.search.clear();
     this.render();
     await this.#timeline.jump(seq);
   }
 
-  readonly #togglePeople = () => this.#rest.withPanels(() => this.#toggle());
+  readonly #togglePeople = () => this.#late.withPanels(() => this.#toggle());
 
   #toggle(): void {
-    this.#rest.search?.clear();
+    this.#late.parts?.search.clear();
     this.#panes.togglePeople();
     this.render();
     if (!this.#panes.wide && this.#panes.peopleAbove)
@@ -467,8 +467,8 @@ export class AppView {
 
   /** A tooltip is the topmost of all. */
   readonly #escape = (event: KeyboardEvent) => {
-    if (event.key !== 'Escape' || this.#rest.tooltip?.shown !== true) return;
-    this.#rest.tooltip?.hide();
+    if (event.key !== 'Escape' || this.#late.parts?.tooltip.shown !== true) return;
+    this.#late.parts?.tooltip.hide();
     event.preventDefault();
     event.stopPropagation();
   };
@@ -479,10 +479,10 @@ export class AppView {
     const { single } = this.#context.chat;
     const target = event.target as Element;
     // What opens the menu of a message comes later.
-    if (this.#rest.panels === undefined && key === 'Enter' && target.matches('.msg'))
-      return this.#rest.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
+    if (this.#late.panels === undefined && key === 'Enter' && target.matches('.msg'))
+      return this.#late.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
-      if (this.#searching) this.#rest.search?.close();
+      if (this.#searching) this.#late.parts?.search.close();
       else if (this.#panes.peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
     } else if (single) {
@@ -490,7 +490,7 @@ export class AppView {
       return;
     } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
       const { order = [] } = this.#rooms ?? {};
-      this.#rest.panels?.step(key === 'ArrowUp' ? -1 : 1, shiftKey, order, this.#context);
+      this.#late.panels?.step(key === 'ArrowUp' ? -1 : 1, shiftKey, order, this.#context);
     } else if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k') {
       this.#panes.view = 'rooms';
       this.render();

@@ -1,8 +1,6 @@
 import type { Context } from '../context.ts';
+import { late } from '../late.ts';
 import { frequent } from './frequent.ts';
-
-/** All emoji, and what they are called. */
-export const emojiCode = () => import('../emoji/grid.tsx');
 
 /** Opens the grid of all emoji; the focus comes back to the opener. */
 export async function openEmoji(
@@ -17,7 +15,7 @@ export async function openEmoji(
     layer();
   };
   try {
-    const { EmojiGrid, sheet } = await emojiCode();
+    const { EmojiGrid, sheet } = await late.emoji.load();
     const root = opener.getRootNode() as ShadowRoot;
     if (!opener.isConnected) return;
     const dress = sheet();

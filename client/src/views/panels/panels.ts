@@ -9,11 +9,11 @@ import { openRoomMenu } from './room-menu.tsx';
 
 export { AskCard } from './ask-card.tsx';
 export { clashOf } from './clash.tsx';
-export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { named } from './named.tsx';
 export { NoRoom } from './no-room.tsx';
+export { start } from './parts.ts';
 export { People } from './people.tsx';
 export { react } from './react.ts';
 export { reactions } from './reactions.tsx';

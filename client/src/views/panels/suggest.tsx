@@ -10,10 +10,10 @@ import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
 import type { EmojiNames } from '../emoji/find.ts';
 import { Icon } from '../icon.tsx';
+import { late } from '../late.ts';
 import { apply } from './format-bar.tsx';
 import { used } from './frequent.ts';
 import { MentionPill } from './mention-pill.tsx';
-import { emojiCode } from './open-emoji.tsx';
 import { Picks } from './picks.ts';
 
 const GAP = 6;
@@ -239,7 +239,7 @@ export class Suggest implements Follower {
   async #askEmoji(): Promise<void> {
     if (this.#emoji !== undefined) return;
     try {
-      const { EmojiNames: names } = await emojiCode();
+      const { EmojiNames: names } = await late.emoji.load();
       this.#emoji = await names.in(this.#context.strings.locale);
     } catch {
       // With the next letter it is tried again.

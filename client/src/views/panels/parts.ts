@@ -16,8 +16,8 @@ import { listenToMessages, type Messages } from './touch-and-keys.ts';
 import { OthersTyping } from './typing.tsx';
 import { UnreadMentions } from './unread-mentions.ts';
 
-/** What one element has from the time when the panels have come until the signal says that it is over. */
-export interface Equipment {
+/** The parts that one element has from when the panels have come until the signal stops them. */
+export interface Parts {
   readonly tooltip: Tooltip;
   readonly speaker: Speaker;
   readonly formatBar: FormatBar;
@@ -32,12 +32,7 @@ export interface Equipment {
   unsent(item: Pending): void;
 }
 
-export function equip(
-  context: Context,
-  root: ShadowRoot,
-  messages: Messages,
-  signal: AbortSignal,
-): Equipment {
+export function start(context: Context, root: ShadowRoot, messages: Messages, signal: AbortSignal): Parts {
   const { chat, strings, changed } = context;
   const tooltip = new Tooltip(context);
   const blocking = new Blocking(context);

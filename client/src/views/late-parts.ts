@@ -1,27 +1,12 @@
 import type { Context } from './context.ts';
-import { Later } from './later.ts';
-import type { Equipment } from './panels/equipment.ts';
+import { type Dialogs, type Late, late, type Panels } from './late.ts';
+import type { Parts } from './panels/parts.ts';
 import type { Messages } from './panels/touch-and-keys.ts';
 
-type Panels = typeof import('./panels/panels.ts');
-type Dialogs = typeof import('./dialogs/dialogs.tsx');
-
-const panels = new Later<Panels>(() => import('./panels/panels.ts'));
-const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
-
-/** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
-export class Rest {
-  tooltip: Equipment['tooltip'] | undefined;
-  speaker: Equipment['speaker'] | undefined;
-  formatBar: Equipment['formatBar'] | undefined;
-  suggest: Equipment['suggest'] | undefined;
-  search: Equipment['search'] | undefined;
-  notifications: Equipment['notifications'] | undefined;
-  files: Equipment['files'] | undefined;
-  blocking: Equipment['blocking'] | undefined;
-  barring: Equipment['barring'] | undefined;
-  unsent: Equipment['unsent'] | undefined;
-  portraits: Equipment['portraits'] | undefined;
+/** The parts of one element that come after its first messages, with their sheets. */
+export class LateParts {
+  /** Undefined until the panels have come. */
+  parts: Parts | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: Messages;
@@ -41,7 +26,7 @@ export class Rest {
 
   /** Undefined until they can be shown. */
   get panels(): Panels | undefined {
-    return panels.code;
+    return late.panels.code;
   }
 
   /**
@@ -55,19 +40,19 @@ export class Rest {
     if (this.#asked === roomless) return;
     this.#asked = roomless;
     const draw = () => this.#context.draw();
-    if (people || roomless) this.#with(panels, draw);
-    else this.#quietly(panels.load(), draw);
-    this.#quietly(dialogs.load());
+    if (people || roomless) this.#with(late.panels, draw);
+    else this.#quietly(late.panels.load(), draw);
+    this.#quietly(late.dialogs.load());
   }
 
   withPanels(task: (code: Panels) => void): void {
-    this.#with(panels, task);
+    this.#with(late.panels, task);
   }
 
   withDialogs(task: (code: Dialogs) => void): void {
     // A dialog has lists of people, too: its sheet stands upon that of the panels.
-    this.#with(panels, () =>
-      this.#with(dialogs, (code) => {
+    this.#with(late.panels, () =>
+      this.#with(late.dialogs, (code) => {
         this.#dress(code.sheet());
         task(code);
       }),
@@ -76,15 +61,15 @@ export class Rest {
 
   /** What nobody waits for, and shows nothing. */
   silently(task: (code: Panels) => void): void {
-    this.#quietly(panels.load(), task);
+    this.#quietly(late.panels.load(), task);
   }
 
   /** For those who hear it: at once, or as soon as it can be said. */
-  speak(task: (speaker: Equipment['speaker']) => void): void {
-    if (this.speaker !== undefined) return task(this.speaker);
-    this.#quietly(panels.load(), () => {
-      this.equip();
-      if (this.speaker !== undefined) task(this.speaker);
+  speak(task: (speaker: Parts['speaker']) => void): void {
+    if (this.parts !== undefined) return task(this.parts.speaker);
+    this.#quietly(late.panels.load(), () => {
+      this.start();
+      if (this.parts !== undefined) task(this.parts.speaker);
     });
   }
 
@@ -96,16 +81,16 @@ export class Rest {
   }
 
   /** What is to be done once when the panels have come. */
-  equip(): void {
-    if (this.panels === undefined || this.tooltip !== undefined) return;
+  start(): void {
+    if (this.panels === undefined || this.parts !== undefined) return;
     this.#dress(this.panels.sheet());
-    Object.assign(this, this.panels.equip(this.#context, this.#root, this.#messages, this.#stopped.signal));
+    this.parts = this.panels.start(this.#context, this.#root, this.#messages, this.#stopped.signal);
   }
 
   stop(): void {
     this.#stopped.abort();
-    this.tooltip?.hide();
-    this.speaker?.clear();
+    this.parts?.tooltip.hide();
+    this.parts?.speaker.clear();
   }
 
   /**
@@ -114,23 +99,23 @@ export class Rest {
    *
    * @param again - the reader has pressed that once
    */
-  #with<T>(later: Later<T>, task: (code: T) => void, again = false): void {
+  #with<T>(part: Late<T>, task: (code: T) => void, again = false): void {
     const { chat } = this.#context;
-    if (later.code !== undefined) {
-      this.equip();
-      return task(later.code);
+    if (part.code !== undefined) {
+      this.start();
+      return task(part.code);
     }
     const me = chat.me?.id;
     const tryAgain = () => {
       // Some browsers do not ask again for a script that has failed in the same page.
       if (again) location.reload();
-      else this.#with(later, task, true);
+      else this.#with(part, task, true);
     };
-    later.load().then(
+    part.load().then(
       (code) => {
         // It was for somebody whose session may have ended meanwhile.
         if (this.#stopped.signal.aborted || chat.me?.id !== me) return;
-        this.equip();
+        this.start();
         task(code);
       },
       () => !this.#stopped.signal.aborted && this.#failed(tryAgain),

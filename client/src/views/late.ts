@@ -1,0 +1,36 @@
+export type Panels = typeof import('./panels/panels.ts');
+export type Dialogs = typeof import('./dialogs/dialogs.tsx');
+
+/** Code that is loaded later than the first messages. All elements of a page share it. */
+export class Late<T> {
+  /** Undefined until it has come. */
+  code: T | undefined;
+  readonly #import: () => Promise<T>;
+  #coming: Promise<T> | undefined;
+
+  constructor(load: () => Promise<T>) {
+    this.#import = load;
+  }
+
+  /** Asks for it once at a time, and again after a failure. */
+  load(): Promise<T> {
+    this.#coming ??= this.#import().then(
+      (code) => {
+        this.code = code;
+        return code;
+      },
+      (error: unknown) => {
+        this.#coming = undefined;
+        throw error;
+      },
+    );
+    return this.#coming;
+  }
+}
+
+/** All of it. The panels and dialogs come when the first messages are shown, the emoji when somebody wants them. */
+export const late = {
+  panels: new Late<Panels>(() => import('./panels/panels.ts')),
+  dialogs: new Late<Dialogs>(() => import('./dialogs/dialogs.tsx')),
+  emoji: new Late(() => import('./emoji/grid.tsx')),
+};
