@@ -4,7 +4,7 @@ import { People } from '../../client/src/chat/people.ts';
 import { Search } from '../../client/src/chat/search.ts';
 import { Connection } from '../../client/src/connection/connection.ts';
 import type { Room } from '../../client/src/store/room.ts';
-import { OthersTyping } from '../../client/src/views/panels/typing.tsx';
+import { OthersTyping } from '../../client/src/views/messages/typing.tsx';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { apiKey } from '../helpers/people.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Entry } from '../../client/src/store/entries.ts';
-import { GroupKeys } from '../../client/src/views/group-keys.ts';
+import { GroupKeys } from '../../client/src/views/messages/group-keys.ts';
 
 const group = (...keys: string[]) =>
   keys.map((key) => ({ key, user: { id: 'a', name: 'A' }, text: key, sentAt: 0 }) satisfies Entry);

@@ -3,7 +3,7 @@ import type { Chat } from '../../client/src/chat/chat.ts';
 import { RequestError } from '../../client/src/connection/connection-state.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
-import { Picks } from '../../client/src/views/panels/picks.ts';
+import { Picks } from '../../client/src/views/messages/picks.ts';
 import type { RoomSummary } from '../../server/events.ts';
 
 afterEach(() => vi.useRealTimers());

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ConnectionState } from '../../client/src/connection/connection-state.ts';
 import { Room } from '../../client/src/store/room.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
-import { Speaker } from '../../client/src/views/panels/speaker.tsx';
+import { Speaker } from '../../client/src/views/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 import type { Message, RoomSummary } from '../../server/events.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RequestError } from '../../client/src/connection/connection-state.ts';
 import type { Context } from '../../client/src/views/context.ts';
-import { Submission } from '../../client/src/views/dialogs/submission.ts';
+import { Submission } from '../../client/src/views/controls/submission.ts';
 
 const context = {
   strings: { text: (key: string) => key },

@@ -7,7 +7,7 @@ import { blocks, type Inline, plain } from '../../client/src/text/format.ts';
 import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
 import { snippet } from '../../client/src/text/snippet.ts';
-import { formatted } from '../../client/src/views/formatted.tsx';
+import { formatted } from '../../client/src/views/messages/formatted.tsx';
 import { isBlank } from '../../server/session/blank.ts';
 
 const urls = (text: string) =>

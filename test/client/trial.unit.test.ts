@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isTrial } from '../../client/src/views/panels/trial.ts';
+import { isTrial } from '../../client/src/views/rooms/trial.ts';
 
 test.each([
   ['https://chat.example/', 'https://chat.example/', true],

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { OwnTyping } from '../../client/src/chat/typing.ts';
 import type { Connection } from '../../client/src/connection/connection.ts';
-import { OthersTyping } from '../../client/src/views/panels/typing.tsx';
+import { OthersTyping } from '../../client/src/views/messages/typing.tsx';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

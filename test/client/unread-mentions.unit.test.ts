@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Room } from '../../client/src/store/room.ts';
 import type { Context } from '../../client/src/views/context.ts';
-import { UnreadMentions } from '../../client/src/views/panels/unread-mentions.ts';
+import { UnreadMentions } from '../../client/src/views/messages/unread-mentions.ts';
 import type { Message, RoomSummary } from '../../server/events.ts';
 
 /** The room that is open, with requests that the test answers. */

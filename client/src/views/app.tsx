@@ -7,19 +7,19 @@ import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
-import { type Caret, Composer } from './composer.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
-import { holdFocus } from './focus-keeper.ts';
+import { holdFocus } from './controls/focus-keeper.ts';
+import { Toasts } from './controls/toasts.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
-import type { MessageActions } from './message.tsx';
+import { type Caret, Composer } from './messages/composer.tsx';
+import type { MessageActions } from './messages/message.tsx';
+import { ReadMarker } from './messages/read-marker.ts';
+import { TimelineView } from './messages/timeline.tsx';
 import { Panes } from './panes.ts';
-import { ReadMarker } from './read-marker.ts';
 import { refusal } from './refusal.ts';
-import { RoomEntry } from './room-entry.ts';
-import { RoomList } from './room-list.tsx';
-import { TimelineView } from './timeline.tsx';
-import { Toasts } from './toasts.tsx';
+import { RoomEntry } from './rooms/room-entry.ts';
+import { RoomList } from './rooms/room-list.tsx';
 
 /** The whole element: three panes, and what lies above them. */
 export class AppView {

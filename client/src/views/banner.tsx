@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import { Icon, type IconName } from './icon.tsx';
+import { Icon, type IconName } from './controls/icon.tsx';
 
 export interface Notice {
   kind: '' | 'warn' | 'bad';

@@ -1,7 +1,7 @@
 import type { Chat } from '../chat/chat.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
-import { Icon, type IconName } from './icon.tsx';
+import { Icon, type IconName } from './controls/icon.tsx';
 
 type Ended = Extract<ConnectionState, { kind: 'ended' }>;
 

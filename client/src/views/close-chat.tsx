@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import { Icon } from './icon.tsx';
+import { Icon } from './controls/icon.tsx';
 
 /** Puts the chat away; in the corner of whatever is shown. */
 export function CloseChat({ context }: { context: Context }) {

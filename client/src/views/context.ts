@@ -5,7 +5,7 @@ import type { MessagePlace } from '../chat/notifications.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings/strings.ts';
-import type { Say } from './formatted.tsx';
+import type { Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
 
 /** What a dialog is about. */

@@ -1,8 +1,8 @@
 import { Component, type RefObject } from 'preact';
 import { atMost99 } from '../strings/strings.ts';
-import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
-import { Icon } from './icon.tsx';
+import { Icon } from './controls/icon.tsx';
+import { Avatar } from './people/avatar.tsx';
 
 interface Props {
   readonly context: Context;

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { type Dialogs, type Late, late, type Panels } from './late.ts';
-import type { Parts } from './panels/parts.ts';
-import type { Messages } from './panels/touch-and-keys.ts';
+import type { Messages } from './messages/touch-and-keys.ts';
+import type { Parts } from './parts.ts';
 
 /** The parts of one element that come after its first messages, with their sheets. */
 export class LateParts {

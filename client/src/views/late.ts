@@ -1,5 +1,5 @@
-export type Panels = typeof import('./panels/panels.ts');
-export type Dialogs = typeof import('./dialogs/dialogs.tsx');
+export type Panels = typeof import('./panels.ts');
+export type Dialogs = typeof import('./dialogs.tsx');
 
 /** Code that is loaded later than the first messages. All elements of a page share it. */
 export class Late<T> {
@@ -30,7 +30,7 @@ export class Late<T> {
 
 /** All of it. The panels and dialogs come when the first messages are shown, the emoji when somebody wants them. */
 export const late = {
-  panels: new Late<Panels>(() => import('./panels/panels.ts')),
-  dialogs: new Late<Dialogs>(() => import('./dialogs/dialogs.tsx')),
+  panels: new Late<Panels>(() => import('./panels.ts')),
+  dialogs: new Late<Dialogs>(() => import('./dialogs.tsx')),
   emoji: new Late(() => import('./emoji/grid.tsx')),
 };

@@ -1,0 +1,103 @@
+import style from '../styles/dialogs.css?inline';
+import { sheetOf } from '../styles/styles.ts';
+import { wordsOf } from '../text/words.ts';
+import type { Context, DialogRequest } from './context.ts';
+import { Ask } from './controls/ask.tsx';
+import { Describe } from './files/describe.tsx';
+import { SelectText } from './messages/select-text.tsx';
+import { ReportMessage } from './moderation/report.tsx';
+import { Reports } from './moderation/reports.tsx';
+import { RestrictMember } from './moderation/restrict-member.tsx';
+import { NewDirect } from './people/direct.tsx';
+import { Invite } from './people/invite.tsx';
+import { CreateRoom } from './rooms/create.tsx';
+import { RoomSettings } from './rooms/settings.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly request: DialogRequest;
+  close(): void;
+}
+
+/** What is needed beside the sheets of the element and of the panels. */
+export const sheet = sheetOf(style);
+
+/** All dialogs: a piece of code of its own. */
+export function Dialogs({ context, request, close }: Props) {
+  const { chat, strings, toast } = context;
+  if (request.kind === 'create')
+    return <CreateRoom context={context} name={request.name ?? ''} close={close} />;
+  if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
+  if (request.kind === 'select') return <SelectText context={context} text={request.text} close={close} />;
+  if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;
+  if (request.kind === 'report')
+    return <ReportMessage context={context} message={request.message} close={close} />;
+  if (request.kind === 'reports') return <Reports context={context} close={close} />;
+  if (request.kind === 'block') {
+    const { name } = request.user;
+    return (
+      <Ask
+        context={context}
+        title={strings.text('block.title', { name })}
+        text={strings.text('block.text')}
+        stay={strings.text('common.cancel')}
+        label={strings.text('block.action', { name })}
+        run={request.run}
+        close={close}
+      />
+    );
+  }
+  if (request.kind === 'delete') {
+    const { message } = request;
+    return (
+      <Ask
+        context={context}
+        title={strings.text('delete.title')}
+        text={strings.text('delete.text', { text: shortened(wordsOf(message.text, message.files)) })}
+        stay={strings.text('delete.keep')}
+        label={strings.text('action.delete')}
+        failed={strings.text('error.delete')}
+        run={() => chat.delete(message)}
+        close={close}
+      />
+    );
+  }
+  const { room } = request;
+  const { name, kind } = room.summary;
+  if (request.kind === 'invite')
+    return <Invite context={context} room={room} failed={request.failed ?? []} close={close} />;
+  if (request.kind === 'settings') return <RoomSettings context={context} room={room} close={close} />;
+  if (request.kind === 'leave') {
+    return (
+      <Ask
+        context={context}
+        title={strings.text('leave.title', { room: name })}
+        text={strings.text(kind === 'public' ? 'leave.text' : 'leave.private')}
+        stay={strings.text('leave.stay')}
+        label={strings.text('rooms.leave')}
+        run={() => chat.leaveRoom(room)}
+        close={close}
+      />
+    );
+  }
+  const { user } = request;
+  if (request.kind === 'restrict')
+    return <RestrictMember context={context} room={room} user={user} how={request.how} close={close} />;
+  return (
+    <Ask
+      context={context}
+      title={strings.text('people.removeAsk', { name: user.name, room: name })}
+      stay={strings.text('common.cancel')}
+      label={strings.text('people.remove')}
+      run={async () => void (await chat.request('room:remove', { room: room.id, user: user.id }))}
+      done={() => toast(strings.text('people.removed', { name: user.name }), 'good')}
+      close={close}
+    />
+  );
+}
+
+/** So much of a text that one knows which it is. */
+function shortened(text: string): string {
+  const line = [...text.replace(/\s+/gu, ' ').trim()];
+  return line.length <= 80 ? line.join('') : `${line.slice(0, 80).join('')}…`;
+}

@@ -1,0 +1,291 @@
+import type { MessageFile } from '../../../../server/events.ts';
+import { list, number, object, optional, text } from '../../chat/form.ts';
+import { type Upload, Uploads } from '../../chat/uploads.ts';
+import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+import { fileSize } from './file-size.ts';
+
+/** A file of the next message. */
+export interface Attached {
+  readonly upload: Upload;
+  readonly alt?: string | undefined;
+}
+
+/** What is kept of it in the browser. */
+interface Kept extends Pick<Upload, 'key' | 'name' | 'type' | 'size'> {
+  readonly alt?: string | undefined;
+  readonly stored?: MessageFile | undefined;
+}
+
+const keptForm = list(
+  object<Kept>({
+    key: text,
+    name: text,
+    type: text,
+    size: number,
+    alt: optional(text),
+    stored: optional(messageFile),
+  }),
+);
+
+const lockOf = (key: string) => `php-chat/upload/${key}`;
+
+/** The files of what is being written, by rooms, and of messages that wait for their files. */
+export class Attachments {
+  readonly uploads: Uploads;
+  readonly #context: Context;
+  readonly #trays = new Map<string, Attached[]>();
+  /** A file is dragged over the room. */
+  dragged = false;
+
+  constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
+    this.#context = context;
+    const { server, connection } = context.chat;
+    this.uploads = new Uploads(server, () => connection.state.kind === 'ready');
+    this.uploads.follow((upload) => this.#changed(upload));
+    const over = (event: DragEvent) => this.#over(event);
+    for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)
+      root.addEventListener(type, over as EventListener, { signal });
+    signal.addEventListener('abort', () => this.clear());
+  }
+
+  /** The session is over. */
+  clear(): void {
+    this.uploads.clear();
+    this.#trays.clear();
+  }
+
+  /** Whether a message of the room may have files. */
+  may(room: Room): boolean {
+    return this.#context.chat.can.files && room.summary.may.includes('send');
+  }
+
+  /** Adds files; without any, asks for some. */
+  attach(room: Room, files?: FileList): void {
+    const { strings, toast } = this.#context;
+    if (!this.may(room)) return toast(strings.text('composer.noFiles'), 'bad');
+    if (files !== undefined) return this.#add(room, [...files]);
+    const input = document.createElement('input');
+    input.type = 'file';
+    input.multiple = true;
+    input.addEventListener('change', () => this.#add(room, [...(input.files ?? [])]));
+    input.click();
+  }
+
+  remove(room: Room, { upload }: Attached): void {
+    this.uploads.cancel(upload.key);
+    this.#set(
+      room,
+      this.items(room).filter((item) => item.upload !== upload),
+    );
+  }
+
+  describe(room: Room, item: Attached): void {
+    const { upload } = item;
+    this.#context.dialog({
+      kind: 'describe',
+      source: upload.source,
+      alt: item.alt ?? '',
+      save: (alt) => {
+        const items = this.items(room).map((one) => (one.upload === upload ? { upload, alt } : one));
+        this.#set(room, items);
+      },
+    });
+  }
+
+  /** Why a file will not be sent. */
+  why({ problem }: Upload): string {
+    const { chat, strings } = this.#context;
+    if (problem === 'tooLarge')
+      return strings.text('file.tooLarge', { size: fileSize(chat.limits.file, strings) });
+    return strings.text(problem === 'type' ? 'file.type' : 'file.failed');
+  }
+
+  /** Why a file of a message does not go. */
+  problemOf({ key, lost }: SentFile): string | undefined {
+    const upload = this.uploads.get(key);
+    if (upload?.problem !== undefined) return this.why(upload);
+    return lost === true ? this.#context.strings.text('file.failed') : undefined;
+  }
+
+  /** Over a new connection, what did not arrive over the one before is tried again. */
+  ready(): void {
+    this.uploads.resume();
+    for (const { upload } of [...this.#trays.values()].flat())
+      if (upload.problem === 'failed') this.uploads.retry(upload);
+    const { outbox } = this.#context.chat;
+    for (const item of outbox?.list() ?? []) {
+      const missing = (item.files ?? []).filter(({ id }) => id === undefined);
+      const uploads = missing.map(({ key }) => this.uploads.get(key));
+      const all = uploads.filter((upload) => upload?.problem === 'failed' && upload.source !== undefined);
+      // What cannot go as a whole is left to whoever has written it.
+      if (item.failed !== 'upload' || all.length < missing.length) continue;
+      for (const upload of all) if (upload !== undefined) this.#again(upload);
+      outbox?.retry(item);
+    }
+  }
+
+  /** A message that waits for files of which nothing is known here: another tab uploads them, or nobody any more. */
+  look(pending: Pending): void {
+    if (pending.failed !== undefined) return;
+    for (const file of pending.files ?? []) {
+      if (file.id !== undefined) continue;
+      const upload = this.uploads.get(file.key);
+      if (upload?.problem !== undefined && upload.source !== undefined) this.#again(upload);
+      else if (upload?.stored !== undefined) this.#changed(upload);
+      else if (upload === undefined) void this.#lost(pending.clientId, file.key);
+    }
+  }
+
+  /** A message is no longer on its way: it was stored, or discarded with what was still to come. */
+  release({ files = [] }: Pending): void {
+    const waiting = this.#context.chat.outbox?.list().flatMap((item) => item.files ?? []);
+    for (const { key } of files) if (!waiting?.some((file) => file.key === key)) this.uploads.cancel(key);
+  }
+
+  async #lost(clientId: string, key: string): Promise<void> {
+    const note = () => {
+      const { outbox } = this.#context.chat;
+      const item = outbox?.get(clientId);
+      const file = item?.files?.find((one) => one.key === key && one.id === undefined);
+      if (outbox === undefined || item === undefined || item.failed !== undefined || file === undefined)
+        return;
+      // Said once already: what is there goes without it.
+      const rest = item.files?.filter((one) => one !== file) ?? [];
+      if (file.lost !== true) {
+        const files = item.files?.map((one) => (one === file ? { ...one, lost: true } : one)) ?? [];
+        outbox.put({ ...item, files, failed: 'upload' });
+      } else if (rest.length === 0 && item.text === '') outbox.discard(clientId);
+      else outbox.put({ ...item, files: rest });
+    };
+    if (navigator.locks === undefined) return note();
+    await navigator.locks.request(lockOf(key), { ifAvailable: true }, (lock) => {
+      if (lock !== null) note();
+    });
+  }
+
+  /** What is attached to what is being written. */
+  items(room: Room): Attached[] {
+    const known = this.#trays.get(room.id);
+    if (known !== undefined) return known;
+    const kept = this.#context.chat.store?.get(`tray/${room.id}`, keptForm) ?? [];
+    const items = kept.map(({ alt, stored, ...file }): Attached => {
+      const upload: Upload = {
+        ...file,
+        room: room.id,
+        source: undefined,
+        progress: 1,
+        problem: stored === undefined ? 'failed' : undefined,
+        stored,
+      };
+      this.uploads.restore(upload);
+      return { upload, alt };
+    });
+    this.#trays.set(room.id, items);
+    return items;
+  }
+
+  #set(room: Room, items: Attached[]): void {
+    this.#trays.set(room.id, items);
+    this.#keep(room.id, items);
+    this.#context.changed();
+  }
+
+  #keep(room: string, items: readonly Attached[]): void {
+    const { store } = this.#context.chat;
+    const kept = items.map(({ upload: { key, name, type, size, stored }, alt }): Kept => {
+      return { key, name, type, size, alt, stored };
+    });
+    if (kept.length === 0) store?.delete(`tray/${room}`);
+    else store?.set(`tray/${room}`, kept);
+  }
+
+  #add(room: Room, files: readonly File[]): void {
+    const { chat, strings, toast } = this.#context;
+    const items = this.items(room);
+    const left = chat.limits.files - items.length;
+    if (files.length > left) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
+    const added = files
+      .slice(0, Math.max(left, 0))
+      .map((file) => ({ upload: this.uploads.add(room.id, file, chat.limits.file) }));
+    this.#set(room, [...items, ...added]);
+  }
+
+  /** What goes with the message that is sent now; what will not be sent stays, with the reason. */
+  take(room: Room): SentFile[] | undefined {
+    const items = this.items(room).filter(({ upload }) => upload.problem === undefined);
+    if (items.length === 0) return undefined;
+    this.#set(
+      room,
+      this.items(room).filter((item) => !items.includes(item)),
+    );
+    return items.map(({ upload, alt }) => {
+      if (upload.stored === undefined) this.#hold(upload);
+      return sent(upload, alt);
+    });
+  }
+
+  /** A file of a message once more. */
+  #again(upload: Upload): void {
+    this.uploads.retry(upload);
+    this.#hold(upload);
+  }
+
+  /** Other tabs see by it that this one is still at it. */
+  #hold({ key }: Upload): void {
+    void navigator.locks?.request(
+      lockOf(key),
+      () =>
+        new Promise<void>((resolve) => {
+          const stop = this.uploads.follow((upload) => {
+            if (upload.key !== key) return;
+            const goesOn = upload.stored === undefined && upload.problem === undefined;
+            // A cancelled one is known no more.
+            if (goesOn && this.uploads.get(key) !== undefined) return;
+            stop();
+            resolve();
+          });
+        }),
+    );
+  }
+
+  /** A file has come further. It is in the tray, or belongs to a message that waits for it. */
+  #changed(upload: Upload): void {
+    const { outbox } = this.#context.chat;
+    if (upload.stored !== undefined || upload.problem !== undefined) {
+      const waiting = outbox?.list().find(({ files }) => files?.some(({ key }) => key === upload.key));
+      if (waiting !== undefined) {
+        const files = waiting.files?.map((file) => (file.key === upload.key ? sent(upload, file.alt) : file));
+        const { failed: _, ...item } = { ...waiting, files: files ?? [] };
+        outbox?.put(upload.problem === undefined ? item : { ...item, failed: 'upload' });
+      }
+      const items = this.#trays.get(upload.room);
+      if (items?.some((item) => item.upload === upload)) this.#keep(upload.room, items);
+    }
+    this.#context.changed();
+  }
+
+  #over(event: DragEvent): void {
+    const { current } = this.#context.chat;
+    const isHere = event.target instanceof Element && event.target.closest('.main') !== null;
+    const isFile = event.dataTransfer?.types.includes('Files') === true;
+    if (!isFile) return;
+    // The field takes what is let go above it by itself.
+    if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
+      this.attach(current, event.dataTransfer?.files);
+    // Else the browser would show the file in place of the page.
+    event.preventDefault();
+    if (!isHere && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
+    const left = event.type === 'dragleave' && !(event.relatedTarget instanceof Node);
+    const dragged = isHere && event.type !== 'drop' && !left && current !== undefined && this.may(current);
+    if (dragged === this.dragged) return;
+    this.dragged = dragged;
+    this.#context.changed();
+  }
+}
+
+/** As a message on its way names it. */
+function sent({ key, name, type, size, stored }: Upload, alt: string | undefined): SentFile {
+  return { name, type, size, ...stored, key, ...(alt ? { alt } : {}) };
+}

@@ -1,0 +1,65 @@
+import { Component } from 'preact';
+import type { Context } from '../context.ts';
+import { Actions, Dialog } from '../controls/dialog.tsx';
+import { Thumbnail } from './thumbnail.tsx';
+
+/** Characters; the server takes no more. */
+const LONGEST = 250;
+
+interface Props {
+  readonly context: Context;
+  /** The picture; undefined where it is on the server alone. */
+  readonly source: Blob | undefined;
+  readonly alt: string;
+  save(alt: string): void;
+  close(): void;
+}
+
+/** What people are told who do not see a picture. */
+export class Describe extends Component<Props, { alt: string }> {
+  constructor(props: Props) {
+    super(props);
+    this.state = { alt: props.alt };
+  }
+
+  override render({ context, source, alt: before, close }: Props) {
+    const { strings } = context;
+    const { alt } = this.state;
+    return (
+      <Dialog
+        context={context}
+        title={strings.text('file.altTitle')}
+        typed={alt !== before}
+        submit={this.#save}
+        close={close}
+        actions={
+          <Actions context={context} label={strings.text('common.save')} submit={this.#save} close={close} />
+        }
+      >
+        {source !== undefined && (
+          <div class="imgs n1 half">
+            <Thumbnail source={source} />
+          </div>
+        )}
+        <label class="label" for="alt">
+          {strings.text('file.altLabel')}
+        </label>
+        <textarea
+          class="input"
+          id="alt"
+          rows={2}
+          maxLength={LONGEST}
+          value={alt}
+          onInput={({ currentTarget: { value } }) =>
+            this.setState({ alt: [...value.replace(/\s+/gu, ' ')].slice(0, LONGEST).join('') })
+          }
+        />
+      </Dialog>
+    );
+  }
+
+  readonly #save = () => {
+    this.props.save(this.state.alt.trim());
+    this.props.close();
+  };
+}

@@ -1,0 +1,16 @@
+import type { Strings } from '../../strings/strings.ts';
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
+
+/** "1.4 MB", as the language writes it. */
+export function fileSize(bytes: number, { locale }: Pick<Strings, 'locale'>): string {
+  const step = Math.min(bytes < 1000 ? 0 : Math.floor(Math.log(bytes) / Math.log(1024)), UNITS.length - 1);
+  const at = Math.max(step, bytes < 1000 ? 0 : 1);
+  const amount = bytes / 1024 ** at;
+  return new Intl.NumberFormat(locale, {
+    style: 'unit',
+    unit: UNITS[at] ?? 'byte',
+    unitDisplay: at === 0 ? 'long' : 'short',
+    maximumFractionDigits: amount < 10 && at > 0 ? 1 : 0,
+  }).format(amount);
+}

@@ -1,0 +1,184 @@
+import { Component } from 'preact';
+import type { MessageFile } from '../../../../server/events.ts';
+import type { Upload } from '../../chat/uploads.ts';
+import type { Entry, Pending, SentFile } from '../../store/entries.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { addressOf } from './address.ts';
+import type { Attachments } from './attachments.ts';
+import { fileSize } from './file-size.ts';
+import { openLargeView } from './large-view.tsx';
+import { Picture } from './picture.tsx';
+import { Thumbnail } from './thumbnail.tsx';
+
+/** So many pictures of a message are seen at once. */
+const SEEN = 4;
+/** One picture alone, in CSS pixels. */
+const WIDEST = 340;
+const TALLEST = 320;
+
+/** The pictures and files of a message. */
+export function shownFiles(entry: Entry, context: Context, attachments: Attachments) {
+  const { message, pending } = entry;
+  if (pending?.files !== undefined)
+    return <OnTheirWay context={context} attachments={attachments} pending={pending} />;
+  const files = message?.files ?? [];
+  const pictures = files.filter(({ image }) => image !== undefined);
+  const others = files.filter(({ image }) => image === undefined);
+  const { strings } = context;
+  return (
+    <>
+      {pictures.length > 0 && (
+        <Grid
+          pictures={pictures}
+          cell={(file, n) => (
+            <Picture
+              key={file.id}
+              context={context}
+              file={file}
+              alone={pictures.length === 1}
+              more={n === SEEN - 1 ? pictures.length - SEEN : 0}
+              open={(opener) => openLargeView({ context, entry, pictures, at: n, opener })}
+            />
+          )}
+        />
+      )}
+      {others.map((file) => (
+        <a
+          class="doc"
+          key={file.id}
+          href={addressOf(context.chat, file)}
+          download={file.name}
+          tabIndex={-1}
+          data-tip={strings.text('file.download', { name: file.name })}
+        >
+          <Described file={file} context={context} />
+          <Icon name="save" />
+        </a>
+      ))}
+    </>
+  );
+}
+
+function Grid<File extends Pick<MessageFile, 'image'>>({
+  pictures,
+  cell,
+}: {
+  readonly pictures: readonly File[];
+  cell(file: File, n: number): preact.ComponentChildren;
+}) {
+  const [first] = pictures;
+  const size = pictures.length === 1 ? first?.image : undefined;
+  // Nothing moves when it comes. How large one is that is on its way, the server tells.
+  const inlineSize = size && `${Math.min(WIDEST, size.width, (TALLEST * size.width) / size.height)}px`;
+  return (
+    <div class={`imgs n${Math.min(pictures.length, SEEN)}`} style={{ inlineSize }}>
+      {pictures.slice(0, SEEN).map(cell)}
+    </div>
+  );
+}
+
+/** "PDF, 1.4 MB" */
+function aboutFile(
+  { name, type, size }: Pick<MessageFile, 'name' | 'type' | 'size'>,
+  { strings }: Context,
+): string {
+  const [, ending] = /\.([^.]{1,11})$/.exec(name) ?? [];
+  return `${ending?.toUpperCase() ?? type}, ${fileSize(size, strings)}`;
+}
+
+/** The icon of a file, its name without ever cutting the ending, its kind and size. */
+function Described({
+  file,
+  context,
+  words,
+}: {
+  readonly file: Pick<MessageFile, 'name' | 'type' | 'size'>;
+  readonly context: Context;
+  readonly words?: string | undefined;
+}) {
+  const [, stem = file.name, ending = ''] = /^(.+?)(\.[^.]{1,12})$/.exec(file.name) ?? [];
+  return (
+    <>
+      <Icon name="file" />
+      <div>
+        <b>
+          <bdi>{stem}</bdi>
+          <bdi>{ending}</bdi>
+        </b>
+        <small>{words ?? aboutFile(file, context)}</small>
+      </div>
+    </>
+  );
+}
+
+interface OnTheirWayProps {
+  readonly context: Context;
+  readonly attachments: Attachments;
+  readonly pending: Pending;
+}
+
+/** The files of a message that waits for them, or for the server. */
+class OnTheirWay extends Component<OnTheirWayProps> {
+  #stop: (() => void) | undefined;
+
+  override componentDidMount(): void {
+    const { attachments } = this.props;
+    const own = ({ key }: Upload) => this.props.pending.files?.some((file) => file.key === key);
+    this.#stop = attachments.uploads.follow((upload) => own(upload) && this.forceUpdate());
+    attachments.look(this.props.pending);
+  }
+
+  override componentDidUpdate(): void {
+    this.props.attachments.look(this.props.pending);
+  }
+
+  override componentWillUnmount(): void {
+    this.#stop?.();
+    this.props.attachments.release(this.props.pending);
+  }
+
+  override render({ context, attachments, pending }: OnTheirWayProps) {
+    const files = pending.files ?? [];
+    const { uploads } = attachments;
+    const isPicture = ({ key, type }: SentFile) =>
+      type.startsWith('image/') && uploads.get(key)?.source !== undefined;
+    const pictures = files.filter(isPicture);
+    return (
+      <>
+        {pictures.length > 0 && (
+          <Grid
+            pictures={pictures}
+            cell={(file) => (
+              <span class="going" key={file.key}>
+                <Thumbnail source={uploads.get(file.key)?.source as Blob} />
+                <Progress context={context} file={file} upload={uploads.get(file.key)} />
+              </span>
+            )}
+          />
+        )}
+        {files
+          .filter((file) => !isPicture(file))
+          .map((file) => (
+            <div class="doc" key={file.key}>
+              <Described file={file} context={context} words={attachments.problemOf(file)} />
+              <Progress context={context} file={file} upload={uploads.get(file.key)} />
+            </div>
+          ))}
+      </>
+    );
+  }
+}
+
+interface ProgressProps {
+  readonly context: Context;
+  readonly file: SentFile;
+  readonly upload: Upload | undefined;
+}
+
+function Progress({ context, file, upload }: ProgressProps) {
+  if (file.id !== undefined || upload === undefined || upload.problem !== undefined) return null;
+  const n = Math.round(upload.progress * 100);
+  const label = context.strings.text('file.progress', { name: file.name, n });
+  return <progress max={100} value={n} aria-label={label} />;
+}

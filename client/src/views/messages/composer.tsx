@@ -1,0 +1,365 @@
+import { Component, createRef } from 'preact';
+import { number, object, optional, text } from '../../chat/form.ts';
+import type { Entry } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
+import { blank, cleaned, codePoints } from '../../text/paste.ts';
+import type { Clash, Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { refusal } from '../refusal.ts';
+
+interface Draft {
+  text: string;
+  replyTo: number | undefined;
+  /** A message that is being edited; the draft waits meanwhile. */
+  edit: Edit | undefined;
+}
+
+interface Edit {
+  readonly seq: number;
+  /** Of the message as it was seen. */
+  readonly rev: number;
+  readonly text: string;
+  readonly clash?: Clash;
+}
+
+const clash = object<Exclude<Clash, 'deleted'>>({ text, rev: number });
+const draftForm = object<Draft>({
+  text,
+  replyTo: optional(number),
+  edit: optional(
+    object<Edit>({
+      seq: number,
+      rev: number,
+      text,
+      clash: (value) => value === undefined || value === 'deleted' || clash(value),
+    }),
+  ),
+});
+
+/** Where in the text somebody is writing. */
+export type Caret = readonly [start: number, end: number];
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+  /** The pill that leads to the newest message; undefined while that is in sight. */
+  readonly below: number | undefined;
+  /** Some of them were there when the room was opened. */
+  readonly unreadBelow: boolean;
+  toEnd(): void;
+  /** One's own newest message, to be edited. */
+  lastOwn(): Entry | undefined;
+  /** This is the composer that is shown now; undefined: none is. */
+  shown(composer: Composer | undefined): void;
+}
+
+const DRAFT_MS = 300;
+
+/** Where one writes into one room. What is typed is kept as a draft until it is sent. */
+export class Composer extends Component<Props> {
+  readonly #field = createRef<HTMLTextAreaElement>();
+  #text: string;
+  #replyTo: number | undefined;
+  #edit: Edit | undefined;
+  #gone = false;
+  /** The edited text is on its way. */
+  #saving = false;
+  /** In slow mode; an edit is no new message. */
+  #waits: boolean | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(props: Props) {
+    super(props);
+    const draft = props.context.chat.store?.get(`draft/${props.room.id}`, draftForm);
+    this.#text = draft?.text ?? '';
+    this.#replyTo = draft?.replyTo;
+    this.#edit = draft?.edit;
+  }
+
+  override componentDidMount(): void {
+    this.props.shown(this);
+    this.#grow();
+  }
+
+  override componentDidUpdate(): void {
+    this.#grow();
+  }
+
+  override componentWillUnmount(): void {
+    this.#gone = true;
+    this.keepNow();
+    this.props.shown(undefined);
+  }
+
+  /** Where somebody is writing; undefined when the focus is elsewhere. */
+  get caret(): Caret | undefined {
+    const field = this.#field.current;
+    return field?.matches(':focus') === true ? [field.selectionStart, field.selectionEnd] : undefined;
+  }
+
+  focus(caret?: Caret): void {
+    this.#field.current?.focus();
+    if (caret !== undefined) this.#field.current?.setSelectionRange(...caret);
+  }
+
+  reply(entry: Entry): void {
+    if (entry.message === undefined) return;
+    this.#replyTo = entry.message.seq;
+    this.#keep();
+    this.focus();
+    this.props.context.changed();
+  }
+
+  edit({ message, text }: Entry): void {
+    if (message === undefined) return;
+    this.#edit = { seq: message.seq, rev: message.rev, text };
+    this.#keep();
+    this.props.context.draw();
+    this.focus([text.length, text.length]);
+  }
+
+  /** True if there was something to leave. */
+  readonly cancel = (): boolean => {
+    if (this.#edit !== undefined) this.#edit = undefined;
+    else if (this.#replyTo !== undefined) this.#replyTo = undefined;
+    else return false;
+    this.#keep();
+    this.focus();
+    this.props.context.draw();
+    return true;
+  };
+
+  /** Keeps the draft at once: the page may be going. */
+  keepNow(): void {
+    if (this.#timer !== undefined) this.#keep();
+  }
+
+  override render() {
+    const { context, room, below, unreadBelow, toEnd } = this.props;
+    const { chat, strings } = context;
+    const { name } = room.summary;
+    const bar = context.bar(room);
+    if (bar?.line) return bar.line;
+    const limited =
+      chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
+    const seconds = limited === undefined ? 0 : Math.ceil((limited.until - Date.now()) / 1000);
+    const edit = this.#edit;
+    this.#waits = !edit && bar?.wait;
+    const { text: limit } = chat.limits;
+    const left = limit - codePoints(this.#shown);
+    const near = chat.me !== undefined && left <= limit / 10;
+    const tray = edit === undefined ? context.tray(room) : undefined;
+    const words =
+      left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
+    return (
+      <form
+        class="composer column"
+        part="composer"
+        onSubmit={(event) => {
+          event.preventDefault();
+          this.#submit();
+        }}
+      >
+        {below !== undefined && (
+          <button type="button" class="jump" onClick={toEnd}>
+            <Icon name="down" />
+            {below > 0
+              ? strings.count(unreadBelow ? 'timeline.unread' : 'timeline.jump', below)
+              : strings.text('timeline.jump')}
+          </button>
+        )}
+        <div class="status">
+          <span>
+            {edit !== undefined && !context.touch()
+              ? strings.text('composer.editHint')
+              : seconds > 0
+                ? strings.text('composer.wait', { s: seconds })
+                : bar?.status}
+          </span>
+          <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
+        </div>
+        <div class="field">
+          {context.strip({ room, edit, replyTo: this.#replyTo, use: this.#use, cancel: this.cancel })}
+          {tray?.draw()}
+          <div class="row">
+            {chat.can.files && edit === undefined && (
+              <button
+                type="button"
+                class="icon"
+                aria-label={strings.text('file.attach')}
+                onClick={() => context.attach(room)}
+              >
+                <Icon name="clip" />
+              </button>
+            )}
+            <textarea
+              rows={1}
+              enterkeyhint="enter"
+              aria-label={
+                edit === undefined
+                  ? strings.text('composer.label', { room: name })
+                  : strings.text('composer.editing')
+              }
+              placeholder={strings.text('composer.placeholder', { room: name })}
+              value={this.#shown}
+              readOnly={this.#saving}
+              ref={this.#field}
+              onInput={this.#typed}
+              onBlur={() => chat.ownTyping.stop()}
+              onKeyDown={this.#key}
+              onPaste={(event) => this.#paste(event.clipboardData, event)}
+              onDrop={(event) => this.#paste(event.dataTransfer, event)}
+            />
+            {context.tools()}
+            <button
+              type="button"
+              class="send"
+              aria-label={this.#sendLabel()}
+              aria-disabled={
+                (blank(this.#shown) && !tray?.full) || left < 0 || this.#saving || this.#waits || undefined
+              }
+              onClick={() => this.#submit()}
+            >
+              <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
+            </button>
+          </div>
+        </div>
+      </form>
+    );
+  }
+
+  /** The text in the field. */
+  get #shown(): string {
+    return this.#edit?.text ?? this.#text;
+  }
+
+  #sendLabel(): string {
+    const { strings } = this.props.context;
+    if (this.#edit === undefined) return strings.text('composer.send');
+    const { clash } = this.#edit;
+    if (clash === undefined) return strings.text('composer.save');
+    return strings.text(clash === 'deleted' ? 'msg.sendNew' : 'edit.saveMine');
+  }
+
+  /** What the edited message says by now is edited instead. */
+  readonly #use = (text: string, rev: number) => {
+    if (this.#edit === undefined) return;
+    this.#edit = { seq: this.#edit.seq, rev, text };
+    this.#keep();
+    this.focus();
+    this.props.context.draw();
+  };
+
+  async #save(edit: Edit): Promise<void> {
+    const { context, room } = this.props;
+    const { chat, strings, toast, draw } = context;
+    const text = cleaned(edit.text);
+    const rev = typeof edit.clash === 'object' ? edit.clash.rev : edit.rev;
+    this.#saving = true;
+    draw();
+    try {
+      await chat.edit({ room: room.id, seq: edit.seq, rev }, text, context.mentions(room, text, edit.seq));
+      if (this.#edit === edit) this.#edit = undefined;
+    } catch (error) {
+      // It was left meanwhile.
+      if (this.#edit !== edit) return;
+      const clash = context.clashOf(error);
+      if (clash !== undefined) this.#edit = { ...edit, clash };
+      else toast(refusal(error, strings, strings.text('error.edit')), 'bad');
+    } finally {
+      this.#saving = false;
+      draw();
+    }
+    // Another composer may be in this room by now.
+    if (!this.#gone) this.#keep();
+  }
+
+  #submit(): void {
+    const { room, context } = this.props;
+    const { chat, strings, toast, draw } = context;
+    const text = cleaned(this.#shown);
+    const edit = this.#edit;
+    const tray = edit === undefined ? context.tray(room) : undefined;
+    if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
+      return;
+    if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
+    // A reply belongs to the draft, which waits.
+    const replyTo = edit === undefined ? this.#replyTo : undefined;
+    const mentions = context.mentions(room, text, edit?.seq);
+    if (!chat.send(text, replyTo, mentions, tray?.take())) return toast(strings.text('error.other'), 'bad');
+    // What was deleted while it was edited goes as a new message, and the draft is still there.
+    if (edit === undefined) {
+      this.#text = '';
+      this.#replyTo = undefined;
+    }
+    this.#edit = undefined;
+    this.#keep();
+    this.focus();
+    this.props.toEnd();
+    // At once: the next letter must not be added to what was sent.
+    draw();
+  }
+
+  readonly #typed = () => {
+    const { chat } = this.props.context;
+    const text = this.#field.current?.value ?? '';
+    if (this.#edit !== undefined) this.#edit = { ...this.#edit, text };
+    else {
+      this.#text = text;
+      if (blank(text)) chat.ownTyping.stop();
+      else chat.ownTyping.typed(this.props.room.id);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
+    this.props.context.changed();
+  };
+
+  #keep(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { store } = this.props.context.chat;
+    if (store === undefined) return;
+    const key = `draft/${this.props.room.id}`;
+    const edit = this.#edit;
+    if (this.#text === '' && this.#replyTo === undefined && edit === undefined) store.delete(key);
+    else store.set(key, { text: this.#text, replyTo: this.#replyTo, edit });
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.key === 'ArrowUp' && this.#shown === '' && !event.altKey && !event.isComposing) {
+      const entry = this.props.lastOwn();
+      if (entry === undefined) return;
+      event.preventDefault();
+      return this.edit(entry);
+    }
+    // Enter that ends a composition (Chinese, Japanese, accents) chooses a word; Safari tells only by 229.
+    if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;
+    if (event.shiftKey || event.altKey || event.ctrlKey || event.metaKey || this.props.context.touch())
+      return;
+    event.preventDefault();
+    this.#submit();
+  };
+
+  #paste(data: DataTransfer | null, event: Event): void {
+    const field = this.#field.current;
+    if (data === null || field === null) return;
+    const text = data.getData('text/plain');
+    if (text === '' && data.files.length > 0) {
+      event.preventDefault();
+      return this.props.context.attach(this.props.room, data.files);
+    }
+    const clean = cleaned(text);
+    if (clean === text) return;
+    event.preventDefault();
+    field.setRangeText(clean, field.selectionStart, field.selectionEnd, 'end');
+    this.#typed();
+  }
+
+  /** Where the browser cannot size the field by its content. */
+  #grow(): void {
+    const field = this.#field.current;
+    if (field === null || CSS.supports('field-sizing', 'content')) return;
+    field.style.blockSize = 'auto';
+    field.style.blockSize = `${field.scrollHeight}px`;
+  }
+}

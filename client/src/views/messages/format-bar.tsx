@@ -1,0 +1,119 @@
+import { type Change, type Field, type Format, newLine, toggle } from '../../text/editing.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import type { pictures } from '../controls/pictures.ts';
+
+const GAP = 6;
+const buttons: readonly (Format & keyof typeof pictures)[] = ['bold', 'italic', 'code', 'quote', 'list'];
+const keys: Readonly<Record<string, Format>> = { b: 'bold', i: 'italic', e: 'code' };
+/** With Control, a Mac moves the caret. */
+const apple = /^(?:Mac|iP)/.test(navigator.platform);
+
+/** Formats what is selected in the composer: a bar above it, keys, and lists that go on by themselves. */
+export class FormatBar {
+  readonly #context: Pick<Context, 'strings' | 'touch' | 'changed'>;
+  readonly #root: ShadowRoot;
+  #field: HTMLTextAreaElement | undefined;
+
+  constructor(
+    context: Pick<Context, 'strings' | 'touch' | 'changed'>,
+    root: ShadowRoot,
+    signal: AbortSignal,
+  ) {
+    this.#context = context;
+    this.#root = root;
+    root.addEventListener('keydown', this.#key, { signal });
+    // Only some browsers say so when the selection of a field has changed.
+    for (const type of ['select', 'input', 'keyup', 'pointerup', 'focusin', 'focusout'])
+      root.addEventListener(type, this.#look, { signal });
+    document.addEventListener('selectionchange', this.#look, { signal });
+    // Something may be selected already.
+    this.#look();
+  }
+
+  draw() {
+    if (this.#field === undefined) return undefined;
+    const { strings } = this.#context;
+    return (
+      <div class="fmt" role="toolbar" aria-label={strings.text('format.bar')} ref={this.#place}>
+        {buttons.map((format) => (
+          <button
+            type="button"
+            class="icon"
+            key={format}
+            tabIndex={-1}
+            aria-label={strings.text(`format.${format}`)}
+            // The selection stays.
+            onPointerDown={(event) => event.preventDefault()}
+            onClick={() => this.#format(format)}
+          >
+            <Icon name={format} />
+          </button>
+        ))}
+      </div>
+    );
+  }
+
+  readonly #look = () => {
+    const field = this.#active();
+    const shown = field !== undefined && field.selectionStart < field.selectionEnd ? field : undefined;
+    if (shown === this.#field) return;
+    this.#field = shown;
+    this.#context.changed();
+  };
+
+  readonly #key = (event: Event) => {
+    const field = this.#active();
+    if (field === undefined || !(event instanceof KeyboardEvent) || event.isComposing) return;
+    if (event.defaultPrevented || event.altKey || event.keyCode === 229) return;
+    const command = apple ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
+    const format = command && !event.shiftKey ? keys[event.key.toLowerCase()] : undefined;
+    let change: Change | undefined;
+    if (format !== undefined) change = toggle(fieldOf(field), format);
+    else if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) change = newLine(fieldOf(field));
+    if (change === undefined) return;
+    event.preventDefault();
+    apply(change, field);
+  };
+
+  #format(format: Format): void {
+    if (this.#field === undefined) return;
+    apply(toggle(fieldOf(this.#field), format), this.#field);
+  }
+
+  /** The composer's field, while one is writing there. */
+  #active(): HTMLTextAreaElement | undefined {
+    const { activeElement } = this.#root;
+    const writing = activeElement instanceof HTMLTextAreaElement && !activeElement.readOnly;
+    return writing && activeElement.closest('.composer') !== null ? activeElement : undefined;
+  }
+
+  /** Above the field, at its beginning. */
+  readonly #place = (bar: HTMLElement | null) => {
+    const field = this.#field;
+    if (bar === null || field === undefined) return;
+    const around = (bar.offsetParent ?? document.documentElement).getBoundingClientRect();
+    const { top, left, right } = (field.closest('.field') ?? field).getBoundingClientRect();
+    bar.style.insetBlockStart = `${top - around.top - GAP - bar.offsetHeight}px`;
+    const start = getComputedStyle(field).direction === 'rtl' ? right - bar.offsetWidth : left;
+    bar.style.left = `${start - around.left}px`;
+  };
+}
+
+const fieldOf = ({ value, selectionStart, selectionEnd }: HTMLTextAreaElement): Field => ({
+  value,
+  start: selectionStart,
+  end: selectionEnd,
+});
+
+/** Changes what is in a field as if it were typed. */
+export function apply({ from, to, text, start, end }: Change, field: HTMLTextAreaElement): void {
+  field.setSelectionRange(from, to);
+  // The only way that can be undone by the keys for it.
+  const done = document.execCommand(text === '' ? 'delete' : 'insertText', false, text);
+  if (!done) {
+    field.setRangeText(text, from, to);
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+  field.setSelectionRange(start, end);
+}

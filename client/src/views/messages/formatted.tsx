@@ -1,0 +1,103 @@
+import type { ComponentChildren } from 'preact';
+import { type Block, blocks, type Inline, said, words } from '../../text/format.ts';
+
+/** Says how a piece of text is shown; `code`: as words alone. */
+export type Say = (text: string, code?: boolean) => ComponentChildren;
+
+/**
+ * A message's text as elements; `end` follows its last word. About `most` nodes stand for it: what comes after them is
+ * shown as plain words, since three signs can make two elements.
+ */
+export function formatted(text: string, most: number, end: ComponentChildren, say: Say = (piece) => piece) {
+  const all = blocks(text);
+  let left = most;
+
+  /** `rest` shows together those that there is no room for. */
+  const within = <T,>(
+    pieces: readonly T[],
+    show: (piece: T, n: number) => ComponentChildren,
+    rest: (pieces: readonly T[]) => ComponentChildren,
+  ): ComponentChildren[] => {
+    const shown: ComponentChildren[] = [];
+    for (const [n, piece] of pieces.entries()) {
+      if (left <= 0) return [...shown, rest(pieces.slice(n))];
+      left -= 2;
+      shown.push(show(piece, n));
+    }
+    return shown;
+  };
+  const inlines = (pieces: readonly Inline[]) => within(pieces, inline, (rest) => say(said(rest)));
+
+  function inline(piece: Inline): ComponentChildren {
+    if (typeof piece === 'string') return say(piece);
+    if ('code' in piece) return <code>{say(piece.code, true)}</code>;
+    if ('mark' in piece) {
+      const inside = inlines(piece.inline);
+      return piece.mark === 'strong' ? <strong>{inside}</strong> : <em>{inside}</em>;
+    }
+    return (
+      <a
+        href={piece.href}
+        rel="noopener noreferrer nofollow ugc"
+        target="_blank"
+        title={piece.host}
+        tabIndex={-1}
+      >
+        {say(piece.text, true)}
+      </a>
+    );
+  }
+
+  function shown(block: Block, key: number) {
+    const after = key === all.length - 1 && end;
+    if (block.kind === 'code') {
+      return [
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what is cut off at its end is reached by keyboard, too.
+        <pre class="code" tabIndex={0} key={key}>
+          <code>{say(block.text, true)}</code>
+        </pre>,
+        after && (
+          <p class="text" key="end">
+            {after}
+          </p>
+        ),
+      ];
+    }
+    if (block.kind !== 'list') {
+      return (
+        <p class={block.kind === 'quote' ? 'text q' : 'text'} key={key}>
+          {inlines(block.inline)}
+          {after}
+        </p>
+      );
+    }
+    const { start, items } = block;
+    const List = start === undefined ? 'ul' : 'ol';
+    return (
+      <List class="text" start={start} key={key}>
+        {within(
+          items,
+          (item, n) => (
+            <li key={n}>
+              {inlines(item)}
+              {n === items.length - 1 && after}
+            </li>
+          ),
+          (rest) => (
+            <li class="rest" key="rest">
+              {say(words([{ ...block, start: start && start + items.length - rest.length, items: rest }]))}
+              {after}
+            </li>
+          ),
+        )}
+      </List>
+    );
+  }
+
+  return within(all, shown, (rest) => (
+    <p class="text" key="rest">
+      {say(words(rest))}
+      {end}
+    </p>
+  ));
+}

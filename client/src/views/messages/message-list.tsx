@@ -1,0 +1,138 @@
+import type { Message as Stored } from '../../../../server/events.ts';
+import { type Block, blocks } from '../../store/blocks.ts';
+import type { Entry } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { Avatar } from '../people/avatar.tsx';
+import { GroupKeys } from './group-keys.ts';
+import { Message, type MessageActions, type State } from './message.tsx';
+
+/** A message that is acknowledged sooner needs no "Sending…". */
+const SENDING_MS = 400;
+
+interface Port {
+  /** A message that is read is getting another height. */
+  resize(): void;
+  /** Draws again after that time. */
+  later(ms: number): void;
+}
+
+/** The messages of a room, in groups of one author each, and the lines between them. */
+export class MessageList {
+  /** What is drawn now, by the keys of the entries. */
+  readonly drawn = new Map<string, Message>();
+  /** The key of what is marked for a moment. */
+  flash: string | undefined;
+  readonly #context: Context;
+  readonly #actions: MessageActions;
+  readonly #port: Port;
+  readonly #groups = new GroupKeys();
+
+  constructor(context: Context, actions: MessageActions, port: Port) {
+    this.#context = context;
+    this.#actions = actions;
+    this.#port = port;
+  }
+
+  /** @param list - all of them; `shown`: those that are drawn */
+  draw(room: Room, list: readonly Entry[], shown: readonly Entry[]) {
+    const { chat, strings } = this.#context;
+    const { complete, first } = room.timeline;
+    const name = strings.roomName(room.summary);
+    const isDirect = room.summary.kind === 'direct';
+    if (list.length === 0) {
+      const text = strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name });
+      if (!complete) return false;
+      return (
+        this.#context.firstRun() ?? (
+          <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />
+        )
+      );
+    }
+    const newFrom = first <= (room.newFrom ?? 0) || complete ? room.newFrom : undefined;
+    const parts = blocks(shown, chat.me?.id ?? '', newFrom);
+    const names = this.#groups.name(
+      parts.flatMap((block) => (block.kind === 'group' ? [block.entries] : [])),
+    );
+    let group = 0;
+    const last = list.findLast((entry) => entry.user.id === chat.me?.id)?.key;
+    return [
+      complete && shown[0] === list[0] && (
+        <p class="note start" key="start">
+          {strings.text(isDirect ? 'timeline.startDirect' : 'timeline.start', { name, room: name })}
+        </p>
+      ),
+      ...parts.map((block) => {
+        if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
+        if (block.kind === 'new') return this.#line('new', 'new', strings.text('timeline.new'));
+        return this.#group(block, names[group++] ?? 0, room, last);
+      }),
+    ];
+  }
+
+  #line(kind: 'day' | 'new', key: string, words: string) {
+    return (
+      // biome-ignore lint/a11y/useSemanticElements: an hr has no words.
+      <div class={kind} role="separator" aria-label={words} key={key}>
+        <span aria-hidden="true">{words}</span>
+      </div>
+    );
+  }
+
+  /** `last`: the key of one's own newest message, which says that it was sent. */
+  #group({ own, entries: list }: Block & { kind: 'group' }, name: number, room: Room, last?: string) {
+    const { strings } = this.#context;
+    const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
+    return (
+      <div class={own ? 'group own' : 'group'} key={name}>
+        {!own && <Avatar user={user} />}
+        <div class="stack">
+          <div class="by" key="by">
+            {!own && <bdi>{strings.name(user)}</bdi>}
+            <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
+              {strings.time(sentAt)}
+            </time>
+          </div>
+          {list.map((entry) => (
+            <Message
+              key={entry.key}
+              context={this.#context}
+              actions={this.#actions}
+              drawn={this.drawn}
+              entry={entry}
+              texts={strings.texts}
+              own={own}
+              state={this.#state(entry, last, room)}
+              quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}
+              setSize={room.summary.lastSeq}
+              flash={entry.key === this.flash}
+              resize={this.#port.resize}
+            />
+          ))}
+        </div>
+      </div>
+    );
+  }
+
+  #state(entry: Entry, last: string | undefined, room: Room): State {
+    const { message, pending } = entry;
+    if (pending === undefined) {
+      if (entry.key !== last || message?.deletedAt !== undefined) return undefined;
+      const read = room.summary.kind === 'direct' && room.readByOther >= (message?.seq ?? Infinity);
+      return read ? 'read' : 'sent';
+    }
+    if (pending.failed !== undefined) return pending.failed === 'conflict' ? 'conflict' : 'failed';
+    if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
+    const age = Date.now() - pending.sentAt;
+    if (age >= SENDING_MS) return 'sending';
+    this.#port.later(SENDING_MS - age);
+    return undefined;
+  }
+
+  #quoted(room: Room, seq: number): Stored | undefined {
+    const message = room.timeline.get(seq);
+    if (message === undefined && room.joined) void this.#context.chat.sync.askQuote(room, seq);
+    return message;
+  }
+}

@@ -1,0 +1,128 @@
+import type { Entry } from '../../store/entries.ts';
+import { ERASED } from '../../store/user-ids.ts';
+import { wordsOf } from '../../text/words.ts';
+import type { Context, Writing } from '../context.ts';
+import { copy } from '../controls/copy.ts';
+import { type MenuItem, openMenu, type Pick } from '../controls/menu.tsx';
+import { frequent, used } from '../emoji/frequent.ts';
+import { openEmoji } from '../emoji/open-emoji.tsx';
+import { blockItem } from '../moderation/block-item.ts';
+import { editedAt } from './message.tsx';
+import { react } from './react.ts';
+
+/** The reactions that are offered first. */
+function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Pick[] {
+  if (message === undefined || message.deletedAt !== undefined) return [];
+  const { settings, rooms } = context.chat;
+  const give = (emoji: string) => {
+    used(settings, emoji);
+    // It may have changed while the menu was open.
+    void react(context, rooms.get(message.room)?.timeline.get(message.seq) ?? message, emoji);
+  };
+  const more = () =>
+    openEmoji(context, opener, opener.querySelector('.bubble') ?? opener, (emoji) => {
+      opener.focus();
+      context.layer();
+      give(emoji);
+    });
+  return [
+    ...frequent(settings).map((emoji) => ({ emoji, run: () => give(emoji) })),
+    { emoji: '+', label: context.strings.text('react.more'), run: () => void more() },
+  ];
+}
+
+/** What can be done with a message; what one may not do is absent. */
+function messageItems(entry: Entry, context: Context, writing: Writing, pick: () => void): MenuItem[] {
+  const { chat, strings, touch, dialog } = context;
+  const { message, text } = entry;
+  if (message === undefined || message.deletedAt !== undefined) return [];
+  const own = entry.user.id === chat.me?.id;
+  const room = chat.rooms.get(message.room);
+  const moderates = room?.summary.may.includes('moderate') === true;
+  const items: (MenuItem | false)[] = [
+    !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
+    { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
+    text !== '' && {
+      picture: 'copy',
+      label: strings.text('action.copy'),
+      key: 'C',
+      run: () => copy(text, context),
+    },
+    text !== '' &&
+      touch() && {
+        picture: 'select',
+        label: strings.text('action.select'),
+        run: () => dialog({ kind: 'select', text }),
+      },
+    !own &&
+      entry.user.id !== ERASED &&
+      room?.summary.kind !== 'direct' &&
+      room?.summary.may.includes('send') === true && {
+        picture: 'at',
+        label: strings.text('mention.person', { name: entry.user.name }),
+        run: () => context.mention(entry.user),
+      },
+    own && {
+      picture: 'edit',
+      label: strings.text('action.edit'),
+      key: 'E',
+      run: () => writing.edit(entry),
+    },
+    !own &&
+      chat.can.report && {
+        picture: 'flag',
+        label: strings.text('report.action'),
+        apart: true,
+        run: () => dialog({ kind: 'report', message }),
+      },
+    blockItem(entry.user, context),
+    (own || moderates) && {
+      picture: 'delete',
+      label: strings.text('action.delete'),
+      key: 'Del',
+      apart: own,
+      bad: true,
+      run: () => dialog({ kind: 'delete', message }),
+    },
+  ];
+  return items.filter((item) => item !== false);
+}
+
+/** @param key - does at once what that key of the menu does */
+export function openMessageMenu(
+  entry: Entry,
+  writing: Writing,
+  key: string | undefined,
+  context: Context,
+  opener: HTMLElement,
+): void {
+  const { chat, strings, touch } = context;
+  const picks = picksFor(entry, context, opener);
+  const pick = () =>
+    openMenu(context, opener, {
+      label: strings.text('react.add'),
+      items: [],
+      picks,
+      beside: opener.querySelector('.bubble'),
+    });
+  if (key === '+' && picks.length > 0) return pick();
+  const items = messageItems(entry, context, writing, pick);
+  if (key !== undefined) return items.find((item) => item.key?.toLowerCase() === key)?.run();
+  if (items.length === 0) return;
+  const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user);
+  const edited = entry.message?.editedAt;
+  const about = (
+    <div class="about" role="presentation">
+      <span>{wordsOf(entry.text, entry.message?.files)}</span>
+      <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
+      {edited !== undefined && ` · ${editedAt(edited, strings)}`}
+    </div>
+  );
+  openMenu(context, opener, {
+    label: strings.text('msg.actions'),
+    items,
+    picks: touch() ? picks : undefined,
+    about: touch() && about,
+    beside: opener.querySelector('.bubble'),
+  });
+}

@@ -1,0 +1,311 @@
+import { Component, createRef } from 'preact';
+import type { Message as Stored } from '../../../../server/events.ts';
+import type { Entry } from '../../store/entries.ts';
+import type { Texts } from '../../strings/language-texts.ts';
+import type { Strings } from '../../strings/strings.ts';
+import { onlyEmoji } from '../../text/emoji.ts';
+import { wordsOf } from '../../text/words.ts';
+import type { Context, Named } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { formatted } from './formatted.tsx';
+import { quotation } from './quotation.ts';
+
+export type State = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
+
+/** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
+const LONG_LINES = 24;
+/** The nodes that a text may have: more than twenty lines need, and one that the reader has opened as a whole. */
+const NODES = 250;
+const OPEN_NODES = 5000;
+
+export interface MessageActions {
+  reply(entry: Entry): void;
+  /** `key`: does at once what that key of the menu does. */
+  menu(entry: Entry, opener: HTMLElement, key?: string): void;
+  jump(seq: number): void;
+  retry(entry: Entry): void;
+  discard(entry: Entry): void;
+}
+
+interface Props {
+  readonly context: Context;
+  readonly actions: MessageActions;
+  /** Where the timeline finds what it has drawn. */
+  readonly drawn: Map<string, Message>;
+  readonly entry: Entry;
+  readonly texts: Texts;
+  readonly own: boolean;
+  readonly state: State;
+  /** The message that is replied to; undefined while it is fetched. */
+  readonly quoted: Stored | undefined;
+  readonly setSize: number;
+  /** It was jumped to. */
+  readonly flash: boolean;
+  /** Draws with what is read staying where it is. */
+  resize(): void;
+}
+
+/** One message, drawn again when something in it has changed. */
+export class Message extends Component<Props> {
+  readonly #element = createRef<HTMLElement>();
+  readonly #fold = createRef<HTMLDivElement>();
+  /** Has got another text since its lines were last counted. */
+  #uncounted = true;
+  #long = false;
+  #open = false;
+  /** What is cut is drawn as that. */
+  #stale = false;
+
+  get element(): HTMLElement | null {
+    return this.#element.current;
+  }
+
+  override componentDidMount(): void {
+    this.props.drawn.set(this.props.entry.key, this);
+  }
+
+  override componentWillUnmount(): void {
+    const { drawn, entry } = this.props;
+    if (drawn.get(entry.key) === this) drawn.delete(entry.key);
+  }
+
+  override shouldComponentUpdate(next: Props): boolean {
+    const { entry, own, state, quoted, setSize, flash, texts } = this.props;
+    const changed =
+      entry.message !== next.entry.message ||
+      entry.pending !== next.entry.pending ||
+      entry.user !== next.entry.user ||
+      texts !== next.texts;
+    if (changed) this.#uncounted = true;
+    // It grows with each message: drawing all of them again for it would be too much.
+    if (setSize !== next.setSize && next.entry.message !== undefined)
+      this.#element.current?.setAttribute('aria-setsize', String(next.setSize));
+    return (
+      changed ||
+      this.#stale ||
+      own !== next.own ||
+      state !== next.state ||
+      quoted !== next.quoted ||
+      flash !== next.flash
+    );
+  }
+
+  /** The lines of a text that may be long, once the message is on the page; undefined when nothing has changed. */
+  lines(resized: boolean): number | undefined {
+    if (!resized && !this.#uncounted) return undefined;
+    this.#uncounted = false;
+    const fold = this.#fold.current;
+    const [first, last] = [fold?.firstElementChild, fold?.lastElementChild];
+    if (fold === null || !(first instanceof HTMLElement) || !(last instanceof HTMLElement)) return undefined;
+    const height = last.offsetTop + last.offsetHeight - first.offsetTop;
+    return height / Number.parseFloat(getComputedStyle(fold).lineHeight);
+  }
+
+  /** Whether it has to be drawn again, as cut or as a whole. */
+  fold(lines: number): boolean {
+    const long = lines > LONG_LINES;
+    if (long !== this.#long) this.#stale = true;
+    this.#long = long;
+    return this.#stale;
+  }
+
+  override render() {
+    const { context, entry, own, state, quoted, setSize, flash } = this.props;
+    const { strings } = context;
+    const { message, user, replyTo } = entry;
+    // Its code comes later, as that of reactions and files: `equip` has all messages drawn again then.
+    const named = message?.mentions && context.named(entry);
+    this.#stale = false;
+    if (message?.hidden) return <article data-key={entry.key}>{context.blocking()?.line(entry)}</article>;
+    const gone = message?.deletedAt !== undefined;
+    const classes = ['msg'];
+    if (gone) classes.push('gone');
+    else if (onlyEmoji(entry.text) && replyTo === undefined) classes.push('emoji');
+    if (state === 'failed' || state === 'conflict') classes.push('failed');
+    if (named?.toMe) classes.push('tome');
+    if (flash) classes.push('flash');
+    return (
+      <article
+        class={classes.join(' ')}
+        tabIndex={-1}
+        data-key={entry.key}
+        aria-label={strings.text('msg.name', {
+          name: own ? strings.text('msg.you') : strings.name(user),
+          time: strings.time(entry.sentAt),
+          text: gone
+            ? this.#gone()
+            : `${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files)}${this.#edited()}`,
+        })}
+        aria-posinset={message?.seq}
+        aria-setsize={message === undefined ? undefined : setSize}
+        ref={this.#element}
+      >
+        <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'}>
+          {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
+          {gone ? (
+            <p class="text">{this.#gone()}</p>
+          ) : (
+            <>
+              {context.files(entry)}
+              {entry.text && this.#words(named)}
+            </>
+          )}
+        </div>
+        {message !== undefined && !gone && this.#tools()}
+        {message?.reactions && context.reactions(entry)}
+        {state !== undefined && this.#state(state)}
+      </article>
+    );
+  }
+
+  #words(named: Named | undefined) {
+    const { entry, context } = this.props;
+    const edited = entry.message?.editedAt !== undefined && (
+      <span class="edited" data-tip={this.#editedAt(entry.message.editedAt)}>
+        {context.strings.text('msg.edited')}
+      </span>
+    );
+    const most = this.#open ? OPEN_NODES : NODES;
+    const text = formatted(named?.marked ?? entry.text, most, edited, named?.say);
+    if (!mayBeLong(entry.text)) return text;
+    return (
+      <>
+        <div
+          class={this.#long && !this.#open ? 'fold cut' : 'fold'}
+          ref={this.#fold}
+          onFocusIn={this.#reveal}
+        >
+          {text}
+        </div>
+        {this.#long && (
+          <button
+            type="button"
+            class="link more"
+            tabIndex={-1}
+            aria-expanded={this.#open}
+            onClick={this.#toggle}
+          >
+            {context.strings.text(this.#open ? 'msg.showLess' : 'msg.showMore')}
+          </button>
+        )}
+      </>
+    );
+  }
+
+  #gone(): string {
+    const { context, entry } = this.props;
+    const moderated = entry.message?.deletedBy === 'moderator';
+    return context.strings.text(moderated ? 'msg.deletedByModerator' : 'msg.deleted');
+  }
+
+  /** For those who hear it. */
+  #edited(): string {
+    const { editedAt } = this.props.entry.message ?? {};
+    return editedAt === undefined ? '' : ` (${this.#editedAt(editedAt)})`;
+  }
+
+  #editedAt(at: number): string {
+    return editedAt(at, this.props.context.strings);
+  }
+
+  /** The Tab key leads to links in the part that is not shown, too. */
+  readonly #reveal = ({ target }: FocusEvent) => {
+    const fold = this.#fold.current;
+    if (!(target instanceof HTMLElement) || fold === null || !this.#long || this.#open) return;
+    if (target.getBoundingClientRect().bottom <= fold.getBoundingClientRect().bottom) return;
+    this.#toggle();
+    target.scrollIntoView({ block: 'nearest' });
+  };
+
+  readonly #toggle = () => {
+    this.#open = !this.#open;
+    this.#stale = true;
+    this.props.resize();
+    // What was read is gone: its beginning may be far above.
+    if (!this.#open) this.element?.scrollIntoView({ block: 'nearest' });
+  };
+
+  #quote(seq: number, message: Stored | undefined) {
+    const { context, actions } = this.props;
+    const [before, after] = context.strings.text('composer.replyTo').split('{name}');
+    const { name, line } = quotation(message, context);
+    return (
+      <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
+        <b>
+          <span class="vh">{before}</span>
+          <bdi>{name}</bdi>
+          <span class="vh">{after}</span>
+        </b>
+        <span>{line}</span>
+      </button>
+    );
+  }
+
+  #tools() {
+    const { strings } = this.props.context;
+    return (
+      <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
+        <button
+          type="button"
+          class="icon"
+          tabIndex={-1}
+          aria-label={strings.text('action.reply')}
+          onClick={() => this.props.actions.reply(this.props.entry)}
+        >
+          <Icon name="reply" />
+        </button>
+        <button
+          type="button"
+          class="icon"
+          tabIndex={-1}
+          aria-label={strings.text('msg.more')}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget)}
+        >
+          <Icon name="dots" />
+        </button>
+      </div>
+    );
+  }
+
+  #state(state: NonNullable<State>) {
+    const { context, actions, entry } = this.props;
+    const { strings } = context;
+    if (state !== 'failed' && state !== 'conflict') {
+      return (
+        <div class="state">
+          <Icon name={state === 'sent' ? 'check' : state === 'read' ? 'read' : 'clock'} size="s" />
+          <span>{strings.text(`msg.${state}`)}</span>
+        </div>
+      );
+    }
+    const { failed, room = '' } = entry.pending ?? {};
+    // The other user has blocked this one: it would be refused again.
+    const blocked = failed === 'forbidden' && context.chat.rooms.get(room)?.summary.with !== undefined;
+    return (
+      <div class="state bad">
+        <Icon name="alert" size="s" />
+        <span>{strings.text(`msg.${state}`)}</span>
+        {!blocked && (
+          <button type="button" class="link" tabIndex={-1} onClick={() => actions.retry(entry)}>
+            {strings.text(state === 'failed' ? 'msg.retry' : 'msg.sendNew')}
+          </button>
+        )}
+        <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
+          {strings.text('msg.discard')}
+        </button>
+      </div>
+    );
+  }
+}
+
+/** When it was edited, in words. */
+export function editedAt(at: number, strings: Strings): string {
+  return strings.text('msg.editedAt', { when: `${strings.dayWithin(at)}, ${strings.time(at)}` });
+}
+
+/** Whether it may take more than `LONG_LINES` lines: in the narrowest element a line has ten characters at least. */
+function mayBeLong(text: string): boolean {
+  return text.length > 10 * LONG_LINES || text.split(/[\n\x85\p{Zl}\p{Zp}]/u).length > LONG_LINES;
+}

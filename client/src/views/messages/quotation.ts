@@ -1,0 +1,17 @@
+import type { Message } from '../../../../server/events.ts';
+import { wordsOf } from '../../text/words.ts';
+import type { Context } from '../context.ts';
+
+/** Whom a quotation is of and what it says, as far as it is known and to be seen. */
+export function quotation(message: Message | undefined, context: Context): { name: string; line: string } {
+  const { strings } = context;
+  const line =
+    context.blocking()?.instead(message?.user) ??
+    (message?.deletedAt === undefined
+      ? wordsOf(message?.text ?? '', message?.files)
+      : strings.text('msg.deleted'));
+  return {
+    name: message ? strings.name(message.user) : '…',
+    line: line.replace(/\s+/gu, ' ').slice(0, 200).toWellFormed(),
+  };
+}

@@ -1,0 +1,46 @@
+import type { Entry } from '../../store/entries.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { isMine, react } from './react.ts';
+import type { Messages } from './touch-and-keys.ts';
+
+/** What was given to a message, each to be given too or taken back. */
+export function reactions(entry: Entry, context: Context, open: Messages['open']) {
+  const { chat, strings } = context;
+  const { message } = entry;
+  if (message === undefined) return null;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+    <div class="reacts" role="group" aria-label={strings.text('react.label')}>
+      {message.reactions?.map((reaction) => {
+        const { emoji, count } = reaction;
+        return (
+          <button
+            type="button"
+            class="react"
+            tabIndex={-1}
+            key={emoji}
+            data-emoji={emoji}
+            aria-pressed={isMine(reaction, chat.me?.id)}
+            onClick={() => void react(context, message, emoji)}
+          >
+            <span>{emoji}</span> {count}
+          </button>
+        );
+      })}
+      {message.user.id !== chat.me?.id && (
+        <button
+          type="button"
+          class="react add"
+          tabIndex={-1}
+          aria-label={strings.text('react.add')}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => open(entry, event.currentTarget, '+')}
+        >
+          <Icon name="react" />
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+import type { Chat } from '../../chat/chat.ts';
+import type { TimelineView } from './timeline.tsx';
+
+const READ_MS = 500;
+
+/** Read is what was in sight for half a second, on a page that has the reader's attention. */
+export class ReadMarker {
+  readonly #chat: Chat;
+  readonly #timeline: TimelineView;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(chat: Chat, timeline: TimelineView) {
+    this.#chat = chat;
+    this.#timeline = timeline;
+  }
+
+  /** With every drawing: who scrolls, leaves the page or turns to the list of rooms is not reading. */
+  watch(): void {
+    const { atEnd, visible } = this.#timeline;
+    const viewing = atEnd && visible && document.hasFocus() && !document.hidden;
+    this.#chat.shown.viewing = viewing;
+    if (!viewing) this.stop();
+    else this.#timer ??= setTimeout(() => this.#read(), READ_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #read(): void {
+    this.#timer = undefined;
+    this.#chat.markRead();
+  }
+}

@@ -1,0 +1,28 @@
+import type { Context } from '../context.ts';
+import { Dialog } from '../controls/dialog.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly text: string;
+  close(): void;
+}
+
+/** A message's text to select from: in the timeline a long press opens the menu instead. */
+export function SelectText({ context, text, close }: Props) {
+  const { strings } = context;
+  return (
+    <Dialog
+      context={context}
+      title={strings.text('action.select')}
+      submit={close}
+      close={close}
+      actions={
+        <button type="button" class="btn primary" onClick={close}>
+          {strings.text('common.done')}
+        </button>
+      }
+    >
+      <p class="selectable">{text}</p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,42 @@
+import type { Context, Stripped } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { ClashStrip } from './clash.tsx';
+import { quotation } from './quotation.ts';
+
+/** What one replies to or edits, above the field. */
+export function strip(stripped: Stripped, context: Context) {
+  const { room, edit, replyTo, cancel } = stripped;
+  const { chat, strings } = context;
+  const editing = edit !== undefined;
+  if (!editing && replyTo === undefined) return null;
+  if (edit?.clash !== undefined)
+    return <ClashStrip key="clash" context={context} {...stripped} clash={edit.clash} />;
+  const message = replyTo === undefined ? undefined : room.timeline.get(replyTo);
+  if (replyTo !== undefined && message === undefined && room.joined) void chat.sync.askQuote(room, replyTo);
+  const { name, line } = quotation(message, context);
+  const [before, after] = strings.text('composer.replyTo').split('{name}');
+  return (
+    <div class="context" key={String(editing)}>
+      <Icon name={editing ? 'edit' : 'reply'} size="s" />
+      <div>
+        {editing
+          ? strings.text('composer.editing')
+          : [
+              before,
+              <b key="name">
+                <bdi>{name}</bdi>
+              </b>,
+              `${after ?? ''} · ${line}`,
+            ]}
+      </div>
+      <button
+        type="button"
+        class="icon"
+        aria-label={strings.text(editing ? 'composer.cancelEdit' : 'composer.cancelReply')}
+        onClick={cancel}
+      >
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,309 @@
+import type { RoomMember, User } from '../../../../server/events.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
+import { text } from '../../chat/form.ts';
+import type { NewMention } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
+import { EVERYBODY } from '../../store/user-ids.ts';
+import { emojiAsked, personAsked } from '../../text/asked.ts';
+import { mentionsIn, type Pick } from '../../text/mentioning.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import type { EmojiNames } from '../emoji/find.ts';
+import { used } from '../emoji/frequent.ts';
+import { late } from '../late.ts';
+import { Avatar } from '../people/avatar.tsx';
+import { apply } from './format-bar.tsx';
+import { MentionPill } from './mention-pill.tsx';
+import { Picks } from './picks.ts';
+
+const GAP = 6;
+const SHOWN = 8;
+/** As many members as are asked for at once; in larger rooms the others are found by how a word of their names begins. */
+const PAGE = 100;
+const LABEL = 'mention-list';
+
+/** A member, all of them, or an emoji by its name. */
+type Option = Pick & { readonly member?: RoomMember; readonly emoji?: string };
+
+/** The list that opens in the composer, with `@` of people, with `:` of emoji. The focus stays in the field. */
+export class Suggest implements Follower {
+  readonly #context: Context;
+  readonly #root: ShadowRoot;
+  readonly #pill: MentionPill;
+  readonly #picks: Picks;
+  #field: HTMLTextAreaElement | undefined;
+  /** Where the `@` or `:` stands for which the list is open. */
+  #at = 0;
+  #query = '';
+  #options: readonly Option[] = [];
+  #hot = 0;
+  /** It was closed by hand at this sign. */
+  #closedAt: number | undefined;
+  /** Comes with the first `:`. */
+  #emoji: EmojiNames | undefined;
+  /** Members that were asked for, by room and by what was looked for. */
+  #members = new Map<string, readonly RoomMember[]>();
+
+  constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
+    this.#context = context;
+    this.#root = root;
+    this.#picks = new Picks(context.chat);
+    context.chat.followers.add(this.#picks);
+    this.#pill = new MentionPill(context, root, signal);
+    root.addEventListener('keydown', this.#key, { signal, capture: true });
+    for (const type of ['input', 'keyup', 'pointerup', 'focusin', 'focusout'])
+      root.addEventListener(type, this.#look, { signal });
+  }
+
+  /** Whom a text mentions: those who were chosen, and with an edited message those whom it has mentioned. */
+  mentions(room: Room, text: string, seq?: number): NewMention[] {
+    const { text: stored = '', mentions = [] } =
+      (seq === undefined ? undefined : room.timeline.get(seq)) ?? {};
+    const characters = [...stored];
+    const former = mentions.map(({ user, start, length }) => ({
+      user: user.id,
+      label: characters.slice(start, start + length).join(''),
+    }));
+    return mentionsIn(text, [...former, ...this.#picks.in(room)]);
+  }
+
+  ready(): void {
+    this.#members.clear();
+  }
+
+  members(): void {
+    this.#members.clear();
+  }
+
+  presence(): void {
+    this.#members.clear();
+  }
+
+  draw() {
+    return [this.#list(), this.#pill.draw()];
+  }
+
+  #list() {
+    const field = this.#field;
+    if (field === undefined) return undefined;
+    const { strings, chat } = this.#context;
+    return (
+      <div
+        class="suggest"
+        key="list"
+        role="listbox"
+        id={LABEL}
+        aria-label={strings.text(this.#options[0]?.emoji === undefined ? 'mention.list' : 'emoji.open')}
+        ref={this.#place}
+      >
+        {this.#options.map((option, n) => {
+          const { user, label, member, emoji } = option;
+          return (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys.
+            <div
+              role="option"
+              class={n === this.#hot ? 'person hot' : 'person'}
+              id={`${LABEL}-${n}`}
+              aria-selected={n === this.#hot}
+              tabIndex={-1}
+              key={user}
+              // The focus stays in the field.
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => this.#take(option)}
+            >
+              {member !== undefined ? (
+                <Avatar user={member.user} />
+              ) : (
+                <span class="avatar none" aria-hidden="true">
+                  {emoji ?? <Icon name="people" />}
+                </span>
+              )}
+              <span class="name">
+                <bdi>{member?.user.name ?? label}</bdi>
+              </span>
+              {user === EVERYBODY && (
+                <small>{strings.text('mention.room', { n: chat.current?.summary.members ?? 0 })}</small>
+              )}
+              {member !== undefined && member.role !== 'member' && (
+                <small>{strings.text(`people.${member.role}`)}</small>
+              )}
+            </div>
+          );
+        })}
+      </div>
+    );
+  }
+
+  readonly #look = () => {
+    const field = this.#active();
+    const caret =
+      field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
+    // After a name, its `@` still counts, since names may have blanks in them: the `:` is nearer.
+    const emoji = emojiAsked(field?.value ?? '', caret);
+    const found = emoji ?? personAsked(field?.value ?? '', caret);
+    const room = this.#context.chat.current;
+    // It was sent.
+    if (field?.value === '' && room !== undefined) this.#picks.clear(room);
+    if (field === undefined || found === undefined || room === undefined) {
+      this.#closedAt = undefined;
+      return this.#close();
+    }
+    if (found.at === this.#closedAt) return this.#close();
+    const same = this.#field === field && this.#at === found.at && this.#query === found.query;
+    this.#at = found.at;
+    this.#query = found.query;
+    this.#options = emoji === undefined ? this.#found(room) : this.#foundEmoji();
+    if (!same) this.#hot = 0;
+    if (emoji === undefined) void this.#ask(room, field);
+    else void this.#askEmoji();
+    if (this.#options.length === 0) return this.#close();
+    this.#open(field);
+  };
+
+  #open(field: HTMLTextAreaElement): void {
+    this.#field = field;
+    field.setAttribute('aria-autocomplete', 'list');
+    field.setAttribute('aria-controls', LABEL);
+    field.setAttribute('aria-activedescendant', `${LABEL}-${this.#hot}`);
+    this.#context.changed();
+  }
+
+  #close(): void {
+    if (this.#field === undefined) return;
+    for (const name of ['autocomplete', 'controls', 'activedescendant'])
+      this.#field.removeAttribute(`aria-${name}`);
+    this.#field = undefined;
+    this.#context.changed();
+  }
+
+  readonly #key = (event: Event) => {
+    const field = this.#field;
+    if (field === undefined || !(event instanceof KeyboardEvent) || event.target !== field) return;
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const { length } = this.#options;
+    const option = this.#options[this.#hot];
+    if (event.key === 'ArrowDown') this.#hot = (this.#hot + 1) % length;
+    else if (event.key === 'ArrowUp') this.#hot = (this.#hot + length - 1) % length;
+    else if (event.key === 'Escape') this.#closedAt = this.#at;
+    else if ((event.key !== 'Enter' && event.key !== 'Tab') || option === undefined) return;
+    // Neither the composer nor what closes things gets it.
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === 'Escape') this.#close();
+    else if (event.key.startsWith('Arrow')) this.#open(field);
+    else if (option !== undefined) this.#take(option);
+  };
+
+  #take(option: Option): void {
+    const [field, room] = [this.#field, this.#context.chat.current];
+    if (field === undefined || room === undefined) return;
+    const { user, label, emoji } = option;
+    const { settings } = this.#context.chat;
+    if (emoji !== undefined) {
+      used(settings, emoji);
+      return this.#put(field, emoji, field.selectionStart);
+    }
+    this.#put(field, label, field.selectionStart);
+    this.#picks.add(room, { user, label });
+  }
+
+  /** In place of what stands from the sign up to there, with a space after it. */
+  #put(field: HTMLTextAreaElement, words: string, to: number): void {
+    const end = this.#at + words.length + 1;
+    this.#closedAt = this.#at;
+    this.#close();
+    apply({ from: this.#at, to, text: `${words} `, start: end, end }, field);
+  }
+
+  /** Names somebody where the caret is. */
+  mention({ id, name }: User): void {
+    const room = this.#context.chat.current;
+    const field = this.#root.querySelector<HTMLTextAreaElement>('.composer textarea');
+    if (room === undefined || field === null || field.readOnly) return;
+    field.focus();
+    const { value, selectionStart: from, selectionEnd: to } = field;
+    const label = `@${name}`;
+    const isApart = from === 0 || /\s/u.test(value[from - 1] ?? '');
+    this.#at = from;
+    this.#put(field, isApart ? label : ` ${label}`, to);
+    this.#picks.add(room, { user: id, label });
+  }
+
+  #foundEmoji(): Option[] {
+    const tone = this.#context.chat.settings.get('tone', text);
+    const found = this.#emoji?.named(this.#query.replaceAll('_', ' '), SHOWN, tone) ?? [];
+    return found.map(({ emoji, name }) => ({ user: emoji, emoji, label: name }));
+  }
+
+  async #askEmoji(): Promise<void> {
+    if (this.#emoji !== undefined) return;
+    try {
+      const { EmojiNames: names } = await late.emoji.load();
+      this.#emoji = await names.in(this.#context.strings.locale);
+    } catch {
+      // With the next letter it is tried again.
+      return;
+    }
+    this.#look();
+  }
+
+  /** Those here first, then who wrote last. */
+  #found(room: Room): Option[] {
+    const { chat, strings } = this.#context;
+    const query = this.#query.toLowerCase();
+    const wrote = new Map<string, number>();
+    for (const { user, seq } of room.timeline.list()) wrote.set(user.id, seq);
+    const { compare } = new Intl.Collator(strings.locale, { numeric: true });
+    const known = new Map<string, RoomMember>();
+    for (const key of ['', query])
+      for (const member of this.#members.get(`${room.id} ${key}`) ?? []) known.set(member.user.id, member);
+    const rank = ({ user, present }: RoomMember) => (present ? 1e15 : 0) + (wrote.get(user.id) ?? 0);
+    const people = [...known.values()]
+      .filter(({ user }) => user.id !== chat.me?.id && nameOf(user).includes(query))
+      .sort((a, b) => rank(b) - rank(a) || compare(a.user.name, b.user.name))
+      .slice(0, SHOWN)
+      .map((member) => ({ user: member.user.id, label: `@${member.user.name}`, member }));
+    const everybody = room.summary.may.includes('moderate') && 'room'.startsWith(query);
+    return everybody ? [...people, { user: EVERYBODY, label: '@room' }] : people;
+  }
+
+  /** Once for each room, and in large ones for what is looked for. */
+  async #ask(room: Room, field: HTMLTextAreaElement): Promise<void> {
+    const query = this.#query.toLowerCase().trim();
+    for (const wanted of query === '' || room.summary.members <= PAGE ? [''] : ['', query]) {
+      const key = `${room.id} ${wanted}`;
+      if (this.#members.has(key)) continue;
+      this.#members.set(key, []);
+      const payload = { room: room.id, limit: PAGE, ...(wanted === '' ? {} : { query: wanted }) };
+      try {
+        const { members } = await this.#context.chat.request('room:members', payload);
+        this.#members.set(key, members);
+      } catch {
+        // It is asked for again with the next letter.
+        this.#members.delete(key);
+      }
+      if (field.isConnected) this.#look();
+    }
+  }
+
+  /** The composer's field, while one is writing there. */
+  #active(): HTMLTextAreaElement | undefined {
+    const { activeElement } = this.#root;
+    const writing = activeElement instanceof HTMLTextAreaElement && !activeElement.readOnly;
+    return writing && activeElement.closest('.composer') !== null ? activeElement : undefined;
+  }
+
+  /** Above the field, at its beginning. */
+  readonly #place = (list: HTMLElement | null) => {
+    const field = this.#field?.closest('.field');
+    if (list === null || !field) return;
+    const around = (list.offsetParent ?? document.documentElement).getBoundingClientRect();
+    const { top, left, right } = field.getBoundingClientRect();
+    list.style.insetBlockStart = `${Math.max(0, top - around.top - GAP - list.offsetHeight)}px`;
+    const start = getComputedStyle(field).direction === 'rtl' ? right - list.offsetWidth : left;
+    list.style.left = `${start - around.left}px`;
+  };
+}
+
+const nameOf = ({ name, id }: User) => `${name}\n${id}`.toLowerCase();

@@ -1,0 +1,321 @@
+import { type Entry, entries } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
+import { Slice } from '../../store/slice.ts';
+import type { Context } from '../context.ts';
+import { Roving } from '../controls/roving.ts';
+import { Skeleton } from '../controls/skeleton.tsx';
+import type { MessageActions } from './message.tsx';
+import { MessageList } from './message-list.tsx';
+import { ScrollKeeper } from './scroll-keeper.ts';
+
+/** Older messages are fetched, or shown, this far ahead of where the reader is. */
+const AHEAD = 800;
+const SKELETON_MS = 300;
+const FLASH_MS = 1600;
+
+/** Where a room opens, or is left: at its end, or with this message so far from the top. */
+interface Place {
+  readonly from: string | undefined;
+  readonly offset: number;
+  readonly end: boolean;
+}
+
+/**
+ * The messages of the open room. A drawing has three steps, so that all reading of the page comes before all
+ * writing: `hold` looks where the reader is, `draw` says what is shown, `settle` puts the reader back.
+ */
+export class TimelineView {
+  /** Messages of others below what is in sight. */
+  below = 0;
+  /** The newest message when the room was opened. */
+  #opened = 0;
+  readonly #context: Context;
+  readonly #slice = new Slice();
+  readonly #list: MessageList;
+  readonly #left = new Map<string, Place>();
+  #element: HTMLElement | undefined;
+  #scroll: ScrollKeeper | undefined;
+  #roving: Roving | undefined;
+  #room: Room | undefined;
+  #placed = false;
+  #seen = 0;
+  #entries: readonly Entry[] = [];
+  #shown: readonly Entry[] = [];
+  #width = 0;
+  #since = Date.now();
+  #wake: ReturnType<typeof setTimeout> | undefined;
+  #restore: (() => void) | undefined;
+  /** A message that is read is getting another height. */
+  #resizing = false;
+  #target: number | undefined;
+  /** Where to jump to when the room has been joined. */
+  #awaited: { room: Room; seq: number } | undefined;
+
+  constructor(context: Context, actions: MessageActions) {
+    this.#context = context;
+    this.#list = new MessageList(context, actions, { resize: this.#resize, later: (ms) => this.#later(ms) });
+  }
+
+  /** The newest message is in sight. */
+  get atEnd(): boolean {
+    const attached = this.#room?.timeline.attached === true;
+    return this.#placed && attached && this.#slice.follows && this.#scroll?.atEnd === true;
+  }
+
+  /** Some of what is below was unread when the room was opened. */
+  get unreadBelow(): boolean {
+    return this.#seen < this.#opened;
+  }
+
+  /** There are messages, or it is known that there are none. */
+  get shown(): boolean {
+    return this.#placed;
+  }
+
+  get visible(): boolean {
+    return this.#element !== undefined && this.#element.getClientRects().length > 0;
+  }
+
+  /** Goes to the newest message: after sending, or when the pill is pressed. */
+  readonly toEnd = () => {
+    this.#room?.timeline.toEnd();
+    this.#slice.toEnd();
+    this.#scroll?.toEnd();
+    this.#context.changed();
+  };
+
+  /** Shows that message in the middle and marks it for a moment; fetches it first where it has to. */
+  async jump(seq: number): Promise<void> {
+    const room = this.#context.chat.current;
+    // As soon as it has been joined.
+    if (room !== undefined && room.timeline.head === undefined) this.#awaited = { room, seq };
+    if (room === undefined || !(await this.#context.chat.sync.reach(room, seq)) || room !== this.#room)
+      return;
+    this.#target = seq;
+    this.#context.draw();
+  }
+
+  /** One's own newest message that can still be edited. */
+  get lastOwn(): Entry | undefined {
+    const { me } = this.#context.chat;
+    return this.#entries.findLast(
+      ({ user, message }) => user.id === me?.id && message !== undefined && message.deletedAt === undefined,
+    );
+  }
+
+  /** Nothing of it may stay. */
+  clear(): void {
+    this.#awaited = undefined;
+    this.#change(undefined);
+    this.#left.clear();
+  }
+
+  hold(): void {
+    const { chat } = this.#context;
+    const room = chat.current;
+    if (room !== this.#room) this.#change(room);
+    this.#restore = undefined;
+    if (room === undefined || !isReady(room)) return;
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    if (awaited?.room === room) void this.jump(awaited.seq);
+    // What is on its way belongs to the end.
+    const pending = room.timeline.attached ? chat.pending(room) : [];
+    this.#entries = entries(room.timeline.list(), pending, chat.me);
+    const place = this.#placed ? undefined : this.#place(room);
+    const target = this.#entries.findIndex(
+      ({ message }) => message !== undefined && message.seq === this.#target,
+    );
+    if (target !== -1) {
+      this.#slice.around(this.#entries, target);
+      this.#mark(this.#entries[target]?.key);
+    }
+    this.#shown = this.#slice.of(this.#entries, this.#scroll?.atEnd === false);
+    const follow = room.timeline.attached && this.#slice.follows && !this.#resizing;
+    const restore = this.#scroll?.hold(follow);
+    this.#restore = place ?? restore;
+    this.#count(room);
+  }
+
+  draw() {
+    const { chat, strings } = this.#context;
+    const room = this.#room;
+    const waiting = room === undefined || !isReady(room);
+    const nothing = chat.roomless || (!waiting && this.#entries.length === 0);
+    return (
+      <div
+        class="timeline scroll"
+        part="timeline"
+        role="log"
+        aria-live="off"
+        aria-label={strings.text('timeline.label', { room: room ? strings.roomName(room.summary) : '' })}
+        aria-busy={waiting || undefined}
+        key={room?.id ?? ''}
+        ref={this.#attach}
+        onScroll={() => this.#scroll?.scrolled()}
+      >
+        <div class={nothing ? 'column none' : 'column'}>
+          {chat.roomless
+            ? this.#context.noRoom()
+            : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
+          {!waiting && this.#list.draw(room, this.#entries, this.#shown)}
+        </div>
+      </div>
+    );
+  }
+
+  /** Whether a text turned out to be long, or no longer is, and has to be drawn again. */
+  fold(): boolean {
+    const width = this.#element?.firstElementChild?.clientWidth ?? 0;
+    const resized = width !== this.#width;
+    this.#width = width;
+    const counted = [...this.#list.drawn.values()].map((message) => ({
+      message,
+      lines: message.lines(resized),
+    }));
+    return counted.filter(({ message, lines }) => lines !== undefined && message.fold(lines)).length > 0;
+  }
+
+  settle(): void {
+    const room = this.#room;
+    const scroll = this.#scroll;
+    if (room === undefined || !isReady(room) || scroll === undefined) return;
+    this.#restore?.();
+    this.#placed = true;
+    if (this.#resizing) scroll.measure();
+    this.#resizing = false;
+    this.#show(scroll);
+    this.#roving?.update(this.#roving.items().at(-1));
+    this.#count(room);
+    this.#extend(room, scroll);
+  }
+
+  readonly #attach = (element: HTMLElement | null) => {
+    this.#scroll?.stop();
+    this.#element = element ?? undefined;
+    this.#scroll = undefined;
+    this.#roving = undefined;
+    const column = element?.firstElementChild;
+    if (element === null || !(column instanceof HTMLElement)) return;
+    this.#scroll = new ScrollKeeper(element, column, () => this.#placed && this.#context.changed());
+    this.#roving = new Roving(column, '.msg');
+  };
+
+  readonly find = (element: Element) =>
+    this.#list.drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
+
+  #change(room: Room | undefined): void {
+    const { chat } = this.#context;
+    if (this.#room !== undefined && this.#scroll !== undefined && this.#placed) {
+      const place = { ...this.#scroll.position(), end: this.atEnd };
+      if (chat.rooms.has(this.#room.id)) this.#left.set(this.#room.id, place);
+    }
+    // Each room has an element of its own.
+    this.#scroll?.stop();
+    this.#scroll = undefined;
+    this.#room = room;
+    this.#placed = false;
+    this.#entries = [];
+    this.#shown = [];
+    this.#target = undefined;
+    this.#slice.toEnd();
+    this.#since = Date.now();
+  }
+
+  #wait() {
+    // What comes at once needs no picture of its coming.
+    if (Date.now() - this.#since >= SKELETON_MS) return <Skeleton />;
+    this.#later(SKELETON_MS);
+    return undefined;
+  }
+
+  #later(ms: number): void {
+    this.#wake ??= setTimeout(() => {
+      this.#wake = undefined;
+      this.#context.changed();
+    }, ms);
+  }
+
+  /** Opens a room: at the New line, or where one left it, or at the end. */
+  #place(room: Room): () => void {
+    const me = this.#context.chat.me?.id;
+    const { newFrom } = room;
+    const unseen =
+      newFrom === undefined || room.timeline.first > newFrom
+        ? -1
+        : this.#entries.findIndex(
+            ({ message, user }) => message !== undefined && message.seq >= newFrom && user.id !== me,
+          );
+    const left = this.#left.get(room.id);
+    const before =
+      left === undefined || left.end ? -1 : this.#entries.findIndex(({ key }) => key === left.from);
+    if (unseen !== -1) this.#slice.around(this.#entries, unseen);
+    else if (before !== -1) this.#slice.around(this.#entries, before);
+    const key = this.#entries[before]?.key ?? '';
+    return () => {
+      this.#opened = room.summary.lastSeq;
+      this.#seen = newFrom === undefined ? this.#opened : newFrom - 1;
+      const scroll = this.#scroll;
+      scroll?.toEnd();
+      const line = this.#element?.querySelector<HTMLElement>('.new');
+      const message = this.#list.drawn.get(key)?.element;
+      if (line != null) scroll?.show(line, 1 / 3);
+      else if (message != null && left !== undefined) scroll?.restore(message, left.offset);
+    };
+  }
+
+  /** Brings what was jumped to into sight. */
+  #show(scroll: ScrollKeeper): void {
+    const entry = this.#entries.find(({ message }) => message !== undefined && message.seq === this.#target);
+    const element = this.#list.drawn.get(entry?.key ?? '')?.element;
+    this.#target = undefined;
+    if (element == null) return;
+    scroll.show(element, 0.5);
+    element.focus({ preventScroll: true });
+  }
+
+  #mark(key: string | undefined): void {
+    this.#list.flash = key;
+    setTimeout(() => {
+      if (this.#list.flash === key) this.#list.flash = undefined;
+      this.#context.changed();
+    }, FLASH_MS);
+  }
+
+  readonly #resize = () => {
+    this.#resizing = true;
+    this.#context.draw();
+  };
+
+  /** What the pill tells: how many messages of others are below what has been in sight. */
+  #count(room: Room): void {
+    const { timeline, summary } = room;
+    const last = this.#list.drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
+    if (this.atEnd) this.#seen = Math.max(this.#seen, summary.lastSeq);
+    else if (this.#placed) this.#seen = Math.max(this.#seen, last?.seq ?? 0);
+    const me = this.#context.chat.me?.id;
+    const listed = this.#entries.filter(
+      ({ message, user }) => message !== undefined && message.seq > this.#seen && user.id !== me,
+    ).length;
+    // Whose the others are is not known before they come.
+    this.below = listed + (timeline.attached ? 0 : summary.lastSeq - Math.max(timeline.last, this.#seen));
+  }
+
+  /** Shows, or fetches, more where the reader comes near an edge. */
+  #extend(room: Room, scroll: ScrollKeeper): void {
+    // Without a height it is not on the page, and every edge is near.
+    if (this.#element?.clientHeight === 0) return;
+    const { sync } = this.#context.chat;
+    const above = scroll.above < AHEAD;
+    const below = scroll.below < AHEAD;
+    const moved = (above && this.#slice.older(this.#entries)) || (below && this.#slice.newer(this.#entries));
+    if (moved) this.#context.changed();
+    else if (room.joined) {
+      if (above) void sync.older(room);
+      if (below) void sync.newer(room);
+    }
+  }
+}
+
+/** There is something to show, and where it begins is known. */
+const isReady = ({ timeline, opening }: Room) => timeline.head !== undefined && !opening;

@@ -1,0 +1,43 @@
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { used } from '../emoji/frequent.ts';
+import { openEmoji } from '../emoji/open-emoji.tsx';
+import { apply } from './format-bar.tsx';
+
+/** What stands beside the composer's field. */
+export function tools(context: Context) {
+  return (
+    <button
+      type="button"
+      class="icon"
+      aria-label={context.strings.text('emoji.open')}
+      aria-haspopup="dialog"
+      onClick={({ currentTarget }) => {
+        const field = currentTarget.closest('.row')?.querySelector('textarea');
+        if (field && !field.readOnly)
+          void openEmoji(context, field, currentTarget, (emoji) => {
+            insertEmoji(emoji, field, context);
+          });
+      }}
+    >
+      <Icon name="emoji" />
+    </button>
+  );
+}
+
+/** Puts it where the caret is; the focus stays where it is. */
+function insertEmoji(emoji: string, field: HTMLTextAreaElement, context: Context): void {
+  const { selectionStart: from, selectionEnd: to } = field;
+  const end = from + emoji.length;
+  const focused = (field.getRootNode() as ShadowRoot).activeElement;
+  used(context.chat.settings, emoji);
+  // With a finger the keyboard would come for a moment.
+  if (context.touch()) {
+    field.setRangeText(emoji, from, to, 'end');
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    return;
+  }
+  field.focus({ preventScroll: true });
+  apply({ from, to, text: emoji, start: end, end }, field);
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+}

@@ -1,0 +1,121 @@
+import type { Follower } from '../../chat/chat-listener.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import type { OthersTyping } from '../messages/typing.tsx';
+import { blockItem } from './block-item.ts';
+import { timeToCome } from './time-to-come.ts';
+
+/** The server sends it for a mute that does not end. */
+const FOR_GOOD = Number.MAX_SAFE_INTEGER;
+/** No timer of a browser is longer. */
+const LONGEST = 2 ** 31 - 1;
+
+/** A cause that keeps the user from writing, for long in place of the field, for a moment above it; else the people who are typing. */
+export class Barring implements Follower {
+  readonly #context: Context;
+  readonly #typing: OthersTyping;
+  /** By rooms: what the server said last, and when that ends by the clock here. */
+  readonly #mutes = new Map<string, { forMs: number; ends: number }>();
+  /** The user's last message of each room: its number, and when it was sent by the clock that is never set. */
+  readonly #written = new Map<string, { seq: number; at: number }>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: Context, typing: OthersTyping) {
+    this.#context = context;
+    this.#typing = typing;
+  }
+
+  silent(room?: string): void {
+    // Without a connection all of it goes on; it ends with the user.
+    if (room !== undefined || this.#context.chat.me !== undefined) return;
+    this.#mutes.clear();
+    this.#written.clear();
+  }
+
+  bar(room: Room) {
+    const { strings, blocking } = this.#context;
+    const { with: other, may, slow, mutedReason } = room.summary;
+    const ends = this.#mutedUntil(room);
+    if (ends !== undefined) {
+      const words =
+        ends === FOR_GOOD
+          ? strings.text('composer.mutedForGood')
+          : strings.text('composer.muted', { when: timeToCome(ends, strings) });
+      const reason = mutedReason === undefined ? '' : strings.text('composer.reason', { text: mutedReason });
+      return { line: closed('clock', `${words} ${reason}`) };
+    }
+    if (other !== undefined && blocking()?.has(other.id) === true) {
+      const words = strings.text('block.you', { name: strings.name(other) });
+      const { run } = blockItem(other, this.#context) || {};
+      return { line: closed('ban', words, run && { label: strings.text('block.end'), run }) };
+    }
+    if (!may.includes('send')) {
+      // A direct room has no moderators: the other one was erased.
+      const words =
+        other === undefined
+          ? strings.text('composer.readOnly')
+          : strings.text('composer.blockedDirect', { name: strings.name(other) });
+      return { line: closed('lock', words) };
+    }
+    const free = { status: this.#typing.draw(room, strings) };
+    if (slow === undefined || may.includes('moderate')) return free;
+    const left = this.#lastWritten(room) + slow * 1000 - performance.now();
+    if (left <= 0) return free;
+    this.#drawIn(left % 1000 || 1000);
+    return { wait: true, status: strings.text('composer.slow', { s: Math.ceil(left / 1000) }) };
+  }
+
+  /** By this page, before it was loaded, or on another device. */
+  #lastWritten({ id, timeline }: Room): number {
+    const { me, list } = this.#context.chat;
+    const known = this.#written.get(id);
+    const last = timeline.list().findLast(({ user }) => user.id === me?.id);
+    if (last === undefined || last.seq <= (known?.seq ?? 0)) return known?.at ?? -Infinity;
+    const age = Math.max(0, list.now - last.sentAt);
+    const at = performance.now() - age;
+    this.#written.set(id, { seq: last.seq, at });
+    return at;
+  }
+
+  #mutedUntil({ id, summary: { mutedForMs } }: Room): number | undefined {
+    if (mutedForMs === undefined) return undefined;
+    let known = this.#mutes.get(id);
+    if (known?.forMs !== mutedForMs) {
+      known = { forMs: mutedForMs, ends: mutedForMs === FOR_GOOD ? FOR_GOOD : Date.now() + mutedForMs };
+      this.#mutes.set(id, known);
+    }
+    const left = known.ends - Date.now();
+    if (left <= 0) return undefined;
+    this.#drawIn(left);
+    return known.ends;
+  }
+
+  #drawIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#context.changed, Math.min(ms, LONGEST));
+  }
+}
+
+function closed(
+  picture: 'clock' | 'lock' | 'ban',
+  words: string,
+  end?: { readonly label: string; run(): void },
+) {
+  return (
+    <div class="composer column">
+      <div class="status">
+        <span />
+      </div>
+      <div class="closed" role="note">
+        <Icon name={picture} size="s" />
+        <span>{words}</span>
+        {end !== undefined && (
+          <button type="button" class="link" onClick={end.run}>
+            {end.label}
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+import type { User } from '../../../../server/events.ts';
+import { ERASED } from '../../store/user-ids.ts';
+import type { Context } from '../context.ts';
+import type { MenuItem } from '../controls/menu.tsx';
+
+/** Blocks somebody else, or takes that back. */
+export function blockItem(user: User, context: Context): MenuItem | false {
+  const { chat, strings, dialog, toast } = context;
+  const blocking = context.blocking();
+  // An erased user has the id of nobody.
+  if (user.id === chat.me?.id || user.id === ERASED || blocking === undefined) return false;
+  if (blocking.has(user.id)) {
+    return {
+      picture: 'ban',
+      label: strings.text('block.undo', { name: user.name }),
+      run: () => {
+        blocking.set(user, false).catch(() => toast(strings.text('error.other'), 'bad'));
+      },
+    };
+  }
+  return {
+    picture: 'ban',
+    label: strings.text('block.action', { name: user.name }),
+    bad: true,
+    run: () => dialog({ kind: 'block', user, run: () => blocking.set(user, true) }),
+  };
+}

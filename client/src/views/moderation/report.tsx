@@ -1,0 +1,109 @@
+import { Component } from 'preact';
+import type { Message } from '../../../../server/events.ts';
+import { wordsOf } from '../../text/words.ts';
+import type { Context } from '../context.ts';
+import { Actions, Dialog, Problem } from '../controls/dialog.tsx';
+import { Submission } from '../controls/submission.ts';
+import { refusal } from '../refusal.ts';
+
+const LONGEST_NOTE = 500;
+
+interface Props {
+  readonly context: Context;
+  readonly message: Message;
+  close(): void;
+}
+
+/** Reports a message to the moderators. */
+export class ReportMessage extends Component<Props> {
+  #reason: 'spam' | 'abuse' | 'other' = 'spam';
+  #note = '';
+  readonly #submission = new Submission(this.props.context);
+
+  override componentWillUnmount(): void {
+    this.#submission.cancel();
+  }
+
+  override render({ context, message, close }: Props) {
+    const { strings, changed } = context;
+    const label = strings.text('report.submit');
+    const over = [...this.#note].length - LONGEST_NOTE;
+    return (
+      <Dialog
+        context={context}
+        title={strings.text('report.title')}
+        typed={this.#note !== ''}
+        problem={this.#submission.problem}
+        submit={this.#submit}
+        close={close}
+        actions={
+          <Actions
+            context={context}
+            label={label}
+            busy={this.#submission.busy ? label : undefined}
+            submit={this.#submit}
+            close={close}
+          />
+        }
+      >
+        <p class="text q">{wordsOf(message.text, message.files)}</p>
+        <fieldset disabled={this.#submission.busy}>
+          <legend>{strings.text('report.what')}</legend>
+          {(['spam', 'abuse', 'other'] as const).map((reason) => (
+            <label class="choice" key={reason}>
+              <input
+                type="radio"
+                name="reason"
+                checked={this.#reason === reason}
+                onChange={() => {
+                  this.#reason = reason;
+                  changed();
+                }}
+              />
+              <div>{strings.text(`report.${reason}`)}</div>
+            </label>
+          ))}
+        </fieldset>
+        <label class="label" for="report-note">
+          {strings.text('report.note')}
+          <small> · {strings.text('create.optional')}</small>
+        </label>
+        <textarea
+          class="input"
+          id="report-note"
+          rows={2}
+          value={this.#note}
+          aria-invalid={over > 0 || undefined}
+          aria-describedby={over > 0 ? 'report-note-error' : undefined}
+          onInput={(event) => {
+            this.#note = event.currentTarget.value;
+            changed();
+          }}
+        />
+        {over > 0 && <Problem id="report-note-error" text={strings.count('composer.tooMany', over)} />}
+      </Dialog>
+    );
+  }
+
+  readonly #submit = () => {
+    const { context, message, close } = this.props;
+    const { chat, strings, toast } = context;
+    const text = this.#note.trim();
+    if ([...text].length > LONGEST_NOTE) return;
+    const { room, seq } = message;
+    void this.#submission.run(
+      () =>
+        chat.request('message:report', {
+          room,
+          seq,
+          reason: this.#reason,
+          ...(text === '' ? {} : { text }),
+        }),
+      () => {
+        close();
+        toast(strings.text('report.done'), 'good');
+      },
+      (error) => refusal(error, strings),
+    );
+  };
+}

@@ -1,0 +1,123 @@
+import { Component } from 'preact';
+import type { Context } from '../context.ts';
+import { Actions, Dialog, TextField } from '../controls/dialog.tsx';
+import { Submission } from '../controls/submission.ts';
+import { refusal } from '../refusal.ts';
+
+/** In seconds; undefined: for good. */
+const TIMES = { hour: 3600, day: 86_400, week: 604_800, forever: undefined } as const;
+const LONGEST_REASON = 250;
+
+export interface Restriction {
+  seconds?: number;
+  reason?: string;
+}
+
+interface Props {
+  readonly context: Context;
+  readonly how: 'mute' | 'ban';
+  /** Names, as they are said. */
+  readonly name: string;
+  readonly room: string;
+  /** Whether a reason can be given. */
+  readonly reasoned: boolean;
+  /** Somebody is muted who may write again. */
+  lift?: (() => Promise<void>) | undefined;
+  run(restriction: Restriction): Promise<void>;
+  close(): void;
+}
+
+/** For how long somebody is muted in a room, or banned from it, and why. */
+export class Restrict extends Component<Props> {
+  #time: keyof typeof TIMES = 'day';
+  #reason = '';
+  readonly #submission = new Submission(this.props.context);
+
+  override componentWillUnmount(): void {
+    this.#submission.cancel();
+  }
+
+  override render({ context, how, name, room, reasoned, lift, close }: Props) {
+    const { strings, changed } = context;
+    const ban = how === 'ban';
+    const howLong = strings.text('mute.howLong');
+    const label = strings.text(ban ? 'ban.submit' : 'mute.submit');
+    const over = [...this.#reason].length - LONGEST_REASON;
+    return (
+      <Dialog
+        context={context}
+        title={strings.text(ban ? 'ban.title' : 'mute.title', { name })}
+        typed={this.#reason !== ''}
+        problem={this.#submission.problem}
+        submit={this.#submit}
+        close={close}
+        actions={
+          <Actions
+            context={context}
+            label={label}
+            busy={this.#submission.busy ? label : undefined}
+            bad
+            submit={this.#submit}
+            close={close}
+          />
+        }
+      >
+        <p class="hint flat">{strings.text(ban ? 'ban.text' : 'mute.text', { name, room })}</p>
+        {lift !== undefined && (
+          <div class="ends">
+            <button type="button" class="btn" onClick={() => this.#run(lift)}>
+              {strings.text('mute.end')}
+            </button>
+          </div>
+        )}
+        <p class="label">{howLong}</p>
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+        <div class="seg" role="group" aria-label={howLong}>
+          {(Object.keys(TIMES) as (keyof typeof TIMES)[]).map((time) => (
+            <button
+              type="button"
+              key={time}
+              aria-pressed={this.#time === time}
+              onClick={() => {
+                this.#time = time;
+                changed();
+              }}
+            >
+              {strings.text(`mute.${time}`)}
+            </button>
+          ))}
+        </div>
+        {reasoned && (
+          <TextField
+            id="restrict-reason"
+            label={strings.text('mute.reason', { name })}
+            optional={strings.text('create.optional')}
+            value={this.#reason}
+            readOnly={this.#submission.busy}
+            error={over > 0 ? strings.count('composer.tooMany', over) : undefined}
+            typed={(value) => {
+              this.#reason = value;
+              changed();
+            }}
+          />
+        )}
+      </Dialog>
+    );
+  }
+
+  readonly #submit = () => {
+    const reason = this.#reason.trim();
+    if ([...reason].length > LONGEST_REASON) return;
+    const seconds = TIMES[this.#time];
+    const restriction = {
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(reason === '' ? {} : { reason }),
+    };
+    this.#run(() => this.props.run(restriction));
+  };
+
+  #run(task: () => Promise<void>): void {
+    const { context, close } = this.props;
+    void this.#submission.run(task, close, (error) => refusal(error, context.strings));
+  }
+}

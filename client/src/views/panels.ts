@@ -1,0 +1,34 @@
+import style from '../styles/panels.css?inline';
+import { sheetOf } from '../styles/styles.ts';
+import type { Context, MenuRequest } from './context.ts';
+import { addPictures } from './controls/icon.tsx';
+import { pictures } from './controls/pictures.ts';
+import { openMessageMenu } from './messages/message-menu.tsx';
+import { openAddMenu } from './rooms/add-menu.ts';
+import { openRoomMenu } from './rooms/room-menu.tsx';
+
+export { hintAt, hintAtUnknownRoom } from './hints.ts';
+export { clashOf } from './messages/clash.tsx';
+export { named } from './messages/named.tsx';
+export { react } from './messages/react.ts';
+export { reactions } from './messages/reactions.tsx';
+export { strip } from './messages/strip.tsx';
+export { tools } from './messages/tools.tsx';
+export { start } from './parts.ts';
+export { People } from './people/people.tsx';
+export { AskCard } from './rooms/ask-card.tsx';
+export { firstRun } from './rooms/first-run.tsx';
+export { NoRoom } from './rooms/no-room.tsx';
+export { step } from './rooms/step.ts';
+
+/** What stands beside, above or in place of the room: comes when the first messages are shown. */
+export const sheet = sheetOf(style);
+
+addPictures(pictures);
+
+/** All menus that something outside of the panels opens. */
+export function openMenu(request: MenuRequest, context: Context, opener: HTMLElement): void {
+  if (request.kind === 'add') openAddMenu(context, opener);
+  else if (request.kind === 'room') openRoomMenu(request.room, context, opener);
+  else openMessageMenu(request.entry, request.writing, request.key, context, opener);
+}

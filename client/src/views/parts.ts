@@ -1,0 +1,79 @@
+import { Notifications } from '../chat/notifications.ts';
+import type { Pending } from '../store/entries.ts';
+import type { Context } from './context.ts';
+import { Tooltip } from './controls/tooltip.tsx';
+import { FileViews } from './files/file-views.tsx';
+import { hintAtScripts } from './hints.ts';
+import { FormatBar } from './messages/format-bar.tsx';
+import { Suggest } from './messages/suggest.tsx';
+import { listenToMessages, type Messages } from './messages/touch-and-keys.ts';
+import { OthersTyping } from './messages/typing.tsx';
+import { UnreadMentions } from './messages/unread-mentions.ts';
+import { Barring } from './moderation/barring.tsx';
+import { Blocking } from './moderation/blocking.tsx';
+import { Portraits } from './people/portraits.ts';
+import { RoomNews } from './rooms/room-news.ts';
+import { SearchPane } from './search/search-pane.tsx';
+import { Speaker } from './speaker.tsx';
+
+/** The parts that one element has from when the panels have come until the signal stops them. */
+export interface Parts {
+  readonly tooltip: Tooltip;
+  readonly speaker: Speaker;
+  readonly formatBar: FormatBar;
+  readonly suggest: Suggest;
+  readonly search: SearchPane;
+  readonly notifications: Notifications;
+  readonly files: FileViews;
+  readonly barring: Barring;
+  readonly blocking: Blocking;
+  readonly portraits: Portraits;
+  /** A message could not be sent. */
+  unsent(item: Pending): void;
+}
+
+export function start(context: Context, root: ShadowRoot, messages: Messages, signal: AbortSignal): Parts {
+  const { chat, strings, changed } = context;
+  const tooltip = new Tooltip(context);
+  const blocking = new Blocking(context);
+  chat.followers.add(blocking);
+  const speaker = new Speaker(chat, strings, changed, (user) => blocking.has(user));
+  speaker.connection(chat.connection.state);
+  chat.followers.add(speaker);
+  chat.followers.add(new RoomNews(context, speaker));
+  chat.followers.add(new UnreadMentions(context));
+  listenToMessages(root, messages, tooltip, signal);
+  const notifications = new Notifications(chat, strings, root.host, context.jump, signal);
+  chat.followers.add(notifications);
+  const typing = new OthersTyping(changed, (user) => blocking.has(user));
+  chat.followers.add(typing);
+  const barring = new Barring(context, typing);
+  chat.followers.add(barring);
+  const suggest = new Suggest(context, root, signal);
+  chat.followers.add(suggest);
+  const files = new FileViews(context, root, signal, (text) => speaker.say(text));
+  chat.followers.add(files);
+  void hintAtScripts();
+  // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
+  for (const element of root.querySelectorAll('.msg')) messages.find(element)?.forceUpdate();
+  changed();
+  return {
+    tooltip,
+    speaker,
+    formatBar: new FormatBar(context, root, signal),
+    suggest,
+    search: new SearchPane(context, context.jump, speaker),
+    notifications,
+    files,
+    barring,
+    blocking,
+    portraits: new Portraits(context, root),
+    unsent({ room, failed }) {
+      speaker.unsent();
+      const other = chat.rooms.get(room)?.summary.with;
+      // The other one has blocked the user, who is told no more than that.
+      if (failed === 'forbidden' && other !== undefined)
+        context.toast(strings.text('composer.blockedDirect', { name: strings.name(other) }), 'bad');
+    },
+  };
+}

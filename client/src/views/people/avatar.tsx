@@ -1,0 +1,18 @@
+import type { User } from '../../../../server/events.ts';
+import { ERASED } from '../../store/user-ids.ts';
+import { hue, initials } from '../../text/avatar.ts';
+import { Icon } from '../controls/icon.tsx';
+
+/** Decoration: the name always stands beside it. */
+export function Avatar({ user, kind = '' }: { user: User; kind?: string }) {
+  const erased = user.id === ERASED;
+  return (
+    <span
+      class={`avatar ${erased ? 'none' : `h${hue(user.id)}`} ${kind}`.trim()}
+      data-user={user.id}
+      aria-hidden="true"
+    >
+      {erased ? <Icon name="person" /> : initials(user.name)}
+    </span>
+  );
+}

@@ -1,0 +1,392 @@
+import { Component, createRef } from 'preact';
+import type { User } from '../../../../server/events.ts';
+import { RequestError } from '../../connection/connection-state.ts';
+import type { Room } from '../../store/room.ts';
+import { blank, codePoints } from '../../text/paste.ts';
+import type { Context } from '../context.ts';
+import { Problem } from '../controls/dialog.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { refusal } from '../refusal.ts';
+import { Avatar } from './avatar.tsx';
+
+/** Somebody who was chosen. */
+export interface Chip {
+  readonly user: User;
+  /** Typed as an id: nothing else is known of him. */
+  readonly exact?: boolean;
+  /** Why he could not be invited. */
+  readonly reason?: string;
+}
+
+interface Option {
+  readonly user: User;
+  /** The id as it was typed. */
+  readonly exact?: boolean;
+  /** A member already. */
+  readonly inRoom?: boolean;
+}
+
+interface Found {
+  readonly users: readonly User[];
+  /** Those of them who are members already. */
+  readonly inRoom: readonly string[];
+}
+
+interface Props {
+  readonly context: Context;
+  readonly label: string;
+  readonly optional?: string;
+  readonly chips: readonly Chip[];
+  /** Who are members already cannot be chosen. */
+  readonly room?: string;
+  /** Only its members can be chosen; some of them are offered before anything is typed. */
+  readonly members?: Room;
+  /** One person, no chips. */
+  readonly single?: boolean;
+  readonly readOnly: boolean;
+  readonly hint?: string;
+  /** One person was chosen, or taken back. */
+  chosen(chips: readonly Chip[]): void;
+  /** Something was typed that is no person yet. */
+  typed(text: string): void;
+  /** This is the field that is shown now. */
+  shown(field: PeopleField): void;
+}
+
+const PAUSE_MS = 200;
+/** Between the field and what is above it. */
+const GAP = 4;
+const NAMES = 8;
+const LONGEST_ID = 64;
+/** The server finds nobody by more. */
+const LONGEST_QUERY = 100;
+const SEPARATORS = /[\n\r,;\t]+/u;
+
+/** Where people are looked for by name, or named by their exact id. */
+export class PeopleField extends Component<Props> {
+  readonly #input = createRef<HTMLInputElement>();
+  #text = '';
+  /** Undefined: nothing is offered. */
+  #options: readonly Option[] | undefined;
+  #hot = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The options that were last drawn. */
+  #seen: readonly Option[] | undefined;
+  /** For what the options are. */
+  #answered = '';
+  /** Why nobody could be looked for. */
+  #problem: string | undefined;
+  /** The first that is found is to be taken. */
+  #hurried = false;
+
+  override componentDidMount(): void {
+    this.props.shown(this);
+    this.#offer('', 0);
+  }
+
+  override componentDidUpdate(): void {
+    const offered = this.#options;
+    if (offered === this.#seen) return;
+    this.#seen = offered;
+    this.#reveal();
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Takes what stands in the field, if anything does: true. It may be that its names have yet to come. */
+  finish(): boolean {
+    if (blank(this.#text)) return false;
+    const hot = this.#options?.[this.#hot];
+    if (this.#answered !== this.#text.trim()) this.#hurried = true;
+    else if (hot !== undefined) this.#take(hot);
+    return true;
+  }
+
+  override render({ context, label, optional, chips, single = false, hint }: Props) {
+    const { strings } = context;
+    const problem = this.#failure(chips);
+    const input = this.#field(single);
+    const offered = this.#options !== undefined && this.#options.length > 0;
+    const nobody = this.#options?.every(({ exact }) => exact === true) === true;
+    // The server cannot know who has never been here, and says nothing of people whom the user may not find.
+    const typed = chips.some(({ exact }) => exact === true) ? strings.text('invite.typed') : hint;
+    const words = nobody ? strings.text('invite.nobody') : typed;
+    return (
+      <>
+        <label class="label" for="people">
+          {label}
+          {optional !== undefined && <small> · {optional}</small>}
+        </label>
+        {single ? (
+          input
+        ) : (
+          // biome-ignore lint/a11y/noStaticElementInteractions: its field takes the keys.
+          // biome-ignore lint/a11y/useKeyWithClickEvents: its field takes the keys.
+          <div
+            class="chips"
+            onClick={(event) => event.target === event.currentTarget && this.#input.current?.focus()}
+          >
+            {chips.map((chip) => this.#chip(chip))}
+            {input}
+          </div>
+        )}
+        {problem !== undefined && <Problem id="people-error" text={problem} />}
+        {offered && this.#list()}
+        {words !== undefined && problem === undefined && (
+          <p class="hint" id="people-hint">
+            {words}
+          </p>
+        )}
+      </>
+    );
+  }
+
+  /** What is offered stands below the field: where it would be out of sight, the field moves up. */
+  #reveal(): void {
+    const field = this.#input.current?.closest<HTMLElement>('.chips, .input');
+    const body = field?.closest('.body');
+    const end = body?.querySelector('.opts')?.getBoundingClientRect().bottom;
+    if (field == null || body == null || end === undefined) return;
+    const { top, bottom } = body.getBoundingClientRect();
+    const room = field.getBoundingClientRect().top - top - GAP;
+    body.scrollTop += Math.max(0, Math.min(end - bottom, room));
+  }
+
+  #failure(chips: readonly Chip[]): string | undefined {
+    return this.#problem ?? chips.find(({ reason }) => reason !== undefined)?.reason;
+  }
+
+  #field(single: boolean) {
+    const { chips, readOnly } = this.props;
+    const open = this.#options !== undefined && this.#options.length > 0;
+    const failed = this.#failure(chips) !== undefined;
+    return (
+      <input
+        class={single ? 'input' : ''}
+        id="people"
+        key="people"
+        role="combobox"
+        aria-expanded={open}
+        aria-controls="people-options"
+        aria-autocomplete="list"
+        aria-activedescendant={open && this.#hot >= 0 ? `people-option-${this.#hot}` : undefined}
+        aria-describedby={failed ? 'people-error' : 'people-hint'}
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        readOnly={readOnly}
+        value={this.#text}
+        ref={this.#input}
+        onInput={(event) => this.#typed(event.currentTarget.value)}
+        onKeyDown={this.#key}
+        onPaste={this.#paste}
+      />
+    );
+  }
+
+  #chip({ user, exact, reason }: Chip) {
+    const { strings } = this.props.context;
+    return (
+      <span class={reason === undefined ? 'chip' : 'chip bad'} key={user.id}>
+        {exact === true || reason !== undefined ? <Icon name="person" size="s" /> : <Avatar user={user} />}
+        <bdi>{user.name}</bdi>
+        {!this.props.readOnly && (
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('invite.removeChip', { name: user.name })}
+            onClick={() => {
+              this.props.chosen(this.props.chips.filter((chip) => chip.user.id !== user.id));
+              this.#input.current?.focus();
+            }}
+          >
+            <Icon name="close" size="s" />
+          </button>
+        )}
+      </span>
+    );
+  }
+
+  #list() {
+    const { strings } = this.props.context;
+    return (
+      <div class="opts" id="people-options" role="listbox" aria-label={strings.text('invite.people')}>
+        {this.#options?.map((option, index) => {
+          const { user, exact, inRoom } = option;
+          const hot = index === this.#hot;
+          return (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field above takes the keys.
+            <div
+              role="option"
+              id={`people-option-${index}`}
+              class={hot ? 'person hot' : 'person'}
+              aria-selected={hot}
+              aria-disabled={inRoom || undefined}
+              tabIndex={-1}
+              key={`${exact === true} ${user.id}`}
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => this.#take(option)}
+            >
+              {exact === true ? (
+                <span class="avatar none" aria-hidden="true">
+                  <Icon name="person" />
+                </span>
+              ) : (
+                <Avatar user={user} kind={this.#here(user) ? 'here' : ''} />
+              )}
+              <span class="name">
+                <bdi>{user.name}</bdi>
+              </span>
+              {exact === true && <small>{strings.text('invite.exact')}</small>}
+              {inRoom === true && <small>{strings.text('invite.inRoom')}</small>}
+            </div>
+          );
+        })}
+      </div>
+    );
+  }
+
+  /** Known of those with whom one has a direct room, or shares the room that is shown. */
+  #here({ id }: User): boolean {
+    const { chat } = this.props.context;
+    return (
+      chat.current?.present.some((user) => user.id === id) === true ||
+      chat.list.own().some(({ summary }) => summary.with?.id === id && summary.present === true)
+    );
+  }
+
+  #typed(text: string): void {
+    const parts = text.split(SEPARATORS);
+    // What is typed in one go, such as by a password manager or speech, may hold several.
+    if (parts.length > 1 && this.props.single !== true) return this.#several(parts);
+    this.#set(text);
+    this.#offer(text.trim(), PAUSE_MS);
+  }
+
+  #offer(query: string, pause: number): void {
+    clearTimeout(this.#timer);
+    if (query === '' && this.props.members === undefined) this.#options = undefined;
+    else this.#timer = setTimeout(() => void this.#find(query), pause);
+  }
+
+  #set(text: string): void {
+    this.#text = text;
+    this.#hurried = false;
+    this.#problem = undefined;
+    this.props.typed(text.trim());
+    this.props.context.changed();
+  }
+
+  async #find(query: string): Promise<void> {
+    const { context, members } = this.props;
+    const { chat } = context;
+    let found: Found = { users: [], inRoom: [] };
+    let problem: string | undefined;
+    if ((members !== undefined || chat.can.findPeople) && codePoints(query) <= LONGEST_QUERY) {
+      try {
+        found = await this.#ask(query);
+      } catch (error) {
+        // An exact id works without it.
+        if (!(error instanceof RequestError)) throw error;
+        problem = refusal(error, context.strings);
+      }
+    }
+    if (this.#timer === undefined || this.#text.trim() !== query) return;
+    const { chips } = this.props;
+    const chosen = new Set([chat.me?.id, ...chips.map(({ user }) => user.id)]);
+    const options: Option[] = found.users
+      .filter(({ id }) => !chosen.has(id))
+      .map((user) => ({ user, inRoom: found.inRoom.includes(user.id) }));
+    const known = chosen.has(query) || found.users.some(({ id }) => id === query);
+    if (!known && members === undefined && codePoints(query) <= LONGEST_ID)
+      options.push({ user: { id: query, name: query }, exact: true });
+    this.#options = options;
+    this.#answered = query;
+    this.#problem = problem;
+    this.#hot = options.findIndex(({ inRoom }) => inRoom !== true);
+    const hot = this.#options[this.#hot];
+    // A text may be a name: it is taken for an id only after the reader has seen that nobody was found by it.
+    if (this.#hurried && hot !== undefined && hot.exact !== true) return this.#take(hot);
+    this.#hurried = false;
+    context.changed();
+  }
+
+  async #ask(query: string): Promise<Found> {
+    const { context, members, room } = this.props;
+    if (members === undefined) {
+      const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
+      return context.chat.request('user:find', payload);
+    }
+    // One more: oneself is not offered.
+    const payload = { room: members.id, limit: NAMES + 1, ...(query === '' ? {} : { query }) };
+    const answer = await context.chat.request('room:members', payload);
+    return { users: answer.members.map(({ user }) => user), inRoom: [] };
+  }
+
+  #take(option: Option): void {
+    if (option.inRoom === true) return;
+    const { inRoom: _, ...chip } = option;
+    clearTimeout(this.#timer);
+    this.#options = undefined;
+    this.#answered = '';
+    this.#set(this.props.single === true ? option.user.name : '');
+    // At once: the next letter must not be added to what was there.
+    this.props.context.draw();
+    this.#input.current?.focus();
+    this.props.chosen(this.props.single === true ? [chip] : [...this.props.chips, chip]);
+  }
+
+  #several(parts: readonly string[]): void {
+    const chips = [...this.props.chips];
+    for (const part of parts) {
+      const id = part.trim();
+      if (blank(id) || codePoints(id) > LONGEST_ID || chips.some(({ user }) => user.id === id)) continue;
+      chips.push({ user: { id, name: id }, exact: true });
+    }
+    this.#options = undefined;
+    this.#set('');
+    this.props.context.draw();
+    this.props.chosen(chips);
+  }
+
+  #move(by: 1 | -1): void {
+    const options = this.#options ?? [];
+    for (let at = this.#hot + by; at >= 0 && at < options.length; at += by) {
+      if (options[at]?.inRoom === true) continue;
+      this.#hot = at;
+      break;
+    }
+    this.props.context.changed();
+  }
+
+  readonly #paste = (event: ClipboardEvent) => {
+    const text = event.clipboardData?.getData('text/plain') ?? '';
+    if (this.props.single === true || !SEPARATORS.test(text.trim())) return;
+    event.preventDefault();
+    this.#several(text.split(SEPARATORS));
+  };
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.isComposing || event.keyCode === 229) return;
+    const { chips, chosen, single } = this.props;
+    const empty = this.#text === '';
+    const takes = event.key === 'Enter' || event.key === 'Tab' || (event.key === ',' && single !== true);
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      this.#move(event.key === 'ArrowDown' ? 1 : -1);
+    } else if (takes && !event.shiftKey && this.finish()) {
+      // It is a person now, or will be.
+    } else if (event.key === 'Backspace' && empty && chips.length > 0) {
+      chosen(chips.slice(0, -1));
+    } else if (event.key === 'Escape' && this.#options !== undefined && !empty) {
+      this.#options = undefined;
+      this.props.context.changed();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}

@@ -1,0 +1,232 @@
+import { Component, createRef } from 'preact';
+import type { RoomMember } from '../../../../server/events.ts';
+import { People as Members } from '../../chat/people.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { FilterField } from '../controls/filter-field.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { RovingList } from '../controls/roving-list.tsx';
+import { Avatar } from './avatar.tsx';
+import { openPersonMenu, personItems } from './person-menu.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+  /** Under a dialog nothing can be reached. */
+  readonly inert: boolean;
+  /** The connection is lost: nobody is known to be here. */
+  readonly lost: boolean;
+  close(): void;
+}
+
+/** From so many members on there is a field to find one. */
+const MANY = 20;
+const PAUSE_MS = 200;
+/** The next page is fetched so far ahead of where one scrolls. */
+const AHEAD = 300;
+
+/** What was known when the panel was closed, for as long as the room is: without a connection nothing else is. */
+const known = new WeakMap<Room, Members>();
+
+/** The members of the room: who is here now, then the others. */
+export class People extends Component<Props> {
+  readonly #list = createRef<HTMLDivElement>();
+  readonly #people: Members;
+  #query = '';
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(props: Props) {
+    super(props);
+    const { room, context } = props;
+    const { chat, changed } = context;
+    this.#people = known.get(room) ?? new Members(chat.connection, chat.tasks, room, changed);
+    known.set(room, this.#people);
+  }
+
+  override componentDidMount(): void {
+    this.props.context.chat.followers.add(this.#people);
+    this.#people.ready();
+    this.#extend();
+  }
+
+  override componentDidUpdate(): void {
+    this.#extend();
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
+    this.props.context.chat.followers.delete(this.#people);
+  }
+
+  override render({ context, room, inert, lost, close }: Props) {
+    const { strings, dialog } = context;
+    const { members, may } = room.summary;
+    const heading = strings.text('people.title');
+    return (
+      <aside class="pane side" part="people" aria-label={heading} inert={inert}>
+        <div class="bar">
+          <h2>
+            <span>{heading}</span>
+            <small>{members}</small>
+          </h2>
+          {may.includes('invite') && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('rooms.invite')}
+              onClick={() => dialog({ kind: 'invite', room })}
+            >
+              <Icon name="invite" />
+            </button>
+          )}
+          <button type="button" class="icon" aria-label={strings.text('people.close')} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </div>
+        {members > MANY && this.#field()}
+        <RovingList items=".person" label={heading} element={this.#list} onScroll={this.#extend}>
+          {this.#query.trim() === '' ? this.#everybody(lost) : this.#found()}
+          {!lost &&
+            members === 1 &&
+            room.presentCount === 1 &&
+            this.#people.list(false, strings.locale).length === 0 && (
+              <Empty
+                picture="people"
+                title={strings.text('people.empty.title')}
+                text={strings.text('people.empty.text')}
+              />
+            )}
+        </RovingList>
+      </aside>
+    );
+  }
+
+  #everybody(lost: boolean) {
+    const { context, room } = this.props;
+    const { strings } = context;
+    const here = this.#people.list(true, strings.locale);
+    const away = this.#people.list(false, strings.locale);
+    const present = Math.max(here.length, room.presentCount);
+    const others = Math.max(away.length, room.summary.members - present);
+    const hidden = present - here.length + (others - away.length);
+    // As where a room is opened for the first time.
+    if (lost && here.length + away.length === 0)
+      return (
+        <p class="note">
+          {strings.text('conn.lost')}.{' '}
+          <button type="button" class="link" onClick={() => context.chat.connection.tryNow()}>
+            {strings.text('common.again')}
+          </button>
+        </p>
+      );
+    return [
+      here.length > 0 && (
+        <h3 class="section" key="here heading">
+          {strings.text(lost ? 'people.lastSeen' : 'people.heading')} <span>{present}</span>
+        </h3>
+      ),
+      <ul key="here">{here.map((member) => this.#person(member))}</ul>,
+      away.length > 0 && (
+        <h3 class="section" key="away heading">
+          {strings.text('people.others')} <span>{others}</span>
+        </h3>
+      ),
+      <ul key="away">{away.map((member) => this.#person(member))}</ul>,
+      hidden > 0 && (
+        <p class="note" key="hidden">
+          {strings.text('people.more', { n: hidden })}
+        </p>
+      ),
+    ];
+  }
+
+  #found() {
+    const { strings } = this.props.context;
+    const { found } = this.#people;
+    if (found === undefined) return undefined;
+    if (found.length === 0) {
+      const text = strings.text('rooms.filterNone', { q: this.#query.trim() });
+      return <Empty picture="search" title={strings.text('search.none.title')} text={text} />;
+    }
+    return <ul>{found.map((member) => this.#person(member))}</ul>;
+  }
+
+  #person(member: RoomMember) {
+    const { context, room } = this.props;
+    const { chat, strings } = context;
+    const { user, role, present } = member;
+    const inside = [
+      <Avatar user={user} key="avatar" />,
+      <span class="who" key="who">
+        <span class="name">
+          <bdi>{user.name}</bdi>
+        </span>
+        {role !== 'member' && <span class="role">{strings.text(`people.${role}`)}</span>}
+        {user.id === chat.me?.id && <small>{strings.text('people.you')}</small>}
+      </span>,
+    ];
+    const kind = present ? 'person' : 'person away';
+    if (personItems(member, room, context).length === 0) {
+      return (
+        <li key={user.id}>
+          <div class={kind} tabIndex={-1} data-key={user.id}>
+            {inside}
+          </div>
+        </li>
+      );
+    }
+    return (
+      <li key={user.id}>
+        <button
+          type="button"
+          class={kind}
+          tabIndex={-1}
+          data-key={user.id}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => openPersonMenu(member, room, context, event.currentTarget)}
+        >
+          {inside}
+        </button>
+      </li>
+    );
+  }
+
+  #field() {
+    const { context } = this.props;
+    const { strings } = context;
+    const label = strings.text('people.find');
+    return (
+      <FilterField
+        label={label}
+        query={this.#query}
+        typed={(query) => this.#look(query)}
+        pressed={(event) => {
+          if (event.key !== 'Escape' || this.#query === '') return;
+          this.#look('');
+          // At once: the next letter must not be added to what was there.
+          context.draw();
+          event.preventDefault();
+          event.stopPropagation();
+        }}
+      />
+    );
+  }
+
+  #look(query: string): void {
+    this.#query = query;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#people.find(query), PAUSE_MS);
+    this.props.context.changed();
+  }
+
+  readonly #extend = () => {
+    const list = this.#list.current;
+    const people = this.#people;
+    const present = people.more(true);
+    if (this.#query.trim() !== '' || !(present || people.more(false))) return;
+    if (list === null || list.clientHeight === 0) return;
+    if (list.scrollHeight - list.scrollTop - list.clientHeight <= AHEAD) void people.load(present);
+  };
+}

@@ -1,0 +1,57 @@
+import { askLater, mayAsk, notificationState, turnOn } from '../../chat/notifications.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+
+/** Above the rooms: asks whether the browser may notify of messages. */
+export function AskCard({ context }: { context: Context }) {
+  const { chat, strings, changed } = context;
+  if (chat.connection.state.kind !== 'ready' || !mayAsk(chat)) return null;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+    <div class="ask-card" role="group" aria-label={strings.text('notify.title')}>
+      <Icon name="bell" />
+      <div>
+        {`${strings.text('notify.ask')} `}
+        <TurnOn context={context} />
+      </div>
+      <button
+        type="button"
+        class="icon"
+        aria-label={strings.text('notify.later')}
+        onClick={() => {
+          askLater(chat);
+          changed();
+        }}
+      >
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
+/** In the settings of a room: the same, or that the browser does not permit it. */
+export function NotifyLine({ context }: { context: Context }) {
+  const { chat, strings } = context;
+  const state = notificationState(chat);
+  if (state === 'blocked') return <p class="hint">{strings.text('notify.blocked')}</p>;
+  if (state !== 'off') return null;
+  return (
+    <p class="hint">
+      {`${strings.text('notify.ask')} `}
+      <TurnOn context={context} />
+    </p>
+  );
+}
+
+function TurnOn({ context: { chat, strings, toast, changed } }: { context: Context }) {
+  const press = async () => {
+    await turnOn(chat);
+    if (notificationState(chat) === 'blocked') toast(strings.text('notify.blocked'), 'bad');
+    changed();
+  };
+  return (
+    <button type="button" class="link" onClick={() => void press()}>
+      {strings.text('notify.on')}
+    </button>
+  );
+}

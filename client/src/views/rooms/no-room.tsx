@@ -1,0 +1,41 @@
+import type { Context } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { banWords } from '../moderation/ban-words.ts';
+
+/** No room is open: the user was banned from it, or there is none to show. Where there is none at all, neither one's own nor one to join, what one may do by oneself is offered. */
+export function NoRoom({ context }: { context: Context }) {
+  const { chat, strings, dialog } = context;
+  const { ban } = chat.shown;
+  if (ban !== undefined) {
+    const { title, end, reason } = banWords(ban.room, ban, strings);
+    return (
+      <Empty picture="ban" title={title} text={end}>
+        {reason && <p>{reason}</p>}
+      </Empty>
+    );
+  }
+  if (chat.single || chat.rooms.size > 0) {
+    const which = chat.single ? 'single' : 'none';
+    return (
+      <Empty
+        picture={chat.single ? 'alert' : 'bubble'}
+        title={strings.text(`empty.${which}.title`)}
+        text={strings.text(`empty.${which}.text`)}
+      />
+    );
+  }
+  const begin = chat.mayCreate
+    ? ({ text: 'empty.rooms.text', label: 'rooms.new', kind: 'create' } as const)
+    : chat.can.direct
+      ? ({ text: 'empty.rooms.direct', label: 'direct.title', kind: 'direct' } as const)
+      : ({ text: 'empty.rooms.wait' } as const);
+  return (
+    <Empty picture="hash" title={strings.text('empty.rooms.title')} text={strings.text(begin.text)}>
+      {begin.kind !== undefined && (
+        <button type="button" class="btn primary" onClick={() => dialog({ kind: begin.kind })}>
+          {strings.text(begin.label)}
+        </button>
+      )}
+    </Empty>
+  );
+}

@@ -1,0 +1,57 @@
+import style from '../../styles/first-run.css?inline';
+import type { Context } from '../context.ts';
+import { copy } from '../controls/copy.ts';
+import { Icon } from '../controls/icon.tsx';
+import { isOwnPage } from './trial.ts';
+
+let sheet: CSSStyleSheet | undefined;
+
+/** Its own sheet comes with its code. */
+function dress(element: Element | null): void {
+  const root = element?.getRootNode();
+  if (!(root instanceof ShadowRoot)) return;
+  if (sheet === undefined) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+  }
+  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
+}
+
+/** For the owner of a new chat: the lines that bring it to his site. */
+export function ReadyCard({ context, hide }: { context: Context; hide(): void }) {
+  const { chat, strings } = context;
+  const address = chat.server.replace(/\/$/, '');
+  // People log in on the site, which may have another host than the chat's own page.
+  const login = isOwnPage(location.href, chat.server) && context.attribute('login-url');
+  const site = URL.parse(login || '.', location.href)?.origin;
+  const lines = [
+    `CHAT_ORIGINS=${site}`,
+    `<script type="module" src="${address}/php-chat.js"></script>`,
+    `<php-chat server="${address}"></php-chat>`,
+  ].join('\n');
+  return (
+    <section class="ready" aria-label={strings.text('ready.title')} ref={dress}>
+      <h3>
+        <Icon name="check" />
+        {strings.text('ready.title')}
+      </h3>
+      <p>{strings.text('ready.text')}</p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and is to be scrolled by keyboard. */}
+      <pre tabIndex={0}>
+        <code>{lines}</code>
+      </pre>
+      <div class="acts">
+        <button type="button" class="btn primary" onClick={() => copy(lines, context)}>
+          {strings.text('common.copy')}
+        </button>
+        <a class="btn" href={`${chat.server}guide.html`} target="_blank" rel="noopener">
+          {strings.text('ready.guide')}
+        </a>
+        <span class="spring" />
+        <button type="button" class="btn quiet" onClick={hide}>
+          {strings.text('common.hide')}
+        </button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,364 @@
+import { Component, type ComponentChildren, createRef } from 'preact';
+import type { Chat } from '../../chat/chat.ts';
+import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
+import type { Context } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { FilterField } from '../controls/filter-field.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { RovingList } from '../controls/roving-list.tsx';
+import { Avatar } from '../people/avatar.tsx';
+import { RoomRow } from './room-row.tsx';
+
+interface Props {
+  readonly context: Context;
+  /** Under a dialog nothing can be reached. */
+  readonly inert: boolean;
+  /** The connection is lost. */
+  readonly lost: boolean;
+  /** This is the list that is shown now; undefined: none is. */
+  shown(list: RoomList | undefined): void;
+  search(): void;
+  /** What stands above the list. */
+  readonly above: ComponentChildren;
+}
+
+/** From so many rooms on there is a field to find one. */
+const MANY = 20;
+/** More public rooms are fetched so far ahead of where one scrolls. */
+const AHEAD = 400;
+
+/** The left pane: one's own rooms, the newest message first, then public ones, and below who one is. */
+export class RoomList extends Component<Props> {
+  readonly #nav = createRef<HTMLElement>();
+  readonly #list = createRef<HTMLDivElement>();
+  readonly #filter = createRef<HTMLInputElement>();
+  readonly #order = new StillOrder<Room>();
+  readonly #names = new Map<string, { name: string; plain: string }>();
+  /** The room that was open when the list was last drawn. */
+  #open: Room | undefined;
+  #query = '';
+  /** What points at the list, or did so last, is a finger. */
+  #finger = false;
+  /** It is on the list now. */
+  #touched = false;
+
+  override componentDidMount(): void {
+    this.props.shown(this);
+    this.#showOpen();
+  }
+
+  override componentDidUpdate(): void {
+    this.#extend();
+    this.#showOpen();
+  }
+
+  override componentWillUnmount(): void {
+    this.props.shown(undefined);
+  }
+
+  /** One's own rooms as they stand on the screen. */
+  get order(): readonly Room[] {
+    return this.#order.drawn;
+  }
+
+  /** To the field, or to the list where there is none. */
+  find(): void {
+    if (this.#filter.current !== null) this.#filter.current.select();
+    this.#filter.current?.focus();
+    if (this.#filter.current === null) this.focus();
+  }
+
+  focus(): void {
+    const list = this.#list.current;
+    const stop = list?.querySelector<HTMLElement>('.room[tabindex="0"]');
+    (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
+  }
+
+  override render({ context, inert, lost, search, above }: Props) {
+    const { chat, strings } = context;
+    const { can, me } = chat;
+    const label = strings.text('rooms.list');
+    const wanted = plain(this.#query.trim());
+    const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
+    // What does not match is hidden, not taken away: making hundreds of rows anew takes longer than a frame.
+    const own = this.#order
+      .draw(chat.list.own(chat.current), this.#held)
+      .map((room) => ({ room, hidden: !matches(room) }));
+    const found = own.filter(({ hidden }) => !hidden).length;
+    const others = chat.list.others(strings.locale, chat.current).filter(matches);
+    return (
+      <nav class="pane rooms" part="rooms" aria-label={label} inert={inert} ref={this.#nav}>
+        <div class="bar">
+          <h2>
+            <slot name="logo">
+              <span>{strings.text('rooms.heading')}</span>
+            </slot>
+          </h2>
+          {/* With the one that follows: it would move when that appears. */}
+          {me !== undefined && (
+            <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
+              <Icon name="search" />
+            </button>
+          )}
+          {(chat.mayCreate || can.direct) && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('rooms.add')}
+              aria-haspopup="menu"
+              aria-expanded="false"
+              onClick={(event) => context.menu({ kind: 'add' }, event.currentTarget)}
+            >
+              <Icon name="plus" />
+            </button>
+          )}
+        </div>
+        {above}
+        {chat.rooms.size > MANY && this.#field()}
+        {/* Another one when the rooms are known: the field above would move the empty one. */}
+        <RovingList
+          key={me === undefined ? 'empty' : 'rooms'}
+          items="li:not([hidden]) > .room"
+          label={label}
+          preferred="[aria-current]"
+          element={this.#list}
+          onScroll={this.#extend}
+          onPointerEnter={this.#pointed}
+          onPointerLeave={this.#pointed}
+          onFocusOut={context.changed}
+        >
+          {own.length > 0 && (
+            <ul key="own">
+              {own.map(({ room, hidden }) => (
+                <RoomRow
+                  key={room.id}
+                  context={context}
+                  room={room}
+                  hidden={hidden}
+                  summary={room.summary}
+                  texts={strings.texts}
+                  unread={chat.unreadIn(room)}
+                  fresh={room.fresh}
+                  current={room === chat.current}
+                  instead={context.blocking()?.instead(room.summary.last?.user)}
+                />
+              ))}
+            </ul>
+          )}
+          {others.length > 0 && [
+            <h3 class="section" key="more">
+              {strings.text('rooms.more')}
+            </h3>,
+            <ul key="others">{others.map((room) => this.#other(room))}</ul>,
+          ]}
+          {me !== undefined && found + others.length === 0 && this.#nothing()}
+        </RovingList>
+        <Foot changed={context.changed} />
+        <Me chat={chat} strings={strings} lost={lost} />
+      </nav>
+    );
+  }
+
+  #field() {
+    const { strings, touch } = this.props.context;
+    const label = strings.text('rooms.filter');
+    return (
+      <FilterField
+        label={label}
+        query={this.#query}
+        field={this.#filter}
+        typed={(query) => this.#look(query)}
+        pressed={this.#key}
+      >
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
+        {!touch() && <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>}
+      </FilterField>
+    );
+  }
+
+  #other(room: Room) {
+    const { strings, open } = this.props.context;
+    return (
+      <li key={room.id}>
+        <button type="button" class="room" tabIndex={-1} data-key={room.id} onClick={() => open(room.id)}>
+          <span class="lead">
+            <Icon name="hash" />
+          </span>
+          <span class="name">
+            <bdi>{room.summary.name}</bdi>
+            <span class="vh">, {strings.text('rooms.notJoined')}</span>
+          </span>
+        </button>
+      </li>
+    );
+  }
+
+  #nothing() {
+    const { context } = this.props;
+    const { chat, strings, dialog } = context;
+    const wanted = this.#query.trim();
+    if (wanted === '')
+      return (
+        // Where there is room beside the list, it is said there.
+        <div class="narrow" key="none">
+          {context.noRoom()}
+        </div>
+      );
+    const text = strings.text('rooms.filterNone', { q: wanted });
+    return (
+      <Empty picture="search" title={strings.text('search.none.title')} text={text} key="nothing">
+        {chat.mayCreate && (
+          <button type="button" class="btn" onClick={() => dialog({ kind: 'create', name: wanted })}>
+            {strings.text('rooms.new')}
+          </button>
+        )}
+      </Empty>
+    );
+  }
+
+  /** At once: the next letter must not be added to what was there. */
+  #clear(): void {
+    this.#look('');
+    this.props.context.draw();
+  }
+
+  #look(query: string): void {
+    const { chat, changed } = this.props.context;
+    this.#query = query;
+    void chat.list.findOthers(query);
+    changed();
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.isComposing) return;
+    if (event.key === 'Escape' && this.#query !== '') this.#clear();
+    else if (event.key === 'ArrowDown') this.focus();
+    else if (event.key === 'Enter') {
+      // What is drawn may be a letter behind what was typed.
+      this.props.context.draw();
+      const first = this.#list.current?.querySelector<HTMLElement>('li:not([hidden]) > .room')?.dataset.key;
+      if (first === undefined) return;
+      this.#clear();
+      this.props.context.open(first);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  #plain({ id, summary }: Room): string {
+    const name = this.props.context.strings.roomName(summary);
+    let known = this.#names.get(id);
+    if (known?.name !== name) {
+      known = { name, plain: plain(name) };
+      this.#names.set(id, known);
+    }
+    return known.plain;
+  }
+
+  /**
+   * While one points at the list or moves in it, nothing in it changes places. The browser is asked whether one does: what
+   * is taken away or drawn anew under a pointer need not tell that it leaves.
+   */
+  get #held(): boolean {
+    const list = this.#list.current;
+    if (list === null) return false;
+    // Where a finger was, the browser goes on to say that something points.
+    return list.matches(':focus-within') || (this.#finger ? this.#touched : list.matches(':hover'));
+  }
+
+  readonly #pointed = ({ type, pointerType }: PointerEvent) => {
+    this.#finger = pointerType === 'touch';
+    this.#touched = this.#finger && type === 'pointerenter';
+    this.props.context.changed();
+  };
+
+  /** A public room that is opened far below goes up to one's own, out of sight. */
+  #showOpen(): void {
+    const { current } = this.props.context.chat;
+    if (current === this.#open) return;
+    this.#open = current;
+    const list = this.#list.current;
+    const row = list?.querySelector('[aria-current]');
+    if (list === null || !row) return;
+    // Not scrollIntoView, which scrolls the page around the chat as well.
+    const [frame, place] = [list.getBoundingClientRect(), row.getBoundingClientRect()];
+    if (place.top < frame.top) list.scrollTop += place.top - frame.top;
+    else if (place.bottom > frame.bottom) list.scrollTop += place.bottom - frame.bottom;
+  }
+
+  readonly #extend = () => {
+    const list = this.#list.current;
+    const { chat } = this.props.context;
+    if (!chat.list.moreOthers || list === null || list.clientHeight === 0) return;
+    if (list.scrollHeight - list.scrollTop - list.clientHeight < AHEAD) void chat.list.loadOthers();
+  };
+}
+
+/** Keeps a list as it was drawn last while somebody points at it or has the focus in it: what is new comes last. */
+class StillOrder<T extends { readonly id: string }> {
+  /** As it stands on the screen. */
+  drawn: readonly T[] = [];
+
+  draw(items: readonly T[], still: boolean): readonly T[] {
+    this.drawn = still ? this.#asDrawn(items) : items;
+    return this.drawn;
+  }
+
+  #asDrawn(items: readonly T[]): readonly T[] {
+    const places = new Map(this.drawn.map(({ id }, index) => [id, index]));
+    const last = places.size;
+    return [...items].sort((a, b) => (places.get(a.id) ?? last) - (places.get(b.id) ?? last));
+  }
+}
+
+/** Without case and accents. */
+const plain = (text: string) =>
+  text
+    .normalize('NFD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase();
+
+/** What the page puts above one's own name, where it puts anything. */
+class Foot extends Component<{ changed(): void }> {
+  readonly #slot = createRef<HTMLSlotElement>();
+  #filled = false;
+
+  override componentDidMount(): void {
+    const slot = this.#slot.current;
+    slot?.addEventListener('slotchange', () => {
+      this.#filled = slot.assignedNodes().length > 0;
+      this.props.changed();
+    });
+  }
+
+  override render() {
+    return (
+      <div class="me" hidden={!this.#filled}>
+        <slot name="foot" ref={this.#slot} />
+      </div>
+    );
+  }
+}
+
+function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boolean }) {
+  const { me, connection } = chat;
+  const ready = connection.state.kind === 'ready';
+  const words = strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting');
+  // As high before one is known as after.
+  return (
+    <div class="me">
+      {me === undefined ? (
+        <span class="avatar" aria-hidden="true" />
+      ) : (
+        <Avatar user={me} kind={ready || lost ? 'here' : ''} />
+      )}
+      <div>
+        <b>
+          <bdi>{me?.name ?? '\u00a0'}</bdi>
+        </b>
+        <small>{me === undefined ? '\u00a0' : words}</small>
+      </div>
+    </div>
+  );
+}

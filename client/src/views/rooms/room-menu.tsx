@@ -1,0 +1,70 @@
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+import { type MenuItem, openMenu } from '../controls/menu.tsx';
+import { blockItem } from '../moderation/block-item.ts';
+
+/** What can be done with a room; what one may not do is absent. */
+function roomItems(room: Room, context: Context): MenuItem[] {
+  const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
+  const search = searchInMenu();
+  const { kind, member, may, notify, reports, with: other } = room.summary;
+  const direct = kind === 'direct';
+  const quiet = notify === 'none';
+  // What is usual for such a room.
+  const loud = kind === 'public' ? 'mentions' : 'all';
+  const items: (MenuItem | false)[] = [
+    search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },
+    may.includes('invite') && {
+      picture: 'invite',
+      label: strings.text('rooms.invite'),
+      run: () => dialog({ kind: 'invite', room }),
+    },
+    !direct && { picture: 'people', label: strings.text('rooms.members'), run: showPeople },
+    may.includes('moderate') && {
+      picture: 'flag',
+      label: reports ? `${strings.text('reports.title')} · ${reports}` : strings.text('reports.title'),
+      run: () => dialog({ kind: 'reports' }),
+    },
+    member && {
+      picture: quiet ? 'bell' : 'bellOff',
+      label: strings.text(quiet ? 'rooms.unmute' : 'rooms.mute'),
+      run: () => {
+        chat.notify(room, quiet ? loud : 'none').catch(() => toast(strings.text('error.other'), 'bad'));
+      },
+    },
+    member &&
+      !direct && {
+        picture: 'settings',
+        label: strings.text('rooms.settings'),
+        run: () => dialog({ kind: 'settings', room }),
+      },
+    other !== undefined && blockItem(other, context),
+    may.includes('leave') && {
+      picture: 'exit',
+      label: strings.text('rooms.leave'),
+      apart: true,
+      bad: true,
+      run: () => dialog({ kind: 'leave', room }),
+    },
+  ];
+  return items.filter((item) => item !== false);
+}
+
+export function openRoomMenu(room: Room, context: Context, opener: HTMLElement): void {
+  const { strings, touch } = context;
+  const { kind, members } = room.summary;
+  const about = (
+    <div class="about" role="presentation">
+      <span>
+        <bdi>{strings.roomName(room.summary)}</bdi>
+      </span>
+      {kind === 'direct' ? strings.text('rooms.direct') : strings.count(`rooms.about.${kind}`, members)}
+    </div>
+  );
+  openMenu(context, opener, {
+    label: strings.text('rooms.menu'),
+    items: roomItems(room, context),
+    about: touch() && about,
+    width: 232,
+  });
+}

@@ -1,0 +1,147 @@
+import { Component } from 'preact';
+import type { RoomSummary } from '../../../../server/events.ts';
+import type { Room } from '../../store/room.ts';
+import type { Texts } from '../../strings/language-texts.ts';
+import { atMost99, startOfDay } from '../../strings/strings.ts';
+import { plain } from '../../text/format.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { Avatar } from '../people/avatar.tsx';
+import { listTime } from './list-time.ts';
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+  /** At the time of drawing: it changes with each message, as the room itself does not. */
+  readonly summary: RoomSummary;
+  readonly texts: Texts;
+  readonly unread: number;
+  readonly fresh: boolean;
+  readonly current: boolean;
+  /** It is not what is looked for. */
+  readonly hidden: boolean;
+  /** What stands in place of what somebody said last whom the reader has blocked. */
+  readonly instead: string | undefined;
+}
+
+/** One of one's rooms, in two lines: its name and when something was said last, and what. */
+export class RoomRow extends Component<Props> {
+  #day = 0;
+
+  override shouldComponentUpdate(next: Props): boolean {
+    const { summary, texts, unread, fresh, current, hidden, instead } = this.props;
+    return (
+      hidden !== next.hidden ||
+      instead !== next.instead ||
+      summary !== next.summary ||
+      unread !== next.unread ||
+      fresh !== next.fresh ||
+      current !== next.current ||
+      texts !== next.texts ||
+      // "Yesterday" is another day tomorrow.
+      this.#day !== startOfDay(Date.now())
+    );
+  }
+
+  override render() {
+    const { context, room, summary, unread, fresh, current, hidden } = this.props;
+    const { strings } = context;
+    const { kind, name, last } = summary;
+    this.#day = startOfDay(Date.now());
+    return (
+      <li hidden={hidden}>
+        <button
+          type="button"
+          class={(unread > 0 && !room.muted) || fresh ? 'room two unread' : 'room two'}
+          aria-current={current || undefined}
+          tabIndex={-1}
+          data-key={room.id}
+          onClick={() => context.open(room.id)}
+        >
+          <span class="lead">
+            {kind === 'direct' ? (
+              <Avatar
+                user={summary.with ?? { id: room.id, name }}
+                kind={summary.present === true ? 'here' : ''}
+              />
+            ) : (
+              <span class="tile" aria-hidden="true">
+                <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+              </span>
+            )}
+          </span>
+          <span class="what">
+            <span class="l1">
+              <span class="name">
+                <bdi>{strings.roomName(summary)}</bdi>
+                <span class="vh">{this.#about()}</span>
+              </span>
+              {room.muted && <Icon name="bellOff" size="s" />}
+              {last !== undefined && (
+                <time dateTime={new Date(last.sentAt).toISOString()} title={strings.fullTime(last.sentAt)}>
+                  {listTime(last.sentAt, strings)}
+                </time>
+              )}
+            </span>
+            <span class="l2">
+              <span class="last">{this.#last()}</span>
+              {room.mentions > 0 && (
+                <span class="badge at" aria-hidden="true">
+                  @
+                </span>
+              )}
+              {!!summary.reports && (
+                <span class="badge flag" aria-hidden="true">
+                  <Icon name="flag" size="s" />
+                  {atMost99(summary.reports)}
+                </span>
+              )}
+              {(unread > 0 || fresh) && (
+                <span class={room.muted ? 'badge quiet' : 'badge'} aria-hidden="true">
+                  {unread > 0 ? atMost99(unread) : strings.text('timeline.new')}
+                </span>
+              )}
+            </span>
+          </span>
+        </button>
+      </li>
+    );
+  }
+
+  /** What pictures and colours say, in words. */
+  #about(): string {
+    const { context, room, summary, unread, fresh } = this.props;
+    const { strings } = context;
+    const words = [
+      summary.kind === 'private' && strings.text('rooms.private'),
+      summary.kind === 'direct' && strings.text('rooms.direct'),
+      summary.kind === 'direct' && summary.present === true && strings.text('rooms.here'),
+      unread > 0 ? strings.text('rooms.unread', { n: unread }) : fresh && strings.text('timeline.new'),
+      room.mentions > 0 && strings.text('rooms.mentioned'),
+      !!summary.reports && strings.count('rooms.reports', summary.reports),
+      room.muted && strings.text('rooms.muted'),
+    ];
+    return words.map((word) => (word === false ? '' : `, ${word}`)).join('');
+  }
+
+  /** "Bob: …"; of the other one of a direct room the words alone. */
+  #last() {
+    const { context, summary, instead } = this.props;
+    const { chat, strings } = context;
+    const { last } = summary;
+    if (instead) return instead;
+    if (last === undefined) return strings.text('rooms.lastNone');
+    const text =
+      last.deletedAt === undefined
+        ? plain(last.text).replace(/\s+/gu, ' ') || strings.text('file.tray')
+        : strings.text('msg.deleted');
+    const own = last.user.id === chat.me?.id;
+    if (summary.kind === 'direct' && !own) return text;
+    const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;
+    // The texts of a language decide what stands around the name.
+    return strings
+      .text('rooms.last')
+      .split(/(\{name\}|\{text\})/)
+      .map((part) => (part === '{name}' ? name : part === '{text}' ? <bdi>{text}</bdi> : part));
+  }
+}

@@ -1,0 +1,270 @@
+import { Component, createRef } from 'preact';
+import type { Message } from '../../../../server/events.ts';
+import { Search } from '../../chat/search.ts';
+import type { Store } from '../../chat/storage.ts';
+import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
+import { snippet } from '../../text/snippet.ts';
+import type { Context } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { RovingList } from '../controls/roving-list.tsx';
+import { listTime } from '../rooms/list-time.ts';
+
+/** An answer that comes sooner needs no picture of its coming. */
+const BONES_MS = 300;
+
+/** What was looked for when a hit was chosen, for each user: it may not have been the one that was meant. */
+const chosen = new WeakMap<Store, string>();
+
+interface Props {
+  readonly context: Context;
+  /** Looks in all rooms, or in the one that is shown. */
+  readonly everywhere: boolean;
+  /** There is a room that "this room" can mean. */
+  readonly roomInSight: boolean;
+  readonly inert: boolean;
+  setEverywhere(everywhere: boolean): void;
+  jump(message: Message): void;
+  /** This is the panel that is shown now; undefined: none is. */
+  shown(panel: SearchPanel | undefined): void;
+  /** Says to a screen reader how much was found. */
+  say(text: string): void;
+  close(): void;
+}
+
+/** Looks for messages, in place of the people. */
+export class SearchPanel extends Component<Props> {
+  readonly #field = createRef<HTMLInputElement>();
+  readonly #list = createRef<HTMLDivElement>();
+  readonly #search: Search;
+  readonly #store: Store | undefined;
+  #query: string;
+  /** A hit of these words was chosen. */
+  #chosen = false;
+  #asked = 0;
+  /** Which room was shown when it was asked for. */
+  #room: string | undefined;
+  #wake: ReturnType<typeof setTimeout> | undefined;
+  #said: readonly Message[] | undefined;
+
+  constructor(props: Props) {
+    super(props);
+    const { chat, changed } = props.context;
+    this.#search = new Search(chat.connection, changed);
+    this.#store = chat.store;
+    this.#query = (this.#store && chosen.get(this.#store)) ?? '';
+  }
+
+  override componentDidMount(): void {
+    this.props.context.chat.followers.add(this.#search);
+    this.#find();
+    this.props.shown(this);
+    this.focus();
+  }
+
+  override componentDidUpdate(before: Props): void {
+    const { strings, chat } = this.props.context;
+    const { everywhere } = this.props;
+    const room = chat.current?.id;
+    if (before.everywhere !== everywhere || (!everywhere && room !== this.#room)) this.#find();
+    const messages = this.#search.state?.messages;
+    if (messages === this.#said) return;
+    this.#said = messages;
+    if (messages === undefined) return;
+    const none = strings.text('search.none.title');
+    this.props.say(messages.length === 0 ? none : strings.count('search.count', messages.length));
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#wake);
+    if (this.#store !== undefined) chosen.set(this.#store, this.#chosen ? this.#query : '');
+    this.props.shown(undefined);
+    this.#search.clear();
+    this.props.context.chat.followers.delete(this.#search);
+  }
+
+  focus(): void {
+    this.#field.current?.focus();
+    this.#field.current?.select();
+  }
+
+  override render({ context, everywhere, roomInSight, inert, setEverywhere, close }: Props) {
+    const { strings, chat } = context;
+    const busy = this.#search.state?.busy === true;
+    return (
+      <aside class="pane side search" aria-label={strings.text('search.heading')} inert={inert}>
+        <div class="bar">
+          <h2>
+            <span>{strings.text('search.heading')}</span>
+          </h2>
+          <button type="button" class="icon" aria-label={strings.text('search.close')} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </div>
+        <div class="find">
+          <input
+            class="input"
+            type="search"
+            autocomplete="off"
+            maxLength={100}
+            aria-label={strings.text('search.open')}
+            placeholder={strings.text('search.open')}
+            value={this.#query}
+            ref={this.#field}
+            onInput={this.#typed}
+            onKeyDown={this.#key}
+          />
+          {roomInSight && !chat.single && (
+            // biome-ignore lint/a11y/useSemanticElements: a fieldset has a box of its own.
+            <div class="seg" role="group" aria-label={strings.text('search.where')}>
+              {[false, true].map((all) => (
+                <button
+                  type="button"
+                  key={String(all)}
+                  aria-pressed={everywhere === all}
+                  onClick={() => setEverywhere(all)}
+                >
+                  {strings.text(all ? 'search.all' : 'search.here')}
+                </button>
+              ))}
+            </div>
+          )}
+        </div>
+        <RovingList items=".hit" label={strings.text('search.heading')} element={this.#list} busy={busy}>
+          {this.#results()}
+        </RovingList>
+      </aside>
+    );
+  }
+
+  #results() {
+    const { context, everywhere, setEverywhere } = this.props;
+    const { strings, chat } = context;
+    const { state } = this.#search;
+    if (state === undefined) return undefined;
+    const { messages, more, error, busy, query } = state;
+    if (error !== undefined) {
+      return (
+        <Empty
+          picture="alert"
+          title={strings.text('search.error.title')}
+          text={strings.text('search.error.text')}
+        >
+          <button type="button" class="btn primary" onClick={() => this.#search.again()}>
+            {strings.text('common.again')}
+          </button>
+        </Empty>
+      );
+    }
+    if (messages === undefined) {
+      return Date.now() - this.#asked >= BONES_MS && <Bones />;
+    }
+    if (messages.length === 0 && !more) {
+      return (
+        <Empty
+          picture="search"
+          title={strings.text('search.none.title')}
+          text={strings.text('search.none.text', { q: query.trim() })}
+        >
+          {!everywhere && !chat.single && (
+            <button type="button" class="btn" onClick={() => setEverywhere(true)}>
+              {strings.text('search.allButton')}
+            </button>
+          )}
+        </Empty>
+      );
+    }
+    return [
+      <ul class="results" key="results">
+        {messages.map((message) => (
+          <li key={message.id}>{this.#hit(message, query)}</li>
+        ))}
+      </ul>,
+      more && (
+        <div class="foot" key="foot">
+          <span>{strings.text('search.newest', { n: messages.length })}</span>
+          <button type="button" class="btn" disabled={busy} onClick={() => void this.#search.older()}>
+            {strings.text('search.older')}
+          </button>
+        </div>
+      ),
+    ];
+  }
+
+  #hit(message: Message, query: string) {
+    const { context, everywhere, jump } = this.props;
+    const { strings, chat } = context;
+    const room = chat.rooms.get(message.room);
+    const { before, found, after } = snippet(message.text, query);
+    const instead = context.blocking()?.instead(message.user);
+    const choose = () => {
+      this.#chosen = true;
+      jump(message);
+    };
+    return (
+      <button type="button" class="hit" tabIndex={-1} onClick={choose}>
+        <small>
+          <b>
+            <bdi>
+              {message.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(message.user)}
+            </bdi>
+          </b>
+          {everywhere && room !== undefined && <Where room={room} strings={strings} />}
+          <time dateTime={new Date(message.sentAt).toISOString()} title={strings.fullTime(message.sentAt)}>
+            {listTime(message.sentAt, strings)}
+          </time>
+        </small>
+        <p>{instead ?? [before, <mark key="found">{found}</mark>, after]}</p>
+      </button>
+    );
+  }
+
+  #find(): void {
+    const { context, everywhere } = this.props;
+    const { chat, changed } = context;
+    this.#asked = Date.now();
+    clearTimeout(this.#wake);
+    this.#wake = setTimeout(changed, BONES_MS);
+    this.#room = chat.current?.id;
+    this.#search.find(this.#query, everywhere ? undefined : this.#room);
+  }
+
+  readonly #typed = () => {
+    this.#query = this.#field.current?.value ?? '';
+    this.#chosen = false;
+    this.#find();
+  };
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;
+    if (event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    this.#list.current?.querySelector<HTMLElement>('.hit')?.focus();
+  };
+}
+
+function Where({ room: { summary }, strings }: { room: Room; strings: Strings }) {
+  const { kind } = summary;
+  return (
+    <>
+      <Icon name={kind === 'direct' ? 'bubble' : kind === 'private' ? 'lock' : 'hash'} />
+      <bdi>{strings.roomName(summary)}</bdi>
+    </>
+  );
+}
+
+/** Results that are on their way. */
+function Bones() {
+  return (
+    <div class="results" aria-hidden="true">
+      {['30 85', '25 70', '30 55'].map((widths) => (
+        <div class="hit" key={widths}>
+          {widths.split(' ').map((width) => (
+            <div class={`bone line w${width}`} key={width} />
+          ))}
+        </div>
+      ))}
+    </div>
+  );
+}
