@@ -1,4 +1,4 @@
-import type { RedisServer } from '../session/stores/redis/connection.ts';
+import type { RedisServer } from '../session/stores/redis/client.ts';
 
 /**
  * How servers notify each other of their writes: over a Redis, by NOTIFY of the history's own PostgreSQL, or only

@@ -1,5 +1,5 @@
 import { mostBytes } from '../history/sql/followed.ts';
-import { type Client, createClient, type RedisServer } from '../session/stores/redis/connection.ts';
+import { type Client, createClient, type RedisServer } from '../session/stores/redis/client.ts';
 import { BusError, type BusKind } from './kind.ts';
 
 /** Milliseconds after which a socket that does not connect is closed. The caller has given it up by then. */

@@ -50,7 +50,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/sql/address.ts',
     'server/history/sql/followed.ts',
     'server/history/sql/postgres.ts',
-    'server/session/stores/redis/connection.ts',
+    'server/session/stores/redis/client.ts',
   ],
   'server/files/': ['server/errors.ts', 'server/events.ts', 'server/history/history.ts'],
   'server/liveness/': ['server/session/', 'server/events.ts'],

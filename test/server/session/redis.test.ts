@@ -222,22 +222,19 @@ describe('reading', () => {
     expect(small).toMatchObject({ user: { id: '7' } });
   });
 
-  test('the client library is loaded for a site that has Redis, and for no other', () => {
+  test('the client library is not loaded for it', () => {
     const script = `
       import { Module } from 'node:module';
       import { parseStoreUrl } from './server/session/store-url.ts';
-      const loaded = () => Object.keys(Module._cache).some((path) => path.includes('/redis/'));
-      const source = parseStoreUrl('redis://127.0.0.1:${redis.port}');
-      const before = loaded();
-      const sessions = source.open();
+      const sessions = parseStoreUrl('redis://127.0.0.1:${redis.port}').open();
       await sessions.get('nobody');
-      console.log(JSON.stringify([before, loaded()]));
+      console.log(Object.keys(Module._cache).some((path) => path.includes('/redis/')));
       sessions.close();`;
     const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
       cwd: new URL('../../..', import.meta.url),
       encoding: 'utf8',
     });
-    expect(JSON.parse(output)).toEqual([false, true]);
+    expect(output).toBe('false\n');
   });
 });
 

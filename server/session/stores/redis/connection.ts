@@ -1,34 +1,21 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import { mostKeys, StoreError } from '../../store.ts';
 import { deadline } from '../deadline.ts';
+import type { RedisServer } from './client.ts';
+import { ErrorReply, encoded, type Reply, ReplyReader } from './replies.ts';
 
 /** A question that follows a failure sooner than this, in milliseconds, gets the same failure and no new connection. */
 const reconnectAfter = 50;
-
-export type Library = typeof import('redis');
-export type Client = ReturnType<typeof createClient>;
-
-/** Where a Redis listens, and the user to log in as. An empty `user` is Redis's default user. */
-export interface RedisServer {
-  /** `ca`: certificates in PEM that replace those of the well-known authorities. */
-  at: { host: string; port: number; tls?: { ca?: string } } | { path: string };
-  user: string;
-  password: string;
-  database: number;
-}
 
 /**
  * Holds a single connection to Redis at a time. The first question opens it, and so does the first question after a failure.
  * Each method throws StoreError after `timeout` milliseconds at the latest.
  *
- * The library's own reconnecting is off, since it cannot be relied on (each fault was reproduced with 6.3.1):
- * - bytes that are no reply are reported, but the connection stays in use and its questions hang forever;
- * - the library's timeout covers only what has not been sent yet, so a silent server is waited for without end;
- * - a client that is destroyed while it connects becomes connected, and nobody can end it;
- * - the error of a refused command contains Redis's text, which may hold the password or the keys.
+ * It speaks the protocol itself: each session is asked for once a second, and each command of the library `redis` leaves
+ * 4 KB of garbage.
  */
 export class RedisConnection {
-  /** Loaded here, since most sites have no Redis, and before the first question, whose time it would take. */
-  readonly #library = import('redis');
   readonly #server: RedisServer;
   readonly #timeout: number;
   #link: Link | undefined;
@@ -38,29 +25,25 @@ export class RedisConnection {
   constructor(server: RedisServer, timeout: number) {
     this.#server = server;
     this.#timeout = timeout;
-    // Each question that awaits it fails by itself.
-    this.#library.catch(() => {});
   }
 
   /** The sizes of these values in bytes, in one round trip; 0 for a key that does not exist or is no string. */
   lengths(keys: readonly string[]): Promise<number[]> {
-    return this.#ask(async ({ client, ErrorReply }) => {
-      const length = (key: string) =>
-        client.strLen(key).catch((error: unknown) => {
-          // Where STRLEN has an error, MGET has null.
-          if (error instanceof ErrorReply && error.message.startsWith('WRONGTYPE')) return 0;
-          throw error;
-        });
-      const lengths: unknown[] = await Promise.all(keys.map(length));
-      if (!lengths.every((one) => isInteger(one, 0))) throw unasked();
-      return lengths;
+    return this.#ask(async (link) => {
+      const replies = await link.ask(keys.map((key) => ['STRLEN', key]));
+      return replies.map((reply) => {
+        // Where STRLEN has an error, MGET has null.
+        if (reply instanceof ErrorReply && reply.message.startsWith('WRONGTYPE')) return 0;
+        return integer(reply, 0);
+      });
     });
   }
 
   /** The values of these keys; null for a key that does not exist or is no string. */
   mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    return this.#ask(async ({ client }) => {
-      const values: unknown = await client.mGet([...keys]);
+    return this.#ask(async (link) => {
+      const values = await one(link, ['MGET', ...keys]);
+      if (values instanceof ErrorReply) throw values;
       if (!Array.isArray(values) || values.length !== keys.length || !values.every(isValue)) throw unasked();
       // Copies: a session that is remembered would keep everything in memory that was read beside it.
       return values.map((value) => value && Buffer.from(value));
@@ -70,18 +53,15 @@ export class RedisConnection {
   /** The TTLs of these keys in milliseconds, in one round trip; -1 for none, -2 for a key that does not exist. */
   ttls(keys: readonly string[]): Promise<number[]> {
     return this.#ask(async (link) => {
-      const ttls: unknown[] = await Promise.all(
-        keys.map((key) => permitted('ttl', link.client.pTTL(key), link)),
-      );
-      if (!ttls.every((one) => isInteger(one, -2))) throw unasked();
-      return ttls;
+      const replies = await link.ask(keys.map((key) => ['PTTL', key]));
+      return replies.map((reply) => integer(permitted('ttl', reply), -2));
     });
   }
 
   /** Gives a key a TTL in seconds, if it exists. */
   expire(key: string, seconds: number): Promise<void> {
     return this.#ask(async (link) => {
-      await permitted('touch', link.client.expire(key, seconds), link);
+      permitted('touch', await one(link, ['EXPIRE', key, String(seconds)]));
     });
   }
 
@@ -92,7 +72,7 @@ export class RedisConnection {
       let cursor = '0';
       do {
         const command = ['SCAN', cursor, 'MATCH', `*${end}`, 'COUNT', '1000'];
-        const reply: unknown = await permitted('list', link.client.sendCommand(command), link);
+        const reply = permitted('list', await one(link, command));
         if (!isScanReply(reply)) throw unasked();
         cursor = String(reply[0]);
         found.push(...reply[1].map(String));
@@ -103,15 +83,11 @@ export class RedisConnection {
 
   /** A setting of this Redis; null if the user is not permitted to read it. */
   setting(name: string): Promise<string | null> {
-    return this.#ask(async ({ client, ErrorReply }) => {
-      try {
-        const [, value]: unknown[] = await client.sendCommand(['CONFIG', 'GET', name]);
-        return Buffer.isBuffer(value) ? String(value) : null;
-      } catch (error) {
-        // Not permitted, or switched off, as in a hosted Redis.
-        if (error instanceof ErrorReply) return null;
-        throw error;
-      }
+    return this.#ask(async (link) => {
+      const reply = await one(link, ['CONFIG', 'GET', name]);
+      // An error: not permitted, or switched off, as in a hosted Redis.
+      const value = Array.isArray(reply) ? reply[1] : null;
+      return Buffer.isBuffer(value) ? String(value) : null;
     });
   }
 
@@ -121,9 +97,8 @@ export class RedisConnection {
   }
 
   async #ask<T>(question: (link: Link) => Promise<T>): Promise<T> {
-    const library = await this.#library;
     if (this.#closed) throw new StoreError('the store was closed');
-    this.#link ??= this.#open(library);
+    this.#link ??= this.#open();
     const link = this.#link;
     // Replies come in the order of the questions: if this one is late, so are all behind it.
     const answered = deadline(this.#timeout, () =>
@@ -140,35 +115,55 @@ export class RedisConnection {
     }
   }
 
-  #open(library: Library): Link {
+  #open(): Link {
     const forget = () => {
       this.#link = undefined;
     };
-    const client = createClient(library, this.#server, this.#timeout);
-    return new Link(library, client, () => setTimeout(forget, reconnectAfter).unref());
+    return new Link(this.#server, () => setTimeout(forget, reconnectAfter).unref());
   }
+}
+
+interface Question {
+  /** How many replies it gets. */
+  count: number;
+  replies: Reply[];
+  resolve(replies: Reply[]): void;
+  reject(failure: StoreError): void;
 }
 
 /** A connection, until the first failure of any kind. Then it fails all questions, those under way and later ones. */
 class Link {
-  readonly client: Client;
-  readonly ErrorReply: Library['ErrorReply'];
+  /** Settles when Redis has accepted the user and the database. */
   readonly ready: Promise<unknown>;
+  readonly #socket: Socket;
   readonly #onEnd: () => void;
-  #failReady: (failure: StoreError) => void = () => {};
+  readonly #asked: Question[] = [];
   #failure: StoreError | undefined;
 
-  constructor({ ErrorReply }: Library, client: Client, onEnd: () => void) {
-    this.client = client;
-    this.ErrorReply = ErrorReply;
+  constructor(server: RedisServer, onEnd: () => void) {
     this.#onEnd = onEnd;
-    client.on('error', (error) => this.fail(error));
-    endIfUnwanted(client, () => this.#failure !== undefined);
-    this.ready = new Promise((resolve, reject) => {
-      this.#failReady = reject;
-      client.connect().then(resolve, reject);
+    this.#socket = open(server);
+    const reader = new ReplyReader((reply) => this.#take(reply));
+    this.#socket.on('data', (piece: Buffer) => {
+      try {
+        reader.read(piece);
+      } catch (error) {
+        this.fail(error);
+      }
     });
+    this.#socket.on('error', (error) => this.fail(error));
+    this.#socket.on('close', () => this.fail(new Error('closed')));
+    this.ready = this.#logIn(server);
     this.ready.catch((error) => this.fail(error));
+  }
+
+  /** Asks at least one command, all in one round trip. @returns their replies, in the same order */
+  ask(commands: readonly (readonly string[])[]): Promise<Reply[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ count: commands.length, replies: [], resolve, reject });
+      this.#socket.write(encoded(commands));
+    });
   }
 
   /** Ends the connection. @returns its failure, which is the first one */
@@ -177,80 +172,72 @@ class Link {
     this.#failure =
       error instanceof StoreError
         ? error
-        : error instanceof this.ErrorReply
+        : error instanceof ErrorReply
           ? refusal(error.message, 'read')
           : unreachable(error);
-    this.#failReady(this.#failure);
-    this.client.destroy();
+    this.#socket.destroy();
     this.#onEnd();
+    for (const { reject } of this.#asked.splice(0)) reject(this.#failure);
     return this.#failure;
+  }
+
+  async #logIn({ user, password, database }: RedisServer): Promise<void> {
+    const commands: string[][] = [];
+    if (password !== '') commands.push(user === '' ? ['AUTH', password] : ['AUTH', user, password]);
+    if (database !== 0) commands.push(['SELECT', String(database)]);
+    if (commands.length === 0) return;
+    for (const reply of await this.ask(commands)) if (reply instanceof ErrorReply) throw reply;
+  }
+
+  #take(reply: Reply): void {
+    if (this.#failure !== undefined) return;
+    const [question] = this.#asked;
+    // Redis may refuse a client before it asks.
+    if (question === undefined) return void this.fail(reply instanceof ErrorReply ? reply : unasked());
+    if (question.replies.push(reply) === question.count) this.#asked.shift()?.resolve(question.replies);
   }
 }
 
-/** The library connects a client that was destroyed while it was connecting: such a one is destroyed again. */
-export function endIfUnwanted(client: Client, unwanted: () => boolean): void {
-  client.on('connect', () => {
-    if (unwanted()) client.destroy();
-  });
+function open({ at }: RedisServer): Socket {
+  if ('path' in at) return connect(at.path);
+  const { host, port, tls } = at;
+  const options = { host, port, noDelay: true };
+  return tls === undefined
+    ? connect(options)
+    : // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+      connectSecurely({ ...options, ...tls, rejectUnauthorized: true });
+}
+
+/** Asks a single command. */
+async function one(link: Link, command: readonly string[]): Promise<Reply> {
+  const [reply] = await link.ask([command]);
+  return reply as Reply;
 }
 
 /** Redis refuses this command, which does not end the connection: the user may still read. */
 class NotPermitted extends StoreError {}
 
-async function permitted<T>(
-  wanted: 'ttl' | 'touch' | 'list',
-  answer: Promise<T>,
-  { ErrorReply }: Link,
-): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ErrorReply) throw new NotPermitted(refusal(error.message, wanted).message);
-    throw error;
-  }
+function permitted(wanted: 'ttl' | 'touch' | 'list', reply: Reply): Reply {
+  if (reply instanceof ErrorReply) throw new NotPermitted(refusal(reply.message, wanted).message);
+  return reply;
 }
 
 function unasked(): StoreError {
   return new StoreError('Redis answered something that was not asked');
 }
 
-function isInteger(value: unknown, least: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= least;
+function integer(reply: Reply, least: number): number {
+  if (reply instanceof ErrorReply) throw reply;
+  if (!Number.isSafeInteger(reply) || (reply as number) < least) throw unasked();
+  return reply as number;
 }
 
-function isValue(value: unknown): value is Buffer | null {
+function isValue(value: Reply): value is Buffer | null {
   return value === null || Buffer.isBuffer(value);
 }
 
-function isScanReply(value: unknown): value is [Buffer, Buffer[]] {
+function isScanReply(value: Reply): value is [Buffer, Buffer[]] {
   return Array.isArray(value) && Buffer.isBuffer(value[0]) && Array.isArray(value[1]);
-}
-
-/** @param timeout of one question, in milliseconds */
-export function createClient({ createClient, RESP_TYPES }: Library, server: RedisServer, timeout: number) {
-  const { at, user, password, database } = server;
-  const socket = {
-    reconnectStrategy: false,
-    // Only for a socket that has been given up by then: see Link.
-    connectTimeout: 2 * timeout,
-  } as const;
-  return createClient({
-    // The older protocol is enough, and every Redis knows it.
-    RESP: 2,
-    socket:
-      'path' in at
-        ? { ...socket, path: at.path }
-        : at.tls === undefined
-          ? { ...socket, host: at.host, port: at.port }
-          : // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
-            { ...socket, host: at.host, port: at.port, ...at.tls, tls: true, rejectUnauthorized: true },
-    ...(user === '' ? {} : { username: user }),
-    ...(password === '' ? {} : { password }),
-    database,
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
-  });
 }
 
 /** The error replies of `server.c`, `acl.c` and `cluster.c` in Redis's source, and what they mean to the operator. */

@@ -1,14 +1,7 @@
 import { StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
-import {
-  type Client,
-  createClient,
-  endIfUnwanted,
-  type Library,
-  type RedisServer,
-  refusal,
-  unreachable,
-} from './connection.ts';
+import { type Client, createClient, endIfUnwanted, type Library, type RedisServer } from './client.ts';
+import { refusal, unreachable } from './connection.ts';
 
 /** The setting of Redis that says which keyspace events it sends. */
 export const eventsSetting = 'notify-keyspace-events';
