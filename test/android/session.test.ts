@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
@@ -13,7 +13,7 @@ let php: PhpApp;
 let chat: ChatServer;
 beforeAll(async () => {
   memcached = await startMemcached();
-  const phpPort = await freePort();
+  const phpPort = await ownPort();
   chat = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
@@ -158,7 +158,7 @@ test('over polling, where every request carries the cookie, a new session id is 
 });
 
 test('behind nginx, where the chat is below a path of the site', async () => {
-  const port = await freePort();
+  const port = await ownPort();
   const behind = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { SessionStore } from '../../server/session/store.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { startGate } from '../helpers/gate.ts';
 import { holdUp } from '../helpers/hold-up.ts';
 import { storeAt, text } from '../helpers/session-stores.ts';
@@ -81,7 +81,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
     });
 
     test('nobody listens: an error that says so; of several hosts the next one is asked', async () => {
-      const nobody = `127.0.0.1:${await freePort()}`;
+      const nobody = `127.0.0.1:${await ownPort()}`;
       expect(await failure(store({ at: nobody }))).toMatch(/cannot be reached \(ECONNREFUSED\)/);
       const sessions = store({ at: `${nobody},127.0.0.1:${site.port}` });
       expect(String(await sessions.get('one'))).toBe('first');

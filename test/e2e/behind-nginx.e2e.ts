@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from '@playwright/test';
 import { nextChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
@@ -26,7 +26,7 @@ async function talk(page: Page, url: string): Promise<string[]> {
 
 test('the chat under a path of the site, as docs/install.md has it for nginx', async ({ page }) => {
   const memcached = await startMemcached();
-  const [phpPort, chatPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [phpPort, chatPort, port] = [await ownPort(), await ownPort(), await ownPort()];
   const chat = await nextChatServer({
     CHAT_PORT: String(chatPort),
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
@@ -45,7 +45,7 @@ test('the chat under a path of the site, as docs/install.md has it for nginx', a
 
 test('the chat on a subdomain, with PHP’s session.cookie_domain', async ({ page }) => {
   const memcached = await startMemcached();
-  const [phpPort, chatPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [phpPort, chatPort, port] = [await ownPort(), await ownPort(), await ownPort()];
   const chat = await nextChatServer({
     CHAT_PORT: String(chatPort),
     CHAT_TRUSTED_PROXIES: '127.0.0.1',

@@ -1,5 +1,5 @@
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { expect, Person, test } from './fixtures.ts';
 
 /** What the element says in place of everything else. */
@@ -54,7 +54,7 @@ test('where one logs in: what the page says, else what the server says, else not
   await button.click();
   await expect(visitor.page).toHaveURL(`${site.php.url}/`);
 
-  const port = await freePort();
+  const port = await ownPort();
   const history = await emptyHistory();
   const { origin } = new URL(site.host(''));
   const silent = await nextChatServer({
@@ -208,7 +208,7 @@ test('a server that is down when the page loads: a calm card, and the chat when 
   site,
 }) => {
   await alice.open('lobby');
-  const gone = await freePort();
+  const gone = await ownPort();
   // An attempt by itself, as the server comes back, would leave no button to press.
   let cut = true;
   const its = (url: URL) => url.port === String(gone);

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
 import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { KeptWindow } from './kept-window.ts';
@@ -159,7 +159,7 @@ export const test = base.extend<
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern.
     async ({}, use) => {
       const memcached = await startMemcached();
-      const chatPort = await freePort();
+      const chatPort = await ownPort();
       const other = createServer((_request, response) => {
         response.setHeader('Content-Type', 'text/html; charset=utf-8').end(shared.page);
       }).listen(0, '127.0.0.1');

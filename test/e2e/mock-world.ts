@@ -9,7 +9,7 @@ import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../client/src/text/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
 import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { type FileScript, people, type RoomScript, when } from './mock-script.ts';
@@ -157,7 +157,7 @@ export class MockWorld {
     this.#closing.push(() => memcached.stop());
     const history = await emptyHistory();
     this.#closing.push(() => history.remove());
-    const [phpPort, chatPort] = [await freePort(), await freePort()];
+    const [phpPort, chatPort] = [await ownPort(), await ownPort()];
     const pages = createServer((request, response) => {
       const path = (request.url ?? '/').slice(1).replace(/^real\/(?=.*\.(css|svg))/, '');
       const held = this.#pages.get(path);

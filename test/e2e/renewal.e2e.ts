@@ -1,5 +1,5 @@
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
-import { freePort, startChild } from '../helpers/child.ts';
+import { ownPort, startChild } from '../helpers/child.ts';
 import { reachable } from '../helpers/memcached.ts';
 import { expect, test } from './fixtures.ts';
 
@@ -22,7 +22,7 @@ for (const [way, query] of [
   }) => {
     test.setTimeout((seconds * 3 + 30) * 1000);
     const room = query === '' ? 'renewal' : 'old-ids';
-    const port = await freePort();
+    const port = await ownPort();
     const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {
       env: { ...process.env, SESSION_STORE: site.memcached.url },
     });

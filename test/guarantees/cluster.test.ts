@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { Message } from '../../server/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
@@ -82,7 +82,7 @@ async function cuttable(): Promise<{
   cut(): Promise<void>;
   mend(late?: number): Promise<void>;
 }> {
-  const port = await freePort();
+  const port = await ownPort();
   const open = (late = 0) =>
     startTcpProxy(
       redis.port,
@@ -294,7 +294,7 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
     const setting = line?.url ?? bus;
     const fixed = await startNodes(history, setting);
     // With a port of its own, so with one name: it takes its own place when it starts again.
-    let killed = await startNode(history, setting, await freePort());
+    let killed = await startNode(history, setting, await ownPort());
     if (bus === 'redis') await disturb();
     const servers = [...fixed, killed];
     const readers = await Promise.all(

@@ -5,7 +5,7 @@ import { closeChats, openChat } from '../client/open-chat.ts';
 import { startHaproxy, startNginxBalancer } from '../helpers/balancer.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { postgresDatabase } from '../helpers/history-database.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
@@ -39,7 +39,7 @@ beforeAll(async () => {
     CHAT_DRAIN: drain,
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
   };
-  ports = await Promise.all([freePort(), freePort(), freePort()]);
+  ports = await Promise.all([ownPort(), ownPort(), ownPort()]);
   servers = await Promise.all(ports.map(start));
 });
 afterEach(closeChats);

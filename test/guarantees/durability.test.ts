@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/events.ts';
 import { chatSocket } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
@@ -17,7 +17,7 @@ const history = historyFolder();
 let port: number;
 beforeAll(async () => {
   memcached = await startMemcached();
-  port = await freePort();
+  port = await ownPort();
 });
 afterAll(async () => {
   await memcached.stop();

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/events.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
 import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -28,7 +28,7 @@ const start = () =>
 beforeAll(async () => {
   memcached = await startMemcached();
   for (const user of [1, 2, 3]) await memcached.set(`sessions/java${user}`, `{"user_id":${user}}`);
-  port = await freePort();
+  port = await ownPort();
   gate = await startGate(port);
   server = await start();
   php = await startPhpApp({ memcachedPort: memcached.port });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../server/events.ts';
 import { type ChatSocket, chatSocket, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
@@ -17,7 +17,7 @@ afterAll(() => memcached.stop());
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 test(`${storm} clients, the server killed and started again: all back within 30 s, none told unauthorized`, async () => {
-  const env = { CHAT_PORT: String(await freePort()), CHAT_SESSION_STORE: memcached.url };
+  const env = { CHAT_PORT: String(await ownPort()), CHAT_SESSION_STORE: memcached.url };
   let server: ChatServer = await startChatServer(env);
   const refusals: string[] = [];
   let ready = 0;

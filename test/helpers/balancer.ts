@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startChild } from './child.ts';
+import { ownPort, startChild } from './child.ts';
 import { advised, runNginx, untilAnswered } from './nginx.ts';
 
 export interface Balancer {
@@ -18,7 +18,7 @@ const withServers = (block: string, ports: readonly number[]): string =>
 
 /** As docs/operate.md has it for nginx, in front of the servers at these ports of this machine. */
 export async function startNginxBalancer(ports: readonly number[]): Promise<Balancer> {
-  const port = await freePort();
+  const port = await ownPort();
   const http = `${withServers(advised('operate.md', 'nginx', 'upstream '), ports)}
 server {
     listen 127.0.0.1:${port};
@@ -32,7 +32,7 @@ server {
 
 /** The same for HAProxy. */
 export async function startHaproxy(ports: readonly number[]): Promise<Balancer> {
-  const port = await freePort();
+  const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'chat-haproxy-'));
   const file = join(folder, 'haproxy.cfg');
   const block = withServers(advised('operate.md', 'haproxy', 'defaults chat'), ports);

@@ -1,23 +1,32 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 
 /**
- * A port that was free a moment ago. It is none of those that Linux gives to outgoing connections and to listeners without
- * a port of their own: tests that run beside take thousands of these before it is used.
+ * Linux gives none of these ports to outgoing connections, nor to listeners without a port of their own. Chromium opens no
+ * page at port 10,080, and a Redis of a cluster takes the port 10,000 above its own as well.
  */
-export async function freePort(): Promise<number> {
+const [firstPort, endOfPorts] = [10_081, 20_081];
+
+const listening = (server: Server) =>
+  once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * A port that nothing listens at. It belongs to this process until it ends: no other test gets it, even while nothing
+ * listens there. An abstract Unix socket of that name is the sign, for the tests in PHP, too.
+ */
+export async function ownPort(): Promise<number> {
   for (;;) {
-    // A Redis of a cluster takes the port 10,000 above it as well. Chromium opens no page at port 10,080.
-    const port = randomInt(10_081, 22_768);
+    const port = randomInt(firstPort, endOfPorts);
+    const sign = createServer().unref();
+    if (!(await listening(sign.listen(`\0php-session-chat-test-port-${port}`)))) continue;
     const probe = createServer().listen(port, '127.0.0.1');
-    const isFree = await once(probe, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
+    if (!(await listening(probe))) continue;
     await new Promise((resolve) => probe.close(resolve));
     return port;
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 import type { PhpSettings } from './php-request.ts';
 
@@ -36,7 +36,7 @@ export async function startDokuWiki(phpSettings: PhpSettings): Promise<DokuWiki>
   writeFileSync(join(conf, 'acl.auth.php'), '* @ALL 8\n');
   writeFileSync(join(folder, 'conf.php'), `<?php define('DOKU_CONF', '${conf}/');`);
 
-  const port = await freePort();
+  const port = await ownPort();
   const settings = { auto_prepend_file: join(folder, 'conf.php'), ...phpSettings };
   const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
   const child = startChild('php', [...options, '-S', `127.0.0.1:${port}`, '-t', code]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection, type QueryValues, type RowDataPacket } from 'mysql2/promise';
 import { makeCertificate } from './certificate.ts';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 import { makeOnce } from './kept-folder.ts';
 
 export interface Mariadb extends Child {
@@ -30,7 +30,7 @@ const password = 'se@same:/?#%12';
  * @param args further options of mariadbd
  */
 export async function startMariadb(args: readonly string[] = []): Promise<Mariadb> {
-  const port = await freePort();
+  const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'mariadb-'));
   // Of its own: at its start each MariaDB deletes the temporary tables that it finds there, those of others too.
   const temporary = join(folder, 'tmp');

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 
 export interface Memcached extends Child {
   readonly host: string;
@@ -20,7 +20,7 @@ export async function startMemcached(
   args: readonly string[] = [],
   host = '127.0.0.1',
 ): Promise<Memcached> {
-  const port = given ?? (await freePort());
+  const port = given ?? (await ownPort());
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const child = startChild('memcached', ['-l', host, '-p', String(port), '-U', '0', ...user, ...args]);
   await reachable(port, child, host);

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 
 export interface Nginx {
   readonly port: number;
@@ -49,7 +49,7 @@ ${http}}`;
 
 /** nginx as it is advised, in front of a chat server on this machine; a process of its own, not Debian's service. */
 export async function startNginx(server: number, site?: { port?: number; php?: number }): Promise<Nginx> {
-  const port = site?.port ?? (await freePort());
+  const port = site?.port ?? (await ownPort());
   const php = site?.php;
   const http = configuration(port, server, php);
   return runNginx(http, port, `http://127.0.0.1:${port}${php === undefined ? '' : '/chat'}/healthz`);

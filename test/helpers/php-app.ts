@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
 export interface PhpApp extends Child {
@@ -22,7 +22,7 @@ export async function startPhpApp(options: {
   port?: number;
   env?: NodeJS.ProcessEnv;
 }): Promise<PhpApp> {
-  const port = options.port ?? (await freePort());
+  const port = options.port ?? (await ownPort());
   const data = mkdtempSync(join(tmpdir(), 'chat-php-'));
   const child = startChild(
     'php',

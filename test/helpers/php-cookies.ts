@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
 export interface PhpCookies extends Child {
@@ -11,7 +11,7 @@ const script = new URL('../fixtures/cookie-session.php', import.meta.url).pathna
 
 /** PHP's own web server, to be asked how it reads cookies. */
 export async function startPhpCookies(): Promise<PhpCookies> {
-  const port = await freePort();
+  const port = await ownPort();
   const php = startChild('php', ['-S', `127.0.0.1:${port}`, script]);
   await reachable(port, php);
   const agent = new Agent({ maxSockets: 4 });

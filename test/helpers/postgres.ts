@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import { makeCertificate } from './certificate.ts';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 import { makeOnce } from './kept-folder.ts';
 
 export interface Postgres extends Child {
@@ -31,7 +31,7 @@ const password = 'se@same:/?#%12';
  * @param settings as in postgresql.conf
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<Postgres> {
-  const port = await freePort();
+  const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'postgres-'));
   const owner = process.getuid?.() === 0 ? userIds('postgres') : undefined;
   if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);

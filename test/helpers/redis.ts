@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, RESP_TYPES } from 'redis';
-import { type Child, freePort, startChild } from './child.ts';
+import { type Child, ownPort, startChild } from './child.ts';
 
 export interface Redis extends Child {
   readonly port: number;
@@ -25,7 +25,7 @@ export async function startRedis(
   args: readonly string[] = [],
   again?: { port: number; folder: string },
 ): Promise<Redis> {
-  const port = again?.port ?? (await freePort());
+  const port = again?.port ?? (await ownPort());
   const folder = again?.folder ?? mkdtempSync(join(tmpdir(), 'redis-'));
   const path = join(folder, 'redis.sock');
   const child = startChild('redis-server', [

@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { AwsV4Signer } from 'aws4fetch';
-import { freePort, startChild } from './child.ts';
+import { ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
 /** A server of S3 in Python. It checks signatures and what a key is allowed. */
@@ -55,7 +55,7 @@ const rules: Record<string, [action: string, resource: string][]> = {
 
 export async function startS3Server(bucket = 'pictures'): Promise<S3Server> {
   install();
-  const port = await freePort();
+  const port = await ownPort();
   // The bucket, and for each of the users an account, what it may do, and a key: afterwards nothing is free.
   const free = 1 + 3 * Object.keys(rules).length;
   const child = startChild(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', `${port}`], {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import type { Engine } from './engine.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -55,7 +55,7 @@ export async function composeUp(
   const named = (name: string) => `${project}_${name}`;
   const ports = new Map<number, number>();
   for (const { ports: published = [] } of Object.values(services)) {
-    for (const port of published) ports.set(Number(port.split(':')[1]), await freePort());
+    for (const port of published) ports.set(Number(port.split(':')[1]), await ownPort());
   }
 
   for (const [name, { ipam }] of Object.entries(networks)) {

@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 
 /**
  * Passes everything to a store until a command comes up, and then cuts the line.
@@ -23,7 +23,7 @@ export async function cutAt(
       } else upstream.write(bytes);
     });
   });
-  const port = await freePort();
+  const port = await ownPort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
   return port;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
+import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { eventsOf } from '../helpers/people.ts';
 import { csrfToken, type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
@@ -116,7 +116,7 @@ test('who is not logged in ships nothing', async () => {
 });
 
 test('a chat server that is down keeps nobody from logging in; the button says so', async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://127.0.0.1:${await ownPort()}`;
   const lonely = await startPhpApp({
     memcachedPort: memcached.port,
     env: { CHAT_API_KEY: key, CHAT_API_URL: url },

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { freePort, startChild } from '../helpers/child.ts';
+import { ownPort, startChild } from '../helpers/child.ts';
 import { type Memcached, reachable, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { raw } from './http.ts';
@@ -123,7 +123,7 @@ describe('other settings', () => {
     const folder = temporaryFolder();
     const index = join(root, 'php-app/public/index.php');
     writeFileSync(join(folder, 'https.php'), `<?php $_SERVER['HTTPS'] = 'on'; return require '${index}';`);
-    const port = await freePort();
+    const port = await ownPort();
     const secure = startChild('php', ['-S', `127.0.0.1:${port}`, join(folder, 'https.php')], {
       env: {
         ...process.env,

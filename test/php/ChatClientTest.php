@@ -226,7 +226,7 @@ final class ChatClientTest extends TestCase
 
     public function testAnAnswerThatIsLostIsAskedForAgainAndTheMessageIsStoredOnce(): void
     {
-        $port = ServerProcess::freePort();
+        $port = ServerProcess::ownPort();
         $proxy = new ServerProcess(
             [PHP_BINARY, __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '2'],
             ServerProcess::folder(),
@@ -243,7 +243,7 @@ final class ChatClientTest extends TestCase
 
     public function testAPushWhoseAnswerIsLostIsNotSentTwice(): void
     {
-        $port = ServerProcess::freePort();
+        $port = ServerProcess::ownPort();
         $proxy = new ServerProcess(
             [PHP_BINARY, __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '9'],
             ServerProcess::folder(),
@@ -272,7 +272,7 @@ final class ChatClientTest extends TestCase
     public function testAServerThatIsDownIsToldAtOnce(): void
     {
         $began = hrtime(true);
-        $chat = new ChatClient('http://127.0.0.1:' . ServerProcess::freePort(), ChatServerProcess::KEY);
+        $chat = new ChatClient('http://127.0.0.1:' . ServerProcess::ownPort(), ChatServerProcess::KEY);
         $error = self::errorOf(fn () => $chat->postMessage('lobby', 1, 'Ann', 'x'));
         self::assertSame(['no_answer', 0, true], [$error->getErrorCode(), $error->getStatus(), $error->isTemporary()]);
         self::assertLessThan(1, (hrtime(true) - $began) / 1e9);

@@ -138,7 +138,7 @@ final class DatabaseUrlTest extends TestCase
     public function testHostsThatAreDownOrSilentAreSkipped(string $name): void
     {
         $server = self::server($name);
-        $closed = ServerProcess::freePort();
+        $closed = ServerProcess::ownPort();
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         $hosts = "@127.0.0.1:$closed,[::1]:$closed," . stream_socket_get_name($silent, false) . ",localhost:$server->port/";
         $start = microtime(true);
@@ -205,7 +205,7 @@ final class DatabaseUrlTest extends TestCase
     public function testAnErrorSaysWhatIsWrongWithoutASecret(string $name): void
     {
         $server = self::server($name);
-        $closed = ServerProcess::freePort();
+        $closed = ServerProcess::ownPort();
         foreach ([
             "$name://site:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',
             "$name://niemand:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',

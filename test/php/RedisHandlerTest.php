@@ -29,7 +29,7 @@ final class RedisHandlerTest extends TestCase
         $folder = Folder::temporary();
         ServerProcess::certificate($folder);
         self::$authority = "$folder/tls.pem";
-        self::$tlsPort = ServerProcess::freePort();
+        self::$tlsPort = ServerProcess::ownPort();
         self::$server = new RedisProcess([
             '--requirepass', self::PASSWORD, '--tls-port', (string) self::$tlsPort, '--tls-auth-clients', 'no',
             '--tls-cert-file', "$folder/tls.pem", '--tls-key-file', "$folder/tls.key",

@@ -91,7 +91,7 @@ final class SessionServerConnectionTest extends TestCase
     {
         $memcached = new SessionServerClient('127.0.0.1', MemcachedProcess::shared()->port);
         $this->assertUnavailable('not an answer of a session server', fn () => $memcached->ping());
-        $port = ServerProcess::freePort();
+        $port = ServerProcess::ownPort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);
         $folder = ServerProcess::folder();

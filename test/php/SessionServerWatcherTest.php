@@ -73,7 +73,7 @@ final class SessionServerWatcherTest extends TestCase
 
     public function testOfMoreThanTenThousandEventsThatAreNotFetchedOnlyTheLossIsLeft(): void
     {
-        $port = ServerProcess::freePort();
+        $port = ServerProcess::ownPort();
         $flood = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; $c = stream_socket_accept($s, 60);
             while (($line = fgets($c)) !== false) {
                 if (str_starts_with($line, "ping")) fwrite($c, str_repeat("event changed a 1\r\n", 6000));

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { doctor as examine } from '../../server/doctor/report.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
-import { freePort, startChild } from '../helpers/child.ts';
+import { ownPort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { runNginx } from '../helpers/nginx.ts';
@@ -720,7 +720,7 @@ describe('several servers', () => {
     const servers = await Promise.all([startChatServer(env), startChatServer(env)]);
     const ports = servers.map(({ port }) => port);
     const upstream = `upstream chat { ${ports.map((port) => `server 127.0.0.1:${port};`).join(' ')} }`;
-    const port = await freePort();
+    const port = await ownPort();
     const sticky = await startNginxBalancer(ports);
     // Without the upgrade, and to any server.
     const plain = await runNginx(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatProgram, startChatServer } from '../helpers/chat-server.ts';
-import { freePort, startChild } from '../helpers/child.ts';
+import { ownPort, startChild } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startLockedRedis } from '../helpers/redis.ts';
 
@@ -90,7 +90,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
 
   test('memcached that is down, one of several too; and the log says when it can be read', async () => {
     const other = await startMemcached();
-    const port = await freePort();
+    const port = await ownPort();
     const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;
     const chat = await startChatServer({ CHAT_SESSION_STORE: `memcached://${servers}?handler=memcached` });
     try {

@@ -23,7 +23,7 @@ final class ChatServerProcess extends ServerProcess
 
     public function __construct()
     {
-        $this->port = self::freePort();
+        $this->port = self::ownPort();
         $this->url = "http://127.0.0.1:$this->port";
         $folder = self::folder();
         $store = 'memcached://127.0.0.1:' . MemcachedProcess::shared()->port . '?prefix=sessions/&format=json';

@@ -28,7 +28,7 @@ final class MariadbProcess extends ServerProcess
 
     public function __construct()
     {
-        $this->port = self::freePort();
+        $this->port = self::ownPort();
         $folder = self::folder('mysql');
         // At its start each MariaDB deletes the temporary tables in its tmpdir, those of others too.
         $common = ['--no-defaults', "--datadir=$folder/data", "--tmpdir=$folder", '--innodb-buffer-pool-size=16M'];

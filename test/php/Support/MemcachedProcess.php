@@ -20,7 +20,7 @@ final class MemcachedProcess extends ServerProcess
     /** @param list<string> $options of memcached */
     public function __construct(array $options = [])
     {
-        $port = $this->port = self::freePort();
+        $port = $this->port = self::ownPort();
         $user = posix_getuid() === 0 ? ['-u', 'nobody'] : [];
         parent::__construct(
             ['memcached', '-l', '127.0.0.1', '-p', (string) $port, '-U', '0', ...$user, ...$options],

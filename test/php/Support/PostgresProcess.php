@@ -30,7 +30,7 @@ final class PostgresProcess extends ServerProcess
 
     public function __construct()
     {
-        $this->port = self::freePort();
+        $this->port = self::ownPort();
         $folder = self::folder('postgres');
         // initdb refuses to run as root.
         $as = posix_getuid() === 0

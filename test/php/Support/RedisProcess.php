@@ -20,7 +20,7 @@ final class RedisProcess extends ServerProcess
     /** @param list<string> $options of redis-server */
     public function __construct(array $options = [])
     {
-        $this->port = self::freePort();
+        $this->port = self::ownPort();
         $folder = self::folder();
         parent::__construct([
             'redis-server', '--port', (string) $this->port, '--bind', '127.0.0.1', '--save', '',

@@ -10,6 +10,9 @@ namespace PhpSessionChat\Tests\Support;
  */
 class ServerProcess
 {
+    /** @var list<resource> */
+    private static array $signs = [];
+
     /** @var resource */
     private $process;
 
@@ -87,13 +90,25 @@ class ServerProcess
         proc_close($this->process);
     }
 
-    /** A port that was free a moment ago. */
-    public static function freePort(): int
+    /**
+     * A port that nothing listens at. It belongs to this process until it ends: no other test gets it. An abstract Unix
+     * socket of that name is the sign, as for the tests in TypeScript (`ownPort` in test/helpers/child.ts).
+     */
+    public static function ownPort(): int
     {
-        $probe = stream_socket_server('tcp://127.0.0.1:0');
-        $port = (int) substr(strrchr(stream_socket_get_name($probe, false), ':'), 1);
-        fclose($probe);
-        return $port;
+        for (;;) {
+            $port = random_int(10_081, 20_080);
+            $sign = @stream_socket_server("unix://\0php-session-chat-test-port-$port");
+            if ($sign === false) {
+                continue;
+            }
+            self::$signs[] = $sign;
+            $probe = @stream_socket_server("tcp://127.0.0.1:$port");
+            if ($probe !== false) {
+                fclose($probe);
+                return $port;
+            }
+        }
     }
 
     /** A new folder. Root gives it to the user of the server's Debian package. */

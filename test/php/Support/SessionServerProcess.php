@@ -25,7 +25,7 @@ final class SessionServerProcess extends ServerProcess
      */
     public function __construct(array $settings = [], ?int $port = null)
     {
-        $this->port = $port ?? self::freePort();
+        $this->port = $port ?? self::ownPort();
         $folder = self::folder();
         $settings += ['HOST' => '127.0.0.1', 'PORT' => (string) $this->port, 'SOCKET' => "$folder/socket"];
         $environment = [];

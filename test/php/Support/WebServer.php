@@ -41,7 +41,7 @@ final class WebServer
 
     private static function start(): int
     {
-        $port = ServerProcess::freePort();
+        $port = ServerProcess::ownPort();
         // With the arguments of functions in stack traces, as on a badly configured site.
         $command = [PHP_BINARY, '-d', 'zend.exception_ignore_args=0', '-S', "127.0.0.1:$port", '-t', __DIR__ . '/pages'];
         new ServerProcess($command, ServerProcess::folder(), 'started');

@@ -7,7 +7,7 @@ import { logoutNotifications } from '../../../server/session/stores/redis/notifi
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
-import { freePort } from '../../helpers/child.ts';
+import { ownPort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
@@ -253,7 +253,7 @@ describe('TLS', () => {
   const open = (options = '') => storeAt(`rediss://127.0.0.1:${port}${options}`);
 
   beforeAll(async () => {
-    port = await freePort();
+    port = await ownPort();
     const certify = (name: string, options: string) => {
       const key = `-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${name}.key`;
       const command = `req -x509 ${key} -out ${name}.pem -subj /CN=${name} ${options}`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
-import { type Child, freePort, startChild } from '../../helpers/child.ts';
+import { type Child, ownPort, startChild } from '../../helpers/child.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
 import { reachable } from '../../helpers/memcached.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -50,7 +50,7 @@ describe.each(process.env.SOAK === '1' ? databases : databases.slice(0, 1))(
 
     beforeAll(async () => {
       database = await start();
-      const port = await freePort();
+      const port = await ownPort();
       const child = startChild(
         'php',
         ['-S', `127.0.0.1:${port}`, new URL('../../fixtures/table-site.php', import.meta.url).pathname],

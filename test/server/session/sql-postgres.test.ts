@@ -10,7 +10,7 @@ import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
-import { freePort } from '../../helpers/child.ts';
+import { ownPort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
@@ -248,7 +248,7 @@ describe('notifications', () => {
       lost(expect.objectContaining({ message: expect.stringMatching(/refuses the user or the password/) })),
     );
     expect(JSON.stringify(first)).not.toContain('wrong');
-    const store = subscribe(`127.0.0.1:${await freePort()},127.0.0.1:${db.port}`);
+    const store = subscribe(`127.0.0.1:${await ownPort()},127.0.0.1:${db.port}`);
     await store.active;
     expect(store.received).toEqual([lost(null)]);
   });
