@@ -9,7 +9,6 @@ import * as site from './chat/site.ts';
 import { canOf, totalsOfPerson, totalsOfUser } from './chat/summary.ts';
 import { type KnownBus, openBus } from './cluster/bus.ts';
 import { Servers } from './cluster/servers.ts';
-import { type Config, nodeName } from './config.ts';
 import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { identityOf } from './connections/accepted.ts';
 import { Admission } from './connections/admission.ts';
@@ -31,6 +30,7 @@ import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
+import { type Config, nodeName } from './settings/config.ts';
 import { reportStore } from './store-at-start.ts';
 
 export interface App {

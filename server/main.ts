@@ -1,8 +1,15 @@
 import { startApp } from './app.ts';
-import { type Config, ConfigError, listSettings, nodeName, readConfig, unknownText } from './config.ts';
 import { clientBuilt, proxiesNamed } from './doctor/server.ts';
 import { createLog, type Log } from './log.ts';
 import { typedPaths } from './session/doctor/typed.ts';
+import {
+  type Config,
+  ConfigError,
+  listSettings,
+  nodeName,
+  readConfig,
+  unknownText,
+} from './settings/config.ts';
 
 /** EX_CONFIG of sysexits.h: a service manager need not restart the process. */
 const badConfiguration = 78;

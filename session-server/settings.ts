@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
-import { apiKey, count, duration, readEach, readTexts, size, type Texts } from '../server/setting-forms.ts';
+import { apiKey, count, duration, readEach, readTexts, size, type Texts } from '../server/settings/forms.ts';
 import type { OpenContainer } from './containers/container.ts';
 import { filesContainer } from './containers/files.ts';
 import { memoryContainer } from './containers/memory.ts';

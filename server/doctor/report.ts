@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, listSettings, readConfig, unknownText } from '../config.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
+import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { serverFindings } from './server.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 

@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
-import type { Config } from '../config.ts';
 import { loopback } from '../connections/address.ts';
 import { openStorage } from '../files/open.ts';
 import type { FilesPlace } from '../files/place.ts';
@@ -11,6 +10,7 @@ import { tryDatabase } from '../history/open.ts';
 import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
 import { clientFolder } from '../http/client-files.ts';
 import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
+import type { Config } from '../settings/config.ts';
 
 /**
  * For the doctor: checks everything that the server needs besides the sessions.

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config.ts';
 import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
+import type { Config } from '../settings/config.ts';
 
 /** Milliseconds that one request may take. */
 const patience = 5000;

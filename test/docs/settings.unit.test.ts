@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readConfig } from '../../server/config.ts';
+import { readConfig } from '../../server/settings/config.ts';
 import { configOf } from '../helpers/config.ts';
 
 /** The rows of docs/settings.md: `| setting | default | form | meaning |`. */
@@ -26,7 +26,7 @@ test.each(rows.filter(({ fallback }) => fallback !== undefined))(
 );
 
 test('a setting that docs/settings.md says has no default is empty without one', () => {
-  const code = ['server/config.ts', 'server/session/options.ts']
+  const code = ['server/settings/config.ts', 'server/session/options.ts']
     .map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
     .join('\n');
   const optionOf = (name: string) => new RegExp(`(\\w+): '${name}'`).exec(code)?.[1] ?? name;

@@ -1,4 +1,4 @@
-import { type Config, readConfig } from '../../server/config.ts';
+import { type Config, readConfig } from '../../server/settings/config.ts';
 
 /** The settings of a server on some session store, since there is none without one. */
 export const configOf = (env: NodeJS.ProcessEnv): Config =>

@@ -1,6 +1,6 @@
 import { startApp } from '../../server/app.ts';
-import { readConfig } from '../../server/config.ts';
 import { createLog } from '../../server/log.ts';
+import { readConfig } from '../../server/settings/config.ts';
 
 /**
  * One chat server after the other in the same process: each is told by its settings, and ended by `stop`. It is wired

@@ -74,7 +74,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/claim.ts',
     'server/session/formats/',
     'server/log.ts',
-    'server/setting-forms.ts',
+    'server/settings/forms.ts',
   ],
 };
 

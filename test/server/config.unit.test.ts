@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, listSettings, readConfig } from '../../server/config.ts';
+import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
 import { configOf } from '../helpers/config.ts';
 
 test('nothing set: the defaults of the documentation', () => {

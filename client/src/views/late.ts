@@ -28,9 +28,8 @@ export class Late<T> {
   }
 }
 
-/** All of it. The panels and dialogs come when the first messages are shown, the emoji when somebody wants them. */
+/** They come when the first messages are shown. The grid of emoji comes when somebody opens it: see emoji/open-emoji.tsx. */
 export const late = {
   panels: new Late<Panels>(() => import('./panels.ts')),
   dialogs: new Late<Dialogs>(() => import('./dialogs.tsx')),
-  emoji: new Late(() => import('./emoji/grid.tsx')),
 };

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ConfigError } from '../../../server/config.ts';
 import { parseCookieForm, sessionIdFrom } from '../../../server/session/cookie.ts';
+import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf } from '../../helpers/config.ts';
 
 const read = (header: string | undefined) => sessionIdFrom(header, parseCookieForm('plain', 'PHPSESSID'));

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConfigError } from '../../../server/config.ts';
 import { parseCookieForm, type SessionCookie, sessionIdFrom } from '../../../server/session/cookie.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { decryptLaravel } from '../../../server/session/layers/laravel.ts';
+import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf } from '../../helpers/config.ts';
 
 const runs = process.env.SOAK === '1' ? 50_000 : 2000;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../../server/config.ts';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
 import { pathText } from '../../../server/session/path.ts';
 import { presets } from '../../../server/session/presets.ts';
+import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf } from '../../helpers/config.ts';
 
 const store = 'file:///var/lib/php/sessions';

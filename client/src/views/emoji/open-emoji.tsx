@@ -1,6 +1,8 @@
 import type { Context } from '../context.ts';
-import { late } from '../late.ts';
 import { frequent } from './frequent.ts';
+
+/** The names of all emoji, and the grid of them. */
+export const emojiCode = () => import('./grid.tsx');
 
 /** Opens the grid of all emoji; the focus comes back to the opener. */
 export async function openEmoji(
@@ -15,7 +17,7 @@ export async function openEmoji(
     layer();
   };
   try {
-    const { EmojiGrid, sheet } = await late.emoji.load();
+    const { EmojiGrid, sheet } = await emojiCode();
     const root = opener.getRootNode() as ShadowRoot;
     if (!opener.isConnected) return;
     const dress = sheet();

@@ -10,7 +10,7 @@ import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { EmojiNames } from '../emoji/find.ts';
 import { used } from '../emoji/frequent.ts';
-import { late } from '../late.ts';
+import { emojiCode } from '../emoji/open-emoji.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { apply } from './format-bar.tsx';
 import { MentionPill } from './mention-pill.tsx';
@@ -239,7 +239,7 @@ export class Suggest implements Follower {
   async #askEmoji(): Promise<void> {
     if (this.#emoji !== undefined) return;
     try {
-      const { EmojiNames: names } = await late.emoji.load();
+      const { EmojiNames: names } = await emojiCode();
       this.#emoji = await names.in(this.#context.strings.locale);
     } catch {
       // With the next letter it is tried again.

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { readBusPlace } from './cluster/address.ts';
-import { type FilesPlace, readFilesPlace } from './files/place.ts';
-import { readHistoryPlace } from './history/open.ts';
-import { type OptionName, optionTexts, readOptions } from './session/options.ts';
+import { readBusPlace } from '../cluster/address.ts';
+import { type FilesPlace, readFilesPlace } from '../files/place.ts';
+import { readHistoryPlace } from '../history/open.ts';
+import { type OptionName, optionTexts, readOptions } from '../session/options.ts';
 import {
   apiKey,
   count,
@@ -27,8 +27,8 @@ import {
   template,
   time,
   webAddress,
-} from './setting-forms.ts';
-import { type UnknownSetting, unknownSettings } from './setting-names.ts';
+} from './forms.ts';
+import { type UnknownSetting, unknownSettings } from './names.ts';
 
 /** Invalid settings, each with what to do about it. The process ends with code 78. */
 export class ConfigError extends Error {
