@@ -6,10 +6,10 @@ import { root, runtime } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const client = join(root, 'client');
-/** Inside the build, so that whoever empties or replaces the build takes the mark along. */
+/** Inside the build, so that the mark is deleted together with it. */
 const mark = join(client, 'dist', '.built-from');
 
-/** Builds the client unless the build there is already comes from the same sources. */
+/** Builds the client unless the existing build has the same sources. */
 export async function buildClient() {
   const hash = sourceHash();
   if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) return;
@@ -21,14 +21,14 @@ export async function buildClient() {
   writeFileSync(mark, hash);
 }
 
-/** By content and not by time: a copy or a checkout changes times in any order. */
+/** Compares contents, because a copy or a checkout changes times in any order. */
 function sourceHash() {
   const hash = createHash('sha256');
   const files = readdirSync(client, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(client, 'dist')));
-  // The client shares the event schemas with the server; the lock file stands for vite and the libraries.
+  // The client shares the event schemas with the server; the lock file represents vite and the libraries.
   files.push(join(root, 'server', 'events.ts'), join(root, 'package-lock.json'));
   for (const path of files.sort()) {
     hash

@@ -1,6 +1,6 @@
 import { endAll, isEnding } from './processes.mjs';
 
-/** Something the reader can put right: printed without a stack; the process ends with `code`. */
+/** A problem that the reader can fix: it is printed without a stack, and the process ends with `code`. */
 export class Problem extends Error {
   /** @param {string} message @param {number} [code] */
   constructor(message, code = 1) {
@@ -17,17 +17,16 @@ export const CONFIG = 78;
 const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /**
- * Runs a command to its end and takes care that nothing it started outlives it.
+ * Runs a command to its end, and ends everything that it started.
  * @param {() => Promise<number>} work resolves with the exit code
- * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, when that is the usual end
+ * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, if that is the usual end
  */
 export async function runCommand(work, { stoppedByUser } = {}) {
-  // Ctrl-C reaches us twice under npm, from the terminal and from npm: the second one must not cut short
-  // what the first one began.
+  // Under npm, Ctrl-C arrives twice, from the terminal and from npm: the second one must not interrupt the shutdown.
   for (const [signal, code] of Object.entries(signals)) {
     process.on(signal, () => void leave(stoppedByUser ?? code));
   }
-  // Whoever read our output is gone (a closed terminal, `npm start | head`).
+  // The reader of the output is gone (a closed terminal, `npm start | head`).
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void leave(1));
   leaveWithParent();
 
@@ -48,7 +47,7 @@ async function leave(code) {
   process.exit(code);
 }
 
-/** npm killed hard (a test harness, an editor) tells nobody; without it nobody is left to end us. */
+/** An npm that was killed (by a test harness, an editor) notifies nobody, so nobody would end this process. */
 function leaveWithParent() {
   if (process.env.npm_lifecycle_event === undefined) return;
   const parent = process.ppid;

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, runtime } from './npm-packages.mjs';
 
-/** Milliseconds for a start, and the end after it. */
+/** Milliseconds for the start and the end of the server. */
 const longestStart = 30_000;
 
 /**
- * Starts the chat server once, as `npm run server` does, on a history and a port that nobody uses: Node keeps what it
- * has compiled, and the next start takes half the CPU and two thirds of the memory. The cache is of one account: what
- * runs the server as another fills one of its own at its first start.
+ * Starts the chat server once, as `npm run server` does, with an unused history and port. Node then caches the compiled
+ * code, and the next start takes half the CPU and two thirds of the memory. The cache belongs to one account: a server
+ * that runs as another one fills its own cache at its first start.
  */
 async function compileServer() {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -44,7 +44,7 @@ async function compileServer() {
     clearTimeout(giveUp);
     rmSync(folder, { recursive: true, force: true });
   }
-  // Only the first start is slower then.
+  // Without the cache, only the first start is slower.
   if (code !== 0) console.log(`the chat server was not compiled ahead:\n${output}`);
 }
 

@@ -6,7 +6,7 @@ import { bodies, routes } from '../server/http/api.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-/** Named shapes are written once and referred to, wherever they are part of something. */
+/** Named shapes are written once and referenced everywhere else. */
 const registry = z.registry<{ id: string }>();
 for (const [id, shape] of Object.entries(shapes)) registry.add(shape, { id });
 
@@ -28,7 +28,7 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
 function sharedSchemas(): Json {
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
-      // Not by its own name, which would be a reference to itself.
+      // Omits its own id, which would be a reference to itself.
       const {
         $schema: _,
         $defs: __,

@@ -9,14 +9,14 @@ const policyMark =
   '# From php-session-chat, while it installs packages: no service shall start because of it.';
 
 /**
- * What a person who may use sudo runs in our place.
+ * The command for a person who may use sudo.
  * @param {string[]} names
  */
 export const installLine = (names) =>
   `sudo apt-get update && sudo apt-get ${install.join(' ')} ${names.join(' ')}`;
 
 /**
- * What Debian starts because a package was installed.
+ * The service that Debian starts when a package is installed.
  * @type {Record<string, string>}
  */
 const serviceOf = {
@@ -29,20 +29,20 @@ const serviceOf = {
 };
 
 /**
- * Installs as root, and leaves no service running: the memcached package would start its own.
+ * Installs packages as root. It prevents their services from starting, such as that of memcached.
  * @param {string[]} names
  */
 export async function installDebianPackages(names) {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  // Another apt (unattended upgrades) may be at work: wait for it.
+  // Waits for another apt, such as unattended upgrades.
   const apt = ['-o', 'DPkg::Lock::Timeout=300'];
   const allowServices = forbidServices();
   let update;
   let result;
   try {
-    // Repairs what an interrupted earlier run may have left half done; does nothing otherwise.
+    // Repairs a half-done earlier installation; otherwise does nothing.
     await runQuietly('dpkg', ['--configure', '-a'], options);
-    // Its failure is not the end: a broken third-party list is no reason not to try.
+    // A failure is tolerated: a broken third-party list need not prevent the installation.
     update = await runQuietly('apt-get', [...apt, 'update'], options);
     result = await runQuietly('apt-get', [...apt, ...install, ...names], options);
   } finally {
@@ -52,7 +52,7 @@ export async function installDebianPackages(names) {
     const output = `${update.ok ? '' : update.output}${result.output}`;
     throw new Problem(`apt-get could not install ${names.join(' ')}:\n\n${output}`, UNAVAILABLE);
   }
-  // Nor shall they start with the machine.
+  // The services must not start with the machine either.
   const services = names.map((name) => serviceOf[name]).filter((service) => service !== undefined);
   if (services.length > 0 && existsSync('/run/systemd/system')) {
     await run('systemctl', ['disable', ...services], { stdio: 'ignore' });
@@ -60,9 +60,9 @@ export async function installDebianPackages(names) {
 }
 
 /**
- * Debian asks policy-rc.d before it starts a service. Where the machine has one of its own, that one
- * decides. Ours says no to all (Chromium's packages bring a D-Bus, too), and should we be killed before we
- * remove it, it goes by itself the next time it is asked.
+ * Debian asks policy-rc.d before it starts a service. If the machine already has one, that one decides. Ours refuses
+ * all services (Chromium's packages bring D-Bus, too). If this process is killed before it removes the file, the file
+ * removes itself when it is called the next time.
  */
 function forbidServices() {
   if (existsSync(policyPath) && !policyIsOurs()) return () => {};
@@ -76,7 +76,7 @@ exit 0
   const remove = () => {
     if (existsSync(policyPath) && policyIsOurs()) rmSync(policyPath);
   };
-  // Interrupted, we may be gone before the code that waits for apt-get goes on.
+  // After an interruption, this process may end before the code that waits for apt-get continues.
   process.once('exit', remove);
   return remove;
 }

@@ -8,7 +8,7 @@ export const root = new URL('..', import.meta.url).pathname;
 const modules = join(root, 'node_modules');
 const bin = join(modules, '.bin');
 
-/** Installs the npm packages when they are missing or no longer those of package-lock.json. */
+/** Installs the npm packages if they are missing or differ from package-lock.json. */
 export async function installNpmPackages() {
   if (!installed()) await installAnew();
   const problem = linkPinnedNode(); // npm may be set to run no scripts
@@ -20,8 +20,8 @@ async function installAnew() {
   const outside = (process.env.PATH ?? '')
     .split(delimiter)
     .filter((folder) => !folder.endsWith(join('node_modules', '.bin')));
-  // npm shall run on the machine's own Node, not on the one that it is about to replace; and whatever
-  // NODE_ENV or npm's settings say, the tools and the pinned Node are wanted.
+  // npm must run on the machine's own Node, not on the one that it is about to replace. The tools and the pinned Node
+  // are needed whatever NODE_ENV and npm's settings say.
   const result = await runQuietly('npm', ['ci', '--include=dev', '--include=optional'], {
     cwd: root,
     env: { ...process.env, PATH: outside.join(delimiter) },
@@ -29,7 +29,7 @@ async function installAnew() {
   if (!result.ok) throw new Problem(`npm could not install the packages:\n\n${result.output}`);
 }
 
-/** npm writes what it has installed to node_modules/.package-lock.json, last of all. */
+/** npm writes the list of installed packages to node_modules/.package-lock.json at the very end. */
 function installed() {
   const wanted = packagesOf(join(root, 'package-lock.json'));
   const present = packagesOf(join(modules, '.package-lock.json'));
@@ -37,7 +37,7 @@ function installed() {
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === '') continue;
     const found = present[path];
-    // Optional ones are there or not as the platform has it; their parents are compared.
+    // Optional packages depend on the platform; their parents are compared instead.
     if (found === undefined && entry.optional) continue;
     if (found?.version !== entry.version || found?.integrity !== entry.integrity) return false;
   }
@@ -55,9 +55,9 @@ function packagesOf(path) {
 }
 
 /**
- * Several packages bring a program called `node`, one for each platform. When npm 10 (that of Node 20) leaves
- * out those of other platforms it removes their link, which is also that of the one it has installed.
- * @returns {string | undefined} why the pinned Node cannot run, when it is there and cannot
+ * Several packages bring a program called `node`, one for each platform. When npm 10 (of Node 20) leaves out the
+ * packages of other platforms, it removes their link, which is also the link of the installed one.
+ * @returns {string | undefined} why the installed pinned Node cannot run; undefined if it can or is missing
  */
 export function linkPinnedNode() {
   const link = join(bin, 'node');
@@ -68,7 +68,7 @@ export function linkPinnedNode() {
   const { status, stderr, error } = spawnSync(join(modules, name, 'bin', 'node'), ['-v'], {
     encoding: 'utf8',
   });
-  // First in npm's PATH, one that cannot run would keep every npm script from starting.
+  // A broken Node, first in npm's PATH, would keep every npm script from starting.
   if (status !== 0) return error?.message ?? stderr.trim();
   mkdirSync(bin, { recursive: true });
   symlinkSync(join('..', name, 'bin', 'node'), link);
@@ -76,8 +76,8 @@ export function linkPinnedNode() {
 }
 
 /**
- * What programs of the project run with: the pinned Node by its path, since on the first run `node` in
- * PATH is still the machine's own.
+ * The Node for programs of the project: the pinned one by its path, because on the first run `node` in PATH is still
+ * the machine's own.
  */
 export function runtime() {
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };

@@ -12,8 +12,8 @@ export function portFrom(variable, fallback) {
 }
 
 /**
- * Fails unless the port is free on both loopback addresses: another server on ::1 would get what a browser
- * sends to `localhost`.
+ * Fails unless the port is free on both loopback addresses: another server on ::1 would get the browser's requests to
+ * `localhost`.
  * @param {string} variable @param {number} port @param {string} what @param {string} command
  */
 export async function requireFree(variable, port, what, command) {

@@ -10,12 +10,12 @@ const installed = '/usr/lib/postgresql';
 const user = 'chat';
 
 /**
- * A PostgreSQL of our own, with its data below `data/`. It is reached by a socket in that folder alone, which nobody
- * else can enter.
+ * Starts a separate PostgreSQL with its data below `data/`. It is reachable only by a socket in that folder, which
+ * nobody else can enter.
  * @param {string} folder
  */
 export async function startPostgres(folder) {
-  const owner = process.getuid?.() === 0 ? accountOf('postgres') : undefined; // it refuses to be run by root
+  const owner = process.getuid?.() === 0 ? accountOf('postgres') : undefined; // PostgreSQL refuses to run as root
   const sockets = join(folder, 'postgres');
   mkdirSync(sockets, { mode: 0o700 });
   if (owner !== undefined) {
@@ -40,7 +40,7 @@ export async function startPostgres(folder) {
 }
 
 /**
- * `data/postgres`, or a folder for this run alone where the account of PostgreSQL may not enter the checkout.
+ * `data/postgres`, or a folder for this run only if the account of PostgreSQL may not enter the checkout.
  * @param {Account | undefined} owner
  */
 function dataFolder(owner) {
@@ -72,7 +72,9 @@ function accountOf(name) {
   );
 }
 
-/** Of the version that made the data, or else of the newest one. @param {string} name @param {string} data */
+/**
+ * The program of the version that made the data, or else of the newest one. @param {string} name @param {string} data
+ */
 function program(name, data) {
   const file = join(data, 'PG_VERSION');
   const versions = readdirSync(installed).sort((a, b) => Number(b) - Number(a));

@@ -11,8 +11,9 @@ import { installNpmPackages } from './npm-packages.mjs';
 const typed = { start: 'start', cluster: 'run start:cluster', test: 'test', soak: 'run test:soak' };
 
 /**
- * What the commands need beside Node and npm: the Debian package, who needs it, and how to see that it is
- * there. Looked for by what it brings and not by its name, so that PHP from elsewhere will do as well.
+ * The requirements of the commands beside Node and npm: the Debian package, the commands that need it, and a test
+ * whether it is there. The test looks for the package's content and not for its name, so that PHP from elsewhere works
+ * too.
  * @type {{ name: string, only?: Command[], present: () => boolean }[]}
  */
 const needs = [
@@ -56,10 +57,10 @@ const needs = [
   { name: 'openjdk-17-jdk-headless', only: ['test'], present: () => onPath('javac') },
   { name: 'maven', only: ['test'], present: () => onPath('mvn') },
   { name: 'chromium', only: ['test'], present: () => existsSync('/usr/bin/chromium') },
-  // Pages are compared and read with Chinese and emoji in them.
+  // Pages with Chinese and emoji are compared and read.
   { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
   { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },
-  // The images are built and run as root, on one that debootstrap makes.
+  // The images are built and run as root, based on one that debootstrap makes.
   { name: 'podman', only: ['soak'], present: () => onPath('podman') },
   { name: 'runc', only: ['soak'], present: () => onPath('runc') || existsSync('/usr/sbin/runc') },
   { name: 'netavark', only: ['soak'], present: () => existsSync('/usr/lib/podman/netavark') },
@@ -78,8 +79,8 @@ const needs = [
 ];
 
 /**
- * Makes sure that everything is there, the quick question first: who has to install Debian packages by
- * hand hears of it before npm has worked for a minute.
+ * Makes sure that everything is installed. The quick check comes first, so that people who must install Debian packages
+ * by hand see it before npm has worked for a minute.
  * @param {Command} command
  */
 export async function prepare(command) {
@@ -152,13 +153,13 @@ const hasPhpClasses = (folder) => existsSync(join('/usr/share/php', folder));
 
 /** @param {string} name */
 const hasLibrary = (name) =>
-  // By its path: only root has /sbin in PATH.
+  // By its path, because only root has /sbin in PATH.
   (spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '').includes(`${name} `);
 
 /** @param {string} path */
 const hasFont = (path) => existsSync(join('/usr/share/fonts/truetype', path));
 
-/** In a folder that is named after the machine's architecture. */
+/** The folder is named after the machine's architecture. */
 function hasFaketime() {
   return readdirSync('/usr/lib').some((arch) => existsSync(`/usr/lib/${arch}/faketime/libfaketime.so.1`));
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { livingFamily } from './process-table.mjs';
 
-/** All that we start ends within this time, so that the whole is over within ten seconds. */
+/** Everything that was started ends within this time, so that the whole command ends within ten seconds. */
 const GRACE_MS = 8000;
 
 /**
@@ -17,12 +17,11 @@ let ending = false;
 /** @type {import('node:child_process').ChildProcess | undefined} */
 let watchdog;
 
-/** Whether everything is being ended: what fails from then on fails because of it. */
+/** Whether everything is being ended: later failures are a result of that. */
 export const isEnding = () => ending;
 
 /**
- * Starts a program in a process group of its own: the workers of `php -S` outlive a signal that only their
- * parent gets.
+ * Starts a program in its own process group, because the workers of `php -S` survive a signal to their parent.
  * @param {string} program
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} options
@@ -41,7 +40,7 @@ export function launch(program, args, options) {
   running.push(self);
   tellWatchdog();
   void ended.then(() => {
-    // The workers of a dead `php -S` live on and are found through the group that it led.
+    // The workers of a dead `php -S` live on, and are found by its process group.
     if (ending || livingFamily(new Set([pid])).length > 0) return;
     running.splice(running.indexOf(self), 1);
     tellWatchdog();
@@ -58,16 +57,16 @@ export function launch(program, args, options) {
  */
 export async function run(program, args, options) {
   const how = await launch(program, args, options).ended;
-  if (ending) await new Promise(() => {}); // whoever waits shall not go on while everything is being ended
+  if (ending) await new Promise(() => {}); // callers must not continue while everything is being ended
   return how === 'code 0';
 }
 
-/** Ends all that was started and all that those started, the latest first. */
+/** Ends all started programs and their descendants, the latest first. */
 export async function endAll() {
   ending = true;
   const deadline = Date.now() + GRACE_MS;
   for (const { pid } of running.reverse()) await endFamily(pid, deadline);
-  // It ignores every milder signal, and now there is nothing left to watch.
+  // The watchdog ignores every milder signal, and now there is nothing left to watch.
   watchdog?.kill('SIGKILL');
 }
 
@@ -79,7 +78,7 @@ async function endFamily(root, deadline) {
     const living = livingFamily(ids);
     if (living.length === 0) return;
     const late = Date.now() > deadline;
-    if (Date.now() > deadline + 1000) return; // it hangs in the kernel; nothing more can be done
+    if (Date.now() > deadline + 1000) return; // it hangs in the kernel, and nothing more can be done
     for (const pid of living) {
       if (told.has(pid) && !late) continue;
       send(pid, late ? 'SIGKILL' : 'SIGTERM');
@@ -99,8 +98,8 @@ function send(pid, signal) {
 }
 
 /**
- * Hands the list of living groups to a small shell that outlives us: when its input ends while the list is
- * not empty we were killed hard, and it ends them in our place.
+ * Sends the list of living groups to a small shell that outlives this process: if its input ends while the list is not
+ * empty, this process was killed, and the shell ends the groups.
  */
 function tellWatchdog() {
   watchdog ??= startWatchdog();

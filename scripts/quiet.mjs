@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { launch } from './processes.mjs';
 
 /**
- * Runs a program whose output matters only when it fails; the last lines come back.
+ * Runs a program whose output matters only when it fails, and returns its last lines.
  * @param {string} program
  * @param {string[]} args
  * @param {import('node:child_process').SpawnOptions} options

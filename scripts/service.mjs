@@ -11,8 +11,8 @@ const READY_MS = 30_000;
 const logs = join('data', 'log');
 
 /**
- * Starts one of the demonstration's programs, which writes to a file of its own in data/log.
- * @param {string} name what the reader knows it as
+ * Starts a program of the demonstration, which logs to its own file in data/log.
+ * @param {string} name the name that the reader sees
  * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
@@ -22,7 +22,7 @@ export function startService(name, program, args, env, account) {
   mkdirSync(join(root, logs), { recursive: true });
   const log = join(logs, `${name.toLowerCase().replaceAll(' ', '-')}.log`);
   const file = openSync(join(root, log), 'w');
-  const cwd = account === undefined ? root : '/'; // which another account may not enter
+  const cwd = account === undefined ? root : '/'; // another account may not enter the checkout
   const { ended, pid } = launch(program, args, { cwd, env, stdio: ['ignore', file, file], ...account });
   closeSync(file);
   const tail = () => {
@@ -34,7 +34,7 @@ export function startService(name, program, args, env, account) {
   const failed = ended.then((how) => {
     throw new Problem(`The ${name} ended unexpectedly (${how}). ${tail()}`);
   });
-  failed.catch(() => {}); // told to whoever waits, now or later
+  failed.catch(() => {}); // reported to callers that wait, now or later
 
   return {
     pid,
@@ -67,7 +67,7 @@ export function accepts(place) {
   });
 }
 
-/** @param {string} url whether a GET is answered with 200 */
+/** @param {string} url @returns whether a GET is answered with 200 */
 export async function answers(url) {
   try {
     const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(5000) });

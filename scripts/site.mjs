@@ -8,9 +8,9 @@ import { accepts, answers, startService } from './service.mjs';
 /** @typedef {{ app: number, chat: number }} Ports */
 
 /**
- * The two ports that a browser asks, and what checks that they are free.
+ * The two ports that a browser uses, and a function that checks that they are free.
  * @param {string} command for the advice
- * @param {string} chat what is to listen on the port of the chat
+ * @param {string} chat the program that will listen on the port of the chat
  */
 export function sitePorts(command, chat) {
   const ports = { app: portFrom('APP_PORT', 8080), chat: portFrom('CHAT_PORT', 7070) };
@@ -24,16 +24,16 @@ export function sitePorts(command, chat) {
   };
 }
 
-/** Between PHP and the chat server alone; a key of one's own in the environment goes to both as it is. */
+/** A key for PHP and the chat server only; a key in the environment is passed to both unchanged. */
 export function apiKey() {
   const own = process.env.CHAT_API_KEY || process.env.CHAT_API_KEY_FILE;
   return own ? {} : { CHAT_API_KEY: randomBytes(32).toString('base64url') };
 }
 
-/** A memcached of our own, for the sessions. */
+/** Starts a separate memcached for the sessions. */
 export async function startSessionStore() {
   const port = await freePort();
-  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []; // as root it refuses to run without
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []; // memcached refuses to run as root without it
   const args = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user];
   const service = startService('memcached server', 'memcached', args, process.env);
   await service.ready(() => accepts(port));
@@ -48,12 +48,12 @@ export async function startPhp(ports, store, key) {
     CHAT_API_URL: `http://127.0.0.1:${ports.chat}`,
     SESSION_STORE: store,
     APP_DATA: join(root, 'data'),
-    // Without workers one slow page would hold up all others.
+    // Without workers a slow page would block all others.
     PHP_CLI_SERVER_WORKERS: '4',
     ...(ports.chat === 7070 ? {} : { CHAT_URL: `http://localhost:${ports.chat}` }),
   };
-  // PHP's server binds one address. On 127.0.0.1 it has all that say localhost (browsers turn to it when
-  // nobody answers on ::1) and nobody else: everybody knows the demonstration's passwords.
+  // PHP's server binds one address. On 127.0.0.1 it serves everybody who says localhost (browsers fall back to it when
+  // nobody answers on ::1) and nobody outside: the passwords of the demonstration are public.
   const args = ['-S', `127.0.0.1:${ports.app}`, '-t', 'php-app/public', 'php-app/public/index.php'];
   const service = startService('PHP application', 'php', args, env);
   await service.ready(() => answers(`http://127.0.0.1:${ports.app}/`));
@@ -61,7 +61,7 @@ export async function startPhp(ports, store, key) {
 }
 
 /**
- * @param {string} name what the reader knows it as
+ * @param {string} name the name that the reader sees
  * @param {number} port
  * @param {Ports} ports
  * @param {NodeJS.ProcessEnv} settings

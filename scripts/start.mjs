@@ -21,5 +21,5 @@ async function start() {
   return await Promise.race([store.service, ...services].map(({ failed }) => failed));
 }
 
-// Ctrl-C is how this command is meant to end, so a clean end after it is no failure.
+// Ctrl-C is the usual end of this command, so a clean end after it is no failure.
 await runCommand(start, { stoppedByUser: 0 });

@@ -1,8 +1,8 @@
 /**
- * What a test runner reports.
+ * The report of a test runner.
  * @typedef {{ tests: string[], passed: number, skipped: number, failures: Failure[] }} Report `tests`: places and names
- * @typedef {{ place: string, test: string, message: string }} Failure a test's file or class, its name, and how what
- *   it says begins
+ * @typedef {{ place: string, test: string, message: string }} Failure a test's file or class, its name, and the
+ * beginning of its message
  */
 
 const attribute = String.raw`[\w:]+="[^"]*"\s*`;
@@ -30,7 +30,7 @@ function nameOf(attributes) {
   return { place: unescaped(place), test: unescaped(name) };
 }
 
-/** @param {string} text of a failure, with where it happened and all that belongs to it */
+/** @param {string} text of a failure, with its place and details */
 function beginning(text) {
   const lines = unescaped(text.replace(/<!\[CDATA\[|\]\]>/g, '')).split('\n');
   return lines

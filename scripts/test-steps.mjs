@@ -12,7 +12,8 @@ import { root } from './npm-packages.mjs';
  */
 
 /**
- * All that CI runs, in order. The steps of one row run side by side, on two cores: they wait more than they work.
+ * Everything that CI runs, in order. The steps of one row run in parallel on two cores, because they wait more than
+ * they work.
  * @param {string} reports the folder for the reports
  * @returns {Step[][]}
  */

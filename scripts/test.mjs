@@ -8,7 +8,7 @@ import { run } from './processes.mjs';
 import { readReport } from './test-report.mjs';
 import { soakSteps, testSteps } from './test-steps.mjs';
 
-/** Everything that CI runs; goes on after a failing step, so that one run shows everything that is wrong. */
+/** Everything that CI runs. It continues after a failing step, so that one run shows everything that is wrong. */
 async function test() {
   const args = process.argv.slice(2);
   const unknown = args.filter((arg) => arg !== '--soak');
@@ -28,7 +28,7 @@ async function test() {
       console.log(`\n=== ${result.name}, which ran beside\n${output}`);
       row.push(result);
     }
-    // What the soak run looks for is just what happens once in many times.
+    // The soak run looks for rare failures, so it repeats nothing.
     if (soak) results.push(...row);
     else for (const [n, step] of [first, ...others].entries()) results.push(await runAgain(step, row[n]));
   }
@@ -36,9 +36,9 @@ async function test() {
 }
 
 /**
- * Runs the files of a step's failed tests once more, with nothing beside them: of 5,000 tests with real services one may
- * fail because a machine stood still. The summary names each test that passed the second time only. Where more failed, or
- * something that is no test, there is a cause.
+ * Runs the files of a step's failed tests once more, alone: of 5,000 tests with real services one may fail because a
+ * machine stood still. The summary names each test that passed only the second time. If more tests failed, or something
+ * that is not a test, there is a cause.
  * @param {import('./test-steps.mjs').Step} step @param {Result} result @returns {Promise<Result>}
  */
 async function runAgain(step, result) {
@@ -55,8 +55,8 @@ async function runAgain(step, result) {
 }
 
 /**
- * What two steps print at once nobody can read.
- * @param {import('./test-steps.mjs').Step} step @param {string} path of a file for what it prints
+ * Writes the output to a file, because the output of two parallel steps is unreadable.
+ * @param {import('./test-steps.mjs').Step} step @param {string} path of the file for the output
  */
 async function runUnseen(step, path) {
   const file = openSync(path, 'a');
@@ -66,9 +66,10 @@ async function runUnseen(step, path) {
 }
 
 /**
- * What a step's tests have shown, by the step's name.
- * @typedef {{ name: string, secondTime: import('./test-report.mjs').Failure[] } & import('./test-report.mjs').Report} Result
- * @param {import('./test-steps.mjs').Step} step @param {'inherit' | number} output a file, or where ours goes
+ * The results of a step's tests, by the step's name.
+ * @typedef {{ name: string, secondTime: import('./test-report.mjs').Failure[] } & import('./test-report.mjs').Report}
+ * Result
+ * @param {import('./test-steps.mjs').Step} step @param {'inherit' | number} output a file, or our own output
  * @returns {Promise<Result>}
  */
 async function runStep(step, output) {
@@ -83,7 +84,7 @@ async function runStep(step, output) {
   const written = step.report !== undefined && existsSync(step.report);
   const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
   const { failures } = report;
-  // A failure that no single test stands for (types, a crash, a missing report) is one all the same.
+  // A failure without a failed test (types, a crash, a missing report) counts as one.
   const complete = step.report === undefined || report.passed + report.skipped + failures.length > 0;
   if ((!ok || !complete) && failures.length + report.skipped === 0) {
     failures.push({ place: '', test: step.name, message: 'no single test failed: see what it printed' });
@@ -95,7 +96,7 @@ async function runStep(step, output) {
 }
 
 /**
- * Last of all what failed and how: who looks at the end of a long run is to see it there.
+ * Prints the failures at the very end, where people look after a long run.
  * @param {Result[]} results @returns {number} the exit code
  */
 function summarize(results) {
