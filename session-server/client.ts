@@ -3,7 +3,7 @@ import { cutOffReply, escapeStrings } from './php-help.ts';
 import type { OpenSession, Sessions } from './sessions.ts';
 import { ClientSubscriptions, type Subscriptions } from './subscriptions.ts';
 
-/** What all connections share. */
+/** The parts that all connections share. */
 export interface Services {
   sessions: Sessions;
   subscriptions: Subscriptions;
@@ -16,7 +16,7 @@ export interface Services {
 const lineFeed = /\n/;
 const lineFeedOrHigh = /[\n\x80-\xff]/;
 
-/** One connection as the commands see it: its open session, its subscriptions and its settings. */
+/** A connection as the commands see it: its open session, its subscriptions and its settings. */
 export class Client {
   readonly services: Services;
   readonly subscriptions: ClientSubscriptions;
@@ -56,13 +56,13 @@ export class Client {
     return this.encoding.encode(value);
   }
 
-  /** What PHP's session handler has stored. PEAR's client does not decode it. */
+  /** Encodes data of PHP's session handler. PEAR's client does not decode it. */
   encodeSessionData(value: string): string {
     const text = this.guarded ? escapeStrings(value, 'session', lineFeedOrHigh) : null;
     return this.encode(text ?? value);
   }
 
-  /** What serialize() has written. */
+  /** Encodes a text of serialize(). */
   encodeSerialized(value: string): string {
     if (this.encoding !== plain) return this.encode(value);
     // A line feed cannot be sent otherwise. Other bytes stay as they are in the old protocol, unless PHP is helped.

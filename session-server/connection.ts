@@ -38,7 +38,7 @@ export class MemoryBudget {
   }
 }
 
-/** What a connection needs of its server. */
+/** The parts of the server that a connection needs. */
 export interface Host {
   services: Services;
   limits: ConnectionLimits;
@@ -60,7 +60,7 @@ const linger = 1000;
 /** Bytes that each connection has in addition to the common budget. */
 const freeBytes = 16_384;
 
-/** One client. Its lines are run one after the other, and answered in that order. */
+/** The connection of a client. Its lines are run one after the other, and answered in that order. */
 export class Connection {
   readonly #socket: Socket;
   readonly #host: Host;

@@ -7,8 +7,8 @@ const firstBytes = 1024;
 export class LineTooLong extends Error {}
 
 /**
- * Cuts the bytes of one connection into lines, whatever the pieces in which they arrive. Keeps what has not been asked
- * for yet, but of an unfinished line only what is allowed.
+ * Splits the bytes of one connection into lines, whatever the pieces in which they arrive. It keeps lines that were not
+ * requested yet, but of an unfinished line only the allowed size.
  */
 export class LineReader {
   #bytes = nothing;

@@ -62,7 +62,7 @@ interface Queue {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** One lock per session. Clients wait for it in order of arrival; their number and their time are limited. */
+/** Each session has a lock. Clients wait for it in order of arrival; their number and their time are limited. */
 export class Locks {
   readonly #limits: LockLimits;
   readonly #queues = new Map<string, Queue>();

@@ -2,12 +2,12 @@ import { SerializedScanner } from './serialized-scanner.ts';
 
 /** `put` to the empty key, and `put_all`: these carry what PHP has serialized. */
 const serializedPut = /^[ \t\r\0\v]*(?:put {2}|put_all )[ \t]*/i;
-/** What PHP's trim() takes off the end of a line, and the server too. */
+/** The bytes that PHP's trim() removes from the end of a line. The server removes them too. */
 const blanks = new Set(Buffer.from(' \t\r\0\v'));
 
 /**
  * Finds line feeds that belong to a value. PEAR's client for PHP sends values as they are, with their line feeds, so
- * what follows a line feed in a form field would be taken for a command. Serialized values tell the length of their
+ * the text after a line feed in a form field would be taken for a command. Serialized values tell the length of their
  * strings: a line feed inside a string is part of the value.
  */
 export class LineFeedGuard {
@@ -15,7 +15,10 @@ export class LineFeedGuard {
   #scanned = 0;
   #puts: 'session' | 'value' | null = null;
 
-  /** What the line puts: `session`, as PHP's session handler writes it; `value`, as serialize() does; null: neither. */
+  /**
+   * The kind of value in the line: `session`, as PHP's session handler writes it; `value`, as serialize() does; null:
+   * neither.
+   */
   get puts(): 'session' | 'value' | null {
     return this.#puts;
   }
@@ -26,7 +29,7 @@ export class LineFeedGuard {
   }
 
   /**
-   * Whether the line goes on after the line feed that follows.
+   * Whether the line continues after the next line feed.
    * @param line the line as far as it has arrived, up to a line feed; longer with each call
    */
   isInside(line: Buffer): boolean {
@@ -48,8 +51,8 @@ export class LineFeedGuard {
 
 /**
  * Whether a line is a value of PHP that a line feed in one of its strings has cut off, or, if PHP is helped, anything
- * that PHP does not write. What follows such a line may be text that a visitor has typed into a form. It must not be
- * taken for commands, so the connection has to be closed.
+ * that PHP does not write. The text after such a line may come from a visitor's form. It must not be taken for
+ * commands, so the connection must be closed.
  * @param php whether PHP is helped on this connection
  * @returns the last reply on this connection; null if the line is in order
  */

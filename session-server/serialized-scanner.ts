@@ -1,4 +1,4 @@
-/** What the next character has to be, in the grammar of serialize(). */
+/** The kind of the next character in the grammar of serialize(). */
 type State =
   | 'name'
   | 'type'

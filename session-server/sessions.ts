@@ -17,7 +17,7 @@ export class OpenSession {
   id: string;
   /** Null in mode `r`, and after a commit. */
   lock: Lock | null;
-  /** What the container holds; null if the session was never saved. */
+  /** The saved state; null if the session was never saved. */
   saved: Saved | null;
   values: Values;
   /** Seconds; 0 for ever. */
@@ -124,7 +124,7 @@ export class Sessions {
     return secondsLeft(saved);
   }
 
-  /** Starts the lifetime anew. @returns false if the session is gone */
+  /** Restarts the lifetime. @returns false if the session is gone */
   async touch(session: OpenSession): Promise<boolean> {
     const saved = await this.read(session.id);
     if (saved === null) return session.saved === null;
@@ -141,8 +141,8 @@ export class Sessions {
   }
 
   /**
-   * To open a session is to use it, so its lifetime starts anew. If the session cannot be parsed, it does not. If the
-   * new time cannot be saved, on a full disk for instance, the session is opened all the same.
+   * Opening a session counts as use, so its lifetime restarts, unless the session cannot be parsed. If the new time
+   * cannot be saved, for example on a full disk, the session is opened anyway.
    */
   async #use(id: string, lock: Lock | null, saved: Saved): Promise<OpenSession> {
     const session = this.#opened(id, lock, saved);
@@ -150,7 +150,7 @@ export class Sessions {
     return session;
   }
 
-  /** Saves the session. If nothing has changed, only starts its lifetime anew. */
+  /** Saves the session. Without changes, it only restarts the lifetime. */
   async save(session: OpenSession): Promise<void> {
     const { id, lifetime, saved, values } = session;
     const lock = writable(session);

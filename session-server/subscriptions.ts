@@ -1,4 +1,4 @@
-/** What happened to a session, for the clients that subscribe to it with `watch`. */
+/** An event of a session, for the clients that subscribe to it with `watch`. */
 export type SessionEvent =
   | { kind: 'changed'; revision: number }
   // Subscribers must not learn the new ID of a regenerated session.
@@ -112,7 +112,7 @@ export class ClientSubscriptions implements Subscriber {
     } catch (error) {
       if (before === undefined) this.unsubscribe(id);
       else {
-        // The old subscription goes on after this reply.
+        // The old subscription continues after this reply.
         before.held = subscription.held;
         this.#byId.set(id, before);
         this.#unanswered = { id, subscription: before };

@@ -15,7 +15,7 @@ interface Link {
   offset: number;
 }
 
-/** One value of a session, in the bytes in which it came. */
+/** A value of a session, in its original bytes. */
 interface Entry {
   text: string;
   /** How many values PHP counts in it. References use these numbers. */

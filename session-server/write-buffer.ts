@@ -57,7 +57,7 @@ export class WriteBuffer {
 
   #write(bytes: Buffer): void {
     if (this.#socket.writableEnded || this.#socket.destroyed) return;
-    // One packet for the replies to commands that arrived together.
+    // Replies to commands that arrived together share a packet.
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();

@@ -15,7 +15,7 @@ export interface Command {
   /** Allowed while the connection has subscriptions. */
   whileSubscribed?: true;
   /**
-   * @returns what follows `ok `; undefined for `ok` alone
+   * @returns the text after `ok `; undefined for `ok` alone
    * @throws Refused for an error of its own; anything else becomes `failure`
    */
   run(client: Client, line: CommandLine): string | undefined | Promise<string | undefined>;

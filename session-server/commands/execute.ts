@@ -53,7 +53,7 @@ const word = /^[a-z0-9_]*$/;
  * Whether a line that arrives while no session is open belongs to another protocol. A page in a browser, or a web
  * application that fetches addresses for strangers, can be made to send requests to this server with commands in their
  * body. The attacker cannot choose the beginning of such a request freely: HTTP begins with a method, a target and a
- * version, other protocols with bytes that are no word. What follows it must not be taken for commands.
+ * version, other protocols with bytes that are no word. The lines after it must not be taken for commands.
  * @param command the command that the line names; undefined if there is none of that name
  */
 function isOtherProtocol({ verb, first, second }: CommandLine, command: Command | undefined): boolean {

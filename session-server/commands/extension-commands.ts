@@ -3,7 +3,7 @@ import { secondsLeft } from '../sessions.ts';
 import { Values } from '../values.ts';
 import { type Commands, isSessionId, numberUpTo, openSession, Refused, sessionId } from './command.ts';
 
-/** What `hello` lists. */
+/** The abilities that `hello` lists. */
 const abilities = 'auth,encoding,watch,lock_timeout,lifetime,ttl,touch,peek,php,ping,quit';
 
 /** This many wrong tokens close the connection. */
@@ -12,7 +12,7 @@ const maxFailedTokens = 3;
 const day = 86_400_000;
 const tenYears = 315_360_000;
 
-/** What the old protocol does not have: an old server answers each with `err unknown command`. */
+/** Commands that the old protocol does not have: an old server answers each with `err unknown command`. */
 export const extensionCommands: Commands = {
   hello: {
     failure: 'Unknown version.',
@@ -66,7 +66,7 @@ export const extensionCommands: Commands = {
     async run(client, { first }) {
       const { sessions } = client.services;
       if (first === '') return String(await sessions.remaining(openSession(client)));
-      // As `peek`: takes no lock and does not start the lifetime anew.
+      // Like `peek`, it takes no lock and does not restart the lifetime.
       const saved = isSessionId(first) ? await sessions.read(first) : null;
       if (saved === null) throw new Refused('No such session.');
       return String(secondsLeft(saved));

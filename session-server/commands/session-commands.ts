@@ -15,7 +15,7 @@ export const sessionCommands: Commands = {
     async run(client, { first, second = 'rw' }) {
       const { sessions } = client.services;
       const before = client.session;
-      // If this open fails, the session before it is ended all the same, so that no client writes to it by mistake.
+      // If this open fails, the session before it is ended anyway, so that no client writes to it by mistake.
       const own =
         before?.lock?.held === true && before.id === first && (second === 'rw' || second === 'w')
           ? before.lock

@@ -22,7 +22,7 @@ const sessionFile = /^([A-Za-z0-9,_-]{1,128})\.txt$/;
 const temporaryFile = /^[A-Za-z0-9,_-]{1,128}\.[0-9a-f]{16}\.tmp$/;
 /** Milliseconds after which a temporary file is deleted: no commit takes so long. */
 const temporaryFor = 3_600_000;
-/** What follows the values: revision and lifetime. unserialize() ignores it. */
+/** The end of a file, after the values: revision and lifetime. unserialize() ignores it. */
 const trailer = /\n#(\d{1,16}) (\d{1,10})\n$/;
 const trailerBytes = 40;
 /** The year 2100: the time of the files of sessions that never expire. */
