@@ -1,6 +1,6 @@
 /**
- * How long others wait for a message and for /healthz, and how much the server's memory grows, beside floods, readers who do
- * not read, slow uploads, and a session store that does not answer.
+ * Delays of messages and /healthz for other users, and growth of the server's memory, during floods, with clients that
+ * do not read, slow uploads, and a session store that does not answer.
  * Run: npm run bench beside
  */
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const cookie = (user: number) => `PHPSESSID=u${user}`;
 const cookies = Array.from({ length: 10 }, (_, n) => cookie(n + 1));
 const addresses = Array.from({ length: 20 }, (_, n) => `127.0.0.${n + 2}`).join(',');
 
-/** 1 KB messages, 400 a second, to 20 people who have stopped reading. */
+/** 1 KB messages, 400 a second, to 20 clients that have stopped reading. */
 async function slowReaders({ port }: ChatServer): Promise<void> {
   const all = await Promise.all(
     Array.from({ length: 21 }, (_, n) => connectRaw(port, cookie(n + 11), 'lobby')),

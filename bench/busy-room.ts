@@ -1,6 +1,6 @@
 /**
- * A room in which 50 messages a second arrive, in the browser of somebody who is at its end: how long the frames are,
- * how many messages are in the page, and whether memory grows.
+ * A room with 50 new messages a second, in a browser that shows its end: length of the frames, number of messages in
+ * the page, and growth of the memory.
  * Run: npm run build && npm run bench busy-room [MINUTES]
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,7 +16,7 @@ const sampled = 15_000;
 
 declare global {
   interface Window {
-    /** How long each frame was, in milliseconds. */
+    /** Length of each frame, in milliseconds. */
     lengths: number[];
   }
 }
@@ -69,7 +69,7 @@ try {
       messages: await page.locator('php-chat .msg').count(),
     };
   };
-  // Until the list is as long as it gets.
+  // Until the list has its full length.
   await pause(sampled);
   const looks = [await look()];
   const frames: number[] = [];
@@ -87,7 +87,7 @@ try {
       requestAnimationFrame(next);
     });
     await pause(sampled);
-    // Looking at the heap makes frames long: only those before count.
+    // Inspecting the heap makes frames long, so only the earlier ones count.
     frames.push(
       ...(await page.evaluate(() => {
         const counted = window.lengths;

@@ -1,6 +1,6 @@
 /**
- * Many servers as one chat, on paper: the rule by which they hand out what all of them write is the real one, as are its
- * waits and reads; time, the bus, the database and the people are simulated. Rooms by Zipf, delays and losses of the bus.
+ * A simulation of many servers as one chat: the delivery rule is the real one, with its waits and reads; time, the bus,
+ * the database and the users are simulated. Rooms by Zipf, delays and losses of the bus.
  * Run: npm run bench cluster-sim
  */
 import { setImmediate as turn } from 'node:timers/promises';
@@ -8,29 +8,29 @@ import { Delivery } from '../server/history/sql/delivery.ts';
 import type { Entry } from '../server/history/sql/journal.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 
-/** Simulated milliseconds: before anything is counted, and while it is. */
+/** Simulated milliseconds of the warm-up, and of the measurement. */
 const warmUp = 2000;
 const counted = 10_000;
-/** Milliseconds of a look into the database, and of a read of entries. */
+/** Milliseconds of a poll of the database, and of a read of entries. */
 const readTime = 2;
-/** How often each server looks for what no hint told, and most entries of one read: as the servers do. */
+/** Interval of polls, and most entries of one read, as in the servers. */
 const look = 1000;
 const mostEntries = 200;
-/** For so long servers gather who has come and gone, and so often each says that it is alive. */
+/** Time for which servers gather presence changes, and interval of their beats. */
 const gatherFor = 100;
 const beatEvery = 5000;
-/** As CHAT_LIMIT_MEMBERS has it for private rooms. */
+/** The default of CHAT_LIMIT_MEMBERS for private rooms. */
 const mostInRoom = 1000;
 
 interface Case {
   servers: number;
-  /** Of all servers together, in a second. */
+  /** Of all servers together, per second. */
   messages: number;
-  /** Users who come to a server or go from it, in a second. */
+  /** Users who come to or go from a server, per second. */
   moves: number;
-  /** Milliseconds that a transaction holds the lock of all servers, the sync to the disk among them. */
+  /** Milliseconds for which a transaction holds the lock of all servers, including the sync to disk. */
   commit: number;
-  /** The mean delay of a hint in milliseconds, exponential; the part of them that is lost, and that comes twice. */
+  /** The mean delay of a hint in milliseconds (exponential), and the shares of lost and of duplicated hints. */
   bus: { delay: number; lost: number; doubled: number };
 }
 
@@ -51,7 +51,7 @@ const cases: [title: string, one: Case][] = [
   ['100 servers, a fast disk', { ...hundred, commit: 0.5 }],
 ];
 
-// The same people in each run.
+// The same users in each run.
 let seed = 20_261_121;
 /** Between 0 and 1 (mulberry32). */
 function random(): number {
@@ -62,10 +62,12 @@ function random(): number {
 }
 const exponential = (mean: number) => -Math.log(1 - random()) * mean;
 
-/** Time that passes only when nothing is left to do now: `setTimeout` of all that runs in it. */
+/**
+ * Simulated time: it advances only when nothing is left to do. It replaces `setTimeout` of all code that runs in it.
+ */
 class VirtualTime {
   now = 0;
-  /** By the millisecond, in the order in which it was asked for. */
+  /** By millisecond, in the order of the requests. */
   readonly #due = new Map<number, Set<() => void>>();
   readonly #real = { set: globalThis.setTimeout, clear: globalThis.clearTimeout };
 
@@ -95,7 +97,7 @@ class VirtualTime {
     Object.assign(globalThis, { setTimeout: this.#real.set, clearTimeout: this.#real.clear });
   }
 
-  /** In tenths of a millisecond. @returns what cancels it */
+  /** In tenths of a millisecond. @returns a function that cancels it */
   after(ms: number, run: () => void): () => void {
     const at = Math.round((this.now + Math.max(ms, 0.1)) * 10);
     const due = this.#due.get(at) ?? new Set();
@@ -116,17 +118,17 @@ class VirtualTime {
       this.now = at / 10;
       for (const run of due) run();
       this.#due.delete(at);
-      // What follows from it at once.
+      // Its immediate consequences.
       await turn();
     }
   }
 }
 
-/** What a case has shown. @throws Error if a server has left something out, or handed it out twice or too early */
+/** The result of a case. @throws Error if a server has omitted a change, or delivered it twice or too early */
 async function simulate({ servers, messages, moves, commit, bus }: Case) {
   const time = new VirtualTime();
   time.begin();
-  /** Of each entry, when it was committed. */
+  /** The commit time of each entry. */
   const committed: number[] = [];
   const late: number[] = [];
   const answers: number[] = [];
@@ -155,13 +157,13 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
         throw error;
       },
     });
-    /** What this server has to store: of a message, since when. */
+    /** Changes that this server must store; of a message, the time since when. */
     let waiting: (number | 'told')[] = [];
     let writing = false;
     const write = async () => {
       writing = true;
       while (waiting.length > 0) {
-        // What it holds is loaded and checked before, beside the transactions of others.
+        // Its changes are loaded and checked before, in parallel with other transactions.
         await time.wait(commit / 2);
         const turnOfOthers = lock;
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -222,7 +224,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
     return self;
   });
   await time.runUntil(warmUp + counted);
-  // Nobody is further behind than one look and its reads.
+  // No server is further behind than one poll and its reads.
   const behind = committed.findLastIndex((at) => at < time.now - 2 * look) + 1;
   time.end();
   for (const one of all) {
@@ -234,7 +236,7 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
 /** A change that names its entry. */
 const numbered = (num: number) => ({ type: 'ban', user: String(num), ban: null }) as const;
 
-/** How many show each room: by Zipf's law, the largest first, and none has more than `most`. */
+/** How many connections show each room: by Zipf's law, the largest first, with at most `most` each. */
 function roomSizes(rooms: number, connections: number, most: number): number[] {
   const weights = Array.from({ length: rooms }, (_, n) => 1 / (n + 1));
   let [left, weight] = [connections, weights.reduce((a, b) => a + b, 0)];
@@ -271,7 +273,7 @@ for (const [connections, servers] of [
   const deliveries = sizes.reduce((sum, size) => sum + size ** 2, 0);
   const shares = new Array<number>(servers).fill(0);
   for (const size of sizes) {
-    // Each of its connections is at some server, and gets what all of them write.
+    // Each of its connections is on some server, and gets the messages of all of them.
     for (let n = 0; n < size; n++) {
       const server = Math.floor(random() * servers);
       shares[server] = (shares[server] as number) + size;

@@ -1,6 +1,6 @@
 /**
- * What a message costs the chat servers when they are two, on PostgreSQL and Redis, beside one alone on the same database,
- * in rooms of three sizes. And what it costs a third one that has none of its receivers.
+ * The cost of a message for two chat servers on PostgreSQL and Redis, compared with a single one on the same database,
+ * in rooms of three sizes; and for a third server that has none of its receivers.
  * Run: npm run bench cluster
  */
 import { type ChatServer, startChatServer } from '../test/helpers/chat-server.ts';
@@ -27,7 +27,7 @@ const mostConnections = Math.max(...loads.map(({ rooms, receivers }) => rooms * 
 const rounds = 7;
 const dialect = socketIo('"session:ready"');
 
-/** Spread over the servers, so that each has as many of each room. */
+/** Spread over the servers, so that each has the same share of each room. */
 async function crowd(
   servers: readonly ChatServer[],
   { rooms, receivers }: Load,
@@ -44,7 +44,7 @@ async function crowd(
   return clients;
 }
 
-/** Milliseconds of CPU a message of each server, while so many a second are sent evenly. */
+/** Milliseconds of CPU per message of each server, at this rate, sent evenly. */
 async function talk(
   clients: readonly LightClient[],
   servers: readonly ChatServer[],
@@ -91,7 +91,7 @@ async function measure(load: Load): Promise<void> {
     const byOne = await crowd(alone, load, roomOf);
     const byTwo = await crowd(several.slice(0, 2), load, roomOf);
     const median = (values: number[]) => percentile(values, 0.5);
-    // What has run often is compiled; each of two servers does half of it.
+    // Code that has run often is compiled; each of two servers runs half of it.
     for (let warmUp = 0; warmUp < 2; warmUp++) {
       await talk(byOne, alone, Math.max(...rates), roomOf);
       await talk(byTwo, several, Math.max(...rates), roomOf);

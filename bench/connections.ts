@@ -1,7 +1,7 @@
 /**
- * What a connection costs: with its session looked up and its room joined, beside plain Socket.IO, which knows nobody.
- * CPU of all threads when fifty come at a time, the time until a storm of all of them is over and how late messages are
- * meanwhile, and the memory of the idle ones.
+ * The cost of a connection with its session looked up and its room joined, compared with plain Socket.IO without
+ * sessions: CPU of all threads when fifty come at a time, the duration of a storm of all of them and the delay of
+ * messages meanwhile, and the memory of idle connections.
  * Run: npm run bench connections [CHECKOUT], with another checkout of this project to compare with
  */
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ const many = 5000;
 const rounds = 4;
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 
-/** Connections that stay open, and what they cost. */
+/** Connections that stay open, and their cost. */
 class Visitors {
   readonly #server: Server;
   readonly #clients: LightClient[] = [];
@@ -46,7 +46,7 @@ class Visitors {
 
   async leave(): Promise<void> {
     for (const client of this.#clients.splice(0)) client.close();
-    // Until it has let go of them, and of the users.
+    // Until the server has released them and their users.
     await pause(2000);
   }
 }
@@ -64,7 +64,10 @@ async function oneByOne(server: Server): Promise<number> {
   return cpu / usual;
 }
 
-/** Seconds until all are in, how many were not let in, milliseconds that others' messages took, bytes each. */
+/**
+ * Seconds until all are accepted, the number that was refused, milliseconds of other users' messages, bytes per
+ * connection.
+ */
 interface Storm {
   time: number;
   failed: number;

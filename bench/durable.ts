@@ -1,7 +1,7 @@
 /**
- * How many messages a second the history stores durably for 100 senders who each wait for the answer, beside one
- * transaction for each message; and how long they hold up the event loop. In SQLite, in SQLite on a disk that takes 4 ms
- * for each commit, and in PostgreSQL.
+ * Messages a second that the history stores durably for 100 senders who each wait for the answer, compared with one
+ * transaction per message; and the delay of the event loop. In SQLite, in SQLite on a disk that takes 4 ms per commit,
+ * and in PostgreSQL.
  * Run: npm run bench durable
  */
 import { historyFolder } from '../test/helpers/chat-server.ts';

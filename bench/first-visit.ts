@@ -1,6 +1,5 @@
 /**
- * When the first message is visible to somebody who opens the chat for the first time: nothing in the browser's cache,
- * a server that has been asked before.
+ * The time until the first message is visible at a first visit: with an empty browser cache and a warm server.
  * Run: npm run build && npm run bench first-visit [VISITS]
  */
 import { type Browser, chromium } from '@playwright/test';
@@ -31,7 +30,7 @@ function watch(): void {
   }).observe({ type: 'layout-shift', buffered: true });
   const look = () => {
     const message = document.querySelector('php-chat')?.shadowRoot?.querySelector('.msg');
-    // It was drawn before this frame.
+    // It was painted before this frame.
     if (message?.checkVisibility() === true) window.visit.first = performance.now();
     else requestAnimationFrame(look);
   };
@@ -39,12 +38,12 @@ function watch(): void {
 }
 
 interface Visit {
-  /** Of the page, from the beginning of the visit. */
+  /** Loading of the page, in milliseconds from the beginning of the visit. */
   readonly loaded: number;
   /** From then until the first message is visible. */
   readonly first: number;
   readonly shift: number;
-  /** JavaScript and CSS, as sent, until the first message, and in all. */
+  /** Bytes of JavaScript and CSS, as sent, until the first message, and in all. */
   readonly bytes: readonly [number, number];
   readonly said: readonly string[];
 }
@@ -81,7 +80,7 @@ async function visit(browser: Browser, site: ChatSite, width: number, network: C
     await page.goto(site.chat.url);
     await page.waitForFunction(() => window.visit.first !== undefined);
     const before = bytes;
-    // What comes by itself later must shift nothing, either.
+    // Parts that load later must shift nothing either.
     await page.waitForTimeout(1000);
     const seen = await page.evaluate(() => {
       const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];

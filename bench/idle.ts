@@ -1,6 +1,6 @@
 /**
- * What connections cost while nothing happens: CPU of all threads of the server a second, for 10,000 connections with a
- * session each in memcached or Redis, which is checked once a second, beside plain Socket.IO, which only pings.
+ * The cost of idle connections: CPU of all threads of the server per second, for 10,000 connections with a session each
+ * in memcached or Redis, which is checked once a second, compared with plain Socket.IO, which only pings.
  * Run: npm run bench idle [CHECKOUT], with another checkout of this project to compare with
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -22,7 +22,7 @@ const connections = 10_000;
 const slice = 25_000;
 const slices = 3;
 
-/** Microseconds of CPU a second and connection, of each slice. */
+/** Microseconds of CPU per second and connection, of each slice. */
 async function cost({ port, dialect, sessions, process: { pid } }: Server): Promise<number[]> {
   const clients: LightClient[] = [];
   while (clients.length < connections) {
@@ -32,7 +32,7 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server): Prom
     });
     clients.push(...(await Promise.all(more)));
   }
-  // Until what connecting has left behind is collected.
+  // Until the garbage of connecting is collected.
   await pause(10_000);
   const costs: number[] = [];
   for (let n = 0; n < slices; n++) {
@@ -57,7 +57,8 @@ async function report(server: Server): Promise<void> {
   }
 }
 
-// One server after the other: a process may not have more files open than the connections to one of them.
+// The servers run one after the other, because a process may not have more files open than the connections to one of
+// them.
 await report(await startPlain());
 const stores = [
   { name: 'memcached', start: startSessions },

@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
-/** How a server is talked to over a WebSocket. */
+/** The protocol of a server over a WebSocket. */
 export interface Dialect {
   readonly path: string;
-  /** What has come when the client may speak. */
+  /** The text after which the client may speak. */
   readonly opened: string;
-  /** What the client then says, and what has come when it is let in. */
+  /** The client's first text, and the text that accepts it. */
   readonly enter?: { say: string; heard: string };
-  /** What the server asks now and then, in a frame of its own, and what is answered. */
+  /** The server's ping, in a frame of its own, and its answer. */
   readonly ping: string;
   readonly pong: string;
   request(id: number, name: 'room:join' | 'message:send', payload: { room: string }): string;
-  /** Finds the answers: the request's id, and what shows how it went. */
+  /** Matches answers: the request's id, and the result. */
   readonly answers: RegExp;
   readonly ok: string;
 }
 
-/** @param entered what has come when the CONNECT has been answered, or later */
+/** @param entered the text that arrives with the answer to CONNECT, or later */
 export const socketIo = (entered: string): Dialect => ({
   path: '/socket.io/?EIO=4&transport=websocket',
   opened: '0{',
@@ -56,17 +56,17 @@ export const centrifuge: Dialect = {
 };
 
 /**
- * A client over WebSocket that costs next to nothing, so that thousands fit beside the server that is measured: it
- * counts bytes, and looks into them only for pings and for the answers it waits for.
+ * A WebSocket client that costs next to nothing, so that thousands fit beside the measured server: it counts bytes, and
+ * looks into them only for pings and for the answers it waits for.
  */
 export class LightClient {
   bytes = 0;
   readonly #socket: Socket;
   readonly #dialect: Dialect;
   readonly #ping: Buffer;
-  /** Requests without an answer, by their id. */
+  /** Unanswered requests, by id. */
   readonly #requests = new Map<number, PromiseWithResolvers<boolean>>();
-  /** With number 1 some protocols ask to be let in. */
+  /** Some protocols use number 1 for the login. */
   #lastId = 1;
   #tail = '';
   #awaited: { pattern: string; seen: string; done: () => void } | undefined;
@@ -86,7 +86,7 @@ export class LightClient {
     socket.on('error', () => {});
   }
 
-  /** Resolves when the client has been let in. */
+  /** Resolves when the client has been accepted. */
   static async open(port: number, dialect: Dialect, cookie: string): Promise<LightClient> {
     const client = new LightClient(connect(port, '127.0.0.1'), dialect);
     const opened = client.#until(dialect.opened);
@@ -104,7 +104,7 @@ export class LightClient {
     return client;
   }
 
-  /** Resolves with whether it was carried out; rejects when the connection is closed before. */
+  /** Resolves with whether it was carried out; rejects if the connection is closed before. */
   request(name: 'room:join' | 'message:send', payload: { room: string }): Promise<boolean> {
     const id = ++this.#lastId;
     const answer = Promise.withResolvers<boolean>();
@@ -119,7 +119,7 @@ export class LightClient {
     this.#socket.destroy();
   }
 
-  /** One text frame, masked with zeros. */
+  /** Sends a text frame, masked with zeros. */
   #send(text: string): void {
     const payload = Buffer.from(text);
     const head =
@@ -129,7 +129,7 @@ export class LightClient {
     this.#socket.write(Buffer.concat([head, payload]));
   }
 
-  /** Resolves when this has come; one at a time. */
+  /** Resolves when this text has arrived; one at a time. */
   #until(pattern: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = reject;

@@ -1,4 +1,4 @@
-/** What the benchmarks of messages share: servers with a thousand connections each, and messages sent at a rate. */
+/** Shared by the benchmarks of messages: servers with a thousand connections each, and messages sent at a rate. */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { percentile } from '../test/helpers/server-figures.ts';
 import { bareWebSocket, centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
 export const root = new URL('..', import.meta.url).pathname;
-/** The checkouts that are compared: this one, and those that the arguments name. */
+/** The compared checkouts: this one, and those in the arguments. */
 export const checkouts: readonly { name: string; folder: string }[] = [
   { name: 'this', folder: root },
   ...process.argv.slice(2).map((folder) => ({ name: basename(folder), folder })),
@@ -21,7 +21,7 @@ export const checkouts: readonly { name: string; folder: string }[] = [
 const connections = 1000;
 const text = 'x'.repeat(80);
 const seconds = 4;
-/** So many messages may be without an answer: a server that cannot keep up is measured at the rate that it can. */
+/** The most unanswered messages: a server that cannot keep up is measured at the rate that it can. */
 const mostUnanswered = 1000;
 /** sysconf(_SC_CLK_TCK) of Linux. */
 const ticksPerSecond = 100;
@@ -29,7 +29,7 @@ const ticksPerSecond = 100;
 export interface Server {
   readonly name: string;
   readonly process: Child;
-  /** The process that serves, if that is another one. */
+  /** The serving process, if that is another one. */
   readonly pid?: number;
   readonly port: number;
   readonly dialect: Dialect;
@@ -64,7 +64,7 @@ export const startPlain = () =>
 export const startBareWs = () =>
   startPeer('bare ws', process.execPath, ['bench/peers/bare-ws.ts'], bareWebSocket);
 
-/** workerman, in one process as the others, if WORKERMAN names a folder in which Composer has installed it. */
+/** workerman in one process, like the others, if WORKERMAN names a folder in which Composer has installed it. */
 export async function startWorkerman(): Promise<Server[]> {
   if (!process.env.WORKERMAN) return [];
   return [await startPeer('workerman', 'php', ['bench/peers/workerman.php', 'start'], bareWebSocket)];
@@ -120,7 +120,7 @@ export interface Sessions {
   stop(): Promise<unknown>;
 }
 
-/** A memcached with so many sessions. */
+/** A memcached with this many sessions. */
 export async function startSessions(count = connections): Promise<Sessions> {
   const memcached = await startMemcached();
   for (let n = 0; n < count; n++) await memcached.set(sessionOf(n), sessionBytes(n));
@@ -128,7 +128,7 @@ export async function startSessions(count = connections): Promise<Sessions> {
   return { url: `memcached://${host}:${port}?prefix=&format=php`, stop: () => memcached.stop() };
 }
 
-/** A Redis with so many sessions, which notifies of every change. */
+/** A Redis with this many sessions, which notifies of every change. */
 export async function startRedisSessions(count = connections): Promise<Sessions> {
   const redis = await startRedis(['--notify-keyspace-events', 'Egx$']);
   const items = Array.from({ length: count }, (_, n) => [
@@ -139,14 +139,18 @@ export async function startRedisSessions(count = connections): Promise<Sessions>
   return { url: `redis://127.0.0.1:${redis.port}`, stop: () => redis.remove() };
 }
 
-/** What one slice cost: milliseconds of CPU a message, messages a second, and the times from sending to the answer. */
+/**
+ * The cost of one slice: milliseconds of CPU per message, messages a second, and the times from sending to the answer.
+ */
 export interface Slice {
   cpu: number;
   rate: number;
   acks: number[];
 }
 
-/** What evenly sent messages have shown: how many there were, milliseconds until all were answered, and each answer's. */
+/**
+ * The result of evenly sent messages: their number, milliseconds until all were answered, and the time of each answer.
+ */
 export interface Sent {
   sent: number;
   lasted: number;
@@ -187,7 +191,7 @@ export async function sendEvenly(
 /** A server with its thousand connections, spread over the rooms. */
 export class Crowd {
   readonly server: Server;
-  /** Seconds of CPU that a connection cost, its room joined. */
+  /** Seconds of CPU per connection, including the join. */
   connectCpu = 0;
   readonly #rooms: readonly string[];
   readonly #clients: LightClient[] = [];
@@ -244,8 +248,9 @@ export class Crowd {
 }
 
 /**
- * Lets each crowd talk at this rate in turn, in several rounds, and prints what a message cost beside the first one.
- * @param rounds the first one, which warms up, not counted
+ * Lets each crowd talk at this rate in turn, in several rounds, and prints the cost of a message relative to the first
+ * crowd.
+ * @param rounds without the first one, which warms up
  */
 export async function compare(crowds: readonly Crowd[], rate: number, rounds = 5): Promise<void> {
   const slices = new Map(crowds.map((crowd) => [crowd, [] as Slice[]]));

@@ -1,6 +1,7 @@
 /**
- * What a message costs from the sender's frame to all receivers, stored durably, beside plain Socket.IO, which stores
- * nothing and knows nobody, bare ws and, with WORKERMAN, workerman: 1,000 connections in 10 rooms of 100, CPU of all threads of the server.
+ * The cost of a message from the sender's frame to all receivers, stored durably, compared with plain Socket.IO, which
+ * has neither storage nor users, bare ws and, with WORKERMAN, workerman: 1,000 connections in 10 rooms of 100, CPU of
+ * all threads of the server.
  * Run: npm run bench messages [CHECKOUT], with another checkout of this project to compare with
  */
 import { rss } from '../test/helpers/server-figures.ts';

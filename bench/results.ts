@@ -1,6 +1,6 @@
 /**
- * Puts a run into RESULTS.md: as the block in the section of this benchmark, in place of the one before, or in a section
- * at the end. What people have written about it stays.
+ * Puts a run into RESULTS.md: as the block in the section of this benchmark, in place of the one before, or in a
+ * section at the end. Text that people have written there stays.
  */
 export function insertRun(results: string, name: string, run: string): string {
   const block = `\`\`\`text\n${run.trimEnd()}\n\`\`\`\n`;

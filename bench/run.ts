@@ -1,4 +1,4 @@
-/** `npm run bench [NAME [ARGUMENTS]]`: answers one question, or all of them, and keeps what came out in RESULTS.md. */
+/** `npm run bench [NAME [ARGUMENTS]]`: runs one benchmark, or all of them, and stores the output in RESULTS.md. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,10 +7,10 @@ import { insertRun } from './results.ts';
 
 const folder = new URL('./', import.meta.url);
 const results = new URL('RESULTS.md', folder);
-/** Peers and tools without which a figure says little. */
+/** Peers and tools whose versions belong to the figures. */
 const packages = ['socket.io', 'engine.io', 'ws', 'memjs'];
 
-/** What a file in this folder says of itself; other files are what these share. */
+/** The files of the benchmarks, by name: their first comment names their command. */
 function questions(): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of readdirSync(folder)) {
@@ -39,7 +39,7 @@ function machine(): string {
   ].join(', ');
 }
 
-/** @returns what it has printed, or null if it has failed */
+/** @returns its output, or null if it has failed */
 async function run(file: string, args: readonly string[]): Promise<string | null> {
   const child = spawn(process.execPath, [new URL(file, folder).pathname, ...args], {
     stdio: ['inherit', 'pipe', 'inherit'],

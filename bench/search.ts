@@ -1,6 +1,6 @@
 /**
- * How long a search takes in a history of a million messages, 800,000 of them in rooms that the asker is not in; and
- * whether searches hold up somebody who joins a room meanwhile.
+ * The time of a search in a history of a million messages, 800,000 of them in rooms that the asker is not in; and
+ * whether searches delay a user who joins a room meanwhile.
  * Run: npm run bench search
  */
 import { readFileSync } from 'node:fs';
@@ -14,13 +14,13 @@ import { percentile } from '../test/helpers/server-figures.ts';
 
 const total = Number(process.env.MESSAGES ?? 1_000_000);
 const searches = 200;
-/** Rooms, and what share of all messages is in them. */
+/** Rooms, and their share of all messages. */
 const kinds = [
   { kind: 'public', rooms: 10, share: 0.15 },
   { kind: 'private', rooms: 200, share: 0.8 },
   { kind: 'private', rooms: 60, share: 0.05 },
 ] as const;
-/** Of the last kind: Ann is in few, Bea in all. */
+/** Rooms of the last kind: Ann is in few, Bea in all. */
 const fewRooms = 8;
 
 // The same texts in every run.
@@ -121,7 +121,7 @@ const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, CHAT_H
 console.log(`listening after ${Math.round(performance.now() - began)} ms`);
 const connect = (user: string) => connectChat(server.url, `PHPSESSID=${user}`);
 const [ann, bea, eve] = [await connect('ann'), await connect('bea'), await connect('eve')];
-/** When the oldest message is found, all are in the index. */
+/** When the oldest message is found, all are indexed. */
 async function indexed(): Promise<void> {
   const copy = new DatabaseSync(`${folder.path}-search`, { readOnly: true, timeout: 5000 });
   try {
@@ -146,7 +146,7 @@ const joins = async (until: Promise<unknown>) => {
   }
   return times;
 };
-/** Seconds of CPU of all threads so far: they say more than times on a machine that others use. */
+/** Seconds of CPU of all threads so far, which mean more than times on a shared machine. */
 const cpu = () => {
   const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

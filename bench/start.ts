@@ -1,6 +1,6 @@
 /**
- * What the chat server takes before the first visitor, beside plain Socket.IO: CPU of all threads until it listens, and
- * memory 3 s later.
+ * The resources of the chat server before the first visitor, compared with plain Socket.IO: CPU of all threads until it
+ * listens, and memory 3 s later.
  * Run: npm run bench start [-- 'OPTIONS OF NODE' …], to compare other options with those of `npm run server`
  */
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const root = new URL('..', import.meta.url).pathname;
 /** sysconf(_SC_CLK_TCK) of Linux. */
 const ticksPerSecond = 100;
 
-/** JavaScript, so that it pays for no types either. */
+/** JavaScript, so that it does not pay for types either. */
 const plain = `
   import { createServer } from 'node:http';
   import { Server } from 'socket.io';
@@ -34,7 +34,7 @@ const program = chatProgram.slice(-1);
 const variants: Variant[] = [
   { name: 'plain socket.io', args: ['--input-type=module', '-e', plain] },
   { name: 'this', args: chatProgram },
-  // The very first start, or of an account that may not write its cache.
+  // The first start of all, or of an account that may not write its cache.
   { name: 'this, nothing compiled', args: chatProgram, env: { NODE_COMPILE_CACHE: '' } },
   ...process.argv.slice(2).map((options) => ({
     name: `this, ${options || 'no options'}`,
@@ -56,7 +56,7 @@ async function start({ args, env }: Variant): Promise<{ cpu: number; memory: num
       PATH: process.env.PATH,
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: '0',
-      // Nothing is asked of it before the first visitor.
+      // It gets no requests before the first visitor.
       CHAT_SESSION_STORE: 'memcached://127.0.0.1:11211',
       CHAT_HISTORY: history.url,
       ...env,

@@ -1,6 +1,6 @@
 /**
- * Somebody who talks while a storm rages, in a thread of its own: the thread that makes the storm would add its own
- * delay to what is measured. Answers the message `stop` with how long each message took, in milliseconds.
+ * A user who talks during a storm, in a separate thread: the thread that makes the storm would add its own delay to the
+ * result. Answers the message `stop` with the time of each message, in milliseconds.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -8,7 +8,7 @@ import { LightClient, socketIo } from './light-client.ts';
 
 export interface Talk {
   readonly port: number;
-  /** What a server answers a CONNECT with. */
+  /** The server's answer to CONNECT. */
   readonly entered: string;
   readonly cookie: string;
   readonly room: string;

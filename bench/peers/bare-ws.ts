@@ -1,4 +1,7 @@
-/** The least that rooms over WebSocket can be: ws, a set for each room, and each message written to each member. Prints its port. */
+/**
+ * The minimum for rooms over WebSocket: ws, a set for each room, and each message written to each member. Prints its
+ * port.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';

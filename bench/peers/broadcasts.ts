@@ -1,5 +1,5 @@
 /**
- * A Socket.IO server that sends what its parent asks for, in two ways: with Socket.IO's broadcast, and with the chat's
+ * A Socket.IO server that sends messages for its parent, in two ways: with Socket.IO's broadcast, and with the chat's
  * fan-out. Prints its port; answers each order with the microseconds of CPU that it took.
  */
 import { createServer } from 'node:http';
@@ -12,7 +12,7 @@ export interface Order {
   way: 'broadcast' | 'fan-out';
   /** The rooms that get each message; everybody is in all of them. */
   rooms: string[];
-  /** Messages in one turn of the event loop, and how many times. */
+  /** Messages per turn of the event loop, and the number of turns. */
   together: number;
   times: number;
 }
@@ -53,7 +53,7 @@ process.on('message', async (order: Order) => {
   const before = process.cpuUsage();
   for (let n = 0; n < order.times; n++) {
     send(order);
-    // Until the clients have read it: the kernel takes all, and nothing has to wait in the server.
+    // Until the clients have read them: the kernel takes everything, and nothing waits in the server.
     await pause(20 + 2 * order.together * order.rooms.length);
   }
   const { user, system } = process.cpuUsage(before);

@@ -17,7 +17,7 @@ const place = readHistoryPlace(url) as HistoryPlace;
 const text = 'What a message usually says, in a sentence or two. '.repeat(2);
 const user = (sender: number) => ({ id: `u${sender}`, name: `User ${sender}` });
 
-/** Resolves when it is on the disk. */
+/** Resolves when the message is on disk. */
 type Send = (sender: number) => Promise<void>;
 
 async function ofHistory(): Promise<Send> {
@@ -33,7 +33,7 @@ async function ofHistory(): Promise<Send> {
   };
 }
 
-/** The least that numbers a message and stores it. */
+/** The minimum that numbers a message and stores it. */
 function ofSqlite(path: string): Send {
   const db = new DatabaseSync(path);
   db.exec('PRAGMA journal_mode = WAL');
@@ -48,7 +48,7 @@ function ofSqlite(path: string): Send {
     const { head } = next.get() as { head: number };
     insert.run(head, randomUUID(), user(sender).id, text, Date.now());
     db.exec('COMMIT');
-    // The next sender has its turn.
+    // Lets the next sender have its turn.
     await new Promise((resolve) => setImmediate(resolve));
   };
 }
@@ -95,6 +95,6 @@ const seconds = (performance.now() - began) / 1000;
 over = true;
 delay.disable();
 await Promise.all(all);
-// The histogram counts the millisecond between two looks as well.
+// The histogram includes the millisecond between two measurements.
 console.log(JSON.stringify({ rate: stored / seconds, delay: delay.percentile(99) / 1e6 - 1 }));
 process.exit(0);

@@ -1,4 +1,4 @@
-/** To be imported before a program (`node --import`): each commit of its SQLite takes 4 ms more, as on a slow disk. */
+/** Import it before a program (`node --import`): each commit of its SQLite takes 4 ms more, as on a slow disk. */
 import { DatabaseSync } from 'node:sqlite';
 
 const { exec } = DatabaseSync.prototype;

@@ -1,9 +1,9 @@
 <?php
 
 /**
- * What a PHP developer would write: rooms over WebSocket with workerman, in one process as the others, with no login and
- * nothing stored. Prints its port and the process that serves it. WORKERMAN is a folder in which `composer require
- * workerman/workerman` was run.
+ * The code that a PHP developer would write: rooms over WebSocket with workerman, in one process like the others,
+ * without login and storage. Prints its port and the process that serves it. WORKERMAN is a folder in which `composer
+ * require workerman/workerman` was run.
  */
 
 declare(strict_types=1);
