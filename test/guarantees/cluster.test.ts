@@ -523,6 +523,14 @@ describe('two servers', () => {
       body: JSON.stringify({ name: 'order', data: 'secret order' }),
     });
     expect(await history.holding('secret order')).toEqual(['chat_changes']);
+    const { room: den } = await bob.request('room:create', {
+      name: 'den',
+      kind: 'private',
+      members: ['1'],
+      clientId: newClientId(),
+    });
+    await bob.request('room:mute', { room: den.id, user: '1', reason: 'secret reason' });
+    expect(await history.holding('secret reason')).toEqual(['chat_changes', 'chat_members']);
     const url = `${one.url}/api/users/1?messages=delete`;
     expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(202);
     const left = async (what: string) =>
@@ -543,6 +551,7 @@ describe('two servers', () => {
     expect(room).toMatchObject({ members: 1, head: 1001 });
     expect(await history.holding('user 1')).toEqual([]);
     expect(await history.holding('secret order')).toEqual([]);
+    expect(await history.holding('secret reason')).toEqual([]);
   });
 
   test('a kick reaches who is still being let in by another server', async () => {

@@ -1,4 +1,4 @@
-import type { Change, RoomRecord, StoredMessage } from '../history.ts';
+import type { Change, MemberRecord, RoomRecord, StoredMessage } from '../history.ts';
 import { messageFrom, type Row } from '../rows.ts';
 import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
@@ -113,7 +113,7 @@ export function withoutWords(text: string, user: string): string {
       case 'user':
         return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
       case 'member':
-        return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
+        return change.user.id === user ? memberWithoutWords(change) : change;
       case 'ban':
         return change.user === user && change.ban !== null ? { ...change, ban: unsaid(change.ban) } : change;
       case 'restricted':
@@ -125,6 +125,19 @@ export function withoutWords(text: string, user: string): string {
     }
   });
   return JSON.stringify(changes);
+}
+
+/** What moderators have laid on the user stands in the membership, too. */
+function memberWithoutWords(change: Change & { type: 'member' }): Change & { type: 'member' } {
+  const { user, before, now } = change;
+  const named = { ...user, name: user.id };
+  return { ...change, user: named, before: before && unsaidIn(before), now: unsaidIn(now) };
+}
+
+function unsaidIn({ restricted, ...member }: MemberRecord): MemberRecord {
+  if (restricted === undefined) return member;
+  const kinds = Object.entries(restricted).map(([kind, one]) => [kind, unsaid(one)]);
+  return { ...member, restricted: Object.fromEntries(kinds) };
 }
 
 function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<T, 'reason'> {
