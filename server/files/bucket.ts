@@ -10,6 +10,8 @@ import { WorkFolder } from './work-folder.ts';
 
 /** Milliseconds for which a bucket may be silent. */
 const answerLimit = 10_000;
+/** Bytes of a refusal that are read: its code is at the beginning. */
+const mostOfRefusal = 8 * 1024;
 /** The slowest accepted upload in bytes per millisecond, beyond that time. */
 const slowest = 100;
 
@@ -42,6 +44,18 @@ class Silence {
   }
 }
 
+async function beginningOf({ body }: Response, silence: Silence): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  if (body === null) return '';
+  for await (const piece of silence.pieces(body)) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= mostOfRefusal) break;
+  }
+  return Buffer.concat(pieces).toString('utf8', 0, mostOfRefusal);
+}
+
 /** Files in a bucket of S3 or a compatible service. */
 export function bucketStorage({ url, region, prefix, credentials }: FilesPlace & { kind: 's3' }): Storage {
   const { key = '', secret = '' } = credentials ?? {};
@@ -64,6 +78,8 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       service: 's3',
       region,
     }).sign();
+    // Not signed: a proxy may change it. Of a file that was packed on its way, the length would be unknown.
+    signed.headers.set('Accept-Encoding', 'identity');
     const taken = Math.ceil((body?.size ?? 0) / slowest);
     const answer = await silence
       .bounded(
@@ -71,7 +87,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
           method,
           headers: signed.headers,
           signal: silence.signal,
-          redirect: 'error',
+          redirect: 'manual',
           ...(body === undefined ? {} : { body }),
         }),
         answerLimit + taken,
@@ -83,9 +99,9 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     return { answer, silence };
   }
 
-  /** Reads the answer to its end, so that the connection can be used again. */
+  /** A short answer is read to its end, so that the connection can be used again. */
   async function refusal(answer: Response, silence: Silence): Promise<Error> {
-    const text = await silence.bounded(answer.text()).catch(() => '');
+    const text = await silence.bounded(beginningOf(answer, silence)).catch(() => '');
     const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1] ?? '';
     return new Error(`the bucket answers ${answer.status} ${code}`.trim());
   }
@@ -110,6 +126,16 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       const size = answer.headers.get('content-length');
       if (answer.status !== (part === undefined ? 200 : 206) || answer.body === null || size === null)
         throw await refusal(answer, silence);
+      const coding = answer.headers.get('content-encoding') ?? 'identity';
+      const isAnother = part !== undefined && Number(size) !== part.end - part.start + 1;
+      if (coding !== 'identity' || isAnother) {
+        await answer.body.cancel();
+        throw new Error(
+          isAnother
+            ? 'the bucket sends another part than it was asked for'
+            : `the bucket packs files (${coding}); switch that off, also in a proxy before it`,
+        );
+      }
       return { size: Number(size), bytes: Readable.from(silence.pieces(answer.body), { objectMode: false }) };
     },
     async delete(name) {
@@ -121,15 +147,9 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     async check() {
       // The account may lack the right to list the bucket, so this asks for a file.
       const { answer, silence } = await ask('GET', 'check');
-      if (
-        answer.status === 404 &&
-        !(await refusal(answer.clone(), silence)).message.includes('NoSuchBucket')
-      ) {
-        await answer.body?.cancel();
-        return;
-      }
-      if (!answer.ok) throw await refusal(answer, silence);
-      await answer.body?.cancel();
+      if (answer.ok) return void (await answer.body?.cancel());
+      const refused = await refusal(answer, silence);
+      if (answer.status !== 404 || refused.message.includes('NoSuchBucket')) throw refused;
     },
   };
 }
