@@ -1,7 +1,7 @@
 /**
  * Sessions that PHP reads, changes and writes per second, one request after another with a new connection each: with
- * this project's session server and handler, and with memcached and ext-memcached's own handler, both with locks. Run:
- * npm run bench session-server
+ * this project's session server and handler, and with memcached and ext-memcached's own handler, both with locks.
+ * Run: npm run bench session-server
  */
 import { execFileSync } from 'node:child_process';
 import { startMemcached } from '../test/helpers/memcached.ts';

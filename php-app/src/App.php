@@ -55,7 +55,7 @@ final class App
             'name' => $user->firstname,
             'csrf' => $this->session->csrfToken(),
             'chat' => $chat->url,
-            // A number in the form: however often the button is pressed, it is one order.
+            // A number in the form: repeated clicks on the button are one order.
             'order' => $this->config->chatClient === null ? null : random_int(10_000, 99_999),
         ]), chat: $chat);
     }
@@ -84,12 +84,12 @@ final class App
             return $this->loginForm(401, $this->texts->get('page.wrong'), $name);
         }
         $this->session->logIn($user);
-        // What comes now may take a moment, and must not keep the session locked meanwhile.
+        // The next calls may take a moment, and must not keep the session locked meanwhile.
         $this->session->commit();
         try {
             $this->orderNews()?->welcome($user);
         } catch (ChatError $error) {
-            // No reason to keep anybody out.
+            // A failed welcome is no reason to refuse the login.
             error_log("No welcome in the chat: {$error->getMessage()}");
         }
         return Response::seeHome();

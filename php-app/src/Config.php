@@ -56,7 +56,7 @@ final class Config
         $client = null;
         try {
             $key = self::apiKey();
-            // One second: a login waits for it.
+            // A second at most, because a login waits for it.
             $client = $key === '' ? null : new ChatClient(self::setting('CHAT_API_URL', self::CHAT_API_URL), $key, 1.0);
         } catch (\InvalidArgumentException $error) {
             $wrong[] = 'CHAT_API_URL or CHAT_API_KEY: ' . $error->getMessage();

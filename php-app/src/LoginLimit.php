@@ -96,7 +96,7 @@ final class LoginLimit
         return hash('sha256', $name);
     }
 
-    /** One household or server has a whole IPv6 /64, so that counts as one address. */
+    /** A household or server has a whole IPv6 /64, so that counts as one address. */
     private static function network(string $address): string
     {
         $bytes = (string) @inet_pton($address);

@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * What the site itself writes to a user in the chat, in a private room of the two: an example of ChatClient.
+ * The site's messages to a user in the chat, in a private room of the two: an example of ChatClient.
  *
- * Each message has a clientId made of what it is about, so that a second login or click writes nothing twice.
+ * Each message has a clientId derived from its subject, so that a second login or click writes nothing twice.
  */
 final class OrderNews
 {
@@ -25,7 +25,7 @@ final class OrderNews
         try {
             $this->write($user, $text, 'welcome');
         } catch (ChatError $error) {
-            // Welcomed before, in another language.
+            // The user was welcomed before, in another language.
             if ($error->getErrorCode() !== 'conflict') {
                 throw $error;
             }
@@ -48,7 +48,7 @@ final class OrderNews
             if ($error->getErrorCode() !== 'unknown_room') {
                 throw $error;
             }
-            // The first message to this user.
+            // This is the first message to this user.
             $this->chat->putRoom($room, $this->texts->get('news.room'));
             $this->chat->changeMembers($room, [['id' => $user->id, 'name' => $user->firstname]]);
             $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);

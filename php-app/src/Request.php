@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** What the pages need of an HTTP request. */
+/** The parts of an HTTP request that the pages need. */
 final class Request
 {
     /** A host name, IPv4 address or bracketed IPv6 address, without characters that end a header or an attribute. */

@@ -57,7 +57,7 @@ final class Response
         ];
         if ($this->chat !== null) {
             $policy[] = "script-src {$this->chat->origin}" . ($this->ownScripts ? " 'self'" : '');
-            // What people send.
+            // Pictures that people send.
             $policy['img-src'] .= " {$this->chat->origin}";
             $policy[] = "connect-src {$this->chat->origin} " . $this->chat->socketOrigin();
         }

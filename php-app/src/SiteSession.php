@@ -9,7 +9,7 @@ use PhpSessionChat\Session\NativeHandler;
 /**
  * The visitor's session: who is logged in, and the CSRF token of the forms.
  *
- * `user_id` (integer), `firstname` and `role` (strings) are what the chat server reads; the other keys are the site's own.
+ * `user_id` (integer), `firstname` and `role` (strings) are for the chat server; the other keys are the site's own.
  */
 final class SiteSession
 {
@@ -74,7 +74,7 @@ final class SiteSession
 
     public function logIn(User $user): void
     {
-        // A new ID, and nothing of the old session is kept, so anyone who planted or saw the old ID cannot use it.
+        // With a new ID and none of the old data, anyone who planted or saw the old ID cannot use it.
         $this->native?->regenerate() ?? $this->beginAnew();
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname, 'role' => $user->role]
             + self::beginning();

@@ -37,7 +37,7 @@ final class Users
         );
     }
 
-    /** The user with that name and password, or null. It takes as long for an unknown name. */
+    /** The user with that name and password, or null. An unknown name takes as long. */
     public function verify(string $name, #[\SensitiveParameter] string $password): ?User
     {
         $row = $this->database

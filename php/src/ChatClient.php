@@ -8,9 +8,9 @@ use InvalidArgumentException;
 use SensitiveParameter;
 
 /**
- * What a PHP application asks of the chat server, with its key (CHAT_API_KEY): docs/api.md shows each call.
+ * The calls of a PHP application to the chat server, with its key (CHAT_API_KEY): docs/api.md shows each of them.
  *
- * Needs nothing but PHP's streams (allow_url_fopen). A call that gets no answer is retried only if repeating it is
+ * It needs only PHP's streams (allow_url_fopen). A call that gets no answer is retried only if repeating it is
  * harmless; a message carries its clientId each time, so it is stored once.
  */
 final class ChatClient
@@ -50,7 +50,7 @@ final class ChatClient
     /**
      * Posts a message in the name of a user, who need not be a member of the room.
      *
-     * @param string|null $clientId names the message: the same one is the same message, however often it is posted
+     * @param string|null $clientId identifies the message: a repeat with the same one stores nothing new
      * @return array<string, mixed> the stored message
      * @throws ChatError
      */
@@ -79,12 +79,12 @@ final class ChatClient
     public function push(int|string $userId, string $name, mixed $data = null): int
     {
         $body = ['name' => $name] + ($data === null ? [] : ['data' => $data]);
-        // Not tried again: nobody could tell a second one from the first.
+        // Not retried, because receivers could not tell a duplicate from a second event.
         return $this->call('POST', "/api/users/{$this->part($userId)}/push", $body, 1)['delivered'];
     }
 
     /**
-     * Makes a room, or changes its name and topic.
+     * Creates a room, or changes its name and topic.
      *
      * @param 'private'|'public' $kind
      * @return array<string, mixed> the room
@@ -97,7 +97,7 @@ final class ChatClient
     }
 
     /**
-     * Deletes a room with all that is in it. A room that does not exist is deleted already.
+     * Deletes a room with its content. A room that does not exist is deleted already.
      *
      * @throws ChatError
      */
@@ -113,7 +113,7 @@ final class ChatClient
     }
 
     /**
-     * Makes users members of a room, and ends memberships but those that the session gives. Up to 1,000 users a call.
+     * Makes users members of a room, and ends memberships except those from the session. Up to 1,000 users a call.
      *
      * @param list<int|string|array{id: int|string, name: string}> $add
      * @param list<int|string> $remove
@@ -138,7 +138,7 @@ final class ChatClient
     /**
      * Closes a user's connections and refuses new ones.
      *
-     * @param int|null $seconds null: for good
+     * @param int|null $seconds null: permanently
      * @return int how many connections were closed
      * @throws ChatError
      */
@@ -171,7 +171,7 @@ final class ChatClient
     }
 
     /**
-     * Writes all that is kept of a user into a file, as a zip archive: for a user who asks for it.
+     * Writes all data of a user into a file, as a zip archive: for a user who asks for it.
      *
      * @return bool false for somebody whom the chat has never seen or heard of
      * @throws ChatError also where the answer was cut off: the file is removed then
@@ -194,8 +194,8 @@ final class ChatClient
             throw new InvalidArgumentException('The file of the export cannot be written.');
         }
         stream_copy_to_stream($answer, $archive);
-        // An archive ends with a record of 22 bytes; without it, it was cut off. The file is asked itself: PHP remembers
-        // what size it had when the site last looked.
+        // A complete archive ends with a record of 22 bytes. The file itself is read, because PHP caches the size of
+        // the last look.
         $isWhole = fseek($archive, -22, SEEK_END) === 0 && fread($archive, 4) === "PK\x05\x06";
         fclose($archive);
         if (!$isWhole) {
@@ -206,9 +206,9 @@ final class ChatClient
     }
 
     /**
-     * Begins to erase a user: all that the chat keeps of the user goes, whatever happens to the server.
+     * Starts to erase a user: the chat deletes all data of the user, even if the server is restarted.
      *
-     * @param 'anonymise'|'delete' $messages whether the messages stay, as nobody's, or go too
+     * @param 'anonymise'|'delete' $messages whether the messages stay without their author, or are deleted too
      * @throws ChatError
      */
     public function eraseUser(int|string $userId, string $messages = 'anonymise'): void
@@ -246,10 +246,10 @@ final class ChatClient
      */
     private function ask(string $method, string $path, array|object|null $body): array
     {
-        // A broken byte in a name or a text of the site becomes U+FFFD: it is no reason to lose the message.
+        // A broken byte in a name or a text of the site becomes U+FFFD, so that the message is not lost.
         $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_UNICODE;
         $content = $body === null ? '' : json_encode($body, $flags);
-        // The warning names the address, and nothing that is secret; the error says what matters of it.
+        // The warning names the address, but no secret; the error contains the relevant part of it.
         $context = $this->context($method, $content);
         $text = @file_get_contents($this->url . $path, false, $context, 0, self::MOST);
         $status = $text === false ? 0 : self::statusOf($http_response_header);

@@ -219,7 +219,7 @@ final class DatabaseUrl
 
     private function postgres(string $source): \PDO
     {
-        // One round trip for a statement instead of three.
+        // A statement then takes one round trip instead of three.
         $pdo = $this->pdo($source, [\PDO::PGSQL_ATTR_DISABLE_PREPARES => true]);
         $pdo->exec("SET statement_timeout = '{$this->timeout}s'; SET default_transaction_isolation = 'read committed'");
         return $pdo;

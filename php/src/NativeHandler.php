@@ -10,16 +10,16 @@ use PhpSessionChat\Session\Native\NativeMemcached;
 use PhpSessionChat\Session\Native\NativeRedis;
 
 /**
- * One of PHP's own session handlers (ext-memcached's, ext-memcache's, phpredis's, or PHP's files), set up by a URL
- * instead of php.ini, and with exceptions for its failures.
+ * A session handler of PHP (ext-memcached's, ext-memcache's, phpredis's, or PHP's files), set up by a URL instead of
+ * php.ini, and with exceptions for its failures.
  *
  *     $session = NativeHandler::fromUrl('memcached://127.0.0.1:11211?handler=memcached');
  *     $session->start();    // instead of session_start(), and so on
  *     $session->close();    // before any output
  *
  * Some of these handlers take a failed read for a session that does not exist. PHP then makes a new one, and the
- * visitor is logged out for good. So when PHP finds no session for an ID, or says that it has deleted one, this class
- * checks the store itself. As long as sessions are found, that costs nothing.
+ * visitor is logged out permanently. So when PHP finds no session for an ID, or says that it has deleted one, this
+ * class checks the store itself. As long as sessions are found, that costs nothing.
  */
 abstract class NativeHandler
 {
@@ -104,7 +104,7 @@ abstract class NativeHandler
         return 256;
     }
 
-    /** On how many servers each session is. Where fewer have it, the others have lost it. */
+    /** On how many servers each session is stored. If fewer have it, the others have lost it. */
     protected function redundancy(): int
     {
         return 1;

@@ -340,7 +340,7 @@ final class SessionServerClient
     }
 
     /**
-     * What is saved of any session, without opening it, locking it or renewing its lifetime.
+     * The saved values of any session, without opening it, locking it or renewing its lifetime.
      *
      * @return array<mixed>|null as getAll(); null when there is none
      */
@@ -358,7 +358,7 @@ final class SessionServerClient
 
     /**
      * @param string ...$expected errors for which it returns null
-     * @return string|null what follows the `ok`
+     * @return string|null the text after the `ok`
      * @throws SessionUnavailable for any other error
      */
     private function ask(

@@ -172,8 +172,8 @@ final class TableSession
     /**
      * Ends the session, and deletes its cookie. A value that is stored afterwards begins a new session.
      *
-     * @return bool false when the row was deleted meanwhile: another request has ended the session, or has moved it to a
-     *         new ID, under which it goes on
+     * @return bool false when the row was deleted meanwhile: another request has ended the session, or has moved it to
+     *         a new ID, under which it continues
      * @throws \LogicException when output has begun, so that the cookie cannot be deleted
      */
     public function destroy(): bool

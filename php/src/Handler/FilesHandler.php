@@ -24,7 +24,7 @@ final class FilesHandler extends StoreHandler
     /** Seconds that a write waits for another write, or for the collection of garbage. */
     private const WRITE_WAIT = 5;
 
-    /** What tempnam() appends to the prefix and a dot. IDs have no dot, so no session has such a name. */
+    /** The suffix that tempnam() appends to the prefix and a dot. IDs have no dot, so no session has such a name. */
     private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
 
     /** tempnam() cuts a longer prefix off, and with it the dot that tells temporary files from sessions. */

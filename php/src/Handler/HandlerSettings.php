@@ -19,7 +19,7 @@ final class HandlerSettings
      * @param int|null $lifetime seconds that a session lives after its last use; null: `session.gc_maxlifetime`
      * @param int|null $lockWait seconds that a request waits in all for other requests of its session; null: no lock,
      *        and the last request to write wins
-     * @param int $lockLease seconds after which a lock ends even if its request goes on
+     * @param int $lockLease seconds after which a lock ends even if its request still runs
      * @param string|null $serializer what `session.serialize_handler` must be, for programs that read the sessions too;
      *        null: anything
      * @throws InvalidSettings

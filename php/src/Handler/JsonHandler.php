@@ -18,8 +18,8 @@ use PhpSessionChat\Session\SessionDataError;
  * the whole array: it drops and forbids no key, and it can be decoded without touching `$_SESSION`.
  *
  * JSON holds null, booleans, integers, floats, UTF-8 strings and arrays of them. As with json_encode(), the float 1.0
- * comes back as the integer 1, and references come back as copies. What JSON cannot hold is refused: objects, bytes
- * that are not UTF-8, INF, NAN, more than 512 levels. To replace bytes would change a site's data without a word.
+ * comes back as the integer 1, and references come back as copies. Other values are refused: objects, bytes that are
+ * not UTF-8, INF, NAN, more than 512 levels. Replacing bytes would silently change a site's data.
  */
 final class JsonHandler extends WrappingHandler
 {

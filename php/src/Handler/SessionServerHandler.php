@@ -145,7 +145,7 @@ final class SessionServerHandler extends StoreHandler
 
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
-        // What had to be saved has been saved and closed.
+        // Everything to be saved is saved and closed already.
         if ($this->isOpen($id)) {
             $this->client()->disconnect();
         }

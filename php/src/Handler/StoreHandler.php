@@ -13,7 +13,7 @@ use PhpSessionChat\Session\SessionUnavailable;
  *
  * - **Only IDs that are in the store are accepted** (strict mode), so that visitors cannot choose their ID.
  * - **A failure is an exception, never an empty session.** PHP answers an empty session with a new ID, which logs the
- *   visitor out for good. So a store must tell "there is no record" from "the read has failed".
+ *   visitor out permanently. So a store must tell "there is no record" from "the read has failed".
  * - **A logout is final.** A record that was there when the request began and is deleted when the request writes is not
  *   written again and not copied to a new ID. Otherwise a slow page would log its visitor in again.
  * - **Requests of one session wait for each other if the settings say so.** Without a lock the last request to write

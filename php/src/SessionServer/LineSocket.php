@@ -9,7 +9,7 @@ final class LineSocket
 {
     private const READ_BYTES = 65536;
 
-    /** What has arrived and was not returned as a line yet. */
+    /** Received bytes that were not returned as a line yet. */
     private string $arrived = '';
 
     /** @param resource $socket */
@@ -77,7 +77,7 @@ final class LineSocket
         return $line;
     }
 
-    /** What has arrived after the lines that were read. */
+    /** Received bytes after the lines that were read. */
     public function arrived(): string
     {
         return $this->arrived;

@@ -123,7 +123,7 @@ final class SessionServerConnection
     }
 
     /**
-     * What follows the `ok` in an answer.
+     * The text after the `ok` in an answer.
      *
      * @throws SessionUnavailable when it is an error
      */
@@ -140,7 +140,7 @@ final class SessionServerConnection
         return new SessionUnavailable("session server {$this->name()}: $what");
     }
 
-    /** What a log may show of an answer that is not `ok`: the server's errors hold nothing of a session. */
+    /** The part of an error answer that a log may show: the server's errors hold nothing of a session. */
     public static function shown(#[\SensitiveParameter] string $answer): string
     {
         return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1

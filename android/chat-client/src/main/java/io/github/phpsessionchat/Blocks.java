@@ -69,7 +69,7 @@ final class Blocks {
     return shown;
   }
 
-  /** Nothing is unread in the direct room with such a user. */
+  /** The direct room with such a user has no unread messages. */
   RoomSummary shown(RoomSummary room) {
     boolean quiet = room.with != null && has(room.with.id);
     boolean hidden = room.last != null && has(room.last.user.id);
