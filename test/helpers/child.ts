@@ -45,7 +45,7 @@ export interface Child {
   stop(name?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** What Node has compiled once serves all servers that tests start: to compile it costs half of a start. */
+/** Node keeps compiled code here for all servers that tests start: to compile it costs half of a start. */
 const compiled = { NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/node') };
 
 const running = new Set<Child>();
