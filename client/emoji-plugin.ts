@@ -8,7 +8,7 @@ const from = createRequire(import.meta.url);
 const tabs = [[0], [1], [3], [4], [6], [5], [7, 8, 9]];
 /** No newer emoji: few systems could draw them. */
 const newest = 15.1;
-/** So many words by which an emoji is found, beside its name. */
+/** An emoji is found by at most this many words beside its name. */
 const mostTags = 2;
 
 interface Emoji {

@@ -36,7 +36,7 @@ ${blocks(markdown).map(block).join('\n')}
 `;
 }
 
-/** What is between empty lines; code, which may have some of its own, is a block in any case. */
+/** The parts between empty lines. Code, which may have empty lines, is a single block. */
 function blocks(markdown: string): string[] {
   return markdown
     .split(/^(```\w*\n.*?\n```)$/ms)

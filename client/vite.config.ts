@@ -27,7 +27,7 @@ export default defineConfig({
         // The first load has these names in it, and six characters tell versions apart, too.
         chunkFileNames: 'assets/[name]-[hash:6].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
-        // What the chat begins with is one file, though code that comes later shares some of it.
+        // The first code of the chat is a single file, though later code shares some of it.
         codeSplitting: { groups: [{ name: 'chat-app', test: /\/src\/element\/chat-app\.ts$/ }] },
       },
     },

@@ -51,7 +51,7 @@ test('a room that is to be read anew while it is being joined is joined once mor
   const sync = new RoomSync(connection as unknown as Connection, new Tasks(), port);
   const room = new Room(summary);
   const joining = sync.join(room);
-  await sync.anew(room);
+  await sync.rejoin(room);
   asked[0]?.resolve(answer(1, 'Bob'));
   await expect.poll(() => asked.length).toBe(2);
   expect(asked[1]?.payload).toEqual({ room: 'lobby' });

@@ -33,9 +33,9 @@ import { browserStorage, Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
 import { OwnTyping } from './typing.ts';
 
-/** For so long a message is left to the tab in which it was written. */
+/** A message is left to the tab in which it was written for this many milliseconds. */
 const FOREIGN_MS = 2000;
-/** So long somebody who wants something done waits for a connection. */
+/** A request of the user waits for a connection this many milliseconds. */
 const CONNECTING_MS = 10_000;
 const NOTHING: Can = {
   createPublic: false,
@@ -46,29 +46,29 @@ const NOTHING: Can = {
   report: false,
 };
 
-/** What the user's rooms are and what goes on in them: between the one connection and the views. */
+/** The user's rooms and all that goes on in them. It stands between the connection and the views. */
 export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly list: RoomList;
   readonly shown: ShownRoom;
-  /** What one types oneself, for the others to see. */
+  /** Tells the others that this user is typing. */
   readonly ownTyping: OwnTyping;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
-  /** What the operator's settings allow this user. */
+  /** The operator's settings allow this user so much. */
   can: Can = NOTHING;
   profile: Profile = {};
   limits: Omit<Ready['limits'], 'mentions'> = { text: Number.POSITIVE_INFINITY, file: 0, files: 0 };
   /** The outbox waits before it tries again. */
   paused: Pause | undefined;
   outbox: Outbox | undefined;
-  /** What is kept for this user. */
+  /** Settings of this user in this browser. */
   store: Store | undefined;
-  /** What is kept for whoever uses this browser. */
+  /** Settings of this browser, for every user. */
   readonly settings: Store;
 
-  /** What is shown beside the room. */
+  /** Parts of the view that follow what happens in the rooms. */
   readonly followers = new Set<Follower>();
   readonly tasks = new Tasks();
 
@@ -78,7 +78,7 @@ export class Chat implements ConnectionListener {
   readonly #storage = browserStorage();
   readonly #marks: ReadMarks;
   #delivery: ReturnType<typeof setTimeout> | undefined;
-  /** Who waits for the connection. */
+  /** Requests that wait for the connection. */
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
 
   constructor(
@@ -103,7 +103,7 @@ export class Chat implements ConnectionListener {
     });
     this.sync = new RoomSync(this.connection, this.tasks, {
       arrived: (room, messages) => this.#note(room, messages),
-      joined: (room, anew) => this.#joined(room, anew),
+      joined: (room, isNew) => this.#joined(room, isNew),
       gone: (room) => this.list.removed({ room: room.id, readable: false, reason: 'unknown' }),
       loaded: (count) => listener.loaded(count),
       changed,
@@ -165,7 +165,7 @@ export class Chat implements ConnectionListener {
     return this.can.createPublic || this.can.createPrivate;
   }
 
-  /** What is in sight is not told as unread, not even for the moment until it counts as read. */
+  /** Messages in sight are not counted as unread, even before the server has them as read. */
   unreadIn(room: Room): number {
     return room === this.current && this.shown.viewing ? 0 : room.unread;
   }
@@ -182,7 +182,7 @@ export class Chat implements ConnectionListener {
     await Promise.race([this.#ready(), promise]).finally(() => clearTimeout(timer));
   }
 
-  // What the user does
+  // Actions of the user
 
   /** Shows a room that is listed. */
   open(id: string): void {
@@ -282,14 +282,14 @@ export class Chat implements ConnectionListener {
     this.list.removed({ room: room.id, readable: false, reason: 'deleted' });
   }
 
-  /** One is no member any more; a public room stays among the others. */
+  /** Leaves the room. A public one stays in the list of other rooms. */
   async leaveRoom(room: Room): Promise<void> {
     if (this.me === undefined) return;
     await this.connection.request('room:remove', { room: room.id, user: this.me.id });
     this.list.removed({ room: room.id, readable: room.summary.kind === 'public', reason: 'left' });
   }
 
-  /** What changes nothing here, or is told by events. */
+  /** Requests that change nothing here, or whose effect comes as an event. */
   request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
     return this.connection.request(name, payload);
   }
@@ -399,7 +399,7 @@ export class Chat implements ConnectionListener {
     'room:reset': ({ room: id }) => {
       const room = this.rooms.get(id);
       if (room === undefined) return;
-      void this.sync.anew(room);
+      void this.sync.rejoin(room);
       for (const follower of this.followers) follower.reset?.(room);
       this.#listener.changed();
     },
@@ -521,9 +521,9 @@ export class Chat implements ConnectionListener {
     else void this.sync.unseen(room);
   }
 
-  #joined(room: Room, anew: boolean): void {
+  #joined(room: Room, isNew: boolean): void {
     this.shown.joined(room);
-    if (anew && room.summary.last === undefined) void this.list.place();
+    if (isNew && room.summary.last === undefined) void this.list.place();
     this.outbox?.flush();
     if (room === this.current) {
       if (!this.shown.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;
@@ -545,7 +545,9 @@ export class Chat implements ConnectionListener {
     return this.outbox?.list(room).some(({ failed }) => failed === undefined) === true;
   }
 
-  /** What waits for a room that is not shown is sent, too: it is joined for as long as that takes. */
+  /**
+   * Sends the messages that wait for a room which is not shown. The room is joined for as long as that takes.
+   */
   #deliver(): void {
     for (const id of new Set(this.pending().map(({ room }) => room))) {
       if (id === this.current?.id || this.rooms.get(id)?.joined === true || !this.#unsentIn(id)) continue;
@@ -569,7 +571,7 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** What a message says besides its text: what is unread, and that one's own has arrived. */
+  /** A message changes what is unread, and says that an own one has arrived. */
   #note(room: Room, messages: readonly Message[]): void {
     if (this.me === undefined) return;
     for (const message of messages) {

@@ -1,6 +1,6 @@
 /**
- * Says whether a value has that form. What is kept in the browser may have been written by another version of the chat,
- * or by another script of the site.
+ * Says whether a value has that form. Another version of the chat, or another script of the site, may have
+ * written the values in the browser's storage.
  */
 export type Form<T> = (value: unknown) => value is T;
 

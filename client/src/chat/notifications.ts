@@ -17,7 +17,7 @@ const EVERYWHERE_MS = 5000;
 
 export type MessagePlace = Pick<Message, 'room' | 'seq'>;
 
-/** What is kept in this browser. */
+/** Kept in this browser. */
 interface Kept {
   readonly on?: boolean;
   readonly visits: number;
@@ -174,7 +174,10 @@ export class Notifications implements Follower {
     return `${this.#name} focus`;
   }
 
-  /** As long as this page has the focus, the others know by a lock. What was shown is in sight now. */
+  /**
+   * As long as this page has the focus, the others know by a lock. The messages that were shown are in sight
+   * now.
+   */
   readonly #focused = () => {
     this.clear();
     this.#blurred();

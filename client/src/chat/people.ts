@@ -25,7 +25,7 @@ export class People implements Follower {
   readonly #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
   #wanted = '';
-  /** Counts how often all was asked for anew: what was asked before no longer matters. */
+  /** Counts how often everything was asked for again: an answer to an earlier request no longer matters. */
   #turn = 0;
 
   constructor(connection: Connection, tasks: Tasks, room: Room, changed: () => void) {
@@ -36,8 +36,8 @@ export class People implements Follower {
   }
 
   /**
-   * Asks, and asks anew: over a new connection, or when more has changed than events tell. What was known before is
-   * shown until the answer comes, or as long as there is no connection.
+   * Asks for the people: at first, over a new connection, and when more has changed than events say. The former
+   * answer is shown until the new one comes, or as long as there is no connection.
    */
   ready(): void {
     this.#turn++;
@@ -95,7 +95,7 @@ export class People implements Follower {
     );
   }
 
-  /** What `find` was asked for last, once the answer has come. */
+  /** The last query of `find`, once its answer has come. */
   get found(): readonly RoomMember[] | undefined {
     return this.#found?.query === this.#wanted ? this.#found.members : undefined;
   }

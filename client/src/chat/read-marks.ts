@@ -2,10 +2,10 @@ import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';
 
-/** One mark at most in this time. */
+/** At most one mark is sent in this time, in milliseconds. */
 const PAUSE_MS = 1000;
 
-/** Tells the server what was read. What it could not be told is told over the next connection. */
+/** Tells the server what was read. A mark that could not be sent goes over the next connection. */
 export class ReadMarks {
   readonly #connection: Connection;
   readonly #rooms: ReadonlyMap<string, Room>;

@@ -10,7 +10,7 @@ export interface RoomListPort {
   changed(): void;
 }
 
-/** What `room:list` gives at once. */
+/** The most rooms that one answer of `room:list` holds. */
 const PAGE = 200;
 /** Lists one thing above the next where the server says no time. */
 const STEP = 0.001;
@@ -28,7 +28,7 @@ export class RoomList {
   #next: string | null | undefined = null;
   /** All of one's own are listed. */
   whole = false;
-  /** What is unread in rooms of one's own that are not listed yet. */
+  /** Unread messages in the user's own rooms that are not listed yet. */
   #unlisted: Totals = { unread: 0, mentions: 0 };
   /** How far the server's clock is ahead of this one. */
   #ahead = 0;
@@ -40,9 +40,9 @@ export class RoomList {
   }
 
   /**
-   * One's own, the newest message first.
+   * The user's own rooms, the newest message first.
    *
-   * @param opened - opening it makes one a member: it counts as one's own before the server has said so
+   * @param opened - opening it makes the user a member: it counts as an own room before the server has said so
    */
   own(opened?: Room): Room[] {
     return [...this.byId.values()]
@@ -80,7 +80,7 @@ export class RoomList {
     this.#list(rooms, this.now, missing);
     this.#next = more ? undefined : null;
     this.whole = !more;
-    // What was read here and not told to the server yet is in both sums.
+    // Messages that were read here, but not yet reported to the server, are in both sums.
     const rest = (of: keyof Totals) =>
       Math.max(
         0,
@@ -128,7 +128,8 @@ export class RoomList {
   /** Puts rooms without a message where the server has them: no other answer says where that is. */
   async place(): Promise<void> {
     await this.#tasks.once('place', async (current) => {
-      // What is said while the answer is on its way stands above: it is not in the answer.
+      // A room with a message that came while the answer was on its way stands above: the answer does not
+      // have it.
       const from = this.now;
       const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
       if (!current()) return;
@@ -162,7 +163,10 @@ export class RoomList {
     this.moved(room);
   }
 
-  /** Of whom one may not find, the name and the presence are known only when he has written: no event tells them. */
+  /**
+   * The name and the presence of somebody whom the user may not find are known only once he has written: no
+   * event says them.
+   */
   heard({ id, summary }: Room, { id: user, name }: User): void {
     const other = summary.with;
     if (other?.id === user && (other.name !== name || summary.present === false)) this.#meet(id);
@@ -195,8 +199,8 @@ export class RoomList {
   }
 
   /**
-   * In the server's order, below what stands at `from`; where the last of them stands. What has no message is where
-   * the server has put it: below what stands before it.
+   * In the server's order, below what stands at `from`; where the last of them stands. A room without messages
+   * stands where the server has put it: below the rooms before it.
    */
   #list(summaries: readonly RoomSummary[], from: number, missing?: Set<string>): number {
     let above = from;
@@ -214,7 +218,7 @@ export class RoomList {
     return Date.now() + this.#ahead;
   }
 
-  /** What `session:ready` did not name: other rooms of one's own, and what became of those that were listed before. */
+  /** Rooms that `session:ready` did not name: other own rooms, and rooms that were listed before. */
   async #rest(more: boolean, missing: Set<string>): Promise<void> {
     if (more) {
       await this.#tasks.once('list own', async (current) => {

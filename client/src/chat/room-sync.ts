@@ -6,8 +6,8 @@ import type { Room } from '../store/room.ts';
 export interface RoomSyncPort {
   /** Messages came with an answer, not as an event. */
   arrived(room: Room, messages: readonly Message[]): void;
-  /** `anew`: one was no member before. */
-  joined(room: Room, anew: boolean): void;
+  /** `isNew`: the user was no member before. */
+  joined(room: Room, isNew: boolean): void;
   /** There is no such room any more. */
   gone(room: Room): void;
   loaded(count: number): void;
@@ -16,7 +16,7 @@ export interface RoomSyncPort {
 
 /** As far back as the "New" line is fetched page by page when a room is opened. */
 const UNSEEN = 300;
-/** More missed changes than this are not fetched: the room starts anew with its newest messages. */
+/** More missed changes than this are not fetched: the room begins again with its newest messages. */
 const MISSED = 2000;
 /** Farther away than this, a message is shown in a window of its own. */
 const NEAR = 150;
@@ -37,7 +37,7 @@ export class RoomSync {
   }
 
   /** Nothing that is known of it counts any more. Of a room that is joined, what is shown stays until the answer is there. */
-  async anew(room: Room): Promise<void> {
+  async rejoin(room: Room): Promise<void> {
     this.#outdated.add(room);
     if (room.joined) await this.join(room);
     else room.timeline.forget();
@@ -153,7 +153,7 @@ export class RoomSync {
     this.#port.changed();
   }
 
-  /** One older message, for a quote; asked for once a connection. */
+  /** An older message, for a quote. It is asked for once a connection. */
   async askQuote(room: Room, seq: number): Promise<void> {
     const { epoch } = room.timeline;
     const name = `${seq} ${epoch}`;

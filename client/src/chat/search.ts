@@ -5,7 +5,7 @@ import type { Room } from '../store/room.ts';
 import { blank } from '../text/paste.ts';
 import type { Follower } from './chat-listener.ts';
 
-/** Nothing is asked for while one types. */
+/** Nothing is asked for while the user types. */
 const PAUSE_MS = 250;
 const PAGE = 25;
 /** After so many empty pages the reader says whether to go on. */
@@ -47,7 +47,7 @@ export class Search implements Follower {
     this.#changed();
   }
 
-  /** What failed once more. */
+  /** The last request, which has failed, once more. */
   again(): void {
     void this.#ask();
   }
@@ -73,7 +73,7 @@ export class Search implements Follower {
     this.state = { ...state, messages };
   }
 
-  /** It is looked for anew; what was found stays until then. */
+  /** The search is repeated; the former hits stay until its answer. */
   reset({ id }: Room): void {
     if (this.state?.messages?.some(({ room }) => room === id) !== true) return;
     this.#next = undefined;

@@ -1,9 +1,9 @@
-/** A picture is encoded anew above so many pixels on a side, or bytes. */
+/** A picture with more pixels on a side, or more bytes, is encoded again. */
 const MOST_SIDE = 2560;
 const MOST_BYTES = 2 * 1024 * 1024;
 const QUALITY = 0.88;
 
-/** What a picture of that type becomes. A GIF would lose that it moves, so it stays. */
+/** The type that a picture of this type is encoded as. A GIF would lose that it moves, so it stays. */
 const BECOMES: Partial<Record<string, readonly [type: string, ending: string]>> = {
   'image/jpeg': ['image/jpeg', '.jpg'],
   'image/png': ['image/webp', '.webp'],
@@ -11,7 +11,7 @@ const BECOMES: Partial<Record<string, readonly [type: string, ending: string]>> 
   'image/avif': ['image/webp', '.webp'],
 };
 
-/** What is sent for a file: of a large picture a smaller one, upright and without where it was taken. */
+/** The file to send: for a large picture a smaller one, upright and without the place where it was taken. */
 export async function smaller(bytes: Blob, name: string): Promise<{ bytes: Blob; name: string }> {
   const as = { bytes, name };
   const [type, ending] = BECOMES[bytes.type] ?? [];

@@ -1,8 +1,8 @@
 import type { Form } from './form.ts';
 
 /**
- * What is kept in the browser, under one prefix a server and user. One key for each thing, so that two tabs
- * never overwrite each other; synchronous, so that nothing is lost when a tab is closed.
+ * Values in the browser's storage, under a prefix for each server and user. Each value has a key, so that two
+ * tabs never overwrite each other. Writing is synchronous, so that nothing is lost when a tab is closed.
  */
 export class Store {
   readonly #prefix: string;
@@ -49,7 +49,7 @@ export class Store {
     for (const key of this.keys(start)) this.delete(key);
   }
 
-  /** Of what is kept for users, leaves only what is that user's. */
+  /** Deletes the values of all other users. */
   keepOnly(user: string): void {
     const own = encodeURIComponent(user);
     for (const key of this.keys()) {

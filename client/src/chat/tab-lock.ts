@@ -1,8 +1,8 @@
 import type { Alone } from './outbox.ts';
 
 /**
- * One tab at a time, by Web Locks. Pages without TLS lack them, and sandboxed frames are refused: there every
- * tab sends, which costs requests and nothing else, since a message is known by its `clientId`.
+ * Lets in a single tab at a time, by Web Locks. Pages without TLS lack them, and sandboxed frames are refused:
+ * there every tab sends, which costs requests and nothing else, since a message is known by its `clientId`.
  */
 export function tabLock(scope: string): Alone {
   const locks = (navigator as Partial<Navigator>).locks;

@@ -1,10 +1,10 @@
 import type { Connection } from '../connection/connection.ts';
 
-/** That one types is repeated as long as one does. */
+/** The event is repeated this often, in milliseconds, as long as the user types. */
 const REPEAT_MS = 3000;
 const STOP_MS = 5000;
 
-/** That one is typing oneself. */
+/** Says that this user is typing. */
 export class OwnTyping {
   readonly #connection: Connection;
   /** Where the others believe that one types, and when they were told so. */

@@ -2,7 +2,7 @@ import type { MessageFile } from '../../../server/events.ts';
 import { newId } from './outbox.ts';
 import { smaller } from './smaller-picture.ts';
 
-/** So many at once: each line is shared by all. */
+/** The most uploads at once: they share the line. */
 const AT_ONCE = 2;
 /** A server that neither takes more nor answers for so long does so no more. */
 const HANGS_MS = 60_000;
@@ -13,19 +13,19 @@ const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
 /** Why a file is not there: it would be refused, was refused, or did not arrive. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'limit';
 
-/** One file on its way to the server, or there. */
+/** A file on its way to the server, or there. */
 export interface Upload {
   readonly key: string;
   readonly room: string;
   readonly name: string;
   readonly type: string;
   readonly size: number;
-  /** What is sent; absent after a reload of the page. */
+  /** The bytes to send; absent after a reload of the page. */
   readonly source: Blob | undefined;
   /** From 0 to 1. */
   progress: number;
   problem: UploadProblem | undefined;
-  /** What the server has made of it. */
+  /** The file as the server has stored it. */
   stored: MessageFile | undefined;
 }
 
@@ -80,7 +80,7 @@ export class Uploads {
     return upload;
   }
 
-  /** One that is known from before the page was loaded. */
+  /** An upload from before the page was loaded. */
   restore(upload: Upload): void {
     this.#all.set(upload.key, upload);
   }

@@ -6,7 +6,7 @@ export type Ready = Parameters<ServerToClient['session:ready']>[0];
 export type ConnectionState =
   /** The first attempts, without any answer yet. */
   | { readonly kind: 'connecting'; readonly since: number }
-  /** The session seems over. Nothing is shown while it is looked whether it has only been renewed. */
+  /** The session seems over. Nothing is shown until it is known whether the session was only renewed. */
   | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }
   | { readonly kind: 'ready' }
   /** `retryAt` is in the past while an attempt is under way. `first`: there was no connection since `start`. */
@@ -33,7 +33,7 @@ export interface ConnectionListener {
   hide(): void;
 }
 
-/** What becomes of each event of the server; those of the session are the connection's own. */
+/** Handles each event of the server, except for those of the session, which the connection handles. */
 export type ServerEvents = Omit<ServerToClient, 'session:ready' | 'session:ended'>;
 
 /** Why a request was not carried out: a code of the protocol; `offline` and `timeout`, which is the end of a connection. */

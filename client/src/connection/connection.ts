@@ -25,7 +25,7 @@ const RESUME_MS = 5000;
 const RESUME_PAUSES = [50, 250, 500, 1000];
 /** After this it is said that the session has ended, whatever becomes of the other attempts. */
 const CARD_MS = 1000;
-/** What is not answered by then is lost, and with it the connection. */
+/** A request that has no answer by then is lost, and the connection with it. */
 const REQUEST_MS = 10_000;
 /** From opening a connection until the server says who one is. */
 const ATTEMPT_MS = 12_000;
@@ -164,8 +164,8 @@ export class Connection {
 
   #closed(how: Closing): void {
     this.#settled();
-    // The other way first the next time. One that hangs does not fail, so that none is tried after it; and a proxy may
-    // accept a WebSocket and close it at once.
+    // The other way first the next time. A transport that hangs does not fail, so that no other would be
+    // tried after it. A proxy may also accept a WebSocket and close it at once.
     if (how === 'hung' || how === 'unopened')
       this.#first = this.#first === 'polling' ? 'websocket' : 'polling';
     if (how === 'hung' || how === 'failed') this.#refused({});
@@ -192,8 +192,8 @@ export class Connection {
   }
 
   /**
-   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. Who was
-   * never let in has nothing to go on with: the server has looked twice for the session.
+   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. A
+   * user who was never let in has nothing to go on with: the server has looked twice for the session.
    */
   #check(reason: Ended): void {
     if (this.#resume !== undefined) {
@@ -259,7 +259,7 @@ export class Connection {
     if (this.#resume !== undefined || this.#looking || Date.now() - this.#lookedAt < LOOK_MS) return;
     this.#looking = true;
     this.#lookedAt = Date.now();
-    // Whoever it is now begins anew.
+    // The next user begins with an empty chat.
     this.#user = undefined;
     this.#connect();
   }

@@ -15,7 +15,7 @@ export interface LinkListener {
   closed(how: 'failed' | 'unopened' | 'broken'): void;
 }
 
-/** What Engine.IO's packets begin with. */
+/** The first characters of Engine.IO's packets. */
 const packets = { open: '0', ping: '2', pong: '3', message: '4' } as const;
 
 /** The path of Socket.IO at that server: a path of the server's own is where a proxy has put it. */

@@ -18,12 +18,12 @@ export interface SocketListener {
   closed(how: Closing): void;
 }
 
-/** What the packets of Socket.IO begin with. */
+/** The first characters of Socket.IO's packets. */
 const packets = { connect: '0', disconnect: '1', event: '2', ack: '3', connectError: '4' } as const;
 
 /**
- * What the chat needs of the Socket.IO protocol (5): one namespace, JSON, answers to requests. Nothing is kept for later
- * and nothing is tried again: that is decided in connection.ts.
+ * The part of the Socket.IO protocol (5) that the chat needs: a single namespace, JSON, answers to requests. It
+ * keeps nothing for later and tries nothing again: connection.ts decides that.
  */
 export class Socket {
   readonly #server: string;
@@ -34,7 +34,7 @@ export class Socket {
   #attempt = 0;
   #connected = false;
   #opening: ReturnType<typeof setTimeout> | undefined;
-  /** Who waits for an answer, by the number of the request. */
+  /** Requests that wait for an answer, by their numbers. */
   readonly #waiting = new Map<number, { answered(answer: unknown): void; lost(): void }>();
   #requests = 0;
   /** The bytes of the largest packet. */

@@ -2,10 +2,13 @@ import { RequestError } from './connection-state.ts';
 
 /** The same request may succeed later, on the same connection. */
 const PASSING = new Set(['rate_limited', 'storage_unavailable', 'storage_full', 'internal']);
-/** The connection is over, or about to be: over the next one all is asked for anew. */
+/** The connection is over, or about to be: everything is asked for again over the next one. */
 const OVER = new Set(['offline', 'timeout', 'server_draining']);
 
-/** What a client asks for by itself: each thing once at a time, and again if it failed for a passing cause. */
+/**
+ * Requests that the client makes by itself: each at most once at a time, and again if it failed for a passing
+ * cause.
+ */
 export class Tasks {
   /** Counts connections: what is under way on an earlier one no longer matters. */
   #turn = 0;

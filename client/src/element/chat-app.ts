@@ -8,7 +8,7 @@ import { AppView } from '../views/app.tsx';
 import { refusal } from '../views/refusal.ts';
 import { Surroundings } from './surroundings.ts';
 
-/** What the element is told. */
+/** Events for the element. */
 export interface AppListener {
   unread(count: number, mentions: number): void;
   ended(reason: Ended): void;
@@ -31,7 +31,7 @@ export class ChatApp {
   #stopped = false;
   /** Calls off the drawing that is due. */
   #callOff: (() => void) | undefined;
-  /** What was told last; nothing before the chat has been connected. */
+  /** The last totals that were reported; undefined before the chat has been connected. */
   #unread: Totals | undefined;
 
   constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts, listener: AppListener) {

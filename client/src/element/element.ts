@@ -50,7 +50,7 @@ export class PhpChat extends HTMLElement {
   #fitted = '';
   #strings: OwnersTexts | undefined;
   #app: ChatApp | undefined;
-  /** What is to be done when the chat is there. */
+  /** Actions that wait until the chat is there. */
   #wishes: ((app: ChatApp) => void)[] = [];
   /** Counts the beginnings: what was loaded for an earlier one is of no use. */
   #start = 0;
@@ -113,7 +113,7 @@ export class PhpChat extends HTMLElement {
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    // What the tag says when it is found in the page is no change: it takes no focus.
+    // The attributes that the tag has when it is found in the page are no change: they take no focus.
     if (before === after || !this.isConnected || this.#chatWith === undefined) return;
     if (name === 'room') {
       if (after !== null) this.openRoom(after);
@@ -151,7 +151,7 @@ export class PhpChat extends HTMLElement {
 
   #stop(): void {
     this.#start += 1;
-    // What other pages show stays true: nothing was read by this.
+    // Other pages keep their numbers: nothing was read by this.
     this.#unread?.gone(this);
     this.#unread = undefined;
     this.#app?.stop();
@@ -159,7 +159,7 @@ export class PhpChat extends HTMLElement {
     this.#empty();
   }
 
-  /** What is inside the tag was for the time before this script. */
+  /** The content of the tag was for the time before this script. */
   #empty(): void {
     const loading = unloaded(this.#first('launcher.loading'), ...this.#closing());
     loading.className += ' loading';
@@ -211,7 +211,7 @@ export class PhpChat extends HTMLElement {
   }
 }
 
-/** What stands in place of a chat that is not loaded yet, or could not be. */
+/** Stands in place of a chat that is not loaded yet, or could not be. */
 function unloaded(text: string, ...actions: [label: string, act: () => void][]): Element {
   const card = document.createElement('div');
   card.className = 'unloaded';
@@ -227,8 +227,8 @@ function unloaded(text: string, ...actions: [label: string, act: () => void][]):
 }
 
 /**
- * How high an element may be at most so that its end is in the window with the page as it begins. One that begins too
- * far down for that is reached by scrolling, and may then be as high as the window.
+ * How high an element may be at most so that its end is in the window with the page as it begins. An element
+ * that begins too far down for that is reached by scrolling, and may then be as high as the window.
  *
  * @param top - where the element begins in the document
  * @param least - how high the element is at least

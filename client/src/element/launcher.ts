@@ -17,7 +17,7 @@ declare global {
 
 /** Where the panel is the whole window; the sheet says the same. */
 const SMALL = '(max-width: 480px), (max-height: 420px)';
-/** What the chat inside takes from its launcher. */
+/** The attributes that the chat inside takes from its launcher. */
 const handedOn = [
   'server',
   'room',
@@ -51,7 +51,7 @@ export class PhpChatLauncher extends HTMLElement {
   #strings: OwnersTexts | undefined;
   #text: FirstTexts = (key) => key;
   #count = 0;
-  /** What the focus returns to. */
+  /** The element that the focus returns to. */
   #opener: HTMLElement | undefined;
   #ends: (() => void)[] = [];
 
@@ -166,7 +166,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#hand();
     this.#chat.toggleAttribute('closable', true);
     if (this.#strings !== undefined) this.#chat.strings = this.#strings;
-    // What the page has put into the chat's places, such as its logo.
+    // The elements that the page has put into the chat's slots, such as its logo.
     this.#chat.append(...[...this.children].filter((child) => child.slot !== ''));
     this.append(this.#chat);
   }

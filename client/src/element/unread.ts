@@ -1,22 +1,22 @@
-/** What the pages of a browser tell each other about one chat server. */
+/** The pages of a browser tell each other this about a chat server. */
 type Told =
   /** `live`: by a connected chat, which knows it at once; else from the server, at that time. */
   { readonly count: number; readonly live: boolean; readonly at: number } | 'ask';
 
 const MINUTE = 60_000;
-/** So long other pages are waited for; they answer within a few milliseconds. */
+/** Other pages are waited for this many milliseconds; they answer within a few. */
 const ANSWER_MS = 100;
 /** An answer that another page got in this time is as good as one's own: several pages that open at once ask once. */
 const SAME_MS = 2000;
 /** The page was looked at again: so old an answer may be. */
 const FRESH_MS = 5000;
 const TIMEOUT_MS = 10_000;
-/** So long a server is left alone that did not answer, or refused to. */
+/** A server that did not answer, or refused to, is left alone for this many milliseconds. */
 const REFUSED_MS = 5 * MINUTE;
 
 /**
- * What is unread at one chat server. A chat that is open tells it all pages of the browser. As long as none is, one
- * visible page asks the server for all of them.
+ * The unread totals of one chat server. A chat that is open tells it all pages of the browser. As long as none
+ * is, one visible page asks the server for all of them.
  */
 export class Unread {
   static readonly #servers = new Map<string, Unread>();
@@ -153,7 +153,7 @@ export class Unread {
       const answered = () => this.#live || asked - this.#at < SAME_MS;
       if (!answered()) await this.#first(async () => void (answered() || (await this.#ask())));
     } catch {
-      // What was known stays.
+      // The last known totals stay.
       this.#notBefore = Date.now() + REFUSED_MS;
     } finally {
       this.#asking = false;

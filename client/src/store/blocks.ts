@@ -1,7 +1,7 @@
 import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
 
-/** What the timeline shows, from top to bottom. */
+/** The lines of the timeline, from top to bottom. */
 export type Block =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }

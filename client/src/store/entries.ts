@@ -12,7 +12,7 @@ export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'imag
   readonly lost?: boolean;
 }
 
-/** Whom a text names where, in characters of it. */
+/** A mention: the user, and the place of the name in the text, in characters. */
 export interface NewMention {
   readonly user: string;
   readonly start: number;
@@ -33,7 +33,7 @@ export interface Pending {
   readonly failed?: string;
 }
 
-/** What a stored file and one that is on its way have alike. */
+/** The fields that a stored file and one on its way share. */
 const fileFields = {
   name: text,
   type: text,
@@ -55,7 +55,7 @@ export const pendingForm = object<Pending>({
   failed: optional(text),
 });
 
-/** One line of the timeline: the same, by `key`, from pending to stored. */
+/** A line of the timeline: the same, by `key`, from pending to stored. */
 export interface Entry {
   readonly key: string;
   readonly user: User;

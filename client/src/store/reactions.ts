@@ -3,7 +3,7 @@ import type { Message, MessageReacted } from '../../../server/events.ts';
 /** Users of one reaction that a message names. */
 const NAMED = 10;
 
-/** What was told of reactions. */
+/** The reactions as events have reported them. */
 export type Reacted = Omit<MessageReacted, 'room'>;
 
 /** The message after that change, as the user `me` sees it; as it is, if it knows of it. */

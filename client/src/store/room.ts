@@ -11,7 +11,7 @@ import { Timeline } from './timeline.ts';
 /** As long as the server cuts the newest message of a room. */
 const PREVIEW = 120;
 
-/** One room as this client sees it. */
+/** A room as this client sees it. */
 export class Room {
   summary: RoomSummary;
   readonly timeline = new Timeline();
@@ -22,11 +22,11 @@ export class Room {
   joined = false;
   /** The "New" line stands before the first message of others from this `seq` on. */
   newFrom: number | undefined;
-  /** One was taken into it by somebody else, and has not opened it since. */
+  /** Somebody else has added the user, who has not opened the room since. */
   fresh = false;
   /** The other one of a direct room is somebody whom the user has blocked: nothing is unread there. */
   blocked = false;
-  /** What is unseen is being fetched: the room opens where that begins. */
+  /** The unread messages are being fetched: the room opens where they begin. */
   opening = false;
   /** Where the room stands among the others: the later, the further above. */
   at = 0;
@@ -62,7 +62,10 @@ export class Room {
     return this.summary.notify === 'none';
   }
 
-  /** What the server says now. What was read here stays read, unless the history starts anew. */
+  /**
+   * The room as the server describes it now. Messages that were read here stay read, unless the history begins
+   * again.
+   */
   update(summary: RoomSummary): void {
     this.timeline.expire(summary.firstSeq);
     const { member, readSeq } = this.summary;
@@ -72,7 +75,7 @@ export class Room {
     this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
   }
 
-  /** What goes on in a room that is not joined. */
+  /** Takes in the activity of a room that is not joined. */
   activity({ head, lastSeq, firstSeq, members, name, topic, last }: RoomActivity): void {
     this.timeline.expire(firstSeq);
     const { topic: _topic, last: before, ...rest } = this.summary;
@@ -114,7 +117,7 @@ export class Room {
     return true;
   }
 
-  /** One is no member any more, but may join again. */
+  /** The user is no member any more, but may join again. */
   left(): void {
     const { role: _role, ...summary } = this.summary;
     this.summary = {

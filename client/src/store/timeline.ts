@@ -22,15 +22,15 @@ export interface HistoryAnswer {
 
 /** Live events kept while something older is fetched; what is beyond comes with the next sync, or with a later page. */
 const HELD = 1000;
-/** So many messages stay in memory, and so many of the newest while one reads further back than that. */
+/** The most messages in memory, and the most of the newest while the user reads further back than that. */
 const KEPT = 2000;
 const KEPT_NEWEST = 100;
 
 /**
- * What is known of one room's history: ordering and deduplication, without any input or output.
+ * The known part of a room's history: ordering and deduplication, without any input or output.
  *
- * `seq` orders, `rev` tells what is known: every change up to `head` is. Answers and events may come in
- * any order, late, or twice; of each message the newest state wins.
+ * `seq` orders, `rev` tells what is known: every change up to `head` is. Answers and events may come in any
+ * order, late, or twice; of each message the newest state wins.
  *
  * What is known are the newest messages without a gap. Somebody who reads far back sees a window: another piece
  * without a gap, which becomes one with the newest as soon as it reaches them.
@@ -51,7 +51,7 @@ export class Timeline {
   #first = Number.POSITIVE_INFINITY;
   #complete = false;
   #window: { first: number; last: number } | undefined;
-  /** What came before this is too old, and gone. */
+  /** Messages before this one were too old, and are deleted. */
   #oldest = 1;
   #epoch = 0;
   #joining = false;
@@ -87,7 +87,7 @@ export class Timeline {
     return this.#window === undefined ? this.#complete : this.#window.first <= this.#oldest;
   }
 
-  /** Changes when the list starts anew: a page asked for earlier no longer fits. */
+  /** Changes when the list begins again: a page that was asked for earlier no longer fits. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -207,7 +207,9 @@ export class Timeline {
     if (epoch === this.#epoch) this.#put(message);
   }
 
-  /** Drops the oldest, as long as the end is shown; not at each new message, since the list is built anew. */
+  /**
+   * Drops the oldest, as long as the end is shown; not at each new message, since that builds the list again.
+   */
   trim(kept = KEPT): void {
     if (this.#messages.size <= kept * 1.1) return;
     const newest = this.#window === undefined ? this.list() : this.#between(this.#first);
@@ -219,7 +221,7 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** What comes before this is too old. */
+  /** Messages before this one are too old. */
   expire(oldest = 1): void {
     if (oldest <= this.#oldest) return;
     this.#oldest = oldest;
@@ -236,7 +238,7 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
-  /** Everything is gone; the room has to be joined anew. */
+  /** Everything is gone; the room has to be joined again. */
   forget(): void {
     this.#messages.clear();
     this.#late = [];
@@ -287,7 +289,7 @@ export class Timeline {
       .sort((a, b) => a.seq - b.seq);
   }
 
-  /** Who has read back so far that the whole would be too much to keep sees a window from now on. */
+  /** A user who has read back so far that the whole would be too much to keep sees a window from now on. */
   #detach(): void {
     if (this.#window !== undefined) {
       if (this.#window.last - this.#window.first < KEPT * 1.1) return;

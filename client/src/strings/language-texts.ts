@@ -1,4 +1,4 @@
-/** One language's texts by their keys; the owner of a page may have others than ours. */
+/** The texts of a language by their keys; the owner of a page may have others than ours. */
 export interface Texts {
   readonly lang: string;
   readonly by: Readonly<Record<string, string>>;

@@ -50,7 +50,7 @@ export class Strings {
     return fill(this.#texts.by[key] ?? key, values);
   }
 
-  /** Who was erased has a name in the server's language. */
+  /** The server names an erased user in its own language. */
   name({ id, name }: User): string {
     return id === ERASED ? this.text('msg.deletedUser') : name;
   }

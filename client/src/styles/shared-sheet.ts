@@ -1,6 +1,6 @@
 const sheets = new Map<string, CSSStyleSheet>();
 
-/** One sheet for all elements of a page: adopted, so that a strict policy for styles does not stop it. */
+/** All elements of a page share a sheet. It is adopted, so that a strict policy for styles does not stop it. */
 export function sharedSheet(css: string): CSSStyleSheet {
   let sheet = sheets.get(css);
   if (sheet === undefined) {

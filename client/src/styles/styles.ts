@@ -6,7 +6,7 @@ import timeline from './timeline.css?inline';
 import tokens from './tokens.css?inline';
 
 /**
- * One sheet for all elements of a page: adopted, so that a strict policy for styles does not stop it. Not
+ * All elements of a page share a sheet. It is adopted, so that a strict policy for styles does not stop it. Not
  * shared-sheet.ts, which belongs to the page's script: what is loaded later must not load that again.
  */
 export function sheetOf(css: string): () => CSSStyleSheet {

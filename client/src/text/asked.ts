@@ -18,7 +18,7 @@ function asked(pattern: RegExp, longest: number, text: string, caret: number): A
   const found = pattern.exec(before);
   if (found === null) return undefined;
   const at = caret - before.length + found.index;
-  // What is cut off at the start may be the end of a word.
+  // The part that is cut off at the start may be the end of a word.
   if (at > 0 && !/\s/u.test(text[at - 1] ?? '')) return undefined;
   return { at, query: found[1] ?? '' };
 }

@@ -1,4 +1,4 @@
-/** What stands in a field, and what of it is selected. */
+/** The text of a field and its selection. */
 export interface Field {
   readonly value: string;
   readonly start: number;
@@ -79,7 +79,7 @@ function toggleBlock(value: string, start: number, end: number): Change | undefi
   return { from: start, to: end, text: `\`\`\`\n${inside}\n\`\`\``, start: start + 4, end: end + 4 };
 }
 
-/** What comes behind that stands in a block of code, as far as one can tell while it is written. */
+/** Whether the text behind that stands in a block of code, as far as that shows while it is written. */
 const inFence = (before: string) => [...before.matchAll(/(?<!`)```(?!`)/gu)].length % 2 === 1;
 
 /** Each line that is selected, in part at least, begins with that; or none does any more, if all did. */
@@ -94,7 +94,10 @@ function atLines({ value, start, end }: Field, prefix: string): Change {
   return { from, to, text, start: from, end: from + text.length };
 }
 
-/** What a new line does in a list: begins the next item, or ends the list behind an empty one. Undefined outside of lists and in code. */
+/**
+ * A new line in a list begins the next item, or ends the list behind an empty one. Undefined outside of lists
+ * and in code.
+ */
 export function newLine({ value, start, end }: Field): Change | undefined {
   const from = value.lastIndexOf('\n', start - 1) + 1;
   const item = /^(?:-|(\d{1,3})\.) (.*)$/u.exec(value.slice(from, start));

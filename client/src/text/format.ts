@@ -35,8 +35,8 @@ const DEPTH = 3;
 const MOST_OPEN = 100;
 
 /**
- * A message as it is shown: the part of CommonMark that docs/protocol.md names. What is not closed, is empty or is nested
- * deeper than three stays as it was written.
+ * A message as it is shown: the part of CommonMark that docs/protocol.md names. A sign that is not closed,
+ * encloses nothing or is nested deeper than three stays as it was written.
  */
 export function blocks(text: string): Block[] {
   const found: Block[] = [];

@@ -9,8 +9,8 @@ export interface Pick {
 const WORD = /[\p{L}\p{N}]/u;
 
 /**
- * Those who were chosen and still stand in the text, by their places. Of two with one name each stands for the next place;
- * a name that was typed by hand mentions nobody.
+ * The chosen people whose names still stand in the text, by their places. Of two with one name each stands for
+ * the next place; a name that was typed by hand mentions nobody.
  */
 export function mentionsIn(text: string, picks: readonly Pick[], most = 20): NewMention[] {
   const left = [...picks];

@@ -6,7 +6,7 @@ export function cleaned(text: string): string {
     .toWellFormed();
 }
 
-/** What the server counts: code points. */
+/** The server counts code points. */
 export function codePoints(text: string): number {
   let count = 0;
   for (const _ of text) count++;

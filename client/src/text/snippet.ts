@@ -1,6 +1,6 @@
 import { plain } from './format.ts';
 
-/** So much of a text stands before what was found, that two lines show it. */
+/** So many characters stand before the hit that two lines show it. */
 const BEFORE = 60;
 const AFTER = 200;
 

@@ -46,7 +46,7 @@ export class AppView {
   #carded = false;
   /** Taken from the page: what comes late draws nothing any more. */
   #stopped = false;
-  /** What opened that which closes now. */
+  /** The element that opened the layer which closes now. */
   #opener: Element | null | undefined;
   /** Where the focus was when everything was hidden. */
   #left: { caret: Caret | undefined } | undefined;
@@ -208,7 +208,7 @@ export class AppView {
     this.#sayCard();
   }
 
-  /** What the page named is no room. */
+  /** The page named a room that does not exist. */
   unknownRoom(id: string): void {
     this.#late.silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
   }
@@ -378,7 +378,7 @@ export class AppView {
     this.#composer = composer;
   };
 
-  /** Who was writing when the session got a new id goes on writing. */
+  /** A user who was writing when the session got a new id goes on writing. */
   #resume(): void {
     if (this.#left === undefined || this.#context.chat.current === undefined) return;
     const { caret } = this.#left;
@@ -404,7 +404,7 @@ export class AppView {
     });
   }
 
-  /** Who gets the focus when what had it is gone. */
+  /** The elements that may get the focus when the focused one is gone. */
   #heirs(): (Element | null | undefined)[] {
     const { chat, touch } = this.#context;
     const places = [
@@ -478,7 +478,7 @@ export class AppView {
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
     const target = event.target as Element;
-    // What opens the menu of a message comes later.
+    // The code that opens the menu of a message comes later.
     if (this.#late.panels === undefined && key === 'Enter' && target.matches('.msg'))
       return this.#late.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {

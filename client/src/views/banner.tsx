@@ -22,7 +22,7 @@ export const causes = {
   many: { picture: 'clock', text: 'conn.many' },
 } as const;
 
-/** What is wrong with the connection: at most one line. */
+/** A line that says what is wrong with the connection, if anything is. */
 export function Banner({ context, notice }: { context: Context; notice: Notice | undefined }) {
   if (notice === undefined) return null;
   const { kind, picture, text, until, retry } = notice;
@@ -45,7 +45,7 @@ export function Banner({ context, notice }: { context: Context; notice: Notice |
   );
 }
 
-/** What is wrong with the connection, the worst first. */
+/** The worst problem of the connection. */
 export function noticeOf({ chat, strings }: Context): Notice | undefined {
   const { state } = chat.connection;
   const now = Date.now();

@@ -5,7 +5,7 @@ import { Icon, type IconName } from './controls/icon.tsx';
 
 type Ended = Extract<ConnectionState, { kind: 'ended' }>;
 
-/** What replaces everything while there is nothing to show. */
+/** The card that replaces everything while there is nothing to show. */
 export interface Card {
   /** Absent: something is under way. */
   readonly picture?: IconName;
@@ -105,7 +105,7 @@ function ended(state: Ended, chat: Chat, strings: Strings, loginUrl: string | un
   return { ...card, action: { label: strings.text(label), press } };
 }
 
-/** What is kept for the user; after a logout, nothing is. */
+/** Unsent messages that are kept for the user; after a logout, there are none. */
 function waiting({ reason, user }: Ended, chat: Chat, strings: Strings): string | undefined {
   if (user === undefined || reason === 'logout' || reason === 'user_changed') return undefined;
   const { name } = user;

@@ -8,7 +8,7 @@ import type { Strings } from '../strings/strings.ts';
 import type { Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
 
-/** What a dialog is about. */
+/** A dialog to open, and its subject. */
 export type DialogRequest =
   | { readonly kind: 'create'; readonly name?: string }
   | { readonly kind: 'direct' }
@@ -40,13 +40,13 @@ export interface Named {
   readonly toMe: boolean;
 }
 
-/** What is done with a message in the composer. */
+/** Actions on a message that happen in the composer. */
 export interface Writing {
   reply(entry: Entry): void;
   edit(entry: Entry): void;
 }
 
-/** What a menu is about. */
+/** A menu to open, and its subject. */
 export type MenuRequest =
   | { readonly kind: 'add' }
   | { readonly kind: 'room'; readonly room: Room }
@@ -63,10 +63,10 @@ export interface FailedInvitation {
   readonly code: string;
 }
 
-/** What the message that is being edited says by now: somebody changed it on another device, or it was deleted. */
+/** The present text of the message that is being edited: it was changed on another device, or deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
-/** What is written: an edit, a reply, or neither. */
+/** The text is an edit, a reply, or neither. */
 export interface Stripped {
   readonly room: Room;
   readonly edit: { readonly clash?: Clash } | undefined;
@@ -82,20 +82,20 @@ export interface Tray {
   /** There is something to send. */
   readonly full: boolean;
   draw(): ComponentChildren;
-  /** What goes with the message that is sent now; undefined for nothing. */
+  /** The files of the message that is sent now; undefined for none. */
   take(): SentFile[] | undefined;
 }
 
 export interface Blocking {
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
-  /** What stands in place of what somebody said last, if that is hidden. */
+  /** Stands in place of the last message in the room list, if that is hidden. */
   instead(user: User | undefined): string | undefined;
-  /** What stands in place of a hidden message. */
+  /** Stands in place of a hidden message. */
   line(entry: Entry): ComponentChildren;
 }
 
-/** What every view works with. */
+/** Every view works with this. */
 export interface Context {
   readonly chat: Chat;
   readonly strings: Strings;
@@ -120,40 +120,40 @@ export interface Context {
   layer(content?: () => ComponentChildren): void;
   /** Opens a menu beside what was pressed. */
   menu(request: MenuRequest, opener: HTMLElement): void;
-  /** What has come between an edit and its message; its code comes later. */
+  /** The strip for a message that has changed while it was edited; its code comes later. */
   clashOf(error: unknown): Clash | undefined;
-  /** What stands beside the field; its code comes later. */
+  /** The buttons beside the field; their code comes later. */
   tools(): ComponentChildren;
   /** Names somebody in what is being written; its code comes later. */
   mention(user: User): void;
-  /** What one replies to or edits, above the field; its code comes later. */
+  /** The strip above the field, with the message to reply to or edit; its code comes later. */
   strip(stripped: Stripped): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
-  /** Whom a message mentions; its code comes later. */
+  /** A message that mentions somebody; its code comes later. */
   named(entry: Entry): Named | undefined;
-  /** Whom a text mentions that is written into a room, or in place of that message. */
+  /** The mentions of a text that is written into a room, or in place of that message. */
   mentions(room: Room, text: string, seq?: number): NewMention[] | undefined;
   /** The pictures and files of a message; its code comes later. */
   files(entry: Entry): ComponentChildren;
-  /** What is attached to what is being written; its code comes later. */
+  /** The files that are attached to the draft; their code comes later. */
   tray(room: Room): Tray | undefined;
   /** Attaches files; without any, asks for some. */
   attach(room: Room, files?: FileList): void;
   /**
-   * What stands about the field of a room: `line` in place of it, where one may not write, or `status` above it. With
-   * `wait` nothing can be sent for a moment. Its code comes later.
+   * Stands at the field of a room: `line` in its place, where the user may not write, or `status` above it.
+   * With `wait` nothing can be sent for a moment. Its code comes later.
    */
   bar(room: Room): { line?: ComponentChildren; status?: ComponentChildren; wait?: boolean } | undefined;
-  /** Whom the reader has blocked; its code comes later. */
+  /** The people whom the reader has blocked; their code comes later. */
   blocking(): Blocking | undefined;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** In place of an empty room, for somebody who has just set the chat up. */
   firstRun(): ComponentChildren;
-  /** What the page says on the element. */
+  /** An attribute of the element. */
   attribute(name: string): string | null;
-  /** What stands in place of a room where none is open; its code comes later. */
+  /** Stands in place of a room where none is open; its code comes later. */
   noRoom(): ComponentChildren;
   /** Shows the rooms, or the room, where there is one pane. */
   pane(which: Pane): void;

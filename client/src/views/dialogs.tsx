@@ -19,7 +19,7 @@ interface Props {
   close(): void;
 }
 
-/** What is needed beside the sheets of the element and of the panels. */
+/** The sheet of the dialogs, beside those of the element and of the panels. */
 export const sheet = sheetOf(style);
 
 /** All dialogs: a piece of code of its own. */
@@ -96,7 +96,7 @@ export function Dialogs({ context, request, close }: Props) {
   );
 }
 
-/** So much of a text that one knows which it is. */
+/** So many characters show which text it is. */
 function shortened(text: string): string {
   const line = [...text.replace(/\s+/gu, ' ').trim()];
   return line.length <= 80 ? line.join('') : `${line.slice(0, 80).join('')}…`;

@@ -83,7 +83,7 @@ export function Header(props: Props) {
   );
 }
 
-/** What does not fit in is cut, and shown when it is pressed. */
+/** A text that does not fit in is cut, and shown when it is pressed. */
 class Title extends Component<Pick<Props, 'context'>> {
   #open = false;
 

@@ -9,7 +9,7 @@ function hint(text: string): void {
   console.warn(`php-chat: ${text}`);
 }
 
-/** What a state of the connection says about the settings. */
+/** The hint that a state of the connection gives about the settings. */
 export function hintAt(state: ConnectionState, server: string): void {
   const { hostname } = new URL(server);
   if (state.kind === 'refused' && state.cause === 'origin') {

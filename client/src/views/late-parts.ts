@@ -13,7 +13,7 @@ export class LateParts {
   readonly #failed: (again: () => void) => void;
   /** Whether no room was shown when it was asked for. */
   #asked: boolean | undefined;
-  /** What comes late is for nobody any more. */
+  /** Code that comes after the end is for nobody. */
   readonly #stopped = new AbortController();
 
   /** @param failed - tells the reader that something cannot be had, and offers to try again */
@@ -30,7 +30,7 @@ export class LateParts {
   }
 
   /**
-   * Nothing is to wait for code when it is wanted. Should it fail, it is asked for again then, as where no room is shown
+   * Loads the code before it is wanted. Should it fail, it is asked for again then, as where no room is shown
    * any more.
    *
    * @param people - they are to be seen now
@@ -59,7 +59,7 @@ export class LateParts {
     );
   }
 
-  /** What nobody waits for, and shows nothing. */
+  /** For tasks that nobody waits for and that show nothing. */
   silently(task: (code: Panels) => void): void {
     this.#quietly(late.panels.load(), task);
   }
@@ -80,7 +80,7 @@ export class LateParts {
     );
   }
 
-  /** What is to be done once when the panels have come. */
+  /** Starts the parts, once, when the panels have come. */
   start(): void {
     if (this.panels === undefined || this.parts !== undefined) return;
     this.#dress(this.panels.sheet());

@@ -21,7 +21,10 @@ export { firstRun } from './rooms/first-run.tsx';
 export { NoRoom } from './rooms/no-room.tsx';
 export { step } from './rooms/step.ts';
 
-/** What stands beside, above or in place of the room: comes when the first messages are shown. */
+/**
+ * The sheet of all that stands beside, above or in place of the room. It comes when the first messages are
+ * shown.
+ */
 export const sheet = sheetOf(style);
 
 addPictures(pictures);

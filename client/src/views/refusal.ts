@@ -1,7 +1,9 @@
 import { RequestError } from '../connection/connection-state.ts';
 import type { Strings } from '../strings/strings.ts';
 
-/** Why something was not done, in words. What is no answer of the server is a fault of this program. */
+/**
+ * Why something was not done, in words. An error that is no answer of the server is a fault of this program.
+ */
 export function refusal(error: unknown, strings: Strings, otherwise = strings.text('error.other')): string {
   if (!(error instanceof RequestError)) throw error;
   if (error.code === 'offline') return strings.text('conn.lost');

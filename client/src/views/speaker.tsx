@@ -15,8 +15,8 @@ const LOST_MS = 2000;
 const LONGEST = 140;
 
 /**
- * What a screen reader says without being asked: two hidden live regions, used sparingly. What was said last stays there
- * to be read once more, as long as it may be seen elsewhere.
+ * A screen reader says these texts without being asked: two hidden live regions, used sparingly. The last text
+ * stays there to be read once more, as long as it may be seen elsewhere.
  */
 export class Speaker implements Follower {
   readonly #chat: Pick<Chat, 'me' | 'current'>;
@@ -111,7 +111,7 @@ export class Speaker implements Follower {
     this.alert(this.#strings.text('say.unsent'));
   }
 
-  /** That the connection is lost, once it is for a while, and that it is back. */
+  /** Says that the connection is lost, once it is for a while, and that it is back. */
   connection(state: ConnectionState): void {
     this.#state = state;
     if (state.kind === 'lost') {
@@ -179,7 +179,7 @@ export class Speaker implements Follower {
 const shortened = (text: string) =>
   text.length > LONGEST ? `${text.slice(0, LONGEST).toWellFormed()}…` : text;
 
-/** Whose words or name was said, and of which message or room: it goes with these. */
+/** The author of the text, and its message or room: the text goes with these. */
 interface Source {
   readonly room: string;
   readonly seq?: number;

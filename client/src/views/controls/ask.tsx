@@ -11,10 +11,10 @@ interface Props {
   /** The answer that changes nothing. */
   readonly stay: string;
   readonly label: string;
-  /** What is said when it could not be done, where the reason has no words of its own. */
+  /** The text when it could not be done, where the reason has no words of its own. */
   readonly failed?: string;
   run(): Promise<void>;
-  /** What was asked has been done. */
+  /** Called when the action has been done. */
   done?(): void;
   close(): void;
 }

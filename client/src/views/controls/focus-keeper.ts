@@ -1,8 +1,9 @@
 const ITEMS = '.msg, .room, .person';
 
 /**
- * Remembers where the focus is. To be called back when all has changed: a removed element passes the focus on to
- * itself, where it was only drawn anew, else to its neighbour, else to the first heir that takes it; never to the page.
+ * Remembers where the focus is. Call the result when all has changed: a removed element passes the focus on to
+ * itself, where it was only drawn again, else to its neighbour, else to the first heir that takes it; never to
+ * the page.
  */
 export function holdFocus(
   root: ShadowRoot,
@@ -21,7 +22,7 @@ export function holdFocus(
     const neighbour = [...items.slice(at), ...items.slice(0, Math.max(0, at)).reverse()].find(
       (element) => element.isConnected,
     );
-    // What is gone, hidden or no longer a control takes no focus.
+    // An element that is gone, hidden or no longer a control takes no focus.
     for (const place of [focused, again, neighbour, ...heirs()]) {
       if (root.activeElement === null) (place as HTMLElement | null)?.focus({ preventScroll: true });
     }

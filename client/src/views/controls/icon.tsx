@@ -34,7 +34,7 @@ const paths = {
 
 export type IconName = keyof typeof paths | keyof typeof pictures;
 
-/** Those that are needed later come with the code that needs them. */
+/** Other pictures come with the code that needs them. */
 export function addPictures(more: Record<string, string>): void {
   Object.assign(paths, more);
 }

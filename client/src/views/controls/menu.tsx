@@ -17,7 +17,7 @@ export interface MenuItem {
 /** One of a few that stand beside each other above the items. */
 export interface Pick {
   readonly emoji: string;
-  /** What it says where it is no emoji. */
+  /** The text, where the item is no emoji. */
   readonly label?: string;
   run(): void;
 }
@@ -26,9 +26,9 @@ interface Props {
   readonly label: string;
   readonly items: readonly MenuItem[];
   readonly picks?: readonly Pick[] | undefined;
-  /** What the menu is about: above the items. */
+  /** The subject of the menu, above the items. */
   readonly about?: ComponentChildren;
-  /** What the menu stands beside. */
+  /** The element that the menu stands beside. */
   readonly beside: Element;
   /** At least so wide. */
   readonly width?: number | undefined;
@@ -42,7 +42,7 @@ export function openMenu(
   opener: HTMLElement,
   menu: Omit<Props, 'beside' | 'sheet' | 'close'> & { beside?: Element | null },
 ): void {
-  // What one presses a key on may be the opener, such as a message: that does not expand.
+  // The key may have been pressed on the opener itself, such as a message, which does not expand.
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
   const message = opener.closest<HTMLElement>('.msg');

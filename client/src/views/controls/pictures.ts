@@ -1,4 +1,4 @@
-/** Those that no first view of a room shows. */
+/** Pictures that the first view of a room does not show. */
 export const pictures = {
   bell: 'M6 17v-6a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21h4',
   invite:

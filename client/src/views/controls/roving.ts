@@ -1,6 +1,6 @@
 /**
- * One tab stop for a list: the arrow keys, Home and End move within it, letters find by name.
- * `items` are in their order on screen. They, and the controls in them, are drawn with `tabIndex={-1}`.
+ * Makes a list a single tab stop: the arrow keys, Home and End move within it, letters find by name. `items`
+ * are in their order on screen. They, and the controls in them, are drawn with `tabIndex={-1}`.
  */
 export class Roving {
   readonly #list: HTMLElement;

@@ -2,12 +2,12 @@ import { RequestError } from '../../connection/connection-state.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
-/** What a dialog asks the server for: one thing at a time, until it is answered or cancelled. */
+/** The request of a dialog: a single one at a time, until it is answered or cancelled. */
 export class Submission {
   readonly #context: Context;
-  /** What is waited for. */
+  /** The request that waits for its answer. */
   #task: object | undefined;
-  /** What went wrong, in words. */
+  /** The error, in words. */
   problem: string | undefined;
 
   constructor(context: Context) {

@@ -3,7 +3,10 @@ import { Icon } from './icon.tsx';
 
 const SHOWN_MS = 6000;
 
-/** One short notice at a time; it stays while it is pointed at, holds the focus, or has something to press. */
+/**
+ * Shows a single short notice at a time; it stays while it is pointed at, holds the focus, or has something to
+ * press.
+ */
 export class Toasts {
   readonly #strings: Strings;
   readonly #changed: () => void;
@@ -28,7 +31,7 @@ export class Toasts {
     this.#changed();
   };
 
-  /** Whoever goes on has seen that something succeeded, and may need what it stands above. */
+  /** A user who goes on has seen that something succeeded, and may need the place below the notice. */
   goodNewsIsOld(): void {
     if (this.#shown?.kind === 'good') this.clear();
   }

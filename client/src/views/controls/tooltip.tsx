@@ -47,7 +47,7 @@ export class Tooltip {
   draw() {
     const button = this.#of;
     const name = button?.dataset.tip ?? button?.getAttribute('aria-label');
-    // What the button opens says enough.
+    // The open menu says enough.
     if (button?.isConnected !== true || button.getAttribute('aria-expanded') === 'true') return undefined;
     if (name == null) return undefined;
     return (

@@ -1,4 +1,7 @@
-/** What this system draws as one picture, in colour where it has any in colour. Asked of each tab once. */
+/**
+ * The emoji that this system draws as a single picture, in colour where it has any in colour. Asked of each tab
+ * once.
+ */
 export function drawable(all: readonly string[]): string[] {
   const size = 20;
   const canvas = document.createElement('canvas');
@@ -22,7 +25,7 @@ export function drawable(all: readonly string[]): string[] {
   const known = '😀';
   const one = context.measureText(known).width;
   const inColour = isColoured(known);
-  // What it does not know as one is drawn as several.
+  // An emoji that the system does not know is drawn as several.
   return all.filter(
     (emoji) => context.measureText(emoji).width <= 1.4 * one && (!inColour || isColoured(emoji)),
   );

@@ -31,8 +31,8 @@ export class EmojiNames {
   }
 
   /**
-   * Those that are called so, whose names begin so or have it in them, then those of which it says something; what this
-   * system cannot draw is left out.
+   * Emoji that have this name, then names that begin with it or contain it, then other words of them. Emoji
+   * that this system cannot draw are left out.
    */
   find(query: string, most: number): readonly string[] {
     const wanted = query.trim().toLowerCase();

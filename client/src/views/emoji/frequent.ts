@@ -2,12 +2,12 @@ import { map, number } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
 
 const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉', '🙏', '✅'];
-/** So many are offered as reactions. */
+/** How many are offered as reactions. */
 const REACTIONS = 6;
 /** After so many uses they are a person's own. */
 const ENOUGH = 10;
 
-/** What is offered first: the usual ones, then those that this person uses most. */
+/** The emoji that are offered first: the usual ones, then the most used of this person. */
 export function frequent(settings: Store, count = REACTIONS): string[] {
   const uses = settings.get('reactions', map(number)) ?? {};
   const own = Object.entries(uses);

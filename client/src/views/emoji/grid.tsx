@@ -14,12 +14,12 @@ export const sheet = sheetOf(style);
 const COLUMNS = 8;
 const MOST_FOUND = 80;
 const LONG_PRESS_MS = 450;
-/** Those of a row, and those that are remembered at most. */
+/** Emoji in a row, and the most that are remembered. */
 const FIRST_ROW = 8;
 const MOST_OFTEN = 32;
 const tabs = ['frequent', 'smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;
 const pictures = ['🕘', '😀', '👋', '🐻', '🍎', '⚽', '🚗', '💡'];
-/** What this system cannot draw is left out; asked of a tab when it is opened first. */
+/** Emoji that this system cannot draw are left out. That is found out for a tab when it is first opened. */
 const drawn = new Map<number, readonly string[]>();
 const inTab = (tab: number): readonly string[] => {
   const known = drawn.get(tab) ?? drawable(groups[tab] ?? []);
@@ -30,7 +30,7 @@ const inTab = (tab: number): readonly string[] => {
 interface Props {
   readonly context: Context;
   readonly beside: Element;
-  /** So many of those that are used most. */
+  /** This many of the most used ones. */
   often(count: number): readonly string[];
   chosen(emoji: string): void;
   close(): void;
@@ -42,7 +42,7 @@ export class EmojiGrid extends Component<Props> {
   #tab = 1;
   #query = '';
   #names: EmojiNames | undefined;
-  /** Whose tones are offered. */
+  /** The emoji whose tones are offered. */
   #tones: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The press was long: it chooses nothing. */

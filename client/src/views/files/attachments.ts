@@ -12,7 +12,7 @@ export interface Attached {
   readonly alt?: string | undefined;
 }
 
-/** What is kept of it in the browser. */
+/** The part of it that is kept in the browser. */
 interface Kept extends Pick<Upload, 'key' | 'name' | 'type' | 'size'> {
   readonly alt?: string | undefined;
   readonly stored?: MessageFile | undefined;
@@ -119,7 +119,7 @@ export class Attachments {
       const missing = (item.files ?? []).filter(({ id }) => id === undefined);
       const uploads = missing.map(({ key }) => this.uploads.get(key));
       const all = uploads.filter((upload) => upload?.problem === 'failed' && upload.source !== undefined);
-      // What cannot go as a whole is left to whoever has written it.
+      // A message that cannot go as a whole is left to its author.
       if (item.failed !== 'upload' || all.length < missing.length) continue;
       for (const upload of all) if (upload !== undefined) this.#again(upload);
       outbox?.retry(item);
@@ -165,7 +165,7 @@ export class Attachments {
     });
   }
 
-  /** What is attached to what is being written. */
+  /** The files that are attached to the draft. */
   items(room: Room): Attached[] {
     const known = this.#trays.get(room.id);
     if (known !== undefined) return known;
@@ -212,7 +212,7 @@ export class Attachments {
     this.#set(room, [...items, ...added]);
   }
 
-  /** What goes with the message that is sent now; what will not be sent stays, with the reason. */
+  /** The files of the message that is sent now; a file that will not be sent stays, with the reason. */
   take(room: Room): SentFile[] | undefined {
     const items = this.items(room).filter(({ upload }) => upload.problem === undefined);
     if (items.length === 0) return undefined;

@@ -3,7 +3,7 @@ import { Component, createRef } from 'preact';
 
 const SIDE = 32;
 
-/** What a picture will look like, until it is there. On a canvas: no policy of a page has to allow it. */
+/** A blurred picture, until the picture itself is there. On a canvas: no policy of a page has to allow it. */
 export class Blur extends Component<{ readonly hash: string }> {
   readonly #canvas = createRef<HTMLCanvasElement>();
 

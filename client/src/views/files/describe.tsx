@@ -15,7 +15,7 @@ interface Props {
   close(): void;
 }
 
-/** What people are told who do not see a picture. */
+/** The description of a picture, for people who do not see it. */
 export class Describe extends Component<Props, { alt: string }> {
   constructor(props: Props) {
     super(props);

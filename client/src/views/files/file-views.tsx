@@ -8,7 +8,7 @@ import { fileSize } from './file-size.ts';
 import { shownFiles } from './shown-files.tsx';
 import { Tray } from './tray.tsx';
 
-/** What is seen of files: in the composer, over the room, and in messages. */
+/** All views of files: in the composer, over the room, and in messages. */
 export class FileViews implements Follower {
   readonly #context: Context;
   readonly #attachments: Attachments;
@@ -19,7 +19,7 @@ export class FileViews implements Follower {
     this.#attachments = new Attachments(context, root, signal);
     const { uploads } = this.#attachments;
     uploads.follow((upload) => {
-      // One that is taken away again is known no more.
+      // A file that is taken away is forgotten.
       if (upload.stored !== undefined && uploads.get(upload.key) === upload)
         say(context.strings.text('say.uploaded', { name: upload.name }));
     });

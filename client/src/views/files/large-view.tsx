@@ -84,7 +84,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
       <dialog
         class="lightbox"
         aria-label={strings.text('view.title', count)}
-        // What is pressed in it keeps the keys here.
+        // Keys pressed in it stay here.
         tabIndex={-1}
         ref={this.#dialog}
         onClose={close}

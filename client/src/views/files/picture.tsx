@@ -7,7 +7,7 @@ import { Icon } from '../controls/icon.tsx';
 import { addressOf } from './address.ts';
 import { Blur } from './blur.tsx';
 
-/** What moves is played so often, and then stands still. */
+/** A moving picture is played this many times, and then stands still. */
 const TIMES = 3;
 /** For one whose bytes cannot be had. */
 const UNKNOWN_MS = 3000;
@@ -18,7 +18,7 @@ interface Props {
   readonly context: Context;
   readonly file: MessageFile;
   readonly alone: boolean;
-  /** So many more stand behind it. */
+  /** How many more stand behind it. */
   readonly more: number;
   open(opener: HTMLElement): void;
 }
@@ -34,7 +34,10 @@ export const moves = ({ type }: Pick<MessageFile, 'type'>) => type === 'image/gi
 /** The reader wants nothing to move. */
 export const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
-/** A picture that is seen small, and opens large. One that moves is played a few times, and again when one points at it. */
+/**
+ * A picture that is seen small, and opens large. A moving picture is played a few times, and again when the
+ * pointer is on it.
+ */
 export class Picture extends Component<Props, State> {
   override state: State = { missing: undefined, here: false, playing: moves(this.props.file) && !calm() };
   #timer: ReturnType<typeof setTimeout> | undefined;

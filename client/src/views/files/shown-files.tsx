@@ -11,9 +11,9 @@ import { openLargeView } from './large-view.tsx';
 import { Picture } from './picture.tsx';
 import { Thumbnail } from './thumbnail.tsx';
 
-/** So many pictures of a message are seen at once. */
+/** The most pictures of a message that are shown at once. */
 const SEEN = 4;
-/** One picture alone, in CSS pixels. */
+/** The size of a single picture, in CSS pixels. */
 const WIDEST = 340;
 const TALLEST = 320;
 

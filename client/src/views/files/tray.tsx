@@ -12,7 +12,7 @@ interface Props {
   readonly items: readonly Attached[];
 }
 
-/** What is going to be sent with the next message: one Tab stop, arrow keys within, Del removes. */
+/** The files that go with the next message: a single Tab stop, arrow keys within, Del removes. */
 export function Tray({ context, attachments, room, items }: Props) {
   const { strings } = context;
   const remove = (item: Attached, tile: HTMLElement | null) => {

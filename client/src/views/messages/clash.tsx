@@ -7,7 +7,7 @@ interface Props extends Pick<Stripped, 'use' | 'cancel'> {
   readonly clash: Clash;
 }
 
-/** What the edited message says by now, above the user's own text. */
+/** The present text of the edited message, above the user's own text. */
 export function ClashStrip({ context: { strings }, clash, use, cancel }: Props) {
   const deleted = clash === 'deleted';
   return (

@@ -47,7 +47,7 @@ interface Props {
   /** Some of them were there when the room was opened. */
   readonly unreadBelow: boolean;
   toEnd(): void;
-  /** One's own newest message, to be edited. */
+  /** The user's newest message, to be edited. */
   lastOwn(): Entry | undefined;
   /** This is the composer that is shown now; undefined: none is. */
   shown(composer: Composer | undefined): void;
@@ -55,7 +55,7 @@ interface Props {
 
 const DRAFT_MS = 300;
 
-/** Where one writes into one room. What is typed is kept as a draft until it is sent. */
+/** Where one writes into one room. The text is kept as a draft until it is sent. */
 export class Composer extends Component<Props> {
   readonly #field = createRef<HTMLTextAreaElement>();
   #text: string;
@@ -241,7 +241,7 @@ export class Composer extends Component<Props> {
     return strings.text(clash === 'deleted' ? 'msg.sendNew' : 'edit.saveMine');
   }
 
-  /** What the edited message says by now is edited instead. */
+  /** The present text of the message is edited instead. */
   readonly #use = (text: string, rev: number) => {
     if (this.#edit === undefined) return;
     this.#edit = { seq: this.#edit.seq, rev, text };
@@ -287,7 +287,7 @@ export class Composer extends Component<Props> {
     const replyTo = edit === undefined ? this.#replyTo : undefined;
     const mentions = context.mentions(room, text, edit?.seq);
     if (!chat.send(text, replyTo, mentions, tray?.take())) return toast(strings.text('error.other'), 'bad');
-    // What was deleted while it was edited goes as a new message, and the draft is still there.
+    // A message that was deleted while it was edited goes as a new one, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';
       this.#replyTo = undefined;

@@ -8,7 +8,7 @@ export class GroupKeys {
   #names = new Map<string, number>();
   #last = 0;
 
-  /** One name for each group, in their order. */
+  /** The name of each group, in their order. */
   name(groups: readonly (readonly Entry[])[]): number[] {
     const names = new Map<string, number>();
     const taken = new Set<number>();

@@ -20,7 +20,7 @@ interface Port {
 
 /** The messages of a room, in groups of one author each, and the lines between them. */
 export class MessageList {
-  /** What is drawn now, by the keys of the entries. */
+  /** The messages that are drawn now, by the keys of their entries. */
   readonly drawn = new Map<string, Message>();
   /** The key of what is marked for a moment. */
   flash: string | undefined;

@@ -31,7 +31,7 @@ function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Pi
   ];
 }
 
-/** What can be done with a message; what one may not do is absent. */
+/** The actions on a message that the user may take. */
 function messageItems(entry: Entry, context: Context, writing: Writing, pick: () => void): MenuItem[] {
   const { chat, strings, touch, dialog } = context;
   const { message, text } = entry;

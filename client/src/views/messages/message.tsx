@@ -45,7 +45,7 @@ interface Props {
   resize(): void;
 }
 
-/** One message, drawn again when something in it has changed. */
+/** A message, drawn again when something in it has changed. */
 export class Message extends Component<Props> {
   readonly #element = createRef<HTMLElement>();
   readonly #fold = createRef<HTMLDivElement>();
@@ -53,7 +53,7 @@ export class Message extends Component<Props> {
   #uncounted = true;
   #long = false;
   #open = false;
-  /** What is cut is drawn as that. */
+  /** A text that is cut is drawn as cut. */
   #stale = false;
 
   get element(): HTMLElement | null {
@@ -221,7 +221,7 @@ export class Message extends Component<Props> {
     this.#open = !this.#open;
     this.#stale = true;
     this.props.resize();
-    // What was read is gone: its beginning may be far above.
+    // The text that was read is gone: its beginning may be far above.
     if (!this.#open) this.element?.scrollIntoView({ block: 'nearest' });
   };
 

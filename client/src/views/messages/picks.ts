@@ -7,7 +7,7 @@ import type { Pick } from '../../text/mentioning.ts';
 
 const PAGE = 100;
 
-/** Those who were chosen for what is being written, also before the page was loaded again. */
+/** The people who were chosen for the draft, also before the page was loaded again. */
 export class Picks implements Follower {
   readonly #chat: Chat;
   #looks = 0;
@@ -32,7 +32,7 @@ export class Picks implements Follower {
   reset(room: Room): void {
     for (const user of new Set(this.in(room).map((pick) => pick.user))) {
       if (user === EVERYBODY) continue;
-      // An answer that is on its way may have been given before: each time it is asked anew.
+      // An answer that is on its way may be older than the change: each time it is asked again.
       void this.#chat.tasks.once(`look for a pick ${this.#looks++}`, async (current) => {
         if (!(await this.#isIn(room, user)) && current()) this.#leaveOut(room, user);
       });

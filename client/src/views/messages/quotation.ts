@@ -2,7 +2,7 @@ import type { Message } from '../../../../server/events.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 
-/** Whom a quotation is of and what it says, as far as it is known and to be seen. */
+/** The author and the text of a quotation, as far as they are known and may be seen. */
 export function quotation(message: Message | undefined, context: Context): { name: string; line: string } {
   const { strings } = context;
   const line =

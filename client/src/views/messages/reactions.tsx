@@ -4,7 +4,7 @@ import { Icon } from '../controls/icon.tsx';
 import { isMine, react } from './react.ts';
 import type { Messages } from './touch-and-keys.ts';
 
-/** What was given to a message, each to be given too or taken back. */
+/** The reactions to a message: a press gives the same, or takes the own one back. */
 export function reactions(entry: Entry, context: Context, open: Messages['open']) {
   const { chat, strings } = context;
   const { message } = entry;

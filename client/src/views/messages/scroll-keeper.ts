@@ -17,7 +17,7 @@ export class ScrollKeeper {
     this.#scroller = scroller;
     this.#column = column;
     this.#changed = changed;
-    // The composer grows, the window changes, a text wraps anew: none of these scrolls.
+    // The composer grows, the window changes, a text wraps in another way: none of these scrolls.
     let width = 0;
     this.#resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();

@@ -3,7 +3,7 @@ import { Icon } from '../controls/icon.tsx';
 import { ClashStrip } from './clash.tsx';
 import { quotation } from './quotation.ts';
 
-/** What one replies to or edits, above the field. */
+/** The message to reply to or edit, above the field. */
 export function strip(stripped: Stripped, context: Context) {
   const { room, edit, replyTo, cancel } = stripped;
   const { chat, strings } = context;

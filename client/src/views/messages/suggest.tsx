@@ -55,7 +55,10 @@ export class Suggest implements Follower {
       root.addEventListener(type, this.#look, { signal });
   }
 
-  /** Whom a text mentions: those who were chosen, and with an edited message those whom it has mentioned. */
+  /**
+   * The people whom a text mentions: the chosen ones, and with an edited message the people whom it has
+   * mentioned.
+   */
   mentions(room: Room, text: string, seq?: number): NewMention[] {
     const { text: stored = '', mentions = [] } =
       (seq === undefined ? undefined : room.timeline.get(seq)) ?? {};
@@ -248,7 +251,7 @@ export class Suggest implements Follower {
     this.#look();
   }
 
-  /** Those here first, then who wrote last. */
+  /** People who are here come first, then the last authors. */
   #found(room: Room): Option[] {
     const { chat, strings } = this.#context;
     const query = this.#query.toLowerCase();

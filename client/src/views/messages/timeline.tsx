@@ -95,7 +95,7 @@ export class TimelineView {
     this.#context.draw();
   }
 
-  /** One's own newest message that can still be edited. */
+  /** The user's newest message that can still be edited. */
   get lastOwn(): Entry | undefined {
     const { me } = this.#context.chat;
     return this.#entries.findLast(
@@ -119,7 +119,7 @@ export class TimelineView {
     const awaited = this.#awaited;
     this.#awaited = undefined;
     if (awaited?.room === room) void this.jump(awaited.seq);
-    // What is on its way belongs to the end.
+    // A message on its way belongs to the end.
     const pending = room.timeline.attached ? chat.pending(room) : [];
     this.#entries = entries(room.timeline.list(), pending, chat.me);
     const place = this.#placed ? undefined : this.#place(room);
@@ -223,7 +223,7 @@ export class TimelineView {
   }
 
   #wait() {
-    // What comes at once needs no picture of its coming.
+    // An answer that comes at once needs no sign that it is coming.
     if (Date.now() - this.#since >= SKELETON_MS) return <Skeleton />;
     this.#later(SKELETON_MS);
     return undefined;
@@ -287,7 +287,7 @@ export class TimelineView {
     this.#context.draw();
   };
 
-  /** What the pill tells: how many messages of others are below what has been in sight. */
+  /** The number on the pill: how many messages of others are below the last one that was in sight. */
   #count(room: Room): void {
     const { timeline, summary } = room;
     const last = this.#list.drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
@@ -297,7 +297,7 @@ export class TimelineView {
     const listed = this.#entries.filter(
       ({ message, user }) => message !== undefined && message.seq > this.#seen && user.id !== me,
     ).length;
-    // Whose the others are is not known before they come.
+    // The authors of the others are not known before they come.
     this.below = listed + (timeline.attached ? 0 : summary.lastSeq - Math.max(timeline.last, this.#seen));
   }
 

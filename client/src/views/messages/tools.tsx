@@ -4,7 +4,7 @@ import { used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { apply } from './format-bar.tsx';
 
-/** What stands beside the composer's field. */
+/** The buttons beside the composer's field. */
 export function tools(context: Context) {
   return (
     <button

@@ -6,17 +6,17 @@ const LONG_PRESS_MS = 450;
 /** A finger is never quite still. */
 const MOVED_PX = 10;
 
-/** What the menu of a message offers by a key of its own. */
+/** The items of a message's menu that have a key of their own. */
 const KEYS = new Set(['r', 'c', 'e', 'del', '+']);
 
-/** What is drawn in the timeline, and how the menu of a message is opened. */
+/** The messages that are drawn in the timeline, and a function that opens the menu of a message. */
 export interface Messages {
   find(element: Element): Message | undefined;
   /** `key`: does at once what that key of the menu does. */
   open(entry: Entry, opener: HTMLElement, key?: string): void;
 }
 
-/** What fingers and keys do with messages, until the signal says that it is over. */
+/** Handles fingers and keys on messages until the signal stops it. */
 export function listenToMessages(
   root: ShadowRoot,
   messages: Messages,

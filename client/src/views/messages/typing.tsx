@@ -6,7 +6,7 @@ import type { Strings } from '../../strings/strings.ts';
 /** Somebody of whom nothing more is heard has stopped. */
 const OTHERS_MS = 6000;
 
-/** Who is typing in which room. */
+/** The people who are typing, by room. */
 export class OthersTyping implements Follower {
   readonly #rooms = new Map<string, Map<string, { user: User; ends: ReturnType<typeof setTimeout> }>>();
   readonly #changed: () => void;
@@ -18,12 +18,12 @@ export class OthersTyping implements Follower {
     this.#ignored = ignored;
   }
 
-  /** Who began first stands first. */
+  /** The first to begin stands first. */
   in(room: string): User[] {
     return [...(this.#rooms.get(room)?.values() ?? [])].map(({ user }) => user);
   }
 
-  /** One name, two, else several people. */
+  /** Says a single name, two names, or else "several people". */
   draw(room: Room, strings: Strings) {
     const [first, second, ...more] = this.in(room.id).map(({ name }) => name);
     if (first === undefined) return null;
@@ -50,7 +50,7 @@ export class OthersTyping implements Follower {
     const users = this.#rooms.get(room) ?? new Map();
     this.#rooms.set(room, users);
     clearTimeout(users.get(user.id)?.ends);
-    // Who goes on keeps the place.
+    // People who go on keep their places.
     users.set(user.id, { user, ends: setTimeout(() => this.#stopped(room, user.id), OTHERS_MS) });
     this.#changed();
   }

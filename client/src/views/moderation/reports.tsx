@@ -16,7 +16,7 @@ interface Props {
 
 type Done = 'deleted' | 'muted' | 'nothing';
 
-/** The open reports, by messages, the newest first. What another moderator closes disappears. */
+/** The open reports, by messages, the newest first. A report that another moderator closes disappears. */
 export class Reports extends Component<Props> {
   #reports: Report[] | undefined;
   /** The author of this message is being muted. */

@@ -14,7 +14,9 @@ interface Props {
 
 type One = Answers['room:restricted']['users'][number];
 
-/** Who is muted in a room, or banned from it, until when and why: each of it can be lifted. */
+/**
+ * The people who are muted in a room, or banned from it, until when and why. Each restriction can be lifted.
+ */
 export class Restricted extends Component<Props> {
   #users: readonly One[] | undefined;
   /** Where the next page begins. */

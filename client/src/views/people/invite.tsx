@@ -9,7 +9,7 @@ import { type Chip, PeopleField } from './people-field.tsx';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** Who could not be invited when the room was made. */
+  /** The people who could not be invited when the room was made. */
   readonly failed: readonly FailedInvitation[];
   close(): void;
 }

@@ -28,7 +28,7 @@ interface Option {
 
 interface Found {
   readonly users: readonly User[];
-  /** Those of them who are members already. */
+  /** The people among them who are members already. */
   readonly inRoom: readonly string[];
 }
 
@@ -37,15 +37,15 @@ interface Props {
   readonly label: string;
   readonly optional?: string;
   readonly chips: readonly Chip[];
-  /** Who are members already cannot be chosen. */
+  /** Members cannot be chosen again. */
   readonly room?: string;
   /** Only its members can be chosen; some of them are offered before anything is typed. */
   readonly members?: Room;
-  /** One person, no chips. */
+  /** Takes a single person, without chips. */
   readonly single?: boolean;
   readonly readOnly: boolean;
   readonly hint?: string;
-  /** One person was chosen, or taken back. */
+  /** Called when a single person was chosen, or taken back. */
   chosen(chips: readonly Chip[]): void;
   /** Something was typed that is no person yet. */
   typed(text: string): void;
@@ -144,7 +144,7 @@ export class PeopleField extends Component<Props> {
     );
   }
 
-  /** What is offered stands below the field: where it would be out of sight, the field moves up. */
+  /** The suggestions stand below the field: where they would be out of sight, the field moves up. */
   #reveal(): void {
     const field = this.#input.current?.closest<HTMLElement>('.chips, .input');
     const body = field?.closest('.body');
@@ -260,7 +260,7 @@ export class PeopleField extends Component<Props> {
 
   #typed(text: string): void {
     const parts = text.split(SEPARATORS);
-    // What is typed in one go, such as by a password manager or speech, may hold several.
+    // A text that comes in one go, such as by speech, may hold several.
     if (parts.length > 1 && this.props.single !== true) return this.#several(parts);
     this.#set(text);
     this.#offer(text.trim(), PAUSE_MS);
@@ -320,7 +320,7 @@ export class PeopleField extends Component<Props> {
       const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
       return context.chat.request('user:find', payload);
     }
-    // One more: oneself is not offered.
+    // Asks for another, because the user is not offered.
     const payload = { room: members.id, limit: NAMES + 1, ...(query === '' ? {} : { query }) };
     const answer = await context.chat.request('room:members', payload);
     return { users: answer.members.map(({ user }) => user), inRoom: [] };

@@ -26,7 +26,10 @@ const PAUSE_MS = 200;
 /** The next page is fetched so far ahead of where one scrolls. */
 const AHEAD = 300;
 
-/** What was known when the panel was closed, for as long as the room is: without a connection nothing else is. */
+/**
+ * The members as they were when the panel was closed, for as long as the room is open: without a connection
+ * nothing else is known.
+ */
 const known = new WeakMap<Room, Members>();
 
 /** The members of the room: who is here now, then the others. */

@@ -9,7 +9,7 @@ import { refusedDirect } from './refused-direct.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
-/** What can be done with a person in a room; what one may not do is absent. */
+/** The actions on a person in a room that the user may take. */
 export function personItems({ user, role }: RoomMember, room: Room, context: Context): MenuItem[] {
   const { chat, strings, dialog, toast } = context;
   const { may, role: own = 'member' } = room.summary;
@@ -76,7 +76,7 @@ export function personItems({ user, role }: RoomMember, room: Room, context: Con
   ];
   items.push(blockItem(user, context));
   const offered = items.filter((item) => item !== false);
-  // Who it is stands above the first one, with a line.
+  // The person's name stands above the first item, with a line.
   return offered.map((item, index) => (index === 0 ? { ...item, apart: false } : item));
 }
 

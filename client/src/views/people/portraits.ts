@@ -7,7 +7,7 @@ import { siteAddress } from '../rooms/site-address.ts';
 const AGAIN_MS = 60 * 60_000;
 /** While the network is away, that says nothing of the picture. */
 const SOON_MS = 60_000;
-/** So many of them are remembered beyond this page. */
+/** How many of them are remembered beyond this page. */
 const MOST = 200;
 const FAILED = 'portraits';
 

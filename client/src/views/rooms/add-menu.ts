@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 
-/** What can be begun: a room, or a message to somebody. */
+/** Begins a room, or a message to somebody. */
 export function openAddMenu(context: Context, opener: HTMLElement): void {
   const { chat, strings, dialog } = context;
   const { direct } = chat.can;

@@ -5,7 +5,7 @@ import { TextField } from '../controls/dialog.tsx';
 const LONGEST_NAME = 80;
 const LONGEST_TOPIC = 250;
 
-/** What is typed of a room's name and topic, and what is wrong with it. */
+/** The fields for a room's name and topic, with their errors. */
 export class RoomFields {
   name: string;
   topic: string;

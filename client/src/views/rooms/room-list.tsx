@@ -19,7 +19,7 @@ interface Props {
   /** This is the list that is shown now; undefined: none is. */
   shown(list: RoomList | undefined): void;
   search(): void;
-  /** What stands above the list. */
+  /** The part above the list. */
   readonly above: ComponentChildren;
 }
 
@@ -38,7 +38,7 @@ export class RoomList extends Component<Props> {
   /** The room that was open when the list was last drawn. */
   #open: Room | undefined;
   #query = '';
-  /** What points at the list, or did so last, is a finger. */
+  /** The last pointer on the list was a finger. */
   #finger = false;
   /** It is on the list now. */
   #touched = false;
@@ -57,7 +57,7 @@ export class RoomList extends Component<Props> {
     this.props.shown(undefined);
   }
 
-  /** One's own rooms as they stand on the screen. */
+  /** The user's own rooms as they stand on the screen. */
   get order(): readonly Room[] {
     return this.#order.drawn;
   }
@@ -81,7 +81,8 @@ export class RoomList extends Component<Props> {
     const label = strings.text('rooms.list');
     const wanted = plain(this.#query.trim());
     const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
-    // What does not match is hidden, not taken away: making hundreds of rows anew takes longer than a frame.
+    // Rows that do not match are hidden, not removed: to make hundreds of rows again takes longer than a
+    // frame.
     const own = this.#order
       .draw(chat.list.own(chat.current), this.#held)
       .map((room) => ({ room, hidden: !matches(room) }));
@@ -235,7 +236,7 @@ export class RoomList extends Component<Props> {
     if (event.key === 'Escape' && this.#query !== '') this.#clear();
     else if (event.key === 'ArrowDown') this.focus();
     else if (event.key === 'Enter') {
-      // What is drawn may be a letter behind what was typed.
+      // The drawn list may be a letter behind the field.
       this.props.context.draw();
       const first = this.#list.current?.querySelector<HTMLElement>('li:not([hidden]) > .room')?.dataset.key;
       if (first === undefined) return;
@@ -257,8 +258,8 @@ export class RoomList extends Component<Props> {
   }
 
   /**
-   * While one points at the list or moves in it, nothing in it changes places. The browser is asked whether one does: what
-   * is taken away or drawn anew under a pointer need not tell that it leaves.
+   * While one points at the list or moves in it, nothing in it changes places. The browser is asked whether it
+   * does: an element that is removed or drawn again under a pointer need not report that it leaves.
    */
   get #held(): boolean {
     const list = this.#list.current;
@@ -319,7 +320,7 @@ const plain = (text: string) =>
     .replace(/\p{M}+/gu, '')
     .toLowerCase();
 
-/** What the page puts above one's own name, where it puts anything. */
+/** The page's own content above the user's name, if there is any. */
 class Foot extends Component<{ changed(): void }> {
   readonly #slot = createRef<HTMLSlotElement>();
   #filled = false;

@@ -3,14 +3,14 @@ import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 
-/** What can be done with a room; what one may not do is absent. */
+/** The actions on a room that the user may take. */
 function roomItems(room: Room, context: Context): MenuItem[] {
   const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
   const search = searchInMenu();
   const { kind, member, may, notify, reports, with: other } = room.summary;
   const direct = kind === 'direct';
   const quiet = notify === 'none';
-  // What is usual for such a room.
+  // The usual choice for such a room.
   const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
     search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },

@@ -82,7 +82,7 @@ export class RoomNews implements Follower {
     return [...this.#context.chat.rooms.values()].filter(mayBeNews);
   }
 
-  /** Only when all are listed: those of which nothing is known yet would be new again. */
+  /** Only when all are listed: rooms that are not known yet would be new again. */
   #keep(): void {
     const { store, list } = this.#context.chat;
     if (list.whole)

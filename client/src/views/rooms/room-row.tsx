@@ -20,7 +20,7 @@ interface Props {
   readonly current: boolean;
   /** It is not what is looked for. */
   readonly hidden: boolean;
-  /** What stands in place of what somebody said last whom the reader has blocked. */
+  /** Stands in place of the last message of somebody whom the reader has blocked. */
   readonly instead: string | undefined;
 }
 
@@ -108,7 +108,7 @@ export class RoomRow extends Component<Props> {
     );
   }
 
-  /** What pictures and colours say, in words. */
+  /** The meaning of pictures and colours, in words. */
   #about(): string {
     const { context, room, summary, unread, fresh } = this.props;
     const { strings } = context;

@@ -33,9 +33,9 @@ export class RoomSettings extends Component<Props> {
   #notify: Notify;
   #write: RoomSummary['write'];
   #slow: number;
-  /** What is asked in place of the settings, which come back with all that was typed. */
+  /** A question in place of the settings, which come back with all that was typed. */
   #asking: Question | undefined;
-  /** What was asked last. */
+  /** The last question. */
   #asked: Question | undefined;
   readonly #submission = new Submission(this.props.context);
 
@@ -121,7 +121,7 @@ export class RoomSettings extends Component<Props> {
     );
   }
 
-  /** Who may write, and how often. */
+  /** Sets who may write, and how often. */
   #rules() {
     const { strings, changed } = this.props.context;
     const label = strings.text('settings.write');

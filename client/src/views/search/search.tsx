@@ -14,7 +14,7 @@ import { listTime } from '../rooms/list-time.ts';
 /** An answer that comes sooner needs no picture of its coming. */
 const BONES_MS = 300;
 
-/** What was looked for when a hit was chosen, for each user: it may not have been the one that was meant. */
+/** The query when a hit was chosen, for each user: the hit may not have been the one that was meant. */
 const chosen = new WeakMap<Store, string>();
 
 interface Props {
