@@ -1,69 +1,129 @@
 import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, test } from 'vitest';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { afterAll, expect, test } from 'vitest';
+import { nextChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { diskFaults } from '../helpers/disk-calls.ts';
-import { env, type Place, Scenario } from '../helpers/fault-scenario.ts';
+import { env, type Place, Scenario, type Step } from '../helpers/fault-scenario.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
-import {
-  type Faulty,
-  lineCall,
-  mariadbRefusing,
-  postgresRefusing,
-  type Refusing,
-  redisRefusing,
-  startFaultyLine,
-} from '../helpers/faulty-line.ts';
+import { type Faulty, type Protocol, startFaultyLine } from '../helpers/faulty-line.ts';
 import { mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { keptSessions } from '../helpers/kept-sessions.ts';
 import { startMariadb } from '../helpers/mariadb.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startPostgres } from '../helpers/postgres.ts';
+import { protocols } from '../helpers/protocols.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { startS3Server } from '../helpers/s3-server.ts';
 import { startSessionServer } from '../helpers/session-server.ts';
+import { makeSessionTable } from '../helpers/session-table.ts';
 import { size } from './size.ts';
 
 type Close = (close: () => unknown) => void;
 
-/** What fails in a place. */
+/** A thing whose calls fail. */
 interface Weak {
   what: string;
   faulty: Faulty<never>;
-  /** How it may fail for a moment, and until somebody has waited for long enough. */
+  /** How a call may fail for a moment, and until somebody has waited for long enough. */
   faults: readonly string[];
   lasting: readonly string[];
-  /** The steps of `npm test`; without them all. */
-  few?: readonly string[];
+  /** In `npm test`, the steps that are taken, and how many calls of each fail at most. */
+  few: readonly Step[];
+  most: number;
+  /** Ends its connections, and the step whose calls then make new ones. */
+  anew?: { cut: () => void; step: Step };
 }
 
-/** Calls over a line are not told apart. */
 async function line(
   what: string,
   port: number,
+  protocol: Protocol,
   closing: Close,
-  { refusing, few }: { refusing?: Refusing; few?: readonly string[] } = {},
+  { few = [], anew, only }: { few?: readonly Step[]; anew: Step; only?: RegExp },
 ): Promise<Weak & { port: number }> {
-  const faulty = await startFaultyLine(port, refusing);
+  const faulty = await startFaultyLine(port, protocol, only);
   closing(() => faulty.close());
-  const faults = ['cut before', 'cut after', ...(refusing === undefined ? [] : ['refused'])];
-  const lasting = ['garbage', 'silence'];
-  return { what, faulty, faults, lasting, port: faulty.port, ...(few === undefined ? {} : { few }) };
+  return {
+    what,
+    faulty,
+    faults: ['cut before', 'cut after', ...(protocol.refusing === undefined ? [] : ['refused'])],
+    lasting: ['garbage', 'silence'],
+    few,
+    most: 1,
+    anew: { cut: faulty.cut, step: anew },
+    port: faulty.port,
+  };
 }
 
-async function chat(settings: NodeJS.ProcessEnv, closing: Close) {
-  const server = await startChatServer({ ...env, ...settings });
+function disk(what: string, closing: Close, few: readonly Step[] = []): Weak & { env: NodeJS.ProcessEnv } {
+  const faulty = faultyDisk();
+  closing(() => faulty.close());
+  return { what, faulty, faults: diskFaults, lasting: [], few, most: 20, env: faulty.env };
+}
+
+function folder(closing: Close): string {
+  const path = mkdtempSync(join(tmpdir(), 'faults-'));
+  closing(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+async function chat(
+  settings: NodeJS.ProcessEnv,
+  closing: Close,
+  start = size(startChatServer, nextChatServer),
+) {
+  const server = await start({ ...env, ...settings });
   closing(() => server.stop());
   return server;
 }
+
+/** Two servers that are one chat; only the first one comes by what fails. */
+const two = (settings: NodeJS.ProcessEnv, first: NodeJS.ProcessEnv, closing: Close) => {
+  const common = { ...settings, CHAT_FILES: `dir:${folder(closing)}` };
+  return Promise.all([chat({ ...common, ...first }, closing), chat(common, closing)]);
+};
 
 /** The same address, by the way on which something fails. */
 const over = (url: string, port: number, weak: { port: number }) => url.replace(`:${port}`, `:${weak.port}`);
 
 const cookieOf = (id: string) => `PHPSESSID=${id}`;
 
-const settings: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] }>> = {
+async function inMemcached(closing: Close) {
+  const memcached = await startMemcached();
+  closing(() => memcached.stop());
+  return {
+    memcached,
+    async putSession(id: string, session: object) {
+      await memcached.set(`sessions/${id}`, JSON.stringify(session));
+      return cookieOf(id);
+    },
+    dropSession: (id: string) => memcached.delete(`sessions/${id}`),
+  };
+}
+
+async function inSessionServer(closing: Close, env?: NodeJS.ProcessEnv) {
+  const server = await startSessionServer(env);
+  closing(() => server.stop());
+  const kept = await keptSessions(server.port);
+  closing(() => kept.close());
+  return {
+    server,
+    async putSession(id: string, session: object) {
+      await kept.put(id, JSON.stringify(session));
+      return cookieOf(id);
+    },
+    dropSession: (id: string) => kept.destroy(id),
+  };
+}
+
+const tableOptions = 'table=sessions&id=id&data=data&expires=expires&format=json';
+const never = 2 ** 31;
+
+/** The steps that are about sessions alone. */
+const sessionSteps: readonly Step[] = ['connect', 'a page', 'logout'];
+
+const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] }>> = {
   'two servers on PostgreSQL, with a bus and sessions in Redis': async (closing) => {
     const [postgres, redis] = await Promise.all([
       startPostgres(),
@@ -72,142 +132,178 @@ const settings: Record<string, (closing: Close) => Promise<Place & { weak: Weak[
     closing(() => Promise.all([postgres.remove(), redis.remove()]));
     const database = await postgresDatabase(postgres);
     closing(() => database.close());
-    const history = await line('the history', postgres.port, closing, { refusing: postgresRefusing });
-    const sessions = await line('the sessions', redis.port, closing, {
-      refusing: redisRefusing,
-      few: ['connect', 'logout'],
+    const history = await line('the history', postgres.port, protocols.postgres, closing, {
+      few: ['connect', 'send', 'edit', 'search', 'report', 'room', 'the site'],
+      anew: 'send',
     });
-    const bus = await line('the bus', redis.port, closing, { refusing: redisRefusing, few: ['send', 'ban'] });
-    const at = (weak: { port: number }) => `redis://127.0.0.1:${weak.port}`;
+    const sessions = await line('the sessions', redis.port, protocols.redis, closing, {
+      few: sessionSteps,
+      anew: 'connect',
+    });
+    const bus = await line('the bus', redis.port, protocols.redis, closing, {
+      few: ['typing'],
+      anew: 'typing',
+    });
+    const at = ({ port }: { port: number }) => `redis://127.0.0.1:${port}`;
+    const inRedis = (weak: { port: number }) => `${at(weak)}?prefix=s:&format=json`;
     return {
       weak: [history, sessions, bus],
-      servers: [
-        await chat(
-          {
-            CHAT_SESSION_STORE: `${at(sessions)}?prefix=s:&format=json`,
-            CHAT_CLUSTER: at(bus),
-            CHAT_HISTORY: over(database.url, postgres.port, history),
-          },
-          closing,
-        ),
-        await chat(
-          {
-            CHAT_SESSION_STORE: `${at(redis)}?prefix=s:&format=json`,
-            CHAT_CLUSTER: at(redis),
-            CHAT_HISTORY: database.url,
-          },
-          closing,
-        ),
-      ],
+      servers: await two(
+        { CHAT_SESSION_STORE: inRedis(redis), CHAT_CLUSTER: at(redis), CHAT_HISTORY: database.url },
+        {
+          CHAT_SESSION_STORE: inRedis(sessions),
+          CHAT_CLUSTER: at(bus),
+          CHAT_HISTORY: over(database.url, postgres.port, history),
+        },
+        closing,
+      ),
       async putSession(id, session) {
         await redis.ask('SET', `s:${id}`, JSON.stringify(session));
         return cookieOf(id);
       },
-      dropSession: async (id) => void (await redis.ask('DEL', `s:${id}`)),
+      dropSession: (id) => redis.ask('DEL', `s:${id}`),
       holding: database.holding,
     };
   },
   'SQLite, files and sessions on one disk': async (closing) => {
-    const disk = faultyDisk();
-    closing(() => disk.close());
-    const folder = mkdtempSync(join(tmpdir(), 'fault-sessions-'));
-    closing(() => rmSync(folder, { recursive: true }));
-    const server = await chat({ ...disk.env, CHAT_SESSION_STORE: `file://${folder}?format=json` }, closing);
+    // With these steps each place in the server that calls the disk has its turn.
+    const few = ['connect', 'connect again', 'delete', 'search', 'files', 'a page', 'erasure'] as const;
+    const weak = disk('the disk', closing, few);
+    const sessions = folder(closing);
+    const store = `file://${sessions}?format=json`;
     return {
-      weak: [{ what: 'the disk', faulty: disk, faults: diskFaults, lasting: [] }],
-      servers: [server],
+      weak: [weak],
+      // The calls are counted from the start of the process.
+      servers: [await chat({ ...weak.env, CHAT_SESSION_STORE: store }, closing, startChatServer)],
       async putSession(id, session) {
-        writeFileSync(join(folder, `sess_${id}`), JSON.stringify(session), { mode: 0o600 });
+        writeFileSync(join(sessions, `sess_${id}`), JSON.stringify(session), { mode: 0o600 });
         return cookieOf(id);
       },
-      dropSession: async (id) => unlinkSync(join(folder, `sess_${id}`)),
+      dropSession: async (id) => unlinkSync(join(sessions, `sess_${id}`)),
     };
   },
   'two servers on MariaDB, with sessions in memcached': async (closing) => {
-    const [mariadb, memcached] = await Promise.all([startMariadb(), startMemcached()]);
-    closing(() => Promise.all([mariadb.remove(), memcached.stop()]));
+    const mariadb = await startMariadb();
+    closing(() => mariadb.remove());
     const database = await mariadbDatabase(mariadb);
     closing(() => database.close());
-    const history = await line('the history', mariadb.port, closing, { refusing: mariadbRefusing });
-    const sessions = await line('the sessions', memcached.port, closing);
+    const { memcached, ...site } = await inMemcached(closing);
+    const history = await line('the history', mariadb.port, protocols.mariadb, closing, {
+      few: ['connect again', 'react', 'files', 'export', 'erasure'],
+      anew: 'send',
+    });
+    const sessions = await line('the sessions', memcached.port, protocols.memcached, closing, {
+      few: sessionSteps,
+      anew: 'connect',
+    });
     return {
+      ...site,
+      noBus: true,
       weak: [history, sessions],
-      servers: [
-        await chat(
-          {
-            CHAT_SESSION_STORE: over(memcached.url, memcached.port, sessions),
-            CHAT_CLUSTER: 'mysql',
-            CHAT_HISTORY: over(database.url, mariadb.port, history),
-          },
-          closing,
-        ),
-        await chat(
-          { CHAT_SESSION_STORE: memcached.url, CHAT_CLUSTER: 'mysql', CHAT_HISTORY: database.url },
-          closing,
-        ),
-      ],
-      async putSession(id, session) {
-        await memcached.set(`sessions/${id}`, JSON.stringify(session));
-        return cookieOf(id);
-      },
-      dropSession: (id) => memcached.delete(`sessions/${id}`),
+      servers: await two(
+        { CHAT_SESSION_STORE: memcached.url, CHAT_CLUSTER: 'mysql', CHAT_HISTORY: database.url },
+        {
+          CHAT_SESSION_STORE: over(memcached.url, memcached.port, sessions),
+          CHAT_HISTORY: over(database.url, mariadb.port, history),
+        },
+        closing,
+      ),
       holding: database.holding,
     };
   },
-  'a session server, and NOTIFY of PostgreSQL as the bus': async (closing) => {
-    const [postgres, sessionServer] = await Promise.all([startPostgres(), startSessionServer()]);
-    closing(() => Promise.all([postgres.remove(), sessionServer.stop()]));
+  'NOTIFY of PostgreSQL as the bus, and a session server with SQLite': async (closing) => {
+    const postgres = await startPostgres();
+    closing(() => postgres.remove());
     const database = await postgresDatabase(postgres);
     closing(() => database.close());
-    const kept = await keptSessions(sessionServer.port);
-    closing(() => kept.close());
-    const history = await line('the history', postgres.port, closing, { refusing: postgresRefusing });
-    const sessions = await line('the sessions', sessionServer.port, closing);
-    const common = { CHAT_CLUSTER: 'postgres' };
-    const server = await chat(
-      {
-        ...common,
-        CHAT_SESSION_STORE: `${over(sessionServer.url, sessionServer.port, sessions)}?format=json`,
-        CHAT_HISTORY: over(database.url, postgres.port, history),
-      },
-      closing,
-    );
-    const other = await chat(
-      { ...common, CHAT_SESSION_STORE: `${sessionServer.url}?format=json`, CHAT_HISTORY: database.url },
-      closing,
-    );
+    const kept = disk('the disk of the session server', closing, sessionSteps);
+    const { server, ...site } = await inSessionServer(closing, {
+      ...kept.env,
+      SESSION_SERVER_CONTAINER: `sqlite:${join(folder(closing), 'sessions.db')}`,
+    });
+    const notify = await line('NOTIFY', postgres.port, protocols.postgres, closing, {
+      few: ['typing'],
+      anew: 'typing',
+      only: /LISTEN|pg_notify/,
+    });
+    const sessions = await line('the sessions', server.port, protocols.sessionServer, closing, {
+      few: sessionSteps,
+      anew: 'connect',
+    });
+    const store = `${server.url}?format=json`;
     return {
-      weak: [sessions, history],
-      servers: [server, other],
-      async putSession(id, session) {
-        await kept.put(id, JSON.stringify(session));
-        return cookieOf(id);
-      },
-      dropSession: (id) => kept.destroy(id),
+      ...site,
+      weak: [kept, sessions, notify],
+      others: [server],
+      servers: await two(
+        { CHAT_SESSION_STORE: store, CHAT_CLUSTER: 'postgres', CHAT_HISTORY: database.url },
+        {
+          CHAT_SESSION_STORE: over(store, server.port, sessions),
+          CHAT_HISTORY: over(database.url, postgres.port, notify),
+        },
+        closing,
+      ),
       holding: database.holding,
     };
   },
-  'files in a bucket': async (closing) => {
-    const [bucket, memcached] = await Promise.all([startS3Server(), startMemcached()]);
-    closing(() => Promise.all([bucket.stop(), memcached.stop()]));
+  'files in a bucket, and sessions in a table of PostgreSQL': async (closing) => {
+    const [bucket, postgres] = await Promise.all([startS3Server(), startPostgres()]);
+    closing(() => Promise.all([bucket.stop(), postgres.remove()]));
+    makeSessionTable(`postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}`);
+    await postgres.query('GRANT ALL ON sessions TO site');
     const port = Number(new URL(bucket.endpoint).port);
-    const files = await line('the bucket', port, closing);
+    const files = await line('the bucket', port, protocols.s3, closing, { anew: 'files' });
+    const sessions = await line('the sessions', postgres.port, protocols.postgres, closing, {
+      anew: 'connect',
+    });
     const { id: key, secret } = bucket.key;
-    const server = await chat(
-      {
-        CHAT_SESSION_STORE: memcached.url,
-        CHAT_FILES: `s3://${key}:${encodeURIComponent(secret)}@${bucket.bucket}?endpoint=${over(bucket.endpoint, port, files)}`,
-      },
-      closing,
-    );
+    const endpoint = over(bucket.endpoint, port, files);
+    const settings = {
+      CHAT_SESSION_STORE: `postgres://${postgres.login}@127.0.0.1:${sessions.port}/site?${tableOptions}`,
+      CHAT_FILES: `s3://${key}:${encodeURIComponent(secret)}@${bucket.bucket}?endpoint=${endpoint}`,
+    };
     return {
-      weak: [files],
-      servers: [server],
+      weak: [files, sessions],
+      servers: [await chat(settings, closing)],
       async putSession(id, session) {
-        await memcached.set(`sessions/${id}`, JSON.stringify(session));
+        const insert = 'INSERT INTO sessions (id, data, expires) VALUES ($1, $2, $3)';
+        const update = 'ON CONFLICT (id) DO UPDATE SET data = EXCLUDED.data';
+        await postgres.query(`${insert} ${update}`, [id, JSON.stringify(session), never]);
         return cookieOf(id);
       },
-      dropSession: (id) => memcached.delete(`sessions/${id}`),
+      dropSession: (id) => postgres.query('DELETE FROM sessions WHERE id = $1', [id]),
+    };
+  },
+  'sessions in a table of MariaDB': async (closing) => {
+    const mariadb = await startMariadb();
+    closing(() => mariadb.remove());
+    makeSessionTable(`mysql://${mariadb.login}@127.0.0.1:${mariadb.port}/site`);
+    const sessions = await line('the sessions', mariadb.port, protocols.mariadb, closing, {
+      anew: 'connect',
+    });
+    const store = `mysql://${mariadb.login}@127.0.0.1:${sessions.port}/site?${tableOptions}`;
+    return {
+      weak: [sessions],
+      servers: [await chat({ CHAT_SESSION_STORE: store }, closing)],
+      async putSession(id, session) {
+        const replace = 'REPLACE INTO sessions (id, data, expires) VALUES (?, ?, ?)';
+        await mariadb.query(replace, [id, JSON.stringify(session), never]);
+        return cookieOf(id);
+      },
+      dropSession: (id) => mariadb.query('DELETE FROM sessions WHERE id = ?', [id]),
+    };
+  },
+  'a session server with files': async (closing) => {
+    const kept = disk('the disk of the session server', closing);
+    const { server, ...site } = await inSessionServer(closing, {
+      ...kept.env,
+      SESSION_SERVER_CONTAINER: `file:${folder(closing)}`,
+    });
+    return {
+      ...site,
+      weak: [kept],
+      others: [server],
+      servers: [await chat({ CHAT_SESSION_STORE: `${server.url}?format=json` }, closing)],
     };
   },
 };
@@ -219,64 +315,94 @@ afterAll(async () => {
 
 /**
  * Which of the calls of a step fail, and how. For `npm run test:soak` it is each of them, in all ways that are over at once,
- * and every third one in a way that lasts. For `npm test` it is one of each kind that has not failed before in this place: so
- * it is one in each step, if they are not told apart.
+ * and every third one in a way that lasts. For `npm test` it is one of each name that has not failed before in this place; if
+ * there is none, any one.
  */
 function faultsOf(
-  { faults, lasting }: Weak,
+  { faults, lasting, most }: Weak,
   calls: readonly string[],
   seen: Set<string>,
-): [number, string][] {
+): [which: number | string, fault: string][] {
   const all = calls.flatMap((_, n) => {
     const one = n % 3 === 0 ? lasting[(n / 3) % lasting.length] : undefined;
-    return [...faults, ...(one === undefined ? [] : [one])].map((fault): [number, string] => [n, fault]);
+    return [...faults, ...(one === undefined ? [] : [one])].map((fault): [number, string] => [n + 1, fault]);
   });
   const turn = seen.size;
-  const fresh = [...new Set(calls)].filter((name) => name === lineCall || !seen.has(name));
-  const few = fresh.map((name, n): [number, string] => {
-    seen.add(name === lineCall ? `${turn}` : name);
-    const at = name === lineCall ? turn % calls.length : calls.indexOf(name);
-    return [at, faults[(turn + n) % faults.length] as string];
-  });
-  return size(all, few);
+  const fresh = [...new Set(calls)].filter((name) => !seen.has(name)).slice(0, most);
+  const names = fresh.length > 0 ? fresh : calls.slice(turn % calls.length).slice(0, 1);
+  const few = names.map((name, n): [string, string] => [name, faults[(turn + n) % faults.length] as string]);
+  return size<[number | string, string][]>(all, few);
 }
 
-test.concurrent.for(size(Object.keys(settings), Object.keys(settings).slice(0, 2)))(
+/** A weak thing, and the faults that it has had. */
+interface Trial {
+  weak: Weak;
+  /** The names of calls that have failed. */
+  seen: Set<string>;
+  /** Its calls before the step that is being taken. */
+  from: number;
+  calls: number;
+  faults: number;
+}
+
+/** Takes a step once as it is, and then once for each fault. */
+async function fail(
+  scenario: Scenario,
+  step: Step,
+  tried: readonly Trial[],
+  prepare = () => {},
+): Promise<void> {
+  await scenario.take(step, () => {
+    for (const trial of tried) trial.from = trial.weak.faulty.calls().length;
+    prepare();
+  });
+  const chosen = tried.map((trial) => {
+    const calls = trial.weak.faulty.calls().slice(trial.from);
+    trial.calls += calls.length;
+    return faultsOf(trial.weak, calls, trial.seen);
+  });
+  for (const [at, trial] of tried.entries()) {
+    const { what, faulty } = trial.weak;
+    for (const [which, fault] of chosen[at] as [number | string, string][]) {
+      try {
+        await scenario.take(step, () => {
+          faulty.fail(which, fault as never);
+          prepare();
+        });
+      } catch (cause) {
+        throw new Error(`${step}: ${what}, ${which} (${faulty.failed() ?? 'none'}), ${fault}`, { cause });
+      }
+      const failed = faulty.failed();
+      if (failed === null) continue;
+      trial.faults++;
+      if (typeof which === 'string') trial.seen.add(which);
+    }
+  }
+}
+
+test.concurrent.for(size(Object.keys(places), Object.keys(places).slice(0, 4)))(
   '%s: each call fails once, and nothing is lost, doubled or left hanging',
-  { timeout: size(3_600_000, 120_000) },
+  { timeout: size(7_200_000, 600_000) },
   async (name) => {
-    const open = settings[name] as (typeof settings)[string];
+    const open = places[name] as (typeof places)[string];
     const place = await open((close) => void closing.push(close));
     const scenario = await Scenario.open(place);
     closing.push(() => scenario.close());
-    for (const weak of place.weak) {
-      const { what, faulty, few } = weak;
-      const seen = new Set<string>();
-      const all = Object.keys(scenario.steps);
-      let [counted, failed] = [0, 0];
-      for (const step of size(all, few ?? all)) {
-        let from = 0;
-        await scenario.take(step, () => {
-          from = faulty.calls().length;
-        });
-        const calls = faulty.calls().slice(from);
-        const chosen = faultsOf(weak, calls, seen);
-        counted += calls.length;
-        for (const [n, fault] of chosen) {
-          const which = size<number | string>(n + 1, calls[n] === lineCall ? n + 1 : (calls[n] as string));
-          try {
-            await scenario.take(step, () => faulty.fail(which, fault as never));
-          } catch (cause) {
-            const call = faulty.failed() ?? 'none';
-            throw new Error(`${step}: ${what}, call ${n + 1} of ${calls.length} (${call}), ${fault}`, {
-              cause,
-            });
-          }
-          if (faulty.failed() !== null) failed++;
-        }
-      }
-      console.log(`${name}: ${counted} calls of ${what}, ${failed} faults`);
+    const trials = place.weak.map((weak): Trial => {
+      return { weak, seen: new Set(), from: 0, calls: 0, faults: 0 };
+    });
+    for (const step of Object.keys(scenario.steps) as Step[]) {
+      const tried = trials.filter(({ weak: { few } }) => size(true, few.includes(step)));
+      if (tried.length > 0) await fail(scenario, step, tried);
+    }
+    for (const trial of trials) {
+      const { anew } = trial.weak;
+      if (anew !== undefined) await fail(scenario, anew.step, [trial], anew.cut);
     }
     await scenario.check();
+    for (const { weak, calls, faults } of trials) {
+      expect(faults, weak.what).toBeGreaterThan(0);
+      console.log(`${name}: ${calls} calls of ${weak.what}, ${faults} faults`);
+    }
   },
 );

@@ -10,6 +10,7 @@ import { mariadbDatabase, postgresDatabase } from '../helpers/history-database.t
 import { startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPostgres } from '../helpers/postgres.ts';
+import { protocols } from '../helpers/protocols.ts';
 import { size } from './size.ts';
 
 /** A history whose server can be killed at a call. */
@@ -35,15 +36,15 @@ afterAll(async () => {
 });
 
 async function behindLine(kind: 'PostgreSQL' | 'MariaDB'): Promise<Weak> {
-  const [server, database] = await (async () => {
+  const [server, database, protocol] = await (async () => {
     if (kind === 'MariaDB') {
       const mariadb = await startMariadb();
-      return [mariadb, await mariadbDatabase(mariadb)] as const;
+      return [mariadb, await mariadbDatabase(mariadb), protocols.mariadb] as const;
     }
     const postgres = await startPostgres();
-    return [postgres, await postgresDatabase(postgres)] as const;
+    return [postgres, await postgresDatabase(postgres), protocols.postgres] as const;
   })();
-  const line = await startFaultyLine(server.port);
+  const line = await startFaultyLine(server.port, protocol);
   closing.push(
     () => server.remove(),
     () => database.close(),

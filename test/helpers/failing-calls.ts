@@ -13,9 +13,9 @@ const { existsSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync
 const counted = openSync(join(folder, 'calls'), 'a');
 const next = join(folder, 'next');
 
-/** Where in the server it is called. */
+/** Where in the program it is called. */
 function placeOf({ stack = '' }: Error): string {
-  return /\/server\/(\S+?):\d/.exec(stack)?.[1] ?? 'elsewhere';
+  return /\/(?:session-)?server\/(\S+?):\d/.exec(stack)?.[1] ?? 'elsewhere';
 }
 
 /** Counts a call. @returns how it fails; undefined if it does not */
@@ -111,8 +111,13 @@ function wrapSqlite(object: object, names: readonly string[]): void {
 }
 
 const handle = await fs.open('/', 'r');
-wrapAsync(Object.getPrototypeOf(handle), ['write', 'sync', 'datasync', 'stat', 'read', 'close']);
-wrapAsync(fs, ['open', 'mkdir', 'rm', 'rename', 'stat', 'statfs', 'readdir', 'utimes', 'unlink', 'lstat']);
+wrapAsync(Object.getPrototypeOf(handle), [
+  ...['write', 'writeFile', 'sync', 'datasync', 'stat', 'utimes', 'read', 'readFile', 'close'],
+]);
+wrapAsync(fs, [
+  ...['open', 'access', 'mkdir', 'rm', 'rename', 'stat', 'lstat', 'statfs', 'utimes', 'unlink'],
+  ...['readdir', 'opendir'],
+]);
 wrapSync(disk, ['statfsSync', 'fstatSync', 'statSync', 'ftruncateSync', 'writeSync']);
 wrapSqlite(DatabaseSync.prototype, ['exec']);
 wrapSqlite(StatementSync.prototype, ['get', 'all', 'run', 'iterate']);

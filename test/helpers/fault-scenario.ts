@@ -1,16 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import type { Message, RequestName } from '../../server/events.ts';
-import { type ChatClient, ConnectRefused, connectChat, newClientId } from './chat-client.ts';
+import { type ChatClient, type ConnectRefused, connectChat, newClientId } from './chat-client.ts';
 import { origin } from './files.ts';
+import { hanging } from './hanging.ts';
 
 /** Where people chat while something fails. */
 export interface Place {
-  /** One server, or several that are one chat. */
+  /** The server, or several servers that are one chat. */
   readonly servers: readonly { url: string; pid: number; output(): string }[];
-  /** Writes a session as the site does; its cookie. */
+  /** Several servers tell each other nothing but what they store. */
+  readonly noBus?: true;
+  /** Other processes that must not end. */
+  readonly others?: readonly { pid: number; output(): string }[];
+  /** Writes a session as the site does; its cookie. Fails as a page would. */
   putSession(id: string, session: object): Promise<string>;
-  dropSession(id: string): Promise<void>;
+  dropSession(id: string): Promise<unknown>;
   /** The tables of a database in which a row holds this text. */
   holding?(text: string): Promise<string[]>;
 }
@@ -19,6 +24,7 @@ export const apiKey = 'an-api-key-for-faults';
 export const env = {
   CHAT_API_KEY: apiKey,
   CHAT_USER_ROLES: 'roles',
+  CHAT_USER_ROOMS: 'rooms',
   CHAT_ORIGINS: origin,
   CHAT_DRAIN: '0s',
   CHAT_SESSION_CHECK: '250ms',
@@ -32,27 +38,35 @@ const picture = Buffer.from(
 
 /** Answers that say that something is out of order for now. Everything else is a fault of the server. */
 const passing = /^(storage_unavailable|storage_full|session_store_unavailable|rate_limited)$/;
-/** Milliseconds: as docs/protocol.md has it, an upload longer; and for what is busy beside. */
-const longest = { request: 8000, connect: 15_000, upload: 30_000 };
-const busy = 2000;
-/** So long a step may be refused: a database holds the locks of a server that it does not hear any more for 10 s. */
-const mostTries = 60;
+/** A step may be refused so many times: a database holds the locks of a server that it does not hear any more for 10 s. */
+const mostTries = 120;
 
-/** Does it again as long as it is refused for now. Each try is answered in time. */
-async function insist<T>(attempt: () => Promise<T>, limit = longest.request): Promise<T> {
+/** Does it again as long as it is refused for now. No try hangs. */
+async function insist<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
-    const began = performance.now();
+    const late = new AbortController();
+    const hangs = pause(hanging, undefined, { signal: late.signal }).then(() => {
+      throw new Error(`no answer within ${hanging} ms`);
+    });
     try {
-      return await attempt();
+      return await Promise.race([attempt(), hangs]);
     } catch (error) {
-      const code = (error as Error).message;
-      if (!passing.test(code) || tries === mostTries) throw error;
+      if (!passing.test((error as Error).message) || tries === mostTries) throw error;
       await pause(Math.min(20 * tries, 500));
     } finally {
-      expect(performance.now() - began, 'milliseconds to the answer').toBeLessThan(limit + busy);
+      hangs.catch(() => {});
+      late.abort();
     }
   }
 }
+
+/** A page that fails is loaded again. */
+const asPage = <T>(load: () => Promise<T>): Promise<T> =>
+  insist(() =>
+    load().catch((cause: unknown) => {
+      throw new Error('storage_unavailable', { cause });
+    }),
+  );
 
 const ask = <E extends RequestName>(
   client: ChatClient,
@@ -70,14 +84,14 @@ async function connect(url: string, cookie: string): Promise<ChatClient> {
         reconnectionDelayMax: 50,
       });
     } catch (error) {
-      // The history has failed: the client may come again, and the log says why.
-      if (error instanceof ConnectRefused && error.data?.retryable) throw new Error('storage_unavailable');
-      throw error;
+      // The history has failed, or the connection was cut: the client may come again, and the log says why.
+      const { data } = error as ConnectRefused;
+      throw data === undefined || data.retryable ? new Error('storage_unavailable', { cause: error }) : error;
     }
-  }, longest.connect);
+  });
 }
 
-async function http(url: string, path: string, init: RequestInit = {}, limit?: number): Promise<Buffer> {
+async function http(url: string, path: string, init: RequestInit = {}): Promise<Buffer> {
   return insist(async () => {
     const answer = await fetch(url + path, init).catch((error: Error) => cut(path, error));
     if (!answer.ok) {
@@ -85,10 +99,10 @@ async function http(url: string, path: string, init: RequestInit = {}, limit?: n
       throw new Error(error.code);
     }
     return Buffer.from(await answer.arrayBuffer().catch((error: Error) => cut(path, error)));
-  }, limit);
+  });
 }
 
-/** What fails when a file or an archive is on its way cuts it off, and the client asks again. */
+/** A fault that comes while a file or an archive is on its way cuts it off, and the client asks again. */
 function cut(path: string, error: Error): never {
   throw /^\/files\/|export$/.test(path) ? new Error('storage_unavailable', { cause: error }) : error;
 }
@@ -102,9 +116,12 @@ const api = (url: string, method: string, path: string, body?: object) =>
 
 /** Not `expect.poll`, which knows of one test at a time. */
 const until = (what: () => unknown, wanted: unknown) =>
-  vi.waitFor(async () => expect(await what()).toEqual(wanted), { timeout: 30_000, interval: 20 });
+  vi.waitFor(async () => expect(await what()).toEqual(wanted), { timeout: hanging, interval: 20 });
 
 let users = 0;
+
+/** The names of the steps. */
+export type Step = keyof Scenario['steps'];
 
 /** People who chat all the time, and what else a chat is used for, one step after the other. */
 export class Scenario {
@@ -114,7 +131,7 @@ export class Scenario {
   #moderator!: ChatClient;
   #talking = true;
   #talks: Promise<void>[] = [];
-  /** What was acknowledged in the lobby, by its clientId. */
+  /** The acknowledged messages of the lobby, by clientId. */
   readonly #acknowledged = new Map<string, Message>();
   /** Open until the end of their step. */
   readonly #clients: ChatClient[] = [];
@@ -133,11 +150,13 @@ export class Scenario {
       self.#witnesses.push(witness);
     }
     self.#talks = self.#witnesses.map((witness) => self.#talk(witness));
+    // `check` reports their failures.
+    Promise.all(self.#talks).catch(() => {});
     return self;
   }
 
-  /** What a step consists of, after it has been made ready without a fault. */
-  readonly steps: Record<string, () => Promise<() => Promise<unknown>>> = {
+  /** Each makes a step ready without a fault, and returns the step. */
+  readonly steps = {
     connect: async () => {
       const cookie = await this.#session();
       return () => this.#connect(cookie);
@@ -247,7 +266,7 @@ export class Scenario {
       const headers = { origin, cookie };
       return async () => {
         const init = { method: 'POST', headers, body: picture };
-        const answer = await http(this.#url(), '/files?room=lobby&name=dot.png', init, longest.upload);
+        const answer = await http(this.#url(), '/files?room=lobby&name=dot.png', init);
         const { file } = JSON.parse(String(answer)) as { file: { id: string; name: string; size: number } };
         const { message } = await this.#send(client, 'lobby', { files: [{ id: file.id }] });
         expect(message.files).toHaveLength(1);
@@ -296,11 +315,39 @@ export class Scenario {
         await api(this.#url(), 'DELETE', `/users/${id}/ban`);
       };
     },
-    logout: async () => {
-      const cookie = await this.#session();
-      const client = await this.#connect(cookie);
+    typing: async () => {
+      const client = await this.#joined();
+      const { id } = client.ready.user;
+      const reader = this.#witnesses.at(this.#place.noBus ? 0 : -1) as ChatClient;
+      const isSeen = () =>
+        reader.events.some(
+          ({ name, payload }) =>
+            name === 'typing:changed' && (payload as { user: { id: string } }).user.id === id,
+        );
       return async () => {
-        await this.#place.dropSession(cookie.split('=')[1] as string);
+        // It may be lost, as long as the servers have no bus.
+        while (!isSeen()) {
+          for (const typing of [true, false]) await ask(client, 'typing:set', { room: 'lobby', typing });
+          await pause(50);
+        }
+      };
+    },
+    'a page': async () => {
+      const client = await this.#newcomer();
+      const { id } = client.ready.user;
+      const session = { user_id: id, firstname: `Name of ${id}`, rooms: [`room-of-${id}`] };
+      const named = (name: string) => client.events.filter((event) => event.name === name);
+      return async () => {
+        await asPage(() => this.#place.putSession(id, session));
+        await until(() => named('session:changed').length, 1);
+        await until(() => named('room:added').length, 1);
+        expect(named('session:changed')).toMatchObject([{ payload: { user: { name: `Name of ${id}` } } }]);
+      };
+    },
+    logout: async () => {
+      const client = await this.#newcomer();
+      return async () => {
+        await asPage(() => this.#place.dropSession(client.ready.user.id));
         expect((await client.ended).reason).toBe('logout');
       };
     },
@@ -326,13 +373,13 @@ export class Scenario {
         expect((await this.#place.holding?.(message.text)) ?? []).toEqual([]);
       };
     },
-  };
+  } satisfies Record<string, () => Promise<() => Promise<unknown>>>;
 
   /** Takes a step; the others of it are gone afterwards. */
-  async take(name: string, begin: () => void): Promise<void> {
-    const step = await this.steps[name]?.();
+  async take(name: Step, begin: () => void): Promise<void> {
+    const step = await this.steps[name]();
     begin();
-    await step?.();
+    await step();
     for (const client of this.#clients.splice(0)) client.close();
   }
 
@@ -362,10 +409,10 @@ export class Scenario {
     }
     for (const [seq, clientId] of lists[0] ?? [])
       for (const list of lists.slice(1)) if (list.has(seq)) expect(list.get(seq)).toBe(clientId);
-    for (const { pid, output } of this.#place.servers) {
+    for (const { pid, output } of [...this.#place.servers, ...(this.#place.others ?? [])]) {
       expect(() => process.kill(pid, 0)).not.toThrow();
       const lines = output().split('\n');
-      expect(lines.filter((line) => /unexpected|"level":60|Unhandled|Warning/.test(line))).toEqual([]);
+      expect(lines.filter((line) => /unexpected|"level":60|Unhandled|\(node:\d+\)/.test(line))).toEqual([]);
     }
   }
 
