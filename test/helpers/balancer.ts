@@ -5,18 +5,18 @@ import { ownPort, startChild } from './child.ts';
 import { advised, runNginx, untilAnswered } from './nginx.ts';
 
 export interface Balancer {
-  /** Of the chat, through it. */
+  /** The address of the chat behind the balancer. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** With the servers at those ports in place of the two of docs/operate.md. */
+/** Replaces the two servers of docs/operate.md by those at these ports. */
 const withServers = (block: string, ports: readonly number[]): string =>
   block.replace(/^( *server \S*) ?10\.0\.0\.11:7070(.*)\n.*10\.0\.0\.12:7070.*\n/gm, (_, start, rest) =>
     ports.map((port, n) => `${start}${/one$/.test(start) ? n : ''} 127.0.0.1:${port}${rest}\n`).join(''),
   );
 
-/** As docs/operate.md has it for nginx, in front of the servers at these ports of this machine. */
+/** nginx configured as in docs/operate.md, in front of the servers at these local ports. */
 export async function startNginxBalancer(ports: readonly number[]): Promise<Balancer> {
   const port = await ownPort();
   const http = `${withServers(advised('operate.md', 'nginx', 'upstream '), ports)}

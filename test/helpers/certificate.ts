@@ -3,8 +3,8 @@ import { chmodSync, chownSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A certificate for one host, which is its own authority: `certificate.pem` and `certificate.key` in the folder, for
- * the folder's owner.
+ * A self-signed certificate for one host: `certificate.pem` and `certificate.key` in the folder, readable by the
+ * folder's owner.
  */
 export function makeCertificate(folder: string, host: string): { certificate: string; key: string } {
   const certificate = join(folder, 'certificate.pem');

@@ -18,11 +18,11 @@ type Payload<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 export interface ChatClient {
   readonly socket: ChatSocket;
   readonly ready: Ready;
-  /** Every event that came, in order, with its payload. */
+  /** All received events, in order, with their payloads. */
   readonly events: { name: string; payload: unknown }[];
   /** Sends a request and returns its data; a refusal throws an Error whose message is the code. */
   request<E extends RequestName>(event: E, payload: Payload<E>): Promise<Answers[E]>;
-  /** The same for anything at all, with the answer as it came. */
+  /** The same for any event and arguments; returns the raw answer. */
   raw(event: string, ...args: unknown[]): Promise<Answer<unknown>>;
   /** The messages of `message:new`, in the order of their arrival. */
   messages(): Message[];
@@ -33,7 +33,7 @@ export interface ChatClient {
 
 export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
 
-/** A socket that has not connected yet; WebSocket only, no reconnection, unless the options say otherwise. */
+/** A socket that has not connected yet; WebSocket only and without reconnection, unless the options differ. */
 export function chatSocket(url: string, cookie: string | null, options: ClientOptions = {}): ChatSocket {
   return io(url, {
     transports: ['websocket'],
@@ -95,7 +95,7 @@ export class ConnectRefused extends Error {
   }
 }
 
-/** The refusal of a connection that must not succeed. */
+/** Returns the refusal of a connection that must not succeed. */
 export async function refusalOf(connecting: Promise<ChatClient>): Promise<ConnectRefused> {
   try {
     (await connecting).close();

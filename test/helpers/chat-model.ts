@@ -1,14 +1,14 @@
 /**
- * What rooms, members, messages and read marks are, in the simplest form: the rules of docs/protocol.md for people's own
- * rooms, with nothing of the server's code. Users have no role on the site.
+ * A minimal model of rooms, members, messages and read marks: the rules of docs/protocol.md for users' own rooms,
+ * independent of the server's code. Users have no site roles.
  */
 export interface ModelRoom {
   id: string;
   kind: 'public' | 'private';
   members: Map<string, { role: 'owner' | 'moderator' | 'member'; readSeq: number; since: number }>;
-  /** Users who were removed: only owner and moderators bring them back. */
+  /** Removed users: only the owner and moderators can add them again. */
   removed: Set<string>;
-  /** Users who have left: people do not bring them back. */
+  /** Users who have left: other users cannot add them again. */
   left: Set<string>;
   messages: { user: string; text: string; deleted: boolean; rev: number }[];
   head: number;
@@ -16,7 +16,7 @@ export interface ModelRoom {
 
 const ranks = { owner: 2, moderator: 1, member: 0 };
 
-/** Each method gives the code of the answer, `ok` or a refusal, and does what the request does. */
+/** Each method does what the request does, and returns the code of the answer: `ok` or a refusal. */
 export class ChatModel {
   readonly rooms = new Map<string, ModelRoom>();
   #clock = 0;
@@ -122,7 +122,7 @@ export class ChatModel {
     return 'ok';
   }
 
-  /** What a user's list of own rooms shows, by id. */
+  /** The content of a user's list of own rooms, by id. */
   list(user: string): Record<string, object> {
     const own = [...this.rooms.values()].filter((room) => room.members.has(user));
     return Object.fromEntries(

@@ -17,8 +17,8 @@ function ignore(): void {}
 
 /**
  * The chat in this process, without HTTP and sockets, on a history of its own.
- * @param around what stands in for parts of the history, given the real one
- * @param over what the test looks at itself
+ * @param around wraps the real history to replace parts of it
+ * @param over parts that the test observes itself
  */
 export async function openChatOver(
   around: (stored: History) => Partial<History>,

@@ -11,14 +11,14 @@ export interface ChatServer extends Child {
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** A folder for a history that outlives restarts of the server; removed by `remove()`. */
+/** A folder for a history that survives restarts of the server; `remove()` deletes it. */
 export function historyFolder(): { url: string; path: string; files: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'chat-history-'));
   const path = join(folder, 'chat.db');
   return {
     url: `sqlite:${path}`,
     path,
-    /** As in CHAT_FILES. */
+    /** The value for CHAT_FILES. */
     files: `dir:${join(folder, 'files')}`,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
@@ -26,7 +26,7 @@ export function historyFolder(): { url: string; path: string; files: string; rem
 
 let nothing: Promise<Buffer> | undefined;
 
-/** The file of a history in which nothing is, as a server leaves it. */
+/** The file of an empty history, as a server leaves it. */
 async function emptyFile(): Promise<Buffer> {
   const history = historyFolder();
   try {
@@ -40,7 +40,7 @@ async function emptyFile(): Promise<Buffer> {
   }
 }
 
-/** As `historyFolder`, with an empty history: to make one costs a server a fifth of its start, and many waits for the disk. */
+/** Like `historyFolder`, with an empty history: creating one takes a fifth of a server's start and many syncs. */
 export async function emptyHistory(): Promise<ReturnType<typeof historyFolder>> {
   nothing ??= emptyFile();
   const history = historyFolder();
@@ -48,7 +48,7 @@ export async function emptyHistory(): Promise<ReturnType<typeof historyFolder>> 
   return history;
 }
 
-/** All tests come from one address and send as fast as they can: those that are about limits set their own. */
+/** All tests come from one address and send as fast as they can; tests of limits set their own. */
 const noLimits = {
   CHAT_LIMIT_SEND: '0',
   CHAT_LIMIT_REQUESTS: '0',
@@ -64,7 +64,7 @@ const noLimits = {
   CHAT_LIMIT_ME: '0',
 };
 
-/** As the server comes: an empty value is the default of each limit. */
+/** The default limits: an empty value is the default of each. */
 export const defaultLimits = {
   CHAT_LIMIT_SEND: '',
   CHAT_LIMIT_REQUESTS: '',
@@ -74,20 +74,20 @@ export const defaultLimits = {
   CHAT_LIMIT_QUEUE: '',
 };
 
-/** What Node is told to run, as package.json has it. */
+/** The arguments of Node, as in package.json. */
 export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'];
 
-/** What a test has not set itself. */
+/** Settings that a test has not set itself. */
 const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
 
-/** Where a server that has started listens, by what it has written after so many characters. */
+/** Returns the address from the log of a started server, after this many characters. */
 async function listening(child: Child, from = 0): Promise<{ port: number; url: string }> {
   const [line] = await child.until(/^\{.*"msg":"listening".*\}$/m, from);
   const { port } = JSON.parse(line) as { port: number };
   return { port, url: `http://127.0.0.1:${port}` };
 }
 
-/** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
+/** The chat server as a separate process, ready when its log says `listening`; its history is deleted with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
   const child = startChild(process.execPath, chatProgram, {
@@ -100,13 +100,13 @@ export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promi
 
 /** Processes whose server has stopped. */
 const idle = new Set<Child>();
-/** What tests that run side by side have taken is memory that others need. */
+/** Memory of idle processes is missing for tests that run in parallel. */
 const mostIdle = 2;
 
 /**
- * A chat server of its own in a process that may have run others before: to load what it consists of takes four fifths
- * of a start, and only tests of starts, ends and memory need to pay for them. Its `stop()` leaves the process for the
- * next one; other signals reach the process itself.
+ * A chat server in a process that may have run others before. Loading the code takes four fifths of a start, and only
+ * tests of starts, ends and memory need a new process. `stop()` leaves the process for the next server; other signals
+ * reach the process itself.
  */
 export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;

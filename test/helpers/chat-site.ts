@@ -5,9 +5,9 @@ import { type Memcached, startMemcached } from './memcached.ts';
 export interface ChatSite {
   memcached: Memcached;
   chat: ChatServer;
-  /** Writes a session as the sample application does; its cookie. */
+  /** Writes a session as the sample application does. @returns its cookie */
   session(user: number | string, name?: string): Promise<string>;
-  /** Writes any bytes as a session; its cookie. */
+  /** Writes any bytes as a session. @returns its cookie */
   rawSession(bytes: string | Buffer): Promise<string>;
   /** The memcached key of a cookie's session. */
   key(cookie: string): string;
@@ -17,7 +17,7 @@ export interface ChatSite {
 /**
  * A memcached and a chat server for one test file, with sessions written as PHP would write them.
  *
- * @param start starts the chat server: in a process of its own, where the process matters
+ * @param start starts the chat server; in a separate process if the test is about the process
  */
 export async function startChatSite(
   env: NodeJS.ProcessEnv = {},

@@ -5,8 +5,8 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 
 /**
- * Linux gives none of these ports to outgoing connections, nor to listeners without a port of their own. Chromium opens no
- * page at port 10,080, and a Redis of a cluster takes the port 10,000 above its own as well.
+ * Linux uses none of these ports for outgoing connections or for listeners without a fixed port. Chromium blocks port
+ * 10,080, and a Redis cluster also takes the port 10,000 above its own.
  */
 const [firstPort, endOfPorts] = [10_081, 20_081];
 
@@ -17,8 +17,8 @@ const listening = (server: Server) =>
   );
 
 /**
- * A port that nothing listens at. It belongs to this process until it ends: no other test gets it, even while nothing
- * listens there. An abstract Unix socket of that name is the sign, for the tests in PHP, too.
+ * A port without a listener. It is reserved for this process until it ends: no other test gets it, even while nothing
+ * listens there. An abstract Unix socket of that name is the reservation, also for the tests in PHP.
  */
 export async function ownPort(): Promise<number> {
   for (;;) {
@@ -37,11 +37,13 @@ export interface Child {
   readonly pid: number;
   /** Everything written to standard output and standard error so far. */
   output(): string;
-  /** Resolves with the first match in the output after so many characters; rejects when the process ends without one. */
+  /**
+   * Resolves with the first match in the output after this many characters; rejects if the process ends without one.
+   */
   until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
   /** Sends a signal to the whole process group. */
   signal(name: NodeJS.Signals): void;
-  /** Sends the signal and waits for the end; the exit code, or the signal's name. */
+  /** Sends the signal and waits for the end. @returns the exit code, or the signal's name */
   stop(name?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
@@ -52,10 +54,10 @@ const running = new Set<Child>();
 process.on('exit', () => {
   for (const child of running) child.signal('SIGKILL');
 });
-// Vitest ends its workers so, and the default action would skip the line above.
+// Vitest ends its workers by SIGTERM, and the default action would skip the line above.
 process.on('SIGTERM', () => process.exit(143));
 
-/** Starts a real process in a group of its own, so that children it forks (php -S workers) end with it. */
+/** Starts a real process in its own process group, so that children it forks (php -S workers) end with it. */
 export function startChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -117,7 +119,7 @@ export function startChild(command: string, args: readonly string[], options: Sp
       if (!ended && child.pid !== undefined) {
         const closed = once(child, 'close');
         self.signal(name);
-        // A stopped process gets its signals only once it goes on.
+        // A stopped process handles signals only once it continues.
         if (name !== 'SIGSTOP') self.signal('SIGCONT');
         await closed;
       }

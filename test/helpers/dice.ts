@@ -1,4 +1,4 @@
-/** mulberry32: numbers from 0 up to `below`, always the same for a seed. */
+/** mulberry32: numbers from 0 up to `below`, the same for each seed. */
 export function dice(start: number): (below: number) => number {
   let state = start;
   return (below) => {

@@ -1,17 +1,17 @@
 /**
- * `EIO`: nothing was done. `EIO, done`: it was done, and fails all the same, as a folder that cannot be synced any more; of
- * SQLite, which never does that, the transaction is rolled back. `ENOSPC`: the disk is full for this once. `killed`: the
- * program ends there.
+ * `EIO`: nothing was done. `EIO, done`: it was done but reports an error, like the sync of a folder on a failing disk;
+ * a SQLite transaction is rolled back, since SQLite never does that. `ENOSPC`: the disk is full this once. `killed`:
+ * the program ends there.
  */
 export const diskFaults = ['EIO', 'ENOSPC', 'EIO, done'] as const;
 export type DiskFault = (typeof diskFaults)[number] | 'killed';
 
-/** Which call fails: the nth of all, or the next whose name begins so. */
+/** The call that fails: the nth of all, or the next whose name begins with this text. */
 export interface Next {
   nth: number;
   name?: string;
   fault: DiskFault;
 }
 
-/** Of the name of a call, in the file in which they are counted. */
+/** Bytes of a call's name in the file that counts the calls. */
 export const recordBytes = 100;

@@ -8,20 +8,20 @@ import type { PhpSettings } from './php-request.ts';
 
 export interface DokuWiki extends Child {
   readonly port: number;
-  /** Opens the login page as a visitor; the cookies that it sets. */
+  /** Opens the login page as a visitor. @returns the cookies that it sets */
   visit(): Promise<string>;
-  /** Logs that visitor in as `ann` over HTTP, as the form does; all cookies. */
+  /** Logs that visitor in as `ann` over HTTP, as the form does. @returns all cookies */
   login(visitor: string): Promise<string>;
   /** Logs out over HTTP, as the link does; resolves when DokuWiki has answered. */
   logout(cookies: string): Promise<void>;
 }
 
 const code = '/usr/share/dokuwiki';
-/** Where Debian has put the configuration that the code comes with. */
+/** Debian's folder of the default configuration. */
 const defaults = '/etc/dokuwiki';
 const dataFolders = 'attic cache index locks log media media_attic media_meta meta pages tmp'.split(' ');
 
-/** DokuWiki as Debian has it, under PHP's own web server, with its pages and users in a folder of this test's own. */
+/** DokuWiki from Debian, under PHP's own web server, with its pages and users in a folder of this test. */
 export async function startDokuWiki(phpSettings: PhpSettings): Promise<DokuWiki> {
   const folder = mkdtempSync(join(tmpdir(), 'dokuwiki-'));
   const conf = join(folder, 'conf');
@@ -71,7 +71,7 @@ export async function startDokuWiki(phpSettings: PhpSettings): Promise<DokuWiki>
   });
 }
 
-/** What a browser would send after this answer. */
+/** The cookies that a browser would send after this answer. */
 function cookiesAfter(before: string, answer: Response): string {
   const set = answer.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
   const pairs = [...(before === '' ? [] : before.split('; ')), ...set].map((pair) => pair.split('=', 2));

@@ -5,8 +5,8 @@ import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type DiskFault, type Next, recordBytes } from './disk-calls.ts';
 
 /*
- * To be imported before a program (`node --import`): one of its calls to files and to SQLite fails, in whatever thread, as
- * the folder FAULTY_DISK says. There is no way to have that of a file system without privileges.
+ * Import it before a program (`node --import`): one of its calls to files or SQLite fails, in any thread, as the folder
+ * FAULTY_DISK says. A real file system cannot do that without privileges.
  */
 const folder = process.env.FAULTY_DISK ?? '';
 const { existsSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } = disk;
@@ -18,7 +18,7 @@ function placeOf({ stack = '' }: Error): string {
   return /\/(?:session-)?server\/(\S+?):\d/.exec(stack)?.[1] ?? 'elsewhere';
 }
 
-/** Counts a call. @returns how it fails; undefined if it does not */
+/** Counts a call. @returns its fault; undefined if it succeeds */
 function faultOf(call: string, detail = ''): DiskFault | undefined {
   const name = `${call} at ${placeOf(new Error())}${detail}`;
   writeSync(
@@ -33,7 +33,7 @@ function faultOf(call: string, detail = ''): DiskFault | undefined {
     const { nth, name: only, fault } = JSON.parse(readFileSync(next, 'utf8')) as Next;
     if (only === undefined ? fstatSync(counted).size < nth * recordBytes : !name.startsWith(only))
       return undefined;
-    // Of several threads one is the first.
+    // Only the first of several threads succeeds.
     renameSync(next, join(folder, 'failed'));
     writeFileSync(join(folder, 'failed'), name);
     if (fault === 'killed') process.kill(process.pid, 'SIGKILL');
@@ -59,7 +59,7 @@ function wrapAsync(object: object, names: readonly string[]): void {
       if (fault !== undefined && fault !== 'EIO, done') throw systemError(fault, name);
       const done = await real.apply(this, args);
       if (fault === undefined) return done;
-      // A handle that nobody gets is nobody's to close.
+      // Nobody else would close a handle that the caller does not get.
       if (name === 'open') await (done as { close(): Promise<void> }).close();
       throw systemError(fault, name);
     };
@@ -71,7 +71,7 @@ function wrapSync(object: object, names: readonly string[]): void {
   for (const name of names) {
     const real = functions[name] as (...args: never[]) => unknown;
     functions[name] = function (this: unknown, ...args: never[]) {
-      // The log.
+      // Standard output and error are the log.
       if (typeof args[0] === 'number' && args[0] <= 2) return real.apply(this, args);
       const fault = faultOf(name);
       if (fault !== undefined && fault !== 'EIO, done') throw systemError(fault, name);
@@ -82,7 +82,7 @@ function wrapSync(object: object, names: readonly string[]): void {
   }
 }
 
-/** The database of each statement, and what it says. */
+/** The database and the text of each statement. */
 const statements = new WeakMap<object, { database: DatabaseSync; text: string }>();
 const { prepare, exec } = DatabaseSync.prototype;
 DatabaseSync.prototype.prepare = function (...args) {
@@ -99,7 +99,7 @@ function wrapSqlite(object: object, names: readonly string[]): void {
       const { database, text } =
         this instanceof DatabaseSync ? { database: this, text: `${args[0]}` } : (statements.get(this) ?? {});
       const what = name === 'exec' ? String(text) : name;
-      // SQLite rolls back without touching the disk.
+      // A rollback of SQLite does not touch the disk.
       const fault =
         what === 'ROLLBACK' ? undefined : faultOf(`SQLite: ${what.slice(0, 20)}`, `: ${text?.slice(0, 20)}`);
       if (fault === undefined) return real.apply(this, args);

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 
 /*
- * To be imported before a program (`node --import`): its disk takes everything, but no folder can be synced any more,
- * as on a disk that begins to fail. There is no other way to have that of a file system without privileges.
+ * Import it before a program (`node --import`): its disk accepts everything, but no folder can be synced any more, as
+ * on a failing disk. A real file system cannot do that without privileges.
  */
 const folder = await open('/', 'r');
 const handles = Object.getPrototypeOf(folder);

@@ -10,9 +10,11 @@ function library(): string {
 }
 
 export interface FakeClock {
-  /** For the environment of the process whose clock it is. */
+  /** The environment of the process whose clock it is. */
   readonly env: NodeJS.ProcessEnv;
-  /** Sets that process's wall clock so many seconds off the real one, at once; its monotonic clock goes on. */
+  /**
+   * Sets that process's wall clock off the real one by this many seconds, at once; its monotonic clock is not affected.
+   */
   jump(seconds: number): void;
   remove(): void;
 }
@@ -22,7 +24,7 @@ export function fakeClock(): FakeClock {
   const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'));
   const file = join(folder, 'offset');
   const jump = (seconds: number) => {
-    // In one step, since the process may read it at any moment.
+    // Replaced atomically, since the process may read it at any moment.
     writeFileSync(`${file}.new`, `${seconds < 0 ? '' : '+'}${seconds}`);
     renameSync(`${file}.new`, file);
   };
@@ -40,7 +42,7 @@ export function fakeClock(): FakeClock {
   };
 }
 
-/** For a process all of whose time, timers included, goes so many times as fast. */
+/** The environment of a process whose whole time, including timers, runs this many times as fast. */
 export const fastClock = (factor: number): NodeJS.ProcessEnv => ({
   LD_PRELOAD: library(),
   FAKETIME: `+0 x${factor}`,

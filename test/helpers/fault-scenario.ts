@@ -5,7 +5,7 @@ import { type ChatClient, type ConnectRefused, connectChat, newClientId } from '
 import { origin } from './files.ts';
 import { hanging } from './hanging.ts';
 
-/** Where people chat while something fails. */
+/** The servers on which people chat while something fails. */
 export interface Place {
   /** The server, or several servers that are one chat. */
   readonly servers: readonly { url: string; pid: number; output(): string }[];
@@ -36,7 +36,7 @@ const picture = Buffer.from(
   'base64',
 );
 
-/** Answers that say that something is out of order for now. Everything else is a fault of the server. */
+/** Codes of temporary failures. Any other code is a bug of the server. */
 const passing = /^(storage_unavailable|storage_full|session_store_unavailable|rate_limited)$/;
 /** A step may be refused so many times: a database holds the locks of a server that it does not hear any more for 10 s. */
 const mostTries = 120;
@@ -77,7 +77,7 @@ const ask = <E extends RequestName>(
 async function connect(url: string, cookie: string): Promise<ChatClient> {
   return insist(async () => {
     try {
-      // Without an answer to its CONNECT for 5 s it is closed, and tries again.
+      // Without an answer to CONNECT for 5 s the client closes the connection and tries again.
       return await connectChat(url, cookie, {
         reconnection: true,
         reconnectionDelay: 50,
@@ -114,7 +114,7 @@ const api = (url: string, method: string, path: string, body?: object) =>
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 
-/** Not `expect.poll`, which knows of one test at a time. */
+/** Replaces `expect.poll`, which supports one test at a time. */
 const until = (what: () => unknown, wanted: unknown) =>
   vi.waitFor(async () => expect(await what()).toEqual(wanted), { timeout: hanging, interval: 20 });
 
@@ -126,14 +126,14 @@ export type Step = keyof Scenario['steps'];
 /** People who chat all the time, and what else a chat is used for, one step after the other. */
 export class Scenario {
   readonly #place: Place;
-  /** On each server somebody who reads everything, and says something now and then. */
+  /** On each server a client that reads everything, and sends a message now and then. */
   #witnesses: ChatClient[] = [];
   #moderator!: ChatClient;
   #talking = true;
   #talks: Promise<void>[] = [];
   /** The acknowledged messages of the lobby, by clientId. */
   readonly #acknowledged = new Map<string, Message>();
-  /** Open until the end of their step. */
+  /** Clients that are open until the end of their step. */
   readonly #clients: ChatClient[] = [];
 
   private constructor(place: Place) {
@@ -210,7 +210,7 @@ export class Scenario {
       return async () => {
         const query = { query: message.text, room: 'lobby' };
         const found = async () => (await ask(client, 'message:search', query)).messages.map(({ seq }) => seq);
-        // The index is behind as long as its disk is full.
+        // The index lags while its disk is full.
         await until(found, [message.seq]);
       };
     },
@@ -246,7 +246,7 @@ export class Scenario {
         await ask(client, 'room:join', { room: room.id });
         await this.#send(client, room.id);
         await ask(client, 'room:delete', { room: room.id }).catch((error: Error) => {
-          // It is gone: the answer to an earlier try was lost.
+          // The room is gone: the answer to an earlier attempt was lost.
           if (error.message !== 'unknown_room') throw error;
         });
       };
@@ -301,7 +301,7 @@ export class Scenario {
       const { id } = client.ready.user;
       return async () => {
         const archive = await api(this.#url(), 'GET', `/users/${id}/export`);
-        // Its directory, which is what an archive that is cut off lacks.
+        // The central directory, which an archive that is cut off lacks.
         expect(archive.subarray(-22, -18)).toEqual(Buffer.from('PK\x05\x06', 'latin1'));
         expect(archive.length).toBeGreaterThan(message.text.length);
       };
@@ -358,7 +358,7 @@ export class Scenario {
       const told = this.#witnesses.map((witness) => resetsOf(witness));
       return async () => {
         await api(this.#url(), 'DELETE', `/users/${id}?messages=delete`);
-        // Nobody of whom it is known that there was such a user: it has come to its end.
+        // The erasure is complete when the user is unknown.
         await until(
           () => this.#witnesses.every((witness, n) => resetsOf(witness) > (told[n] as number)),
           true,
@@ -383,7 +383,7 @@ export class Scenario {
     for (const client of this.#clients.splice(0)) client.close();
   }
 
-  /** That nothing is lost, nothing doubled, that all have the same order, and that the servers are well. */
+  /** Checks that nothing is lost or duplicated, that all have the same order, and that the servers are well. */
   async check(): Promise<void> {
     this.#talking = false;
     await Promise.all(this.#talks);

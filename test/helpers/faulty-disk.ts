@@ -5,12 +5,12 @@ import type { DiskFault, Next } from './disk-calls.ts';
 import type { Faulty } from './faulty-line.ts';
 
 export interface FaultyDisk extends Faulty<DiskFault> {
-  /** What the program gets. */
+  /** The environment of the program. */
   readonly env: NodeJS.ProcessEnv;
   close(): void;
 }
 
-/** A disk on which one call of a program fails: `failing-calls.ts`, which the program imports, carries it out. */
+/** A disk on which one call of a program fails. The program imports `failing-calls.ts`, which makes it fail. */
 export function faultyDisk(): FaultyDisk {
   const folder = mkdtempSync(join(tmpdir(), 'faulty-disk-'));
   const [counted, next] = [join(folder, 'calls'), join(folder, 'next')];
@@ -21,7 +21,7 @@ export function faultyDisk(): FaultyDisk {
       FAULTY_DISK: folder,
       NODE_OPTIONS: `--import=${new URL('./failing-calls.ts', import.meta.url).pathname}`,
     },
-    // Without the words of the statement.
+    // Without the text of the statement.
     calls: () => calls().map((name) => name.trimEnd().replace(/(\.ts): .*/, '$1')),
     fail(which, fault) {
       const one = typeof which === 'number' ? { nth: calls().length + which } : { nth: 0, name: which };

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
- * How a call fails. `cut before`: it never arrives. `cut after`: it is carried out, and the answer is lost. `refused`: the
- * service itself answers with an error. `garbage`: the answer is no answer. `silence`: the connection stays open, the service
- * keeps what it holds for it, and nothing comes through any more.
+ * The ways in which a call fails. `cut before`: it never arrives. `cut after`: it is carried out, and the answer is
+ * lost. `refused`: the service itself answers with an error. `garbage`: the answer is invalid. `silence`: the
+ * connection stays open and the service keeps its state, but nothing gets through any more.
  */
 export type Fault = 'cut before' | 'cut after' | 'refused' | 'garbage' | 'silence';
 
@@ -12,7 +12,7 @@ export type Fault = 'cut before' | 'cut after' | 'refused' | 'garbage' | 'silenc
 export interface Faulty<Kind = string> {
   /** The names of all calls so far. */
   calls(): string[];
-  /** The nth call from now on fails so, or the next one of that name. */
+  /** The nth call from now on fails in this way, or the next one of that name. */
   fail(which: number | string, fault: Kind): void;
   /** The name of the call that has failed; null if none has, and then none does any more. */
   failed(): string | null;
@@ -32,14 +32,14 @@ const nameless = 'a call';
 /** A way to a real service. A piece that a client writes at once is one call. */
 export interface FaultyLine extends Faulty<Fault> {
   readonly port: number;
-  /** @param then is called when it comes to pass */
+  /** @param then called when it happens */
   fail(which: number | string, fault: Fault, then?: () => void): void;
   /** Ends all connections: the next calls make new ones. */
   cut(): void;
   close(): Promise<void>;
 }
 
-/** No protocol has such an answer; the second one is what another program at that port may say. */
+/** No protocol has such an answer; the second one could come from another program at that port. */
 const garbage = [
   Buffer.from(Array.from({ length: 64 }, (_, n) => (n * 151 + 7) & 0xff)),
   Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
@@ -59,7 +59,7 @@ export async function startFaultyLine(target: number, protocol: Protocol, only =
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
     let silent = false;
-    /** The answer that comes next is lost. */
+    /** The next answer is lost. */
     let lost = false;
     for (const [socket, other] of [
       [client, upstream],
@@ -70,7 +70,7 @@ export async function startFaultyLine(target: number, protocol: Protocol, only =
       socket.on('error', () => {});
       socket.on('close', () => {
         open.delete(socket);
-        // Beyond a line that is silent the service learns of no end.
+        // Behind a silent line, the service does not notice the end.
         if (!silent) other.destroy();
       });
     }
@@ -91,7 +91,7 @@ export async function startFaultyLine(target: number, protocol: Protocol, only =
         silent = true;
       } else if (fault === 'cut after') {
         lost = true;
-        // With an end in place of a reset: the service reads all of it first.
+        // With an end instead of a reset, so that the service reads everything first.
         upstream.end(call);
       } else if (fault === 'garbage') {
         client.write(answer);

@@ -1,7 +1,7 @@
 /**
- * An attacker in a process of its own: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It comes from
- * the loopback addresses that are named, does what it can for that time, or until SIGTERM, and prints what came of it. Without a cookie
- * it is somebody who is not logged in.
+ * An attacker in a separate process: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It attacks from the
+ * given loopback addresses for that time, or until SIGTERM, and prints the result. Without a cookie it is not logged
+ * in.
  */
 import { connect, type Socket } from 'node:net';
 import { fragments, frame, opcode, openRaw, type RawClient, upgradeRequest } from './raw-client.ts';
@@ -28,7 +28,7 @@ function tcp(): Socket {
   return socket;
 }
 
-/** Writes once and resolves with the status of the answer; the connection is closed then. */
+/** Writes once and resolves with the status of the answer; then the connection is closed. */
 function ask(text: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = tcp();
@@ -51,14 +51,14 @@ const open = (as: string): Promise<RawClient | null> =>
     },
     async () => {
       seen('refused');
-      // Or this would be nothing but a flood of handshakes.
+      // Without this pause it would only be a flood of handshakes.
       await pause(1000);
       return null;
     },
   );
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Writes the bytes again and again, as fast as they are taken, until the server has closed the connection. */
+/** Writes the bytes again and again, as fast as they are accepted, until the server has closed the connection. */
 async function pour(client: RawClient | null, bytes: Buffer): Promise<void> {
   if (client === null) return;
   while (!client.closed && performance.now() < until) {
@@ -81,16 +81,16 @@ const nearLimit = frame(`420["room:list",{"pad":"${'x'.repeat(65_000)}"}]`);
 const tooLarge = frame(`420["room:list",{"pad":"${'x'.repeat(70_000)}"}]`);
 const partialRequest = 'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: chat.example\r\n';
 
-/** As large as what the server reads at once. */
+/** As large as one read of the server. */
 const filled = (bytes: Buffer) => Buffer.alloc(65_536 - (65_536 % bytes.length), bytes);
-/** Parts of one message that never ends. */
+/** Fragments of a message that never ends. */
 const endless = (part: string) => {
   const parts = fragments(part, part, '');
   const size = frame(part).length;
   return { first: parts.subarray(0, size), next: filled(parts.subarray(size, 2 * size)) };
 };
 
-/** A connection by WebSocket, let in as the cookie's user if there is one. */
+/** A WebSocket connection, logged in as the cookie's user if there is one. */
 async function enter(): Promise<RawClient | null> {
   if (cookie === '') return open(unknown());
   const client = await open(cookie);
@@ -104,7 +104,7 @@ async function enter(): Promise<RawClient | null> {
   return null;
 }
 
-/** The same by long-polling, not let in yet: what posts a body, and what asks for packets. */
+/** The same by long-polling, before CONNECT: functions that post a body and that poll. */
 async function enterByPolling() {
   const address = from[next++ % from.length] as string;
   const [asking, posting] = [
@@ -141,12 +141,12 @@ async function pourParts(part: string): Promise<void> {
 
 type Flood = (n: number) => Promise<void>;
 
-/** A single act of one of the parallel attackers, who does it over and over. */
+/** A single act of a parallel attacker, who repeats it. */
 const floods: Record<string, Flood> = {
   async events() {
     await pour(await enter(), filled(frame('421["a"]')));
   },
-  /** Each time as much as is read at once, then nothing for as long as a penalty might last. */
+  /** Each time as much as one read takes, then a pause as long as a penalty may last. */
   async bursts() {
     const client = await enter();
     while (client !== null && !client.closed && performance.now() < until) {
@@ -160,7 +160,7 @@ const floods: Record<string, Flood> = {
   async posts(n) {
     const client = await enterByPolling();
     if (client === null) return;
-    // As many as fit, or as many as are taken.
+    // As many packets as fit, or as many as are accepted.
     const body = Array.from({ length: n % 4 < 2 ? 7281 : 500 }, () => '421["a"]').join('\x1e');
     let over = false;
     const asking = async () => {
@@ -183,12 +183,12 @@ const floods: Record<string, Flood> = {
     over = true;
     client.close();
   },
-  /** As much history as may be asked for, again and again. */
+  /** Requests for as much history as allowed, again and again. */
   async reads(n) {
     const client = await enter();
     if (client === null) return;
     const all = { room: 'lobby', since: 0, limit: 500 };
-    // Half of them ask for much at once, the others for the next when an answer has come.
+    // Half of them send many requests at once, the others the next one after each answer.
     const atOnce = n % 2 === 0 ? 50 : 1;
     const closed = new Promise((resolve) => client.socket.once('close', resolve));
     while (!client.closed && performance.now() < until) {
@@ -210,7 +210,7 @@ const floods: Record<string, Flood> = {
   async webSocketPings() {
     await pour(await enter(), filled(frame('', opcode.ping)));
   },
-  /** Everything that needs no login, at once. */
+  /** All frames that need no login, at once. */
   frames: (n) =>
     (floods[['fragments', 'emptyFragments', 'pongs', 'webSocketPings'][n % 4] as string] as Flood)(n),
   handshakes: () => ask(upgradeRequest()),
@@ -238,7 +238,7 @@ const floods: Record<string, Flood> = {
     client.socket.destroy();
   },
   async packets(n) {
-    // Somebody who is logged in, so that the large packets are looked at.
+    // A logged-in client, so that the server processes the large packets.
     const client = await open(cookie);
     if (client === null) return;
     const ready = client.packet((packet) => packet.startsWith('42') || packet.startsWith('44'));
@@ -285,11 +285,11 @@ const all = Promise.all(
   Array.from({ length: Number(count) }, async (_, n) => {
     while (performance.now() < until) {
       await flood(n);
-      // Refused at once, a loop without this would let nothing else happen in this process.
+      // If it is refused at once, this loop would otherwise block the process.
       await turn();
     }
   }),
 );
-// Some are made to wait for longer.
+// Some attackers have to wait longer.
 await Promise.race([all, pause(until - performance.now() + 1000)]);
 end();

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** A proxy for WebSocket connections that leaves out those text frames of the server for which `drop` is true. */
+/** A WebSocket proxy that omits the server's text frames for which `drop` is true. */
 export function startFrameProxy(target: number, drop: (text: string) => boolean): Promise<TcpProxy> {
   const rest = new WeakMap<Socket, { upgraded: boolean; bytes: Buffer }>();
   return startTcpProxy(target, (piece, client) => {

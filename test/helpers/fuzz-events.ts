@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { requestErrors } from '../../server/errors.ts';
 import { type RequestName, requests } from '../../server/events.ts';
 
-/** Text of JSON, put together by hand: so it can hold equal keys, `__proto__` and numbers no JavaScript would write. */
+/**
+ * JSON text built by hand, so that it can have duplicate keys, `__proto__`, and numbers that JavaScript would not
+ * write.
+ */
 type Json = fc.Arbitrary<string>;
 
 const json = (...values: unknown[]): Json => fc.constantFrom(...values.map((value) => JSON.stringify(value)));
@@ -62,7 +65,7 @@ const clientId: Json = fc.oneof(
   { weight: 1, arbitrary: json('same', 'same', '', 'a b', 'ü', 'x'.repeat(65)) },
 );
 
-/** The fields that requests have, each with values that may be right. */
+/** The fields of requests, each with values that may be valid. */
 const fields: Record<string, Json> = {
   room,
   text,
@@ -123,7 +126,7 @@ const otherKey = fc.oneof(
 
 function payloadOf(name: RequestName): Json {
   const own = Object.keys(requests[name].shape);
-  // Each is mostly there and mostly of the right kind: with all of them wrong only the first would be looked at.
+  // Each field is mostly present and valid: with all of them wrong, only the first would be tested.
   const known = own.map((key) => {
     const field = fields[key];
     if (field === undefined) throw new Error(`fields has no values for ${key} of ${name}`);
@@ -154,7 +157,7 @@ function payloadOf(name: RequestName): Json {
     .map(([values, others]) => `{${[...values.filter((value) => value !== null), ...others].join(',')}}`);
 }
 
-/** What the protocol's parser itself refuses to take for an event's name, and closes the connection for. */
+/** Event names for which the protocol's parser itself closes the connection. */
 const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'];
 const known = Object.keys(requests) as RequestName[];
 const unknownName: Json = fc
@@ -198,7 +201,7 @@ export const eventCase: fc.Arbitrary<EventCase> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ name: unknownName, payloads: fc.array(whatever, { maxLength: 2 }) }) },
 );
 
-/** The largest packet is 64 KiB: what is larger is another test's. */
+/** The largest packet is 64 KiB; another test covers larger ones. */
 export const fits = ({ name, payloads }: EventCase): boolean =>
   Buffer.byteLength(name + payloads.join()) < 65_000;
 
@@ -236,7 +239,7 @@ const dataKeys: Record<RequestName, string> = {
   'typing:set': '',
 };
 
-/** Throws when this is no answer of the protocol's to the request. */
+/** Throws if this is not an answer of the protocol to the request. */
 export function checkAnswer({ name }: EventCase, answer: string): void {
   const [result, ...more] = JSON.parse(answer) as Record<string, unknown>[];
   const wrong = () => new Error(`no answer of the protocol: ${answer.slice(0, 1000)}`);
@@ -251,7 +254,7 @@ export function checkAnswer({ name }: EventCase, answer: string): void {
     return;
   }
   const { code, message, retryAfterMs: _, current: __, ...rest } = result.error as Record<string, unknown>;
-  // A code of the protocol, too, but one that says: the server has failed.
+  // `internal` is a code of the protocol too, but means that the server has failed.
   if (code === 'internal' || !Object.hasOwn(requestErrors, code as string)) throw wrong();
   if (result.ok !== false || typeof message !== 'string' || Object.keys(rest).length > 0) throw wrong();
   if ((code === 'unknown_event') !== !Object.hasOwn(requests, event)) throw wrong();

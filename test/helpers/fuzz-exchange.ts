@@ -16,7 +16,7 @@ export function say(port: number, request: string): Promise<string> {
   });
 }
 
-/** One request, with only those headers that are given besides Host. */
+/** A request with only the given headers besides Host. */
 export function request(
   target: string,
   { method = 'GET', body = '', ...headers }: Record<string, string> = {},
@@ -26,7 +26,7 @@ export function request(
   return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** What makes a request one for a WebSocket. */
+/** The headers of a WebSocket request. */
 export const upgrade = {
   Connection: 'Upgrade',
   Upgrade: 'websocket',
@@ -34,6 +34,6 @@ export const upgrade = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
 
-/** `403 origin_not_allowed`: the status and, where there is one, the code of an HTTP answer. */
+/** `403 origin_not_allowed`: the status and, if there is one, the code of an HTTP answer. */
 export const inShort = (answer: string): string =>
   `${/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]} ${/"error":\{"code":"(\w+)"/.exec(answer)?.[1] ?? ''}`.trim();

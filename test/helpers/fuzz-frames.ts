@@ -81,7 +81,7 @@ export const frameCase: fc.Arbitrary<FrameCase> = fc.oneof(
   },
 );
 
-/** The bytes of one case; `ends`: nothing that follows would be taken for a frame of its own. */
+/** The bytes of one case; `ends`: the server would not read further bytes as separate frames. */
 export function framesOf(one: FrameCase): { bytes: Buffer; ends: boolean } {
   switch (one.kind) {
     case 'bytes':

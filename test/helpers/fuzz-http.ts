@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Edit, edits, mostly, mutate, type PacketCase, packetCase, packetsOf } from './fuzz-packets.ts';
 import { within } from './fuzz-wire.ts';
 
-/** Every character stands for one byte. */
+/** Each character is one byte. */
 const bytes = (maxLength: number) => fc.string({ unit: 'binary-ascii', maxLength });
 const someBytes = fc
   .array(fc.nat({ max: 255 }), { maxLength: 60 })
@@ -184,7 +184,7 @@ export const httpCase: fc.Arbitrary<HttpCase> = fc.oneof(
   },
 );
 
-/** The bytes of a case, all but those of polling. */
+/** The bytes of a case, for all kinds but polling. */
 export function requestOf(one: Exclude<HttpCase, { kind: 'posts' }>): Buffer {
   if (one.kind === 'bytes') return Buffer.from(one.bytes, 'latin1');
   if (one.kind === 'mutated') {
@@ -201,7 +201,7 @@ export function requestOf(one: Exclude<HttpCase, { kind: 'posts' }>): Buffer {
   return Buffer.from(lines.join(end) + end + body, 'latin1');
 }
 
-/** The body of one POST to a polling connection. */
+/** The body of a POST to a polling connection. */
 export const bodyOf = (cases: readonly PacketCase[]): Buffer =>
   Buffer.from(
     cases
@@ -212,7 +212,7 @@ export const bodyOf = (cases: readonly PacketCase[]): Buffer =>
       .join('\x1e'),
   );
 
-/** Sends the bytes, says that nothing more will come, and returns what the server said until it closed. */
+/** Sends the bytes, closes its half of the connection, and returns everything that the server sends until it closes. */
 export async function exchange(port: number, request: Buffer): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let answer = '';
@@ -229,7 +229,7 @@ export async function exchange(port: number, request: Buffer): Promise<string> {
   return answer;
 }
 
-/** The statuses of an answer; throws when the server has said anything but HTTP, or that it has failed. */
+/** The statuses of an answer; throws if the server has sent anything but HTTP, or reports a failure. */
 export function checkHttp(answer: string): number[] {
   if (answer !== '' && !/^HTTP\/1\.1 [1-5]\d\d /.test(answer))
     throw new Error(`no HTTP: ${answer.slice(0, 200)}`);

@@ -5,9 +5,8 @@ import type { ChatServer } from './chat-server.ts';
 import { percentile } from './server-figures.ts';
 
 /**
- * The promise after each bad input: `/healthz`, a new connection and its first request, all within 100 ms. It is
- * the median of a few tries that is held to it: this machine has others to serve, too, and a single try would be
- * about them.
+ * Checks the promise after each bad input: `/healthz`, a new connection and its first request, all within 100 ms. The
+ * median of a few tries counts, because a single one could be slow for other reasons on a shared machine.
  */
 export async function servesNext(
   server: ChatServer,
@@ -15,7 +14,7 @@ export async function servesNext(
   localAddress = '127.0.0.1',
 ): Promise<void> {
   const times: number[] = [];
-  // Types and documentation of engine.io-client know the option as a string or false; in Node it is an Agent.
+  // The types and documentation of engine.io-client declare the option as a string or false; in Node it is an Agent.
   const agent = new Agent({ localAddress }) as unknown as string;
   for (let n = 0; n < 5; n++) {
     const began = performance.now();

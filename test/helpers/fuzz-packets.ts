@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 
 export const byte = fc.nat({ max: 255 });
-/** Whatever has many parts is refused for the first wrong one: so each is mostly right. */
+/** A value with many parts is refused for the first wrong one, so each part is mostly valid. */
 export const mostly = <T>(usual: T, arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary });
 
 /**
- * A change to bytes. Places are told as numbers that are taken modulo the length, so that a case stays valid, small
- * to print and the same, whatever it is applied to.
+ * A change to bytes. Positions are numbers modulo the length, so that a case stays valid, short to print and
+ * reproducible for any input.
  */
 export type Edit =
   | { op: 'flip'; at: number; bit: number }
@@ -19,7 +19,7 @@ export type Edit =
 const at = fc.nat({ max: 100_000 });
 const few = fc.integer({ min: 1, max: 12 });
 const anEdit: fc.Arbitrary<Edit> = fc.oneof(
-  // Seldom the highest bit: what is no UTF-8 gets no further than ws.
+  // The highest bit is rarely set: ws refuses invalid UTF-8 itself.
   fc.record({
     op: fc.constant('flip'),
     at,
@@ -55,14 +55,14 @@ const anEdit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ op: fc.constant('repeat'), at, count: few, times: fc.constantFrom(1, 2, 40, 3000) }),
   fc.record({ op: fc.constant('splice'), at, from: at, count: fc.integer({ min: 1, max: 40 }) }),
 );
-/** Mostly one: what is changed in many places is refused for the first of them. */
+/** Mostly one: a value with many changes is refused for the first of them. */
 export const edits = fc.oneof(
   { weight: 6, arbitrary: fc.array(anEdit, { minLength: 1, maxLength: 1 }) },
   { weight: 3, arbitrary: fc.array(anEdit, { minLength: 2, maxLength: 6 }) },
   { weight: 1, arbitrary: fc.constant<Edit[]>([]) },
 );
 
-/** @param donor where spliced bytes come from */
+/** @param donor the source of spliced bytes */
 export function mutate(bytes: Buffer, changes: readonly Edit[], donor: Buffer): Buffer {
   let result = bytes;
   for (const edit of changes) {
@@ -92,7 +92,7 @@ export function mutate(bytes: Buffer, changes: readonly Edit[], donor: Buffer): 
 }
 
 const bytesFrame = (...bytes: number[]) => Buffer.from(bytes);
-/** Real packets, as the client library sends them; a Buffer goes as a binary frame. */
+/** Real packets, as the client library sends them; a Buffer is sent as a binary frame. */
 export const packets: (string | Buffer)[][] = [
   ['40'],
   ['40{"session":"0123456789abcdef0123456789abcdef"}'],
@@ -134,13 +134,13 @@ const all = Buffer.from(packets.flat().join(''), 'latin1');
 
 export interface PacketCase {
   packet: number;
-  /** Which of the packet's frames is changed. */
+  /** The frame of the packet that is changed. */
   which: number;
   changes: Edit[];
   order: 'as it is' | 'twice' | 'backwards' | 'without the first';
   /** Sent as the other kind of frame. */
   swapped: boolean;
-  /** On a connection that has not said CONNECT yet. */
+  /** On a connection that has not sent CONNECT yet. */
   first: boolean;
 }
 

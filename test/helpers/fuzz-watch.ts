@@ -4,14 +4,14 @@ import { newClientId } from './chat-client.ts';
 import type { ChatServer } from './chat-server.ts';
 import { metrics } from './server-figures.ts';
 
-/** What must never happen, whatever is sent: the process ends, or logs an unexpected error. */
+/** Fails if the process ends or logs an unexpected error, whatever is sent. */
 export function watchServer(server: ChatServer): { check(): void } {
   let read = 0;
   return {
     check() {
       const text = server.output();
       const end = text.lastIndexOf('\n') + 1;
-      // Of what is new only, since this is asked after every batch.
+      // Only new output, since this is called after every batch.
       const lines = text.slice(read, end).split('\n');
       read = end;
       const bad = lines.filter((line) => {
@@ -26,7 +26,7 @@ export function watchServer(server: ChatServer): { check(): void } {
   };
 }
 
-/** What a server keeps once everything that may go is gone. */
+/** The memory of a server after everything that may be freed is freed. */
 export interface Kept {
   connections: number;
   heap: number;
@@ -34,7 +34,7 @@ export interface Kept {
   handles: number;
 }
 
-/** Needs a server that was started with NODE_OPTIONS=--inspect=127.0.0.1:0: only so garbage goes when it is asked to. */
+/** Needs a server started with NODE_OPTIONS=--inspect=127.0.0.1:0, so that garbage is collected on demand. */
 export async function kept(server: ChatServer): Promise<Kept> {
   const [, url = ''] = await server.until(/Debugger listening on (ws:\S+)/);
   const inspector = new WebSocket(url);
@@ -69,16 +69,16 @@ export function startTalk(pair: readonly [ChatClient, ChatClient], room: string)
       const text = `${me}:${++sent[me]}`;
       sentAt.set(text, performance.now());
       await client.request('message:send', { room, text, clientId: newClientId() });
-      // The pace of a lively talk; what is measured is not how many they can send.
+      // The pace of a lively conversation; the test does not measure how many they can send.
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
   const talking = Promise.all([talk(0), talk(1)]);
-  // Told by stop(), and not as a rejection that nobody has handled yet.
+  // stop() reports a failure, so it must not be an unhandled rejection before.
   talking.catch(() => {});
   return {
     latencies,
-    /** The texts that each of the two was to get, in their order, and those that it got. */
+    /** The texts that each of the two should get, in order, and those that it got. */
     async stop() {
       stopping = true;
       await talking;
@@ -97,12 +97,12 @@ export function startTalk(pair: readonly [ChatClient, ChatClient], room: string)
 }
 
 const batch = 200;
-/** Cases under way at once. */
+/** Concurrent cases. */
 const lanes = 64;
 
 /**
- * Tries so many cases of one kind, many at a time. A failure tells its case and fast-check's seed, with which the
- * same cases come again.
+ * Tries this many cases of one kind, many in parallel. A failure reports its case and fast-check's seed, with which the
+ * same cases run again.
  */
 export async function tryCases<T>(
   cases: number,
@@ -132,7 +132,7 @@ export async function tryCases<T>(
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     },
   );
-  // A server that has been broken once says nothing about smaller cases: no shrinking.
+  // No shrinking: a broken server says nothing about smaller cases.
   const result = await fc.check(property, {
     seed,
     numRuns: Math.ceil(cases / batch),

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { upgradeRequest } from './raw-client.ts';
 
-/** A frame as no library would make it: whatever is given here stands in it, right or wrong. */
+/** A frame that no library would make: it has exactly the given fields, right or wrong. */
 export interface FrameFields {
   fin?: boolean;
   /** The three reserved bits. */
@@ -10,11 +10,11 @@ export interface FrameFields {
   masked?: boolean;
   /** The masking key; 0 leaves the payload as it is. */
   mask?: number;
-  /** The length told, where it is not the true one. */
+  /** The declared length, if it is not the true one. */
   length?: bigint | null;
 }
 
-/** One WebSocket frame (RFC 6455, section 5.2). */
+/** A WebSocket frame (RFC 6455, section 5.2). */
 export function frame(payload: Uint8Array | string, fields: FrameFields = {}): Buffer {
   const { fin = true, rsv = 0, opcode = 1, masked = true, mask = 0 } = fields;
   const bytes = Buffer.from(payload as string);
@@ -34,10 +34,10 @@ export function frame(payload: Uint8Array | string, fields: FrameFields = {}): B
   return Buffer.concat([head, bytes]);
 }
 
-/** Nothing takes longer than the 5 s which a connection has for its CONNECT; the rest is a slow machine. */
+/** A connection has 5 s for its CONNECT, and nothing takes longer; the rest is a margin for a slow machine. */
 const patience = 30_000;
 
-/** Waits as long as anything may take; then it is a fault, and says of what. */
+/** Waits up to that limit; then it throws an error that names the work. */
 export async function within<T>(work: Promise<T>, what: string): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`${what}: nothing within ${patience} ms`)), patience);
@@ -48,19 +48,19 @@ export async function within<T>(work: Promise<T>, what: string): Promise<T> {
   }
 }
 
-/** The other end of a WebSocket that may be misused: one connection, and the packets that come from the server. */
+/** The client end of a WebSocket that may be misused: a connection, and the packets from the server. */
 export class Wire {
   readonly socket: Socket;
   readonly closed: Promise<null>;
   isClosed = false;
-  /** Answers that came for an id that was answered already. */
+  /** Answers to an id that was answered already. */
   readonly twice: string[] = [];
   readonly #awaited = new Map<string, (text: string | null) => void>();
   readonly #answered = new Set<string>();
   #listener: ((packet: string) => void) | undefined;
   #rest: Buffer = Buffer.alloc(0);
   #upgraded = false;
-  // Beyond the ids of the packets that are mutated, so that none of them takes a probe's place.
+  // Above the ids of mutated packets, so that none of them takes a probe's place.
   #lastId = 1_000_000_000;
 
   constructor(port: number, cookie: string) {
@@ -100,7 +100,7 @@ export class Wire {
     if (!this.isClosed) this.socket.write(bytes);
   }
 
-  /** The next packet for which it is true, or null when the connection is closed before. */
+  /** The next matching packet, or null if the connection is closed before. */
   packet(matches: (packet: string) => boolean): Promise<string | null> {
     const found = new Promise<string>((resolve) => {
       this.#listener = (packet) => {
@@ -110,7 +110,10 @@ export class Wire {
     return within(Promise.race([found, this.closed]), 'a packet from the server');
   }
 
-  /** Sends `args` (JSON without the outer brackets) with an ack: what came back, or null when it was closed. */
+  /**
+   * Sends `args` (JSON without the outer brackets) with an ack. @returns the answer, or null if the connection was
+   * closed
+   */
   ask(args: string): Promise<string | null> {
     const id = String(++this.#lastId);
     const answer = new Promise<string | null>((resolve) => {
@@ -121,7 +124,7 @@ export class Wire {
     return within(answer, `neither an answer nor an end to 42${id}[${args.slice(0, 200)}]`);
   }
 
-  /** After whatever was written: the connection is as good as new (true), or the server has closed it (false). */
+  /** Checks the connection after any input: true if it still works, false if the server has closed it. */
   async probe(): Promise<boolean> {
     const answer = await this.ask('"room:list",{}');
     if (answer !== null && !answer.startsWith('[{"ok":true')) throw new Error(`room:list: ${answer}`);
@@ -148,7 +151,7 @@ export class Wire {
       const opcode = (this.#rest[0] as number) & 0x0f;
       const payload = this.#rest.toString('utf8', head, head + size);
       this.#rest = this.#rest.subarray(head + size);
-      // The server's last word waits for ours: also an attacker wants his port back.
+      // The server's close frame waits for ours: attackers free their ports too.
       if (opcode === 8) this.socket.end();
       else if (opcode === 1) this.#hear(payload);
     }
@@ -166,7 +169,7 @@ export class Wire {
   }
 }
 
-/** Connections that are used one case at a time, and opened anew where the server has closed them. */
+/** Connections that are used for one case at a time, and reopened after the server has closed them. */
 export class Pool {
   readonly #open: () => Promise<Wire>;
   readonly #idle: Wire[] = [];

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A way to a real server that can be shut, or fall silent, while what the server holds stays. */
+/** A connection to a real server that can be cut or silenced without changing the server. */
 export interface Gate {
   readonly port: number;
-  /** Takes connections and passes nothing on, until it ends; what was said meanwhile is passed on then. */
+  /** Accepts connections and forwards nothing until it ends; held data is forwarded then. */
   readonly silence: { begin(): void; end(): void };
-  /** Takes no connections, and those that were open are cut. */
+  /** Refuses connections, and cuts the open ones. */
   readonly outage: { begin(): Promise<void>; end(): Promise<void> };
   close(): Promise<void>;
 }

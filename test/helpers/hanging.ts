@@ -1,5 +1,2 @@
-/**
- * Milliseconds after which what is waited for counts as hanging: ten times what it takes on a slow machine that is busy
- * with other things.
- */
+/** Milliseconds after which a wait counts as hanging: ten times the time on a slow, busy machine. */
 export const hanging = 60_000;

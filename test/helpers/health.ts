@@ -1,15 +1,15 @@
 import { Agent, get } from 'node:http';
 
 export interface Health {
-  /** How long each answer has taken, in milliseconds; one that failed counts too. */
+  /** The time of each answer in milliseconds, including failed ones. */
   readonly latencies: number[];
   /** The errors, and the statuses that were not 200. */
   readonly failures: string[];
-  /** Asks no more, and waits for what has been asked. */
+  /** Stops asking, and waits for the open requests. */
   stop(): Promise<void>;
 }
 
-/** Asks `/healthz` twenty times a second, whether or not the last answer has come: a stall is then seen as often. */
+/** Asks `/healthz` twenty times a second without waiting for answers, so that a stall is seen as often. */
 export function watchHealth(port: number): Health {
   const agent = new Agent({ keepAlive: true });
   const latencies: number[] = [];

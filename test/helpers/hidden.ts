@@ -27,7 +27,7 @@ export const databases: Record<string, () => Promise<{ env: NodeJS.ProcessEnv; c
     },
   };
 
-/** The requests that read without naming a room, and those of a room that the asker is in. */
+/** The requests that read without naming a room, and those of a room in which the asker is. */
 export const readsOf = (room: string): readonly (readonly [RequestName, object])[] => [
   ['room:list', { limit: 1 }],
   ['room:list', { limit: 1, query: 'den' }],

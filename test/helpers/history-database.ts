@@ -6,11 +6,11 @@ import type { Shared } from '../../server/history/sql/followed.ts';
 import type { Mariadb } from './mariadb.ts';
 import type { Postgres } from './postgres.ts';
 
-/** A database of its own for a chat history, owned by the user who logs in. */
+/** A separate database for a chat history, owned by the user who logs in. */
 export interface HistoryDatabase {
-  /** As in CHAT_HISTORY. */
+  /** The value for CHAT_HISTORY. */
   readonly url: string;
-  /** One statement as its owner. */
+  /** Runs a statement as its owner. */
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   /** The tables in which a row holds this text. */
   holding(text: string): Promise<string[]>;
@@ -62,7 +62,7 @@ export async function postgresDatabase(server: Postgres): Promise<HistoryDatabas
       return found.sort();
     },
     async empty() {
-      // TRUNCATE makes new files for all tables and indexes, which costs more than the rows of a test.
+      // TRUNCATE creates new files for all tables and indexes, which takes longer than deleting a test's rows.
       await pool.query(tables.map((name) => `DELETE FROM ${name}`).join(';'));
     },
     close: () => pool.end(),
@@ -103,7 +103,7 @@ export async function mariadbDatabase(server: Mariadb): Promise<HistoryDatabase>
   };
 }
 
-/** Opens the history in it. */
+/** Opens the history in this database. */
 export function openDatabase(
   url: string,
   onBatch?: (batch: { messages: number; commitMs: number }) => void,

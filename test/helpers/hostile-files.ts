@@ -1,11 +1,11 @@
 import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 
-/** In what nobody may ever get to see, or run. */
+/** Contained in everything that nobody may see or run. */
 export const marker = 'Wm4kZ';
 const script = `<script>alert("${marker}")</script>`;
 
-/** What becomes of a file: refused, or its type. */
+/** The result of an upload: refused, or the type. */
 type Fate = 'refused' | (string & {});
 
 export interface HostileFile {
@@ -35,7 +35,7 @@ function chunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([be32(data.length), named, be32(crc32(named))]);
 }
 
-/** A PNG that says it is so large, of one bit a pixel, with these packed pixels. */
+/** A PNG that declares this size, with one bit per pixel and these packed pixels. */
 function png(width: number, height: number, pixels: Buffer, ...more: Buffer[]): Buffer {
   const header = Buffer.concat([be32(width), be32(height), Buffer.from([1, 0, 0, 0, 0])]);
   return Buffer.concat([
@@ -47,7 +47,7 @@ function png(width: number, height: number, pixels: Buffer, ...more: Buffer[]): 
   ]);
 }
 
-/** A GIF of so many frames of one pixel. */
+/** A GIF with this many frames of one pixel. */
 function gif(width: number, height: number, frames: number): Buffer {
   const screen = Buffer.concat([
     le16(width, height),
@@ -68,7 +68,7 @@ function gif(width: number, height: number, frames: number): Buffer {
   ]);
 }
 
-/** A zip of one entry, whatever it unpacks to. */
+/** A zip with one entry of any declared size. */
 function zip(name: string, packed: Buffer, size: number): Buffer {
   const common = Buffer.concat([
     le16(20, 0, 8, 0, 0),
@@ -97,7 +97,7 @@ function zip(name: string, packed: Buffer, size: number): Buffer {
   return Buffer.concat([local, central, end]);
 }
 
-/** Files that are made to run, to leak or to break what reads them. */
+/** Files crafted to run, to leak, or to break their decoder. */
 export async function hostileFiles(): Promise<HostileFile[]> {
   const plain = sharp({ create: { width: 30, height: 20, channels: 3, background: '#369' } });
   const [asPng, asJpeg, asWebp, asAvif] = await Promise.all([
@@ -178,7 +178,7 @@ export async function hostileFiles(): Promise<HostileFile[]> {
     ['a JPEG of 65,500 × 65,500', jpegOf(65_500), 'refused'],
     ['half a JPEG', asJpeg.subarray(0, asJpeg.length / 2), 'refused'],
     ['a GIF of 10,000 frames', gif(1, 1, 10_000), 'refused'],
-    // It is as large as its frames: one pixel.
+    // Its real size is that of its frames: one pixel.
     ['a GIF of 65,535 × 65,535', gif(65_535, 65_535, 1), 'image/gif'],
     ['a GIF of 400 frames of 500 × 500', gif(500, 500, 400), 'refused'],
     ['a WebP of 501 frames', frames, 'refused'],
@@ -207,13 +207,13 @@ export async function hostileFiles(): Promise<HostileFile[]> {
       Buffer.concat([Buffer.from('3026b2758e66cf11a6d900aa0062ce6c', 'hex'), Buffer.alloc(500)]),
       'refused',
     ],
-    // It is not made anew, so it would keep what a camera has noted in it.
+    // It is not re-encoded, so it would keep the camera's metadata.
     ['a TIFF with a place', await plain.clone().withExif(place).tiff().toBuffer(), 'refused'],
   ];
   return cases.map(([what, bytes, fate]) => ({ what, bytes, fate }));
 }
 
-/** Pictures within the number of pixels, of which few bytes would take much memory. */
+/** Pictures within the pixel limit whose few bytes would take much memory. */
 export async function largePictures(): Promise<{ what: string; bytes: Buffer }[]> {
   const plain = sharp({ create: { width: 64, height: 64, channels: 3, background: '#369' } });
   const avif = await plain.clone().avif({ effort: 0 }).toBuffer();
@@ -235,7 +235,7 @@ export async function largePictures(): Promise<{ what: string; bytes: Buffer }[]
   ];
 }
 
-/** What an uploader calls a file, and what others see. */
+/** Names from uploaders, and the names that others see. */
 export const hostileNames: [string, string | RegExp][] = [
   ['../../../etc/passwd', 'passwd'],
   ['..\\..\\boot.ini', 'boot.ini'],

@@ -1,7 +1,6 @@
 /**
- * An attacker over plain HTTP in a process of its own: `node http-flood.ts KIND PORT MILLISECONDS ADDRESS CONNECTIONS`.
- * It keeps that many connections from a loopback address and opens each again when it is closed, for that time, or until SIGTERM,
- * and prints what came of it.
+ * An attacker over plain HTTP in a separate process: `node http-flood.ts KIND PORT MILLISECONDS ADDRESS CONNECTIONS`.
+ * It keeps that many connections open from a loopback address for that time, or until SIGTERM, and prints the result.
  */
 import { connect } from 'node:net';
 
@@ -21,7 +20,7 @@ const get = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: chat
 const script = get('/php-chat.js');
 const handshake = get('/socket.io/?EIO=4&transport=polling', 'Sec-Fetch-Site: cross-site\r\n');
 const pipelined = Buffer.from(script.repeat(2000));
-/** As many objects as the server makes of so few bytes. */
+/** As many objects as the server makes from so few bytes. */
 const stuffed = (headers: number) =>
   get('/php-chat.js', Array.from({ length: headers }, (_, n) => `x${n}: ${n}x\r\n`).join(''));
 const hoard = stuffed(99) + stuffed(24).repeat(7);
@@ -30,14 +29,14 @@ interface Flood {
   write(nth: number): string | Buffer;
   /** Milliseconds after which it writes again. */
   pause?: number;
-  /** Answers after which it writes again. Without it nothing is read. */
+  /** Answers after which it writes again. Without it, answers are not read. */
   answers?: number;
 }
 
 const floods: Record<string, Flood> = {
-  /** Far more than the server takes. */
+  /** Far more than the server accepts. */
   unread: { write: () => pipelined, pause: 100 },
-  /** As much as it takes, and no more. */
+  /** As much as the server accepts, and no more. */
   hoarded: { write: (nth) => (nth === 0 ? hoard : '\r\n'), pause: 1000 },
   head: { write: () => get('/').replace('GET', 'HEAD').repeat(8), answers: 8 },
   files: { write: () => script.repeat(8), answers: 8 },
@@ -54,7 +53,7 @@ const floods: Record<string, Flood> = {
     pause: 100,
     answers: Number.POSITIVE_INFINITY,
   },
-  /** As a browser asks for 300 images in a foreign page. */
+  /** As if a browser loaded 300 images in a foreign page. */
   images: { write: () => handshake, answers: 1 },
 };
 
@@ -66,7 +65,7 @@ function attack({ write, pause, answers }: Flood): Promise<void> {
     const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress, noDelay: true });
     let nth = 0;
     const next = () => {
-      // Bytes wait for the kernel before more are made: this process is to stay small, too.
+      // Waits until the kernel has taken the bytes, so that this process stays small too.
       if (socket.writableLength === 0) socket.write(write(nth++));
     };
     socket.on('connect', () => seen('opened'));
@@ -80,7 +79,7 @@ function attack({ write, pause, answers }: Flood): Promise<void> {
           seen(status);
           open--;
         }
-        // Too short to have been counted.
+        // Too short to have been counted before.
         rest = text.slice(-12);
         if (open !== 0) return;
         open = answers;

@@ -3,13 +3,13 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** More than this process has threads for its files. */
+/** More than this process's threads for file access. */
 const many = 64;
 
 /**
- * No disk answers this process any more: all its threads for files wait for somebody who writes into a FIFO.
+ * Simulates disks that do not answer: all threads for file access wait for a writer of a FIFO.
  * @param folder where the FIFO is made
- * @returns ends that
+ * @returns a function that ends this
  */
 export function hangDisks(folder: string): () => Promise<void> {
   const fifo = join(folder, 'fifo');

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Child, startChild } from './child.ts';
 
-/** What the app was told, as `Robot.java` writes it. */
+/** A callback of the app, as `Robot.java` writes it. */
 export type Told = Record<string, unknown> & { told: string; thread: string };
 
 export interface JavaMessage {
@@ -13,13 +13,13 @@ export interface JavaMessage {
   readonly replyTo: number;
   readonly edited: boolean;
   readonly deletedBy?: string;
-  /** With the names that its mentions have by now. */
+  /** The text with the current names of its mentions. */
   readonly shown: string;
   readonly hidden: boolean;
-  /** Each as `👍 2 mine [1, 2]`. */
+  /** Each in the form `👍 2 mine [1, 2]`. */
   readonly reactions?: readonly string[];
   readonly files?: readonly object[];
-  /** Of a message that waits: why it was refused. */
+  /** Why a waiting message was refused. */
   readonly failed?: string;
 }
 
@@ -48,15 +48,15 @@ export interface JavaRoom {
 }
 
 export interface JavaClient {
-  /** Everything that the app was told, in its order. */
+  /** All callbacks of the app, in order. */
   readonly told: readonly Told[];
-  /** Has the app do something; the answer, or an Error with what the app was told of the failure. */
+  /** Sends the app a command. @returns the answer; throws an Error with the app's failure */
   ask<T = unknown>(what: string, more?: object): Promise<T>;
-  /** Waits until the app is told this, from the given number of events on; looks at those first that came already. */
+  /** Waits until the app gets this callback; callbacks from the given index on count too. */
   isTold(name: string, matches?: (told: Told) => boolean, from?: number): Promise<Told>;
-  /** The list of a room, as the app shows it. */
+  /** The messages of a room, as the app shows them. */
   messages(room: string): Promise<JavaMessage[]>;
-  /** Takes it out of its process. */
+  /** Removes the app from its process. */
   end(): Promise<void>;
 }
 
@@ -69,17 +69,17 @@ interface Jvm {
   readonly apps: Map<number, (line: Line) => void>;
 }
 
-/** Its start takes longer than most of what is asked of it. */
+/** Its start takes longer than most commands. */
 let kept: Jvm | undefined;
 let count = 0;
 
-/** An app that does what it is asked, in a process that may have run others before. */
+/** An app that carries out commands, in a process that may have run others before. */
 export function nextJavaClient(): JavaClient {
   if (kept === undefined || kept.child.process.exitCode !== null) kept = startJvm();
   return appIn(kept);
 }
 
-/** The same in a process of its own, which can be killed. */
+/** The same in a separate process, which can be killed. */
 export function startJavaClient(): JavaClient & Child {
   const jvm = startJvm();
   const end = async () => void (await jvm.child.stop('SIGKILL'));
@@ -90,7 +90,7 @@ function startJvm(): Jvm {
   const path = `${module}target/test-classpath.txt`;
   if (!existsSync(path)) throw new Error('the Java client is not built: npm run android:build');
   const classPath = [`${module}target/classes`, `${module}target/test-classes`, readFileSync(path, 'utf8')];
-  // What little it does is done before a second compiler would pay.
+  // The program is too short for a second compiler to pay off.
   const fast = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', '-Xmx256m'];
   const child = startChild('java', [...fast, '-cp', classPath.join(':'), 'io.github.phpsessionchat.Robot'], {
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 const cache = join(import.meta.dirname, '../../node_modules/.cache/folders');
 
 /**
- * Makes a folder as `make` would. What takes a program a second is done once for each of its versions, and copied from
- * then on.
+ * Creates a folder as `make` does. Work that takes a program a second is done once per version, and copied from then
+ * on.
  */
 export function makeOnce(folder: string, program: string, make: () => void): void {
   const kept = join(cache, `${program.replaceAll('/', '-')}-${Math.round(statSync(program).mtimeMs)}`);
@@ -18,12 +18,12 @@ export function makeOnce(folder: string, program: string, make: () => void): voi
   try {
     renameSync(own, kept);
   } catch {
-    // Another test was as fast.
+    // Another test was faster.
     rmSync(own, { recursive: true });
   }
 }
 
-/** With its owners, and without what is nothing but zeros. */
+/** Copies with owners, and with holes instead of zeros. */
 function copy(from: string, to: string): void {
   execFileSync('cp', ['-a', '--sparse=always', from, to]);
 }

@@ -6,7 +6,7 @@ export interface KeptSessions {
   destroy(id: string): Promise<void>;
   /** Gives it another ID. */
   regenerate(id: string): Promise<void>;
-  /** Any commands, each of which has to succeed. */
+  /** Runs any commands, each of which must succeed. */
   do(...commands: string[]): Promise<void>;
   close(): void;
 }

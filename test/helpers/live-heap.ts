@@ -1,12 +1,12 @@
 import type { Child } from './child.ts';
 import { metrics } from './server-figures.ts';
 
-/** For the environment of a server whose live heap is to be measured: Node's inspector on a free loopback port. */
+/** The environment of a server whose live heap is measured: Node's inspector on a free loopback port. */
 export const inspected = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
 /**
- * The bytes that a server holds on to, heap and buffers: what is left after a collection. Without one, V8 lets
- * garbage lie for as long as it likes, and a measurement shows that and no leak.
+ * The live bytes of a server, heap and buffers, after a collection. Without one, V8 may keep garbage for any time, and
+ * a measurement would show that instead of a leak.
  */
 export async function liveHeap(server: Child & { readonly url: string }, key?: string): Promise<number> {
   const [, address = ''] = await server.until(/^Debugger listening on (ws:\S+)$/m);
@@ -15,7 +15,7 @@ export async function liveHeap(server: Child & { readonly url: string }, key?: s
     inspector.onopen = resolve;
     inspector.onerror = reject;
   });
-  // Twice: buffers that are freed by finalizers of the first go with the second.
+  // Twice, because finalizers of the first collection free more buffers.
   for (const id of [1, 2]) {
     const collected = new Promise((resolve) => {
       inspector.onmessage = resolve;

@@ -33,7 +33,7 @@ export async function manyVisitors(
 
 /**
  * Logs them all out, one after another.
- * @returns for each connection the milliseconds from PHP's answer to `session:ended`, and why that came
+ * @returns for each connection the milliseconds from PHP's answer to `session:ended`, and its reason
  */
 export async function logOutAll(
   php: PhpApp,

@@ -6,7 +6,7 @@ import type { Memcached } from './memcached.ts';
 
 const script = new URL('../fixtures/many-sessions.php', import.meta.url).pathname;
 
-/** A PHP site that keeps its sessions on several memcached servers, as many-sessions.php has it. */
+/** A PHP site that keeps its sessions on several memcached servers (many-sessions.php). */
 export interface ManySessionsSite {
   writer: 'memcached' | 'memcache' | 'Memcached' | 'Memcache';
   weights?: number[];
@@ -17,13 +17,13 @@ export interface ManySessionsSite {
 
 let sets = 0;
 
-/** Session ids that nobody has had. */
+/** Unused session ids. */
 export function newIds(count: number): string[] {
   const set = sets++;
   return Array.from({ length: count }, (_, n) => createHash('md5').update(`${set}/${n}`).digest('hex'));
 }
 
-/** One PHP process writes a session `n|i:N;` for each id; what it says, which is `done` when all are kept. */
+/** A PHP process writes a session `n|i:N;` for each id. @returns its output, which is `done` when all are stored */
 export function writeSessions(
   site: ManySessionsSite,
   ids: readonly string[],
@@ -33,7 +33,7 @@ export function writeSessions(
   const list = servers.map(({ host, port }, n) => [host, port, weights[n] ?? 1]);
   const settings = Object.entries(ini).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
   const what = JSON.stringify({ ...rest, servers: list, ids });
-  // PHP's warnings of a dead server are left unread.
+  // PHP's warnings of a dead server are not read.
   const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
   return execFileSync('php', [...settings, script, what], { encoding: 'utf8', stdio });
 }
@@ -44,7 +44,7 @@ export function openStore(options: string, servers: readonly Memcached[]): Sessi
   return parseStoreUrl(`memcached://${hosts}?${options}`).open();
 }
 
-/** How often a server has been asked for something that it has, and that it has not. */
+/** The hits and misses that a server has counted. */
 export async function askedOf(server: Memcached): Promise<{ hits: number; misses: number }> {
   const stats = await server.ask('stats\r\n');
   const figure = (name: string) => Number(new RegExp(`STAT ${name} (\\d+)`).exec(stats)?.[1]);

@@ -9,30 +9,31 @@ import { makeOnce } from './kept-folder.ts';
 
 export interface Mariadb extends Child {
   readonly port: number;
-  /** Its folder, with `socket` in it, and the certificate of `localhost`: see `makeCertificate`. */
+  /** Its folder with `socket` in it, and the certificate of `localhost`: see `makeCertificate`. */
   readonly folder: string;
-  /** `site:PASSWORD` as a URL has it: who may do everything in the database `site`. */
+  /** `site:PASSWORD` as in a URL: a user with all rights in the database `site`. */
   readonly login: string;
-  /** What PHP's `new PDO` takes to be its administrator in that database. */
+  /** The arguments of PHP's `new PDO` for its administrator in that database. */
   readonly pdo: string;
-  /** One statement as its administrator, in that database. */
+  /** Runs a statement as its administrator in that database. */
   query(sql: string, values?: QueryValues): Promise<RowDataPacket[]>;
-  /** Ends it and removes its folder. */
+  /** Stops it and removes its folder. */
   remove(): Promise<void>;
 }
 
 const program = '/usr/sbin/mariadbd';
-/** With all that a URL must not hold as it is. */
+/** Contains every character that a URL must encode. */
 const password = 'se@same:/?#%12';
 
 /**
- * A real MariaDB of this test's own, on a free loopback port. Root runs it as the user of its Debian package.
+ * A real MariaDB for this test, on a free loopback port. Root runs it as the user of its Debian package.
  * @param args further options of mariadbd
  */
 export async function startMariadb(args: readonly string[] = []): Promise<Mariadb> {
   const port = await ownPort();
   const folder = mkdtempSync(join(tmpdir(), 'mariadb-'));
-  // Of its own: at its start each MariaDB deletes the temporary tables that it finds there, those of others too.
+  // A separate folder: at its start each MariaDB deletes the temporary tables that it finds there, including those of
+  // others.
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary);
   const user: string[] = [];

@@ -6,15 +6,15 @@ export interface Memcached extends Child {
   readonly port: number;
   /** For CHAT_SESSION_STORE and SESSION_STORE. */
   readonly url: string;
-  /** Sends one text-protocol command and returns the whole answer up to its last line. */
+  /** Sends a text-protocol command and returns the whole answer up to its last line. */
   ask(command: string | Buffer, end?: RegExp): Promise<string>;
   set(key: string, value: string | Buffer, lifetime?: number, flags?: number): Promise<void>;
   delete(key: string): Promise<void>;
-  /** What it holds under these keys, without being asked as a client would ask, and when the first is over. */
+  /** The values under these keys, read without affecting them, and when the first expires. */
   traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
 }
 
-/** A real memcached of this test's own, on a free loopback port (or the given one, to start it again). */
+/** A real memcached for this test, on a free loopback port (or the given one, to restart it). */
 export async function startMemcached(
   given?: number,
   args: readonly string[] = [],
@@ -37,7 +37,7 @@ export async function startMemcached(
       socket.write(command);
     });
   return Object.assign(child, {
-    // It keeps nothing, and by itself it would end with the next second.
+    // SIGKILL, because it stores nothing on disk and would otherwise take up to a second to end.
     stop: (name: NodeJS.Signals = 'SIGKILL') => stop(name),
     host,
     port,
@@ -66,7 +66,7 @@ export async function startMemcached(
   });
 }
 
-/** Waits until something accepts connections on the port, trying again as soon as one is refused. */
+/** Waits until something accepts connections on the port, retrying as soon as one is refused. */
 export async function reachable(port: number, child: Child, host = '127.0.0.1'): Promise<void> {
   for (;;) {
     const open = await new Promise<boolean>((resolve) => {

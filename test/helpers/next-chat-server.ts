@@ -3,8 +3,8 @@ import { createLog } from '../../server/log.ts';
 import { readConfig } from '../../server/settings/config.ts';
 
 /**
- * One chat server after the other in the same process: each is told by its settings, and ended by `stop`. It is wired
- * as server/main.ts wires its only one.
+ * Runs one chat server after the other in the same process: each gets its settings, and `stop` ends it. It is wired
+ * like the only one in server/main.ts.
  */
 process.umask(0o077);
 
@@ -23,5 +23,5 @@ process.on('message', async (told: NodeJS.ProcessEnv | 'stop') => {
   close = app.close;
   console.log(JSON.stringify({ msg: 'listening', port: app.port }));
 });
-// As of a parent that has ended without a word.
+// The parent has ended without notice.
 process.on('disconnect', () => process.exit());

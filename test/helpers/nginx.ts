@@ -8,7 +8,7 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
-/** What a page of docs/ tells operators to write: the block of a configuration that begins like this. */
+/** The block of a configuration in a page of docs/ that begins with this text. */
 export function advised(file: string, language: string, start: string): string {
   const page = readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8');
   const blocks = [...page.matchAll(/```(\w+)\n([\s\S]*?)```/g)];
@@ -18,8 +18,8 @@ export function advised(file: string, language: string, start: string): string {
 }
 
 /**
- * Port and TLS are the test's own; all else is as it is advised: the chat under a host name of its own, or under a path
- * of the site where that is named.
+ * The advised configuration with the test's own port and TLS: the chat under a separate host name, or under a path of
+ * the site if that is given.
  */
 function configuration(port: number, server: number, php: number | undefined): string {
   const block =
@@ -36,7 +36,7 @@ function configuration(port: number, server: number, php: number | undefined): s
   );
 }
 
-/** The whole file, with what is in its `http` block. */
+/** The whole file, with this content in its `http` block. */
 function fileWith(http: string, folder: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${join(folder, kind)};`,
@@ -47,7 +47,10 @@ http { access_log off; ${temporary.join(' ')}
 ${http}}`;
 }
 
-/** nginx as it is advised, in front of a chat server on this machine; a process of its own, not Debian's service. */
+/**
+ * nginx with the advised configuration, in front of a chat server on this machine; a separate process, not Debian's
+ * service.
+ */
 export async function startNginx(server: number, site?: { port?: number; php?: number }): Promise<Nginx> {
   const port = site?.port ?? (await ownPort());
   const php = site?.php;
@@ -55,12 +58,12 @@ export async function startNginx(server: number, site?: { port?: number; php?: n
   return runNginx(http, port, `http://127.0.0.1:${port}${php === undefined ? '' : '/chat'}/healthz`);
 }
 
-/** nginx with that in its `http` block. @param url what has to be answered before it is ready */
+/** nginx with that content in its `http` block. @param url must be answered before it is ready */
 export async function runNginx(http: string, port: number, url: string): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-nginx-'));
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, fileWith(http, folder));
-  // Debian has it where only root's PATH leads.
+  // Debian installs nginx where only root's PATH finds it.
   const PATH = `${process.env.PATH}:/usr/sbin`;
   const child = startChild('nginx', ['-p', folder, '-c', file], { env: { PATH } });
   await untilAnswered(url, child);
@@ -73,7 +76,7 @@ export async function runNginx(http: string, port: number, url: string): Promise
   };
 }
 
-/** A proxy opens its port before its servers can be reached. */
+/** Waits for the servers behind the proxy, because a proxy opens its port before they can be reached. */
 export async function untilAnswered(url: string, proxy: Child): Promise<void> {
   for (;;) {
     const answer = await fetch(url).catch(() => null);

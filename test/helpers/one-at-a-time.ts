@@ -1,4 +1,4 @@
-/** Runs what measures alone, while the tests that run beside it prepare what they need, or wait for what is left. */
+/** Runs measurements one at a time, while parallel tests prepare or clean up. */
 export function oneAtATime(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

@@ -6,22 +6,25 @@ import { watchHealth } from './health.ts';
 import { watchRss } from './server-figures.ts';
 import { startTalk } from './talk.ts';
 
-/** How others fared meanwhile. */
+/** The results of other users during the burden. */
 export interface Fared<T> {
   outcome: T;
   /** How many of them have lost their connection. */
   gone: number;
-  /** Milliseconds, from the sending of each message to its arrival at each of the others, and of each question for `/healthz`. */
+  /**
+   * Milliseconds from the sending of each message to its arrival at each of the others, and of each request to
+   * `/healthz`.
+   */
   messages: number[];
   health: number[];
   /** Answers of `/healthz` other than 200. */
   failures: string[];
-  /** Bytes by which the server's memory has grown at most. */
+  /** The largest growth of the server's memory, in bytes. */
   grown: number;
 }
 
 /**
- * Lets ten people talk, and others ask for `/healthz`, while the server has a burden to bear.
+ * Lets ten people talk, and asks for `/healthz`, while the server is under a burden.
  * @param ready called when all of them talk, before the burden begins
  * @param burden `served` resolves when each of the ten has been served since it began, and `/healthz` twenty times
  */
@@ -34,9 +37,9 @@ export async function othersDuring<T>(
   }: { cookies: readonly string[]; port?: number; ready?: () => Promise<void> },
   burden: (served: () => Promise<void>) => Promise<T>,
 ): Promise<Fared<T>> {
-  // Not in step with the questions for /healthz.
+  // Not in step with the requests for /healthz.
   const talk = await startTalk(port, { cookies, room: 'lobby', every: 610 });
-  // Code that is loaded and compiled with the first messages is no growth.
+  // Code that is loaded and compiled with the first messages does not count as growth.
   while (talk.latencies.length < 90) await pause(20);
   await ready?.();
   const probe = watchHealth(port);
@@ -60,7 +63,7 @@ export async function othersDuring<T>(
   return { outcome, gone, messages, health, failures: probe.failures, grown };
 }
 
-/** Who attacks, and with how much: what the program has to know beside the port and the time. */
+/** The attack and its size: the arguments of the program besides port and time. */
 export interface Flood {
   program: 'flood' | 'http-flood';
   kind: string;
@@ -68,8 +71,8 @@ export interface Flood {
 }
 
 /**
- * An attack from a process of its own, for so many milliseconds, and on until others have been served; resolves with what the
- * attackers say of it.
+ * An attack from a separate process, for this many milliseconds, and longer until others have been served; resolves
+ * with the attackers' result.
  * @returns `served` is false if the others were not served while it lasted
  */
 export async function attack(

@@ -4,8 +4,8 @@ import { phpRequest } from './php-request.ts';
 const handler = new URL('../fixtures/pdo-handler.php', import.meta.url).pathname;
 
 /**
- * One request of a PHP site with its sessions in the table `sessions`, as `phpRequest` has it.
- * @param pdo what `new PDO` takes
+ * Like `phpRequest`, for a PHP site with its sessions in the table `sessions`.
+ * @param pdo the arguments of `new PDO`
  */
 export function pdoRequest(pdo: string, format: FormatName, code: string, id?: string): string {
   const json = format === 'json';

@@ -9,23 +9,23 @@ export type Person = ChatClient & { readonly id: string; readonly cookie: string
 type ApiBody = Record<string, unknown> & { error?: { code: string } };
 
 export interface PeopleSite extends ChatSite {
-  /** A new user, or one of that id; what else the session holds is in `session`. */
+  /** A new user, or one with that id; `session` is the rest of the session. */
   person(session?: object, id?: string): Promise<Person>;
-  /** One more connection of the same session. */
+  /** Another connection of the same session. */
   again(person: Person, options?: ClientOptions): Promise<Person>;
-  /** What PHP writes into the session from now on. */
+  /** Replaces the session, as PHP would. */
   writeSession(person: Person, session: object): Promise<void>;
-  /** A private room of this owner with these members. */
+  /** Creates a private room of this owner with these members. */
   den(owner: ChatClient, members?: readonly Person[], over?: object): Promise<RoomSummary>;
-  /** What the PHP application asks for, with its key. */
+  /** A call of the PHP application, with its key. */
   api(method: string, path: string, body?: object): Promise<{ status: number; body: ApiBody }>;
 }
 
 export const apiKey = 'an-api-key-for-tests';
-/** All ids have one length, so that they sort in the order in which they were given. */
+/** All ids have the same length, so that they sort in the order of their creation. */
 let users = 1000;
 
-/** A site whose sessions say rooms, roles and bans of their users, and whose PHP application has a key. */
+/** A site whose sessions contain rooms, roles and bans of their users, and whose PHP application has a key. */
 export async function startPeopleSite(env: NodeJS.ProcessEnv = {}): Promise<PeopleSite> {
   const site = await startChatSite({
     CHAT_API_KEY: apiKey,

@@ -6,7 +6,7 @@ import { reachable } from './memcached.ts';
 
 export interface PhpApp extends Child {
   readonly url: string;
-  /** Logs a user in over HTTP, as the form does; the session cookie, `PHPSESSID=…`. */
+  /** Logs a user in over HTTP, as the form does. @returns the session cookie, `PHPSESSID=…` */
   login(username: string, password?: string): Promise<string>;
   /** Logs out over HTTP with that cookie; resolves when PHP has answered. */
   logout(cookie: string): Promise<void>;
@@ -14,9 +14,9 @@ export interface PhpApp extends Child {
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** The sample application under PHP's own web server, with a user database of its own. */
+/** The sample application under PHP's own web server, with a separate user database. */
 export async function startPhpApp(options: {
-  /** Of a memcached for its sessions, if there is no SESSION_STORE in `env`. */
+  /** The port of a memcached for its sessions, if there is no SESSION_STORE in `env`. */
   memcachedPort?: number;
   chatUrl?: string;
   port?: number;
@@ -53,7 +53,7 @@ export async function startPhpApp(options: {
   });
 }
 
-/** At the sample application of that address. */
+/** Logs in to the sample application at that address. */
 export async function logIn(url: string, username: string, password = username): Promise<string> {
   const form = await fetch(`${url}/`);
   const before = sessionCookie(form);

@@ -2,7 +2,7 @@ import type { FormatName } from '../../server/session/formats/formats.ts';
 import { phpRequest } from './php-request.ts';
 
 /**
- * One request of a site whose sessions PHP keeps in a session server, each under its empty key.
+ * A request of a site whose sessions PHP keeps in a session server, each under its empty key.
  * @returns the id of the session
  */
 export function phpInSessionServer(port: number, format: FormatName, code: string, id?: string): string {

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 
-/** What php.ini says of a site's sessions, such as `'session.save_handler': 'files'`. */
+/** Settings of php.ini for a site's sessions, such as `'session.save_handler': 'files'`. */
 export type PhpSettings = Record<string, string>;
 
 /**
- * One request of a real PHP site: its session is started, the code run in it, and written at the end.
+ * A request of a real PHP site: it starts the session, runs the code, and writes the session at the end.
  * @param code PHP statements, between session_start() and the end of the request
- * @param id the session to go on with; without one PHP makes a new one
- * @param before PHP statements ahead of session_start(), such as those that set a handler of one's own
+ * @param id the session to continue; without it PHP makes a new one
+ * @param before PHP statements before session_start(), for example to set a custom handler
  * @returns the id of the session
  */
 export function phpRequest(settings: PhpSettings, code: string, id?: string, before = ''): string {

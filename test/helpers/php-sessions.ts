@@ -5,7 +5,7 @@ import type { FormatName } from '../../server/session/formats/formats.ts';
 export interface Written {
   name: string;
   bytes: Buffer;
-  /** What is in it, by types. */
+  /** Its content, by types. */
   holds: unknown;
 }
 
@@ -18,7 +18,7 @@ const readings = `
   echo json_encode([base64_encode($bytes), eval("return $argv[1];")]);
   session_abort();`;
 
-/** A session that PHP code makes, and what an expression is to PHP once it has read what it wrote. */
+/** A session that PHP code makes, and the value of an expression after PHP has read that session. */
 export function phpReads(
   format: Exclude<FormatName, 'json'>,
   code: string,
@@ -36,7 +36,7 @@ export function phpReads(
 
 const script = new URL('../fixtures/sessions.php', import.meta.url).pathname;
 
-/** Sessions of many kinds as this machine's PHP writes them now. */
+/** Sessions of many kinds, written by this machine's PHP. */
 export function phpSessions(format: Exclude<FormatName, 'json'>): Written[] {
   const lines = execFileSync('php', [script, format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   return lines

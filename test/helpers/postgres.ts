@@ -11,23 +11,23 @@ export interface Postgres extends Child {
   readonly port: number;
   /** Its folder, with the unix socket in it, and the certificate of `localhost`: see `makeCertificate`. */
   readonly folder: string;
-  /** `site:PASSWORD` as a URL has it: who may read the database `site`. */
+  /** `site:PASSWORD` as in a URL: a user who may read the database `site`. */
   readonly login: string;
-  /** What PHP's `new PDO` takes to be its administrator in that database. */
+  /** The arguments of PHP's `new PDO` for its administrator in that database. */
   readonly pdo: string;
-  /** One statement as its administrator, in that database. */
+  /** Runs a statement as its administrator in that database. */
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
-  /** Ends it and removes its folder. */
+  /** Stops it and removes its folder. */
   remove(): Promise<void>;
 }
 
 const programs = '/usr/lib/postgresql/15/bin';
-/** With all that a URL must not hold as it is. */
+/** Contains every character that a URL must encode. */
 const password = 'se@same:/?#%12';
 
 /**
- * A real PostgreSQL of this test's own, on a free loopback port. It refuses to be run by root, who runs it as the user
- * of its Debian package.
+ * A real PostgreSQL for this test, on a free loopback port. It refuses to run as root, who starts it as the user of its
+ * Debian package.
  * @param settings as in postgresql.conf
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<Postgres> {
@@ -49,7 +49,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       { ...options, stdio: 'ignore' },
     );
   });
-  // What a test's statements hold would fill the pipe of the log while the test waits for PHP.
+  // The text of a test's statements would fill the pipe of the log while the test waits for PHP.
   const given = [
     ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
     ...[
@@ -84,7 +84,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       return (await admin.query<Record<string, unknown>>(sql, values)).rows;
     },
     async remove() {
-      // Without waiting for those who are connected.
+      // Without waiting for connected clients.
       await child.stop('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });
     },

@@ -5,8 +5,8 @@ const root = new URL('../..', import.meta.url).pathname;
 const made = new Set(['.git', 'node_modules', 'dist', 'data', 'target', 'test-results']);
 
 /**
- * The paths of the project's files, but for what was made of them: into those folders it does not even look, since
- * Maven writes there while the unit tests run.
+ * The paths of the project's files, without build output. It does not look into those folders, because Maven writes
+ * there while the unit tests run.
  */
 export function projectFiles(folder = ''): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true })

@@ -1,25 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import type { FormatName } from '../../server/session/formats/formats.ts';
 
-/** What PHP finds at a path: a value as `inWords` in random-sessions/reader.php tells it, or why there is none. */
+/** PHP's result for a path: a value as `inWords` in random-sessions/reader.php prints it, or why there is none. */
 export type PhpFound = [type: string, value: string, empty: string] | 'absent' | 'wrong';
 
-/** A session as PHP has written it, or as it is after damage, and what PHP itself reads in it. */
+/** A session as PHP has written it, or after damage, and PHP's own reading of it. */
 export interface PhpReading {
   number: number;
   bytes: Buffer;
-  /** PHP gives the session up. */
+  /** PHP rejects the session. */
   refused?: string;
-  /** PHP itself did not survive reading it; what it said. */
+  /** PHP itself crashed while reading it; its output. */
   crashed?: string;
   reads: [path: string, found: PhpFound][];
 }
 
 const script = new URL('../fixtures/random-sessions/run.php', import.meta.url).pathname;
-/** What one PHP process does. */
+/** The sessions of one PHP process. */
 const atOnce = 2000;
 
-/** So many random sessions, the same for a seed. */
+/** This many random sessions, the same for each seed. */
 export function* phpReadings(
   format: FormatName,
   seed: number,
@@ -33,7 +33,9 @@ export function* phpReadings(
   }
 }
 
-/** One of them again, in a process of its own: what an extension misreads spoils PHP's memory for those after it. */
+/**
+ * Reads one of them again in a separate process, because an extension's bug may corrupt PHP's memory for later ones.
+ */
 export function phpReadingAlone(
   format: FormatName,
   seed: number,

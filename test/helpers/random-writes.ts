@@ -8,7 +8,7 @@ const names = ['Ann', 'ann', 'Été', 'ÉTÉ', 'Zoë Adams', '李雷', 'bob'];
 const emojis = ['👍', '❤️', '🇪🇺', '👩🏽‍💻'];
 const texts = ['hello', 'Hello World', '你好，世界', 'ΣΊΣΥΦΟΣ', '👋🏽 here', '"x" AND *', "it's a\\ % _ ?"];
 
-/** Writes of all kinds to a few rooms by a few users, so that they often meet. */
+/** Writes of all kinds to a few rooms by a few users, so that they often interact. */
 export function randomWrites(roll: (below: number) => number): () => Write {
   let at = 1;
   const one = <T>(list: readonly T[]): T => list[roll(list.length)] as T;
@@ -274,7 +274,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
   return () => one(all)();
 }
 
-/** Whatever can be read, of the rooms and users of `randomWrites`; where no order is promised, in one of its own. */
+/** Reads everything about the rooms and users of `randomWrites`, sorted where no order is promised. */
 export async function readAll(history: History): Promise<unknown> {
   const page = { upTo: 1000, limit: 500 };
   const sorted = <T>(list: readonly T[], key: (item: T) => string) =>

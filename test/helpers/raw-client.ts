@@ -2,20 +2,20 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /**
- * A chat client in so few lines that a test can have hundreds of it, stop it from reading, and let it say what a
- * well-behaved library does not: Engine.IO packets over a WebSocket made by hand.
+ * A small chat client: a test can have hundreds of it, stop it from reading, and let it send packets that a
+ * well-behaved library does not send. Engine.IO over a WebSocket made by hand.
  */
 export interface RawClient {
   readonly socket: Socket;
-  /** Bytes that have come so far. */
+  /** Bytes received so far. */
   readonly received: number;
-  /** Hears every Engine.IO packet from now on. */
+  /** Calls the listener for every Engine.IO packet from now on. */
   onPacket(listener: (packet: string) => void): void;
-  /** The first packet from now on for which it is true. */
+  /** The first matching packet from now on. */
   packet(matches: (packet: string) => boolean): Promise<string>;
-  /** Writes one Engine.IO packet. */
+  /** Writes an Engine.IO packet. */
   send(packet: string): void;
-  /** Sends a request of the protocol; the text of its ack. */
+  /** Sends a request of the protocol. @returns the text of its ack */
   request(event: string, payload: unknown): Promise<string>;
   /** Whether the connection has been closed. */
   readonly closed: boolean;
@@ -53,7 +53,7 @@ export function fragments(...payloads: string[]): Buffer {
   );
 }
 
-/** The request that opens a WebSocket; with a sid, one to which that connection is to be upgraded. */
+/** The request that opens a WebSocket; with a sid, the upgrade of that connection. */
 export const upgradeRequest = (cookie?: string, sid?: string): string =>
   `GET /socket.io/?EIO=4&transport=websocket${sid === undefined ? '' : `&sid=${sid}`} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +
   `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
@@ -95,7 +95,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
       const packet = rest.toString('utf8', head, head + size);
       const kind = (rest[0] as number) & 0x0f;
       rest = rest.subarray(head + size);
-      // The server's goodbye: it waits for nothing but this.
+      // The server's close frame needs no reply here.
       if (kind === opcode.close) socket.destroy();
       if (kind !== opcode.text) continue;
       if (packet === '2') socket.write(frame('3'));
@@ -135,7 +135,7 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
   return self;
 }
 
-/** The same, connected as a user and, where a room is named, joined. */
+/** The same, connected as a user and, if a room is given, joined to it. */
 export async function connectRaw(port: number, cookie: string, room?: string): Promise<RawClient> {
   const client = await openRaw(port, { cookie });
   const ready = client.packet((packet) => packet.startsWith('42["session:ready"'));

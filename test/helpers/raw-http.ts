@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** HTTP by hand on one TCP connection, which is kept: what a proxy's connection to the server looks like. */
+/** HTTP by hand on one persistent TCP connection, like a proxy's connection to the server. */
 export class RawClient {
   readonly #socket: Socket;
   #text = '';
@@ -35,7 +35,7 @@ export class RawClient {
     this.#socket.destroy();
   }
 
-  /** The body of the answer. @throws Error when the connection is closed before it has come */
+  /** The body of the answer. @throws Error if the connection is closed before it has arrived */
   async #exchange(line: string, headers: Record<string, string>, body: string): Promise<string> {
     const head = Object.entries({ Host: '127.0.0.1', ...headers }).map(
       ([name, value]) => `${name}: ${value}\r\n`,

@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 
-/** A client by long-polling that has joined a room, and from then on asks only when it is told to. */
+/** A long-polling client that has joined a room, and from then on polls only on request. */
 export interface PollingClient {
-  /** Asks for what waits, on one connection of which it reads nothing. */
+  /** Polls on a connection that it does not read. */
   askWithoutReading(): void;
-  /** That connection, once it has asked. */
+  /** That connection, once it has polled. */
   readonly socket: Socket | undefined;
   close(): void;
 }
@@ -34,7 +34,7 @@ export async function connectPolling(port: number, cookie: string, room: string)
       if (socket === undefined) {
         socket = connect({ port, host: '127.0.0.1', noDelay: true });
         socket.on('error', () => {});
-        // Without a listener for data it never begins to read.
+        // Without a listener for data it does not start to read.
       }
       socket.write(
         `GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${cookie}\r\n\r\n`,

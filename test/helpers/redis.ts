@@ -8,18 +8,18 @@ export interface Redis extends Child {
   readonly port: number;
   /** Its folder, with `redis.sock` in it, and `dump.rdb` after a SAVE. */
   readonly folder: string;
-  /** Sends one command as its administrator, over the unix socket; strings in the answer are Buffers. */
+  /** Sends a command as its administrator, over the unix socket; strings in the answer are Buffers. */
   ask(...command: (string | Buffer)[]): Promise<unknown>;
-  /** What it holds under these keys, and when the first is over. */
+  /** The values under these keys, and when the first expires. */
   traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
-  /** Ends it and removes its folder. */
+  /** Stops it and removes its folder. */
   remove(): Promise<void>;
 }
 
 /**
- * A real Redis of this test's own, on a free loopback port. It is ready when its log says so.
+ * A real Redis for this test, on a free loopback port. It is ready when its log says so.
  * @param args further options of redis-server
- * @param again an ended one, whose port and folder it takes over
+ * @param again a stopped one, whose port and folder it takes over
  */
 export async function startRedis(
   args: readonly string[] = [],
@@ -65,7 +65,10 @@ export async function startRedis(
   });
 }
 
-/** One with a password, and a user `chat` with the same one, who may do what the store does to keys of `siam_`. */
+/**
+ * A Redis with a password, and with a user `chat` with the same password, whose rights on keys of `siam_` are those
+ * that the store needs.
+ */
 export async function startLockedRedis(password: string): Promise<Redis> {
   const redis = await startRedis(['--requirepass', password]);
   await redis.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');

@@ -1,4 +1,4 @@
-/** A payload, but for the room, of each request that names one. */
+/** The payload, without the room, of each request that names a room. */
 export const roomRequests: Readonly<Record<string, object>> = {
   'room:join': { since: 0 },
   'room:sync': { since: 0 },

@@ -8,7 +8,7 @@ import { AwsV4Signer } from 'aws4fetch';
 import { ownPort, startChild } from './child.ts';
 import { reachable } from './memcached.ts';
 
-/** A server of S3 in Python. It checks signatures and what a key is allowed. */
+/** An S3 server in Python. It checks signatures and the rights of keys. */
 const moto = 'moto[s3]==5.2.1';
 const folder = join(import.meta.dirname, '../../node_modules/.cache/moto-5.2.1');
 
@@ -18,19 +18,19 @@ interface Key {
 }
 
 export interface S3Server {
-  /** Of the server, as in the option of `CHAT_FILES`. All that is asked there comes by `mode`. */
+  /** The server's address, as in the option of `CHAT_FILES`. `mode` decides how it answers. */
   readonly endpoint: string;
   readonly bucket: string;
-  /** May do in the bucket what docs/operate.md says that the chat's key needs. */
+  /** A key with the rights in the bucket that docs/operate.md lists. */
   readonly key: Key;
-  /** `busy` and `forbidden`: it refuses with 503 and 403. `silent`: it takes what is sent, and answers nothing. */
+  /** `busy` and `forbidden`: it refuses with 503 and 403. `silent`: it reads requests, and answers nothing. */
   mode: 'open' | 'busy' | 'forbidden' | 'silent';
-  /** What is in the bucket. */
+  /** The names in the bucket. */
   names(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
-/** Installed once, when it is needed for the first time. */
+/** Installed at the first use. */
 function install(): void {
   if (existsSync(join(folder, 'bin/moto_server'))) return;
   const quiet: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'] };
@@ -56,7 +56,7 @@ const rules: Record<string, [action: string, resource: string][]> = {
 export async function startS3Server(bucket = 'pictures'): Promise<S3Server> {
   install();
   const port = await ownPort();
-  // The bucket, and for each of the users an account, what it may do, and a key: afterwards nothing is free.
+  // Creating the bucket, and an account, rights and a key for each user, needs no authentication; later requests do.
   const free = 1 + 3 * Object.keys(rules).length;
   const child = startChild(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', `${port}`], {
     env: { ...process.env, INITIAL_NO_AUTH_ACTION_COUNT: `${free}` },

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Every sample of `/metrics` by its name with labels, as the server tells them at this moment.
- * @param key the API's, which a server with trusted proxies asks for
+ * The current samples of `/metrics`, by name with labels.
+ * @param key the API's key, which a server with trusted proxies needs
  */
 export async function metrics(url: string, key?: string): Promise<Map<string, number>> {
   const headers: Record<string, string> = key === undefined ? {} : { Authorization: `Bearer ${key}` };
@@ -15,7 +15,7 @@ export async function metrics(url: string, key?: string): Promise<Map<string, nu
   return samples;
 }
 
-/** How many clients the server takes for connected. */
+/** The number of clients that the server counts as connected. */
 export const connections = async (url: string): Promise<number> =>
   (await metrics(url)).get('chat_connections') ?? Number.NaN;
 
@@ -37,7 +37,7 @@ export function watchRss(pid: number): { most(): number; stop(): void } {
     try {
       look();
     } catch {
-      // The process has ended, which the test will find out for itself.
+      // The process has ended, which the test notices itself.
       clearInterval(timer);
     }
   }, 20);
@@ -50,13 +50,13 @@ export function watchRss(pid: number): { most(): number; stop(): void } {
   };
 }
 
-/** What the kernel holds of a TCP connection to a local port: not yet acknowledged, and not yet read. */
+/** The kernel's queues of a TCP connection to a local port: not yet acknowledged, and not yet read. */
 export interface KernelQueue {
   established: boolean;
   bytes: number;
 }
 
-/** The connections to a loopback port by the client's port. Linux's proc_net_tcp(5). */
+/** The connections to a loopback port, by the client's port: Linux's proc_net_tcp(5). */
 export function kernelQueues(serverPort: number): Map<number, KernelQueue> {
   const queues = new Map<number, KernelQueue>();
   const queue = (port: number) => {
@@ -77,7 +77,7 @@ export function kernelQueues(serverPort: number): Map<number, KernelQueue> {
   return queues;
 }
 
-/** The value below which this share of the others lies. */
+/** The value below which this share of the values lies. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
@@ -85,5 +85,5 @@ export function percentile(values: readonly number[], share: number): number {
   return value;
 }
 
-/** Figures of a test for who reads its output; a megabyte is what the promises mean by it. */
+/** Rounds to megabytes (10^6 bytes, as in the promises) for the output of a test. */
 export const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;

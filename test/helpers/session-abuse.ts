@@ -6,7 +6,7 @@ import { type SessionServer, startSessionServer } from './session-server.ts';
 
 export const megabyte = 1024 * 1024;
 
-/** A session server for one piece of work. `grown` is the most that its memory has grown, in bytes. */
+/** A session server for one task. `grown` is the largest growth of its memory, in bytes. */
 export async function withServer(
   env: NodeJS.ProcessEnv,
   work: (server: SessionServer, grown: () => number) => Promise<void>,
@@ -46,7 +46,7 @@ export function sharedServer(env: NodeJS.ProcessEnv): { readonly server: Session
   };
 }
 
-/** Whatever has happened to the server, it serves clients and stops when asked. */
+/** After any abuse, the server still serves clients and stops on request. */
 async function stopsWell(server: SessionServer): Promise<void> {
   await serves(server);
   expect(await server.stop()).toBe(0);
@@ -63,7 +63,7 @@ export async function serves(server: SessionServer): Promise<void> {
   client.socket.destroy();
 }
 
-/** Writes up to `most` bytes, for as long as the other side takes them. @returns how many */
+/** Writes up to `most` bytes, as long as the other side accepts them. @returns how many */
 export async function pour(client: SessionClient, chunk: Buffer, most: number): Promise<number> {
   let written = 0;
   while (written < most && !client.socket.destroyed) {

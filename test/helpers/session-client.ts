@@ -7,11 +7,11 @@ export interface SessionClient {
   readonly socket: Socket;
   /** Sends a line and waits for the next one. */
   ask(line: string): Promise<string>;
-  /** Writes just these bytes, one for each character. */
+  /** Writes exactly these bytes, one for each character. */
   send(bytes: string): void;
   /** The next line, without its CRLF; rejects when the connection ends before. */
   line(): Promise<string>;
-  /** Everything from now on up to the end of the connection. */
+  /** All bytes from now on until the end of the connection. */
   rest(): Promise<string>;
   readonly closed: Promise<unknown>;
 }
@@ -37,7 +37,7 @@ export async function sessionClient(
     text += chunk;
     wake();
   });
-  // A reset is an end like another.
+  // A reset counts as an end.
   socket
     .on('error', () => {})
     .on('end', end)

@@ -11,13 +11,13 @@ import { startRedis } from './redis.ts';
 import { startSessionServer } from './session-server.ts';
 import { makeSessionTable } from './session-table.ts';
 
-/** Where a site keeps its sessions, with a store of its own. */
+/** A session store of a site, for one test. */
 export interface SessionPlace {
   /** For SESSION_STORE and CHAT_SESSION_STORE. */
   readonly url: string;
-  /** While it lasts the store gives no answer, and loses nothing. */
+  /** Until it ends, the store gives no answer, and loses nothing. */
   readonly silence: { begin(): void; end(): void } | undefined;
-  /** As after a restart of a store that keeps nothing, or a restore of an empty one. */
+  /** Empties the store, like a restart of one that keeps nothing, or the restore of an empty one. */
   empty(): Promise<void>;
   close(): Promise<void>;
 }
@@ -80,7 +80,7 @@ async function inFiles(options: string): Promise<SessionPlace> {
   mkdirSync(folder, { mode: 0o700 });
   return {
     url: `file://${folder}?${options}`,
-    // As a file system that is not mounted.
+    // Like a file system that is not mounted.
     silence: { begin: () => renameSync(folder, away), end: () => renameSync(away, folder) },
     async empty() {
       for (const name of readdirSync(folder)) rmSync(join(folder, name));
@@ -103,7 +103,7 @@ async function inMariadb(options: string): Promise<SessionPlace> {
 
 async function inPostgres(options: string): Promise<SessionPlace> {
   const server = await startPostgres();
-  // Each connection has a process of its own there, so that the server cannot be stopped as one.
+  // Each connection has its own process there, so that the server cannot be stopped as a whole.
   const gate = await startGate(join(server.folder, `.s.PGSQL.${server.port}`));
   const place = `postgres://${server.login}@127.0.0.1:${gate.port}/site`;
   makeSessionTable(`postgres://postgres@/site?socket=${server.folder}/.s.PGSQL.${server.port}`);
@@ -125,7 +125,7 @@ async function inSqlite(options: string): Promise<SessionPlace> {
   makeSessionTable(`sqlite:${file}`);
   return {
     url: `sqlite:${file}?${query(table, options)}`,
-    // Nothing is between it and its readers.
+    // It cannot be silenced, because nothing is between it and its readers.
     silence: undefined,
     async empty() {
       const database = new DatabaseSync(file);
@@ -139,7 +139,7 @@ async function inSqlite(options: string): Promise<SessionPlace> {
 /** Every store, with PHP's own handlers and with those of this project. */
 export const sessionPlaces: readonly {
   name: string;
-  /** Whether the store lets the chat server know of a logout. */
+  /** Whether the store notifies the chat server of a logout. */
   tells: boolean;
   /** @param options of its URL for PHP and the chat server, such as `lifetime=5` */
   open: (options?: string) => Promise<SessionPlace>;
@@ -174,5 +174,5 @@ export const sessionPlaces: readonly {
 ];
 
 const ofEachFamily = /^(memcached, our|Redis, phpredis|session server|files, PHP|PostgreSQL|SQLite)/;
-/** One of each family of stores; of them, SQLite does not let the chat server know of a logout. */
+/** A store of each family; SQLite is the one that does not notify the chat server of a logout. */
 export const fewPlaces = sessionPlaces.filter(({ name }) => ofEachFamily.test(name));

@@ -2,14 +2,14 @@ import { type Child, startChild } from './child.ts';
 
 export interface SessionServer extends Child {
   readonly port: number;
-  /** The path of its socket; undefined when it listens on the port alone. */
+  /** The path of its socket; undefined if it listens only on the port. */
   readonly socket: string | undefined;
   readonly url: string;
 }
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** The session server as a process of its own, ready when its log says `listening`. */
+/** The session server as a separate process, ready when its log says `listening`. */
 export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root): Promise<SessionServer> {
   const child = startChild(process.execPath, [`${root}session-server/main.ts`], {
     cwd,

@@ -26,8 +26,8 @@ export function readerAt(url: string, id: Path = ['user_id'], name: Path = ['fir
 }
 
 /**
- * A proxy that spoils the replies of a server until the test has ended.
- * @param reply as for `startTcpProxy`
+ * A proxy that changes the replies of a server until the test has ended.
+ * @param reply as in `startTcpProxy`
  */
 export async function spoilingProxy(
   target: number,
@@ -43,7 +43,7 @@ export function inSingleBytes(piece: Buffer, client: Socket): void {
   for (const byte of piece) client.write(Buffer.of(byte));
 }
 
-/** The answer, or null for a failure: to poll until a store has recovered. */
+/** The answer, or null for a failure, for polling until a store has recovered. */
 export const orNull = <T>(question: Promise<T>): Promise<T | null> => question.catch(() => null);
 
 /** The text of the bytes; null stays null. */

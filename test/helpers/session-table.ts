@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Makes the table of PdoHandler, as its documentation says. @param url as `DatabaseUrl` takes it */
+/** Creates the table of PdoHandler from its documentation. @param url in the form of `DatabaseUrl` */
 export function makeSessionTable(url: string, table = 'sessions'): void {
   const code = `
     require 'php/autoload.php';

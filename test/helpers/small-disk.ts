@@ -5,11 +5,11 @@ import { startChild } from './child.ts';
 export interface SmallDisk {
   /** Starts the chat server with its history on this disk. */
   start(): Promise<ChatServer>;
-  /** Puts so many more bytes of something else on the disk; without a number, until not a block is left. */
+  /** Fills this many more bytes of the disk; without a number, until no block is free. */
   fill(bytes?: number): void;
-  /** Takes all of them away again. */
+  /** Frees them all. */
   free(): void;
-  /** Ends the disk; the servers on it must have ended. */
+  /** Removes the disk; the servers on it must have ended. */
   remove(): Promise<unknown>;
 }
 
@@ -19,7 +19,7 @@ const folder = '/mnt';
 
 /**
  * A tmpfs that only the servers on it can see: it is in a mount namespace, which ends with the process that holds it,
- * so that nothing is left to be unmounted. A user who is not root makes it in a user namespace.
+ * so nothing has to be unmounted. A user who is not root creates it in a user namespace.
  */
 export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<SmallDisk> {
   const isRoot = process.getuid?.() === 0;

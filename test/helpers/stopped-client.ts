@@ -1,4 +1,4 @@
-/** A client in a process of its own, so that it can be stopped: `node stopped-client.ts PORT COOKIE`. */
+/** A client in a separate process, so that it can be stopped: `node stopped-client.ts PORT COOKIE`. */
 import { connectRaw } from './raw-client.ts';
 
 const [port = '', cookie = ''] = process.argv.slice(2);

@@ -6,13 +6,13 @@ export type Notification =
   | { kind: 'lost'; reason: StoreError | null };
 
 export interface Subscribed {
-  /** All notifications so far, in their order. */
+  /** All notifications so far, in order. */
   readonly received: readonly Notification[];
-  /** Resolves with the first notification that has these properties, of those that come from `since` on. */
+  /** Resolves with the first notification from `since` on that has these properties. */
   until(wanted: object, since?: number): Promise<Notification>;
   /** Resolves when the notifications are active. */
   readonly active: Promise<Notification>;
-  /** Only for stores that notify of no session but those they were asked to follow. */
+  /** Only for stores that notify only of followed sessions. */
   follow(id: string): Followed;
   end(): void;
 }
@@ -56,7 +56,7 @@ export function subscribed(store: SessionStore): Subscribed {
   return { received, until, follow, end, active: until({ kind: 'lost', reason: null }, 0) };
 }
 
-/** What a test expects of a notification `lost`. */
+/** The notification `lost` that a test expects. */
 export const lost = (reason: unknown) => ({ kind: 'lost', reason });
 
 const storeUrl = new URL('../../server/session/store-url.ts', import.meta.url).pathname;
@@ -68,7 +68,7 @@ export const subscribingProgram = (url: string): string => `
     lost: (reason) => console.log(reason === null ? 'active' : 'lost: ' + reason.message),
   });`;
 
-/** The states in which a process ends its subscription: `lost` in the soak only, since all stores share its end. */
+/** The states in which a process ends its subscription; `lost` only in the soak run, since all stores share its end. */
 export const endingStates = process.env.SOAK === '1' ? (['active', 'lost'] as const) : (['active'] as const);
 
 /** A program that ends its subscription at the first `active` or `lost`, and prints that; it then ends by itself. */

@@ -1,13 +1,13 @@
 import type { PresenceChange } from '../../server/events.ts';
 import { type ChatClient, connectChat } from './chat-client.ts';
 
-/** A client as it has to be written: whom it shows as present in the room that it shows. */
+/** A client as it should be written: it tracks the users who are present in its room. */
 export class Tab {
   readonly room: string;
   readonly client: ChatClient;
   readonly present = new Set<string>();
   count = 0;
-  /** Changes that came while the list was being fetched. */
+  /** Changes that arrived while the list was being fetched. */
   #held: PresenceChange[] | null = [];
 
   private constructor(client: ChatClient, room: string) {

@@ -4,15 +4,15 @@ import { connectRaw, type RawClient } from './raw-client.ts';
 export interface Talk {
   /** From the sending of a message to its arrival at another, in milliseconds. */
   readonly latencies: number[];
-  /** How many have been sent so far, and how many of them were acknowledged. */
+  /** How many were sent so far, and how many of them were acknowledged. */
   readonly count: { readonly sent: number; readonly acknowledged: number };
-  /** How many of them are no longer connected. */
+  /** How many clients are no longer connected. */
   gone(): number;
-  /** Says no more, and waits until everything said has been acknowledged. */
+  /** Stops sending, and waits until everything sent has been acknowledged. */
   stop(): Promise<void>;
 }
 
-/** Users in one room who go on talking, each so seldom that no limit concerns him, and measure how it is going. */
+/** Users in one room who keep talking, each so rarely that no limit applies, and measure the delays. */
 export async function startTalk(
   port: number,
   options: { cookies: readonly string[]; room: string; every: number },

@@ -9,10 +9,10 @@ export interface TcpProxy {
 }
 
 /**
- * A proxy between a client and a real server that can spoil what the server says: `reply` is handed each piece
- * and sends on what it likes, or ends the connection.
- * @param onSent is told of each piece that the client says
- * @param port where to listen; by default any that is free
+ * A proxy between a client and a real server that can change the replies: `reply` gets each piece and sends on what it
+ * likes, or ends the connection.
+ * @param onSent called with each piece from the client
+ * @param port the port to listen on; by default any free one
  */
 export async function startTcpProxy(
   target: number,

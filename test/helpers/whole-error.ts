@@ -5,7 +5,7 @@ export function everything(error: unknown): string {
   return error instanceof Error ? `${error.message} ${everything(error.cause)}` : String(error);
 }
 
-/** All that a log could show of the StoreError with which a question to a store fails. */
+/** Everything that a log could show of the StoreError with which a query to a store fails. */
 export async function failureOf(question: Promise<unknown>): Promise<string> {
   const error = await question.then(
     () => new Error('there was an answer'),
