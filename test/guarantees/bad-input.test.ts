@@ -8,16 +8,16 @@ import { frame, Wire } from '../helpers/fuzz-wire.ts';
 import { metrics } from '../helpers/server-figures.ts';
 
 /**
- * The list of bad input in docs/guarantees.md: what is sent, what the answer is, and that the next client is served as if
- * nothing had been. What PHP's own formats alone can hold (references, INF) is in test/server/session/.
+ * The list of bad input in docs/guarantees.md: each input gets the listed answer, and the next client is served as
+ * usual. Input that only PHP's formats can contain (references, INF) is tested in test/server/session/.
  */
 const key = 'a-key-of-more-than-16-characters';
 const user = 'an-id-of-somebody-who-is-logged-in';
 const cookie = `PHPSESSID=${user}`;
 let site: ChatSite;
-/** Takes five connections an hour from one address. */
+/** Accepts five connections an hour from one address. */
 let capped: ChatServer;
-/** Takes one message an hour from one user. */
+/** Accepts one message an hour from one user. */
 let limited: ChatServer;
 let slowHeaders: Promise<string>;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   limited = await nextChatServer({ ...other, CHAT_LIMIT_SEND: '1/1h' });
   await site.memcached.set(`sessions/${user}`, '{"user_id":7}');
   await site.memcached.set('sessions/with,comma', '{"user_id":5}');
-  // Takes 10 s, so it is begun before the others.
+  // Takes 10 s, so it starts before the others.
   slowHeaders = say(site.chat.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
 });
 afterAll(async () => {
@@ -38,7 +38,7 @@ afterAll(async () => {
 
 const nextIsServed = (server = site.chat, localAddress?: string) => servesNext(server, cookie, localAddress);
 
-/** Each row: the item of the list, what is sent, the answer in short. */
+/** Each row: the item of the list, a function that sends the input, and the short form of the answer. */
 type Row = [item: string, send: () => Promise<string>, answer: string];
 const list = (section: string, rows: Row[]) =>
   describe(section, () => {
@@ -86,7 +86,7 @@ test('Handshake: over the cap of an address, whatever X-Forwarded-For says; othe
   await nextIsServed(capped, '127.0.0.2');
 });
 
-/** `unauthorized`, or `accepted 7`: how a CONNECT with this header ends. */
+/** `unauthorized`, or `accepted 7`: the outcome of a CONNECT with this header. */
 const withCookie =
   (header: string | null, options = {}) =>
   async () => {
@@ -153,7 +153,7 @@ test('Session: the log names the format that the bytes look like', async () => {
 const closings = async () =>
   [...(await metrics(site.chat.url))].filter(([name]) => name.startsWith('chat_closed_total'));
 
-/** `closed as malformed`: the reason by which the server has counted the end of this connection. */
+/** `closed as malformed`: the reason that the server has counted for the end of this connection. */
 const packet =
   (payload: string | Buffer, { connected = true } = {}) =>
   async () => {
@@ -179,13 +179,13 @@ list('Packets', [
   ['70 KB', packet(`42["room:list",{"a":"${'x'.repeat(70_000)}"}]`), 'closed as too_large'],
 ]);
 
-/** The code of the answer, from a connection that goes on afterwards and has joined the lobby. */
+/** The code of the answer, on a connection that still works afterwards and has joined the lobby. */
 const event =
   (name: string, ...args: (string | object)[]) =>
   async () => {
     const wire = await Wire.connected(site.chat.port, cookie);
     await wire.ask('"room:join",{"room":"lobby"}');
-    // A string is JSON already: some of it no JavaScript value would become.
+    // A string is raw JSON, some of which no JavaScript value would produce.
     const payloads = args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg)));
     const answer = await wire.ask([JSON.stringify(name), ...payloads].join());
     expect(await wire.probe()).toBe(true);
@@ -241,7 +241,7 @@ test('Events: rate_limited says when to come again', async () => {
   await nextIsServed(limited);
 });
 
-/** A POST to a polling connection that is open. */
+/** A POST to an open polling connection. */
 const post = async (body: string) => {
   const greeting = await say(site.chat.port, request(polling, { Cookie: cookie }));
   const sid = /"sid":"([^"]+)"/.exec(greeting)?.[1];

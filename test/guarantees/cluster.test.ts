@@ -21,7 +21,7 @@ const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = 9;
 const each = size(500, 40);
 const kills = size(10, 2);
-/** For how long a server stands still at least, in seconds. */
+/** The shortest time for which a server stands still, in seconds. */
 const standing = size(40, 16);
 const key = 'a-key-of-the-php-application';
 
@@ -76,7 +76,7 @@ async function newHistory(kind: 'postgres' | 'mysql'): Promise<HistoryDatabase> 
   return history;
 }
 
-/** The Redis behind a proxy that can be cut, and slowed when it is mended. */
+/** The Redis behind a proxy that can be cut, and slowed after it is restored. */
 async function cuttable(): Promise<{
   url: string;
   cut(): Promise<void>;
@@ -112,7 +112,7 @@ async function connect(server: { url: string }, user: number): Promise<ChatClien
   return client;
 }
 
-/** PostgreSQL restarts as after a crash, and everybody loses his connections. */
+/** Restarts PostgreSQL like after a crash, so that everybody loses their connections. */
 async function crashDatabase(): Promise<void> {
   const [one] = await postgres.query(
     `SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'`,
@@ -120,7 +120,7 @@ async function crashDatabase(): Promise<void> {
   process.kill(Number(one?.pid), 'SIGKILL');
 }
 
-/** A user who goes from server to server and repeats each message until it is acknowledged. */
+/** A user who moves from server to server and repeats each message until it is acknowledged. */
 async function roam(user: number, servers: readonly { url: string }[], acknowledged: Map<string, Message>) {
   const room = rooms[user % rooms.length] as string;
   let client: ChatClient | undefined;
@@ -130,7 +130,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
       try {
         if (client === undefined) {
           const { url } = servers[randomInt(servers.length)] as { url: string };
-          // A server that is killed before it says session:ready refuses nothing.
+          // A server that is killed before session:ready refuses nothing.
           const late = pause(3000, undefined, { ref: false }).then(() =>
             Promise.reject(new Error('no answer')),
           );
@@ -144,7 +144,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
         if (!answer.ok) throw new Error(answer.error.code);
         acknowledged.set(clientId, answer.data.message);
       } catch {
-        // That server was killed: the same message goes to another one.
+        // That server was killed, so the same message goes to another one.
         client?.close();
         client = undefined;
         await pause(20);
@@ -157,7 +157,7 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
   client?.close();
 }
 
-/** Users open and close tabs at random, on any server. What each tab shows is the truth a while later. */
+/** Users open and close tabs at random, on any server. Each tab must show the truth a while later. */
 async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
   const tabs = new Map<string, Tab | 'busy'>();
   const changes: Promise<void>[] = [];
@@ -181,7 +181,7 @@ async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
   const open = [...tabs].flatMap(([name, tab]) =>
     tab instanceof Tab ? [{ user: name.split(' ')[0], tab }] : [],
   );
-  // The two readers have the lobby open, too.
+  // The two readers have the lobby open too.
   const truth = [...new Set([...open.map(({ user }) => user?.slice(1)), '19', '20'])].sort().join();
   const shown = () =>
     open.map(({ tab }) =>
@@ -191,7 +191,7 @@ async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
   for (const { tab } of open) tab.client.close();
 }
 
-/** Who writes to one server is seen to do so on the others, and the PHP application reaches everybody by any of them. */
+/** Typing on one server is shown on the others, and the PHP application reaches everybody by any server. */
 async function reachesAll(
   servers: readonly { url: string }[],
   { typing }: { typing: boolean },
@@ -251,7 +251,7 @@ const lastOf = (client: ChatClient, name: string) =>
     interval: 5,
   });
 
-/** Every hint once more, some of them late: so also in another order. */
+/** Repeats every hint, some of them late, and so in another order. */
 async function disturb(): Promise<void> {
   const client = createClient({ url: `redis://127.0.0.1:${redis.port}` });
   client.on('error', () => {});
@@ -264,7 +264,7 @@ async function disturb(): Promise<void> {
   const said: string[] = [];
   let before = '';
   await client.pSubscribe('php-session-chat:*', (text, channel) => {
-    // What it has said itself comes back.
+    // Its own texts come back.
     const echo = said.indexOf(text);
     if (echo !== -1) return void said.splice(echo, 1);
     for (const again of [text, before]) {
@@ -293,7 +293,7 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
     const line = bus === 'redis' ? await cuttable() : undefined;
     const setting = line?.url ?? bus;
     const fixed = await startNodes(history, setting);
-    // With a port of its own, so with one name: it takes its own place when it starts again.
+    // With a port of its own, and so with one name: it replaces itself when it restarts.
     let killed = await startNode(history, setting, await ownPort());
     if (bus === 'redis') await disturb();
     const servers = [...fixed, killed];
@@ -397,7 +397,7 @@ describe('two servers', () => {
       closing.push(() => watcher.client.close());
       const cy = await connect(two, 3);
       await cy.request('room:join', { room: 'lobby' });
-      // Through the bus 0.35 s, without it a second more.
+      // Over the bus 0.35 s, without it a second more.
       const seen = () => watcher.present.has('3');
       await expect.poll(seen, { timeout: within(2000), interval: 5 }).toBe(true);
       const user = { id: '3', name: 'user 3' };
@@ -463,7 +463,7 @@ describe('two servers', () => {
     const ann = watcher.client;
     closing.push(() => ann.close());
     const bob = await connect(two, 2);
-    // Connected to another one, too.
+    // The user is connected to the other server too.
     for (const server of [one, two]) await (await connect(server, 3)).request('room:join', { room: 'lobby' });
     const dan = await connect(two, 4);
     const eve = await connect(three, 5);
@@ -571,7 +571,7 @@ describe('two servers', () => {
     closing.push(() => database.close());
     const url = history.url.replace(String(postgres.port), String(database.port));
     const [one, two] = [await startNode(history, bus), await startNode({ ...history, url }, bus)];
-    // So that it has a connection to the database for what it will ask.
+    // So that it has a connection to the database for its queries.
     await connect(two, 9);
     const asked = new Promise<void>((resolve) => {
       onAsked = resolve;
@@ -602,7 +602,7 @@ describe('two servers', () => {
     const sent = { room: room.id, text: 'hello', clientId: newClientId() };
     const { seq, rev } = (await ann.request('message:send', sent)).message;
     await eventOf(bob, 'message:new').toMatchObject({ seq });
-    // Who moderates hears of a report on the other server, too: when it is new, and when it is closed.
+    // Moderators are notified of a report on the other server, when it is new and when it is closed.
     await bob.request('message:report', { room: room.id, seq, reason: 'other' });
     await lastOf(ann, 'report:changed').toMatchObject({ report: { room: room.id }, open: 1 });
     const [report] = (await bob.request('report:list', {})).reports;
@@ -612,7 +612,7 @@ describe('two servers', () => {
     for (const node of [one, two]) await node.until(/the bus is down: degraded/);
     await ann.request('room:role', { room: room.id, user: '2', role: 'member' });
     await expect(bob.request('room:remove', { room: room.id, user: '3' })).rejects.toThrow('forbidden');
-    // What is read from the database tells the message as it is then.
+    // A change that is read from the database contains the current message.
     await ann.request('message:react', { room: room.id, seq, emoji: '👍', on: true });
     await eventOf(bob, 'message:changed').toMatchObject({
       rev: rev + 1,
@@ -632,7 +632,7 @@ describe('two servers', () => {
       const text = { room: 'lobby', text: 'hello', clientId: newClientId() };
       return (await ann.request('message:send', text)).message;
     };
-    // More than once: each second the other server looks for itself.
+    // More than once, because the other server polls each second.
     for (let nth = 0; nth < 3; nth++) {
       const marked = await sent();
       const { room } = await bob.request('read:mark', { room: 'lobby', seq: marked.seq });
@@ -656,7 +656,7 @@ describe('two servers', () => {
       const { id } = made.room;
       expect((await bob.request('room:join', { room: id })).room).toMatchObject({ id, role: 'member' });
     }
-    // What no server knows is refused as ever.
+    // Unknown messages are refused as usual.
     await expect(bob.request('read:mark', { room: 'lobby', seq: 99 })).rejects.toThrow('bad_request');
     await expect(bob.request('room:join', { room: 'u-none' })).rejects.toThrow('unknown_room');
     expect(await bob.request('room:sync', { room: 'lobby', since: 99 })).toMatchObject({ reset: true });
@@ -671,7 +671,7 @@ describe('two servers', () => {
     await listener.connect();
     closing.push(() => listener.destroy());
     const heard = Promise.withResolvers<[hint: string, channel: string]>();
-    // A report of who is here may come in between.
+    // A presence announcement may come in between.
     await listener.pSubscribe('php-session-chat:*', (text, channel) => {
       if (text.includes('hello')) heard.resolve([text, channel]);
     });
@@ -700,7 +700,7 @@ describe('two servers', () => {
       rev,
       changes: [{ emoji: '👍', count: 1, added: ['1'] }],
     });
-    // Mentions go the same way. A server asks the others whether the user has joined there.
+    // Mentions go the same way. A server asks the others whether the user has joined the room there.
     const kimToo = await connect(one, 3);
     await kimToo.request('room:join', { room: 'lobby' });
     const seenBy = (client: ChatClient) =>
@@ -722,7 +722,7 @@ describe('two servers', () => {
     const told = kim.events.filter(({ name }) => name === 'mention');
     expect(told).toHaveLength(1);
     expect((await kim.request('room:list', {})).rooms).toMatchObject([{ unread: 2, mentions: 2 }]);
-    // Whom one blocks on one server counts, and is seen to type, on none.
+    // A user who is blocked on one server does not count, and is not shown typing, on any server.
     for (const [blocked, mentions] of [
       [true, 0],
       [false, 2],
@@ -784,7 +784,7 @@ describe('two servers', () => {
       expect(client.events.filter(({ name }) => name === 'typing:changed')).toEqual([]);
     }
 
-    // Sealed as by the servers themselves: otherwise it would be ignored for its code.
+    // Sealed like the servers' own texts: otherwise it would be ignored for its code.
     const long = `{"num":1}${' '.repeat(64 * 1024)}`;
     const [{ digest } = {}] = await history.query('SELECT digest FROM chat_digest_key');
     const code = createHmac('sha256', Buffer.from(String(digest), 'hex'))
@@ -804,7 +804,7 @@ describe('two servers', () => {
     two.process.kill('SIGSTOP');
     for (let n = 0; n < 3; n++) {
       const message = { room: 'lobby', text: 'hello', clientId: newClientId() };
-      // The one that stands still may hold what the others wait for, until the database ends its transaction.
+      // The server that stands still may hold locks that the others wait for, until the database ends its transaction.
       await vi.waitFor(() => ann.request('message:send', message), 20_000);
     }
     await history.query('DELETE FROM chat_changes WHERE num < (SELECT num FROM chat_position)');
@@ -829,7 +829,7 @@ test.each(['postgres', 'mysql'] as const)(
     const bob = await connect(two, 2);
     await bob.request('room:join', { room: 'lobby' });
     await ann.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
-    // It reads, and deletes, over one connection.
+    // It reads and deletes over one connection.
     await eventOf(bob, 'message:new', 5000).toMatchObject({ text: 'hello' });
     const [first] = await history.query('SELECT min(num) AS num FROM chat_changes');
     expect(Number(first?.num)).toBe(3);

@@ -4,7 +4,7 @@ import { dice } from '../helpers/dice.ts';
 import { type PhpCookies, startPhpCookies } from '../helpers/php-cookies.ts';
 import { size } from './size.ts';
 
-/** The reduced ones are always the same. FUZZ_SEED repeats a run. */
+/** The reduced cases are always the same. FUZZ_SEED repeats a run. */
 const cases = size(20_000, 400);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => php.stop());
 
-/** So short that random cookies are often of this name, or nearly. */
+/** Short, so that random cookies often have this name, or nearly. */
 const name = 'A_B';
 function randomHeader(roll: (below: number) => number): string {
   const text = (of: string, most: number) =>
@@ -23,11 +23,11 @@ function randomHeader(roll: (below: number) => number): string {
     const itsName = roll(2) === 0 ? name : text('AB_. []', 5);
     return `${text(' \t', 1)}${itsName}${roll(8) === 0 ? text(' =[', 2) : '='}${text('xyz,%41', 4)}${text(' \t"+=&', 1)}`;
   });
-  // What a web server takes off.
+  // A web server removes these.
   return cookies.join(';').replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
-/** A cookie that PHP might take for this one. */
+/** A cookie that PHP might read under this name. */
 const nearly = /(?:^|;)[ \t]*A[ ._[]B[ \t]*(?=[=[;]|$)/g;
 
 test(`${cases} Cookie headers, seed ${seed}: no other session than the one that PHP takes, and this one if there is no doubt`, async () => {

@@ -24,7 +24,7 @@ test(`replies cut in the middle ${cutsWanted} times under ${users} parallel conn
   let cuts = 0;
   let replies = 0;
   const proxy = await startTcpProxy(memcached.port, (piece, client) => {
-    // Two in five, at every offset in turn, header and body alike.
+    // Cuts two in five, at every offset in turn, in header and body.
     if (cuts < cutsWanted && ++replies % 5 < 2) {
       cuts++;
       client.write(piece.subarray(0, (cuts * 7) % piece.length));
@@ -48,7 +48,7 @@ test(`replies cut in the middle ${cutsWanted} times under ${users} parallel conn
           const client = await connectChat(server.url, `PHPSESSID=user${n}`);
           if (client.ready.user.id !== String(n)) wrong.push(`${n} was taken for ${client.ready.user.id}`);
           seen('connected');
-          // Stays for some looks of the regular kind, which must not end it.
+          // Stays for some regular checks, which must not end it.
           const outcome = await Promise.race([
             client.ended,
             new Promise((resolve) => setTimeout(resolve, 250)),
@@ -67,7 +67,7 @@ test(`replies cut in the middle ${cutsWanted} times under ${users} parallel conn
     'connected',
   ]);
   expect(cuts).toBe(cutsWanted);
-  // No call is pending: everybody is served at once now that the replies are whole.
+  // No call is pending: everybody is served at once, since the replies are complete again.
   const began = performance.now();
   for (let n = 1; n <= users; n++) {
     const client = await connectChat(server.url, `PHPSESSID=user${n}`);

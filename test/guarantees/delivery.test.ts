@@ -36,7 +36,7 @@ async function joined(user: number, room: string): Promise<ChatClient> {
 const send = (client: ChatClient, room: string) =>
   client.request('message:send', { room, text: `from ${client.ready.user.id}`, clientId: newClientId() });
 
-/** Everything after `since`, page by page, as a client comes up to date. */
+/** Everything after `since`, page by page, as a client catches up. */
 async function changesSince(
   client: ChatClient,
   room: string,

@@ -13,7 +13,7 @@ import { type Redis, startRedis } from '../helpers/redis.ts';
 import { size, within } from './size.ts';
 
 const senders = 10;
-/** Messages of each in a second. */
+/** Messages per sender and second. */
 const rate = size(20, 5);
 const drain = size('8s', '1s');
 
@@ -57,7 +57,7 @@ async function ready(server: { url: string }): Promise<void> {
   await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
 }
 
-/** Reads the room as any client does who comes back with what it has; ends with `stop`. */
+/** Reads the room like a client that comes back with its earlier state; ends with `stop`. */
 function reader(url: string, user: number, room: string) {
   const revs: number[] = [];
   const messages: Message[] = [];
@@ -81,7 +81,7 @@ function reader(url: string, user: number, room: string) {
         joined = true;
         await client.disconnected;
       } catch {
-        // Its server is going away.
+        // Its server is shutting down.
         client?.close();
         await pause(100);
       }
@@ -111,7 +111,7 @@ test.each(balancers.slice(0, size(2, 1)))(
     closing.push(() => balancer.stop());
     const { origin } = new URL(balancer.url);
     const readers = [19, 20].map((user) => reader(origin, user, room));
-    // The client of browsers, as sites get it.
+    // The browser client, as sites get it.
     const chats = Array.from({ length: senders }, (_, n) =>
       openChat(balancer.url, `PHPSESSID=u${n + 1}`, room),
     );
@@ -187,7 +187,7 @@ test.each(balancers)(
       await client.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
     }
     for (const client of all) await expect.poll(() => client.messages()).toHaveLength(all.length);
-    // Each server has some.
+    // Each server has some connections.
     expect(new Set(all.map(({ ready: { node } }) => node))).toEqual(
       new Set(ports.map((port) => `node-${port}`)),
     );

@@ -32,7 +32,7 @@ const start = () =>
     CHAT_SESSION_STORE: memcached.url,
   });
 
-/** A client that does what the protocol asks of one: it repeats until it is told, and never twice otherwise. */
+/** A client that follows the protocol: it repeats a message until it is acknowledged, and never otherwise. */
 async function sender(n: number, acknowledged: Map<string, Message>): Promise<void> {
   await memcached.set(`sessions/sender${n}`, JSON.stringify({ user_id: n + 1 }));
   const socket = chatSocket(`http://127.0.0.1:${port}`, `PHPSESSID=sender${n}`, {
@@ -44,14 +44,14 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
   let joined: Promise<unknown> = new Promise(() => {});
   const ready = () =>
     new Promise<unknown>((resolve) => {
-      // A join that was cut off is made again at the next session:ready.
+      // A join that was cut off is repeated at the next session:ready.
       const check = () => joined.then(resolve, () => socket.once('session:ready', check));
       if (socket.connected) check();
       else socket.once('session:ready', check);
     });
   socket.on('session:ready', () => {
     joined = socket.timeout(5000).emitWithAck('room:join', { room });
-    // Cut off while nobody waits for it.
+    // It may be cut off while nobody waits for it.
     joined.catch(() => {});
   });
   socket.on('disconnect', () => {
@@ -73,7 +73,7 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
         acknowledged.set(clientId, answer.data.message);
         break;
       } catch (error) {
-        // The server was killed before it answered: sent again, with the same clientId.
+        // The server was killed before it answered: the message is sent again with the same clientId.
         if (!/timeout|timed out|disconnected/i.test(String(error))) throw error;
       }
     }

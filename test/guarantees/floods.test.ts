@@ -11,7 +11,7 @@ import { megabytes } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
 const lasting = size(30_000, 2000);
-/** Megabytes: 100 are promised, which a machine that does much else does not always collect in time. */
+/** Megabytes. The promise is 100, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(100, 500);
 const alone = oneAtATime();
 const key = 'a-key-of-more-than-16-characters';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => memcached.stop());
 
-/** 1.6 MB of messages, as many as users 12 to 31 may send. */
+/** 1.6 MB of messages, the most that users 12 to 31 may send. */
 async function fill(port: number): Promise<void> {
   for (let user = 12; user <= 31; user++) {
     const writer = await connectRaw(port, `PHPSESSID=u${user}`, 'lobby');
@@ -41,7 +41,7 @@ async function fill(port: number): Promise<void> {
 const cookies = Array.from({ length: 10 }, (_, n) => `PHPSESSID=u${n + 1}`);
 const addresses = (count: number) => Array.from({ length: count }, (_, n) => `127.0.0.${n + 2}`);
 
-/** `proof`: in what the attackers say. The flood was one, and met what it was to meet. */
+/** `proof`: a text in the attackers' result that shows that the flood met the limit it was meant for. */
 interface Case extends Flood {
   from: string;
   proof: RegExp;
@@ -65,23 +65,24 @@ function plainHttp(kind: string, connections: number, proof: RegExp, nginx = fal
   return { program: 'http-flood', kind, rest: ['127.0.0.2', connections], from, proof, nginx };
 }
 
-/** The most connections a user may have, and an address but for a few. */
+/** The most connections of a user, and nearly the most of an address. */
 const [ofUser, ofAddress] = [20, 150];
 const always = [
   chat('handshakes', 50, 20, /"101":\d\d/),
   chat('polling', 50, 20, /"200":\d\d/),
   chat('connects', 50, 20, /"told":\d/),
-  // What one connection sends at once is handled bit by bit.
+  // The events that one connection sends at once are handled bit by bit.
   chat('events', ofUser, 1, size(/"closed":\d/, /"written":\d/)),
-  // What is read ever more slowly is closed within seconds, not always within two: then each has hardly written.
+  // A client that is read ever more slowly is closed within seconds, but not always within two: then each has hardly
+  // written.
   chat('posts', ofUser, 1, /"closed":\d|"written":\d\d\}/),
   chat('frames', ofAddress, 1, /"closed":\d/, nobody),
   chat('halfOpen', size(10_000, 2000), 20, /"opened":\d{3}/),
   plainHttp('unread', 300, /"closed":\d/),
   plainHttp('unread', 300, /"opened":\d{3}/, true),
 ];
-// From one address, limits.test.ts shows the same at less cost; pings, packets and reads, guard.test.ts and limits.test.ts.
-// Headers have 10 s, which http.test.ts waits for once.
+// limits.test.ts shows the same from one address at less cost; guard.test.ts and limits.test.ts cover pings, packets
+// and reads. Headers have 10 s, which http.test.ts waits for once.
 const inFull = [
   chat('handshakes', 50, 1, /"101":\d{3},"429":\d{3}/),
   chat('pings', 20, 20, /"closed":\d/),
@@ -111,12 +112,12 @@ const inFull = [
 ];
 
 describe(`${lasting / 1000} s of it: others are served meanwhile, memory grows by less than ${mostMemory} MB and is given back`, () => {
-  // In full by itself from beginning to end.
+  // The full run does one after the other.
   size(test, test.concurrent).for(size([...always, ...inFull], always))(
     '$kind, $from',
     { timeout: lasting + 120_000 },
     async ({ proof, nginx, ...flood }, { task, expect, onTestFinished }) => {
-      // A server of its own for each: one that is still large from the last flood would not grow in the next.
+      // Each has its own server, because one that is still large from the last flood would not grow in the next.
       const server = await startChatServer({
         ...inspected,
         ...defaultLimits,
@@ -144,12 +145,12 @@ describe(`${lasting / 1000} s of it: others are served meanwhile, memory grows b
         );
         expect.soft(outcome.said).toMatch(proof);
         expect.soft(gone).toBe(0);
-        // While it lasted. The time that each of them takes is a figure of `npm run bench beside`.
+        // Others were served while it lasted. `npm run bench beside` measures the times.
         expect.soft(outcome.served).toBe(true);
         expect.soft(failures).toEqual([]);
         expect.soft(megabytes(grown)).toBeLessThan(mostMemory);
       });
-      // And what it took is given back, when those who never said CONNECT have had their 5 s.
+      // The memory is freed once the clients without CONNECT have had their 5 s.
       await expect
         .poll(async () => megabytes((await liveHeap(server, key)) - heapBefore), {
           timeout: 30_000,

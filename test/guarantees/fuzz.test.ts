@@ -12,8 +12,8 @@ import { metrics, percentile } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
 /**
- * 200,000 cases in all. Every run of the full counts draws its own; the reduced ones are always the same, so that a
- * failure there is about what has been changed. FUZZ_SEED repeats a run by the seed that its failure tells.
+ * 200,000 cases in all. Every full run draws new ones; the reduced ones are always the same, so that a failure is
+ * caused by the change under test. FUZZ_SEED repeats a run by the seed in its failure.
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {
@@ -37,7 +37,7 @@ beforeAll(async () => {
   for (const name of ['ann', 'ben', 'mallory'])
     await memcached.set(`sessions/${name}`, `{"user_id":"${name}"}`);
   server = await startChatServer({
-    // That a busy machine is late to read an answer says nothing about what is tested here.
+    // A busy machine that reads an answer late must not affect the result.
     CHAT_SESSION_STORE: `${memcached.url}&timeout=5000ms`,
     CHAT_ROOMS: 'lobby,garden,talk',
     NODE_OPTIONS: '--inspect=127.0.0.1:0',
@@ -54,14 +54,14 @@ afterAll(async () => {
   await memcached?.stop();
 });
 
-/** All that is left when the attackers have gone. */
+/** Everything that is left when the attackers have gone. */
 async function settled(): Promise<Kept> {
   await pool.close();
   await expect.poll(async () => (await kept(server)).connections).toBe(2);
   return kept(server);
 }
 
-/** Frames of any kind: afterwards the connection is as good as new, or closed. */
+/** Frames of any kind: afterwards the connection works as new, or is closed. */
 async function sendFrames(one: FrameCase): Promise<void> {
   await pool.use(async (wire) => {
     const { bytes, ends } = framesOf(one);
@@ -72,7 +72,7 @@ async function sendFrames(one: FrameCase): Promise<void> {
   });
 }
 
-/** Packets that were real once, mostly within a connection, sometimes as the first of one. */
+/** Packets derived from real ones, mostly within a connection, sometimes as the first of one. */
 async function sendPackets(one: PacketCase): Promise<void> {
   const frames = packetsOf(one).map(({ payload, opcode }) => frame(payload, { opcode }));
   if (!one.first) {
@@ -84,17 +84,17 @@ async function sendPackets(one: PacketCase): Promise<void> {
   const wire = await Wire.open(server.port, cookie);
   const answered = wire.packet((packet) => /^4[04]/.test(packet));
   for (const bytes of frames) wire.write(bytes);
-  // Of what is no CONNECT nothing is heard again, until the probe, which comes too early, closes the connection.
+  // Anything but a CONNECT gets no answer until the probe, which comes too early, closes the connection.
   if (!/^40/.test(String(packetsOf(one)[0]?.payload))) wire.write(frame('42["room:list",{}]'));
   await answered;
   wire.socket.destroy();
 }
 
 const joined = new WeakSet<Wire>();
-/** A well-formed request is answered once, by what the protocol says, and never closes the connection. */
+/** A well-formed request is answered once, according to the protocol, and never closes the connection. */
 async function sendEvent(one: EventCase): Promise<void> {
   await pool.use(async (wire) => {
-    // Of a room that the connection has not joined there is less to find wrong.
+    // In a room that the connection has not joined, fewer checks would run.
     if (!joined.has(wire)) await wire.ask('"room:join",{"room":"lobby"}');
     joined.add(wire);
     const answer = await wire.ask([one.name, ...one.payloads].join());
@@ -104,7 +104,7 @@ async function sendEvent(one: EventCase): Promise<void> {
 }
 
 const statuses = new Set<number>();
-/** Any bytes at all on a new connection; or the same mutated packets in POSTs to a polling connection. */
+/** Any bytes on a new connection; or the same mutated packets in POSTs to a polling connection. */
 async function sendHttp(one: HttpCase): Promise<void> {
   if (one.kind !== 'posts') {
     for (const status of checkHttp(await exchange(server.port, requestOf(one)))) statuses.add(status);
@@ -125,7 +125,7 @@ async function sendHttp(one: HttpCase): Promise<void> {
   };
   if (one.connect) await post('40');
   for (const cases of one.posts) await post(bodyOf(cases));
-  // As a page does that is left: what stays open would be there for another 45 s.
+  // Like a page that is left: an open connection would stay for another 45 s.
   await post('1');
 }
 
@@ -141,7 +141,7 @@ const attacks = {
 };
 
 test('warmed up', async () => {
-  // What is made once, at the first of its kind (compiled code, caches), is no leak.
+  // Things that are made once, at the first of its kind (compiled code, caches), are no leak.
   for (const [kind, attack] of Object.entries(attacks)) await attack(size(2000, 200), kind.length);
   before = await settled();
 });
@@ -164,7 +164,7 @@ test('two users have talked all the while: each message came once and in order',
   );
 });
 
-/** What so few cases as the reduced ones reach only with luck. */
+/** Cases that the reduced counts reach only by luck. */
 const seldom = <T>(list: T[]): T[] => list.slice(0, size(list.length, 0));
 test('the cases have gone in as far as they should, or all of this would say little', async () => {
   const names = [...(await metrics(server.url)).keys()].join('\n');
@@ -193,8 +193,8 @@ const lessThan = (limit: number) => ({
 });
 test('nothing is left of the attackers: connections, handles, memory', async () => {
   await settled();
-  // A hand-shake that came to nothing is forgotten after 5 s, and a polling connection that was closed by the
-  // server and never asked again after 30 s.
+  // An incomplete handshake is forgotten after 5 s, and a polling connection that the server closed and that polls no
+  // more after 30 s.
   await expect
     .poll(
       async () => {

@@ -70,7 +70,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
     const upTo = Math.floor(((round + 1) * count) / (2 * restarts));
     const sent = await listed();
     while (said < upTo) await writer.ask('send', { room: 'lobby', text: texts[said++] });
-    // In the midst of sending.
+    // While it is sending.
     await expect.poll(listed, { timeout: 30_000, interval: 10 }).toBeGreaterThan(sent);
     if (round % 2 === 0) {
       await server.stop('SIGKILL');

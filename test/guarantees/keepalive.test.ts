@@ -6,11 +6,11 @@ import { startPhpApp } from '../helpers/php-app.ts';
 import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
-// Long enough for a machine that stands still for a second or two between a message and what it keeps alive.
+// Long enough for a machine that stands still for a second or two between a message and the renewal.
 const lifetime = size(5, 8);
 const seconds = size(30, 14);
 
-/** One visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
+/** A visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
 async function activeAndIdle(
   open: (typeof sessionPlaces)[number]['open'],
   chatKnowsLifetime: boolean,
@@ -46,7 +46,7 @@ async function activeAndIdle(
   }
   expect(idleEnded).toBe('expired');
   expect(active.client.socket.connected).toBe(true);
-  // PHP takes it for alive too, and what PHP ends, the chat does not bring back.
+  // PHP considers it alive too, and the chat does not restore a session that PHP ends.
   await php.logout(active.cookie);
   expect((await active.client.ended).reason).toBe('logout');
   const form = await (await fetch(`${php.url}/`, { headers: { cookie: active.cookie } })).text();
@@ -55,7 +55,7 @@ async function activeAndIdle(
 }
 
 const told = sessionPlaces.map(({ name, open }) => ({ name, open, chatKnowsLifetime: true }));
-// PHP’s files do not say how long they live, so there the chat has to be told.
+// PHP’s files do not contain their lifetime, so the chat needs the option.
 const untold = sessionPlaces
   .filter(({ name }) => /ext-memcached|phpredis|PostgreSQL|MariaDB/.test(name))
   .map(({ name, open }) => ({ name: `${name}, lifetime= not said`, open, chatKnowsLifetime: false }));

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** What the event loop is kept busy with: sockets and pipes, and timers. */
+/** The event loop's sockets, pipes and timers. */
 async function kept(): Promise<{ handles: number; timers: number }> {
   const samples = await metrics(site.chat.url);
   return {
@@ -34,7 +34,7 @@ test(`${lasting / 1000} s at ${perSecond} messages a second, clients coming and 
   const cookies: string[] = [];
   for (let n = 1; n <= staying + comingAndGoing; n++) cookies.push(await site.session(n));
   const join = (n: number) => connectRaw(port, cookies[n] as string, room);
-  // What is loaded with the first client is no growth.
+  // Modules that are loaded with the first client do not count as growth.
   (await join(0)).socket.destroy();
   await expect.poll(() => connections(site.chat.url)).toBe(0);
   const atRest = { ...(await kept()), heap: await liveHeap(site.chat) };
@@ -61,7 +61,7 @@ test(`${lasting / 1000} s at ${perSecond} messages a second, clients coming and 
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    // Four leave, two with a good-bye and two without, and four come.
+    // Four leave, two of them without closing, and four come.
     for (let n = 0; n < 4; n++, visits++) {
       const place = visits % comingAndGoing;
       if (n % 2 === 0) visitors[place]?.send('41');
@@ -72,7 +72,7 @@ test(`${lasting / 1000} s at ${perSecond} messages a second, clients coming and 
   }
   await expect.poll(() => heard).toBe(sent);
 
-  // The first third is for warming up.
+  // The first third is the warm-up.
   const median = (third: number) =>
     percentile(
       heaps

@@ -10,7 +10,7 @@ import { size, within } from './size.ts';
 const sessions = size(50, 5);
 const tabs = 3;
 
-// In full it is measured, too: one after another then.
+// The full run also measures, so it does one after the other.
 size(test, test.concurrent).for(size(sessionPlaces, fewPlaces))(
   `${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within ${within(2)} s: $name`,
   async ({ open, tells }, { expect, onTestFinished }) => {
@@ -18,7 +18,7 @@ size(test, test.concurrent).for(size(sessionPlaces, fewPlaces))(
     onTestFinished(() => place.close());
     const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
     onTestFinished(async () => void (await php.stop()));
-    // What a store notifies does not need the regular check.
+    // With notifications, the regular check is not needed.
     const chat = await nextChatServer({
       CHAT_SESSION_STORE: place.url,
       CHAT_SESSION_CHECK: tells ? '1m' : '1s',
@@ -67,7 +67,7 @@ test(`${logouts} logouts at random moments under 200 messages a second: no event
     await Promise.all(
       clients.map(async (client, n) => {
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
-        // As MemcachedHandler.php does it.
+        // Like MemcachedHandler.php.
         await site.memcached.delete(site.key(cookies[n] as string));
         expect((await client.ended).reason).toBe('logout');
         await client.disconnected;

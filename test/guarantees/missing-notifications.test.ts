@@ -12,7 +12,9 @@ const id = 'session';
 const loggedIn = 'user_id|i:7;firstname|s:3:"Ann";';
 const loggedOut = 'language|s:2:"de";';
 
-/** Logs out somebody who is connected to a chat that the store notifies, and expects that the next check ends it. */
+/**
+ * Logs out a user who is connected to a chat that the store notifies, and expects that the next check ends the session.
+ */
 async function expectNextCheckToEnd(
   store: string,
   logOut: () => Promise<unknown>,

@@ -17,10 +17,10 @@ const damaged = size(20_000, 600);
 /** The reduced ones are always the same. FUZZ_SEED repeats a run. */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 
-/** What the decoder refuses although PHP reads it: how much of it at most, for each hundred sessions. */
+/** Refusals of the decoder for sessions that PHP reads: the most per hundred sessions. */
 type Refused = Record<string, number>;
 
-/** Behind an object that serializes itself only its class knows how many values were counted in it. */
+/** After an object that serializes itself, only its class knows how many values were counted in it. */
 const behindC: Refused = { 'a reference to an earlier value': 15 };
 const refusedSessions: Record<FormatName, Refused> = {
   php: behindC,
@@ -31,18 +31,18 @@ const refusedSessions: Record<FormatName, Refused> = {
   msgpack: { 'a reference to an earlier value': 15 },
   json: {},
 };
-/** The same for what lies at a path, for each hundred paths. */
+/** The same for values at paths, per hundred paths. */
 const refusedPaths: Refused = {
-  // Of a Serializable and of an enum case PHP has more than is in the session.
+  // For a Serializable and an enum case, PHP has more data than the session.
   'lies in an enum case or in an object that serializes itself': 6,
   // As above, in a string that a path decodes.
   'is a string, but not a serialized one': 1,
 };
 
-/** In damaged bytes igbinary may take another string for the name of a class: no decoder knows which there are. */
+/** In damaged bytes, igbinary may take another string for a class name; a decoder does not know which classes exist. */
 const noSuchClass = /Class \S+ (has no unserializer|does not exist)/;
 
-/** As `inWords` in random-sessions/reader.php. */
+/** Same format as `inWords` in random-sessions/reader.php. */
 function inWords(value: PhpValue): PhpFound {
   const empty = isEmpty(value) ? 'empty' : '';
   const words = (type: string, text = ''): PhpFound => [type, text, empty];
@@ -59,10 +59,10 @@ function inWords(value: PhpValue): PhpFound {
   return words(JSON.stringify(value));
 }
 
-/** Its bytes. Capitals are the same to PHP. */
+/** The bytes of a class name, in lower case as PHP ignores case. */
 function className({ className }: PhpObject): string {
   const name = className.replace(/[A-Z]/g, (capital) => capital.toLowerCase());
-  // As `bytewise` writes what is no UTF-8.
+  // Like `bytewise` for text that is not UTF-8.
   return Buffer.from(name, name.isWellFormed() ? 'utf8' : 'latin1').toString('hex');
 }
 
@@ -113,7 +113,7 @@ function count(kinds: Record<string, number>, kind = 'for no reason'): void {
   kinds[kind] = (kinds[kind] ?? 0) + 1;
 }
 
-/** Decodes what PHP has written and read. */
+/** Decodes the sessions that PHP has written and read. */
 function compare(format: FormatName, sessions: number, areDamaged: boolean): Comparison {
   const found = new Comparison(format);
   const doubtful = (reading: PhpReading): boolean => {
@@ -128,7 +128,7 @@ function compare(format: FormatName, sessions: number, areDamaged: boolean): Com
   return found;
 }
 
-/** What was refused more often than is known. */
+/** Refusals above the known rates. */
 function excess(refused: Record<string, number>, of: number, known: Refused): string[] {
   const shares = Object.entries(refused).map(([kind, times]) => ({ kind, share: (100 * times) / of }));
   return shares
@@ -146,7 +146,7 @@ describe(`${written} random sessions, written and read by PHP, seed ${seed}: the
     expect(found.paths).toBeGreaterThan(written * 5);
     expect(excess(found.refusedSessions, found.sessions, refusedSessions[format])).toEqual([]);
     expect(excess(found.refusedPaths, found.paths, refusedPaths)).toEqual([]);
-    // On what it has written itself.
+    // For sessions that it has written itself.
     expect(found.crashes).toBeLessThan(format === 'msgpack' ? written * 0.03 : 1);
   });
 });

@@ -10,7 +10,7 @@ const users = size(200, 60);
 const tabs = 3;
 const seconds = size(30, 6);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
-/** So long after anything has happened everybody’s presence is the truth. */
+/** Milliseconds after a change until presence must be right for everybody. */
 const settled = 1500;
 
 let site: ChatSite;
@@ -23,7 +23,7 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
   const roll = dice(seed);
   const cookies = await Promise.all(Array.from({ length: users }, (_, n) => site.session(`u${n}`)));
   const open: (Tab | 'busy' | undefined)[][] = cookies.map(() => Array(tabs).fill(undefined));
-  /** Who has ever joined: a member from then on. */
+  /** Users who have ever joined, and are members from then on. */
   const members = new Map(rooms.map((room) => [room, new Set<number>()]));
   const changes: Promise<void>[] = [];
   async function toggle(user: number, tab: number): Promise<void> {
@@ -32,13 +32,13 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
     if (now === 'busy') return;
     own[tab] = 'busy';
     if (now !== undefined) {
-      // As a closed tab does, or as a cable that is pulled: without a word.
+      // Like a closed tab, or a cable that is pulled without notice.
       if (roll(2) === 0) now.client.close();
       else now.client.socket.io.engine.close();
       own[tab] = undefined;
       return;
     }
-    // All are in the hall, so that it has more than one event can name.
+    // Everybody is in the hall, so that it has more users than one event can name.
     const room = members.get('hall')?.has(user) ? (rooms[roll(rooms.length)] as string) : 'hall';
     members.get(room)?.add(user);
     own[tab] = await Tab.open(site.chat.url, cookies[user] as string, room);
@@ -63,7 +63,7 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
       return count !== there.length || [...present].sort().join() !== there.join();
     }).length;
   await pause(settled);
-  // On a machine that others use, a while more.
+  // On a busy machine it may take longer.
   await expect.poll(wrong, { timeout: within(settled) - settled + 1 }).toBe(0);
   for (const { client } of everything) client.close();
 });

@@ -10,12 +10,15 @@ import { size } from './size.ts';
 const cases = size(170_000, 4000);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const maxBytes = 64 * 1024;
-/** As often the time of ordinary sessions: maps in maps take 9 times as long as these, with a quadratic decoder hundreds of times. */
+/**
+ * Multiples of the time of ordinary sessions: nested maps take 9 times as long, a quadratic decoder would take hundreds
+ * of times.
+ */
 const times = 50;
-/** Bytes of memory for each byte of a session: maps in maps take 150. */
+/** Bytes of memory per byte of a session: nested maps take 150. */
 const memory = 300;
 
-/** A change such as storage, networks and attackers make. */
+/** A change like those by storage, networks and attackers. */
 function changed(bytes: Buffer, others: readonly Buffer[], roll: (below: number) => number): Buffer {
   const at = roll(bytes.length + 1);
   const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)];
@@ -45,7 +48,7 @@ function changed(bytes: Buffer, others: readonly Buffer[], roll: (below: number)
         tail,
       ]);
     default: {
-      // The same again and again, up to the largest that is tried.
+      // A repetition, up to the largest size that is tested.
       const piece = bytes.subarray(roll(at + 1), at);
       const times = piece.length === 0 ? 0 : roll(Math.floor(maxBytes / piece.length) + 1);
       return Buffer.concat([
@@ -63,14 +66,14 @@ function random(roll: (below: number) => number): Buffer {
   return bytes;
 }
 
-/** Milliseconds, and bytes of memory, those that are free again with it. */
+/** Milliseconds, and bytes of memory including those freed meanwhile. */
 function cost(decode: () => void): { ms: number; allocated: number } {
   const before = getHeapStatistics();
   const began = performance.now();
   try {
     decode();
   } catch (error) {
-    // Anything else would end the connection of somebody else.
+    // Any other error would end the connection of another user.
     if (!(error instanceof FormatError)) throw error;
   }
   const ms = performance.now() - began;
@@ -88,7 +91,9 @@ function realSessions(format: FormatName): Buffer[] {
   return phpSessions(format).map(({ bytes }) => bytes);
 }
 
-/** The bounds of one decoding. That of its time follows from the time that ordinary sessions of as many bytes take here and now. */
+/**
+ * The bounds of one decoding. The bound of its time is relative to ordinary sessions of the same size on this machine.
+ */
 function boundsOf(format: FormatName, sessions: Buffer[]): { ms: number; allocated: number } {
   const ordinary = sessions.filter(({ length }) => length > 0 && length < 1024);
   const runs = Array.from({ length: 20 }, () =>
@@ -103,7 +108,10 @@ function boundsOf(format: FormatName, sessions: Buffer[]): { ms: number; allocat
   return { ms: times * Math.min(...runs.map(({ ms }) => ms)), allocated: memory * maxBytes };
 }
 
-/** A busy machine, a collection or a compilation is not the decoder's: it is slow if it is so each time. */
+/**
+ * A decoder counts as slow only if it is slow each time, because a busy machine, a collection or a compilation may
+ * delay it.
+ */
 function expectWithin(bounds: { ms: number; allocated: number }, decode: () => void): void {
   const least = cost(decode);
   for (let again = 0; again < 15 && (least.ms > bounds.ms || least.allocated > bounds.allocated); again++) {
@@ -151,7 +159,7 @@ describe(`${cases} damaged sessions of each format, seed ${seed}: decoded or ref
   ])('64 KB of nothing but %s in %s', (_, format, head, unit, count) => {
     const end = format === 'json' ? '5d7d' : '';
     const bytes = Buffer.from(head + unit.repeat(count) + end, 'hex');
-    // A whole session, not one that is refused at its first bytes.
+    // A complete session, not one that is refused at its first bytes.
     expect(() => formats[format](bytes)).not.toThrow();
     expectWithin(boundsOf(format, sessions.get(format) as Buffer[]), () => formats[format](bytes));
   });

@@ -13,7 +13,7 @@ const writers = 8;
 /** Large enough for a write to be cut off in the middle. */
 const bytes = 100_000;
 
-/** Each value is one letter over and over with its number: a torn session shows. */
+/** Each value is one repeated letter with its number, so that a torn session is detected. */
 const written = (n: number) => `${n}:${String.fromCharCode(97 + (n % 26)).repeat(bytes)}`;
 
 test.concurrent.for([
@@ -24,7 +24,7 @@ test.concurrent.for([
   async ([scheme, path], { expect }) => {
     const folder = mkdtempSync(join(tmpdir(), 'session-durability-'));
     const env = { SESSION_SERVER_CONTAINER: `${scheme}:${join(folder, path)}` };
-    /** What each writer has asked to be kept, and what it was told is kept. */
+    /** The last values that each writer has sent, and that were acknowledged. */
     const asked = Array<number>(writers).fill(0);
     const kept = Array<number>(writers).fill(0);
     try {
@@ -42,7 +42,7 @@ test.concurrent.for([
           }
         });
         const ended = Promise.allSettled(working);
-        // After at least one save each, at any moment.
+        // After at least one save each, at a random moment.
         const before = [...kept];
         await expect
           .poll(() => kept.every((n, i) => n > (before[i] as number)), { timeout: 30_000 })

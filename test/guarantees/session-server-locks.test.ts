@@ -16,7 +16,7 @@ const connect = sessionClients(() => server);
 const counters = 100;
 const each = size(100, 20);
 
-/** Counts one further. @returns what it counted to, when that was acknowledged */
+/** Increments the counter. @returns its new value if that was acknowledged */
 async function countUp(client: SessionClient, id: string): Promise<number | null> {
   if ((await client.ask(`open ${id}`)) !== 'ok') return null;
   const before = Number(/^ok (\d+)$/.exec(await client.ask('get n'))?.[1] ?? 0);
@@ -57,6 +57,6 @@ test('nor when clients die at any moment: what was acknowledged is there, and ea
   expect(acknowledged.length).toBeGreaterThan(each);
   expect(new Set(acknowledged).size).toBe(acknowledged.length);
   expect(Number(last)).toBeGreaterThanOrEqual(Math.max(...acknowledged));
-  // What was saved without being acknowledged: at most the one step of each that died.
+  // Saved but not acknowledged: at most one step of each killed client.
   expect(Number(last)).toBeLessThanOrEqual(counters * each);
 });

@@ -27,7 +27,7 @@ test(`${cases} random sessions of PHP, seed ${seed}: after a put or a remove PHP
   const { skipped = 0, 'refused for nothing': forNothing = 0, ...other } = counts;
   expect(forNothing).toBe(0);
   expect(skipped).toBeLessThan(cases / 10);
-  // Refused are at most a quarter of the changes without an object of the old interface, and two thirds with one.
+  // At most a quarter of the changes without an object of the old interface are refused, and two thirds with one.
   expect(other['refused without C:']).toBeLessThan((other['done without C:'] ?? 0) / 3);
   expect(other['refused with C:']).toBeLessThan((other['done with C:'] ?? 0) * 2);
 });

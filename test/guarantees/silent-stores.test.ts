@@ -53,7 +53,7 @@ test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !==
       expect(client.socket.connected).toBe(true);
       await send(client);
     }
-    // A busy database may let a look-up wait too long once more, and the client comes again.
+    // A busy database may delay one more look-up too long, and the client tries again.
     for (const cookie of cookies) (await vi.waitFor(() => enter(cookie), 10_000)).close();
 
     await place.empty();

@@ -4,7 +4,7 @@ const full = process.env.SOAK === '1';
 export const size = <T = number>(promised: T, reduced: T): T => (full ? promised : reduced);
 
 /**
- * A time that is promised, times ten: a machine that is slow or busy may stand still for seconds. It shows the order of
+ * A promised time, times ten, because a slow or busy machine may stand still for seconds. It shows the order of
  * magnitude, and that nothing waits for something else; `bench/` has the figures.
  */
 export const within = (promised: number): number => promised * 10;

@@ -10,17 +10,17 @@ import { size } from './size.ts';
 const cap = 1024 * 1024;
 const room = 'lobby';
 const listening = size(100, 20);
-/** Messages of 1 KB that are sent at once; all who listen have heard them before the next are sent. */
+/** Messages of 1 KB that are sent at once; all listeners get them before the next are sent. */
 const batch = 50;
 const promised = 2000;
-/** The kernel takes some 4 MB for each connection before anything waits in the server. */
+/** The kernel takes some 4 MB per connection before anything waits in the server. */
 const most = 8000;
-/** Bytes that may be published after a client is over the cap, until it is closed: four batches. */
+/** Bytes that may be published after a client is over the limit, until it is closed: four batches. */
 const grace = 4 * batch * 1300;
-/** Megabytes: 50 are promised, which a machine that does much else does not always collect in time. */
+/** Megabytes. The promise is 50, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(50, 250);
 
-/** So many by polling go on asking without reading; the others ask no more. */
+/** Polling clients that keep polling without reading; the others stop polling. */
 const asking = size(4, 0);
 
 test.for<[name: string, webSockets: number, polls: number]>([
@@ -43,7 +43,7 @@ test.for<[name: string, webSockets: number, polls: number]>([
     const polling: PollingClient[] = [];
     while (polling.length < polls) polling.push(await connectPolling(port, await cookie(), room));
 
-    // As much as everybody got, paused or not: nobody acknowledges anything to one who only listens.
+    // The bytes that everybody gets, paused or not: a listener gets no acks.
     const [listener, ...writers] = live as [RawClient, ...RawClient[]];
 
     const heard = new Map<RawClient, number>(live.map((client) => [client, 0]));
@@ -57,18 +57,18 @@ test.for<[name: string, webSockets: number, polls: number]>([
       });
     }
     const text = 'x'.repeat(1000);
-    /** Resolves when all who are live have heard them, whatever waits for the others. */
+    /** Resolves when all live clients have got them, whatever waits for the others. */
     const say = () =>
       new Promise<void>((resolve) => {
         allHeard = resolve;
         sent += batch;
         for (let n = 0; n < batch; n++) {
           const message = { room, clientId: newClientId(), text };
-          // Its ack is not looked at: what everybody hears is counted.
+          // The ack is ignored; only the messages that everybody gets are counted.
           writers[n % writers.length]?.send(`42999${JSON.stringify(['message:send', message])}`);
         }
       });
-    // Code that is compiled with the first messages is no growth.
+    // Code that is compiled with the first messages does not count as growth.
     await say();
     await say();
 
@@ -76,7 +76,7 @@ test.for<[name: string, webSockets: number, polls: number]>([
     const memory = watchRss(site.chat.pid);
     const before = live[0]?.received as number;
     const published = () => listener.received - before;
-    /** How much had been published when each of the paused had more than the cap waiting for it in the server. */
+    /** The published bytes at the moment when each paused client had more than the limit waiting in the server. */
     const passed = new Map<object, number>();
     const closed: number[] = [];
     let askedAt = 0;
@@ -89,7 +89,7 @@ test.for<[name: string, webSockets: number, polls: number]>([
         const inKernel = queues.get(client.socket?.localPort ?? 0)?.bytes ?? 0;
         if (published() - inKernel > cap && !passed.has(client)) passed.set(client, published());
       }
-      // Never without anything to be had: a second question while one is open breaks Engine.IO's rules.
+      // Never without data to get: a second poll while one is open breaks Engine.IO's rules.
       if (published() - askedAt > 200_000) {
         askedAt = published();
         for (const client of polling.slice(0, asking)) client.askWithoutReading();
@@ -103,7 +103,7 @@ test.for<[name: string, webSockets: number, polls: number]>([
         `+${megabytes(memory.most())} MB`,
     );
     expect(closed).toHaveLength(20);
-    // Nobody before he was over it (as far as can be seen from outside), and nobody long after.
+    // No client before it was over the limit (as far as visible from outside), and none long after.
     expect(crossings.length).toBe(20);
     for (const [n, at] of crossings.entries()) expect((closed[n] as number) - at).toBeLessThan(grace);
     expect(megabytes(memory.most())).toBeLessThan(mostMemory);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => memcached.stop());
 
-/** A disk of 4 MB, and what starts a server on it; both end with the test. */
+/** A disk of 4 MB, and a function that starts a server on it; both end with the test. */
 async function fourMegabytes({ onTestFinished }: TestContext) {
   const disk = await smallDisk(4 * 1024 * 1024, { CHAT_SESSION_STORE: memcached.url });
   const servers: ChatServer[] = [];
@@ -31,14 +31,14 @@ async function fourMegabytes({ onTestFinished }: TestContext) {
 const text = 'x'.repeat(2000);
 const room = 'lobby';
 
-/** Sends until it is refused; what was stored, and the code of the refusal. */
+/** Sends until it is refused. @returns the stored messages and the code of the refusal */
 async function sendUntilRefused(client: ChatClient): Promise<{ stored: Message[]; code: string }> {
   const stored: Message[] = [];
   for (;;) {
     const answer = await client.raw('message:send', { room, text, clientId: newClientId() });
     if (!answer.ok) return { stored, code: answer.error.code };
     stored.push((answer.data as { message: Message }).message);
-    // More than the disk can hold: it is not full, and this test tests nothing.
+    // More would mean that the disk is not full, and the test tests nothing.
     expect(stored.length).toBeLessThan(4000);
   }
 }
@@ -57,12 +57,12 @@ test.concurrent('a full disk: senders get storage_full, readers get everything; 
   const first = stored[0] as Message;
   const last = stored.at(-1) as Message;
 
-  // It stays so, for everybody, and is told each time.
+  // The error remains for everybody, and for each request.
   for (let n = 0; n < 50; n++) {
     const refused = await ben.raw('message:send', { room, text, clientId: newClientId() });
     expect(refused).toMatchObject({ ok: false, error: { code: 'storage_full' } });
   }
-  // Many at once are one transaction: a repeat among them is answered all the same.
+  // Many at once are one transaction; a repeat among them is still answered.
   const together = await Promise.all([
     ben.raw('message:send', { room, text, clientId: newClientId() }),
     anna.raw('message:send', { room, text, clientId: last.clientId }),
@@ -98,7 +98,7 @@ test.concurrent('a full disk: senders get storage_full, readers get everything; 
   }
 });
 
-/** Everything that the room holds, by pages. */
+/** All messages of the room, page by page. */
 async function wholeRoom(client: ChatClient): Promise<Message[]> {
   const all: Message[] = [];
   for (;;) {
@@ -120,7 +120,7 @@ test.concurrent.for(['SIGKILL', 'SIGTERM'] as const)(
     const { stored, code } = await sendUntilRefused(anna);
     expect(code).toBe('storage_full');
     expect(stored.length).toBeGreaterThan(250);
-    // Another program takes what is left.
+    // Another program takes the remaining space.
     disk.fill();
     await first.stop(signal);
 
@@ -159,7 +159,7 @@ test.concurrent('a disk that another program fills while messages wait to be wri
   };
   for (let n = 0; n < 20; n++) await send();
   disk.fill();
-  // What the WAL gives back takes some more messages; then none.
+  // Space that the WAL frees takes some more messages; then none.
   const answers: string[] = [];
   for (let n = 0; n < 2000 && (n < 100 || answers.slice(-100).includes('stored')); n++) {
     const answer = await anna.raw('message:send', { room, text, clientId: newClientId() });

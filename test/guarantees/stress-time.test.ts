@@ -10,10 +10,10 @@ import { size, within } from './size.ts';
 
 const room = 'lobby';
 const hour = 3600;
-/** CHAT_LIMIT_SEND: so many in so many milliseconds. */
+/** CHAT_LIMIT_SEND: this many per this many milliseconds. */
 const allowed = 20;
 const window = 2000;
-/** A clock cannot be seen more exactly than this from another process on a busy machine. */
+/** The precision with which another process's clock can be seen on a busy machine. */
 const blur = 250;
 
 let memcached: Memcached;
@@ -29,7 +29,7 @@ const send = async (client: ChatClient) => {
   return answer;
 };
 
-/** One user's messages, all the time and within the limit. */
+/** A user's messages, all the time and within the limit. */
 function startTalking(client: ChatClient): () => Promise<string[]> {
   let going = true;
   const talking = (async () => {
@@ -47,7 +47,7 @@ function startTalking(client: ChatClient): () => Promise<string[]> {
   };
 }
 
-// Each with a server of its own, and mostly waiting.
+// Each has its own server, and mostly waits.
 describe.concurrent('time', () => {
   test.for([
     ['forward', hour, 'u1,u2,u3,u4'],
@@ -75,7 +75,7 @@ describe.concurrent('time', () => {
       const stopTalking = startTalking(talker);
       await expect.poll(() => reader.messages().length).toBeGreaterThan(2);
 
-      /** The wait that a refused send is told, and how much of the window was left by the real clock. */
+      /** The wait in the refusal of a message, and the rest of the window by the real clock. */
       const refusal = async () => {
         const answer = await send(greedy);
         const left = window - (performance.now() - began);
@@ -94,7 +94,7 @@ describe.concurrent('time', () => {
 
       clock.jump(jump);
       const after = await refusal();
-      // The jump has come: what is for show is told by the new clock.
+      // The jump has taken effect: displayed times are by the new clock.
       const offBy = () => (reader.messages().at(-1)?.sentAt ?? 0) - Date.now();
       await expect.poll(() => Math.abs(offBy() - jump * 1000), { interval: 20 }).toBeLessThan(10_000);
       console.log(
@@ -106,7 +106,7 @@ describe.concurrent('time', () => {
       await pause(window - (performance.now() - began) + blur);
       expect.soft(await send(greedy)).toMatchObject({ ok: true });
 
-      // Sessions are looked at in their interval, and new connections are taken.
+      // Sessions are checked at their interval, and new connections are accepted.
       const loggedOut = performance.now();
       await memcached.delete(`sessions/u${leaver.ready.user.id}`);
       expect((await leaver.ended).reason).toBe('logout');
@@ -126,7 +126,7 @@ describe.concurrent('time', () => {
     },
   );
 
-  // In full by the real clock; else the server's own goes faster, and all its timers with it.
+  // The full run uses the real clock; otherwise the server's clock and all its timers run faster.
   const speed = size(1, 5);
   test(`a client under SIGSTOP is gone within 50 s${speed > 1 ? ` of a clock ${speed} times as fast` : ''}`, async ({
     expect,
@@ -150,7 +150,7 @@ describe.concurrent('time', () => {
     const seconds = ((performance.now() - began) / 1000) * speed;
     console.log(`half-open: gone after ${seconds.toFixed(1)} s${speed > 1 ? ' of the fast clock' : ''}`);
     expect(seconds).toBeLessThan(50);
-    // Not for another reason: nothing but a ping can tell, and an answer to it may take 20 s.
+    // Only a missing ping can be the reason, and an answer to a ping may take 20 s.
     expect(seconds).toBeGreaterThan(20);
   });
 });

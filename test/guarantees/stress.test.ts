@@ -22,7 +22,7 @@ test(`${storm} clients, the server killed and started again: all back within 30 
   const refusals: string[] = [];
   let ready = 0;
   const sockets = upTo(storm).map((user) => {
-    // As the client comes: it tries again by itself, after a second and then more and more.
+    // Like the client: it reconnects by itself, after a second and then with growing pauses.
     const socket = chatSocket(server.url, `PHPSESSID=u${user}`, { reconnection: true });
     socket.on('session:ready', () => {
       ready++;
@@ -63,7 +63,7 @@ test(`SIGTERM under 200 messages a second: exit 0 within 10 s, lost 0, doubled 0
     if (answer?.ok) acknowledged.set(clientId, answer.data.message);
     return answer === null ? 'none' : answer.ok ? 'ok' : answer.error.code;
   };
-  // Ten users, each 20 times a second; they go on until they are disconnected.
+  // Ten users, each 20 times a second, until they are disconnected.
   const outcomes: Promise<string>[] = [];
   const clients = await Promise.all(upTo(10).map((user) => connectChat(server.url, `PHPSESSID=u${user}`)));
   for (const client of clients) await client.request('room:join', { room: 'lobby' });
@@ -90,7 +90,7 @@ test(`SIGTERM under 200 messages a second: exit 0 within 10 s, lost 0, doubled 0
   const again = await startChatServer(env);
   const back = await Promise.all(upTo(10).map((user) => connectChat(again.url, `PHPSESSID=u${user}`)));
   for (const client of back) await client.request('room:join', { room: 'lobby' });
-  // Those without an ack may or may not have been stored; one that was acknowledged must not become another.
+  // Messages without an ack may or may not be stored; an acknowledged one must not become another.
   for (const clientId of [...unanswered, ...[...before.keys()].slice(-20)]) {
     const user = sent.get(clientId) as number;
     expect(await say(back[user - 1]?.socket as ChatSocket, user, clientId)).toBe('ok');

@@ -8,7 +8,7 @@ import { takesAsLong } from '../helpers/takes-as-long.ts';
 import { size } from './size.ts';
 
 const answers = size(1000, 120);
-/** Milliseconds, and a share of the median: the one or the other. */
+/** Milliseconds, or a share of the median. */
 const most = size(0.1, 0.5);
 const share = size(0.1, 0.5);
 const bounds = { answers, most, share };
