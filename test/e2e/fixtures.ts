@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
-import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, emptyHistory, loadNext, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
@@ -237,6 +237,8 @@ export const test = base.extend<
         return `${otherUrl}/`;
       },
       async restart(signal, meanwhile) {
+        // A server that is killed leaves no process for the next.
+        if (signal === 'SIGKILL') await loadNext();
         await chat.stop(signal);
         await meanwhile?.();
         chat = await start();

@@ -25,3 +25,4 @@ process.on('message', async (told: NodeJS.ProcessEnv | 'stop') => {
 });
 // The parent has ended without notice.
 process.on('disconnect', () => process.exit());
+console.log('loaded');

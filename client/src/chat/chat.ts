@@ -174,12 +174,16 @@ export class Chat implements ConnectionListener {
     return this.outbox?.list(room?.id) ?? [];
   }
 
-  /** As soon as there is a connection, which is tried for at once; `offline` where none comes. */
+  /** As soon as there is a connection, which is tried for at once and again; `offline` where none comes. */
   async connected(): Promise<void> {
-    this.connection.tryNow();
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new RequestError('offline')), CONNECTING_MS);
-    await Promise.race([this.#ready(), promise]).finally(() => clearTimeout(timer));
+    this.connection.wanted++;
+    this.connection.tryNow();
+    await Promise.race([this.#ready(), promise]).finally(() => {
+      this.connection.wanted--;
+      clearTimeout(timer);
+    });
   }
 
   // Actions of the user

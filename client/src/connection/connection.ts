@@ -53,6 +53,8 @@ export class Connection {
   /** The attempt that is under way, without any answer yet. */
   #attempt: { readonly began: number; readonly ends: ReturnType<typeof setTimeout> } | undefined;
   #failures = 0;
+  /** How many things that the user has asked for wait for a connection. */
+  wanted = 0;
   /** The origin seems to be refused, which cannot be told for certain: tried again when somebody looks. */
   #unwelcome = false;
   #user: User | undefined;
@@ -231,8 +233,11 @@ export class Connection {
     if (this.#unwelcome) return;
     const first = this.#user === undefined;
     this.#lostAt ??= first ? this.#begun : Date.now();
-    // From 1 s to 30 s, spread: after a restart of the server everybody comes back.
-    const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** this.#failures++) * (1 + Math.random()));
+    // From 1 s to 30 s, spread: after a restart of the server everybody comes back. It does not grow while somebody waits
+    // for a connection, which they do for some seconds only.
+    const doubled = this.wanted > 0 ? 0 : this.#failures;
+    const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** doubled) * (1 + Math.random()));
+    this.#failures++;
     this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
     this.#schedule(pause);
   }
