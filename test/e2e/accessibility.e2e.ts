@@ -25,7 +25,6 @@ for (const width of [360, 1280]) {
     alice,
     site,
   }) => {
-    test.setTimeout(120_000);
     const { page } = alice;
     const name = `axe ${width}`;
     const room = await privateRoom(site, 'bob', name, ['1']);

@@ -22,7 +22,6 @@ const axe = async (person: Person) =>
   (await new AxeBuilder({ page: person.page }).include('php-chat').analyze()).violations;
 
 test('pictures and a file: described, sent, seen by others, and seen large', async ({ alice, bob, site }) => {
-  test.setTimeout(60_000);
   const room = await privateRoom(site, 'alice', 'pictures', ['2']);
   await alice.open('pictures');
   await bob.open('pictures');

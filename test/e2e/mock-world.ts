@@ -33,6 +33,8 @@ export class MockWorld {
   /** The ids of the rooms, by their key in the script. */
   readonly rooms = new Map<string, string>();
   readonly #pages = new Map<string, string>();
+  /** How the typing of each user in a room ends. */
+  readonly #typing = new Map<string, () => Promise<void>>();
   memcached!: Memcached;
   chat!: ChatServer;
   php!: { readonly url: string };
@@ -134,10 +136,26 @@ export class MockWorld {
     return `${this.url}/${path}`;
   }
 
-  /** Somebody is seen to write in that room. */
+  /** Somebody writes in that room until `rest`: a picture may take longer than a client shows it without a repeat. */
   async type(who: string, key: string): Promise<void> {
+    const set = (typing: boolean) => this.as(who, 'typing:set', { room: this.room(key), typing });
+    const name = `${who} ${key}`;
     await this.as(who, 'room:join', { room: this.room(key) });
-    await this.as(who, 'typing:set', { room: this.room(key), typing: true });
+    await set(true);
+    if (this.#typing.has(name)) return;
+    // The next one makes up for one that fails.
+    const again = setInterval(() => set(true).catch(() => {}), 1000);
+    this.#typing.set(name, async () => {
+      clearInterval(again);
+      await set(false);
+    });
+  }
+
+  /** Nobody writes any more. */
+  async rest(): Promise<void> {
+    const ends = [...this.#typing.values()];
+    this.#typing.clear();
+    await Promise.all(ends.map((end) => end()));
   }
 
   async connect(...keys: string[]): Promise<void> {

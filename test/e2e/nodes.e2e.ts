@@ -4,8 +4,6 @@ import { ownPort, startChild } from '../helpers/child.ts';
 test('npm run start:cluster: a message is sent, and /nodes shows where the browser goes when its server ends', async ({
   page,
 }) => {
-  // It makes a database.
-  test.slow();
   const [app, chat] = [await ownPort(), await ownPort()];
   const cluster = startChild(process.execPath, ['scripts/start-cluster.mjs'], {
     cwd: new URL('../../', import.meta.url),

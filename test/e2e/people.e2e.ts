@@ -188,9 +188,10 @@ test('pictures of people stand over their initials, which stay where there is no
   const face =
     '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="teal"/></svg>';
   await page.context().route('https://faces.example/**', async (route) => {
-    asked.push(new URL(route.request().url()).pathname);
+    const path = new URL(route.request().url()).pathname;
+    asked.push(path);
     referrers.add((await route.request().allHeaders()).referer);
-    if (asked.at(-1) === '/2') await route.fulfill({ contentType: 'image/svg+xml', body: face });
+    if (path === '/2') await route.fulfill({ contentType: 'image/svg+xml', body: face });
     else await route.fulfill({ status: 404 });
   });
   const url = site.host(`<!doctype html><html lang="en"><title>Host</title>

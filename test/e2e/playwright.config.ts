@@ -7,7 +7,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   workers: 4,
-  timeout: 30_000,
+  // It ends a test that hangs. The machine decides how long one takes: a step that fails ends it long before.
+  timeout: 180_000,
   expect: { timeout: 10_000 },
   reporter: [['list']],
   // The pictures have one site for all, and so one worker, who would be the last to end: it begins.

@@ -20,7 +20,7 @@ for (const [way, query] of [
     alice,
     site,
   }) => {
-    test.setTimeout((seconds * 3 + 30) * 1000);
+    test.setTimeout((seconds * 3 + 180) * 1000);
     const room = query === '' ? 'renewal' : 'old-ids';
     const port = await ownPort();
     const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {

@@ -132,7 +132,6 @@ if (process.env.SOAK !== undefined)
     alice,
     site,
   }) => {
-    test.setTimeout(60_000);
     const { page } = alice;
     const names = Array.from({ length: 300 }, (_, index) => `plot ${index}`);
     await siteRooms(site, names, 'private', ['1']);
