@@ -25,7 +25,7 @@ import { createFileRoutes } from './http/files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
-import { RateLimit, Turns } from './limits.ts';
+import { ConcurrencyLimit, RateLimit } from './limits.ts';
 import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
@@ -236,7 +236,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     chat,
     limits: {
       requests: new RateLimit(config.limitRequests),
-      reads: new Turns(mostReads),
+      reads: new ConcurrencyLimit(mostReads),
       send: new RateLimit(config.limitSend),
       search: new RateLimit(config.limitSearch),
       change: new RateLimit(config.limitChange),

@@ -139,7 +139,7 @@ export class OpenLimit {
 function unlimited(): void {}
 
 /** Limits how many tasks of one key run at once; the others wait in the order in which they came. */
-export class Turns {
+export class ConcurrencyLimit {
   readonly #most: number;
   readonly #keys = new Map<string, { running: number; waiting: (() => void)[] }>();
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { DatabaseAddress } from '../history/sql/address.ts';
 import type { Bus } from '../history/sql/followed.ts';
 import type { BusPlace } from './address.ts';
-import { Kept } from './kept.ts';
 import type { BusKind, BusLink } from './kind.ts';
+import { Reconnecting } from './reconnecting.ts';
 
 /** Texts that wait to be sent. Further ones are dropped; servers find those changes in the database. */
 const mostWaiting = 1000;
@@ -75,7 +75,7 @@ export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise
 class ConnectedBus implements KnownBus {
   readonly #kind: BusKind;
   readonly #onState: (reason: Error | null) => void;
-  #kept: Kept<BusLink> | undefined;
+  #connection: Reconnecting<BusLink> | undefined;
   #waiting = 0;
   #downSince: number | null = performance.now();
 
@@ -93,7 +93,7 @@ class ConnectedBus implements KnownBus {
   }
 
   publish(text: string, is: 'hint' | 'said'): void {
-    const link = this.#kept?.link;
+    const link = this.#connection?.link;
     if (link === undefined || this.#waiting >= mostWaiting) return;
     this.#waiting++;
     link
@@ -103,7 +103,7 @@ class ConnectedBus implements KnownBus {
   }
 
   listen(channel: string, onText: (text: string) => void, onUp: () => void): void {
-    this.#kept = new Kept(
+    this.#connection = new Reconnecting(
       (failed) => this.#kind.connect(channel, { text: onText, failed }),
       (reason) => {
         this.#downSince = reason === null ? null : performance.now();
@@ -114,6 +114,6 @@ class ConnectedBus implements KnownBus {
   }
 
   close(): void {
-    this.#kept?.close();
+    this.#connection?.close();
   }
 }

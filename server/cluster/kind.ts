@@ -1,4 +1,4 @@
-import type { Link } from './kept.ts';
+import type { Link } from './reconnecting.ts';
 
 /** A kind of bus. */
 export interface BusKind {

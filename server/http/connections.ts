@@ -51,7 +51,7 @@ export interface Bounds {
   onBreach: (breach: HttpBreach) => void;
 }
 
-interface Connection {
+interface HttpConnection {
   /** The answer that is being made or sent. */
   current: ServerResponse | undefined;
   /** The time until which the whole request must have arrived. */
@@ -81,7 +81,7 @@ const refuseRequest = -1;
 export class Connections {
   readonly #bounds: Bounds;
   readonly #patience: number;
-  readonly #open = new Map<Socket, Connection>();
+  readonly #open = new Map<Socket, HttpConnection>();
   /**
    * The time since which a connection waits for its client to send a request or receive an answer. The longest wait is
    * first.
@@ -186,7 +186,7 @@ export class Connections {
       this.#onTooMany('too many HTTP connections of one address: a proxy belongs in CHAT_TRUSTED_PROXIES');
       return answerErrorRaw(socket, 'rate_limited', tryAgainAfter);
     }
-    const connection: Connection = { current: undefined, bodyUntil: 0, queue: [], release };
+    const connection: HttpConnection = { current: undefined, bodyUntil: 0, queue: [], release };
     this.#open.set(socket, connection);
     this.#silent.set(socket, performance.now());
     socket.on('close', this.#closed);

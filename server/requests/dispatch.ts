@@ -6,7 +6,7 @@ import { actorOf, type Connection, type Room } from '../chat/model.ts';
 import type { Drain } from '../drain.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Message, type RequestName, type RequestPayload, requests } from '../events.ts';
-import type { RateLimit, Turns } from '../limits.ts';
+import type { ConcurrencyLimit, RateLimit } from '../limits.ts';
 import type { Log, QuietLog } from '../log.ts';
 import { messageRequests } from './messages.ts';
 import { RequestOrder } from './order.ts';
@@ -23,7 +23,7 @@ export interface Services {
    * Limits of one user over all connections. `requests` counts every request, the others count some; `reads` bounds
    * concurrent ones.
    */
-  limits: { requests: RateLimit; reads: Turns } & Record<LimitName, RateLimit>;
+  limits: { requests: RateLimit; reads: ConcurrencyLimit } & Record<LimitName, RateLimit>;
   log: Log;
   quiet: QuietLog;
   drain: Drain;

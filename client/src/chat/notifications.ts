@@ -17,8 +17,8 @@ const EVERYWHERE_MS = 5000;
 
 export type MessagePlace = Pick<Message, 'room' | 'seq'>;
 
-/** Kept in this browser. */
-interface Kept {
+/** The state of the offer of notifications, in the storage of this browser. */
+interface StoredOffer {
   readonly on?: boolean;
   readonly visits: number;
   readonly at: number;
@@ -28,7 +28,7 @@ interface Kept {
   readonly later?: number;
 }
 
-const keptForm = object<Kept>({
+const storedForm = object<StoredOffer>({
   on: optional(flag),
   visits: number,
   at: number,
@@ -36,15 +36,16 @@ const keptForm = object<Kept>({
   later: optional(number),
 });
 
-/** The one that stands for a room. */
+/** The notification that stands for a room. */
 interface Shown {
   readonly seq: number;
   readonly user: string;
   readonly notification: Notification;
 }
 
-const kept = ({ settings }: Chat): Kept => settings.get('notifications', keptForm) ?? { visits: 0, at: 0 };
-const keep = (chat: Chat, change: Partial<Kept>) =>
+const kept = ({ settings }: Chat): StoredOffer =>
+  settings.get('notifications', storedForm) ?? { visits: 0, at: 0 };
+const keep = (chat: Chat, change: Partial<StoredOffer>) =>
   chat.settings.set('notifications', { ...kept(chat), ...change });
 
 /** `absent`: this browser cannot show any on this page, as on a page without TLS. */

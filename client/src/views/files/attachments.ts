@@ -13,13 +13,13 @@ export interface Attached {
 }
 
 /** The part of it that is kept in the browser. */
-interface Kept extends Pick<Upload, 'key' | 'name' | 'type' | 'size'> {
+interface StoredFile extends Pick<Upload, 'key' | 'name' | 'type' | 'size'> {
   readonly alt?: string | undefined;
   readonly stored?: MessageFile | undefined;
 }
 
 const keptForm = list(
-  object<Kept>({
+  object<StoredFile>({
     key: text,
     name: text,
     type: text,
@@ -194,7 +194,7 @@ export class Attachments {
 
   #keep(room: string, items: readonly Attached[]): void {
     const { store } = this.#context.chat;
-    const kept = items.map(({ upload: { key, name, type, size, stored }, alt }): Kept => {
+    const kept = items.map(({ upload: { key, name, type, size, stored }, alt }): StoredFile => {
       return { key, name, type, size, alt, stored };
     });
     if (kept.length === 0) store?.delete(`tray/${room}`);

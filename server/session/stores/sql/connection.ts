@@ -68,20 +68,20 @@ function charset(name: string | undefined): SqlServer['charset'] {
 const mostConnections = 3;
 
 /** A connection to a database server. It is asked one thing at a time. */
-export interface Connection extends Pick<Database, 'rows' | 'change'> {
+export interface SqlConnection extends Pick<Database, 'rows' | 'change'> {
   /** Ends it at once, and the question that is under way. */
   destroy(): void;
 }
 
 /** Connects the socket and logs in. It need not settle if the socket is destroyed meanwhile. */
-export type Connect = (socket: Socket, address: Address) => Promise<Connection>;
+export type Connect = (socket: Socket, address: Address) => Promise<SqlConnection>;
 
 interface Open {
   socket: Socket;
-  connection: Connection;
+  connection: SqlConnection;
 }
 
-type Question<T> = (connection: Connection) => Promise<T>;
+type Question<T> = (connection: SqlConnection) => Promise<T>;
 
 /** Ends a piece of work with the failure of the question that it belongs to. */
 type Within = <T>(work: Promise<T>) => Promise<T>;

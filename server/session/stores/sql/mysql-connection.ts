@@ -2,7 +2,7 @@ import { isAscii } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { type Connection as Client, createConnection, type FieldPacket, type RowDataPacket } from 'mysql2';
 import { StoreError } from '../../store.ts';
-import type { Connect, Connection, SqlServer } from './connection.ts';
+import type { Connect, SqlConnection, SqlServer } from './connection.ts';
 
 /** The number of the character set `binary`, which a column of bytes has. */
 const binary = 63;
@@ -42,7 +42,7 @@ async function prepared(
   client: Client,
   socket: Socket,
   { charset, timeout }: SqlServer,
-): Promise<Connection> {
+): Promise<SqlConnection> {
   // A server may be configured without autocommit, and then each SELECT would see what the first one saw; or with an
   // SQL mode that pads ids with blanks; or with a limit that leaves out rows. The time limits make the server give up
   // too, one for MariaDB and one for MySQL, in comments that only it reads.

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { Client, type ClientConfig, Connection as Protocol } from 'pg';
-import type { Address, Connect, Connection, SqlServer } from './connection.ts';
+import type { Address, Connect, SqlConnection, SqlServer } from './connection.ts';
 
 /** The timeout of cancelling a question, in milliseconds. */
 const cancelWithin = 1000;
@@ -61,7 +61,7 @@ function connection(
   address: Address,
   { serverEncoding, key }: Facts,
   given: SqlServer['charset'],
-): Connection {
+): SqlConnection {
   // A database without an encoding sends the stored bytes; pg does not pass on those that are not UTF-8.
   const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : given;
   let asking = false;

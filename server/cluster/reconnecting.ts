@@ -12,7 +12,7 @@ const pingEvery = 1000;
 const timeout = 2000;
 
 /** Keeps one connection, and replaces it when it is lost or does not answer. */
-export class Kept<L extends Link> {
+export class Reconnecting<L extends Link> {
   readonly #connect: (failed: (error: Error) => void) => Promise<L>;
   readonly #onState: (reason: Error | null) => void;
   #link: L | undefined;
