@@ -3,12 +3,12 @@ import { privateRoom } from './as-user.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-/** The rules that look at colours: of all that axe looks at, the scheme changes nothing else. */
+/** The rules about colours; the scheme affects no other rule of axe. */
 const inColours = ['color-contrast', 'link-in-text-block'];
 
-/** What axe finds wrong by these rules, or all of WCAG 2.2 AA, one line each. */
+/** The violations that axe finds by these rules, or by all of WCAG 2.2 AA, one line each. */
 async function faults({ page }: Person, rules?: string[]): Promise<string[]> {
-  // All is in one frame. Otherwise each look would open a page of its own, to put together what is of many frames.
+  // Everything is in one frame. Otherwise each run would open a separate page to merge the results of frames.
   const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
   if (rules !== undefined) axe.withRules(rules);
   else axe.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);

@@ -2,10 +2,10 @@ import { io } from 'socket.io-client';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
 import type { Site } from './fixtures.ts';
 
-/** Asks the server as that user would, over a connection of his own. */
+/** Sends requests to the server as that user, over a separate connection. */
 export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<Answers[E]>;
 
-/** Somebody at another browser, of whom only the connection matters. It stays open while `task` runs. */
+/** A user at another browser, reduced to the connection. It stays open while `task` runs. */
 export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Promise<T>): Promise<T> {
   const cookie = `PHPSESSID=${await site.login(user)}`;
   const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders: { cookie } });
@@ -21,7 +21,7 @@ export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Pr
   }
 }
 
-/** A private room of that user, with those members. */
+/** Creates a private room of that user with those members. */
 export function privateRoom(site: Site, owner: string, name: string, members: string[]): Promise<string> {
   return asUser(site, owner, async (ask) => {
     const clientId = `room-${name.replaceAll(/\W/g, '-')}`;

@@ -6,7 +6,7 @@ import { startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 
-/** Logs in with PHP's form, writes, and logs out; the addresses of the WebSockets that were opened. */
+/** Logs in with PHP's form, writes, and logs out. @returns the addresses of the opened WebSockets */
 async function talk(page: Page, url: string): Promise<string[]> {
   const sockets: string[] = [];
   const bad: string[] = [];

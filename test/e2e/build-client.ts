@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 
 /**
- * What is tested is what sites get: the built client, served by the chat server. Built as `npm start` does, so that one
- * that a test starts finds it.
+ * The tests use the built client, served by the chat server, like sites. It is built like `npm start` does, so that a
+ * test that starts it finds the build.
  */
 export default function buildClient(): void {
   const root = new URL('../../', import.meta.url);

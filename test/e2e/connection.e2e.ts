@@ -1,7 +1,7 @@
 import { expect, Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
-/** Lets nothing of Socket.IO through while it is blocked; everything else works, a reload too. */
+/** Blocks all of Socket.IO on request; everything else works, including a reload. */
 async function control(person: Person): Promise<{ block(blocked: boolean): Promise<void> }> {
   const context = person.page.context();
   let blocked = false;
@@ -82,7 +82,7 @@ test('ten written offline, and the page reloaded while they are sent: each once 
   await network.block(false);
   await visitor.page.context().setOffline(false);
   await visitor.page.evaluate(() => dispatchEvent(new Event('online')));
-  // As soon as the first is there, others are under way.
+  // When the first is there, others are under way.
   await expect(bob.message('offline 1')).toBeVisible();
   await visitor.page.reload();
   await expect(bob.texts).toHaveText(ten);
@@ -133,7 +133,7 @@ test('what is written in a tab without a connection is sent by another, even aft
   await visitor.open('closed');
   await bob.open('closed');
   await network.block(true);
-  // Engine.IO takes the browser's word for it.
+  // Engine.IO trusts the browser's event.
   await visitor.page.evaluate(() => dispatchEvent(new Event('offline')));
   await expect(visitor.banner).toContainText(/Connection lost/);
   await visitor.write('first, and closed');
@@ -146,7 +146,7 @@ test('what is written in a tab without a connection is sent by another, even aft
   await expect(bob.texts).toHaveText(['first, and closed']);
   await expect(second.texts).toHaveText(['first, and closed']);
 
-  // And at once, when the other tab is there already.
+  // And at once, if the other tab is there already.
   const third = new Person(await context.newPage());
   await third.page.goto(site.php.url);
   await expect(third.texts).toHaveText(['first, and closed']);
@@ -169,7 +169,7 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
   await bob.open('restart');
   await alice.write('before');
   await expect(bob.message('before')).toBeVisible();
-  // Each of them is an error in the console.
+  // Each failed connection is an error in the console.
   const failed: string[] = [];
   alice.page.on('websocket', () => failed.push('websocket'));
   alice.page.on('requestfailed', (request) => failed.push(request.url().replace(/.*\/|[-?].*/g, '')));
@@ -209,7 +209,7 @@ test('a page of a foreign origin is told so, and does not try again by itself', 
 test('a browser that cannot load the code for polling goes back to WebSocket', async ({ visitor, site }) => {
   let attempts = 0;
   await visitor.page.routeWebSocket(/socket\.io/, (socket) => {
-    // As a proxy does whose server is just being replaced: it accepts the connection first.
+    // Like a proxy whose server is just being replaced: it accepts the connection first.
     if (attempts++ === 0) setTimeout(() => void socket.close(), 100);
     else socket.connectToServer();
   });

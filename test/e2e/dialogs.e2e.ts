@@ -23,7 +23,7 @@ test('a new room: errors stand at the field, names become chips, and who was inv
   site,
 }) => {
   const { page } = alice;
-  // Whoever has been here once can be found.
+  // A user can be found after one visit.
   await asUser(site, 'carol', async () => {});
   const dialog = await fromPlus(alice, 'New room');
   const name = dialog.getByRole('textbox', { name: 'Name' });
@@ -48,14 +48,14 @@ test('a new room: errors stand at the field, names become chips, and who was inv
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('Enter');
   await expect(dialog.getByRole('button', { name: 'Remove Bob' })).toBeVisible();
-  // The names of what was typed last have not come yet: Tab waits for them.
+  // The names for the last letters have not arrived yet: Tab waits for them.
   await field.pressSequentially('car');
   await page.keyboard.press('Tab');
   await expect(dialog.getByRole('button', { name: 'Remove Carol' })).toBeVisible();
   await expect(field).toBeFocused();
   await page.keyboard.press('Backspace');
   await expect(dialog.getByRole('button', { name: 'Remove Carol' })).toHaveCount(0);
-  // Before an ID is taken that nobody is found by, that is said.
+  // An ID that finds nobody is announced before it is taken.
   await field.pressSequentially('7,');
   await expect(field).toHaveAccessibleDescription(
     'Nobody found. An ID is added as typed, even if nobody has it.',
@@ -94,7 +94,7 @@ test('a name that is taken, and a server that does not answer: nothing is lost, 
   await name.fill('LOBBY');
   await dialog.getByRole('button', { name: 'Create room' }).click();
   await expect(name).toHaveAccessibleDescription('A room with this name exists already.');
-  // Whoever types mends it.
+  // Typing corrects it.
   await expect(name).toBeFocused();
   await alice.shot('dialogs-3-taken');
 
@@ -216,7 +216,7 @@ test('people who could not be looked for are not “nobody”, and a name is not
   site,
 }) => {
   const { page } = alice;
-  // Whom one can find is who has been in a room that both may read.
+  // A user finds people who have been in a room that both may read.
   await asUser(site, 'bob', (ask) => ask('room:join', { room: 'announcements' }));
   const dialog = await fromPlus(alice, 'New direct message');
   const field = dialog.getByRole('combobox');
@@ -245,7 +245,7 @@ test('settings: a new name and topic are seen by everybody, notifications are on
   await bob.open('spring market');
   await fromMenu(bob, 'Room settings');
   const own = bob.page.getByRole('dialog', { name: 'Room settings' });
-  // Whoever may not change the name does not see it as a field.
+  // Users who may not change the name do not see it as a field.
   await expect(own.getByRole('textbox')).toHaveCount(0);
   await expect(own.getByRole('button', { name: 'All messages' })).toHaveAttribute('aria-pressed', 'true');
   await own.getByRole('button', { name: 'Nothing' }).click();
@@ -277,7 +277,7 @@ test('the owner deletes a room, asked before; Keep comes back to the settings as
   await bob.open('old market');
   await fromMenu(bob, 'Room settings');
   const own = bob.page.getByRole('dialog', { name: 'Room settings' });
-  // What is one's own; what the owner alone may do is absent.
+  // The user's own settings; those of the owner are absent.
   const ones = ['All messages', 'Mentions', 'Nothing', 'Turn on', 'Cancel', 'Save'];
   await expect(own.getByRole('button')).toHaveText(ones);
   await own.getByRole('button', { name: 'Cancel' }).click();
@@ -324,7 +324,7 @@ test('the owner hands a room over to a member, asked before, and is a moderator 
   await expect(dialog.getByRole('button', { name: 'Hand over' })).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(choose.getByRole('combobox', { name: 'New owner' })).toBeFocused();
-  // Members alone, before anything is typed; nobody by an id.
+  // Only members, before anything is typed; nobody is found by an id.
   await expect(choose.getByRole('option')).toHaveText([/Bob$/]);
   await alice.shot('dialogs-10-hand-over');
   await choose.getByRole('combobox').fill('carol');

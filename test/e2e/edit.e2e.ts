@@ -5,7 +5,7 @@ import { seed } from './seed.ts';
 
 const menu = ({ page }: Person) => page.getByRole('menu', { name: 'Message actions' });
 const choose = async (person: Person, text: string, action: string) => {
-  // What is still on its way offers nothing.
+  // A message that is still being sent offers no actions.
   await expect(person.message(text)).toHaveAttribute('aria-posinset', /\d/);
   await person.message(text).focus();
   await person.page.keyboard.press('Enter');
@@ -13,7 +13,7 @@ const choose = async (person: Person, text: string, action: string) => {
 };
 const editing = ({ page }: Person) => page.getByRole('textbox', { name: 'Edit message' });
 
-/** A room of its own for the test, with Alice and Bob, that Alice has opened. */
+/** A separate room for the test, with Alice and Bob, that Alice has opened. */
 async function own(person: Person, site: Parameters<typeof privateRoom>[0], name: string): Promise<string> {
   const id = await privateRoom(site, 'alice', name, ['2']);
   await person.open(name);
@@ -34,7 +34,7 @@ test('a message is edited in the composer: the draft waits, the others see the n
   await expect(editing(alice)).toBeFocused();
   await expect(editing(alice)).toHaveValue('Gate opens at nine.');
   await expect(alice.page.getByText('Enter saves, Esc cancels')).toBeVisible();
-  // Nothing is told to the others while one edits, and nothing is sent twice.
+  // Others are not notified while a user edits, and nothing is sent twice.
   await editing(alice).fill('Gate opens at eight.');
   await editing(alice).press('Enter');
   await expect(alice.field).toHaveValue('a draft');
@@ -55,7 +55,7 @@ test('a message is edited in the composer: the draft waits, the others see the n
   await expect(bob.messages.first()).toBeFocused();
   await expect(tip).toBeVisible();
 
-  // Esc leaves the edit, and the arrow takes one's own newest message from an empty field.
+  // Esc leaves the edit, and the arrow selects the user's newest message from an empty field.
   await alice.field.fill('');
   await alice.field.press('ArrowUp');
   await expect(editing(alice)).toHaveValue('Gate opens at eight.');
@@ -94,7 +94,7 @@ test('a text that was changed elsewhere meanwhile stands above one’s own: eith
   await expect(clash).toContainText('two rakes');
   await expect(editing(alice)).toHaveValue('three rakes');
   await alice.shot('edit-clash');
-  // It is kept with the draft.
+  // The edit is kept with the draft.
   await alice.page.reload();
   await expect(clash).toContainText('two rakes');
   await expect(editing(alice)).toHaveValue('three rakes');
@@ -157,7 +157,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await expect(bob.texts).toHaveText(['from Bob', 'Message deleted']);
 
-  // The owner of the room takes away what others wrote; they cannot take away what is the owner's.
+  // The owner of the room can delete messages of others; they cannot delete the owner's.
   await choose(alice, 'from Bob', 'Delete');
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await expect(bob.texts).toHaveText(['Deleted by a moderator', 'Message deleted']);

@@ -14,7 +14,7 @@ interface Html {
   headers?: Record<string, string>;
 }
 
-/** A page of the site that the test makes, opened by somebody who is logged in. */
+/** A page of the site made by the test, opened by a logged-in user. */
 async function open(site: Site, context: BrowserContext, html: Html = {}): Promise<Page> {
   await join(site, await ownUser(site, context), 'elements');
   const page = await context.newPage();
@@ -51,7 +51,7 @@ const bottom = async (page: Page) => {
 const rules: [string, string, string, { width: number; height: number }][] = [
   ['nothing', 'body { margin: 0 }', tag, { width: 1000, height: 640 }],
   ['* { all: unset !important }', '* { all: unset !important }', tag, { width: 1000, height: 640 }],
-  // 640 and its edge.
+  // 640 and its border.
   ['height: auto', 'body { margin: 0 } php-chat { height: auto }', tag, { width: 1000, height: 642 }],
   ['a row', 'body { margin: 0; display: flex }', tag, { width: 1000, height: 640 }],
   [
@@ -125,7 +125,7 @@ test('in a box that cuts off what does not fit, it fits in, however high the box
     ['500px', 450],
     ['700px', 640],
     ['450px', 400],
-    // No room for the least that it has.
+    // There is no room for its minimum height.
     ['300px', 640],
   ] as const) {
     await set(of);
@@ -216,7 +216,7 @@ test('what is inside the tag is shown where the script does not load, and goes w
   await context.unroute('**/php-chat.js');
   await page.reload();
   await expect(field(page)).toBeVisible();
-  // Nothing shows what is inside: no slot takes it.
+  // The content is not shown, because no slot takes it.
   expect(
     await page.locator('php-chat').evaluate((chat) => (chat.firstChild as Text).assignedSlot === null),
   ).toBe(true);
@@ -228,9 +228,9 @@ test('on the pages that come with it, “could not be loaded” is not said befo
   site,
 }) => {
   const { page } = alice;
-  // It is neither there nor refused yet.
+  // The script is neither loaded nor refused yet.
   await page.route('**/php-chat.js', () => {});
-  // On a busy machine the two seconds would be over before one can look.
+  // On a busy machine the two seconds would be over before the check.
   const cdp = await page.context().newCDPSession(page);
   await cdp.send('Animation.enable');
   for (const url of [site.chat.url, site.php.url]) {
@@ -347,7 +347,7 @@ test('texts of the owner: a late file is applied, what is typed stays, one langu
   const page = await open(site, context, { body, attributes: 'lang="de"' });
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await field(page).fill('half a sentence');
-  // What opens later has its texts of its own.
+  // Parts that open later have their own texts.
   await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   send();
   await expect(page.getByText('Verbunden')).toBeVisible();
@@ -429,7 +429,7 @@ test('English texts keep their full stop at their end in a page from right to le
   });
   expect(ends[1]).toBeGreaterThan(ends[0] as number);
 
-  // A name stands beside its picture, and a menu at its button, at the right of what they are in.
+  // A name is beside its picture, and a menu at its button, at the right of their container.
   const right = (locator: Locator) =>
     locator.evaluate((element) => {
       const range = document.createRange();
@@ -455,7 +455,7 @@ const policies = [
   ),
 ].map(([, policy = '']) => policy);
 
-/** Everything a browser says, and every rule that was broken. */
+/** All browser errors, and every violated rule. */
 function complaints(page: Page): string[] {
   const all: string[] = [];
   page.on('console', (message) => message.type() !== 'log' && all.push(message.text()));
@@ -587,7 +587,7 @@ test('removed and put back 100 times: no socket, timer, listener or channel is l
     }
   });
   const page = await open(site, context, { body: '<main></main>' });
-  /** Some are gone before they are loaded; every tenth has connected. */
+  /** Some are removed before they are loaded; every tenth has connected. */
   const mount = (times: number) =>
     page.evaluate(async (count) => {
       const place = document.querySelector('main') as HTMLElement;
@@ -677,7 +677,7 @@ test('hints for who builds the page, once each: a foreign origin, an unknown roo
   await expect(page.getByText('Connected', { exact: true })).toHaveCount(2);
   await expect.poll(() => said).toEqual([expect.stringContaining('there is no room "no-such-room"')]);
 
-  // The same script from two addresses is no harm.
+  // The same script from two addresses is harmless.
   said.length = 0;
   let more = '';
   await page.route('**/elsewhere/php-chat.js', async (route) => {
@@ -694,7 +694,7 @@ test('hints for who builds the page, once each: a foreign origin, an unknown roo
     if (request.url().endsWith('/elsewhere/php-chat.js')) asked += 1;
   });
   await page.goto(both);
-  // Once by the page, once to compare.
+  // Once by the page, once for the comparison.
   await expect.poll(() => asked).toBe(2);
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   expect(said).toEqual([]);

@@ -24,7 +24,7 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   };
   await open();
   await expect(grid.getByRole('tab', { selected: true })).toHaveAccessibleName('Smileys');
-  // In colour, though the font of texts has it in black and white.
+  // In colour, though the text font has it in black and white.
   const face = await grid.getByRole('button', { name: 'grinning face', exact: true }).screenshot();
   const [red, , blue] = (await sharp(face).stats()).channels;
   expect((red?.mean ?? 0) - (blue?.mean ?? 0)).toBeGreaterThan(20);
@@ -36,7 +36,7 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await expect(field).toBeFocused();
   await field.fill('rocket');
   await expect(grid.locator('.grid button').first()).toHaveText('🚀');
-  // Of few: to examine hundreds of buttons takes long.
+  // Only a few, because examining hundreds of buttons takes long.
   const { violations } = await new AxeBuilder({ page }).include('php-chat').analyze();
   expect(violations).toEqual([]);
   await page.keyboard.press('ArrowDown');
@@ -57,7 +57,7 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await page.keyboard.press('Escape');
   await expect(grid).toHaveCount(0);
 
-  // In what is being written: from the button, several at the caret, and back to the text.
+  // Into the text: from the button, several at the caret, and back to the text.
   await alice.field.fill('Well  done');
   await alice.field.evaluate((text: HTMLTextAreaElement) => text.setSelectionRange(5, 5));
   await page.getByRole('button', { name: 'Emoji', exact: true }).click();
@@ -77,7 +77,7 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await expect(list).toHaveCount(0);
   await page.keyboard.type('aving');
   await expect(list.getByRole('option').first()).toHaveText(/👋🏽\s*waving hand/);
-  // It is to be known by its look: larger than initials would be.
+  // It must be recognisable, so it is larger than initials.
   await expect(list.getByText('👋🏽', { exact: true })).toHaveCSS('font-size', '18px');
   await page.keyboard.press('Escape');
   await expect(list).toHaveCount(0);
@@ -86,7 +86,7 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await page.keyboard.press('Tab');
   await expect(alice.field).toHaveValue('At 10:30 :wavingx 🚀 ');
   await expect(alice.field).toBeFocused();
-  // Behind a name that was begun, too; what is called just so stands first.
+  // Also after the beginning of a name; an exact match is first.
   await alice.field.fill('');
   await page.keyboard.type('@Bob has the :key');
   await expect(list.getByRole('option').first()).toHaveText(/🔑\s*key/);

@@ -2,7 +2,7 @@ import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { expect, Person, test } from './fixtures.ts';
 
-/** What the element says in place of everything else. */
+/** The text that the element shows in place of everything else. */
 const heading = (name: string | RegExp) => ({ name, exact: true }) as const;
 
 test('a guest is asked to log in within a second, by one attempt, and again only when he looks', async ({
@@ -16,7 +16,7 @@ test('a guest is asked to log in within a second, by one attempt, and again only
   await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
   expect(Date.now() - loaded).toBeLessThan(3000);
   await expect(visitor.page.getByRole('button', { name: 'Log in', exact: true })).toBeVisible();
-  // Longer than anybody was tried to be let in again before.
+  // Longer than any attempt to reconnect.
   await visitor.page.waitForTimeout(6000);
   expect(attempts).toBe(1);
 
@@ -24,7 +24,7 @@ test('a guest is asked to log in within a second, by one attempt, and again only
   await expect.poll(() => attempts).toBe(2);
   await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
 
-  // Meanwhile he logs in, in another tab.
+  // Meanwhile the user logs in in another tab.
   const other = await visitor.page.context().newPage();
   await other.goto(site.php.url);
   await other.getByLabel('User name').fill('alice');
@@ -101,7 +101,7 @@ test('expired: what was being written is kept, and back after the login', async 
   const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
   const key = `sessions/${session}`;
   const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';
-  // As a page does: it writes the session again.
+  // Like a page: it writes the session again.
   await site.memcached.set(key, Buffer.from(record, 'latin1'), 8);
   await alice.open('expiring');
   await alice.field.fill('half a thought');
@@ -209,7 +209,7 @@ test('a server that is down when the page loads: a calm card, and the chat when 
 }) => {
   await alice.open('lobby');
   const gone = await ownPort();
-  // An attempt by itself, as the server comes back, would leave no button to press.
+  // An automatic attempt when the server is back would leave no button to press.
   let cut = true;
   const its = (url: URL) => url.port === String(gone);
   await alice.page.route(its, (route) => (cut ? route.abort() : route.continue()));

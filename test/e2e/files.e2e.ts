@@ -11,7 +11,7 @@ const picture = (color: string, width = 600, height = 400) =>
     .png()
     .toBuffer();
 
-/** Chooses files as somebody does who has pressed the button. */
+/** Chooses files like a user who has pressed the button. */
 async function attach(person: Person, files: string | { name: string; mimeType: string; buffer: Buffer }[]) {
   const chosen = person.page.waitForEvent('filechooser');
   await person.page.getByRole('button', { name: 'Attach files' }).click();
@@ -34,7 +34,7 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(tiles).toHaveCount(3);
   await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
   await expect(alice.page.getByRole('status').filter({ hasText: /^\S+ uploaded$/ })).toBeAttached();
-  // By keyboard: one stop, arrows within, Enter describes, Del removes.
+  // By keyboard: a single tab stop, arrows within, Enter describes, Del removes.
   await alice.field.focus();
   await alice.page.keyboard.press('Shift+Tab');
   await alice.page.keyboard.press('Shift+Tab');
@@ -69,13 +69,13 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(bob.page.getByRole('dialog', { name: 'Picture 2 of 2' })).toContainText('shed.png · 2 of 2');
   await expect(bob.page.getByRole('button', { name: 'Next picture' })).toHaveCount(0);
   await bob.shot('large-view');
-  // Neither a button that goes nor a press on the picture takes the keys away.
+  // Neither a vanishing button nor a click on the picture takes the focus away.
   await bob.page.getByRole('button', { name: 'Previous picture' }).click();
   await expect(bob.page.getByRole('button', { name: 'Next picture' })).toBeFocused();
   await large.getByRole('img', { name: 'The orchard at noon' }).click();
   await bob.page.keyboard.press('ArrowRight');
   await expect(bob.page.getByRole('dialog', { name: 'Picture 2 of 2' })).toBeVisible();
-  // Dragged, and let go beside it.
+  // Dragged, and released beside it.
   await bob.page.mouse.move(640, 400);
   await bob.page.mouse.down();
   await bob.page.mouse.move(100, 400);
@@ -86,7 +86,7 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(bob.page.getByRole('dialog')).toHaveCount(0);
   await expect(noon).toBeFocused();
 
-  // What is there before the code for it came, too, and asked for once.
+  // Files that were there before their code was loaded are shown too, and requested once.
   await asUser(site, 'alice', async (ask) => {
     await ask('room:join', { room });
     await ask('message:react', { room, seq: 1, emoji: '👍', on: true });
@@ -109,7 +109,7 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(sent.getByRole('button', { name: '👍 1' })).toBeVisible();
   expect(asked.filter((url) => url.includes('noon'))).toHaveLength(1);
 
-  // What was deleted is gone with its files.
+  // A deleted message is gone with its files.
   await alice.messages.last().focus();
   await alice.page.keyboard.press('Delete');
   await alice.page.getByRole('button', { name: 'Delete' }).last().click();
@@ -144,7 +144,7 @@ test('sending waits for nothing: the message stands there with its progress, and
   await expect(bob.messages).toHaveCount(1);
   held.resolve();
   await expect(bob.messages.last().getByRole('link', { name: /^notes ?\.txt/ })).toBeVisible();
-  // From right to left, too, a name ends with its ending.
+  // From right to left too, a name ends with its extension.
   await bob.page.locator('php-chat').evaluate((chat) => chat.setAttribute('dir', 'rtl'));
   const [stem, ending] = await bob.messages.last().locator('.doc bdi').all();
   const [{ x = 0 }, { x: after = 0 }] = [
@@ -159,7 +159,7 @@ test('sending waits for nothing: the message stands there with its progress, and
     .click();
   expect((await download).suggestedFilename()).toBe('notes.txt');
 
-  // Of two files of a message one fails: whoever discards it waits for the other one no longer.
+  // One of two files of a message fails: discarding the message no longer waits for the other.
   const failing = Promise.withResolvers<void>();
   await alice.page.unroute('**/files?**');
   await alice.page.route('**/files?**name=never**', () => {});
@@ -205,7 +205,7 @@ test('what is not taken stands in the tray with the reason; a failure can be tri
   await expect(tile('program.exe')).toContainText('This kind of file is not allowed.');
   await expect(tile('later.txt')).toContainText('Not uploaded.');
   await alice.shot('tray-refused');
-  // With larger letters the reason is still there as a whole.
+  // With larger letters the whole reason is still visible.
   await alice.page.evaluate(() => {
     document.documentElement.style.fontSize = '200%';
   });
@@ -233,7 +233,7 @@ test('what is not taken stands in the tray with the reason; a failure can be tri
   await expect(tray(alice).getByRole('group')).toHaveCount(1);
 });
 
-/** A PNG of so many pixels on a side, all of one colour: few bytes, and gigabytes when it is decoded. */
+/** A PNG with this many pixels on a side, in one colour: few bytes, and gigabytes when decoded. */
 function bomb(side: number): Buffer {
   const chunk = (type: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(type), data]);
@@ -270,7 +270,7 @@ test('what is hostile is neither run nor shown: scripts in pictures, names that 
     void dialog.dismiss();
   });
   const script = '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>';
-  // The longest time in which the page has drawn nothing.
+  // The longest time in which the page has not painted.
   await alice.page.evaluate(() => {
     const page = window as unknown as { longest: number };
     page.longest = 0;
@@ -343,7 +343,7 @@ test('a picture that moves is played three times, and again when one points at i
   await expect(image).toHaveAttribute('src', /\?size=preview$/);
 });
 
-/** What the browser does with files that are dragged over that part: false where it leaves them to the page. */
+/** The browser's reaction to files dragged over that part: false if the element leaves them to the page. */
 const drag = (person: Person, part: string, type: 'dragover' | 'drop') =>
   person.page.locator(`php-chat ${part}`).evaluate((element, type) => {
     const data = new DataTransfer();
@@ -391,7 +391,7 @@ test('without a connection uploads and pictures wait, and are tried again by the
   await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect(bob.messages).toHaveCount(2);
 
-  // A picture that could not be loaded on the way is not gone.
+  // A picture that could not be loaded on the way is not lost.
   let broken = true;
   await bob.page.route('**/files/**', (route) => (broken ? route.abort() : route.continue()));
   await attach(alice, [{ name: 'noon.png', mimeType: 'image/png', buffer: await picture('#7aa') }]);
@@ -441,7 +441,7 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   });
   const colors = ['#844', '#484', '#448', '#884', '#848', '#488'];
   const bytes = await Promise.all(colors.map(async (color) => [...(await picture(color))]));
-  /** Files as the browser hands them over. */
+  /** Files as the browser passes them. */
   const handOver = (type: 'paste' | 'dragover' | 'drop', files: number[][]) =>
     alice.field.evaluate(
       (field, { type, files }) => {

@@ -23,7 +23,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
     CHAT_API_KEY: apiKey,
     CHAT_LOGIN_URL: 'https://shop.example/login',
   });
-  // What the site itself writes to the owner is no message of a person.
+  // The site's own message to the owner does not count as a message of a person.
   await api(chat, 'PUT', 'rooms/orders', { name: 'Your orders', kind: 'private' });
   await api(chat, 'PATCH', 'rooms/orders/members', { add: [{ id: 'a', name: 'a' }] });
   await api(chat, 'POST', 'rooms/orders/messages', {
@@ -56,7 +56,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await card.getByRole('link', { name: 'Read the guide' }).click();
   const guide = await opened;
   await expect(guide.getByRole('heading', { name: 'Attributes' })).toBeVisible();
-  // Its sheet has come.
+  // Its style sheet is loaded.
   await expect(guide.locator('th').first()).toHaveCSS('text-align', 'start');
   await guide.setViewportSize({ width: 360, height: 640 });
   expect(await guide.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
@@ -68,7 +68,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await expect(owner.getByText('No messages yet').last()).toBeVisible();
   await expect(card).toBeHidden();
 
-  // Even that room goes: beside the list, or in its place on a phone, is how to begin.
+  // When even that room is deleted, the first steps are shown beside the list, or in its place on a phone.
   await deleteLobby(chat);
   const none = member.getByRole('heading', { name: 'No rooms yet' });
   await expect(none).toHaveCount(1);
@@ -79,7 +79,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await expect(none).toHaveCount(1);
   await shot(member, 'first-run-3-no-rooms-phone');
   await member.getByRole('button', { name: 'New room', exact: true }).click();
-  // Of one kind alone, which is not asked for.
+  // There is only one kind, so it is not asked for.
   await expect(member.getByRole('radio')).toHaveCount(0);
   await expect(member.getByText('Only people who are invited.')).toBeVisible();
   await shot(member, 'first-run-6-new-room');
@@ -87,7 +87,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await member.getByRole('button', { name: 'Create room' }).click();
   await expect(member.getByRole('heading', { name: 'harvest' })).toBeVisible();
   await chat.stop();
-  // Who may make none is offered what he may do.
+  // A user who may not create rooms is offered the allowed actions.
   for (const [direct, text, button] of [
     ['on', 'Write to somebody, or wait to be invited.', 'New direct message'],
     ['off', 'A room appears here when you are invited.', undefined],

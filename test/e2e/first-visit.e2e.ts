@@ -5,13 +5,13 @@ interface LayoutShift {
   readonly sources: readonly { readonly node?: Node; readonly currentRect: DOMRectReadOnly }[];
 }
 
-/** Somebody who is logged in at the site and was never in the chat. */
+/** A user who is logged in to the site and was never in the chat. */
 async function newcomer(context: BrowserContext, site: Site): Promise<void> {
   const cookie = { name: 'PHPSESSID', value: await site.login('carol'), httpOnly: true };
   await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
 }
 
-/** By the site itself: nobody is there who would go while the page loads. */
+/** Written by the site itself, so that nobody leaves while the page loads. */
 async function welcome(site: Site): Promise<void> {
   const answer = await fetch(`${site.chat.url}/api/rooms/announcements/messages`, {
     method: 'POST',

@@ -10,7 +10,7 @@ import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { KeptWindow } from './kept-window.ts';
 import { shot } from './shot.ts';
 
-/** What there is from the beginning. */
+/** The rooms that exist from the beginning. */
 export const rooms = [
   'announcements',
   'bidi',
@@ -43,40 +43,40 @@ export const rooms = [
   'far-back',
 ] as const;
 
-/** What the tests of a worker share: nothing of one reaches another by it. */
+/** Shared by the tests of a worker; no test affects another one through it. */
 interface Surroundings {
   readonly memcached: Memcached;
   readonly php: PhpApp;
-  /** Where PHP tells its pages that the chat server is. */
+  /** The chat server's port in PHP's pages. */
   readonly chatPort: number;
   readonly otherPort: number;
-  /** What the other site answers. */
+  /** The answer of the other site. */
   page: string;
 }
 
 export interface Site {
   readonly memcached: Memcached;
   readonly php: PhpApp;
-  /** Of this test alone: what it finds in rooms and among people it has put there itself. */
+  /** Only for this test: its rooms and people are those that it has created itself. */
   readonly chat: ChatServer;
   /** For the HTTP API of the chat server. */
   readonly apiKey: string;
-  /** Logs somebody in without the form: a session as the PHP application writes it; its id. */
+  /** Logs a user in without the form, by a session as the PHP application writes it. @returns its id */
   login(name: string): Promise<string>;
-  /** Serves a page of another site of the same host: its cookies are the same, its origin is not. */
+  /** Serves a page of another site on the same host: with the same cookies, but another origin. */
   host(html: string): string;
-  /** Ends the chat server in that way and starts it again on the same port, with the same history. */
+  /** Ends the chat server with that signal, and restarts it on the same port with the same history. */
   restart(signal: NodeJS.Signals, meanwhile?: () => Promise<void>): Promise<void>;
 }
 
-/** Who has an account of the PHP application. */
+/** The users of the PHP application. */
 const people: Record<string, { user_id: number; firstname: string }> = {
   alice: { user_id: 1, firstname: 'Alice' },
   bob: { user_id: 2, firstname: 'Bob' },
   carol: { user_id: 3, firstname: 'Carol' },
 };
 
-/** A person at a browser of his own: the page, and what the tests look for in it. */
+/** A person at a separate browser: the page, and the elements that tests look for. */
 export class Person {
   readonly page: Page;
 
@@ -92,7 +92,7 @@ export class Person {
     return this.timeline.getByRole('article');
   }
 
-  /** What is wrong with the connection; the same words are spoken too, in a region that nobody sees. */
+  /** The message about a broken connection; it is also announced in an invisible region. */
   get banner(): Locator {
     return this.page.locator('php-chat .banner:visible');
   }
@@ -109,7 +109,7 @@ export class Person {
     return this.messages.filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
-  /** To the chat, as somebody who is logged in already. */
+  /** Opens the chat as a user who is already logged in. */
   async enter(site: Site, name: string): Promise<void> {
     const cookie = { name: 'PHPSESSID', value: await site.login(name), httpOnly: true };
     await this.page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
@@ -117,7 +117,7 @@ export class Person {
     await expect(this.page.getByText('Connected', { exact: true })).toBeVisible();
   }
 
-  /** Through the real form of the PHP application. */
+  /** Logs in through the real form of the PHP application. */
   async login(url: string, name: string): Promise<void> {
     await this.page.goto(url);
     await this.page.getByLabel('User name').fill(name);
@@ -147,7 +147,7 @@ interface Fixtures {
   site: Site;
   alice: Person;
   bob: Person;
-  /** Somebody who is not logged in yet, in a browser of his own. */
+  /** A visitor who is not logged in yet, in a separate browser. */
   visitor: Person;
 }
 
@@ -187,7 +187,7 @@ export const test = base.extend<
     { scope: 'worker' },
   ],
 
-  // After the test a window leaves the chat before the chat ends.
+  // After the test a window leaves the chat before the chat server ends.
   window: async ({ browser, site: { php }, windows }, use, info) => {
     const used = new Set<KeptWindow>();
     await use((name) => {

@@ -39,7 +39,7 @@ test('bold, italic, quotations and lists', async ({ alice, site }) => {
   await expect(message.locator('.q')).toHaveText('Quoted from elsewhere');
   await expect(message.getByRole('listitem').last()).toHaveText('eleven');
   await expect(message.locator('ol')).toHaveAttribute('start', '10');
-  // What is read out, and the line in the list of rooms, have no signs.
+  // The announced text, and the line in the list of rooms, have no formatting characters.
   const said = 'Bold, italic and code:';
   await expect(message).toHaveAccessibleName(new RegExp(`${said} two spades`));
   await expect(alice.page.locator('.room', { hasText: 'board' }).locator('.last')).toContainText(said);
@@ -79,7 +79,7 @@ test('what is selected is formatted by keys and by a bar, and lists go on by the
   const message = alice.messages.last();
   await expect(message.locator('li')).toHaveText(['bring two spades', 'one rake']);
   await expect(message.locator('em')).toHaveText('bring two spades');
-  // What is edited is what was typed, once it is stored.
+  // An edit shows the typed text, once the message is stored.
   await expect(message).toHaveAttribute('aria-posinset', /\d/);
   await field.press('ArrowUp');
   await expect(page.getByRole('textbox', { name: 'Edit message' })).toHaveValue(

@@ -37,7 +37,7 @@ test('older messages come when scrolling up, and the place stays', async ({ alic
   await expect(alice.page.getByText('This is the start of history.')).toBeVisible();
   await alice.shot('history-1-start');
 
-  // What arrives meanwhile moves nothing and is counted by the pill.
+  // New messages move nothing and are counted by the pill.
   const before = await first.boundingBox();
   await seed(site, 'bob', 'history', ['while reading', 'and again']);
   const pill = alice.page.getByRole('button', { name: '2 new messages' });
@@ -57,7 +57,7 @@ test('reading back keeps the place while pages come in above', async ({ alice, s
   await anchor.evaluate((element) => element.scrollIntoView({ block: 'start' }));
   const before = await anchor.boundingBox();
   await expect(alice.message('line 101')).toBeAttached();
-  // Within the pixel to which a browser may round a scroll position.
+  // Within a pixel, since browsers may round a scroll position.
   const moved = Number((await anchor.boundingBox())?.y) - Number(before?.y);
   expect(Math.abs(moved)).toBeLessThanOrEqual(1);
 });
@@ -68,7 +68,7 @@ test('a reply shows what it answers, and leads there', async ({ alice, site }) =
   await alice.open('replies');
   const quote = alice.messages.last().getByRole('button', { name: 'Reply to Carol' });
   await expect(quote).toHaveText(/point 7$/);
-  // Not `message()`: the quote says the same words.
+  // Not `message()`: the quotation has the same text.
   const original = alice.messages.filter({ has: alice.page.locator('.text', { hasText: /^point 7$/ }) });
   await expect(original).toHaveCount(0);
   await alice.shot('reply-1-quote');
@@ -102,13 +102,13 @@ test('a room opens where the unread messages begin, however many they are, and t
     await expect(alice.message('before')).toBeInViewport();
     const pill = alice.page.getByRole('button', { name: /^\d+ unread messages$/ });
     const counted = async () => Number.parseInt((await pill.textContent()) ?? '', 10);
-    // What goes on in a room that is not open is told once a second.
+    // Changes of a room that is not open are sent once a second.
     await expect.poll(counted).toBeGreaterThan(unread - 30);
     const first = await counted();
     expect(first).toBeLessThan(unread);
     await alice.timeline.evaluate((log) => log.scrollBy(0, 400));
     await expect.poll(counted).toBeLessThan(first);
-    // Forwards, until the end is reached and live.
+    // Forwards, until the live end is reached.
     await expect(async () => {
       await alice.timeline.evaluate((log) => {
         log.scrollTop = log.scrollHeight;
@@ -122,7 +122,7 @@ test('a room opens where the unread messages begin, however many they are, and t
   }
 });
 
-/** As the list of rooms has it. */
+/** The number in the list of rooms. */
 async function unreadIn({ page }: Person, room: string): Promise<number> {
   const name = new RegExp(`^${room}\\b`);
   const words = await page
@@ -147,7 +147,7 @@ test('what an erased user has written is a deleted user’s from that moment, in
   await alice.open('erased');
   await alice.page.evaluate(() => document.querySelector('php-chat')?.setAttribute('lang', 'fr'));
   await expect(alice.timeline).toHaveAccessibleName('Messages de erased');
-  // What speaks comes with the people, after the messages.
+  // The live region comes with the people, after the messages.
   await expect(alice.page.locator('php-chat .side')).toBeVisible();
   expect((await post('I was here.', 'erased-1')).status).toBe(201);
   await expect(alice.page.getByRole('status').filter({ hasText: /^Zoe Gone.*I was here\.$/ })).toBeAttached();
@@ -168,7 +168,7 @@ test('what an erased user has written is a deleted user’s from that moment, in
   await expect(alice.page.getByRole('option', { selected: true })).toHaveText(/Bob/);
   await alice.page.keyboard.press('Enter');
   await expect(field).toHaveValue('@Zoe Gone @Bob ');
-  // Somebody may take the name back, and put it there again.
+  // The name can be removed and added again.
   await field.fill('not yet');
   const kept = () => alice.page.evaluate(() => JSON.stringify(localStorage));
   expect(await kept()).toContain('gone-soon');
@@ -218,7 +218,7 @@ test('a direct room with an erased user says in the reader’s language who that
   await expect(alice.timeline).toContainText('farewell');
   await expect(alice.timeline).toHaveAccessibleName('Messages de Utilisateur supprimé');
   await expect(chat.getByRole('note')).toHaveText('Vous ne pouvez pas écrire à Utilisateur supprimé ici.');
-  // The author of the message is erased at a stage of its own.
+  // The author of the message is erased in a separate stage.
   await expect
     .poll(() => chat.evaluate((element) => element.shadowRoot?.textContent))
     .not.toMatch(/Deleted user|Carol/);

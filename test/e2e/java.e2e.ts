@@ -30,7 +30,7 @@ test('a browser and the Java client on the command line, logged in by the PHP fo
   await sharp({ create: { width: 60, height: 40, channels: 3, background: 'teal' } })
     .png()
     .toFile(tree);
-  // By the id that Alice has on the sample site.
+  // By Alice's id on the sample site.
   stdin.write(`/mention 1 look\n/file ${tree} a tree\n`);
   await expect(alice.texts.nth(texts.length)).toHaveJSProperty('textContent', '@Alice look');
   await expect(alice.page.getByRole('button', { name: 'a tree' })).toBeVisible();

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from '@playwright/test';
 
-/** What cannot be taken back, or is easily forgotten. */
+/** Calls that cannot be undone, or are easily forgotten. */
 const lasting = [
   'emulateMedia',
   'exposeBinding',
@@ -13,18 +13,18 @@ const lasting = [
 ];
 const ofClock = ['install', 'pauseAt', 'resume', 'runFor', 'setFixedTime', 'setSystemTime'];
 
-/** How a call is taken back after the test, by its result and what it was called with. */
+/** How a call is undone after the test, by its result and arguments. */
 const passing: Record<string, (part: Page | BrowserContext, result: never, args: never) => unknown> = {
   addInitScript: async (_part, result: ReturnType<Page['addInitScript']>) => (await result).dispose(),
   on: (part, _result, args: Parameters<Page['off']>) => (part as Page).off(...args),
-  // A request that the test has held up may still wait.
+  // A request that the test has held back may still wait.
   route: (part) => part.unrouteAll({ behavior: 'ignoreErrors' }),
 };
 
 /**
- * A window of a browser that serves one test after the other: a new one, with a process of its own for the site's pages,
- * takes twice the CPU of all that is done in it until the chat is connected. A window to which a test has done what
- * lasts, or in which it has failed, is not kept.
+ * A browser window that serves one test after the other. A new window, with a new process for the site's pages, takes
+ * twice the CPU of everything up to a connected chat. A window in which a test has failed or made lasting changes is
+ * not kept.
  */
 export class KeptWindow {
   #context: BrowserContext | undefined;
@@ -53,7 +53,7 @@ export class KeptWindow {
     return this.#page;
   }
 
-  /** Leaves nothing of a test but what the browser has cached. @param address a page of the site that does nothing */
+  /** Leaves nothing of a test but the browser's cache. @param address a page of the site that does nothing */
   async leave(address: string, failed: boolean): Promise<void> {
     const [context, page] = [this.#context, this.#page];
     if (context === undefined || page === undefined) return;
@@ -62,7 +62,7 @@ export class KeptWindow {
     for (const other of context.pages()) if (other !== page) await other.close();
     await context.setOffline(false);
     if (this.#size !== null) await page.setViewportSize(this.#size);
-    // To load a page costs more than to take the chat out of the one that is there.
+    // Loading a page takes longer than removing the chat from the current one.
     if (!page.url().startsWith(new URL(address).origin)) await page.goto(address);
     await page.evaluate(async () => {
       for (const chat of document.querySelectorAll('php-chat, php-chat-launcher')) chat.remove();
@@ -80,7 +80,7 @@ export class KeptWindow {
   }
 }
 
-/** Tells of each call of these methods of that object. */
+/** Reports each call of these methods of that object. */
 function watch(
   part: object,
   names: readonly string[],

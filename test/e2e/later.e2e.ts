@@ -4,12 +4,12 @@ import { asUser } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
-/** What comes after the first messages. */
+/** Code that is loaded after the first messages. */
 const code = /\/assets\/(panels|dialogs)-/;
 /** Its texts. */
 const words = /\/assets\/rest-en-/;
 
-/** Holds up what comes after the first messages, until it is let go. */
+/** Holds this code back until it is released. */
 async function holdUp(page: Page, what = code): Promise<{ asked: Promise<unknown>; letGo(): void }> {
   const free = Promise.withResolvers<void>();
   await page.route(what, async (route) => {
@@ -37,7 +37,7 @@ test('the code of menus, people and dialogs comes by itself, after the first mes
   held.letGo();
   await expect(page.getByRole('complementary', { name: 'People' })).toContainText('Alice');
   await expect.poll(() => asked.some((path) => path.includes('/assets/dialogs-'))).toBe(true);
-  // Now that all is here, no press waits for anything.
+  // Everything is loaded now, so no click waits for anything.
   await page.context().setOffline(true);
   await menu(page).click();
   await page.getByRole('menuitem', { name: 'Leave room' }).click();
@@ -96,7 +96,7 @@ test('a key that is pressed on a message before its code is there opens the menu
   await expect(page.getByRole('menuitem', { name: 'Add a reaction' })).toBeFocused();
 });
 
-/** Lets nothing through that comes after the first messages, as long as `fails`. */
+/** Blocks everything that is loaded after the first messages, while `fails` is true. */
 async function cutOff(page: Page): Promise<{ fails: boolean }> {
   const wire = { fails: true };
   await page.route(code, (route: Route) => (wire.fails ? route.abort() : route.continue()));
@@ -115,7 +115,7 @@ test('code that cannot be had: Try again opens what was pressed, and at the seco
   await page.clock.install();
   await page.reload();
   await failed;
-  // Nobody has asked for it yet.
+  // Nobody has requested it yet.
   await expect(visitor.field).toBeVisible();
   await expect(page.getByText('That did not work. Please try again.')).toHaveCount(0);
   let loads = 0;
@@ -126,10 +126,10 @@ test('code that cannot be had: Try again opens what was pressed, and at the seco
   await again.click();
   await refused;
   await expect(again).toBeVisible();
-  // It stays, for as long as one needs to see it.
+  // It stays as long as the user needs to see it.
   await page.clock.fastForward(8000);
   await expect(again).toBeVisible();
-  // What was asked for without the visitor does not count: only now is it time for the page.
+  // Loads that the visitor did not ask for do not count: only now is it time for the page.
   expect(loads).toBe(0);
   await Promise.all([page.waitForEvent('load'), again.click()]);
   await expect(visitor.field).toBeVisible();

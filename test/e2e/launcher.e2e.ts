@@ -3,7 +3,7 @@ import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { seed } from './seed.ts';
 
-/** A page of the site that has only the launcher, and what is said besides. */
+/** A page of the site with only the launcher, and the given content. */
 function shop(site: Site, inside = '', tag = '<php-chat-launcher></php-chat-launcher>'): string {
   return site.host(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title>
     <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -11,7 +11,7 @@ function shop(site: Site, inside = '', tag = '<php-chat-launcher></php-chat-laun
     <h1>Shop</h1><a href="/orders">Orders <php-chat-badge></php-chat-badge></a>${inside}${tag}`);
 }
 
-/** A member of the room who has read everything in it, and then got those messages. */
+/** A member of the room who has read everything in it, and then gets those messages. */
 async function withUnread(site: Site, context: BrowserContext, room: string, texts: string[]) {
   const user = await ownUser(site, context);
   await join(site, user, room);
@@ -19,7 +19,7 @@ async function withUnread(site: Site, context: BrowserContext, room: string, tex
   return { user, page: await context.newPage() };
 }
 
-/** The addresses of the chat server that a page asks for, without what it said. */
+/** The addresses of the chat server that a page requests, without their queries. */
 function asked(page: Page, site: Site, address = site.chat.url): string[] {
   const paths: string[] = [];
   page.on('request', (request) => {
@@ -80,7 +80,7 @@ test('on a page without TLS, whose own host serves the chat, nothing is asked th
   launchOptions,
 }) => {
   const port = new URL(site.chat.url).port;
-  // A name that is not this machine's to the browser: only those count as safe without TLS.
+  // A name that the browser does not count as this machine: without TLS, only the machine itself counts as safe.
   const map = '--host-resolver-rules=MAP shop.example 127.0.0.1';
   const browser = await chromium.launch({ ...launchOptions, args: [...(launchOptions.args ?? []), map] });
   const page = await browser.newPage();
@@ -113,7 +113,7 @@ test('pages that open together ask once; what one of them learns all show', asyn
   for (const one of pages) await expect(button(one)).toHaveAccessibleName('Open chat, 1 unread');
   expect(paths.flat().filter((path) => path === '/me')).toHaveLength(1);
 
-  // A chat that is open anywhere tells all others, and they ask no more.
+  // An open chat reports to all other pages, which then stop asking.
   const [first, second] = pages as [Page, Page];
   await button(first).click();
   await first
@@ -166,7 +166,7 @@ test('Esc, the round button and the chat’s own button close it and give the fo
   await page.keyboard.press('Enter');
   await expect(field(page)).toBeFocused();
   expect(await box()).toMatchObject({ width: 380, height: 600 });
-  // What is inside takes Esc first.
+  // Elements inside get Esc first.
   await field(page).fill('half a sentence');
   await page.keyboard.press('Escape');
   await expect(panel).toBeHidden();
@@ -221,7 +221,7 @@ for (const [width, height] of [
     const composer = await field(page).boundingBox();
     expect((composer?.y ?? height) + (composer?.height ?? 0)).toBeLessThanOrEqual(height);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-    // The page behind is out of reach.
+    // The page behind cannot be reached.
     expect(await panel.evaluate((dialog) => dialog.matches(':modal'))).toBe(true);
     await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
     await expect(panel).toBeHidden();

@@ -20,7 +20,7 @@ test('who is chosen from the list is mentioned; a name typed by hand mentions no
   await expect(alice.field).toBeFocused();
   const examined = new AxeBuilder({ page: alice.page }).include('php-chat');
   expect((await examined.analyze()).violations).toEqual([]);
-  // Within the narrowest element, from right to left, too.
+  // Within the narrowest element, from right to left too.
   const chat = alice.page.locator('php-chat');
   await chat.evaluate((element) => element.setAttribute('style', 'inline-size: 280px; direction: rtl'));
   const [inner, outer] = [await list.boundingBox(), await chat.boundingBox()];
@@ -30,7 +30,7 @@ test('who is chosen from the list is mentioned; a name typed by hand mentions no
   await chat.evaluate((element) => element.removeAttribute('style'));
   await alice.page.keyboard.press('ArrowDown');
   await expect(list.getByRole('option', { selected: true })).toHaveText(/@room/);
-  // Closed by hand, it opens no second time for the same sign.
+  // After it was closed by hand, it does not open again for the same character.
   await alice.page.keyboard.press('Escape');
   await expect(list).toHaveCount(0);
   await alice.page.keyboard.type('b');
@@ -56,7 +56,7 @@ test('who is chosen from the list is mentioned; a name typed by hand mentions no
   await expect(bob.messages.last()).toHaveAccessibleName(/by hand/);
   await expect(mention(bob)).toHaveCount(0);
 
-  // From the menu of a message: at the caret, and apart from what stands there.
+  // From the menu of a message: at the caret, and separated from the text there.
   await bob.field.fill('Right');
   await bob.messages.last().focus();
   await bob.page.keyboard.press('Enter');
@@ -66,7 +66,7 @@ test('who is chosen from the list is mentioned; a name typed by hand mentions no
   await bob.page.keyboard.press('Enter');
   await expect(mention(alice)).toHaveClass('mention you');
 
-  // An edit keeps who is still named.
+  // An edit keeps the people who are still named.
   await alice.messages.first().focus();
   await alice.page.keyboard.press('e');
   await alice.page.locator('php-chat textarea').fill('Today @Bob has it');
@@ -114,7 +114,7 @@ test('beside the way to the newest message, one leads to the next that mentions 
   await expect(alice.messages).toHaveCount(6);
   for (let n = 4; n < 8; n++) await say(n);
   await expect(bob.messages).toHaveCount(10);
-  // The list of rooms says so, too, until all is read.
+  // The list of rooms shows it too, until everything is read.
   const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /stalls/ });
   await expect(row).toHaveAccessibleName(/unread, you are mentioned/);
   const at = bob.page.getByRole('button', { name: 'you are mentioned', exact: true });

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Locator, Page } from '@playwright/test';
 import { shareOfDifference } from './pixels.ts';
 
-/** What a reader sees of an element: a control with its name, a line of text, a picture, or a painted box. */
+/** A visible part of an element: a control with its name, a line of text, a picture, or a painted box. */
 interface Item {
   readonly key: string;
   readonly x: number;
@@ -12,14 +12,14 @@ interface Item {
 }
 
 export interface Exception {
-  /** Of the item's key, or `pixels`. */
+  /** Matches the item's key, or `pixels`. */
   readonly what: RegExp;
   readonly why: string;
 }
 
 /**
- * What is seen of that part, with its place in the page. In the page: nothing outside of it may be used here.
- * An item is named by what it is and shows, so that the mock and the real element need not be built alike.
+ * The visible items of that part, with their positions. It runs in the page, so it may not use anything outside. An
+ * item's key is its kind and content, so that the mock and the real element may have different markup.
  */
 function itemsOf(root: Element): Item[] {
   const boxes =
@@ -64,7 +64,7 @@ function itemsOf(root: Element): Item[] {
   };
   const walk = (element: Element, outer: DOMRect) => {
     if (element.matches('.vh, script, style, link, noscript')) return;
-    // What has no box of its own, and what is invisible, may hold something that is seen.
+    // An element without a box, or an invisible one, may contain visible items.
     const boxless = getComputedStyle(element).display === 'contents';
     if (!boxless && !element.checkVisibility()) return;
     const visible = boxless || element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
@@ -109,7 +109,7 @@ function itemsOf(root: Element): Item[] {
     for (const node of children) {
       if (node instanceof Element) walk(node, clip);
       else if (node instanceof Text && visible) {
-        // By words: the same line may be of several nodes.
+        // By words, because the same line may consist of several nodes.
         for (const { 0: word, index } of node.data.matchAll(/[^\s\p{P}\u2060]+/gu)) {
           const range = document.createRange();
           range.setStart(node, index);
@@ -123,7 +123,7 @@ function itemsOf(root: Element): Item[] {
   return found;
 }
 
-/** What of the mock is missing in the real element, or stands elsewhere. Of several alike, the nearest is meant. */
+/** Items of the mock that are missing in the real element, or elsewhere. Of several equal ones, the nearest counts. */
 function differences(mock: readonly Item[], real: readonly Item[]): string[] {
   const left = new Set(real);
   const sizes = ['x', 'y', 'width', 'height'] as const;
@@ -140,14 +140,14 @@ function differences(mock: readonly Item[], real: readonly Item[]): string[] {
   });
 }
 
-/** Where the pairs are put to be looked at; not at all without it. */
+/** The folder for the pairs of pictures; without it they are not saved. */
 const pairs = process.env.MOCK_PAIRS;
 
 /**
- * What differs between the mock and the real thing: controls and texts that are not there, places more than two pixels
- * off, and how many pixels look different.
+ * The differences between the mock and the real element: missing controls and texts, positions more than two pixels
+ * off, and the number of pixels that look different.
  *
- * @param mock the mock's box, and the real one: both at the same place of their pages
+ * @param mock the mock's box, and the real one: both at the same position of their pages
  */
 export async function compare(
   name: string,
@@ -175,7 +175,7 @@ export async function compare(
   return left.map((line) => `${name}: ${line}`);
 }
 
-/** By less than a pixel, both may stand apart: every letter would be painted in another way. */
+/** Moves both to whole pixels: with an offset of less than a pixel, every letter would be painted differently. */
 async function settle(mock: Locator, real: Locator): Promise<void> {
   const place = (part: Locator) =>
     part.evaluate((element) => element.getBoundingClientRect().toJSON() as DOMRect);
@@ -212,7 +212,7 @@ async function picture(part: Locator): Promise<Buffer> {
   return part.page().screenshot({ clip, animations: 'disabled' });
 }
 
-/** Shows what differs from picture to picture, such as a countdown, as the real element does. */
+/** Replaces texts that differ from picture to picture, such as a countdown, by those of the real element. */
 export async function retext(mock: Locator, texts: Readonly<Record<string, string>>): Promise<void> {
   await mock.evaluate((host, given) => {
     const change = (root: Node) => {
@@ -226,7 +226,7 @@ export async function retext(mock: Locator, texts: Readonly<Record<string, strin
   }, texts);
 }
 
-/** A picture cannot be scrolled: it is shown as far from its end as the real timeline is. */
+/** A picture cannot be scrolled: it is shown as far from its end as the real timeline. */
 export async function scrollAlike(mock: Locator, real: Locator): Promise<void> {
   const below = await real
     .locator('.timeline')
@@ -236,7 +236,7 @@ export async function scrollAlike(mock: Locator, real: Locator): Promise<void> {
   }, below);
 }
 
-/** No focus and no caret: the pictures have none. */
+/** Removes focus and caret, which the pictures do not have. */
 export const still = (page: Page) =>
   page.evaluate(() => {
     for (const root of [document.activeElement?.shadowRoot, document]) {
@@ -244,7 +244,7 @@ export const still = (page: Page) =>
       if (focused instanceof HTMLElement) focused.blur();
     }
   });
-/** Scrolls the real timeline until that text is where the mock has it. */
+/** Scrolls the real timeline until that text is at the mock's position. */
 export async function alignTo(text: string, mock: Locator, real: Locator): Promise<void> {
   const top = (chat: Locator) =>
     chat.evaluate((host, words) => {
@@ -254,7 +254,7 @@ export async function alignTo(text: string, mock: Locator, real: Locator): Promi
     }, text);
   const by = (await top(real)) - (await top(mock));
   await real.locator('.timeline').evaluate((log, distance) => log.scrollBy(0, distance), by);
-  // What is left is less than a pixel, and would show in every letter.
+  // The rest is less than a pixel, and would show in every letter.
   const rest = (await top(real)) - (await top(mock));
   await mock.locator('.timeline .column').evaluate((column: HTMLElement, distance) => {
     column.style.position = 'relative';

@@ -1,6 +1,6 @@
-/** Who the people of the design's pictures are, and what they have written when. */
+/** The people of the design's pictures, and their messages. */
 
-/** The pictures are of a Thursday; the pages' clock stands then. */
+/** The pictures are of a Thursday; the pages' clock is set to it. */
 export const now = Date.UTC(2026, 10, 19, 21);
 
 /** `09:33` today, `-1 17:42` yesterday, `2026-11-12 10:00`. */
@@ -16,7 +16,7 @@ interface PersonScript {
   readonly name: string;
   readonly hue: number;
   readonly firstname?: string;
-  /** What the id begins with: one is found by that, too. */
+  /** The beginning of the id, by which a user can be found too. */
   readonly id?: string;
   /** Connected while the pictures are made. */
   readonly here?: true;
@@ -25,7 +25,7 @@ interface PersonScript {
 const alice = { name: 'Alice Moreau', hue: 0, firstname: 'Alice' } as const;
 
 export const people: Readonly<Record<string, PersonScript>> = {
-  // One reader for each list of rooms that is shown.
+  // A reader for each list of rooms that is shown.
   alice,
   backAlice: alice,
   busyAlice: alice,
@@ -45,7 +45,7 @@ export const people: Readonly<Record<string, PersonScript>> = {
   nadia: { name: 'Nadia Haddad', hue: 7, here: true },
   sofia: { name: 'Sofia Marin', hue: 2, here: true },
   marekHere: { name: 'Marek Nowak', hue: 5, here: true },
-  // Where the pictures have them away.
+  // In pictures that show them as away.
   marek: { name: 'Marek Nowak', hue: 5 },
   awayDimitri: { name: 'Dimitri Volkov', hue: 6 },
   awayNadia: { name: 'Nadia Haddad', hue: 7 },
@@ -69,15 +69,15 @@ type Line = readonly [
     readonly reply?: number;
     readonly edited?: string;
     readonly deleted?: string;
-    /** Who is named in it, as `@` and the name. */
+    /** The people named in it, as `@` and the name. */
     readonly mentions?: readonly string[];
-    /** In their order, each with who gave it. */
+    /** In order, each with the users who gave it. */
     readonly reactions?: readonly (readonly [emoji: string, ...who: string[]])[];
     readonly files?: readonly FileScript[];
   },
 ];
 
-/** A picture is one of the design's own, anything else so many bytes. */
+/** A picture of the design, or a file of this many bytes. */
 export interface FileScript {
   readonly name: string;
   readonly photo?: 1 | 2 | 3 | 4;
@@ -86,7 +86,7 @@ export interface FileScript {
 }
 
 export interface RoomScript {
-  /** It is there from the start, with that id. */
+  /** It exists from the start, with that id. */
   readonly site?: string;
   readonly name: string;
   readonly kind: 'public' | 'private' | 'direct';
@@ -100,15 +100,15 @@ export interface RoomScript {
   readonly lines: readonly Line[];
 }
 
-/** Public rooms of one name are told apart by what nobody sees. */
+/** Public rooms with the same visible name differ in invisible characters. */
 let lobbies = 0;
 const lobby = (name = 'lobby') => name + '\u2060'.repeat(lobbies++);
 
 const forecast = 'The forecast for Saturday is here: https://weather.example/orchard-lane';
-/** With the reader: as many as the headers of the pictures say. */
+/** With the reader: as many as in the headers of the pictures. */
 const seven = ['bob', 'carol', 'dimitri', 'li', 'nadia', 'owen'];
 
-/** The rooms that the lists of the pictures begin with. `reader`: whose list it is. */
+/** The first rooms of the lists in the pictures. `reader`: the owner of the list. */
 function list(reader: string): Record<string, RoomScript> {
   const market: Line[] = Array.from({ length: 13 }, (_, n) => ['owen', `09:${10 + n}`, `Stall ${n + 1}`]);
   const garden: Line[] = Array.from({ length: 4 }, (_, n) => ['awayNadia', `-1 10:0${n}`, `Bed ${n + 1}`]);
@@ -162,7 +162,7 @@ function list(reader: string): Record<string, RoomScript> {
   return Object.fromEntries(Object.entries(all).map(([key, room]) => [`${reader}/${key}`, room]));
 }
 
-/** What the list in `busy` has more, and enough for a field to find one in it. */
+/** The additional rooms of the list in `busy`, enough for a search field. */
 function longList(reader: string): Record<string, RoomScript> {
   const room = (name: string, kind: 'public' | 'private', line: Line): RoomScript => ({
     name: kind === 'public' ? lobby(name) : name,
@@ -232,7 +232,7 @@ const busyLines = (reader: string): Line[] => [
   ['carol', '09:33', '👍'],
 ];
 
-/** A room of the boxes in `states`, `rooms` and `edge`, each with what one box shows. */
+/** A room of the boxes in `states`, `rooms` and `edge`, each with the content of one box. */
 const box = (lines: Line[], more: Partial<RoomScript> = {}): RoomScript => ({
   name: lobby(),
   kind: 'public',

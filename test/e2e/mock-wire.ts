@@ -1,10 +1,10 @@
 import type { BrowserContext, WebSocketRoute } from '@playwright/test';
 
-/** The connection of a browser's chat, to hold it at the moment that a picture shows. */
+/** The connection of a browser's chat, which can be held in the state that a picture shows. */
 export class Wire {
-  /** Requests that are on their way for good. */
+  /** Requests that stay unanswered. */
   readonly held = new Set<string>();
-  /** Requests that are answered so, as a server in trouble would. */
+  /** Requests that get this answer, like from a server in trouble. */
   readonly answers = new Map<string, unknown>();
   #down = false;
   #refusal: string | undefined;
@@ -17,13 +17,13 @@ export class Wire {
     return wire;
   }
 
-  /** Nothing can be reached any more. */
+  /** Makes the server unreachable. */
   cut(): void {
     this.#down = true;
     for (const page of this.#open) void page.close();
   }
 
-  /** Nobody is let in any more, for that reason. */
+  /** Refuses all connections, for that reason. */
   refuse(data: { code: string; retryAfterMs: number }): void {
     this.#refusal = `44${JSON.stringify({ message: data.code, data })}`;
     for (const page of this.#open) void page.close();

@@ -18,7 +18,7 @@ const folder = join(import.meta.dirname, 'mock');
 
 const apiKey = 'a-key-for-the-pictures-only';
 
-/** Somebody of the mock's people: an id of the hue that the picture has, and a session. */
+/** A person of the mock: an id with the hue of the picture, and a session. */
 export interface Someone {
   readonly id: number | string;
   readonly name: string;
@@ -26,7 +26,7 @@ export interface Someone {
   readonly socket: Socket;
 }
 
-/** The site of the pictures: real servers in which their people have written what the pictures show, when they show it. */
+/** The site of the pictures: real servers whose users have written the messages of the pictures, at their times. */
 export class MockWorld {
   readonly #closing: (() => unknown)[] = [];
   readonly people = new Map<string, Someone>();
@@ -38,12 +38,12 @@ export class MockWorld {
   memcached!: Memcached;
   chat!: ChatServer;
   php!: { readonly url: string };
-  /** Where the mock's own pages are. */
+  /** The address of the mock's own pages. */
   url!: string;
 
   /**
-   * @param site the room that exists from the start, as CHAT_ROOMS has it
-   * @param files may be sent: not on the pages of a room that are from before them
+   * @param site the room that exists from the start, as in CHAT_ROOMS
+   * @param files whether files may be sent; not on pages of a room that are older than them
    */
   static async start(
     scripts: Readonly<Record<string, RoomScript>>,
@@ -77,7 +77,7 @@ export class MockWorld {
     return this.rooms.get(key) ?? '';
   }
 
-  /** Logs that person in once more, for `seconds` or for good; the id of the session. */
+  /** Logs that person in once more, for `seconds` or permanently. @returns the id of the session */
   async login(
     key: string,
     { seconds = 0, ...more }: { seconds?: number; role?: string } = {},
@@ -87,7 +87,7 @@ export class MockWorld {
     return session;
   }
 
-  /** As the site writes a session. */
+  /** Writes a session like the site. */
   async write(session: string, key: string, seconds = 0, more: object = {}): Promise<void> {
     const { id, name } = this.someone(key);
     const record = JSON.stringify({ user_id: id, firstname: people[key]?.firstname ?? name, name, ...more });
@@ -112,7 +112,7 @@ export class MockWorld {
     if (!answer.ok) throw new Error(`${answer.status}`);
   }
 
-  /** The mock's page with the real element in the place of its `index`th; the others leave their place empty. */
+  /** The mock's page with the real element in place of its `index`th one; the places of the others stay empty. */
   page(name: string, index: number, attributes: string, tag = 'php-chat'): string {
     let at = 0;
     const html = readFileSync(join(folder, `${name}.html`), 'utf8')
@@ -253,7 +253,7 @@ export class MockWorld {
             ...(more.files && { files: await this.#upload(who, room, more.files) }),
           });
           for (const [emoji, first = who, ...others] of reactions) {
-            // Who gives it first sets its place.
+            // The first user who gives it determines its position.
             await this.#react(first, room, seq, emoji);
             await Promise.all(others.map((other) => this.#react(other, room, seq, emoji)));
           }
@@ -272,7 +272,7 @@ export class MockWorld {
       }),
     );
     for (const { socket } of this.people.values()) socket.disconnect();
-    // A server gives its own times: those of the pictures are set where they are stored.
+    // The server sets its own times, so those of the pictures are written into the database.
     await this.chat.stop();
     const database = new DatabaseSync(history.path);
     const update = database.prepare(
@@ -305,7 +305,7 @@ export class MockWorld {
   async #upload(who: string, room: string, files: readonly FileScript[]): Promise<object[]> {
     const headers = { cookie: `PHPSESSID=${this.someone(who).session}`, origin: this.url };
     const sent: object[] = [];
-    // One after the other: a server takes few at once from one user.
+    // In sequence, because the server accepts few at once from one user.
     for (const { name, photo, alt, bytes = 0 } of files) {
       const body =
         photo === undefined

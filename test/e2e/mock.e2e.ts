@@ -8,14 +8,14 @@ import { MockWorld } from './mock-world.ts';
 
 /**
  * Every picture of the design made by the real element, beside the design's own page in the same run. With SOAK set,
- * all of them; else those that show most.
+ * all of them; otherwise the most important ones.
  */
 const all = process.env.SOAK !== undefined;
 
-// One site for all of them: what a picture shows is written there already.
+// All share a site, because it already contains the content of the pictures.
 test.describe.configure({ mode: 'default' });
 
-/** Holds the longest of the design's pages: nothing has to be scrolled for a picture. */
+/** Large enough for the longest of the design's pages, so that nothing must be scrolled. */
 const large = { width: 1440, height: 3000 };
 
 type Name = 'site' | 'wider' | 'rich';
@@ -40,7 +40,7 @@ test.afterAll(async () => {
   await Promise.all(Object.values(worlds ?? {}).map((world) => world.stop()));
 });
 
-/** One of the design's boxes, and the real element in its place. */
+/** A box of the design, and the real element in its place. */
 interface Pair {
   readonly mock: Locator;
   readonly real: Locator;
@@ -52,14 +52,14 @@ interface Pair {
 interface Frame {
   readonly world?: Name;
   readonly reader: string;
-  /** The key of the room that is open. */
+  /** The key of the open room. */
   readonly room?: string;
   readonly attributes?: string;
   readonly touch?: true;
-  /** Of the page's elements, the first unless this says another. */
+  /** The index of the page's element; the first by default. */
   readonly index?: number;
   readonly before?: (context: BrowserContext, world: MockWorld) => Promise<unknown>;
-  /** What is in the picture, where that is not the element alone. */
+  /** The tag in the picture, if it is not only the element. */
   readonly tag?: 'php-chat-launcher';
 }
 
@@ -102,7 +102,7 @@ async function same(
   part?: string | [mock: string, real: string],
   exceptions: readonly Exception[] = [],
 ): Promise<void> {
-  // What has come since has pictures of its own.
+  // Newer parts have separate pictures.
   const emoji = real.locator('.composer .icon[aria-haspopup="dialog"]');
   if (!name.startsWith('rich'))
     await emoji.evaluateAll((buttons: HTMLElement[]) => {
@@ -139,7 +139,7 @@ const phoneBar: Exception = {
   why: 'the pictures of phones have the count in the way back, and the search in the menu',
 };
 
-/** The design sorts 李 as “Li”; the element by the reader's language, where Chinese names come last. */
+/** The design sorts 李 as “Li”; the element sorts by the reader's language, where Chinese names come last. */
 async function sortPeople(mock: Locator): Promise<void> {
   await mock
     .locator('.side ul')
@@ -157,7 +157,7 @@ test(`desktop, in both schemes and at ${all ? 'four' : 'three'} widths`, async (
   await context.addCookies([
     { name: 'PHPSESSID', value: world.someone('alice').session, domain: '127.0.0.1', path: '/' },
   ]);
-  // From the beginning: the first room of the list would be read before another one could be opened.
+  // From the beginning, because the first room of the list would be read before another one could be opened.
   await context.addInitScript((lobby) => {
     const open = () => document.querySelector('php-chat:not([room])')?.setAttribute('room', lobby);
     new MutationObserver(open).observe(document, { childList: true, subtree: true });
@@ -183,7 +183,7 @@ test(`desktop, in both schemes and at ${all ? 'four' : 'three'} widths`, async (
     await page.getByText('Me, I will hang it back').hover();
     await sortPeople(mock.locator('php-chat'));
     await scrollAlike(mock.locator('php-chat'), page.locator('php-chat'));
-    // The other pages have it so, which a phone's width needs.
+    // The other pages have this, and a phone's width needs it.
     await mock
       .locator('.top nav span')
       .first()
@@ -216,11 +216,11 @@ test('busy, in both schemes', async ({ browser }) => {
     await expect(page.getByRole('menu')).toBeVisible();
     if (scheme === 'light') await withoutModeration(page);
     await sortPeople(mock);
-    // The pointer is at the menu now, not at the message too.
+    // The pointer is only at the menu now, not at the message.
     await mock.locator('.msg.show').evaluate((article) => article.classList.remove('show'));
     await scrollAlike(mock, real);
     await same(`busy-menu-${scheme}`, { mock, real }, '.menu');
-    // Where the menu stands is made up in the picture: below its opener.
+    // The picture places the menu arbitrarily; here it is below its opener.
     for (const chat of [mock, real])
       await chat.locator('.menu').evaluate((menu) => Object.assign(menu.style, { visibility: 'hidden' }));
     await same(`busy-${scheme}`, { mock, real }, undefined, [...usual, noInvitation, morePeople, roles]);
@@ -284,9 +284,9 @@ const morePeople: Exception = {
   why: 'pages of 50: a list of seven is whole',
 };
 
-/** A state of one of the design's boxes. */
+/** A state of a box of the design. */
 interface State extends Frame {
-  /** What of the box is compared; the whole box unless it says. */
+  /** The part of the box that is compared; by default the whole box. */
   readonly part?: string | [mock: string, real: string];
   readonly except?: readonly Exception[];
   /** In `npm test` too. */
@@ -321,7 +321,7 @@ const groupOf = (text: string) => `.group:has(article[aria-label*="${text}"])`;
 const said = (text: string) => `article[aria-label*="${text}"]`;
 const shown = async (page: Page, text: string) => {
   await expect(page.locator('article .text', { hasText: text }).first()).toBeVisible();
-  // What comes after the first messages is there too: without it nobody is seen typing.
+  // The parts that load after the first messages are there too: without them typing is not shown.
   await expect(page.locator('php-chat [role=status][aria-live]').first()).toBeAttached();
 };
 const press = (page: Page, name: string | RegExp, within = 'php-chat') =>
@@ -331,7 +331,7 @@ const search = { reader: 'searchAlice' } as const;
 const noFlash = (mock: Locator) =>
   mock.locator('.flash').evaluate((article) => article.classList.remove('flash'));
 
-/** Takes what has come since out of a menu: it is in the pictures of rich messages. */
+/** Removes newer items from a menu; they are in the pictures of rich messages. */
 async function without(page: Page, items: RegExp): Promise<void> {
   const offers = page.locator('php-chat .menu').locator('.pick, [role=menuitem]').filter({ hasText: items });
   await offers.first().waitFor();
@@ -347,7 +347,7 @@ const withoutModeration = (page: Page) => without(page, /^(Mute…|Ban…|Block 
 const withoutPicks = (page: Page) =>
   without(page, /^(👍.*|Add a reaction.*|Mention .*|Report message|Block .*)$/su);
 
-/** The list of rooms, the open one being read. */
+/** The list of rooms, with the open one read. */
 async function listed(page: Page, world: MockWorld): Promise<void> {
   await shown(page, '👍');
   await world.as('alice', 'room:join', { room: world.room('lobby') });
@@ -357,20 +357,20 @@ async function listed(page: Page, world: MockWorld): Promise<void> {
   await expect(page.getByRole('button', { name: /^lobby.*unread/ })).toHaveCount(0);
 }
 
-/** The list of the picture ends after so many. */
+/** The list of the picture ends after this many. */
 const first = (real: Locator, count: number) =>
   real.locator('.rooms li').evaluateAll((rows: HTMLElement[], most) => {
     for (const row of rows.slice(most)) row.hidden = true;
   }, count);
 
-/** Both say the same number of seconds. */
+/** Shows the same number of seconds in both. */
 async function seconds(mock: Locator, real: Locator): Promise<void> {
   const text = (await real.locator('.num').textContent()) ?? '';
   await mock.locator('.num').evaluate((num, words) => num.replaceChildren(words), text);
 }
 
 const sessionOf = async (context: BrowserContext) => (await context.cookies())[0]?.value ?? '';
-/** Logged in once more: what becomes of that session is of no matter to the other pictures. */
+/** A separate session, whose end does not affect the other pictures. */
 const ownSession =
   (key: string, more: { seconds?: number; role?: string } = {}) =>
   async (context: BrowserContext, world: MockWorld) =>
@@ -403,7 +403,7 @@ for (const [text, clientId] of [
     { ...boxed, room: 'own', index: 0, part: said(text), attributes: high(540), except: [narrower] },
     async ({ page, world, real }) => {
       await shown(page, 'Sent, in a room');
-      // As an outbox may be found after a reload.
+      // The state of an outbox after a reload.
       await page.evaluate(
         ([room, id, words, at]) => {
           const key = Object.keys(localStorage).find((name) => name.endsWith('/room')) ?? '';
@@ -476,11 +476,11 @@ state(
 state(
   'states reading back',
   'states',
-  // A reader of its own: what arrives here would be unread in the next pictures.
+  // A separate reader: new messages here would be unread in the next pictures.
   { reader: 'backAlice', room: 'back', index: 5, often: true },
   async ({ page, world, mock, real }) => {
     await shown(page, 'Is the gate open?');
-    // A room that is still being opened goes to its end once more.
+    // A room that is still being opened scrolls to its end again.
     await expect(async () => {
       await real.locator('.timeline').evaluate((log) => log.scrollTo(0, 0));
       await expect(page.locator('.jump')).toBeVisible({ timeout: 300 });
@@ -532,7 +532,7 @@ state(
   { ...boxed, room: 'empty', index: 12, part: ['.main', '.timeline'], except: [halfPixel] },
   async ({ page, real }) => {
     await expect(page.locator('.timeline').getByText('No messages yet')).toBeVisible();
-    // The picture is of the timeline alone.
+    // The picture shows only the timeline.
     await real.evaluate((chat) => {
       const around = chat.clientHeight - (chat.shadowRoot?.querySelector('.timeline')?.clientHeight ?? 0);
       (chat as HTMLElement).style.setProperty('--pc-height', `${240 + around}px`);
@@ -647,7 +647,7 @@ state(
     ...boxed,
     index: 3,
     part: ['.banner:has-text("Connecting")', '.banner'],
-    // Nothing is said over it.
+    // The connection carries no data.
     before: (context) => context.routeWebSocket(/socket\.io/, () => {}),
   },
   async ({ context, real }) => {
@@ -738,7 +738,7 @@ for (const [name, mocks, text, before, cause] of toasts)
       ...(before === undefined ? {} : { before }),
     },
     async ({ page, mock, real }) => {
-      // What comes later does not, in one of them.
+      // In one of them, later parts are blocked.
       await expect(page.locator('article .text', { hasText: 'Sent, in a room' })).toBeVisible();
       await cause(page);
       await expect(real.locator('.toast')).toContainText(text);
@@ -746,7 +746,7 @@ for (const [name, mocks, text, before, cause] of toasts)
     },
   );
 
-/** How a session ends, and in which of the design's boxes it says so. Each with a session of its own. */
+/** The ends of a session, and the boxes of the design that show them. Each has a separate session. */
 const ends: readonly [
   reason: string,
   heading: string,
@@ -817,7 +817,7 @@ state(
     except: [{ what: /\.spin/, why: 'it turns' }],
     before: async (context, world) => {
       await ownSession('stateAlice')(context, world);
-      // The card that would come after a second does not.
+      // The card that would appear after a second is suppressed.
       await context.addInitScript(() => {
         const wait = window.setTimeout;
         Object.assign(window, {
@@ -848,7 +848,7 @@ state(
     before: async (context) => {
       await context.route(/socket\.io/, (route) => route.abort());
       await context.routeWebSocket(/socket\.io/, (page) => page.close());
-      // By this the client looks whether only its page is refused.
+      // With this request the client checks whether only its page is refused.
       await context.route(/php-chat\.js/, (route) =>
         route.request().method() === 'HEAD' ? route.abort() : route.fallback(),
       );
@@ -857,7 +857,7 @@ state(
   async ({ page, context, mock }) => {
     let time = now;
     await expect(async () => {
-      // Two seconds after the first failure, whenever that was.
+      // Two seconds after the first failure.
       time += 2500;
       await context.clock.setFixedTime(time);
       await expect(page.getByRole('heading', { name: 'The chat cannot be reached' })).toBeVisible({
@@ -910,7 +910,7 @@ state(
     await real.evaluate((chat, picture) => {
       chat.innerHTML = `${picture.replace('<svg', '<svg slot="logo"')}<a slot="foot" href="#">House rules</a>`;
     }, logo);
-    // The link is the page's: as high as the picture has it.
+    // The link belongs to the page: it gets the height of the picture.
     await real.locator('[slot=foot]').evaluate((link: HTMLElement) => {
       link.style.cssText =
         'display: grid; place-items: center; block-size: 36px; inline-size: 124px; font-weight: 600; color: inherit; text-decoration: none';
@@ -936,7 +936,7 @@ state(
   async ({ page, mock, real }) => {
     await shown(page, 'Somebody should');
     await alignTo('I counted 31 crates in all.', mock, real);
-    // The picture leaves out the pill, which is there as long as the end is not in sight.
+    // The picture omits the pill, which is shown as long as the end is not visible.
     await real.locator('.jump').evaluate((pill: HTMLElement) => {
       pill.style.visibility = 'hidden';
     });
@@ -1036,7 +1036,7 @@ state(
     await page.locator('article').filter({ hasText: 'Who has the key' }).focus();
     await page.keyboard.press('Enter');
     await withoutPicks(page);
-    // Which the other picture of a sheet has.
+    // The other picture of a sheet has it.
     await page.getByRole('menuitem', { name: 'Select text' }).evaluate((item) => item.remove());
   },
 );
@@ -1052,7 +1052,7 @@ state(
     await press(page, 'New room or message');
   },
 );
-/** People that are found come in another order, and one can always use the exact id: rows are compared by themselves. */
+/** Found people are in another order, and the exact id is always offered: rows are compared separately. */
 const withoutOptions = async (...chats: Locator[]) => {
   for (const chat of chats) {
     await chat.locator('.opts').evaluate((list) => list.remove());
@@ -1188,7 +1188,7 @@ state(
     await chip(page, 'Carol Lindqvist', '李伟');
     await page.getByRole('combobox').fill('m.ferreira');
     await page.getByRole('option', { name: 'm.ferreira' }).click();
-    // Nobody of the picture's people has left a room: the server would say it so.
+    // In the pictures nobody has left a room, but the server would say so.
     const added = ['carol', 'li'].map((who) => String(world.someone(who).id));
     wire.answers.set('room:invite', {
       ok: true,
@@ -1244,7 +1244,7 @@ state(
     await withoutModeration(page);
     await sortPeople(mock);
     await same('rooms-members-menu', { mock, real }, '.menu');
-    // Where it stands is made up in the picture.
+    // The picture places it arbitrarily.
     for (const chat of [mock, real])
       await chat.locator('.menu').evaluate((menu: HTMLElement) => {
         menu.style.visibility = 'hidden';
@@ -1278,7 +1278,7 @@ const find = async (page: Page, words: string, everywhere = true) => {
   await page.getByRole('searchbox', { name: 'Search messages' }).fill(words);
   await page.mouse.move(0, 0);
 };
-/** The panel above a list of results: its bar, the field, and where one looks. */
+/** The panel above a list of results: its bar, the field, and the searched rooms. */
 const searchHead = async (name: string, { mock, real, page }: Pair) => {
   await still(page);
   await same(`${name}-bar`, { mock, real }, ['.bar:has([aria-label="Close search"])', '.search .bar']);
@@ -1417,7 +1417,7 @@ state(
   { ...spring, index: 5, part: '.sheet', touch: true },
   async ({ page, mock }) => {
     await roomMenu(page);
-    // The header of a phone has no room for it.
+    // The header of a phone has no space for it.
     await page.getByRole('menuitem', { name: 'Search in this room' }).evaluate((item) => item.remove());
     await retext(mock, { '12 members': '7 members' });
   },
@@ -1447,7 +1447,7 @@ state(
     await expect(page.getByText('Waiting for connection')).toBeVisible();
     await page.mouse.move(0, 0);
     await sortPeople(mock);
-    // The New line goes when one writes, and only the last message of one's own says what became of it.
+    // The New line disappears when the user writes, and only the user's last message shows its state.
     await mock.locator('.timeline').evaluate((log) => {
       for (const gone of log.querySelectorAll('.new, .state:not(:has(path[d*="V12l3 2"]))')) gone.remove();
       log.querySelector('.msg.show')?.classList.remove('show');
@@ -1474,7 +1474,7 @@ if (all)
     const mock = (await mockPage('first-run')).locator('php-chat');
     await mock.page().setViewportSize({ width: 1280, height: 800 });
     await press(page, /^Here now/);
-    // Two of the lines name it.
+    // Two of the lines contain it.
     for (let line = 0; line < 2; line++) await retext(mock, { 'https://chat.example': world.chat.url });
     await retext(mock, { 'https://www.your-site.example': new URL(page.url()).origin });
     await still(page);
@@ -1502,7 +1502,7 @@ const counted: Exception = {
   what: /missing: button “Back to rooms”/,
   why: 'its name says how many are unread there, too',
 };
-/** What is unread in the room that is open in the picture. */
+/** Marks the room that is open in the picture as read. */
 const lobbyRead = async (_context: BrowserContext, world: MockWorld) => {
   await world.as('alice', 'room:join', { room: world.room('lobby') });
   await world.as('alice', 'read:mark', { room: world.room('lobby'), seq: 10 });
@@ -1585,7 +1585,7 @@ const fileNames: Exception = {
   what: /missing: (link “spring-market|word “(final|fin|layout)”)|word “pdf”: x/,
   why: 'the name and its ending are two parts: the ending is never cut',
 };
-/** Pictures that are seen are there. */
+/** Waits until visible pictures are loaded. */
 const pictured = (real: Locator) =>
   expect
     .poll(() =>
@@ -1609,7 +1609,7 @@ const photo = (n: number) =>
     .resize(800)
     .png()
     .toBuffer();
-/** Files ready, on their way and refused, as a person gets them there. */
+/** Files that are ready, being uploaded and refused, attached like a person would. */
 async function attached({ page, real }: Pick<Pair, 'page' | 'real'>): Promise<void> {
   await page.route('**/files?**name=row-four**', () => {});
   await real.getByRole('button', { name: 'Attach files' }).waitFor();
@@ -1831,7 +1831,7 @@ state(
     for (const who of ['bob', 'ines', 'owen']) {
       await world.as(who, 'room:join', { room });
       await world.as(who, 'message:report', { room, seq: 1, reason: 'spam' });
-      // Who is away in the other pictures is away again.
+      // People who are away in the other pictures leave again.
       if (who === 'ines') world.someone(who).socket.disconnect();
     }
     await shown(page, 'Cheap watches');
@@ -1933,7 +1933,7 @@ test(`rich, ${all ? 'in both schemes' : 'light'}`, async ({ browser }) => {
     world: 'rich',
     reader: 'richAlice',
     room: 'lobby',
-    // What is read here is unread in the next picture.
+    // Messages that are read here are unread in the next picture.
     before: async (inContext) => (await Wire.of(inContext)).held.add('read:mark'),
   });
   await shown(page, 'Everything');
@@ -2007,7 +2007,7 @@ state(
   },
 );
 
-// login, as the sample site has it
+// The login page of the sample site
 for (const [name, scheme] of [
   ['login', 'light'],
   ['login-error', 'dark'],

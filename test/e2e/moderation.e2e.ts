@@ -9,14 +9,17 @@ const item = ({ page }: Person, name: string | RegExp) => page.getByRole('menuit
 const dialog = ({ page }: Person, name: string) => page.getByRole('dialog', { name });
 const closed = ({ page }: Person) => page.getByRole('note');
 
-/** The dialog within 360 pixels from right to left: all of it in sight, nothing beyond an edge, and axe has no objection. */
+/**
+ * The dialog within 360 pixels from right to left: all of it is visible, nothing beyond an edge, and axe finds no
+ * violation.
+ */
 async function fits({ page }: Person): Promise<void> {
   const chat = page.locator('php-chat');
   const before = page.viewportSize();
   await page.setViewportSize({ width: 360, height: 640 });
   await chat.evaluate((element) => element.setAttribute('dir', 'rtl'));
   await expect(page.locator('php-chat .dialog')).toHaveCSS('width', '360px');
-  // The line above its buttons is the dialog's, not one of what it lists.
+  // The line above its buttons belongs to the dialog, not to an entry.
   for (const acts of await page.locator('php-chat .report .acts').all())
     await expect(acts).toHaveCSS('border-top-width', '0px');
   const beyond = await chat.evaluate(({ shadowRoot }) => {
@@ -35,7 +38,7 @@ async function fits({ page }: Person): Promise<void> {
   if (before !== null) await page.setViewportSize(before);
 }
 
-/** What axe finds wrong within an element, one line each. */
+/** The violations that axe finds within an element, one line each. */
 async function wrongIn(page: Page, part: string): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().include(['php-chat', part]).analyze();
   return violations.map(({ id, help }) => `${id}: ${help}`);
@@ -78,7 +81,7 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await expect(mute).toHaveCount(0);
   await expect(bob.field).toHaveValue('a draft');
 
-  // Who is muted or banned is in the settings of the room, and can be let in again there.
+  // Muted and banned users are listed in the settings of the room, where the restrictions can be lifted.
   const restricted = dialog(alice, 'Muted and banned');
   const look = async () => {
     await alice.page.getByRole('button', { name: 'Room menu' }).click();
@@ -121,7 +124,7 @@ test('who is banned reads until when and why in place of the room, and is in it 
   const ban = dialog(alice, 'Ban Bob');
   await ban.getByLabel('Reason, shown to Bob').fill('Enough is enough');
   await ban.getByRole('button', { name: 'Ban', exact: true }).click();
-  // In place of the room, on a phone, too.
+  // In place of the room, on a phone too.
   const card = bob.page.locator('php-chat .empty');
   await expect(card).toHaveText(
     /^You’re banned from strict\s*Until tomorrow, .*\.\s*Reason: Enough is enough$/,
@@ -193,7 +196,7 @@ test('the owner keeps a room for moderators, or slows it down; what is typed sta
   await expect(bob.message('the next')).toHaveAttribute('aria-posinset', '2');
   await asUser(site, 'alice', (ask) => ask('room:update', { room, slow: 3600 }));
   await expect(bob.page.getByText(/^Slow mode: you can write again in 3\d{3} s$/)).toBeVisible();
-  // Whoever loads the page again waits no less.
+  // Reloading the page does not shorten the wait.
   await bob.page.reload();
   await expect(bob.page.getByText(/^Slow mode: you can write again in 3\d{3} s$/)).toBeVisible();
   for (const text of ['quick', 'quicker']) await alice.write(text);
@@ -239,7 +242,7 @@ test('a message is reported, and the report is found and closed by who moderates
   expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
   await alice.shot('moderation-5-reports');
   await fits(alice);
-  // A report that comes meanwhile stands there, too.
+  // A report that arrives meanwhile is listed too.
   await asUser(site, 'bob', async (ask) => {
     await ask('room:join', { room });
     await ask('message:report', { room, seq: 2, reason: 'spam' });
@@ -311,7 +314,7 @@ test('who blocks somebody does not write to that person, and what that person sa
     await closed(bob).getByRole('button', { name: 'Unblock' }).click();
     await expect(bob.field).toBeVisible();
 
-    // What waits in the direct room counts as unread, but for the time of a block on whichever device.
+    // Messages that wait in the direct room count as unread, except during a block on any device.
     await bob.open('noisy');
     await expect(bob.page).not.toHaveTitle(/^\(/);
     const wait = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^Carol/ });
@@ -321,7 +324,7 @@ test('who blocks somebody does not write to that person, and what that person sa
       await askBob('user:block', { user: '3', blocked: true });
       await expect(wait).not.toHaveAccessibleName(/unread/);
       await expect(bob.page).not.toHaveTitle(/^\(/);
-      // The room is told to be another before its messages are told of: once a second they are.
+      // The room is announced as changed before its messages are, once a second.
       await bob.open('lobby');
       for (const text of ['four', 'five'])
         await ask('message:send', { room, text, clientId: `noise-${text}` });
@@ -356,7 +359,7 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await expect(bob.timeline.getByText('1 message of a person you blocked.')).toBeVisible();
     await expect(person(bob, 'Carol')).toBeFocused();
     await expect(spoken).toHaveCount(0);
-    // From the menu of a message, which is gone then.
+    // From the menu of a message, which disappears then.
     await person(bob, 'Carol').click();
     await item(bob, 'Unblock Carol').click();
     await bob.message('one').focus();
@@ -367,7 +370,7 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await expect(bob.field).toBeFocused();
     await say('two');
     await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
-    // Nor is it read out, or elsewhere in sight: in the list of rooms, in a quotation, or among what is found.
+    // It is not announced either, nor visible elsewhere: in the list of rooms, in a quotation, or in search results.
     await expect(bob.page.getByRole('status').filter({ hasText: 'Carol:' })).toHaveCount(0);
     const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^blocked/ });
     await expect(row).toContainText('1 message of a person you blocked.');

@@ -9,7 +9,7 @@ interface Shown {
   silent: boolean;
 }
 
-/** What a page of Playwright has no part in: the focus of the window, and the notifications of the system. */
+/** Playwright's pages do not control the focus of the window and the notifications of the system. */
 declare global {
   interface Window {
     focused: boolean;
@@ -18,7 +18,7 @@ declare global {
   }
 }
 
-/** Before the page is opened: notifications are kept in a list, and the window has the focus as it is told. */
+/** Before the page is opened: notifications are recorded in a list, and the test sets the focus of the window. */
 async function prepare({ page }: Pick<Person, 'page'>): Promise<void> {
   await page.addInitScript(() => {
     window.focused = true;
@@ -79,7 +79,7 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   await prepare(other);
   await other.page.goto(site.php.url);
   await expect(other.page.getByText('Connected', { exact: true })).toBeVisible();
-  // That it has the focus is told by code that comes later.
+  // The focus is reported by code that loads later.
   await expect(other.page.locator('.side')).toBeVisible();
   await focus(alice, false);
   await seed(site, 'bob', 'board', ['seen in the other page']);
@@ -95,7 +95,7 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   const [first, ...more] = [...(await shown(alice)), ...(await shown(other))];
   expect(more).toEqual([]);
   expect(first).toMatchObject({ title: 'Bob · board', silent: true });
-  // A room that is not open tells the beginning of its messages alone.
+  // A notification of a room that is not open contains only the beginning of the message.
   expect(first?.body).toMatch(/^Bring a rake x+$/);
   const shows = (await shown(alice)).length === 1 ? page : other.page;
   await shows.evaluate(() => window.shown[0]?.onclick?.());
@@ -103,7 +103,7 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   await expect(found).toBeVisible();
   expect([...(await shown(alice)), ...(await shown(other))]).toEqual([]);
 
-  // The title says that one is mentioned.
+  // The title counts the mention.
   await focus(alice, false);
   await asUser(site, 'bob', async (ask) => {
     await ask('room:join', { room: 'lobby' });
@@ -113,7 +113,7 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   const titles = async () => [...(await shown(alice)), ...(await shown(other))].map(({ title }) => title);
   await expect.poll(titles).toEqual(['Bob mentioned you in lobby']);
 
-  // The owner of the page may keep private texts out of it.
+  // The owner of the page may omit private texts.
   await other.page.close();
   await focus(alice, true);
   await page.locator('php-chat').evaluate((chat) => chat.setAttribute('notify-text', 'off'));
@@ -125,7 +125,7 @@ test('notifications: asked by a press, shown once while no page has the focus, a
     await ask('message:send', { room: den, text: 'a secret', clientId: 'secret' });
   });
   await expect.poll(() => shown(alice)).toMatchObject([{ title: 'Bob · den', body: '' }]);
-  // Nothing stays of a room that one is taken out of, or when one looks at the page again.
+  // Notifications of a room are removed when the user is removed from it, or looks at the page again.
   await asUser(site, 'bob', (ask) => ask('room:remove', { room: den, user: '1' }));
   await expect.poll(() => shown(alice)).toEqual([]);
   await seed(site, 'bob', 'board', ['and again']);
@@ -138,9 +138,9 @@ test('whether to notify is asked at the third visit, and not again for thirty da
   const { page } = alice;
   await prepare(alice);
   const card = page.getByRole('group', { name: 'Notifications' });
-  /** Comes back after that time. */
+  /** Comes back after this time. */
   const visit = async (days: number) => {
-    // Visits are counted by the panels' code.
+    // The panels' code counts visits.
     await expect(page.locator('.side')).toBeVisible();
     await page.evaluate((ms) => {
       for (const key of Object.keys(localStorage).filter((name) => name.endsWith('/notifications'))) {

@@ -10,7 +10,7 @@ export interface OwnUser {
   readonly session: string;
 }
 
-/** Logs in somebody of whom no other test knows: a session as the PHP application writes it, and its cookie. */
+/** Logs in a user whom no other test knows: a session as the PHP application writes it, and its cookie. */
 export async function ownUser(
   site: Site,
   context: BrowserContext,
@@ -24,7 +24,7 @@ export async function ownUser(
   return { id, name, session };
 }
 
-/** Makes somebody a member of a public room who has read all that is there. */
+/** Makes a user a member of a public room, with everything read. */
 export async function join(site: Site, user: OwnUser, room: string): Promise<void> {
   const extraHeaders = { cookie: `PHPSESSID=${user.session}` };
   const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders });

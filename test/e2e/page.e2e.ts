@@ -9,7 +9,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
     for (const name of names) await page.keyboard.press(name);
   };
   await page.getByRole('button', { name: 'Log out' }).focus();
-  // Into the element, to the field to find a chat, to the list.
+  // Into the element, to the search field, to the list.
   await keys('Tab', 'Control+k', 'Tab', 'k', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
   await expect(alice.field).toBeFocused();
@@ -37,7 +37,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await expect(alice.texts.last()).toHaveText('a reply');
   await alice.shot('keyboard-3-replied');
 
-  // Backwards to the message itself, not to the last thing in it; on what is in it the letters work, too.
+  // Backwards to the message itself, not to the last element in it; the letter keys work on inner elements too.
   await expect(page.getByText('Sent', { exact: true })).toBeVisible();
   await keys('Shift+Tab', 'Shift+Tab');
   await expect(alice.messages.last()).toBeFocused();
@@ -48,7 +48,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await keys('Escape');
   await expect(alice.field).toBeFocused();
 
-  // The room of the newest message stands first.
+  // The room of the newest message is first.
   await keys('Alt+ArrowDown');
   await expect(page.getByRole('region', { name: 'keyboard' })).toHaveCount(0);
   await expect(alice.field).toBeFocused();
@@ -58,7 +58,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
 
 test('what was sent, or called off, is gone from the field before the next letter', async ({ alice }) => {
   await alice.open('keyboard');
-  // As fast as a page can be: no frame is drawn between the key and the look at the field.
+  // As fast as a page can be: no frame is painted between the key and the check of the field.
   const after = (field: Locator, key: string) =>
     field.evaluate((input: HTMLTextAreaElement | HTMLInputElement, name) => {
       input.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true, cancelable: true }));
@@ -129,7 +129,7 @@ test('another room’s messages raise its badge, the title and the event', async
   expect(Math.max(...counts)).toBe(2);
 });
 
-/** Another page of the site, that holds nothing but the element and has styles of its own. */
+/** Another page of the site, with only the element and its own styles. */
 async function host(person: Person, site: Site, css: string, attributes = ''): Promise<void> {
   const url = site.host(`<!doctype html><html lang="en"><title>Host</title><style>${css}</style>
     <script type="module" src="${site.chat.url}/php-chat.js"></script>
@@ -144,12 +144,12 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
   const hostile = `* { font: 9px serif !important; display: inline; letter-spacing: 3px; text-transform: uppercase;
     color: red; line-height: 3; text-align: center; cursor: wait; visibility: visible; white-space: pre }
     html { font-size: 62.5% } button, article, ul { background: lime; margin: 20px; border: 5px solid }`;
-  // Behind round corners one would see the page.
+  // The page would be visible behind round corners.
   const frame =
     'php-chat { position: absolute; left: 0; top: 0; width: 900px; height: 600px; border-radius: 0 }';
   const chat = alice.page.locator('php-chat');
   await host(alice, site, frame);
-  // Who wrote has left, nothing is pointed at, and all is read.
+  // The writer has left, the pointer is nowhere, and everything is read.
   await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
   await alice.page.mouse.move(1000, 700);
   const rooms = alice.page.getByRole('navigation', { name: 'Rooms' });
@@ -158,7 +158,7 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
   await alice.page.addStyleTag({ content: hostile });
   const changed = await chat.screenshot({ animations: 'disabled' });
   await alice.shot('hostile-css');
-  // The site's pages may not fetch the pictures that are compared.
+  // The site's pages may not fetch the compared pictures.
   await visitor.page.goto('about:blank');
   expect(await differingPixels(visitor.page, plain, changed)).toBe(0);
 });

@@ -8,7 +8,7 @@ const person = (who: Person, name: string) =>
 const under = (who: Person, heading: string) =>
   people(who).locator('h3', { hasText: heading }).locator('xpath=following-sibling::ul[1]').locator('bdi');
 
-/** Members who have never been here, by the PHP application. */
+/** Adds members who have never been here, by the PHP application. */
 async function add(site: Site, room: string, count: number): Promise<void> {
   const members = Array.from({ length: count }, (_, index) => ({
     id: `m${index}`,
@@ -154,7 +154,7 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
     await expect(alice.page.getByRole('button', { name: 'Here now: –' })).toBeVisible();
     await alice.shot('people-3-lost');
 
-    // What was known of others is still shown when the panel is opened again; of a new room nothing is.
+    // Known people are still shown when the panel is opened again; for a new room nobody is.
     const open = async (name: string) => {
       await alice.page
         .getByRole('navigation', { name: 'Rooms' })
@@ -211,7 +211,7 @@ test('pictures of people stand over their initials, which stay where there is no
   await page.reload();
   await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
   await expect(avatar('Alice')).toHaveText('A');
-  // Nor with each drawing where the browser keeps nothing.
+  // Nor at each repaint if the browser caches nothing.
   await expect(alice.message('And here.')).toBeVisible();
   await page.evaluate(() => localStorage.clear());
   await page.reload();

@@ -1,6 +1,9 @@
 import type { Page } from '@playwright/test';
 
-/** How many pixels of two pictures differ to the eye; the smoothing of a curve does not. The page is only used to decode. */
+/**
+ * The number of pixels of two pictures that differ visibly, ignoring the smoothing of curves. The page only decodes
+ * them.
+ */
 export function differingPixels(page: Page, ...pictures: [Buffer, Buffer]): Promise<number> {
   const urls = pictures.map((picture) => `data:image/png;base64,${picture.toString('base64')}`);
   return page.evaluate(async (sources) => {
@@ -17,7 +20,7 @@ export function differingPixels(page: Page, ...pictures: [Buffer, Buffer]): Prom
   }, urls);
 }
 
-/** The share of pixels that differ to the eye in what both pictures have; the smoothing of a curve does not. */
+/** The share of visibly different pixels in the common part of both pictures, ignoring the smoothing of curves. */
 export function shareOfDifference(page: Page, ...pictures: [Buffer, Buffer]): Promise<number> {
   const urls = pictures.map((picture) => `data:image/png;base64,${picture.toString('base64')}`);
   return page.evaluate(async (sources) => {

@@ -50,7 +50,7 @@ test('with a finger: offered on top of the sheet; a long press on a reaction say
   await alice.write('Bring a **rake**.');
   const message = bob.messages.filter({ hasText: 'Bring a rake.' });
   await expect(message).toBeVisible();
-  /** As a finger does that stays for longer than a press. */
+  /** A long press of a finger. */
   const press = async (target: Locator) => {
     const box = await target.boundingBox();
     const at = { clientX: Number(box?.x) + 5, clientY: Number(box?.y) + 5, pointerType: 'touch' };

@@ -7,7 +7,7 @@ const seconds = process.env.SOAK === '1' ? 30 : 4;
 
 declare global {
   interface Window {
-    /** What a visitor must not get to see, and has. */
+    /** Texts that a visitor must not see, and has seen. */
     seen: string[];
   }
 }
@@ -49,12 +49,12 @@ for (const [way, query] of [
       expected.push(text);
       if (n % 10 === 0) {
         await expect(async () => {
-          // Into a field that is hidden just now nobody can type.
+          // A field that is hidden at the moment cannot be typed into.
           await alice.field.fill(text);
           await expect(alice.field).toHaveValue(text, { timeout: 100 });
         }).toPass();
         await alice.field.press('Enter');
-        // Nothing is sent in the moment in which the chat is hidden: then it stands there still.
+        // A hidden chat sends nothing: the text is still there then.
         await expect(async () => {
           if ((await alice.field.inputValue()) === text) await alice.field.press('Enter');
           await expect(alice.field).toHaveValue('', { timeout: 200 });
@@ -68,10 +68,10 @@ for (const [way, query] of [
 
     const last = await bob.request('message:send', { room, text: 'the last', clientId: newClientId() });
     await expect(alice.message(last.message.text)).toBeVisible();
-    // What the browser wrote may have waited for its connection: nothing is missing, whatever its place.
+    // The browser's messages may have waited for its connection: all of them are there, at any position.
     const inHistory = () => bob.messages().map(({ text }) => text);
     await expect.poll(() => inHistory().toSorted()).toEqual([...expected, 'the last'].toSorted());
-    // A last renewal may just have hidden all once more.
+    // A last renewal may just have hidden everything again.
     await expect(async () => {
       const shown = await alice.texts.allTextContents();
       expect(shown.slice(-20)).toEqual(inHistory().slice(-20));

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Person, type Site, test } from './fixtures.ts';
 
-/** A room with all that a message may have: pictures, a file, a mention, reactions. */
+/** A room with everything that a message can have: pictures, a file, a mention, reactions. */
 async function richRoom(site: Site, alice: Person, name: string): Promise<void> {
   const room = await privateRoom(site, 'alice', name, ['2']);
   const cookie = `PHPSESSID=${await site.login('bob')}`;
@@ -33,13 +33,13 @@ async function richRoom(site: Site, alice: Person, name: string): Promise<void> 
   await expect(alice.messages.last().locator('.imgs img')).toHaveCount(2);
 }
 
-/** What axe finds wrong, one line each. */
+/** The violations that axe finds, one line each. */
 async function wrong(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).include('php-chat').analyze();
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 80)).join(' ')}`);
 }
 
-/** What of that part stands beyond the element, or scrolls sideways. */
+/** The elements of that part that extend beyond the element, or scroll sideways. */
 const beyond = (page: Page, part: string) =>
   page.locator('php-chat').evaluate((chat, selector) => {
     const edge = chat.getBoundingClientRect();
@@ -65,7 +65,7 @@ test('with text of 200 % on 280 pixels, from right to left, all of a rich messag
     document.documentElement.style.fontSize = '200%';
     document.querySelector('php-chat')?.setAttribute('dir', 'rtl');
   });
-  // The narrower one is in each run.
+  // The narrower width is tested in each run.
   for (const width of process.env.SOAK === undefined ? [280] : [360, 280]) {
     await page.setViewportSize({ width, height: 740 });
     await expect(alice.messages.last()).toBeVisible();
@@ -103,7 +103,7 @@ test('forced colours: what is pressed, chosen or named has a shape; axe finds no
 }) => {
   const { page } = alice;
   await richRoom(site, alice, 'contrast');
-  // All of the text begins where its first line does, but for the list's points.
+  // All text is aligned with its first line, except list bullets.
   const lefts = await alice.messages
     .last()
     .locator('.text:not(ul)')

@@ -5,10 +5,10 @@ import { seed } from './seed.ts';
 const list = ({ page }: Person) => page.getByRole('navigation', { name: 'Rooms' });
 const room = (person: Person, name: string) =>
   list(person).getByRole('button', { name: new RegExp(`^${name}\\b`) });
-/** The names of one's own rooms, from top to bottom. */
+/** The names of the user's rooms, from top to bottom. */
 const order = (person: Person) => list(person).locator('.room.two .name bdi');
 
-/** Rooms of the PHP application's own, with these members. */
+/** Creates rooms of the PHP application with these members. */
 async function siteRooms(site: Site, names: readonly string[], kind: 'public' | 'private', add: unknown[]) {
   const headers = { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' };
   for (const [index, name] of names.entries()) {
@@ -49,7 +49,7 @@ test('a room shows what was said last, by whom and when; the newest stands first
   await page.mouse.move(900, 700);
   await expect(order(alice).nth(0)).toHaveText('fir');
 
-  // Of what is taken away or drawn anew under a pointer, not every browser tells that the pointer leaves it.
+  // When an element is removed or redrawn under the pointer, not every browser reports that the pointer leaves it.
   await room(alice, 'fir').hover();
   await page.locator('php-chat').evaluate((chat) => {
     chat.shadowRoot?.addEventListener('pointerleave', (event) => event.stopImmediatePropagation(), true);
@@ -60,7 +60,7 @@ test('a room shows what was said last, by whom and when; the newest stands first
   await seed(site, 'bob', fir, ['and on']);
   await expect(order(alice).nth(0)).toHaveText('fir');
 
-  // The focus holds it, too.
+  // The focus keeps it, too.
   await room(alice, 'fir').focus();
   await page.keyboard.press('ArrowDown');
   await expect(room(alice, 'oak')).toBeFocused();
@@ -108,7 +108,7 @@ test('of more than twenty rooms one is found by any part of its name, without ca
 
   await page.keyboard.type('xylo');
   await expect(page.getByText('No room or person is called “xylo”.')).toBeVisible();
-  // A finger is neither a mouse that points at the field nor always in it: the cross that empties it is there.
+  // On touch screens neither hover nor focus is reliable, so the button that clears the field is always there.
   await alice.field.focus();
   await page.mouse.move(0, 0);
   const { x = 0, y = 0, width = 0 } = (await field.boundingBox()) ?? {};
@@ -126,7 +126,7 @@ test('of more than twenty rooms one is found by any part of its name, without ca
   await expect(field).toHaveValue('');
 });
 
-// It measures, and to draw three hundred rooms is as much work as three other tests.
+// It measures, and drawing three hundred rooms takes as much time as three other tests.
 if (process.env.SOAK !== undefined)
   test('three hundred rooms: most letters that are typed to find one take less than 16 ms to draw', async ({
     alice,
@@ -140,7 +140,7 @@ if (process.env.SOAK !== undefined)
     const field = page.getByRole('searchbox', { name: 'Find a chat' });
     await field.focus();
     const devtools = await page.context().newCDPSession(page);
-    // Time of this thread alone, whatever else the machine does.
+    // Time of this thread only, independent of other load.
     await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
     const spent = async () => {
       const { metrics } = await devtools.send('Performance.getMetrics');
@@ -223,7 +223,7 @@ test('whoever is taken into a room is told so, and it is new until it is opened,
   site,
 }) => {
   const title = await bob.page.title();
-  // What tells of it comes after the first messages.
+  // The announcement's code loads after the first messages.
   await expect(bob.page.locator('php-chat [role=status]')).toBeAttached();
   await privateRoom(site, 'alice', 'shed', ['2']);
   await expect(bob.page.getByText('You are now a member of shed.')).toBeVisible();
@@ -231,7 +231,7 @@ test('whoever is taken into a room is told so, and it is new until it is opened,
   await expect(room(bob, 'shed').locator('.badge')).toHaveText('New');
   await bob.shot('rooms-8-new');
   expect(await bob.page.title()).toBe(title);
-  // Who has made it knows it.
+  // Its creator knows it already.
   await expect(room(alice, 'shed')).toHaveAccessibleName('shed , private No messages yet');
 
   const other = new Person(await bob.page.context().newPage());
@@ -249,7 +249,7 @@ test('whoever is taken into a room is told so, and it is new until it is opened,
   await bob.page.reload();
   await expect(room(bob, 'attic')).toHaveAccessibleName(/New/);
   await expect(room(bob, 'shed')).toHaveAccessibleName('shed , private No messages yet');
-  // One with something unread is new no longer when that was read elsewhere.
+  // A new room with unread messages is no longer new when they were read elsewhere.
   await seed(site, 'alice', attic, ['welcome']);
   await expect(room(bob, 'attic')).toHaveAccessibleName(/1 unread/);
   await asUser(site, 'bob', (ask) => ask('read:mark', { room: attic, seq: 1 }));
@@ -282,7 +282,7 @@ test('leaving is asked, and Stay stays; whoever is taken out is told so', async 
   await page.getByRole('menuitem', { name: 'Leave room' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Leave room' }).click();
   await expect(room(alice, 'shed')).toHaveCount(0);
-  // What opened the dialog is still there, for the next room.
+  // The button that opened the dialog is still there, for the next room.
   await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
 });
 

@@ -38,7 +38,7 @@ test('a word is found in the room, and in all rooms; a hit leads to its message,
   const found = alice.message('the spare SPANNER hangs here');
   await expect(found).toBeInViewport();
   await expect(found).toBeFocused();
-  // From there one reads on to the newest.
+  // From there the user can read on to the newest message.
   await expect(alice.message('message 1')).toBeVisible();
   await expect(alice.message('message 400')).toHaveCount(0);
   await page.locator('php-chat .jump').click();
@@ -85,12 +85,12 @@ test('on a phone the search covers the room, and goes when a hit is chosen', asy
   const chat = await page.locator('php-chat').boundingBox();
   expect(Math.round(box?.width ?? 0)).toBeGreaterThanOrEqual(Math.round(chat?.width ?? 1) - 2);
   await field(alice).fill('potatoes');
-  // What was found for the first letters goes.
+  // The results of the first letters disappear.
   await expect(hits(alice)).toHaveCount(1);
   await hits(alice).click();
   await expect(panel(alice)).toBeHidden();
   await expect(alice.message('potatoes in the cellar')).toBeInViewport();
-  // It may not have been the one that was meant: the others are found at once, or other words typed.
+  // If it was not the right one, the other results are there at once, or the user types other words.
   await page.getByRole('button', { name: 'Room menu' }).click();
   await page.getByRole('menuitem', { name: 'Search in this room' }).click();
   await expect(hits(alice)).toHaveText([/potatoes in the cellar/]);

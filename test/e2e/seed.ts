@@ -3,12 +3,12 @@ import type { Site } from './fixtures.ts';
 
 export type Seed = string | { text: string; replyTo?: number; clientId?: string };
 
-/** Messages written by somebody else, over a connection of his own. */
+/** Writes messages as another user, over a separate connection. */
 export async function seed(site: Site, user: string, room: string, seeds: readonly Seed[]): Promise<void> {
   await asUser(site, user, async (ask) => {
     await ask('room:join', { room });
     const run = Date.now().toString(36);
-    // In packets, so that a thousand messages are not as many round trips.
+    // In batches, so that a thousand messages are not as many round trips.
     for (let start = 0; start < seeds.length; start += 50) {
       const part = seeds.slice(start, start + 50);
       await Promise.all(

@@ -1,6 +1,6 @@
 import { expect, Person, test } from './fixtures.ts';
 
-/** All that the page and its storage hold of text. */
+/** All text in the page and its storage. */
 const everything = (person: Person) =>
   person.page.evaluate(() => {
     const shadow = document.querySelector('php-chat')?.shadowRoot;
@@ -22,7 +22,7 @@ test('a logout in one tab ends every tab, and nothing of it stays', async ({ ali
   }
   await alice.page.getByRole('button', { name: 'Log out' }).click();
   for (const [index, tab] of tabs.entries()) {
-    // At once: while it is still being looked whether the session was only renewed.
+    // At once, even while it is not yet known whether the session was only renewed.
     await expect(tab.message('a secret')).toHaveCount(0);
     await expect(tab.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
     expect(await everything(tab)).not.toContain('secret');
@@ -89,7 +89,7 @@ test('a session store that is silent is no logout', async ({ alice, site }) => {
   try {
     await alice.page.goto(site.chat.url);
     await expect(alice.banner).toContainText(/The login service does not answer/);
-    // Nor is it a chat server that is down.
+    // It is not reported as a chat server that is down either.
     await alice.page.waitForTimeout(2500);
     await expect(alice.banner).toContainText(/The login service does not answer/);
     await alice.shot('store-silent');

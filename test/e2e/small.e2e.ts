@@ -6,7 +6,7 @@ import { shot } from './shot.ts';
 
 const LONG = 'a room with a name that nobody can remember';
 
-/** The chat page, as somebody of whom no other test knows. */
+/** The chat page, opened by a user whom no other test knows. */
 async function visit(site: Site, context: BrowserContext): Promise<{ page: Page; id: string }> {
   const firstname = 'Nobody With Such A Long Name That It Needs Several Lines';
   const { id } = await ownUser(site, context, { firstname });
@@ -32,7 +32,7 @@ test('in the smallest element a dialog keeps its buttons in sight, and what it a
   await dialog.getByRole('combobox').focus();
   await expect(dialog.getByRole('combobox')).toBeInViewport({ ratio: 1 });
   await expect(dialog.getByRole('heading', { name: 'New room' })).toBeInViewport({ ratio: 1 });
-  // Nobody looks for names below the edge.
+  // Names below the edge would not be seen.
   await dialog.getByRole('combobox').fill('an-exact-id');
   await expect(dialog.getByRole('option').first()).toBeInViewport({ ratio: 0.9 });
   await expect(dialog.getByRole('combobox')).toBeInViewport({ ratio: 1 });
@@ -56,7 +56,7 @@ test('a long name is cut: of a room in the field to write in, one’s own below 
   await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
   await expect(page.getByRole('textbox', { name: `Message to ${name}` })).toBeVisible();
   expect(await height()).toBe(before);
-  // Only then does a browser end it by an ellipsis: the placeholder's own rule is not enough.
+  // Browsers end it with an ellipsis only then: the placeholder's own rule is not enough.
   await expect(field).toHaveCSS('text-overflow', 'ellipsis');
   await context.close();
 });
@@ -98,7 +98,7 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await expect(rooms(page).getByRole('button', { name: /^attic/ })).toHaveCount(0);
   await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
 
-  // The last one: there is none to show in its place.
+  // It was the last one, so there is none to show in its place.
   await rooms(page)
     .getByRole('button', { name: /^announcements/ })
     .click();
@@ -110,7 +110,7 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await page.setViewportSize({ width: 800, height: 640 });
   await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
   await expect(page.locator('php-chat .bone')).toHaveCount(0);
-  // Nothing takes one back there but oneself: neither a new connection nor another visit.
+  // Neither a new connection nor another visit brings the user back there.
   const left = rooms(page).getByRole('button', { name: 'announcements , not joined' });
   await context.setOffline(true);
   await expect(page.getByText('Connection lost', { exact: true })).toBeVisible();
@@ -147,7 +147,7 @@ test('on a phone Back leads from the room to the rooms, and only then off the pa
   await expect(field('lobby')).toBeVisible();
   await expect(page).toHaveURL(/#m=lobby$/);
   expect(await page.evaluate(() => history.state.site)).toBe(2);
-  // The chat's own button is the same way.
+  // The chat's own button does the same.
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await expect(rooms(page)).toBeVisible();
   await expect(page).toHaveURL(`${site.chat.url}/`);
@@ -351,7 +351,7 @@ test('with text of 200 % nothing of the bar is cut, and names are read in the li
         .click();
     const name = page.locator('php-chat .titles bdi');
     await expect(name).toBeVisible();
-    // The buttons take another line before the name is cut.
+    // The buttons move to another line before the name is cut.
     if (width === 360) expect(await name.evaluate((bdi) => bdi.scrollWidth - bdi.clientWidth)).toBe(0);
     expect(await cut(), `${width}`).toEqual([]);
     await shot(page, `large-text-${width}`);

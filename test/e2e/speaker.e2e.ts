@@ -1,6 +1,6 @@
 import { expect, type Person, test } from './fixtures.ts';
 
-/** What a screen reader says by itself: politely, or at once. */
+/** The announcements of a screen reader: polite, or assertive. */
 const said = ({ page }: Person) => page.locator('php-chat [aria-live=polite][role=status]');
 const alerted = ({ page }: Person) => page.locator('php-chat [aria-live=assertive]');
 
@@ -15,7 +15,7 @@ test('said without being asked: the messages of others, rooms elsewhere, a lost 
   await expect(said(alice)).toHaveText('Bob: hello');
   await alice.write('hello Bob');
   await expect(said(bob)).toHaveText('Alice: hello Bob');
-  // Not what one has written oneself.
+  // The user's own messages are not announced.
   await expect(said(alice)).toHaveText('Bob: hello');
   await alice.open('board');
   await bob.write('are you there?');

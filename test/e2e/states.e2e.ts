@@ -36,7 +36,7 @@ test('what becomes of one’s own messages: sending, sent, conflict, failed', as
   }
   await expect(alice.message('slow').getByText('Sent', { exact: true })).toBeVisible();
 
-  // As an outbox may be found after a reload: an id that was used for other words, and one the server refuses.
+  // The state of an outbox after a reload: an id that was used for another text, and one that the server refuses.
   await alice.page.evaluate(() => {
     const key = Object.keys(localStorage).find((name) => name.endsWith('/room')) ?? '';
     for (const [clientId, text] of [
@@ -87,7 +87,7 @@ test('a message stays one element from pending to stored, and its menu gives the
 });
 
 test('on a touch screen: a long press, a sheet, the way back to the rooms', async ({ browser, site }) => {
-  // The second one lifts the first to where the sheet has an item.
+  // The second message lifts the first to where the sheet has an item.
   await seed(site, 'bob', 'announcements', ['press me https://a.example/', 'below']);
   const context = await browser.newContext({
     viewport: { width: 390, height: 844 },
@@ -113,16 +113,16 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
   const touchPoints = [{ x: box.x + 5, y: box.y + 5 }];
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints });
   await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
-  // What the browser does when a link is held.
+  // The browser's event for a long press on a link.
   const shown = await link.evaluate((element) =>
     element.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true, composed: true })),
   );
   expect(shown).toBe(false);
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
-  // The finger that opened the sheet chooses nothing and closes nothing as it is lifted.
+  // Lifting the finger that opened the sheet neither selects nor closes anything.
   await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
-  // Nor does what lies below it look chosen.
+  // The item below it does not look selected either.
   const under = page.locator('[role="menuitem"]:hover');
   await expect(under).toHaveCount(1);
   await expect(under).toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');

@@ -12,7 +12,7 @@ test('two people log in with PHP and talk both ways', async ({ browser, site }) 
       return (left + right) / 2;
     });
   expect(await middle('.column .empty')).toBeCloseTo(await middle('.timeline'), 0);
-  // From far below it has gone to the top of the list.
+  // It has moved from the bottom of the list to its top.
   const rooms = alice.page.getByRole('navigation', { name: 'Rooms' });
   await expect(rooms.getByRole('button', { name: /^talk\b/ })).toBeInViewport();
   await alice.shot('talk-1-empty');

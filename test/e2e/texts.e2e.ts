@@ -6,7 +6,7 @@ import { differingPixels } from './pixels.ts';
 import { numbered, seed } from './seed.ts';
 import { shot } from './shot.ts';
 
-/** The characters of an element in the order in which they stand on the screen, from left to right. */
+/** The characters of an element in their visual order, from left to right. */
 const asShown = (element: Locator) =>
   element.evaluate((node) => {
     const range = document.createRange();
@@ -62,13 +62,13 @@ test('stacked combining marks paint over no other message, no quote and no name'
   }
   await alice.shot('texts-marks');
   const [plain = [], stacked = []] = shots;
-  // The policy of the site lets its own pages decode none.
+  // The site's policy does not let its own pages decode one.
   const decoder = await alice.page.context().newPage();
   for (const [n, shot] of plain.entries())
     expect(await differingPixels(decoder, shot, stacked[n] ?? shot)).toBe(0);
 });
 
-/** What is painted of a message's text, in lines. */
+/** The painted lines of a message's text. */
 const lines = (text: Locator) =>
   text.evaluate((element) => {
     const { height } = (element.closest('.fold') ?? element).getBoundingClientRect();
@@ -95,12 +95,12 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   await expect(page.getByRole('button', { name: 'Show more' })).toHaveCount(2);
   expect(await lines(text(short))).toBe(24);
   expect(await lines(text(feeds))).toBe(20);
-  // Nothing is taken away from those who do not see.
+  // The text for screen readers is complete.
   await expect(text(feeds)).toHaveText(/^first\n+last$/);
   await expect(rows).toBeInViewport();
   await alice.shot('texts-long-1-cut');
 
-  // By mouse: what is read stays in its place, also at the end of the room.
+  // By mouse: the reading position stays, also at the end of the room.
   await rows.scrollIntoViewIfNeeded();
   const before = await rows.boundingBox();
   await more(rows).click();
@@ -111,7 +111,7 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   await less(rows).click();
   expect(await lines(text(rows))).toBe(20);
 
-  // By keyboard, from the message to its button; shrunk, it is in sight.
+  // By keyboard, from the message to its button; when folded, it is visible.
   await feeds.focus();
   await expect(async () => {
     await page.keyboard.press('Tab');
@@ -126,7 +126,7 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   await expect(more(feeds)).toBeInViewport();
   expect(await lines(text(feeds))).toBe(20);
 
-  // A link in the part that is not shown is reached by the Tab key, and is seen then.
+  // Tab reaches a link in the hidden part, which is shown then.
   await rows.focus();
   await page.keyboard.press('Tab');
   await expect(rows.getByRole('link')).toBeFocused();
@@ -151,7 +151,7 @@ test('whether a text is long is found out anew when its lines get shorter', asyn
 
 test('a text is copied on a page without TLS, too', async ({ browser, site }) => {
   const context = await browser.newContext({ permissions: ['clipboard-read'] });
-  // As on such a page, which has no clipboard; that of this one is looked into afterwards.
+  // Like such a page, which has no clipboard; this page's clipboard is checked afterwards.
   await context.addInitScript(() => {
     const { clipboard } = navigator;
     Object.assign(globalThis, { readClipboard: () => clipboard.readText() });
@@ -173,7 +173,7 @@ test('a text is copied on a page without TLS, too', async ({ browser, site }) =>
   await context.close();
 });
 
-/** Whether the first letter of a name is in sight, where all of it is not. */
+/** Whether the first letter of a name is visible when the name is cut. */
 const beginsInSight = (name: Locator) =>
   name.evaluate((bdi) => {
     const letter = document.createRange();
@@ -204,7 +204,7 @@ test('a name from right to left that is too long is cut at its end, and begins w
   for (const place of ['.rooms .room[aria-current] bdi', '.side .name bdi', '.me b bdi'])
     expect(await beginsInSight(chat.locator(place).filter({ hasText: /^[حع]/ })), place).toBe(true);
   const left = async (place: string) => (await chat.locator(place).first().boundingBox())?.x;
-  // The list is drawn anew while one looks, when somebody comes or goes.
+  // The list is redrawn when somebody comes or goes.
   await expect(async () => {
     const begin = await left('.side .name bdi');
     expect(begin).toBeDefined();

@@ -6,10 +6,10 @@ test('a button that is only a picture says its name: pointed at, after half a se
   const { page } = alice;
   const tip = page.getByRole('tooltip');
   const menu = page.getByRole('button', { name: 'Room menu' });
-  // Their code has come with that of the people.
+  // Their code loads with that of the people.
   await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   await page.clock.install();
-  // It goes on by itself otherwise, on a slow machine for longer than what is waited for here.
+  // Otherwise it continues by itself, on a slow machine for longer than this waits.
   await page.clock.pauseAt(Date.now() + 60_000);
   await menu.hover();
   await page.clock.runFor(400);
@@ -36,7 +36,7 @@ test('a button that is only a picture says its name: pointed at, after half a se
   await expect(tip).toHaveCount(0);
   await expect(page.getByRole('button', { name: 'Send' })).toBeFocused();
 
-  // What a button has opened says enough.
+  // The menu that a button has opened is label enough.
   await menu.focus();
   await page.keyboard.press('Enter');
   await page.clock.runFor(100);
