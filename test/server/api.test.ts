@@ -39,12 +39,12 @@ describe('DELETE /api/users/{id}/connections', () => {
     expect(await kick('jo/é ?#')).toEqual({ status: 200, body: { closed: 0 } });
     expect(other.socket.connected).toBe(true);
     expect((await metrics(site.chat.url)).get('chat_sessions_ended_total{reason="kicked"}')).toBe(3);
-    // The session itself is PHP's to end: he may come back.
+    // Only PHP ends the session, so the user may come back.
     (await connectChat(site.chat.url, first)).close();
     other.close();
   });
 
-  /** The target as it is: fetch would lead `..` one folder up before it is sent. */
+  /** Sends the target unchanged: fetch would resolve `..` before sending. */
   const kickAt = async (path: string) => {
     const headers = { Authorization: `Bearer ${key}`, Host: 'chat.test' };
     const sent = request(site.chat.url, { method: 'DELETE', path, headers }).end();

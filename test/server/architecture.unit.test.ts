@@ -10,12 +10,12 @@ const filesIn = (folder: string, ending: RegExp) =>
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 interface Import {
-  /** A package by its name, a file by its path from the root. */
+  /** A package by name, a file by its path from the root. */
   from: string;
   typeOnly: boolean;
 }
 
-/** What a file imports: by statements, by `import()` of a module or of a type, and as the file of a worker. */
+/** The imports of a file: by statements, by `import()` of a module or of a type, and as the file of a worker. */
 function importsOf(file: string): Import[] {
   const text = read(file).replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
   const place = (from: string) =>
@@ -31,7 +31,7 @@ function importsOf(file: string): Import[] {
   return [...statements, ...others];
 }
 
-/** What each folder or file may import beside itself; packages are checked below. The flow is one way. */
+/** The allowed imports of each folder or file beside itself; packages are checked below. The flow is one way. */
 const mayImport: Record<string, readonly string[]> = {
   'server/session/': [],
   'server/history/': ['server/session/blank.ts', 'server/claim.ts', 'server/errors.ts', 'server/events.ts'],
@@ -89,7 +89,7 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
   expect(found).toEqual([]);
 });
 
-/** The files of one cycle of imports, the first one again at its end; undefined where there is none. */
+/** The files of an import cycle, with the first one again at its end; undefined if there is none. */
 function cycleIn(files: readonly string[]): string[] | undefined {
   const checked = new Set<string>();
   const follow = (file: string, path: readonly string[]): string[] | undefined => {
@@ -184,7 +184,7 @@ test('the chat server is started with the same options of Node, and keeps what N
     expect(read(file)).toContain(start(options as string));
     expect(read(file)).toContain(cache);
   }
-  // Done later, it makes V8 hang at the end, seldom.
+  // Setting flags later sometimes makes V8 hang at the end.
   const later = filesIn('server', /\.ts$/).filter((file) => /^(?! \*).*setFlagsFromString/m.test(read(file)));
   expect(later).toEqual([]);
 });

@@ -13,7 +13,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-/** Runs in each thread of the server before anything else of it. */
+/** Runs in each thread of the server before the server's code. */
 const preload = (code: string) => ({
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
 });
@@ -56,7 +56,7 @@ test.each([
     CHAT_SESSION_STORE: url,
   });
   onTestFinished(async () => void (await server.stop()));
-  // Whose look-up has failed has loaded what it takes.
+  // A failed look-up has loaded all of its code.
   expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
   const all = ['redis', 'pg', 'mysql2'];
   expect(server.output()).toContain('loaded socket.io;');

@@ -83,7 +83,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
   };
   const error = problemsOf(wrong);
   for (const [name, value] of Object.entries(wrong)) {
-    // What may hold a password is not repeated.
+    // Values that may hold a password are not repeated.
     const repeated = /^CHAT_(HISTORY|FILES)$/.test(name) ? '' : `${JSON.stringify(value)} is `;
     expect(error).toMatch(new RegExp(`^ {2}${name}: ${repeated}not `, 'm'));
   }
@@ -144,7 +144,7 @@ test('what a file of settings has around a value is no part of it: blanks are le
   );
 });
 
-/** Forms that a person may write by mistake, each with this secret. Our PHP library refuses the first ones, too. */
+/** Wrong forms that a person may write, each with this secret. Our PHP library refuses the first ones too. */
 const secret = 'sesame';
 const malformed = {
   CHAT_SESSION_STORE: readFileSync(
@@ -336,14 +336,14 @@ test('all misspelt names are listed together with the values that cannot be used
 });
 
 test.each([
-  // As Docker and Kubernetes make them for a service called chat.
+  // Names that Docker and Kubernetes make for a service called chat.
   ['CHAT_PORT_7070_TCP_ADDR', 'CHAT_PORT'],
   ['CHAT_SERVICE_HOST', 'CHAT_HOST'],
   // Settings of other versions.
   ['CHAT_ARCHIVE', undefined],
   ['CHAT_VIDEO_CODECS', undefined],
   ['CHAT_MEETINGS', undefined],
-  // Not what was meant, perhaps.
+  // Perhaps meant as another setting.
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],
   ['CHAT_TRUSTED_PROXY', 'CHAT_TRUSTED_PROXIES'],
 ])('%s is unknown, and no reason not to start; the nearest setting is %s', (name, nearest) => {

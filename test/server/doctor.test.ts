@@ -43,7 +43,7 @@ afterAll(async () => {
   await memcached.stop();
 });
 
-/** The exit code of `npm run doctor` with these settings, and what it says; in this process, which is loaded already. */
+/** Runs the doctor in this process, which has loaded it already. @returns its exit code and its output */
 async function doctor(env: Record<string, string>, ...args: string[]): Promise<[number, string]> {
   const said: string[] = [];
   const say = (line: string) => void said.push(`${line}\n`);
@@ -51,7 +51,7 @@ async function doctor(env: Record<string, string>, ...args: string[]): Promise<[
   return [code, said.join('')];
 }
 
-/** The same as a process of its own, which has to end by itself. */
+/** The same in a separate process, which must end by itself. */
 const doctorProcess = (env: Record<string, string>, ...args: string[]) => doctorAs({}, env, ...args);
 
 async function doctorAs(
@@ -61,7 +61,7 @@ async function doctorAs(
 ): Promise<[number, string]> {
   const child = startChild(process.execPath, ['server/doctor/doctor.ts', ...args], {
     cwd: root,
-    // Most of the time goes by with compiling. Somebody else can neither read nor fill what is kept of that for all tests.
+    // Compiling takes most of the time. Another user can neither read nor fill the cache of all tests.
     env: {
       PATH: process.env.PATH,
       ...(user.uid === undefined ? {} : { NODE_COMPILE_CACHE: join(folder, 'compiled') }),
@@ -73,10 +73,10 @@ async function doctorAs(
   return [code, child.output()];
 }
 
-/** Root may do everything, so what is forbidden to others is asked as somebody else. */
+/** Root may do everything, so forbidden access is tested as another user. */
 const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
 
-/** The session file of a user who is logged in. */
+/** The session file of a logged-in user. */
 function sessionFile(session: string | Buffer, name = 'sess_'): { store: string; id: string } {
   const fileId = randomBytes(16).toString('hex');
   writeFileSync(join(folder, name + fileId), session);
@@ -91,7 +91,7 @@ test('all is well: from the cookie to the user, and no value of the session', as
       CHAT_USER_NAME: 'app.user.name',
     },
     '--cookie',
-    // The whole header, as the developer tools show it.
+    // The whole header, as in the developer tools.
     `Cookie: lang=de; PHPSESSID=${id}; theme=dark`,
   );
   expect(said).toMatch(/answers[\s\S]*Its keys: app\.user, app\.n, csrf\.[\s\S]*the user 7, called Zoë/);
@@ -125,7 +125,7 @@ test('a session of ext-memcached’s own handler, looked for where one’s own w
   const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
   expect(said).toContain('→ CHAT_SESSION_STORE needs these options behind its ?: handler=memcached\n');
   expect(code).toBe(1);
-  // As ext-memcache packs it.
+  // In ext-memcache's compressed form.
   await memcached.set(id, Buffer.from('not packed'), 0, 2);
   const packed = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
   await memcached.delete(id);
@@ -214,7 +214,7 @@ test('logout notifications of Redis that are not active, that are, and that nobo
       /^! .*are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
     );
     await set('Kx$');
-    // What others want of it stays.
+    // Flags that others have set stay.
     expect(await said()).toMatch(/CONFIG SET notify-keyspace-events '\$xKEg',/);
     for (const flags of ['Egx', 'KEA', 'AE$']) {
       await set(flags);
@@ -319,7 +319,7 @@ test('docs/operate.md shows what the doctor says', async () => {
   const shown = said
     .replace(`file://${place}`, 'file:///var/lib/php/sessions')
     .replaceAll(place, '/var/lib/php-session-chat')
-    // By whom this test is run, and whether there is a client, is no matter of the page.
+    // The user of this test, and whether there is a client, do not concern the page.
     .replace(/! This is root.*\n.*\n/, '')
     .replace(/! The browser client is not built.*\n.*\n/, '✓ The browser client is built.\n')
     .trimEnd()
@@ -663,7 +663,7 @@ test('rights to list files and to renew sessions: those of another user’s file
   chmodSync(folder, 0o711);
   const [, listed] = await doctorAs(nobody, { CHAT_SESSION_STORE: `file://${debians}` });
   expect(listed).toMatch(/^! The session folder cannot be watched \(EACCES\).*\n {2}→ .*Debian/m);
-  // Files of root, for somebody else.
+  // Files of root, for another user.
   const [code, said] = await doctorAs(nobody, { CHAT_SESSION_STORE: 'file:///tmp?owner=0' });
   expect(said).toMatch(
     /^! Writing in the chat does not keep a session alive: .*only the user of the PHP site/m,

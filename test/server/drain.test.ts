@@ -22,7 +22,7 @@ test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 
   const polling = await connect(11, ['polling']);
   await polling.request('room:join', { room: 'lobby' });
 
-  // Joins and sends, alternately: each send waits for the join before it.
+  // Joins and sends in turn: each send waits for the join before it.
   const stored = new Set<string>();
   const sent = new Map<ChatClient, number>();
   const answered = new Map<ChatClient, string[]>();
@@ -46,7 +46,7 @@ test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 
       }
     }
   }
-  // When the first have been stored, all that was written before them has arrived.
+  // When the first are stored, all that were written before them have arrived.
   await expect.poll(() => stored.size, { interval: 1 }).toBeGreaterThan(0);
   const began = performance.now();
   const exit = server.stop('SIGTERM');
@@ -112,7 +112,7 @@ test('the process ends within CHAT_DRAIN and 2 s, the connections closed over al
   const passed = () => (performance.now() - began) / 1000;
   const exit = server.stop('SIGTERM');
   await Promise.all(clients.map(({ disconnected }) => disconnected));
-  // The last quarter is that of the last one.
+  // The last quarter belongs to the last one.
   expect(passed()).toBeGreaterThan(1);
   expect(await exit).toBe(0);
   expect(passed()).toBeLessThan(4);

@@ -110,7 +110,7 @@ describe('everything else is a JSON error', () => {
   });
 });
 
-/** A proxy that is to keep something out may read these otherwise than a URL parser does. */
+/** A proxy that should block something may read these differently from a URL parser. */
 describe('a target that is not what its path says: 400', () => {
   test.each([
     ['a backslash', '/\\x/readyz'],
@@ -259,7 +259,7 @@ describe('a start that cannot succeed says why', () => {
 });
 
 test('without a built client the page is 503 and the rest works', async () => {
-  // The client is found beside the server: a copy of the server alone has none.
+  // The client is found beside the server; a copy of the server alone has none.
   const root = new URL('../../', import.meta.url).pathname;
   const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));
   cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });

@@ -16,7 +16,7 @@ const childrenOf = (node: Node): Node[] => Object.values(node).flat().filter(isN
 const nameOf = (node: unknown) =>
   isNode(node) && node.type === 'Identifier' ? (node.name as string) : undefined;
 
-/** All within a function, without the functions in it. */
+/** All nodes within a function, without nested functions. */
 const within = (node: Node): Node[] =>
   childrenOf(node).flatMap((one) => (/Function/.test(one.type) ? [] : [one, ...within(one)]));
 const functionsIn = (node: Node): Node[] =>
@@ -34,7 +34,7 @@ function awaited(node: Node): string[] {
   return of(node.argument as Node);
 }
 
-/** `a.catch(…)`, `a.then(…, …)`: the promise whose rejection it takes. */
+/** `a.catch(…)`, `a.then(…, …)`: the promise whose rejection it handles. */
 function caught({ type, callee, arguments: given }: Node): string | undefined {
   if (type !== 'CallExpression') return undefined;
   const { object, property } = callee as Node;
@@ -47,7 +47,7 @@ function caught({ type, callee, arguments: given }: Node): string | undefined {
 /** A promise that only resolves cannot reject while nobody awaits it. */
 const onlyResolves = /new Promise(<[^>]*>)?\(\(\w*\) =>/;
 
-/** Promises that are held in a variable while the function awaits something else, and that nobody has caught until then. */
+/** Promises that are held in a variable while the function awaits something else, and that nobody has caught before. */
 function held(text: string): string[] {
   if (!text.includes('await')) return [];
   const { program, errors } = parseSync('a.ts', text);

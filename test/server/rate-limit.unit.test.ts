@@ -11,7 +11,7 @@ test('20 at the end of one period and 20 at the beginning of the next are 20 too
   vi.advanceTimersByTime(9500);
   for (let n = 0; n < 19; n++) expect(limit.take('a')).toBeNull();
   vi.advanceTimersByTime(600);
-  // The first of them is over, the 19 are not.
+  // The first of them no longer counts, the other 19 do.
   expect(limit.take('a')).toBeNull();
   expect(limit.take('a')).toBe(9400);
 });
@@ -40,7 +40,7 @@ test.each([1, 2, 3])(
         }
         continue;
       }
-      // At most one hundredth of the period later than counting each by itself would have it.
+      // At most a hundredth of the period later than if each were counted separately.
       const { length } = through;
       let from = length;
       for (let sum = 0; from > 0 && sum < rate.count; ) sum += through[--from]?.weight ?? 0;

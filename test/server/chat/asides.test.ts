@@ -44,7 +44,7 @@ test('what fails though no request waits for it is in the log: with a code, and 
   const fault = new TypeError('x is not a function');
   const asides: Record<string, () => Promise<unknown>> = {
     async session_rooms() {
-      // What failed before is tried again.
+      // The failed work is tried again.
       await expect.poll(() => boss.person.memberships.has('b')).toBe(false);
       const more = await chat.directory.connect(
         'c2',
@@ -56,7 +56,7 @@ test('what fails though no request waits for it is in the log: with a code, and 
     async deletion_reason() {
       const seq = await say(`m${lines.length}`);
       const write = chat.history.write.bind(chat.history);
-      // The deletion itself looks the author up, too.
+      // The deletion itself looks the author up too.
       chat.history.write = async (op, input, asker) => {
         const done = await write(op, input, asker);
         if (op === 'delete') failing = { ...failing, read: 'membersOf' };

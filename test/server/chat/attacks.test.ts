@@ -14,7 +14,7 @@ import {
 import { roomRequests } from '../../helpers/room-requests.ts';
 
 /**
- * Somebody tries to learn of, or to act in, a room that they are not in. Eve has an account like everybody else,
+ * A user tries to learn about a room, or to act in it, without being in it. Eve has an account like everybody else,
  * knows the protocol, and may even know the id of the room.
  */
 let site: PeopleSite;
@@ -28,7 +28,7 @@ let ben: Person;
 let eve: Person;
 /** Ann's room, with Ben in it. */
 let den: string;
-/** In the room's name, its topic and all that is said there. */
+/** Contained in the room's name, its topic and all its messages. */
 let secret: string;
 const everybody: Person[] = [];
 async function person(session?: object, id?: string): Promise<Person> {
@@ -47,13 +47,13 @@ afterEach(() => {
   for (const one of everybody.splice(0)) one.close();
 });
 
-/** Makes sure that the events of all that was asked so far would have come. */
+/** Makes sure that the events of all earlier requests would have arrived. */
 const settled = async (client: Person) => {
   await pause(300);
   await client.request('room:list', {});
 };
 const heard = (client: Person) => client.events.filter(({ name }) => name !== 'session:ready');
-/** What Eve has been sent must name neither the room nor anything said in it. */
+/** Eve's events and answers must contain neither the room nor its messages. */
 const hasLearnt = (client: Person, ...answers: unknown[]) => {
   const all = JSON.stringify([client.ready, client.events, ...answers]);
   return [den, secret].filter((word) => all.includes(word));
@@ -184,7 +184,7 @@ test('10 by the own search’s cursor: it does not count what others write', asy
   await say(eve, 'garden', word);
   await say(eve, 'garden', word);
   const { next: later } = await eve.request('message:search', { query: word, limit: 1 });
-  // A number, in whatever encoding, would be much the same as the one before.
+  // A number, in any encoding, would be similar to the one before.
   const [a, b] = [next, later].map((cursor) => Buffer.from(cursor as string, 'base64url'));
   expect((a as Buffer).filter((byte, n) => byte === (b as Buffer)[n]).length).toBeLessThan(8);
   for (const forged of ['1', '999999', Buffer.alloc(16).toString('base64url'), `${next}A`, 'x']) {
@@ -278,7 +278,7 @@ test('16 by guessing a direct room: it has 128 random bits, and is of two users 
   }
   expect((await eve.request('direct:open', { user: ben.id })).room.id).not.toBe(room.id);
   expect(hasLearnt(eve)).toEqual([]);
-  // Nor may the PHP application write there as a third one.
+  // The PHP application cannot write there as a third user either.
   const answer = await site.api('POST', `/rooms/${room.id}/messages`, {
     user: { id: eve.id, name: 'Eve' },
     text: 'x',
@@ -329,7 +329,7 @@ test('18 by inviting somebody: not the name by the list, its cursor, its search 
 test('19 by looking for people: members of a room that one is not in are not found by it', async () => {
   expect(await eve.request('user:find', { query: 'Name of' })).toEqual({ users: [], inRoom: [] });
   expect(await codeOf(eve, 'user:find', { query: 'Name of', room: den })).toBe('unknown_room');
-  // A room in common shows who is there, not where else they are.
+  // A common room shows presence, not the user's other rooms.
   await eve.request('room:join', { room: 'lobby' });
   await ann.request('room:join', { room: 'lobby' });
   expect((await eve.request('user:find', { query: ann.id, room: 'lobby' })).inRoom).toEqual([ann.id]);
@@ -376,7 +376,7 @@ test('22 by joining in the moment of the removal: nothing comes after `room:remo
   for (let round = 0; round < 30; round++) {
     await ann.request('room:invite', { room: den, users: [mole.id] });
     await expect.poll(() => eventsOf(mole, 'room:added')).toHaveLength(round + 1);
-    // By turns before, with and after the removal.
+    // Before, during and after the removal.
     const joins = Array.from({ length: 5 }, () => mole.raw('room:join', { room: den }));
     const removal = ann.request('room:remove', { room: den, user: mole.id });
     joins.push(mole.raw('room:join', { room: den }));

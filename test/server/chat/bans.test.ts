@@ -59,7 +59,7 @@ test('a ban holds over a restart and for its time by the wall clock; one without
   clock.jump(40 * 365 * 86_400);
   await start();
   expect([await isIn('ann'), await isIn('ben')]).toEqual(['in', 'forbidden']);
-  // Without control characters, of which not every database takes all.
+  // Without control characters, which not every database accepts.
   const stored = new DatabaseSync(history.path, { readOnly: true });
   expect(stored.prepare("SELECT reason FROM bans WHERE user_id = 'ben'").get()).toEqual({ reason: 'spam' });
   stored.close();

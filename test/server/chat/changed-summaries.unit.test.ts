@@ -18,7 +18,7 @@ test('all of a large room are told, a few in each turn, and once, however often 
   expect(told).toHaveLength(atOnce);
   summaries.tell(small, [connectionTo(small, 'one of the small')]);
   for (let n = 0; n < 5; n++) summaries.tell(large, all);
-  // Who waits longest is told first; who was told before the last change is told again.
+  // The longest waiting connection is first; connections that got it before the last change get it again.
   const seen = [...told];
   for (let turn = 0; turn < 5; turn++) {
     await nextTurn();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, eventsOf, nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
-/** What connections are told when the site changes somebody’s session, and of rooms that they do not show. */
+/** The events after the site changes a user’s session, and of rooms that connections do not show. */
 let site: PeopleSite;
 beforeAll(async () => {
   site = await startPeopleSite();
@@ -69,7 +69,7 @@ test('what is no room in the session’s list is logged once for what the sessio
   const tabs = [await site.again(ann), await site.again(ann)];
   const first = '3 of 5 entries are not room ids, the first is number 2';
   expect(logged()).toEqual([first]);
-  // Something else in the session changes.
+  // Another part of the session changes.
   await site.writeSession(ann, {
     rooms: ['team-1', 'very secret!', 7, null, 'd-direct'],
     firstname: 'Renamed',

@@ -60,9 +60,9 @@ test('a private room that has had no members for 30 days is deleted, one that no
   await startAfter(29);
   expect(await known()).toEqual(['kept', 'left', 'open', 'unused', 'used']);
   await startAfter(31);
-  // Not before the port is open: there may be very many of them.
+  // Only after the port is open, because there may be very many of them.
   await expect.poll(known).toEqual(['kept', 'open', 'used']);
-  // It is gone for its maker, too: the same clientId makes no room out of it.
+  // It is gone for its creator too: the same clientId does not restore it.
   await startAfter(0);
   expect(await known()).toEqual(['kept', 'open', 'used']);
 });

@@ -81,7 +81,7 @@ test('an erased user is closed out, each room concerned is told once, and client
   expect(now).toEqual({ head: back.room.head, messages: [], complete: true });
   expect((await ben.request('room:members', { room: 'garden' })).members).toHaveLength(2);
   expect((await site.api('GET', `/users/${ann.id}`)).status).toBe(404);
-  // Nothing was written there, so there is nothing to read anew.
+  // No message was written there, so nothing has to be read again.
   expect(eventsOf(ben, 'room:reset')).toEqual([{ room: 'garden' }]);
   await expect(say(cat, 'garden', 'third')).resolves.toMatchObject({ rev: back.room.head + 1 });
 
@@ -132,7 +132,7 @@ test('the other one of a direct room keeps it without a partner, an owner’s ro
   });
   const { users } = await ben.request('room:restricted', { room: den.id });
   expect(users).toMatchObject([{ user: { id: cat.id }, kind: 'muted', reason: 'so', by: deletedUser }]);
-  // A new conversation with whoever comes by that id.
+  // A new conversation with a new user of that id.
   expect((await ben.request('direct:open', { user: ann.id })).room.id).not.toBe(direct.id);
   for (const one of [ben, cat]) one.close();
 });
@@ -235,7 +235,7 @@ test('an upload of somebody whose erasure another one is at is refused, and noth
   );
   expect(await uploaded()).toMatchObject({ status: 403, code: 'forbidden' });
   expect(files()).toEqual(before);
-  // It has come so far that who uploads is a new user.
+  // From this stage on, an uploader is a new user.
   db.prepare(`UPDATE erasures SET stage = 'messages'`).run();
   expect((await uploaded()).status).toBe(201);
   db.exec('DELETE FROM erasures');
@@ -247,9 +247,10 @@ test('somebody who is banned or was never here is erased too; another word for t
   expect((await erase('never-here', '?messages=delete')).status).toBe(202);
   await expect.poll(async () => (await site.api('GET', '/users/never-here')).status).toBe(404);
   expect((await erase('nobody-at-all')).status).toBe(202);
-  // It is the id of all who are erased.
+  // This id is shared by all erased users.
   expect((await erase(deletedUser.id)).status).toBe(400);
-  // Nor does the site let nobody write, or come: that would be taken for an erased user, and be in the way of the next.
+  // The site cannot write or add a member with that id either: it would be taken for an erased user and disturb the
+  // next erasure.
   const post = { user: deletedUser, text: 'x', clientId: 'erased-1' };
   expect((await site.api('POST', '/rooms/lobby/messages', post)).status).toBe(400);
   expect((await site.api('PATCH', '/rooms/lobby/members', { add: [deletedUser.id] })).status).toBe(400);
@@ -305,7 +306,7 @@ test('an erasure that was accepted outlives kill -9, and each room is told once'
     return messages.map(({ text }) => text).join('');
   };
   await expect.poll(texts, { timeout: 20_000 }).toBe('');
-  // It may have ended before he came: whoever comes back from before it learns of it by the answer.
+  // It may have ended before Ben came back: his client gets the reset in the answer.
   const back = async () => (await ben.request('room:join', { room: 'lobby', since: 1000 })).reset;
   await expect.poll(back, { timeout: 20_000 }).toBe(true);
   const known = async () => (await fetch(`${again.url}/api/users/long-here`, { headers })).status;

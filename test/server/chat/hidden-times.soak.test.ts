@@ -8,7 +8,7 @@ const hiddenMessages = 5000;
 const hiddenPeople = 1000;
 const bounds = { answers: 1000, most: 0.1, share: 0.1 };
 
-/** Two sites that are alike to one user: in the second one there are many rooms, people and messages besides. */
+/** Two sites that look the same to one user: the second one also has many other rooms, people and messages. */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   const open: (() => Promise<unknown>)[] = [];
   const askers: { client: RawClient; own: string }[] = [];
@@ -44,7 +44,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   );
 });
 
-/** Private rooms of others, with words and names like those that are asked for. */
+/** Private rooms of others, with similar words and names to those that are searched for. */
 async function hide({ api }: PeopleSite): Promise<void> {
   for (const room of ['den-1', 'den-2']) {
     await api('PUT', `/rooms/${room}`, { name: 'Den', kind: 'private' });

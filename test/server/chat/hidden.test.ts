@@ -9,7 +9,7 @@ import { databases, readsOf } from '../../helpers/hidden.ts';
 import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 import { roomRequests } from '../../helpers/room-requests.ts';
 
-/** Where a request goes on, and the time, differ each time. */
+/** Cursors and times differ each time. */
 const comparable = (answer: unknown): unknown =>
   JSON.parse(
     JSON.stringify(answer, (key, value) => (key === 'next' ? true : key === 'serverTime' ? 0 : value)),
@@ -37,14 +37,14 @@ const naming = (room: string, user: string): readonly (readonly [RequestName, ob
 ];
 
 /**
- * The table of docs/security.md: with and without a hidden room, person, message and file, each request, each route and
- * each event is the same; and where one is named, it is as one that does not exist.
+ * The table of docs/security.md: each request, route and event is the same with and without a hidden room, person,
+ * message and file; and a hidden one that is named is treated like a missing one.
  */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
   let site: PeopleSite;
   let database: Awaited<ReturnType<typeof start>>;
-  /** Eve has a room of her own with Mia. Ann and Ben are those of whom she may not know. */
+  /** Eve has a room with Mia. She may not know Ann and Ben. */
   let [eve, mia, ann, ben]: Person[] = [];
   let own: string;
   const hidden = { den: '', direct: '', report: '', file: { id: '', name: '' } };
@@ -70,7 +70,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     rmSync(files, { recursive: true });
   });
 
-  /** Each answer of each request that reads, page by page, and what a new connection and a badge are given. */
+  /** All answers of all reading requests, page by page, and the data of a new connection and of a badge. */
   async function everything(): Promise<unknown[]> {
     const { again } = site;
     const asker = eve as Person;
@@ -93,7 +93,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     return all;
   }
 
-  /** Two people, their rooms, and in these what is like that of the asker. */
+  /** Two people, their rooms, and content in them like the asker's. */
   async function hide(): Promise<void> {
     [ann, ben] = [await site.person(), await site.person()];
     const [one, other] = [ann as Person, ben as Person];
@@ -112,7 +112,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await say(one, hidden.den, 'with a file', { files: [{ id: hidden.file.id }] });
     await one.request('message:edit', { room: hidden.den, seq: 2, text: 'another code' });
     await one.request('message:delete', { room: hidden.den, seq: 3 });
-    // What the server gathers for longest has come by then.
+    // Changes that the server gathers for the longest time have arrived by then.
     const changes = eventsOf(other, 'presence:changed').length;
     (await site.again(one)).close();
     one.close();

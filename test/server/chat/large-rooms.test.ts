@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, eventsOf, nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
-/** Many rooms, many members, large texts: what is sent to a client stays small. */
+/** Many rooms, many members, large texts: answers to clients stay small. */
 const answerBytes = 256 * 1024;
 const size = (data: unknown) => Buffer.byteLength(JSON.stringify(data));
 let site: PeopleSite;
@@ -73,7 +73,7 @@ test('a room of 103 users who are there: 100 are named, the joiner among them; n
   await say(ben, 'hall', 'typed');
   await expect.poll(() => eventsOf(ann, 'message:new')).toHaveLength(1);
   expect(eventsOf(ann, 'typing:changed')).toHaveLength(2);
-  // All go at once: one event cannot name them.
+  // All leave at once: one event cannot name them.
   const gone = nextOf(ann, 'presence:changed');
   for (const one of crowd) one.close();
   expect((await gone).left.length).toBeLessThanOrEqual(100);

@@ -33,7 +33,7 @@ const summaryOf = async (client: ChatClient, room: string) => {
   const { rooms } = await client.request('room:list', {});
   return rooms.find(({ id }) => id === room) as RoomSummary;
 };
-/** A public room that they have joined and, but for the first, left open no more. */
+/** A public room that all have joined and only the first still has open. */
 async function publicRoom(...people: ChatClient[]) {
   const room = rooms[next++] as string;
   for (const [n, person] of people.entries()) {
@@ -99,7 +99,7 @@ describe('mentions', () => {
     const room = await publicRoom(ann);
     const hidden = await send(ann, room, [at(eve.id)]);
     expect(hidden.mentions).toEqual([{ user: { id: eve.id, name: eve.id }, start: 0, length: 1 }]);
-    // She may read it all the same.
+    // She may still read it.
     await expect.poll(() => told(eve)).toEqual([hidden]);
     await eve.request('room:join', { room });
     const { messages } = await ann.request('message:history', { room });
@@ -165,7 +165,7 @@ describe('mentions', () => {
     const all = await send(ann, room, [at('*')]);
     for (const client of [ben, benToo]) await expect.poll(() => told(client)).toEqual([first, all]);
     await expect.poll(() => told(kim)).toEqual([all]);
-    // Whoever is named by an edit is told, and who was named already is not told again.
+    // People newly named by an edit are notified, and those who were named before are not notified again.
     const edited = await ann.request('message:edit', {
       room,
       seq: 1,

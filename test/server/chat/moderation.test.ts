@@ -12,7 +12,7 @@ import {
   startPeopleSite,
 } from '../../helpers/people.ts';
 
-/** Order among people, through real sockets. */
+/** Moderation, over real sockets. */
 let site: PeopleSite;
 beforeAll(async () => {
   site = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0' });
@@ -66,7 +66,7 @@ describe('a room in which moderators alone write', () => {
     expect(toBen).toMatchObject({ id: room, write: 'moderators', may: ['leave'] });
     expect(toModerator).toMatchObject({ write: 'moderators', may: expect.arrayContaining(['send']) });
     expect(await codeOf(ben, 'message:send', { room, ...text() })).toBe('forbidden');
-    // Rights come before what the message replies to.
+    // Rights are checked before the reply's message.
     expect(await codeOf(ben, 'message:send', { room, ...text(), replyTo: 99 })).toBe('forbidden');
     expect(await codeOf(ben, 'message:edit', { room, seq: 1, text: 'x' })).toBe('forbidden');
     expect(await codeOf(ben, 'typing:set', { room, typing: true })).toBe('forbidden');
@@ -144,7 +144,7 @@ describe('a mute', () => {
     expect(await send(ben, room, { replyTo: 99 })).toMatchObject(refused);
     expect(await ben.raw('message:edit', { room, seq: 1, text: 'x' })).toMatchObject(refused);
     expect(await ben.raw('typing:set', { room, typing: true })).toMatchObject(refused);
-    // What was acknowledged to nobody may be asked for again.
+    // The client may repeat a message whose ack it did not get.
     expect((await ben.request('message:send', sent)).message).toEqual(message);
     expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
     expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
@@ -155,7 +155,7 @@ describe('a mute', () => {
         .not.toHaveProperty('mutedForMs');
     }
     await say(ben, room);
-    // Nobody else is told.
+    // Nobody else is notified.
     expect(eventsOf(eve, 'room:changed')).toEqual([]);
   });
 
@@ -265,7 +265,7 @@ describe('a ban', () => {
         expect((await owner.request('room:invite', { room, users: [ben.id] })).failed).toEqual([
           { user: ben.id, code: 'forbidden' },
         ]);
-      // What made a member of him counts again.
+      // The sources of the membership count again.
       const added = await vi.waitUntil(
         () => ben.events.slice(heard).find(({ name }) => name === 'room:added'),
         { timeout: 10_000 },
@@ -360,7 +360,7 @@ describe('blocking somebody', () => {
     const { unread } = (await ben.request('room:join', { room })).room;
     const { message } = await eve.request('message:send', { room, text: 'a word more', clientId: 'more' });
     await say(owner, room, 'a word of the owner');
-    // It counts as unread, and not as a mention.
+    // It counts as unread, but not as a mention.
     const mention = (name: Person) => ({ mentions: [{ user: name.id, start: 0, length: 1 }] });
     await say(eve, room, 'a word to ben', mention(ben));
     expect((await again.request('room:list', {})).rooms.find(({ id }) => id === room)?.mentions).toBe(0);
@@ -424,12 +424,12 @@ describe('blocking somebody', () => {
     expect(await mentionsOfBen()).toEqual([4, 4]);
     await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
     expect(await mentionsOfBen()).toEqual([1, 1]);
-    // What is deleted meanwhile does not come back.
+    // A message that was deleted meanwhile does not come back.
     await eve.request('message:delete', { room, seq: 2 });
     await block(false, [counted(room, 2, 3), counted(other.room, 1, 1)]);
     expect(await mentionsOfBen()).toEqual([3, 3]);
     await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
-    // The same as after a restart: from the history.
+    // The same as after a restart, from the history.
     for (const one of [ben, again]) one.close();
     await expect.poll(async () => (await owner.request('room:join', { room })).present.length).toBe(3);
     const back = await site.again(ben);
@@ -451,16 +451,16 @@ describe('blocking somebody', () => {
     for (const one of [ann, eve]) expect(await types(one)).toBe('ok');
     for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true]);
     await ann.request('user:block', { user: eve.id, blocked: true });
-    // What was shown ends, and nothing more is.
+    // A shown typing ends, and no other is shown.
     for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true, false]);
     for (const one of [eve, ann, eve, ann]) expect(await types(one)).toBe('ok');
     expect(await codeOf(eve, 'message:send', { room: room.id, ...text() })).toBe('forbidden');
     expect(await codeOf(eve, 'message:edit', { room: room.id, seq: 1, text: 'x' })).toBe('forbidden');
     expect(await codeOf(eve, 'direct:open', { user: ann.id })).toBe('forbidden');
     expect([await react(eve, '🎉'), await react(eve, '🎉', true, 9)]).toEqual(['forbidden', 'forbidden']);
-    // A repeat, and taking it back.
+    // A repeat, and the removal of a reaction.
     expect([await react(eve, '👍'), await react(eve, '❤️', false)]).toEqual(['ok', 'ok']);
-    // Who has blocked somebody may still write to him.
+    // A user who has blocked somebody may still write to them.
     expect(await react(ann, '👋')).toBe('ok');
     await say(ann, room.id);
     expect((await ann.request('room:join', { room: room.id })).messages[0]?.reactions).toMatchObject([
@@ -574,7 +574,7 @@ describe('a report', () => {
     expect((await ben.request('room:join', { room })).room).not.toHaveProperty('reports');
     for (const client of [ben, eve]) expect(await codeOf(client, 'report:list', {})).toBe('forbidden');
     expect(eve.events.slice(heard).map(({ name }) => name)).not.toContain('report:changed');
-    // The room itself does not exist for a moderator of the site.
+    // For a moderator of the site, the room does not exist.
     expect(await codeOf(site, 'room:join', { room })).toBe('unknown_room');
     const closed = nextOf(site, 'report:changed');
     const [{ id } = { id: '' }] = await listOf(moderator);
@@ -595,7 +595,7 @@ describe('a report', () => {
     for (const one of [ben, moderator, ben]) await say(one, room, 'rude');
     for (const seq of [1, 2, 3]) await owner.request('message:report', { room, seq, reason: 'spam' });
     const [third, second, first] = (await listOf(owner)).map(({ id }) => id) as [string, string, string];
-    // Nobody decides about oneself, or about somebody of the same role.
+    // Nobody can decide about themselves, or about a user of the same role.
     expect(await codeOf(moderator, 'report:close', { id: second, done: 'nothing' })).toBe('forbidden');
     const changed = nextOf(ben, 'message:changed');
     await site.request('report:close', { id: first, done: 'deleted' });

@@ -12,7 +12,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   let others: Servers | undefined;
   const { chat, close } = await openChatOver(
     (stored) => ({
-      // As a database that can be read, but not be written.
+      // Like a database that can be read, but not written.
       write: (op, input, asker) =>
         op === 'tell'
           ? Promise.reject(new RequestError('storage_unavailable'))
@@ -50,7 +50,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   const order = { is: 'push', name: 'order', data: 4711 } as const;
   expect(await chat.everywhere('7', order)).toBe(1);
   expect(pushed).toEqual([[['c1'], 'push', { name: 'order', data: 4711 }]]);
-  // Nobody has got it: the site may push it again.
+  // Nobody has got it, so the site may push it again.
   await expect(chat.everywhere('8', order)).rejects.toMatchObject({ code: 'storage_unavailable' });
   await expect(chat.everywhere('7', { is: 'kick' })).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(kicked).toEqual(['7']);

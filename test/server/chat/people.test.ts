@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 type Person = ChatClient & { id: string; cookie: string };
-/** All ids have one length, so that they sort in the order in which they were given. */
+/** All ids have the same length, so that they sort in the order of their creation. */
 let users = 1000;
 const newId = () => `p${users++}`;
 
@@ -315,7 +315,7 @@ describe('rooms that people make', () => {
     hidden.close();
     await expect.poll(async () => (await api('GET', `/users/${hidden.id}`)).body.connections).toBe(0);
     known.close();
-    // Both are away a while after that.
+    // A while later, both are away.
     await expect
       .poll(() => eventsOf(ann, 'presence:changed').flatMap(({ left }) => left), { timeout: 10_000 })
       .toContain(known.id);
@@ -490,7 +490,7 @@ describe('whom one may find', () => {
       name: unnamed,
       present: true,
     });
-    // All may read the other room. One’s own name is no secret.
+    // Everybody may read the other room. A user's own name is no secret.
     expect(await listed(eve, shown)).toEqual([
       [ann.id, false],
       [ben.id, false],
@@ -604,7 +604,7 @@ describe('the PHP application', () => {
 
   test('bans a user who is called as a folder is', async () => {
     const dots = await person({}, '..');
-    // fetch would lead one folder up before it asks.
+    // fetch would resolve `..` before sending.
     const asked = request(site.chat.url, {
       method: 'PUT',
       path: '/api/users/../ban',

@@ -5,13 +5,13 @@ import { openDirect } from '../../../server/chat/members.ts';
 import { type History, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-/** Users who leave and come back: asked of the history again only if something that concerns them has changed. */
+/** Users who leave and come back are read from the history again only if something that concerns them has changed. */
 let history: History;
 let chat: Chat;
 let close: () => Promise<void>;
-/** Users whom the history was asked about. */
+/** Users who were read from the history. */
 const asked = new Set<string>();
-/** Answers about users that wait. */
+/** Answers about users that are held back. */
 const held = new Map<string, Promise<void>>();
 let connections = 0;
 const at = 1_700_000_000_000;
@@ -39,13 +39,13 @@ async function gone(id: string): Promise<void> {
   asked.delete(id);
 }
 
-/** Is here, and then away for long enough to have left. */
+/** Connects, and stays away long enough to have left. */
 async function visit(id: string): Promise<void> {
   chat.directory.disconnect(await connect(id));
   await gone(id);
 }
 
-/** What the chat knows of a user who is here. */
+/** The chat's data of a connected user. */
 function known(id: string) {
   const person = chat.directory.person(id);
   const memberships = [...(person?.memberships.values() ?? [])].map(({ room, member }) => ({
@@ -71,13 +71,13 @@ const say = (room: string, by: string, asMember = true) =>
     asMember,
   });
 
-/** A private room of `owner`, who is here all the time, so that the room stays in memory. */
+/** A private room of `owner`, who is always connected, so that the room stays in memory. */
 async function den(id: string, owner: string, members: string[]): Promise<void> {
   await connect(owner);
   await quietDen(id, owner, members);
 }
 
-/** The same, of which nobody is here. */
+/** The same, without connected members. */
 async function quietDen(id: string, owner: string, members: string[]): Promise<void> {
   await history.write('createRoom', {
     id,

@@ -4,8 +4,8 @@ import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
- * Who may do what: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). One server
- * and one user of each role; each cell gets a room of its own.
+ * All rights: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). A single server
+ * and one user of each role; each cell gets a separate room.
  */
 const settingsRooms = Array.from({ length: 60 }, (_, n) => `set-${n}`);
 let site: PeopleSite;
@@ -35,19 +35,19 @@ const api = async (method: string, path: string, body?: object) =>
 
 type Role = 'admin' | 'site moderator' | 'owner' | 'moderator' | 'member' | 'stranger';
 const actions = ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'] as const;
-/** Each group in a room of its own, in an order in which none takes away what the next one is about. */
+/** Each group in a separate room, in an order in which none removes the precondition of the next. */
 const groups = [['send', 'invite', 'update', 'moderate', 'roles', 'remove', 'leave'], ['delete']] as const;
 type Action = (typeof actions)[number];
 type Rights = Record<Role, readonly Action[]>;
 
-/** What docs/protocol.md says, spelled out: the actions that are allowed. A stranger is no member. */
+/** The rules of docs/protocol.md in full: the allowed actions. A stranger is not a member. */
 const inPublic: Rights = {
   admin: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
   'site moderator': ['send', 'update', 'remove', 'moderate', 'leave'],
   owner: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
   moderator: ['send', 'update', 'remove', 'moderate', 'leave'],
   member: ['send', 'leave'],
-  // Joining makes members of them.
+  // They become members by joining.
   stranger: ['send', 'leave'],
 };
 const inPrivate: Rights = {
@@ -58,7 +58,7 @@ const inPrivate: Rights = {
   member: ['send', 'invite', 'leave'],
   stranger: [],
 };
-/** Whom the session or the API has put into a room does not leave it; strangers were put nowhere. */
+/** A user whom the session or the API has put into a room cannot leave it; strangers were put nowhere. */
 const kept = (rights: Rights): Rights => {
   const { stranger, ...others } = rights;
   const cut = Object.entries(others).map(([role, may]) => [role, may.filter((action) => action !== 'leave')]);
@@ -69,16 +69,16 @@ interface Place {
   title: string;
   private: boolean;
   rights: Rights;
-  /** Whether somebody can own it. */
+  /** Whether it can have an owner. */
   owned: boolean;
-  /** Makes the room, with the actor in it unless that is a stranger. `boss`: may invite, and give roles. */
+  /** Creates the room, with the actor in it unless that is a stranger. `boss` may invite, and give roles. */
   make(role: Role): Promise<{ room: string; actor: Person; boss: Person }>;
 }
 
 const siteRole: Partial<Record<Role, string>> = { admin: 'admin', 'site moderator': 'moderator' };
 const roles = (role: Role) => (siteRole[role] === undefined ? {} : { roles: siteRole[role] });
 
-/** A room that the PHP application has made, with what puts the actor into it. */
+/** A room of the PHP application, and the source that puts the actor into it. */
 const apiRoom = (kind: 'public' | 'private') => async (role: Role) => {
   const room = `api-${newClientId()}`;
   expect(await api('PUT', `/rooms/${room}`, { name: room, kind })).toBe(201);
@@ -158,7 +158,7 @@ const places: readonly Place[] = [
   },
 ];
 
-/** The room, with a plain member whom people have brought in and whom every action is about. */
+/** The room, with a plain member added by people, who is the target of every action. */
 async function cell(place: Place, role: Role) {
   const { room, actor, boss } = await place.make(role);
   if (role === 'moderator') await boss.request('room:role', { room, user: actor.id, role: 'moderator' });
@@ -169,7 +169,10 @@ async function cell(place: Place, role: Role) {
   return { room, actor, boss, other };
 }
 
-/** What needs no right: what whoever may read the room does there, and the own report, as its moderators see it. */
+/**
+ * Actions without a right: those of everybody who may read the room, and the actor's own report, as its moderators see
+ * it.
+ */
 async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>) {
   const by = (client: Person) => client.raw('message:report', { room, seq: 1, reason: 'spam' });
   const upload = await fetch(`${site.chat.url}/files?room=${room}&name=x.txt`, {
@@ -183,10 +186,10 @@ async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>)
     await ask('message:report', { reason: 'spam' }),
   ]);
   const reacted = ask('message:react', { emoji: '👍', on: true });
-  // Whatever comes of it, the reaction is not gathered any longer.
+  // In any case, the reaction is stored now.
   await ask('message:delete', {});
   codes.add(await reacted);
-  // Somebody else has reported it where the actor may not.
+  // Another user has reported it in a room in which the actor may not.
   await by(boss);
   const { reports } = await overseer.request('report:list', {});
   const id = reports.find((one) => one.room === room)?.id ?? '';
@@ -244,7 +247,7 @@ describe.each(places)('in $title', (place) => {
             inRoom: hidden ? 'unknown_room' : 'ok',
             upload: hidden ? 404 : 201,
             seesReports: moderates,
-            // Who may not see a report does not learn that it is there.
+            // Users who may not see a report do not learn that it exists.
             closes: moderates ? 'ok' : 'unknown_message',
           });
         }
@@ -319,7 +322,7 @@ test.each([
     }
     return [...new Set(codes)].join();
   };
-  // Whether the target is here or not: the role on the site is remembered.
+  // Whether the target is connected or not, because the site role is remembered.
   target.close();
   expect(await ask()).toBe(expected);
 });

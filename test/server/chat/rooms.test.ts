@@ -5,7 +5,7 @@ import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 const rooms = Array.from({ length: 20 }, (_, i) => `room-${i}`);
 let site: ChatSite;
 let next = 0;
-/** A room that no other test has used. */
+/** A new room for each test. */
 function newRoom(): string {
   const room = rooms[next++];
   if (room === undefined) throw new Error('more tests than rooms');
@@ -252,7 +252,7 @@ test('presence: who joins while somebody is away for a moment hears of the retur
   ben.close();
   const there = async () => (await ann.request('room:members', { room, present: true })).members.length;
   await expect.poll(there, { interval: 5 }).toBe(1);
-  // Changes are gathered for a quarter of a second: all of this happens in it.
+  // Changes are gathered for a quarter of a second, and all of this happens within it.
   const later = await connect(83);
   const joined = await later.request('room:join', { room });
   expect(joined.present.map(({ id }) => id)).not.toContain('82');

@@ -32,7 +32,7 @@ test('what is read, edited or deleted goes, whoever its author is by now; what n
   expect(stillUnread(mentions, 5)).toBe(noMentions);
   expect(withoutMention(mentions, 3)).toEqual(new Map([['ann', [1, 5]]]));
   expect(withoutMention(mentions, 4)).toBe(mentions);
-  // Of each room of a user who comes, the history hands out a map of its own.
+  // For each room of a connecting user, the history returns a new map.
   expect(stillUnread(new Map(), 0)).toBe(noMentions);
 });
 

@@ -10,7 +10,7 @@ import {
   startPeopleSite,
 } from '../../helpers/people.ts';
 
-/** Ids are compared byte by byte everywhere: these are people of their own, two of them in the two forms of `ó`. */
+/** Ids are compared byte by byte everywhere: these are different people, two of them with the two forms of `ó`. */
 const ids = ['Bob', 'bob', 'bob ', 'B\u00f3b', 'Bo\u0301b'];
 let site: PeopleSite;
 let people: Person[];

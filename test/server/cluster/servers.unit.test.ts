@@ -16,13 +16,13 @@ afterEach(() => {
 
 const rooms = ['hall', 'attic', 'cellar'];
 
-/** The database that all servers share: what is written is handed out to each of them in one order. */
+/** The database that all servers share: it delivers writes to each of them in one order. */
 class Database {
   readonly #changes: Change[] = [];
   readonly #readers: { at: number; listener: (change: Change) => void; isCut: () => boolean }[] = [];
   /** Whether nobody can reach it. */
   down = false;
-  /** Whether to write into it fails by a bug of the program. */
+  /** Whether writing fails by a bug of the program. */
   broken = false;
 
   write(change: Change): void {
@@ -30,13 +30,13 @@ class Database {
     this.#handOut();
   }
 
-  /** @param isCut whether this server alone cannot reach it */
+  /** @param isCut whether only this server cannot reach it */
   history(isCut: () => boolean): History {
     return {
       write: async (_op: 'tell', input: { from: string; what: object }) => {
         if (this.broken) throw new TypeError('not a function');
         if (this.down || isCut()) throw new RequestError('storage_unavailable');
-        // As over the network: nothing of it is shared.
+        // Copied, like over the network.
         this.write({ type: 'told', ...structuredClone(input) });
         return {};
       },
@@ -46,7 +46,7 @@ class Database {
     } as unknown as History;
   }
 
-  /** The user is no member of the room any more. */
+  /** The user is no longer a member of the room. */
   remove(id: string, room: string): void {
     const now = { sources: 0, role: 'member', readSeq: 0, acted: 0 } as const;
     const record = { id: room } as (Change & { type: 'member' })['room'];
@@ -54,7 +54,7 @@ class Database {
     this.write({ type: 'member', room: record, user, before: now, now, by: 'people', cause: 'removed' });
   }
 
-  /** How many orders were answered. */
+  /** The number of answered orders. */
   get answers(): number {
     return this.#changes.filter(({ type, ...told }) => 'what' in told && 'count' in told.what).length;
   }
@@ -76,11 +76,11 @@ class Database {
   }
 }
 
-/** A server, as far as presence goes. */
+/** A server, reduced to presence. */
 class Server {
   readonly users = new Map<string, string[]>();
   readonly orders: string[] = [];
-  /** What it shows of the others, kept up by what it is notified of alone. */
+  /** The state of the others that it shows, maintained only by its notifications. */
   readonly shown = new Set<string>();
   readonly #database: Database;
   readonly #servers: Servers;
@@ -153,7 +153,7 @@ class Server {
     return this.#servers.orderOthers(user, order);
   }
 
-  /** Whom it knows on other servers, as its users see it. */
+  /** The users on other servers that it knows, as its users see them. */
   get known(): string[] {
     return rooms.flatMap((room) =>
       [...this.#servers.presentIn(room).keys()].map((user) => `${room} ${user}`),
@@ -179,7 +179,7 @@ async function start(count: number): Promise<{ database: Database; servers: Serv
   return { database, servers };
 }
 
-/** What a server has to know: whom the others have. */
+/** The right state of a server: the users on all others. */
 const truthFor = (one: Server, all: readonly Server[]) => [
   ...new Set(
     all.flatMap((other) =>
@@ -300,7 +300,7 @@ test('nobody leaves while the database answers nobody, nor when it answers again
   two.come('bob', ['hall']);
   await seconds(1);
   database.down = true;
-  // For longer than a dead server is remembered.
+  // Longer than a dead server is remembered.
   await seconds(2 * 3600 + 30);
   database.down = false;
   for (let n = 0; n < 200; n++) {
@@ -362,7 +362,7 @@ test('an order is carried out on all other servers, and sums those who answer wi
   const partly = one.order('bob', { is: 'count' });
   await seconds(1);
   expect(await partly).toBe(1);
-  // Not for one that has let the last one wait.
+  // A server that has let the last order wait is not waited for.
   expect(await one.order('bob', { is: 'count' })).toBe(1);
   three.back();
   expect(three.orders).toEqual(['kick bob', 'count bob', 'count bob']);
@@ -410,7 +410,7 @@ test('a server that has ended tells nothing more, whatever it still has to tell'
   await seconds(0.05);
   await Promise.all([two.close(), seconds(0.01)]);
   await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('shutting down');
-  // One that answers no order, and introduces itself to nobody.
+  // A server that answers no order, and introduces itself to nobody.
   expect(await one.order('bob', { is: 'count' })).toBe(0);
   await seconds(20);
   expect([one.known, one.silent]).toEqual([[], 0]);

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const handshake = '/socket.io/?EIO=4&transport=polling';
 
-/** One HTTP request, byte by byte as given, so that Host and Origin can be anything. */
+/** Sends an HTTP request exactly as given, so that Host and Origin can be anything. */
 function raw(
   server: { port: number },
   request: string,
@@ -126,7 +126,7 @@ describe('Origin', () => {
 
   test.each([
     ['cross-site', 403],
-    // A sibling subdomain is another site's page, too: what it asks for rightly has an Origin.
+    // A sibling subdomain is a foreign page too: its legitimate requests have an Origin.
     ['same-site', 403],
     ['none, same-origin', 403],
     ['same-origin', 200],

@@ -20,7 +20,7 @@ describe('a session with a user', () => {
         protocol: 1,
         user: { id: '1', name: 'Alice' },
         roles: [],
-        // Those of the settings, in their order.
+        // The rooms of the settings, in their order.
         rooms: ['lobby', 'garden'].map((id) => ({
           id,
           name: id,
@@ -81,7 +81,7 @@ describe('a session with a user', () => {
     const cookie = `PHPSESSID=late${Date.now()}`;
     const before = await misses();
     const connecting = connect(cookie);
-    // The first look is over when memcached has counted its miss.
+    // The first look-up is over when memcached has counted its miss.
     await expect.poll(misses, { interval: 5 }).toBeGreaterThan(before);
     await site.memcached.set(site.key(cookie), '{"user_id":9}');
     expect((await connecting).ready.user.id).toBe('9');

@@ -31,7 +31,7 @@ test('bursts of three senders reach clients by WebSocket, by polling and in the 
   const readers: ChatClient[] = [];
   const sending: Promise<unknown>[] = [];
   const heads: number[] = [];
-  // While the readers come, join and change their transport, the messages go on.
+  // While the readers connect, join and change their transport, messages continue.
   const burst = () => {
     for (const sender of senders) {
       for (let n = 0; n < 10; n++) sending.push(send(sender, `${n}`));
@@ -72,7 +72,7 @@ test('an answer never overtakes the events that were published before it', async
     }),
   );
   expect(seen).toEqual(Array.from({ length: 300 }, () => true));
-  // Nothing of the room comes after the answer to the leave.
+  // No event of the room follows the answer to the leave.
   const more = Array.from({ length: 50 }, (_, n) => send(one, `more ${n}`));
   await other.request('room:leave', { room });
   const before = seqs(other).length;
@@ -109,7 +109,7 @@ test('a client that stops reading for a while gets all that was sent meanwhile, 
   });
   reader.socket.pause();
   const sent: number[] = [];
-  // More than the kernel takes for a reader that takes nothing, and less than what the server closes it for.
+  // More than the kernel takes for a reader that does not read, and less than the limit at which the server closes it.
   const pad = 'x'.repeat(4000);
   for (let n = 0; n < 80; n++) {
     const burst = await Promise.all(

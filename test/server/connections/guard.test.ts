@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** How many connections have been closed so far, by their reasons. */
+/** The number of closed connections so far, by reason. */
 async function closed(): Promise<Record<string, number>> {
   const answer = await fetch(`${site.chat.url}/metrics`);
   expect(answer.status).toBe(200);
@@ -24,7 +24,7 @@ async function closedFor(reason: string): Promise<number> {
   return (await closed())[reason] ?? 0;
 }
 
-/** The next client is served, and quickly. */
+/** The next client is served quickly. */
 async function nextIsServed(): Promise<void> {
   const began = performance.now();
   const next = await connectChat(site.chat.url, await site.session(2));
@@ -57,7 +57,7 @@ describe('a packet that should not be closes that connection, counted by its rea
     ['a CONNECT_ERROR', 'malformed', '4{"message":"x"}'],
     ['an ack, which nobody asked for', 'malformed', '39[]'],
     ['a second CONNECT', 'second_connect', '0'],
-    // Its type is read as a number, and a blank is 0.
+    // The type is read as a number, and a blank is 0.
     ['a second CONNECT, its type a blank', 'second_connect', ' '],
     ['a CONNECT to another namespace', 'second_connect', '0/admin,'],
     ['70 KB', 'too_large', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
@@ -127,10 +127,10 @@ describe('a packet that should not be closes that connection, counted by its rea
   test('what is poured in after the end is not read for long', async () => {
     const client = await connectRaw(site.chat.port, await site.session(1), 'lobby');
     const { socket } = client;
-    // It does not hear that it was closed either.
+    // It does not notice either that it was closed.
     socket.pause();
     const more = Buffer.alloc(1_000_000);
-    // The kernel's buffers take some megabytes by themselves. Read without a bound, it would be a gigabyte.
+    // The kernel's buffers take some megabytes. Without a limit, the server would read a gigabyte.
     let poured = 0;
     const over = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
     socket.write(frame(`420["room:list",{"pad":"${'x'.repeat(70_000)}"}]`));
@@ -192,7 +192,7 @@ test('a TCP connection that a proxy gives to one client after another is closed 
   await line.post(path, '40', { Cookie: cookie });
   expect(await line.get(path, { Cookie: cookie })).toContain('40{"sid"');
   const before = await closedFor('no_connect');
-  // The stranger is closed after his five seconds.
+  // The unauthenticated connection is closed after five seconds.
   await expect.poll(() => closedFor('no_connect'), { timeout: 8000 }).toBe(before + 1);
   await line.post(path, '421["room:list",{}]', { Cookie: cookie });
   line.close();
@@ -201,7 +201,7 @@ test('a TCP connection that a proxy gives to one client after another is closed 
 test('a flood of pings or pongs, of WebSocket’s or of Engine.IO’s own, closes that connection', async () => {
   for (const [count, inOnePiece, packet] of [
     [200, false, (ws: Wire) => ws.ping()],
-    // ws itself ends such a connection, before a hundred are counted.
+    // ws itself ends such a connection before a hundred are counted.
     [80, true, (ws: Wire) => ws.ping()],
     [200, false, (ws: Wire) => ws.pong()],
     [200, true, (ws: Wire) => ws.pong()],
@@ -234,13 +234,13 @@ test('a polling connection has one WebSocket at a time to be upgraded to; a floo
   const first = await upgrade();
   expect(first.status).toBe('101');
   expect((await upgrade()).status).toBe('400');
-  // No probe: Engine.IO gives it up, and this client does not answer its goodbye.
+  // Without a probe, Engine.IO gives it up, and this client does not answer its close frame.
   first.socket.write(frame('6'));
   await once(first.socket, 'data');
   const second = await upgrade();
   expect(second.status).toBe('101');
   if (!first.socket.closed) await once(first.socket, 'close');
-  // Before any probe, so that Engine.IO tells nobody of this WebSocket.
+  // Before any probe, so that Engine.IO reports this WebSocket to nobody.
   second.socket.write(Buffer.concat(Array.from({ length: 200 }, () => frame('', opcode.pong))));
   await client.disconnected;
   if (!second.socket.closed) await once(second.socket, 'close');
@@ -295,10 +295,10 @@ describe('a reader that does not read is closed when too much waits for it; the 
     if (transport === 'websocket') {
       (engine(slow).transport.ws as unknown as { _socket: { pause(): void } })._socket.pause();
     } else {
-      // A polling client that asks no more.
+      // A polling client that polls no more.
       (slow.socket.io.engine as unknown as { transport: { _poll(): void } }).transport._poll = () => {};
     }
-    // More than the cap and whatever the kernel holds for a connection.
+    // More than the limit and the kernel's buffers for a connection.
     const total = 2500;
     let last = 0;
     for (let sent = 0; sent < total && (await closedFor('slow_reader')) === before; sent += 100) {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => memcached.stop());
 
-/** Has a server with these settings, which ends with the test. */
+/** Starts a server with these settings, which ends with the test. */
 async function start({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv): Promise<ChatServer> {
   const server = await nextChatServer({ CHAT_SESSION_STORE: memcached.url, ...env });
   onTestFinished(async () => void (await server.stop()));
@@ -28,7 +28,7 @@ async function start({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv): P
 const connect = (server: ChatServer, user: number, options = {}): Promise<ChatClient> =>
   connectChat(server.url, `PHPSESSID=u${user}`, options);
 
-/** The status line, headers and body of one handshake from an address of this machine. */
+/** The status line, headers and body of a handshake from an address of this machine. */
 function handshake(
   server: ChatServer,
   options: { from?: string; headers?: string; upgrade?: boolean; path?: string } = {},
@@ -84,7 +84,7 @@ describe.concurrent('by address', () => {
     });
     const image = { headers: 'Sec-Fetch-Site: cross-site\r\n' };
     for (let n = 0; n < 5; n++) expect((await handshake(server, image)).status).toBe(403);
-    // Their number is bounded as well.
+    // Their number is limited as well.
     const refused = await handshake(server, image);
     expect(refused.status).toBe(429);
     expect(refused.text).toMatch(/^Retry-After: 3600\r$/m);
@@ -151,7 +151,7 @@ describe.concurrent('by address', () => {
     expect((await handshake(proxied, forged('203.0.113.1'))).status).toBe(200);
     expect((await handshake(proxied, forged('203.0.113.2'))).status).toBe(200);
     expect((await handshake(proxied, forged('203.0.113.2'))).status).toBe(429);
-    // What stands before it the client has written itself; a proxy of ours in between is passed over.
+    // Anything before it was written by the client itself; a proxy of ours in between is skipped.
     expect((await handshake(proxied, forged('198.51.100.7, 203.0.113.2'))).status).toBe(429);
     expect((await handshake(proxied, forged('203.0.113.2, 10.1.2.3'))).status).toBe(429);
     expect((await handshake(proxied, forged('::ffff:203.0.113.2'))).status).toBe(429);
@@ -160,7 +160,7 @@ describe.concurrent('by address', () => {
     expect((await handshake(proxied, forged('2001:db8:1:2::1'))).status).toBe(200);
     expect((await handshake(proxied, forged('[2001:db8:1:2:ffff::9]:4711'))).status).toBe(429);
     expect((await handshake(proxied, forged('2001:db8:1:3::1'))).status).toBe(200);
-    // From elsewhere the header says nothing.
+    // From other addresses the header is ignored.
     expect((await handshake(proxied, { from: '127.0.0.9', ...forged('203.0.113.77') })).status).toBe(200);
     expect((await handshake(proxied, { from: '127.0.0.9', ...forged('203.0.113.78') })).status).toBe(429);
   });
@@ -240,7 +240,7 @@ describe.concurrent('by user', () => {
     expect(room.members).toBe(4);
     await client.request('room:invite', { room: room.id, users: ['5', '6'] });
     await expect(create('7')).rejects.toThrow('rate_limited');
-    // What was refused made no room, and counted as none.
+    // Refused requests created no room, and did not count.
     await create();
     await create();
     await expect(create()).rejects.toThrow('rate_limited');
@@ -319,7 +319,7 @@ describe.concurrent('by user', () => {
       await connect(server, 1),
     ];
     const flood = Array.from({ length: 200 }, () => flooder.raw('room:list', {}));
-    // By polling, all of them come at once.
+    // With polling, all of them arrive at once.
     expect(await flood[199]).toMatchObject({ error: { code: 'rate_limited' } });
     const began = performance.now();
     const newest = await connect(server, 1);
@@ -329,7 +329,7 @@ describe.concurrent('by user', () => {
 
   test('who goes on beyond the limit for 10 s is closed, on all of his connections', async (context) => {
     const { expect } = context;
-    // Of the server's time, which goes five times as fast.
+    // By the server's clock, which is five times as fast.
     const server = await start(context, { ...fastClock(5), CHAT_LIMIT_REQUESTS: '20/1h' });
     const [quiet, others] = [await connect(server, 1), await connect(server, 2)];
     const polling = Array.from({ length: 3 }, () => connect(server, 1, { transports: ['polling'] }));
@@ -341,7 +341,7 @@ describe.concurrent('by user', () => {
     await Promise.all([quiet, ...flooders].map(({ disconnected }) => disconnected));
     const figures = await metrics(server.url);
     expect(figures.get('chat_closed_total{reason="flood"}')).toBe(4);
-    // What was left of the third is not even looked at.
+    // The rest of the third is not even read.
     expect(figures.get('chat_requests_total{event="unknown",code="unknown_event"}')).toBeLessThan(1050);
     await others.request('room:list', {});
   });
@@ -368,7 +368,7 @@ describe.concurrent('by user', () => {
     expect(await client.request('message:send', first)).toEqual(stored);
   });
 
-  /** 60 messages of 4 KB, as many users may say them within the limit. */
+  /** 60 messages of 4 KB, as many as users may send within the limit. */
   async function fill(server: ChatServer): Promise<void> {
     for (const user of [2, 3, 4, 5, 6]) {
       const client = await connect(server, user);
@@ -395,7 +395,7 @@ describe.concurrent('by user', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => hasty.raw('room:sync', all)));
     const answered = answers.filter(({ ok }) => ok).length;
     expect(answered).toBeGreaterThanOrEqual(7);
-    // What is begun before the first answer is there counts little yet.
+    // Requests that start before the first answer is there count little yet.
     expect(answered).toBeLessThanOrEqual(20);
   });
 

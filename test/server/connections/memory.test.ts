@@ -5,7 +5,7 @@ import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite;
 beforeAll(async () => {
-  // With less than the answers of this test would take, were they kept.
+  // With less memory than the answers of this test would take if they were kept.
   site = await startChatSite({ NODE_OPTIONS: '--max-old-space-size=64' }, startChatServer);
 });
 afterAll(() => site.close());
@@ -14,7 +14,7 @@ test('a connection that sends for hours keeps nothing of what it has sent', asyn
   const client = await connectChat(site.chat.url, await site.session(1));
   await client.request('room:join', { room: 'lobby' });
   const message = { room: 'lobby', text: 'x'.repeat(4000), clientId: newClientId() };
-  // A repeat each, so that neither the disk nor this test's own memory grows.
+  // Each is a repeat, so that neither the disk nor this test's memory grows.
   for (let n = 0; n < 180; n++) {
     await Promise.all(Array.from({ length: 100 }, () => client.request('message:send', message)));
   }

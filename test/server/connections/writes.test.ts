@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-/** What TCP brings first after this was written: on the loopback, one write of the server. */
+/** The first TCP data after this was written: on loopback, one write of the server. */
 async function firstAfter(socket: Socket, bytes: string | Buffer): Promise<string> {
   const [piece] = await Promise.all([once(socket, 'data'), socket.write(bytes)]);
   return String(piece[0]);

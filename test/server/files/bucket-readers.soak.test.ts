@@ -7,7 +7,7 @@ import { bucketStorage } from '../../../server/files/bucket.ts';
 
 const size = 64 * 1024 * 1024;
 
-/** A bucket that sends as fast as it is read, and of the file `half` only the first half. */
+/** A bucket that sends as fast as it is read, and only the first half of the file `half`. */
 async function startBucket() {
   const server = createServer((req, res) => {
     res.writeHead(200, { 'Content-Length': size });

@@ -9,7 +9,7 @@ import { download, origin, upload } from '../../helpers/files.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { type S3Server, startS3Server } from '../../helpers/s3-server.ts';
 
-/** Files in a bucket, on a server that checks signatures and what a key is allowed. It is installed at the first time. */
+/** Files in a bucket, on a server that checks signatures and rights. It is installed at the first use. */
 let memcached: Memcached;
 let s3: S3Server;
 const cookie = 'PHPSESSID=s1';
@@ -45,7 +45,7 @@ async function open(over: NodeJS.ProcessEnv = {}, { id, secret } = s3.key) {
     await chat.stop();
     await rm(work, { recursive: true });
   });
-  /** What is left of uploads in the server's own folder. */
+  /** Leftovers of uploads in the server's folder. */
   const leftovers = async () =>
     (await readdir(work, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   return { chat, ann, leftovers };
@@ -103,7 +103,7 @@ test('a large file goes through, and ten at once', async () => {
     Array.from({ length: 10 }, (_, n) => upload(chat.url, cookie, `${n}`.repeat(9_000_000 - n))),
   );
   const refused = large.filter(({ status }) => status !== 201);
-  // A user uploads four at once.
+  // A user may upload four at once.
   expect(refused.every(({ status }) => status === 429)).toBe(true);
   const stored = large.filter(({ status }) => status === 201).map(({ file }) => file);
   expect(stored.length).toBeGreaterThanOrEqual(4);

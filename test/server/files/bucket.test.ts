@@ -17,7 +17,7 @@ async function listen(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
-/** A bucket that answers as it likes. */
+/** A bucket with arbitrary answers. */
 const bucket = async (answer: RequestListener) =>
   bucketStorage({
     kind: 's3',
@@ -49,7 +49,7 @@ test('of a refusal without an end no more than the beginning is read', async () 
   });
   for (const ask of asksOf(endless))
     await expect(ask()).rejects.toThrow('the bucket answers 500 InternalError');
-  // What the lines of three connections hold.
+  // The buffers of three connections.
   expect(sent).toBeLessThan(64 * 1024 * 1024);
 });
 

@@ -43,7 +43,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The names of the files that are stored. */
+/** The names of the stored files. */
 const stored = (): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -97,7 +97,7 @@ test('a picture: turned upright and made anew without its metadata, with a previ
       image: { width: 400, height: 1600, blur: expect.stringMatching(/^.{20,64}$/) },
     },
   });
-  // Nobody but the uploader sees it before it is sent.
+  // Only the uploader sees it before it is sent.
   expect([await statusOf(file), await statusOf(file, annsCookie)]).toEqual([404, 200]);
   const { message } = await send([{ id: file.id, alt: 'A tower' }]);
   expect(message.files).toEqual([{ ...file, alt: 'A tower' }]);
@@ -191,7 +191,7 @@ test('a client that goes away before its file is opened leaves no open file behi
     });
   };
   for (let n = 0; n < 60; n++) await leave();
-  // All of them have been answered, or given up.
+  // All of them were answered, or cancelled.
   expect(await statusOf(file, annsCookie)).toBe(200);
   await expect.poll(isOpen).toBe(false);
 });
@@ -217,9 +217,9 @@ test('who may not upload or download, and what is not taken', async () => {
   expect(await outcome(url, annsCookie, '')).toEqual([415, 'file_type']);
   expect(await outcome(url, annsCookie, Buffer.from([0, 1, 2, 3]))).toEqual([415, 'file_type']);
   const plain = { method: 'POST', headers: { cookie: annsCookie } };
-  // A form of a foreign page has the cookie, too.
+  // A form of a foreign page sends the cookie too.
   expect((await fetch(`${url}/files?room=lobby&name=x`, { ...plain, body: 'x' })).status).toBe(403);
-  // Another header of that name says nothing about who has sent the cookie.
+  // Another value of that header does not show who has sent the cookie.
   for (const authorization of ['Basic YTpi', 'Session', 'Bearer x']) {
     const given = { ...plain, headers: { ...plain.headers, authorization }, body: 'x' };
     expect((await fetch(`${url}/files?room=lobby&name=x`, given)).status).toBe(403);
@@ -237,7 +237,7 @@ test('who may not upload or download, and what is not taken', async () => {
     duplex: 'half',
   });
   expect(chunked.status).toBe(411);
-  // An app hands its session over by itself.
+  // An app sends its session itself.
   const session = annsCookie.split('=')[1];
   const app = { authorization: `Session ${session}` };
   const byApp = await fetch(`${url}/files?room=lobby&name=x`, { method: 'POST', headers: app, body: 'x' });
@@ -329,7 +329,7 @@ test('of a deleted message and a deleted room no bytes are left; an edit exchang
   expect(deleted.message).not.toHaveProperty('files');
   expect(await statusOf(third, annsCookie)).toBe(404);
   await expect.poll(stored).not.toContain(third.id);
-  // It has gone back to its uploader.
+  // It belongs to its uploader again.
   expect([await statusOf(first, annsCookie), stored().includes(first.id)]).toEqual([200, true]);
   await ann.request('room:delete', { room });
   expect(await statusOf(first, annsCookie)).toBe(404);
@@ -364,7 +364,7 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
   await send([{ id: file.id }], room, 'with a file');
-  // Somebody who was added and has not been there: the room knows no name.
+  // A user who was added and has not been there: the room does not know the name.
   (await connectChat(site.chat.url, await site.session(3, 'Zacharias'))).close();
   await ann.request('room:invite', { room, users: ['3'] });
   const mentions = [{ user: '3', start: 0, length: 2 }];
@@ -449,7 +449,7 @@ test('an export whose bytes fail in the middle is cut off, and the server goes o
   const sent = { room: 'lobby', text: 'x', files: [{ id: file.id }], clientId: newClientId() };
   await eve.request('message:send', sent);
   const path = join(folder, file.id.slice(0, 2), file.id);
-  // It can be opened, and not be read.
+  // It can be opened, but not read.
   rmSync(path);
   mkdirSync(path);
   const headers = { Authorization: `Bearer ${apiKey}` };

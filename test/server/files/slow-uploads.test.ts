@@ -45,7 +45,7 @@ test('20 uploads of 10 MB stand still half-way: messages of others are answered,
   onTestFinished(() => site.close());
   const { chat } = site;
   const cookies = await Promise.all(Array.from({ length: 20 }, (_, n) => site.session(100 + n)));
-  // The first upload loads things that have nothing to do with the number.
+  // The first upload loads modules that do not depend on the number.
   await upload(chat.url, cookies[0] ?? '', 'first');
   const ann = await connectChat(chat.url, await site.session(1));
   await ann.request('room:join', { room: 'lobby' });

@@ -69,7 +69,7 @@ test('a user uploads so many bytes in a time, whatever becomes of them', async (
   await chat.stop();
 });
 
-/** Begins an upload by hand, and sends that much of it. */
+/** Starts an upload by hand, and sends this much of it. */
 function begin(chat: { port: number }, length: number, body: string | Buffer, user = cookie) {
   const socket = connect(chat.port, '127.0.0.1');
   const head = ['POST /files?room=lobby&name=x HTTP/1.1', 'Host: x', `Origin: ${origin}`, `Cookie: ${user}`];
@@ -82,7 +82,7 @@ test('bytes count as they are stored, and those of an upload that is cut as they
   const chat = await nextChatServer(
     settings({ CHAT_LIMIT_FILES_USER: '1MB/1h', CHAT_FILES: `dir:${folder}/counted` }),
   );
-  // Of few bytes; made again, each frame stands by itself.
+  // Few bytes; after re-encoding, each frame is complete.
   const side = 300;
   const raw = { width: side, height: side * 8, channels: 3 as const, pageHeight: side };
   const pixels = Buffer.alloc(side * side * 8 * 3).map((_, n) => ((n % (side * 3)) * (n % 7) * 37) % 251);
@@ -114,7 +114,7 @@ test('bytes count as they are stored, and those of an upload that is cut as they
     429,
     { error: { code: 'rate_limited', message: expect.stringMatching(/bytes than one user may/) } },
   ]);
-  // Bytes that have not come cost nothing.
+  // Bytes that have not arrived cost nothing.
   expect((await again(100_000)).status).toBe(201);
   await chat.stop();
 });
@@ -171,7 +171,7 @@ test('where a server with a bucket was killed in the middle of an upload, the ne
   utimesSync(join(work, 'old'), 0, Date.now() / 1000 - 86_401);
   await open().tidy();
   expect(readdirSync(work)).toEqual(['new']);
-  // A folder that others can write to is none for uploads.
+  // A folder that others can write to is not used for uploads.
   chmodSync(work, 0o777);
   await expect(open().work()).rejects.toThrow('set TMPDIR');
 });
@@ -311,7 +311,7 @@ test('no text waits behind pictures, and of a client that has gone nothing waits
   const ended = expect(running).rejects.toThrow('left');
   stayed.abort(new Error('left'));
   await ended;
-  // By another process.
+  // In another process.
   expect(await next).toHaveProperty('made');
   expect(Number(picturesOf())).not.toBe(pid);
   examiner.close();
@@ -328,7 +328,7 @@ test('a file that ends the process which examines it is refused, and the next on
   const text = join(folder, 'text');
   writeFileSync(text, 'words');
   const next = examiner.examine('2', { path: text, types });
-  // Opens when somebody reads.
+  // Opens when a process reads.
   const writer = await open(pipe, 'w');
   const [child] = ownChildren().filter((pid) => pid !== '' && !before.has(pid));
   process.kill(Number(child), 'SIGKILL');
@@ -351,7 +351,7 @@ test.each([
     if (title.startsWith('its room')) await stored.write('deleteRoom', { room: 'den' });
     else await stored.write('erase', { user: '1', messages: 'delete', at });
     while ((await stored.write('eraseStep', { by: 'one', at })) !== null);
-    // Whatever is to be deleted has been.
+    // All deletions are done.
     const listed = async () => (await stored.write('dropFiles', { before: 0, most: 9 })).ids;
     await expect.poll(listed, { timeout: 20_000 }).toEqual([]);
   };

@@ -8,7 +8,7 @@ import { SqliteWork } from '../../../server/history/sqlite/work.ts';
 import { addTerms } from '../../../server/history/terms.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 
-// What one user can write within the limits in an hour or less must not hold up the others.
+// Data that one user can write within the limits in an hour or less must not delay others.
 
 const at = Date.now();
 const user = { id: '1', name: 'Ann' };
@@ -73,7 +73,7 @@ test('what somebody has written in a room is read in pages that take no longer, 
     return found.map(({ took }) => took).sort((a, b) => a - b)[found.length >> 1] as number;
   };
   const few = await pages('few', 1000);
-  // Twenty times as much to sort takes ten times as long and more.
+  // Sorting twenty times as much takes ten times as long and more.
   expect((await pages('many', 20_000)) / few).toBeLessThan(5);
 });
 
@@ -116,7 +116,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   expect([count('reactions'), count('mentions')]).toEqual([1, 1]);
   await first.close();
   const second = await open(path);
-  // The room may be made again meanwhile.
+  // The room may be created again meanwhile.
   await second.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
   await fill(second, 'den', 1, () => 'new long text');
   let waiting = 0;
@@ -126,7 +126,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   };
   await vi.waitUntil(isDone, { timeout: 60_000, interval: 5 });
   expect([count('reactions'), count('mentions')]).toEqual([0, 0]);
-  // Never all texts at once: whoever removes them from the index for searching has them in memory.
+  // Never all texts at once, because the thread that removes them from the search index holds them in memory.
   expect(waiting).toBeLessThan(1000);
   expect(
     await second.read('search', { query: 'long', rooms: ['den'], everyPublic: false, limit: 9 }),
@@ -146,7 +146,7 @@ test('of very many edits that the index for searching has missed it takes some a
   await history.write('addMembers', { room: 'den', users, source: 'api', mayReturn: true, at });
   await fill(history, 'den', 3, (n) => `first ${n}`);
   expect((await search('first')).messages).toHaveLength(3);
-  // Nobody can write to it now.
+  // It cannot be written now.
   const index = new DatabaseSync(`${path}-search`);
   onTestFinished(() => index.close());
   index.exec('BEGIN EXCLUSIVE');
@@ -185,11 +185,11 @@ test('no text and no query makes a search take long; what is left to look at is 
   await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const needle = `${'a'.repeat(98)}ba`;
   await fill(history, 'lobby', 1, () => `here it is: ${needle}`);
-  // Each has all pairs of the needle, in thousands, and the needle in none.
+  // Each has all pairs of the needle, in thousands, and none has the needle.
   await fill(history, 'lobby', 1500, (n) => `ba${'a'.repeat(3900)}b ${n}`);
   const find = (query: string, from?: string) =>
     history.read('search', { query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
-  // The index has followed when it knows the newest.
+  // The index is up to date when it has the newest message.
   await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: 60_000 });
   const found: string[] = [];
   let longest = 0;
@@ -272,7 +272,7 @@ test('no statement looks through a table that grows, but for what the start read
     prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .all()
       .map(({ detail }) => String(detail))
-      // A subquery is here where it has a limit of its own.
+      // A subquery here has its own limit.
       .filter((detail) => detail.startsWith('SCAN') && !detail.startsWith('SCAN (subquery')),
   );
   expect([...new Set(scans)].sort()).toEqual(
@@ -280,15 +280,15 @@ test('no statement looks through a table that grows, but for what the start read
       // The public rooms and the bans, at the start.
       'SCAN bans',
       'SCAN rooms USING INDEX rooms_by_name',
-      // How many are being erased now.
+      // The number of current erasures.
       'SCAN erasures USING COVERING INDEX erasures_by_time',
-      // Those in which something is being deleted.
+      // Rooms in which deletions are under way.
       'SCAN rooms USING INDEX rooms_expiring',
       // These have one row.
       'SCAN CONSTANT ROW',
       'SCAN digest_key',
       'SCAN next_message',
-      // At most the 1,000 unread mentions that it has found by the index.
+      // At most the 1,000 unread mentions that the index has found.
       'SCAN found',
     ].sort(),
   );

@@ -15,7 +15,7 @@ afterEach(() => {
 const change = (num: number): Change => ({ type: 'ban', user: String(num), ban: null });
 const numberOf = (one: Change) => Number((one as Change & { type: 'ban' }).user);
 
-/** A database with that many entries, of which the first `gone` were deleted, and a delivery that begins at 0. */
+/** A database with this many entries, of which the first `gone` were deleted, and a delivery that starts at 0. */
 function start(options: { gone?: number; failing?: () => Error | undefined } = {}) {
   const world = { committed: 0, delivered: [] as number[], failures: [] as string[], reads: 0 };
   const delivery = new Delivery({
@@ -39,7 +39,7 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 test('whatever becomes of hints and reads, every entry is handed out once, in order, and who waits is told after it', async () => {
   const step = fc.record({
-    // The hint of an entry that was committed before, with or without what it holds; of one's own; or time goes by.
+    // The hint of an entry that was committed before, with or without its content; of an own one; or time passes.
     kind: fc.constantFrom('commit', 'hint', 'number', 'own', 'wait', 'look'),
     which: fc.nat(30),
     pause: fc.nat(40),

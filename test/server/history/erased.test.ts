@@ -31,8 +31,7 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
   for (const text of [deleted, edited, kept, reported, open]) {
     await ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
   }
-  // The index for searching holds them, too.
-  // A page may be short on a busy machine.
+  // The search index holds them too. A page may be short on a busy machine.
   await expect
     .poll(async () => (await ann.request('message:search', { query: 'Wm4kZ' })).messages)
     .toHaveLength(5);
@@ -155,7 +154,7 @@ test('a deleted text is not in the memory of the server, though its room was sho
     .poll(() => bob.events.some((event) => event.name === 'room:reset'), { timeout: 20_000 })
     .toBe(true);
   await bob.request('room:join', { room: 'lobby' });
-  // The main thread's: whatever else is in it, texts are told apart by the one that is kept.
+  // In the main thread's memory, texts are identified by the one that is kept.
   const inMemory = async () => {
     const before = readdirSync(folder).length;
     server.process.kill('SIGUSR2');
@@ -168,7 +167,7 @@ test('a deleted text is not in the memory of the server, though its room was sho
     await expect.poll(isWhole, { timeout: 20_000 }).toBe(true);
     return [kept, deleted, ...erased].filter((one) => snapshot.includes(one));
   };
-  // Who has left is remembered for a moment: a user who reloads a page is back by then.
+  // A user who has left is remembered for a moment, since reloading a page brings them back.
   await expect.poll(inMemory, { timeout: 60_000, interval: 1000 }).toEqual([kept]);
   ann.close();
   bob.close();

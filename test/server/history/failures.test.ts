@@ -74,7 +74,7 @@ test('locked for a moment only: the send waits for it', async () => {
   const other = new DatabaseSync(path);
   other.exec('BEGIN IMMEDIATE');
   const sending = client.request('message:send', message());
-  // Any other request is answered meanwhile; after this one, the send has long arrived.
+  // Other requests are answered meanwhile; after this one, the send has arrived.
   await fetch(`${server.url}/metrics`);
   other.exec('ROLLBACK');
   other.close();
@@ -154,7 +154,7 @@ test('a disk that hangs: every request, over HTTP too, is answered within 8 s an
     return history.messages;
   }, 5000);
   expect(messages.map(({ clientId }) => clientId)).toContain(sent.clientId);
-  // The repeat of what was not known is the message that was stored.
+  // The repeat of the unknown one returns the stored message.
   expect(await client.request('message:send', sent)).toEqual({
     message: messages.find(({ clientId }) => clientId === sent.clientId),
   });
@@ -186,7 +186,7 @@ test('a corrupt file is told at the start, by its name', async () => {
   const { server, client } = await start();
   for (let n = 0; n < 50; n++) await client.request('message:send', message());
   await server.stop();
-  // Everything but the header, as a failing disk or a cut copy leaves it.
+  // Everything but the header, as left by a failing disk or a cut copy.
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(statSync(path).size - 100, 0xa5), 0, undefined, 100);
   closeSync(file);
@@ -215,7 +215,7 @@ test('a second chat server on the same file, by a symbolic link too, ends with 7
       `the history ${file} cannot be opened: another chat server is using it; stop that one first, or set CHAT_HISTORY to another file`,
     );
   }
-  // The first one has noticed nothing.
+  // The first server was not affected.
   expect(await client.request('message:send', message())).toMatchObject({ message: { seq: 2 } });
   await server.stop('SIGKILL');
   const next = await start();

@@ -21,7 +21,7 @@ historyDatabaseContract('MariaDB', async () => {
       const isSlow = ({ table, type, r_filtered, Extra }: (typeof steps)[number]) =>
         String(Extra).includes('filesort') ||
         Number(r_filtered ?? 100) < 100 ||
-        // What it has made itself is in angle brackets.
+        // Its temporary tables are in angle brackets.
         (['ALL', 'index'].includes(type as string) && !String(table).startsWith('<'));
       return steps.filter(isSlow).map((step) => JSON.stringify(step));
     },
@@ -33,14 +33,14 @@ historyDatabaseContract('MariaDB', async () => {
     },
     remove: () => server.remove(),
     signal: (name) => server.signal(name),
-    // An OK packet, which names no statement.
+    // An OK packet does not name its statement.
     saysCommitted: (reply, sent) => sent.includes('COMMIT') && reply[4] === 0,
     disconnect: async (database) => {
       const open = await server.query(
         'SELECT id FROM information_schema.processlist WHERE db = ? AND user = ?',
         [nameOf(database), 'site'],
       );
-      // One that has ended meanwhile is unknown.
+      // A connection that has ended meanwhile is unknown.
       for (const { id } of open) await server.query(`KILL ${id}`).catch(() => {});
     },
   };

@@ -16,7 +16,7 @@ historyDatabaseContract('PostgreSQL', async () => {
     database: () => postgresDatabase(server),
     dialect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress),
     async unindexed(connection, { text, values }) {
-      // It prefers to look through a small table, even if it could do otherwise.
+      // For a small table it prefers a scan, even if it has an index.
       for (const way of ['seqscan', 'sort']) await connection.query(raw(`SET enable_${way} = off`));
       const steps = await connection.query({ text: `EXPLAIN ANALYZE ${text}`, values });
       const isSlow = (step: string) => /Seq Scan|Sort|Rows Removed by Filter/.test(step);
@@ -32,7 +32,7 @@ historyDatabaseContract('PostgreSQL', async () => {
     },
     remove: () => server.remove(),
     signal: (name) => {
-      // Those that serve connections have groups of their own.
+      // Processes that serve connections have their own groups.
       const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' });
       for (const pid of [server.pid, ...children.trim().split(/\s+/).map(Number)]) process.kill(pid, name);
     },

@@ -42,7 +42,7 @@ historyContract('SQLite', async () => {
   };
 });
 
-/** Resolves when the index for searching holds all of the history. */
+/** Resolves when the search index covers the whole history. */
 const indexed = (path: string) => expect.poll(() => isIndexed(path), { timeout: 10_000 }).toBe(true);
 
 const message = (clientId: string) => ({
@@ -76,7 +76,7 @@ test('of 2,500 sends at once at most 1,000 share a transaction', async () => {
 });
 
 describe('an index for searching that does not fit is made again at the start, without a search', () => {
-  /** A history that is closed and indexed, with this message in it. */
+  /** A closed and indexed history with this message. */
   async function closedHistory(text?: string): Promise<string> {
     const path = newFile();
     const history = await open(path);

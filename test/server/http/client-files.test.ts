@@ -20,7 +20,7 @@ interface Answer {
   body: Buffer;
 }
 
-/** With exactly these headers; `fetch` has an Accept-Encoding of its own. */
+/** With exactly these headers, because `fetch` adds its own Accept-Encoding. */
 function get(headers: Record<string, string>, path = '/php-chat.js', method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const req = request(site.chat.url + path, { method, headers }, async (res) => {

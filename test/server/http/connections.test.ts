@@ -22,7 +22,7 @@ afterAll(async () => {
 
 interface Client {
   socket: Socket;
-  /** All that has come so far. */
+  /** Everything received so far. */
   text(): string;
   /** Resolves with all of it when the server has closed the connection. */
   closed: Promise<string>;
@@ -162,7 +162,7 @@ describe('connections of one address', () => {
     const other = open(small.port, '127.0.0.2');
     other.socket.write(request('/healthz'));
     await expect.poll(() => statuses(other.text())).toEqual([200]);
-    // What has become a WebSocket no longer counts here.
+    // A connection that has become a WebSocket no longer counts here.
     kept[0]?.socket.write(request('/socket.io/?EIO=4&transport=websocket', upgrade));
     await expect.poll(() => statuses(kept[0]?.text() ?? '')).toEqual([200, 101]);
     const next = open(small.port);
@@ -171,7 +171,7 @@ describe('connections of one address', () => {
   });
 
   test('those of a trusted proxy are not limited, but the requests at once of each address that it names', async () => {
-    // As long as it stands still, requests for /readyz wait.
+    // While it stands still, requests for /readyz wait.
     const held = await startMemcached();
     const proxied = await nextChatServer({
       ...limits,
@@ -203,7 +203,7 @@ describe('connections of one address', () => {
 });
 
 describe('a client that lets the server wait', () => {
-  /** A server with these bounds alone, and a shorter patience. */
+  /** A server with only these limits, and a shorter patience. */
   async function start(answer: RequestListener, patience: number) {
     const http = createServer();
     const breaches: string[] = [];
@@ -222,7 +222,7 @@ describe('a client that lets the server wait', () => {
   }
 
   test('an answer that is not taken: closed after that time, though more requests arrive', async () => {
-    // More than the kernel takes of a connection whose other side does not read.
+    // More than the kernel buffers for a connection whose other side does not read.
     const { port, breaches } = await start((_, res) => res.end(Buffer.alloc(32_000_000)), 500);
     const socket = connect(port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
@@ -249,7 +249,7 @@ describe('a client that lets the server wait', () => {
     expect(breaches).toEqual([]);
   });
 
-  /** So many connections, each with this written to it when it is open. */
+  /** Opens this many connections, and writes this to each. */
   async function openMany(port: number, count: number, text = '') {
     const clients: Client[] = [];
     while (clients.length < count) {

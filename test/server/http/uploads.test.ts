@@ -6,7 +6,7 @@ import { createFileRoutes } from '../../../server/http/files.ts';
 
 const hour = 60 * 60 * 1000;
 
-/** The routes of files, where every file is one that is not taken. Resolves with what uploads are answered. */
+/** The routes of files, with every file refused. Resolves with the answers to the uploads. */
 async function uploads(
   rate: { count: number; ms: number },
   sizes: readonly number[],

@@ -8,7 +8,7 @@ import { startLockedRedis } from '../../helpers/redis.ts';
 import { metrics } from '../../helpers/server-figures.ts';
 
 let site: ChatSite;
-/** A second server on the same store, with little patience for its silence. */
+/** A second server on the same store, with a short grace for its silence. */
 let hasty: ChatServer;
 beforeAll(async () => {
   site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' });
@@ -69,7 +69,7 @@ describe('session:ended, then the connection is closed, and nothing after it', (
       expect(await tab.disconnected).toBe('io server disconnect');
     }
     clearInterval(writing);
-    // Whatever was sent after that has been delivered when this one has.
+    // Everything sent after that has been delivered when this has.
     const { message } = await send(witness, 'after the end');
     await expect.poll(() => witness.messages().some(({ id }) => id === message.id)).toBe(true);
     for (const tab of tabs) expect(tab.events.at(-1)?.name).toBe('session:ended');
@@ -92,7 +92,7 @@ test('a record that cannot be read for a moment ends nothing', async () => {
   const reads = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
   const before = await reads();
   await site.memcached.set(site.key(cookie), '');
-  // As soon as it has been seen to be empty once, PHP goes on writing.
+  // When it has been read as empty once, PHP continues to write.
   await expect.poll(reads, { interval: 1 }).toBeGreaterThan(before);
   await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"User 1"}');
   const seen = await reads();
@@ -177,7 +177,7 @@ test('one of two memcached servers is gone: logged once, however many sessions a
   const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total') ?? 0;
   const before = await checks();
   await expect.poll(checks).toBeGreaterThan(before + 200);
-  // Empty, so that its sessions end: the others live on.
+  // Empty, so that its sessions end; the others stay.
   const again = await startMemcached(lost);
   await chat.until(/the session store answers again/);
   expect(chat.output().match(/the session store/g)).toHaveLength(2);
@@ -199,7 +199,7 @@ test('the store’s account may not renew sessions: logged once, however often i
     ((await redis.ask('ACL', 'LOG')) as unknown[][])
       .filter((entry) => String(entry[entry.findIndex((part) => String(part) === 'object') + 1]) === 'pttl')
       .reduce((sum, [, count]) => sum + Number(count), 0);
-  // The first one asks for the TTL as the connection begins.
+  // The first one reads the TTL as the connection begins.
   await expect.poll(refusals).toBeGreaterThan(2);
   await send(client);
   expect(client.socket.connected).toBe(true);

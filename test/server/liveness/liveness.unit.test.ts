@@ -28,7 +28,7 @@ const seen = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reaso
 const nobody = seen('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
-/** Liveness with a reader whose answers the test gives, and what it made of them. */
+/** Liveness with a reader whose answers the test gives, and the results. */
 function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   let listener: StoreListener | undefined;
   const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
@@ -91,7 +91,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     });
     return subscription;
   };
-  /** What the checks that follow see, one after the other; the last one from then on. */
+  /** The results of the following checks, in order; the last one from then on. */
   const willSee = (...verdicts: (Verdict | null | Error)[]) => {
     answers.check = async () => {
       const verdict = verdicts.length > 1 ? verdicts.shift() : verdicts[0];
@@ -119,7 +119,7 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     seen,
     subscribe,
     willSee,
-    /** How many checks begin within this time. */
+    /** The number of checks that start within this time. */
     async checksIn(milliseconds: number) {
       const before = asked.checks.length;
       await wait(milliseconds);
@@ -193,7 +193,7 @@ describe('a check', () => {
       subscriptions.push(subscribe(session(`s${n}`)));
       await wait(1);
     }
-    // Until the TTLs have been asked for, too.
+    // Until the TTLs were requested too.
     await wait(50);
     expect(vi.getTimerCount()).toBe(1);
     await wait(interval);
@@ -316,7 +316,7 @@ describe('an identity that changes', () => {
     notify();
     await wait(10);
     expect(seen.identities).toEqual([]);
-    // Whatever an identity has beside its name.
+    // The parts of an identity besides its name.
     const identity = { id: '1', name: 'Ann', roles: ['moderator' as const] };
     willSee({ state: 'user', user: identity, bytes: Buffer.from('more') });
     notify();

@@ -12,12 +12,12 @@ import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
 
 interface Site {
   chat: ChatServer;
-  /** A session that expires in so many seconds; null: never. */
+  /** Writes a session that expires in this many seconds; null: never. */
   write(id: string, bytes: string, seconds: number | null): Promise<unknown>;
-  /** The site makes it expire in so many seconds. */
+  /** The site makes it expire in this many seconds. */
   expire(id: string, seconds: number): Promise<unknown>;
   remove(id: string): Promise<unknown>;
-  /** A logout that takes all out of the session, and leaves its record. */
+  /** A logout that empties the session and leaves its record. */
   empty(id: string): unknown;
   close(): Promise<void>;
 }
@@ -82,7 +82,7 @@ async function postgres(): Promise<Site> {
 
 async function redis(): Promise<Site> {
   const server = await startRedis(['--notify-keyspace-events', 'Egx']);
-  // What Redis notifies has to do: there is no regular check in time.
+  // Only Redis's notification can show it, because no regular check comes in time.
   const chat = await nextChatServer({
     CHAT_SESSION_STORE: `redis://127.0.0.1:${server.port}`,
     CHAT_SESSION_CHECK: '1m',
@@ -118,7 +118,7 @@ async function memcached(): Promise<Site> {
   return {
     chat,
     write: (id, bytes, seconds) => server.set(key(id), bytes, seconds ?? 0),
-    // As a page does: it writes the session again.
+    // Like a page: it writes the session again.
     expire: (id, seconds) => server.set(key(id), record, seconds),
     remove: (id) => server.delete(key(id)),
     empty: (id) => phpRequest(php, 'session_unset()', id),
@@ -227,7 +227,7 @@ test.concurrent('memcached knows no TTLs (before 1.6), and lifetime= is over sin
   onTestFinished,
 }) => {
   const server = await startMemcached();
-  // It knows no meta commands.
+  // It does not know meta commands.
   const older = await startTcpProxy(server.port, (piece, client) =>
     client.write(piece.toString('latin1').replace(/^(HD|EN)\b.*$/gm, 'ERROR\r'), 'latin1'),
   );

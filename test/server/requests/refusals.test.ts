@@ -4,8 +4,8 @@ import { newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
- * Every request in the table of docs/protocol.md, done once, and refused once for each reason of its own. What all
- * share (an unknown event, a draining server, a history that fails) is elsewhere.
+ * Every request in the table of docs/protocol.md, done once, and refused once for each of its own reasons. Common
+ * reasons (an unknown event, a draining server, a history that fails) are tested elsewhere.
  */
 type Code =
   | 'ok'
@@ -22,7 +22,7 @@ type Code =
   | 'limit_reached'
   | 'rate_limited';
 
-/** In a private room of Ann’s with Ben in it; both have joined it and have written message 1 and 2. */
+/** In a private room of Ann’s with Ben in it; both have joined it and have written messages 1 and 2. */
 interface Scene {
   ann: Person;
   ben: Person;
@@ -31,7 +31,9 @@ interface Scene {
   room: string;
 }
 type Who = 'ann' | 'ben' | 'eve';
-/** Who asks for what. A request that names a room names that of the scene, if the payload names no other. */
+/**
+ * The asking user and the payload. A request that names a room names that of the scene, if the payload names no other.
+ */
 type Case = readonly [Who, object | ((scene: Scene) => Promise<object> | object)];
 
 const cursor = (key: unknown) => Buffer.from(JSON.stringify(key)).toString('base64url');
@@ -44,7 +46,7 @@ const leaves =
     await scene[who].request('room:leave', { room: scene.room });
     return payload;
   };
-/** Ben is under an order of Ann’s when he asks. */
+/** Ann has muted Ben when he asks. */
 const muted =
   (payload: object) =>
   async ({ ann, ben, room }: Scene) => {
@@ -58,7 +60,7 @@ const under =
     return payload;
   };
 const onlyModerators = (payload: object) => under({ write: 'moderators' }, payload);
-/** Eve is blocked by Ann, with whom she has a direct room and has joined it. */
+/** Eve is blocked by Ann; the two have a direct room, which Eve has joined. */
 const blocked =
   (payload: object = {}) =>
   async ({ ann, eve }: Scene) => {
@@ -502,7 +504,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['ben', { seq: 1, emoji: '👍👍', on: true }],
       ['ben', { seq: 1, emoji: 'x', on: true }],
       ['ben', { seq: 1, emoji: '', on: true }],
-      // Without the variation selector it is a sign of text.
+      // Without the variation selector it is a text character.
       ['ben', { seq: 1, emoji: '\u2764', on: true }],
       ['ben', { seq: 1, emoji: '👍' }],
     ],
@@ -579,7 +581,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
   'typing:set': {
     ok: [
       ['ben', { typing: true }],
-      // Nothing tells who is blocked, and nobody sees it.
+      // The block is not revealed, and nobody sees the typing.
       ['eve', blocked({ typing: true })],
     ],
     bad_request: [['ben', { typing: 1 }]],
@@ -609,7 +611,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 async function setScene(on = site): Promise<Scene & { close(): void }> {
-  // Ann is a moderator of the site, too: public rooms are made by such.
+  // Ann is a moderator of the site too, because only moderators create public rooms.
   const [ann, ben, eve] = [await on.person({ roles: 'moderator' }), await on.person(), await on.person()];
   const room = (await on.den(ann, [ben])).id;
   for (const member of [ann, ben]) {
@@ -717,7 +719,7 @@ describe('rate_limited, with the time to wait', () => {
         expect(answer.error.retryAfterMs).toBeLessThanOrEqual(3_600_000);
       }
     }
-    // The scene has used up one of some.
+    // The scene has used some of the limits once.
     expect(asked.at(-1)).toBe('rate_limited');
     expect(asked.filter((code) => code === 'ok').length).toBeGreaterThanOrEqual(2);
     scene.close();

@@ -4,8 +4,8 @@ import { newClientId } from '../../helpers/chat-client.ts';
 import { nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
- * The first version of the protocol had six requests and five events. Its clients know these shapes, ignore all fields
- * and events besides, and have to find what they look for.
+ * The first version of the protocol had six requests and five events. Its clients know these shapes, ignore all other
+ * fields and events, and must find the ones they need.
  */
 const user = z.object({ id: z.string(), name: z.string() });
 const room = z.object({
@@ -82,7 +82,7 @@ test('a client of the first version finds its rooms, joins, talks, catches up an
     expect(answer).toMatchObject({ ok: true });
     return answers[event].parse((answer as { data: unknown }).data) as z.output<(typeof answers)[E]>;
   };
-  // It shows the rooms that it is told of first, and joins each.
+  // It shows the first rooms of session:ready, and joins each.
   expect(old.ready.rooms.map(({ id }) => id)).toEqual(['lobby', 'garden']);
   for (const { id } of old.ready.rooms) expect((await ask('room:join', { room: id })).room.member).toBe(true);
   expect((await ask('room:list', {})).rooms.map(({ id }) => id).sort()).toEqual(['garden', 'lobby']);
@@ -101,7 +101,7 @@ test('a client of the first version finds its rooms, joins, talks, catches up an
     messages: [{ seq: 2, rev: 4, text: '', deletedAt: expect.any(Number) }],
   });
   await ask('room:leave', { room: 'garden' });
-  // What it does not know comes as well, and must not look like what it knows.
+  // Events that it does not know arrive too, and must not look like known ones.
   await other.request('room:create', {
     name: 'Den',
     kind: 'private',

@@ -115,7 +115,7 @@ test('a user of an unchanged DokuWiki is a user of the chat, by two settings', a
 });
 
 if (process.env.SOAK === '1') {
-  // The store, the format and a path without * are proven one by one elsewhere.
+  // Other tests cover the store, the format and a path without * separately.
   test('the same with its sessions in memcached, in igbinary, and its key given in full', async () => {
     const memcached = await startMemcached();
     onTestFinished(async () => void (await memcached.stop()));

@@ -66,7 +66,7 @@ describe('a Cookie header is read as PHP reads it', () => {
   });
 
   test.each([
-    // Others take off the blank.
+    // Others remove the blank.
     ['PHP_SESS', `PHP_SESS =other; PHP_SESS=${id}`, id],
     ['PHP_SESS', `PHP.SESS=other; PHP_SESS=${id}`, 'other'],
     ['PHP_SESS', `PHP SESS=other; PHP_SESS=${id}`, 'other'],

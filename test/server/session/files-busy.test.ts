@@ -10,7 +10,7 @@ import { phpRequest } from '../../helpers/php-request.ts';
 let folder: string;
 let chat: ChatServer;
 beforeAll(async () => {
-  // In memory: waiting for a disk would make pauses, in which there is time to read.
+  // In memory, because waiting for a disk would make pauses in which there is time to read.
   folder = mkdtempSync(join('/dev/shm', 'php-sessions-'));
   chat = await nextChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
 });
@@ -22,7 +22,7 @@ afterAll(async () => {
 const request = (code: string, id?: string) =>
   phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder }, code, id);
 
-/** Requests of one visitor, four at a time and without an end: each runs the code in the same session. */
+/** Requests of one visitor, four at a time and without end: each runs the code in the same session. */
 async function busy(id: string, code: string): Promise<void> {
   const program = `while (true) { session_id('${id}'); session_start(); ${code}; session_write_close(); fwrite(STDOUT, '.'); usleep(2000); }`;
   const options = ['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r', program];
@@ -60,7 +60,7 @@ test(`a visitor whose session changes in size all the time stays in for ${second
   const until = performance.now() + seconds * 1000;
   while (performance.now() < until || clients.length === 1) {
     const tried = await connectChat(chat.url, `PHPSESSID=${id}`).catch((error: unknown) => error);
-    // A session that cannot be read at present is worth another try, and the visitor learns no more than that.
+    // A session that cannot be read at the moment is tried again; the visitor gets only that code.
     if (tried instanceof Error) expect(tried.message).toBe('session_store_unavailable');
     else clients.push(tried as ChatClient);
   }

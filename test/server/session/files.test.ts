@@ -72,7 +72,7 @@ const file = (id: string) => join(folder, `sess_${id}`);
 const age = (id: string, seconds: number) =>
   utimesSync(file(id), Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
 
-/** One request of a site that keeps its sessions in PHP's own files; its session id. */
+/** A request of a site that keeps its sessions in PHP's own files; its session id. */
 const request = (code: string, id?: string, settings: PhpSettings = {}) =>
   phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder, ...settings }, code, id);
 
@@ -152,7 +152,8 @@ describe('reading', () => {
       const answer = text(store().get('held'));
       await pause(20);
       writeFileSync(file('held'), `${half} secret";`);
-      // What is the same for 50 ms counts as whole: a machine that stood still for so long proves nothing here.
+      // Content that is unchanged for 50 ms counts as complete: a machine that stood still for that long proves nothing
+      // here.
       elapsed = performance.now() - began;
       const found = await answer;
       if (elapsed <= 40) expect(found).toBe(`${half} secret";`);
@@ -213,7 +214,7 @@ describe('TTL', () => {
 });
 
 describe('the owner of a file', () => {
-  /** One request of a site whose PHP runs as that user, which is possible for root only. */
+  /** A request of a site whose PHP runs as that user, which only root can do. */
   const requestAs = (user: number, code: string, id?: string) =>
     phpRequest({ 'session.save_path': folder }, code, id, asRoot ? `posix_setuid(${user});` : '');
   const getAs = (user: number, ids: string[]) =>

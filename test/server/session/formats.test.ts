@@ -13,7 +13,7 @@ import { phpReads, phpSessions, type Written } from '../../helpers/php-sessions.
 
 const native = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
 
-/** The same words for the same values as the script has. */
+/** The same words for the same values as in the script. */
 function inWords(value: PhpValue, depth = 0): unknown {
   const inner = (record: object) =>
     Object.fromEntries(
@@ -34,7 +34,7 @@ function inWords(value: PhpValue, depth = 0): unknown {
   return typeof value === 'object' && value !== null ? { array: inner(value) } : value;
 }
 
-/** PHP has made a list of what JSON shows as one; keys are keys all the same. */
+/** PHP has made a list of an object with numeric keys; the keys are the same. */
 const asRecords = (words: unknown): unknown =>
   Array.isArray(words)
     ? Object.fromEntries(words.map((one, n) => [n, asRecords(one)]))
@@ -71,12 +71,12 @@ describe.each(native)('%s, as PHP writes it', (format) => {
   });
 });
 
-/** Whom a session of PHP shows at a path. */
+/** The user that a PHP session has at a path. */
 const who = (format: (typeof native)[number], bytes: Buffer, path: string) =>
   identify(formats[format](bytes), { id: parsePath(path), name: [] });
 const user = (id: string) => ({ user: { id, name: id } });
 
-/** What a visitor has typed is `id` 1; the user, whose object lies in two places, is 666. */
+/** The visitor's input has `id` 1; the user, whose object is in two places, has 666. */
 const form = '"list" => [1], "form" => (object) ["id" => 1]';
 const twice = '$user = (object) ["id" => 666]; $_SESSION =';
 
@@ -114,7 +114,7 @@ describe('a value that lies in several places, as PHP itself reads it', () => {
       const { bytes, read } = phpReads(format, code('$user'), '$_SESSION["me"]->id');
       expect(read).toBe(666);
       expect(() => formats[format](bytes)).toThrow(/^expected a reference to an earlier value at byte \d+$/);
-      // It is the reference alone that cannot be read.
+      // Only the reference cannot be read.
       const without = phpReads(format, code('1'), '$_SESSION["id"]');
       expect(who(format, without.bytes, 'id')).toEqual(user('7'));
       expect(who(format, without.bytes, 'user.id')).toEqual(user('666'));
@@ -171,7 +171,7 @@ describe('keys that could be taken for one another', () => {
     );
     expect(read).toBe(1);
     expect(who(format, bytes, 'user.id')).toEqual({ invalid: 'user.id fits several keys' });
-    // Only the path has to be clear.
+    // Only the path must be readable.
     expect(who(format, bytes, 'user.name')).toEqual(user('7'));
     expect(who(format, bytes, 'user.open')).toEqual(user('8'));
   });

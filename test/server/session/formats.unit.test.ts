@@ -5,7 +5,7 @@ import { FormatError, PhpFloat, type PhpValue } from '../../../server/session/fo
 
 const runs = process.env.SOAK === '1' ? 50_000 : 2000;
 
-/** Decodes or refuses: nothing else may happen, whatever the bytes are. */
+/** Decodes or refuses: no other result is allowed for any bytes. */
 function decodeOrRefuse(format: FormatName, bytes: Buffer): void {
   try {
     formats[format](bytes);
@@ -74,8 +74,8 @@ describe('JSON is what JSON.parse takes for it, floats and large integers apart'
   };
 
   /**
-   * V8's JSON.parse of Node 26.10 takes the key `/`, written with a backslash, for a backslash, if an object with that key
-   * came before it. Without a backslash in a key it cannot go wrong, and a character that is changed still brings escapes.
+   * Node 26.10: V8's JSON.parse takes the key `/`, written with a backslash, for a backslash if an object with that key
+   * came before it. Keys without a backslash are safe, and a changed character still introduces escapes.
    */
   const stringUnit = fc
     .string({ unit: 'binary-ascii', minLength: 1, maxLength: 1 })
@@ -148,6 +148,6 @@ test.each<[FormatName, string, Buffer]>([
   const before = process.threadCpuUsage();
   expect(() => formats[format](bytes)).toThrow(FormatError);
   expect(() => formats[format](bytes)).toThrow(/at byte \d+/);
-  // 200 ms of this thread, whatever else the machine does.
+  // 200 ms of this thread, independent of other load.
   expect(process.threadCpuUsage(before).user).toBeLessThan(200_000);
 });

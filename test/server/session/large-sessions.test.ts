@@ -13,7 +13,7 @@ import { parseStoreUrl } from '../../../server/session/store-url.ts';
 const folder = mkdtempSync(join(tmpdir(), 'large-sessions-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The form of a session file that was written a while ago, so that it is read once. */
+/** Writes a session file with an old modification time, so that it is read once. */
 function write(id: string, bytes: string | Buffer): void {
   const file = join(folder, `sess_${id}`);
   writeFileSync(file, bytes);
@@ -108,7 +108,7 @@ test('of very many large sessions at once some are to be asked for again, and no
 test('one large session that many connections ask for at once is decoded once', async () => {
   const reader = open();
   write('shared', padded(session(7)));
-  // Decoded for each of them, they would be more than may wait.
+  // If each of them were decoded, they would exceed the queue.
   const answers = await Promise.all(Array.from({ length: 60 }, () => reader.fromValue('shared')));
   for (const answer of answers) expect(answer).toMatchObject({ user: { id: '7' } });
 });
@@ -116,7 +116,7 @@ test('one large session that many connections ask for at once is decoded once', 
 test('what is asked while a thread is ending is answered by the next one', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
-  // No bytes: the thread cannot work with it, as if it met a bug.
+  // Not bytes: the thread fails on it, as on a bug.
   const deadly = { length: 1 } as Buffer;
   await expect(large.identify(deadly)).rejects.toBeInstanceOf(StoreError);
   expect(await large.identify(Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });

@@ -127,7 +127,7 @@ test('2000 texts, encoded well, badly or not at all, are decoded as by PHP', () 
   const functions = {
     urldecode: 'urldecode($in)',
     base64: 'base64_decode($in, true)',
-    // PHP does not mind what stands behind it, but serialize() leaves nothing there.
+    // PHP ignores text after it, but serialize() writes none.
     unserialize: '(fn ($out) => serialize($out) === $in ? $out : null)(@unserialize($in))',
   };
   const answers = execFileSync(

@@ -33,7 +33,7 @@ const unwrap = (layers: string, bytes: Uint8Array, of = id) =>
     Buffer.from(bytes),
   );
 
-/** The encoding that each layer removes; layers.test.ts has it from PHP. */
+/** The encoding that each layer removes; layers.test.ts takes it from PHP. */
 const wrap: Record<string, (bytes: Buffer) => Buffer> = {
   base64: (bytes) => Buffer.from(bytes.toString('base64')),
   inflate: (bytes) => deflateRawSync(bytes),
@@ -55,7 +55,7 @@ const wrap: Record<string, (bytes: Buffer) => Buffer> = {
   },
 };
 
-/** Whatever the bytes are, the result is bytes, or a FormatError that names the layer. */
+/** For any bytes, the result is bytes, or a FormatError that names the layer. */
 function unwrapOrRefuse(layer: string, bytes: Uint8Array): void {
   try {
     expect(unwrap(layer, bytes).length).toBeLessThanOrEqual(most);

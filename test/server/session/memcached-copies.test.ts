@@ -68,7 +68,7 @@ async function seenByChat(ids: readonly string[], on: readonly Memcached[], opti
   return Promise.all(ids.map(outcome));
 }
 
-/** The outcomes, and how many hits and misses each server had meanwhile. */
+/** The outcomes, and the hits and misses of each server meanwhile. */
 async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<Outcome[]>) {
   const up = on.filter(({ process }) => process.exitCode === null && process.signalCode === null);
   const before = await Promise.all(up.map(askedOf));
@@ -85,12 +85,12 @@ const sites: [redundancy: number, weights: number[]][] = [
   [1, [1, 1, 1]],
   [2, [1, 1, 1]],
   [3, [1, 1, 1]],
-  // The next server has to be looked for, and is found.
+  // The next server must be searched for, and is found.
   [2, [20, 1, 1]],
 ];
-/** If 8.2 looks in vain 20 times, it asks a server again and waits 30 s for its own lock. */
+/** After 20 misses, 8.2 asks a server again and waits 30 s for its own lock. */
 const asked = pastMisses ? sites.slice(0, 2) : sites;
-/** So many sessions each time. */
+/** The number of sessions each time. */
 const count = process.env.SOAK === '1' ? 200 : 80;
 
 test.each(asked)(
@@ -105,7 +105,7 @@ test.each(asked)(
       expect(writeSessions({ writer: 'memcache', weights, ini }, ids, on)).toBe('done');
       return ids;
     };
-    /** The chat comes first, since a page writes what it has seen. */
+    /** The chat comes first, because a page writes what it has read. */
     const outcomes = async (ids: readonly string[], servers = on) => {
       const chat = await counted(servers, () => seenByChat(ids, servers, options));
       const page = await counted(servers, () => seenByPhp(ids, servers, weights, redundancy));
@@ -127,7 +127,7 @@ test.each(asked)(
     await empty.stop('SIGKILL');
     const silent = redundancy === 1 ? ['unavailable'] : [];
     expect(await outcomes(kept, again)).toEqual(new Set(['found', ...silent]));
-    // As after a logout: the next server speaks for the one that is down.
+    // Like after a logout: the next server answers for the one that is down.
     expect(await outcomes(newIds(count), again)).toEqual(new Set(['missing', ...silent]));
   },
 );

@@ -11,7 +11,7 @@ import { storeAt, text } from '../../helpers/session-stores.ts';
 const native = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
 const has = ['silence', 'keepForever'] as const;
 const ownHandler = new URL('../../fixtures/own-handler.php', import.meta.url).pathname;
-/** More than either extension leaves unpacked. */
+/** More than either extension leaves uncompressed. */
 const large = '$_SESSION["pad"] = str_repeat("some words, and some more; ", 1000);';
 
 /** A site behind a gate. `request` gets memcached's own port: the gate is for the store only. */
@@ -27,7 +27,7 @@ async function site(
     url: (format) => `memcached://127.0.0.1:${gate.port}?${options}&format=${format}`,
     request: (...how) => request(memcached.port, ...how),
     traces: (id) => memcached.traces(...keys(id)),
-    // By the same command a TTL of 0 seconds means no expiry.
+    // With the same command, a TTL of 0 seconds means no expiry.
     expireIn: (id, seconds) => memcached.ask(`touch ${keys(id)[0]} ${seconds}\r\n`, /TOUCHED\r\n$/),
     keepForever: (id) => memcached.ask(`touch ${keys(id)[0]} 0\r\n`, /TOUCHED\r\n$/),
     async close() {
@@ -113,7 +113,7 @@ test.each([
       expect(new Set(await Promise.all(asked))).toEqual(new Set(['user_id|i:7;']));
       const after = await traces();
       expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));
-      // Clocks of whole seconds.
+      // The clocks have whole seconds.
       for (const [n, { expires }] of after.entries())
         expect(Math.abs(expires - (before[n]?.expires ?? 0))).toBeLessThanOrEqual(1.1);
     } finally {

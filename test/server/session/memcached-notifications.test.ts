@@ -90,7 +90,7 @@ test('an id with a comma; no other items', async () => {
     await memcached.set(name, 'x');
   await memcached.set('memc.sess.key.a,-B1', 'x');
   await memcached.set('memc.sess.key.lock.a,-B1', 'x');
-  // The threads of memcached log in no common order.
+  // The threads of memcached do not log in a common order.
   await expect.poll(() => store.received.length).toBeGreaterThanOrEqual(3);
   expect(store.received).toHaveLength(3);
   expect(store.received).toEqual(

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(servers.map((server) => server.stop('SIGKILL'))));
 
-/** Reads all sessions, and counts what each server was asked for meanwhile. */
+/** Reads all sessions, and counts the requests to each server meanwhile. */
 async function readAll(options: string, ids: readonly string[], on = servers) {
   const before = await Promise.all(on.map(askedOf));
   const sessions = openStore(`${options}&timeout=5000ms`, on);
@@ -36,7 +36,7 @@ async function readAll(options: string, ids: readonly string[], on = servers) {
 
 const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0);
 
-/** So many sessions for each distribution. */
+/** The number of sessions for each distribution. */
 const count = process.env.SOAK === '1' ? 1000 : 300;
 
 describe('of three servers, the one that PHP has chosen is asked, and no other', () => {
@@ -122,7 +122,7 @@ describe('of three servers, the one that PHP has chosen is asked, and no other',
   });
 
   test('memcached’s default port is no part of a server’s name for ketama', async () => {
-    // An address of this run's own: each has only one such port.
+    // A separate address for this run, because each address has only one such port.
     const own = await startMemcached(11_211, [], `127.${process.pid & 0x7f}.${(process.pid >> 7) & 0xff}.5`);
     onTestFinished(async () => void (await own.stop('SIGKILL')));
     const on = [...servers.slice(0, 2), own];
@@ -247,7 +247,7 @@ describe('one of three servers is', () => {
     const alone = store('handler=memcache&redundancy=1');
     await mortal.stop('SIGKILL');
     expect(new Set(await outcomes(sessions, ids))).toEqual(new Set(['found']));
-    // PHP reads the copy. A logout meanwhile is a logout, whichever copy cannot be asked for.
+    // PHP reads the copy. A logout meanwhile is a logout, whichever copy is unavailable.
     const copies: Record<string, string> = {};
     for (const id of there) copies[String(await outcomes(alone, [id]))] = id;
     const { unavailable, found: out = '' } = copies;

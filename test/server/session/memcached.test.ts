@@ -94,14 +94,14 @@ describe('a reader of sessions', () => {
 
   test('the first check of a session reads it again only if it was written meanwhile', async () => {
     const sessions = readerAt(memcached.url);
-    // Questions for versions have a connection of their own, which is open by now.
+    // Requests for versions have a separate connection, which is open by now.
     await sessions.ttl('checked');
     for (const user of [7, 8]) {
       await memcached.set('sessions/checked', `{"user_id":${user}}`);
       const { id, bytes } = await letIn(sessions, 'checked');
       const before = await reads();
       expect(await sessions.check(id, bytes)).toBeNull();
-      // To ask for the version counts too.
+      // Asking for the version counts too.
       expect((await reads()) - before).toBe(1);
       await memcached.set('sessions/checked', '{"user_id":9}');
       expect(await sessions.check(id, bytes)).toMatchObject({ user: { id: '9' } });
@@ -140,7 +140,7 @@ describe('a reader of sessions', () => {
   });
 
   test('no visitor can make it say that the store does not answer', async () => {
-    // A key that a visitor's cookie can name, and the one that is asked for; neither item can be unpacked.
+    // A key that a visitor's cookie can name, and the requested one; neither item can be unpacked.
     for (const id of [probeId.replace('_', '-'), probeId]) {
       await memcached.set(`sessions/${id}`, 'not packed', 0, 0x50);
     }
@@ -150,7 +150,7 @@ describe('a reader of sessions', () => {
 
 describe('TTL, to within 1 s', () => {
   const seconds = (ttl: number | null) => ttl && ttl / 1000;
-  /** In seconds, as the server has it; a second may have begun since. */
+  /** In seconds, as on the server; a second may have begun since. */
   const ttlOn = async (key: string, on = memcached) =>
     Number(/^HD t(-?\d+)/.exec(await on.ask(`mg ${key} t\r\n`, /\r\n$/))?.[1]);
   const about = (wanted: number) => [wanted - 1, wanted, wanted + 1];
@@ -292,7 +292,7 @@ storeConnectionContract(
     url: (port) => urlOf(port),
     put: (id, value) => memcached.set(`sessions/${id}`, value),
     answerIn: () => 0,
-    // As the answer to the second question: a header, the flags, the value.
+    // As the answer to the second request: a header, the flags, the value.
     unasked: Buffer.concat([
       hex(`8100000004000000${'00000010'}${'00000002'}${'00'.repeat(8)}${'00000000'}`),
       Buffer.from('user_id|i:1;'),

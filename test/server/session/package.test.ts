@@ -25,7 +25,7 @@ beforeAll(() => {
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, ...tarball));
-  // It builds the package, which takes a minute on a machine that does much else.
+  // It builds the package, which takes a minute on a busy machine.
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -35,7 +35,7 @@ function npm(cwd: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`npm ${args.join(' ')}:\n${stdout}${stderr}`);
 }
 
-/** Runs a file of the project as a program of its own. */
+/** Runs a file of the project as a separate program. */
 function node(args: string[], program = process.execPath): string {
   return execFileSync(program, args, { cwd: project, encoding: 'utf8' });
 }
@@ -61,7 +61,7 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-/** The element: the script of a page and what it loads, and the types of what a page may say to it. */
+/** The element: a page's script with its chunks, and the types for a page. */
 const ofTheClient = /^dist\/(client\/(php-chat|assets\/[\w-]+)\.js|types\/client\/src\/[\w/-]+\.d\.ts)$/;
 
 test('contains every file of the folder, built and with its types, its README and the licence, the client, and no more', () => {

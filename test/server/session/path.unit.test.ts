@@ -4,7 +4,7 @@ import { decodePhpSerialize } from '../../../server/session/formats/php-serializ
 import { follow, parsePath, pathText } from '../../../server/session/path.ts';
 
 const json = (text: string) => decodeJson(Buffer.from(text));
-/** A session with this string, which PHP would have serialized, under `s`. */
+/** A session with this string, as if PHP had serialized it, under `s`. */
 const holding = (text: string | Buffer) => {
   const bytes = Buffer.from(text);
   return decodePhpSerialize(

@@ -53,7 +53,7 @@ const inPostgres = () =>
   `postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}&${table}`;
 const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
 
-/** How a site starts its session at the URL `$argv[1]`, writes it and destroys it. */
+/** The ways in which a site starts its session at the URL `$argv[1]`, writes it and destroys it. */
 const kinds = {
   native: {
     start: `
@@ -72,7 +72,7 @@ const kinds = {
 };
 
 /**
- * One request of a site.
+ * A request of a site.
  * @returns the id of the session
  */
 async function request(url: string, code: string, id = ''): Promise<string> {
@@ -136,7 +136,10 @@ describe('the chat knows the user of a session, and the logout, by the URL with 
     ['PdoHandler in PostgreSQL', inPostgres],
     ['PdoHandler in SQLite', inSqlite],
   ] as const;
-  /** The format and the encryption are the same for all handlers: one has all, the others the first and the last. */
+  /**
+   * The format and the encryption are the same for all handlers: one has all combinations, the others the first and the
+   * last.
+   */
   const forms = ['', '&format=json', '&format=igbinary'].flatMap((format) => [
     format,
     `${format}&layers=decrypt:KEYFILE`,

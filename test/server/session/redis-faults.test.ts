@@ -26,12 +26,12 @@ async function another(args: readonly string[] = [], again?: Redis): Promise<Red
   return started;
 }
 
-/** A store behind a proxy that spoils the replies of Redis. */
+/** A store behind a proxy that changes the replies of Redis. */
 async function spoiled(reply: Parameters<typeof spoilingProxy>[1]): Promise<SessionStore> {
   return store(`127.0.0.1:${(await spoilingProxy(redis.port, reply)).port}`);
 }
 
-/** The size of a session, which is asked for before the session itself. */
+/** The size of a session, which is requested before the session. */
 const isLength = (piece: Buffer) => piece[0] === 0x3a;
 
 const nonsense: [name: string, bytes: string, reason: RegExp][] = [
@@ -74,7 +74,7 @@ test('restarted: the new Redis is found', async () => {
 
 describe('large sessions', () => {
   const attacks: [name: string, count: number, bytes: number][] = [['200 of 0.9 MB', 200, 900_000]];
-  // Nothing of these is read: their size is enough.
+  // Nothing of these is read, because their size is enough.
   if (process.env.SOAK === '1') attacks.push(['30 of 8 MB', 30, 8_000_000]);
   test.each(attacks)('%s, asked for again and again, delay no small one', async (_, count, bytes) => {
     const large = Array.from({ length: count }, (_, n) => `large${n}-${bytes}`);

@@ -143,7 +143,7 @@ describe('lost', () => {
     const ended = store.until({ kind: 'changed', id: 'one' });
     await logout(own);
     await ended;
-    // The next connection reads the configuration anew.
+    // The next connection reads the configuration again.
     await own.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await store.active;
   });
@@ -174,7 +174,7 @@ describe('lost', () => {
   });
 });
 
-// Pings come each 15 s: these processes have a clock ten times as fast.
+// Pings come every 15 s: these processes have a clock ten times as fast.
 describe.concurrent('noticed by a ping', () => {
   const program = (url: string) =>
     startChild(process.execPath, ['--input-type=module', '-e', subscribingProgram(url)], {

@@ -27,7 +27,7 @@ afterAll(() => Promise.all([redis.remove(), locked.remove()]));
 const store = (place = `127.0.0.1:${redis.port}`) => storeAt(`redis://${place}`);
 const put = (id: string, value: string | Buffer) => redis.ask('SET', `PHPREDIS_SESSION:${id}`, value);
 
-/** A site with a Redis of its own. */
+/** A site with a separate Redis. */
 async function site(
   options: string,
   prefix: string,
@@ -70,7 +70,7 @@ sessionStoreContract(
     ),
 );
 
-// The store does the same for it; only the prefix and the writer differ.
+// The store works the same for it; only the prefix and the writer differ.
 if (process.env.SOAK === '1') {
   sessionStoreContract(
     'a site’s own handler, on a Redis object',
@@ -82,7 +82,7 @@ if (process.env.SOAK === '1') {
     () =>
       site('&prefix=siam_', 'siam_', (port, format, code, id) => {
         const json = format === 'json';
-        // PHP gives the handler the output of its own serializer, and takes that; for JSON it is converted.
+        // PHP gives the handler the output of its serializer, and expects that back; for JSON it is converted.
         const handler = `
           $redis = new Redis();
           $redis->connect('127.0.0.1', ${port});
@@ -293,7 +293,7 @@ describe('TLS', () => {
       answered = await answer;
     }
     const connections = async () => String(await redis.ask('CLIENT', 'LIST')).match(/^id=/gm)?.length;
-    // That of this question.
+    // The connection of this request.
     await expect.poll(connections).toBe(1);
   });
 });
@@ -343,7 +343,7 @@ test('a chat for a site with phpredis: the user, a new name, the logout, and no 
     // This also cuts the connections of that user.
     await locked.ask('ACL', 'DELUSER', 'chat');
     const { url, output } = chat;
-    // A question that was under way fails with that; the next ones fail with the reason.
+    // A request that was under way fails with that; the next ones fail with the reason.
     const said = async () => {
       const refused = await refusalOf(connectChat(url, `PHPSESSID=${id}`));
       expect(refused.message).toBe('session_store_unavailable');

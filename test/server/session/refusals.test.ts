@@ -8,7 +8,7 @@ import { phpRequest } from '../../helpers/php-request.ts';
 import { readerAt } from '../../helpers/session-stores.ts';
 
 let folder: string;
-/** Sessions of the same content as PHP writes them, by format. */
+/** Sessions with the same content as PHP writes them, by format. */
 const written = new Map<string, string>();
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));

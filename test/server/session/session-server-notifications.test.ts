@@ -183,7 +183,7 @@ test('nonsense of eight kinds: lost, and active again by itself', async () => {
       say = () => {
         said = true;
         client.write(nonsense);
-        // Without an end it would be noticed by the next ping only.
+        // Without an end, only the next ping would notice it.
         if (!nonsense.includes('\n')) client.end();
       };
     });
@@ -214,7 +214,7 @@ test(`${process.env.SOAK === '1' ? most : 2000} sessions are followed within 10 
   const changed = store.until({ kind: 'changed', id: 'mine' });
   await sessions.destroy('mine');
   await changed;
-  // More than the server takes: the regular check has to do.
+  // More than the server accepts: the regular check must suffice.
   if (count === most) expect(beyond.since).toBeUndefined();
   for (const one of all) one.end();
   const later = store.follow('later');
@@ -267,7 +267,7 @@ describe('a chat server that would check each session ten times a second', () =>
     await expect.poll(() => checksIn(300)).toBe(0);
     for (const n of [4, 5]) expect(clients[n]?.socket.connected).toBe(true);
 
-    // As after a restart without its sessions.
+    // Like after a restart without its sessions.
     await own.restart();
     for (const n of [4, 5]) expect(await reasonOf(n)).toBe('logout');
   });

@@ -67,7 +67,7 @@ describe('reading', () => {
 
   /** Most of these tests are not about the timeout. */
   const store = (timeout = 5000) => storeAt(`session-server://127.0.0.1:${server.port}?timeout=${timeout}ms`);
-  /** The error for a value that exists and is no session. */
+  /** The error for a value that exists and is not a session. */
   const damage = (question: Promise<unknown>) =>
     question.catch((error: unknown) => (error instanceof FormatError ? error.message : null));
 
@@ -142,7 +142,7 @@ describe('reading', () => {
     for (const id of large) await kept.put(id, Buffer.alloc(900_000, 'x'));
     await kept.put('honest', 'user_id|i:7;');
     const sessions = store(500);
-    // Once each, from which on they are known to be large.
+    // Each is read once, from which on it is known to be large.
     for (const id of large) await sessions.get(id);
     let attacking = true;
     const attack = async () => {

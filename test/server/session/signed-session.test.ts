@@ -20,7 +20,7 @@ const user = { id: '9223372036854775807', name: 'Zoë 张伟' };
 
 type Start = () => Promise<{ url: string; remove(): Promise<void> | void }>;
 
-/** SQLite proves what all databases share; the others are in the soak. */
+/** SQLite tests the common behaviour; the other databases are in the soak run. */
 const databases: [name: string, start: Start][] = [
   ['SQLite', async () => ({ url: `sqlite:${folder}/site.db`, remove() {} })],
   [
@@ -40,7 +40,7 @@ const databases: [name: string, start: Start][] = [
   ],
 ];
 
-/** A site whose users are in `TableSession`s of php-app/src/Session, and the chat of that site. */
+/** A site with its users in `TableSession`s of php-app/src/Session, and the chat of that site. */
 describe.each(process.env.SOAK === '1' ? databases : databases.slice(0, 1))(
   'a session without PHP sessions, in %s',
   (_, start) => {

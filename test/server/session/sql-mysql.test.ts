@@ -10,7 +10,7 @@ import { startMariadb } from '../../helpers/mariadb.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
 import { spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
 
-/** Configured so that a client with assumptions goes wrong. */
+/** Configured so that a client with wrong assumptions fails. */
 const db = await startMariadb([
   ...['--default-time-zone=+05:30', '--autocommit=0', '--transaction-isolation=SERIALIZABLE'],
   '--sql-mode=ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH',
@@ -79,7 +79,7 @@ sqlServerContract('MariaDB', async () => {
     async disconnect() {
       for (const { ID } of await connections()) {
         await db.query(`KILL ${ID}`).catch((error) => {
-          // A connection of an earlier test, which has ended by itself meanwhile.
+          // A connection of an earlier test that has ended meanwhile.
           if (error.code !== 'ER_NO_SUCH_THREAD') throw error;
         });
       }
@@ -213,7 +213,7 @@ describe('text in the character set of PHP’s connection', () => {
 
   test('in another one a session could be another user’s: text beyond ASCII is read with charset= only', async () => {
     await db.query('CREATE TABLE others (id VARCHAR(64), data TEXT CHARACTER SET utf8mb4)');
-    // To PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8 these letters alone are 160.
+    // For PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8, these letters alone are 160.
     const bio = 'é'.repeat(40) + '";user_id|i:1;x|s:58:"'.padEnd(80, 'z');
     php(
       'latin1',

@@ -176,7 +176,7 @@ describe('in PostgreSQL only', () => {
       const sessions = open(`${at(undefined, 'raw')}?table=texts&id=id&data=data${charset}`);
       expect(await sessions.get('utf8')).toEqual(Buffer.from('Zoë'));
       await expect(sessions.get('latin1')).rejects.toThrow(StoreError);
-      // Their versions are told all the same: one session that cannot be read would make the others fail with it.
+      // Their versions are still returned: one unreadable session would make the others fail with it.
       for (const id of ['utf8', 'latin1']) expect(await sessions.version?.(id)).toMatch(/^[0-9a-f]{64}$/);
     }
   });
@@ -312,7 +312,7 @@ test('one session that cannot be read, for two reasons: refused with the reason,
     expect((await refused(id)).message).toBe('session_store_unavailable');
     await chat.until(reason);
   }
-  // All have been checked since.
+  // All were checked since.
   await db.query("DELETE FROM odd_sessions WHERE id = 'well'");
   expect((await clients[2]?.ended)?.reason).toBe('logout');
   expect(clients.slice(0, 2).map(({ socket }) => socket.connected)).toEqual([true, true]);

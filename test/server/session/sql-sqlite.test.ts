@@ -158,7 +158,7 @@ describe('in SQLite only', () => {
       const store = parseStoreUrl('sqlite:${file}?${ends}').open();
       await store.touch('a', 900).catch(({ name, message }) => console.log(name, message));
       console.log(String(await store.get('a')));`;
-    // To root every file is writable.
+    // For root every file is writable.
     const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       encoding: 'utf8',

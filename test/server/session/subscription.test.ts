@@ -92,7 +92,7 @@ describe.concurrent('a subscription', () => {
     expect(waited).toHaveLength(longest.length);
     for (const [n, most] of longest.entries()) {
       expect(waited[n]).toBeGreaterThan(most / 2 - 0.1);
-      // A second in which the machine stands still is half a minute by that clock.
+      // A second in which the machine stands still is half a minute of that clock.
       expect(waited[n]).toBeLessThan(most + 100);
     }
   });
@@ -134,7 +134,7 @@ describe.concurrent('a subscription', () => {
     expect(said[0]).toMatch(/^active \d$/);
     const [pings = 0, seconds = 0] = (said[1] ?? '').split(' ').map(Number);
     expect(pings).toBe(2);
-    // Fifteen seconds until each ping, and ten that an answer may take.
+    // Fifteen seconds until each ping, and ten for its answer.
     expect(seconds).toBeGreaterThanOrEqual(40);
     // As above.
     expect(seconds).toBeLessThan(140);
