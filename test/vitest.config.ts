@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
 
-/** Short files that wait for long: Vitest begins with the largest files, and these would be the last to end. */
+/** Short files that wait long: Vitest starts with the largest files, so these would be the last to end. */
 const waiting =
   /\/(floods|slow-reader|deploy|keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability|postgres|mariadb|moderation|expiry|login-limit|killed)\.test\.ts$/;
 
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
-          // Vitest takes one less than there are cores.
+          // Vitest uses one worker less than there are cores.
           maxWorkers: 2,
           testTimeout: hanging,
           allowOnly: false,
@@ -35,7 +35,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          // What each file starts it stops: the modules of the others need not be loaded anew.
+          // Each file stops what it starts, so the modules need not be loaded again for the next file.
           isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{unit,soak}.test.ts', 'test/guarantees/*.test.ts'],
@@ -51,7 +51,7 @@ export default defineConfig({
           isolate: false,
           include: ['test/guarantees/*.test.ts'],
           exclude: ['test/**/*.soak.test.ts'],
-          // Of one file, where they mostly wait.
+          // Within one file, where they mostly wait.
           maxConcurrency: 6,
           testTimeout: 3 * hanging,
           expect: { poll: { timeout: hanging } },
@@ -62,8 +62,8 @@ export default defineConfig({
       {
         test: {
           name: 'soak',
-          // The guarantees with the promised counts; and all combinations of the session stores and of the session
-          // server's containers, of which an ordinary run has one of each family; and what has to be installed first.
+          // The guarantees with the promised counts; all combinations of the session stores and of the session server's
+          // containers, of which an ordinary run has one of each family; and tests that need installations.
           include: [
             'test/**/*.soak.test.ts',
             'test/guarantees/*.test.ts',

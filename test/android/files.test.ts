@@ -32,7 +32,7 @@ afterAll(async () => {
 const KB = 1024;
 const bytes = (size: number) => Buffer.from(Array.from({ length: size }, (_, n) => 97 + (n % 26)));
 
-/** The app of that person, in the lobby. */
+/** Starts the app of that person, in the lobby. */
 async function start(person: Person, { make = nextJavaClient, ...more }: Record<string, unknown> = {}) {
   const app = (make as typeof nextJavaClient)();
   apps.add(app);
@@ -50,7 +50,7 @@ interface Uploaded {
   file?: { name: string; type: string };
   failed?: string;
 }
-/** Waits until an upload is told of like this. */
+/** Waits until the app gets a matching event of that upload. */
 async function uploads(app: JavaClient, key: unknown, is: (upload: Uploaded) => boolean, from = 0) {
   const told = await app.isTold(
     'upload',
@@ -130,7 +130,7 @@ test('a message waits for its files, which go straight from their source; what i
     files: [{ upload: key }],
     mentions: [{ user: ben.id, begin: 3, end: 5 }],
   });
-  // Before the source has given all, most of it is on its way.
+  // Most of the file is sent before the source has given all.
   const { sent } = await uploads(app, key, ({ sent }) => sent > 0);
   expect(sent).toBeLessThan(size);
   await app.ask('send', { room: 'lobby', text: 'the quick one' });
@@ -164,7 +164,7 @@ test('an upload that the network cuts begins anew over the next connection, and 
   const from = app.told.length;
   await gate.outage.end();
   await app.ask('wake');
-  // It asks its source anew, which holds again.
+  // It opens its source again, which holds again.
   await app.isTold('state', ({ kind }) => kind === 'ONLINE', from);
   await app.ask('release');
   await shows(app, 'in two pieces');
@@ -200,7 +200,7 @@ test('what will not be sent says why; the message then goes without it, or not a
   });
   const unsent = { message: { clientId, failed: 'not_uploaded', files: [{ key, there: false }] } };
   expect(await app.isTold('unsent')).toMatchObject(unsent);
-  // There is a source still: it is tried once more.
+  // The source still exists, so it is tried once more.
   const again = app.told.length;
   await app.ask('retry', { clientId });
   expect(await app.isTold('unsent', undefined, again)).toMatchObject(unsent);
@@ -209,7 +209,7 @@ test('what will not be sent says why; the message then goes without it, or not a
   await shows(app, 'with or without');
   expect((await app.messages('lobby')).at(-1)).not.toHaveProperty('files');
 
-  // Given up while it is on its way: without a text, nothing is left of the message.
+  // It is cancelled while it is being sent: without a text, nothing is left of the message.
   const held = await app.ask('upload', { room: 'lobby', name: 'y.txt', size: 300, hold: 100 });
   const empty = await app.ask('send', { room: 'lobby', text: ' ', files: [{ upload: held }] });
   await app.isTold('messages', ({ pending }) => pending === 1, again);

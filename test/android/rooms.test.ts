@@ -16,7 +16,7 @@ afterEach(() => app.end());
 afterAll(() => site.close());
 
 let count = 0;
-/** A user with the Java client, connected; `also` is the same user elsewhere. */
+/** A user with the Java client, connected; `also` is the same user on another device. */
 async function start(session: object = {}) {
   const also = await site.person(session, `java${count++}`);
   app = nextJavaClient();
@@ -46,10 +46,10 @@ test('messages: replied to, edited, deleted, searched for, and a conflict with a
     text: 'Apfelkuchen',
     edited: true,
   });
-  // The list is told in a turn of its own.
+  // The list is reported in a separate turn.
   const edited = async () => (await app.messages('lobby'))[0];
   await expect.poll(edited).toMatchObject({ text: 'Apfelkuchen', edited: true });
-  // The other device is quicker: the app still has the text of before.
+  // The other device is faster: the app still has the earlier text.
   await also.request('message:edit', { room: 'lobby', seq: first.seq, text: 'Käsekuchen' });
   await expect(app.ask('edit', { room: 'lobby', seq: first.seq, text: 'Streusel' })).rejects.toMatchObject({
     code: 'conflict',
@@ -80,7 +80,7 @@ test('a message that the server refuses is told, kept, and sent again or forgott
   await app.isTold('unsent', undefined, from);
   await app.ask('discard', { clientId });
   await app.isTold('messages', ({ pending }) => pending === 0, from);
-  // It holds up nothing.
+  // It delays nothing.
   await app.ask('send', { room: 'lobby', text: 'short' });
   await shows('short');
 });
@@ -141,7 +141,7 @@ test('rooms that are not open: what is said there, invitations and removals', as
   await shows('psst', den.id);
   await app.ask('markRead', { room: den.id });
   await expect.poll(() => room(den.id)).toMatchObject({ unread: 0 });
-  // On the other device, too.
+  // On the other device too.
   await expect
     .poll(async () => (await also.request('room:list', {})).rooms.find(({ id }) => id === den.id)?.unread)
     .toBe(0);
@@ -202,7 +202,7 @@ test('far back: older pages, a window around one message, and the end again', as
   await app.ask('jumpTo', { room: 'garden', seq: 40 });
   await app.isTold('messages', ({ atEnd }) => atEnd === false);
   expect(await seqs()).toEqual(Array.from({ length: 50 }, (_, n) => 15 + n));
-  // Nothing is put where it does not belong; the end has it.
+  // It is not inserted at a wrong position; the live end has it.
   await say(writer, 'garden', 'meanwhile');
   await app.ask('newer', { room: 'garden' });
   await expect.poll(async () => (await seqs()).at(-1)).toBe(114);
@@ -224,13 +224,13 @@ test('mentions and reactions: counted, told of, shown with the names and users o
     room: { id: den.id, mentions: 1, unread: 1 },
     message: { text: '👋 @x', shown: `👋 @Name of ${also.id}` },
   });
-  // The room's news come later, and are told once.
+  // The room's summary comes later, and once.
   await app.isTold('newMessage', ({ room }) => room === den.id);
   await app.ask('open', { room: den.id });
   await shows('👋 @x', den.id);
   await app.ask('markRead', { room: den.id });
   await expect.poll(() => room(den.id)).toMatchObject({ mentions: 0, unread: 0 });
-  // Of a room that is open the message itself says it.
+  // In an open room the message itself contains it.
   await say(frank, den.id, '@y', { mentions: [{ user: also.id, start: 0, length: 2 }] });
   await expect.poll(() => room(den.id)).toMatchObject({ mentions: 1, unread: 1 });
   expect(app.told.filter(({ told }) => told === 'mention').map(({ message }) => message)).toMatchObject([
@@ -360,7 +360,7 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   expect(await room(direct.id)).toMatchObject({ unread: 0 });
   expect(app.told.filter(({ told }) => told === 'newMessage')).toMatchObject([{ text: 'one' }]);
   expect(app.told.filter(({ told }) => told === 'typing' || told === 'mention')).toEqual([]);
-  // The user thinks better of it, on another device.
+  // The user unblocks on another device.
   await also.request('user:block', { user: 'hugo', blocked: false });
   expect(await app.isTold('blocked')).toMatchObject({ user: 'hugo', blocked: false });
   await expect.poll(hidden).toEqual([false, false, false]);
@@ -389,7 +389,7 @@ test('a user is erased: an open room begins anew with what is left, at once or o
     ['0', 'of ida'],
     [also.id, '@ida'],
   ]);
-  // What is said from then on is not missed.
+  // Messages from then on are not missed.
   await say(also, den.id, 'after it');
   await shows('after it', den.id);
 

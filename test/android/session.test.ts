@@ -37,7 +37,7 @@ function start(): JavaClient {
   apps.add(app);
   return app;
 }
-/** Logged in by the site's form, connected, and in the lobby; with the cookie. */
+/** Logged in by the site's form, connected, and in the lobby. @returns the cookie too */
 async function inLobby(user: string, server = chat.url) {
   const app = start();
   const id = await app.ask<string>('logIn', { page: php.url, user, password: user });
@@ -69,7 +69,7 @@ test('logged in by the form, Java and others chat both ways, in any script', asy
       .slice(-4)
       .map(({ text, user }) => ({ text, user: user.id })),
   );
-  // All that an app is told, it is told on the executor that it has given.
+  // All callbacks run on the executor of the app.
   expect(new Set(app.told.map(({ thread }) => thread))).toEqual(new Set(['main of the app']));
   bob.close();
 });
@@ -97,7 +97,7 @@ test('a new session id is survived: the cookie that the jar holds then counts, f
   const record = await memcached.ask(`get sessions/${id}\r\n`, /END\r\n$/);
   const value = record.split('\r\n')[1] as string;
   const from = app.told.length;
-  // As session_regenerate_id(true), whose answer reaches the app 200 ms late.
+  // Like session_regenerate_id(true), whose answer reaches the app 200 ms late.
   await memcached.set('sessions/renewedbyphp', value);
   await memcached.delete(`sessions/${id}`);
   await app.isTold('state', ({ kind }) => kind === 'CHECKING_SESSION', from);
@@ -106,7 +106,7 @@ test('a new session id is survived: the cookie that the jar holds then counts, f
   await online(app, from);
   await app.isTold('messages', ({ last }) => last === 'said meanwhile', from);
   await app.ask('send', { room: 'lobby', text: 'still here', files: [{ upload }] });
-  // Once for the source of before, whose upload is over, and once for the next one.
+  // Once for the earlier source, whose upload is over, and once for the next one.
   for (const _ of [1, 2]) await app.ask('release');
   await expect
     .poll(() => carol.messages().at(-1))

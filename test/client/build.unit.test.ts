@@ -49,7 +49,7 @@ test('the script of a page, with launcher, badge and their sheets, is at most 6 
 
 const chunk = (name: string) => names.find((file) => file.startsWith(name) && file.endsWith('.js')) ?? name;
 
-/** The files that come before the first message: the script, the chat with its sheet, one language, and what they import. */
+/** The files before the first message: the script, the chat with its style sheet, one language, and their imports. */
 function firstLoad(lang: string): Set<string> {
   const files = new Set<string>();
   const load = (name: string) => {
@@ -93,7 +93,7 @@ test('no chunk imports the script of the page, which a page may load with a quer
     (name) =>
       name.startsWith('assets/') && name.endsWith('.js') && /php-chat\.js/.test(read(name).toString()),
   );
-  // The chat asks for the script's address to find out whether the server is there; that is no import.
+  // The chat requests the script's address to check whether the server is up; that is not an import.
   expect(
     importing.filter((name) => /(from|import\()\s*["'`][^"'`]*php-chat\.js/.test(read(name).toString())),
   ).toEqual([]);

@@ -31,13 +31,13 @@ afterEach(() => {
   clients.clear();
 });
 
-/** Somebody whom no other test knows. */
+/** A user whom no other test knows. */
 const person = async () => {
   const user = users++;
   const cookie = await site.session(user, `Person ${user}`);
   return { id: String(user), name: `Person ${user}`, cookie };
 };
-/** Somebody at another client, who writes to the wire himself. */
+/** A user at another client, with direct access to the wire. */
 async function other() {
   const { id, cookie } = await person();
   const client = await connectChat(site.chat.url, cookie);
@@ -158,7 +158,7 @@ describe('the list of rooms', () => {
     expect(chat.totals.unread).toBe(2);
     await expect.poll(() => ids.every((id) => chat.rooms.has(id))).toBe(true);
     expect(chat.totals.unread).toBe(2);
-    // Those without a message by when they were made, on whichever page they came.
+    // Rooms without a message are sorted by creation, on any page.
     const rest = ids.map((_, n) => `many ${n}`).filter((_, n) => n !== 3 && n !== 110);
     const listed = names(chat.list.own()).filter((name) => name.startsWith('many'));
     expect(listed).toEqual(['many 110', 'many 3', ...rest.reverse()]);
@@ -411,7 +411,7 @@ describe('reading', () => {
     await expect.poll(() => chat.pending()).toEqual([]);
     await ben.request('read:mark', { room: room.id, seq: 1 });
     await expect.poll(() => room.readByOther).toBe(1);
-    // After a reload, too, whether the other one is here or not.
+    // After a reload too, whether the other user is connected or not.
     const again = await open(ann.cookie);
     expect(again.chat.rooms.get(room.id)?.readByOther).toBe(1);
     ben.close();
@@ -584,7 +584,8 @@ describe('messages', () => {
           method: 'DELETE',
           headers: { authorization: `Bearer ${apiKey}` },
         });
-        // By long-polling the event may come with the answer, and is heard at once; who waits for the answer comes later.
+        // With long-polling the event may come with the answer and is handled at once; the caller that waits for the
+        // answer runs later.
         await reset.promise;
       }
       return answer as never;
@@ -622,7 +623,7 @@ describe('messages', () => {
     closeChats();
     const { chat: again } = await open(ann.cookie, room);
     const shown = again.current as Room;
-    // It opens where the unread ones begin.
+    // It opens at the first unread message.
     await expect.poll(() => shown.opening).toBe(false);
     expect(shown.timeline).toMatchObject({ attached: false, first: 1, last: 50 });
     shown.timeline.toEnd();

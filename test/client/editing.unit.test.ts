@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Change, type Field, type Format, newLine, toggle } from '../../client/src/text/editing.ts';
 
-/** A text in which what is selected stands between `[` and `]`; or the caret is `|`. */
+/** A text with the selection between `[` and `]`, or the caret as `|`. */
 function field(text: string): Field {
   const start = text.search(/[[|]/);
   const value = text.replace(/[[\]|]/g, '');

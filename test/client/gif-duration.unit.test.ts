@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { gifDuration } from '../../client/src/text/gif-duration.ts';
 
-/** A GIF whose frames are shown so long, in milliseconds. */
+/** A GIF whose frames are shown this long, in milliseconds. */
 async function gif(...delay: number[]): Promise<Uint8Array> {
   const side = 8;
   const frames = delay.map((_, n) => Buffer.alloc(side * side * 3, 60 + 40 * n));

@@ -67,6 +67,6 @@ test('a mention is shown with the name of now, also within other formats; as cod
   expect(shown?.say(shown.marked, true)).toBe('👋🏽 @Alicia and @room');
   expect(shown?.say('nothing')).toBe('nothing');
   expect(message('x @Carol', [{ user: { id: '3', name: 'C' }, start: 2, length: 6 }])?.toMe).toBe(false);
-  // What might be taken for a mention shows the text as it is.
+  // Text that could be taken for a mention is shown as it is.
   expect(message('\ufdd0 @Alice', [{ ...alice, start: 2 }])).toBeUndefined();
 });

@@ -5,8 +5,8 @@ import type { ChatListener } from '../../client/src/chat/chat-listener.ts';
 /** The cookies of the browsers. A chat names its browser in the address of its server: `/~0/`. */
 const jars: string[] = [];
 
-// Node has no cookies of its own: all else is the client as sites get it, and the real server. Other tests of the same
-// worker find the stub, too: an address that names no browser is Node's own.
+// Node has no cookies: everything else is the client as sites get it, and the real server. Other tests of the same
+// worker get this stub too: an address without a browser uses Node's own class.
 vi.stubGlobal(
   'WebSocket',
   class extends WebSocket {
@@ -14,7 +14,7 @@ vi.stubGlobal(
       const target = new URL(address);
       const [browser = '', n] = /~(\d+)\//.exec(target.pathname) ?? [];
       target.pathname = target.pathname.replace(browser, '');
-      // Node's own takes headers, too, of which the types know nothing.
+      // Node's own class also takes headers, which its types do not have.
       super(target, n === undefined ? [] : ({ headers: { cookie: jars[Number(n)] } } as unknown as string));
     }
   },
@@ -24,7 +24,7 @@ vi.stubGlobal('removeEventListener', () => {});
 
 export interface OpenChat {
   readonly chat: Chat;
-  /** What the views were told, by name. */
+  /** The calls to the views, by name. */
   readonly told: { name: keyof ChatListener; args: unknown[] }[];
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { causeOfRefusal } from '../../client/src/connection/origin-probe.ts';
 
-/** What becomes of a 429 with that header. */
+/** The result of a 429 with that header. */
 async function limited(retryAfter: string | undefined): Promise<number> {
   const server = createServer((_, res) => {
     res.writeHead(429, retryAfter === undefined ? {} : { 'Retry-After': retryAfter }).end();

@@ -14,7 +14,7 @@ const stored = ({ mentions: _, files: _files, ...item }: Pending): Message => ({
 
 class Fake implements OutboxPort {
   online = true;
-  /** Codes to fail with, one a request. */
+  /** Codes to fail with, one per request. */
   refuse: string[] = [];
   readonly requests: string[] = [];
   readonly failures: string[] = [];

@@ -39,7 +39,7 @@ function start() {
       const { promise, resolve } = Promise.withResolvers<Answers['room:members']>();
       const answer = async (...members: RoomMember[]) => {
         resolve({ members, count: members.length });
-        // What waits for it goes on in later turns.
+        // Code that waits for it continues in later turns.
         await new Promise((done) => setImmediate(done));
       };
       asked.push({ payload, answer });

@@ -8,7 +8,7 @@ import type { RoomSummary } from '../../server/events.ts';
 
 afterEach(() => vi.useRealTimers());
 
-/** Bob was chosen in a room whose members the test tells. */
+/** Bob was chosen in a room whose members the test defines. */
 function start(...answers: (readonly string[] | RequestError)[]) {
   vi.useFakeTimers();
   const kept = new Map<string, unknown>();

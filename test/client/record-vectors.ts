@@ -1,6 +1,6 @@
 /**
- * Makes the recorded vectors anew: `node test/client/record-vectors.ts`. Runs of the model of a room: everything that
- * comes to the client from outside, and what it shows then.
+ * Generates the recorded vectors: `node test/client/record-vectors.ts`. They are runs of the model of a room:
+ * everything that the client receives, and what it shows then.
  */
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -21,7 +21,7 @@ const shortened = <A extends { messages: Message[] }>(answer: A) => ({
 
 class Recorder extends Timeline {
   readonly steps: Step[] = [];
-  /** Which question was asked while the list was this one. */
+  /** The request that was sent while the list was this one. */
   readonly #asked = new Map<number, number>();
 
   override get epoch(): number {

@@ -68,7 +68,7 @@ export class Log {
     return { seq: old.seq, rev, changes: [change] };
   }
 
-  /** `limit` stands for the page size and for the 256 KiB after which an answer ends. */
+  /** `limit` represents the page size and the 256 KiB at which an answer ends. */
   since(since: number, limit: number) {
     const changed = this.messages.filter(({ rev }) => rev > since).sort((a, b) => a.rev - b.rev);
     return { head: this.head, messages: changed.slice(0, limit), complete: changed.length <= limit };
@@ -92,7 +92,7 @@ export class Log {
   }
 }
 
-/** What all are told alike does not say what is one's own. */
+/** An event for all users does not mark the reader's own reactions. */
 export function event<E extends Message | Reacted>(change: E): E {
   if ('changes' in change || change.reactions === undefined) return change;
   return { ...change, reactions: change.reactions.map(({ mine: _, ...reaction }) => reaction) };
@@ -100,7 +100,7 @@ export function event<E extends Message | Reacted>(change: E): E {
 
 type Answering = () => void;
 
-/** One client of that room: its requests are answered at once by the server, and arrive when the run says so. */
+/** A client of that room: the server answers its requests at once, and the answers arrive when the run says so. */
 export class Client {
   readonly timeline: Timeline;
   pending: Pending[] = [];
@@ -200,7 +200,7 @@ export class Client {
     });
   }
 
-  /** Something arrives: an answer or an event, not in the order in which they were sent. */
+  /** An answer or an event arrives, not necessarily in the order of sending. */
   arrive(pick: number, event: boolean, how: 'deliver' | 'drop' | 'double'): void {
     const queue: unknown[] = event ? this.#events : this.#answers;
     if (queue.length === 0) return;

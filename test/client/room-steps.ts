@@ -3,7 +3,7 @@ import { type Client, type Log, others } from './room-model.ts';
 
 export const small = fc.nat({ max: 1000 });
 export const limit = fc.integer({ min: 1, max: 7 });
-/** What can happen to a room and to a client of it, in any order. */
+/** Possible steps of a room and of a client of it, in any order. */
 export const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('other' as const), n: small }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const) }) },
@@ -33,7 +33,7 @@ export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 export function perform(log: Log, client: Client, step: Step, count: { n: number }): void {
   switch (step.do) {
     case 'other': {
-      // The same clientId from somebody else is another message.
+      // The same clientId from another user is another message.
       const user = others[step.n % 2];
       if (user !== undefined) client.hear(log.write(user, `c${count.n++}`));
       return;
@@ -67,7 +67,7 @@ export function perform(log: Log, client: Client, step: Step, count: { n: number
   }
 }
 
-/** Lets everything arrive, and asks for what is missing, until nothing more is under way. */
+/** Lets everything arrive, and requests missing changes, until nothing is under way. */
 export function settle(client: Client): void {
   for (let turn = 0; turn < 10_000; turn++) {
     if (client.timeline.syncFrom !== undefined) client.sync(3);

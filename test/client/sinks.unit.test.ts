@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const folder = new URL('../../client/src', import.meta.url).pathname;
-/** Whatever makes elements or code of text. */
+/** Everything that makes elements or code from text. */
 const sinks =
   /\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|setHTML\w*|parseHTML\w*|srcdoc|DOMParser|createContextualFragment|document\.write\w*|eval|new Function|javascript:)\b/;
 

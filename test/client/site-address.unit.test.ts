@@ -5,7 +5,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** As a page of that address has them. */
+/** Simulates a page of that address. */
 function inPage(baseURI: string): void {
   vi.stubGlobal('document', { baseURI });
   vi.stubGlobal('location', new URL(baseURI));

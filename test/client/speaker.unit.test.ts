@@ -10,7 +10,7 @@ afterEach(() => vi.useRealTimers());
 
 const chat = { me: { id: '1', name: 'Alice' }, current: undefined };
 
-/** All texts of what was drawn. */
+/** All texts of the rendered output. */
 const textsOf = (drawn: unknown): string[] => {
   if (typeof drawn === 'string') return [drawn];
   if (Array.isArray(drawn)) return drawn.flatMap(textsOf);
@@ -54,7 +54,7 @@ describe('what was said can be read again until', () => {
     speaker.arrived(room, { user: bob, seq: 7, text: '@Alice hello', mentions: [named] });
     const said = ['Bob: hello', 'Bob mentions you: @Alice hello'];
     expect(textsOf(speaker.draw())).toEqual(said);
-    // Not what has nothing to do with it.
+    // Unrelated calls have no effect.
     speaker.blocked({ user: '3', blocked: true });
     speaker.blocked({ user: '2', blocked: false });
     speaker.reset(other);

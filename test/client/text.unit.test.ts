@@ -78,7 +78,7 @@ const shape = (inline: readonly Inline[]): string =>
       return piece.mark === 'strong' ? `[${inside}]` : `{${inside}}`;
     })
     .join('');
-/** A paragraph as its text; code, a quotation or a list in an array behind its sign. */
+/** A paragraph as its text; code, a quotation or a list in an array after its marker. */
 const shapes = (text: string) =>
   blocks(text).map((block) => {
     if (block.kind === 'code') return ['`', block.text];
@@ -307,7 +307,7 @@ test('what was found stands in what the message says, without the signs that for
     found: 'spanner',
     after: ' and a *spanner quoted',
   });
-  // The signs are a part of the text that the server searches.
+  // The formatting characters are a part of the text that the server searches.
   expect(snippet(text, '**bold')).toEqual({
     before: 'the bold spanner and a *spanner quoted',
     found: '',

@@ -10,7 +10,7 @@ function expectContiguous(list: readonly Message[]): void {
   expect(list.map(({ seq }) => seq)).toEqual(list.map((_, index) => (list[0]?.seq ?? 0) + index));
 }
 
-/** The first page of a sync leaves out a message with an own reaction; an event that was held has it without. */
+/** The first page of a sync omits a message with the user's reaction; a held event has it without the reaction. */
 const heldBesideAPage: Parameters<typeof perform>[2][] = [
   { do: 'other', n: 0 },
   { do: 'connect', limit: 1 },
@@ -39,10 +39,11 @@ describe('the timeline', () => {
           perform(log, client, step, count);
           const keys = entries(client.timeline.list(), client.pending, me).map(({ key }) => key);
           expect(new Set(keys).size).toBe(keys.length);
-          // At the end, one's own message is shown as soon as it is acknowledged, whatever is missing before it.
+          // At the end, the user's own message is shown as soon as it is acknowledged, even if earlier ones are
+          // missing.
           if (!client.timeline.attached) expectContiguous(client.timeline.list());
         }
-        // At the end: online, what waited is sent, and everything older is fetched.
+        // At the end: online, waiting messages are sent, and everything older is fetched.
         client.connect(4);
         settle(client);
         client.resend();
@@ -116,7 +117,7 @@ describe('the timeline', () => {
     timeline.expire(10);
     expect(seqs()).toEqual([16, 17, 18, 19, 20]);
     expect(timeline.complete).toBe(false);
-    // A page that was on its way is dropped; the next one ends where the history does.
+    // A page that was under way is dropped; the next one ends where the history does.
     const page = { answer: log.before(16, 5), epoch: timeline.epoch };
     timeline.expire(15);
     timeline.older(page.answer, 16, page.epoch);
@@ -182,7 +183,7 @@ describe('the timeline', () => {
           for (let i = 0; i < n; i++) before.write(me, `a${i}`);
           const timeline = new Timeline();
           timeline.joined(before.join(timeline.join(), 50), undefined);
-          // Held back for a gap, and of a future that the restored history never had.
+          // Held back because of a gap, and of a future that the restored history never had.
           before.write(me, 'missed');
           timeline.live(before.write(me, 'lost'), me.id);
           const page = { answer: before.before(timeline.first + 1, 5), epoch: timeline.epoch };
@@ -264,7 +265,7 @@ describe('what one has reacted oneself', () => {
   const bob = others[0] as User;
   const named = Array.from({ length: 10 }, (_, i) => `${i + 10}`);
 
-  /** One's own reaction to the oldest of 20 messages is the last of eleven, so no event names it. */
+  /** The user's reaction to the oldest of 20 messages is the last of eleven, so no event names it. */
   function reacted(loaded: number) {
     const log = new Log();
     for (let i = 0; i < 20; i++) log.write(bob, `c${i}`);
@@ -313,7 +314,7 @@ describe('what one has reacted oneself', () => {
     const answer = { ...now, reactions: now.reactions.map((one) => ({ ...one, mine: true as const })) };
     timeline.stored(answer);
     expect(ownOf(timeline)).toEqual(['👍', '🎉']);
-    // The same event again says less.
+    // The same event again contains less.
     timeline.live(event(now), me.id);
     expect(timeline.get(1)).toEqual(answer);
   });
@@ -347,7 +348,7 @@ test('of changes to what is not loaded, the newest 1,000 wait for a page, of one
     const reactions = timeline.list().flatMap((message) => message.reactions ?? []);
     expect(reactions).toHaveLength(Math.min(messages, 1000));
     expect(Math.max(...reactions.map(({ count }) => count))).toBe(5000);
-    // Each of one message, beginning with the first that was kept, has named one more user, up to ten.
+    // Each event of one message, beginning with the first that was kept, has named one more user, up to ten.
     if (messages === 1) expect(reactions[0]?.users[0]).toBe('4000');
   }
 });

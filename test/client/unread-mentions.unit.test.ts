@@ -4,7 +4,7 @@ import type { Context } from '../../client/src/views/context.ts';
 import { UnreadMentions } from '../../client/src/views/messages/unread-mentions.ts';
 import type { Message, RoomSummary } from '../../server/events.ts';
 
-/** The room that is open, with requests that the test answers. */
+/** The open room, with requests that the test answers. */
 function start(viewing: boolean) {
   const me = { id: '1', name: 'Alice' };
   const room = new Room({ id: 'r', readSeq: 4 } as RoomSummary);
@@ -18,7 +18,7 @@ function start(viewing: boolean) {
   const mentions = new UnreadMentions({ chat, changed: () => {} } as unknown as Context);
   const come = (seq: number) =>
     mentions.message({ room: 'r', seq, mentions: [{ user: me, start: 0, length: 6 }] } as unknown as Message);
-  // What waits for it goes on in later turns.
+  // Code that waits for it continues in later turns.
   const later = () => new Promise((done) => setImmediate(done));
   return { asked, come, room, later };
 }

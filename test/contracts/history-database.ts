@@ -27,9 +27,9 @@ interface Engine {
   readonly port: number;
   database(): Promise<HistoryDatabase>;
   dialect(database: HistoryDatabase): Dialect;
-  /** Steps of this statement that look through a table, sort, or read rows in vain. */
+  /** Steps of this statement that scan a table, sort, or read rows in vain. */
   unindexed(connection: Connection, statement: Sql): Promise<string[]>;
-  /** How often storing a message waits for the database. */
+  /** The round trips of storing a message. */
   readonly trips: number;
   remove(): Promise<void>;
   /** Of `localhost`, in PEM. */
@@ -37,10 +37,10 @@ interface Engine {
   readonly socket: string;
   /** The folder of its migrations. */
   readonly migrations: 'postgres' | 'mariadb';
-  /** By the programs that docs/operate.md names. */
+  /** Copies a database with the programs in docs/operate.md. */
   copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
-  /** Whether these bytes of the server say that a COMMIT has been carried out. */
+  /** Whether these bytes of the server confirm a COMMIT. */
   saysCommitted(reply: Buffer, sent: Buffer): boolean;
   /** Ends all connections to a database but the caller's. */
   disconnect(database: HistoryDatabase): Promise<void>;
@@ -58,7 +58,10 @@ const message = (text = 'hello', room = 'lobby', user = ann) => ({
   asMember: false,
 });
 
-/** What a history in a database server must do: the contract of every history, and what only such a one can get wrong. */
+/**
+ * The contract of a history in a database server: that of every history, and the properties that only a server can get
+ * wrong.
+ */
 export function historyDatabaseContract(name: string, start: () => Promise<Engine>) {
   let engine: Engine;
   let database: HistoryDatabase;
@@ -121,7 +124,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         expect(await history.read('publicRooms', null)).toMatchObject([{ id: 'lobby' }]);
       }
       expect(Number((await fresh.query('SELECT count(*) AS n FROM chat_digest_key'))[0]?.n)).toBe(1);
-      // The first message that there ever was is not of somebody who was erased before.
+      // The very first message is not of a user who was erased before.
       const [history] = histories as [History];
       await history.write('erase', { user: ann.id, messages: 'delete', at: 1 });
       const step = () => history.write('eraseStep', { by: 'one', at: 1 });
@@ -207,7 +210,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       };
       await react(users, true);
       trips = 0;
-      // Each of them is named when it is taken back, and somebody else takes the place.
+      // Each of them is named when the reaction is removed, and another user takes the place.
       const { message: left } = await react(users.slice(0, 505), false);
       expect(trips).toBeLessThan(4 * engine.trips);
       const named = users.slice(505, 515).map(({ id }) => id);
@@ -400,7 +403,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
       expect(await search('nadel')).toEqual(left);
       expect(await search('nadeln')).toEqual(['nadeln']);
-      // What an operator deletes by hand holds nothing up.
+      // Rows that an operator deletes by hand block nothing.
       await database.query('DELETE FROM chat_messages WHERE seq = 390');
       await Promise.all(Array.from({ length: 250 }, () => history.write('send', message('more'))));
       await expect.poll(() => count('chat_blocks')).toBe(5);

@@ -16,8 +16,8 @@ const at = 1_700_000_000_000;
 let n = 0;
 
 /**
- * What every history must do when a user is erased. `now`: the history of this test, with the public room `lobby`; `holding`
- * says in which tables of a database a text is.
+ * The contract of every history for the erasure of a user. `now`: the history of this test, with the public room
+ * `lobby`; `holding` returns the tables of a database that contain a text.
  */
 export function erasureContract(
   now: () => {
@@ -54,7 +54,7 @@ export function erasureContract(
   };
   const newest = async (room: string) =>
     (await now().history.read('newest', { room, upTo: 1000, limit: 100 })).messages;
-  /** @returns how often connections were to be closed */
+  /** @returns how often connections had to be closed */
   const carryOut = async (by = 'one', history = now().history) => {
     let kicks = 0;
     for (;;) {
@@ -69,7 +69,7 @@ export function erasureContract(
   };
   const resets = () => now().changes.flatMap((change) => (change.type === 'reset' ? [change.room] : []));
 
-  /** Everything in which a user can be. */
+  /** Everything that can contain a user. */
   async function live() {
     for (const user of [ann, ben, cat]) {
       await write('arrive', { user, at });
@@ -149,7 +149,7 @@ export function erasureContract(
     return { den, alone, direct, unseen, carried, bare, closed: closed.id };
   }
 
-  /** Whatever can be read. */
+  /** Reads everything of these rooms. */
   async function everything(rooms: readonly string[]) {
     const { history } = now();
     const all: unknown[] = [
@@ -185,7 +185,7 @@ export function erasureContract(
     now().changes.length = 0;
     expect(await erase('anonymise')).toBe(2);
 
-    // What was said of a direct room stays; it was said by others too.
+    // The messages of a direct room stay; the other user has written some of them.
     expect((await newest(direct)).map(({ text, user }) => [text, user.id])).toEqual([
       ['of ben', ben.id],
       [`direct ${mark}`, deletedUser.id],
@@ -204,7 +204,7 @@ export function erasureContract(
     expect(one).not.toHaveProperty('files');
     expect(one).not.toHaveProperty('deletedAt');
     expect(one?.reactions).toEqual([{ emoji: '👍', count: 1, users: [ben.id] }]);
-    // Another one is named in the place of who has gone.
+    // Another user is named in place of the erased one.
     const others = Array.from({ length: 10 }, (_, i) => `m${i}`);
     expect(two).toMatchObject({
       mentions: [{ user: cat.id }],
@@ -233,7 +233,7 @@ export function erasureContract(
       reports: 2,
     });
 
-    // The room has an owner, the empty one none; the direct room is nobody's, and the unseen one is gone.
+    // The room has an owner, the empty one none; the direct room has one user left, and the unseen one is gone.
     const owner = (await history.read('members', { room: den, limit: 9 })).members;
     expect(owner.map(({ user, member }) => [user.id, member.role])).toEqual([
       [ben.id, 'owner'],
@@ -247,7 +247,7 @@ export function erasureContract(
     await expect(write('openDirect', { id: 'd-none', by: ben, other: deletedUser.id, at })).rejects.toEqual(
       refused,
     );
-    // Each room is told once, when all of it has changed.
+    // Each room is announced once, when all of it has changed.
     expect(
       resets()
         .map(({ id }) => id)
@@ -260,7 +260,7 @@ export function erasureContract(
     expect((await now().holding?.(ann.name)) ?? []).toEqual([]);
     expect(await history.read('erasures', null)).toBe(0);
 
-    // Again is nothing, and who comes by that id is new.
+    // A second erasure does nothing, and a user who comes with that id is new.
     now().changes.length = 0;
     expect(await erase('anonymise')).toBe(2);
     expect(resets()).toEqual([]);
@@ -305,7 +305,7 @@ export function erasureContract(
       deletedAt: expect.any(Number),
     });
     expect(await history.read('room', { room: den })).toMatchObject({ last: { seq: 2, user: deletedUser } });
-    // Nobody has an unread mention by a message that is gone.
+    // Nobody has an unread mention in a deleted message.
     const gone = now().changes.filter((change) => change.type === 'mentions');
     expect(gone.map(({ removed }) => removed)).toContainEqual([ben.id]);
     expect((await history.read('reports', { rooms: null, limit: 9 })).reports.map(({ seq }) => seq)).toEqual([
@@ -346,7 +346,7 @@ export function erasureContract(
     };
     await kicked();
     await kicked();
-    // Whatever the stages before have looked for.
+    // Rows that the stages before have searched.
     await write('arrive', { user: ann, rooms: [{ id: `own${n++}`, name: 'own' }], at });
     await write('join', { room: 'lobby', user: ann, at });
     const by = { by: ann, clientId: `r${n++}`, most: 0, at } as const;
@@ -406,7 +406,7 @@ export function erasureContract(
   test('a report of a message that is too old counts no more when it goes with a user', async () => {
     for (let i = 0; i < 2; i++) await send(ann);
     await write('report', { room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
-    // All at once: what is too old is soon deleted, and its reports with it.
+    // All at once: old messages are soon deleted, with their reports.
     const steps = () => Array.from({ length: 30 }, () => write('eraseStep', { by: 'one', at: at + 1 }));
     const expired = write('expire', { room: 'lobby', firstSeq: 2 });
     await Promise.all([expired, write('erase', { user: ann.id, messages: 'delete', at }), ...steps()]);
@@ -436,7 +436,7 @@ export function erasureContract(
     const sent: string[] = [];
     for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);
     await write('erase', { user: ann.id, messages: 'delete', at });
-    // Asked for again in another way, it stays.
+    // Asked for again with another option, the first one counts.
     await write('erase', { user: ann.id, messages: 'anonymise', at });
     const step = (by: string, time: number) => write('eraseStep', { by, at: time });
     const changed = async () =>
@@ -447,7 +447,7 @@ export function erasureContract(
     }
     expect(resets()).toEqual([]);
     expect(await step('two', at + 2)).toBeNull();
-    // So is the user, and what a server has taken whose clock lags behind.
+    // The new user stays, and so does a message from a server whose clock lags behind.
     const { seq } = await send(ann, { text: 'new', sentAt: at - 5000 });
     const uploaded = await file('lobby', ann.id);
     const history = await now().reopen();

@@ -14,7 +14,7 @@ const ben = { id: '2', name: 'Ben' };
 const at = 1_700_000_000_000;
 let n = 0;
 
-/** What every history must do about order among people. `now`: the history of this test, with the public room `lobby`. */
+/** The contract of every history for moderation. `now`: the history of this test, with the public room `lobby`. */
 export function moderationContract(
   now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
 ) {
@@ -59,7 +59,7 @@ export function moderationContract(
     await send(ben, { siteModerator: true });
     await send(ben, { asMember: false });
     await send(ann);
-    // Whoever is no moderator any more, whatever the server that asks knows of it.
+    // A user who is no longer a moderator, even if the asking server does not know it yet.
     await write('setRole', { room: 'lobby', user: ann.id, role: 'member' });
     await expect(send(ann)).rejects.toEqual(refused('forbidden'));
   });
@@ -104,7 +104,7 @@ export function moderationContract(
     await send(ben);
     const hour = 3_600_000;
     const measured = (ms: number) => ({ lastOwn: { sentAt: at, ms } });
-    // Set forward, and back.
+    // The clock is set forward, and back.
     await expect(send(ben, { sentAt: at + hour, ...measured(3000) })).rejects.toEqual(
       refused('rate_limited', { retryAfterMs: 7000 }),
     );
@@ -112,11 +112,11 @@ export function moderationContract(
       refused('rate_limited', { retryAfterMs: 7000 }),
     );
     await send(ben, { sentAt: at - hour, ...measured(10_000) });
-    // What it has measured is about an earlier message than the last one.
+    // The measured time refers to an earlier message than the last one.
     await expect(send(ben, { sentAt: at - hour, ...measured(60_000) })).rejects.toEqual(
       refused('rate_limited', { retryAfterMs: 10_000 }),
     );
-    // Nothing was measured: one message is let through.
+    // Without a measured time, one message is accepted.
     await send(ben, { sentAt: at - 2 * hour });
   });
 
@@ -197,7 +197,7 @@ export function moderationContract(
     expect((await add('api')).results).toEqual([null]);
     await write('arrive', { user: ben, rooms: lobby, at });
     expect(await now().history.read('room', { room: 'lobby' })).toMatchObject({ members: 1 });
-    // What has made a member of him may end meanwhile.
+    // The source of the membership may end meanwhile.
     const take = { room: 'lobby', users: [ben.id], by: 'people', cause: 'removed', at } as const;
     await write('removeMembers', { ...take, sources: sources.people });
     expect(await memberOf(ben.id)).toMatchObject({ sources: 0, held: sources.api | sources.session });
@@ -378,11 +378,11 @@ export function moderationContract(
       closed: { by: ben.id, done: 'nothing', at },
     });
     expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 2 });
-    // It is still the one report of this user.
+    // It is still the only report of this user.
     expect(await history.write('report', { room: 'lobby', seq: 1, by: ann.id, reason: 'spam', at })).toEqual({
       repeated: true,
     });
-    // What is too old goes with its reports.
+    // Expired messages are deleted with their reports.
     await history.write('expire', { room: 'lobby', firstSeq: 2 });
     expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);

@@ -38,7 +38,7 @@ const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['create
   ...over,
 });
 
-/** Members whom a version has stored that knew no `memberKey`, and hid whom the site had added. */
+/** Members whom a version without `memberKey` has stored, which hid users added by the site. */
 export async function takesOverMembers(
   history: History,
   members: string,
@@ -65,13 +65,13 @@ export async function takesOverMembers(
   ]);
 }
 
-/** What every history must do. `reopen` closes the history and opens it anew from the same storage. */
+/** The contract of every history. `reopen` closes the history and opens it again from the same storage. */
 export function historyContract(
   name: string,
   open: () => Promise<{
     history: History;
     reopen(): Promise<History>;
-    /** In which tables a text is. */
+    /** The tables that contain a text. */
     holding?(text: string): Promise<string[]>;
   }>,
 ) {
@@ -397,7 +397,7 @@ export function historyContract(
       });
 
       test('no page of changes leaves out a message because reactions have overtaken it, however little fits', async () => {
-        // More than one page, and not to be shown yet.
+        // More than one page, and not published yet.
         for (let seq = 3; seq < 9; seq++) {
           await send(message({ text: 'long '.repeat(10_000) }));
           await react(all('👍', ['p1']), seq);
@@ -427,7 +427,7 @@ export function historyContract(
         const { message: edited } = await edit('dos', 2);
         expect(edited).toMatchObject({ rev: 4, reactions: [{ emoji: '👍', count: 1, users: ['p1'] }] });
         await react(all('👍', ['p2']), 2);
-        // A reaction that is not published yet does not tell the text before it: so it keeps none back.
+        // A reaction that is not published yet does not reveal the earlier text, so it holds none back.
         for (const upTo of [4, 5]) {
           const { messages, complete } = await since('lobby', 2, upTo);
           expect({ messages, complete }).toMatchObject({
@@ -512,7 +512,7 @@ export function historyContract(
         const { message: changed } = await edit(1, [{ id: 'f3' }, { id: 'f2', alt: 'Two' }], 'new');
         expect(changed).toMatchObject({ rev: 3, files: [about('f3'), { ...about('f2'), alt: 'Two' }] });
         expect(await file('f1')).toMatchObject({ file: { state: 'loose', seq: 1 } });
-        // It stays the first message's.
+        // It stays with the first message.
         await expect(send(message({ files: [{ id: 'f1' }] }))).rejects.toMatchObject({
           code: 'unknown_file',
         });
@@ -626,11 +626,11 @@ export function historyContract(
         expect(await send({ ...sent, sentAt: 5 })).toEqual(first);
         await expect(send({ ...sent, mentions: named(bob.id) })).rejects.toMatchObject({ code: 'conflict' });
         await expect(send(message({ ...sent, mentions: [] }))).rejects.toMatchObject({ code: 'conflict' });
-        // Whether everybody may be mentioned is not what is sent.
+        // The right to mention everybody is not part of the content.
         expect(await send({ ...sent, siteModerator: true })).toEqual(first);
         const all = await send(message({ text, mentions: everywhere, siteModerator: true }));
         expect(all.mentions?.at(-1)).toEqual({ user: '*', start: 6, length: 1, name: '*', shown: true });
-        // Bob has been in public, so his name may be known wherever he is.
+        // Bob has been in a public room, so his name may be known everywhere.
         const inDen = await send(message({ room: den, text, mentions: named(zoë.id, bob.id, eve.id) }));
         expect(inDen.mentions).toEqual([stored(bob, 2)]);
         await addPeople(den, [eve.id]);
@@ -676,7 +676,7 @@ export function historyContract(
         ]);
         expect(await unreadOf(bob.id)).toEqual({ lobby: [1, 2, 3] });
         expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 3] });
-        // By writing one has read.
+        // Writing marks the room as read.
         expect(await unreadOf(ann.id)).toEqual({ lobby: [] });
         await history.write('markRead', { room: 'lobby', user: bob.id, seq: 1 });
         expect(await unreadOf(bob.id)).toEqual({ lobby: [2, 3] });
@@ -695,7 +695,7 @@ export function historyContract(
         expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('mentions');
         history = await reopen();
         expect(await unreadOf(eve.id)).toEqual({ lobby: [2] });
-        // Somebody who comes later has read what was before.
+        // For a user who comes later, everything before is read.
         await join(zoë);
         expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
       });
@@ -888,7 +888,7 @@ export function historyContract(
           (await addPeople(id, users, { by, mayReturn: true })).results;
         history = await reopen();
         expect(await invited([ben.id, '3', '4', '5'])).toEqual(['forbidden', null, 'forbidden', null]);
-        // Another one may, and whoever was blocked before, when it is over.
+        // Another user may, and so may a user who was blocked before, once the block is lifted.
         expect(await invited(['4'], ben.id)).toEqual([null]);
         await remove('4', 'removed');
         expect(await invited(['4'])).toEqual(['forbidden']);
@@ -1047,7 +1047,7 @@ export function historyContract(
         await history.write('expire', { room: id, firstSeq: 3 });
         const room = { id, head: 4, firstSeq: 3 };
         expect(changes.at(-1)).toMatchObject({ type: 'room', is: 'changed', room });
-        // Nothing of them is shown, whether they are deleted by now or not.
+        // They are not shown, whether or not they are deleted by now.
         expect((await newest(id, 10)).messages.map(({ seq }) => seq)).toEqual([3]);
         const page = await history.read('after', { room: id, after: 0, upTo: 3, limit: 10 });
         expect(page).toMatchObject({ messages: [{ seq: 3 }], complete: true });
@@ -1091,7 +1091,7 @@ export function historyContract(
         const emoji = '👍';
         await history.write('react', { room: id, seq: 605, reactions: [{ user: ann.id, emoji, on: true }] });
         await sweep();
-        // Of those that are not deleted yet nothing is shown either.
+        // Expired ones that are not deleted yet are not shown either.
         const reactors = await history.read('reactors', { room: id, seq: 605, emoji, after: 0, limit: 1 });
         const { messages } = await history.read('changes', { room: id, since: 0, upTo: 621, limit: 1000 });
         const found = await search('word60', [id]);
@@ -1122,7 +1122,7 @@ export function historyContract(
             at: when,
           });
         for (const room of [id, joined]) await leave(room, at + 10);
-        // Left, and come back.
+        // The user left, and came back.
         await leave(kept, at);
         await addPeople(kept, [ann.id], { source: 'api', mayReturn: true });
         const sweep = async (before: number, most = 10) =>
@@ -1187,7 +1187,7 @@ export function historyContract(
           });
         };
         expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
-        // Whatever they are called from now on.
+        // Their names may change from now on.
         await arrive('1', 'Ada');
         await arrive('4', 'Aaron');
         expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
@@ -1226,7 +1226,7 @@ export function historyContract(
         expect(await actedIn('lobby', ben.id)).toBe(0);
         expect([await actedIn('club', '3'), await actedIn('garden', '3')]).toEqual([1, 0]);
         expect([await actedIn(id, '4'), await actedIn(id, '5')]).toEqual([1, 1]);
-        // It stays when the site takes them out again: those who were there know them.
+        // It stays when the site removes them again: the members know them.
         await history.write('arrive', { user: ben, rooms: [], at });
         expect(await memberOf('class', ben.id)).toMatchObject({ sources: 0, acted: 1 });
       });
@@ -1273,7 +1273,7 @@ export function historyContract(
           const asked = { user: ann.id, query, onlyShared: true, limit: 20, ...over };
           return (await history.read('findUsers', asked)).map(({ id }) => id);
         };
-        // By their names first, then by another word or the id; before the others the people of a private room.
+        // By the whole name first, then by another word or the id; before the others come people of a private room.
         expect(await found('qu')).toEqual(['8', 'quaint', '9', '6', '7']);
         expect(await found('qu', { limit: 4 })).toEqual(['8', 'quaint', '9', '6']);
         expect(await found('ZOË')).toEqual(['9']);

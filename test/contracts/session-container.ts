@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Container, Saved } from '../../session-server/containers/container.ts';
 
-/** What a container is tested with. */
+/** A container under test. */
 export interface ContainerUnderTest {
   container: Container;
-  /** Opens it again on what it has kept. */
+  /** Opens it again with its stored sessions. */
   again(): Promise<Container>;
   clean(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export function sessionContainerContract(
       await container.commit('a', second);
       const found = await container.open('a');
       expect(found).toMatchObject({ data: second.data, revision: 7, lifetime: 100 });
-      // Files keep less of it.
+      // Files have a lower precision.
       expect(Math.abs((found?.expiresAt ?? 0) - second.expiresAt)).toBeLessThan(2);
       expect(container.count).toBe(1);
     });
@@ -100,7 +100,7 @@ export function sessionContainerContract(
       await container.commit('a', session('x', { revision: 2, expiresAt: end }));
       await container.touch('a', 1, end - 50_000);
       expect(Math.abs(((await container.open('a'))?.expiresAt ?? 0) - end)).toBeLessThan(2);
-      // Also where it comes in the middle of the commit.
+      // Also if it comes in the middle of the commit.
       for (let revision = 3; revision < 100; revision++) {
         let done = false;
         const touches = Array.from({ length: 4 }, async () => {
@@ -125,7 +125,7 @@ export function sessionContainerContract(
       const found = await over(now);
       expect(found).toHaveLength(450);
       expect(found.every((id) => id.startsWith('old'))).toBe(true);
-      // While they are being destroyed too.
+      // Also while they are being destroyed.
       for await (const id of container.expire(now)) await container.destroy(id);
       expect(await over(now)).toEqual([]);
       expect(container.count).toBe(2);

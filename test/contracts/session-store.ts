@@ -10,34 +10,34 @@ import { everything } from '../helpers/whole-error.ts';
 export interface StoreSite {
   /** The store's URL for sessions in that format, without `timeout=`. */
   url(format: FormatName): string;
-  /** One request of the site, as `phpRequest` has it; the session's id. */
+  /** A request of the site, like `phpRequest`; the session's id. */
   request(format: FormatName, code: string, id?: string): string | Promise<string>;
-  /** All that the store holds for a session, its lock too, and when it expires, in Unix seconds. */
+  /** Everything that the store holds for a session, including its lock, and its end in Unix seconds. */
   traces(id: string): Promise<{ held: unknown; expires: number }>;
-  /** Gives a session a TTL of so many seconds, past the store; a session with one below 0 is expired. */
+  /** Gives a session a TTL of this many seconds, bypassing the store; below 0 the session has expired. */
   expireIn(id: string, seconds: number): unknown;
   /** Makes a session not expire; absent if each session of this store expires. */
   keepForever?(id: string): unknown;
-  /** The store accepts connections and answers nothing; absent if it is no server. */
+  /** The store accepts connections and does not answer; absent if it is not a server. */
   silence?: { begin(): void; end(): void };
-  /** The store is gone, until it comes back with what was in it. */
+  /** The store is gone, until it comes back with its content. */
   outage: { begin(): Promise<void>; end(): Promise<void> };
   close(): Promise<unknown>;
 }
 
 export interface StoreTraits {
-  /** The formats that PHP writes there. Each is read once, and the first in all other tests. */
+  /** The formats that PHP writes there. Each is read once; all other tests use the first. */
   formats: readonly [FormatName, ...FormatName[]];
   /** It has `silence` and `keepForever`. */
   has: readonly ('silence' | 'keepForever')[];
   /**
-   * The stores of one family share all code but that for reading what their handler writes. One of them proves
-   * everything; the others prove reading, and the rest in the soak only.
+   * The stores of one family share all code except that for reading their handler's records. One of them runs all
+   * tests; the others run those for reading, and the rest only in the soak run.
    */
   proves: 'everything' | 'reading';
 }
 
-/** What every store promises, against the real thing. */
+/** The contract of every store, against a real one. */
 export function sessionStoreContract(name: string, traits: StoreTraits, start: () => Promise<StoreSite>) {
   describe(name, () => {
     const { formats, has, proves } = traits;
@@ -114,7 +114,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       }
       const after = await Promise.all(ids.map((id) => site.traces(id)));
       expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));
-      // Clocks of whole seconds.
+      // The clocks have whole seconds.
       for (const [n, { expires }] of after.entries()) {
         expect(Math.abs(expires - (before[n]?.expires ?? 0))).toBeLessThanOrEqual(1);
       }
@@ -178,7 +178,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
     });
 
-    /** Each kind of question fails with a StoreError that does not name the session. */
+    /** Each kind of request fails with a StoreError that does not name the session. */
     const allFail = async (sessions: SessionStore, id: string) => {
       const answers = await Promise.allSettled([
         ...[sessions.get(id), sessions.get(id), sessions.get('other')],
@@ -242,7 +242,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       const sessions = reader();
       const id = await login();
       await sessions.fromValue(id);
-      // One visitor between the two checks, and one with a question under way.
+      // A visitor between the two checks, and a visitor with a request under way.
       const nobody = sessions.fromValue('nobody');
       await pause(150);
       const somebody = sessions.fromValue(id);

@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { SessionStore } from '../../server/session/store.ts';
 import type { SqlSite } from './sql-table.ts';
 
-/** A database that is not in the zone of UTC, but this many minutes east of it. */
+/** A database in a time zone this many minutes east of UTC. */
 const minutesEast = 330;
 
-/** The moment so many seconds from now, in each unit. */
+/** The time this many seconds from now, in each unit. */
 function moment(seconds: number): { unix: number; local: string; utc: string; digits: string } {
   const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
   const then = Date.now() + seconds * 1000;
@@ -19,7 +19,7 @@ function moment(seconds: number): { unix: number; local: string; utc: string; di
 }
 
 /**
- * When a session in a table expires, and how its TTL is renewed: a part of `sqlTableContract`.
+ * The expiry of a session in a table, and the renewal of its TTL: a part of `sqlTableContract`.
  * @param started the site, as soon as tests run
  * @param store opens a store of it with these options, until the test has ended
  */

@@ -17,12 +17,12 @@ export interface SqlServerSite {
   folder: string;
   /** The path of its unix socket. */
   socket: string;
-  /** `USER:PASSWORD`, as a URL has it. */
+  /** `USER:PASSWORD`, as in a URL. */
   login: string;
   query(sql: string): unknown;
-  /** How many SELECTs of the store it has carried out. */
+  /** The number of the store's SELECTs that it has run. */
   selects(): Promise<number>;
-  /** How many connections the store's user has. */
+  /** The number of connections of the store's user. */
   connections(): Promise<number>;
   /** Ends these connections. */
   disconnect(): Promise<unknown>;
@@ -30,11 +30,11 @@ export interface SqlServerSite {
   lock(table: string): Promise<() => Promise<unknown>>;
   /** An expression that takes a minute. */
   slow: string;
-  /** Makes it use the certificate that is in the folder now. */
+  /** Makes it use the current certificate in the folder. */
   reloadCertificate(): Promise<unknown>;
 }
 
-/** What every database that is a server promises, and what the store does when it fails. */
+/** The contract of every database server, and the behaviour of the store when it fails. */
 export function sqlServerContract(name: string, start: () => Promise<SqlServerSite>) {
   describe(name, () => {
     let site: SqlServerSite;
@@ -54,7 +54,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       const columns = `table=${table}&id=id&data=data`;
       return storeAt(`${site.protocol}://${login}@${at}/${database}?${columns}${timeout}${options}`);
     };
-    /** It names neither the password nor the user. */
+    /** The error names neither the password nor the user. */
     const failure = async (sessions: SessionStore): Promise<string> => {
       const message = await failureOf(sessions.get('one'));
       expect(message).not.toMatch(/same|wrong|site@/);
@@ -68,7 +68,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       await all();
       const before = await site.selects();
       expect((await all()).map(String)).toEqual(ids.map((id) => (id === 'two' ? 'second' : 'null')));
-      // The machine decides how many ids come together in one moment.
+      // The machine decides how many ids arrive in the same moment.
       await expect.poll(() => site.selects()).toBeGreaterThanOrEqual(before + 2);
       expect(await site.selects()).toBeLessThan(before + 20);
     });
@@ -130,7 +130,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       const late = /did not answer within 300 ms|needed too long/;
       expect(await failure(sessions)).toMatch(late);
       const answer = failure(sessions);
-      // With this process held up, the server's own timeout may come first.
+      // While this process is blocked, the server's own timeout may come first.
       await pause(150);
       holdUp(400);
       expect(await answer).toMatch(late);

@@ -8,24 +8,24 @@ import { sqlExpiryContract } from './sql-expiry.ts';
 export interface SqlSite {
   /** The store's URL before its options. */
   url: string;
-  /** One statement as the administrator. */
+  /** Runs a statement as the administrator. */
   query(sql: string): unknown;
-  /** The types for bytes and for a datetime without a zone, and how bytes are written in SQL. */
+  /** The types for bytes and for a datetime without a zone, and the form of bytes in SQL. */
   types: { bytes: string; datetime: string };
   literal(bytes: Buffer): string;
-  /** Behind the type of an id: makes the database compare it without regard to case. */
+  /** Added to the type of an id: makes the database compare it case-insensitively. */
   caseless: string;
-  /** The option of the store URL that a column of text needs. */
+  /** The option of the store URL that a text column needs. */
   charset: '' | '&charset=utf8mb4';
-  /** What PHP's `new PDO` takes. */
+  /** The arguments of PHP's `new PDO`. */
   pdo: string;
   /** Permits the store's user to renew the sessions in this table. */
   letRenew(table: string): unknown;
-  /** What PHP locks while it works on a session. */
+  /** The part that PHP locks while it works on a session. */
   locks: 'row' | 'file';
 }
 
-/** What a table of sessions may be like, for every kind of database. */
+/** The contract of a table of sessions, for every kind of database. */
 export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
   describe(name, () => {
     let site: SqlSite;

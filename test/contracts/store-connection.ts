@@ -6,28 +6,28 @@ import { type SessionStore, StoreError } from '../../server/session/store.ts';
 import { inSingleBytes, orNull, spoilingProxy, storeAt, text } from '../helpers/session-stores.ts';
 import type { TcpProxy } from '../helpers/tcp-proxy.ts';
 
-/** A server with sessions, which a store asks over a connection of its own protocol. */
+/** A server with sessions that a store reads over a connection of its own protocol. */
 export interface StoreServer {
   port: number;
   /** The store's URL of a server at that port, with the default timeout of 250 ms. */
   url(port: number): string;
   put(id: string, value: string): Promise<unknown>;
-  /** Where in a piece of the server's replies the answer with a session begins; -1 if it does not. */
+  /** The position of the answer with a session in a piece of the server's replies; -1 if it does not contain it. */
   answerIn(piece: Buffer): number;
-  /** A reply that nobody has asked for, with the session `user_id|i:1;`. */
+  /** An unrequested reply, with the session `user_id|i:1;`. */
   unasked: Buffer;
 }
 
 export interface ConnectionTraits {
-  /** Replies in place of an answer, and the error that each leads to. */
+  /** Replies instead of an answer, and the error that each leads to. */
   nonsense: readonly [name: string, bytes: string | Buffer, reason: RegExp][];
-  /** Whether a question soon after a failure gets the same failure and no new connection. */
+  /** Whether a request soon after a failure gets the same failure and no new connection. */
   waitsToReconnect: boolean;
 }
 
 /**
- * What a store does with replies that are late, spoilt, cut off or not asked for: a failure, and never the session of
- * another visitor.
+ * The behaviour of a store with replies that are late, changed, cut off or unrequested: a failure, and never the
+ * session of another visitor.
  * @param started the server, as soon as tests run
  */
 export function storeConnectionContract(
@@ -48,10 +48,10 @@ export function storeConnectionContract(
       const proxy = await spoilingProxy(server.port, reply);
       return [storeAt(server.url(proxy.port)), proxy];
     };
-    /** Of a store that has failed before. */
+    /** Waits until a store that has failed answers again. */
     const answersAgain = (sessions: SessionStore) =>
       expect.poll(() => orNull(text(sessions.get('two')))).toBe('user_id|i:2;');
-    /** A failure of the store, or of what it holds. */
+    /** A failure of the store, or of its content. */
     const reasonOf = async (sessions: SessionStore): Promise<string> => {
       const error = await sessions.get('one').then(
         () => new Error('there was an answer'),
@@ -64,7 +64,7 @@ export function storeConnectionContract(
     test('late: a failure, and the reply answers no later question', async () => {
       const [sessions] = await spoiled((piece, client, nth) => {
         if (nth > 0 || server.answerIn(piece) === -1) client.write(piece);
-        // Late on a busy machine, too.
+        // Late even on a busy machine.
         else setTimeout(() => client.write(piece), 600);
       });
       expect(await reasonOf(sessions)).toMatch(/250 ms/);

@@ -15,7 +15,7 @@ test.each([
   expect(JSON.parse(read(file))).toEqual(JSON.parse(JSON.stringify(make())));
 });
 
-/** What stands in the first column of the tables under a heading. */
+/** The first column of the tables under a heading. */
 const firstColumn = (heading: string) => {
   const section = page.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
   return [...section.matchAll(/^\| ((?:`[^`]+`(?:, )?)+)/gm)].flatMap(([, cell = '']) =>

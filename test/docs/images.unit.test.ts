@@ -3,11 +3,11 @@ import { posix } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectFiles } from '../helpers/project-files.ts';
 
-/** What the images are made of; `npm run test:soak` builds and starts them. */
+/** The sources of the images; `npm run test:soak` builds and starts them. */
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const within = (folder: string) => (path: string) => path === folder || path.startsWith(`${folder}/`);
 
-/** The project's files that .dockerignore leaves: the last pattern decides that matches a file or a folder above it. */
+/** The project's files that .dockerignore keeps: the last pattern that matches a file or a folder above it decides. */
 const sent = projectFiles().filter((path) => {
   const patterns = read('.dockerignore').match(/^[^#\n].*/gm) ?? [];
   const last = patterns.findLast((pattern) => {

@@ -17,7 +17,7 @@ const pages = [
 ];
 const read = (page: string) => readFileSync(join(root, page), 'utf8');
 
-/** As GitHub makes them from headings. */
+/** Like GitHub's anchors of headings. */
 function anchorsOf(page: string): string[] {
   const headings = read(page)
     .replace(/^( *)```.*?^\1```/gms, '')

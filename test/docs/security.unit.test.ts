@@ -6,13 +6,13 @@ import { projectFiles } from '../helpers/project-files.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const files = projectFiles();
-/** That a name is in a page or in a test proves nothing. */
+/** Pages and tests do not count as a definition of a name. */
 const code = files.filter(
   (file) => /\.(ts|mjs|php|json|sql|yml)$|Dockerfile$/.test(file) && !/^(test|docs)\//.test(file),
 );
 const texts = new Map(code.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 
-/** By the end of its path; else by its name alone, so that a file that only moves keeps its place in the tables. */
+/** By the end of its path, or else by its name alone, so that a moved file keeps its place in the tables. */
 function called(reference: string): string[] {
   const found = files.filter((file) => `/${file}`.endsWith(`/${reference}`));
   return found.length > 0 ? found : files.filter((file) => basename(file) === basename(reference));
@@ -30,7 +30,7 @@ const nameInFile = new RegExp(
 );
 const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, inside = '']) => inside);
 
-/** What stands in the last column of the tables: where something is done. */
+/** The last column of the tables: the places in the code. */
 const cellsOf = (page: string) =>
   readFileSync(join(root, 'docs', page), 'utf8')
     .split('\n')

@@ -23,7 +23,7 @@ const saml = (start: string) => ({
   userName: `${start}authData.default-sp.Attributes.displayName.0`,
 });
 const mediawiki = { preset: 'mediawiki' as const, cookieName: 'wiki_session' };
-/** What the page says besides the URL, and who is logged in. */
+/** The page's other settings besides the URL, and the logged-in user. */
 const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
   'Cacti mysql': [{ preset: 'cacti' }, '7'],
   'Laravel memcached': [{ preset: 'laravel' }, '7'],
@@ -85,7 +85,7 @@ describe('the store URLs of docs/sessions.md, with sessions that PHP writes as t
     };
     const store = url
       .replace(/@?127\.0\.0\.1(:\d+)?/, (at) => `${at.replace(/:\d+$/, '')}:${ports[protocol]}`)
-      // The databases of the others are made by their names.
+      // The databases of the others are named after them.
       .replace('/ttrss?', '/site?');
     const [options, name] = others[`${application} ${protocol}`] ?? [{}, ''];
     const { readSession, close } = openSessions({ store: `${store}&timeout=5000ms`, ...options });

@@ -10,7 +10,7 @@ const keys = join(folder, 'keys');
 writeFileSync(keys, Buffer.alloc(32, 7).toString('base64'));
 
 const page = readFileSync(new URL('../../docs/sessions.md', import.meta.url), 'utf8');
-/** Without those that only show the form, in capitals or with dots. */
+/** Without URLs that only show the form, in capitals or with dots. */
 const urls = [
   ...page.matchAll(/`((?:file|memcached|rediss?|mysql|mariadb|postgres|sqlite|session-server):[^`]+)`/g),
 ]

@@ -12,7 +12,7 @@ const rows = [
 
 test('docs/settings.md names the settings that the server reads, each once, and no others', () => {
   const read = new Set<string>();
-  // Without a store they cannot be used, but all have been read by then.
+  // They cannot be used without a store, but all have been read by then.
   expect(() => readConfig(new Proxy({}, { get: (_, name) => void read.add(String(name)) }))).toThrow();
   expect(rows.map(({ name }) => name).sort()).toEqual([...read].sort());
 });
@@ -20,7 +20,7 @@ test('docs/settings.md names the settings that the server reads, each once, and 
 test.each(rows.filter(({ fallback }) => fallback !== undefined))(
   '$name=$fallback, the default of docs/settings.md, changes nothing',
   ({ name, fallback }) => {
-    // As JSON: a store has functions, which are made anew for each configuration.
+    // As JSON, because a store has functions, which are new objects in each configuration.
     expect(JSON.stringify(configOf({ [name]: fallback }))).toBe(JSON.stringify(configOf({})));
   },
 );

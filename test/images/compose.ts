@@ -32,18 +32,18 @@ interface Service {
 export interface Composed {
   /** The services that have a health check. */
   readonly checked: readonly string[];
-  /** Where a port is that the file publishes: on another port, since that of the file may be in use. */
+  /** The address of a published port: on another port, because the file's own may be in use. */
   url(port: number): string;
   /** Runs podman with the container's name in place of `{}`. */
   podman(service: string, ...args: string[]): Promise<string>;
   /** Waits for its health check. */
   healthy(service: string): Promise<void>;
-  /** Ends a service, and starts it again and then those that ask for it; the exit code of its end. */
+  /** Restarts a service and the services that depend on it. @returns the exit code of its end */
   restart(service: string): Promise<number>;
   down(): Promise<void>;
 }
 
-/** Builds and starts all that a compose file says, each service when those are healthy that it depends on. */
+/** Builds and starts all services of a compose file, each when those that it depends on are healthy. */
 export async function composeUp(
   engine: Engine,
   file: string,
@@ -68,7 +68,7 @@ export async function composeUp(
     writeFileSync(join(engine.folder, named(name)), content, { mode: 0o444 });
   }
 
-  /** What each key of a service is for podman. */
+  /** podman's options for each key of a service. */
   const options: { [Key in keyof Required<Service>]: (value: Required<Service>[Key]) => string[] } = {
     image: () => [],
     build: () => [],
@@ -76,7 +76,7 @@ export async function composeUp(
     depends_on: () => [],
     networks: () => [],
     environment: (values) => Object.entries(values).map(([name, value]) => `--env=${name}=${value}`),
-    // podman puts the first word, `CMD`, there itself.
+    // podman adds the first word, `CMD`, itself.
     healthcheck: ({ test: [, ...command] }) => [`--health-cmd=${JSON.stringify(command)}`],
     restart: (policy) => [`--restart=${policy}`],
     stop_grace_period: (time) => [`--stop-timeout=${/^(\d+)s$/.exec(time)?.[1]}`],
@@ -157,7 +157,7 @@ export async function composeUp(
   };
 }
 
-/** Its anchors and merges as YAML 1.1 has them, its variables as Compose replaces them. */
+/** Resolves anchors and merges as in YAML 1.1, and variables like Compose. */
 function read(file: string, env: Record<string, string>): ComposeFile {
   const script = 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)';
   const input = readFileSync(join(root, file), 'utf8');

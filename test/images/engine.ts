@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const root = new URL('../../', import.meta.url).pathname;
 const execute = promisify(execFile);
 
-/** The public images, by the stage of stand-ins.Dockerfile that is in place of each. */
+/** The public images, by the stage of stand-ins.Dockerfile that replaces each. */
 const publicImages = {
   node: 'node:26-slim',
   memcached: 'memcached:1.6',
@@ -16,13 +16,13 @@ const publicImages = {
   postgres: 'postgres:17',
 };
 
-/** A podman whose images, containers, networks and volumes are its own, and are gone after `remove`. */
+/** A podman with separate images, containers, networks and volumes, which `remove` deletes. */
 export interface Engine {
-  /** For what containers get from outside. */
+  /** For files that containers get from outside. */
   readonly folder: string;
-  /** Resolves with its output; an error holds all that it wrote. */
+  /** Resolves with its output; an error contains the whole output. */
   podman(...args: string[]): Promise<string>;
-  /** Builds an image of the project. No registry of images is asked for those below it. */
+  /** Builds an image of the project. The base images do not come from a registry. */
   build(tag: string, dockerfile: string, ...more: string[]): Promise<unknown>;
   remove(): void;
 }
@@ -41,8 +41,8 @@ export function startEngine(): Engine {
       'storage.conf',
       `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/storage"\nrunroot = "${folder}/run"\n`,
     ),
-    // runc, since crun refuses machines that have both versions of cgroups. The limits are some that a root without
-    // CAP_SYS_RESOURCE may set.
+    // runc, because crun refuses machines with both versions of cgroups. A root without CAP_SYS_RESOURCE may set these
+    // limits.
     CONTAINERS_CONF: write(
       'containers.conf',
       `[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\nlog_driver = "k8s-file"\n` +
@@ -72,7 +72,7 @@ export function startEngine(): Engine {
     remove() {
       if (!existsSync(folder)) return;
       const run = (...args: string[]) => spawnSync('podman', args, { env, stdio: 'ignore' }).status === 0;
-      // One that is just started again by its restart policy may get away.
+      // A container that its restart policy is just restarting may be missed.
       for (let tries = 0; tries < 5 && !run('rm', '--all', '--force', '--time=0'); ) tries++;
       run('network', 'prune', '--force');
       run('volume', 'prune', '--force');
@@ -84,7 +84,7 @@ export function startEngine(): Engine {
   return engine;
 }
 
-/** Makes what the public images stand for: Debian's packages, and for Node that of the project. */
+/** Builds replacements of the public images: Debian's packages, and for Node the project's one. */
 export async function makeStandIns({ folder, podman, build }: Engine): Promise<void> {
   const base = join(folder, 'debian');
   await execute('debootstrap', ['--variant=minbase', 'bookworm', base], { maxBuffer: 2 ** 26 });

@@ -8,7 +8,7 @@ import { logIn } from '../helpers/php-app.ts';
 import { type Composed, composeUp } from './compose.ts';
 import { type Engine, makeStandIns, startEngine } from './engine.ts';
 
-/** Our two images, built and run with all that the compose files say, as users get them. */
+/** Our two images, built and run with the compose files, as users get them. */
 let engine: Engine;
 beforeAll(async () => {
   engine = startEngine();
@@ -16,10 +16,10 @@ beforeAll(async () => {
 }, 1_800_000);
 afterAll(() => engine.remove(), 1_800_000);
 
-/** Where the compose files publish the site: pages of no other one may connect. */
+/** The origin of the compose files' site: pages of others may not connect. */
 const headers = { origin: 'http://localhost:8080' };
 
-/** A user who has logged in at the site, in the lobby. */
+/** A user who has logged in to the site, in the lobby. */
 async function person(site: Composed, name: string, cookie?: string) {
   const session = cookie ?? (await logIn(site.url(8080), name));
   const client = await connectChat(site.url(7070), session, {
@@ -30,7 +30,7 @@ async function person(site: Composed, name: string, cookie?: string) {
   return { ...client, cookie: session, read: messages };
 }
 
-/** The status with which the chat answers, or why it does not. */
+/** The status of the chat's answer, or why there is none. */
 const answer = (site: Composed, path: string) =>
   fetch(site.url(7070) + path).then(({ status }) => status, String);
 
@@ -52,7 +52,7 @@ test.each([
       await expect.poll(() => answer(site, path)).toBe(200);
     }
 
-    // nginx gives each server its turn.
+    // nginx uses the servers in turn.
     const alice = await person(site, 'alice');
     const bobs = [await person(site, 'bob'), await person(site, 'bob')];
     expect(new Set([alice, ...bobs].map(({ ready }) => ready.node))).toEqual(new Set(nodes));

@@ -3,8 +3,8 @@ import { onTestFinished } from 'vitest';
 import { ownPort } from '../helpers/child.ts';
 
 /**
- * Passes everything to a store until a command comes up, and then cuts the line.
- * @param times so often; after that all is passed
+ * Passes everything to a store until a command appears, and then cuts the connection.
+ * @param times this many times; after that everything is passed
  */
 export async function cutAt(
   command: RegExp,

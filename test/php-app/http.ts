@@ -7,7 +7,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** One request as written: `fetch` allows neither a foreign Host header nor another source address. */
+/** A request exactly as given: `fetch` allows neither a foreign Host header nor another source address. */
 export function raw(
   url: string,
   options: {
@@ -46,7 +46,7 @@ export function raw(
   });
 }
 
-/** The store failed: that says nothing about the session, so the browser keeps its cookie. */
+/** The store failed, which says nothing about the session, so the browser keeps its cookie. */
 export function expectUnavailable(answer: Answer): void {
   expect(answer.status).toBe(503);
   expect(answer.headers).not.toHaveProperty('set-cookie');
@@ -55,7 +55,7 @@ export function expectUnavailable(answer: Answer): void {
   expect(answer.body).toContain('Login is not possible right now. Please try again soon.');
 }
 
-/** Every page that needs the session, with this cookie, with none, and with such as nobody was given. */
+/** Checks every page that needs the session, with this cookie, with none, and with invented ones. */
 export async function expectEveryPageUnavailable(url: string, cookie: string, csrf: string): Promise<void> {
   const form = `username=alice&password=alice&csrf=${csrf}`;
   const answers = await Promise.all([

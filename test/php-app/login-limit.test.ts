@@ -43,7 +43,7 @@ test('the sixth failed login from one address is 429, whatever the names', async
 test('the sixth failed login of one name is 429, whatever the addresses', async () => {
   for (let n = 2; n <= 6; n++) expect((await login('alice', 'x', `127.0.0.${n}`)).status).toBe(401);
   expect((await login('alice', 'x', '127.0.0.7')).status).toBe(429);
-  // Else guessing would go on: the right password must not be told from a wrong one.
+  // Otherwise guessing could continue: the answers to right and wrong passwords must be the same.
   expect((await login('alice', 'alice', '127.0.0.7')).status).toBe(429);
   expect((await login('bob', 'bob', '127.0.0.7')).status).toBe(303);
 });

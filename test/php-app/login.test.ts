@@ -17,7 +17,7 @@ beforeAll(async () => {
   memcached = await startMemcached();
 });
 afterAll(() => memcached?.stop());
-// Each with a database of its own: failed logins of one test must not limit the next.
+// Each has a separate database, because failed logins of one test must not limit the next.
 beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'chat-login-'));
   app = await startPhpApp({ memcachedPort: memcached.port, env: { APP_DATA: data } });

@@ -93,7 +93,7 @@ test.each([
   const app = await site(url(target));
   const cookie = await app.login('alice');
   const { csrf } = await openForm(app, cookie);
-  // ext-memcache sends a command once more.
+  // ext-memcache sends a command twice.
   const cut = await site(url(await cutAt(command, target, handler === 'memcache' ? 2 : 1)));
   const body = `username=bob&password=bob&csrf=${csrf}`;
   expectUnavailable(

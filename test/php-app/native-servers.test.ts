@@ -19,7 +19,7 @@ test('ext-memcache: nothing is believed of a session as long as nobody can say t
 });
 
 describe('one of two memcacheds stops', () => {
-  /** Somebody whose session is on that one. */
+  /** A user whose session is on that server. */
   async function somebodyOn(one: Memcached, app: PhpApp): Promise<string> {
     for (;;) {
       const cookie = await app.login('alice');
@@ -35,7 +35,7 @@ describe('one of two memcacheds stops', () => {
     await first.stop('SIGKILL');
     expectUnavailable(await raw(app.url, { headers: { cookie: there } }));
 
-    // Some new IDs fall to the other one, and so do their locks, which have a place of their own.
+    // Some new IDs belong to the other server, and so do their locks, which are placed separately.
     const login = () => app.login('bob').catch(() => '');
     let here = '';
     await expect.poll(async () => (here = await login()), { interval: 1 }).not.toBe('');
@@ -71,7 +71,7 @@ describe('one of two memcacheds stops', () => {
     onTestFinished(async () => {
       await empty.stop();
     });
-    // One whose PHP has not noted that the server had failed.
+    // A server whose PHP has not noticed the failure.
     const fresh = await site(url);
     const pages = await Promise.all(others.map((cookie) => raw(fresh.url, { headers: { cookie } })));
     expect(pages.map(({ status }) => status)).toEqual(others.map(() => 200));

@@ -6,7 +6,7 @@ import { afterAll, onTestFinished } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 
-/** One database of users for all sites of a test file. */
+/** All sites of a test file share a database of users. */
 const data = mkdtempSync(join(tmpdir(), 'native-handlers-'));
 afterAll(() => rmSync(data, { recursive: true, force: true }));
 
@@ -31,7 +31,7 @@ export async function another(): Promise<Memcached> {
   return one;
 }
 
-/** Runs PHP with `$session`, the native handler of that URL; what it prints. */
+/** Runs PHP with `$session`, the native handler of that URL. @returns its output */
 export function native(url: string, code: string, settings = {}, ...given: string[]): string {
   const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
   const script = `require 'php/autoload.php';

@@ -6,7 +6,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { eventsOf } from '../helpers/people.ts';
 import { csrfToken, type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
 
-/** What the sample site writes to its users in the chat. */
+/** The sample site's messages to its users in the chat. */
 const key = 'a-key-of-more-than-16-characters';
 let memcached: Memcached;
 let chat: ChatServer;

@@ -21,7 +21,7 @@ afterAll(async () => {
   await memcached?.stop();
 });
 
-/** A session as another part of the site could have stored it; its cookie. */
+/** A session as another part of the site could store it. @returns its cookie */
 async function sessionOf(firstname: string): Promise<string> {
   const id = crypto.randomUUID();
   await memcached.set(`sessions/${id}`, JSON.stringify({ user_id: 7, firstname }), 600);
@@ -119,7 +119,7 @@ describe('other settings', () => {
   });
 
   test('https: Secure cookie, HSTS, chat over https', async () => {
-    // PHP's own server speaks no TLS: the variable is set as a web server in front of PHP sets it.
+    // PHP's own server does not support TLS: the variable is set as by a web server in front of PHP.
     const folder = temporaryFolder();
     const index = join(root, 'php-app/public/index.php');
     writeFileSync(join(folder, 'https.php'), `<?php $_SERVER['HTTPS'] = 'on'; return require '${index}';`);

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 const servers = () => memcached.map(({ port }) => `127.0.0.1:${port}`).join(',');
-/** What any of the two has under a key. */
+/** The value of a key in either of the two. */
 const inMemcached = async (key: string) =>
   (await Promise.all(memcached.map((one) => one.ask(`get ${key}\r\n`)))).join('');
 
@@ -43,7 +43,7 @@ const inTable = (id: string) => {
   return Buffer.from(row?.data as Uint8Array).toString('latin1');
 };
 
-/** `as` is how a session of Alice lies there: whose handler wrote it, and in which format. */
+/** `as` is the form of Alice's session: its handler and its format. */
 const stores: {
   name: string;
   url: () => string;
@@ -136,7 +136,7 @@ const stores: {
   },
 ];
 
-/** What the page tells by which a site's owner sees that two servers share a session. */
+/** The page that shows a site's owner that two servers share a session. */
 async function sessionPage(app: PhpApp, cookie: string) {
   const { body } = await raw(app.url, { path: '/session', headers: { cookie } });
   const told = (id: string) => new RegExp(`id="session-${id}"><[^>]+>([^<]*)<`).exec(body)?.[1] ?? '';
@@ -144,7 +144,7 @@ async function sessionPage(app: PhpApp, cookie: string) {
 }
 
 test.each(stores)('two servers, one cookie, one session: $name', async ({ url, stored, as }) => {
-  // One database of users for all.
+  // All share a database of users.
   const env = { SESSION_STORE: url(), APP_DATA: join(folder, 'users') };
   const apps = (await Promise.all([startPhpApp({ env }), startPhpApp({ env })])) as [PhpApp, PhpApp];
   onTestFinished(async () => {

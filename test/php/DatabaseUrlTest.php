@@ -288,7 +288,7 @@ final class DatabaseUrlTest extends TestCase
         yield 'postgres' => ['postgres'];
     }
 
-    /** What a log could show of the library's part of the exception. */
+    /** The library's part of the exception, as a log could show it. */
     private static function shown(\Throwable $error): string
     {
         $ours = static fn (array $frame): bool => str_starts_with($frame['class'] ?? '', 'PhpSessionChat\Session\\');

@@ -14,7 +14,7 @@ use PhpSessionChat\Tests\Support\SiteAnswer;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** What the encryption protects. That sessions work with it: HandlerContractTest. */
+/** The protection by encryption. HandlerContractTest covers sessions with it. */
 final class EncryptedHandlerTest extends TestCase
 {
     private const NO_KEY_OPENS_IT = SessionDataError::class . ': The stored session is encrypted with none of the keys';

@@ -11,7 +11,7 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
-/** What only files have. For what all handlers do see HandlerContractTest and LockTest. */
+/** Properties of the files handler alone. HandlerContractTest and LockTest cover those of all handlers. */
 final class FilesHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -103,7 +103,7 @@ final class FilesHandlerTest extends TestCase
         $ids = array_map(fn (): string => $this->handler->create_sid(), range(1, 20));
         file_put_contents("$this->folder/other", 'some');
         foreach ($ids as $n => $id) {
-            // So many that in any order of the folder a link comes before a session.
+            // With this many, a link comes before a session in any order of the folder.
             $n % 2 === 0 ? $this->handler->write($id, 'expired') : symlink("$this->folder/other", "$this->folder/sess_$id");
             touch("$this->folder/sess_$id", time() - 1442);
         }
@@ -148,7 +148,7 @@ final class FilesHandlerTest extends TestCase
         }
     }
 
-    /** As docs/php.md advises for the mount point of a file system. */
+    /** Like the mount point of a file system in docs/php.md. */
     public function testAFolderThatNobodyMayEnterIsUnavailableAndNotEmpty(): void
     {
         $user = posix_geteuid() === 0 ? self::NOBODY : posix_geteuid();

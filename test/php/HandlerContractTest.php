@@ -13,7 +13,7 @@ use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What every handler does under PHP's own session functions. Each request is one of a web server.
+ * The contract of every handler under PHP's own session functions. Each request goes to a web server.
  *
  * @group soak
  */

@@ -33,7 +33,9 @@ final class JsonHandlerTest extends TestCase
         self::assertSame($data, unserialize($this->read()));
     }
 
-    /** @return iterable<string, array{array<mixed>|\Closure}> a closure for what takes PHPUnit long to describe */
+    /**
+     * @return iterable<string, array{array<mixed>|\Closure}> a closure for values that take PHPUnit long to describe
+     */
     public function kept(): iterable
     {
         yield 'nothing' => [[]];
@@ -112,7 +114,7 @@ final class JsonHandlerTest extends TestCase
         yield '600 levels' => [str_repeat('[', 600) . str_repeat(']', 600)];
     }
 
-    /** Writes a session. @return string the file that the store has then */
+    /** Writes a session. @return string the resulting file of the store */
     private function stored(array $data): string
     {
         $this->handler->write(self::ID, serialize($data));

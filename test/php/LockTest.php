@@ -13,7 +13,7 @@ use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** Requests of one session at the same time. */
+/** Concurrent requests of one session. */
 final class LockTest extends TestCase
 {
     private const FORMAT = '&format=php_serialize';
@@ -35,7 +35,10 @@ final class LockTest extends TestCase
         return self::named(...self::WITH_LEASE);
     }
 
-    /** Those whose lock lies apart from the record, and tables, where it is in the row. @return iterable<string, array{string}> */
+    /**
+     * Stores whose lock is separate from the record, and tables, where it is in the row. @return iterable<string,
+     * array{string}>
+     */
     public static function someLeased(): iterable
     {
         return self::named(...Soak::size(self::WITH_LEASE, ['redis', 'mariadb']));

@@ -8,7 +8,7 @@ use PhpSessionChat\Database;
 use PhpSessionChat\LoginLimit;
 use PHPUnit\Framework\TestCase;
 
-/** What the tests of the pages cannot show without waiting: time, and addresses that the loopback lacks. */
+/** Cases that the tests of the pages cannot show without waiting: time, and addresses other than loopback. */
 final class LoginLimitTest extends TestCase
 {
     private string $folder;
@@ -100,7 +100,7 @@ final class LoginLimitTest extends TestCase
         }
     }
 
-    /** Makes everything that is recorded so many seconds older. */
+    /** Makes all records this many seconds older. */
     private function age(int $seconds): void
     {
         foreach (['failed_logins', 'known_addresses'] as $table) {

@@ -16,7 +16,10 @@ use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** What only memcached has, and how often it is asked. For what all handlers do see HandlerContractTest and LockTest. */
+/**
+ * Properties of memcached alone, and the number of requests to it. HandlerContractTest and LockTest cover those of all
+ * handlers.
+ */
 final class MemcachedHandlerTest extends TestCase
 {
     private const MONTH = 30 * 24 * 60 * 60;
@@ -91,7 +94,7 @@ final class MemcachedHandlerTest extends TestCase
 
     public function testAnItemThatIsNotAStringIsAnError(): void
     {
-        // Flags 4: what a Memcached object stores an array with.
+        // Flags 4: a Memcached object stores an array with them.
         MemcachedProcess::ask($this->port, "set sessions/$this->id 4 60 6\r\na:0:{}");
         $this->expectException(SessionDataError::class);
         $this->handler->read($this->id);
@@ -193,7 +196,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertTrue($this->handler->close());
     }
 
-    /** So that a server that is down delays only the logouts of its own sessions. */
+    /** A server that is down then delays only the logouts of its own sessions. */
     public function testTheLogoutMarkerIsOnTheServerOfItsSession(): void
     {
         $servers = [new MemcachedProcess(), new MemcachedProcess()];
@@ -243,7 +246,7 @@ final class MemcachedHandlerTest extends TestCase
         self::opened("$url&distribution=$distribution")->read($where[$second->port][0]);
     }
 
-    /** get() of ext-memcached says "not found" then. */
+    /** get() of ext-memcached reports "not found" in this case. */
     public function testAServerThatRefusesEveryCommandIsUnavailable(): void
     {
         $users = Folder::temporary() . '/users';

@@ -13,12 +13,15 @@ use PhpSessionChat\Tests\Support\NativeSite;
 use PhpSessionChat\Tests\Support\RedisProcess;
 use PHPUnit\Framework\TestCase;
 
-/** PHP's own handlers: the IDs that visitors bring, and stores that fail. */
+/** PHP's own handlers: IDs from visitors, and failing stores. */
 final class NativeHandlerTest extends TestCase
 {
     private const STAY = '$_SESSION["user_id"] = 7; $session->close();';
 
-    /** A page of ext-memcache that fails leaves its lock. The next one waits for as long as the lock lasts: not 15 seconds. */
+    /**
+     * A page of ext-memcache that fails leaves its lock. The next one waits for the lock's lifetime, which is shorter
+     * here than 15 seconds.
+     */
     private const START = 'ini_set("memcache.lock_timeout", "1"); $session->start();';
 
     /** @var list<MemcachedProcess> */
@@ -31,7 +34,10 @@ final class NativeHandlerTest extends TestCase
         }
     }
 
-    /** @return iterable<string, array{string, string, int}> scheme and options of the URL, the longest ID that the store takes */
+    /**
+     * @return iterable<string, array{string, string, int}> scheme and options of the URL, the longest ID that the store
+     * accepts
+     */
     public static function handlers(): iterable
     {
         yield 'memcached' => ['memcached', 'handler=memcached', 231];

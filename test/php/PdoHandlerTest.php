@@ -16,7 +16,7 @@ use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\TableStore;
 use PHPUnit\Framework\TestCase;
 
-/** What only tables have. For what all handlers do see HandlerContractTest and LockTest. */
+/** Properties of tables alone. HandlerContractTest and LockTest cover those of all handlers. */
 final class PdoHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';

@@ -11,7 +11,7 @@ use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\ServerProcess;
 use PHPUnit\Framework\TestCase;
 
-/** What only Redis has. For what all handlers do see HandlerContractTest and LockTest. */
+/** Properties of Redis alone. HandlerContractTest and LockTest cover those of all handlers. */
 final class RedisHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';

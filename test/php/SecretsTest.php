@@ -212,7 +212,7 @@ final class SecretsTest extends TestCase
         ];
         foreach ($codes as $n => $code) {
             self::assertNotSame('', $shown[$n], "$code\nends without an exception");
-            // A mistake of this test would be an exception without secrets.
+            // A mistake in this test would cause an exception without secrets.
             self::assertDoesNotMatchRegularExpression('/^(ParseError|Error: (Class|Call to undefined))/', $shown[$n], $code);
             foreach ($secrets as $secret) {
                 self::assertStringNotContainsString($secret, $shown[$n], $code);

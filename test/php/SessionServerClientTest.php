@@ -10,7 +10,7 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PHPUnit\Framework\TestCase;
 
-/** Each command of the protocol, with any bytes. For failures see SessionServerConnectionTest. */
+/** Each command of the protocol, with any bytes. SessionServerConnectionTest covers failures. */
 final class SessionServerClientTest extends TestCase
 {
     public function testValuesArePutReadListedAndRemoved(): void
@@ -47,7 +47,7 @@ final class SessionServerClientTest extends TestCase
         $this->assertThrows(SessionDataError::class, fn () => $client->get('list'));
         $this->assertThrows(SessionDataError::class, fn () => $client->putAll(['f' => fn () => 'mushroom']));
         self::assertSame($values, $client->getAll());
-        // Objects that others have stored become no objects here, and lose nothing.
+        // Objects from other programs become no objects here, and lose nothing.
         $client->putAll(['date' => new \DateTimeImmutable('2026-01-02')]);
         self::assertInstanceOf(\__PHP_Incomplete_Class::class, $client->getAll()['date']);
         $client->putAll($client->getAll());

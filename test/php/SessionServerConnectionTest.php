@@ -208,7 +208,7 @@ final class SessionServerConnectionTest extends TestCase
         return new SessionServerClient('127.0.0.1', $server->port, $token, timeout: 5000);
     }
 
-    /** A new session with that number; its ID. */
+    /** Stores a new session with that number. @return its ID */
     private function stored(SessionServerProcess $server, string $n): string
     {
         $client = $this->client($server);

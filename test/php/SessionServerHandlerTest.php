@@ -14,7 +14,7 @@ use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** What only the session server has. For what all handlers do see HandlerContractTest and LockTest. */
+/** Properties of the session server alone. HandlerContractTest and LockTest cover those of all handlers. */
 final class SessionServerHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -61,7 +61,7 @@ final class SessionServerHandlerTest extends TestCase
             $this->admin->open(self::ID, 'r');
             self::assertSame([$seconds, $seconds], [$this->admin->lifetime(), $this->admin->ttl()]);
         }
-        // Also where nothing is written.
+        // Also if nothing is written.
         foreach (['' => null, 'under the lock' => 5] as $lock) {
             foreach ([100, 200] as $seconds) {
                 $handler = $this->handler(new HandlerSettings($seconds, $lock));

@@ -15,7 +15,9 @@ use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** A store that fails is never taken for a missing session, and costs no visitor the cookie. For tables: PdoHandlerTest. */
+/**
+ * A failing store is never taken for a missing session, and no visitor loses the cookie. PdoHandlerTest covers tables.
+ */
 final class StoreFailureTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -46,7 +48,7 @@ final class StoreFailureTest extends TestCase
         $connected->write(strrev(self::ID), 'something');
         $server->$failure();
         try {
-            // Over a connection from before, and over a new one for each call.
+            // Over an earlier connection, and over a new one for each call.
             foreach ([$connected, null] as $handler) {
                 foreach (self::calls() as $name => $call) {
                     $this->assertUnavailable($name, fn () => $call($handler ?? $this->handler($url)));

@@ -9,7 +9,7 @@ use PhpSessionChat\Tests\Support\SiteAnswer;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** What the handlers demand of PHP's settings and of the data, under PHP's own session functions. */
+/** The handlers' requirements for PHP's settings and for the data, under PHP's own session functions. */
 final class StoreHandlerTest extends TestCase
 {
     private Store $store;

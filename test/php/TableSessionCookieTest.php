@@ -55,7 +55,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertStringNotContainsString(base64_decode(file_get_contents($this->site->keyFile)), $dump);
     }
 
-    /** Checked with a database that does not answer: with a forged cookie nobody gets that far. */
+    /** Tested with a database that does not answer: a forged cookie never gets that far. */
     public function testAForgedCookieIsNoSession(): void
     {
         $cookie = $this->site->visitor(['user_id' => 7]);

@@ -8,7 +8,7 @@ use PhpSessionChat\Tests\Support\TableAnswer;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** How a TableSession begins, is renewed, gets a new ID and ends. */
+/** The start, renewal, new ID and end of a TableSession. */
 final class TableSessionLifeTest extends TestCase
 {
     private const OPEN = '$other = PhpSessionChat\Session\TableSession::open(...$open);';

@@ -1,4 +1,4 @@
-/** Conversations, each for a connection of its own: lines and the replies to them. `@` stands for an unused ID. */
+/** Conversations, each for a separate connection: lines and the replies to them. `@` represents an unused ID. */
 export type Conversations = Record<string, [line: string, reply: string | RegExp][]>;
 
 export const anId = /^ok [0-9a-f]{32}$/;
@@ -55,7 +55,7 @@ const oldCommands: Conversations = {
     ['close', 'ok'],
     ['open @ w', 'ok'],
     ['put a 1', 'ok'],
-    // Nothing is saved without close or commit.
+    // Changes are lost without close or commit.
     ['open @ rw', 'ok'],
     ['get a', 'err Key does not exist'],
     ['put a 2', 'ok'],
@@ -239,7 +239,7 @@ const oldCommands: Conversations = {
       'get_all',
       'ok a:5:{s:1:"n";i:1;s:3:"old";C:3:"Old":14:{a:1:{i:0;i:9;}}s:6:"basket";i:7;s:4:"user";O:1:"A":0:{}s:5:"again";r:7;}',
     ],
-    // Nothing stands behind it that could refer to it.
+    // No later value could refer to it.
     ['put last v', 'ok'],
     ['remove again', 'ok'],
     ['remove basket', 'ok'],
@@ -248,7 +248,7 @@ const oldCommands: Conversations = {
     ['remove old', 'ok'],
     ['remove n', 'ok'],
     ['get_all', 'ok a:2:{s:4:"user";s:1:"x";s:4:"last";s:1:"v";}'],
-    // Before the first of them all is certain.
+    // References before the first of them are certain.
     ['put_all a:4:{s:1:"x";O:1:"A":0:{}s:3:"old";C:3:"Old":0:{}s:1:"n";N;s:1:"y";r:2;}', 'ok'],
     ['put n 1', 'ok'],
     ['remove old', 'ok'],
@@ -265,7 +265,7 @@ const oldCommands: Conversations = {
     ['put_all a:0:{}', 'err Could not store session data.'],
     ['commit', 'err Could not commit session.'],
     ['regenerate_id', 'err Could not regenerate session id.'],
-    // HTTP_SessionServer deleted the value all the same.
+    // HTTP_SessionServer deleted the value anyway.
     ['destroy', 'err Could not destroy session.'],
     ['lifetime 5', 'err Could not set lifetime.'],
     ['lifetime', 'ok 1440'],

@@ -8,7 +8,7 @@ const php = (code: string, input = '') =>
   execFileSync('php', ['-d', 'display_errors=stderr', '-r', code], {
     input: Buffer.from(input, 'latin1'),
   }).toString('latin1');
-/** As utf8_encode() of PHP, which PEAR's client uses. */
+/** Like utf8_encode() of PHP, which PEAR's client uses. */
 const onTheWire = (bytes: string) => Buffer.from(bytes, 'utf8').toString('latin1');
 const fromTheWire = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
 

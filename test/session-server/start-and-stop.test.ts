@@ -83,7 +83,7 @@ describe('where it listens', () => {
   const warning = /"level":40.*SESSION_SERVER_AUTH_FILE/;
 
   test('without settings: only on the socket data/session-server.sock, where PHP and the chat reach it', async () => {
-    // As at the first start, when the folder does not exist yet.
+    // Like at the first start, when the folder does not exist yet.
     const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '' }, servers.folder);
     const path = join(servers.folder, 'data/session-server.sock');
     expect(server.socket).toBe(path);

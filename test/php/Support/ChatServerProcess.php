@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real chat server of the tests' own, on a free port of the loopback; sessions in the shared memcached. */
+/** A real chat server for the tests, on a free loopback port; sessions in the shared memcached. */
 final class ChatServerProcess extends ServerProcess
 {
     private const ROOT = __DIR__ . '/../../..';
@@ -15,7 +15,7 @@ final class ChatServerProcess extends ServerProcess
 
     private static ?self $shared = null;
 
-    /** The one for all tests that do not stop it; ended with the test run. */
+    /** Shared by all tests that do not stop it; stopped with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** Somebody who has the chat open: Socket.IO over HTTP long-polling, in as few lines as that takes. */
+/** A visitor with an open chat: a minimal Socket.IO client over HTTP long-polling. */
 final class ChatVisitor
 {
     private readonly string $cookie;
@@ -19,7 +19,7 @@ final class ChatVisitor
         MemcachedProcess::ask($port, "set sessions/$id 0 0 " . strlen($session) . "\r\n$session");
     }
 
-    /** @return array<string, mixed>|null the payload of `session:ready`, or null for who is refused */
+    /** @return array<string, mixed>|null the payload of `session:ready`, or null if the visitor is refused */
     public function connect(): ?array
     {
         $this->sid = '';
@@ -52,7 +52,7 @@ final class ChatVisitor
         throw new \RuntimeException("No event $name came.");
     }
 
-    /** @return list<string> what the server has to say; waits for it */
+    /** @return list<string> the server's packets; waits for them */
     private function packets(): array
     {
         return explode("\x1e", $this->ask('GET'));

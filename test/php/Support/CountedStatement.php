@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** Records what was executed. */
+/** Records the executed statements. */
 final class CountedStatement extends \PDOStatement
 {
     /** @var list<string> the first word of each */

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests\Support;
 
 /**
- * A real MariaDB of the tests' own, on a free port of the loopback, with a database `site` in it.
- * Its folder holds the unix socket `socket` and the certificate `tls.pem`.
+ * A real MariaDB for the tests, on a free loopback port, with a database `site`. Its folder holds the unix socket
+ * `socket` and the certificate `tls.pem`.
  */
 final class MariadbProcess extends ServerProcess
 {
@@ -20,7 +20,7 @@ final class MariadbProcess extends ServerProcess
     /** `mariadb://USER:PASSWORD@127.0.0.1:PORT/site`, for a user with all rights in that database. */
     public readonly string $url;
 
-    /** The one for all tests that do not stop it; ended with the test run. */
+    /** Shared by all tests that do not stop it; stopped with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
@@ -30,7 +30,7 @@ final class MariadbProcess extends ServerProcess
     {
         $this->port = self::ownPort();
         $folder = self::folder('mysql');
-        // At its start each MariaDB deletes the temporary tables in its tmpdir, those of others too.
+        // At its start each MariaDB deletes the temporary tables in its tmpdir, including those of others.
         $common = ['--no-defaults', "--datadir=$folder/data", "--tmpdir=$folder", '--innodb-buffer-pool-size=16M'];
         $user = posix_getuid() === 0 ? ['--user=mysql'] : [];
         self::run(

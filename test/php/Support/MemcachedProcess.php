@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real memcached of the tests' own, on a free port of the loopback. */
+/** A real memcached for the tests, on a free loopback port. */
 final class MemcachedProcess extends ServerProcess
 {
     public readonly int $port;
 
     private static ?self $shared = null;
 
-    /** The one for all tests that do not stop it; ended with the test run. */
+    /** Shared by all tests that do not stop it; stopped with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();
@@ -29,7 +29,7 @@ final class MemcachedProcess extends ServerProcess
         );
     }
 
-    /** Sends one command of the text protocol to the memcached on that port; the lines of its answer. */
+    /** Sends a command of the text protocol to the memcached on that port. @return the lines of its answer */
     public static function ask(int $port, string $command): array
     {
         $socket = stream_socket_client("tcp://127.0.0.1:$port");

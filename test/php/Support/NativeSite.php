@@ -4,11 +4,11 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A site whose sessions are kept by one of PHP's own handlers, and whose pages run what the tests send: pages/native-site.php. */
+/** A site with one of PHP's own session handlers, whose pages run the code of the tests: pages/native-site.php. */
 final class NativeSite
 {
     /**
-     * One request of a visitor.
+     * A request of a visitor.
      *
      * @param string $url of the sessions
      * @param string|null $cookie the value of the session's cookie, as the browser sends it

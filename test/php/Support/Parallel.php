@@ -7,8 +7,8 @@ namespace PhpSessionChat\Tests\Support;
 final class Parallel
 {
     /**
-     * @param list<array{string, string, string}> $requests store URL, session ID, and what runs after session_start():
-     *        see parallel-requests.php
+     * @param list<array{string, string, string}> $requests store URL, session ID, and the code after session_start():
+     * see parallel-requests.php
      * @return list<string> their errors, '' where there was none
      */
     public static function requests(array $requests): array

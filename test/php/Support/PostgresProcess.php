@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests\Support;
 
 /**
- * A real PostgreSQL of the tests' own, on a free port of the loopback, with a database `site` in it.
- * Its folder holds its unix socket and the certificate `tls.pem`.
+ * A real PostgreSQL for the tests, on a free loopback port, with a database `site`. Its folder holds its unix socket
+ * and the certificate `tls.pem`.
  */
 final class PostgresProcess extends ServerProcess
 {
@@ -22,7 +22,7 @@ final class PostgresProcess extends ServerProcess
     /** `postgres://USER:PASSWORD@127.0.0.1:PORT/site`, for a user with all rights in that database. */
     public readonly string $url;
 
-    /** The one for all tests that do not stop it; ended with the test run. */
+    /** Shared by all tests that do not stop it; stopped with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();

@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real Redis of the tests' own, on a free port of the loopback, and on the unix socket `redis.sock` in its folder. */
+/** A real Redis for the tests, on a free loopback port, and on the unix socket `redis.sock` in its folder. */
 final class RedisProcess extends ServerProcess
 {
     public readonly int $port;
 
     private static ?self $shared = null;
 
-    /** The one for all tests that do not stop it; ended with the test run. */
+    /** Shared by all tests that do not stop it; stopped with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();

@@ -21,8 +21,8 @@ class ServerProcess
      *
      * @param list<string> $command a list, not a string: without a shell, the process ID is the server's own
      * @param string $folder made by folder()
-     * @param string|\Closure(): bool $ready a text in its log that says so, or a check
-     * @param string|null $user whom root runs it as
+     * @param string|\Closure(): bool $ready a text in its log, or a check
+     * @param string|null $user the user as whom root runs it
      */
     public function __construct(
         array $command,
@@ -57,7 +57,7 @@ class ServerProcess
 
     /**
      * Stops the server without ending it: the kernel accepts connections, and nothing answers. The children of
-     * PostgreSQL, which are its open connections, go on.
+     * PostgreSQL, which are its open connections, keep running.
      */
     public function pause(): void
     {
@@ -91,8 +91,8 @@ class ServerProcess
     }
 
     /**
-     * A port that nothing listens at. It belongs to this process until it ends: no other test gets it. An abstract Unix
-     * socket of that name is the sign, as for the tests in TypeScript (`ownPort` in test/helpers/child.ts).
+     * A port without a listener. It is reserved for this process until it ends: no other test gets it. An abstract Unix
+     * socket of that name is the reservation, as for the tests in TypeScript (`ownPort` in test/helpers/child.ts).
      */
     public static function ownPort(): int
     {

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real session server of the tests' own, on a free port of the loopback, and on the unix socket `socket` in its folder. */
+/** A real session server for the tests, on a free loopback port, and on the unix socket `socket` in its folder. */
 final class SessionServerProcess extends ServerProcess
 {
     private const ROOT = __DIR__ . '/../../..';
@@ -13,7 +13,7 @@ final class SessionServerProcess extends ServerProcess
 
     private static ?self $shared = null;
 
-    /** The one for all tests that do not stop it; ended with the test run. */
+    /** Shared by all tests that do not stop it; stopped with the test run. */
     public static function shared(): self
     {
         return self::$shared ??= new self();

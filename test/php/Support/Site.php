@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A site whose sessions are kept by a handler of the library, and whose pages run what the tests send: pages/site.php. */
+/** A site with a session handler of the library, whose pages run the code of the tests: pages/site.php. */
 final class Site
 {
     /** For php.ini. */
@@ -15,7 +15,7 @@ final class Site
     ];
 
     /**
-     * One request of a visitor.
+     * A request of a visitor.
      *
      * @param Store|string $store or its URL
      * @param string|null $id the session ID in the browser's cookie

@@ -13,7 +13,7 @@ abstract class Store
     /** @var array<string, self> */
     private static array $known = [];
 
-    /** The one that all tests share. Its server is started at the first use. */
+    /** Shared by all tests. Its server is started at the first use. */
     public static function named(string $name): self
     {
         return self::$known[$name] ??= match ($name) {
@@ -29,7 +29,7 @@ abstract class Store
         };
     }
 
-    /** Its URL, to which options can be added with an `&`. Its timeout is for a machine that does other things too. */
+    /** Its URL, to which options can be added with an `&`. Its timeout is long enough for a busy machine. */
     abstract public function url(): string;
 
     /** The URL of such a store that does not answer. */

@@ -7,7 +7,7 @@ namespace PhpSessionChat\Tests\Support;
 use PhpSessionChat\Session\TableSession;
 use PHPUnit\Framework\Assert;
 
-/** A site whose sessions are TableSessions in a table of its own, and whose pages run what the tests send: pages/table-site.php. */
+/** A site with TableSessions in a separate table, whose pages run the code of the tests: pages/table-site.php. */
 final class TableSite
 {
     public readonly string $table;
@@ -15,7 +15,7 @@ final class TableSite
 
     /**
      * @param string $url of the database
-     * @param list<string> $dsn what `new PDO` takes for the same
+     * @param list<string> $dsn the arguments of `new PDO` for the same
      * @param \Closure(): \PDO $connect connects its administrator
      */
     private function __construct(
@@ -43,13 +43,14 @@ final class TableSite
     }
 
     /**
-     * One request of a visitor.
+     * A request of a visitor.
      *
      * @param string|null $cookie the value of the session's cookie
-     * @param string $code runs with the opened `$session`, and with `$open` to open it again; returns the answer's value
+     * @param string $code runs with the opened `$session`, and with `$open` to open it again; returns the answer's
+     * value
      * @param array<string, mixed> $open arguments of TableSession::open() that differ from the usual ones
      * @param string $as how `database` is given to it: as `URL`, `DatabaseUrl`, `PDO`, or `PDO by default`, which is
-     *        `new PDO` without the settings of DatabaseUrl
+     * `new PDO` without the settings of DatabaseUrl
      * @param string $before runs before the session is opened
      */
     public function page(
@@ -71,7 +72,7 @@ final class TableSite
         return $this->page(null, self::storing($values) . '$session->save();')->cookie();
     }
 
-    /** What is stored for that cookie. */
+    /** The stored values for that cookie. */
     public function values(string $cookie): array
     {
         $data = $this->query("SELECT data FROM $this->table WHERE id = ?", self::id($cookie))->fetchColumn();
@@ -80,7 +81,7 @@ final class TableSite
         return json_decode($data, true, 512, JSON_THROW_ON_ERROR);
     }
 
-    /** How many sessions there are. */
+    /** The number of sessions. */
     public function count(): int
     {
         return (int) $this->query("SELECT COUNT(*) FROM $this->table")->fetchColumn();
@@ -114,7 +115,7 @@ final class TableSite
         return ($this->connect)();
     }
 
-    /** Runs one statement as the administrator. */
+    /** Runs a statement as the administrator. */
     public function query(string $sql, mixed ...$values): \PDOStatement
     {
         $statement = $this->admin()->prepare($sql);

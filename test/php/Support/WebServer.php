@@ -15,7 +15,8 @@ final class WebServer
      * @param string $page its file
      * @param array<string, mixed> $input
      * @param string|null $cookie the Cookie header
-     * @return array{array<string, mixed>, list<string>} what the page returns, and the Set-Cookie headers without their name
+     * @return array{array<string, mixed>, list<string>} the page's return value, and the Set-Cookie headers without
+     * their name
      */
     public static function call(string $page, array $input, ?string $cookie): array
     {

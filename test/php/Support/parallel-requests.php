@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Runs many requests at the same moment, each in a process of its own. Reads a serialized list of [store URL, session ID,
+ * Runs many requests at the same moment, each in a separate process. Reads a serialized list of [store URL, session ID,
  * code], and prints a serialized list of errors, '' where there was none.
  */
 
@@ -18,7 +18,7 @@ foreach (unserialize(stream_get_contents(STDIN)) as [$url, $id, $code]) {
     [$answer, $end] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
     if (pcntl_fork() === 0) {
         fclose($go);
-        // Returns when no process has the other end any more, which is when all have been started.
+        // Returns when no process has the other end any more, so that all have been started.
         fread($wait, 1);
         $error = '';
         try {

@@ -1,6 +1,6 @@
 <?php
 
-/** A page of NativeSite: runs what a test sends, and returns what became of the session. */
+/** A page of NativeSite: runs the code of a test, and returns the resulting session. */
 
 declare(strict_types=1);
 

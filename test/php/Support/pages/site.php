@@ -1,6 +1,6 @@
 <?php
 
-/** A page of Site: runs what a test sends, with the handler set, and returns what became of the session. */
+/** A page of Site: runs the code of a test with the handler set, and returns the resulting session. */
 
 declare(strict_types=1);
 

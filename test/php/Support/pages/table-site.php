@@ -1,6 +1,6 @@
 <?php
 
-/** A page of TableSite: opens the session, runs what a test sends, and returns what became of it. */
+/** A page of TableSite: opens the session, runs the code of a test, and returns the result. */
 
 declare(strict_types=1);
 
