@@ -3,6 +3,7 @@ import { asideFailures } from './aside-failures.ts';
 import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
+import { removalsOf } from './chat/moderation/removals.ts';
 import { exported } from './chat/personal-data/export.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
@@ -267,7 +268,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
     serverTime: Date.now(),
   });
-  transport.open({ reader, liveness, services, self, ready });
+  const bans = ({ person }: Connection) => removalsOf(chat.directory.restrictions, person.user.id);
+  transport.open({ reader, liveness, services, self, ready, bans });
 
   const files = openFiles(config, { history, log, quiet });
   const fileRoutes =

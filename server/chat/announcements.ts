@@ -13,6 +13,7 @@ import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { Typing } from './messages/typing.ts';
 import type { Connection, Person, Room } from './model.ts';
+import { removalBy } from './moderation/removals.ts';
 import { seesReportsOf } from './moderation/shown-reports.ts';
 import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
@@ -210,15 +211,15 @@ export class Announcements implements DirectoryListener {
     for (const connection of left) this.#publisher.leave(connection.id, id);
     this.#typing.stop(room, user.id);
     const ban = cause === 'banned' ? now.restricted?.banned : undefined;
-    const byPeople: RemovalReason = ban !== undefined ? 'banned' : cause === 'left' ? 'left' : 'removed';
+    const byPeople: RemovalReason = cause === 'left' ? 'left' : 'removed';
     const ids = idsOf(person === undefined ? [] : [person], asker);
-    this.#publisher.toConnections(ids, 'room:removed', {
-      room: id,
-      readable: kind === 'public' && ban === undefined,
-      reason: by === 'people' ? byPeople : 'site',
-      ...(ban?.reason === undefined ? {} : { text: ban.reason }),
-      ...(ban?.until === undefined ? {} : { until: ban.until }),
-    });
+    this.#publisher.toConnections(
+      ids,
+      'room:removed',
+      ban === undefined
+        ? { room: id, readable: kind === 'public', reason: by === 'people' ? byPeople : 'site' }
+        : removalBy(id, ban),
+    );
     this.#people.member(room, user.id, { user: this.#shown(user, now), gone: true });
   }
 

@@ -11,6 +11,7 @@ import { type ConnectErrorCode, connectErrors, RequestError } from '../errors.ts
 import type {
   ClientToServer,
   ConnectFailure,
+  EventPayload,
   ServerToClient,
   SessionChange,
   SessionReady,
@@ -51,6 +52,8 @@ interface Parts {
   services: Services;
   /** Makes the first event of a connection. */
   ready: (connection: Connection) => SessionReady;
+  /** Names the rooms that bans have taken from the user: the next events. */
+  bans: (connection: Connection) => EventPayload<'room:removed'>[];
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
 }
@@ -193,7 +196,7 @@ export class SocketTransport {
         );
       });
     });
-    this.#io.on('connection', (socket) => this.#welcome(socket, parts.ready, shared));
+    this.#io.on('connection', (socket) => this.#welcome(socket, parts, shared));
   }
 
   request(req: IncomingMessage, res: ServerResponse, url: URL): void {
@@ -356,7 +359,7 @@ export class SocketTransport {
     return null;
   }
 
-  #welcome(socket: ChatSocket, ready: Parts['ready'], shared: Shared): void {
+  #welcome(socket: ChatSocket, { ready, bans }: Parts, shared: Shared): void {
     const { entering } = socket.data;
     if (entering === undefined) return;
     const { session, connection } = entering;
@@ -373,6 +376,7 @@ export class SocketTransport {
     const { id } = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));
+    for (const removal of bans(connection)) this.publisher.toConnections([id], 'room:removed', removal);
     this.publisher.flush(id);
     tcpOf(socket.conn)?.uncork();
     (socket as unknown as Answering).ack = this.#ack;

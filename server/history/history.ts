@@ -135,6 +135,8 @@ export interface Restriction {
   reason?: string;
   /** The moderator's id. */
   by: string;
+  /** Of a ban: it has ended a membership, so its user is told of it. */
+  endsMembership?: true;
 }
 
 /** Milliseconds of what has no end. The largest whole number that every client holds exactly. */

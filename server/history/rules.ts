@@ -825,10 +825,12 @@ function restrict(
   const before = work.member(id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
   if (restriction === null && before.restricted?.[kind] === undefined) return;
   const { restricted, held: _, ...rest } = before;
-  const { [kind]: _former, ...others } = restricted ?? {};
-  const all = restriction === null ? others : { ...others, [kind]: restriction };
-  const laid = Object.keys(all).length === 0 ? {} : { restricted: all };
+  const { [kind]: former, ...others } = restricted ?? {};
   const wasMember = isMember(before);
+  const endsMembership = kind === 'banned' && (wasMember || former?.endsMembership === true);
+  const next = restriction && endsMembership ? { ...restriction, endsMembership } : restriction;
+  const all = next === null ? others : { ...others, [kind]: next };
+  const laid = Object.keys(all).length === 0 ? {} : { restricted: all };
   let now: MemberRecord = { ...before, ...laid };
   if (kind === 'banned') {
     const held = before.held ?? before.sources;
@@ -841,7 +843,7 @@ function restrict(
   const is = isMember(now);
   if (is === wasMember) work.putRoom({ ...room, access: room.access + 1 });
   else countMembers(work, room, is ? 1 : -1, at);
-  changes.push({ type: 'restricted', room: record(work, room), user, kind, now: restriction });
+  changes.push({ type: 'restricted', room: record(work, room), user, kind, now: next });
   if (is === wasMember) return work.putMember(id, user, now);
   const since = is ? at : undefined;
   const cause = is ? 'other' : 'banned';

@@ -69,6 +69,20 @@ describe('which room is shown', () => {
     ]);
   });
 
+  test('a ban that was laid while the user was away is said in place of the room, until it is lifted', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:ban', { room, user: ann.id, reason: 'enough' });
+    const { chat, told } = openChat(site.chat.url, ann.cookie, room);
+    await expect.poll(() => chat.shown.ban).toMatchObject({ id: room, reason: 'banned', text: 'enough' });
+    await expect.poll(() => chat.shown.none).toBe(true);
+    expect(chat.current).toBeUndefined();
+    expect(told.filter(({ name }) => name === 'unknownRoom')).toEqual([]);
+    await ben.request('room:ban', { room, user: ann.id, seconds: 0 });
+    await expect.poll(() => chat.current?.id).toBe(room);
+  });
+
   test('who is let in again after the card of a logout goes on in the same room', async () => {
     const ann = await person();
     const ben = await other();

@@ -395,11 +395,17 @@ export class Chat implements ConnectionListener {
       const room = this.list.put(summary);
       if (member !== true) for (const follower of this.followers) follower.added?.(room);
       // The ban is over.
-      if (this.shown.ban?.room.id === room.id) this.open(room.id);
+      if (this.shown.ban?.id === room.id) this.open(room.id);
       this.#listener.changed();
     },
     'room:changed': (summary) => this.#put({ room: summary }),
-    'room:removed': (removal) => this.list.removed(removal),
+    'room:removed': (removal) => {
+      const { room, reason } = removal;
+      if (this.rooms.has(room)) return this.list.removed(removal);
+      if (reason !== 'banned') return;
+      this.shown.banned(room, removal);
+      this.#listener.changed();
+    },
     'room:reset': ({ room: id }) => {
       const room = this.rooms.get(id);
       if (room === undefined) return;
@@ -571,7 +577,9 @@ export class Chat implements ConnectionListener {
     this.outbox?.refuse(room.id, 'unknown_room');
     this.#listener.removed?.(room, removal);
     for (const follower of this.followers) follower.removed?.(room, removal);
-    if (shown) this.shown.replace(removal.reason === 'banned' ? { ...removal, room } : undefined);
+    const { id, summary } = room;
+    if (shown)
+      this.shown.replace(removal.reason === 'banned' ? { ...removal, id, name: summary.name } : undefined);
     this.#listener.changed();
   }
 

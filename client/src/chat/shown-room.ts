@@ -16,8 +16,8 @@ export interface ShownRoomPort {
 /** Which room is shown: the one that the user opens, and which one before, after a removal and after another login. */
 export class ShownRoom {
   room: Room | undefined;
-  /** The user was banned from the room that was shown: that is said in its place. */
-  ban: (RoomRemoval & { readonly room: Room }) | undefined;
+  /** The user was banned from the room that was shown, or that the page begins with: that is said in its place. */
+  ban: (RoomRemoval & { readonly id: string; readonly name?: string }) | undefined;
   /** Its newest message is in sight, and the page has the reader's attention. */
   viewing = false;
   /** The room that the page wants is shown alone: no other one takes its place. */
@@ -31,8 +31,9 @@ export class ShownRoom {
   #first: string | undefined;
   #user: string | undefined;
   #store: Store | undefined;
-  /** How often it is being asked whether there is a room to begin with. */
+  /** How often it is being asked whether there is a room to begin with, and the last one that was asked for. */
   #looking = 0;
+  #lookedFor: string | undefined;
   /** The room that was shown when all was hidden, and to whom: a user who is let in again goes on there. */
   #before: { readonly user: string | undefined; readonly room: string } | undefined;
 
@@ -74,7 +75,7 @@ export class ShownRoom {
 
   /** Shows the room to begin with. */
   begin(): void {
-    if (this.ban !== undefined && !this.#list.byId.has(this.ban.room.id)) return;
+    if (this.ban !== undefined && !this.#list.byId.has(this.ban.id)) return;
     const before = this.#before?.user === this.#user ? this.#before?.room : undefined;
     this.#before = undefined;
     const single = this.single();
@@ -101,6 +102,11 @@ export class ShownRoom {
     if (this.#store?.get('room', text) === id) this.#store.delete('room');
     // It would be opened, and so joined, for the next connection.
     if (id === this.#first) this.#store?.set('left', id);
+  }
+
+  /** Of a room that is not listed: its name, which may be another one now, is not known. */
+  banned(id: string, ban: RoomRemoval): void {
+    if (id === this.#lookedFor && this.room === undefined) this.ban = { ...ban, id };
   }
 
   /** Shows another one in place of a room that was removed, or a ban from it. */
@@ -133,10 +139,13 @@ export class ShownRoom {
   /** A room to begin with that is not among those that are listed. */
   async #lookFor(id: string): Promise<void> {
     this.#looking += 1;
+    this.#lookedFor = id;
     const found = await this.#tasks.once(
       `look for ${id}`,
       async () => void (await this.#list.fetch(id)),
       () => {
+        // Told once of the room that was shown last; the page may want the room again.
+        if (this.ban?.id === id) return void (id !== this.#wanted && this.#store?.delete('room'));
         if (id === this.#wanted) this.#port.unknown(id);
         else this.#store?.delete('room');
         this.#wanted = undefined;
@@ -144,6 +153,7 @@ export class ShownRoom {
       },
     );
     this.#looking -= 1;
+    if (id === this.#lookedFor) this.#lookedFor = undefined;
     if (found && this.room === undefined) this.begin();
     this.#port.changed();
   }

@@ -81,7 +81,7 @@ export async function restricted(
     person.user.id,
   );
   return {
-    users: laid.map(({ user, by, ...one }) => ({
+    users: laid.map(({ user, by, endsMembership: _, ...one }) => ({
       ...one,
       user: names.get(user) as User,
       by: names.get(by) as User,

@@ -48,6 +48,7 @@ async function talk(members = 1, over: object = { kind: 'public' }) {
   await owner.request('room:role', { room, user: moderator.id, role: 'moderator' });
   return { room, owner, moderator, others, ben: others[0] as Person };
 }
+const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
 const text = () => ({ text: 'hello', clientId: newClientId() });
 const send = (client: ChatClient, room: string, over = {}) =>
   client.raw('message:send', { room, ...text(), ...over });
@@ -166,7 +167,6 @@ describe('a mute', () => {
     await moderator.request('room:ban', { room, user: 'never-seen' });
     expect(await send(moderator, room)).toMatchObject({ error: { code: 'muted', retryAfterMs: longest } });
     const { users: listed } = await owner.request('room:restricted', { room });
-    const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
     expect(listed).toHaveLength(3);
     expect(listed).toEqual(
       expect.arrayContaining([
@@ -275,6 +275,44 @@ describe('a ban', () => {
       expect((await ben.request('room:join', { room })).messages).toHaveLength(2);
     },
   );
+
+  test('is told, with its reason and end, to its user alone, over each connection that begins before its end', async () => {
+    const { room, owner, moderator, others } = await talk(2);
+    const [ben, eve] = others as [Person, Person];
+    const stranger = await user();
+    const told = async (one: Person) => {
+      const client = await site.again(one);
+      users.push(client);
+      // Its answer comes behind all events of the welcome.
+      await client.request('room:list', {});
+      return eventsOf(client, 'room:removed');
+    };
+    ben.close();
+    const lay = { room, seconds: 3600, reason: `reason ${newClientId()}` };
+    for (const { id } of [ben, stranger]) await moderator.request('room:ban', { ...lay, user: id });
+    const ban = { room, readable: false, reason: 'banned', text: lay.reason, until: expect.any(Number) };
+    expect(await told(ben)).toEqual([ban]);
+    // Another one takes its place, though it took no membership away.
+    const { reason: text, ...forGood } = { room, reason: `${lay.reason} again` };
+    await moderator.request('room:ban', { ...forGood, user: ben.id, reason: text });
+    expect(await told(ben)).toEqual([{ room, readable: false, reason: 'banned', text }]);
+    // To whom the room was never anything, it stays nothing.
+    expect(await told(stranger)).toEqual([]);
+    for (const one of [owner, moderator, eve]) expect(await told(one)).toEqual([]);
+    const seen = await Promise.all([
+      eve.request('room:join', { room }),
+      eve.request('room:members', { room }),
+      eve.request('user:find', { query: ben.id }),
+    ]);
+    const heard = [seen, eve.events, stranger.events, stranger.ready];
+    expect(JSON.stringify(heard)).not.toContain(lay.reason);
+    expect(JSON.stringify(heard)).not.toContain('until');
+    const { users: restricted } = await moderator.request('room:restricted', { room });
+    const listed = { user: named(ben), kind: 'banned', reason: text, by: named(moderator) };
+    expect(restricted).toContainEqual(listed);
+    for (const { id } of [ben, stranger]) await moderator.request('room:ban', { room, user: id, seconds: 0 });
+    expect(await told(ben)).toEqual([]);
+  });
 
   test('shows to nobody without `moderate` by a mention: it looks like that of somebody who has left, and reaches nobody', async () => {
     const { room, owner, moderator, others } = await talk(3);
@@ -555,7 +593,6 @@ describe('a report', () => {
     const report = { room, seq: 1, reason: 'abuse' as const, text: 'look\nhere' };
     await ben.request('message:report', report);
     await ben.request('message:report', { ...report, reason: 'spam' });
-    const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
     const expected = {
       id: expect.any(String),
       room,

@@ -1,12 +1,11 @@
 import type { RoomRemoval } from '../../chat/chat-listener.ts';
-import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { timeToCome } from './time-to-come.ts';
 
-/** A ban in words: from which room, until when, and why if a reason was given. */
-export function banWords({ summary: { name } }: Room, { until, text }: RoomRemoval, strings: Strings) {
+/** A ban in words: from which room if its name is known, until when, and why if a reason was given. */
+export function banWords(room: string | undefined, { until, text }: RoomRemoval, strings: Strings) {
   return {
-    title: strings.text('ban.you.title', { room: name }),
+    title: room === undefined ? strings.text('ban.you.here') : strings.text('ban.you.title', { room }),
     end:
       until === undefined
         ? strings.text('ban.you.forever')

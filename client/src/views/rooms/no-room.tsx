@@ -7,7 +7,7 @@ export function NoRoom({ context }: { context: Context }) {
   const { chat, strings, dialog } = context;
   const { ban } = chat.shown;
   if (ban !== undefined) {
-    const { title, end, reason } = banWords(ban.room, ban, strings);
+    const { title, end, reason } = banWords(ban.name, ban, strings);
     return (
       <Empty picture="ban" title={title} text={end}>
         {reason && <p>{reason}</p>}

@@ -61,7 +61,7 @@ export class RoomNews implements Follower {
   #banned(room: Room, removal: RoomRemoval): void {
     const { chat, strings, toast } = this.#context;
     if (room === chat.current) return;
-    const { title, end, reason } = banWords(room, removal, strings);
+    const { title, end, reason } = banWords(room.summary.name, removal, strings);
     toast(`${title}. ${end} ${reason}`.trim(), 'bad');
   }
 

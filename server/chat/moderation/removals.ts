@@ -1,0 +1,31 @@
+import type { EventPayload } from '../../events.ts';
+import type { Restriction } from '../../history/history.ts';
+import type { Restrictions } from './restrictions.ts';
+
+type Removal = EventPayload<'room:removed'>;
+
+/** Bans that a user is told of over a new connection. */
+const mostTold = 100;
+
+/** The event for the user from whom this ban has taken the room. */
+export function removalBy(room: string, { until, reason }: Restriction): Removal {
+  return {
+    room,
+    readable: false,
+    reason: 'banned',
+    ...(reason === undefined ? {} : { text: reason }),
+    ...(until === undefined ? {} : { until }),
+  };
+}
+
+/**
+ * The same for the newest bans that the user is under, who may have been away when they were laid. It says nothing of a
+ * room of which the user was no member.
+ */
+export function removalsOf(restrictions: Restrictions, user: string): Removal[] {
+  return restrictions
+    .on(user)
+    .filter(({ restriction }) => restriction.endsMembership)
+    .slice(-mostTold)
+    .map(({ room, restriction }) => removalBy(room, restriction));
+}
