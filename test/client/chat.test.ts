@@ -102,6 +102,25 @@ describe('which room is shown', () => {
     expect(told.filter(({ name }) => name === 'hide')).toHaveLength(1);
   });
 
+  test('while nobody looks at it, it keeps the newest 4,000 messages, and fewer once its end is read', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    const first = await write(ben, room, 'first');
+    const { chat } = await open(ann.cookie, room);
+    const { timeline } = chat.current as Room;
+    for (let n = 2; n <= 5000; n++) timeline.live({ ...first, seq: n, rev: n }, ann.id);
+    const heard = async () => {
+      const { seq } = await write(ben, room, 'one more');
+      await expect.poll(() => chat.current?.summary.lastSeq).toBe(seq);
+      return timeline.list().length;
+    };
+    expect(await heard()).toBe(4000);
+    chat.shown.viewing = true;
+    expect(await heard()).toBe(2000);
+  });
+
   test('it alone is joined; a room that was left lives on by its activity', async () => {
     const ann = await person();
     const ben = await other();

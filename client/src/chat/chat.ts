@@ -22,6 +22,7 @@ import {
 import { Tasks } from '../connection/tasks.ts';
 import type { NewMention, Pending, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
+import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import type { Outbox } from './outbox.ts';
@@ -464,7 +465,6 @@ export class Chat implements ConnectionListener {
     const viewed = room === this.current && this.shown.viewing;
     if (viewed && room.markRead()) this.#marks.changed();
     else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
-    if (viewed || room !== this.current || !room.timeline.attached) room.timeline.trim();
     if (fresh) {
       this.#listener.message(room, message);
       this.list.heard(room, message.user);
@@ -590,6 +590,9 @@ export class Chat implements ConnectionListener {
       room.note(message, this.me);
       if (message.user.id === this.me.id) this.outbox?.confirm(message);
     }
+    // Somebody may read it on from where it was left.
+    const unread = room === this.current && !this.shown.viewing && room.timeline.attached;
+    room.timeline.trim(unread ? KEPT_UNREAD : undefined);
     this.list.moved(room);
   }
 

@@ -25,6 +25,8 @@ const HELD = 1000;
 /** The most messages in memory, and the most of the newest while the user reads further back than that. */
 const KEPT = 2000;
 const KEPT_NEWEST = 100;
+/** The list grows up to so many, as long as nobody has read its end. */
+export const KEPT_UNREAD = 4000;
 
 /**
  * The known part of a room's history: ordering and deduplication, without any input or output.
