@@ -133,7 +133,14 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     );
   }, 60_000);
 
-  test('a hidden room, with its messages, is one that does not exist', async () => {
+  test('a hidden room, with its messages, is one that does not exist, whatever is asked to be done there', async () => {
+    const withRoom = Object.entries(requests).filter(([, schema]) => 'room' in schema.shape);
+    expect(Object.keys(roomRequests).sort()).toEqual(withRoom.map(([name]) => name).sort());
+    const inside = () =>
+      Promise.all(
+        [hidden.den, hidden.direct].map((room) => (ben as Person).request('message:history', { room })),
+      );
+    const before = await inside();
     for (const room of [hidden.den, hidden.direct]) {
       for (const [event, payload] of Object.entries(roomRequests)) {
         const answer = await (eve as Person).raw(event, { room, ...payload });
@@ -144,6 +151,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
         ]);
       }
     }
+    expect(await inside()).toEqual(before);
     for (const done of ['nothing', 'deleted'])
       expect(await (eve as Person).raw('report:close', { id: hidden.report, done })).toEqual(
         await (eve as Person).raw('report:close', { id: 'none', done }),
