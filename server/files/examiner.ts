@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
+import { RequestError } from '../errors.ts';
 import { Waiting } from './waiting.ts';
 
 /** A request to an examining process. */
@@ -34,11 +35,12 @@ export interface MadePicture {
 }
 
 /**
- * Milliseconds for one task on a busy machine, and for the start of the process. The process bounds its CPU time
- * itself.
+/**
+ * Milliseconds for which a file waits for others, and milliseconds for one task on a busy machine with the start of its
+ * process, which bounds its CPU time itself. The sum is below the 60 s after which a proxy gives up.
  */
-const longest = 60_000;
-const longestStart = 30_000;
+const longestWait = 20_000;
+const longest = 30_000;
 /** Milliseconds without work after which a process ends: with the picture library it takes 70 MB. */
 const idleFor = 60_000;
 
@@ -53,6 +55,7 @@ export class Examiner {
   /**
    * @param user the owner of the file; users take turns
    * @param signal aborts the examination
+   * @throws RequestError `rate_limited` if the file waits too long for others
    * @throws Error if no process can be started; the signal's reason if it aborts
    */
   async examine(
@@ -60,9 +63,10 @@ export class Examiner {
     task: Task,
     signal?: AbortSignal,
   ): Promise<Exclude<Examined, { picture: string }>> {
-    const found = await this.#types.run(user, task, signal);
+    const beginBy = performance.now() + longestWait;
+    const found = await this.#types.run(user, task, { signal, beginBy });
     if (!('picture' in found)) return found;
-    const made = await this.#pictures.run(user, { ...task, type: found.picture }, signal);
+    const made = await this.#pictures.run(user, { ...task, type: found.picture }, { signal, beginBy });
     return 'picture' in made ? { failed: 'unreadable' } : made;
   }
 
@@ -75,6 +79,8 @@ export class Examiner {
 interface Waiter {
   task: Task;
   signal: AbortSignal | undefined;
+  /** Ends the waiting. */
+  late: NodeJS.Timeout;
   resolve(found: Examined): void;
   reject(error: unknown): void;
 }
@@ -92,14 +98,20 @@ class ExaminingProcess {
     this.#kind = kind;
   }
 
-  run(user: string, task: Task, signal: AbortSignal | undefined): Promise<Examined> {
+  run(
+    user: string,
+    task: Task,
+    { signal, beginBy }: { signal: AbortSignal | undefined; beginBy: number },
+  ): Promise<Examined> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const waiter = { task, signal, resolve, reject };
-      const onAbort = () => {
-        if (this.#waiting.remove(user, waiter)) reject(signal?.reason);
+      const leave = (reason: unknown) => {
+        clearTimeout(waiter.late);
+        if (this.#waiting.remove(user, waiter)) reject(reason);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const late = setTimeout(() => leave(tooMany()), beginBy - performance.now()).unref();
+      const waiter = { task, signal, late, resolve, reject };
+      signal?.addEventListener('abort', () => leave(signal.reason), { once: true });
       this.#waiting.add(user, waiter);
       this.#next();
     });
@@ -115,6 +127,7 @@ class ExaminingProcess {
     const next = this.#waiting.next();
     if (next === undefined) return;
     this.#busy = true;
+    clearTimeout(next.late);
     clearTimeout(this.#idle);
     void this.#run(next.task, next.signal)
       .then(next.resolve, next.reject)
@@ -127,6 +140,7 @@ class ExaminingProcess {
 
   async #run(task: Task, signal: AbortSignal | undefined): Promise<Examined> {
     if (this.#closed) throw new Error('the server is shutting down');
+    const end = performance.now() + longest;
     this.#process ??= start(this.#kind);
     const starting = this.#process;
     const child = await starting.catch((error: Error) => {
@@ -141,7 +155,7 @@ class ExaminingProcess {
     return new Promise((resolve, reject) => {
       // Any other signal, and an exit, would wait for the library.
       const kill = () => child.kill('SIGKILL');
-      const late = setTimeout(kill, longest);
+      const late = setTimeout(kill, end - performance.now());
       signal?.addEventListener('abort', kill);
       const done = (found: Examined) => {
         clearTimeout(late);
@@ -169,6 +183,12 @@ class ExaminingProcess {
     );
   }
 }
+
+const tooMany = () =>
+  new RequestError('rate_limited', 'Too many files wait to be examined. Try again later.', {
+    retryAfterMs: longest,
+  });
+
 const isAlive = (child: ChildProcess): boolean =>
   child.connected && child.exitCode === null && child.signalCode === null;
 
@@ -191,7 +211,7 @@ function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
         ),
       );
     };
-    const late = setTimeout(() => child.kill('SIGKILL'), longestStart);
+    const late = setTimeout(() => child.kill('SIGKILL'), longest);
     child.once('error', fail);
     child.once('exit', fail);
     child.once('message', () => {

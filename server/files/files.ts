@@ -92,7 +92,7 @@ export class Files {
    * Stores a file, and resolves when it can be sent with a message.
    * @returns `unusable` if its type is not accepted, or it cannot be decoded as that type
    * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased
-   * meanwhile)
+   * meanwhile), `rate_limited` (the file waits too long for others)
    * @throws the reason of `signal`; the error of `check`
    */
   async add({ room, user, name, length, bytes, signal, check }: Upload): Promise<Added | 'unusable'> {
@@ -238,6 +238,7 @@ export class Files {
   }
 
   #fail(error: Error): never {
+    if (error instanceof RequestError) throw error;
     if (isFull((error as NodeJS.ErrnoException).code)) throw new RequestError('storage_full');
     this.#onFailure(error);
     throw new RequestError('storage_unavailable', undefined, { cause: error });

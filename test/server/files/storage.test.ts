@@ -270,6 +270,8 @@ test('a disk that is full: the upload is refused as a whole, messages go on, and
 
 const ownChildren = () =>
   readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+const isOfPictures = (pid: string) =>
+  pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('pictures\0');
 
 test('a picture that says how much it would take to decode is refused before it is decoded', async () => {
   const examiner = new Examiner();
@@ -294,10 +296,7 @@ test('no text waits behind pictures, and of a client that has gone nothing waits
   writeFileSync(words, 'words');
   const examine = (user: string, path = picture, signal?: AbortSignal) =>
     examiner.examine(user, { path, types }, signal);
-  const picturesOf = () =>
-    ownChildren().find(
-      (pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('pictures\0'),
-    );
+  const picturesOf = () => ownChildren().find(isOfPictures);
   expect(await examine('1')).toHaveProperty('made');
   const pid = Number(picturesOf());
   process.kill(pid, 'SIGSTOP');
@@ -314,6 +313,32 @@ test('no text waits behind pictures, and of a client that has gone nothing waits
   // In another process.
   expect(await next).toHaveProperty('made');
   expect(Number(picturesOf())).not.toBe(pid);
+  examiner.close();
+});
+
+test('a picture that waits too long for others is refused with a time to try again, before a proxy gives up', async () => {
+  const examiner = new Examiner();
+  const types = ['image/*', 'text/plain'];
+  const [picture, words] = [join(folder, 'picture'), join(folder, 'words')];
+  await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
+    .png()
+    .toFile(picture);
+  writeFileSync(words, 'words');
+  const examine = (user: string, path = picture) => examiner.examine(user, { path, types });
+  const before = new Set(ownChildren());
+  expect(await examine('1')).toHaveProperty('made');
+  process.kill(Number(ownChildren().find((pid) => !before.has(pid) && isOfPictures(pid))), 'SIGSTOP');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const first = examine('1');
+  const refused = expect(examine('2')).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 30_000 });
+  // Of each file the type is found out first, one after the other: by now both wait to be made again.
+  expect(await examine('3', words)).toEqual({ type: 'text/plain' });
+  vi.advanceTimersByTime(20_000);
+  await refused;
+  vi.advanceTimersByTime(10_000);
+  expect(await first).toEqual({ failed: 'ended' });
+  expect(await examine('2')).toHaveProperty('made');
   examiner.close();
 });
 
