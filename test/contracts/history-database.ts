@@ -11,6 +11,7 @@ import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
 import { deleteOld } from '../../server/history/sql/journal.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
+import { termsOfQuery } from '../../server/history/terms.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -411,6 +412,33 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await history.write('deleteRoom', { room: 'lobby' });
       await expect.poll(() => count('chat_terms')).toBe(0);
       await expect.poll(() => count('chat_rooms')).toBe(0);
+    });
+
+    test('a search goes on to its end in more rooms than it looks for at once, in all of which people write by turns', async () => {
+      const history = await empty();
+      const rooms = Array.from({ length: 510 }, (_, i) => `room${i}`);
+      await Promise.all(rooms.map((id) => history.write('putRoom', { id, kind: 'public', name: id, at: 0 })));
+      for (const _ of [1, 2])
+        await Promise.all(rooms.map((room) => history.write('send', message('needle', room))));
+      // As if each room had a block in the index.
+      await database.query(
+        `INSERT INTO chat_blocks (room, block, first_num, last_num, stale)
+         SELECT room, 0, min(num), max(num), 0 FROM chat_messages GROUP BY room`,
+      );
+      for (const term of termsOfQuery('n'))
+        await database.query(
+          `INSERT INTO chat_terms (room, term, block) SELECT DISTINCT room, ${term}, 0 FROM chat_messages`,
+        );
+      const found = new Set<string>();
+      let from: string | undefined;
+      for (let pages = 0; pages === 0 || from !== undefined; pages++) {
+        expect(pages).toBeLessThan(50);
+        const input = { query: 'n', rooms: [], everyPublic: true, limit: 100 };
+        const page = await history.read('search', from === undefined ? input : { ...input, from });
+        for (const { id } of page.messages) found.add(id);
+        from = page.next;
+      }
+      expect(found.size).toBe(2 * rooms.length);
     });
 
     test('what is deleted or edited is in no row of any table; of a deleted room nothing is', async () => {

@@ -3,7 +3,7 @@ import { messageFrom, type Row } from '../rows.ts';
 import type { SearchCursors } from '../search-cursors.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
-import { type Connection, type Dialect, type Sql, sql } from './dialect.ts';
+import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
 const mostCandidates = 5000;
@@ -52,17 +52,17 @@ export async function search(
     : (named as Sql);
   // Before the blocks are looked for: one that is made meanwhile is in both, and not in none.
   const places = await connection.query(
-    sql`SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,
-          (SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num) AS last_block
-        FROM chat_rooms AS rooms JOIN chat_messages AS messages ON messages.room = rooms.num AND messages.seq = rooms.last_seq
-        WHERE ${ofRooms}`,
+    sql`SELECT room, room_id, last_seq, last_block, ${lastOf('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
+        FROM (SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,
+            (SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num) AS last_block
+          FROM chat_rooms AS rooms JOIN chat_messages AS messages
+            ON messages.room = rooms.num AND messages.seq = rooms.last_seq
+          WHERE ${ofRooms}) AS places`,
   );
   if (places.length === 0) return { messages: [] };
   const ids = new Map(places.map(({ room, room_id }) => [room as number, room_id as string]));
   const { sources, isAll } = await blocksOf([...ids.keys()]);
-  let open: Source[] = [...tailsOf(places), ...sources]
-    .map((source) => ({ ...source, last: Math.min(source.last, before - 1) }))
-    .sort((a, b) => b.last - a.last);
+  let open: Source[] = [...tailsOf(places), ...sources].sort((a, b) => b.last - a.last);
 
   const lookedFor = query.toLowerCase();
   const found = new Map<number, Row>();
@@ -96,6 +96,17 @@ export async function search(
     limit,
   );
 
+  /**
+   * The number of the newest message before the search among those of `places` from this block on. Only where the
+   * newest of all is not before it, that is looked for. Without it each of very many rooms would hold up a page.
+   */
+  function lastOf(block: string, upTo: string): Sql {
+    return sql`CASE WHEN last_num < ${before} THEN last_num ELSE coalesce(
+        (SELECT older.num FROM chat_messages AS older WHERE older.room = places.room AND older.num < ${before}
+          AND older.seq > ${raw(`${block} * ${blockSize}`)} AND older.seq <= ${raw(upTo)}
+          ORDER BY older.seq DESC LIMIT 1), 0) END`;
+  }
+
   /** The blocks with all terms of the query; those whose terms are out of date, too. `isAll`: there are no others. */
   async function blocksOf(nums: readonly number[]): Promise<{ sources: Source[]; isAll: boolean }> {
     const terms = termsOfQuery(query);
@@ -108,20 +119,21 @@ export async function search(
       terms.map((term) => [term]),
     );
     const rows = await connection.query(
-      sql`SELECT blocks.room AS room, blocks.block AS block, last_num FROM chat_blocks AS blocks
-          JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inTerms}
-            GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
-            ON hits.room = blocks.room AND hits.block = blocks.block
-          WHERE stale = 0 AND first_num < ${before}
-          UNION ALL SELECT room, block, last_num FROM chat_blocks
-          WHERE stale = 1 AND first_num < ${before} AND ${inRooms}
-          ORDER BY last_num DESC LIMIT ${mostBlocks}`,
+      sql`SELECT room, block, ${lastOf('block', `(block + 1) * ${blockSize}`)} AS last
+          FROM (SELECT blocks.room AS room, blocks.block AS block, last_num FROM chat_blocks AS blocks
+            JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inTerms}
+              GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
+              ON hits.room = blocks.room AND hits.block = blocks.block
+            WHERE stale = 0 AND first_num < ${before}
+            UNION ALL SELECT room, block, last_num FROM chat_blocks
+            WHERE stale = 1 AND first_num < ${before} AND ${inRooms}) AS places
+          ORDER BY last DESC LIMIT ${mostBlocks}`,
     );
-    const sources = rows.map(({ room, block, last_num }) => ({
+    const sources = rows.map(({ room, block, last }) => ({
       room: room as number,
       after: (block as number) * blockSize,
       upTo: ((block as number) + 1) * blockSize,
-      last: last_num as number,
+      last: last as number,
       isTail: false,
     }));
     return { sources, isAll: rows.length < mostBlocks };
@@ -139,10 +151,10 @@ export async function search(
 
 /** What is not in a whole block of the index. It is at most one block, but while the index is being made. */
 function* tailsOf(places: readonly Row[]): Generator<Source> {
-  for (const { room, last_seq, last_num, last_block } of places) {
+  for (const { room, last_seq, last_block, last } of places) {
     const after = last_block === null ? 0 : ((last_block as number) + 1) * blockSize;
     const upTo = last_seq as number;
-    if (upTo <= after) continue;
-    yield { room: room as number, after, upTo, last: last_num as number, isTail: true };
+    if (upTo <= after || last === 0) continue;
+    yield { room: room as number, after, upTo, last: last as number, isTail: true };
   }
 }
