@@ -29,18 +29,22 @@ class Silence {
     return awaited.finally(() => clearTimeout(late));
   }
 
-  /** The bytes of an answer, as fast as they are read. */
-  async *pieces(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /** The bytes of an answer, as fast as they are read. The connection is free as soon as nobody wants them any more. */
+  stream(body: ReadableStream<Uint8Array>): Readable {
     const reader = body.getReader();
-    try {
-      for (;;) {
-        const { done, value } = await this.bounded(reader.read());
-        if (done) return;
-        yield value;
-      }
-    } finally {
-      await reader.cancel().catch(() => {});
-    }
+    const silence = this;
+    return new Readable({
+      read() {
+        silence.bounded(reader.read()).then(
+          ({ done, value }) => this.push(done ? null : value),
+          (error: Error) => this.destroy(error),
+        );
+      },
+      destroy(error, done) {
+        if (!this.readableEnded) silence.#abort.abort();
+        done(error);
+      },
+    });
   }
 }
 
@@ -48,7 +52,7 @@ async function beginningOf({ body }: Response, silence: Silence): Promise<string
   const pieces: Uint8Array[] = [];
   let length = 0;
   if (body === null) return '';
-  for await (const piece of silence.pieces(body)) {
+  for await (const piece of silence.stream(body)) {
     pieces.push(piece);
     length += piece.length;
     if (length >= mostOfRefusal) break;
@@ -136,7 +140,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
             : `the bucket packs files (${coding}); switch that off, also in a proxy before it`,
         );
       }
-      return { size: Number(size), bytes: Readable.from(silence.pieces(answer.body), { objectMode: false }) };
+      return { size: Number(size), bytes: silence.stream(answer.body) };
     },
     async delete(name) {
       const { answer, silence } = await ask('DELETE', name);

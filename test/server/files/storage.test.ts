@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -174,6 +175,30 @@ test('where a server with a bucket was killed in the middle of an upload, the ne
   // A folder that others can write to is not used for uploads.
   chmodSync(work, 0o777);
   await expect(open().work()).rejects.toThrow('set TMPDIR');
+});
+
+test('a file of a bucket that nobody reads on, or has begun to read, lets go of its connection', async () => {
+  // Its results are kept: otherwise the connection would end with the next garbage collection.
+  vi.spyOn(globalThis, 'fetch');
+  onTestFinished(() => void vi.restoreAllMocks());
+  const open = new Set<string>();
+  const bucket = createServer((req, res) => {
+    const name = req.url as string;
+    open.add(name);
+    res.once('close', () => open.delete(name));
+    res.writeHead(200, { 'Content-Length': 10_000_000 }).write('x'.repeat(100_000));
+  });
+  await new Promise<void>((resolve) => bucket.listen(0, '127.0.0.1', resolve));
+  const { port } = bucket.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/`;
+  const storage = bucketStorage({ kind: 's3', url, region: 'us-east-1', prefix: '' });
+  const [unread, begun] = [await storage.open('unread'), await storage.open('begun')];
+  const reading = begun?.bytes[Symbol.asyncIterator]();
+  await reading?.next();
+  expect([...open]).toEqual(['/unread', '/begun']);
+  for (const file of [unread, begun]) file?.bytes.destroy();
+  await expect.poll(() => [...open]).toEqual([]);
+  bucket.close();
 });
 
 test('for an upload into a hidden room the history is asked the same as for one into none', async () => {
