@@ -10,6 +10,13 @@ import okio.Source;
 
 /** The bytes that come over a WebSocket. OkHttp keeps a message until it is whole, however long it is; here it ends. */
 final class Frames extends ForwardingSource {
+  /**
+   * OkHttp keeps the answers to pings until the server takes them, however many they are. The chat server sends none; a
+   * proxy that sends one every few seconds reaches this after a day, and the client connects again.
+   */
+  static final int MOST_PINGS = 10_000;
+
+  private int pings;
   /** Bytes of the frame's head that have come. */
   private int head;
   /** Bytes of its length, after the first two; and those that are yet to come. */
@@ -69,6 +76,7 @@ final class Frames extends ForwardingSource {
   /** A byte of the head of a frame. A mask, which no server may send, OkHttp refuses. */
   private void head(int next) throws IOException {
     if (head == 0) {
+      if ((next & 0x0f) == 0x9 && ++pings > MOST_PINGS) throw new IOException("the server sends too many pings");
       isControl = (next & 0x08) != 0;
       continues = (next & 0x0f) == 0;
       head = 1;

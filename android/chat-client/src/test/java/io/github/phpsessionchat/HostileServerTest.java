@@ -30,6 +30,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import okhttp3.OkHttpClient;
+import okhttp3.Protocol;
+import okhttp3.Request;
+import okhttp3.Response;
+import okio.Buffer;
+import okio.Okio;
+import okio.Sink;
+import okio.Source;
 import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.jupiter.api.AfterEach;
@@ -279,6 +286,34 @@ class HostileServerTest {
     Message message = Wire.message(new JSONObject().put("text", text.toString()).put("mentions", mentions));
     String named = assertTimeoutPreemptively(ENDLESS, message::textWithNames);
     assertTrue(named.endsWith("Bob"));
+  }
+
+  @Test
+  void pingsWhoseAnswersNobodyTakesEndTheConnection() throws Exception {
+    Buffer sent = new Buffer();
+    for (int i = 0; i < 3 * Frames.MOST_PINGS; i++) sent.writeByte(0x89).writeByte(0);
+    okio.Socket socket =
+        new okio.Socket() {
+          @Override
+          public Source getSource() {
+            return sent;
+          }
+
+          @Override
+          public Sink getSink() {
+            return Okio.blackhole();
+          }
+
+          @Override
+          public void cancel() {}
+        };
+    Response.Builder opened = new Response.Builder().protocol(Protocol.HTTP_1_1).code(101).message("").socket(socket);
+    opened.request(new Request.Builder().url("http://localhost/").build());
+    Source read = Frames.bounded(opened.build()).socket().getSource();
+    Buffer heard = new Buffer();
+    IOException end = assertThrows(IOException.class, () -> { while (read.read(heard, 2) > 0); });
+    assertEquals("the server sends too many pings", end.getMessage());
+    assertEquals(2 * Frames.MOST_PINGS + 2, heard.size());
   }
 
   @Test
