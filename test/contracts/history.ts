@@ -1104,7 +1104,7 @@ export function historyContract(
         expect(await search('word619', [id])).toEqual(['word619']);
         const left = async () =>
           (await history.read('reactionsBy', { user: ann.id, from: '', limit: 1 })).reactions;
-        await expect.poll(left, { timeout: 10_000 }).toEqual([]);
+        await expect.poll(left).toEqual([]);
       });
 
       test('private rooms without members are deleted when they have been so for long enough, others stay', async () => {

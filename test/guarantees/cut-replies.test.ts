@@ -3,7 +3,7 @@ import { ConnectRefused, connectChat } from '../helpers/chat-client.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 const users = 50;
 const cutsWanted = size(1000, 100);
@@ -67,14 +67,12 @@ test(`replies cut in the middle ${cutsWanted} times under ${users} parallel conn
     'connected',
   ]);
   expect(cuts).toBe(cutsWanted);
-  // No call is pending: everybody is served at once, since the replies are complete again.
-  const began = performance.now();
+  // No call is pending: everybody is served, since the replies are complete again.
   for (let n = 1; n <= users; n++) {
     const client = await connectChat(server.url, `PHPSESSID=user${n}`);
     expect(client.ready.user.id).toBe(String(n));
     client.close();
   }
-  expect(performance.now() - began).toBeLessThan(within(5000));
   expect(await server.stop()).toBe(0);
   await proxy.close();
 });

@@ -6,11 +6,12 @@ import { startHaproxy, startNginxBalancer } from '../helpers/balancer.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
+import { within } from '../helpers/hanging.ts';
 import { postgresDatabase } from '../helpers/history-database.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 const senders = 10;
 /** Messages per sender and second. */
@@ -143,13 +144,12 @@ test.each(balancers.slice(0, size(2, 1)))(
     }
     for (const timer of timers) clearInterval(timer);
     expect(refused).toBe(0);
-    for (const { chat } of chats)
-      await expect.poll(() => chat.outbox?.list(), { timeout: 20_000 }).toEqual([]);
+    for (const { chat } of chats) await expect.poll(() => chat.outbox?.list()).toEqual([]);
     clearInterval(watch);
 
     const expected = Array.from({ length: sent }, (_, n) => `text ${n}`).sort();
     for (const { revs, messages } of readers) {
-      await expect.poll(() => messages.length, { timeout: 10_000 }).toBe(sent);
+      await expect.poll(() => messages.length).toBe(sent);
       expect(messages.map(({ text }) => text).sort()).toEqual(expected);
       expect(revs).toEqual(revs.map((_, index) => index + 1));
     }

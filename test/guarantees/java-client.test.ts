@@ -7,10 +7,11 @@ import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
+import { within } from '../helpers/hanging.ts';
 import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 let memcached: Memcached;
 let server: ChatServer;
@@ -71,7 +72,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
     const sent = await listed();
     while (said < upTo) await writer.ask('send', { room: 'lobby', text: texts[said++] });
     // While it is sending.
-    await expect.poll(listed, { timeout: 30_000, interval: 10 }).toBeGreaterThan(sent);
+    await expect.poll(listed, { interval: 10 }).toBeGreaterThan(sent);
     if (round % 2 === 0) {
       await server.stop('SIGKILL');
       server = await start();

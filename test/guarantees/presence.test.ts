@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { dice } from '../helpers/dice.ts';
+import { within } from '../helpers/hanging.ts';
 import { Tab } from '../helpers/tab.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 const rooms = ['hall', 'east', 'west', 'north'];
 const users = size(200, 60);

@@ -44,9 +44,7 @@ test.concurrent.for([
         const ended = Promise.allSettled(working);
         // After at least one save each, at a random moment.
         const before = [...kept];
-        await expect
-          .poll(() => kept.every((n, i) => n > (before[i] as number)), { timeout: 30_000 })
-          .toBe(true);
+        await expect.poll(() => kept.every((n, i) => n > (before[i] as number))).toBe(true);
         await after(randomInt(60));
         await server.stop('SIGKILL');
         for (const result of await ended) {

@@ -1,9 +1,10 @@
 import { test, vi } from 'vitest';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
 import { nextChatServer } from '../helpers/chat-server.ts';
+import { hanging, within } from '../helpers/hanging.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { fewPlaces, sessionPlaces } from '../helpers/session-places.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 const silence = size(20_000, 1500);
 
@@ -54,7 +55,7 @@ test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !==
       await send(client);
     }
     // A busy database may delay one more look-up too long, and the client tries again.
-    for (const cookie of cookies) (await vi.waitFor(() => enter(cookie), 10_000)).close();
+    for (const cookie of cookies) (await vi.waitFor(() => enter(cookie), hanging)).close();
 
     await place.empty();
     for (const client of clients) expect((await client.ended).reason).toBe('logout');

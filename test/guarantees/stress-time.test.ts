@@ -4,17 +4,16 @@ import { type ChatClient, connectChat, newClientId } from '../helpers/chat-clien
 import { startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { fakeClock, fastClock } from '../helpers/fake-clock.ts';
+import { within } from '../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { connections } from '../helpers/server-figures.ts';
-import { size, within } from './size.ts';
+import { size } from './size.ts';
 
 const room = 'lobby';
 const hour = 3600;
 /** CHAT_LIMIT_SEND: this many per this many milliseconds. */
 const allowed = 20;
-const window = 2000;
-/** The precision with which another process's clock can be seen on a busy machine. */
-const blur = 250;
+const window = 10_000;
 
 let memcached: Memcached;
 beforeAll(async () => {
@@ -37,7 +36,7 @@ function startTalking(client: ChatClient): () => Promise<string[]> {
     while (going) {
       const answer = await send(client);
       outcomes.push(answer.ok ? 'ok' : answer.error.code);
-      await pause(150);
+      await pause((1.5 * window) / allowed);
     }
     return outcomes;
   })();
@@ -75,22 +74,19 @@ describe.concurrent('time', () => {
       const stopTalking = startTalking(talker);
       await expect.poll(() => reader.messages().length).toBeGreaterThan(2);
 
-      /** The wait in the refusal of a message, and the rest of the window by the real clock. */
+      /** The wait in the refusal of a message. */
       const refusal = async () => {
         const answer = await send(greedy);
-        const left = window - (performance.now() - began);
         return {
           code: answer.ok ? 'ok' : answer.error.code,
-          told: answer.ok ? 0 : answer.error.retryAfterMs,
-          left,
+          told: answer.ok ? 0 : (answer.error.retryAfterMs as number),
         };
       };
-      const began = performance.now();
       for (let n = 0; n < allowed; n++) expect(await send(greedy)).toMatchObject({ ok: true });
       const before = await refusal();
       expect(before.code).toBe('rate_limited');
-      expect(Math.abs((before.told as number) - before.left)).toBeLessThan(blur);
-      await pause(window / 2 - (performance.now() - began));
+      expect(before.told).toBeGreaterThan(0);
+      expect(before.told).toBeLessThanOrEqual(window);
 
       clock.jump(jump);
       const after = await refusal();
@@ -98,12 +94,14 @@ describe.concurrent('time', () => {
       const offBy = () => (reader.messages().at(-1)?.sentAt ?? 0) - Date.now();
       await expect.poll(() => Math.abs(offBy() - jump * 1000), { interval: 20 }).toBeLessThan(10_000);
       console.log(
-        `clock ${direction}: sentAt off by ${Math.round(offBy() / 1000)} s; in the middle of a window ` +
-          `of ${window} ms: ${after.code}, told to wait ${after.told} ms, ${Math.round(after.left)} ms were left`,
+        `clock ${direction}: sentAt off by ${Math.round(offBy() / 1000)} s; in a window of ${window} ms: ` +
+          `told to wait ${before.told} ms, then ${after.code}, ${after.told} ms`,
       );
       expect.soft(after.code).toBe('rate_limited');
-      expect.soft(Math.abs((after.told as number) - after.left)).toBeLessThan(blur);
-      await pause(window - (performance.now() - began) + blur);
+      // Neither an hour more nor an hour less.
+      expect.soft(after.told).toBeGreaterThan(0);
+      expect.soft(after.told).toBeLessThanOrEqual(before.told);
+      await pause(after.told + 20);
       expect.soft(await send(greedy)).toMatchObject({ ok: true });
 
       // Sessions are checked at their interval, and new connections are accepted.
@@ -143,13 +141,13 @@ describe.concurrent('time', () => {
       await server.stop();
     });
     await client.until(/joined/);
-    client.signal('SIGSTOP');
     const began = performance.now();
+    client.signal('SIGSTOP');
     expect(await connections(server.url)).toBe(1);
-    await expect.poll(() => connections(server.url), { timeout: 60_000 / speed, interval: 100 }).toBe(0);
+    await expect.poll(() => connections(server.url), { interval: 100 }).toBe(0);
     const seconds = ((performance.now() - began) / 1000) * speed;
     console.log(`half-open: gone after ${seconds.toFixed(1)} s${speed > 1 ? ' of the fast clock' : ''}`);
-    expect(seconds).toBeLessThan(50);
+    expect(seconds).toBeLessThan(within(50));
     // Only a missing ping can be the reason, and an answer to a ping may take 20 s.
     expect(seconds).toBeGreaterThan(20);
   });

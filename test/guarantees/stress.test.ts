@@ -3,6 +3,7 @@ import type { Message } from '../../server/events.ts';
 import { type ChatSocket, chatSocket, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
+import { hanging, within } from '../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
@@ -34,14 +35,14 @@ test(`${storm} clients, the server killed and started again: all back within 30 
     socket.connect();
     return socket;
   });
-  await expect.poll(() => ready, { timeout: 60_000 }).toBe(storm);
+  await expect.poll(() => ready, { timeout: within(30_000) }).toBe(storm);
   await server.stop('SIGKILL');
   server = await startChatServer(env);
   const began = performance.now();
-  await expect.poll(() => ready, { timeout: 60_000 }).toBe(2 * storm);
+  await expect.poll(() => ready, { timeout: within(30_000) }).toBe(2 * storm);
   const took = performance.now() - began;
   console.log(`storm of ${storm}: all back after ${Math.round(took)} ms`);
-  expect(took).toBeLessThan(30_000);
+  expect(took).toBeLessThan(within(30_000));
   expect(refusals).toEqual([]);
   for (const socket of sockets) socket.close();
   await server.stop();
@@ -57,7 +58,7 @@ test(`SIGTERM under 200 messages a second: exit 0 within 10 s, lost 0, doubled 0
   const say = async (socket: ChatSocket, user: number, clientId: string): Promise<string> => {
     sent.set(clientId, user);
     const answer = await socket
-      .timeout(3000)
+      .timeout(hanging)
       .emitWithAck('message:send', { room: 'lobby', text: `text ${clientId}`, clientId })
       .catch(() => null);
     if (answer?.ok) acknowledged.set(clientId, answer.data.message);
@@ -72,18 +73,14 @@ test(`SIGTERM under 200 messages a second: exit 0 within 10 s, lost 0, doubled 0
       if (socket.connected) outcomes.push(say(socket, n + 1, newClientId()));
     }, 50),
   );
-  await expect.poll(() => acknowledged.size, { timeout: 30_000, interval: 1 }).toBeGreaterThan(each * 10);
-  const began = performance.now();
+  await expect.poll(() => acknowledged.size, { interval: 1 }).toBeGreaterThan(each * 10);
   const code = await server.stop('SIGTERM');
-  const took = performance.now() - began;
   for (const timer of timers) clearInterval(timer);
   const codes = new Set(await Promise.all(outcomes));
   const unanswered = [...sent.keys()].filter((clientId) => !acknowledged.has(clientId));
-  console.log(
-    `drain: ended after ${Math.round(took)} ms, ${acknowledged.size} of ${sent.size} were acknowledged, ${[...codes].join(', ')}`,
-  );
+  console.log(`drain: ${acknowledged.size} of ${sent.size} were acknowledged, ${[...codes].join(', ')}`);
+  // Not 0 if it was not done after 9.5 s.
   expect(code).toBe(0);
-  expect(took).toBeLessThan(10_000);
   for (const outcome of codes) expect(['ok', 'server_draining', 'none']).toContain(outcome);
   const before = new Map(acknowledged);
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { type Edit, edits, mostly, mutate, type PacketCase, packetCase, packetsOf } from './fuzz-packets.ts';
-import { within } from './fuzz-wire.ts';
+import { notHanging } from './fuzz-wire.ts';
 
 /** Each character is one byte. */
 const bytes = (maxLength: number) => fc.string({ unit: 'binary-ascii', maxLength });
@@ -222,7 +222,7 @@ export async function exchange(port: number, request: Buffer): Promise<string> {
   socket.on('error', () => {});
   socket.end(request);
   socket.on('end', () => socket.destroy());
-  await within(
+  await notHanging(
     new Promise((resolve) => socket.on('close', resolve)),
     'the end of a connection whose client has ended',
   );

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { hanging } from './hanging.ts';
 import { upgradeRequest } from './raw-client.ts';
 
 /** A frame that no library would make: it has exactly the given fields, right or wrong. */
@@ -34,13 +35,10 @@ export function frame(payload: Uint8Array | string, fields: FrameFields = {}): B
   return Buffer.concat([head, bytes]);
 }
 
-/** A connection has 5 s for its CONNECT, and nothing takes longer; the rest is a margin for a slow machine. */
-const patience = 30_000;
-
-/** Waits up to that limit; then it throws an error that names the work. */
-export async function within<T>(work: Promise<T>, what: string): Promise<T> {
+/** Waits no longer than `hanging`; then it throws an error that names the work. */
+export async function notHanging<T>(work: Promise<T>, what: string): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`${what}: nothing within ${patience} ms`)), patience);
+  const timer = setTimeout(() => reject(new Error(`${what}: nothing within ${hanging} ms`)), hanging);
   try {
     return await Promise.race([work, promise]);
   } finally {
@@ -107,7 +105,7 @@ export class Wire {
         if (matches(packet)) resolve(packet);
       };
     });
-    return within(Promise.race([found, this.closed]), 'a packet from the server');
+    return notHanging(Promise.race([found, this.closed]), 'a packet from the server');
   }
 
   /**
@@ -121,7 +119,7 @@ export class Wire {
       else this.#awaited.set(id, resolve);
     });
     this.write(frame(`42${id}[${args}]`));
-    return within(answer, `neither an answer nor an end to 42${id}[${args.slice(0, 200)}]`);
+    return notHanging(answer, `neither an answer nor an end to 42${id}[${args.slice(0, 200)}]`);
   }
 
   /** Checks the connection after any input: true if it still works, false if the server has closed it. */

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import type { FormatName } from '../../server/session/formats/formats.ts';
+import { hanging } from './hanging.ts';
 
 /** PHP's result for a path: a value as `inWords` in random-sessions/reader.php prints it, or why there is none. */
 export type PhpFound = [type: string, value: string, empty: string] | 'absent' | 'wrong';
@@ -49,7 +50,7 @@ export function phpReadingAlone(
 
 function run(format: FormatName, seed: number, first: number, count: number, damaged: boolean): PhpReading[] {
   const args = [script, format, seed, first, count, damaged ? 'damaged' : ''].map(String);
-  const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout: 60_000 });
+  const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout: hanging });
   if (php.error !== undefined) throw php.error;
   const readings: PhpReading[] = [];
   const lines = php.stdout.split('\n').slice(0, -1);

@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 export interface PollingClient {
   /** Polls on a connection that it does not read. */
   askWithoutReading(): void;
+  /** Says that it is there, as by the answer to a ping. */
+  alive(): void;
   /** That connection, once it has polled. */
   readonly socket: Socket | undefined;
   close(): void;
@@ -40,6 +42,8 @@ export async function connectPolling(port: number, cookie: string, room: string)
         `GET /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${cookie}\r\n\r\n`,
       );
     },
+    // A connection that the server has closed is no fault of this.
+    alive: () => void post('3').catch(() => {}),
     close: () => void socket?.destroy(),
   };
 }

@@ -55,11 +55,9 @@ async function stopsWell(server: SessionServer): Promise<void> {
 
 export async function serves(server: SessionServer): Promise<void> {
   const client = await sessionClient(server);
-  const began = performance.now();
   expect(await client.ask('new')).toMatch(/^ok [0-9a-f]{32}$/);
   expect(await client.ask('put k v')).toBe('ok');
   expect(await client.ask('close')).toBe('ok');
-  expect(performance.now() - began).toBeLessThan(10_000);
   client.socket.destroy();
 }
 

@@ -134,11 +134,12 @@ describe('refused', () => {
       return performance.now() - start;
     };
     await app.login('bob');
-    const [known, unknown] = [
-      Math.min(await time('alice'), await time('alice')),
-      Math.min(await time('nobody'), await time('nobody')),
-    ];
-    // Without bcrypt an answer takes a few milliseconds, with it about fifty.
+    let [known, unknown] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let n = 0; n < 5; n++) {
+      known = Math.min(known, await time('alice'));
+      unknown = Math.min(unknown, await time('nobody'));
+    }
+    // The machine only ever adds to a time. Without bcrypt an answer takes a few milliseconds, with it about fifty.
     expect(unknown).toBeGreaterThan(known / 4);
     expect(unknown).toBeLessThan(known * 4);
   });

@@ -89,7 +89,6 @@ final class LockTest extends TestCase
         $start = microtime(true);
         $errors = Parallel::requests($requests);
         self::assertGreaterThan(1, microtime(true) - $start);
-        self::assertLessThan(5, microtime(true) - $start);
         $error = SessionUnavailable::class . ': Other requests of this session have kept it locked for 1 s.';
         self::assertSame(array_fill(0, count($requests), $error), $errors);
         foreach ($holders as $n => $holder) {

@@ -178,9 +178,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertGreaterThan(790, (hrtime(true) - $start) / 1e6);
         $server->pause();
         $client->lockTimeout(60_000);
-        $start = hrtime(true);
         $this->assertUnavailable('no answer in 500 ms', fn () => $client->open($id));
-        self::assertLessThan(5, (hrtime(true) - $start) / 1e9);
         $server->resume();
     }
 

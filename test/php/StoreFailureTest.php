@@ -9,6 +9,7 @@ use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
+use PhpSessionChat\Tests\Support\Patience;
 use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PhpSessionChat\Tests\Support\Site;
@@ -154,7 +155,7 @@ final class StoreFailureTest extends TestCase
             $call();
             self::fail("$name: no error");
         } catch (SessionUnavailable $error) {
-            self::assertLessThan(3.0, microtime(true) - $start, $name);
+            self::assertLessThan(Patience::SECONDS, microtime(true) - $start, $name);
             self::assertStringNotContainsString(self::ID, $error->getMessage());
         }
     }

@@ -48,11 +48,10 @@ test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 
   }
   // When the first are stored, all that were written before them have arrived.
   await expect.poll(() => stored.size, { interval: 1 }).toBeGreaterThan(0);
-  const began = performance.now();
   const exit = server.stop('SIGTERM');
   for (const client of [...clients, polling]) expect(await client.disconnected).toBe('transport close');
+  // Not 0 if it was not done after 9.5 s.
   expect(await exit).toBe(0);
-  expect(performance.now() - began).toBeLessThan(10_000);
 
   for (const [client, codes] of answered) {
     expect(codes).toHaveLength(sent.get(client) as number);
@@ -114,8 +113,8 @@ test('the process ends within CHAT_DRAIN and 2 s, the connections closed over al
   await Promise.all(clients.map(({ disconnected }) => disconnected));
   // The last quarter belongs to the last one.
   expect(passed()).toBeGreaterThan(1);
+  // Not 0 if it was not done half a second before the promised end.
   expect(await exit).toBe(0);
-  expect(passed()).toBeLessThan(4);
 });
 
 test('npm run server passes SIGTERM on, and the exit code back', async () => {

@@ -108,8 +108,8 @@ test('an open gives up after its time, and the others wait on', async () => {
 
 test('a holder that does nothing loses the lock to a client that waits, and can save nothing any more', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
-  await say(late, 'open idle', 'put k late');
   const began = performance.now();
+  await say(late, 'open idle', 'put k late');
   await say(next, 'open idle');
   expect(performance.now() - began).toBeGreaterThan(hold - 100);
   expect(await late.ask('put k later')).toBe('err Could not store value');

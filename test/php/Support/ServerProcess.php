@@ -44,7 +44,7 @@ class ServerProcess
         $isReady = is_string($ready)
             ? static fn (): bool => str_contains((string) file_get_contents($log), $ready)
             : $ready;
-        for ($until = microtime(true) + 30; microtime(true) < $until; usleep(5000)) {
+        for ($until = microtime(true) + 60; microtime(true) < $until; usleep(5000)) {
             if ($isReady()) {
                 return;
             }

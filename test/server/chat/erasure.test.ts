@@ -171,12 +171,10 @@ test('whoever writes while being erased: what was acknowledged before is gone, a
   const both = await Promise.all([erase(ann.id, '?messages=delete'), erase(ann.id)]);
   expect(both.map(({ status }) => status)).toEqual([202, 202]);
   writes = false;
-  await expect.poll(() => eventsOf(ben, 'room:reset').length, { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect.poll(() => eventsOf(ben, 'room:reset').length).toBeGreaterThan(0);
   await writing;
   expect((await download(site.chat.url, ben.cookie, file)).status).toBe(404);
-  await expect
-    .poll(async () => (await site.api('GET', `/users/${ann.id}`)).status, { timeout: 20_000 })
-    .toBe(404);
+  await expect.poll(async () => (await site.api('GET', `/users/${ann.id}`)).status).toBe(404);
   const left: number[] = [];
   for (let after = 0; ; ) {
     const page = await ben.request('message:history', { room: 'yard', after, limit: 100 });
@@ -305,10 +303,10 @@ test('an erasure that was accepted outlives kill -9, and each room is told once'
     const { messages } = await ben.request('message:history', { room: 'lobby', limit: 100 });
     return messages.map(({ text }) => text).join('');
   };
-  await expect.poll(texts, { timeout: 20_000 }).toBe('');
+  await expect.poll(texts).toBe('');
   // It may have ended before Ben came back: his client gets the reset in the answer.
   const back = async () => (await ben.request('room:join', { room: 'lobby', since: 1000 })).reset;
-  await expect.poll(back, { timeout: 20_000 }).toBe(true);
+  await expect.poll(back).toBe(true);
   const known = async () => (await fetch(`${again.url}/api/users/long-here`, { headers })).status;
   await expect.poll(known).toBe(404);
   expect(eventsOf(ben, 'room:reset').length).toBeLessThanOrEqual(1);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import {
   codeOf,
   eventsOf,
@@ -113,7 +114,7 @@ describe('slow mode', () => {
     const again = await site.again(ben);
     users.push(again);
     await again.request('room:join', { room });
-    await expect.poll(async () => (await send(again, room)).ok, { timeout: 10_000 }).toBe(true);
+    await expect.poll(async () => (await send(again, room)).ok).toBe(true);
     expect(await send(ben, room)).toMatchObject(refused);
     await owner.request('room:update', { room, slow: 0 });
     await expect.poll(() => eventsOf(ben, 'room:changed').at(-1)).not.toHaveProperty('slow');
@@ -151,9 +152,7 @@ describe('a mute', () => {
     expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
     expect((await again.request('room:join', { room })).room).toMatchObject({ mutedReason: 'spam' });
     for (const client of [ben, again]) {
-      await expect
-        .poll(() => eventsOf(client, 'room:changed').at(-1), { timeout: 10_000 })
-        .not.toHaveProperty('mutedForMs');
+      await expect.poll(() => eventsOf(client, 'room:changed').at(-1)).not.toHaveProperty('mutedForMs');
     }
     await say(ben, room);
     // Nobody else is notified.
@@ -268,7 +267,7 @@ describe('a ban', () => {
       // The sources of the membership count again.
       const added = await vi.waitUntil(
         () => ben.events.slice(heard).find(({ name }) => name === 'room:added'),
-        { timeout: 10_000 },
+        { timeout: hanging },
       );
       expect(Date.now()).toBeGreaterThanOrEqual(until);
       expect(added.payload).toMatchObject({ id: room, member: true, role: 'member', unread: 0 });

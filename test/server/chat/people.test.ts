@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Message, ServerToClient } from '../../../server/events.ts';
 import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { hanging } from '../../helpers/hanging.ts';
 
 const key = 'an-api-key-for-tests';
 let site: ChatSite;
@@ -317,7 +318,7 @@ describe('rooms that people make', () => {
     known.close();
     // A while later, both are away.
     await expect
-      .poll(() => eventsOf(ann, 'presence:changed').flatMap(({ left }) => left), { timeout: 10_000 })
+      .poll(() => eventsOf(ann, 'presence:changed').flatMap(({ left }) => left))
       .toContain(known.id);
     const room = await den(ann, [ben]);
     await ben.request('room:join', { room });
@@ -616,7 +617,7 @@ describe('the PHP application', () => {
   });
 
   test('a ban meets also those who are just connecting, at whatever step of it', {
-    timeout: 30_000,
+    timeout: hanging,
   }, async () => {
     for (let n = 0; n < 60; n++) {
       const id = newId();

@@ -4,6 +4,7 @@ import type { Chat } from '../../../server/chat/chat.ts';
 import { openDirect } from '../../../server/chat/members.ts';
 import { type History, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
+import { hanging } from '../../helpers/hanging.ts';
 
 /** Users who leave and come back are read from the history again only if something that concerns them has changed. */
 let history: History;
@@ -35,7 +36,7 @@ const connect = (id: string) =>
   chat.directory.connect(`c${connections++}`, { ...user(id), roles: [], rooms: [] });
 
 async function gone(id: string): Promise<void> {
-  await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: 20_000 });
+  await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: hanging });
   asked.delete(id);
 }
 
@@ -207,7 +208,7 @@ describe.concurrent('somebody who comes back', () => {
     const hold = Promise.withResolvers<void>();
     held.set(id, hold.promise);
     const arriving = connect(id);
-    await vi.waitUntil(() => asked.has(id), { timeout: 20_000 });
+    await vi.waitUntil(() => asked.has(id), { timeout: hanging });
     await change(`u-${id}`, `other-${id}`);
     hold.resolve();
     await arriving;
@@ -222,10 +223,10 @@ describe.concurrent('somebody who comes back', () => {
     const hold = Promise.withResolvers<void>();
     held.set('rob', hold.promise);
     const arriving = connect('rob');
-    await vi.waitUntil(() => asked.has('rob'), { timeout: 20_000 });
+    await vi.waitUntil(() => asked.has('rob'), { timeout: hanging });
     await chat.erasing.erase('sue', 'anonymise');
     const isOver = async () => (await history.read('erasures', null)) === 0;
-    await vi.waitUntil(isOver, { timeout: 20_000 });
+    await vi.waitUntil(isOver, { timeout: hanging });
     hold.resolve();
     await arriving;
     expect(known('rob')).toEqual(await stored('rob'));
@@ -253,7 +254,7 @@ describe.concurrent('somebody who comes back', () => {
       const hold = Promise.withResolvers<void>();
       held.set(id, hold.promise);
       const arriving = connect(id);
-      await vi.waitUntil(() => asked.has(id), { timeout: 20_000 });
+      await vi.waitUntil(() => asked.has(id), { timeout: hanging });
       await change(room.id, partner);
       hold.resolve();
       await arriving;
@@ -270,7 +271,7 @@ describe.concurrent('somebody who comes back', () => {
     const hold = Promise.withResolvers<void>();
     held.set('cal', hold.promise);
     const opening = openDirect(chat, connection, { user: 'deb' });
-    await vi.waitUntil(() => asked.has('cal'), { timeout: 20_000 });
+    await vi.waitUntil(() => asked.has('cal'), { timeout: hanging });
     const { id } = (await history.write('openDirect', { id: 'd-none', ...room })).room;
     await say(id, 'cal');
     await history.write('join', { room: id, user: { id: 'deb', name: 'Another name' }, at });

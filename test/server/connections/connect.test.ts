@@ -203,11 +203,9 @@ test('a second CONNECT closes the connection', async () => {
   expect(await closed).toBe('transport close');
 });
 
-test('a connection that sends no CONNECT is closed after 5 s', async () => {
-  const socket = new WebSocket(`${site.chat.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
-  await new Promise((resolve) => socket.addEventListener('open', resolve));
+test('a connection that sends no CONNECT is closed after 5 s, and not before', async () => {
   const began = performance.now();
+  const socket = new WebSocket(`${site.chat.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
   await new Promise((resolve) => socket.addEventListener('close', resolve));
   expect(performance.now() - began).toBeGreaterThan(4500);
-  expect(performance.now() - began).toBeLessThan(30_000);
 });

@@ -53,7 +53,7 @@ test('bursts of three senders reach clients by WebSocket, by polling and in the 
   await Promise.all(sending);
   const { message: last } = (await send(senders[0] as ChatClient, 'the last')) as { message: Message };
   for (const [n, reader] of readers.entries()) {
-    await expect.poll(() => seqs(reader).at(-1), { timeout: 10_000 }).toBe(last.seq);
+    await expect.poll(() => seqs(reader).at(-1)).toBe(last.seq);
     const first = (heads[n] as number) + 1;
     expect(seqs(reader)).toEqual(Array.from({ length: last.seq - first + 1 }, (_, k) => first + k));
   }
@@ -119,7 +119,7 @@ test('a client that stops reading for a while gets all that was sent meanwhile, 
   }
   reader.socket.resume();
   await send(sender, 'the last').then(({ message }) => sent.push(message.seq));
-  await expect.poll(() => got.length, { timeout: 10_000 }).toBe(sent.length);
+  await expect.poll(() => got.length).toBe(sent.length);
   expect(got).toEqual(sent.sort((a, b) => a - b));
   sender.close();
   reader.socket.destroy();

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
+import { within } from '../../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { type S3Server, startS3Server } from '../../helpers/s3-server.ts';
 
@@ -149,16 +150,16 @@ test.each(['busy', 'forbidden', 'silent'] as const)(
       download(chat.url, cookie, file),
     ]);
     expect([up, picked, down.status]).toEqual([unavailable, unavailable, 503]);
-    expect(performance.now() - began).toBeLessThan(30_000);
+    expect(performance.now() - began).toBeLessThan(within(10_000));
     await send(ann);
     await ann.request('message:delete', { room: 'lobby', seq });
     expect(await leftovers()).toEqual([]);
     expect(await s3.names()).toEqual([`chat/${file.id}`]);
     s3.mode = 'open';
-    await expect.poll(() => s3.names(), { timeout: 60_000 }).toEqual([]);
+    await expect.poll(() => s3.names()).toEqual([]);
     const again = await upload(chat.url, cookie, 'text');
     expect(again.status).toBe(201);
-    await expect.poll(() => s3.names(), { timeout: 60_000 }).toEqual([]);
+    await expect.poll(() => s3.names()).toEqual([]);
     expect(chat.output()).toContain('files cannot be stored or deleted at the moment');
     expect(chat.output()).not.toContain(s3.key.secret);
   },

@@ -403,7 +403,7 @@ test.each([
     while ((await stored.write('eraseStep', { by: 'one', at })) !== null);
     // All deletions are done.
     const listed = async () => (await stored.write('dropFiles', { before: 0, most: 9 })).ids;
-    await expect.poll(listed, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(listed).toEqual([]);
   };
   const history: History = {
     ...stored,

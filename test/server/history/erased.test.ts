@@ -87,7 +87,7 @@ test('what is older than CHAT_RETENTION goes from the rooms, from what is unread
   const activities = () =>
     bob.events.filter(({ name }) => name === 'room:activity').map(({ payload }) => payload);
   await expect
-    .poll(activities, { timeout: 15_000 })
+    .poll(activities)
     .toContainEqual(expect.objectContaining({ room: 'lobby', head: 1, lastSeq: 1, firstSeq: 2 }));
   const { rooms } = await bob.request('room:list', {});
   expect(rooms.find(({ id }) => id === 'lobby')).toMatchObject({ unread: 0, readSeq: 0, firstSeq: 2 });
@@ -150,9 +150,7 @@ test('a deleted text is not in the memory of the server, though its room was sho
     method: 'DELETE',
     headers: { authorization: 'Bearer an-api-key-for-tests' },
   });
-  await expect
-    .poll(() => bob.events.some((event) => event.name === 'room:reset'), { timeout: 20_000 })
-    .toBe(true);
+  await expect.poll(() => bob.events.some((event) => event.name === 'room:reset')).toBe(true);
   await bob.request('room:join', { room: 'lobby' });
   // In the main thread's memory, texts are identified by the one that is kept.
   const inMemory = async () => {
@@ -164,11 +162,11 @@ test('a deleted text is not in the memory of the server, though its room was sho
       snapshot = names.length > before ? readFileSync(join(folder, names.at(-1) as string), 'latin1') : '';
       return /\]\}\n?$/.test(snapshot.slice(-3));
     };
-    await expect.poll(isWhole, { timeout: 20_000 }).toBe(true);
+    await expect.poll(isWhole).toBe(true);
     return [kept, deleted, ...erased].filter((one) => snapshot.includes(one));
   };
   // A user who has left is remembered for a moment, since reloading a page brings them back.
-  await expect.poll(inMemory, { timeout: 60_000, interval: 1000 }).toEqual([kept]);
+  await expect.poll(inMemory, { interval: 1000 }).toEqual([kept]);
   ann.close();
   bob.close();
 });

@@ -14,6 +14,7 @@ import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
 import { faultyDisk } from '../../helpers/faulty-disk.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
 const closing: (() => unknown)[] = [];
@@ -92,21 +93,21 @@ test('a file that cannot be opened when it is first read: nobody is let in, the 
   expect(server.output()).not.toContain('unexpected error');
   renameSync(`${path}-away`, path);
   const connected = await vi.waitUntil(() => connectChat(server.url, 'PHPSESSID=u1').catch(() => null), {
-    timeout: 5000,
+    timeout: hanging,
   });
   closing.push(() => connected.close());
   await connected.request('room:join', { room: 'lobby' });
   expect(await connected.request('message:send', message())).toMatchObject({ message: { seq: 1 } });
 });
 
-test('a disk that hangs: every request, over HTTP too, is answered within 8 s and still carried out', async () => {
+test('a disk that hangs: every request, over HTTP too, is answered while it hangs and still carried out', async () => {
   const { path, env } = await setUp();
-  const hanging = `${path}-hangs`;
+  const hangs = `${path}-hangs`;
   const key = 'a key of more than 16'.replaceAll(' ', '-');
   const server = await startChatServer({
     ...env,
     CHAT_API_KEY: key,
-    HANGING_DISK: hanging,
+    HANGING_DISK: hangs,
     NODE_OPTIONS: `--import=${new URL('../../helpers/hanging-disk.ts', import.meta.url).pathname}`,
   });
   closing.push(() => server.stop('SIGKILL'));
@@ -114,8 +115,7 @@ test('a disk that hangs: every request, over HTTP too, is answered within 8 s an
   closing.push(() => client.close());
   await client.request('room:join', { room: 'lobby' });
 
-  writeFileSync(hanging, '');
-  const began = performance.now();
+  writeFileSync(hangs, '');
   const sent = message();
   const socket = async (event: string, payload: unknown) => {
     const answer = await client.raw(event, payload);
@@ -139,12 +139,11 @@ test('a disk that hangs: every request, over HTTP too, is answered within 8 s an
     }),
     http('/me', { headers: { Cookie: 'PHPSESSID=u2', 'Sec-Fetch-Site': 'same-origin' } }),
   ]);
-  expect(performance.now() - began).toBeLessThan(8000);
   expect(outcomes.slice(0, 5)).toEqual(Array(5).fill('storage_unavailable'));
   expect(outcomes.slice(5)).toEqual(Array(2).fill([503, 'storage_unavailable']));
   expect(await socket('room:explode', {})).toBe('unknown_event');
 
-  rmSync(hanging);
+  rmSync(hangs);
   const { rooms } = await client.request('room:list', {});
   expect(rooms[0]).toMatchObject({ id: 'lobby', notify: 'none' });
   // The post over HTTP may still have been on its way to the writer when the disk came back.
@@ -176,7 +175,7 @@ test('a disk that fails when a deleted text is to go: it goes the next time', as
   const file = new DatabaseSync(path, { readOnly: true });
   closing.push(() => file.close());
   const former = () => file.prepare('SELECT count(*) AS n FROM former_texts').get()?.n;
-  await expect.poll(former, { timeout: 10_000 }).toBe(0);
+  await expect.poll(former).toBe(0);
   expect(disk.failed()).toContain('DELETE FROM former_t');
   expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
 });

@@ -43,7 +43,7 @@ historyContract('SQLite', async () => {
 });
 
 /** Resolves when the search index covers the whole history. */
-const indexed = (path: string) => expect.poll(() => isIndexed(path), { timeout: 10_000 }).toBe(true);
+const indexed = (path: string) => expect.poll(() => isIndexed(path)).toBe(true);
 
 const message = (clientId: string) => ({
   room: 'lobby',
@@ -105,7 +105,7 @@ describe('an index for searching that does not fit is made again at the start, w
     copyFileSync(`${await closedHistory('hello from elsewhere')}-search`, `${path}-search`);
     expect(termsIn(path)).not.toEqual(right);
     const history = await open(path);
-    await expect.poll(() => termsIn(path), { timeout: 5000 }).toEqual(right);
+    await expect.poll(() => termsIn(path)).toEqual(right);
     await history.close();
   });
 

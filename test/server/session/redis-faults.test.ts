@@ -95,11 +95,10 @@ describe('large sessions', () => {
     }
   });
 
-  test('that never come fail within 5 s, and no small one fails', async () => {
+  test('that never come fail after 250 ms, and no small one fails', async () => {
     await put('large', Buffer.alloc(100_000, 'x'));
     await put('small', 'here');
     const sessions = await spoiled((piece, client, nth) => nth === 0 && client.write(piece));
-    const began = performance.now();
     let waiting = true;
     const failures = Array.from({ length: 20 }, () => failureOf(sessions.get('large')));
     const large = Promise.all(failures).finally(() => {
@@ -107,7 +106,6 @@ describe('large sessions', () => {
     });
     while (waiting) expect(await text(sessions.get('small'))).toBe('here');
     for (const failure of await large) expect(failure).toMatch(/250 ms/);
-    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   test('more than can be sent in time: those that waited are busy, and Redis is not called silent', async () => {

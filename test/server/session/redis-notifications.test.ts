@@ -4,6 +4,7 @@ import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { startChild } from '../../helpers/child.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
 import { startGate } from '../../helpers/gate.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
 import { spoilingProxy } from '../../helpers/session-stores.ts';
@@ -229,7 +230,7 @@ test('ended: no notifications any more, and no connection is left', async () => 
 
 test.each(endingStates)('a process that ends its subscription when it is %s ends by itself', (state) => {
   const program = endingProgram(`redis://127.0.0.1:${state === 'active' ? redis.port : 1}`);
-  const options = { encoding: 'utf8', timeout: 20_000 } as const;
+  const options = { encoding: 'utf8', timeout: hanging } as const;
   expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
     `${state}\nreceived 0\n`,
   );

@@ -97,12 +97,9 @@ describe.each(process.env.SOAK === '1' ? databases : databases.slice(0, 1))(
       await page('/page', cookie);
       const later = await connectChat(chat.url, cookie);
       expect(later.ready.user).toEqual(user);
-      const logout = performance.now();
       await page('/logout', cookie);
       for (const client of [...clients, later]) {
-        const { reason, at } = await client.ended;
-        expect(reason).toBe('logout');
-        expect(at - logout).toBeLessThan(10_000);
+        expect((await client.ended).reason).toBe('logout');
       }
       expect((await refusalOf(connectChat(chat.url, cookie))).message).toBe('unauthorized');
       for (const secret of [value, value.slice(0, 32), key]) expect(chat.output()).not.toContain(secret);

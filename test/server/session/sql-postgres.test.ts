@@ -12,6 +12,7 @@ import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { ownPort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -280,7 +281,7 @@ describe('notifications', () => {
 
   test.each(endingStates)('a process that ends its subscription when it is %s ends by itself', (state) => {
     const program = endingProgram(url(`127.0.0.1:${state === 'active' ? db.port : 1}`));
-    const options = { encoding: 'utf8', timeout: 20_000 } as const;
+    const options = { encoding: 'utf8', timeout: hanging } as const;
     expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
       `${state}\nreceived 0\n`,
     );

@@ -4,6 +4,7 @@ import { describe, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
 import { keepSubscribed, type Sink } from '../../../server/session/stores/subscription.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
+import { hanging } from '../../helpers/hanging.ts';
 
 const session = new URL('../../../server/session', import.meta.url).pathname;
 
@@ -30,7 +31,7 @@ async function quickly(program: string): Promise<string[]> {
         import { keepSubscribed } from '${session}/stores/subscription.ts';
         ${program}`,
     ],
-    { encoding: 'utf8', env: { ...process.env, ...fastClock(30) }, timeout: 30_000 },
+    { encoding: 'utf8', env: { ...process.env, ...fastClock(30) }, timeout: hanging },
   );
   return stdout.trim().split('\n');
 }
