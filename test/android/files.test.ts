@@ -119,7 +119,7 @@ test('a picture and a file: uploaded, sent without a text, fetched by who may re
   other.close();
 });
 
-test('a message waits for its files, which go straight from their source; what is said meanwhile overtakes it', async () => {
+test('a message waits for its files, which are sent straight from their source; later messages overtake it', async () => {
   const ben = await site.person();
   const app = await start(ben);
   const size = 4000 * KB;
@@ -151,7 +151,7 @@ test('a message waits for its files, which go straight from their source; what i
   ben.close();
 });
 
-test('an upload that the network cuts begins anew over the next connection, and the message is sent once', async () => {
+test('an upload cut by the network restarts over the next connection, and the message is sent once', async () => {
   const cem = await site.person();
   const app = await start(cem);
   const size = 600 * KB;
@@ -174,7 +174,7 @@ test('an upload that the network cuts begins anew over the next connection, and 
   cem.close();
 });
 
-test('what will not be sent says why; the message then goes without it, or not at all', async () => {
+test('a file that will not be sent says why; the message is then sent without it, or not at all', async () => {
   const dan = await site.person();
   const app = await start(dan);
   writeFileSync(join(folder, 'zeros'), Buffer.alloc(100));
@@ -222,7 +222,7 @@ test('what will not be sent says why; the message then goes without it, or not a
   dan.close();
 });
 
-test('of a message whose files were on their way when the process ended, the next one keeps text and finished files', async () => {
+test('after the process has ended, the next one keeps the text and the finished files of a message', async () => {
   const eva = await site.person();
   const more = { make: startJavaClient, outbox: join(folder, 'outbox') };
   const first = (await start(eva, more)) as ReturnType<typeof startJavaClient>;

@@ -67,7 +67,7 @@ test('messages: replied to, edited, deleted, searched for, and a conflict with a
   also.close();
 });
 
-test('a message that the server refuses is told, kept, and sent again or forgotten', async () => {
+test('a message that the server refuses is reported, kept, and sent again or discarded', async () => {
   await start();
   await app.ask('open', { room: 'lobby' });
   const clientId = await app.ask('send', { room: 'lobby', text: 'x'.repeat(4001) });
@@ -127,7 +127,7 @@ test('rooms: created, changed, filled, left, deleted; roles and rights are typed
   also.close();
 });
 
-test('rooms that are not open: what is said there, invitations and removals', async () => {
+test('rooms that are not open: new messages, invitations and removals', async () => {
   const also = await start();
   const dora = await site.person({}, 'dora');
   const den = await site.den(dora, [also]);
@@ -213,7 +213,7 @@ test('far back: older pages, a window around one message, and the end again', as
   writer.close();
 });
 
-test('mentions and reactions: counted, told of, shown with the names and users of now', async () => {
+test('mentions and reactions: counted, reported, shown with current names and users', async () => {
   const also = await start();
   const frank = await site.person({}, 'frank');
   const den = await site.den(frank, [also]);
@@ -328,7 +328,7 @@ test('order among people: reports, mutes, bans, slow mode and who may write', as
   also.close();
 });
 
-test('what a blocked user writes is hidden wherever it is shown, and nobody is notified of it', async () => {
+test('messages of a blocked user are hidden everywhere, and nobody is notified of them', async () => {
   const also = await start();
   const hugo = await site.person({}, 'hugo');
   const den = await site.den(hugo, [also]);
@@ -370,7 +370,7 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   also.close();
 });
 
-test('a user is erased: an open room begins anew with what is left, at once or over the next connection', async () => {
+test('a user is erased: an open room is loaded again without the user, at once or over the next connection', async () => {
   const also = await start();
   const ida = await site.person({}, 'ida');
   const den = await site.den(also, [ida]);
@@ -406,7 +406,7 @@ test('a user is erased: an open room begins anew with what is left, at once or o
   also.close();
 });
 
-test('what the PHP application pushes comes as Java’s own types', async () => {
+test('data that the PHP application pushes arrives as Java’s own types', async () => {
   const also = await start();
   const data = { order: 7, price: 1.5, items: ['a', null, true] };
   await site.api('POST', `/users/${also.id}/push`, { name: 'shipped', data });

@@ -30,7 +30,7 @@ async function start(cookie: string, server = site.chat.url) {
 const enters = (app: JavaClient, kind: string, from = 0) =>
   app.isTold('state', (told) => told.kind === kind, from);
 
-test('a silent store is no logout: the app is told so, and gets in when it answers', async () => {
+test('a silent store is no logout: the app is notified, and connects when the store answers', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const cookie = await site.session(1);
   site.memcached.signal('SIGSTOP');
@@ -41,7 +41,7 @@ test('a silent store is no logout: the app is told so, and gets in when it answe
   await enters(app, 'ONLINE');
 });
 
-test('offline, and online again with what was said meanwhile', async () => {
+test('offline, and online again with the messages sent meanwhile', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const gate = await startGate(site.chat.port);
   const cookie = await site.session(1);
@@ -90,7 +90,7 @@ test('the end of a server that closes its connections is noticed at once, not by
   await enters(app, 'OFFLINE');
 });
 
-test('a room that has gone meanwhile, and one that is closed before it was open, are told to who waits', async () => {
+test('callers that wait are notified of a room that is gone meanwhile, and of one that is closed before it was open', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_API_KEY: key });
   const app = await start(await site.session(1));
   await enters(app, 'ONLINE');
@@ -106,7 +106,7 @@ test('a room that has gone meanwhile, and one that is closed before it was open,
   await opening;
 });
 
-test('stopped and started again, the app has everything, and only what is new is fetched', async () => {
+test('stopped and started again, the app has everything, and fetches only new messages', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const app = await start(await site.session(1));
   await app.ask('open', { room: 'lobby' });
@@ -137,7 +137,7 @@ test('too many connections of the user, and too many of the address', async () =
   for (const client of [first, other]) client.close();
 });
 
-test('too many messages: the app is told how long, and all arrive in their order', async () => {
+test('too many messages: the app gets the waiting time, and all arrive in order', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_SEND: '3/2s' });
   const app = await start(await site.session(1));
   await app.ask('open', { room: 'lobby' });

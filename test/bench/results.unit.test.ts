@@ -11,7 +11,7 @@ const before = [
   'Words.\n',
 ].join('\n\n');
 
-test('a run takes the place of the one before, and what was written around it stays', () => {
+test('a run replaces the one before, and the text around it stays', () => {
   expect(insertRun(before, 'fan-out', 'new $& run\n')).toBe(
     before.replace('old\n\n## no heading', () => 'new $& run'),
   );

@@ -28,7 +28,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('what is sent compressed is the same file', () => {
+test('a compressed file has the same content', () => {
   const forms = names.flatMap((name) => {
     const unpack = name.endsWith('.br')
       ? brotliDecompressSync
@@ -63,7 +63,7 @@ function firstLoad(lang: string): Set<string> {
   return files;
 }
 
-test('what a first visit loads is at most 64 KB with brotli, in every language', () => {
+test('a first visit loads at most 64 KB with brotli, in every language', () => {
   const sizes = languages.map((lang) =>
     [...firstLoad(lang)].reduce((sum, name) => sum + read(`${name}.br`).length, 0),
   );

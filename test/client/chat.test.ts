@@ -148,7 +148,7 @@ describe('which room is shown', () => {
     await expect.poll(() => texts(chat.current)).toEqual(['psst', 'again']);
   });
 
-  test('one whose name is larger than a packet is like one that is not there', async () => {
+  test('a room whose name is larger than a packet is treated as missing', async () => {
     const { cookie } = await person();
     const { chat, told } = await open(cookie, 'a'.repeat(70_000));
     expect(chat.current?.id).toBe('lobby');
@@ -178,7 +178,7 @@ describe('which room is shown', () => {
 });
 
 describe('the list of rooms', () => {
-  test('more than a hundred: all of one’s own, the newest message first, and what is unread in each', async () => {
+  test('more than a hundred: all of the user’s rooms, the newest message first, each with its unread messages', async () => {
     const ann = await person();
     const ben = await other();
     const ids: string[] = [];
@@ -214,7 +214,7 @@ describe('the list of rooms', () => {
     expect(names((await open(ann.cookie)).chat.list.own())).toEqual(names(chat.list.own()));
   });
 
-  test('an empty room that one joins stands below what is said while the list is on its way', async () => {
+  test('a newly joined empty room is below rooms with messages that arrive while the list is loading', async () => {
     const ann = await person();
     const ben = await other();
     const held: (() => void)[] = [];
@@ -263,7 +263,7 @@ describe('the list of rooms', () => {
     expect(chat.list.own().map(({ id }) => id)).toEqual(['lobby']);
   });
 
-  test('what changed while the connection was away is known after it, removals too', async () => {
+  test('changes during a disconnection are known afterwards, removals too', async () => {
     const ann = await person();
     const ben = await other();
     const gone = await privateRoom(ben, [ann.id], 'gone');
@@ -280,7 +280,7 @@ describe('the list of rooms', () => {
     expect(told.filter(({ name }) => name === 'removed')).toHaveLength(1);
   });
 
-  test('a new connection asks for what is offered by its page, not room by room', async () => {
+  test('a new connection requests its room list by one page, not room by room', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await expect.poll(() => chat.list.others('en').length).toBeGreaterThanOrEqual(200);
@@ -311,7 +311,7 @@ describe('the list of rooms', () => {
   });
 });
 
-describe('what one does with rooms', () => {
+describe('actions on rooms', () => {
   test('create, rename, notify, leave and delete', async () => {
     const ann = await person();
     const ben = await person();
@@ -392,7 +392,7 @@ describe('what one does with rooms', () => {
 });
 
 describe('reading', () => {
-  test('is told to the server once a second at most, and is known after a reload and on other devices', async () => {
+  test('is sent to the server once a second at most, and is known after a reload and on other devices', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -419,7 +419,7 @@ describe('reading', () => {
     await expect.poll(() => again.chat.rooms.get(room)?.unread).toBe(0);
   });
 
-  test('what was read without a connection is told over the next one', async () => {
+  test('read marks set without a connection are sent over the next one', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -454,7 +454,7 @@ describe('reading', () => {
 });
 
 describe('typing', () => {
-  test('of others: by name, until it ends; one’s own is told and taken back', async () => {
+  test('of others: by name, until it ends; the user’s own is sent and withdrawn', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
@@ -480,7 +480,7 @@ describe('typing', () => {
 });
 
 describe('people', () => {
-  test('who is here and who is not, by pages, kept up to date', async () => {
+  test('present and absent members, by pages, kept up to date', async () => {
     const ann = await person();
     const ben = await other();
     const away = await Promise.all(Array.from({ length: 60 }, person));
@@ -570,7 +570,7 @@ describe('messages', () => {
     expect(await syncs()).toEqual(before);
   });
 
-  test('a room of which much has changed is read anew: what is shown stays until then, and what is unsent anyway', async () => {
+  test('a reset room is read again: the shown messages stay until then, and unsent ones always', async () => {
     const [ann, ben] = [await person(), await other()];
     const { chat } = await open(ann.cookie);
     const { current: room } = chat;
@@ -674,7 +674,7 @@ describe('messages', () => {
     await expect.poll(() => texts(shown)?.at(-1)).toBe('live');
   });
 
-  test('a renamed user, other roles: what one may do follows the session', async () => {
+  test('a renamed user, other roles: the rights follow the session', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
     await site.memcached.set(

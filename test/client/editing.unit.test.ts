@@ -14,7 +14,7 @@ function after({ value }: Field, { from, to, text, start, end }: Change): string
   return `${all.slice(0, start)}[${all.slice(start, end)}]${all.slice(end)}`;
 }
 
-describe('formatting what is selected', () => {
+describe('formatting the selection', () => {
   test.each<[Format, string, string]>([
     ['bold', 'a [b] c', 'a **[b]** c'],
     ['bold', 'a **[b]** c', 'a [b] c'],

@@ -24,7 +24,7 @@ test('the grid has what the server takes, in seven tabs, with words for each in 
   }
 });
 
-test('a tone of skin is that of everybody in the picture; what has none gets none', () => {
+test('a skin tone applies to everybody in the picture; an emoji without one gets none', () => {
   const medium = '\u{1f3fd}';
   expect(toned('👋', medium)).toBe('👋🏽');
   expect(toned('🧑‍🤝‍🧑', medium)).toBe('🧑🏽‍🤝‍🧑🏽');

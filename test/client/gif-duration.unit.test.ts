@@ -15,7 +15,7 @@ test('how long a GIF plays is the sum of its frames; too short ones are shown as
   expect(gifDuration(await gif(10, 500, 40))).toBe(640);
 });
 
-test('what stands still, and what is no GIF, plays for no time; a damaged one for what is there', async () => {
+test('a still picture, and a file that is no GIF, have no duration; a damaged GIF that of its intact part', async () => {
   expect(gifDuration(await gif(100))).toBe(0);
   expect(gifDuration(new TextEncoder().encode('no picture at all'))).toBe(0);
   expect(gifDuration(new Uint8Array())).toBe(0);

@@ -12,7 +12,7 @@ test('a group keeps its name while messages come in above and below, and others 
   expect(keys.name([group('a', 'c')])).toEqual([first]);
 });
 
-test('of a group that is split, the first part keeps the name and the other gets a new one', () => {
+test('when a group is split, the first part keeps its key and the other gets a new one', () => {
   const keys = new GroupKeys();
   const [first] = keys.name([group('a', 'b')]);
   const split = keys.name([group('a'), group('x'), group('b')]);

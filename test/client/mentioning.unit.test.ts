@@ -27,7 +27,7 @@ describe('the @ for which people are listed', () => {
   });
 });
 
-describe('whom a text mentions', () => {
+describe('the users whom a text mentions', () => {
   const bob = { user: '2', label: '@Bob' };
   const bobby = { user: '3', label: '@Bobby' };
 
@@ -38,14 +38,14 @@ describe('whom a text mentions', () => {
     ]);
   });
 
-  test('nobody who is no longer in it, is part of a word, or was typed by hand', () => {
+  test('no name that was removed, is part of a word, or was typed by hand', () => {
     expect(mentionsIn('@Bob', [])).toEqual([]);
     expect(mentionsIn('@Bobs', [bob])).toEqual([]);
     expect(mentionsIn('hello', [bob])).toEqual([]);
     expect(mentionsIn('@Bob and @Bob', [bob])).toHaveLength(1);
   });
 
-  test('of two with one name each, in the order in which they were chosen', () => {
+  test('two users with the same name, in the order in which they were chosen', () => {
     expect(mentionsIn('@Bob @Bob', [bob, { ...bob, user: '9' }]).map(({ user }) => user)).toEqual(['2', '9']);
   });
 

@@ -163,7 +163,7 @@ describe('the outbox', () => {
     expect(storage.length).toBe(0);
   });
 
-  test('a closed outbox sends no more, and what it kept is for the next', async () => {
+  test('a closed outbox sends nothing more, and leaves its messages to the next', async () => {
     const storage = memoryStorage();
     const port = new Fake();
     port.refuse = ['timeout'];
@@ -188,7 +188,7 @@ describe('the outbox', () => {
       expect(open(port, storage, direct, user).list()).toEqual([]);
   });
 
-  test('a full storage is told, and nothing is half taken over', () => {
+  test('a full storage is reported, and nothing is taken over half', () => {
     const storage = memoryStorage();
     storage.setItem = () => {
       throw new Error('QuotaExceededError');

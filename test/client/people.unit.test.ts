@@ -53,7 +53,7 @@ function start() {
   return { asked, people, ids, found };
 }
 
-test('asked anew while the first pages are on their way: the later answers count', async () => {
+test('requested again while the first pages are under way: the later answers count', async () => {
   const { asked, people, ids } = start();
   people.presence({ room: 'r', joined: [], left: [], count: 2, partial: true });
   expect(asked).toHaveLength(4);
@@ -65,7 +65,7 @@ test('asked anew while the first pages are on their way: the later answers count
   expect(ids(false)).toEqual(['2']);
 });
 
-test('asked anew, what was looked for is looked for again, and shown meanwhile', async () => {
+test('requested again, a search runs again, and its results stay visible meanwhile', async () => {
   const { asked, people, found } = start();
   void people.find('b');
   await asked[2]?.answer(ann);
@@ -77,7 +77,7 @@ test('asked anew, what was looked for is looked for again, and shown meanwhile',
   expect(found()).toEqual(['2']);
 });
 
-test('asked anew while an answer to what was looked for is on its way: the later answer counts', async () => {
+test('requested again while the answer to a search is under way: the later answer counts', async () => {
   const { asked, people, found } = start();
   void people.find('b');
   people.ready();

@@ -33,7 +33,7 @@ function start(...answers: (readonly string[] | RequestError)[]) {
   return found;
 }
 
-test('who is in a room that is read anew stays chosen, and who is not is forgotten', async () => {
+test('after a reset, chosen users who are still members stay chosen, and others are dropped', async () => {
   expect(await start(['bobby', 'bob'])(0)).toEqual(['bob']);
   expect(await start(['bobby'])(0)).toEqual([]);
 });

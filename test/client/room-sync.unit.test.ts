@@ -38,7 +38,7 @@ const answer = (head: number, name: string): Answers['room:join'] => ({
   presentCount: 0,
 });
 
-test('a room that is to be read anew while it is being joined is joined once more, without what was known', async () => {
+test('a room that is reset while it is being joined is joined once more, without the earlier state', async () => {
   const asked: { payload: RequestOf<'room:join'>; resolve(answer: Answers['room:join']): void }[] = [];
   const connection = {
     request: (_: string, payload: RequestOf<'room:join'>) => {

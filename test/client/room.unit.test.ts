@@ -47,7 +47,7 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
-  test('what was read here stays read when the server has not been told', () => {
+  test('a read mark of this client stays although the server has not got it yet', () => {
     const room = new Room(summary());
     room.note(message(12), me);
     room.markRead();
@@ -57,12 +57,12 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
-  test('nothing is unread for who is not a member', () => {
+  test('a user who is not a member has no unread messages', () => {
     expect(new Room(summary({ member: false, readSeq: 0 })).unread).toBe(0);
   });
 });
 
-test('who is present: by user, once, however the changes overlap', () => {
+test('presence: each user once, even if changes overlap', () => {
   const room = new Room(summary());
   room.joined = true;
   room.present = [me];

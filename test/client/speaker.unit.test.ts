@@ -34,7 +34,7 @@ test('a lost connection is said with its cause, though that is found out later',
   expect(textsOf(speaker.draw())).toEqual(['The chat is open in too many places. Trying again in 30 s.']);
 });
 
-describe('what was said can be read again until', () => {
+describe('an announcement can be read again until', () => {
   const bob = { id: '2', name: 'Bob' };
   const named = { user: chat.me, start: 0, length: 6 };
   const message = { room: 'talk', seq: 7 } as Message;

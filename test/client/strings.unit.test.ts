@@ -85,7 +85,7 @@ test('plural forms', () => {
   expect(en.count('ended.kept', 1, { name: 'Alice' })).toBe('1 unsent message waits for you, Alice.');
 });
 
-test('a value with braces or a dollar sign stays what it is', () => {
+test('a value with braces or a dollar sign is not changed', () => {
   expect(stringsIn('en').text('say.message', { name: '{text}', text: '$& {name}' })).toBe(
     '{text}: $& {name}',
   );
@@ -131,7 +131,7 @@ test('a language is one file: every place that names languages has it', () => {
   expect(languages.map((lang) => bestLanguage(lang))).toEqual(languages);
 });
 
-test('who was erased is named in the reader’s language, by the id: somebody may have chosen those words', () => {
+test('an erased user is named in the reader’s language, by the id: somebody may have chosen that name', () => {
   const french = stringsIn('fr');
   expect(french.name({ id: '0', name: 'Deleted user' })).toBe('Utilisateur supprimé');
   expect(french.name({ id: '7', name: 'Deleted user' })).toBe('Deleted user');

@@ -10,7 +10,7 @@ const context = {
 } as unknown as Context;
 const pending = () => Promise.withResolvers<string>();
 
-test('one at a time, and done with the answer', async () => {
+test('runs one at a time, and is done with the answer', async () => {
   const submission = new Submission(context);
   const { promise, resolve } = pending();
   const done: string[] = [];
@@ -29,7 +29,7 @@ test('one at a time, and done with the answer', async () => {
   expect(submission.busy).toBe(false);
 });
 
-test('what was cancelled neither does anything nor ends what was begun after it', async () => {
+test('a cancelled one has no effect, and does not end the one that was started after it', async () => {
   const submission = new Submission(context);
   const [early, refused, late] = [pending(), pending(), pending()];
   const done: string[] = [];

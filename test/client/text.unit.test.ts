@@ -198,7 +198,7 @@ describe('formatting', () => {
     ['\n\na\n\n', ['\n\na\n\n']],
   ])('quotations and lists: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
 
-  test('plain is what one reads', () => {
+  test('plain is the visible text', () => {
     const text =
       '**Bold**, _italic_, `code`:\n- two\n- one\n3. three\n4. four\n> said\n```js\nx\n```\nhttps://a.example';
     expect(plain(text)).toBe('Bold, italic, code:\ntwo\none\n3. three\n4. four\nsaid\nx\nhttps://a.example');
@@ -251,7 +251,7 @@ describe('formatting', () => {
     '**a _b ',
     '\\*',
     '> a\n\n',
-  ])('of %j a message makes no more nodes than it may, and says the same', (unit) => {
+  ])('for %j a message makes no more nodes than the limit, and shows the same text', (unit) => {
     const text = unit.repeat(4000 / unit.length);
     const said = (from: string) => from.replaceAll(/[\s\d.]/gu, '');
     const content = formatted(text, 250, ' (edited)');
@@ -302,7 +302,7 @@ describe('formatting', () => {
   });
 });
 
-test('what was found stands in what the message says, without the signs that format it', () => {
+test('a search hit is marked in the visible text, without formatting characters', () => {
   const text = 'the **bold spanner**\nand `a *spanner`\n> quoted';
   expect(snippet(text, 'SPANNER ')).toEqual({
     before: 'the bold ',
@@ -346,7 +346,7 @@ test('the hue is FNV-1a of the id, as in every client', () => {
   expect([hue(''), hue('a'), hue('foobar')]).toEqual([5, 4, 0]);
 });
 
-describe('what is typed and pasted', () => {
+describe('typed and pasted text', () => {
   test('pasted text', () => {
     expect(cleaned('a\r\nb\rc\u0000\u0007\td\uD800')).toBe('a\nb\nc\td\uFFFD');
   });
@@ -356,7 +356,7 @@ describe('what is typed and pasted', () => {
     [' \n\t\u200B\u00A0\u2060', true],
     ['\u3000x', false],
   ])('blank: %j', (text, expected) => expect(blank(text)).toBe(expected));
-  test('blank is, of each character, what is blank to the server', () => {
+  test('each character is blank if it is blank for the server', () => {
     const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code));
     expect(all.filter((text) => blank(text) !== isBlank(text))).toEqual([]);
   });

@@ -106,7 +106,7 @@ describe('the timeline', () => {
     );
   });
 
-  test('what is too old goes from the list, and nothing older is asked for', () => {
+  test('expired messages leave the list, and nothing older is requested', () => {
     const log = new Log();
     const client = new Client(log);
     for (let i = 0; i < 20; i++) log.write(me, `c${i}`);
@@ -209,7 +209,7 @@ describe('the timeline', () => {
     );
   });
 
-  test('a sync that tells of a reset asks for a new join', () => {
+  test('a sync with a reset asks for a new join', () => {
     const log = new Log();
     log.write(me, 'a');
     const timeline = new Timeline();
@@ -261,7 +261,7 @@ describe('the timeline', () => {
   });
 });
 
-describe('what one has reacted oneself', () => {
+describe('the user’s own reactions', () => {
   const bob = others[0] as User;
   const named = Array.from({ length: 10 }, (_, i) => `${i + 10}`);
 
@@ -319,7 +319,7 @@ describe('what one has reacted oneself', () => {
     expect(timeline.get(1)).toEqual(answer);
   });
 
-  test('is told by an event that names all users', () => {
+  test('follow from an event that names all users', () => {
     const { log, timeline } = reacted(50);
     const now = (users: string[]) => ({
       ...(log.messages[0] as Message),
@@ -333,7 +333,7 @@ describe('what one has reacted oneself', () => {
   });
 });
 
-test('of changes to what is not loaded, the newest 1,000 wait for a page, of one message or of many', () => {
+test('the newest 1,000 changes to messages that are not loaded wait for a page, of one message or of many', () => {
   for (const messages of [1, 2000]) {
     const log = new Log();
     for (let i = 0; i < 2001; i++) log.write(me, `c${i}`);

@@ -45,7 +45,7 @@ describe('oneself', () => {
     return { told, typing: new OwnTyping(connection as unknown as Connection) };
   }
 
-  test('is told every 3 s at most, and taken back 5 s after the last letter', () => {
+  test('is sent every 3 s at most, and withdrawn 5 s after the last letter', () => {
     const { told, typing } = start();
     for (let tenths = 0; tenths < 70; tenths++) {
       typing.typed('r');
@@ -78,7 +78,7 @@ describe('oneself', () => {
     ]);
   });
 
-  test('is not told of a connection that is gone', () => {
+  test('is not sent for a closed connection', () => {
     const { told, typing } = start();
     typing.typed('r');
     typing.forget();

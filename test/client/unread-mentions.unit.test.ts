@@ -23,7 +23,7 @@ function start(viewing: boolean) {
   return { asked, come, room, later };
 }
 
-test('of a mention that is read as it comes, or was read before, the server is not asked', () => {
+test('a mention that is read as it arrives, or was read before, causes no request', () => {
   const inSight = start(true);
   inSight.come(5);
   expect(inSight.asked).toHaveLength(0);
@@ -34,7 +34,7 @@ test('of a mention that is read as it comes, or was read before, the server is n
   expect(asked).toHaveLength(1);
 });
 
-test('of all that come while the server is asked, it is asked once more, whether it has answered or not', async () => {
+test('mentions that arrive during a request cause one more, whether it was answered or not', async () => {
   const { asked, come, room, later } = start(false);
   for (let seq = 5; seq < 10; seq++) come(seq);
   expect(asked).toHaveLength(1);

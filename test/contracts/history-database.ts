@@ -253,7 +253,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(400);
     });
 
-    test('statements that go together: after one that fails none has an effect, a COMMIT neither', async () => {
+    test('statements that belong together: after a failed one none has an effect, not even a COMMIT', async () => {
       await database.empty();
       const connection = await engine.dialect(database).connect();
       closing.push(() => connection.destroy());
@@ -323,7 +323,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       },
     );
 
-    test('connections that end: what is sent meanwhile is stored once, or refused', async () => {
+    test('connections that end: messages sent meanwhile are stored once, or refused', async () => {
       const history = await empty();
       const sends: Promise<unknown>[] = [];
       for (let round = 0; round < 5; round++) {
@@ -363,7 +363,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await all(history, 'lobby')).messages).toHaveLength(2);
     });
 
-    test('a large room is searched by its index; what is edited, deleted or being indexed is found as it is', async () => {
+    test('a search in a large room uses its index; edited, deleted and unindexed messages are found in their current state', async () => {
       const history = await empty();
       await history.write('join', { room: 'lobby', user: ann, at: 0 });
       const text = (i: number) => (i % 50 === 0 ? `Nadel 针${i}` : `hay ${i}`);
@@ -602,7 +602,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    test('a chat server: what it has acknowledged outlives kill -9, and its log shows no password', async () => {
+    test('a chat server: acknowledged data survives kill -9, and its log shows no password', async () => {
       await database.empty();
       const memcached = await startMemcached();
       closing.push(() => memcached.stop());

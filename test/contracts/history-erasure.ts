@@ -176,7 +176,7 @@ export function erasureContract(
     return JSON.stringify(all).replaceAll(JSON.stringify(ann.id).slice(1, -1), ann.id);
   }
 
-  test('an erased user is nowhere any more, and what was written stays as nobody’s', async () => {
+  test('an erased user is in no data any more, and the messages stay without an author', async () => {
     const { den, alone, direct, unseen, carried, bare, closed } = await live();
     const { history } = now();
     const rooms = ['lobby', den, alone, direct];
@@ -277,7 +277,7 @@ export function erasureContract(
     expect(await newest('lobby')).toEqual(messages);
   });
 
-  test('what an erased user has written is deleted where that is asked for: in its place, by nobody', async () => {
+  test('on request, an erased user’s messages are deleted: in place, and by nobody', async () => {
     const { den, alone, direct } = await live();
     await send(cat, { room: den, text: 'a' });
     await send(ann, { room: den, text: `b ${mark}`, mentions: [{ user: '*', start: 0, length: 1 }] });
@@ -337,7 +337,7 @@ export function erasureContract(
     );
   });
 
-  test('whoever was here, or was named, until the last connections were closed is erased with it', async () => {
+  test('a user who connected or was named before the last connections were closed is erased too', async () => {
     const { history } = now();
     for (const user of [ann, ben]) await write('arrive', { user, at });
     await write('erase', { user: ann.id, messages: 'delete', at });
@@ -368,7 +368,7 @@ export function erasureContract(
     expect((await now().holding?.(mark.toLowerCase())) ?? []).toEqual([]);
   });
 
-  test('of an erased moderator no restriction is any more, however many there were', async () => {
+  test('no restriction names an erased moderator any more, however many there were', async () => {
     const restrict = async (room: string, user: string, by: string) => {
       for (const kind of ['muted', 'banned'] as const) {
         await write('restrict', {
@@ -413,7 +413,7 @@ export function erasureContract(
     expect(await now().history.read('room', { room: 'lobby' })).not.toHaveProperty('reports');
   });
 
-  test('of many erasures each holder ends one after the other, what another one has left before what is new', async () => {
+  test('each holder ends erasures one after the other, those that another one has left before new ones', async () => {
     for (const [n, user] of ['c', 'b', 'a'].entries()) {
       await write('erase', { user, messages: 'delete', at: at + n });
     }
@@ -431,7 +431,7 @@ export function erasureContract(
     expect(order).toEqual(['b', 'c', 'a']);
   });
 
-  test('it goes on where another one has ended; meanwhile nobody else takes a step, and what comes later is of somebody new', async () => {
+  test('another holder continues an erasure; meanwhile nobody else takes a step, and later data belongs to a new user', async () => {
     await write('join', { room: 'lobby', user: ann, at });
     const sent: string[] = [];
     for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);

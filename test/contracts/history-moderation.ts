@@ -35,7 +35,7 @@ export function moderationContract(
     ).message;
   const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
 
-  test('a room says who may write and how often, also after reopening; what is so already changes nothing', async () => {
+  test('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
     const { room } = await write('updateRoom', { room: 'lobby', write: 'moderators', slow: 30 });
     expect(room).toMatchObject({ name: 'lobby', write: 'moderators', slow: 30 });
     expect(now().changes).toMatchObject([{ type: 'room', is: 'changed', room: { slow: 30 } }]);
@@ -172,7 +172,7 @@ export function moderationContract(
     expect(await history.read('restrictions', null)).toEqual([]);
   });
 
-  test('a ban for good: no member whatever came before or comes then, and one again when it is lifted', async () => {
+  test('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
     const lobby = [{ id: 'lobby', name: 'lobby' }];
     await join(ann, ben);
     await write('setRole', { room: 'lobby', user: ben.id, role: 'owner' });
@@ -218,7 +218,7 @@ export function moderationContract(
     });
   });
 
-  test('of somebody who never was a member: lifted or not, members may add him; not who has left', async () => {
+  test('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
     const room = 'den';
     await write('putRoom', { id: room, name: room, kind: 'private', at });
     const add = async (...ids: string[]) => {
@@ -242,7 +242,7 @@ export function moderationContract(
     expect(await add('1', '2', '3', '4', '5')).toEqual(['forbidden', null, null, 'forbidden', null]);
   });
 
-  test('of somebody who never was there; bans end by time, several at once, and go with their room', async () => {
+  test('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {
       await restrict(user, 'banned', { until: at + n, by });

@@ -131,7 +131,7 @@ export function historyContract(
         expect(await newest('lobby', 2)).toEqual({ messages: [stored, reply], complete: true });
       });
 
-      test('each room is numbered by itself, without a gap, whoever writes', async () => {
+      test('each room has its own numbers, without a gap, whoever writes', async () => {
         const stored = await Promise.all(
           Array.from({ length: 300 }, (_, i) =>
             send(message({ room: i % 3 ? 'lobby' : 'garden', user: i % 2 ? ann : ben })),
@@ -175,7 +175,7 @@ export function historyContract(
         expect((await newest('lobby', 10)).messages).toHaveLength(2);
       });
 
-      test('a probe gives what a repeat would, and null for what is new; it changes nothing', async () => {
+      test('a probe returns the result of a repeat, and null for a new message; it changes nothing', async () => {
         const sent = message();
         expect(await history.probe('send', sent)).toBeNull();
         const first = await history.write('send', sent);
@@ -236,7 +236,7 @@ export function historyContract(
         expect(await history.read('room', { room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
       });
 
-      test('of two edits the one that saw the newest rev wins; the other learns the message as it is', async () => {
+      test('of two edits the one based on the newest rev wins; the other gets the current message', async () => {
         await join(ann);
         await send(message({ text: 'one' }));
         const edit = (text: string) =>
@@ -246,7 +246,7 @@ export function historyContract(
         expect(second).toMatchObject({ reason: { code: 'conflict', current: { text: 'uno', rev: 2 } } });
       });
 
-      test('only its author edits a message; one that is deleted is unknown', async () => {
+      test('only its author edits a message; a deleted one is unknown', async () => {
         await join(ann, ben);
         await send(message());
         const edit = (user: string, seq: number) =>
@@ -321,7 +321,7 @@ export function historyContract(
         changes.length = 0;
       });
 
-      test('those of several users are one change; the first ten are named by time, also when one of them takes it back', async () => {
+      test('reactions of several users are one change; the first ten are named by time, also when one of them is withdrawn', async () => {
         const { message: first, results } = await react([
           ...all('👍', ids),
           ...all('❤️', ['p3']),
@@ -370,7 +370,7 @@ export function historyContract(
         expect(await history.read('reactionsOf', { user: 'p12', of })).toEqual([]);
       });
 
-      test('again what is so already changes nothing, and a thirteenth emoji is one too many', async () => {
+      test('repeating a reaction changes nothing, and a thirteenth emoji is one too many', async () => {
         const emojis = [...'😀😃😄😁😆😅😂🙂😉😊😇🥰'];
         await react(emojis.map((emoji) => ({ user: 'p1', emoji, on: true })));
         const { message: full, results } = await react([
@@ -470,7 +470,7 @@ export function historyContract(
         history.write('edit', { room: 'lobby', seq, user: ann.id, text, files, at });
       beforeEach(() => join(ann, ben));
 
-      test('a message carries those of its author and room, in its order, and no other message does after it', async () => {
+      test('a message carries files of its author and room, in order, and no other message does after it', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await add('f4', { user: ben });
         await add('f5', { room: 'garden' });
@@ -523,7 +523,7 @@ export function historyContract(
         expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('files');
       });
 
-      test('those of a deleted message are nobody’s at once, and doomed until they are forgotten, also after a restart', async () => {
+      test('files of a deleted message have no owner at once, and are doomed until they are dropped, also after a restart', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
         const { message: deleted } = await history.write('delete', {
@@ -546,7 +546,7 @@ export function historyContract(
         expect(await file('f3')).not.toBeNull();
       });
 
-      test('what no message has carried for long is dropped: no message can carry it from then on', async () => {
+      test('a file without a message is dropped after a while: no message can carry it from then on', async () => {
         for (const id of ['old', 'sent', 'kept']) await add(id, { added: at });
         await add('young', { added: at + 10 });
         // In one transaction, in this order.
@@ -563,7 +563,7 @@ export function historyContract(
         expect(await file('young', ann)).not.toBeNull();
       });
 
-      test('those of a deleted room are doomed', async () => {
+      test('files of a deleted room are doomed', async () => {
         const { id: room } = await create();
         await add('f1', { room });
         await add('f2', { room });
@@ -574,7 +574,7 @@ export function historyContract(
         await expect(add('f3', { room })).rejects.toMatchObject({ code: 'unknown_room' });
       });
 
-      test('those of a message that is too old are nobody’s at once, and doomed', async () => {
+      test('files of an expired message have no owner at once, and are doomed', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }] }));
         await send(message({ files: [{ id: 'f2' }] }));
@@ -611,7 +611,7 @@ export function historyContract(
       const edit = async (seq: number, over: Partial<Writes['edit']['in']> = {}) =>
         (await history.write('edit', { room: 'lobby', seq, user: ann.id, text, at, ...over })).message;
 
-      test('they are stored with the names of now, by whoever may read the room, and shown if the user has shown up there', async () => {
+      test('they are stored with current names for everybody who may read the room, and shown if the user has acted there', async () => {
         await join(ann, bob, zoë);
         const den = (await create({ by: ann })).id;
         await addPeople(den, [bob.id]);
@@ -700,7 +700,7 @@ export function historyContract(
         expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
       });
 
-      test('an edit without them keeps those of the same text, and mentions nobody with another; a repeat changes nothing', async () => {
+      test('an edit without mentions keeps those of the same text, and has none with another text; a repeat changes nothing', async () => {
         await join(ann, bob);
         await send(message({ text, mentions: named(bob.id) }));
         const same = await edit(1);
@@ -763,7 +763,7 @@ export function historyContract(
       });
     });
 
-    test('what a server tells the others is a change in its place among those of that batch', async () => {
+    test('an announcement to other servers is a change in its place among those of that batch', async () => {
       const told = { from: 'one', what: { is: 'beat' } };
       await Promise.all([send(message()), history.write('tell', told), send(message())]);
       const relevant = changes.filter(({ type }) => type === 'told' || type === 'message');
@@ -810,7 +810,7 @@ export function historyContract(
         ]);
       });
 
-      test('who becomes a member within a batch has read what the batch has stored before', async () => {
+      test('for a user who becomes a member within a batch, earlier messages of the batch are read', async () => {
         await Promise.all([
           send(message({ user: ben })),
           send(message({ user: ben })),
@@ -959,7 +959,7 @@ export function historyContract(
         expect(await memberOf(id, '3')).toBeNull();
       });
 
-      test('a direct room is one for a pair, whoever opens it; the other side comes with the first message', async () => {
+      test('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {
         const direct = (id: string, by: typeof ann, other: string) =>
           history.write('openDirect', { id, by, other, at });
         const first = await direct('d-1', ann, ben.id);
@@ -972,7 +972,7 @@ export function historyContract(
         expect(await history.read('room', { room: 'd-2' })).toBeNull();
       });
 
-      test('all that a user has written and how the user has reacted, room by room, in pages', async () => {
+      test('all messages and reactions of a user, room by room, in pages', async () => {
         const rooms = [(await create()).id, (await create()).id, 'lobby'];
         for (const room of rooms) {
           await addPeople(room, [ann.id, ben.id]);
@@ -1008,7 +1008,7 @@ export function historyContract(
         });
       });
 
-      test('a search leaves rooms out as if they were not there: no empty page tells of them', async () => {
+      test('a search omits rooms as if they did not exist: no empty page reveals them', async () => {
         const { id } = await create({ kind: 'public', name: 'Open' });
         await addPeople(id, [ann.id]);
         for (const room of ['lobby', id]) await send(message({ room, text: 'a word', asMember: false }));
@@ -1071,7 +1071,7 @@ export function historyContract(
         expect(await send(message({ room: id, asMember: true }))).toMatchObject({ seq: 4, rev: 5 });
       });
 
-      test('of a long history all that is too old goes, step by step', async () => {
+      test('all expired messages of a long history are deleted, step by step', async () => {
         const { id } = await create();
         const texts = Array.from({ length: 620 }, (_, n) => `word${n}`);
         await Promise.all(
@@ -1166,7 +1166,7 @@ export function historyContract(
         expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
       });
 
-      test('people whom others have added stand behind the names, by their ids, until they show up', async () => {
+      test('people whom others have added come after the names, by their ids, until they act', async () => {
         const { id } = await create({ by: { id: 'owner', name: 'Olga' } });
         const arrive = (user: string, name: string) =>
           history.write('arrive', { user: { id: user, name }, at });
@@ -1204,7 +1204,7 @@ export function historyContract(
         expect(await members({ sort: 'b', id: '' })).toEqual(['Bob', 'Cyd', 'Olga']);
       });
 
-      test('whom the site puts into a room that is not public has shown up there, in a public one not', async () => {
+      test('a user whom the site puts into a room is known there by name unless it is public', async () => {
         const rooms = [
           { id: 'class', name: 'Class' },
           { id: 'lobby', name: 'lobby' },
@@ -1231,7 +1231,7 @@ export function historyContract(
         expect(await memberOf('class', ben.id)).toMatchObject({ sources: 0, acted: 1 });
       });
 
-      test('who is in a public room by the site alone is not found there, and found by those of a room of the site', async () => {
+      test('a user whom only the site has put into a public room is not found there, but by members of a common room of the site', async () => {
         await history.write('arrive', {
           user: { id: '7', name: 'Quill' },
           rooms: [{ id: 'lobby', name: '' }],
@@ -1295,7 +1295,7 @@ export function historyContract(
         expect(names).toEqual(['Anna', 'Mia']);
       });
 
-      test('another role on the site is told, and so is its end', async () => {
+      test('a changed site role is announced, and so is its end', async () => {
         const user = { id: 'moderates', name: 'Mo' };
         const roles: unknown[] = [];
         history.onChange((change) => {
@@ -1381,7 +1381,7 @@ export function historyContract(
         expect(await search('needle', [])).toEqual([]);
       });
 
-      test('of rooms that are not named nothing shows, in however many rooms is searched: no page goes on because of them', async () => {
+      test('rooms that are not named leave no trace, in however many rooms is searched: no page has a next one because of them', async () => {
         const { id: hidden } = await create();
         const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
         await Promise.all(
@@ -1404,7 +1404,7 @@ export function historyContract(
         expect((await look('code', 2)).next).toBeUndefined();
       });
 
-      test('a page goes on for what is there: not for deleted, former and too old texts', async () => {
+      test('a page has a next one for existing texts: not for deleted, former and expired ones', async () => {
         const { id } = await create();
         for (const text of ['too old word', 'first word', 'deleted word', 'former word', 'last word'])
           await send(message({ room: id, text, asMember: true }));
@@ -1459,7 +1459,7 @@ export function historyContract(
       });
     });
 
-    test('closing finishes what was asked for; afterwards everything is refused', async () => {
+    test('closing finishes pending requests; afterwards everything is refused', async () => {
       const sends = Array.from({ length: 100 }, () => send(message()));
       await history.close();
       await Promise.all(sends);

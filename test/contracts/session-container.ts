@@ -36,7 +36,7 @@ export function sessionContainerContract(
     });
     const over = async (now: number) => (await Array.fromAsync(container.expire(now))).sort();
 
-    test('gives back what was committed, every byte of it, the latest only', async () => {
+    test('returns the committed bytes, only the latest ones', async () => {
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
       const first = session('', {
         data: bytes,
@@ -73,7 +73,7 @@ export function sessionContainerContract(
       expect((await container.open('empty'))?.data).toHaveLength(0);
     });
 
-    test('destroys what is there, and says whether it was', async () => {
+    test('destroys an existing session, and says whether there was one', async () => {
       expect(await container.destroy('a')).toBe(false);
       await container.commit('a', session('x'));
       expect(await container.destroy('a')).toBe(true);
@@ -94,7 +94,7 @@ export function sessionContainerContract(
       expect(await container.open('b')).toBeNull();
     });
 
-    test('a touch of what was there before a commit leaves what is there now', async () => {
+    test('a touch of an earlier revision does not change the current one', async () => {
       const end = Date.now() + 100_000;
       await container.commit('a', session('x', { revision: 1 }));
       await container.commit('a', session('x', { revision: 2, expiresAt: end }));
@@ -115,7 +115,7 @@ export function sessionContainerContract(
       }
     });
 
-    test('tells what is over, and nothing else', async () => {
+    test('lists expired sessions, and nothing else', async () => {
       const now = Date.now();
       for (let n = 0; n < 450; n++) {
         await container.commit(`old${n}`, session('x', { expiresAt: now - 1000 - (n % 3) }));

@@ -65,7 +65,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       });
     });
 
-    test('null for a session that never was, and for one that was destroyed', async () => {
+    test('null for a session that never existed, and for a destroyed one', async () => {
       const sessions = open();
       const id = await login();
       expect(await sessions.get('n'.repeat(26))).toBeNull();
@@ -131,7 +131,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       const about = (seconds: number) =>
         expect.toSatisfy((left: unknown) => Math.abs(Number(left) - seconds * 1000) <= 2000, `${seconds} s`);
 
-      test('of three hundred questions at once, each its own; 0 or null for an expired session', async () => {
+      test('of three hundred requests at once, each its own; 0 or null for an expired session', async () => {
         const sessions = open();
         const [short, long, expired] = await Promise.all([login(), login(), login()]);
         await site.expireIn(short, 100);
@@ -225,7 +225,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       await recovers(sessions, id, bytes);
     });
 
-    test('a connection that is cut during a look-up: the visitor gets in all the same', async () => {
+    test('a connection that is cut during a look-up: the visitor still gets in', async () => {
       const id = await login();
       const sessions = reader();
       await sessions.fromValue(id);

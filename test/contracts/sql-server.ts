@@ -80,7 +80,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       expect(await failure(store({ database: 'gone' }))).toMatch(/no such database/);
     });
 
-    test('nobody listens: an error that says so; of several hosts the next one is asked', async () => {
+    test('no listener: an error that says so; of several hosts the next one is used', async () => {
       const nobody = `127.0.0.1:${await ownPort()}`;
       expect(await failure(store({ at: nobody }))).toMatch(/cannot be reached \(ECONNREFUSED\)/);
       const sessions = store({ at: `${nobody},127.0.0.1:${site.port}` });

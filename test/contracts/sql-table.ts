@@ -55,7 +55,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       }
     });
 
-    test('of 2 MB, one byte more than a session may have is read', async () => {
+    test('of 2 MB, only one byte more than a session may have is read', async () => {
       await site.query(`CREATE TABLE large (id VARCHAR(64), data ${site.types.bytes})`);
       await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(2_000_000, 'x'))})`);
       const bytes = await store('table=large&id=id&data=data').get('one');

@@ -146,7 +146,7 @@ export function storeConnectionContract(
       });
     }
 
-    test('in single bytes: it is read all the same', async () => {
+    test('in single bytes: it is still read', async () => {
       const [sessions] = await spoiled(inSingleBytes);
       expect(await text(sessions.get('one'))).toBe('user_id|i:1;');
     });

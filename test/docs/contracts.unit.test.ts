@@ -23,11 +23,11 @@ const firstColumn = (heading: string) => {
   );
 };
 
-test('docs/protocol.md has a row for every request, and none for what is no request', () => {
+test('docs/protocol.md has a row for every request, and no others', () => {
   expect(firstColumn('Requests').sort()).toEqual(Object.keys(requests).sort());
 });
 
-test('docs/protocol.md has a row for every event of the server, but those of the session', () => {
+test('docs/protocol.md has a row for every event of the server except those of the session', () => {
   const described = Object.keys(events).filter((name) => !/^session:(ready|ended)$/.test(name));
   expect(firstColumn('Events').sort()).toEqual(described.sort());
   for (const name of ['session:ready', 'session:ended']) expect(page).toContain(`\`${name}\``);

@@ -15,7 +15,7 @@ test('docs/operate.md names the metrics of the server, each once, and no others'
   expect(named.sort()).toEqual(made.sort());
 });
 
-test('each log line that docs/operate.md explains is one that the server writes', () => {
+test('each log line in docs/operate.md is written by the server', () => {
   const rows = [...page.matchAll(/^\| (?:warn|error|fatal) \| ([^|]+) \|/gm)];
   expect(rows.length).toBeGreaterThan(10);
   const missing = rows

@@ -68,7 +68,7 @@ for (const page of ['security.md', 'asvs.md']) {
   });
 }
 
-test('docs/security.md: each request and each event is in the table of what is hidden', () => {
+test('docs/security.md: each request and each event is in the table of hidden things', () => {
   const page = readFileSync(join(root, 'docs', 'security.md'), 'utf8');
   const table = page.slice(
     page.indexOf('### What is hidden, request by request'),

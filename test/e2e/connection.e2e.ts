@@ -90,7 +90,10 @@ test('ten written offline, and the page reloaded while they are sent: each once 
   await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
 });
 
-test('what others wrote while one was away is all there, by pages', async ({ visitor, site }) => {
+test('messages that others wrote during a disconnection are all there, by pages', async ({
+  visitor,
+  site,
+}) => {
   const network = await control(visitor);
   await visitor.enter(site, 'alice');
   await visitor.open('announcements');
@@ -123,7 +126,7 @@ test('a network that blocks WebSocket', async ({ visitor, bob, site }) => {
   await expect(visitor.message('by WebSocket')).toBeVisible();
 });
 
-test('what is written in a tab without a connection is sent by another, even after it was closed', async ({
+test('a message written in a tab without a connection is sent by another, even after it was closed', async ({
   visitor,
   bob,
   site,
@@ -194,7 +197,7 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
   await alice.shot('restart-2-back');
 });
 
-test('a page of a foreign origin is told so, and does not try again by itself', async ({ visitor, site }) => {
+test('a page of a foreign origin says so, and does not try again by itself', async ({ visitor, site }) => {
   const url = site.host(`<!doctype html><title>x</title>
     <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`);
   let attempts = 0;

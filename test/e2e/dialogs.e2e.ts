@@ -150,7 +150,7 @@ test('cancelled, and then made with another name and for members alone: that roo
   await expect(rooms(alice).getByRole('button', { name: /^walled garden ?, private/ })).toHaveCount(1);
 });
 
-test('what is below a dialog is inert; Esc and a press beside close it only while nothing was typed', async ({
+test('the page below a dialog is inert; Esc and a click beside close it only while nothing was typed', async ({
   alice,
 }) => {
   const { page } = alice;

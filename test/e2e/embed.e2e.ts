@@ -205,7 +205,7 @@ test('--pc-radius is of the bubbles, too', async ({ browser, site }) => {
   await context.close();
 });
 
-test('what is inside the tag is shown where the script does not load, and goes when it has', async ({
+test('the content of the tag is shown while the script has not loaded, and disappears afterwards', async ({
   browser,
   site,
 }) => {
@@ -248,7 +248,7 @@ test('on the pages that come with it, “could not be loaded” is not said befo
   }
 });
 
-test('that room alone: no list and no way back, narrow or wide', async ({ browser, site }) => {
+test('a single room: no list and no way back, narrow or wide', async ({ browser, site }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 600 } });
   const page = await open(site, context, { body: '<php-chat room="elements" single></php-chat>' });
   await expect(field(page)).toBeVisible();
@@ -263,7 +263,7 @@ test('that room alone: no list and no way back, narrow or wide', async ({ browse
   await context.close();
 });
 
-test('nothing leads from a room that is shown alone to another one, or counts what is unread there', async ({
+test('a single room has no way to another one, and does not count unread messages there', async ({
   browser,
   site,
 }) => {
@@ -301,10 +301,7 @@ test('nothing leads from a room that is shown alone to another one, or counts wh
   await context.close();
 });
 
-test('a room that is shown alone is not the one that other pages open next time', async ({
-  browser,
-  site,
-}) => {
+test('a single room is not the one that other pages open next time', async ({ browser, site }) => {
   const context = await browser.newContext();
   const user = await ownUser(site, context);
   for (const room of ['elements', 'garden']) await join(site, user, room);
@@ -320,7 +317,7 @@ test('a room that is shown alone is not the one that other pages open next time'
   await context.close();
 });
 
-test('texts of the owner: a late file is applied, what is typed stays, one language is loaded', async ({
+test('texts of the owner: a late file is applied, typed text stays, one language is loaded', async ({
   browser,
   site,
 }) => {
@@ -363,7 +360,7 @@ test('texts of the owner: a late file is applied, what is typed stays, one langu
   await context.close();
 });
 
-test('texts of the owner: an unknown key is named once, what is no text is none, and markup is words', async ({
+test('texts of the owner: an unknown key is named once, a value that is no text is ignored, and markup is plain text', async ({
   browser,
   site,
 }) => {

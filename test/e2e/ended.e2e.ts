@@ -97,7 +97,7 @@ test('after a logout elsewhere: a calm second, then the card, and nothing of it 
   expect(attempts).toBeLessThanOrEqual(5);
 });
 
-test('expired: what was being written is kept, and back after the login', async ({ alice, site }) => {
+test('expired: the text being written is kept, and back after the login', async ({ alice, site }) => {
   const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
   const key = `sessions/${session}`;
   const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';
@@ -169,7 +169,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
   }
 });
 
-test('who looks again at a page whose server hangs knows it after 3 s', async ({ visitor, site }) => {
+test('a reader who looks again at a page whose server hangs sees it after 3 s', async ({ visitor, site }) => {
   const history = await emptyHistory();
   const server = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
@@ -242,7 +242,7 @@ test('a server that is down when the page loads: a calm card, and the chat when 
   }
 });
 
-test('too many connections of a user or an address are told so, and are no refused origin', async ({
+test('too many connections of a user or an address are reported as that, not as a refused origin', async ({
   visitor,
   site,
 }) => {
@@ -276,7 +276,7 @@ test('too many connections of a user or an address are told so, and are no refus
   }
 });
 
-test('who is banned is told so, and not that the connection is lost', async ({ visitor, site }) => {
+test('a banned user is notified of the ban, not of a lost connection', async ({ visitor, site }) => {
   const history = await emptyHistory();
   const key = 'k'.repeat(40);
   const server = await nextChatServer({

@@ -182,7 +182,7 @@ test('sending waits for nothing: the message stands there with its progress, and
   await expect.poll(locks).toBe(0);
 });
 
-test('what is not taken stands in the tray with the reason; a failure can be tried again; a reload keeps what is up', async ({
+test('a refused file is in the tray with the reason; a failure can be tried again; a reload keeps uploaded files', async ({
   alice,
   site,
 }, info) => {
@@ -256,7 +256,7 @@ function bomb(side: number): Buffer {
   ]);
 }
 
-test('what is hostile is neither run nor shown: scripts in pictures, names that turn the text, pictures that fill the memory', async ({
+test('hostile files are neither run nor shown: scripts in pictures, names that turn the text, pictures that fill the memory', async ({
   alice,
   site,
 }) => {
@@ -352,7 +352,7 @@ const drag = (person: Person, part: string, type: 'dragover' | 'drop') =>
     return element.dispatchEvent(new DragEvent(type, how));
   }, type);
 
-test('where no files may be sent, one that is dropped is refused in words and does not replace the page', async ({
+test('if files are off, a dropped one is refused with a message and does not replace the page', async ({
   bob,
   site,
 }) => {

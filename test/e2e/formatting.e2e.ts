@@ -45,7 +45,7 @@ test('bold, italic, quotations and lists', async ({ alice, site }) => {
   await expect(alice.page.locator('.room', { hasText: 'board' }).locator('.last')).toContainText(said);
 });
 
-test('what is selected is formatted by keys and by a bar, and lists go on by themselves', async ({
+test('the selection is formatted by keys and by a bar, and lists continue by themselves', async ({
   alice,
 }) => {
   await alice.open('board');

@@ -132,7 +132,7 @@ async function unreadIn({ page }: Person, room: string): Promise<number> {
   return Number.parseInt(/(\d+) unread/.exec(words ?? '')?.[1] ?? '0', 10);
 }
 
-test('what an erased user has written is a deleted user’s from that moment, in the reader’s language; what one types stays', async ({
+test('messages of an erased user show a deleted user at once, in the reader’s language; typed text stays', async ({
   alice,
   site,
 }) => {

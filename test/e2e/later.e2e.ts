@@ -66,7 +66,10 @@ for (const [name, what] of [
   ['code', code],
   ['text', words],
 ] as const)
-  test(`what is pressed before its ${name} is there opens when it is`, async ({ visitor, site }) => {
+  test(`a button that is pressed before its ${name} is loaded opens it afterwards`, async ({
+    visitor,
+    site,
+  }) => {
     const { page } = visitor;
     await visitor.login(site.php.url, 'alice');
     const held = await holdUp(page, what);
@@ -103,7 +106,7 @@ async function cutOff(page: Page): Promise<{ fails: boolean }> {
   return wire;
 }
 
-test('code that cannot be had: Try again opens what was pressed, and at the second time loads the page anew', async ({
+test('code that cannot be loaded: Try again opens it, and at the second time reloads the page', async ({
   visitor,
   site,
 }) => {
@@ -141,7 +144,7 @@ test('code that cannot be had: Try again opens what was pressed, and at the seco
   expect(loads).toBe(1);
 });
 
-test('code that could not be had is asked for again when what it draws stands in place of a room', async ({
+test('code that failed to load is requested again when its part takes the place of a room', async ({
   browser,
   site,
 }) => {
@@ -210,7 +213,7 @@ test('the sheets that come with dialogs and emoji move nothing that is there alr
   expect(await places()).toEqual(before);
 });
 
-test('a guest is told to log in though no more code can be had', async ({ visitor, site }) => {
+test('a guest is asked to log in even if no more code can be loaded', async ({ visitor, site }) => {
   const { page } = visitor;
   await cutOff(page);
   await page.goto(`${site.chat.url}/`);

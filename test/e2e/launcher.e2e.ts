@@ -48,7 +48,7 @@ test('before the first opening: the number, one question, and no chat code', asy
   await context.close();
 });
 
-test('a press counts although the button is drawn anew in the middle of it', async ({ browser, site }) => {
+test('a click counts although the button is redrawn in the middle of it', async ({ browser, site }) => {
   const context = await browser.newContext();
   const { page } = await withUnread(site, context, 'lobby', []);
   await page.goto(shop(site));
@@ -103,7 +103,7 @@ test('on a page without TLS, whose own host serves the chat, nothing is asked th
   await browser.close();
 });
 
-test('pages that open together ask once; what one of them learns all show', async ({ browser, site }) => {
+test('pages that open together ask once, and all show the result of one', async ({ browser, site }) => {
   const context = await browser.newContext();
   const { page } = await withUnread(site, context, 'board', ['one']);
   const url = shop(site);
@@ -248,7 +248,7 @@ test('any button with data-chat-with opens the direct room, and gets the focus b
   await context.close();
 });
 
-test('what is changed while the button is out of the page is known to the chat when it is back', async ({
+test('changes made while the button is out of the page reach the chat when it is back', async ({
   browser,
   site,
 }) => {

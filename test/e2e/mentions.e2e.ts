@@ -2,7 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 
-test('who is chosen from the list is mentioned; a name typed by hand mentions nobody', async ({
+test('a person chosen from the list is mentioned; a name typed by hand mentions nobody', async ({
   alice,
   bob,
   site,

@@ -111,7 +111,7 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await expect(bob.field).toHaveValue('a draft');
 });
 
-test('who is banned reads until when and why in place of the room, and is in it again when that is lifted', async ({
+test('a banned user sees the end and the reason in place of the room, and is in it again when the ban is lifted', async ({
   alice,
   bob,
   site,
@@ -157,7 +157,7 @@ test('a mute ends by itself, and the field is there again', async ({ bob, site }
   });
 });
 
-test('the owner keeps a room for moderators, or slows it down; what is typed stays', async ({
+test('the owner restricts a room to moderators, or slows it down; typed text stays', async ({
   alice,
   bob,
   site,
@@ -267,7 +267,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await expect(bob.timeline.getByText('Deleted by a moderator')).toBeVisible();
 });
 
-test('whoever is blocked learns it by nothing but that no direct message goes', async ({ alice, site }) => {
+test('a blocked user can notice it only by direct messages that cannot be sent', async ({ alice, site }) => {
   await asUser(site, 'bob', async (ask) => {
     const { room: direct } = await ask('direct:open', { user: '1' });
     await ask('room:join', { room: direct.id });
@@ -282,7 +282,7 @@ test('whoever is blocked learns it by nothing but that no direct message goes', 
   await expect(alice.messages.last().getByRole('button', { name: 'Retry' })).toHaveCount(0);
 });
 
-test('who blocks somebody does not write to that person, and what that person says elsewhere is not unread', async ({
+test('a user cannot write to a person whom they have blocked, and that person’s messages elsewhere are not unread', async ({
   bob,
   site,
 }) => {
@@ -338,7 +338,7 @@ test('who blocks somebody does not write to that person, and what that person sa
   });
 });
 
-test('who is blocked is one line in the timeline, which shows what was said, until it is taken back', async ({
+test('a blocked person is one line in the timeline, which shows the messages on request', async ({
   bob,
   site,
 }) => {

@@ -56,7 +56,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
 });
 
-test('what was sent, or called off, is gone from the field before the next letter', async ({ alice }) => {
+test('text that was sent or cancelled leaves the field before the next letter', async ({ alice }) => {
   await alice.open('keyboard');
   // As fast as a page can be: no frame is painted between the key and the check of the field.
   const after = (field: Locator, key: string) =>
@@ -92,7 +92,7 @@ test('Enter during a composition sends nothing', async ({ alice }) => {
   expect(await alice.messages.count()).toBe(before);
 });
 
-test('a draft survives a reload; what is too long is counted, not cut', async ({ alice }) => {
+test('a draft survives a reload; text that is too long is counted, not cut', async ({ alice }) => {
   await alice.open('lobby');
   await alice.field.fill('a draft');
   await alice.page.reload();
@@ -230,10 +230,7 @@ test('right to left, and French', async ({ alice, site }) => {
   await alice.shot('rtl-french-dark');
 });
 
-test('what another script has put in place of what the chat keeps does not stop it', async ({
-  alice,
-  site,
-}) => {
+test('values that another script has put into the chat’s storage do not stop it', async ({ alice, site }) => {
   const { page } = alice;
   const errors: string[] = [];
   page.on('pageerror', ({ message }) => errors.push(message));

@@ -22,7 +22,7 @@ async function add(site: Site, room: string, count: number): Promise<void> {
   expect(answer.ok).toBe(true);
 }
 
-test('who is here stands above the others, by name, and moves when that changes', async ({
+test('present people are above the others, by name, and move when that changes', async ({
   alice,
   bob,
   site,
@@ -94,7 +94,10 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
 });
 
-test('the author of a message that a moderator deletes is told why', async ({ alice, site }) => {
+test('the author of a message that a moderator deletes is notified of the reason', async ({
+  alice,
+  site,
+}) => {
   const room = await privateRoom(site, 'bob', 'moderated', ['1']);
   await alice.open('moderated');
   await alice.write('buy my watches');
@@ -226,7 +229,7 @@ test('pictures of people stand over their initials, which stay where there is no
   expect([...referrers]).toEqual([undefined]);
 });
 
-test('what the page puts into the slots is shown, and its own address of profiles goes before the server’s', async ({
+test('the page’s slots are shown, and its own address of profiles takes precedence over the server’s', async ({
   alice,
   site,
 }) => {

@@ -97,7 +97,7 @@ test('with text of 200 % on 280 pixels, from right to left, all of a rich messag
   await page.setViewportSize(before);
 });
 
-test('forced colours: what is pressed, chosen or named has a shape; axe finds nothing, in the dark too', async ({
+test('forced colours: pressed, chosen and named elements have a shape; axe finds nothing, in the dark too', async ({
   alice,
   site,
 }) => {

@@ -22,7 +22,7 @@ async function siteRooms(site: Site, names: readonly string[], kind: 'public' | 
   }
 }
 
-test('a room shows what was said last, by whom and when; the newest stands first, but not while one points at the list', async ({
+test('a room shows its last message with author and time; the newest is first, but not while the pointer is on the list', async ({
   alice,
   site,
 }) => {
@@ -89,7 +89,7 @@ test('a room of the site that one is not in stands below; opening it makes one a
   await expect(alice.field).toBeFocused();
 });
 
-test('of more than twenty rooms one is found by any part of its name, without case and accents', async ({
+test('more than twenty rooms: any part of a name finds one, ignoring case and accents', async ({
   alice,
   site,
 }) => {
@@ -217,7 +217,7 @@ test('a direct room is named by the other, who has a dot while here, and shows t
   await seed(site, 'carol', 'lobby', ['for another room']);
 });
 
-test('whoever is taken into a room is told so, and it is new until it is opened, in all tabs and after a visit', async ({
+test('a user who is added to a room is notified, and it is new until it is opened, in all tabs and after a visit', async ({
   alice,
   bob,
   site,
@@ -256,7 +256,11 @@ test('whoever is taken into a room is told so, and it is new until it is opened,
   await expect(room(bob, 'attic')).toHaveAccessibleName(/^attic , private \d/);
 });
 
-test('leaving is asked, and Stay stays; whoever is taken out is told so', async ({ alice, bob, site }) => {
+test('leaving asks for confirmation, and Stay stays; a user who is removed is notified', async ({
+  alice,
+  bob,
+  site,
+}) => {
   const { page } = alice;
   await privateRoom(site, 'alice', 'shed', ['2']);
   await alice.open('shed');
@@ -286,7 +290,7 @@ test('leaving is asked, and Stay stays; whoever is taken out is told so', async 
   await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
 });
 
-test('who types is told under the messages: one, two, several', async ({ alice, bob, site }) => {
+test('typing people are shown under the messages: one, two, several', async ({ alice, bob, site }) => {
   const id = await privateRoom(site, 'bob', 'chatter', ['1', '3']);
   await alice.open('chatter');
   await bob.open('chatter');
@@ -303,7 +307,7 @@ test('who types is told under the messages: one, two, several', async ({ alice, 
   await expect(alice.page.getByText('is typing…')).toHaveCount(0);
 });
 
-test('on a phone the way back carries what is unread elsewhere', async ({ alice, site }) => {
+test('on a phone the way back counts unread messages elsewhere', async ({ alice, site }) => {
   const { page } = alice;
   const id = await privateRoom(site, 'bob', 'pocket', ['1']);
   await alice.open('board');

@@ -53,7 +53,7 @@ test('a word is found in the room, and in all rooms; a hit leads to its message,
   await expect(page.getByRole('button', { name: 'Search in this room' })).toBeFocused();
 });
 
-test('what is not found offers all rooms; more than a page is fetched when it is asked for', async ({
+test('a search without results offers all rooms; a second page is fetched on request', async ({
   alice,
   site,
 }) => {

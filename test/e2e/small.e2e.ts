@@ -18,7 +18,7 @@ async function visit(site: Site, context: BrowserContext): Promise<{ page: Page;
 
 const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 
-test('in the smallest element a dialog keeps its buttons in sight, and what it asks scrolls', async ({
+test('in the smallest element a dialog keeps its buttons visible, and its content scrolls', async ({
   browser,
   site,
 }) => {
@@ -224,7 +224,7 @@ test('on a phone the search of a room is in its menu; from the rooms it looks in
   await context.close();
 });
 
-test('a notice of success does not stand above what one writes next', async ({ browser, site }) => {
+test('a notice of success does not cover the field', async ({ browser, site }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
   const { page, id } = await visit(site, context);
   await privateRoom(site, 'bob', `pantry ${id}`, [id]);

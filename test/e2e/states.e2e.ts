@@ -1,7 +1,7 @@
 import { expect, Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
-test('a room that is being opened says nothing of what is not known yet', async ({ alice, site }) => {
+test('a room that is being opened shows nothing that is not known yet', async ({ alice, site }) => {
   const { page } = alice;
   await expect(page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
   site.chat.signal('SIGSTOP');
@@ -21,7 +21,7 @@ test('a room that is being opened says nothing of what is not known yet', async 
   await expect(alice.timeline.getByText('No messages yet')).toBeVisible();
 });
 
-test('what becomes of one’s own messages: sending, sent, conflict, failed', async ({ alice, site }) => {
+test('the states of the user’s own messages: sending, sent, conflict, failed', async ({ alice, site }) => {
   await seed(site, 'alice', 'states', [{ text: 'the first words', clientId: 'used-before' }]);
   await alice.open('states');
   await expect(alice.message('the first words')).toBeVisible();

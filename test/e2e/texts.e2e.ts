@@ -134,7 +134,7 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   expect(await lines(text(rows))).toBe(41);
 });
 
-test('whether a text is long is found out anew when its lines get shorter', async ({ alice, site }) => {
+test('the length of a text is checked again when its lines get shorter', async ({ alice, site }) => {
   const words = numbered(120, 'word').join(' ');
   await seed(site, 'bob', 'narrow', [words]);
   await alice.open('narrow');

@@ -621,7 +621,7 @@ describe('two servers', () => {
     });
   });
 
-  test('a client that comes from a server of which the other one has not heard goes on where it was: no room is unknown, none begins anew', async () => {
+  test('a client that comes from a server whose changes the other one has not got continues where it was: no room is unknown, none restarts', async () => {
     const history = await newHistory('postgres');
     const line = await cuttable();
     const [one, two] = await startNodes(history, line.url, nextChatServer);
@@ -663,7 +663,7 @@ describe('two servers', () => {
     expect(await bob.request('room:sync', { room: 'lobby', since: 99 })).toMatchObject({ reset: true });
   });
 
-  test('a hint that is forged, or cut off, is ignored; a mention is told to whoever has joined on no server, and a block counts on all', async () => {
+  test('a hint that is forged, or cut off, is ignored; a mention reaches users who have joined on no server, and a block counts on all', async () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, `redis://127.0.0.1:${redis.port}`, nextChatServer);
     const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
@@ -807,7 +807,7 @@ describe('two servers', () => {
     for (const server of servers) await server.until(/a text on the bus was ignored/);
   });
 
-  test('one that stood still for longer than changes are kept ends, instead of leaving something out', async () => {
+  test('a server that stood still for longer than changes are kept ends, instead of omitting something', async () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, 'postgres');
     const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
@@ -827,7 +827,7 @@ describe('two servers', () => {
 });
 
 test.each(['postgres', 'mysql'] as const)(
-  'what servers tell each other is kept for an hour by the clock of the database: one whose clock is ahead deletes nothing that others have yet to read (%s)',
+  'messages between servers are kept for an hour by the clock of the database: a server whose clock is ahead deletes nothing that others have yet to read (%s)',
   async (kind) => {
     const history = await newHistory(kind);
     const clock = fakeClock();

@@ -106,7 +106,7 @@ test(`${count} messages from Java, ${restarts} kills of the server and as many c
   }
 }, 120_000);
 
-test('what waits in a file is sent by the next process, once', async () => {
+test('messages that wait in a file are sent by the next process, once', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-outbox-'));
   const open = async () => {
     const app = startJavaClient();
@@ -139,7 +139,7 @@ test('what waits in a file is sent by the next process, once', async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('a logout in PHP is told within 2 s; after another login it goes on', async () => {
+test('a logout in PHP reaches the app within 2 s; after another login it continues', async () => {
   const app = nextJavaClient();
   apps.add(app);
   const logIn = () => app.ask<string>('logIn', { page: php.url, user: 'alice', password: 'alice' });

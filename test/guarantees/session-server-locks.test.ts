@@ -35,7 +35,7 @@ test('a hundred clients count up, and not one step is lost', async () => {
   expect(await (await connect()).ask('peek counter')).toBe(`ok a:1:{s:1:"n";s:${total.length}:"${total}";}`);
 });
 
-test('nor when clients die at any moment: what was acknowledged is there, and each step once', async () => {
+test('nor when clients die at any moment: acknowledged steps are there, and each step once', async () => {
   const acknowledged: number[] = [];
   await Promise.all(
     Array.from({ length: counters }, async () => {

@@ -17,7 +17,7 @@ afterAll(() => memcached.stop());
 
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
-test(`${storm} clients, the server killed and started again: all back within 30 s, none told unauthorized`, async () => {
+test(`${storm} clients, the server killed and started again: all back within 30 s, and none gets unauthorized`, async () => {
   const env = { CHAT_PORT: String(await ownPort()), CHAT_SESSION_STORE: memcached.url };
   let server: ChatServer = await startChatServer(env);
   const refusals: string[] = [];

@@ -103,7 +103,7 @@ describe('login', () => {
     expect(await stored(planted)).toBe('');
   });
 
-  test('two tabs with the same form: the second to log in is told to try again', async () => {
+  test('two tabs with the same form: the second to log in must try again', async () => {
     const { cookie, csrf } = await openForm(app);
     const fields = { username: 'alice', password: 'alice', csrf };
     const first = await post(`${app.url}/login`, cookie, fields);

@@ -169,7 +169,7 @@ test('a folder of sessions that nobody may list, as Debian’s: its garbage is l
   expect(native(`file://${folder}`, `ob_start(); ${code}`)).toBe('hidden written');
 });
 
-test('URLs that are refused, each with its reason, and those of handlers that are not PHP’s own', () => {
+test('refused URLs, each with its reason, and those of handlers that are not PHP’s own', () => {
   const urls = {
     'memcached://?handler=memcached': 'memcached: takes servers as',
     'memcached://user:secret@h?handler=memcache': 'memcached: takes servers as',

@@ -92,7 +92,7 @@ test.each([
   'handler=memcached&distribution=ketama_weighted&weight=2,5',
   'handler=memcache&redundancy=1',
   'handler=memcache&redundancy=1&distribution=memcache_standard_fnv&weight=2,5',
-])('of sixty sessions none is taken for a new one while one server is gone: %s', async (options) => {
+])('while one server is gone, none of sixty sessions is taken for a new one: %s', async (options) => {
   const gone = await another();
   const url = `memcached://127.0.0.1:${gone.port},127.0.0.1:${memcached.port}?${options}&timeout=200ms`;
   const code = `

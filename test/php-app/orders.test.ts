@@ -107,7 +107,7 @@ test.each([
   expect(await textsOf(carol, 'orders-3')).toEqual(before);
 });
 
-test('who is not logged in ships nothing', async () => {
+test('a visitor who is not logged in ships nothing', async () => {
   const form = await fetch(`${app.url}/`);
   const cookie = form.headers.getSetCookie()[0]?.split(';')[0] ?? '';
   const answer = await post(`${app.url}/order`, cookie, { csrf: csrfToken(await form.text()), order: '1' });

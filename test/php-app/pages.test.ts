@@ -177,7 +177,7 @@ describe('every page', () => {
     expect(answer.headers).not.toHaveProperty('strict-transport-security');
   });
 
-  test('405 names what is allowed', async () => {
+  test('405 names the allowed methods', async () => {
     expect((await raw(app.url, { path: '/logout' })).headers.allow).toBe('POST');
     expect((await raw(app.url, { path: '/', method: 'POST' })).headers.allow).toBe('GET, HEAD');
   });

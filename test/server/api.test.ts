@@ -70,7 +70,7 @@ describe('DELETE /api/users/{id}/connections', () => {
     }
   });
 
-  test('what leads to the API by way of dots is refused', async () => {
+  test('a path that leads to the API by dots is refused', async () => {
     const client = await connectChat(site.chat.url, await site.session('dots'));
     for (const path of ['/api/users/x/../dots/connections', '/x/../api/users/dots/connections']) {
       expect(await kickAt(path)).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });

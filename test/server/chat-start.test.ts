@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { openChatOver } from '../helpers/chat-over-history.ts';
 
-test('at a start rooms of CHAT_ROOMS that are not there are made; one that is there keeps its name and kind, and the operator is notified', async () => {
+test('at a start missing rooms of CHAT_ROOMS are created; an existing one keeps its name and kind, and the operator is notified', async () => {
   const differing: object[] = [];
   const { chat, close } = await openChatOver(
     (stored) => ({
@@ -36,7 +36,7 @@ test('at a start rooms of CHAT_ROOMS that are not there are made; one that is th
   ]);
 });
 
-test('what another server writes while the chat reads at its start is neither missed nor told to anybody', async () => {
+test('changes by another server while the chat reads at its start are neither missed nor announced', async () => {
   const kicked: string[] = [];
   const unexpected = () => {
     throw new Error('nobody is here');

@@ -23,7 +23,7 @@ test('nothing set: the defaults of the documentation', () => {
   });
 });
 
-test('no store is set: the server says so, and what one looks like', () => {
+test('no store is set: the server says so, and shows an example', () => {
   expect(() => readConfig({})).toThrow(
     /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:/,
   );
@@ -65,7 +65,7 @@ test('paths, with a dot inside a key', () => {
   expect(configOf({ CHAT_USER_ID: 'app.user\\.v2.id' }).session.user.id).toEqual(['app', 'user.v2', 'id']);
 });
 
-test('everything that is wrong is listed together, with what is accepted', () => {
+test('all problems are listed together, with the accepted values', () => {
   const wrong = {
     CHAT_PORT: '70000',
     CHAT_ORIGINS: 'https://a.example/path',
@@ -89,7 +89,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
   }
 });
 
-test('what is wrong with files is listed with the rest', () => {
+test('problems with files are listed with the rest', () => {
   const error = problemsOf({
     CHAT_ROOMS: 'lobby,lobby',
     CHAT_API_KEY_FILE: '/nonexistent',
@@ -129,7 +129,7 @@ test.each([
   expect(error.replace('geheim= is not an option', '')).not.toContain('geheim');
 });
 
-test('what a file of settings has around a value is no part of it: blanks are left out, quotes and ends of lines refused', () => {
+test('syntax of a settings file around a value: blanks are removed, quotes and ends of lines refused', () => {
   const { session, apiKeys } = configOf({ CHAT_USER_ID: ' user_id\r', CHAT_API_KEY: '0123456789abcdef\n' });
   expect([session.user.id, apiKeys]).toEqual([['user_id'], ['0123456789abcdef']]);
   expect(
@@ -377,7 +377,7 @@ test('places for files: a folder, a bucket of Amazon or of another server, with 
   });
 });
 
-test('a name that is empty, and those of the PHP application, are not unknown', () => {
+test('an empty name, and those of the PHP application, are not unknown', () => {
   const env = { CHAT_PORT: '1', CHAT_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
   expect(configOf(env).unknown).toEqual([]);
 });

@@ -151,7 +151,7 @@ test('a signed cookie, without the setting for it and with another key', async (
   }
 });
 
-test('what is in the folder under that id is no file of PHP’s', async () => {
+test('an entry of the folder under that id is not a file of PHP’s', async () => {
   const other = 'f'.repeat(26);
   mkdirSync(join(folder, `sess_${other}`));
   const [code, said] = await doctor({ CHAT_SESSION_STORE: `file://${folder}` }, '--cookie', other);
@@ -173,7 +173,7 @@ test('a session that is expired by the options of the store URL', async () => {
   utimesSync(path, now, now);
 });
 
-test('a store that fails in the middle: what it says, and no stack', async () => {
+test('a store that fails midway: its message, and no stack', async () => {
   const db = join(folder, 'site.db');
   execFileSync('php', [
     '-r',
@@ -189,7 +189,7 @@ test('a store that fails in the middle: what it says, and no stack', async () =>
   expect(code).toBe(1);
 });
 
-test('a user whom the settings keep out', async () => {
+test('a user whom the settings refuse', async () => {
   const [code, said] = await doctor(
     { CHAT_SESSION_STORE: `file://${folder}`, CHAT_USER_ID: 'app.user.id', CHAT_USER_REQUIRE: 'auth_secret' },
     '--cookie',
@@ -235,7 +235,7 @@ test('without a cookie: whether the store answers, and how to go on', async () =
   expect(code).toBe(0);
 });
 
-test('nobody’s cookie, a wrong option, settings that cannot be used', async () => {
+test('an unknown cookie, a wrong option, invalid settings', async () => {
   const nobody = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', 'n'.repeat(26));
   expect(nobody).toEqual([1, expect.stringContaining('Is the visitor still logged in?')]);
   const noId = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', '../../etc/passwd');
@@ -342,7 +342,7 @@ test('ends without a word when nobody reads on, as in `npm run doctor | head -1`
   expect(stderr).toBe('');
 });
 
-describe('what the server needs besides the sessions', () => {
+describe('the requirements of the server besides the sessions', () => {
   const store = () => ({ CHAT_SESSION_STORE: `file://${folder}` });
 
   test('the history: a folder that can be made, a file in place of a folder, and what this user may not write', async () => {
@@ -428,7 +428,7 @@ describe('what the server needs besides the sessions', () => {
   });
 });
 
-describe('what is in a session', () => {
+describe('the content of a session', () => {
   test('a wrong path to the name: who is called by the id, and the path that was meant', async () => {
     const { store, id } = sessionFile('user_id|i:11;user|a:1:{s:4:"name";s:3:"Zoe";}');
     const [code, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', id);
@@ -656,7 +656,7 @@ test('PostgreSQL: a prefix, a table that is missing, and NOTIFY as the bus', asy
   }
 });
 
-test('rights to list files and to renew sessions: those of another user’s files, and a user of Redis who may only read', async () => {
+test('rights to list files and to renew sessions: on another user’s files, and for a user of Redis who may only read', async () => {
   const debians = join(folder, 'debians');
   mkdirSync(debians);
   chmodSync(debians, 0o1333);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => history.remove());
 afterAll(() => memcached.stop());
 
-test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 within 10 s', async () => {
+test('SIGTERM: accepted requests are done and answered, clients are notified, exit 0 within 10 s', async () => {
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url };
   const server = await startChatServer(env);
   const connect = (n: number, transports = ['websocket']) =>

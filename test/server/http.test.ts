@@ -143,7 +143,7 @@ describe('a target that is not what its path says: 400', () => {
   });
 
   test.each([['/%5Cx/readyz'], ['/x%2freadyz'], ['/%72eadyz'], ['/readyz/'], ['/READYZ'], ['/readyz%09']])(
-    'what only looks like another is not there: %s',
+    'an address that only looks like another does not exist: %s',
     async (target) => {
       expect(await exchange(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
     },
@@ -156,7 +156,7 @@ test.each([
     'an offer of HTTP/2, which is passed over',
     'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
   ],
-])('served all the same: %s', async (_, request) => {
+])('still served: %s', async (_, request) => {
   expect(await exchange(request)).toMatch(/^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
 });
 

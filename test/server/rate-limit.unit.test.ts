@@ -57,7 +57,7 @@ test.each([1, 2, 3])(
   },
 );
 
-test('what is known of a cost only later counts until the period is over', () => {
+test('a cost that is known only later counts until the period is over', () => {
   const limit = new RateLimit({ count: 5, ms: 1000 });
   limit.take('a');
   limit.add('a', 4);

@@ -10,7 +10,7 @@ import { startLockedRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
-test('a misspelt setting: the server does not start, and names the one that was meant', async () => {
+test('a misspelt setting: the server does not start, and names the right one', async () => {
   const child = startChild(process.execPath, chatProgram, {
     cwd: root,
     env: { PATH: process.env.PATH, CHAT_SESSION_STORE: 'file:///tmp', CHAT_USER_BANED: 'geheim' },
@@ -107,7 +107,7 @@ describe('a session store that cannot be read: the server starts, and its log sa
   });
 });
 
-test('the log has the settings that are not the default, without keys and passwords, and what is to be corrected', async () => {
+test('the log has the settings that differ from the default, without keys and passwords, and those to correct', async () => {
   const chat = await startChatServer({
     CHAT_SESSION_STORE: 'redis://site:geheim@127.0.0.1:1',
     CHAT_API_KEY: 'geheim-geheim-geheim',

@@ -158,7 +158,7 @@ describe('files', () => {
       expect(server.output()).not.toMatch(/torn/);
     });
 
-    test('a use starts the lifetime anew and is no change', async () => {
+    test('a use restarts the lifetime and is no change', async () => {
       const [client, watcher] = [await connect(), await connect()];
       const old = join(folder, 'old.txt');
       await writeFile(old, 'a:1:{s:1:"k";s:1:"v";}');

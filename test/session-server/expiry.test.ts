@@ -6,7 +6,7 @@ import { sessionServers } from '../helpers/session-servers.ts';
 
 const servers = sessionServers();
 
-test('a session expires when its lifetime is over without use; open, touch and saves start it anew, peek does not', async () => {
+test('a session expires when its lifetime is over without use; open, touch and saves restart it, peek does not', async () => {
   const server = await servers.start({ SESSION_SERVER_LIFETIME: '2', SESSION_SERVER_COLLECT: '100ms' });
   const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
   const ids = ['peeked', 'touched', 'read', 'saved', 'own', 'never'];

@@ -106,7 +106,7 @@ describe('with SESSION_SERVER_BUFFER=16MB', () => {
     await Promise.all(clients.map(({ closed }) => closed));
   });
 
-  test('of 60 unsaved sessions of 900 KB more than 30 are refused, and none grows to 1.8 MB', async () => {
+  test('more than 30 of 60 unsaved sessions of 900 KB are refused, and none grows to 1.8 MB', async () => {
     const value = 'x'.repeat(900_000);
     const clients = await Promise.all(Array.from({ length: 60 }, () => sessionClient(shared.server)));
     let refused = 0;

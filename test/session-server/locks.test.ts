@@ -69,7 +69,7 @@ test('clients get the lock in order of arrival, whatever frees it', async () => 
   await say(holder, 'lock_timeout 1000', 'open order');
 });
 
-test('mode r does not wait and sees what was saved last', async () => {
+test('mode r does not wait and reads the last saved state', async () => {
   const [writer, reader] = [await connect(), await connect()];
   await say(writer, 'open read', 'put k old', 'commit', 'open read', 'put k new');
   await say(reader, 'open read r');
@@ -81,7 +81,7 @@ test('mode r does not wait and sees what was saved last', async () => {
   expect(await reader.ask('get k')).toBe('ok new');
 });
 
-test('opening what one has open does not wait, and drops what was not saved', async () => {
+test('opening an own open session does not wait, and drops unsaved changes', async () => {
   const [client, other] = [await connect(), await connect()];
   await say(client, 'lock_timeout 0', 'open own', 'put k 1', 'commit', 'open own', 'put k 2', 'open own');
   expect(await client.ask('get k')).toBe('ok 1');

@@ -60,7 +60,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test.each(['hello 1 php', 'SESSION_SERVER_HELP_PHP'])('%s: PHP gets back what it has put', async (how) => {
+  test.each(['hello 1 php', 'SESSION_SERVER_HELP_PHP'])('%s: PHP reads back what it has put', async (how) => {
     const client = how === 'hello 1 php' ? await hello() : await connect(helping);
     for (const piece of [Number.POSITIVE_INFINITY, 1, 5]) {
       expect(await client.ask('new')).toMatch(/^ok/);

@@ -17,7 +17,7 @@ const servers = sessionServers();
 const token = 'a-token-of-some-length';
 
 describe('settings', () => {
-  test('all that cannot be used are listed together, and the server exits with 78', async () => {
+  test('all invalid settings are listed together, and the server exits with 78', async () => {
     await writeFile(join(servers.folder, 'token'), 'short');
     const { code, output } = await servers.refused({
       SESSION_SERVER_HOST: 'no host',

@@ -9,7 +9,7 @@ import type { Reads, Writes } from '../../../server/history/history.ts';
 import { QuietLog } from '../../../server/log.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-test('what fails though no request waits for it is in the log: with a code, and no text, name or id', async () => {
+test('failures that no request waits for are in the log: with a code, and no text, name or id', async () => {
   const lines: Record<string, unknown>[] = [];
   const sink = new Writable({
     write(line, _, done) {

@@ -434,7 +434,7 @@ describe('26 by a push', () => {
     expect(hasLearnt(eve)).toEqual([]);
   });
 
-  test('who has been removed is not told that, or why, a message was deleted there', async () => {
+  test('a removed user is not notified that, or why, a message was deleted there', async () => {
     const mole = await person();
     await ann.request('room:invite', { room: den, users: [mole.id] });
     await mole.request('room:join', { room: den });

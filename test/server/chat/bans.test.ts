@@ -6,7 +6,7 @@ import { fakeClock } from '../../helpers/fake-clock.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 import { apiKey } from '../../helpers/people.ts';
 
-test('a ban holds over a restart and for its time by the wall clock; one without a time holds for good', async () => {
+test('a ban survives a restart and lasts for its time by the wall clock; without a time it is permanent', async () => {
   const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
   let server: ChatServer | undefined;
   onTestFinished(async () => {

@@ -9,7 +9,7 @@ function connectionTo(room: Room, id: string): Connection {
   return { id, gone: false, person: { memberships } } as Connection;
 }
 
-test('all of a large room are told, a few in each turn, and once, however often the room changes meanwhile', async () => {
+test('all of a large room get it, a few in each turn, and once, however often the room changes meanwhile', async () => {
   const told: string[] = [];
   const summaries = new ChangedSummaries((_, { id }) => told.push(id));
   const [large, small] = [roomOf('large'), roomOf('small')];
@@ -28,7 +28,7 @@ test('all of a large room are told, a few in each turn, and once, however often 
   expect(told.slice(3 * atOnce)).toEqual([...all.slice(0, atOnce).map(({ id }) => id), 'one of the small']);
 });
 
-test('nobody is told who has lost the room meanwhile, or is gone', async () => {
+test('a connection that has lost the room meanwhile, or is gone, gets nothing', async () => {
   const told: string[] = [];
   const summaries = new ChangedSummaries((_, { id }) => told.push(id));
   const room = roomOf('large');

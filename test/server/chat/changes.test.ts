@@ -35,7 +35,7 @@ test('the activity of a direct room names the other one to each side', async () 
   });
 });
 
-test('a role on the site changes the rights in one’s rooms: each is told', async () => {
+test('a site role changes the rights in the user’s rooms, and each is announced', async () => {
   const [ann, ben] = [await site.person(), await site.person()];
   const { id } = await site.den(ann, [ben]);
   await ben.request('room:join', { room: 'lobby' });
@@ -60,7 +60,7 @@ test('a new list of rooms in the session changes rooms, and nothing that `sessio
   await expect.poll(() => eventsOf(ann, 'session:changed')).toMatchObject([{ user: { name: 'Other' } }]);
 });
 
-test('what is no room in the session’s list is logged once for what the session holds, without showing it', async () => {
+test('an entry of the session’s list that is no room is logged once per content, without showing it', async () => {
   const logged = () =>
     [...site.chat.output().matchAll(/^\{.*"setting":"CHAT_USER_ROOMS".*\}$/gm)].map(
       ([line]) => (JSON.parse(line) as { reason: string }).reason,

@@ -24,7 +24,7 @@ test.each([
   ['"a\\u0000"', 'string'],
   ['"\\ud800"', 'string'],
   ['1', 'string'],
-] as const)('one that holds %s as its %s is none of this server’s', (part, type) => {
+] as const)('a cursor with %s as its %s is not from this server', (part, type) => {
   const cursor = Buffer.from(`[${part}]`).toString('base64url');
   expect(() => decodeCursor(cursor, [type])).toThrow(expect.objectContaining({ code: 'bad_request' }));
 });

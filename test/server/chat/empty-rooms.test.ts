@@ -7,7 +7,7 @@ import { apiKey } from '../../helpers/people.ts';
 
 const day = 24 * 60 * 60;
 
-test('a private room that has had no members for 30 days is deleted, one that nobody shows or writes in is not', async () => {
+test('a private room without members for 30 days is deleted, an unused one with members is not', async () => {
   const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
   let server: ChatServer | undefined;
   onTestFinished(async () => {

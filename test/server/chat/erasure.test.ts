@@ -37,7 +37,7 @@ const erase = (id: string, query = '') => site.api('DELETE', `/users/${encodeURI
 const join = (room: string, ...people: Person[]) =>
   Promise.all(people.map((person) => person.request('room:join', { room })));
 
-test('an erased user is closed out, each room concerned is told once, and clients that come back later begin anew', async () => {
+test('an erased user is disconnected, each room concerned gets one event, and clients that come back later start again', async () => {
   const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
   await join('garden', ann, ben, cat);
   await join('lobby', ann, ben);
@@ -149,7 +149,7 @@ test('a room that an erased user had left goes on: its owner invites', async () 
   for (const one of [ann, ben, cat]) one.close();
 });
 
-test('whoever writes while being erased: what was acknowledged before is gone, and what comes later is of a new user', async () => {
+test('a user who writes while being erased: messages acknowledged before are gone, and later ones are of a new user', async () => {
   const [ann, ben] = [await site.person(), await site.person()];
   await join('yard', ann, ben);
   const { file } = await upload(site.chat.url, ann.cookie, 'some text', { room: 'yard', name: 'a.txt' });
@@ -261,7 +261,7 @@ test('somebody who is banned or was never here is erased too; another word for t
   expect((await fetch(`${site.chat.url}/api/users/x`, { method: 'DELETE' })).status).toBe(401);
 });
 
-test('an erasure that was accepted outlives kill -9, and each room is told once', async () => {
+test('an accepted erasure survives kill -9, and each room gets one event', async () => {
   const history = historyFolder();
   onTestFinished(() => history.remove());
   const env = {

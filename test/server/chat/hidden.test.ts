@@ -161,7 +161,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect(await made('Den')).toBe(true);
   });
 
-  test('a hidden file is one that does not exist', async () => {
+  test('a hidden file is treated as missing', async () => {
     const { url } = site.chat;
     const asker = eve as Person;
     const none = { id: 'a'.repeat(hidden.file.id.length), name: hidden.file.name };

@@ -29,7 +29,7 @@ test('a page of found messages ends at 256 KiB, and the next one goes on', async
   expect(pages).toBeGreaterThan(2);
 });
 
-test('150 rooms of the largest size: 100 are told of first, the list has all in pages of at most 256 KiB', async () => {
+test('150 rooms of the largest size: session:ready has 100, the list has all in pages of at most 256 KiB', async () => {
   const rooms = Array.from({ length: 150 }, (_, n) => `big-${newClientId()}-${n}`);
   const ann = await site.person({ rooms });
   const admin = await site.person({ rooms, roles: 'admin' });
@@ -52,7 +52,7 @@ test('150 rooms of the largest size: 100 are told of first, the list has all in 
   expect(listed).toEqual([...rooms].reverse());
 });
 
-test('a room of 103 users who are there: 100 are named, the joiner among them; nobody is told who types', async () => {
+test('a room of 103 present users: 100 are named, including the joiner; typing is not announced', async () => {
   const [ann, ben] = [await site.person(), await site.person()];
   await ann.request('room:join', { room: 'hall' });
   await ben.request('room:join', { room: 'hall' });

@@ -94,7 +94,7 @@ describe('mentions', () => {
     expect(told(eve)).toEqual([]);
   });
 
-  test('tell no name of somebody whom the readers of the room may not find', async () => {
+  test('reveal no name of a user whom the readers of the room may not find', async () => {
     const [ann, eve] = [await site.person(), await site.person()];
     const room = await publicRoom(ann);
     const hidden = await send(ann, room, [at(eve.id)]);

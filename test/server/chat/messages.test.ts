@@ -66,7 +66,7 @@ describe('reacting', () => {
       .filter(({ name }) => name === 'message:reacted')
       .map(({ payload }) => payload as MessageReacted);
 
-  test('within 250 ms it is one change; each answer says what is one’s own, the event says it to nobody', async () => {
+  test('within 250 ms it is one change; each answer marks the user’s own, the event does not', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room, 'the first');
     const answers = await Promise.all([react(ann, room), react(ben, room), react(ben, room, '❤️')]);
@@ -113,7 +113,7 @@ describe('reacting', () => {
     expect(await ben.request('message:reactions', { room, seq: 1, emoji: '👍' })).toEqual({ users });
   });
 
-  test('again what is so already is ok and nobody hears of it; taken back, it is gone', async () => {
+  test('a repeat is ok and notifies nobody; withdrawn, it is gone', async () => {
     const { room, ann, ben } = await talk();
     await send(ann, room);
     const first = await react(ann, room);
@@ -128,7 +128,7 @@ describe('reacting', () => {
       ]);
   });
 
-  test('is no reason for a conflict; what one asks for next does not overtake it', async () => {
+  test('is no reason for a conflict; the user’s next request does not overtake it', async () => {
     const { room, ann, ben } = await talk();
     const { rev } = await send(ann, room, 'one');
     await react(ben, room);
@@ -160,7 +160,7 @@ describe('reacting', () => {
     expect(await codeOf(ben, 'message:reactions', { room, seq: 1, emoji: '👍' })).toBe('unknown_message');
   });
 
-  test('of many the first ten are named, and who is not among them is told so all the same', async () => {
+  test('the first ten of many are named, and a user who is not among them still gets the own mark', async () => {
     const { room, ann } = await talk();
     await send(ann, room);
     const clients = await Promise.all(Array.from({ length: 12 }, (_, n) => connect(100 + n)));
@@ -252,7 +252,7 @@ test('search: in every room one may read, in pages, the newest first', async () 
 });
 
 describe('reading', () => {
-  test('what was read stays read over a restart, and never falls', async () => {
+  test('a read mark survives a restart, and never falls', async () => {
     const { room, ann, ben } = await talk();
     for (let n = 0; n < 3; n++) await send(ann, room);
     expect((await ben.request('read:mark', { room, seq: 2 })).room).toMatchObject({ readSeq: 2, unread: 1 });
@@ -272,7 +272,7 @@ describe('reading', () => {
   });
 });
 
-test('typing: told to others, ends with the message, with a leave and by itself', async () => {
+test('typing: sent to others, ends with the message, with a leave and by itself', async () => {
   const { room, ann, ben } = await talk();
   const told = () =>
     ben.events
@@ -291,7 +291,7 @@ test('typing: told to others, ends with the message, with a leave and by itself'
   expect(ann.events.some(({ name }) => name === 'typing:changed')).toBe(false);
 });
 
-test('typing: told again every few seconds as long as it goes on, since clients forget it after 6 s', async () => {
+test('typing: sent again every few seconds while it continues, since clients forget it after 6 s', async () => {
   const { room, ann, ben } = await talk();
   const told = () => ben.events.filter(({ name }) => name === 'typing:changed');
   const began = performance.now();

@@ -55,7 +55,7 @@ const send = (client: ChatClient, room: string, over = {}) =>
   client.raw('message:send', { room, ...text(), ...over });
 
 describe('a room in which moderators alone write', () => {
-  test('others are told, refused with every word of theirs, and still react; a repeat is answered', async () => {
+  test('others are notified, refused with every message, and can still react; a repeat is answered', async () => {
     const { room, owner, moderator, ben } = await talk();
     const admin = await user({ roles: 'moderator' });
     await admin.request('room:join', { room });
@@ -96,7 +96,7 @@ describe('a room in which moderators alone write', () => {
 });
 
 describe('slow mode', () => {
-  test('keeps each user’s messages apart, but for moderators; what is refused counts against no limit', async () => {
+  test('spaces out each user’s messages, except moderators’; refused ones count against no limit', async () => {
     const { room, owner, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     await say(ben, room);
@@ -125,7 +125,7 @@ describe('slow mode', () => {
 const longest = 9_007_199_254_740_991;
 
 describe('a mute', () => {
-  test('lets a member read and not write, until it ends by itself; all devices are told of both ends', async () => {
+  test('lets a member read and not write, until it ends by itself; all devices are notified of both', async () => {
     const { room, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
@@ -159,7 +159,7 @@ describe('a mute', () => {
     expect(eventsOf(eve, 'room:changed')).toEqual([]);
   });
 
-  test('for good, lifted, and found in the list of the moderators with who laid it', async () => {
+  test('permanent, lifted, and found in the list of the moderators with its moderator', async () => {
     const { room, owner, moderator, ben } = await talk();
     await owner.request('room:mute', { room, user: moderator.id });
     await moderator.request('room:mute', { room, user: ben.id, seconds: 600, reason: 'spam' });
@@ -366,7 +366,7 @@ describe('a ban', () => {
     expect(await codeOf(back, 'room:join', { room: team })).toBe('unknown_room');
   });
 
-  test('of a public room that is deleted meanwhile: the user is told nothing, and the next room of that id is new', async () => {
+  test('of a public room that is deleted meanwhile: the user gets no event, and the next room of that id is new', async () => {
     const room = `club-${newClientId()}`;
     const made = { name: room, kind: 'public' };
     expect((await site.api('PUT', `/rooms/${room}`, made)).status).toBe(201);
@@ -383,7 +383,7 @@ describe('a ban', () => {
 });
 
 describe('blocking somebody', () => {
-  test('hides that user’s messages in all answers to oneself and nobody else; they count as unread; other devices are told', async () => {
+  test('hides that user’s messages in all answers to the blocker only; they count as unread; other devices are notified', async () => {
     const { room, owner, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
@@ -430,7 +430,7 @@ describe('blocking somebody', () => {
     expect(hiddenOf((await ben.request('message:history', { room })).messages)).toEqual([{}, {}, {}, {}]);
   });
 
-  test('takes back at once what was counted as unread mentions by that user, on all devices; it comes back at the end', async () => {
+  test('removes that user’s unread mentions at once, on all devices; they come back at the end', async () => {
     const { room, owner, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const other = await talk(0);
@@ -474,7 +474,7 @@ describe('blocking somebody', () => {
     expect(back.ready.totals.mentions).toBe(1);
   });
 
-  test('ends direct messages from that user, who is told no more than that; it shows no name', async () => {
+  test('ends direct messages from that user, who gets no other sign of it; it shows no name', async () => {
     const [ann, eve] = [await user(), await user()];
     const { room } = await eve.request('direct:open', { user: ann.id });
     await eve.request('room:join', { room: room.id });
@@ -567,7 +567,7 @@ test('on 10,000 users of a room something may be laid at the same time, and on n
   }
 });
 
-test('where somebody is typing, whoever has blocked him is not told', async () => {
+test('the blocker does not see the blocked user typing', async () => {
   const { room, others } = await talk(3);
   const [ben, eve, bob] = others as [Person, Person, Person];
   await ben.request('user:block', { user: eve.id, blocked: true });
@@ -643,7 +643,7 @@ describe('a report', () => {
     expect(await listOf(owner)).toEqual([]);
   });
 
-  test('of a message in a direct room deletes it at most: nobody there could lift a mute or a ban', async () => {
+  test('of a message in a direct room can only delete it: nobody there could lift a mute or a ban', async () => {
     const [ann, ben, site] = [await user(), await user(), await user({ roles: 'moderator' })];
     const { room } = await ben.request('direct:open', { user: ann.ready.user.id });
     await ben.request('room:join', { room: room.id });

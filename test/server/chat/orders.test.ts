@@ -57,7 +57,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   expect([...(chat.directory.person('7')?.connections ?? [])].map((one) => one.kicked)).toEqual([true]);
 });
 
-test('who loses a room while the other servers are asked whether it is shown there, is not told of a mention', async () => {
+test('a user who loses a room while the other servers are asked whether it is shown there gets no mention', async () => {
   const ignore = () => {};
   const told: string[] = [];
   const asked: ((joined: number) => void)[] = [];

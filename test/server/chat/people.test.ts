@@ -73,8 +73,8 @@ async function api(method: string, path: string, body?: object) {
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 }
 
-describe('what a connection is told first', () => {
-  test('who it is, what it may do, and the rooms of the settings in their order', async () => {
+describe('the first event of a connection', () => {
+  test('its user, its rights, and the rooms of the settings in order', async () => {
     const ann = await person();
     expect(ann.ready).toEqual({
       protocol: 1,
@@ -102,7 +102,7 @@ describe('what a connection is told first', () => {
     });
   });
 
-  test('one’s own rooms come first, the newest message first; what was read stays read', async () => {
+  test('the user’s rooms come first, the newest message first; read messages stay read', async () => {
     const [ann, ben] = [await person(), await person()];
     const [older, newer] = [await den(ann, [ben]), await den(ann, [ben])];
     for (const room of [older, newer]) {
@@ -172,7 +172,7 @@ describe('rooms that people make', () => {
     expect(second.room).toEqual(first.room);
   });
 
-  test('a public room is told to everybody once, and its name is taken', async () => {
+  test('a public room is announced to everybody once, and its name is taken', async () => {
     const [admin, ann] = [await person({ roles: 'admin' }), await person()];
     const name = `Straße ${newClientId()}`;
     const wanted = { name, kind: 'public' as const, clientId: newClientId() };
@@ -221,7 +221,7 @@ describe('rooms that people make', () => {
     expect(heardOf(gone)).toMatchObject([{ lastSeq: 1 }]);
   });
 
-  test('who is removed gets nothing after the event that says so, on any device', async () => {
+  test('a removed user gets no event after the one that says so, on any device', async () => {
     const [ann, ben] = [await person(), await person()];
     const benToo = await again(ben);
     const room = await den(ann, [ben]);
@@ -243,7 +243,7 @@ describe('rooms that people make', () => {
     expect((await ann.request('room:invite', { room, users: [ben.id] })).added).toEqual([ben.id]);
   });
 
-  test('who has left, or blocked somebody, is not added again by them; a public room may be joined again', async () => {
+  test('a user who has left, or blocked somebody, is not added again by them; a public room may be joined again', async () => {
     const [ann, ben, eve] = [await person(), await person(), await person()];
     const room = await den(ann, [ben, eve]);
     await ben.request('room:remove', { room, user: ben.id });
@@ -284,7 +284,7 @@ describe('rooms that people make', () => {
     expect(await codeOf(ben, 'room:role', { room, user: 'nobody', role: 'moderator' })).toBe('unknown_user');
   });
 
-  test('members: by name, present ones, a count; changes are told to those who show the room', async () => {
+  test('members: by name, present ones, a count; changes go to users who show the room', async () => {
     const [ann, ben] = [await person(), await person()];
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -310,7 +310,7 @@ describe('rooms that people make', () => {
       .toContainEqual({ user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false });
   });
 
-  test('of somebody who is away, changes tell the name if he has acted where all may read, and else the id', async () => {
+  test('changes name an absent user who has acted in a common room, and give only the id of others', async () => {
     const [ann, ben, known, hidden] = [await person(), await person(), await person(), await person()];
     for (const one of [ann, known]) await one.request('room:join', { room: 'lobby' });
     hidden.close();
@@ -338,7 +338,7 @@ describe('rooms that people make', () => {
     expect(told().slice(2)).toEqual(users.map((user) => ({ user, gone: true })));
   });
 
-  test('notify is one’s own: told to all devices, and counted in the totals', async () => {
+  test('notify is the user’s own setting: sent to all devices, and counted in the totals', async () => {
     const [ann, ben] = [await person(), await person()];
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
@@ -352,7 +352,7 @@ describe('rooms that people make', () => {
 });
 
 describe('direct rooms', () => {
-  test('one a pair, whoever opens it; the other side hears of it with the first message', async () => {
+  test('one per pair, whoever opens it; the other side gets it with the first message', async () => {
     const [ann, ben] = [await person(), await person()];
     const { room } = await ann.request('direct:open', { user: ben.id });
     expect(room).toMatchObject({ kind: 'direct', may: ['send'], members: 2, with: { id: ben.id } });
@@ -369,7 +369,7 @@ describe('direct rooms', () => {
     expect(await read).toEqual({ room: room.id, user: ben.id, seq: 1 });
   });
 
-  test('presence of somebody with whom one has talked is told without showing the room', async () => {
+  test('presence of a conversation partner is sent without showing the room', async () => {
     const [ann, ben] = [await person(), await person()];
     const { room } = await ann.request('direct:open', { user: ben.id });
     await ann.request('room:join', { room: room.id });
@@ -395,7 +395,7 @@ describe('the site decides', () => {
     expect(await codeOf(ann, 'message:send', { room: one, text: 'x', clientId: 'c' })).toBe('unknown_room');
   });
 
-  test('of several sessions of a user the rooms are the union of the open ones', async () => {
+  test('the rooms of several sessions of a user are the union of the open ones', async () => {
     const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
     const id = newId();
     const first = await person({ rooms: [one] }, id);
@@ -406,7 +406,7 @@ describe('the site decides', () => {
     await expect.poll(mine).toEqual([one]);
   });
 
-  test('what is no id is skipped; a list that cannot be read changes nothing', async () => {
+  test('an invalid id is skipped; an unreadable list changes nothing', async () => {
     const one = `team-${newClientId()}`;
     const ann = await person({ rooms: [one, 'no id!', 42, null, 'd-taken', 'u-taken'] });
     const mine = (await ann.request('room:list', {})).rooms.map(({ id }) => id);
@@ -434,8 +434,8 @@ describe('the site decides', () => {
   });
 });
 
-describe('whom one may find', () => {
-  test('people with whom one shares a room, by the beginning of any word of the name', async () => {
+describe('the people whom a user may find', () => {
+  test('people in common rooms, by the beginning of any word of the name', async () => {
     const [ann, ben, eve] = [
       await person({ firstname: 'Ann' }),
       await person({ firstname: 'Zora Q. Neale' }),
@@ -456,7 +456,7 @@ describe('whom one may find', () => {
     eve.close();
   });
 
-  test('whom the site has put into a room is known there by name and presence, and to nobody else', async () => {
+  test('a user whom the site has put into a room is known there by name and presence, and to nobody else', async () => {
     const [club, shown] = [`club-${newClientId()}`, `shown-${newClientId()}`];
     await api('PUT', `/rooms/${club}`, { name: 'Club', kind: 'private' });
     await api('PUT', `/rooms/${shown}`, { name: `Shown ${shown}`, kind: 'public' });

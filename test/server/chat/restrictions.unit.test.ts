@@ -20,7 +20,7 @@ test('the first end is known whatever begins, changes and is lifted', () => {
   expect([...ends, restrictions.nextEnd]).toEqual([null, 30, 20, 10, 20, 30, 40, null]);
 });
 
-test('one more of very many is no work for all of them', () => {
+test('adding one to very many does not process all of them', () => {
   const restrictions = new Restrictions();
   let looked = 0;
   const most = 1000;
@@ -38,7 +38,7 @@ test('one more of very many is no work for all of them', () => {
   expect(looked).toBeLessThan(10 * most);
 });
 
-test('what is over and not lifted yet takes no place from anybody', () => {
+test('an expired restriction that is not lifted yet takes no place', () => {
   const restrictions = new Restrictions();
   for (let n = 0; n < mostRestricted; n++) restrictions.set('den', `${n}`, 'muted', { by: '1' });
   expect(['7', 'new'].map((user) => restrictions.hasPlaceFor('den', user))).toEqual([true, false]);

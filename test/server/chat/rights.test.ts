@@ -232,7 +232,7 @@ async function attempt(
 describe.each(places)('in $title', (place) => {
   const known = Object.keys(place.rights).filter((role) => place.owned || role !== 'owner') as Role[];
   test.each(known)(
-    'somebody who is %s may do what the table says, nothing else, and is told so',
+    'a user who is %s has the rights of the table, no others, and gets these in may',
     async (role) => {
       const may = place.rights[role];
       const hidden = place.private && role === 'stranger';

@@ -34,7 +34,7 @@ const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i
 const heard = (client: ChatClient, rev: number) =>
   expect.poll(() => client.messages().some((message) => message.rev === rev)).toBe(true);
 
-test('who has joined gets each message once, the sender included; who has not, or has left, gets none', async () => {
+test('a user who has joined gets each message once, the sender included; one who has not, or has left, gets none', async () => {
   const room = newRoom();
   const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
   for (const client of [ann, ben, eve]) await client.request('room:join', { room });
@@ -58,7 +58,7 @@ test('two connections of one user both get it, and a join belongs to one of them
   await heard(there, 1);
 });
 
-test('joining makes a member, who has read what was there; others are counted as unread', async () => {
+test('joining makes a member, with earlier messages read; later ones count as unread', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(1), await connect(2)];
   await ann.request('room:join', { room });
@@ -135,7 +135,7 @@ test('a join with since, and sync, bring what changed after it', async () => {
   });
 });
 
-test('a since above the head, as after a restored backup, starts anew', async () => {
+test('a since above the head, as after a restored backup, starts again', async () => {
   const room = newRoom();
   const ann = await connect(1);
   await ann.request('room:join', { room });
@@ -262,7 +262,7 @@ test('presence: who joins while somebody is away for a moment hears of the retur
     .toMatchObject({ joined: expect.arrayContaining([{ id: '82', name: 'User 82' }]), count: 3 });
 });
 
-test('who joins a room that others have just joined sees it as it is by then', async () => {
+test('a user who joins a room that others have just joined sees its current state', async () => {
   const room = newRoom();
   const [ann, ben] = [await connect(1), await connect(2)];
   await ann.request('room:join', { room });

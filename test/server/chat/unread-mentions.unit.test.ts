@@ -12,7 +12,7 @@ const nobody: ReadonlySet<string> = new Set();
 const of = (...mentions: [author: string, seq: number][]) =>
   mentions.reduce<UnreadMentions>((all, [author, seq]) => withMention(all, author, seq), noMentions);
 
-test('they count by who has written them: not those of the blocked, and not what is too old', () => {
+test('they count by their authors: not those of blocked users, and not expired ones', () => {
   const mentions = of(['ann', 5], ['ben', 3], ['ann', 1], ['ben', 7]);
   expect(mentions).toEqual(
     new Map([
@@ -25,7 +25,7 @@ test('they count by who has written them: not those of the blocked, and not what
   expect(countMentions(mentions, new Set(['ben']), 2)).toBe(1);
 });
 
-test('what is read, edited or deleted goes, whoever its author is by now; what nothing is left of takes no memory', () => {
+test('read, edited and deleted ones are removed, whoever their author is by now; an empty list takes no memory', () => {
   const mentions = of(['ann', 1], ['ann', 5], ['ben', 3]);
   expect(stillUnread(mentions, 0)).toBe(mentions);
   expect(stillUnread(mentions, 3)).toEqual(new Map([['ann', [5]]]));
@@ -36,7 +36,7 @@ test('what is read, edited or deleted goes, whoever its author is by now; what n
   expect(stillUnread(new Map(), 0)).toBe(noMentions);
 });
 
-test('of more than 1,000 the newest stay, as the history finds them', () => {
+test('the newest of more than 1,000 stay, as the history finds them', () => {
   let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
   for (let seq = 3; seq <= 1001; seq++) mentions = withMention(mentions, 'ann', seq);
   expect(countMentions(mentions, nobody, 1)).toBe(1000);

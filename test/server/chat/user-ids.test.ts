@@ -109,7 +109,7 @@ test('looking for one by the name’s beginning finds all whose letters are the 
   expect(accented.sort()).toEqual(['B\u00f3b', 'Bo\u0301b'].sort());
 });
 
-test('pushes, closed connections, bans and members of the API reach the one that is named', async () => {
+test('pushes, closed connections, bans and members of the API reach the named user', async () => {
   for (const [n, one] of people.entries()) {
     const id = encodeURIComponent(ids[n] as string);
     const pushed = nextOf(one, 'push');

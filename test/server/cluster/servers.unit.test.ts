@@ -188,7 +188,7 @@ const truthFor = (one: Server, all: readonly Server[]) => [
   ),
 ];
 
-test('whoever comes, goes, is removed, whichever server is cut off, killed or started: all agree a while later', async () => {
+test('users come, go and are removed while servers are cut off, killed or started: all agree a while later', async () => {
   const user = fc.constantFrom('ann', 'bob', 'cy', 'dee');
   const which = fc.nat(2);
   const step = fc.oneof(
@@ -249,7 +249,7 @@ test('the users of a server that is cut off leave within 20 s and are back when 
   expect(one.silent).toBe(0);
 });
 
-test('who is removed from a room is not seen there any more, though the server that says so is cut off', async () => {
+test('a user who is removed from a room is not seen there any more, though the server that says so is cut off', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   two.come('bob', ['hall', 'attic']);
@@ -260,7 +260,7 @@ test('who is removed from a room is not seen there any more, though the server t
   expect([...one.shown]).toEqual(['attic bob']);
 });
 
-test('who leaves another server while this one is being started is not shown', async () => {
+test('a user who leaves another server while this one is being started is not shown', async () => {
   const { database, servers } = await start(1);
   const [one] = servers as [Server];
   const starting = new Server(database);
@@ -293,7 +293,7 @@ test('a room that was deleted while a server was silent does not come back with 
   expect(one.known).toEqual(['attic bob']);
 });
 
-test('nobody leaves while the database answers nobody, nor when it answers again', async () => {
+test('nobody leaves while the database does not answer, nor when it answers again', async () => {
   const { database, servers } = await start(2);
   const [one, two] = servers as [Server, Server];
   one.come('ann', ['hall']);

@@ -235,7 +235,7 @@ describe('the sid of a connection is no key to it', () => {
     }
   });
 
-  test('what began as a WebSocket is not to be taken over by another one', async () => {
+  test('a connection that began as a WebSocket cannot be taken over by another one', async () => {
     const [, session] = (await site.session(1)).split('=');
     const native = await connectChat(site.chat.url, null, { auth: { session } });
     const sid = native.socket.io.engine.id;

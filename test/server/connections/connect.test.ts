@@ -176,7 +176,7 @@ describe('a session that cannot be read: session_invalid', () => {
     expect((await refusalOf(connect(cookie))).message).toBe('session_invalid');
   });
 
-  test('the log names what each of them looks like, and nothing of what is in them', async () => {
+  test('the log describes the form of each of them, without content', async () => {
     await site.chat.until(/the bytes look like php"/);
     await site.chat.until(/the bytes look like php_serialize"/);
     await site.chat.until(/"reason":"user_id is not a user id but a list"/);

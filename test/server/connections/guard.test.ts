@@ -121,7 +121,7 @@ describe('a packet that should not be closes that connection, counted by its rea
     }
   });
 
-  test('what is poured in after the end is not read for long', async () => {
+  test('data sent after the end is read only briefly', async () => {
     const client = await connectRaw(site.chat.port, await site.session(1), 'lobby');
     const { socket } = client;
     // It does not notice either that it was closed.
@@ -160,7 +160,7 @@ describe('a packet that should not be closes that connection, counted by its rea
   });
 });
 
-test('whoever knows a sid cannot close its connection: not without the cookie, whatever the method', async () => {
+test('a client that knows a sid cannot close its connection without the cookie, by any method', async () => {
   const client = await connectChat(site.chat.url, await site.session(1), { transports: ['polling'] });
   const { id } = client.socket.io.engine as unknown as { id: string };
   for (const method of ['OPTIONS', 'POST', 'PUT']) {

@@ -76,7 +76,7 @@ describe.concurrent('by address', () => {
     expect(metrics).toContain('chat_refusals_total{code="rate_limited"} 2');
   });
 
-  test('what is refused counts apart: it uses up nothing of what is let in', async (context) => {
+  test('refused requests count separately: they use up nothing of the accepted ones', async (context) => {
     const { expect } = context;
     const server = await start(context, {
       CHAT_LIMIT_CONNECT_ADDRESS: '5/1h',
@@ -92,7 +92,7 @@ describe.concurrent('by address', () => {
     expect((await handshake(server)).status).toBe(429);
   });
 
-  test('what is refused because too many are open is no new connection in time', async (context) => {
+  test('a connection refused because too many are open does not count as a new one', async (context) => {
     const { expect } = context;
     const server = await start(context, {
       CHAT_LIMIT_CONNECT_ADDRESS: '2/1h',
@@ -230,7 +230,7 @@ describe.concurrent('by user', () => {
     await expect(client.request('message:send', { ...first, text: 'other' })).rejects.toThrow('conflict');
   });
 
-  test('people with whom a room is made count as invited', async (context) => {
+  test('people with whom a room is created count as invited', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_INVITE: '5/1h', CHAT_LIMIT_CREATE: '3/1h' });
     const client = await connect(server, 1);
@@ -327,7 +327,7 @@ describe.concurrent('by user', () => {
     expect(performance.now() - began).toBeGreaterThan(1000);
   });
 
-  test('who goes on beyond the limit for 10 s is closed, on all of his connections', async (context) => {
+  test('a user who stays beyond the limit for 10 s is disconnected, on all connections', async (context) => {
     const { expect } = context;
     // By the server's clock, which is five times as fast.
     const server = await start(context, { ...fastClock(5), CHAT_LIMIT_REQUESTS: '20/1h' });
@@ -399,7 +399,7 @@ describe.concurrent('by user', () => {
     expect(answered).toBeLessThanOrEqual(20);
   });
 
-  test('who has asked for too much is served again after retryAfterMs', async (context) => {
+  test('a user who has asked for too much is served again after retryAfterMs', async (context) => {
     const { expect } = context;
     const server = await start(context, { CHAT_LIMIT_REQUESTS: '30/2s' });
     await fill(server);

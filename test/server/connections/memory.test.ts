@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test('a connection that sends for hours keeps nothing of what it has sent', async () => {
+test('a connection that sends for hours leaves nothing in memory', async () => {
   const client = await connectChat(site.chat.url, await site.session(1));
   await client.request('room:join', { room: 'lobby' });
   const message = { room: 'lobby', text: 'x'.repeat(4000), clientId: newClientId() };

@@ -118,7 +118,7 @@ test('a large file goes through, and ten at once', async () => {
   await expect.poll(() => s3.names()).toEqual([]);
 });
 
-test('what no message carries for CHAT_FILES_ORPHANS is gone from the bucket', async () => {
+test('a file without a message for CHAT_FILES_ORPHANS is gone from the bucket', async () => {
   const { chat, ann } = await open({ CHAT_FILES_ORPHANS: '2s' });
   const [lost, sent] = [
     await upload(chat.url, cookie, await picture()),
@@ -133,7 +133,7 @@ test('what no message carries for CHAT_FILES_ORPHANS is gone from the bucket', a
 });
 
 test.each(['busy', 'forbidden', 'silent'] as const)(
-  'a server that is %s: uploads and downloads are 503 in time and nothing stays of them, messages go on, and what was deleted meanwhile goes later',
+  'a server that is %s: uploads and downloads are 503 in time and leave nothing behind, messages work, and files deleted meanwhile are removed later',
   async (mode) => {
     const { chat, ann, leftovers } = await open({ CHAT_FILES_ORPHANS: '2s' });
     const { file } = await upload(chat.url, cookie, 'text');

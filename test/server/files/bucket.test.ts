@@ -33,7 +33,7 @@ const asksOf = (storage: Storage) => [
   () => storage.check(),
 ];
 
-test('of a refusal without an end no more than the beginning is read', async () => {
+test('only the beginning of an endless refusal is read', async () => {
   const piece = Buffer.alloc(64 * 1024, ' ');
   let sent = 0;
   const endless = await bucket((_req, res) => {
@@ -53,7 +53,7 @@ test('of a refusal without an end no more than the beginning is read', async () 
   expect(sent).toBeLessThan(64 * 1024 * 1024);
 });
 
-test('a file that was packed on its way is refused: its length would not be the one that the client is told', async () => {
+test('a file that was compressed on its way is refused: its length would be wrong for the client', async () => {
   const bytes = gzipSync(Buffer.alloc(1_000_000));
   const asked: unknown[] = [];
   const packing = await bucket((req, res) => {

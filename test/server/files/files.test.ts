@@ -78,7 +78,7 @@ const privateRoom = async () => {
   return room.id;
 };
 
-test('a picture: turned upright and made anew without its metadata, with a preview and a blur, and in the message', async () => {
+test('a picture: turned upright and re-encoded without its metadata, with a preview and a blur, and in the message', async () => {
   expect(ann.ready).toMatchObject({ can: { files: true }, limits: { file: 1_048_576, files: 10 } });
   const bytes = await noise(1600, 400)
     .jpeg()
@@ -196,7 +196,7 @@ test('a client that goes away before its file is opened leaves no open file behi
   await expect.poll(isOpen).toBe(false);
 });
 
-test('who may not upload or download, and what is not taken', async () => {
+test('users who may not upload or download, and refused files', async () => {
   const url = site.chat.url;
   const { file } = await upload(url, annsCookie, 'text', { name: 'a.txt' });
   const outcome = async (...args: Parameters<typeof upload>) => {
@@ -288,7 +288,7 @@ test('in a private room: nobody else gets the picture or its preview, nor who wa
   expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({ status: 404 });
 });
 
-test('who is muted in a room, or may not write there, uploads nothing into it', async () => {
+test('a user who is muted in a room, or may not write there, uploads nothing into it', async () => {
   const room = await privateRoom();
   await ann.request('room:mute', { room, user: '2', seconds: 60 });
   const { status, code, headers } = await upload(site.chat.url, bensCookie, 'text', { room });
@@ -301,7 +301,7 @@ test('who is muted in a room, or may not write there, uploads nothing into it', 
   });
 });
 
-test('of a deleted message and a deleted room no bytes are left; an edit exchanges files', async () => {
+test('a deleted message and a deleted room leave no bytes; an edit exchanges files', async () => {
   const room = await privateRoom();
   const [first, second, third] = await Promise.all(
     ['one', 'two', 'three'].map(
@@ -360,7 +360,7 @@ test('requests without a session are bounded by address, and those with one are 
   }
 });
 
-test('all that is kept of a user is one archive: messages, reactions and files, and nobody else’s', async () => {
+test('all data of a user is one archive: messages, reactions and files, and nobody else’s', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
   await send([{ id: file.id }], room, 'with a file');

@@ -79,7 +79,7 @@ function begin(chat: { port: number }, length: number, body: string | Buffer, us
   return socket;
 }
 
-test('bytes count as they are stored, and those of an upload that is cut as they have come', async () => {
+test('stored bytes count, and the received ones of a cut upload', async () => {
   const chat = await nextChatServer(
     settings({ CHAT_LIMIT_FILES_USER: '1MB/1h', CHAT_FILES: `dir:${folder}/counted` }),
   );
@@ -149,7 +149,7 @@ test('an upload is refused if its user was logged out or banned while it came', 
   await chat.stop();
 });
 
-test('who tries rooms by uploads is stopped, in hidden rooms as in those that are not there', async () => {
+test('a user who tries rooms by uploads is stopped, in hidden rooms as in missing ones', async () => {
   const chat = await nextChatServer(settings({ CHAT_LIMIT_FILES_USER: '0' }));
   await memcached.set('sessions/s3', '{"user_id":3,"firstname":"Zoe"}');
   const statuses: number[] = [];
@@ -232,7 +232,7 @@ test('an upload that is cut leaves nothing, and half of one is never seen', asyn
   await chat.stop();
 });
 
-test('what no message carries for CHAT_FILES_ORPHANS is deleted, and what a server had no time for by the next one', async () => {
+test('a file without a message for CHAT_FILES_ORPHANS is deleted, and leftovers of a stopped server by the next one', async () => {
   const history = historyFolder();
   const env = settings({ CHAT_HISTORY: history.url, CHAT_FILES: `dir:${folder}/kept` });
   const stored = () =>
@@ -392,7 +392,7 @@ test.each([
   ['its room is deleted while its bytes are put away', 'unknown_room'],
   ['its user is erased while its bytes are put away', 'forbidden'],
   ['its user is erased in the moment in which it gets known', 'forbidden'],
-] as const)('of an upload nothing is left where %s', async (title, code) => {
+] as const)('nothing of an upload is left where %s', async (title, code) => {
   const place = historyFolder();
   const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
   const at = Date.now();

@@ -51,7 +51,7 @@ test('unread mentions are found by an index, however many have been read', async
   expect(steps).toEqual(Array(2).fill(search));
 });
 
-test('what somebody has written in a room is read in pages that take no longer, however much it is', async () => {
+test('a user’s messages in a room are read in pages of constant time, however many there are', async () => {
   const history = await open(newFile());
   const pages = async (room: string, count: number) => {
     await history.write('putRoom', { id: room, kind: 'public', name: room, at });
@@ -79,7 +79,7 @@ test('what somebody has written in a room is read in pages that take no longer, 
   expect((await pages('many', 20_000)) / few).toBeLessThan(5);
 });
 
-test('on whom an erased moderator has laid something is found by an index, however many others are restricted', async () => {
+test('restrictions by an erased moderator are found by an index, however many others there are', async () => {
   const path = newFile();
   await (await open(path)).close();
   const db = new DatabaseSync(path);
@@ -97,7 +97,7 @@ test('on whom an erased moderator has laid something is found by an index, howev
   );
 });
 
-test('what was in a deleted room goes bit by bit, over a restart too, until nothing of it is left', async () => {
+test('the content of a deleted room is removed bit by bit, over a restart too, until nothing is left', async () => {
   const path = newFile();
   const first = await open(path);
   await first.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
@@ -138,7 +138,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   await vi.waitUntil(() => count('rooms') === 1, { timeout: hanging });
 });
 
-test('of very many edits that the index for searching has missed it takes some at a time, and ends with what is there', async () => {
+test('very many edits that the search index has missed are applied some at a time, and the result is complete', async () => {
   const path = newFile();
   const history = await open(path);
   await history.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
@@ -182,7 +182,7 @@ test('of very many edits that the index for searching has missed it takes some a
   );
 });
 
-test('no text and no query makes a search take long; what is left to look at is on the next page', async () => {
+test('no text and no query makes a search take long; the rest is on the next page', async () => {
   const history = await open(newFile());
   await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const needle = `${'a'.repeat(98)}ba`;
@@ -237,7 +237,7 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
   expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
 });
 
-test('whoever is in hundreds of rooms looks people up in little time', async () => {
+test('a user in hundreds of rooms finds people quickly', async () => {
   const history = await open(newFile());
   const rooms = Array.from({ length: 500 }, (_, n) => ({ id: `team-${n}`, name: `Team ${n}` }));
   await history.write('arrive', { user, rooms, at });

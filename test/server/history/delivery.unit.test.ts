@@ -37,7 +37,7 @@ function start(options: { gone?: number; failing?: () => Error | undefined } = {
 const lost = new SqlError('lost', 'the database does not answer');
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
-test('whatever becomes of hints and reads, every entry is handed out once, in order, and who waits is told after it', async () => {
+test('with any faults of hints and reads, every entry is delivered once, in order, and waiting callers are notified after it', async () => {
   const step = fc.record({
     // The hint of an entry that was committed before, with or without its content; of an own one; or time passes.
     kind: fc.constantFrom('commit', 'hint', 'number', 'own', 'wait', 'look'),
@@ -73,7 +73,7 @@ test('whatever becomes of hints and reads, every entry is handed out once, in or
   );
 });
 
-test('what comes in order is handed out at once, without a read', () => {
+test('entries that arrive in order are delivered at once, without a read', () => {
   const world = start();
   for (const num of upTo(5)) world.delivery.hint(num, [change(num)]);
   expect(world.delivered).toEqual(upTo(5));
@@ -141,7 +141,7 @@ test('entries that are gone are reported, and nothing after them is handed out',
   expect(world.delivered).toEqual([]);
 });
 
-test('a read that fails by a bug of this program is not tried again: the failure is reported, and who waits is told', async () => {
+test('a read that fails by a bug of this program is not repeated: the failure is reported, and waiting callers get it', async () => {
   const world = start({ failing: () => new TypeError('not a function') });
   const waiting = world.delivery.upTo(1);
   const told = expect(waiting).rejects.toThrow('not a function');
@@ -151,7 +151,7 @@ test('a read that fails by a bug of this program is not tried again: the failure
   expect(world.failures).toEqual(['not a function']);
 });
 
-test('after the end nothing is handed out, and who waits is told', async () => {
+test('after the end no entry is delivered, and waiting callers are notified', async () => {
   const world = start();
   const waiting = world.delivery.upTo(1);
   world.delivery.close(new Error('closed'));

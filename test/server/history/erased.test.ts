@@ -57,7 +57,7 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
   expect([deleted, edited, reported].flatMap(found)).toEqual([]);
 });
 
-test('what is older than CHAT_RETENTION goes from the rooms, from what is unread, and from all files of the server', async () => {
+test('data older than CHAT_RETENTION leaves the rooms, the unread counts, and all files of the server', async () => {
   const memcached = await startMemcached();
   onTestFinished(async () => {
     await memcached.stop();

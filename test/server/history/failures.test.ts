@@ -51,7 +51,7 @@ async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; o
 
 const message = () => ({ room: 'lobby', text: 'hello', clientId: newClientId() });
 
-test('locked by another program: sends are told so, reading goes on, and sending comes back by itself', async () => {
+test('locked by another program: sends are refused with that, reading works, and sending recovers by itself', async () => {
   const { path, start } = await setUp();
   const { server, client } = await start();
   const first = message();
@@ -180,7 +180,7 @@ test('a disk that fails when a deleted text is to go: it goes the next time', as
   expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
 });
 
-test('a corrupt file is told at the start, by its name', async () => {
+test('a corrupt file is reported at the start, by its name', async () => {
   const { path, env, start } = await setUp();
   const { server, client } = await start();
   for (let n = 0; n < 50; n++) await client.request('message:send', message());

@@ -65,7 +65,7 @@ test('many senders share a transaction', async () => {
   await history.close();
 });
 
-test('of 2,500 sends at once at most 1,000 share a transaction', async () => {
+test('at most 1,000 of 2,500 sends at once share a transaction', async () => {
   const batches: number[] = [];
   const history = await open(newFile(), ({ messages }) => batches.push(messages));
   await history.write('publicRooms', lobby);
@@ -119,7 +119,7 @@ describe('an index for searching that does not fit is made again at the start, w
     await history.close();
   });
 
-  test('of the same one it goes on with, over many starts and an end without one', async () => {
+  test('of the same history is kept and continued, over many starts', async () => {
     const path = await closedHistory('hello');
     inIndex(path, (db) => db.exec(`INSERT INTO terms VALUES (0, 0, 0, 1)`));
     for (let start = 0; start < 3; start++) await (await open(path)).close();
@@ -176,7 +176,7 @@ test('a deleted text cannot be read from the digest without its key', async () =
   db.close();
 });
 
-test('a file that is no database is told at the start', async () => {
+test('a file that is no database is reported at the start', async () => {
   const path = newFile();
   writeFileSync(path, 'this is not a database, whatever its name says. '.repeat(100));
   await expect(open(path)).rejects.toThrow(/not a database/);
@@ -277,7 +277,7 @@ test('a history of version 0.1 is taken over: rooms, messages, who has read what
   await history.close();
 });
 
-test('page after page, a search finds what is there: in rooms of thousands, before the index has followed, and after', async () => {
+test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {
   const path = newFile();
   const history = await open(path);
   const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);

@@ -98,7 +98,7 @@ describe('unanswered requests of one connection', () => {
   });
 });
 
-describe('one request', () => {
+describe('a single request', () => {
   const headers = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, n) => [`X-${n}`, 'x']));
   test.each([
@@ -170,7 +170,7 @@ describe('connections of one address', () => {
     await expect.poll(() => statuses(next.text())).toEqual([200]);
   });
 
-  test('those of a trusted proxy are not limited, but the requests at once of each address that it names', async () => {
+  test('connections of a trusted proxy are not limited, but the concurrent requests of each address that it names are', async () => {
     // While it stands still, requests for /readyz wait.
     const held = await startMemcached();
     const proxied = await nextChatServer({

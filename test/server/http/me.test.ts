@@ -14,7 +14,7 @@ const me = async (headers: Record<string, string>) => {
   return { status: answer.status, headers: answer.headers, body: (await answer.json()) as object };
 };
 
-test('who is logged in, with what is unread, whether here or not; nobody becomes present by it', async () => {
+test('the logged-in user, with unread counts, connected or not; nobody becomes present by it', async () => {
   const cookie = await site.session(1, 'Ann');
   expect((await me({ cookie, ...sameOrigin })).body).toEqual({
     user: { id: '1', name: 'Ann' },
@@ -37,7 +37,7 @@ test('who is logged in, with what is unread, whether here or not; nobody becomes
   ann.close();
 });
 
-test('in a direct room with somebody whom the user has blocked nothing is unread, until that ends', async () => {
+test('a direct room with a blocked user has no unread messages, until the block ends', async () => {
   const [ann, ben] = await Promise.all(
     [site.session(1, 'Ann'), site.session(2, 'Ben')].map(async (session) => {
       const cookie = await session;
@@ -73,7 +73,7 @@ test('nobody: no cookie, no such session, nobody logged in', async () => {
   }
 });
 
-test('an allowed origin may read it; a foreign page and one that does not say where it is from may not', async () => {
+test('an allowed origin may read it; a foreign page and one without an origin may not', async () => {
   const cookie = await site.session(1);
   const allowed = await me({ cookie, origin: 'https://www.example.org' });
   expect(allowed.status).toBe(200);

@@ -47,7 +47,7 @@ async function uploads(
 }
 const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ status }) => status))];
 
-test('of files that are nearly empty one user uploads 1,000 in an hour, where bytes have a limit', async () => {
+test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in an hour', async () => {
   const sizes = Array.from({ length: 1001 }, () => 1);
   const answers = await uploads({ count: 1_000_000, ms: hour }, sizes);
   const last = answers.pop();

@@ -650,7 +650,7 @@ test('more members than a room may have: limit_reached for each that is one too 
   close();
 });
 
-test('what the operator has switched off is forbidden', async () => {
+test('an action that the operator has switched off is forbidden', async () => {
   const strict = await startPeopleSite({
     CHAT_CREATE_ROOMS: 'none',
     CHAT_DIRECT: 'off',
@@ -725,7 +725,7 @@ describe('rate_limited, with the time to wait', () => {
     scene.close();
   });
 
-  test('a repeat of what is stored is answered, however limited its sender is; a conflict, too', async () => {
+  test('a repeat of a stored request is answered, however limited its sender is; a conflict, too', async () => {
     const scene = await setScene(limited);
     const { ben, room } = scene;
     const once = { room, text: 'once', clientId: fresh() };
@@ -738,7 +738,7 @@ describe('rate_limited, with the time to wait', () => {
   });
 });
 
-describe('of several reasons the first in the order of docs/protocol.md is told', () => {
+describe('of several reasons the first in the order of docs/protocol.md is given', () => {
   test.each<[Code, string, Who, RequestName, (scene: Scene) => Promise<object> | object]>([
     ['bad_request', 'unknown_room', 'eve', 'message:send', () => ({ text: ' ', clientId: 'a' })],
     ['too_long', 'unknown_room', 'eve', 'message:send', () => ({ text: 'x'.repeat(21), clientId: 'a' })],

@@ -50,7 +50,7 @@ test('not notified: other files and other prefixes', async () => {
   );
 });
 
-test('folders for the first characters of the id, and one that is created later', async () => {
+test('folders for the first characters of the id, and a folder that is created later', async () => {
   for (const inner of ['a/b', 'a/c', 'b/a']) mkdirSync(join(folder, inner), { recursive: true });
   mkdirSync(join(folder, 'lost+found'));
   const store = subscribe('?depth=2');

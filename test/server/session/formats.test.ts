@@ -48,7 +48,7 @@ describe.each(native)('%s, as PHP writes it', (format) => {
     expect(asRecords(inWords(formats[format](bytes)))).toEqual(asRecords(holds));
   });
 
-  test('whoever can write into a session does not become another user', () => {
+  test('a visitor who can write into a session does not become another user', () => {
     const { bytes } = sessions.find(({ name }) => name.startsWith('what looks')) as Written;
     expect(identify(formats[format](bytes), { id: ['user_id'], name: ['firstname'] })).toEqual({
       user: { id: '7', name: '7' },
@@ -81,7 +81,7 @@ const form = '"list" => [1], "form" => (object) ["id" => 1]';
 const twice = '$user = (object) ["id" => 666]; $_SESSION =';
 
 describe('a value that lies in several places, as PHP itself reads it', () => {
-  test.each(native)('%s: an object behind one that lies in three places', (format) => {
+  test.each(native)('%s: an object after one that is in three places', (format) => {
     const code = `$one = new stdClass; ${twice} ["cart" => [$one, $one, $one], "user" => $user, ${form}, "me" => $user];`;
     const { bytes, read } = phpReads(format, code, '$_SESSION["me"]->id');
     expect(read).toBe(666);

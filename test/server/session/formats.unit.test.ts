@@ -94,7 +94,7 @@ describe('JSON is what JSON.parse takes for it, floats and large integers apart'
     );
   });
 
-  test('what may be a number', () => {
+  test('values that may be numbers', () => {
     fc.assert(fc.property(fc.stringMatching(/^[-+0-9.eE]{1,8}$/), same), { numRuns: runs });
   });
 });

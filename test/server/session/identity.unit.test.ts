@@ -8,7 +8,7 @@ import { parsePath } from '../../../server/session/path.ts';
 const who = (json: string | Buffer) =>
   identify(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });
 
-describe('who a JSON session belongs to', () => {
+describe('the user of a JSON session', () => {
   test.each([
     ['an integer', '{"user_id":42,"firstname":"Ann"}', { id: '42', name: 'Ann' }],
     ['a string', '{"user_id":"ann","firstname":"Ann"}', { id: 'ann', name: 'Ann' }],

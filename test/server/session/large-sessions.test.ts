@@ -73,7 +73,7 @@ test('a session of a megabyte is judged as a small one is', async () => {
   });
 });
 
-test('what takes this thread long is decoded in another one, compressed or not', async () => {
+test('sessions that take this thread long are decoded in another one, compressed or not', async () => {
   const threads: unknown[] = [];
   const onThread = (thread: unknown) => threads.push(thread);
   process.on('worker', onThread);
@@ -94,7 +94,7 @@ test('what takes this thread long is decoded in another one, compressed or not',
   }
 });
 
-test('of very many large sessions at once some are to be asked for again, and none waits for ever', async () => {
+test('of very many large sessions at once some must be requested again, and none waits for ever', async () => {
   const reader = open();
   const bytes = padded(session(7));
   const ids = Array.from({ length: 60 }, (_, n) => `many${n}`);
@@ -105,7 +105,7 @@ test('of very many large sessions at once some are to be asked for again, and no
   for (const id of ids) expect(await reader.fromValue(id)).toMatchObject({ user: { id: '7' } });
 });
 
-test('one large session that many connections ask for at once is decoded once', async () => {
+test('a large session that many connections ask for at once is decoded once', async () => {
   const reader = open();
   write('shared', padded(session(7)));
   // If each of them were decoded, they would exceed the queue.
@@ -113,7 +113,7 @@ test('one large session that many connections ask for at once is decoded once', 
   for (const answer of answers) expect(answer).toMatchObject({ user: { id: '7' } });
 });
 
-test('what is asked while a thread is ending is answered by the next one', async () => {
+test('requests while a thread is ending are answered by the next one', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
   // Not bytes: the thread fails on it, as on a bug.

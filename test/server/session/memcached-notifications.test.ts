@@ -68,7 +68,7 @@ test.each(['sessions/', '', 'a%b {"x": [1]}!~'.replaceAll(' ', '+')])(
 );
 
 test.each(['memcached', 'memcache'] as const)(
-  'ext-%s’s handler: a page that opens the session, and one that writes it',
+  'ext-%s’s handler: a page that opens the session, and a page that writes it',
   async (handler) => {
     const store = subscribed(open(`handler=${handler}`));
     await store.active;

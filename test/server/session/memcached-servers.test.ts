@@ -39,7 +39,7 @@ const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0
 /** The number of sessions for each distribution. */
 const count = process.env.SOAK === '1' ? 1000 : 300;
 
-describe('of three servers, the one that PHP has chosen is asked, and no other', () => {
+describe('of three servers, only the one that PHP has chosen is asked', () => {
   const weights = [3, 1, 2];
   const once = { 'memcache.session_redundancy': 1 };
   const fnv = { 'memcache.hash_function': 'fnv' };

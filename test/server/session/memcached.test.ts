@@ -108,7 +108,7 @@ describe('a reader of sessions', () => {
     }
   });
 
-  test('a memcached that was started anew, and counts from one again, is not taken for the old one', async () => {
+  test('a memcached that was restarted, and counts from one again, is not taken for the old one', async () => {
     const first = await startMemcached();
     const sessions = readerAt(first.url);
     await sessions.ttl('counted');
@@ -194,7 +194,7 @@ describe('TTL, to within 1 s', () => {
     expect(proxy.accepted).toBe(1);
   });
 
-  test('every copy is renewed, as by a page; of a session without copies the one that is read', async () => {
+  test('every copy is renewed, as by a page; without copies the session that is read', async () => {
     const [id = ''] = newIds(1);
     expect(
       writeSessions({ writer: 'memcache', ini: { 'memcache.session_redundancy': 3 } }, [id], servers),

@@ -48,7 +48,7 @@ describe('a path as it is written', () => {
   );
 });
 
-describe('what is not there, told by names of the path alone', () => {
+describe('missing keys, reported by names of the path alone', () => {
   const session = '{"app":{"user":{"secret":1},"list":[1,2],"text":"abc","none":null}}';
   test.each([
     ['user_id', 'user_id is not in the session'],
@@ -124,7 +124,7 @@ describe('a string that is itself serialized', () => {
     });
   });
 
-  test('what serialize() wrote is never read as a session, though it could be', () => {
+  test('a text of serialize() is never read as a session, though it could be', () => {
     expect(follow(holding('s:13:"user|s:3:"eve";'), parsePath('s!.s:13:"user'))).toHaveProperty('absent');
   });
 

@@ -135,7 +135,7 @@ describe('lost', () => {
     expect(store.received).toHaveLength(3);
   });
 
-  test('if Redis is configured to send no logouts, with what to configure; what comes is passed on', async () => {
+  test('if Redis is configured to send no logouts, with the setting to change; other notifications are passed on', async () => {
     const own = await another(['--notify-keyspace-events', 'Ex$']);
     const store = subscribed(open(own.port));
     await store.until({ kind: 'lost' }, 0);

@@ -95,7 +95,7 @@ test('a session that is gone when it is followed, at once; none that is followed
   expect(store.received.slice(before).map((one) => 'id' in one && one.id)).not.toContain('two');
 });
 
-test('a cut connection: lost once and nothing is certain; then everything is followed anew', async () => {
+test('a cut connection: lost once and nothing is certain; then everything is followed again', async () => {
   await kept.put('cut', 'x');
   let cut = () => {};
   const proxy = await spoilingProxy(server.port, (piece, client) => {

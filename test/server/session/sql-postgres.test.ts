@@ -288,7 +288,7 @@ describe('notifications', () => {
   });
 });
 
-test('one session that cannot be read, for two reasons: refused with the reason, and the store is not called silent', async () => {
+test('a session that cannot be read, for two reasons: refused with the reason, and the store is not called silent', async () => {
   const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');

@@ -134,7 +134,7 @@ describe('in SQLite only', () => {
     expect(await text(sessions.get('a'))).toBe('new');
   });
 
-  test('no file, and one that is no database: an error that says so', async () => {
+  test('no file, and a file that is no database: an error that says so', async () => {
     const file = join(folder, 'none.db');
     await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
     await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);
