@@ -118,6 +118,15 @@ test('beside the way to the newest message, one leads to the next that mentions 
   const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /stalls/ });
   await expect(row).toHaveAccessibleName(/unread, you are mentioned/);
   const at = bob.page.getByRole('button', { name: 'you are mentioned', exact: true });
+  // They stand side by side however wide the room is.
+  const gap = async () => {
+    const pill = await bob.page.locator('php-chat .composer .jump').boundingBox();
+    return Math.round(((await at.boundingBox())?.x ?? 0) - ((pill?.x ?? 0) + (pill?.width ?? 0)));
+  };
+  await expect.poll(gap).toBe(6);
+  await bob.page.getByRole('button', { name: /^Here now/ }).click();
+  await expect(bob.page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
+  await expect.poll(gap).toBe(6);
   await at.click();
   await expect(bob.messages.nth(5)).toBeInViewport();
   await expect(bob.messages.nth(5)).toBeFocused();

@@ -410,3 +410,51 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     await expect(bob.message('two').first()).toBeVisible();
   });
 });
+
+test('names and notes without a blank end within the dialogs, the search and an empty room', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'alice', 'narrow words', ['2']);
+  await asUser(site, 'alice', (ask) =>
+    ask('room:create', { name: 'W'.repeat(80), kind: 'private', members: [], clientId: 'wide' }),
+  );
+  const author = { id: 'long', name: 'W'.repeat(64) };
+  const answer = await fetch(`${site.chat.url}/api/rooms/${room}/messages`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ user: author, text: 'buy', clientId: 'buy' }),
+  });
+  expect(answer.status).toBe(201);
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:report', { room, seq: 1, reason: 'other', text: 'W'.repeat(500) });
+  });
+  const wide = () =>
+    page.locator('php-chat').evaluate(({ shadowRoot }) => {
+      const boxes = [
+        ...(shadowRoot?.querySelectorAll('.dialog, .dialog .body, .side .scroll, .empty') ?? []),
+      ];
+      return boxes.filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.className);
+    });
+  await alice.open('narrow words');
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await item(alice, 'Reports · 1').click();
+  const reports = dialog(alice, 'Reports');
+  await expect(reports.getByRole('listitem')).toHaveCount(1);
+  expect(await wide()).toEqual([]);
+  await reports.getByRole('button', { name: 'Mute…' }).click();
+  const mute = page.getByRole('dialog', { name: /^Mute W/ });
+  await expect(mute).toBeVisible();
+  expect(await wide()).toEqual([]);
+  await mute.getByRole('button', { name: 'Cancel' }).click();
+  await reports.getByRole('button', { name: 'Close reports' }).click();
+  await page.getByRole('button', { name: 'Search in this room' }).click();
+  await page.getByRole('searchbox', { name: 'Search messages' }).fill('buy');
+  await expect(page.locator('php-chat .hit mark')).toHaveText('buy');
+  expect(await wide()).toEqual([]);
+  await page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^WWW/ }).click();
+  await expect(page.locator('php-chat .column .empty')).toContainText('WWW');
+  expect(await wide()).toEqual([]);
+});

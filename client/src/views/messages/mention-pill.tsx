@@ -6,7 +6,9 @@ const GAP = 6;
 export class MentionPill {
   readonly #context: Pick<Context, 'strings' | 'changed'>;
   readonly #root: ShadowRoot;
+  readonly #resized = new ResizeObserver(() => this.#place());
   #next: HTMLElement | undefined;
+  #button: HTMLElement | null = null;
 
   constructor(context: Pick<Context, 'strings' | 'changed'>, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
@@ -14,6 +16,7 @@ export class MentionPill {
     // It does not bubble.
     const scrolled = () => this.#next !== undefined && this.#next !== this.#below() && context.changed();
     root.addEventListener('scroll', scrolled, { signal, capture: true });
+    signal.addEventListener('abort', () => this.#resized.disconnect());
   }
 
   draw() {
@@ -25,7 +28,7 @@ export class MentionPill {
         class="jump at"
         key="pill"
         aria-label={this.#context.strings.text('rooms.mentioned')}
-        ref={this.#place}
+        ref={this.#hold}
         onClick={() => {
           this.#next?.scrollIntoView({ block: 'center' });
           this.#next?.focus({ preventScroll: true });
@@ -49,7 +52,19 @@ export class MentionPill {
     return this.#root.querySelector('.composer .jump');
   }
 
-  readonly #place = (button: HTMLElement | null) => {
+  readonly #hold = (button: HTMLElement | null) => {
+    this.#button = button;
+    this.#resized.disconnect();
+    if (button === null) return;
+    this.#place();
+    const pill = this.#pill();
+    // The pill gets wider with its number, and moves with the composer and with all that is around it.
+    for (const part of [pill, pill?.parentElement, button.offsetParent])
+      if (part) this.#resized.observe(part);
+  };
+
+  #place(): void {
+    const button = this.#button;
     const pill = this.#pill()?.getBoundingClientRect();
     if (button === null || pill === undefined) return;
     const around = (button.offsetParent ?? document.documentElement).getBoundingClientRect();
@@ -57,5 +72,5 @@ export class MentionPill {
     const left = rtl ? pill.left - GAP - button.offsetWidth : pill.right + GAP;
     button.style.left = `${left - around.left}px`;
     button.style.top = `${pill.top - around.top}px`;
-  };
+  }
 }
