@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { WebSocket } from 'ws';
 import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
 import type { Config } from '../settings/config.ts';
 
 /** Milliseconds that one request may take. */
 const patience = 5000;
+/** Bytes of the first packet; the chat sends about a hundred. */
+const mostBytes = 64 * 1024;
 /** Polling connections that are tried. A load balancer that chooses at random gets some of them right. */
 const connections = 4;
 
@@ -73,16 +76,18 @@ function reasonOf(error: unknown): string {
   return cause?.code ?? name;
 }
 
+/** Whether a packet of the server comes over a WebSocket. */
 function opens(url: string, headers: Record<string, string>): Promise<boolean> {
   return new Promise((resolve) => {
-    // Node's own WebSocket also takes headers, which its types do not have.
-    const socket = new WebSocket(url, { headers } as unknown as string);
-    const late = setTimeout(() => socket.close(), patience);
-    socket.addEventListener('message', () => {
+    const socket = new WebSocket(url, { headers, maxPayload: mostBytes });
+    // A server that is silent does not close, either, and the doctor would never end.
+    const late = setTimeout(() => socket.terminate(), patience);
+    socket.on('message', () => {
       resolve(true);
-      socket.close();
+      socket.terminate();
     });
-    socket.addEventListener('close', () => {
+    socket.on('error', () => {});
+    socket.on('close', () => {
       clearTimeout(late);
       resolve(false);
     });

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -10,10 +11,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { doctor as examine } from '../../server/doctor/report.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
@@ -49,6 +53,19 @@ async function doctor(env: Record<string, string>, ...args: string[]): Promise<[
   const say = (line: string) => void said.push(`${line}\n`);
   const code = await examine(args, env, { finding: say, problem: say });
   return [code, said.join('')];
+}
+
+/** It answers polling, and takes a WebSocket over which it then neither says nor closes anything. */
+async function silentServer(): Promise<{ url: string; stop(): void }> {
+  const server = createServer((_req, res) => res.end('0{"sid":"a"}'));
+  const sockets = new WebSocketServer({ server, autoPong: false });
+  sockets.on('connection', (socket) => socket.pause());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const stop = () => {
+    for (const socket of sockets.clients) socket.terminate();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
 }
 
 /** The same in a separate process, which must end by itself. */
@@ -728,10 +745,12 @@ describe('several servers', () => {
       port,
       `http://127.0.0.1:${port}/healthz`,
     );
-    const [[, well], [, bad], [code, other]] = await Promise.all([
+    const silent = await silentServer();
+    const [[, well], [, bad], [code, other], [, mute]] = await Promise.all([
       doctorProcess(env, '--chat', `${sticky.url}/`),
       doctor(env, '--chat', `http://127.0.0.1:${port}`),
       doctor(env, '--chat', `http://127.0.0.1:${port}/nowhere`),
+      doctorProcess(env, '--chat', silent.url),
     ]);
     expect(well).toMatch(/^✓ A WebSocket reaches[\s\S]*^✓ Polling reaches the chat, too, and stays/m);
     expect(bad).toMatch(
@@ -739,6 +758,8 @@ describe('several servers', () => {
     );
     expect(other).toMatch(/^✗ At http:.*nowhere there is no chat: .* 404\./m);
     expect(code).toBe(1);
+    expect(mute).toMatch(/^✗ No WebSocket reaches/m);
+    silent.stop();
     await Promise.all([sticky.stop(), plain.stop(), ...servers.map((server) => server.stop())]);
   });
 });
