@@ -83,13 +83,17 @@ describe('which room is shown', () => {
     await expect.poll(() => chat.current?.id).toBe(room);
   });
 
-  test('who is let in again after the card of a logout goes on in the same room', async () => {
+  test('a user who is let in again after the card of a logout goes on in the same room, with the unsent messages', async () => {
     const ann = await person();
     const ben = await other();
     const room = await privateRoom(ben, [ann.id]);
     const { chat, told } = await open(ann.cookie);
     chat.open(room);
     await expect.poll(() => chat.current?.joined).toBe(true);
+    // A message that was refused stays for the user until it can be sent.
+    await ben.request('room:update', { room, write: 'moderators' });
+    chat.send('unsent');
+    await expect.poll(() => chat.pending()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
     await site.memcached.delete(site.key(ann.cookie));
     await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
     expect(chat.current).toBeUndefined();
@@ -99,6 +103,7 @@ describe('which room is shown', () => {
     );
     await expect.poll(() => chat.current?.joined).toBe(true);
     expect(chat.current?.id).toBe(room);
+    expect(chat.pending()).toMatchObject([{ text: 'unsent' }]);
     expect(told.filter(({ name }) => name === 'hide')).toHaveLength(1);
   });
 

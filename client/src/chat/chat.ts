@@ -15,6 +15,7 @@ import { Connection, type RequestOf } from '../connection/connection.ts';
 import {
   type ConnectionListener,
   type ConnectionState,
+  type Ended,
   type Ready,
   RequestError,
   type ServerEvents,
@@ -323,10 +324,6 @@ export class Chat implements ConnectionListener {
       this.outbox?.wake();
       this.paused = undefined;
     }
-    if (state.kind === 'ended' && (state.reason === 'logout' || state.reason === 'user_changed')) {
-      // Privacy outranks unsent text: whoever comes next to this browser must not find it.
-      if (state.user !== undefined) this.#userStore(state.user).clear();
-    }
     if (state.kind === 'ended' || state.kind === 'refused') this.#stopWaiting();
     this.#listener.state(state);
   }
@@ -372,6 +369,12 @@ export class Chat implements ConnectionListener {
     this.outbox = undefined;
     this.store = undefined;
     this.paused = undefined;
+  }
+
+  /** Privacy outranks unsent text: the next user of this browser must not find it. */
+  over(reason: Ended, user: User | undefined): void {
+    if (user !== undefined && (reason === 'logout' || reason === 'user_changed'))
+      this.#userStore(user).clear();
   }
 
   /** Every event of the server, and what becomes of it. */

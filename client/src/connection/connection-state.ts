@@ -31,6 +31,8 @@ export interface ConnectionListener {
   ready(ready: Ready): void;
   /** The session may be over: nothing may be shown until `ready`. */
   hide(): void;
+  /** The session has ended for good: the client no longer tries to be let in again. */
+  over(reason: Ended, user: User | undefined): void;
 }
 
 /** Handles each event of the server, except for those of the session, which the connection handles. */

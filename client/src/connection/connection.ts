@@ -109,7 +109,11 @@ export class Connection {
 
   stop(): void {
     clearInterval(this.#ticks);
+    const { reason } = this.#resume ?? {};
+    const ended = this.#state.kind === 'ended' && reason !== undefined;
     this.#close();
+    // The page has heard that the session has ended, and takes the chat away for that.
+    if (ended) this.#listener.over(reason, this.#user);
   }
 
   /** Ends the pause between two attempts. */
@@ -298,9 +302,11 @@ export class Connection {
     const said = this.#state.kind === 'ended' && this.#state.reason === reason;
     const user = this.#user;
     this.#close();
-    if (said) return;
-    this.#listener.hide();
-    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
+    if (!said) {
+      this.#listener.hide();
+      this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
+    }
+    this.#listener.over(reason, user);
   }
 
   /** Says that the session has ended while it is still tried to be let in again. */
