@@ -25,7 +25,7 @@ async function test() {
     const row = [await runStep(first, 'inherit')];
     for (const unseen of beside) {
       const { output, result } = await unseen;
-      console.log(`\n=== ${result.name}, which ran beside\n${output}`);
+      console.log(`\n=== ${result.name} (ran in parallel)\n${output}`);
       row.push(result);
     }
     // The soak run looks for rare failures, so it repeats nothing.

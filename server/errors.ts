@@ -46,7 +46,7 @@ export const httpErrors = {
   bad_request: { status: 400, message: 'The request is malformed.' },
   unauthorized: {
     status: 401,
-    message: 'A valid API key, or a session in which somebody is logged in, is needed.',
+    message: 'This needs a valid API key, or the session of a logged-in user.',
   },
   origin_not_allowed: {
     status: 403,
@@ -54,14 +54,14 @@ export const httpErrors = {
   },
   session_changed: {
     status: 403,
-    message: 'The request does not carry the session that this connection began with. Connect again.',
+    message: 'The request carries another session than the first one of this connection. Connect again.',
   },
   not_found: { status: 404, message: 'There is nothing at this address.' },
   method_not_allowed: { status: 405, message: 'This address does not support that method.' },
-  length_required: { status: 411, message: 'The request has to say the length of its body.' },
+  length_required: { status: 411, message: 'The request needs a Content-Length.' },
   file_type: {
     status: 415,
-    message: 'Files of this type are not taken here, or this one cannot be read as what it is.',
+    message: 'Files of this type are not accepted here, or this one cannot be decoded as its type.',
   },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   rate_limited: {

@@ -112,7 +112,7 @@ final class App
         try {
             $news->shipped($user, (int) $order);
         } catch (ChatError $error) {
-            error_log("The chat was not told of an order: {$error->getMessage()}");
+            error_log("The chat was not notified of an order: {$error->getMessage()}");
             throw new HttpError(503, 'news.failed', ['Retry-After' => '5']);
         }
         return Response::seeHome();

@@ -170,7 +170,7 @@ final class StoreUrl
         // A name alone may be the end of a password with a ? in it.
         throw new InvalidSettings($this->options[$name] !== '' && preg_match('/^[a-z_]{1,32}\z/', $name) === 1
             ? "$name= is not an option of this session store"
-            : 'the URL has options that are none of this session store (in a password ? is %3F)');
+            : 'the URL has options that this session store does not have (in a password ? is %3F)');
     }
 
     /** @return array{string, int|null} */

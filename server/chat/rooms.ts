@@ -246,7 +246,7 @@ export async function create(
   const { history, directory } = chat;
   const { members = [] } = payload;
   if (payload.kind === 'public' && members.length > 0) {
-    throw new RequestError('bad_request', 'members are for private rooms: a public one anybody may join');
+    throw new RequestError('bad_request', 'members are for private rooms: anybody may join a public one');
   }
   const made = await history.write('createRoom', roomOf(chat, connection, payload), connection.id);
   const room = found(directory.find(connection.person, made.room.id));

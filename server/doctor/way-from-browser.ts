@@ -66,7 +66,7 @@ export async function* wayFromBrowser(config: Config, address: string): AsyncGen
   yield lost === 0
     ? well('Polling reaches the chat, too, and stays at its server.')
     : warning(
-        `Polling does not stay at its server: ${lost} of ${connections} connections were lost. Those who have no WebSocket cannot use the chat.`,
+        `Polling does not stay at its server: ${lost} of ${connections} connections were lost. Browsers without WebSocket cannot use the chat.`,
         `Let the load balancer choose the server by the cookie ${config.session.cookie.name}. See docs/operate.md.`,
       );
 }

@@ -136,7 +136,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
         await answer.body.cancel();
         throw new Error(
           isAnother
-            ? 'the bucket sends another part than it was asked for'
+            ? 'the bucket sends another part than the requested one'
             : `the bucket packs files (${coding}); switch that off, also in a proxy before it`,
         );
       }

@@ -71,7 +71,9 @@ export class WorkFolder {
     const there = await lstat(this.#path);
     const isOwn = there.isDirectory() && (process.getuid === undefined || there.uid === process.getuid());
     if (isOwn && (there.mode & 0o077) === 0) return;
-    throw new Error(`${this.#path} is not of the server's account alone: remove it, or set TMPDIR`);
+    throw new Error(
+      `${this.#path} has another owner, or other accounts have access to it: remove it, or set TMPDIR`,
+    );
   }
 }
 

@@ -116,14 +116,14 @@ export function createFileRoutes<Who extends { id: string }>(
     if (typeof who === 'string') return refuse(req, res, who === 'banned' ? 'forbidden' : who);
     const at = performance.now();
     const tooOften = tries.take(who.id, 1, at);
-    if (tooOften !== null) throw tooMuch('tries to upload', tooOften);
+    if (tooOften !== null) throw tooMuch('upload attempts', tooOften);
     await answerInTime(parts.check(who, room));
     tries.giveBack(who.id, at);
     const places = [ofUser.take(who.id), ofAll.take('')];
     const gone = new AbortController();
     res.once('close', () => gone.abort(new Error('the client has gone away')));
     try {
-      if (places.includes(null)) throw tooMuch('uploads at once', tryAgainAfter);
+      if (places.includes(null)) throw tooMuch('simultaneous uploads', tryAgainAfter);
       const tooMany = uploads.take(who.id, 1, at);
       if (tooMany !== null) throw tooMuch('files', tooMany);
       const tooLarge = rate.takeWhole(who.id, length, at);
@@ -267,7 +267,7 @@ class Refused extends Error {
 }
 
 const tooMuch = (of: string, retryAfterMs: number) =>
-  new RequestError('rate_limited', `These are more ${of} than one user may have here. Try again later.`, {
+  new RequestError('rate_limited', `This user has reached the limit of ${of}. Try again later.`, {
     retryAfterMs,
   });
 

@@ -86,11 +86,11 @@ final class HandlerFactoryTest extends TestCase
         yield ['session-server://h?auth_file=' . __FILE__, 'no blanks'];
         yield ["memcached://h:1?format=json\n", 'format= is one of'];
         yield ['memcached://h:1?handler=memcached', 'NativeHandler'];
-        yield ['memcached://h:1?format=json&prefix[]=x', 'none of this session store'];
+        yield ['memcached://h:1?format=json&prefix[]=x', 'this session store does not have'];
         yield ['redis://user:123?secret@h', 'in a password @ : / ? are %40 %3A %2F %3F'];
         yield ['redis://user:123?secret&4@h', 'in a password @ : / ? are %40 %3A %2F %3F'];
         yield ['redis://user:123?a&secret=4@h&format=json', 'in a password @ : / ? are %40 %3A %2F %3F'];
-        yield ['redis://h?secret-4', 'none of this session store'];
+        yield ['redis://h?secret-4', 'this session store does not have'];
         yield ['memcached://h:1?format=wddx', 'format= is one of json, php, '];
         yield ['memcached://h:1/0?format=json', 'no path'];
         yield ['memcached://h:0?format=json', 'HOST:PORT'];

@@ -76,7 +76,7 @@ export async function closeReport(
   } else if (done !== 'nothing') {
     // A direct room has no moderators who could lift it.
     if (record.kind === 'direct') {
-      throw new RequestError('bad_request', 'nobody is muted in a direct room, or banned from it');
+      throw new RequestError('bad_request', 'a direct room has no mutes and bans');
     }
     const restriction = restrictionOf(me, { seconds }, at);
     await decided(async () => {

@@ -113,7 +113,7 @@ test('stored bytes count, and the received ones of a cut upload', async () => {
   const refused = await again(200_000);
   expect([refused.status, await refused.json()]).toEqual([
     429,
-    { error: { code: 'rate_limited', message: expect.stringMatching(/bytes than one user may/) } },
+    { error: { code: 'rate_limited', message: expect.stringMatching(/limit of bytes/) } },
   ]);
   // Bytes that have not arrived cost nothing.
   expect((await again(100_000)).status).toBe(201);
