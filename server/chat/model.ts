@@ -37,7 +37,7 @@ export interface Connection {
 export interface Person {
   user: UserRecord;
   readonly connections: Set<Connection>;
-  /** Users whom this user has blocked. */
+  /** Users this user has blocked. */
   blocked: ReadonlySet<string>;
   /** The user's current memberships, by room id. */
   readonly memberships: Map<string, RoomOfPerson>;
@@ -75,7 +75,7 @@ export interface Room {
   record: RoomRecord;
   /** Connected members. */
   readonly here: Set<Person>;
-  /** Connected members whom other members may see, by id. */
+  /** Connected members that other members may see, by id. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
   /** How many connections have ever joined it. */

@@ -1,6 +1,6 @@
 import type { User } from '../events.ts';
 
-/** An action on all connections of a user, on every server. `joined` counts those that have joined a room. */
+/** An action on all connections of a user, on every server. `joined` counts the connections that have joined a room. */
 export type Order =
   | { is: 'count' }
   | { is: 'joined'; room: string }

@@ -13,7 +13,7 @@ const mostNamed = 100;
 
 /** Changes of one room that wait to be sent as one event. */
 interface Gathered {
-  /** The users who have come or gone, as they were visible before; null for those who were not. */
+  /** The users who have come or gone, as they were visible before; null: not visible before. */
   before: Map<string, User | null>;
   /** `Room.joins` when the gathering began. */
   joins: number;

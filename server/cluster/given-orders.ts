@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 const answersWithin = 1000;
 
 interface Given {
-  /** The connections for which it was carried out so far. */
+  /** The connections on which it has been carried out so far. */
   count: number;
   /** The servers that have not answered. */
   readonly missing: Set<string>;

@@ -14,7 +14,7 @@ export async function block(
   return {};
 }
 
-/** The users whom this user has blocked. Blocking reveals no name that the user may not know. */
+/** The users this user has blocked. Blocking reveals no name that the user may not know. */
 export async function blockedBy(
   { history, directory }: Chat,
   { person }: Connection,

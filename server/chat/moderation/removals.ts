@@ -4,10 +4,10 @@ import type { Restrictions } from './restrictions.ts';
 
 type Removal = EventPayload<'room:removed'>;
 
-/** Bans that a user is told of over a new connection. */
+/** The most bans that a new connection is notified of. */
 const mostTold = 100;
 
-/** The event for the user from whom this ban has taken the room. */
+/** The event for the user who loses the room by this ban. */
 export function removalBy(room: string, { until, reason }: Restriction): Removal {
   return {
     room,
