@@ -104,6 +104,9 @@ interface Entry {
   loaded: Promise<void>;
   /** Whether the user is stored in the history. */
   stored: boolean;
+  /** Whether a session has changed since the settling under way last read the sessions. */
+  unsettled: boolean;
+  settling?: Promise<void>;
   leaves?: NodeJS.Timeout;
 }
 
@@ -277,7 +280,7 @@ export class Directory {
   #back(user: string): Entry | undefined {
     const person = this.#recent.forget(user);
     if (person === undefined) return undefined;
-    const entry: Entry = { person, loaded: Promise.resolve(), stored: true };
+    const entry: Entry = { person, loaded: Promise.resolve(), stored: true, unsettled: false };
     this.#people.set(user, entry);
     for (const { room, member } of person.memberships.values()) this.#enter(room, person, member);
     return entry;
@@ -291,7 +294,7 @@ export class Directory {
       blocked: nobody,
       memberships: new Map(),
     };
-    const entry: Entry = { person, loaded: Promise.resolve(), stored: false };
+    const entry: Entry = { person, loaded: Promise.resolve(), stored: false, unsettled: false };
     this.#people.set(user.id, entry);
     entry.loaded = this.#load(entry);
     const seen = () => this.#others?.seenChanged(user.id);
@@ -413,16 +416,31 @@ export class Directory {
     else person.user.siteRole = role;
   }
 
-  /** Settles with retries, for callers that nobody repeats: the history may fail at just this moment. */
-  async #settleInTheEnd(entry: Entry): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#settle(entry);
-      } catch (error) {
-        if (!(error instanceof RequestError && error.code.startsWith('storage_'))) throw error;
-        this.#onAsideFailure('session_rooms', error);
-        await new Promise((resolve) => setTimeout(resolve, settleAgain).unref());
+  /**
+   * Settles with retries, for callers that nobody repeats: the history may fail at just this moment. All changes of a
+   * user share one attempt.
+   */
+  #settleInTheEnd(entry: Entry): Promise<void> {
+    entry.unsettled = true;
+    entry.settling ??= this.#settleAll(entry);
+    return entry.settling;
+  }
+
+  async #settleAll(entry: Entry): Promise<void> {
+    try {
+      while (entry.unsettled) {
+        entry.unsettled = false;
+        try {
+          await this.#settle(entry);
+        } catch (error) {
+          if (!(error instanceof RequestError && error.code.startsWith('storage_'))) throw error;
+          this.#onAsideFailure('session_rooms', error);
+          entry.unsettled = true;
+          await new Promise((resolve) => setTimeout(resolve, settleAgain).unref());
+        }
       }
+    } finally {
+      delete entry.settling;
     }
   }
 

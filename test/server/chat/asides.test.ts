@@ -89,10 +89,15 @@ test('failures that no request waits for are in the log: with a code, and no tex
 test('the rooms and the name of a session that has changed while the history fails are stored when it is well again', async () => {
   let failures = 0;
   let failing = false;
+  let underWay = 0;
+  let mostAtOnce = 0;
   const { chat, close } = await openChatOver(
     (stored) => ({
       async write(op, input, asker) {
         if (!failing || op !== 'arrive') return stored.write(op, input, asker);
+        mostAtOnce = Math.max(mostAtOnce, ++underWay);
+        await new Promise(setImmediate);
+        underWay--;
         failures++;
         throw new RequestError('storage_unavailable', 'the disk is slow');
       },
@@ -107,11 +112,15 @@ test('the rooms and the name of a session that has changed while the history fai
   const leaves = await chat.directory.connect('c2', identity('Ann', ['b']));
   const { person } = stays;
   failing = true;
-  const changed = chat.directory.changed(stays, identity('Anna', ['c']));
+  const changes = [
+    chat.directory.changed(stays, identity('Annie', ['a'])),
+    chat.directory.changed(stays, identity('Anna', ['c'])),
+  ];
   chat.directory.disconnect(leaves);
   await expect.poll(() => failures).toBeGreaterThanOrEqual(2);
   failing = false;
-  await changed;
+  await Promise.all(changes);
+  expect(mostAtOnce, 'one attempt settles all changes of a user').toBe(1);
   await expect.poll(() => [...person.memberships.keys()]).toEqual(['c']);
   expect(person.user.name).toBe('Anna');
 });
