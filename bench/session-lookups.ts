@@ -14,8 +14,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import memjs from 'memjs';
 import { Liveness } from '../server/liveness/liveness.ts';
+import { phpSessions } from '../server/session/logins/php-sessions.ts';
 import { readOptions } from '../server/session/options.ts';
-import { createSessionReader, type LiveSession } from '../server/session/read-session.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 
@@ -64,10 +64,11 @@ async function measure(begin: () => { stop(): void }, checked: () => number): Pr
 async function live(store: string, sessions: number): Promise<Figures> {
   const settings = readOptions({ store }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const reader = createSessionReader(settings);
+  const logins = phpSessions(settings);
+  const known = await Promise.all(ids.slice(0, sessions).map((session) => logins.identify({ session })));
   let checks = 0;
   const start = () => {
-    const liveness = new Liveness(reader, {
+    const liveness = new Liveness(logins, {
       interval: 1000,
       grace: 1000,
       keepalive: false,
@@ -78,13 +79,9 @@ async function live(store: string, sessions: number): Promise<Figures> {
       onNotifications: () => {},
       onKeepaliveFailure: () => {},
     });
-    for (const [n, id] of ids.slice(0, sessions).entries()) {
-      const session: LiveSession = {
-        id,
-        user: { id: String(n + 1), name: 'Alice' },
-        bytes: Buffer.from(record(n)),
-      };
-      liveness.subscribe(session, { ended() {}, unconfirmed() {}, changed() {} });
+    for (const login of known) {
+      if ('code' in login) throw new Error(login.reason);
+      liveness.subscribe(login, { ended() {}, unconfirmed() {}, changed() {} });
     }
     return liveness;
   };

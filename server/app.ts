@@ -29,8 +29,8 @@ import { openHttpServer } from './http/server.ts';
 import { ConcurrencyLimit, RateLimit } from './limits.ts';
 import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
-import { sessionIdFrom } from './session/cookie.ts';
-import { createSessionReader } from './session/read-session.ts';
+import type { Logins } from './session/login.ts';
+import { phpSessions } from './session/logins/php-sessions.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { reportStore } from './store-at-start.ts';
 
@@ -160,9 +160,9 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   });
   const historyAnswers = asking(history);
   if (cluster !== undefined) servers = openServers({ self: cluster.self, history, log }, onFailure);
-  const reader = createSessionReader(config.session);
-  const endReport = reportStore(reader, log);
-  const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);
+  const logins: Logins = phpSessions(config.session);
+  const endReport = reportStore(logins, log);
+  const admission = new Admission(config, logins, drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
     metrics.refusals.inc({ code });
     quiet.warn(kind, { code, reason, hint }, 'a connection was refused');
@@ -203,7 +203,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       log.warn({ reason, hint }, 'this should be corrected');
     },
   });
-  const liveness = new Liveness(reader, {
+  const liveness = new Liveness(logins, {
     interval: config.sessionCheck,
     grace: config.sessionGrace,
     keepalive: config.sessionKeepalive,
@@ -269,7 +269,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     serverTime: Date.now(),
   });
   const bans = ({ person }: Connection) => removalsOf(chat.directory.restrictions, person.user.id);
-  transport.open({ reader, liveness, services, self, ready, bans });
+  transport.open({ logins, liveness, services, self, ready, bans });
 
   const files = openFiles(config, { history, log, quiet });
   const fileRoutes =
@@ -278,10 +278,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       limit: config.limitFile,
       rate: config.limitFilesUser,
       admission,
-      async who({ session: given, cookie }) {
-        const session = await (given === undefined ? reader.fromCookie(cookie) : reader.fromValue(given));
-        if (!('code' in session)) return session.user.banned ? 'banned' : identityOf(session.user);
-        return session.code === 'session_store_unavailable' ? session.code : 'unauthorized';
+      async who(req, session) {
+        const login = await logins.identify(admission.credentials(req, session));
+        if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user);
+        return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
       },
       draining: () => drain.started,
       check: (identity, room) => mayUpload(chat, identity, room),
@@ -308,11 +308,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       exportUser: (user) =>
         exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),
     },
-    me: async (cookie) => {
-      if (sessionIdFrom(cookie, config.session.cookie) === null) return {};
-      const session = await reader.fromCookie(cookie);
-      if ('code' in session) return session.code === 'session_store_unavailable' ? session.code : {};
-      const { id, name, banned } = session.user;
+    me: async (req) => {
+      const login = await logins.identify(admission.credentials(req));
+      if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
+      const { id, name, banned } = login.user;
       if (banned || chat.directory.banOf(id) !== null) return {};
       return { user: { id, name }, ...(await totalsOfUser(history, chat.directory, id)) };
     },
@@ -321,7 +320,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     missing: async () => {
       const missing: string[] = [];
       if (drain.started) missing.push('draining');
-      if (!(await reader.answers())) missing.push('session store');
+      if (!(await logins.answers())) missing.push('session store');
       if (config.history.kind !== 'sqlite' && !(await historyAnswers())) missing.push('history');
       const downSince = cluster?.bus?.downSince ?? null;
       if (downSince !== null && performance.now() - downSince > busGrace) missing.push('bus');
@@ -358,7 +357,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       await drain.finishAll();
       await files?.close();
       await Promise.all([server.close(Math.min(longestFarewell, each)), servers?.close()]);
-      reader.close();
+      logins.close();
       await history.close();
       cluster?.bus?.close();
     },

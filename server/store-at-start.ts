@@ -1,5 +1,5 @@
 import type { Log } from './log.ts';
-import type { SessionReader } from './session/read-session.ts';
+import type { Logins } from './session/login.ts';
 
 /** Milliseconds after which a store that could not be read is tried again. */
 const againAfter = 5000;
@@ -11,12 +11,12 @@ const hint =
  * connects. The server starts anyway, because a store may take longer to start.
  * @returns a function that stops this
  */
-export function reportStore(reader: Pick<SessionReader, 'fault'>, log: Log): () => void {
+export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void {
   let reported: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
   const ask = async (): Promise<void> => {
-    const fault = await reader.fault();
+    const fault = await logins.fault();
     if (ended) return;
     if (fault === null) {
       if (reported !== undefined) log.info('the session store can be read');

@@ -21,7 +21,7 @@ import { Turns } from '../http/turns.ts';
 import { OpenLimit, tryAgainAfter } from '../limits.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
-import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
+import type { Login, Logins, Refusal } from '../session/login.ts';
 import { Accepted, identityOf, type Shared } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
@@ -41,13 +41,13 @@ interface Answering {
 
 /** A connection before and after it is accepted. */
 interface SocketData {
-  entering?: { session: LiveSession; connection: Connection };
+  entering?: { login: Login; connection: Connection };
   accepted?: Accepted;
 }
 
 /** The parts of the server that connections need. */
 interface Parts {
-  reader: SessionReader;
+  logins: Logins;
   liveness: Liveness;
   services: Services;
   /** Makes the first event of a connection. */
@@ -67,7 +67,7 @@ interface Open {
   readonly unbind: () => void;
   /** Frees its place in the limit of its user. */
   release: (() => void) | undefined;
-  /** Set once its session is known. */
+  /** Set once its login is known. */
   connection: Connection | undefined;
   /**
    * Whether Socket.IO has taken it. If so, Socket.IO reports the end of the connection, perhaps before the transport
@@ -92,7 +92,7 @@ const mostConnectsInATurn = 12;
 /** The shortest milliseconds between two rounds of closing while the server drains. */
 const shortestPause = 5;
 
-/** Binds Socket.IO to sessions: authenticates connections, serves their requests, and closes them. */
+/** Binds Socket.IO to logins: authenticates connections, serves their requests, and closes them. */
 export class SocketTransport {
   readonly publisher = new FanOut();
   readonly #engine: EngineServer;
@@ -306,7 +306,7 @@ export class SocketTransport {
   }
 
   /** Sets `socket.data` and returns null, or returns why the connection is refused. */
-  async #authenticate(socket: ChatSocket, { reader, services }: Parts): Promise<ConnectRefusal | null> {
+  async #authenticate(socket: ChatSocket, { logins, services }: Parts): Promise<ConnectRefusal | null> {
     const { conn } = socket;
     const refuse = (refusal: ConnectRefusal, reason: string): ConnectRefusal => {
       this.#onRefusal({ code: refusal.code, reason, kind: reason });
@@ -321,20 +321,18 @@ export class SocketTransport {
         'auth.session over polling',
       );
     }
-    const session =
-      given === undefined
-        ? await reader.fromCookie(socket.handshake.headers.cookie)
-        : await reader.fromValue(given);
-    if ('code' in session) {
-      this.#onRefusal(session);
-      return { code: session.code };
+    const login = await logins.identify(this.#admission.credentials(conn.request, given));
+    if ('code' in login) {
+      this.#onRefusal(login);
+      return { code: login.code };
     }
+    const { user } = login;
     const { chat } = services;
-    if (session.user.banned || chat.directory.banOf(session.user.id) !== null) {
+    if (user.banned || chat.directory.banOf(user.id) !== null) {
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    // Only now, because the limit is per user and only the session identifies the user.
-    const release = this.#connectionsOfUser.take(session.user.id);
+    // Only now, because the limit is per user and only the login identifies the user.
+    const release = this.#connectionsOfUser.take(user.id);
     if (release === null) {
       return refuse(
         { code: 'rate_limited', retryAfterMs: tryAgainAfter },
@@ -344,16 +342,16 @@ export class SocketTransport {
     const open = this.#connections.get(sidOf(conn));
     if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await chat.directory.connect(socket.id, identityOf(session.user));
+    const connection = await chat.directory.connect(socket.id, identityOf(user));
     // A ban during these awaits has closed the user's accepted connections, which this one was not yet.
-    if (chat.directory.banOf(session.user.id) !== null) {
+    if (chat.directory.banOf(user.id) !== null) {
       chat.directory.disconnect(connection);
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
     // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
-    socket.data = { entering: { session, connection } };
+    socket.data = { entering: { login, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else chat.directory.disconnect(connection);
     return null;
@@ -362,8 +360,8 @@ export class SocketTransport {
   #welcome(socket: ChatSocket, { ready, bans }: Parts, shared: Shared): void {
     const { entering } = socket.data;
     if (entering === undefined) return;
-    const { session, connection } = entering;
-    shared.roomsLog.say(session.id, session.user);
+    const { login, connection } = entering;
+    shared.roomsLog.say(login.handle, login.user);
     const open = this.#connections.get(sidOf(socket.conn));
     // The connection was closed in this very turn.
     if (open === undefined) return;
@@ -381,10 +379,10 @@ export class SocketTransport {
     tcpOf(socket.conn)?.uncork();
     (socket as unknown as Answering).ack = this.#ack;
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
-    const accepted = new Accepted(shared, socket, { connection, intake, guard, session: session.id });
+    const accepted = new Accepted(shared, socket, { connection, intake, guard, handle: login.handle });
     socket.data = { accepted };
     socket.on('disconnect', left);
-    accepted.subscribe(session);
+    accepted.subscribe(login);
     socket.onAny(requestListener(shared.services, accepted));
   }
 
@@ -428,7 +426,7 @@ function tcpOf(conn: EngineSocket): Socket | undefined {
  * Called for each refusal, for the log and the metrics. `reason` explains it without secrets; `kind` is the same
  * without details that vary; `hint` says how to fix it.
  */
-export type OnRefusal = (refusal: Partial<Omit<SessionRefusal, 'code'>> & { code: string }) => void;
+export type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
 
 interface ConnectRefusal {
   code: ConnectErrorCode;

@@ -2,11 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import type { EndReason, SessionChange } from '../events.ts';
-import type { Subscriber } from '../liveness/checked-session.ts';
-import type { Liveness, SessionSubscription } from '../liveness/liveness.ts';
+import type { CheckedLogin, Subscriber } from '../liveness/checked-login.ts';
+import type { Liveness } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
-import type { SessionUser } from '../session/identity.ts';
-import type { LiveSession } from '../session/read-session.ts';
+import type { Login, SessionUser } from '../session/login.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
@@ -30,7 +29,7 @@ interface AcceptedSocket {
 }
 
 /**
- * An accepted connection, as its session and its requests see it. It is one object without closures, since there are
+ * An accepted connection, as its login and its requests see it. It is one object without closures, since there are
  * thousands, each living for hours.
  */
 export class Accepted implements Subscriber, Client {
@@ -39,8 +38,9 @@ export class Accepted implements Subscriber, Client {
   readonly weight: Guard;
   readonly #shared: Shared;
   readonly #socket: AcceptedSocket;
-  readonly #session: string;
-  #subscription: SessionSubscription | undefined;
+  /** Of its login. */
+  readonly #handle: string;
+  #login: CheckedLogin | undefined;
 
   constructor(
     shared: Shared,
@@ -49,27 +49,27 @@ export class Accepted implements Subscriber, Client {
       connection,
       intake,
       guard,
-      session,
-    }: { connection: Connection; intake: Intake; guard: Guard; session: string },
+      handle,
+    }: { connection: Connection; intake: Intake; guard: Guard; handle: string },
   ) {
     this.#shared = shared;
     this.#socket = socket;
     this.connection = connection;
     this.intake = intake;
     this.weight = guard;
-    this.#session = session;
+    this.#handle = handle;
   }
 
-  /** From now on the connection ends with its session. */
-  subscribe(session: LiveSession): void {
-    this.#subscription = this.#shared.liveness.subscribe(session, this);
-    // A change since the session was read may have ended the connection at once.
-    if (this.connection.gone) this.#subscription.end();
+  /** From now on the connection ends with its login. */
+  subscribe(login: Login): void {
+    this.#login = this.#shared.liveness.subscribe(login, this);
+    // A change since the login was read may have ended the connection at once.
+    if (this.connection.gone) this.#login.unsubscribe(this);
     else if (this.connection.kicked) this.ended('kicked');
   }
 
   active(): void {
-    this.#subscription?.written();
+    this.#login?.written();
   }
 
   ended(reason: EndReason): void {
@@ -87,7 +87,7 @@ export class Accepted implements Subscriber, Client {
     if (user.banned) return this.ended('kicked');
     const { connection } = this;
     const { services, publisher, self, roomsLog } = this.#shared;
-    roomsLog.say(this.#session, user);
+    roomsLog.say(this.#handle, user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user)).then(
       () => {
@@ -105,7 +105,7 @@ export class Accepted implements Subscriber, Client {
     const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
     this.intake.leave();
-    this.#subscription?.end();
+    this.#login?.unsubscribe(this);
     for (const room of connection.joined) services.chat.typing.left(room, connection);
     services.chat.directory.disconnect(connection);
     // A client that only left the namespace would stay connected without a session.

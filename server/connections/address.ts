@@ -9,6 +9,7 @@ const mostRemembered = 1000;
 
 /** A network peer. `key` is the unit of the limits by address; with IPv6 it is the /64, which one customer gets. */
 interface End {
+  address: string;
   key: string;
   /** Whether it is a proxy whose `X-Forwarded-For` counts. */
   trusted: boolean;
@@ -40,13 +41,23 @@ export class Addresses {
     return this.#peer(socket).key;
   }
 
+  /** The key of the client. */
+  keyOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): string {
+    return this.#client(request).key;
+  }
+
+  /** The address of the client. */
+  addressOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): string {
+    return this.#client(request).address;
+  }
+
   /**
-   * The key of the client. `X-Forwarded-For` is read from its end, because each trusted proxy appends the address that
+   * `X-Forwarded-For` is read from its end, because each trusted proxy appends the address that
    * it got the request from; everything left of the first untrusted address may be forged.
    */
-  keyOf({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): string {
+  #client({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): End {
     let end = this.#peer(socket);
-    if (!end.trusted) return end.key;
+    if (!end.trusted) return end;
     const header = headers['x-forwarded-for'];
     const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
     while (end.trusted) {
@@ -54,7 +65,7 @@ export class Addresses {
       if (isIP(hop) === 0) break;
       end = this.#end(hop);
     }
-    return end.key;
+    return end;
   }
 
   #peer({ remoteAddress = '' }: Socket): End {
@@ -70,6 +81,7 @@ export class Addresses {
   #end(address: string): End {
     const version = isIP(address);
     return {
+      address,
       key: version === 6 ? network64(address) : address,
       trusted: version !== 0 && this.#proxies.check(address, version === 6 ? 'ipv6' : 'ipv4'),
     };

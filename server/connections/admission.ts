@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Drain } from '../drain.ts';
 import type { HttpErrorCode } from '../errors.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
+import type { Credentials, Logins } from '../session/login.ts';
 import { Addresses, loopback } from './address.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */
@@ -18,7 +19,7 @@ const httpConnectionsEach = 3;
 
 /** The properties of a connection that its later requests must repeat, since they are not authenticated again. */
 interface Binding {
-  session: string | null;
+  login: string | null;
   origin: string | undefined;
 }
 
@@ -32,7 +33,7 @@ export class Admission {
   /** Scheme and host, without the port, of each listed origin. */
   readonly #hosts: ReadonlySet<string>;
   readonly #nativeClients: boolean;
-  readonly #sessionId: (cookieHeader: string | undefined) => string | null;
+  readonly #logins: Pick<Logins, 'binding'>;
   /**
    * Of connections that began by polling. WebSocket connections need none: no client has a reason to send another
    * request for them.
@@ -53,7 +54,6 @@ export class Admission {
   readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
 
-  /** @param sessionId the session id in a `Cookie` header, or null */
   constructor(
     options: {
       origins: readonly string[];
@@ -63,14 +63,14 @@ export class Admission {
       limitConnectionsAddress: number;
       limitMe: Rate;
     },
-    sessionId: (cookieHeader: string | undefined) => string | null,
+    logins: Pick<Logins, 'binding'>,
     drain: Drain,
   ) {
     this.#drain = drain;
     this.#origins = new Set(options.origins);
     this.#hosts = new Set(options.origins.map(schemeAndHost));
     this.#nativeClients = options.nativeClients;
-    this.#sessionId = sessionId;
+    this.#logins = logins;
     this.#addresses = new Addresses(options.trustedProxies);
     this.#connects = new RateLimit(options.limitConnectAddress);
     this.#refused = new RateLimit(options.limitConnectAddress);
@@ -102,6 +102,16 @@ export class Admission {
   /** The key by which the limits by address count this request. */
   addressOf(req: IncomingMessage): string {
     return this.#addresses.keyOf(req);
+  }
+
+  /**
+   * The parts of a request by which its login is recognised.
+   * @param session that the client has sent itself
+   */
+  credentials(req: IncomingMessage, session?: unknown): Credentials {
+    const { cookie, 'user-agent': userAgent, 'x-forwarded-for': forwarded } = req.headers;
+    const forwardedFor = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
+    return { cookies: cookie, session, address: this.#addresses.addressOf(req), userAgent, forwardedFor };
   }
 
   /** Why a request or upgrade for Engine.IO is refused; null if it may continue. */
@@ -153,7 +163,7 @@ export class Admission {
     // Engine.IO asks only for the sid in the URL: anyone who has seen it could take over the connection.
     const binding = this.#bindings.get(sid);
     if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
-    if (binding.session !== this.#sessionId(req.headers.cookie)) return 'session_changed';
+    if (binding.login !== this.#loginOf(req)) return 'session_changed';
     if (
       origin === undefined
         ? needsOrigin && binding.origin !== undefined
@@ -170,14 +180,18 @@ export class Admission {
    * @returns the function to call when the connection is closed
    */
   bind(sid: string, first: IncomingMessage, webSocket: boolean): () => void {
-    const { cookie, origin } = first.headers;
-    if (!webSocket) this.#bindings.set(sid, { session: this.#sessionId(cookie), origin });
+    const { origin } = first.headers;
+    if (!webSocket) this.#bindings.set(sid, { login: this.#loginOf(first), origin });
     const release = this.#places.get(first);
     this.#places.delete(first);
     return () => {
       this.#bindings.delete(sid);
       release?.();
     };
+  }
+
+  #loginOf(req: IncomingMessage): string | null {
+    return this.#logins.binding({ cookies: req.headers.cookie });
   }
 
   /** Whether a first request has a place but no connection yet. */

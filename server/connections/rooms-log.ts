@@ -1,23 +1,22 @@
-import { createHash } from 'node:crypto';
 import type { Log } from '../log.ts';
-import type { SessionUser } from '../session/identity.ts';
+import type { SessionUser } from '../session/login.ts';
 
-/** Remembered sessions. */
+/** Remembered logins. */
 const most = 10_000;
 
-/** Logs what is wrong with the rooms of a session, once per content, however many connections the session has. */
+/** Logs what is wrong with the rooms of a session, once per content, however many connections the login has. */
 export class RoomsLog {
   readonly #log: Log;
-  /** Digests of logged contents. */
+  /** Logged problems, each behind the handle of its login. */
   readonly #said = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  say(session: string, { roomsProblem }: SessionUser): void {
+  say(handle: string, { roomsProblem }: SessionUser): void {
     if (roomsProblem === undefined) return;
-    const key = createHash('sha256').update(`${session} ${roomsProblem}`).digest('base64');
+    const key = `${handle} ${roomsProblem}`;
     if (this.#said.has(key)) return;
     // Bounds the memory; the log may then repeat a line.
     if (this.#said.size >= most) this.#said.clear();

@@ -51,8 +51,8 @@ export interface FileParts<Who extends { id: string }> {
     /** See `Admission.stranger`. */
     stranger(req: IncomingMessage): number | (() => void);
   };
-  /** The user of the session in the header, or in the cookie. */
-  who(given: { session?: string; cookie?: string | undefined }): Promise<Who | 'banned' | HttpErrorCode>;
+  /** The user of the request. @param session that it sends itself, not in a cookie */
+  who(req: IncomingMessage, session: string | undefined): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
   /** @throws RequestError if this user may not upload into the room */
   check(who: Who, room: string): Promise<void>;
@@ -96,7 +96,7 @@ export function createFileRoutes<Who extends { id: string }>(
       const words = 'There are too many requests without a session from this address. Try again later.';
       throw new RequestError('rate_limited', words, { retryAfterMs: known });
     }
-    const who = await answerInTime(parts.who(sessionOf(req)));
+    const who = await answerInTime(parts.who(req, ownSession(req)));
     if (who !== 'unauthorized') known();
     return who;
   }
@@ -142,7 +142,7 @@ export function createFileRoutes<Who extends { id: string }>(
         stopped();
       };
       const check = async () => {
-        const now = await answerInTime(parts.who(sessionOf(req)));
+        const now = await answerInTime(parts.who(req, ownSession(req)));
         if (typeof now === 'string') throw new Refused(now === 'banned' ? 'forbidden' : now);
         if (now.id !== who.id) throw new Refused('unauthorized');
         await answerInTime(parts.check(now, room));
@@ -280,11 +280,6 @@ function lengthOf({ headers }: IncomingMessage): number | null {
 /** The session that an app sends itself; no page can make a browser do so without a preflight. */
 const ownSession = ({ headers }: IncomingMessage): string | undefined =>
   /^Session +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-
-function sessionOf(req: IncomingMessage): { session?: string; cookie?: string | undefined } {
-  const session = ownSession(req);
-  return session === undefined ? { cookie: req.headers.cookie } : { session };
-}
 
 function refuse(
   req: IncomingMessage,

@@ -32,8 +32,8 @@ export function createRoutes(options: {
   api: Api;
   /** The parts that this server lacks to do its work; empty if it is ready. */
   missing: () => Promise<string[]>;
-  /** The user of the session cookie, for the launcher and badge on a page; `{}` if nobody is logged in. */
-  me: (cookie: string | undefined) => Promise<object | 'session_store_unavailable'>;
+  /** The user of the request, for the launcher and badge on a page; `{}` if nobody is logged in. */
+  me: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
   /** `refusalOfMe`: why `/me` is refused, or null. `allowReading` lets the page read the answer. */
   admission: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
@@ -57,7 +57,7 @@ export function createRoutes(options: {
       if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
       options.admission.allowReading(req, res);
       try {
-        const me = await answerInTime(options.me(req.headers.cookie));
+        const me = await answerInTime(options.me(req));
         if (me === 'session_store_unavailable') return answerError(res, me);
         answerJson(req, res, 200, me);
       } catch (error) {

@@ -1,155 +1,126 @@
-import { logoutMarker } from '../session/logout-marker.ts';
-import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import {
-  SessionBusyError,
-  type SessionName,
-  type StoreError,
-  type Subscription as StoreSubscription,
-} from '../session/store.ts';
-import { CheckedSession, type Subscriber, type Surroundings } from './checked-session.ts';
+import { type Login, type Logins, SessionBusyError, type StoreError } from '../session/login.ts';
+import { CheckedLogin, type Subscriber, type Surroundings } from './checked-login.ts';
 import { Schedule } from './schedule.ts';
 
-/** For so many milliseconds sessions wait for each other, so that the store is asked for the TTLs of all of them at once. */
+/** For so many milliseconds new logins wait for each other, so that the store is asked for the TTLs of all of them at once. */
 const gatherTtlsFor = 50;
 
-export interface LivenessOptions
-  extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onCheck' | 'onEnd'> {
+export interface LivenessOptions extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onEnd'> {
+  /** Called for each check. */
+  onCheck(): void;
   /** The store fell silent, or answers again (null). Called once for each change. */
   onStore(silent: StoreError | null): void;
-  /** The store answers, but this session cannot be read now. Called at each check. */
+  /** The store answers, but this login cannot be read now. Called at each check. */
   onUnreadable(error: SessionBusyError): void;
   /** The store no longer sends notifications, or sends them again (null). Called once for each change. */
   onNotifications(lost: StoreError | null): void;
-  /** A session in use could not be renewed. Called once for each error message, however often it happens. */
+  /** A login in use could not be renewed. Called once for each error message, however often it happens. */
   onKeepaliveFailure(error: StoreError): void;
 }
 
-/** A connection's subscription to its session. */
-export class SessionSubscription {
-  readonly #session: CheckedSession;
-  readonly #subscriber: Subscriber;
-
-  constructor(session: CheckedSession, subscriber: Subscriber) {
-    this.#session = session;
-    this.#subscriber = subscriber;
-  }
-
-  /** The user has written something in the chat, which can keep the session alive. */
-  written(): void {
-    this.#session.written();
-  }
-
-  end(): void {
-    this.#session.unsubscribe(this.#subscriber);
-  }
-}
-
 /**
- * Whether the session of each open connection is still alive. Connections subscribe to their session, which is checked
- * once in an interval for all that share it, and at once when the store notifies a change. `CheckedSession` decides
- * what a check leads to.
+ * Whether the login of each open connection is still alive. Connections subscribe to their login, which is checked
+ * once in an interval for all that share it, and at once when a change is notified. `CheckedLogin` decides what a
+ * check leads to.
  */
 export class Liveness {
+  readonly #logins: Logins;
   readonly #options: LivenessOptions;
   readonly #around: Surroundings;
-  readonly #schedule: Schedule<CheckedSession>;
-  readonly #notifications: StoreSubscription;
-  readonly #byId = new Map<string, CheckedSession>();
-  /** By the marker that PHP leaves at a logout, which does not reveal the id. */
-  readonly #byMarker = new Map<string, CheckedSession>();
-  /** Sessions whose last check got no answer: of a store's servers only one may be silent. */
-  readonly #unanswered = new Set<CheckedSession>();
+  readonly #schedule: Schedule<CheckedLogin>;
+  readonly #byHandle = new Map<string, CheckedLogin>();
+  /** Logins whose last check got no answer: of a store's servers only one may be silent. */
+  readonly #unanswered = new Set<CheckedLogin>();
   #silent = false;
-  /** New sessions whose TTL is to be asked for. */
-  #fresh: CheckedSession[] = [];
+  /** New logins whose TTL is to be asked for. */
+  #fresh: CheckedLogin[] = [];
 
-  constructor(reader: SessionReader, options: LivenessOptions) {
+  constructor(logins: Logins, options: LivenessOptions) {
+    this.#logins = logins;
     this.#options = options;
-    // Few: no message of a store names a session.
+    // Few: no message of a store names a login.
     const failures = new Set<string>();
     this.#around = {
       ...options,
-      reader,
+      logins,
+      watch: logins.watch(options.onNotifications),
       onKeepaliveFailure(error) {
         if (failures.has(error.message)) return;
         failures.add(error.message);
         options.onKeepaliveFailure(error);
       },
-      onAnswer: (session) => this.#answered(session),
-      onFailure: (session, error) => this.#failed(session, error),
-      onRelease: (session) => this.#release(session),
+      check: (login) => this.#check([login]),
+      onAnswer: (login) => this.#answered(login),
+      onFailure: (login, error) => this.#failed(login, error),
+      onRelease: (login) => this.#release(login),
     };
-    this.#schedule = new Schedule(options.interval, (sessions) => {
-      for (const session of sessions) session.turn();
-    });
-    this.#notifications = reader.subscribe({
-      changed: (name) => this.#named(name)?.notified(),
-      opened: (name) => this.#named(name)?.opened(),
-      lost: options.onNotifications,
-    });
+    this.#schedule = new Schedule(options.interval, (logins) =>
+      this.#check(logins.filter((login) => login.turn())),
+    );
   }
 
-  /** No session is checked any more. */
+  /** No login is checked any more. */
   stop(): void {
-    this.#notifications();
+    this.#around.watch.end();
     this.#schedule.stop();
   }
 
-  subscribe(session: LiveSession, subscriber: Subscriber): SessionSubscription {
-    let checked = this.#byId.get(session.id);
-    if (checked?.user.id !== session.user.id) {
-      // Connections of an earlier user need not wait for the next check.
-      checked?.end('user_changed');
-      checked = this.#add(session);
-    }
-    checked.subscribe(subscriber, session);
-    return new SessionSubscription(checked, subscriber);
+  /** Checks this login until the subscriber unsubscribes, or the login ends. */
+  subscribe(login: Login, subscriber: Subscriber): CheckedLogin {
+    const checked = this.#byHandle.get(login.handle) ?? this.#add(login);
+    checked.subscribe(subscriber, login.user);
+    return checked;
   }
 
-  /** Ends all sessions of a user. */
+  /** Ends all logins of a user. */
   kick(user: string): void {
-    const sessions = [...this.#byId.values()].filter((session) => session.user.id === user);
-    for (const session of sessions) session.end('kicked');
+    const logins = [...this.#byHandle.values()].filter(({ login }) => login.user.id === user);
+    for (const login of logins) login.end('kicked');
   }
 
-  #named(name: SessionName): CheckedSession | undefined {
-    return 'id' in name ? this.#byId.get(name.id) : this.#byMarker.get(name.marker);
+  #check(logins: readonly CheckedLogin[]): void {
+    const verdicts = this.#logins.check(logins.map(({ login }) => login));
+    for (const [n, login] of logins.entries()) {
+      this.#options.onCheck();
+      verdicts[n]?.then(
+        (verdict) => login.answered(verdict),
+        (error: unknown) => login.failed(error),
+      );
+    }
   }
 
-  #add(session: LiveSession): CheckedSession {
-    const checked = new CheckedSession(session, this.#around, this.#notifications.follow?.(session.id));
-    this.#byId.set(checked.id, checked);
-    this.#byMarker.set(logoutMarker(checked.id), checked);
+  #add(login: Login): CheckedLogin {
+    const checked = new CheckedLogin(login, this.#around);
+    this.#byHandle.set(login.handle, checked);
     this.#schedule.add(checked);
     if (this.#fresh.push(checked) === 1) setTimeout(() => this.#askTtls(), gatherTtlsFor).unref();
     return checked;
   }
 
   #askTtls(): void {
-    for (const session of this.#fresh.splice(0)) session.askTtl();
+    for (const login of this.#fresh.splice(0)) login.askTtl();
   }
 
-  #release(session: CheckedSession): void {
-    this.#byId.delete(session.id);
-    this.#byMarker.delete(logoutMarker(session.id));
-    this.#schedule.delete(session);
-    this.#unanswered.delete(session);
+  #release(checked: CheckedLogin): void {
+    this.#byHandle.delete(checked.login.handle);
+    this.#schedule.delete(checked);
+    this.#unanswered.delete(checked);
   }
 
-  #answered(session: CheckedSession): void {
-    this.#unanswered.delete(session);
+  #answered(login: CheckedLogin): void {
+    this.#unanswered.delete(login);
     if (!this.#silent || this.#unanswered.size > 0) return;
     this.#silent = false;
     this.#options.onStore(null);
   }
 
-  #failed(session: CheckedSession, error: StoreError): void {
+  #failed(login: CheckedLogin, error: StoreError): void {
     if (error instanceof SessionBusyError) {
-      this.#answered(session);
+      this.#answered(login);
       this.#options.onUnreadable(error);
       return;
     }
-    this.#unanswered.add(session);
+    this.#unanswered.add(login);
     if (this.#silent) return;
     this.#silent = true;
     this.#options.onStore(error);

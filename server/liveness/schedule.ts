@@ -7,7 +7,7 @@ const mostAtOnce = 500;
 
 /**
  * Gives each of its members a turn once in an interval. A single timer serves all; without members there is none.
- * Members whose turns are close together have them at the same time: for a store, fifty sessions at once are little
+ * Members whose turns are close together have them at the same time: for a store, fifty logins at once are little
  * more work than one.
  */
 export class Schedule<Member> {

@@ -1,11 +1,10 @@
-import type { SessionReader } from '../session/read-session.ts';
-import { StoreError } from '../session/store.ts';
+import { type Login, type Logins, StoreError } from '../session/login.ts';
 
 // Milliseconds, and times by the monotonic clock.
 
-/** A session counts as in use for this long after its user has written something. */
+/** A login counts as in use for this long after its user has written something. */
 const inUseFor = 60_000;
-/** A session is renewed no more often than this, unless its lifetime is short. */
+/** A login is renewed no more often than this, unless its lifetime is short. */
 const shortestRenewalPause = 60_000;
 const renewalPart = 1 / 3;
 /** Some stores count in whole seconds, and answers take time: a TTL may be wrong by this much. */
@@ -14,22 +13,22 @@ const precision = 1500;
 const askEvery = 60_000;
 
 export interface TtlOptions {
-  reader: SessionReader;
-  /** Between two checks of a session. */
+  logins: Logins;
+  /** Between two checks of a login. */
   interval: number;
-  /** Whether what a user writes renews the session. */
+  /** Whether what a user writes renews the login. */
   keepalive: boolean;
-  /** A session in use could not be renewed. */
+  /** A login in use could not be renewed. */
   onKeepaliveFailure(error: StoreError): void;
 }
 
 /**
- * The TTL of one session, as the store last reported it: it distinguishes an expiry from a logout. Also renews the
- * session while its user writes in the chat, as a request to PHP would: never beyond PHP's lifetime, and never to less than it
+ * The TTL of one login, as its store last reported it: it distinguishes an expiry from a logout. Also renews the login
+ * while its user writes in the chat, as a page view would: never beyond the site's lifetime, and never to less than it
  * has left.
  */
-export class SessionTtl {
-  readonly #id: string;
+export class LoginTtl {
+  readonly #checked: { readonly login: Login };
   readonly #options: TtlOptions;
   /** When it expires; `Infinity` if never, undefined as long as the store has not said. */
   #expires: number | undefined;
@@ -42,8 +41,8 @@ export class SessionTtl {
   #writtenAt = Number.NEGATIVE_INFINITY;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(id: string, options: TtlOptions) {
-    this.#id = id;
+  constructor(checked: { readonly login: Login }, options: TtlOptions) {
+    this.#checked = checked;
     this.#options = options;
   }
 
@@ -52,13 +51,13 @@ export class SessionTtl {
     this.#writtenAt = performance.now();
   }
 
-  /** PHP has used the session, or may have: its TTL has changed. */
+  /** The site has used the login, or may have: its TTL has changed. */
   used(): void {
     this.#usedAt = performance.now();
     this.#askAgainAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Asks for the TTL, or renews the session, if it is time for that. Failures of the store say nothing about it. */
+  /** Asks for the TTL, or renews the login, if it is time for that. Failures of the store say nothing about it. */
   update(): void {
     if (this.#asking) return;
     const renewing = this.#options.keepalive && this.#isToBeRenewed();
@@ -70,21 +69,21 @@ export class SessionTtl {
   }
 
   /**
-   * Whether a session that has nobody logged in has expired. A store that still has the record knows. If it is gone, it
+   * Whether a login that is over has expired. A store that still has the record knows. If it is gone, it
    * has expired when the TTL that was last seen had run out; where the store tells none, `lifetime=` of the store URL
    * after the last use.
    */
   async hasRunOut(): Promise<boolean> {
-    const left = await this.#options.reader.ttl(this.#id).catch(ignoreFailure);
+    const left = await this.#options.logins.ttl(this.#checked.login).catch(ignoreFailure);
     if (typeof left === 'number') return left === 0;
-    const { lifetime } = this.#options.reader;
+    const { lifetime } = this.#options.logins;
     const expires = this.#expires ?? (lifetime === undefined ? undefined : this.#usedAt + lifetime);
     return expires !== undefined && performance.now() > expires - precision;
   }
 
   async #ask(): Promise<number | null> {
     this.#askAgainAt = performance.now() + askEvery;
-    const left = await this.#options.reader.ttl(this.#id);
+    const left = await this.#options.logins.ttl(this.#checked.login);
     // Gone by now, perhaps because it has just expired, or the store does not say: what was seen before still counts.
     if (left === null) return null;
     const now = performance.now();
@@ -115,7 +114,7 @@ export class SessionTtl {
       const left = await this.#ask();
       const lifetime = this.#lifetime();
       if (lifetime === 0 || (left !== null && left > lifetime * (1 - renewalPart))) return;
-      await this.#options.reader.touch(this.#id, Math.ceil(lifetime / 1000));
+      await this.#options.logins.renew(this.#checked.login, Math.ceil(lifetime / 1000));
       this.#usedAt = performance.now();
       if (left !== null) this.#expires = this.#usedAt + lifetime;
     } catch (error) {
@@ -125,7 +124,7 @@ export class SessionTtl {
   }
 
   #lifetime(): number {
-    return this.#options.reader.lifetime ?? this.#longest;
+    return this.#options.logins.lifetime ?? this.#longest;
   }
 }
 

@@ -1,8 +1,9 @@
 /// <reference types="node" preserve="true" />
 // All that the published package php-session-chat/session exports.
+import type { Login, Logins, Refusal, Verdict } from './login.ts';
+import { type PhpSession, phpSessions } from './logins/php-sessions.ts';
 import { readOptions } from './options.ts';
 import type { presets } from './presets.ts';
-import { createSessionReader, type SessionReader } from './read-session.ts';
 
 export { type FormatName, formats } from './formats/formats.ts';
 export {
@@ -15,9 +16,8 @@ export {
   propertyName,
 } from './formats/value.ts';
 export type { SessionUser } from './identity.ts';
-export type { LiveSession, RefusalCode, SessionRefusal } from './read-session.ts';
-export { StoreError } from './store.ts';
-export type { Verdict } from './verdict.ts';
+export { type Login, type Refusal, type RefusalCode, StoreError, type Verdict } from './login.ts';
+export type { PhpSession } from './logins/php-sessions.ts';
 
 /** Where a site keeps its sessions, which cookie holds the id, and where in a session the user is. */
 export interface SessionOptions {
@@ -40,14 +40,14 @@ export interface SessionOptions {
 }
 
 /** The sessions of one site. */
-export interface Sessions extends Pick<SessionReader, 'answers' | 'close'> {
+export interface Sessions extends Pick<Logins, 'answers' | 'close'> {
   /** `Cookie` header of a request → the user who is logged in, or why there is none. Never throws. */
-  readSession: SessionReader['fromCookie'];
+  readSession(cookies: string | undefined): Promise<Login<PhpSession> | Refusal>;
   /**
-   * Checks a session again; null if its bytes are still the `known` ones.
+   * Checks a login again; null if nothing has changed.
    * @throws StoreError if the store gives no usable answer
    */
-  changed: SessionReader['check'];
+  changed(login: Login<PhpSession>): Promise<Verdict<PhpSession> | null>;
 }
 
 /**
@@ -59,6 +59,11 @@ export function openSessions(options: SessionOptions): Sessions {
   if ('problems' in settings) {
     throw new TypeError(`options that cannot be used:\n  ${settings.problems.join('\n  ')}`);
   }
-  const { fromCookie, check, answers, close } = createSessionReader(settings);
-  return { readSession: fromCookie, changed: check, answers, close };
+  const { identify, check, answers, close } = phpSessions(settings);
+  return {
+    readSession: (cookies) => identify({ cookies }),
+    changed: (login) => check([login])[0] as Promise<Verdict<PhpSession> | null>,
+    answers,
+    close,
+  };
 }

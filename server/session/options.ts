@@ -1,7 +1,7 @@
 import { parseCookieForm } from './cookie.ts';
+import type { SessionSettings } from './logins/php-sessions.ts';
 import { parsePath } from './path.ts';
 import { presetOf } from './presets.ts';
-import type { SessionSettings } from './read-session.ts';
 import { parseStoreUrl, withoutPassword } from './store-url.ts';
 
 /** Each option: its default, and what parses it. The cookie stands behind its name, and the preset before all. */

@@ -4,6 +4,7 @@ import { formats } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import { type Identity, identify, type SessionUser, type UserPaths } from './identity.ts';
 import { LargeSessions } from './large-sessions.ts';
+import type { Verdict } from './login.ts';
 import type { SessionSource } from './source.ts';
 import { maxSessionBytes, UnsettledError } from './store.ts';
 
@@ -24,33 +25,23 @@ const hints = {
     'the path has to lead to one user id, an integer or a string, and to decode (!) only what is serialized',
 };
 
-/** Why a session has no user, for the log: it contains no value of the session. */
-export interface Explanation {
-  /** Says what was missing or wrong. */
-  reason: string;
-  /** The reason without what differs from case to case; one of a small set. */
-  kind: string;
-  /** Says what to change, if the settings are the cause. */
-  hint?: string | undefined;
-}
-
-/** The result of a check of a session. `empty`: there is a record, but PHP has nothing in it at present. */
-export type Verdict =
+/** The result of a look at a session. */
+export type SessionVerdict =
   | { state: 'user'; user: SessionUser; bytes: Buffer }
-  | ({ state: 'nobody' | 'empty' | 'invalid' } & Explanation);
+  | Exclude<Verdict, { state: 'user' }>;
 
 export interface Judge {
   /** The verdict on the bytes of a session: at once, but for a large one. @throws StoreError if that cannot be said now */
-  verdict(id: string, bytes: Buffer | null): Verdict | Promise<Verdict>;
+  verdict(id: string, bytes: Buffer | null): SessionVerdict | Promise<SessionVerdict>;
   close(): void;
 }
 
 /** Judges by the format of the sessions and by the paths to their users. */
 export function createJudge(source: SessionSource, user: UserPaths): Judge {
-  const remembered = new Map<string, { digest: string; judging: Promise<Verdict> }>();
+  const remembered = new Map<string, { digest: string; judging: Promise<SessionVerdict> }>();
   const large = new LargeSessions(source.format, user);
 
-  function judge(id: string, bytes: Buffer): Verdict | Promise<Verdict> {
+  function judge(id: string, bytes: Buffer): SessionVerdict | Promise<SessionVerdict> {
     if (bytes.length > maxSessionBytes) return noUser('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
       const inner = unwrapped(source, id, bytes);
@@ -70,13 +61,13 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
     }
   }
 
-  async function judgeLarge(id: string, bytes: Buffer): Promise<Verdict> {
+  async function judgeLarge(id: string, bytes: Buffer): Promise<SessionVerdict> {
     const verdict = await judge(id, bytes);
     // Without the bytes, which each caller has.
     return verdict.state === 'user' ? { ...verdict, bytes: Buffer.alloc(0) } : verdict;
   }
 
-  async function remember(id: string, bytes: Buffer): Promise<Verdict> {
+  async function remember(id: string, bytes: Buffer): Promise<SessionVerdict> {
     // A visitor with a large session can therefore connect again and again, and many times at once, without costing much
     // of this process's time.
     const digest = createHash('sha256').update(bytes).digest('base64');
@@ -111,7 +102,7 @@ function ownCopy(bytes: Buffer): Buffer {
   return copy;
 }
 
-function byIdentity(found: Identity, bytes: Buffer): Verdict {
+function byIdentity(found: Identity, bytes: Buffer): SessionVerdict {
   // A copy: a store's answer may be a small part of a large piece of memory.
   if ('user' in found) return { state: 'user', user: found.user, bytes: ownCopy(bytes) };
   if ('nobody' in found) return noUser('nobody', found.nobody, hints.nobody);
@@ -119,7 +110,7 @@ function byIdentity(found: Identity, bytes: Buffer): Verdict {
 }
 
 /** @throws the error if it says nothing of the session's content */
-function notDecoded(error: unknown): Verdict {
+function notDecoded(error: unknown): SessionVerdict {
   if (!(error instanceof UnreadableError)) throw error;
   return noUser('invalid', error.looks, error.hint, error.message);
 }
@@ -132,8 +123,8 @@ function notDecoded(error: unknown): Verdict {
  */
 export async function judgeFailure(
   error: unknown,
-  judge: (bytes: Buffer) => Verdict | Promise<Verdict>,
-): Promise<Verdict> {
+  judge: (bytes: Buffer) => SessionVerdict | Promise<SessionVerdict>,
+): Promise<SessionVerdict> {
   if (error instanceof FormatError) {
     return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
   }
@@ -147,10 +138,15 @@ export async function judgeFailure(
   return last;
 }
 
-function userOf(verdict: Verdict): string | undefined {
+function userOf(verdict: SessionVerdict): string | undefined {
   return verdict.state === 'user' ? verdict.user.id : undefined;
 }
 
-function noUser(state: 'nobody' | 'empty' | 'invalid', kind: string, hint?: string, reason = kind): Verdict {
+function noUser(
+  state: 'nobody' | 'empty' | 'invalid',
+  kind: string,
+  hint?: string,
+  reason = kind,
+): SessionVerdict {
   return { state, kind, reason, hint };
 }

@@ -59,8 +59,8 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
           ? '$_SESSION["who"] = ["name" => "Zoë 张伟"]'
           : '$_SESSION["who"] = (object) ["name" => "Zoë 张伟"]; $_SESSION["bytes"] = "\\xff\\x00|;"';
       const id = await site.request(of, `${bio}; $_SESSION["user_id"] = 42; ${who}`);
-      expect(await reader(of).fromCookie(`PHPSESSID=${id}`)).toMatchObject({
-        id,
+      expect(await reader(of).identify({ cookies: `PHPSESSID=${id}` })).toMatchObject({
+        state: { id },
         user: { id: '42', name: 'Zoë 张伟' },
       });
     });
@@ -78,12 +78,12 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
       const sessions = reader();
       const large = (bytes: number) =>
         site.request(format, `$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", ${bytes})`);
-      expect(await sessions.fromValue(await large(300_000))).toMatchObject({ user: { id: '7' } });
+      expect(await sessions.identify({ session: await large(300_000) })).toMatchObject({ user: { id: '7' } });
       const small = await login(8);
       const larger = await Promise.resolve(large(1_500_000)).catch(() => null);
       // memcached drops a value above its limit, and PHP does not always notice.
-      if (larger !== null) expect(await sessions.fromValue(larger)).toHaveProperty('code');
-      expect(await sessions.fromValue(small)).toMatchObject({ user: { id: '8' } });
+      if (larger !== null) expect(await sessions.identify({ session: larger })).toHaveProperty('code');
+      expect(await sessions.identify({ session: small })).toMatchObject({ user: { id: '8' } });
     });
 
     if (proves === 'reading' && process.env.SOAK !== '1') return;
@@ -91,14 +91,14 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     test('unauthorized after a logout, and under the old id of a login with a new one', async () => {
       const sessions = reader();
       const [out, old] = await Promise.all([login(), login(8)]);
-      expect(await sessions.fromCookie(`PHPSESSID=${out}`)).toMatchObject({ user: { id: '7' } });
+      expect(await sessions.identify({ cookies: `PHPSESSID=${out}` })).toMatchObject({ user: { id: '7' } });
       await site.request(format, 'unset($_SESSION["user_id"])', out);
       const renewed = await site.request(format, 'session_regenerate_id(true)', old);
-      const answers = await Promise.all([out, old, renewed].map((id) => sessions.fromValue(id)));
+      const answers = await Promise.all([out, old, renewed].map((id) => sessions.identify({ session: id })));
       expect(answers).toMatchObject([
         { code: 'unauthorized' },
         { code: 'unauthorized' },
-        { id: renewed, user: { id: '8' } },
+        { state: { id: renewed }, user: { id: '8' } },
       ]);
     });
 
@@ -228,9 +228,9 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     test('a connection that is cut during a look-up: the visitor still gets in', async () => {
       const id = await login();
       const sessions = reader();
-      await sessions.fromValue(id);
+      await sessions.identify({ session: id });
       await site.outage.begin();
-      const asked = sessions.fromValue(id);
+      const asked = sessions.identify({ session: id });
       await pause(100);
       await site.outage.end();
       expect(await asked).toMatchObject({ user: { id: '7' } });
@@ -239,11 +239,11 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     test('this process held up for 1.2 s, longer than all timeouts: no look-up fails', async () => {
       const sessions = reader();
       const id = await login();
-      await sessions.fromValue(id);
+      await sessions.identify({ session: id });
       // A visitor between the two checks, and a visitor with a request under way.
-      const nobody = sessions.fromValue('nobody');
+      const nobody = sessions.identify({ session: 'nobody' });
       await pause(150);
-      const somebody = sessions.fromValue(id);
+      const somebody = sessions.identify({ session: id });
       await new Promise((resolve) => setImmediate(resolve));
       holdUp(1200);
       expect(await somebody).toMatchObject({ user: { id: '7' } });

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { parseCookieForm } from '../../server/session/cookie.ts';
+import type { Login, Logins, Verdict } from '../../server/session/login.ts';
+import { type PhpSession, phpSessions } from '../../server/session/logins/php-sessions.ts';
 import type { Path } from '../../server/session/path.ts';
-import { createSessionReader, type SessionReader } from '../../server/session/read-session.ts';
 import type { SessionStore } from '../../server/session/store.ts';
 import { parseStoreUrl } from '../../server/session/store-url.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
@@ -15,14 +16,23 @@ export function storeAt(url: string): SessionStore {
 }
 
 /** Reads the sessions at a store URL, with the cookie PHPSESSID, until the test has ended. */
-export function readerAt(url: string, id: Path = ['user_id'], name: Path = ['firstname']): SessionReader {
-  const reader = createSessionReader({
+export function readerAt(
+  url: string,
+  id: Path = ['user_id'],
+  name: Path = ['firstname'],
+): Logins<PhpSession> {
+  const reader = phpSessions({
     source: parseStoreUrl(url),
     cookie: parseCookieForm('plain', 'PHPSESSID'),
     user: { id, name },
   });
   onTestFinished(() => reader.close());
   return reader;
+}
+
+/** The verdict of a check of one login. */
+export function checked<State>(logins: Logins<State>, login: Login<State>): Promise<Verdict<State> | null> {
+  return logins.check([login])[0] as Promise<Verdict<State> | null>;
 }
 
 /**

@@ -53,7 +53,20 @@ const mayImport: Record<string, readonly string[]> = {
     'server/session/stores/redis/client.ts',
   ],
   'server/files/': ['server/errors.ts', 'server/events.ts', 'server/history/history.ts'],
-  'server/liveness/': ['server/session/', 'server/events.ts'],
+  'server/liveness/': ['server/session/login.ts', 'server/events.ts'],
+  'server/connections/': [
+    'server/chat/',
+    'server/drain.ts',
+    'server/errors.ts',
+    'server/events.ts',
+    'server/http/answer.ts',
+    'server/http/turns.ts',
+    'server/limits.ts',
+    'server/liveness/',
+    'server/log.ts',
+    'server/requests/',
+    'server/session/login.ts',
+  ],
   'server/requests/': [
     'server/answer-in-time.ts',
     'server/chat/',
@@ -86,6 +99,25 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
       )
       .map(({ from }) => `${file} → ${from}`),
   );
+  expect(found).toEqual([]);
+});
+
+test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
+  const others: Record<string, RegExp> = {
+    'server/app.ts': /^logins\//,
+    'server/cluster/': /^stores\/redis\/client\.ts$/,
+    'server/doctor/': /^doctor\//,
+    'server/main.ts': /^doctor\//,
+    'server/settings/': /^options\.ts$/,
+  };
+  const found = filesIn('server', /^server\/(?!session\/).*\.ts$/).flatMap((file) => {
+    const [, own = /^$/] = Object.entries(others).find(([part]) => file.startsWith(part)) ?? [];
+    return importsOf(file)
+      .filter(({ from }) => from.startsWith('server/session/'))
+      .map(({ from }) => from.slice('server/session/'.length))
+      .filter((from) => from !== 'login.ts' && from !== 'blank.ts' && !own.test(from))
+      .map((from) => `${file} → ${from}`);
+  });
   expect(found).toEqual([]);
 });
 

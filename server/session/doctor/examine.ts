@@ -1,7 +1,7 @@
 import { sessionIdFrom } from '../cookie.ts';
 import { decodeSession, UnreadableError } from '../decode.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
-import type { SessionSettings } from '../read-session.ts';
+import type { SessionSettings } from '../logins/php-sessions.ts';
 import { probeId, type SessionStore, StoreError } from '../store.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
 import { kindOf, nearby } from './nearby.ts';

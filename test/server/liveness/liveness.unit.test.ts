@@ -1,15 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EndReason } from '../../../server/events.ts';
+import type { Subscriber } from '../../../server/liveness/checked-login.ts';
 import { Liveness } from '../../../server/liveness/liveness.ts';
-import type { LiveSession, SessionReader } from '../../../server/session/read-session.ts';
 import {
-  type Followed,
+  type Login,
+  type Logins,
   SessionBusyError,
   StoreError,
-  type StoreListener,
   UnsettledError,
-} from '../../../server/session/store.ts';
-import type { Verdict } from '../../../server/session/verdict.ts';
+  type Verdict,
+  type Watcher,
+} from '../../../server/session/login.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -18,55 +19,56 @@ const interval = 1000;
 const grace = 10_000;
 const wait = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 
-const session = (id = 'a', user: LiveSession['user'] = { id: '1', name: 'Ann' }): LiveSession => ({
-  id,
+const login = (handle = 'a', user: Login['user'] = { id: '1', name: 'Ann' }): Login => ({
+  handle,
   user,
-  bytes: Buffer.from(JSON.stringify(user)),
+  state: {},
 });
-const user = (name: string, id = '1'): Verdict => ({ state: 'user', ...session('a', { id, name }) });
+const user = (name: string, id = '1'): Verdict => ({ state: 'user', login: login('a', { id, name }) });
 const seen = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reason: state, kind: state });
 const nobody = seen('nobody');
 const silent = () => Promise.reject(new StoreError('silent'));
 
-/** Liveness with a reader whose answers the test gives, and the results. */
+/** Liveness with logins whose answers the test gives, and the results. */
 function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
-  let listener: StoreListener | undefined;
   const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
     check: async (): Promise<Verdict | null> => null,
     ttl: async (): Promise<number | null> => 1_440_000,
   };
   const followed = new Map<string, { since: number | undefined }>();
-  const follow = (id: string): Followed => {
-    const one = { since: undefined, end: () => followed.delete(id) };
-    followed.set(id, one);
-    return one;
-  };
-  const reader = {
+  const watchers = new Map<string, Watcher>();
+  const logins = {
     lifetime: options.lifetime,
-    check: (id: string) => {
-      asked.checks.push(id);
-      asked.at.add(performance.now());
-      return answers.check();
-    },
+    check: (logins: readonly Login[]) =>
+      logins.map(({ handle }) => {
+        asked.checks.push(handle);
+        asked.at.add(performance.now());
+        return answers.check();
+      }),
     ttl: () => {
       asked.ttls++;
       return answers.ttl();
     },
-    touch: async (_: string, seconds: number) => void asked.touched.push(seconds),
-    subscribe: (given: StoreListener) => {
-      listener = given;
-      return Object.assign(() => {}, { follow });
-    },
-  } as unknown as SessionReader;
+    renew: async (_: Login, seconds: number) => void asked.touched.push(seconds),
+    watch: () => ({
+      add({ handle }: Login, watcher: Watcher) {
+        const one = { since: undefined, end: () => followed.delete(handle) };
+        followed.set(handle, one);
+        watchers.set(handle, watcher);
+        return one;
+      },
+      end() {},
+    }),
+  } as unknown as Logins;
   const seen = {
     ended: [] as EndReason[],
     unconfirmed: 0,
-    identities: [] as LiveSession['user'][],
+    identities: [] as Login['user'][],
     store: [] as (string | null)[],
     failures: [] as string[],
   };
-  const liveness = new Liveness(reader, {
+  const liveness = new Liveness(logins, {
     interval,
     grace,
     keepalive: options.keepalive ?? false,
@@ -77,8 +79,8 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     onNotifications: () => {},
     onKeepaliveFailure: ({ message }) => seen.failures.push(message),
   });
-  const subscribe = (one = session()) => {
-    const subscription = liveness.subscribe(one, {
+  const subscribe = (one = login()) => {
+    const subscriber: Subscriber = {
       ended(reason) {
         seen.ended.push(reason);
         subscription.end();
@@ -88,7 +90,9 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
         subscription.end();
       },
       changed: (identity) => seen.identities.push(identity),
-    });
+    };
+    const checked = liveness.subscribe(one, subscriber);
+    const subscription = { end: () => checked.unsubscribe(subscriber), written: () => checked.written() };
     return subscription;
   };
   /** The results of the following checks, in order; the last one from then on. */
@@ -114,8 +118,8 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
     followed,
     hold,
     liveness,
-    notify: (id = 'a') => listener?.changed({ id }),
-    opened: (id = 'a') => listener?.opened({ id }),
+    notify: (handle = 'a') => watchers.get(handle)?.notified(),
+    opened: (handle = 'a') => watchers.get(handle)?.opened(),
     seen,
     subscribe,
     willSee,
@@ -190,7 +194,7 @@ describe('a check', () => {
     expect(vi.getTimerCount()).toBe(0);
     const subscriptions = [];
     for (let n = 0; n < 90; n++) {
-      subscriptions.push(subscribe(session(`s${n}`)));
+      subscriptions.push(subscribe(login(`s${n}`)));
       await wait(1);
     }
     // Until the TTLs were requested too.
@@ -209,7 +213,7 @@ describe('a check', () => {
 
   test('of thousands of sessions is spread over the interval: each has one in it, and at most 500 begin at once', async () => {
     const { asked, checksIn, subscribe } = site();
-    for (let n = 0; n < 4000; n++) subscribe(session(`s${n}`));
+    for (let n = 0; n < 4000; n++) subscribe(login(`s${n}`));
     await wait(2 * interval);
     asked.checks.length = 0;
     for (let n = 0; n < 10; n++) expect(await checksIn(100)).toBeLessThanOrEqual(500);
@@ -300,25 +304,28 @@ describe('what a check leads to', () => {
     expect(seen).toMatchObject({ ended: ['kicked', 'kicked'], identities: [], store: [] });
   });
 
-  test('a connection of another user ends those of the earlier one', () => {
-    const { seen, subscribe } = site();
-    subscribe();
-    subscribe(session('a', { id: '2', name: 'Ben' }));
-    expect(seen.ended).toEqual(['user_changed']);
+  test('a login whose end is known ends then, although its store is silent', async () => {
+    const { answers, seen, subscribe } = site();
+    subscribe({ ...login(), ends: Date.now() + 2.5 * interval });
+    answers.check = silent;
+    await wait(2 * interval);
+    expect(seen.ended).toEqual([]);
+    await wait(interval);
+    expect(seen).toMatchObject({ ended: ['expired'], unconfirmed: 0 });
   });
 });
 
 describe('an identity that changes', () => {
-  test('is passed to each connection when its value is another one, not when only the bytes are', async () => {
+  test('is passed to each connection when its value is another one, not when only the state is', async () => {
     const { notify, seen, subscribe, willSee } = site();
     subscribe();
-    willSee({ ...user('Ann'), bytes: Buffer.from('else') } as Verdict);
+    willSee(user('Ann'));
     notify();
     await wait(10);
     expect(seen.identities).toEqual([]);
     // The parts of an identity besides its name.
     const identity = { id: '1', name: 'Ann', roles: ['moderator' as const] };
-    willSee({ state: 'user', user: identity, bytes: Buffer.from('more') });
+    willSee({ state: 'user', login: login('a', identity) });
     notify();
     await wait(10);
     expect(seen.identities).toEqual([identity]);
@@ -372,7 +379,7 @@ describe('a store that is silent', () => {
     await wait(interval);
     await leave(one);
     answers.check = async () => null;
-    subscribe(session('b'));
+    subscribe(login('b'));
     await wait(interval);
     expect(seen.store).toEqual(['silent', null]);
   });
@@ -457,7 +464,7 @@ describe('a session that the store follows', () => {
   test('is checked in each interval when that is not certain any more, and others always', async () => {
     const { asked, checksIn, follow, lose, subscribe } = await followedSite();
     follow();
-    subscribe(session('other'));
+    subscribe(login('other'));
     await wait(2 * interval);
     asked.checks.length = 0;
     await wait(5 * interval);
@@ -567,7 +574,7 @@ describe('why nobody is logged in any more', () => {
     const { asked, notify, subscribe, willSee } = site();
     subscribe();
     await wait(30);
-    subscribe(session('another')).end();
+    subscribe(login('another')).end();
     expect(asked.ttls).toBe(0);
     await wait(20);
     expect(asked.ttls).toBe(1);

@@ -136,7 +136,7 @@ describe('reading', () => {
     const sessions = readerAt(`file://${folder}`);
     const seen = new Set<string>();
     while (open) {
-      const found = await sessions.fromCookie(`PHPSESSID=${id}`);
+      const found = await sessions.identify({ cookies: `PHPSESSID=${id}` });
       if ('user' in found) seen.add(`user ${found.user.id}`);
       // It may be written too often to be read at all.
       else if (found.code !== 'session_store_unavailable') seen.add(`${found.code}: ${found.reason}`);

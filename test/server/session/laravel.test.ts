@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCookieForm } from '../../../server/session/cookie.ts';
-import { createSessionReader } from '../../../server/session/read-session.ts';
+import { phpSessions } from '../../../server/session/logins/php-sessions.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
@@ -60,7 +60,7 @@ function storeUrl(encrypt: boolean, keys = keyFile): string {
 }
 
 const reader = (encrypt: boolean, keys = keyFile) =>
-  createSessionReader({
+  phpSessions({
     source: parseStoreUrl(storeUrl(encrypt, keys)),
     cookie: parseCookieForm(`laravel:${keyFile}`, name),
     user: { id: [userId], name: ['name'] },
@@ -69,17 +69,21 @@ const reader = (encrypt: boolean, keys = keyFile) =>
 describe.each(sites.map((site, n) => [site.title, site, n] as const))('a Laravel site, %s', (_, site, n) => {
   test('the user by the cookie, as the browser sends it', async () => {
     const { id, cookie } = answerOf(n);
-    expect(await reader(site.encrypt).fromCookie(`XSRF-TOKEN=x; ${name}=${cookie}`)).toMatchObject({
-      id,
-      user: { id: '7', name: 'Zoë 张伟' },
+    expect(await reader(site.encrypt).identify({ cookies: `XSRF-TOKEN=x; ${name}=${cookie}` })).toMatchObject(
+      {
+        state: { id },
+        user: { id: '7', name: 'Zoë 张伟' },
+      },
+    );
+    expect(await reader(site.encrypt).identify({ session: decodeURIComponent(cookie) })).toMatchObject({
+      state: { id },
     });
-    expect(await reader(site.encrypt).fromValue(decodeURIComponent(cookie))).toMatchObject({ id });
   });
 
   test('unauthorized with the id itself, and with another cookie that contains it', async () => {
     const { id, chosen } = answerOf(n);
     for (const value of [id, chosen]) {
-      expect(await reader(site.encrypt).fromCookie(`${name}=${value}`)).toMatchObject({
+      expect(await reader(site.encrypt).identify({ cookies: `${name}=${value}` })).toMatchObject({
         code: 'unauthorized',
         reason: expect.stringMatching(/^no id/),
       });
@@ -90,7 +94,7 @@ describe.each(sites.map((site, n) => [site.title, site, n] as const))('a Laravel
 test('a session encrypted with a key that is not in the file: session_invalid, with the reason', async () => {
   const only = join(folder, 'only');
   writeFileSync(only, appKeys.newest);
-  const refused = await reader(true, only).fromCookie(`${name}=${answerOf(6).cookie}`);
+  const refused = await reader(true, only).identify({ cookies: `${name}=${answerOf(6).cookie}` });
   expect(refused).toMatchObject({
     code: 'session_invalid',
     reason: expect.stringMatching(/^layers=laravel: encrypted with none of the keys in the key file; /),

@@ -5,8 +5,8 @@ import { deflateSync } from 'node:zlib';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { LargeSessions } from '../../../server/session/large-sessions.ts';
+import { phpSessions } from '../../../server/session/logins/php-sessions.ts';
 import { parsePath } from '../../../server/session/path.ts';
-import { createSessionReader } from '../../../server/session/read-session.ts';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 
@@ -22,7 +22,7 @@ function write(id: string, bytes: string | Buffer): void {
 }
 
 function open(options = 'format=json') {
-  const reader = createSessionReader({
+  const reader = phpSessions({
     source: parseStoreUrl(`file://${folder}?${options}`),
     cookie: parseCookieForm('plain', 'PHPSESSID'),
     user: {
@@ -62,12 +62,15 @@ test('a session of a megabyte is judged as a small one is', async () => {
     const value = session(Number(id), over);
     write('small', JSON.stringify(value));
     write('large', padded(value));
-    const [small, large] = [await reader.fromValue('small'), await reader.fromValue('large')];
+    const [small, large] = [
+      await reader.identify({ session: 'small' }),
+      await reader.identify({ session: 'large' }),
+    ];
     if ('user' in small) expect(large).toMatchObject({ user: small.user });
     else expect(large).toEqual(small);
   }
   write('large', padded(session(7)).slice(0, -1));
-  expect(await reader.fromValue('large')).toMatchObject({
+  expect(await reader.identify({ session: 'large' })).toMatchObject({
     code: 'session_invalid',
     kind: 'the bytes look like json',
   });
@@ -86,10 +89,10 @@ test('sessions that take this thread long are decoded in another one, compressed
     const reader = open(options);
     threads.length = 0;
     write('small', options.endsWith('zlib') ? deflateSync('{}') : '{}');
-    await reader.fromValue('small');
+    await reader.identify({ session: 'small' });
     expect(threads).toEqual([]);
     write('large', bytes);
-    expect(await reader.fromValue('large')).toMatchObject({ user: { id: '7' } });
+    expect(await reader.identify({ session: 'large' })).toMatchObject({ user: { id: '7' } });
     expect(threads).toHaveLength(1);
   }
 });
@@ -99,17 +102,17 @@ test('of very many large sessions at once some must be requested again, and none
   const bytes = padded(session(7));
   const ids = Array.from({ length: 60 }, (_, n) => `many${n}`);
   for (const id of ids) write(id, bytes);
-  const answers = await Promise.all(ids.map((id) => reader.fromValue(id)));
+  const answers = await Promise.all(ids.map((id) => reader.identify({ session: id })));
   const codes = new Set(answers.map((answer) => ('code' in answer ? answer.code : 'ok')));
   expect(codes).toEqual(new Set(['ok', 'session_store_unavailable']));
-  for (const id of ids) expect(await reader.fromValue(id)).toMatchObject({ user: { id: '7' } });
+  for (const id of ids) expect(await reader.identify({ session: id })).toMatchObject({ user: { id: '7' } });
 });
 
 test('a large session that many connections ask for at once is decoded once', async () => {
   const reader = open();
   write('shared', padded(session(7)));
   // If each of them were decoded, they would exceed the queue.
-  const answers = await Promise.all(Array.from({ length: 60 }, () => reader.fromValue('shared')));
+  const answers = await Promise.all(Array.from({ length: 60 }, () => reader.identify({ session: 'shared' })));
   for (const answer of answers) expect(answer).toMatchObject({ user: { id: '7' } });
 });
 

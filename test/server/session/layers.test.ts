@@ -32,7 +32,7 @@ const withKeyFile = (layers: string) => (layers.split(' ')[0] as string).replace
 
 /** The session of that id, or its refusal. */
 const read = (layers: string, id: string | undefined) =>
-  readerAt(`file://${folder}?layers=${encodeURIComponent(withKeyFile(layers))}`).fromValue(id);
+  readerAt(`file://${folder}?layers=${encodeURIComponent(withKeyFile(layers))}`).identify({ session: id });
 
 describe('a session that a site’s own handler has encoded', () => {
   test.each([

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
-import { readerAt, storeAt } from '../../helpers/session-stores.ts';
+import { checked, readerAt, storeAt } from '../../helpers/session-stores.ts';
 
 const script = new URL('../../fixtures/memcached-items.php', import.meta.url).pathname;
 const secret = 'nobody-reads-this';
@@ -66,7 +66,9 @@ test.each([
     [5000, large],
   ]) {
     expect((await raw(`s/${id}${n}`)).flags).toBe(5 * 0x10000 + (flags as number));
-    expect(await sessions.fromValue(`${id}${n}`)).toMatchObject({ user: { id: '7', name: 'Zoë' } });
+    expect(await sessions.identify({ session: `${id}${n}` })).toMatchObject({
+      user: { id: '7', name: 'Zoë' },
+    });
   }
 });
 
@@ -78,7 +80,7 @@ test('an array in a Memcache object', async () => {
     ['array5000', 3],
   ] as const) {
     expect((await raw(id)).flags).toBe(flags);
-    expect(await sessions.fromValue(id)).toMatchObject({ user: { id: '7', name: 'Zoë' } });
+    expect(await sessions.identify({ session: id })).toMatchObject({ user: { id: '7', name: 'Zoë' } });
   }
 });
 
@@ -90,7 +92,7 @@ test('a number or a boolean is no session', async () => {
     ['memcache', 'distribution=memcache'],
   ]) {
     for (const name of ['Int', 'Double', 'Yes', 'No']) {
-      const answer = await reader(`${options}&format=json`).fromValue(object + name);
+      const answer = await reader(`${options}&format=json`).identify({ session: object + name });
       expect(answer).toMatchObject({
         code: 'session_invalid',
         reason: expect.stringMatching(/by its flags/),
@@ -120,6 +122,12 @@ test('an item that unpacks to 1 MiB is read, and one byte more is refused', asyn
 
 describe('a damaged item is an invalid session, and no failure of the store', () => {
   const text = Buffer.from(`{"user_id":7,"pad":"${secret.repeat(500)}"}`);
+  /** A login that was seen when its session was as `text`. */
+  const known = (id: string) => ({
+    handle: id,
+    user: { id: '7', name: 'Zoë' },
+    state: { id, bytes: text, version: null },
+  });
   const behindLength = (stream: Buffer, length = text.length) => {
     const head = Buffer.alloc(4);
     head.writeUInt32LE(length);
@@ -164,18 +172,18 @@ describe('a damaged item is an invalid session, and no failure of the store', ()
     await memcached.set('damaged', item(), 0, flags);
     await memcached.set('next', '{"user_id":8}');
     const sessions = reader(`${options}format=json`);
-    const answer = await sessions.fromValue('damaged');
+    const answer = await sessions.identify({ session: 'damaged' });
     expect(answer).toMatchObject({ code: 'session_invalid', kind: 'what the store holds is damaged' });
     expect(JSON.stringify(answer)).not.toContain(secret.slice(0, 6));
-    expect(await sessions.check('damaged', text)).toMatchObject({ state: 'invalid' });
-    expect(await sessions.fromValue('next')).toMatchObject({ user: { id: '8' } });
+    expect(await checked(sessions, known('damaged'))).toMatchObject({ state: 'invalid' });
+    expect(await sessions.identify({ session: 'next' })).toMatchObject({ user: { id: '8' } });
   });
 
   test('and undamaged the same items are read', async () => {
     await memcached.set('zlib', behindLength(zlib), 0, 0x30);
     const sessions = reader('format=json');
-    expect(await sessions.fromValue('zlib')).toMatchObject({ user: { id: '7' } });
-    expect(await sessions.fromValue('whole')).toMatchObject({ user: { id: '7' } });
-    expect(await sessions.check('whole', text)).toBeNull();
+    expect(await sessions.identify({ session: 'zlib' })).toMatchObject({ user: { id: '7' } });
+    expect(await sessions.identify({ session: 'whole' })).toMatchObject({ user: { id: '7' } });
+    expect(await checked(sessions, known('whole'))).toBeNull();
   });
 });

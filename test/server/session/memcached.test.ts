@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { LiveSession } from '../../../server/session/read-session.ts';
+import type { Login } from '../../../server/session/login.ts';
+import type { PhpSession } from '../../../server/session/logins/php-sessions.ts';
 import { probeId, StoreError } from '../../../server/session/store.ts';
 import { storeConnectionContract } from '../../contracts/store-connection.ts';
 import { newIds, openStore, writeSessions } from '../../helpers/many-sessions.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
-import { orNull, readerAt, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
+import { checked, orNull, readerAt, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
 import { failureOf } from '../../helpers/whole-error.ts';
 
 let memcached: Memcached;
@@ -77,8 +78,8 @@ describe('reading', () => {
 describe('a reader of sessions', () => {
   const reads = async () => Number(/STAT cmd_get (\d+)/.exec(await memcached.ask('stats\r\n'))?.[1]);
 
-  async function letIn(sessions: ReturnType<typeof readerAt>, id: string): Promise<LiveSession> {
-    const found = await sessions.fromCookie(`PHPSESSID=${id}`);
+  async function letIn(sessions: ReturnType<typeof readerAt>, id: string): Promise<Login<PhpSession>> {
+    const found = await sessions.identify({ cookies: `PHPSESSID=${id}` });
     if ('code' in found) throw new Error(found.reason);
     return found;
   }
@@ -87,34 +88,37 @@ describe('a reader of sessions', () => {
     await memcached.set('sessions/many', '{"user_id":7}');
     const sessions = readerAt(memcached.url);
     const before = await reads();
-    const found = await Promise.all(Array.from({ length: 100 }, () => sessions.fromCookie('PHPSESSID=many')));
+    const found = await Promise.all(
+      Array.from({ length: 100 }, () => sessions.identify({ cookies: 'PHPSESSID=many' })),
+    );
     expect(found.every((one) => 'user' in one && one.user.id === '7')).toBe(true);
     expect((await reads()) - before).toBe(1);
   });
 
   test('the first check of a session reads it again only if it was written meanwhile', async () => {
     const sessions = readerAt(memcached.url);
+    await memcached.set('sessions/first', '{"user_id":7}');
     // Requests for versions have a separate connection, which is open by now.
-    await sessions.ttl('checked');
+    await sessions.ttl(await letIn(sessions, 'first'));
     for (const user of [7, 8]) {
       await memcached.set('sessions/checked', `{"user_id":${user}}`);
-      const { id, bytes } = await letIn(sessions, 'checked');
+      const login = await letIn(sessions, 'checked');
       const before = await reads();
-      expect(await sessions.check(id, bytes)).toBeNull();
+      expect(await checked(sessions, login)).toBeNull();
       // Asking for the version counts too.
       expect((await reads()) - before).toBe(1);
       await memcached.set('sessions/checked', '{"user_id":9}');
-      expect(await sessions.check(id, bytes)).toMatchObject({ user: { id: '9' } });
+      expect(await checked(sessions, login)).toMatchObject({ login: { user: { id: '9' } } });
     }
   });
 
   test('a memcached that was restarted, and counts from one again, is not taken for the old one', async () => {
     const first = await startMemcached();
     const sessions = readerAt(first.url);
-    await sessions.ttl('counted');
     await first.set('sessions/counted', '{"user_id":7}');
-    const { id, bytes } = await letIn(sessions, 'counted');
-    expect(await sessions.check(id, bytes)).toBeNull();
+    await sessions.ttl(await letIn(sessions, 'counted'));
+    const login = await letIn(sessions, 'counted');
+    expect(await checked(sessions, login)).toBeNull();
     const countOf = (on: Memcached) => on.ask('mg sessions/counted c\r\n', /\r\n$/);
     const count = await countOf(first);
     await first.stop('SIGKILL');
@@ -122,7 +126,7 @@ describe('a reader of sessions', () => {
     onTestFinished(async () => void (await second.stop('SIGKILL')));
     await second.set('sessions/counted', '{"user_id":8}');
     expect(await countOf(second)).toBe(count);
-    await expect.poll(() => orNull(sessions.check(id, bytes))).toMatchObject({ user: { id: '8' } });
+    await expect.poll(() => orNull(checked(sessions, login))).toMatchObject({ login: { user: { id: '8' } } });
   });
 
   test('the verdict on a large session is remembered for the same bytes only', async () => {
@@ -130,9 +134,9 @@ describe('a reader of sessions', () => {
     for (const user of [7, 8, 7]) {
       await memcached.set('sessions/large-one', `{"pad":"${'x'.repeat(100_000)}","user_id":${user}}`);
       for (let n = 0; n < 2; n++) {
-        const found = await sessions.fromCookie('PHPSESSID=large-one');
+        const found = await sessions.identify({ cookies: 'PHPSESSID=large-one' });
         expect(found).toMatchObject({ user: { id: String(user) } });
-        expect('bytes' in found && found.bytes.length).toBeGreaterThan(100_000);
+        expect('state' in found && found.state.bytes.length).toBeGreaterThan(100_000);
       }
     }
   });

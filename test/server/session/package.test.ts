@@ -129,7 +129,7 @@ test.each(runtimes)('knows the users of real PHP sessions, on Node $major', ({ p
     const table = openSessions({ store: 'sqlite:${folder}/none.db?table=sessions&id=id&data=data' });
     console.log(JSON.stringify(await Promise.all([
       known.user,
-      sessions.changed(known.id, known.bytes),
+      sessions.changed(known),
       sessions.readSession('PHPSESSID=${'n'.repeat(26)}').then(({ code }) => code),
       sessions.readSession(undefined).then(({ code }) => code),
       openSessions(paths).readSession('PHPSESSID=${mail}').then(({ user }) => user),
@@ -137,8 +137,8 @@ test.each(runtimes)('knows the users of real PHP sessions, on Node $major', ({ p
       roundcube.readSession('mail=${mail}').then(({ user }) => user),
       roundcube.readSession('mail=${left}').then(({ code }) => code),
       gone.readSession('PHPSESSID=${ann}').then(({ code }) => code),
-      gone.changed(known.id, known.bytes).catch((error) => error instanceof StoreError),
-      formats.php(known.bytes).user_id,
+      gone.changed(known).catch((error) => error instanceof StoreError),
+      formats.php(known.state.bytes).user_id,
       table.readSession('PHPSESSID=${ann}').then(({ reason }) => reason),
     ])));
     for (const one of [sessions, roundcube, gone, table]) one.close();`,

@@ -217,7 +217,9 @@ describe('reading', () => {
     await put('large', Buffer.alloc(2 * 1024 * 1024, 'x'));
     await put('small', 'user_id|i:7;');
     const sessions = readerAt(`redis://127.0.0.1:${redis.port}`);
-    const [large, small] = await Promise.all(['large', 'small'].map(sessions.fromValue));
+    const [large, small] = await Promise.all(
+      ['large', 'small'].map((session) => sessions.identify({ session })),
+    );
     expect(large).toMatchObject({ code: 'session_invalid', reason: 'larger than 1048576 bytes' });
     expect(small).toMatchObject({ user: { id: '7' } });
   });

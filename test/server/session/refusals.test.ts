@@ -25,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** The refusal of a session, with the store's options and the path to the user. */
 async function refusal(id: string | undefined, options: string, path = 'app.user.id') {
   const sessions = readerAt(`file://${folder}?${options}`, parsePath(path), parsePath('app.user.name'));
-  const answer = await sessions.fromCookie(id === undefined ? undefined : `PHPSESSID=${id}`);
+  const answer = await sessions.identify({ cookies: id === undefined ? undefined : `PHPSESSID=${id}` });
   if (!('code' in answer)) throw new Error('accepted');
   expect(JSON.stringify(answer)).not.toContain('geheim');
   if (id !== undefined) expect(JSON.stringify(answer)).not.toContain(id);

@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LiveSession } from '../../../server/session/read-session.ts';
+import type { Login } from '../../../server/session/login.ts';
+import type { PhpSession } from '../../../server/session/logins/php-sessions.ts';
 import { type Mariadb, startMariadb } from '../../helpers/mariadb.ts';
 import { type Postgres, startPostgres } from '../../helpers/postgres.ts';
-import { orNull, readerAt, spoilingProxy, storeAt, text as textOf } from '../../helpers/session-stores.ts';
+import {
+  checked,
+  orNull,
+  readerAt,
+  spoilingProxy,
+  storeAt,
+  text as textOf,
+} from '../../helpers/session-stores.ts';
 
 const databases = [
   {
@@ -111,11 +119,11 @@ describe.each(databases)('versions in $name', ({ protocol, start, bytes, text, n
     });
     const reader = readerAt(url('sent', slow, proxy.port));
 
-    const { bytes: first } = (await reader.fromCookie('PHPSESSID=one')) as LiveSession;
+    const first = (await reader.identify({ cookies: 'PHPSESSID=one' })) as Login<PhpSession>;
     // From this check on the version of these bytes is known.
-    expect(await reader.check('one', first)).toBeNull();
+    expect(await checked(reader, first)).toBeNull();
     sent = 0;
-    for (let n = 0; n < 20; n++) expect(await reader.check('one', first)).toBeNull();
+    for (let n = 0; n < 20; n++) expect(await checked(reader, first)).toBeNull();
     expect(sent).toBeLessThan(100_000);
     for (const [user, pad] of [
       [8, 700_000],
@@ -123,7 +131,7 @@ describe.each(databases)('versions in $name', ({ protocol, start, bytes, text, n
       [10, 700_000],
     ] as const) {
       await put(session(user, pad));
-      expect(await reader.check('one', first)).toMatchObject({ user: { id: String(user) } });
+      expect(await checked(reader, first)).toMatchObject({ login: { user: { id: String(user) } } });
     }
     expect(sent).toBeGreaterThan(1_400_000);
   });

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { SessionBusyError, StoreError, UnsettledError } from '../../../server/session/store.ts';
-import { judgeFailure, type Verdict } from '../../../server/session/verdict.ts';
+import { judgeFailure, type SessionVerdict } from '../../../server/session/verdict.ts';
 
-const none = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reason: state, kind: state });
+const none = (state: 'nobody' | 'empty' | 'invalid'): SessionVerdict => ({
+  state,
+  reason: state,
+  kind: state,
+});
 /** The verdict on a reading: `ID NAME` is a user, `-` nobody, `!` cannot be decoded; it may be empty. */
-const judge = (bytes: Buffer): Verdict => {
+const judge = (bytes: Buffer): SessionVerdict => {
   const text = bytes.toString();
   if (text === '') return none('empty');
   if (text.startsWith('!')) return none('invalid');

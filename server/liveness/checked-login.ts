@@ -1,66 +1,74 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EndReason } from '../events.ts';
-import type { SessionUser } from '../session/identity.ts';
-import type { LiveSession } from '../session/read-session.ts';
-import { type Followed, StoreError, UnsettledError } from '../session/store.ts';
-import type { Verdict } from '../session/verdict.ts';
-import { SessionTtl, type TtlOptions } from './ttl.ts';
+import {
+  type Followed,
+  type Login,
+  type SessionUser,
+  StoreError,
+  UnsettledError,
+  type Verdict,
+  type Watch,
+  type Watcher,
+} from '../session/login.ts';
+import { LoginTtl, type TtlOptions } from './ttl.ts';
 
 // Milliseconds, and times by the monotonic clock.
 
-/** PHP empties a record before it writes it again: if it is empty or unreadable, it is read once more. */
+/** PHP empties a session before it writes it again: if it is empty or unreadable, it is read once more. */
 const confirmAfter = 100;
-/** PHP has just opened the session, and may end it a little later. If it takes longer, the regular check sees it. */
+/** The site has just opened the login, and may end it a little later. If it takes longer, the regular check sees it. */
 const checksAfterOpening = [50, 250];
-/** The pause before a session that could not be read is read again. */
+/** The pause before a login that could not be read is read again. */
 const retryAfter = 250;
-/** Between two checks of one session: a flood of notifications must not make the server read it all the time. */
+/** Between two checks of one login: a flood of notifications must not make the server read it all the time. */
 const shortestPause = 5;
-/** Notifications may be missing: a session is checked this often even where the store promises to notify each change. */
+/** Notifications may be missing: a login is checked this often even where the store promises to notify each change. */
 const checkAnyway = 60_000;
 
-/** A connection, as its session sees it. */
+/** A connection, as its login sees it. */
 export interface Subscriber {
-  /** The session has ended: nothing may be delivered from now on. Called once, and nothing else after it. */
+  /** The login has ended: nothing may be delivered from now on. Called once, and nothing else after it. */
   ended(reason: EndReason): void;
-  /** The store has been silent for longer than the grace, which says nothing about the session. */
+  /** The store has been silent for longer than the grace, which says nothing about the login. */
   unconfirmed(): void;
   /** Something in the identity has changed. */
   changed(user: SessionUser): void;
 }
 
-/** The options and listeners of all sessions. */
+/** The options and listeners of all logins. */
 export interface Surroundings extends TtlOptions {
   /** For this long a silent store ends nothing. */
   grace: number;
-  onCheck(): void;
-  onAnswer(session: CheckedSession): void;
-  onFailure(session: CheckedSession, error: StoreError): void;
-  /** Called for each connection of a session that ends. */
+  watch: Watch;
+  /** Begins a check, whose result `answered` or `failed` gets. */
+  check(login: CheckedLogin): void;
+  onAnswer(login: CheckedLogin): void;
+  onFailure(login: CheckedLogin, error: StoreError): void;
+  /** Called for each connection of a login that ends. */
   onEnd(reason: EndReason): void;
   /** It has ended, or has no connections any more: it is not checked again. */
-  onRelease(session: CheckedSession): void;
+  onRelease(login: CheckedLogin): void;
 }
 
 /**
  * - `idle`: waits for its turn, or for a notification
  * - `due`: a check begins in a moment, `shortestPause` after the last one began
- * - `checking`: a check is under way, until it is known why the session has ended, if it has
+ * - `checking`: a check is under way, until it is known why the login has ended, if it has
  * - `recheck`: the same, and a notification has come since the check began, whose change it may have missed
  * - `confirming`: was seen to be empty or unreadable once, and is read again after `confirmAfter`
  * - `retrying`: could not be read although the store answers, and is checked again after `retryAfter`
- * - `ended`: for good: the session has ended, or nobody is connected with it any more
+ * - `ended`: for good: the login has ended, or nobody is connected with it any more
  */
 type State = 'idle' | 'due' | 'checking' | 'recheck' | 'confirming' | 'retrying' | 'ended';
 
 /**
  * - `turn`: of the schedule
- * - `notified`: the store says that the session has changed or ended, or that PHP uses it
+ * - `notified`: the login may have changed or ended, or is in use
  * - `waited`: the pause of a state is over
  * - `alive`: the answer shows the same user
  * - `doubtful`: the answer shows an empty or unreadable record, for the first time
  * - `failed`: no answer
- * - `unsettled`: the session is written again and again, so no read of it counts
+ * - `unsettled`: it is written again and again, so no read of it counts
  */
 type Event = 'turn' | 'notified' | 'waited' | 'alive' | 'doubtful' | 'failed' | 'unsettled';
 
@@ -78,17 +86,14 @@ const transitions: Record<Event, Partial<Record<State, State>>> = {
   unsettled: { checking: 'retrying', recheck: 'retrying' },
 };
 
-/** A session with open connections, and whether it is still alive. At most one check of it is under way. */
-export class CheckedSession {
-  readonly id: string;
+/** A login with open connections, and whether it is still alive. At most one check of it is under way. */
+export class CheckedLogin implements Watcher {
   readonly #around: Surroundings;
   /** Mostly one: a set would take four times the memory, and so would an array that is pushed to. */
   #subscribers: readonly Subscriber[] = [];
-  readonly #ttl: SessionTtl;
-  /** For stores that notify only of sessions that they were told to follow. */
-  readonly #followed: Followed | undefined;
-  #user: SessionUser;
-  #bytes: Buffer;
+  readonly #ttl: LoginTtl;
+  readonly #followed: Followed;
+  #login: Login;
   #state: State = 'idle';
   #pause: NodeJS.Timeout | undefined;
   /** The last answer showed an empty or unreadable record: another one like that is the end. */
@@ -97,16 +102,14 @@ export class CheckedSession {
   #began = Number.NEGATIVE_INFINITY;
   /** The same, if that check got an answer. */
   #answered = Number.NEGATIVE_INFINITY;
-  /** When the session was last known to be alive. */
+  /** When the login was last known to be alive. */
   #confirmed = performance.now();
 
-  constructor(session: LiveSession, around: Surroundings, followed: Followed | undefined) {
-    this.id = session.id;
-    this.#user = session.user;
-    this.#bytes = session.bytes;
+  constructor(login: Login, around: Surroundings) {
+    this.#login = login;
     this.#around = around;
-    this.#followed = followed;
-    this.#ttl = new SessionTtl(session.id, around);
+    this.#ttl = new LoginTtl(this, around);
+    this.#followed = around.watch.add(login, this);
   }
 
   /** Asks for its TTL, unless that is known: it tells an expiry from a logout. */
@@ -114,15 +117,16 @@ export class CheckedSession {
     if (this.#state !== 'ended') this.#ttl.update();
   }
 
-  get user(): SessionUser {
-    return this.#user;
+  /** The login as the last answer has shown it. */
+  get login(): Login {
+    return this.#login;
   }
 
-  /** @param seen the session as this connection has read it, perhaps before or after a change */
-  subscribe(subscriber: Subscriber, seen: LiveSession): void {
+  /** @param seen the user as this connection has read it, perhaps before or after a change */
+  subscribe(subscriber: Subscriber, seen: SessionUser): void {
     this.#subscribers = this.#subscribers.concat(subscriber);
-    if (seen.bytes.equals(this.#bytes)) return;
-    if (!isDeepStrictEqual(seen.user, this.#user)) subscriber.changed(this.#user);
+    if (isDeepStrictEqual(seen, this.#login.user)) return;
+    subscriber.changed(this.#login.user);
     this.notified();
   }
 
@@ -136,19 +140,20 @@ export class CheckedSession {
     this.#ttl.written();
   }
 
-  /** Its turn in the schedule. */
-  turn(): void {
-    if (this.#state === 'idle' && this.#isKnownUnchanged()) this.#confirm();
-    else this.#on('turn');
+  /** Its turn in the schedule. @returns whether a check of it is to begin, together with those of others */
+  turn(): boolean {
+    const { ends } = this.#login;
+    if (ends !== undefined && Date.now() >= ends) this.end('expired');
+    else if (this.#state === 'idle' && this.#isKnownUnchanged()) this.#confirm();
+    else return this.#change('turn') === 'checking';
+    return false;
   }
 
-  /** The store has notified that it changed or ended, if that is true. */
   notified(): void {
     this.#ttl.used();
     this.#on('notified');
   }
 
-  /** The store has notified that PHP begins to use it. */
   opened(): void {
     for (const after of checksAfterOpening) setTimeout(() => this.notified(), after).unref();
   }
@@ -162,13 +167,19 @@ export class CheckedSession {
     }
   }
 
-  /** Nothing else changes the state, except `end`. */
-  #on(event: Event): void {
+  /** Nothing else changes the state, except `end`. @returns the state that has begun, if one has */
+  #change(event: Event): State | undefined {
     const state = transitions[event][this.#state];
-    if (state === undefined) return;
+    if (state === undefined) return undefined;
     clearTimeout(this.#pause);
     this.#state = state;
-    if (state === 'checking') this.#check();
+    if (state === 'checking') this.#began = performance.now();
+    return state;
+  }
+
+  #on(event: Event): void {
+    const state = this.#change(event);
+    if (state === 'checking') this.#around.check(this);
     else if (state === 'due') this.#waitFor(this.#began + shortestPause - performance.now());
     else if (state === 'confirming') this.#waitFor(confirmAfter);
     else if (state === 'retrying') this.#waitFor(retryAfter);
@@ -184,29 +195,20 @@ export class CheckedSession {
     this.#state = 'ended';
     clearTimeout(this.#pause);
     this.#subscribers = [];
-    this.#followed?.end();
+    this.#followed.end();
     this.#around.onRelease(this);
   }
 
-  #check(): void {
-    this.#began = performance.now();
-    this.#around.onCheck();
-    this.#around.reader.check(this.id, this.#bytes).then(
-      (verdict) => this.#judge(verdict),
-      (error: unknown) => this.#fail(error),
-    );
-  }
-
   /** @param verdict null if nothing has changed, as in nearly all checks */
-  #judge(verdict: Verdict | null): void {
+  answered(verdict: Verdict | null): void {
     this.#around.onAnswer(this);
     if (this.#state === 'ended') return;
     this.#answered = this.#began;
     if (verdict === null) return this.#alive();
     switch (verdict.state) {
       case 'user':
-        if (verdict.user.id !== this.#user.id) return this.end('user_changed');
-        this.#replace(verdict);
+        if (verdict.login.user.id !== this.#login.user.id) return this.end('user_changed');
+        this.#replace(verdict.login);
         return this.#alive();
       case 'nobody':
         return void this.#endWithNobody();
@@ -228,20 +230,21 @@ export class CheckedSession {
     this.#ttl.update();
   }
 
-  #replace({ user, bytes }: { user: SessionUser; bytes: Buffer }): void {
-    this.#bytes = bytes;
+  #replace(login: Login): void {
+    const before = this.#login.user;
+    this.#login = login;
     this.#ttl.used();
-    if (isDeepStrictEqual(user, this.#user)) return;
-    this.#user = user;
-    for (const subscriber of this.#subscribers) subscriber.changed(user);
+    if (isDeepStrictEqual(login.user, before)) return;
+    for (const subscriber of this.#subscribers) subscriber.changed(login.user);
   }
 
-  /** It stays in `checking` meanwhile: no notification can bring the session back now. */
+  /** It stays in `checking` meanwhile: no notification can bring the login back now. */
   async #endWithNobody(): Promise<void> {
     this.end((await this.#ttl.hasRunOut()) ? 'expired' : 'logout');
   }
 
-  #fail(error: unknown): void {
+  /** The check has got no answer. */
+  failed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
     if (this.#state === 'ended') return;
     this.#doubtful = false;
@@ -256,7 +259,7 @@ export class CheckedSession {
 
   /** Whether the store would have notified it of any change since the last answer. */
   #isKnownUnchanged(): boolean {
-    const since = this.#followed?.since;
+    const { since } = this.#followed;
     return since !== undefined && since < this.#answered && performance.now() - this.#answered < checkAnyway;
   }
 }

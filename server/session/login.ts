@@ -1,0 +1,113 @@
+import { hash } from 'node:crypto';
+import type { SessionUser } from './identity.ts';
+import type { Followed, StoreError } from './store.ts';
+
+export type { SessionUser } from './identity.ts';
+export { type Followed, SessionBusyError, StoreError, UnsettledError } from './store.ts';
+
+/** The parts of a request by which a login is recognised. */
+export interface Credentials {
+  /** The `Cookie` header. */
+  cookies?: string | undefined;
+  /** The value of the login's only cookie, from a client that sends it itself. The cookies then do not count. */
+  session?: unknown;
+  /** The client's address: behind trusted proxies, the address that they report. */
+  address?: string | undefined;
+  /** The `User-Agent` header. */
+  userAgent?: string | undefined;
+  /** The `X-Forwarded-For` header. */
+  forwardedFor?: string | undefined;
+}
+
+/** A user who is logged in, as one request has shown. */
+export interface Login<State = unknown> {
+  /** See `handleOf`. It may be logged and sent to other servers. */
+  readonly handle: string;
+  readonly user: SessionUser;
+  /** Everything that a check compares. It holds secrets and never leaves the memory of this process. */
+  readonly state: State;
+  /** The end in milliseconds since 1970, if it is known in advance. Then no store is needed to end the login. */
+  readonly ends?: number;
+}
+
+export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
+
+/** Why nobody is logged in, for the log: it contains no secret and no value of the session. */
+export interface Explanation {
+  /** Says what was missing or wrong. */
+  reason: string;
+  /** The reason without what differs from case to case; one of a small set. */
+  kind: string;
+  /** Says what to change, if the settings are the cause. */
+  hint?: string | undefined;
+}
+
+export interface Refusal extends Explanation {
+  code: RefusalCode;
+}
+
+/** The result of a check. `empty`: there is a record, but the site has nothing in it at present. */
+export type Verdict<State = unknown> =
+  | { state: 'user'; login: Login<State> }
+  | ({ state: 'nobody' | 'empty' | 'invalid' } & Explanation);
+
+/** One way in which a site knows its users. All other code knows logins only by this interface. */
+export interface Logins<State = unknown> {
+  /** Never rejects. */
+  identify(credentials: Credentials): Promise<Login<State> | Refusal>;
+  /**
+   * Checks logins again: everything that `identify` has compared. Each verdict is null if nothing has changed, and
+   * rejects with StoreError if there is none; this never means that a login has ended.
+   */
+  check(logins: readonly Login<State>[]): Promise<Verdict<State> | null>[];
+  /**
+   * Ties the later requests of a connection to its first one, without any store: a request that has another value
+   * comes with another login. A secret; null if the request carries no login that could be one.
+   */
+  binding(credentials: Pick<Credentials, 'cookies'>): string | null;
+  /** @param onNotifications called with null when notifications are active, and with the reason when they are lost */
+  watch(onNotifications: (lost: StoreError | null) => void): Watch<State>;
+  /**
+   * The remaining time in milliseconds: `Infinity` if the login does not expire, 0 if it has expired, null if it does
+   * not exist or this is not known.
+   * @throws StoreError
+   */
+  ttl(login: Login<State>): Promise<number | null>;
+  /** The time that a page view of the site gives a login, in milliseconds; undefined if that is not known. */
+  readonly lifetime: number | undefined;
+  /**
+   * Renews a login as a page view would, if that renews it; a login that has ended stays so.
+   * @param seconds the new TTL
+   * @throws StoreError
+   */
+  renew(login: Login<State>, seconds: number): Promise<void>;
+  /** Whether the store answers at all. */
+  answers(): Promise<boolean>;
+  /** Why the store, or one server of it, cannot be read; null if it can. */
+  fault(): Promise<StoreError | null>;
+  close(): void;
+}
+
+/** Takes notifications of one login. They may be missing, late or wrong: each is a reason to check, and no verdict. */
+export interface Watcher {
+  /** The login has changed or ended. */
+  notified(): void;
+  /** The site has begun to use the login, so it may change soon. */
+  opened(): void;
+}
+
+export interface Watch<State = unknown> {
+  /** Notifies of this login until the end of what is returned. */
+  add(login: Login<State>, watcher: Watcher): Followed;
+  end(): void;
+}
+
+/**
+ * Identifies a login without revealing it: the same for all requests of a login, another one if the user or any secret
+ * is another. No cookie can be made from it.
+ * @param kind of login
+ * @param secrets all that were verified, in a fixed order
+ */
+export function handleOf(kind: string, user: string, secrets: readonly string[]): string {
+  return hash('sha256', JSON.stringify(['php-session-chat', kind, user, ...secrets]), 'base64url');
+}

@@ -1,0 +1,257 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type SessionCookie, sessionIdFrom } from '../cookie.ts';
+import { FormatError } from '../formats/value.ts';
+import type { UserPaths } from '../identity.ts';
+import { handleOf, type Login, type Logins, type Refusal, type Verdict, type Watcher } from '../login.ts';
+import { logoutMarker } from '../logout-marker.ts';
+import type { SessionSource } from '../source.ts';
+import {
+  probeId,
+  SessionBusyError,
+  type SessionName,
+  type SessionStore,
+  StoreError,
+  type Versioned,
+} from '../store.ts';
+import { within } from '../stores/deadline.ts';
+import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
+
+// Milliseconds.
+/** PHP may send its response before it has written the session. A visitor is therefore refused at the second check. */
+const secondCheckAfter = 250;
+/** The time for each of the two checks of a visitor, with all retries. */
+const firstBudget = 900;
+const secondBudget = 500;
+/** The pause before a retry. */
+const retryPause = 50;
+/** How long the answer of `answers` is used again. */
+const answersFor = 250;
+
+const noCookie =
+  'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
+
+/** `bytes` are as PHP wrote them: a comparison shows a change without decoding. */
+export interface PhpSession {
+  readonly id: string;
+  readonly bytes: Buffer;
+  /** The version of these bytes, once the store has told it. */
+  version: string | null;
+}
+
+/** Where the sessions are, which cookie holds the id, and where in a session the user is. */
+export interface SessionSettings {
+  source: SessionSource;
+  cookie: SessionCookie;
+  user: UserPaths;
+}
+
+/** The logins of a site that keeps its users in PHP sessions. */
+export function phpSessions({ source, cookie, user }: SessionSettings): Logins<PhpSession> {
+  const store = source.open();
+  const read = sharedReads(store);
+  const judge = createJudge(source, user);
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answered: Promise<boolean> = Promise.resolve(false);
+
+  async function fromId(id: string): Promise<Login<PhpSession> | Refusal> {
+    try {
+      const checkWithin = (budget: number) =>
+        readWithRetries(id, budget).then(
+          (found) => judged(id, found?.bytes ?? null, found?.version ?? null),
+          judgedUnread(id),
+        );
+      let verdict = await checkWithin(firstBudget);
+      if (verdict.state === 'nobody' || verdict.state === 'empty') {
+        await pause(secondCheckAfter);
+        verdict = await checkWithin(secondBudget);
+      }
+      if (verdict.state === 'user') return verdict.login;
+      const { state, ...why } = verdict;
+      return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
+    }
+  }
+
+  async function judged(
+    id: string,
+    bytes: Buffer | null,
+    version: string | null,
+  ): Promise<Verdict<PhpSession>> {
+    return asLogin(id, await judge.verdict(id, bytes), version);
+  }
+
+  const judgedUnread = (id: string) => async (error: unknown) =>
+    asLogin(id, await judgeFailure(error, (bytes) => judge.verdict(id, bytes)), null);
+
+  /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
+  async function readWithRetries(id: string, budget: number): Promise<Versioned | null> {
+    const end = performance.now() + budget;
+    let failure: StoreError | undefined;
+    const late = () => failure ?? new StoreError('the store did not answer in time');
+    for (;;) {
+      try {
+        return await within(end - performance.now(), read(id), late);
+      } catch (error) {
+        if (!(error instanceof StoreError) || performance.now() + retryPause >= end) throw error;
+        // The failure of an earlier try tells the operator more than that the last one took too long.
+        failure = error;
+        await pause(retryPause);
+      }
+    }
+  }
+
+  /**
+   * Shares no read with others: that may have begun before the change which this check is for.
+   * @param version that was asked for before
+   */
+  function compare(
+    { state }: Login<PhpSession>,
+    version: string | null,
+  ): Promise<Verdict<PhpSession> | null> {
+    const { id, bytes } = state;
+    return store.get(id).then((found) => {
+      if (!found?.equals(bytes)) return judged(id, found, version);
+      if (version !== null) state.version = version;
+      return null;
+    }, judgedUnread(id));
+  }
+
+  function check(login: Login<PhpSession>): Promise<Verdict<PhpSession> | null> {
+    const { id } = login.state;
+    // Nearly all checks end here, thousands in a second: few promises.
+    if (store.version === undefined) return compare(login, null);
+    return store.version(id).then(
+      (version) => (version !== null && login.state.version === version ? null : compare(login, version)),
+      (error: unknown) => compare(login, noVersion(error)),
+    );
+  }
+
+  return {
+    async identify({ cookies, session }) {
+      if (session === undefined) {
+        const id = sessionIdFrom(cookies, cookie);
+        return id === null ? noId(`the cookie ${cookie.name}`, noCookie) : fromId(id);
+      }
+      const id = cookie.idIn(session);
+      return id === null ? noId('the value that the client sent') : fromId(id);
+    },
+    check: (logins) => logins.map(check),
+    binding: ({ cookies }) => sessionIdFrom(cookies, cookie),
+    watch: (onNotifications) => watchSessions(store, onNotifications),
+    lifetime: source.lifetime,
+    ttl: ({ state }) => store.ttl(state.id),
+    renew: ({ state }, seconds) => store.touch(state.id, seconds),
+    answers() {
+      // However often this is called, the store is asked seldom.
+      if (performance.now() - askedAt > answersFor) {
+        askedAt = performance.now();
+        answered = store.get(probeId).then(
+          () => true,
+          (error: unknown) => error instanceof FormatError,
+        );
+      }
+      return answered;
+    },
+    async fault() {
+      try {
+        await (store.check?.() ?? store.get(probeId));
+        return null;
+      } catch (error) {
+        if (error instanceof StoreError) return error;
+        if (error instanceof FormatError) return null;
+        throw error;
+      }
+    },
+    close() {
+      judge.close();
+      store.close();
+    },
+  };
+}
+
+function asLogin(id: string, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
+  if (verdict.state !== 'user') return verdict;
+  const { user, bytes } = verdict;
+  const handle = handleOf('php', user.id, [id]);
+  return { state: 'user', login: { handle, user, state: { id, bytes, version } } };
+}
+
+/** Passes the notifications of a store, which name a session by its id or by the marker of a logout, to watchers. */
+function watchSessions(
+  store: SessionStore,
+  lost: (reason: StoreError | null) => void,
+): ReturnType<Logins<PhpSession>['watch']> {
+  const watchers = new Map<string, readonly Watcher[]>();
+  /** The ids of watched sessions by their markers. */
+  const marked = new Map<string, string>();
+  const named = (name: SessionName) =>
+    watchers.get('id' in name ? name.id : (marked.get(name.marker) ?? '')) ?? [];
+  const subscription = store.subscribe?.({
+    changed(name) {
+      for (const watcher of named(name)) watcher.notified();
+    },
+    opened(name) {
+      for (const watcher of named(name)) watcher.opened();
+    },
+    lost,
+  });
+  return {
+    add({ state: { id } }, watcher) {
+      const others = watchers.get(id) ?? [];
+      watchers.set(id, others.concat(watcher));
+      marked.set(logoutMarker(id), id);
+      // They are logins of the session's earlier user, which need not wait for their next check.
+      for (const other of others) other.notified();
+      const followed = subscription?.follow?.(id);
+      return {
+        get since() {
+          return followed?.since;
+        },
+        end() {
+          followed?.end();
+          const left = watchers.get(id)?.filter((one) => one !== watcher) ?? [];
+          if (left.length > 0) return void watchers.set(id, left);
+          watchers.delete(id);
+          marked.delete(logoutMarker(id));
+        },
+      };
+    },
+    end: () => subscription?.(),
+  };
+}
+
+/**
+ * Callers that ask for a session while it is being read get that answer too. A visitor with many connections
+ * therefore costs the store one read at a time.
+ */
+function sharedReads(store: SessionStore): (id: string) => Promise<Versioned | null> {
+  const underWay = new Map<string, Promise<Versioned | null>>();
+  const get = async (id: string): Promise<Versioned | null> => {
+    const bytes = await store.get(id);
+    return bytes && { bytes, version: null };
+  };
+  return (id) => {
+    const known = underWay.get(id);
+    if (known !== undefined) return known;
+    const answer = (store.getVersioned?.(id) ?? get(id)).finally(() => underWay.delete(id));
+    underWay.set(id, answer);
+    return answer;
+  };
+}
+
+/**
+ * Without a version the session itself is read, which shows what is wrong. If a session is refused because it is too
+ * much for the store already, it is not read as well.
+ * @throws the error of a refused session
+ */
+function noVersion(error: unknown): null {
+  if (error instanceof StoreError && !(error instanceof SessionBusyError)) return null;
+  throw error;
+}
+
+function noId(where: string, hint?: string): Refusal {
+  const reason = `no id in ${where}, or none that PHP would make`;
+  return { code: 'unauthorized', reason, kind: reason, hint };
+}

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { handleOf, type Login } from '../../../server/session/login.ts';
+import { type Device, type LoginSite, loginContract } from '../../contracts/login.ts';
+import { readerAt } from '../../helpers/session-stores.ts';
+
+/** The sessions of PHP's own files, in a new folder. */
+async function filesSite(): Promise<LoginSite & { folder: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'logins-'));
+  const write = (id: string, user: string, name: string) => {
+    const file = join(folder, `sess_${id}`);
+    writeFileSync(file, `user_id|s:${user.length}:"${user}";firstname|s:${name.length}:"${name}";`);
+    // Written a while ago, so that it is read once.
+    const ago = Date.now() / 1000 - 10;
+    utimesSync(file, ago, ago);
+  };
+  return {
+    folder,
+    open: () => readerAt(`file://${folder}?timeout=5000ms`),
+    async logIn(user, name = 'Ann'): Promise<Device> {
+      const id = randomBytes(16).toString('hex');
+      write(id, user, name);
+      return {
+        cookies: `PHPSESSID=${id}`,
+        secrets: [id],
+        session: id,
+        rename: async (other) => write(id, user, other),
+        logOut: async () => rmSync(join(folder, `sess_${id}`)),
+        becomes: async (other) => write(id, other, name),
+      };
+    },
+    async silence() {
+      renameSync(folder, `${folder}.gone`);
+      return async () => renameSync(`${folder}.gone`, folder);
+    },
+    close: async () => rmSync(folder, { recursive: true }),
+  };
+}
+
+loginContract('PHP session', filesSite);
+
+test('a handle separates its parts, and differs for each kind of login', () => {
+  const handles = [
+    handleOf('php', '7', ['ab', 'c']),
+    handleOf('php', '7', ['a', 'bc']),
+    handleOf('php', '7a', ['b', 'c']),
+    handleOf('php', '7', ['abc']),
+    handleOf('other', '7', ['ab', 'c']),
+  ];
+  expect(new Set(handles).size).toBe(handles.length);
+});
+
+test('when a session gets another user, the connections of the earlier one are checked at once, and all learn of later changes', async () => {
+  const site = await filesSite();
+  onTestFinished(site.close);
+  const logins = site.open();
+  const device = await site.logIn('7');
+  const first = (await logins.identify(device)) as Login;
+  await device.becomes?.('8');
+  const second = (await logins.identify(device)) as Login;
+  const { promise: active, resolve } = Promise.withResolvers<unknown>();
+  const watch = logins.watch(resolve);
+  onTestFinished(watch.end);
+  expect(await active).toBeNull();
+  const counts = { first: 0, second: 0 };
+  const watcher = (of: keyof typeof counts) => ({ notified: () => void counts[of]++, opened() {} });
+  const ofFirst = watch.add(first as never, watcher('first'));
+  expect(counts).toEqual({ first: 0, second: 0 });
+  const ofSecond = watch.add(second as never, watcher('second'));
+  expect(counts).toEqual({ first: 1, second: 0 });
+  await device.rename('Ben');
+  await expect.poll(() => [counts.first > 1, counts.second > 0]).toEqual([true, true]);
+  ofSecond.end();
+  const [before, { second: last }] = [counts.first, { ...counts }];
+  await device.logOut();
+  await expect.poll(() => counts.first).toBeGreaterThan(before);
+  expect(counts.second).toBe(last);
+  ofFirst.end();
+});
