@@ -244,20 +244,3 @@ export const still = (page: Page) =>
       if (focused instanceof HTMLElement) focused.blur();
     }
   });
-/** Scrolls the real timeline until that text is at the mock's position. */
-export async function alignTo(text: string, mock: Locator, real: Locator): Promise<void> {
-  const top = (chat: Locator) =>
-    chat.evaluate((host, words) => {
-      const root = host.shadowRoot ?? host;
-      const line = [...root.querySelectorAll('.timeline .text')].find((one) => one.textContent === words);
-      return (line?.getBoundingClientRect().top ?? 0) - host.getBoundingClientRect().top;
-    }, text);
-  const by = (await top(real)) - (await top(mock));
-  await real.locator('.timeline').evaluate((log, distance) => log.scrollBy(0, distance), by);
-  // The rest is less than a pixel, and would show in every letter.
-  const rest = (await top(real)) - (await top(mock));
-  await mock.locator('.timeline .column').evaluate((column: HTMLElement, distance) => {
-    column.style.position = 'relative';
-    column.style.insetBlockStart = `${distance}px`;
-  }, rest);
-}

@@ -27,16 +27,11 @@ const alice = { name: 'Alice Moreau', hue: 0, firstname: 'Alice' } as const;
 export const people: Readonly<Record<string, PersonScript>> = {
   // A reader for each list of rooms that is shown.
   alice,
-  backAlice: alice,
   busyAlice: alice,
-  filterAlice: alice,
   searchAlice: alice,
   shopAlice: alice,
   stateAlice: alice,
-  unreadAlice: alice,
   phoneAlice: alice,
-  richAlice: alice,
-  boxAlice: alice,
   bob: { name: 'Bob Keller', hue: 5, here: true },
   carol: { name: 'Carol Lindqvist', hue: 3, here: true },
   li: { name: '李伟', hue: 1, here: true },
@@ -56,7 +51,6 @@ export const people: Readonly<Record<string, PersonScript>> = {
   tom: { name: 'Tom Baker', hue: 1 },
   walter: { name: 'Walter Lang', hue: 0 },
   foundNadia: { name: 'Nadia Haddad', hue: 7, id: 'd' },
-  foundTom: { name: 'Tom Baker', hue: 1, id: 'ma' },
   carla: { name: 'Carla Ortiz', hue: 7 },
   yusuf: { name: 'يوسف', hue: 2 },
 };
@@ -68,22 +62,8 @@ type Line = readonly [
   more?: {
     readonly reply?: number;
     readonly edited?: string;
-    readonly deleted?: string;
-    /** The people named in it, as `@` and the name. */
-    readonly mentions?: readonly string[];
-    /** In order, each with the users who gave it. */
-    readonly reactions?: readonly (readonly [emoji: string, ...who: string[]])[];
-    readonly files?: readonly FileScript[];
   },
 ];
-
-/** A picture of the design, or a file of this many bytes. */
-export interface FileScript {
-  readonly name: string;
-  readonly photo?: 1 | 2 | 3 | 4;
-  readonly alt?: string;
-  readonly bytes?: number;
-}
 
 export interface RoomScript {
   /** It exists from the start, with that id. */
@@ -266,22 +246,6 @@ export const market: Readonly<Record<string, RoomScript>> = {
     read: { busyAlice: 5 },
     lines: busyLines('busyAlice'),
   },
-  ...longList('filterAlice'),
-  'filterAlice/marek': {
-    name: '',
-    kind: 'direct',
-    owner: 'filterAlice',
-    members: ['marekHere'],
-    lines: [['filterAlice', '2026-11-10 10:00', 'Until Monday then']],
-  },
-  'filterAlice/market-2025': {
-    name: 'market-2025',
-    kind: 'public',
-    owner: 'ines',
-    members: ['filterAlice'],
-    read: { filterAlice: 1 },
-    lines: [['ines', '2026-03-02 10:00', 'Thanks everybody']],
-  },
   'search/lobby': {
     name: lobby(),
     kind: 'public',
@@ -315,27 +279,6 @@ export const market: Readonly<Record<string, RoomScript>> = {
       ],
     ],
   },
-  'search/market': {
-    name: 'spring market',
-    kind: 'private',
-    topic: 'Saturday 28 November, 9 to 14',
-    owner: 'searchAlice',
-    members: ['owen', 'bob', 'dimitri', 'sofia', 'nadia', 'foundTom'],
-    read: { searchAlice: 3 },
-    lines: [
-      ['owen', '09:20', 'The plan has changed a little.'],
-      ['searchAlice', '09:21', 'Which stall is ours now?'],
-      ['owen', '09:28', 'Stall 12 is free again.'],
-    ],
-  },
-  help: {
-    name: 'Order help',
-    kind: 'private',
-    owner: 'shopAlice',
-    members: ['sofia'],
-    read: { shopAlice: 4, sofia: 4 },
-    lines: orderHelp,
-  },
   sofia: {
     name: '',
     kind: 'direct',
@@ -355,92 +298,7 @@ export const market: Readonly<Record<string, RoomScript>> = {
       ['sofia', '08:02', 'Three'],
     ],
   },
-  order: {
-    name: 'Order 4471',
-    kind: 'private',
-    owner: 'shopAlice',
-    members: ['sofia'],
-    read: { shopAlice: 2 },
-    lines: [
-      ['shopAlice', '11:02', 'My oak planter has one short leg.'],
-      ['sofia', '11:03', 'Sorry about that. I can send a new leg.'],
-    ],
-  },
-  empty: box([]),
-  alone: box([], { members: [] }),
   own: box([['stateAlice', '10:02', 'Sent, in a room with many readers.']]),
-  ownLater: box([
-    ['stateAlice', '10:15', 'Edited since.', { edited: '10:20' }],
-    ['stateAlice', '10:15', 'Deleted', { deleted: 'stateAlice' }],
-  ]),
-  others: box(
-    [
-      ['stateAlice', '10:00', 'Does the van come back today, and who drives it?'],
-      ['bob', '10:20', 'Yes, at four.', { reply: 1 }],
-      ['bob', '10:20', 'Deleted', { deleted: 'bob' }],
-      ['bob', '10:21', '🎉🎉'],
-      ['yusuf', '10:22', 'سأكون هناك الساعة 4 مع Bob.'],
-      ['li', '10:23', 'https://files.example/plans/2026/spring-market-layout-final-version-revised.pdf'],
-    ],
-    { members: [...seven, 'yusuf'] },
-  ),
-  actions: box([
-    ['bob', '11:30', 'Could you send the list again?'],
-    ['stateAlice', '11:31', 'Here it is: two spades, one rake, six pairs of gloves.'],
-  ]),
-  back: box(
-    [
-      ['carol', '08:10', 'Reading older messages keeps your place.'],
-      ['carol', '08:10', 'What arrives meanwhile is only counted.'],
-      ['carol', '08:11', 'The pill tells how many.'],
-      ['backAlice', '08:12', 'And one press goes there.'],
-      ['bob', '08:15', 'Good morning!'],
-      ['bob', '08:15', 'Is the gate open?'],
-    ],
-    { owner: 'backAlice', read: { backAlice: 6 } },
-  ),
-  moderated: box([
-    ['bob', '09:02', 'Gate opens at eight.', { edited: '09:41' }],
-    ['bob', '09:03', 'Deleted', { deleted: 'stateAlice' }],
-    ['stateAlice', '09:10', 'I will be there at half past seven.'],
-  ]),
-  tooltip: box([['stateAlice', '10:02', 'Each icon button says what it does.']]),
-  sheet: box(
-    [
-      ['bob', '09:04', 'Morning all. Gate is open, kettle is on.'],
-      ['bob', '09:05', 'The forecast for Saturday looks dry.'],
-      ['stateAlice', '09:20', 'Then we start with the back beds.'],
-      ['stateAlice', '09:20', 'Who brings the hose?'],
-      ['stateAlice', '09:20', 'And the trays?'],
-    ],
-    { owner: 'bob', members: ['stateAlice', ...seven.filter((who) => who !== 'bob')] },
-  ),
-  sticky: box([
-    ['carol', '09:30', 'Row four is picked.'],
-    ['carol', '09:31', 'Row five too, the crates are by the gate.'],
-    ['carol', '09:32', 'I counted 31 crates in all.'],
-    ['carol', '09:33', 'Two of them are only half full.'],
-    ['carol', '09:34', 'The van can come any time after eleven.'],
-    ['carol', '09:35', 'Somebody should bring the long ladder back.'],
-  ]),
-  unread: box(
-    [
-      ['carol', '08:10', 'You were here when you left.'],
-      ['bob', '08:15', 'Good morning!'],
-      ['bob', '08:15', 'Is the gate open?'],
-      ['owen', '08:20', 'Yes, since seven.'],
-      ['owen', '08:21', 'Bring the long ladder, please.'],
-      ...Array.from({ length: 20 }, (_, n): Line => ['owen', `08:${22 + n}`, `Rung ${n + 1}`]),
-    ],
-    { owner: 'unreadAlice', read: { unreadAlice: 1 } },
-  ),
-  code: box([
-    [
-      'bob',
-      '20:28',
-      'Call `session_start()` first:\n```\n<?php\nsession_start();\n$_SESSION[\'user_id\'] = 42;\nif ($x === null) {\n    echo "hello";\n}\n```\nDocs: www.php.example/session, or ask help@orchard.example.',
-    ],
-  ]),
   ...list('phoneAlice'),
   phone: {
     name: lobby(),
@@ -465,14 +323,6 @@ export const market: Readonly<Record<string, RoomScript>> = {
       ['dimitri', '-1 09:41', 'Otherwise I will drive by the store at noon.'],
     ],
   },
-  plain: box([['bob', '09:04', 'Morning all.']]),
-  chinese: box(
-    [
-      ['li', '09:12', '我十点到，带两箱育苗盆。'],
-      ['stateAlice', '09:15', '好的，周六下午两点开始。', { edited: '09:20' }],
-    ],
-    { name: '大厅' },
-  ),
   arabic: box(
     [
       ['yusuf', '10:22', 'سأكون هناك الساعة 4 مع Bob.'],
@@ -480,146 +330,5 @@ export const market: Readonly<Record<string, RoomScript>> = {
       ['stateAlice', '10:24', 'شكرا، إلى اللقاء.', { reply: 1 }],
     ],
     { name: 'الحديقة', members: ['yusuf', 'bob', 'carol', 'dimitri', 'li', 'nadia'] },
-  ),
-};
-
-const photos: FileScript[] = [
-  { name: 'noon.png', photo: 1, alt: 'The orchard at noon' },
-  { name: 'crates.png', photo: 2, alt: 'A crate of apples' },
-  { name: 'row-four.png', photo: 3, alt: 'Row four' },
-  { name: 'shed.png', photo: 4, alt: 'The tool shed' },
-  ...[1, 2, 3].map((n): FileScript => ({ name: `more-${n}.png`, photo: 1 })),
-];
-
-/** A room of the boxes in `rich`. */
-const rich = (lines: Line[], more: Partial<RoomScript> = {}): RoomScript => ({
-  ...box(lines),
-  owner: 'boxAlice',
-  read: { boxAlice: lines.length },
-  ...more,
-});
-
-/** The site of the pictures of rich messages. */
-export const orchardRich: Readonly<Record<string, RoomScript>> = {
-  ...longList('richAlice'),
-  lobby: {
-    name: lobby(),
-    kind: 'public',
-    topic: 'Everything about the orchard, open to all',
-    owner: 'richAlice',
-    members: [
-      ...['bob', 'carol', 'li', 'owen'],
-      ...['awayDimitri', 'ines', 'marek', 'awayNadia', 'priya', 'tom', 'walter'],
-    ],
-    moderators: ['bob', 'marek'],
-    read: { richAlice: 3 },
-    lines: [
-      [
-        'bob',
-        '09:04',
-        'Morning all. Gate is **open**, kettle is on.',
-        {
-          reactions: [
-            ['👍', 'richAlice', 'carol', 'li', 'owen', 'awayNadia'],
-            ['☕', 'bob', 'carol'],
-          ],
-        },
-      ],
-      [
-        'awayNadia',
-        '09:20',
-        'Everything from this morning.',
-        {
-          files: photos,
-          reactions: [
-            ['❤️', 'richAlice', 'bob', 'carol', 'li'],
-            ['🎉', 'bob', 'owen'],
-          ],
-        },
-      ],
-      [
-        'richAlice',
-        '09:24',
-        'Lovely. @Bob Keller can you put them in the album?',
-        { mentions: ['bob'], reactions: [['👍', 'bob']] },
-      ],
-      ['carol', '09:33', '@Alice Moreau the plan for Saturday:', { mentions: ['richAlice'] }],
-      ['carol', '09:33', '', { files: [{ name: 'spring-market-layout.pdf', bytes: 1.4 * 2 ** 20 }] }],
-    ],
-  },
-  pictures: rich([
-    [
-      'nadia',
-      '10:14',
-      'Everything from this morning.',
-      {
-        files: photos,
-        reactions: [
-          ['❤️', 'boxAlice', 'bob', 'carol', 'li'],
-          ['🎉', 'bob', 'owen'],
-        ],
-      },
-    ],
-  ]),
-  oneFile: rich([
-    ['boxAlice', '10:20', '', { files: [{ name: 'spring-market-layout-final.pdf', bytes: 1.4 * 2 ** 20 }] }],
-    ['boxAlice', '10:20', 'New hinges.', { files: [photos[3] as FileScript] }],
-  ]),
-  coming: rich([['boxAlice', '10:02', 'The pictures are coming.']]),
-  hook: rich([
-    [
-      'carol',
-      '09:33',
-      'I will hang it back on the hook by the door.',
-      {
-        reactions: [
-          ['👍', 'boxAlice', 'bob', 'owen'],
-          ['🙏', 'bob'],
-        ],
-      },
-    ],
-  ]),
-  named: rich(
-    [
-      ['owen', '09:28', '@Alice Moreau, stall 12 is free again.', { mentions: ['boxAlice'] }],
-      ['owen', '09:28', '@Bob Keller has the plan.', { mentions: ['bob'] }],
-      ['boxAlice', '09:29', 'I am on my way.'],
-      ['boxAlice', '09:29', 'With the long ladder.'],
-      ['boxAlice', '09:29', 'And tea.'],
-    ],
-    {
-      members: ['bob', 'owen'],
-      moderators: ['bob'],
-    },
-  ),
-  formatted: rich([
-    [
-      'bob',
-      '09:40',
-      '**Bold**, *italic*, `code` and a list:\n- two spades\n- one rake\n\n> Quoted from elsewhere\n\n<b>HTML stays text</b>',
-    ],
-    ['boxAlice', '09:41', 'Noted.'],
-  ]),
-  menu: rich([['bob', '11:30', 'Could you send the list again?']], { owner: 'bob', members: ['boxAlice'] }),
-  hidden: rich(
-    [
-      ['tom', '09:58', 'One'],
-      ['tom', '09:58', 'Two'],
-      ['boxAlice', '10:00', 'Let us go on.'],
-    ],
-    { members: ['tom', 'bob'] },
-  ),
-  reported: rich([['tom', '09:58', 'Cheap watches, press here!!!']], {
-    members: ['tom', 'bob', 'ines', 'owen'],
-  }),
-  held: rich([], { owner: 'bob', members: ['boxAlice'] }),
-  sheet: rich(
-    [
-      ['carol', '09:33', 'I will hang it back on the hook by the door.'],
-      ['boxAlice', '09:40', 'Thank you!'],
-      ['bob', '09:41', 'Good.'],
-      ['bob', '09:42', 'See you there.'],
-    ],
-    { owner: 'carol', members: ['boxAlice', 'bob'] },
   ),
 };

@@ -4,7 +4,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import sharp from 'sharp';
 import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../client/src/text/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
@@ -12,11 +11,9 @@ import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-s
 import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
-import { type FileScript, people, type RoomScript, when } from './mock-script.ts';
+import { people, type RoomScript, when } from './mock-script.ts';
 
 const folder = join(import.meta.dirname, 'mock');
-
-const apiKey = 'a-key-for-the-pictures-only';
 
 /** A person of the mock: an id with the hue of the picture, and a session. */
 export interface Someone {
@@ -43,15 +40,10 @@ export class MockWorld {
 
   /**
    * @param site the room that exists from the start, as in CHAT_ROOMS
-   * @param files whether files may be sent; not on pages of a room that are older than them
    */
-  static async start(
-    scripts: Readonly<Record<string, RoomScript>>,
-    site: string,
-    { files = false }: { files?: boolean } = {},
-  ): Promise<MockWorld> {
+  static async start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<MockWorld> {
     const world = new MockWorld();
-    await world.#start(scripts, site, files);
+    await world.#start(scripts, site);
     return world;
   }
 
@@ -77,39 +69,18 @@ export class MockWorld {
     return this.rooms.get(key) ?? '';
   }
 
-  /** Logs that person in once more, for `seconds` or permanently. @returns the id of the session */
-  async login(
-    key: string,
-    { seconds = 0, ...more }: { seconds?: number; role?: string } = {},
-  ): Promise<string> {
+  /** Logs that person in once more. @returns the id of the session */
+  async login(key: string): Promise<string> {
     const session = randomBytes(16).toString('hex');
-    await this.write(session, key, seconds, more);
+    await this.#write(session, key);
     return session;
   }
 
   /** Writes a session like the site. */
-  async write(session: string, key: string, seconds = 0, more: object = {}): Promise<void> {
+  async #write(session: string, key: string): Promise<void> {
     const { id, name } = this.someone(key);
-    const record = JSON.stringify({ user_id: id, firstname: people[key]?.firstname ?? name, name, ...more });
-    await this.memcached.set(`sessions/${session}`, record, seconds);
-  }
-
-  /** The site closes all connections of that person. */
-  kick(key: string): Promise<void> {
-    return this.#delete(`users/${this.someone(key).id}/connections`);
-  }
-
-  /** The site deletes a room. */
-  delete(room: string): Promise<void> {
-    return this.#delete(`rooms/${room}`);
-  }
-
-  async #delete(what: string): Promise<void> {
-    const answer = await fetch(`${this.chat.url}/api/${what}`, {
-      method: 'DELETE',
-      headers: { authorization: `Bearer ${apiKey}` },
-    });
-    if (!answer.ok) throw new Error(`${answer.status}`);
+    const record = JSON.stringify({ user_id: id, firstname: people[key]?.firstname ?? name, name });
+    await this.memcached.set(`sessions/${session}`, record);
   }
 
   /** The mock's page with the real element in place of its `index`th one; the places of the others stay empty. */
@@ -169,7 +140,7 @@ export class MockWorld {
     );
   }
 
-  async #start(scripts: Readonly<Record<string, RoomScript>>, site: string, files: boolean): Promise<void> {
+  async #start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<void> {
     const memcached = await startMemcached();
     this.memcached = memcached;
     this.#closing.push(() => memcached.stop());
@@ -197,14 +168,12 @@ export class MockWorld {
         CHAT_ORIGINS: `http://127.0.0.1:${phpPort},${this.url}`,
         CHAT_SESSION_STORE: memcached.url,
         CHAT_HISTORY: history.url,
-        CHAT_FILES: files ? history.files : 'off',
-        CHAT_LIMIT_FILE: '20MB',
+        CHAT_FILES: 'off',
         CHAT_ROOMS: site,
         CHAT_CREATE_ROOMS: 'all',
         CHAT_FIND_PEOPLE: 'rooms',
         CHAT_USER_NAME: 'name',
         CHAT_USER_ROLES: 'role',
-        CHAT_API_KEY: apiKey,
         CHAT_USER_URL: '/people/{id}',
         CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
       });
@@ -230,7 +199,7 @@ export class MockWorld {
         reconnection: false,
       });
       this.people.set(key, { id, name, session, socket });
-      await this.write(session, key);
+      await this.#write(session, key);
     }
     await this.connect(...Object.keys(people));
     const changes: { room: string; seq: number; sentAt: number; editedAt: number | null }[] = [];
@@ -238,27 +207,19 @@ export class MockWorld {
       Object.entries(scripts).map(async ([key, script]) => {
         const room = await this.#make(key, script);
         this.rooms.set(key, room);
-        const concerned = script.lines.flatMap(([who, , , more]) => [who, more?.deleted ?? who]);
-        for (const who of new Set(concerned)) await this.as(who, 'room:join', { room });
+        for (const who of new Set(script.lines.map(([author]) => author)))
+          await this.as(who, 'room:join', { room });
         let seq = 0;
         for (const [who, time, text, more = {}] of script.lines) {
           seq += 1;
-          const { reply: replyTo, edited, deleted, reactions = [] } = more;
+          const { reply: replyTo, edited } = more;
           await this.as(who, 'message:send', {
             room,
             clientId: `${key.replace('/', '-')}-${seq}`,
             text: edited === undefined ? text : `${text} …`,
             ...(replyTo === undefined ? {} : { replyTo }),
-            ...(more.mentions && { mentions: this.#mentionsIn(text, more.mentions) }),
-            ...(more.files && { files: await this.#upload(who, room, more.files) }),
           });
-          for (const [emoji, first = who, ...others] of reactions) {
-            // The first user who gives it determines its position.
-            await this.#react(first, room, seq, emoji);
-            await Promise.all(others.map((other) => this.#react(other, room, seq, emoji)));
-          }
           if (edited !== undefined) await this.as(who, 'message:edit', { room, seq, text });
-          if (deleted !== undefined) await this.as(deleted, 'message:delete', { room, seq });
           changes.push({
             room,
             seq,
@@ -284,43 +245,6 @@ export class MockWorld {
     database.close();
     await start();
     await this.connect(...Object.keys(people).filter((key) => people[key]?.here === true));
-  }
-
-  async #react(who: string, room: string, seq: number, emoji: string): Promise<void> {
-    await this.as(who, 'room:join', { room });
-    await this.as(who, 'message:react', { room, seq, emoji, on: true });
-  }
-
-  #mentionsIn(text: string, keys: readonly string[]): object[] {
-    return keys.map((key) => {
-      const { id, name } = this.someone(key);
-      return {
-        user: String(id),
-        start: [...(text.split(`@${name}`, 1)[0] ?? '')].length,
-        length: name.length + 1,
-      };
-    });
-  }
-
-  async #upload(who: string, room: string, files: readonly FileScript[]): Promise<object[]> {
-    const headers = { cookie: `PHPSESSID=${this.someone(who).session}`, origin: this.url };
-    const sent: object[] = [];
-    // In sequence, because the server accepts few at once from one user.
-    for (const { name, photo, alt, bytes = 0 } of files) {
-      const body =
-        photo === undefined
-          ? Buffer.alloc(bytes, '%PDF-1.7\n')
-          : await sharp(join(folder, `photo-${photo}.svg`))
-              .resize(800)
-              .png()
-              .toBuffer();
-      const query = new URLSearchParams({ room, name });
-      const answer = await fetch(`${this.chat.url}/files?${query}`, { method: 'POST', headers, body });
-      if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
-      const { file } = (await answer.json()) as { file: { id: string } };
-      sent.push({ id: file.id, ...(alt === undefined ? {} : { alt }) });
-    }
-    return sent;
   }
 
   async #make(
