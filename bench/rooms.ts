@@ -27,17 +27,17 @@ async function start({ rooms, members }: Size): Promise<{ server: ChatServer; re
   const db = new DatabaseSync(folder.path);
   db.exec('PRAGMA synchronous = OFF; BEGIN');
   const room = db.prepare(
-    'INSERT INTO rooms (id, kind, name, name_key, head, last_seq, access, members, created_at) VALUES (?, ?, ?, ?, 0, 0, 0, ?, 0)',
+    'INSERT INTO chat_rooms (id, kind, name, public_key, head, last_seq, access, members, created_at) VALUES (?, ?, ?, ?, 0, 0, 0, ?, 0)',
   );
   for (let n = 0; n < rooms; n++) {
     const name = `Room number ${n} of Zoë’s`;
     room.run(`room-${n}`, 'public', name, name.toLowerCase(), 0);
   }
   const hall = Number(room.run('hall', 'private', 'Hall', 'hall', members).lastInsertRowid);
-  const user = db.prepare('INSERT INTO users (id, name, acted_public) VALUES (?, ?, 1)');
-  const key = db.prepare('INSERT INTO user_keys (key, user_id) VALUES (?, ?)');
+  const user = db.prepare('INSERT INTO chat_users (id, name, acted_public) VALUES (?, ?, 1)');
+  const key = db.prepare('INSERT INTO chat_user_keys (find_key, user_id) VALUES (?, ?)');
   const member = db.prepare(
-    `INSERT INTO members (user_id, room, sources, role, read_seq, acted, since, sort) VALUES (?, ?, 2, 'member', 0, 1, 0, ?)`,
+    `INSERT INTO chat_members (user_id, room, sources, role, read_seq, acted, since, sort) VALUES (?, ?, 2, 'member', 0, 1, 0, ?)`,
   );
   for (let n = 0; n < members; n++) {
     const [id, name] = [`m${n}`, `Member ${n}`];

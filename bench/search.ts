@@ -77,14 +77,14 @@ await (await openSqliteHistory({ path: folder.path, onFailure: console.error }))
 const db = new DatabaseSync(folder.path);
 db.exec('PRAGMA synchronous = OFF; BEGIN');
 const room = db.prepare(
-  `INSERT INTO rooms (id, kind, name, name_key, head, last_seq, access, members, created_at) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0)`,
+  `INSERT INTO chat_rooms (id, kind, name, public_key, head, last_seq, access, members, created_at) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0)`,
 );
 const message = db.prepare(
-  `INSERT INTO messages (room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest)
-   VALUES (?, ?, ?, ?, ?, 'x', 'X', ?, ?, x'00')`,
+  `INSERT INTO chat_messages (room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest)
+   VALUES (?, ?, ?, ?, ?, 'x', 'X', ?, ?, '00')`,
 );
 const member = db.prepare(
-  `INSERT INTO members (user_id, room, sources, role, read_seq, acted, since, sort) VALUES (?, ?, 2, 'member', 0, 1, 0, ?)`,
+  `INSERT INTO chat_members (user_id, room, sources, role, read_seq, acted, since, sort) VALUES (?, ?, 2, 'member', 0, 1, 0, ?)`,
 );
 const own: string[] = [];
 const rooms = kinds.flatMap(({ kind, rooms: count, share }, n) =>

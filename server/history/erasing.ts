@@ -147,7 +147,7 @@ const steps: { [Stage in ErasureStage]: Step } = {
     note(work, user, id);
   },
 
-  /** What others have written stays as it is, but it names nobody. */
+  /** Messages of others stay as they are, but they no longer mention the user. */
   mentions(work, { user }, { room: id, seq }) {
     const message = work.message(id, seq);
     if (message === undefined) return;
@@ -159,7 +159,7 @@ const steps: { [Stage in ErasureStage]: Step } = {
     const before = work.message(id, seq);
     if (before === undefined) return;
     const after = asNobodys(before);
-    // One that had nothing but files says nothing any more.
+    // A message that had only files is empty now.
     const isToGo = messages === 'delete' || after.text === '';
     const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
     work.eraseMessage(message, before);
@@ -203,12 +203,12 @@ export function eraseStep(
   if (erasure === undefined) return null;
   const { user, stage, holder } = erasure;
   const mine = { ...erasure, holder: by, heldUntil: at + held };
-  // Whoever had begun may have ended before the connections were closed.
+  // The server that had begun may have ended before the connections were closed.
   if (stage !== 'begin' && isBeforeEnd(erasure) && holder !== by) {
     work.putErasure(mine);
     return { user, kick: true };
   }
-  // What is sent up to the close of the last old connection is the erased user's; what comes later is somebody else's.
+  // Messages sent before the last old connection was closed are the erased user's; later ones are somebody else's.
   const ended = stage === 'person' ? { ...mine, at, upTo: work.newestMessage() } : mine;
   if (
     stage === 'person' &&
@@ -243,7 +243,7 @@ function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {
   return 0;
 }
 
-/** What is being deleted with its room is seen by nobody any more. */
+/** Nobody sees messages any more that are being deleted with their room. */
 function note(work: Work, user: string, room: string): void {
   if (!room.startsWith(gone)) work.noteErased(user, room);
 }

@@ -23,8 +23,8 @@ export const erasureStages = [
 export type ErasureStage = (typeof erasureStages)[number];
 
 /**
- * What is done once more with `person`: the user, or somebody who named the user, may have been here since, and the last
- * connections are closed only then.
+ * The stages that are repeated with `person`: the user, or somebody who named the user, may have been here since, and
+ * the last connections are closed only then.
  */
 export const stagesAgain = erasureStages.slice(1, erasureStages.indexOf('person'));
 
@@ -37,13 +37,16 @@ export function isBeforeEnd({ stage }: Pick<Erasure, 'stage'>): boolean {
 export interface Erasure {
   user: string;
   messages: ErasedMessages;
-  /** When the user ended, and the number of the last message that was there; 0 until then. Clocks may differ, numbers do not. */
+  /**
+   * When the user ended, and the number of the last message that was there; 0 until then. Clocks may differ, numbers
+   * do not.
+   */
   at: number;
   upTo: number;
   stage: ErasureStage;
   /** Of stages that walk: where to go on. */
   place: number;
-  /** Who takes its steps, and until when nobody else does; 0 before the first step. */
+  /** The server that takes its steps, and until when no other server does; 0 before the first step. */
   holder: string;
   heldUntil: number;
 }

@@ -17,10 +17,10 @@ export const maxPageBytes = 256 * 1024;
 /** The id by which everybody in a room is mentioned. */
 export const everybody = '*';
 
-/** Who stands where an erased user did. No session has this id: PHP calls it empty. */
+/** The user in place of an erased one. No session has this id: PHP calls it empty. */
 export const deletedUser: User = { id: '0', name: 'Deleted user' };
 
-/** Who is named where in a text, as it is sent. */
+/** A user who is named in a text, and where, as it is sent. */
 export interface NewMention {
   user: string;
   start: number;
@@ -40,7 +40,8 @@ export type StoredMessage = Omit<Message, 'mentions'> & { mentions?: StoredMenti
 const mostNameBytes = 600;
 
 /**
- * Most bytes of a message in an answer, with what only an answer says: `,"hidden":true`, `,"mine":true` of its reactions, and of a mention the
+ * Most bytes of a message in an answer, with what only an answer says: `,"hidden":true`, `,"mine":true` of its
+ * reactions, and of a mention the
  * id in place of the name.
  */
 export function sizeOf(message: StoredMessage): number {
@@ -49,7 +50,8 @@ export function sizeOf(message: StoredMessage): number {
 }
 
 /**
- * What makes a user a member of a room. Kept apart: each can end without the others. A user is a member as long as one
+ * The reasons for which a user is a member of a room. Kept apart: each can end without the others. A user is a member
+ * as long as one
  * of them says so. Numbers, because they are stored as one set of bits.
  */
 export const sources = { session: 1, api: 2, people: 4 } as const;
@@ -107,7 +109,7 @@ export interface RoomRecord {
   last?: StoredMessage;
 }
 
-/** What is stored of one user in one room. It stays after the user has left: `sources` is 0 then. */
+/** The stored data of a user in a room. It stays after the user has left: `sources` is 0 then. */
 export interface MemberRecord {
   sources: number;
   role: RoomRole;
@@ -117,7 +119,7 @@ export interface MemberRecord {
   acted: number;
   /** When the last own message was sent; absent if there is none. Milliseconds since 1970. */
   wroteAt?: number;
-  /** What moderators have laid on the user there, member or not. */
+  /** Restrictions of the user there, member or not. */
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
   /** The user has ended the membership: people do not begin it again. */
   left?: true;
@@ -135,7 +137,7 @@ export interface Restriction {
   reason?: string;
   /** The moderator's id. */
   by: string;
-  /** Of a ban: it has ended a membership, so its user is told of it. */
+  /** A ban that has ended a membership, so that its user learns of it. */
   endsMembership?: true;
 }
 
@@ -159,7 +161,7 @@ export function isMember(member: MemberRecord | null | undefined): member is Mem
 
 /**
  * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
- * them. Those of somebody whom the user has blocked are among them.
+ * them. Mentions by somebody whom the user has blocked are included.
  */
 export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
 
@@ -199,7 +201,7 @@ export interface StoredReport {
   closed?: { by: string; done: (typeof reportEnds)[number]; at: number };
 }
 
-/** What becomes of the messages of an erased user. */
+/** The treatment of the messages of an erased user. */
 export type ErasedMessages = 'anonymise' | 'delete';
 
 /** Of a user on the whole site, by the PHP application. Moderators of a room lay a `Restriction` on somebody. */
@@ -209,7 +211,7 @@ export interface Ban {
   reason?: string;
 }
 
-/** What is known of a user. */
+/** The stored data of a user. */
 export interface UserRecord extends User {
   /** Has joined or written in a public room. */
   actedPublic: boolean;
@@ -272,7 +274,7 @@ export function sizeOfReport({ message, ...report }: StoredReport): number {
 }
 
 /**
- * What a write has changed. All changes are handed out in the order of the commits, before the write that made them
+ * The changes of a write. All changes are handed out in the order of the commits, before the write that made them
  * resolves; a listener's copy is therefore current when the write resolves. `asker` is what was given to `write`.
  */
 export type Change = {
@@ -285,7 +287,10 @@ export type Change = {
       /** Only these reactions have changed. A server that reads the change from the database later does not get it. */
       reacted?: MessageReacted['changes'];
     }
-  /** These users are mentioned by a message, or not any more. A server that reads it later gets the message as it is then. */
+  /**
+   * These users are mentioned by a message, or not any more. A server that reads it later gets the message as it is
+   * then.
+   */
   | { type: 'mentions'; message: StoredMessage; added: readonly string[]; removed: readonly string[] }
   /** Created, renamed, or with another number of members. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
@@ -301,7 +306,7 @@ export type Change = {
   | { type: 'blocked'; user: string; other: string; blocked: boolean }
   /** A report of a message of that room is new, or closed. */
   | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
-  /** It has begun, changed or (null) ended. What a ban does to a membership is a change of its own, after it. */
+  /** It has begun, changed or (null) ended. If a ban changes a membership, another change follows it. */
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   | { type: 'read'; room: string; user: string; readSeq: number }
   | { type: 'user'; user: UserRecord }
@@ -310,7 +315,7 @@ export type Change = {
   | { type: 'reset'; room: RoomRecord }
   /** Nobody is known by that id any more. */
   | { type: 'erased'; user: string }
-  /** What one of several servers has told all of them. */
+  /** A notification of a server to all servers. */
   | { type: 'told'; from: string; what: object }
 );
 
@@ -326,12 +331,12 @@ type Code =
 type Nothing = Record<string, never>;
 
 /**
- * What can be written: the input and the output of each operation. Each is one transaction, shared with others
- * (group commit). What cannot be done rejects with a RequestError: the codes are named; `storage_full` and
- * `storage_unavailable` may always come. Nothing of it has happened then.
+ * The writes: the input and the output of each operation. Each is one transaction, shared with others
+ * (group commit). An operation that is impossible rejects with a RequestError, and changes nothing. Its codes are
+ * listed; `storage_full` and `storage_unavailable` are always possible.
  *
- * `access`: the room's number at the time when it was decided that the user may do this. If it has changed since,
- * the result is `stale`, and the decision has to be made anew.
+ * `access`: the room's number at the time when it was decided that the user may do this. If it has changed since, the
+ * result is `stale`, and the caller has to decide again.
  */
 export interface Writes {
   /**
@@ -339,8 +344,10 @@ export interface Writes {
    * room before stores nothing and gives the stored message as it is now.
    * Mentions of users who may not read the room are left out, and of everybody
    * unless a moderator sends it. Of users who are banned from a public room they stay, unless a moderator sends it.
-   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files or mentions),
-   * `forbidden` (moderators alone write there, or the other one of a direct room has blocked the sender), `muted`, `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
+   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files
+   * or mentions),
+   * `forbidden` (moderators alone write there, or the other one of a direct room has blocked the sender), `muted`,
+   * `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
    * `rate_limited` (slow mode).
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
@@ -364,15 +371,21 @@ export interface Writes {
     };
     out: { message: StoredMessage };
   };
-  /** Its files are dropped. `anywhere`: also for one who is no member. Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
+  /**
+   * Its files are dropped. `anywhere`: also for one who is no member. Codes: `unknown_message`, `forbidden`
+   * (another's, without `moderator`).
+   */
   delete: {
     in: { room: string; seq: number; user: string; moderator: boolean; anywhere?: true; at: number };
     out: { message: StoredMessage; changed: boolean };
   };
   /**
-   * Reactions of several users to one message, as one change of it. Of what one user says about one emoji the last counts.
-   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`: the other
-   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`, `unknown_message` (none, or deleted).
+   * Reactions of several users to one message, as one change of it. If a user changes a reaction twice, the last
+   * change counts.
+   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`:
+   * the other
+   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`,
+   * `unknown_message` (none, or deleted).
    */
   react: {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
@@ -425,7 +438,10 @@ export interface Writes {
   expire: { in: { room: string; firstSeq: number }; out: Nothing };
   /** Deletes private rooms that have had no members since before `before`, so many at a time. */
   deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
-  /** The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the first, or is nobody). */
+  /**
+   * The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the
+   * first, or is nobody).
+   */
   openDirect: {
     in: { id: string; by: User; other: string; at: number };
     out: { room: RoomRecord; created: boolean };
@@ -513,13 +529,14 @@ export interface Writes {
    */
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
   /**
-   * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted stays so.
+   * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted
+   * stays so.
    * Codes: `bad_request` (the id of nobody).
    * @param in.messages whether the messages stay, as nobody's, or are deleted
    */
   erase: { in: { user: string; messages: ErasedMessages; at: number }; out: Nothing };
   /**
-   * The next step of an erasure of which nobody else takes the steps now: null if there is none. `kick`: what follows takes
+   * The next step of an erasure that no other holder carries out now: null if there is none. `kick`: what follows takes
    * for granted that the user's connections are closed.
    * @param in.by who takes the steps, and goes on soon
    */
@@ -528,7 +545,7 @@ export interface Writes {
   tell: { in: { from: string; what: object }; out: Nothing };
 }
 
-/** What can be read. A read sees all writes that resolved before it was asked. */
+/** The reads. A read sees all writes that resolved before it was asked. */
 export interface Reads {
   /** For the start: all rooms that everybody may read. */
   publicRooms: { in: null; out: RoomRecord[] };
@@ -544,7 +561,7 @@ export interface Reads {
     in: { rooms: readonly string[] | null; from?: string; limit: number };
     out: { reports: StoredReport[]; next?: string };
   };
-  /** All that a user has made, closed or not, of messages that are not too old; pages as those of `reports`. */
+  /** All reports by a user, closed or not, of messages that are not too old; pages as those of `reports`. */
   reportsBy: {
     in: { user: string; from?: string; limit: number };
     out: Reads['reports']['out'];
@@ -560,9 +577,9 @@ export interface Reads {
     in: { user: string };
     out: { user: UserRecord | null; memberships: Membership[]; blocked: string[] };
   };
-  /** Those of the ids that are known. */
+  /** The users of these ids, as far as they are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
-  /** What is stored of each of the users in a room. */
+  /** The stored data of each of the users in a room. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
    * In the order of `memberKey`, then by id, after the place `after`; `query`: the beginning of the id, the name, or a word
@@ -572,7 +589,7 @@ export interface Reads {
     in: { room: string; query?: string; after?: MemberPlace; limit: number };
     out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
   };
-  /** Those of the users who have acted in a private room of which `user` is a member too. */
+  /** The users who have acted in a private room of which `user` is a member too. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
   /**
    * Users by the beginning of the id, the name or a word of the name; those who share a private room with `user` first.
@@ -584,25 +601,28 @@ export interface Reads {
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /**
-   * What changed after `since` and up to `upTo`, by `rev`, each message once and in its newest state. A complete answer also
+   * The messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
+   * answer also
    * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
    */
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
   /**
-   * Rooms whose oldest messages were sent before `before`, or in direct rooms before `beforeDirect` (0: none is too old), with
+   * Rooms whose oldest messages were sent before `before`, or in direct rooms before `beforeDirect` (0: none is too
+   * old), with
    * the first that is left of those that were looked at. `next`: where to go on, as `from`; a room may come again.
    */
   expired: {
     in: { before: number; beforeDirect: number; from: number };
     out: { rooms: { room: string; firstSeq: number }[]; next?: number };
   };
-  /** Those of the reactions that are this user's. */
+  /** The reactions that are this user's. */
   reactionsOf: {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
   };
   /**
-   * What a user has written and nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page may be
+   * The messages of a user that nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page
+   * may be
    * empty though there are more.
    */
   written: {
@@ -619,13 +639,17 @@ export interface Reads {
     in: { id: string; user: string };
     out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
   };
-  /** Who has reacted so, by time, after the place `after`; null where there is no such message, or a deleted one. */
+  /**
+   * The users who have reacted so, by time, after the place `after`; null where there is no such message, or a
+   * deleted one.
+   */
   reactors: {
     in: { room: string; seq: number; emoji: string; after: number; limit: number };
     out: { users: User[]; next?: number } | null;
   };
   /**
-   * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones but `except`. `next`: where
+   * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones but
+   * `except`. `next`: where
    * to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
    * many messages there are. Codes: `bad_request` (no `from` of this history).
    */
@@ -650,7 +674,7 @@ export interface History {
    */
   write<Op extends keyof Writes>(op: Op, input: Writes[Op]['in'], asker?: string): Promise<Writes[Op]['out']>;
   /**
-   * What the write would give if there is nothing to change, as for a repeat; null if it would change something.
+   * The result of the write if there is nothing to change, as for a repeat; null if it would change something.
    * Rejects as the write would. Changes nothing.
    */
   probe<Op extends keyof Writes>(op: Op, input: Writes[Op]['in']): Promise<Writes[Op]['out'] | null>;

@@ -1,6 +1,6 @@
 import type { History } from './history.ts';
 import { type DatabaseAddress, placeOf, readDatabaseAddress } from './sql/address.ts';
-import type { Dialect } from './sql/dialect.ts';
+import type { ServerDialect } from './sql/dialect.ts';
 import type { Shared } from './sql/followed.ts';
 import type { Migrating } from './sql/migrations.ts';
 import { openSqliteHistory } from './sqlite/sqlite.ts';
@@ -8,7 +8,7 @@ import { openSqliteHistory } from './sqlite/sqlite.ts';
 /** Where a history is: a file, or a database of a server. */
 export type HistoryPlace = { kind: 'sqlite'; path: string } | DatabaseAddress;
 
-/** What CHAT_HISTORY may be. @returns undefined for anything else */
+/** Reads CHAT_HISTORY. @returns undefined for anything else */
 export function readHistoryPlace(setting: string): HistoryPlace | undefined {
   // Several threads share the file, so it cannot be one in memory. With a host or a login it is another database's.
   const path = /^sqlite:(?!:memory:|\/\/[^/]|.*:.*@)(.+)$/s.exec(setting)?.[1];
@@ -44,7 +44,7 @@ export async function tryDatabase(place: DatabaseAddress): Promise<void> {
   (await (await dialectOf(place)).connect()).destroy();
 }
 
-async function dialectOf(address: DatabaseAddress): Promise<Dialect> {
+async function dialectOf(address: DatabaseAddress): Promise<ServerDialect> {
   return address.kind === 'postgres'
     ? (await import('./sql/postgres.ts')).postgres(address)
     : (await import('./sql/mariadb.ts')).mariadb(address);

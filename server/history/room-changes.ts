@@ -1,9 +1,9 @@
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import { type Change, isMember, type MemberRecord, type RoomRecord, type StoredMessage } from './history.ts';
-import { mentioned } from './rows.ts';
-import type { RoomRow, Work } from './work.ts';
+import { mentioned, type RoomRow } from './rows.ts';
+import type { Work } from './work.ts';
 
-// What rules of several kinds need: changes of rooms and of their members.
+// Changes of rooms and of their members, for rules of several kinds.
 
 /** A change of a member by what people do in the chat, which is no coming or going. */
 export const byPeople = { by: 'people', cause: 'other' } as const;

@@ -20,9 +20,97 @@ import {
   type UserRecord,
 } from './history.ts';
 import type { SealedCursors } from './sealed-cursors.ts';
+import { nameKey, storedNameKey } from './text-keys.ts';
 
 /** Turns rows of the tables into what the history returns. Used by all of its threads. */
 export type Row = Record<string, unknown>;
+
+export type Value = string | number | null;
+
+/** All columns of all tables, and whether they hold numbers or text. A name has the same type everywhere. */
+export const columnTypes = {
+  num: 'int',
+  id: 'text',
+  kind: 'text',
+  name: 'text',
+  public_key: 'text',
+  topic: 'text',
+  head: 'int',
+  last_seq: 'int',
+  access: 'int',
+  members: 'int',
+  created_at: 'int',
+  created_by: 'text',
+  client_id: 'text',
+  pair_low: 'text',
+  pair_high: 'text',
+  empty_since: 'int',
+  writers: 'text',
+  slow: 'int',
+  reports: 'int',
+  by_id: 'text',
+  note: 'text',
+  reported_at: 'int',
+  message: 'text',
+  closed: 'text',
+  room_id: 'text',
+  room: 'int',
+  user_id: 'text',
+  other_id: 'text',
+  sources: 'int',
+  role: 'text',
+  read_seq: 'int',
+  notify: 'text',
+  acted: 'int',
+  wrote_at: 'int',
+  has_left: 'int',
+  restricted: 'text',
+  restricted_until: 'int',
+  held: 'int',
+  since: 'int',
+  sort: 'text',
+  seq: 'int',
+  rev: 'int',
+  user_name: 'text',
+  text: 'text',
+  sent_at: 'int',
+  edited_at: 'int',
+  deleted_at: 'int',
+  deleted_by: 'text',
+  reply_to: 'int',
+  rich: 'text',
+  mentions: 'text',
+  emoji: 'text',
+  place: 'int',
+  erases: 'text',
+  asked_at: 'int',
+  up_to: 'int',
+  stage: 'text',
+  holder: 'text',
+  held_until: 'int',
+  reset_rev: 'int',
+  digest: 'text',
+  acted_public: 'int',
+  site_role: 'text',
+  find_key: 'text',
+  until: 'int',
+  reason: 'text',
+  block: 'int',
+  term: 'int',
+  first_num: 'int',
+  first_seq: 'int',
+  last_num: 'int',
+  stale: 'int',
+  changes: 'text',
+  files: 'text',
+  state: 'int',
+  at: 'int',
+  about: 'text',
+} as const;
+
+export type ColumnName = keyof typeof columnTypes;
+/** The columns of a statement, by which their types are known. */
+export type Columns = readonly ColumnName[];
 
 export const roomColumns =
   'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
@@ -50,6 +138,78 @@ export function roomFrom(row: Row): RoomRecord {
   };
 }
 
+/** A room with what only the rules need. */
+export interface RoomRow extends Omit<RoomRecord, 'last'> {
+  createdBy?: string;
+  clientId?: string;
+  /** Since when it has no members. */
+  emptySince?: number;
+}
+
+/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
+export interface MessageRow {
+  message: StoredMessage;
+  digest: string;
+}
+
+/** The columns that are written of a room. */
+export const roomFields: Columns = [
+  'id',
+  'kind',
+  'name',
+  'public_key',
+  'topic',
+  'head',
+  'last_seq',
+  'first_seq',
+  'access',
+  'members',
+  'created_at',
+  'created_by',
+  'client_id',
+  'pair_low',
+  'pair_high',
+  'empty_since',
+  'writers',
+  'slow',
+  'reports',
+  'reset_rev',
+];
+
+export function roomRow(room: RoomRow): Value[] {
+  return [
+    room.id,
+    room.kind,
+    room.name,
+    room.kind === 'public' ? storedNameKey(nameKey(room.name)) : null,
+    room.topic ?? null,
+    room.head,
+    room.lastSeq,
+    room.firstSeq,
+    room.access,
+    room.members,
+    room.createdAt,
+    room.createdBy ?? null,
+    room.clientId ?? null,
+    room.pair?.[0] ?? null,
+    room.pair?.[1] ?? null,
+    room.emptySince ?? null,
+    room.write ?? null,
+    room.slow ?? null,
+    room.reports ?? null,
+    room.reset ?? null,
+  ];
+}
+
+/** A room with the columns that only the rules need. */
+export const roomRowFrom = (row: Row): RoomRow => ({
+  ...roomFrom(row),
+  ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
+  ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
+  ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
+});
+export const roomRowColumns = `num, ${roomColumns}, created_by, client_id, empty_since`;
+
 export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at, has_left, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
@@ -66,6 +226,46 @@ export function memberFrom(row: Row): MemberRecord {
   };
 }
 
+/** The columns that are written of a member. */
+export const memberFields: Columns = [
+  'room',
+  'user_id',
+  'sources',
+  'role',
+  'read_seq',
+  'notify',
+  'acted',
+  'wrote_at',
+  'has_left',
+  'held',
+  'restricted',
+  'restricted_until',
+  'since',
+  'sort',
+];
+
+export function memberRow(
+  room: number,
+  user: string,
+  { row, since, sort }: { row: MemberRecord; since: number; sort: string },
+): Value[] {
+  return [
+    room,
+    user,
+    row.sources,
+    row.role,
+    row.readSeq,
+    row.notify ?? null,
+    row.acted,
+    row.wroteAt ?? null,
+    row.left ? 1 : 0,
+    row.held ?? null,
+    ...restrictedOf(row),
+    since,
+    sort,
+  ];
+}
+
 /** Unread mentions, by `seq`. */
 export function unreadMentionsFrom(rows: readonly Row[]): UnreadMentions {
   const mentions = new Map<string, number[]>();
@@ -77,7 +277,7 @@ export function unreadMentionsFrom(rows: readonly Row[]): UnreadMentions {
   return mentions;
 }
 
-/** What the columns `restricted` and `restricted_until` say of a member: the latter is when the first of them ends. */
+/** The columns `restricted` and `restricted_until` of a member: the latter is when the first restriction ends. */
 export function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
   if (restricted === undefined) return [null, null];
   const ends = Object.values(restricted).map(({ until = forGood }) => until);
@@ -147,7 +347,7 @@ export function reportsPage(
   return { reports };
 }
 
-/** What `restrictions` reads. */
+/** A row that `restrictions` reads. */
 export function restrictionFrom({ room, user_id, restricted }: Row): Reads['restrictions']['out'][number] {
   return {
     room: room as string,
@@ -177,7 +377,8 @@ const field = '\t';
 const next = '\n';
 
 /**
- * With the names of those who are mentioned, as they are now, and whether they have shown up where the readers of the message
+ * With the names of those who are mentioned, as they are now, and whether they have shown up where the readers of the
+ * message
  * are (`acted`). A message that mentions nobody costs nothing more.
  * @param prefix of the names of tables
  * @param listed how the database makes one text of many, with `next` between them
@@ -256,7 +457,7 @@ export function sameMentions(
   );
 }
 
-/** What the rules know of a message's reactions beside those that it shows. */
+/** The state of a message's reactions that the rules need beside those that it shows. */
 export interface Reacted {
   /** The message's `rev` when they last changed. A higher one is that of a change of the text. */
   rev: number;
@@ -325,6 +526,53 @@ export function messageFrom(row: Row, room: string): StoredMessage {
   };
 }
 
+/** The columns that are written of a message. */
+export const messageFields: Columns = [
+  'room',
+  'seq',
+  'rev',
+  'id',
+  'client_id',
+  'user_id',
+  'user_name',
+  'text',
+  'sent_at',
+  'edited_at',
+  'deleted_at',
+  'deleted_by',
+  'reply_to',
+  'rich',
+  'files',
+  'mentions',
+  'digest',
+];
+
+export function messageRow(
+  room: number,
+  { message, digest }: MessageRow,
+  reacted: Reacted | undefined,
+): Value[] {
+  return [
+    room,
+    message.seq,
+    message.rev,
+    message.id,
+    message.clientId,
+    message.user.id,
+    message.user.name,
+    message.text,
+    message.sentAt,
+    message.editedAt ?? null,
+    message.deletedAt ?? null,
+    message.deletedBy ?? null,
+    message.replyTo ?? null,
+    richOf(message, reacted),
+    filesColumn(message),
+    mentionsJson(message),
+    digest,
+  ];
+}
+
 /** How much one reading of what is too old looks at: rooms, and messages of one; and how many rooms it returns. */
 export const expiry = { rooms: 200, messages: 500, found: 10 } as const;
 
@@ -377,11 +625,11 @@ export function erasureRow({ user, messages, at, upTo, stage, place, holder, hel
   return [user, messages, at, upTo, stage, place, holder, heldUntil];
 }
 
-/** So many things are found at once for a step of an erasure, and so many reports looked through. */
+/** The most rows that a step of an erasure finds at once, and the reports that it examines. */
 export const erasuresAtOnce = 100;
 export const reportsLookedThrough = 5000;
 
-/** What the JSON of a restriction, or of a closed report, by this user has in it; and that of a message by or with the user. */
+/** Parts of JSON: of a restriction or a closed report by this user, and of a message by or with the user. */
 export const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;
 export const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)},`;
 export const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
@@ -407,6 +655,19 @@ export function fileFrom(row: Row): StoredFile {
   };
 }
 
+/** The columns that are written of a file. */
+export const fileFields: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about'];
+
+export const fileRow = (room: number, { id, user, seq, state, at, about }: StoredFile): Value[] => [
+  id,
+  room,
+  user,
+  seq ?? null,
+  fileStates[state],
+  at,
+  JSON.stringify(about),
+];
+
 /** Whether the room of a file is deleted, or the message that has carried it was too old. */
 export const isOutdated = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>
   id.startsWith(gone) || (seq !== undefined && seq < firstSeq);
@@ -428,7 +689,7 @@ function isShown(row: Row, upTo: number): boolean {
 
 /**
  * A page of what has changed, by `rev`.
- * @param rows one more than `limit` where there are more. Those beyond `upTo` have reactions, or had some
+ * @param rows one more than `limit` where there are more. Rows beyond `upTo` have reactions, or had some
  * @returns null: all that is left has changed after `upTo`, and is not among the rows as a whole. See `overtaken`
  */
 export function changesPage(rows: Iterable<Row>, room: string, upTo: number, limit: number): Page | null {
@@ -439,7 +700,7 @@ export function changesPage(rows: Iterable<Row>, room: string, upTo: number, lim
       yield row;
     }
   };
-  // Those that are not shown count too: a database that has cut the rows by their bytes has counted them.
+  // Rows that are not shown count too: a database that has limited the rows by their bytes has counted them.
   const page = pageOf(noted(), room, limit);
   if (page.complete) return { messages: page.messages.filter(({ rev }) => shown.has(rev)), complete: true };
   // The next page goes on after the last `rev` of this one, which must not lie beyond what is left out here.
@@ -464,7 +725,7 @@ export function reactorsPage(rows: readonly Row[], limit: number): Reads['reacto
   return rows.length <= limit ? { users } : { users, next: rows[limit - 1]?.place as number };
 }
 
-/** So many rooms are looked through at once for one in which a user has written. */
+/** The most rooms that are examined at once for messages of a user. */
 export const roomsLookedThrough = 5000;
 
 /** Where a walk over all rooms goes on: in the room of that number, after that message. */

@@ -43,9 +43,9 @@ import {
   setRole,
   tellMentions,
 } from './room-changes.ts';
-import { sameMentions } from './rows.ts';
+import { type RoomRow, sameMentions } from './rows.ts';
 import { nameKey } from './text-keys.ts';
-import type { RoomRow, Work } from './work.ts';
+import type { Work } from './work.ts';
 
 type Rule<Op extends keyof Writes> = (
   work: Work,
@@ -54,7 +54,7 @@ type Rule<Op extends keyof Writes> = (
 ) => Writes[Op]['out'];
 
 /**
- * What each operation does: numbering, repeats, conflicts, memberships. The same for every database. A rule checks
+ * The rules of each operation: numbering, repeats, conflicts, memberships. The same for every database. A rule checks
  * everything before it puts anything, so that one that throws has changed nothing.
  */
 export const rules: { [Op in keyof Writes]: Rule<Op> } = {
@@ -343,7 +343,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       const before = work.member(id, user);
       const hasLeft = before?.left === true;
       if (!isMember(before)) {
-        // One code for all of it: it does not say which of these is the cause.
+        // The code is the same for all of them, so that it does not reveal the cause.
         if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
         if (by !== undefined && work.hasBlocked(user, by)) return 'forbidden' as const;
         if (!mayReturn && work.hasBeenMember(id, user)) return 'forbidden' as const;
@@ -512,7 +512,10 @@ export function pairOf(a: string, b: string): readonly [string, string] {
   return a < b ? [a, b] : [b, a];
 }
 
-/** The room of a member: somebody who was removed while the request was under way is none. @throws RequestError `unknown_room` */
+/**
+ * The room of a member: somebody who was removed while the request was under way is none. @throws RequestError
+ * `unknown_room`
+ */
 function existingFor(work: Work, id: string, user: string): RoomRow {
   const room = existing(work, id);
   if (!isMember(work.member(id, user))) refuse('unknown_room');
@@ -580,7 +583,10 @@ function repeatOf(work: Work, message: NewMessage): StoredMessage | null {
   return earlier.message;
 }
 
-/** What tells a repeat from another message. One text for one message: only the second form begins with a bracket. */
+/**
+ * The contents that a repeat has in common with the stored message. No two messages have the same text: only the
+ * second form begins with a bracket.
+ */
 function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage): string {
   if (files.length === 0 && mentions.length === 0) return `${replyTo ?? ''}\n${text}`;
   const ids = files.map(({ id }) => id);
@@ -655,7 +661,7 @@ function mentionsFor(
       return may ? [{ user, start, length, name: everybody, shown: true }] : [];
     }
     const member = work.member(room.id, user);
-    // Only moderators may learn who is banned from a public room. Who is gets nothing of it.
+    // Only moderators may learn who is banned from a public room. A banned user gets nothing of it.
     const isHidden = byModerator && isBanned(member);
     const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
     if (!may) return [];
@@ -834,7 +840,7 @@ function restrict(
   let now: MemberRecord = { ...before, ...laid };
   if (kind === 'banned') {
     const held = before.held ?? before.sources;
-    // Who comes back is a member like a new one.
+    // A user who comes back is a member like a new one.
     if (restriction === null) now = { ...rest, sources: held, readSeq: room.lastSeq, ...laid };
     else now = { ...rest, sources: 0, role: 'member', held, ...laid };
   } else if (restriction === null) {

@@ -24,6 +24,14 @@ export function memberKey({ id, name }: { id: string; name: string }, isShown: b
   return isShown ? sortKey(name) : behindNames + id;
 }
 
+/** A database indexes only so many bytes: of a longer key its beginning decides. No usual name has one. */
+export function storedMemberKey(user: { id: string; name: string }, isShown: boolean): string {
+  return [...memberKey(user, isShown)].slice(0, 128).join('');
+}
+
+/** The same for names of rooms, none of which has a longer key. */
+export const storedNameKey = (key: string): string => [...key].slice(0, 240).join('');
+
 /** The beginnings by which a person is found: the whole name, each word in it, and the id, without regard to case. */
 export function findKeys({ id, name }: { id: string; name: string }): string[] {
   const key = nameKey(name);
@@ -44,7 +52,7 @@ export function pairsOf(text: string): string[] {
   return characters.map((character, n) => character + (characters[n + 1] ?? end));
 }
 
-/** What is looked for: pairs that follow each other, or the beginning of one for a single character. */
+/** The terms of a query: pairs that follow each other, or the beginning of a pair for a single character. */
 export function searchPairs(query: string): { pairs: string[] } | { beginning: string } {
   const [first = '', ...rest] = wordCharacters(query);
   if (rest.length === 0) return { beginning: first };

@@ -1,32 +1,10 @@
 import type { ErasableList, Erasure } from './erasure.ts';
-import type {
-  Ban,
-  MemberRecord,
-  RoomRecord,
-  StoredFile,
-  StoredMessage,
-  StoredReport,
-  UserRecord,
-} from './history.ts';
-import type { Reacted } from './rows.ts';
-
-/** A room with what only the rules need. */
-export interface RoomRow extends Omit<RoomRecord, 'last'> {
-  createdBy?: string;
-  clientId?: string;
-  /** Since when it has no members. */
-  emptySince?: number;
-}
-
-/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
-export interface MessageRow {
-  message: StoredMessage;
-  digest: string;
-}
+import type { Ban, MemberRecord, StoredFile, StoredMessage, StoredReport, UserRecord } from './history.ts';
+import type { MessageRow, Reacted, RoomRow } from './rows.ts';
 
 /**
- * What one transaction has read and is going to write. A database implements it; the rules use nothing else. What
- * has been put is seen by the operations that follow in the same transaction.
+ * The data that a transaction has read and is going to write. A database implements it; the rules use nothing else.
+ * Later operations of the same transaction see its changes.
  */
 export interface Work {
   room(id: string): RoomRow | undefined;
@@ -45,7 +23,7 @@ export interface Work {
   member(room: string, user: string): MemberRecord | undefined;
   /** Whether the user is a member or has ever been one: what is laid on somebody is kept of others, too. */
   hasBeenMember(room: string, user: string): boolean;
-  /** Who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
+  /** The user who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
   successor(room: string, except: string): string | undefined;
   owner(room: string): string | undefined;
   /** The rooms of which the user is a member because of the session, or would be without a ban. */
@@ -56,7 +34,7 @@ export interface Work {
   /** How many are open of messages from `from` on. */
   openReports(room: string, from: number): number;
   putReport(report: StoredReport): void;
-  /** Of whom something has ended by that time, in rooms that exist. */
+  /** The users with a restriction that has ended by that time, in rooms that exist. */
   endedRestrictions(before: number, most: number): { room: string; user: string }[];
   /** @param since when this membership began, in milliseconds since 1970, where it begins now */
   putMember(room: string, user: string, member: MemberRecord, since?: number): void;
@@ -73,10 +51,10 @@ export interface Work {
   message(room: string, seq: number): StoredMessage | undefined;
   messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined;
   insertMessage(row: MessageRow): void;
-  /** What is known of a message's reactions; undefined if it never had any. */
+  /** The state of a message's reactions; undefined if it never had any. */
   reacted(room: string, seq: number): Reacted | undefined;
   hasReaction(room: string, seq: number, emoji: string, user: string): boolean;
-  /** So many of those who have reacted so, by time. */
+  /** The first users who have reacted so, by time. */
   reactors(room: string, seq: number, emoji: string, most: number): string[];
   /** @param place by which they are ordered; null: it is taken back */
   putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void;
@@ -101,7 +79,7 @@ export interface Work {
   putErasure(erasure: Erasure): void;
   /** It is done: nothing of it stays. */
   endErasure(user: string): void;
-  /** What is next in its stage, so much at a time. What has been dealt with is not found again. */
+  /** The next rows of its stage. Rows that are done are not found again. */
   erasable(erasure: Erasure): ErasableList;
   /** The number of the newest message of all. */
   newestMessage(): number;
@@ -109,14 +87,14 @@ export interface Work {
   noteErased(user: string, room: string): void;
   /** It is told. */
   toldErased(user: string, room: string): void;
-  /** What is stored of one user in one room. */
+  /** The stored data of a user in a room. */
   deleteMember(room: string, user: string): void;
-  /** Who that is, and the keys to be found by. */
+  /** The user, and the keys by which the user is found. */
   deleteUser(id: string): void;
   deleteReport(report: StoredReport): void;
   /** It is dropped, and nobody's. */
   eraseFile(id: string): void;
-  /** What servers tell each other of the user, in that entry: without name and words. */
+  /** Removes the user's name and words from notifications between servers in that entry. */
   eraseInJournal(user: string, entry: string): void;
   /** A message that has another author now: no repeat is told by what was first sent. */
   eraseMessage(message: StoredMessage, before: StoredMessage): void;
@@ -124,7 +102,7 @@ export interface Work {
   digest(said: string): string;
 }
 
-/** What returns nothing changes something. The compiler demands that each of these is named. */
+/** The methods that return nothing change something. The compiler demands that each of these is named. */
 type Writing = { [Name in keyof Work]: ReturnType<Work[Name]> extends void ? Name : never }[keyof Work];
 const writing: Record<Writing, true> = {
   putRoom: true,

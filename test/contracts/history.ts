@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type Change,
@@ -37,33 +36,6 @@ const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['create
   at,
   ...over,
 });
-
-/** Members whom a version without `memberKey` has stored, which hid users added by the site. */
-export async function takesOverMembers(
-  history: History,
-  members: string,
-  migration: URL,
-  execute: (statement: string) => unknown,
-): Promise<void> {
-  const user = { id: '7', name: 'Quill' };
-  await history.write('arrive', { user, rooms: [{ id: 'class', name: 'Class' }], at });
-  await history.write('publicRooms', { rooms: [{ id: 'open', name: 'Open' }], at });
-  await history.write('putRoom', { id: 'club', kind: 'private', name: 'Club', at });
-  const rooms = ['class', 'club', 'open'];
-  for (const room of rooms.slice(1)) {
-    const source = room === 'club' ? 'people' : 'api';
-    await history.write('addMembers', { room, users: [{ id: '7' }], source, mayReturn: true, at });
-  }
-  await execute(`UPDATE ${members} SET acted = 0, sort = 'quill' WHERE user_id = '7'`);
-  const statements = readFileSync(migration, 'utf8').replace(/--.*$/gm, '').split(';');
-  for (const statement of statements) if (statement.trim() !== '') await execute(statement);
-  const list = rooms.map(async (room) => (await history.read('members', { room, limit: 9 })).members);
-  expect((await Promise.all(list)).flat().map(({ member, place }) => [member.acted, place.sort])).toEqual([
-    [1, 'quill'],
-    [0, '\u{10ffff}7'],
-    [0, '\u{10ffff}7'],
-  ]);
-}
 
 /** The contract of every history. `reopen` closes the history and opens it again from the same storage. */
 export function historyContract(

@@ -237,7 +237,7 @@ export class MockWorld {
     await this.chat.stop();
     const database = new DatabaseSync(history.path);
     const update = database.prepare(
-      'UPDATE messages SET sent_at = ?, edited_at = ? WHERE seq = ? AND room = (SELECT num FROM rooms WHERE id = ?)',
+      'UPDATE chat_messages SET sent_at = ?, edited_at = ? WHERE seq = ? AND room = (SELECT num FROM chat_rooms WHERE id = ?)',
     );
     database.exec('BEGIN');
     for (const { room, seq, sentAt, editedAt } of changes) update.run(sentAt, editedAt, seq, room);

@@ -75,7 +75,7 @@ const histories: Record<string, () => Promise<Weak>> = {
       killed: () => disk.failed() !== null,
       async erasures() {
         const file = new DatabaseSync(folder.path, { readOnly: true });
-        const left = file.prepare('SELECT count(*) AS n FROM erasures').get();
+        const left = file.prepare('SELECT count(*) AS n FROM chat_erasures').get();
         file.close();
         return left?.n;
       },

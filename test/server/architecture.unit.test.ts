@@ -189,7 +189,7 @@ test.each(['server', 'session-server'])(
       const path = join(folder, file);
       if (!existsSync(join(root, path))) return true;
       const method = `^ +(static |async )*#?${name}(<[^>]*>)?\\((\\{[^}]*\\}|[^;()])*\\)(: [^;]*?)? (\\{|=>)`;
-      const declared = new RegExp(`(function|class|const) ${name}\\b|${method}|^ +${name}: \\(`, 'm');
+      const declared = new RegExp(`(function\\*?|class|const) ${name}\\b|${method}|^ +${name}: \\(`, 'm');
       return !declared.test(read(path));
     });
     expect(missing.map(([text]) => text)).toEqual([]);

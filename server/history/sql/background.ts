@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
-import { fileStates, gone, goneRooms, type Row } from '../rows.ts';
+import { fileStates, gone, goneRooms, type Row, type Value } from '../rows.ts';
 import { addTerms } from '../terms.ts';
 import { blockOf, blockSize } from './blocks.ts';
-import { type Connection, type Dialect, raw, SqlError, sql, type Value } from './dialect.ts';
+import { type Connection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
 
 /** Characters whose terms are found in one turn of the event loop. */
@@ -21,11 +21,12 @@ const failurePause = 1000;
 const roomsAtOnce = 50;
 
 /**
- * What can wait: the index for searching, and the deletion of what was in deleted rooms or is too old. In small steps, so that all
+ * Work that can wait: the search index, and the deletion of messages of deleted rooms and of old ones. In small
+ * steps, so that all
  * that users ask for goes in between. Several servers may do it at once: each step locks its room.
  */
 export class Background {
-  readonly #dialect: Dialect;
+  readonly #dialect: ServerDialect;
   readonly #pool: Pool;
   readonly #onFailure: (error: Error) => void;
   #wanted = true;
@@ -35,7 +36,7 @@ export class Background {
   #running: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(dialect: Dialect, pool: Pool, onFailure: (error: Error) => void) {
+  constructor(dialect: ServerDialect, pool: Pool, onFailure: (error: Error) => void) {
     this.#dialect = dialect;
     this.#pool = pool;
     this.#onFailure = onFailure;
@@ -194,7 +195,7 @@ export class Background {
       for (const [block, some] of Map.groupBy(messages, ({ seq }) => blockOf(seq as number))) {
         const terms = new Set<number>();
         for (const { text } of some) addTerms(terms, text as string);
-        // Others in the block may have had the same: it is made anew.
+        // Other messages in the block may have had the same terms, so it is indexed again.
         const rows: Value[][] = [...terms].map((term) => [room, term, block]);
         for (let n = 0; n < rows.length; n += mostRows) {
           const among = this.#dialect.among(['room', 'term', 'block'], rows.slice(n, n + mostRows));

@@ -1,4 +1,38 @@
+import type { Value } from '../rows.ts';
+import { addTerms } from '../terms.ts';
+import { type Asking, type Dialect, type FormerText, type Statements, sql } from './dialect.ts';
+
 /** Messages of a room that stand in the index for searching together. */
 export const blockSize = 128;
 
+/** Terms of one statement. */
+const mostTerms = 1000;
+
 export const blockOf = (seq: number): number => Math.floor((seq - 1) / blockSize);
+
+/**
+ * Removes the terms of former texts from the search index. Other messages in these blocks may have had the same
+ * terms, so the blocks are indexed again.
+ */
+export function* outdateBlocks(
+  dialect: Dialect,
+  transaction: Statements,
+  former: readonly FormerText[],
+): Asking<void> {
+  const blocks = dialect.among(
+    ['room', 'block'],
+    former.map(({ room, seq }) => [room, blockOf(seq)]),
+  );
+  const { length } = yield* transaction.query(sql`SELECT room FROM chat_blocks WHERE ${blocks}`);
+  if (length === 0) return;
+  transaction.later(sql`UPDATE chat_blocks SET stale = 1 WHERE ${blocks}`);
+  const rows = former.flatMap(({ room, seq, text }): Value[][] => {
+    const terms = new Set<number>();
+    addTerms(terms, text);
+    return [...terms].map((term) => [room, term, blockOf(seq)]);
+  });
+  for (let n = 0; n < rows.length; n += mostTerms) {
+    const some = dialect.among(['room', 'term', 'block'], rows.slice(n, n + mostTerms));
+    transaction.later(sql`DELETE FROM chat_terms WHERE ${some}`);
+  }
+}

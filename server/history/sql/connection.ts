@@ -9,7 +9,7 @@ export interface Client {
   askAll?(statements: readonly Sql[]): Promise<Row[][]>;
   /** Closes it at once. */
   end(): void;
-  /** What an error of the library means. */
+  /** The failure that an error of the library means. */
   failure(error: unknown): SqlError;
 }
 
@@ -45,7 +45,7 @@ export class TimedConnection implements Connection {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        // What has arrived during a hold-up of this process is read first.
+        // Answers that arrived while this process was blocked are read first.
         () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: it does not answer`))),
         answerLimit,
       );

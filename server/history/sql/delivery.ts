@@ -78,7 +78,7 @@ export class Delivery {
     });
   }
 
-  /** Hands out nothing more. What `own` and `upTo` have returned rejects with that error. */
+  /** Hands out nothing more. The promises of `own` and `upTo` reject with that error. */
   close(error: Error): void {
     this.#closed = error;
     clearTimeout(this.#timer);
@@ -115,7 +115,7 @@ export class Delivery {
     this.#timer = undefined;
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = undefined;
-      // What came while it read.
+      // Entries that came while it read.
       if (this.#known > this.#position) this.#learn(this.#known);
     });
   }
@@ -137,7 +137,7 @@ export class Delivery {
       }
       this.#advance();
       if (this.#position > after || this.#closed !== undefined) continue;
-      // What is not there yet is not committed, whatever a hint said; the last entry is never deleted.
+      // An entry that is not there yet is not committed, whatever a hint said; the last entry is never deleted.
       const [first] = entries;
       if (first !== undefined) {
         const gone = `what was written before ${first.num} is gone`;

@@ -1,13 +1,29 @@
 import type { RequestErrorCode } from '../../errors.ts';
 import type { RestrictionKind } from '../history.ts';
-import type { Row } from '../rows.ts';
-
-export type Value = string | number | null;
+import type { DatabaseName } from '../migrations.ts';
+import type { Columns, Row, Value } from '../rows.ts';
 
 /** A piece of SQL with its values: one for each `?`. A value that is a list is for the dialect that made the piece. */
 export interface Sql {
   text: string;
   values: readonly (Value | readonly Value[] | readonly (readonly Value[])[])[];
+  /** It is carried out once for each of these rows, whose values come before the others from `at` on. Of SQLite alone. */
+  each?: { rows: readonly (readonly Value[])[]; at: number };
+}
+
+/** A computation that asks a database: it yields statements, and gets the rows of each. */
+export type Asking<T> = Generator<readonly Sql[], T, Row[][]>;
+
+export function* ask(statement: Sql): Asking<Row[]> {
+  const [rows = []] = yield [statement];
+  return rows;
+}
+
+/** Asks over this connection. @throws SqlError */
+export async function answered<T>(asking: Asking<T>, connection: Connection): Promise<T> {
+  let step = asking.next();
+  while (step.done !== true) step = asking.next(await connection.queryAll(step.value));
+  return step.value;
 }
 
 /** A connection to the database. It does one thing at a time. */
@@ -25,35 +41,76 @@ export interface Connection {
   destroy(): void;
 }
 
-/** The columns of a statement, by which their types are known. */
-export type Columns = readonly ColumnName[];
+export const without = (columns: Columns, others: Columns): Columns =>
+  columns.filter((column) => !others.includes(column));
 
-/** What the databases do in different ways. No statement elsewhere depends on which one it is. */
+/** The differences between the databases. No statement elsewhere depends on the database. */
 export interface Dialect {
-  readonly name: string;
-  /** The folder with its migrations. */
-  readonly migrations: URL;
-  /** A connection that is ready for use: logged in, with time-outs. @throws SqlError */
-  connect(): Promise<Connection>;
-  /** What is read of a message. */
+  readonly name: DatabaseName;
+  /** Whether several servers may work on a history, and tell each other what they have changed: see journal.ts. */
+  readonly isShared: boolean;
+  /** The columns that are read of a message. */
   readonly messageColumns: Sql;
   /** The condition that these columns have the values of one of the rows; there is at least one row. */
   among(columns: Columns, rows: readonly (readonly Value[])[]): Sql;
+  /** The same for a statement whose rows are found one by one as well, in whatever order: it sorts and counts nothing. */
+  each(columns: Columns, rows: readonly (readonly Value[])[]): Sql;
   /** Inserts rows, in their order. */
   insert(table: string, columns: Columns, rows: readonly (readonly Value[])[], more?: string): Sql;
   /** Inserts those of the rows that are not there yet. */
   insertNew(table: string, columns: Columns, rows: readonly (readonly Value[])[]): Sql;
   /** Inserts rows, and overwrites those with the same `key`. */
   upsert(table: string, key: Columns, columns: Columns, rows: readonly (readonly Value[])[]): Sql;
-  /** Takes a lock that all servers of this history share, for as long as the connection lives: `num` is 1, or 0 if another has it. */
-  tryLock: Sql;
-  unlock: Sql;
-  /** For the rest of this connection the database gives up no statement. */
-  patience: Sql;
+  /** Overwrites the columns `changed` of rows that are there; of all others the rows have the values, too. */
+  update(
+    table: string,
+    key: Columns,
+    columns: Columns,
+    rows: readonly (readonly Value[])[],
+    changed: Columns,
+  ): Sql;
+  /** Makes the planner use this index, where it does not by itself. */
+  by(index: string): Sql;
+  /** Locks the rows that are read until the transaction ends; rows that are locked are waited for, or left out. */
+  lock: Sql;
+  lockFree: Sql;
   /** By whom such a restriction of a member is, as the index has it. */
   restrictedBy(kind: RestrictionKind): Sql;
   /** Asks for the number of the newest message of all. */
   newestMessage: Sql;
+  /** Gives new messages their numbers, where the database does not: those of the next so many. */
+  numbers?(count: number): number[];
+  /** Notes that texts have changed, for the index for searching. */
+  outdate(transaction: Statements, former: readonly FormerText[]): Asking<void>;
+}
+
+/** The statements of a transaction, as far as a dialect adds to them: see `Transaction`. */
+export interface Statements {
+  later(sql: Sql): void;
+  query(sql: Sql): Asking<Row[]>;
+}
+
+/** A text that is in the index for searching, and the message's no more. */
+export interface FormerText {
+  room: number;
+  seq: number;
+  text: string;
+}
+
+/** A dialect of databases in servers of their own. */
+export interface ServerDialect extends Dialect {
+  /** The folder with the migrations. */
+  readonly migrations: URL;
+  /** A connection that is ready for use: logged in, with time-outs. @throws SqlError */
+  connect(): Promise<Connection>;
+  /**
+   * Takes a lock that all servers of this history share, for as long as the connection lives: `num` is 1, or 0 if
+   * another has it.
+   */
+  tryLock: Sql;
+  unlock: Sql;
+  /** For the rest of this connection the database gives up no statement. */
+  patience: Sql;
   /** Milliseconds since 1970 by the clock of the database, which all servers share. */
   now: Sql;
   /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
@@ -61,7 +118,7 @@ export interface Dialect {
 }
 
 /**
- * What the failure of a statement means. `again`: another transaction was in the way, so the same may succeed now.
+ * The meaning of a failed statement. `again`: another transaction was in the way, so the same may succeed now.
  * `lost`: the connection, or the database. `full`: its disk. `refused`: the statement itself.
  */
 export type Problem = 'again' | 'lost' | 'full' | 'refused';
@@ -81,96 +138,15 @@ export class SqlError extends Error {
   }
 }
 
-/** All columns of all tables, and whether they hold numbers or text. One name has one type everywhere. */
-export const columnTypes = {
-  num: 'int',
-  id: 'text',
-  kind: 'text',
-  name: 'text',
-  public_key: 'text',
-  topic: 'text',
-  head: 'int',
-  last_seq: 'int',
-  access: 'int',
-  members: 'int',
-  created_at: 'int',
-  created_by: 'text',
-  client_id: 'text',
-  pair_low: 'text',
-  pair_high: 'text',
-  empty_since: 'int',
-  writers: 'text',
-  slow: 'int',
-  reports: 'int',
-  by_id: 'text',
-  note: 'text',
-  reported_at: 'int',
-  message: 'text',
-  closed: 'text',
-  room_id: 'text',
-  room: 'int',
-  user_id: 'text',
-  other_id: 'text',
-  sources: 'int',
-  role: 'text',
-  read_seq: 'int',
-  notify: 'text',
-  acted: 'int',
-  wrote_at: 'int',
-  has_left: 'int',
-  restricted: 'text',
-  restricted_until: 'int',
-  held: 'int',
-  since: 'int',
-  sort: 'text',
-  seq: 'int',
-  rev: 'int',
-  user_name: 'text',
-  text: 'text',
-  sent_at: 'int',
-  edited_at: 'int',
-  deleted_at: 'int',
-  deleted_by: 'text',
-  reply_to: 'int',
-  rich: 'text',
-  mentions: 'text',
-  emoji: 'text',
-  place: 'int',
-  erases: 'text',
-  asked_at: 'int',
-  up_to: 'int',
-  stage: 'text',
-  holder: 'text',
-  held_until: 'int',
-  reset_rev: 'int',
-  digest: 'text',
-  acted_public: 'int',
-  site_role: 'text',
-  find_key: 'text',
-  until: 'int',
-  reason: 'text',
-  block: 'int',
-  term: 'int',
-  first_num: 'int',
-  first_seq: 'int',
-  last_num: 'int',
-  stale: 'int',
-  changes: 'text',
-  files: 'text',
-  state: 'int',
-  at: 'int',
-  about: 'text',
-} as const;
-
-export type ColumnName = keyof typeof columnTypes;
-
 /** Puts pieces of SQL together: `sql\`SELECT … WHERE ${condition} AND seq > ${5}\``. */
 export function sql(texts: TemplateStringsArray, ...parts: readonly (Sql | Value)[]): Sql {
   let text = texts[0] as string;
   const values: Sql['values'][number][] = [];
+  let each: Sql['each'];
   for (const [n, part] of parts.entries()) {
     if (typeof part === 'object' && part !== null) {
       text += part.text;
+      if (part.each !== undefined) each = { rows: part.each.rows, at: values.length + part.each.at };
       values.push(...part.values);
     } else {
       text += '?';
@@ -178,7 +154,7 @@ export function sql(texts: TemplateStringsArray, ...parts: readonly (Sql | Value
     }
     text += texts[n + 1];
   }
-  return { text, values };
+  return each === undefined ? { text, values } : { text, values, each };
 }
 
 /** SQL without values. */

@@ -18,7 +18,7 @@ import {
   reportsLookedThrough,
   roomsLookedThrough,
 } from '../rows.ts';
-import { type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
 import type { LoadedErasure, Need } from './work.ts';
 
@@ -30,9 +30,9 @@ interface Place {
 const columns = raw(erasureColumns.join(', '));
 
 /** The erasure of this user. */
-export async function loadErasureOf({ transaction }: Place, user: string): Promise<Erasure | undefined> {
-  const [row] = await transaction.query(
-    sql`SELECT ${columns} FROM chat_erasures WHERE user_id = ${user} FOR UPDATE`,
+export function* loadErasureOf({ dialect, transaction }: Place, user: string): Asking<Erasure | undefined> {
+  const [row] = yield* transaction.query(
+    sql`SELECT ${columns} FROM chat_erasures WHERE user_id = ${user} ${dialect.lock}`,
   );
   return row && erasureFrom(row);
 }
@@ -41,21 +41,21 @@ export async function loadErasureOf({ transaction }: Place, user: string): Promi
  * In this order: one that this holder is at, one that another holder has left, and one that is new. A row that is locked is
  * skipped: another server is working on it.
  */
-export const openErasures = (by: string, at: number): Sql[] =>
+export const openErasures = (dialect: Dialect, by: string, at: number): Sql[] =>
   [
     sql`holder = ${by} ORDER BY user_id`,
     sql`held_until > 0 AND held_until <= ${at} ORDER BY held_until, asked_at, user_id`,
     sql`held_until = 0 ORDER BY asked_at, user_id`,
-  ].map((which) => sql`SELECT ${columns} FROM chat_erasures WHERE ${which} LIMIT 1 FOR UPDATE SKIP LOCKED`);
+  ].map((which) => sql`SELECT ${columns} FROM chat_erasures WHERE ${which} LIMIT 1 ${dialect.lockFree}`);
 
-/** One that this holder may take a step of, with what is next, and with what the step needs of that. */
-export async function loadOpenErasure(
+/** The erasure of which this holder may take a step, with the next rows, and the needs of that step. */
+export function* loadOpenErasure(
   { dialect, transaction }: Place,
   { by, at }: { by: string; at: number },
-): Promise<{ loaded: LoadedErasure; needs: Need[] }> {
+): Asking<{ loaded: LoadedErasure; needs: Need[] }> {
   let row: Row | undefined;
-  for (const statement of openErasures(by, at)) {
-    [row] = await transaction.query(statement);
+  for (const statement of openErasures(dialect, by, at)) {
+    [row] = yield* transaction.query(statement);
     if (row !== undefined) break;
   }
   const erasure = row && erasureFrom(row);
@@ -63,7 +63,7 @@ export async function loadOpenErasure(
   const lists = new Map<ErasureStage, ErasableList>();
   const needs: Need[] = [];
   for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
-    const list = await listOf({ dialect, transaction }, { ...erasure, stage });
+    const list = yield* listOf({ dialect, transaction }, { ...erasure, stage });
     lists.set(stage, list);
     needs.push(...needsOf({ ...erasure, stage }, list));
   }
@@ -72,7 +72,7 @@ export async function loadOpenErasure(
   return { loaded: { by, at, erasure, lists }, needs };
 }
 
-async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
+function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
   const { user, stage } = erasure;
   switch (stage) {
     case 'begin':
@@ -80,24 +80,24 @@ async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
     case 'person':
       return { found: [{}] };
     case 'journal':
-      return entriesOf(place, erasure);
+      return place.dialect.isShared ? yield* entriesOf(place, erasure) : { found: [] };
     case 'reports':
-      return reportsOf(place, erasure);
+      return yield* reportsOf(place, erasure);
     case 'messages':
-      return messagesOf(place, erasure);
+      return yield* messagesOf(place, erasure);
     default: {
-      const rows = await place.transaction.query(erasableOf[stage](user, place.dialect));
+      const rows = yield* place.transaction.query(erasableOf[stage](user, place.dialect));
       const found = rows.map(({ user_id, ...row }) => ({
         ...(row as Partial<Erasable>),
         ...(typeof user_id === 'string' ? { user: user_id } : {}),
       }));
-      // Those that are dealt with are not found again, so the stage goes on from its beginning.
+      // Rows that are done are not found again, so the stage continues from its beginning.
       return found.length < erasuresAtOnce ? { found } : { found, next: 0 };
     }
   }
 }
 
-/** So many entries are looked through for those that name a user. */
+/** The most entries that are examined at once for a user's id. */
 const entriesLookedThrough = 2000;
 
 /** Messages of one step: others wait for it, and each has terms in the index for searching. */
@@ -116,7 +116,7 @@ const has = (column: string, text: string) => sql`${raw(column)} LIKE ${within(t
 const either = (one: Sql, other: Sql) =>
   sql`SELECT * FROM (${one} ${most}) AS one UNION SELECT * FROM (${other} ${most}) AS other ${most}`;
 
-/** What the stages ask for that look everything up by the user. */
+/** The statements of the stages that find all rows by the user. */
 export const erasableOf: Record<
   Exclude<ErasureStage, 'begin' | 'person' | 'journal' | 'reports' | 'messages'>,
   (user: string, dialect: Dialect) => Sql
@@ -146,13 +146,13 @@ export const erasableOf: Record<
 };
 
 /** The entries that name the user, with their texts. */
-async function entriesOf({ transaction }: Place, { user, place }: Erasure): Promise<ErasableList> {
-  const [first] = await transaction.query(
+function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<ErasableList> {
+  const [first] = yield* transaction.query(
     sql`SELECT num FROM chat_changes WHERE num > ${place} ORDER BY num LIMIT 1`,
   );
   if (first === undefined) return { found: [] };
   const end = (first.num as number) + entriesLookedThrough;
-  const rows = await transaction.query(
+  const rows = yield* transaction.query(
     sql`SELECT num FROM chat_changes
         WHERE num > ${place} AND num < ${end} AND ${has('changes', JSON.stringify(user))} ORDER BY num ${most}`,
   );
@@ -160,38 +160,38 @@ async function entriesOf({ transaction }: Place, { user, place }: Erasure): Prom
   return { found, next: rows.length < erasuresAtOnce ? end - 1 : (rows.at(-1)?.num as number) };
 }
 
-async function reportsOf({ transaction }: Place, { user, place }: Erasure): Promise<ErasableList> {
+function* reportsOf({ transaction }: Place, { user, place }: Erasure): Asking<ErasableList> {
   const end = place + reportsLookedThrough;
-  const rows = await transaction.query(
+  const rows = yield* transaction.query(
     sql`SELECT reports.num AS num, reports.id AS id, ${roomOf('reports')}
         WHERE reports.num > ${place} AND reports.num <= ${end} AND (by_id = ${user} OR ${has('message', authorIn(user))}
           OR ${has('message', mentionIn(user))} OR ${has('closed', byIn(user))}) ORDER BY reports.num ${most}`,
   );
   const found = rows as Partial<Erasable>[];
   if (rows.length === erasuresAtOnce) return { found, next: rows.at(-1)?.num as number };
-  const [later] = await transaction.query(
+  const [later] = yield* transaction.query(
     sql`SELECT num FROM chat_reports WHERE num > ${end} ORDER BY num LIMIT 1`,
   );
   return later === undefined ? { found } : { found, next: end };
 }
 
 /** Room by room. */
-async function messagesOf(place: Place, { user, upTo, place: from }: Erasure): Promise<ErasableList> {
+function* messagesOf(place: Place, { user, upTo, place: from }: Erasure): Asking<ErasableList> {
   const { transaction } = place;
   const theirs = sql`messages.user_id = ${user} AND messages.num <= ${upTo}`;
   for (let room = from; ; ) {
-    const rows = await transaction.query(
+    const rows = yield* transaction.query(
       sql`SELECT seq, ${roomOf('messages')} WHERE messages.room = ${room} AND ${theirs} LIMIT ${messagesAtOnce}`,
     );
     if (rows.length > 0) return { found: rows as Partial<Erasable>[], next: room };
     const end = room + roomsLookedThrough;
-    const [next] = await transaction.query(
+    const [next] = yield* transaction.query(
       sql`SELECT num FROM chat_rooms AS rooms WHERE num > ${room} AND num <= ${end} AND NOT (${raw(goneRooms)})
             AND EXISTS (SELECT 1 FROM chat_messages AS messages WHERE messages.room = rooms.num AND ${theirs})
           ORDER BY num LIMIT 1`,
     );
     if (next === undefined) {
-      const [later] = await transaction.query(
+      const [later] = yield* transaction.query(
         sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`,
       );
       return later === undefined ? { found: [] } : { found: [], next: end };
@@ -200,7 +200,7 @@ async function messagesOf(place: Place, { user, upTo, place: from }: Erasure): P
   }
 }
 
-/** What the step is going to ask for. */
+/** The needs of the step. */
 function needsOf({ user, stage }: Erasure, { found }: ErasableList): Need[] {
   return (found as Erasable[]).flatMap(({ room, seq, emoji, user: one, other, id }): Need[] => {
     switch (stage) {

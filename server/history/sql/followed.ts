@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { Delivery } from './delivery.ts';
-import { type Dialect, SqlError } from './dialect.ts';
+import { type ServerDialect, SqlError } from './dialect.ts';
 import { entriesAfter, forget, positionOf } from './journal.ts';
 import { Pool } from './pool.ts';
 
@@ -32,7 +32,7 @@ export interface Shared {
 
 /** The changes of all servers, this one too. */
 export interface Others {
-  /** What this server has written. Resolves when it was handed out, and all that came before it. */
+  /** Changes that this server has written. Resolves when it was handed out, and all that came before it. */
   written(entry: number, changes: readonly Change[]): Promise<void>;
   /** Resolves when everything up to that entry was handed out. */
   upTo(entry: number): Promise<void>;
@@ -55,7 +55,7 @@ const mostAwaited = 1000;
 
 /** Begins to hand out what is written from now on. @throws SqlError */
 export async function follow(
-  dialect: Dialect,
+  dialect: ServerDialect,
   digestKey: Uint8Array,
   { self, bus, look, onSaid, onForeign }: Shared,
   {
@@ -125,7 +125,7 @@ export async function follow(
     delivery.hint(num);
   }
 
-  /** What the database fails is done again the next time. */
+  /** If the database fails, the next attempt repeats it. */
   async function attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work();

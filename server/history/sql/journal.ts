@@ -1,8 +1,8 @@
 import type { Change, MemberRecord, RoomRecord, StoredMessage } from '../history.ts';
 import { messageFrom, type Row } from '../rows.ts';
-import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type Connection, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
 
-/** What one transaction has changed: `num` counts them over all servers, in the order of the commits. */
+/** The changes of a transaction: `num` counts transactions over all servers, in the order of the commits. */
 export interface Entry {
   num: number;
   changes: Change[];
@@ -22,7 +22,7 @@ type Stored =
   | { type: 'message'; is: 'new' | 'changed'; message: Place };
 
 interface Database {
-  dialect: Dialect;
+  dialect: ServerDialect;
   connection: Connection;
 }
 
@@ -30,7 +30,7 @@ interface Database {
 const mostEntries = 200;
 
 /** The statements that add an entry, the last ones of its transaction. The first answers with its number. */
-export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
+export function append(dialect: ServerDialect, changes: readonly Change[]): Sql[] {
   const text = JSON.stringify(changes.map(stored));
   return [
     dialect.nextPosition,
@@ -46,7 +46,7 @@ export async function positionOf(connection: Connection): Promise<number> {
   return numberOf(await connection.query(lastPosition));
 }
 
-/** What `append` and `lastPosition` answer with. */
+/** The number in the answer of `append` and `lastPosition`. */
 export const numberOf = ([row]: readonly Row[]): number => (row?.num as number | undefined) ?? 0;
 
 /**
@@ -100,12 +100,12 @@ export async function forget({ dialect, connection }: Database, age: number): Pr
 }
 
 /** Deletes the entries of that age, but for the last one. */
-export const deleteOld = (dialect: Dialect, age: number, last: number): Sql =>
+export const deleteOld = (dialect: ServerDialect, age: number, last: number): Sql =>
   sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num <> ${last}`;
 
 /**
- * The text of an entry without what it says of this user but the id, which servers that are behind need. What it said is
- * over by the time they read it: the user is nobody then.
+ * The text of an entry without what it says of this user but the id, which servers that are behind need. It is
+ * outdated when they read it: the user is nobody then.
  */
 export function withoutWords(text: string, user: string): string {
   const changes = (JSON.parse(text) as Stored[]).map((change): Stored => {
@@ -127,7 +127,7 @@ export function withoutWords(text: string, user: string): string {
   return JSON.stringify(changes);
 }
 
-/** What moderators have laid on the user stands in the membership, too. */
+/** Restrictions of the user are in the membership, too. */
 function memberWithoutWords(change: Change & { type: 'member' }): Change & { type: 'member' } {
   const { user, before, now } = change;
   const named = { ...user, name: user.id };
@@ -144,7 +144,7 @@ function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<
   return rest;
 }
 
-/** Of what servers tell each other (cluster/servers.ts): how others see users, and what is pushed to one. */
+/** Parts of the notifications between servers (cluster/servers.ts): the names of users, and pushed data. */
 function toldWithout(what: object, user: string): object {
   const { users, order } = what as { users?: [string, { name: string } | null][]; order?: { is: string } };
   if (users !== undefined) {
@@ -153,7 +153,7 @@ function toldWithout(what: object, user: string): object {
       users: users.map(([id, seen]) => [id, id === user && seen ? { ...seen, name: id } : seen]),
     };
   }
-  // Whoever reads it now comes too late for it.
+  // A server that reads it now is too late for it.
   return order?.is === 'push' && 'user' in what && what.user === user
     ? { ...what, order: { is: 'count' } }
     : what;

@@ -8,6 +8,9 @@ export const transactionLimit = 10_000;
 /** A database that has not answered at all by then is given up. */
 export const answerLimit = 6000;
 
-/** Connections at once: of reads, and of searches. One writes, one does what can wait. */
+/**
+ * Connections at once: of reads, and of searches. There is another connection for writes, and another for background
+ * work.
+ */
 export const mostReaders = 4;
 export const mostSearchers = 2;

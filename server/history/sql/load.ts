@@ -1,4 +1,4 @@
-import type { MemberRecord, UserRecord } from '../history.ts';
+import type { UserRecord } from '../history.ts';
 import {
   erasureColumns,
   erasureFrom,
@@ -13,11 +13,12 @@ import {
   reactedFrom,
   reportColumns,
   reportFrom,
-  roomColumns,
-  roomFrom,
+  roomRowColumns,
+  roomRowFrom,
   userFrom,
 } from '../rows.ts';
-import { type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { storedNameKey } from '../text-keys.ts';
+import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
 import type { Transaction } from './transaction.ts';
 import {
@@ -37,6 +38,18 @@ type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
 
 const withRole = 'sources <> 0';
 
+const nothing: readonly Need[] = [];
+/** By what else than their ids rooms are found. */
+const finding = [
+  'publicName',
+  'pair',
+  'maker',
+  'madeBy',
+  'emptyRooms',
+  'endedRestrictions',
+  'sessionRooms',
+] as const satisfies readonly Need['what'][];
+
 type StoredRoom = LoadedRoom & { num: number };
 
 interface Question {
@@ -45,36 +58,43 @@ interface Question {
 }
 
 /** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */
-export async function load(
+export function* load(
   { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
   work: LoadedWork,
   asked: readonly Need[],
-): Promise<void> {
+): Asking<void> {
   const needs = [...asked];
   for (const need of asked) {
     const place = { dialect, transaction };
     if (need.what === 'erasureOf') {
-      work.erasures.set(need.user, await loadErasureOf(place, need.user));
+      work.erasures.set(need.user, yield* loadErasureOf(place, need.user));
     } else if (need.what === 'openErasure') {
-      const { loaded, needs: more } = await loadOpenErasure(place, need);
+      const { loaded, needs: more } = yield* loadOpenErasure(place, need);
       work.openedErasure = loaded;
       needs.push(...more);
     }
   }
+  const byWhat = new Map<Need['what'], Need[]>();
+  for (const need of needs) {
+    const some = byWhat.get(need.what);
+    if (some === undefined) byWhat.set(need.what, [need]);
+    else some.push(need);
+  }
   const of = <What extends Need['what']>(what: What) =>
-    needs.filter((need): need is NeedOf<What> => need.what === what);
+    (byWhat.get(what) ?? nothing) as unknown as readonly NeedOf<What>[];
+  const hasAny = (...some: readonly Need['what'][]) => some.some((what) => byWhat.has(what));
   const rooms = new Set<string>();
   for (const need of needs) {
     if (need.what === 'room') rooms.add(need.id);
     else if ('room' in need) rooms.add(need.room);
   }
-  const members = of('member').map(({ room, user }) => ({ room, user }));
-  const messages = of('message').map(({ room, seq }) => ({ room, seq }));
+  const members: { room: string; user: string }[] = [...of('member')];
+  const messages: { room: string; seq: number }[] = [...of('message')];
   const users = new Set(of('user').map(({ id }) => id));
   const blocks = of('blocked').map(({ user, other }) => [user, other] as const);
 
-  for (const id of await findRooms()) rooms.add(id);
-  for (const { row } of await lockRooms([...rooms].filter((id) => !work.rooms.has(id)))) {
+  if (hasAny(...finding)) for (const id of yield* findRooms()) rooms.add(id);
+  for (const { row } of yield* lockRooms([...rooms].filter((id) => !work.rooms.has(id)))) {
     // Of a direct room who writes may have been blocked by the other side, whom the first message makes a member.
     if (row.pair !== undefined) blocks.push(row.pair, [row.pair[1], row.pair[0]]);
     for (const user of row.pair ?? []) {
@@ -85,43 +105,42 @@ export async function load(
   for (const { room } of of('lastMessage')) {
     messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
   }
-  const questions = [
-    ...askMembers(),
-    ...askMessages(),
-    ...askReactions(),
-    ...askUsers(),
-    ...askBlocked(),
-    ...askReports(),
-    ...askFiles(),
-    ...askEntries(),
-    ...askErasures(),
-    ...askNewest(),
-  ];
+  const questions: Question[] = [];
+  if (members.length > 0 || hasAny('owner', 'heirs')) questions.push(...askMembers());
+  if (messages.length > 0 || hasAny('clientId')) questions.push(...askMessages());
+  if (hasAny('reaction', 'reactors')) questions.push(...askReactions());
+  if (users.size > 0) questions.push(...askUsers());
+  if (blocks.length > 0 || hasAny('countBlocked')) questions.push(...askBlocked());
+  if (hasAny('report', 'reportOf', 'openReports')) questions.push(...askReports());
+  if (hasAny('file', 'doomedFiles')) questions.push(...askFiles());
+  if (hasAny('entry')) questions.push(...askEntries());
+  if (hasAny('erasing')) questions.push(...askErasures());
+  if (hasAny('newestMessage')) questions.push(...askNewest());
   if (questions.length === 0) return;
-  const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
+  const answers = yield* transaction.queryAll(questions.map(({ sql }) => sql));
   for (const [n, { take }] of questions.entries()) take(answers[n] as Row[]);
 
   /** By what else than their ids rooms are asked for. @returns the ids of those rooms */
-  async function findRooms(): Promise<string[]> {
+  function* findRooms(): Asking<string[]> {
     const found: string[] = [];
     const names = of('publicName').filter(({ key }) => !work.publicNames.has(key));
     if (names.length > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['public_key'],
         names.map(({ key }) => [storedNameKey(key)]),
       );
-      const rows = await transaction.query(sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`);
+      const rows = yield* transaction.query(sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`);
       const ids = new Map(rows.map((row) => [row.public_key as string, row.id as string]));
       for (const { key } of names) work.publicNames.set(key, ids.get(storedNameKey(key)) ?? null);
       found.push(...ids.values());
     }
     const pairs = of('pair').filter(({ pair }) => !work.pairs.has(pairKey(pair)));
     if (pairs.length > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['pair_low', 'pair_high'],
         pairs.map(({ pair }) => pair),
       );
-      const rows = await transaction.query(
+      const rows = yield* transaction.query(
         sql`SELECT pair_low, pair_high, id FROM chat_rooms WHERE ${among}`,
       );
       for (const { pair } of pairs) work.pairs.set(pairKey(pair), null);
@@ -132,11 +151,11 @@ export async function load(
     }
     const makers = of('maker').filter(({ user, clientId }) => !work.makers.has(makerKey(user, clientId)));
     if (makers.length > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['created_by', 'client_id'],
         makers.map(({ user, clientId }) => [user, clientId]),
       );
-      const rows = await transaction.query(
+      const rows = yield* transaction.query(
         sql`SELECT created_by, client_id, id FROM chat_rooms WHERE ${among}`,
       );
       for (const { user, clientId } of makers) work.makers.set(makerKey(user, clientId), null);
@@ -147,13 +166,13 @@ export async function load(
     }
     for (const { user } of of('madeBy')) {
       if (work.madeBy.has(user)) continue;
-      const rows = await transaction.query(
+      const rows = yield* transaction.query(
         sql`SELECT id FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL`,
       );
       work.madeBy.set(user, rows.map(idOf));
     }
     for (const { before, most } of of('emptyRooms')) {
-      const rows = await transaction.query(
+      const rows = yield* transaction.query(
         sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
             ORDER BY empty_since, id LIMIT ${most}`,
       );
@@ -161,7 +180,7 @@ export async function load(
       found.push(...work.emptied.ids);
     }
     for (const { before, most } of of('endedRestrictions')) {
-      const rows = await transaction.query(
+      const rows = yield* transaction.query(
         sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE restricted_until <= ${before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${most}`,
       );
@@ -175,11 +194,11 @@ export async function load(
     }
     const guests = of('sessionRooms').filter(({ user }) => !work.sessionRoomsOf.has(user));
     if (guests.length > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['user_id'],
         guests.map(({ user }) => [user]),
       );
-      const rows = await transaction.query(
+      const rows = yield* transaction.query(
         sql`SELECT user_id, rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE ${among} AND ((sources | coalesce(held, 0)) & 1) <> 0`,
       );
@@ -193,29 +212,23 @@ export async function load(
     return found;
   }
 
-  async function lockRooms(ids: readonly string[]): Promise<LoadedRoom[]> {
+  function* lockRooms(ids: readonly string[]): Asking<LoadedRoom[]> {
     if (ids.length === 0) return [];
-    const among = dialect.among(
+    const among = dialect.each(
       ['id'],
       ids.map((id) => [id]),
     );
-    const rows = await transaction.query(
-      sql`SELECT num, ${raw(roomColumns)}, created_by, client_id, empty_since FROM chat_rooms AS rooms
-          WHERE ${among} ORDER BY id FOR UPDATE`,
+    const rows = yield* transaction.query(
+      sql`SELECT ${raw(roomRowColumns)} FROM chat_rooms AS rooms
+          WHERE ${among} ORDER BY id ${dialect.lock}`,
     );
     for (const id of ids) work.rooms.set(id, null);
     return rows.map((row) => {
+      const known = roomRowFrom(row);
       const loaded: LoadedRoom = {
         num: row.num as number,
-        row: {
-          ...roomFrom(row),
-          ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
-          ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
-          ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
-        },
-        storedName: row.name as string,
-        storedFirst: row.first_seq as number,
-        dirty: false,
+        row: known,
+        stored: known,
         members: new Map(),
         messages: new Map(),
         clientIds: new Map(),
@@ -234,7 +247,7 @@ export async function load(
       if (room !== undefined && !room.members.has(user)) wanted.set(`${room.num} ${user}`, { room, user });
     }
     if (wanted.size > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['user_id', 'room'],
         [...wanted.values()].map(({ room, user }) => [user, room.num]),
       );
@@ -244,12 +257,9 @@ export async function load(
           for (const { room, user } of wanted.values()) room.members.set(user, null);
           for (const row of rows) {
             const user = row.user_id as string;
-            wanted.get(`${row.room} ${user}`)?.room.members.set(user, {
-              row: memberFrom(row) satisfies MemberRecord,
-              since: row.since as number,
-              sort: row.sort as string,
-              dirty: false,
-            });
+            const [member, since, sort] = [memberFrom(row), row.since as number, row.sort as string];
+            const known = { row: member, since, sort };
+            wanted.get(`${row.room} ${user}`)?.room.members.set(user, { ...known, stored: known });
           }
         },
       };
@@ -292,7 +302,7 @@ export async function load(
       bySeq.push([room.num, seq]);
     }
     if (bySeq.length > 0) {
-      const among = dialect.among(['room', 'seq'], bySeq);
+      const among = dialect.each(['room', 'seq'], bySeq);
       yield { sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`, take: keep };
     }
     const byClientId: [number, string, string][] = [];
@@ -304,7 +314,7 @@ export async function load(
       byClientId.push([room.num, user, clientId]);
     }
     if (byClientId.length > 0) {
-      const among = dialect.among(['room', 'user_id', 'client_id'], byClientId);
+      const among = dialect.each(['room', 'user_id', 'client_id'], byClientId);
       yield { sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`, take: keep };
     }
   }
@@ -320,7 +330,7 @@ export async function load(
       wanted.set(keyOf(room.num, seq, emoji, user), { room, seq, emoji, user });
     }
     if (wanted.size > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['room', 'seq', 'emoji', 'user_id'],
         [...wanted.values()].map(({ room, seq, emoji, user }) => [room.num, seq, emoji, user]),
       );
@@ -362,7 +372,7 @@ export async function load(
       const message = messageFrom(row, room.row.id);
       const { seq, user, clientId } = message;
       room.clientIds.set(clientIdKey(user.id, clientId), seq);
-      // What this transaction has made of it is newer.
+      // The state in this transaction is newer.
       if (!room.messages.get(seq)) {
         room.messages.set(seq, {
           row: { message, digest: row.digest as string },
@@ -382,7 +392,7 @@ export async function load(
     if (wanted.size > 0) {
       yield {
         sql: sql`SELECT user_id, other_id, since FROM chat_blocked
-                 WHERE ${dialect.among(['user_id', 'other_id'], [...wanted.values()])}`,
+                 WHERE ${dialect.each(['user_id', 'other_id'], [...wanted.values()])}`,
         take(rows) {
           for (const [key, [user, other]] of wanted) {
             work.blocked.set(key, { user, other, stored: null, now: null });
@@ -406,7 +416,7 @@ export async function load(
     const take = (rows: readonly Row[]) => {
       for (const row of rows) {
         const report = reportFrom(row, row.room_id as string);
-        // What this transaction has made of it is newer.
+        // The state in this transaction is newer.
         if (work.reports.get(report.id)) continue;
         work.reports.set(report.id, { row: report, open: report.closed === undefined, dirty: false });
         work.reportIds.set(reportKey(report.room, report.seq, report.by), report.id);
@@ -443,7 +453,7 @@ export async function load(
   function* askUsers(): Generator<Question> {
     const ids = [...users].filter((id) => !work.users.has(id));
     if (ids.length === 0) return;
-    const among = dialect.among(
+    const among = dialect.each(
       ['id'],
       ids.map((id) => [id]),
     );
@@ -463,12 +473,12 @@ export async function load(
   function* askFiles(): Generator<Question> {
     const ids = [...new Set(of('file').map(({ id }) => id))].filter((id) => !work.files.has(id)).sort();
     if (ids.length > 0) {
-      const among = dialect.among(
+      const among = dialect.each(
         ['id'],
         ids.map((id) => [id]),
       );
       yield {
-        sql: sql`SELECT room, ${raw(fileColumns)} FROM chat_files AS files WHERE ${among} ORDER BY id FOR UPDATE`,
+        sql: sql`SELECT room, ${raw(fileColumns)} FROM chat_files AS files WHERE ${among} ORDER BY id ${dialect.lock}`,
         take(rows) {
           for (const id of ids) work.files.set(id, null);
           for (const row of rows) {
@@ -482,9 +492,11 @@ export async function load(
     if (sweep === undefined) return;
     const { before, most } = sweep;
     const found = new Set<string>();
+    // The condition of the index.
+    const open = raw(`state <> ${fileStates.carried}`);
     const which = [
-      sql`state = ${fileStates.dropped}`,
-      sql`state = ${fileStates.loose} AND at < ${before}`,
+      sql`${open} AND state = ${fileStates.dropped}`,
+      sql`${open} AND state = ${fileStates.loose} AND at < ${before}`,
       sql`room IN (SELECT num FROM chat_rooms WHERE ${raw(goneRooms)})`,
     ];
     if (work.deleted.length > 0) {
@@ -498,7 +510,7 @@ export async function load(
     const rooms = work.deleted.length;
     for (const some of which) {
       yield {
-        sql: sql`SELECT id FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} FOR UPDATE`,
+        sql: sql`SELECT id FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} ${dialect.lock}`,
         take(rows) {
           for (const { id } of rows) found.add(id as string);
           work.doomed = { before, most, rooms, ids: [...found] };
@@ -511,7 +523,7 @@ export async function load(
     const nums = of('entry').map(({ num }) => [num]);
     if (nums.length === 0) return;
     yield {
-      sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.among(['num'], nums)}`,
+      sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.each(['num'], nums)}`,
       take: (rows) => {
         for (const { num, changes } of rows) work.entries.set(num as number, changes as string);
       },
@@ -521,7 +533,7 @@ export async function load(
   function* askErasures(): Generator<Question> {
     const users = new Set(of('erasing').map(({ user }) => user)).difference(new Set(work.erasures.keys()));
     if (users.size === 0) return;
-    const among = dialect.among(
+    const among = dialect.each(
       ['user_id'],
       [...users].map((user) => [user]),
     );
@@ -550,8 +562,5 @@ export async function load(
     return room?.num === undefined ? undefined : (room as StoredRoom);
   }
 }
-
-/** A database indexes only so many bytes. No name of a room has a longer key. */
-export const storedNameKey = (key: string) => [...key].slice(0, 240).join('');
 
 const idOf = (row: Row) => row.id as string;

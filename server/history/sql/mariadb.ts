@@ -1,11 +1,21 @@
 import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
+import { migrationsFolder } from '../migrations.ts';
 import { groupConcat, messageColumns, type Row } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
+import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
-import { type Connection, type Dialect, type Problem, raw, type Sql, SqlError } from './dialect.ts';
+import {
+  type Connection,
+  type Problem,
+  raw,
+  type ServerDialect,
+  type Sql,
+  SqlError,
+  without,
+} from './dialect.ts';
 import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 
-/** Numbers of errors, as mysql2 has no names for those of MariaDB alone. Those that are not here are `refused`. */
+/** Numbers of errors, as mysql2 has no names for those of MariaDB alone. All others are `refused`. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {
   1213: ['again', 'another transaction was in the way'],
   1020: ['again', 'another transaction was in the way'],
@@ -50,10 +60,11 @@ const settings = [
 const lockName = `CONCAT('php-session-chat ', SHA1(DATABASE()))`;
 
 /** MariaDB 10.6 or later, by mysql2. */
-export function mariadb(address: DatabaseAddress): Dialect {
+export function mariadb(address: DatabaseAddress): ServerDialect {
   return {
     name: 'MariaDB',
-    migrations: new URL('./mariadb/', import.meta.url),
+    isShared: true,
+    migrations: migrationsFolder,
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', groupConcat)),
     among(columns, rows) {
@@ -64,6 +75,9 @@ export function mariadb(address: DatabaseAddress): Dialect {
       const one = `(${columns.map((column) => `${column} = ?`).join(' AND ')})`;
       return { text: `(${rows.map(() => one).join(' OR ')})`, values: rows.flat() };
     },
+    each(columns, rows) {
+      return this.among(columns, rows);
+    },
     insert(table, columns, rows, more = '') {
       return { text: `INSERT INTO ${table} (${columns.join(', ')}) VALUES ? ${more}`, values: [rows] };
     },
@@ -72,9 +86,17 @@ export function mariadb(address: DatabaseAddress): Dialect {
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${columns[0]} = ${columns[0]}`);
     },
     upsert(table, key, columns, rows) {
-      const others = columns.filter((column) => !key.includes(column));
-      const set = others.map((column) => `${column} = VALUES(${column})`).join(', ');
+      return this.update(table, key, columns, rows, without(columns, key));
+    },
+    update(table, _key, columns, rows, changed) {
+      const set = changed.map((column) => `${column} = VALUES(${column})`).join(', ');
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${set}`);
+    },
+    by: () => raw(''),
+    lock: raw('FOR UPDATE'),
+    lockFree: raw('FOR UPDATE SKIP LOCKED'),
+    outdate(transaction, former) {
+      return outdateBlocks(this, transaction, former);
     },
     restrictedBy: (kind) => raw(`${kind}_by`),
     tryLock: raw(`SELECT GET_LOCK(${lockName}, 0) AS num`),

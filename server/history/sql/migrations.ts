@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+import { migrationsOf, tooNew } from '../migrations.ts';
+import { type Connection, raw, type ServerDialect, sql } from './dialect.ts';
 
 /** Milliseconds after which a server that waits for another one's migrations tries again. */
 const tryAgain = 100;
@@ -12,18 +12,15 @@ export type Migrating = { migration: string } | 'waiting';
 /**
  * Brings the tables to the newest form, one numbered migration after the other; servers that start together wait for
  * each other. No limit of time holds for a migration: an index of millions of rows takes minutes. A migration only adds to what the version before uses, so that both can run beside each other: what is no
- * longer used goes one version later. `needs` in its first line is the number up to which a program has to know the
- * migrations to work with it.
+ * longer used goes one version later.
  * @throws Error when a newer version has changed the tables beyond what this one can work with
  */
 export async function migrate(
   connection: Connection,
-  dialect: Dialect,
+  dialect: ServerDialect,
   onProgress: (is: Migrating) => void,
 ): Promise<void> {
-  const steps = readdirSync(dialect.migrations)
-    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
-    .sort();
+  const steps = migrationsOf(dialect.name, dialect.migrations);
   await lock(connection, dialect, onProgress);
   try {
     await connection.query(
@@ -33,25 +30,16 @@ export async function migrate(
       raw('SELECT coalesce(max(num), 0) AS num, coalesce(max(needs), 0) AS needs FROM chat_migrations'),
     );
     const needs = done?.needs as number;
-    if (needs > steps.length) {
-      throw new Error(
-        `the history was written by a newer version (format ${needs}, this version knows ${steps.length})`,
-      );
-    }
+    if (needs > steps.length) throw tooNew(needs, steps.length);
     const last = done?.num as number;
     if (last < steps.length) await connection.query(dialect.patience);
-    for (const [index, name] of steps.entries()) {
+    for (const [index, { name, needs, statements }] of steps.entries()) {
       if (index < last) continue;
       // A new history has nothing that takes long.
-      if (last > 0) onProgress({ migration: name.replace(/\.sql$/, '') });
-      const text = readFileSync(new URL(name, dialect.migrations), 'utf8');
-      const known = Number(/^-- needs: (\d+)/.exec(text)?.[1]);
-      const uncommented = text.replace(/--.*$/gm, '');
+      if (last > 0) onProgress({ migration: name });
       await connection.query(raw('BEGIN'));
-      for (const statement of uncommented.split(';')) {
-        if (statement.trim() !== '') await connection.queryPatiently(raw(statement));
-      }
-      await connection.query(sql`INSERT INTO chat_migrations (num, needs) VALUES (${index + 1}, ${known})`);
+      for (const statement of statements) await connection.queryPatiently(raw(statement));
+      await connection.query(sql`INSERT INTO chat_migrations (num, needs) VALUES (${index + 1}, ${needs})`);
       await connection.query(raw('COMMIT'));
     }
     const [key] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
@@ -67,7 +55,7 @@ export async function migrate(
 
 async function lock(
   connection: Connection,
-  { tryLock }: Dialect,
+  { tryLock }: ServerDialect,
   onProgress: (is: Migrating) => void,
 ): Promise<void> {
   for (let tried = 0; ; tried++) {

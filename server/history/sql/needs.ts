@@ -4,8 +4,8 @@ import { nameKey } from '../text-keys.ts';
 import type { Need } from './work.ts';
 
 /**
- * What each rule will ask for, as far as its input says, so that a transaction loads it for all of its operations at
- * once. What is missing here is still found: it costs a statement, and the rule begins anew.
+ * The data that each rule needs, as far as its input says, so that a transaction loads it for all of its operations
+ * at once. Data that is missing here is still found, at the cost of a statement and another run of the rule.
  */
 const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
   send: ({ room, user, clientId, files, mentions }) => [

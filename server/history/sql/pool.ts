@@ -1,11 +1,11 @@
-import { type Connection, type Dialect, SqlError } from './dialect.ts';
+import { type Connection, type ServerDialect, SqlError } from './dialect.ts';
 
 /** Milliseconds in which a connection that has long been lost is known to be. */
 const longestLoss = 1000;
 
 /** At most so many connections; further work waits for one of them. */
 export class Pool {
-  readonly #dialect: Dialect;
+  readonly #dialect: ServerDialect;
   readonly #most: number;
   #open = 0;
   readonly #idle: Connection[] = [];
@@ -13,7 +13,7 @@ export class Pool {
   #onIdle: (() => void) | undefined;
   #closed = false;
 
-  constructor(dialect: Dialect, most: number) {
+  constructor(dialect: ServerDialect, most: number) {
     this.#dialect = dialect;
     this.#most = most;
   }
@@ -36,7 +36,7 @@ export class Pool {
           if (!(error instanceof SqlError) || error.problem !== 'lost') throw error;
           connection.destroy();
           connection = undefined;
-          // One that was lost while idle says so at once; a database that hangs would only be asked again.
+          // A connection that was lost while idle fails at once; after a longer wait the database hangs.
           if (idle === undefined || performance.now() - began > longestLoss) throw error;
         }
       }

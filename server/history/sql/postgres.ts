@@ -1,23 +1,30 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
-import { messageColumns, type Row, stringAgg } from '../rows.ts';
-import type { DatabaseAddress } from './address.ts';
-import { connectionFailure, TimedConnection } from './connection.ts';
+import { migrationsFolder } from '../migrations.ts';
 import {
   type ColumnName,
   type Columns,
-  type Connection,
   columnTypes,
-  type Dialect,
+  messageColumns,
+  type Row,
+  stringAgg,
+  type Value,
+} from '../rows.ts';
+import type { DatabaseAddress } from './address.ts';
+import { outdateBlocks } from './blocks.ts';
+import { connectionFailure, TimedConnection } from './connection.ts';
+import {
+  type Connection,
   type Problem,
   raw,
+  type ServerDialect,
   type Sql,
   SqlError,
-  type Value,
+  without,
 } from './dialect.ts';
 import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 
-/** SQLSTATEs: PostgreSQL's errcodes.txt. Those that are not here are `refused`. */
+/** SQLSTATEs: PostgreSQL's errcodes.txt. All others are `refused`. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {
   '40001': ['again', 'another transaction was in the way'],
   '40P01': ['again', 'another transaction was in the way'],
@@ -52,10 +59,11 @@ const settings =
 const lockNumber = 7_020_511_733_101;
 
 /** PostgreSQL 14 or later, by pg. */
-export function postgres(address: DatabaseAddress): Dialect {
+export function postgres(address: DatabaseAddress): ServerDialect {
   return {
     name: 'PostgreSQL',
-    migrations: new URL('./postgres/', import.meta.url),
+    isShared: true,
+    migrations: migrationsFolder,
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', stringAgg)),
     among(columns, rows) {
@@ -63,6 +71,9 @@ export function postgres(address: DatabaseAddress): Dialect {
       return columns.length === 1
         ? { text: `${columns[0]} = ANY (?::${typeOf(columns[0] as ColumnName)}[])`, values }
         : { text: `(${columns.join(', ')}) IN (SELECT * FROM ${text})`, values };
+    },
+    each(columns, rows) {
+      return this.among(columns, rows);
     },
     insert(table, columns, rows, more = '') {
       const { text, values } = unnested(columns, rows);
@@ -72,9 +83,17 @@ export function postgres(address: DatabaseAddress): Dialect {
       return this.insert(table, columns, rows, 'ON CONFLICT DO NOTHING');
     },
     upsert(table, key, columns, rows) {
-      const others = columns.filter((column) => !key.includes(column));
-      const set = others.map((column) => `${column} = EXCLUDED.${column}`).join(', ');
+      return this.update(table, key, columns, rows, without(columns, key));
+    },
+    update(table, key, columns, rows, changed) {
+      const set = changed.map((column) => `${column} = EXCLUDED.${column}`).join(', ');
       return this.insert(table, columns, rows, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set}`);
+    },
+    by: () => raw(''),
+    lock: raw('FOR UPDATE'),
+    lockFree: raw('FOR UPDATE SKIP LOCKED'),
+    outdate(transaction, former) {
+      return outdateBlocks(this, transaction, former);
     },
     restrictedBy: (kind) => raw(`(restricted::jsonb #>> '{${kind},by}') COLLATE "C"`),
     tryLock: raw(`SELECT pg_try_advisory_lock(${lockNumber})::int AS num`),

@@ -44,10 +44,12 @@ import {
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
-import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /** This many people are looked at in one go, however few of them fit. */
 const mostCandidates = 2000;
+/** This many messages of one user are sorted, and of a room looked through, for a page. */
+const mostLookedAt = 5000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;
 /** Rooms in each of which the first people are looked for by one statement. */
@@ -58,7 +60,7 @@ const reactionsAtOnce = 500;
 const room = raw(`num, ${roomColumns}`);
 const member = raw(memberColumns);
 const user = raw('id, name, acted_public, site_role');
-/** Bytes of what users have made of a message; its JSON has more. Those of one that is deleted are not shown. */
+/** Bytes of what users have made of a message; its JSON has more. Reactions to a deleted message are not shown. */
 const size = raw(
   '(octet_length(text) + coalesce(octet_length(files), 0) + CASE WHEN deleted_at IS NULL THEN coalesce(octet_length(rich), 0) ELSE 0 END)',
 );
@@ -67,12 +69,12 @@ const size = raw(
 export const unreadMentions = (user: string): Sql =>
   sql`SELECT numbered.room AS room, numbered.seq AS seq, messages.user_id AS by_id FROM (
       SELECT room, seq, row_number() OVER (PARTITION BY room ORDER BY seq DESC) AS place FROM (
-        SELECT mentions.room AS room, seq FROM chat_members AS members
-          JOIN chat_mentions AS mentions ON mentions.room = members.room AND mentions.user_id = members.user_id
-          WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq
-        UNION SELECT mentions.room AS room, seq FROM chat_members AS members
-          JOIN chat_mentions AS mentions ON mentions.room = members.room AND mentions.user_id = ${everybody}
-          WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq) AS found) AS numbered
+        SELECT mentions.room AS room, seq FROM chat_members AS members CROSS JOIN chat_mentions AS mentions
+          WHERE members.user_id = ${user} AND sources <> 0
+            AND mentions.room = members.room AND mentions.user_id = members.user_id AND seq > read_seq
+        UNION SELECT mentions.room AS room, seq FROM chat_members AS members CROSS JOIN chat_mentions AS mentions
+          WHERE members.user_id = ${user} AND sources <> 0
+            AND mentions.room = members.room AND mentions.user_id = ${everybody} AND seq > read_seq) AS found) AS numbered
       JOIN chat_messages AS messages ON messages.room = numbered.room AND messages.seq = numbered.seq
       WHERE place <= ${mostUnreadMentions} ORDER BY numbered.room, numbered.seq`;
 
@@ -85,17 +87,16 @@ const reportsWhere = raw(
 
 /** The rows of all of these statements. */
 const inOneAnswer = (statements: readonly Sql[]): Sql => ({
-  text: statements.map(({ text }) => `(${text})`).join(' UNION ALL '),
+  text: statements.map(({ text }, n) => `SELECT * FROM (${text}) AS some_${n}`).join(' UNION ALL '),
   values: statements.flatMap(({ values }) => values),
 });
 
 type Query = Exclude<keyof Reads, 'search'>;
-export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
+export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Asking<Reads[Q]['out']> };
 
-/** What is read of the history over one connection. Searching is apart: search.ts. */
-export function queriesOf(dialect: Dialect, connection: Connection, reportCursors: SealedCursors): Queries {
+/** The reads of the history. Searching is apart: each database has an index of its own for it. */
+export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queries {
   const message = dialect.messageColumns;
-  const ask = (statement: Sql) => connection.query(statement);
   const amongUsers = (column: 'id' | 'user_id', ids: readonly string[]) =>
     dialect.among(
       [column],
@@ -106,22 +107,27 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
   const notExpired = (id: string) => sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${id})`;
 
   return {
-    publicRooms: async () =>
-      withLast(await ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE kind = 'public'`)),
-    bans: async () =>
-      (await ask(sql`SELECT user_id, until, reason FROM chat_bans`)).map(({ user_id, until, reason }) => ({
+    *publicRooms() {
+      return yield* withLast(yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE kind = 'public'`));
+    },
+    *bans() {
+      const rows = yield* ask(sql`SELECT user_id, until, reason FROM chat_bans`);
+      return rows.map(({ user_id, until, reason }) => ({
         user: user_id as string,
         ban: {
           ...(until === null ? {} : { until: until as number }),
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
-      })),
-    erasures: async () => (await ask(sql`SELECT count(*) AS num FROM chat_erasures`))[0]?.num as number,
-    async report({ id }) {
-      const [row] = await ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
+      }));
+    },
+    *erasures() {
+      return (yield* ask(sql`SELECT count(*) AS num FROM chat_erasures`))[0]?.num as number;
+    },
+    *report({ id }) {
+      const [row] = yield* ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
       return row === undefined ? null : reportFrom(row, row.room_id as string);
     },
-    async reports({ rooms, from, limit }) {
+    *reports({ rooms, from, limit }) {
       const before = reportCursors.numberOf(from);
       if (rooms?.length === 0) return { reports: [] };
       const which =
@@ -131,50 +137,52 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
               ['id'],
               rooms.map((id) => [id]),
             )})`;
-      const rows = await ask(
+      const rows = yield* ask(
         sql`${reportsWhere} ${which} AND reports.num < ${before} AND closed IS NULL AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
       return reportsPage(rows, limit, reportCursors);
     },
-    async reportsBy({ user, from, limit }) {
+    *reportsBy({ user, from, limit }) {
       const before = reportCursors.numberOf(from);
-      const rows = await ask(
+      const rows = yield* ask(
         sql`${reportsWhere} by_id = ${user} AND reports.num < ${before} AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
       return reportsPage(rows, limit, reportCursors);
     },
-    restrictions: async () =>
-      (
-        await ask(
-          sql`SELECT rooms.id AS id, user_id, restricted FROM chat_members AS members
-              JOIN chat_rooms AS rooms ON rooms.num = members.room WHERE restricted_until > 0`,
-        )
-      ).map(({ id, ...row }) => restrictionFrom({ ...row, room: id })),
-    room: async ({ room: id }) =>
-      (await withLast(await ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`)))[0] ?? null,
-    async partner({ user, other, room }) {
-      const found = await partners(user, [{ other, room }]);
+    *restrictions() {
+      const rows = yield* ask(
+        sql`SELECT rooms.id AS id, user_id, restricted FROM chat_members AS members
+            JOIN chat_rooms AS rooms ON rooms.num = members.room WHERE restricted_until > 0`,
+      );
+      return rows.map(({ id, ...row }) => restrictionFrom({ ...row, room: id }));
+    },
+    *room({ room: id }) {
+      const rows = yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`);
+      return (yield* withLast(rows))[0] ?? null;
+    },
+    *partner({ user, other, room }) {
+      const found = yield* partners(user, [{ other, room }]);
       return found.get(other) as Partner;
     },
-    async user({ user: id }) {
-      const [known] = await ask(sql`SELECT ${user} FROM chat_users WHERE id = ${id}`);
-      const rows = await ask(
+    *user({ user: id }) {
+      const [known] = yield* ask(sql`SELECT ${user} FROM chat_users WHERE id = ${id}`);
+      const rows = yield* ask(
         sql`SELECT ${room}, ${member} FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE user_id = ${id} AND sources <> 0`,
       );
-      const rooms = await withLast(rows);
+      const rooms = yield* withLast(rows);
       const others = rooms.flatMap(({ id: room, pair }) => {
         const other = otherOf(pair, id);
         return other === undefined ? [] : [{ room, other }];
       });
-      const sides = await partners(id, others);
+      const sides = yield* partners(id, others);
       const unread = rooms.some(({ lastSeq }, n) => lastSeq > (rows[n]?.read_seq as number));
-      const blocked = (
-        await ask(sql`SELECT other_id FROM chat_blocked WHERE user_id = ${id} ORDER BY since DESC, other_id`)
-      ).map(({ other_id }) => other_id as string);
-      const mentions = Map.groupBy(unread ? await ask(unreadMentions(id)) : [], (one) => one.room);
+      const blocked = (yield* ask(
+        sql`SELECT other_id FROM chat_blocked WHERE user_id = ${id} ORDER BY since DESC, other_id`,
+      )).map(({ other_id }) => other_id as string);
+      const mentions = Map.groupBy(unread ? yield* ask(unreadMentions(id)) : [], (one) => one.room);
       const memberships = rooms.map((room, n): Membership => {
         const other = otherOf(room.pair, id);
         const partner = other === undefined ? undefined : sides.get(other);
@@ -192,27 +200,27 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
         blocked,
       };
     },
-    async users({ ids }) {
-      const known = await usersOf(ids);
+    *users({ ids }) {
+      const known = yield* usersOf(ids);
       return ids.flatMap((id) => known.get(id) ?? []);
     },
-    async membersOf({ room, users }) {
+    *membersOf({ room, users }) {
       if (users.length === 0) return [];
-      const rows = await ask(
+      const rows = yield* ask(
         sql`SELECT user_id, ${member} FROM chat_members
             WHERE room = ${numOf(room)} AND ${amongUsers('user_id', users)}`,
       );
       const known = new Map(rows.map((row) => [row.user_id as string, memberFrom(row)]));
       return users.map((user) => known.get(user) ?? null);
     },
-    async members({ room, query, after = { sort: '', id: '' }, limit }) {
+    *members({ room, query, after = { sort: '', id: '' }, limit }) {
       const beginning = query === undefined ? undefined : nameKey(query);
       const members: Reads['members']['out']['members'] = [];
       const num = numOf(room);
       let place = after;
       for (let looked = 0; ; ) {
         const most = beginning === undefined ? limit + 1 : membersAtOnce;
-        const rows = await ask(
+        const rows = yield* ask(
           sql`SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public,
                 site_role, sort, ${member}
               FROM chat_members AS members LEFT JOIN chat_users AS users ON users.id = members.user_id
@@ -231,36 +239,36 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
         if (rows.length < most) return { members };
       }
     },
-    async sharesRoom({ user, of }) {
-      const near = await sharing(user, of);
+    *sharesRoom({ user, of }) {
+      const near = yield* sharing(user, of);
       return of.filter((other) => near.has(other));
     },
-    async findUsers({ user: id, query, onlyShared, limit }) {
+    *findUsers({ user: id, query, onlyShared, limit }) {
       const found = new FoundUsers({ query, limit });
-      const rooms = await ask(
+      const rooms = yield* ask(
         sql`SELECT room, kind, rooms.members AS members FROM chat_members AS members
             JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE user_id = ${id} AND sources <> 0 ORDER BY room`,
       );
-      const addShown = async (of: readonly Row[], condition: Sql) => {
+      const addShown = function* (of: readonly Row[], condition: Sql): Asking<void> {
         const named = namesLike(query);
         const first: Shown[] = [];
         for (let n = 0; n < of.length; n += roomsAtOnce) {
           const some = of.slice(n, n + roomsAtOnce);
           const each = some.map(({ room }) => shown(id, [room as number], named, condition, limit));
-          first.push(...(await ask(inOneAnswer(each))).map(shownFrom));
+          first.push(...(yield* ask(inOneAnswer(each))).map(shownFrom));
         }
         found.add(first);
-        if (!found.isFull) found.add(await lookedThrough(id, of, condition));
+        if (!found.isFull) found.add(yield* lookedThrough(id, of, condition));
       };
-      await addShown(
+      yield* addShown(
         rooms.filter(({ kind }) => kind !== 'public'),
         raw('acted > 0'),
       );
       if (found.isFull) return found.users;
       if (!onlyShared) {
         const key = nameKey(query);
-        const rows = await ask(
+        const rows = yield* ask(
           sql`SELECT ${user}, find_key AS sort
               FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
               WHERE find_key >= ${key} AND find_key < ${key + behindNames} AND users.id <> ${id}
@@ -268,7 +276,7 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
         );
         found.add(rows.map(shownFrom));
       } else {
-        await addShown(
+        yield* addShown(
           rooms.filter(({ kind }) => kind === 'public'),
           // Without a private room in common only what was done in public makes a user known.
           raw('acted_public <> 0'),
@@ -276,9 +284,9 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       }
       return found.users;
     },
-    async expired({ before, beforeDirect, from }) {
+    *expired({ before, beforeDirect, from }) {
       const rooms: Reads['expired']['out']['rooms'] = [];
-      const looked = await ask(
+      const looked = yield* ask(
         sql`SELECT num, id, kind, first_seq, (SELECT sent_at FROM chat_messages AS messages
               WHERE messages.room = rooms.num AND seq >= rooms.first_seq ORDER BY seq LIMIT 1) AS oldest
             FROM chat_rooms AS rooms WHERE num > ${from} AND NOT (${raw(goneRooms)}) ORDER BY num LIMIT ${expiry.rooms}`,
@@ -287,7 +295,7 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
         const time = expiredBefore(row, { before, beforeDirect });
         if (time === null) continue;
         const num = row.num as number;
-        const oldest = await ask(
+        const oldest = yield* ask(
           sql`SELECT seq, sent_at FROM chat_messages WHERE room = ${num} AND seq >= ${row.first_seq as number}
               ORDER BY seq LIMIT ${expiry.messages}`,
         );
@@ -299,9 +307,9 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       }
       return looked.length < expiry.rooms ? { rooms } : { rooms, next: looked.at(-1)?.num as number };
     },
-    async reactionsOf({ user, of }) {
+    *reactionsOf({ user, of }) {
       const found: Reads['reactionsOf']['out'] = [];
-      const nums = await numsOf([...new Set(of.map(({ room }) => room))]);
+      const nums = yield* numsOf([...new Set(of.map(({ room }) => room))]);
       const ids = new Map([...nums].map(([id, num]) => [num, id]));
       const wanted = of.flatMap(({ room, seq, emoji }) => {
         const num = nums.get(room);
@@ -309,7 +317,7 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       });
       for (let n = 0; n < wanted.length; n += reactionsAtOnce) {
         const some = wanted.slice(n, n + reactionsAtOnce);
-        const rows = await ask(
+        const rows = yield* ask(
           sql`SELECT room, seq, emoji FROM chat_reactions
               WHERE ${dialect.among(['room', 'seq', 'emoji', 'user_id'], some)}`,
         );
@@ -323,13 +331,13 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       }
       return found;
     },
-    async reactors({ room, seq, emoji, after, limit }) {
-      const [row] = await ask(
+    *reactors({ room, seq, emoji, after, limit }) {
+      const [row] = yield* ask(
         sql`SELECT room FROM chat_messages
             WHERE room = ${numOf(room)} AND seq = ${seq} AND deleted_at IS NULL AND ${notExpired(room)}`,
       );
       if (row === undefined) return null;
-      const rows = await ask(
+      const rows = yield* ask(
         sql`SELECT user_id AS id, coalesce(name, user_id) AS name, place
             FROM chat_reactions AS reactions LEFT JOIN chat_users AS users ON users.id = reactions.user_id
             WHERE room = ${row.room as number} AND seq = ${seq} AND emoji = ${emoji} AND place > ${after}
@@ -337,33 +345,33 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       );
       return reactorsPage(rows, limit);
     },
-    async written({ user: id, from, limit }) {
+    *written({ user: id, from, limit }) {
       const [num, seq] = placeFrom(from);
-      const [room] = await ask(sql`SELECT id FROM chat_rooms WHERE num = ${num}`);
-      let messages: Page['messages'] = [];
-      if (room !== undefined) {
-        const rows = await ask(
-          sql`SELECT ${message} FROM chat_messages AS messages
-              WHERE room = ${num} AND user_id = ${id} AND seq > ${seq} AND deleted_at IS NULL
-                AND seq >= (SELECT first_seq FROM chat_rooms WHERE num = ${num}) ORDER BY seq LIMIT ${limit + 1}`,
-        );
-        const page = pageOf(rows, room.id as string, limit);
-        messages = page.messages;
-        if (!page.complete) return { messages, next: `${num} ${messages.at(-1)?.seq}` };
-      }
-      const end = num + roomsLookedThrough;
-      const [next] = await ask(
-        sql`SELECT num FROM chat_rooms AS rooms WHERE num > ${num} AND num <= ${end} AND NOT (${raw(goneRooms)})
-              AND EXISTS (SELECT 1 FROM chat_messages AS messages WHERE room = rooms.num AND user_id = ${id})
-            ORDER BY num LIMIT 1`,
+      const [room] = yield* ask(sql`SELECT id, first_seq, last_seq FROM chat_rooms WHERE num = ${num}`);
+      if (room === undefined) return { messages: [], ...(yield* nextWritten(id, num)) };
+      const theirs = sql`room = ${num} AND user_id = ${id}`;
+      // The index by authors has their messages in no order: to sort many of them would take as long for each page.
+      const [few] = yield* ask(
+        sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages ${dialect.by('chat_messages_by_author')}
+            WHERE ${theirs} LIMIT ${mostLookedAt + 1}) AS few`,
       );
-      if (next !== undefined) return { messages, next: `${next.num} 0` };
-      const [later] = await ask(sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`);
-      return later === undefined ? { messages } : { messages, next: `${end} ${Number.MAX_SAFE_INTEGER}` };
+      const isFew = (few?.num as number) <= mostLookedAt;
+      const after = Math.max(seq, (room.first_seq as number) - 1);
+      const end = after + mostLookedAt;
+      const index = dialect.by(isFew ? 'chat_messages_by_author' : 'chat_messages_by_seq');
+      const rows = yield* ask(
+        sql`SELECT ${message} FROM chat_messages AS messages ${index}
+            WHERE ${theirs} AND seq > ${after} AND seq <= ${isFew ? Number.MAX_SAFE_INTEGER : end} AND deleted_at IS NULL
+            ORDER BY seq LIMIT ${limit + 1}`,
+      );
+      const { messages, complete } = pageOf(rows, room.id as string, limit);
+      if (!complete) return { messages, next: `${num} ${messages.at(-1)?.seq}` };
+      const isEnd = isFew || end >= (room.last_seq as number);
+      return { messages, ...(isEnd ? yield* nextWritten(id, num) : { next: `${num} ${end}` }) };
     },
-    async reactionsBy({ user: id, from, limit }) {
+    *reactionsBy({ user: id, from, limit }) {
       const [room = 0, seq = 0, emoji = ''] = from === '' ? [] : from.split(/[. ]/);
-      const rows = await ask(
+      const rows = yield* ask(
         sql`SELECT rooms.id AS room, seq, emoji, concat(rooms.num, '.', seq) AS place
             FROM chat_reactions AS reactions JOIN chat_rooms AS rooms ON rooms.num = reactions.room
             WHERE user_id = ${id} AND NOT (${raw(goneRooms)}) AND room >= ${Number(room)} AND (room > ${Number(room)}
@@ -372,8 +380,8 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       );
       return ownReactionsPage(rows, limit);
     },
-    async file({ id, user: asker }) {
-      const [row] = await ask(
+    *file({ id, user: asker }) {
+      const [row] = yield* ask(
         sql`SELECT ${raw(fileColumns)}, ${room}, ${raw('members.user_id AS member')}, ${member}
             FROM chat_files AS files JOIN chat_rooms AS rooms ON rooms.num = files.room
             LEFT JOIN chat_members AS members ON members.room = rooms.num AND members.user_id = ${asker}
@@ -386,31 +394,46 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       const stored = row.member === null ? null : memberFrom(row);
       return { file, room: record, member: stored };
     },
-    async newest({ room, upTo, limit }) {
-      const found = await page(room, sql`${notExpired(room)} AND seq <= ${upTo}`, raw('seq DESC'), limit);
+    *newest({ room, upTo, limit }) {
+      const found = yield* page(room, sql`${notExpired(room)} AND seq <= ${upTo}`, raw('seq DESC'), limit);
       found.messages.reverse();
       return found;
     },
-    after: ({ room, after, upTo, limit }) =>
-      page(room, sql`${notExpired(room)} AND seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
-    async changes({ room, since, upTo, limit }) {
+    *after({ room, after, upTo, limit }) {
+      const which = sql`${notExpired(room)} AND seq > ${after} AND seq <= ${upTo}`;
+      return yield* page(room, which, raw('seq'), limit);
+    },
+    *changes({ room, since, upTo, limit }) {
       const which = sql`${notExpired(room)} AND rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
-      const found = changesPage(await rowsOf(room, which, raw('rev'), limit), room, upTo, limit);
+      const found = changesPage(yield* rowsOf(room, which, raw('rev'), limit), room, upTo, limit);
       if (found !== null) return found;
-      const rows = await ask(
+      const rows = yield* ask(
         sql`SELECT ${message} FROM chat_messages AS messages WHERE room = ${numOf(room)} AND ${which} ORDER BY rev`,
       );
       return overtaken(rows, room, upTo);
     },
   };
 
-  async function page(room: string, which: Sql, order: Sql, limit: number): Promise<Page> {
-    return pageOf(await rowsOf(room, which, order, limit), room, limit);
+  /** The place where the messages of a user go on behind a room. */
+  function* nextWritten(user: string, num: number): Asking<{ next?: string }> {
+    const end = num + roomsLookedThrough;
+    const [next] = yield* ask(
+      sql`SELECT num FROM chat_rooms AS rooms WHERE num > ${num} AND num <= ${end} AND NOT (${raw(goneRooms)})
+            AND EXISTS (SELECT 1 FROM chat_messages AS messages WHERE room = rooms.num AND user_id = ${user})
+          ORDER BY num LIMIT 1`,
+    );
+    if (next !== undefined) return { next: `${next.num} 0` };
+    const [later] = yield* ask(sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`);
+    return later === undefined ? {} : { next: `${end} ${Number.MAX_SAFE_INTEGER}` };
+  }
+
+  function* page(room: string, which: Sql, order: Sql, limit: number): Asking<Page> {
+    return pageOf(yield* rowsOf(room, which, order, limit), room, limit);
   }
 
   /** No more than the first message beyond the size of a page is fetched. */
-  function rowsOf(room: string, which: Sql, order: Sql, limit: number): Promise<Row[]> {
-    return ask(
+  function* rowsOf(room: string, which: Sql, order: Sql, limit: number): Asking<Row[]> {
+    return yield* ask(
       sql`SELECT * FROM (
             SELECT p.*, sum(${size}) OVER (ORDER BY ${order}) - ${size} AS bytes_so_far FROM (
               SELECT ${message} FROM chat_messages AS messages WHERE room = ${numOf(room)} AND ${which}
@@ -419,28 +442,26 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
     );
   }
 
-  async function numsOf(ids: readonly string[]): Promise<Map<string, number>> {
+  function* numsOf(ids: readonly string[]): Asking<Map<string, number>> {
     if (ids.length === 0) return new Map();
     const among = dialect.among(
       ['id'],
       ids.map((id) => [id]),
     );
-    const rows = await ask(sql`SELECT id, num FROM chat_rooms WHERE ${among}`);
+    const rows = yield* ask(sql`SELECT id, num FROM chat_rooms WHERE ${among}`);
     return new Map(rows.map(({ id, num }) => [id as string, num as number]));
   }
 
-  async function withLast(rows: readonly Row[]): Promise<RoomRecord[]> {
+  function* withLast(rows: readonly Row[]): Asking<RoomRecord[]> {
     const rooms = rows.map(roomFrom);
     const wanted = rooms.flatMap(({ lastSeq, firstSeq }, n) =>
       lastSeq >= firstSeq ? [[rows[n]?.num as number, lastSeq]] : [],
     );
     if (wanted.length === 0) return rooms;
     const last = new Map(
-      (
-        await ask(
-          sql`SELECT room, ${message} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], wanted)}`,
-        )
-      ).map((row) => [row.room as number, row]),
+      (yield* ask(
+        sql`SELECT room, ${message} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], wanted)}`,
+      )).map((row) => [row.room as number, row]),
     );
     return rooms.map((room, n) => {
       const row = last.get(rows[n]?.num as number);
@@ -448,30 +469,30 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
     });
   }
 
-  async function usersOf(ids: readonly string[]): Promise<Map<string, UserRecord>> {
+  function* usersOf(ids: readonly string[]): Asking<Map<string, UserRecord>> {
     if (ids.length === 0) return new Map();
-    const rows = await ask(sql`SELECT ${user} FROM chat_users WHERE ${amongUsers('id', ids)}`);
+    const rows = yield* ask(sql`SELECT ${user} FROM chat_users WHERE ${amongUsers('id', ids)}`);
     return new Map(rows.map((row) => [row.id as string, userFrom(row)]));
   }
 
   /** The other sides of direct rooms. */
-  async function partners(
+  function* partners(
     user: string,
     of: readonly { other: string; room: string }[],
-  ): Promise<Map<string, Partner>> {
+  ): Asking<Map<string, Partner>> {
     if (of.length === 0) return new Map();
     const ids = of.map(({ other }) => other);
-    const known = await usersOf(ids);
+    const known = yield* usersOf(ids);
     const rooms = dialect.among(
       ['id'],
       of.map(({ room }) => [room]),
     );
-    const rows = await ask(
+    const rows = yield* ask(
       sql`SELECT user_id, acted, read_seq FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
           WHERE ${rooms} AND user_id <> ${user}`,
     );
     const members = new Map(rows.map((row) => [row.user_id as string, row]));
-    const near = await sharing(user, ids);
+    const near = yield* sharing(user, ids);
     return new Map(
       ids.map((id) => [
         id,
@@ -509,7 +530,7 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
   }
 
   /** Some people of these rooms, by room and name. */
-  async function lookedThrough(asker: string, rooms: readonly Row[], condition: Sql): Promise<Shown[]> {
+  function* lookedThrough(asker: string, rooms: readonly Row[], condition: Sql): Asking<Shown[]> {
     const looked: Shown[] = [];
     for (let n = 0; n < rooms.length && looked.length < mostLookedThrough; ) {
       const some: number[] = [];
@@ -520,15 +541,15 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
         some.push(rooms[n]?.room as number);
       }
       const most = mostLookedThrough - looked.length;
-      looked.push(...(await ask(shown(asker, some, allNames, condition, most))).map(shownFrom));
+      looked.push(...(yield* ask(shown(asker, some, allNames, condition, most))).map(shownFrom));
     }
     return looked;
   }
 
   /** The users who have acted in a private room of which this user is a member too. */
-  async function sharing(user: string, of: readonly string[]): Promise<Set<string>> {
+  function* sharing(user: string, of: readonly string[]): Asking<Set<string>> {
     if (of.length === 0) return new Set();
-    const rows = await ask(
+    const rows = yield* ask(
       sql`SELECT DISTINCT user_id FROM chat_members AS theirs JOIN chat_rooms AS rooms ON rooms.num = theirs.room
           WHERE ${amongUsers('user_id', of)} AND theirs.sources <> 0 AND theirs.acted > 0 AND rooms.kind <> 'public'
             AND EXISTS (SELECT 1 FROM chat_members AS mine WHERE mine.user_id = ${user} AND mine.room = theirs.room

@@ -7,11 +7,11 @@ import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts'
 
 /** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
 const mostCandidates = 5000;
-/** So many blocks are looked for, and so many are read in one go. */
+/** The most blocks that are looked for, and that are read at once. */
 const mostBlocks = 500;
 const blocksAtOnce = 4;
 
-/** Messages of a room that follow each other, of which one may fit. */
+/** Consecutive messages of a room, some of which may fit. */
 interface Source {
   room: number;
   after: number;
@@ -149,7 +149,7 @@ export async function search(
   }
 }
 
-/** What is not in a whole block of the index. It is at most one block, but while the index is being made. */
+/** The messages that are not in a whole block of the index. It is at most one block, but while the index is being made. */
 function* tailsOf(places: readonly Row[]): Generator<Source> {
   for (const { room, last_seq, last_block, last } of places) {
     const after = last_block === null ? 0 : ((last_block as number) + 1) * blockSize;

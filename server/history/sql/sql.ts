@@ -4,7 +4,7 @@ import type { Change, History, Reads } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
-import { type Connection, type Dialect, raw, SqlError, sql } from './dialect.ts';
+import { answered, type Connection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
 import { positionOf } from './journal.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
@@ -21,13 +21,13 @@ const longestClose = 1000;
 const writersKept = 30 * 86_400_000;
 
 /**
- * The history in a database server. One connection writes, a few read, others search, one does what can wait: no read
- * waits for a write, or for a search.
+ * The history in a database server. There are connections for writes, for reads, for searches and for background
+ * work: no read waits for a write, or for a search.
  * @param options.onFailure called after a bug in this program
  * @throws Error when the database cannot be used, or a newer version has changed its tables
  */
 export async function openSqlHistory(
-  dialect: Dialect,
+  dialect: ServerDialect,
   options: {
     onFailure: (error: Error) => void;
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
@@ -38,6 +38,7 @@ export async function openSqlHistory(
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   const cursors = new SearchCursors(digestKey);
   const reportCursors = new SealedCursors(digestKey, 'report');
+  const queries = queriesOf(dialect, reportCursors);
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const helpers = new Pool(dialect, 1);
@@ -74,7 +75,7 @@ export async function openSqlHistory(
     const answer = (connection: Connection): Promise<unknown> =>
       query === 'search'
         ? search(dialect, connection, cursors, input as Reads['search']['in'])
-        : queriesOf(dialect, connection, reportCursors)[query as 'room'](input as never);
+        : answered(queries[query as 'room'](input as never), connection);
     try {
       return (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];
     } catch (error) {
@@ -135,7 +136,7 @@ export async function openSqlHistory(
 }
 
 /** Makes the tables, or brings them to the newest form, and deletes what is over. @returns the key of the digests */
-async function prepare(dialect: Dialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
+async function prepare(dialect: ServerDialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
     await migrate(connection, dialect, onMigration);

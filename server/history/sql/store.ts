@@ -1,107 +1,67 @@
 import { acted, type UserRecord } from '../history.ts';
 import {
+  type Columns,
+  fileFields,
+  fileRow,
   fileStates,
-  filesColumn,
   gone,
+  memberFields,
+  memberRow,
   mentioned,
-  mentionsJson,
+  messageFields,
+  messageRow,
   type Row,
   reportColumns,
   reportRow,
-  restrictedOf,
-  richOf,
+  roomFields,
+  roomRow,
+  type Value,
 } from '../rows.ts';
-import { addTerms } from '../terms.ts';
-import { findKeys, nameKey } from '../text-keys.ts';
-import { blockOf } from './blocks.ts';
-import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
-import { storedNameKey } from './load.ts';
+import { findKeys, storedMemberKey } from '../text-keys.ts';
+import { type Asking, type Dialect, type FormerText, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
-import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedMemberKey } from './work.ts';
+import { isChanged, type LoadedRoom, type LoadedWork } from './work.ts';
 
 type Rows = (readonly Value[])[];
+/** Rows that are written: `often` if only the columns that change often have changed. */
+type Changed = Record<'often' | 'all', Rows>;
 
-/** Terms of one statement, and users with new names. */
-const mostTerms = 1000;
+/** Users with new names of one statement. */
 const mostNames = 100;
 
-const newRoomColumns: Columns = [
-  'id',
-  'kind',
-  'name',
-  'public_key',
-  'topic',
-  'head',
-  'last_seq',
-  'first_seq',
-  'access',
-  'members',
-  'created_at',
-  'created_by',
-  'client_id',
-  'pair_low',
-  'pair_high',
-  'empty_since',
-  'writers',
-  'slow',
-  'reports',
-  'reset_rev',
-];
-const memberColumns: Columns = [
-  'room',
-  'user_id',
-  'sources',
-  'role',
-  'read_seq',
-  'notify',
-  'acted',
-  'wrote_at',
-  'has_left',
-  'held',
-  'restricted',
-  'restricted_until',
-  'since',
-  'sort',
-];
-const messageColumns: Columns = [
-  'room',
-  'seq',
+/** The columns that most transactions change of a room and of a member, and that all but an erasure change of a message. */
+const oftenOfRoom: Columns = ['head', 'last_seq'];
+const oftenOfMember: Columns = ['read_seq', 'acted', 'wrote_at'];
+const oftenOfMessage: Columns = [
   'rev',
-  'id',
-  'client_id',
-  'user_id',
-  'user_name',
   'text',
-  'sent_at',
   'edited_at',
   'deleted_at',
   'deleted_by',
-  'reply_to',
   'rich',
   'files',
   'mentions',
-  'digest',
 ];
-const fileColumns: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about'];
+const roomColumns: Columns = ['num', ...roomFields];
 const mentionColumns: Columns = ['room', 'user_id', 'seq'];
 const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
 
 /**
- * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it holds.
+ * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it
+ * holds.
  */
-export async function store(
+export function* store(
   { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
   work: LoadedWork,
-): Promise<void> {
+): Asking<void> {
   // Before the others are made: one may be named as a deleted one was.
   for (const num of work.deleted) retire(num);
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
-  await storeRooms(rooms);
-  const members: Rows = [];
+  yield* storeRooms(rooms);
+  const members: Changed = { often: [], all: [] };
   const fresh: { order: number; row: readonly Value[] }[] = [];
-  const changed: Rows = [];
-  const former: Rows = [];
-  const outdated: Rows = [];
+  const changed: Changed = { often: [], all: [] };
+  const former: FormerText[] = [];
   const added: Rows = [];
   const removed: Rows = [];
   const cleared: Rows = [];
@@ -110,36 +70,25 @@ export async function store(
   for (const room of rooms) {
     const num = room.num as number;
     for (const [user, member] of room.members) {
-      if (!member?.dirty) continue;
-      const { sources, role, readSeq, notify = null, acted, wroteAt = null, left, held = null } = member.row;
+      if (member === null || (member.stored !== undefined && member.row === member.stored.row)) continue;
       // A user may have had another name between two operations of the transaction.
       const named = work.users.get(user);
       const sort = named === undefined ? member.sort : work.sortOf(user, member.row);
-      members.push([
-        num,
-        user,
-        sources,
-        role,
-        readSeq,
-        notify,
-        acted,
-        wroteAt,
-        left ? 1 : 0,
-        held,
-        ...restrictedOf(member.row),
-        member.since,
-        sort,
-      ]);
+      const { stored } = member;
+      const isOften =
+        stored?.since === member.since &&
+        stored.sort === sort &&
+        isSameBut(['readSeq', 'acted', 'wroteAt'], stored.row, member.row);
+      members[isOften ? 'often' : 'all'].push(memberRow(num, user, { ...member, sort }));
     }
     for (const message of room.messages.values()) {
       if (message === null || message.state === 'stored') continue;
-      const row = messageRow(num, message);
+      const row = messageRow(num, message.row, message.reacted);
       if (message.state === 'new') fresh.push({ order: message.order as number, row });
       else {
-        changed.push(row);
+        changed[message.erased ? 'all' : 'often'].push(row);
         if (message.former !== undefined) {
-          former.push(...termRows(num, message));
-          outdated.push([num, blockOf(message.row.message.seq)]);
+          former.push({ room: num, seq: message.row.message.seq, text: message.former });
         }
       }
       const { seq, deletedAt, mentions } = message.row.message;
@@ -161,29 +110,29 @@ export async function store(
       }
     }
   }
-  if (members.length > 0) {
-    transaction.later(dialect.upsert('chat_members', ['user_id', 'room'], memberColumns, members));
-  }
+  upsert('chat_members', ['user_id', 'room'], memberFields, members, oftenOfMember);
   if (fresh.length > 0) {
     // Of all rooms in the order in which they came: a search shows them so.
     const rows = fresh.sort((a, b) => a.order - b.order).map(({ row }) => row);
-    transaction.later(dialect.insert('chat_messages', messageColumns, rows));
-  }
-  if (changed.length > 0) {
-    transaction.later(dialect.upsert('chat_messages', ['room', 'seq'], messageColumns, changed));
-  }
-  if (outdated.length > 0) {
-    const { length } = await transaction.query(
-      sql`SELECT room FROM chat_blocks WHERE ${dialect.among(['room', 'block'], outdated)}`,
+    const nums = dialect.numbers?.(rows.length);
+    transaction.later(
+      nums === undefined
+        ? dialect.insert('chat_messages', messageFields, rows)
+        : dialect.insert(
+            'chat_messages',
+            ['num', ...messageFields],
+            rows.map((row, n) => [nums[n] as number, ...row]),
+          ),
     );
-    if (length > 0) outdate(outdated);
   }
+  upsert('chat_messages', ['room', 'seq'], messageFields, changed, oftenOfMessage);
+  if (former.length > 0) yield* dialect.outdate(transaction, former);
   if (cleared.length > 0) {
-    transaction.later(sql`DELETE FROM chat_reactions WHERE ${dialect.among(['room', 'seq'], cleared)}`);
+    transaction.later(sql`DELETE FROM chat_reactions WHERE ${dialect.each(['room', 'seq'], cleared)}`);
   }
   if (removed.length > 0) {
     transaction.later(
-      sql`DELETE FROM chat_reactions WHERE ${dialect.among(['room', 'seq', 'emoji', 'user_id'], removed)}`,
+      sql`DELETE FROM chat_reactions WHERE ${dialect.each(['room', 'seq', 'emoji', 'user_id'], removed)}`,
     );
   }
   if (added.length > 0) {
@@ -192,7 +141,7 @@ export async function store(
     );
   }
   if (unnamed.length > 0) {
-    transaction.later(sql`DELETE FROM chat_mentions WHERE ${dialect.among(['room', 'seq'], unnamed)}`);
+    transaction.later(sql`DELETE FROM chat_mentions WHERE ${dialect.each(['room', 'seq'], unnamed)}`);
   }
   if (named.length > 0) transaction.later(dialect.insert('chat_mentions', mentionColumns, named));
   storeUsers();
@@ -202,44 +151,39 @@ export async function store(
   storeFiles();
   for (const statement of work.more) transaction.later(statement(dialect));
 
-  async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
+  function upsert(table: string, key: Columns, columns: Columns, { often, all }: Changed, some: Columns) {
+    if (often.length > 0) transaction.later(dialect.update(table, key, columns, often, some));
+    if (all.length > 0) transaction.later(dialect.upsert(table, key, columns, all));
+  }
+
+  function* storeRooms(rooms: readonly LoadedRoom[]): Asking<void> {
     const made = rooms.filter(({ num }) => num === undefined);
     // Another room may take the name that one gives up, and two may change theirs.
     const renamed = rooms.filter(
-      ({ num, row, storedName }) => num !== undefined && row.kind === 'public' && row.name !== storedName,
+      ({ num, row, stored }) => num !== undefined && row.kind === 'public' && row.name !== stored?.name,
     );
     if (renamed.length > 0) {
       const nums = renamed.map(({ num }) => [num as number]);
-      transaction.later(sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.among(['num'], nums)}`);
+      transaction.later(sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.each(['num'], nums)}`);
     }
     if (made.length > 0) {
-      const rows = made.map(roomRow);
-      const nums = await transaction.query(
-        dialect.insert('chat_rooms', newRoomColumns, rows, 'RETURNING num, id'),
+      const rows = made.map(({ row }) => roomRow(row));
+      const nums = yield* transaction.query(
+        dialect.insert('chat_rooms', roomFields, rows, 'RETURNING num, id'),
       );
       const byId = new Map(nums.map(({ num, id }: Row) => [id as string, num as number]));
       for (const room of made) room.num = byId.get(room.row.id);
     }
-    const changed = rooms.filter((room) => room.dirty && !made.includes(room));
-    if (changed.length > 0) {
-      const rows = changed.map((room) => [room.num as number, ...roomRow(room)]);
-      transaction.later(dialect.upsert('chat_rooms', ['num'], ['num', ...newRoomColumns], rows));
-    }
-    const expired = changed.filter(({ row, storedFirst }) => row.firstSeq !== storedFirst);
+    const changed = rooms.filter((room) => isChanged(room) && !made.includes(room));
+    const isOften = ({ row, stored }: LoadedRoom) => isSameBut(['head', 'lastSeq'], stored ?? row, row);
+    const rowsOf = (some: readonly LoadedRoom[]) =>
+      some.map((room) => [room.num as number, ...roomRow(room.row)]);
+    const [all = [], often = []] = [false, true].map((is) => changed.filter((room) => isOften(room) === is));
+    upsert('chat_rooms', ['num'], roomColumns, { often: rowsOf(often), all: rowsOf(all) }, oftenOfRoom);
+    const expired = changed.filter(({ row, stored }) => row.firstSeq !== stored?.firstSeq);
     if (expired.length > 0) {
       const nums = expired.map(({ num }) => [num as number]);
-      transaction.later(sql`UPDATE chat_rooms SET expiring = 1 WHERE ${dialect.among(['num'], nums)}`);
-    }
-  }
-
-  /** What the index for searching holds of the texts goes with them. Others in these blocks may have had the same. */
-  function outdate(blocks: Rows): void {
-    transaction.later(
-      sql`UPDATE chat_blocks SET stale = 1 WHERE ${dialect.among(['room', 'block'], blocks)}`,
-    );
-    for (let n = 0; n < former.length; n += mostTerms) {
-      const some = former.slice(n, n + mostTerms);
-      transaction.later(sql`DELETE FROM chat_terms WHERE ${dialect.among(['room', 'term', 'block'], some)}`);
+      transaction.later(sql`UPDATE chat_rooms SET expiring = 1 WHERE ${dialect.each(['num'], nums)}`);
     }
   }
 
@@ -267,7 +211,7 @@ export async function store(
     );
     if (renamed.length > 0) {
       transaction.later(
-        sql`DELETE FROM chat_user_keys WHERE ${dialect.among(
+        sql`DELETE FROM chat_user_keys WHERE ${dialect.each(
           ['user_id'],
           renamed.map(({ id }) => [id]),
         )}`,
@@ -304,7 +248,7 @@ export async function store(
   function storeBans(): void {
     if (work.bans.size === 0) return;
     transaction.later(
-      sql`DELETE FROM chat_bans WHERE ${dialect.among(
+      sql`DELETE FROM chat_bans WHERE ${dialect.each(
         ['user_id'],
         [...work.bans.keys()].map((user) => [user]),
       )}`,
@@ -319,26 +263,17 @@ export async function store(
 
   function storeFiles(): void {
     const rows: Record<'new' | 'changed', Rows> = { new: [], changed: [] };
-    for (const [id, file] of work.files) {
+    for (const file of work.files.values()) {
       if (file === null || file.state === 'stored') continue;
-      const { user, seq = null, state, at, about } = file.row;
       const room = typeof file.room === 'number' ? file.room : (work.rooms.get(file.room)?.num as number);
-      (rows[file.state] as (readonly Value[])[]).push([
-        id,
-        room,
-        user,
-        seq,
-        fileStates[state],
-        at,
-        JSON.stringify(about),
-      ]);
+      (rows[file.state] as (readonly Value[])[]).push(fileRow(room, file.row));
     }
-    if (rows.new.length > 0) transaction.later(dialect.insert('chat_files', fileColumns, rows.new));
+    if (rows.new.length > 0) transaction.later(dialect.insert('chat_files', fileFields, rows.new));
     if (rows.changed.length > 0) {
-      transaction.later(dialect.upsert('chat_files', ['id'], fileColumns, rows.changed));
+      transaction.later(dialect.upsert('chat_files', ['id'], fileFields, rows.changed));
     }
     const among = (ids: ReadonlySet<string>) =>
-      dialect.among(
+      dialect.each(
         ['id'],
         [...ids].map((id) => [id]),
       );
@@ -366,7 +301,7 @@ export async function store(
     const changed = [...work.blocked.values()].filter(({ stored, now }) => stored !== now);
     const gone = changed.flatMap(({ user, other, stored }) => (stored === null ? [] : [[user, other]]));
     if (gone.length > 0) {
-      transaction.later(sql`DELETE FROM chat_blocked WHERE ${dialect.among(['user_id', 'other_id'], gone)}`);
+      transaction.later(sql`DELETE FROM chat_blocked WHERE ${dialect.each(['user_id', 'other_id'], gone)}`);
     }
     const rows = changed.flatMap(({ user, other, now }) => (now === null ? [] : [[user, other, now]]));
     if (rows.length > 0) {
@@ -386,55 +321,9 @@ export async function store(
   }
 }
 
-function roomRow({ row }: LoadedRoom): Value[] {
-  return [
-    row.id,
-    row.kind,
-    row.name,
-    row.kind === 'public' ? storedNameKey(nameKey(row.name)) : null,
-    row.topic ?? null,
-    row.head,
-    row.lastSeq,
-    row.firstSeq,
-    row.access,
-    row.members,
-    row.createdAt,
-    row.createdBy ?? null,
-    row.clientId ?? null,
-    row.pair?.[0] ?? null,
-    row.pair?.[1] ?? null,
-    row.emptySince ?? null,
-    row.write ?? null,
-    row.slow ?? null,
-    row.reports ?? null,
-    row.reset ?? null,
-  ];
-}
-
-function termRows(room: number, { row, former = '' }: LoadedMessage): Rows {
-  const terms = new Set<number>();
-  addTerms(terms, former);
-  return [...terms].map((term) => [room, term, blockOf(row.message.seq)]);
-}
-
-function messageRow(room: number, { row: { message, digest }, reacted }: LoadedMessage): Value[] {
-  return [
-    room,
-    message.seq,
-    message.rev,
-    message.id,
-    message.clientId,
-    message.user.id,
-    message.user.name,
-    message.text,
-    message.sentAt,
-    message.editedAt ?? null,
-    message.deletedAt ?? null,
-    message.deletedBy ?? null,
-    message.replyTo ?? null,
-    richOf(message, reacted),
-    filesColumn(message),
-    mentionsJson(message),
-    digest,
-  ];
+/** Whether a row differs in nothing but these fields. */
+function isSameBut<T extends object>(fields: readonly (keyof T)[], before: T, row: T): boolean {
+  for (const name in row) if (row[name] !== before[name] && !fields.includes(name)) return false;
+  for (const name in before) if (!(name in row) && !fields.includes(name)) return false;
+  return true;
 }

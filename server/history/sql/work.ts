@@ -1,5 +1,4 @@
 import { createHmac } from 'node:crypto';
-import type { User } from '../../events.ts';
 import type { ErasableList, Erasure, ErasureStage } from '../erasure.ts';
 import {
   acted,
@@ -17,13 +16,15 @@ import {
   erasureColumns,
   erasureRow,
   fileStates,
+  type MessageRow,
   type Reacted,
+  type RoomRow,
   restrictedOf,
   sameMentions,
   withNames,
 } from '../rows.ts';
-import { memberKey, nameKey } from '../text-keys.ts';
-import type { MessageRow, RoomRow, Work } from '../work.ts';
+import { nameKey, storedMemberKey } from '../text-keys.ts';
+import type { Work } from '../work.ts';
 import { type Dialect, type Sql, sql } from './dialect.ts';
 import { withoutWords } from './journal.ts';
 
@@ -37,7 +38,7 @@ export type Need =
   | { what: 'message'; room: string; seq: number }
   /** The message itself has to be loaded. */
   | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
-  /** So many of those who have reacted so, by time. */
+  /** The first users who have reacted so, by time. */
   | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
   | { what: 'file'; id: string }
   | { what: 'doomedFiles'; before: number; most: number }
@@ -48,7 +49,7 @@ export type Need =
   | { what: 'madeBy'; user: string }
   | { what: 'emptyRooms'; before: number; most: number }
   | { what: 'owner'; room: string }
-  /** So many of those who would take over. */
+  /** The first users who would take over. */
   | { what: 'heirs'; room: string; most: number }
   | { what: 'sessionRooms'; user: string }
   | { what: 'endedRestrictions'; before: number; most: number }
@@ -65,7 +66,7 @@ export type Need =
   | { what: 'openErasure'; by: string; at: number }
   | { what: 'newestMessage' };
 
-/** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
+/** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
 export class Missing extends Error {
   readonly need: Need;
 
@@ -75,12 +76,20 @@ export class Missing extends Error {
   }
 }
 
-export interface LoadedMember {
+interface Member {
   row: MemberRecord;
   since: number;
   sort: string;
-  dirty: boolean;
 }
+
+/** `stored`: as it is in the database, if it is there. */
+export interface LoadedMember extends Member {
+  stored: Member | undefined;
+}
+
+/** Whether a transaction has put something else than the database has. */
+export const isChanged = <Row>({ row, stored }: { row: Row; stored: Row | undefined }): boolean =>
+  row !== stored;
 
 export interface LoadedMessage {
   row: MessageRow;
@@ -94,6 +103,8 @@ export interface LoadedMessage {
   former?: string;
   /** Its mentions are not those of the database. */
   named?: true;
+  /** It has another author than in the database. */
+  erased?: true;
   /** Its place among all new ones, of whatever room. */
   order?: number;
 }
@@ -109,11 +120,8 @@ export interface LoadedRoom {
   /** Absent for a room that this transaction makes: the database holds nothing of it. */
   num: number | undefined;
   row: RoomRow;
-  /** Its name in the database. */
-  storedName: string | undefined;
-  /** Its first message that is left, in the database. */
-  storedFirst: number | undefined;
-  dirty: boolean;
+  /** As it is in the database. */
+  stored: RoomRow | undefined;
   members: Map<string, LoadedMember | null>;
   messages: Map<number, LoadedMessage | null>;
   /** By user and clientId: see `clientIdKey`. */
@@ -150,7 +158,7 @@ export interface LoadedFile {
   state: 'stored' | 'new' | 'changed';
 }
 
-/** What one step of an erasure has to do with, as the database knows it. */
+/** The rows of a step of an erasure, as they are in the database. */
 export interface LoadedErasure {
   by: string;
   at: number;
@@ -167,8 +175,9 @@ export const openKey = (room: string, from: number) => `${from} ${room}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
 /**
- * What one transaction has loaded of a remote database, and what it is going to write. The rules read and write it at
- * once; on what is not loaded it throws `Missing`. What the rule had put by then is undone.
+ * The data that a transaction has loaded of a database, and the changes that it is going to write. The rules read and
+ * write it at
+ * once; on what is not loaded it throws `Missing`. The changes of that rule are undone.
  */
 export class LoadedWork implements Work {
   readonly rooms = new Map<string, LoadedRoom | null>();
@@ -198,7 +207,7 @@ export class LoadedWork implements Work {
   /** Files of the database that are dropped, or forgotten, whatever else is known of them. */
   readonly dropped = new Set<string>();
   readonly forgotten = new Set<string>();
-  /** Those who ended by then are loaded. */
+  /** The restrictions that ended by then are loaded. */
   ended: { before: number; most: number } | undefined;
   /** By user; undefined where there is none. */
   readonly erasures = new Map<string, Erasure | undefined>();
@@ -217,7 +226,7 @@ export class LoadedWork implements Work {
     this.#digestKey = digestKey;
   }
 
-  /** What has been put from here on can be undone. */
+  /** Changes from here on can be undone. */
   begin(): void {
     this.#kept += this.#undo.length;
     this.#undo = [];
@@ -281,16 +290,14 @@ export class LoadedWork implements Work {
         ? {
             num: undefined,
             row,
-            storedName: undefined,
-            storedFirst: undefined,
-            dirty: true,
+            stored: undefined,
             members: new Map(),
             messages: new Map(),
             clientIds: new Map(),
             owner: null,
             heirs: { list: [], all: true },
           }
-        : { ...known, row, dirty: true };
+        : { ...known, row };
     this.#set(this.rooms, row.id, room);
   }
 
@@ -303,13 +310,13 @@ export class LoadedWork implements Work {
   }
 
   emptyRooms(before: number, most: number): RoomRow[] {
-    // Those that this transaction has changed may not be empty any more.
-    const wanted = most + [...this.rooms.values()].filter((room) => room === null || room.dirty).length;
+    // Rooms that this transaction has changed may not be empty any more.
+    const wanted = most + [...this.rooms.values()].filter((room) => room === null || isChanged(room)).length;
     const { emptied } = this;
     if (emptied === undefined || emptied.before !== before || emptied.most < wanted) {
       throw new Missing({ what: 'emptyRooms', before, most: wanted });
     }
-    const changed = [...this.rooms].flatMap(([id, room]) => (room?.dirty ? [id] : []));
+    const changed = [...this.rooms].flatMap(([id, room]) => (room !== null && isChanged(room) ? [id] : []));
     return [...new Set([...emptied.ids, ...changed])]
       .flatMap((id) => this.room(id) ?? [])
       .filter(({ kind, emptySince }) => kind === 'private' && emptySince !== undefined && emptySince < before)
@@ -328,7 +335,7 @@ export class LoadedWork implements Work {
 
   successor(id: string, except: string): string | undefined {
     const room = this.#existing(id);
-    // Those who are loaded may have changed; one more than them is one who has not.
+    // The loaded members may have changed; one more than these is one that has not.
     const most = room.members.size + 1;
     if (room.heirs === undefined || (!room.heirs.all && room.heirs.list.length < most)) {
       throw new Missing({ what: 'heirs', room: id, most });
@@ -368,8 +375,8 @@ export class LoadedWork implements Work {
 
   endedRestrictions(before: number, most: number): { room: string; user: string }[] {
     const changed = [...this.rooms.values()].flatMap((room) => [...(room?.members.values() ?? [])]);
-    // Those that this transaction has changed may not be among them any more.
-    const wanted = most + changed.filter((member) => member?.dirty).length;
+    // Members that this transaction has changed may not be restricted any more.
+    const wanted = most + changed.filter((member) => member && member.row !== member.stored?.row).length;
     if (this.ended?.before !== before || this.ended.most < wanted) {
       throw new Missing({ what: 'endedRestrictions', before, most: wanted });
     }
@@ -393,7 +400,7 @@ export class LoadedWork implements Work {
       row,
       since: since ?? known?.since ?? 0,
       sort: isSorted ? known.sort : this.sortOf(user, row),
-      dirty: true,
+      stored: known?.stored,
     });
   }
 
@@ -530,7 +537,8 @@ export class LoadedWork implements Work {
     for (const [user, { place, dirty }] of known) if (dirty) own.set(user, place);
     const stored = loaded.state === 'new' ? { list: [], all: true } : loaded.reactors.get(emoji);
     if (stored === undefined || (!stored.all && stored.list.length < most + own.size)) {
-      // Those who are loaded are going to change theirs: enough for all of them, or the rule would begin anew for each.
+      // The loaded users are going to change their reactions: the list is long enough for all of them, or the rule
+      // would run again for each.
       throw new Missing({ what: 'reactors', room, seq, emoji, most: most + known.size });
     }
     const added = [...own].flatMap(([user, place]) => (place === null ? [] : [{ user, place }]));
@@ -683,7 +691,7 @@ export class LoadedWork implements Work {
     this.updateMessage(message, before);
     const { messages } = this.#existing(message.room);
     const known = messages.get(message.seq) as LoadedMessage;
-    this.#set(messages, message.seq, { ...known, row: { message, digest: '' } });
+    this.#set(messages, message.seq, { ...known, row: { message, digest: '' }, erased: true });
   }
 
   digest(said: string): string {
@@ -706,7 +714,7 @@ export class LoadedWork implements Work {
   #found(stored: string | null, holds: (room: LoadedRoom) => boolean): LoadedRoom | undefined {
     for (const room of this.rooms.values()) if (room !== null && holds(room)) return room;
     if (stored === null) return undefined;
-    // One that is loaded has been looked at.
+    // A loaded room was examined above.
     this.#room(stored);
     return undefined;
   }
@@ -740,7 +748,7 @@ export class LoadedWork implements Work {
     );
   }
 
-  /** One that the rule has asked for. */
+  /** A message that the rule has asked for. */
   #loaded(room: string, seq: number): LoadedMessage {
     return this.#existing(room).messages.get(seq) as LoadedMessage;
   }
@@ -767,7 +775,7 @@ export class LoadedWork implements Work {
   }
 }
 
-/** What is known of one kind of a message's reactions, to add to it. */
+/** The known reactions of a message with this emoji, to add to them. */
 export function reactionsBy({ reactions }: LoadedMessage, emoji: string) {
   const known = reactions.get(emoji);
   if (known !== undefined) return known;
@@ -785,9 +793,4 @@ function compareHeirs(a: Heir, b: Heir): number {
 /** As the databases sort ids. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-/** A database indexes only so many bytes: of a longer key its beginning decides. No usual name has one. */
-export function storedMemberKey(user: User, isShown: boolean): string {
-  return [...memberKey(user, isShown)].slice(0, 128).join('');
 }

@@ -2,24 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../errors.ts';
 import type { Change, Writes } from '../history.ts';
-import { rules } from '../rules.ts';
-import { probe } from '../work.ts';
-import { type Connection, type Dialect, raw, type Sql, SqlError, sql } from './dialect.ts';
+import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
+import {
+  type Asking,
+  answered,
+  type Connection,
+  raw,
+  type ServerDialect,
+  type Sql,
+  SqlError,
+  sql,
+} from './dialect.ts';
 import { append, lastPosition, numberOf, positionOf } from './journal.ts';
-import { load } from './load.ts';
-import { needsOf } from './needs.ts';
-import { store } from './store.ts';
 import { Transaction } from './transaction.ts';
-import { LoadedWork, Missing } from './work.ts';
 
 /**
  * Most operations of one transaction, and characters of what they hold: it bounds how long the first of its senders waits,
  * and a database takes statements of so many bytes only.
  */
-const maxBatch = 500;
-const maxCharacters = 1024 * 1024;
-/** About so many of a statement are those of one reaction. */
-const charactersOfReaction = 100;
+const maxBatch = { calls: 500, characters: 1024 * 1024 };
 
 /**
  * The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart of the
@@ -33,33 +34,31 @@ const askAgain = 250;
 /** How long that is tried when the history is being closed. */
 const longestClose = 2000;
 
-interface Call {
-  op: keyof Writes;
-  input: unknown;
-  probe: boolean;
-  asker: string | undefined;
+interface Asked extends Call {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
-
-type Outcome = { value: unknown } | { error: Error };
 
 interface Batch {
   outcomes: Outcome[];
   changes: Change[];
   commitMs: number;
-  /** With several servers: the entry of this transaction. If it has none, or if that is not known: the last one there was. */
+  /**
+   * With several servers: the entry of this transaction. If it has none, or if that is not known: the last one there
+   * was.
+   */
   entry?: number;
   upTo?: number;
 }
 
 /**
- * Writes in group commits: what is asked for while a transaction is under way shares the next one. One transaction at a
- * time, so its changes are handed out in the order of the commits. Other servers may write into the same database: each
+ * Writes in group commits: what is asked for while a transaction is under way shares the next one. There is one
+ * transaction at a time, so its changes are handed out in the order of the commits. Other servers may write into the
+ * same database: each
  * transaction locks the rooms that it needs.
  */
 export class Writer {
-  readonly #dialect: Dialect;
+  readonly #dialect: ServerDialect;
   readonly #digestKey: Uint8Array;
   readonly #onBatch: (batch: Batch) => Promise<void> | undefined;
   /** Whether other servers are to learn of the changes. */
@@ -70,13 +69,13 @@ export class Writer {
   readonly #id = randomUUID();
   #number = 0;
   #connection: Connection | undefined;
-  #queue: Call[] = [];
+  #queue: Asked[] = [];
   #running: Promise<void> | undefined;
   #closeBefore: number | undefined;
 
   /** @param options.onBatch hands the changes out; its promise resolves when it has, unless it does so at once */
   constructor(
-    dialect: Dialect,
+    dialect: ServerDialect,
     digestKey: Uint8Array,
     options: { shared: boolean; onBatch: (batch: Batch) => Promise<void> | undefined },
   ) {
@@ -93,7 +92,7 @@ export class Writer {
   ): Promise<unknown> {
     if (this.#closeBefore !== undefined) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
-      this.#queue.push({ op, input, probe: more.probe ?? false, asker: more.asker, resolve, reject });
+      this.#queue.push({ op, input, ...more, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -112,11 +111,11 @@ export class Writer {
   async #run(): Promise<void> {
     // The calls of one turn of the event loop go together.
     await new Promise(setImmediate);
-    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, batchOf(this.#queue)));
+    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, batchOf(this.#queue, maxBatch)));
     this.#running = undefined;
   }
 
-  async #commit(calls: readonly Call[]): Promise<void> {
+  async #commit(calls: readonly Asked[]): Promise<void> {
     const began = performance.now();
     let batch: Batch | undefined;
     for (let tried = 0; batch === undefined; tried++) {
@@ -130,7 +129,7 @@ export class Writer {
           await pause(wait * (0.5 + Math.random()));
           continue;
         }
-        // One by one: what is wrong with one of them is not the others' fault.
+        // Each by itself, so that an invalid call does not fail the others.
         if (!again && calls.length > 1) {
           for (const call of calls) await this.#commit([call]);
           return;
@@ -159,55 +158,43 @@ export class Writer {
     return this.#closeBefore !== undefined && performance.now() > this.#closeBefore;
   }
 
-  #fail(calls: readonly Call[], error: unknown): void {
+  #fail(calls: readonly Asked[], error: unknown): void {
     const reason = error instanceof SqlError ? unavailable(error) : (error as Error);
     for (const call of calls) call.reject(reason);
   }
 
-  async #transact(calls: readonly Call[]): Promise<Batch> {
+  async #transact(calls: readonly Asked[]): Promise<Batch> {
     const began = performance.now();
     const connection = await this.#connected();
     const number = ++this.#number;
-    const transaction = new Transaction(connection);
-    const outcomes: Outcome[] = [];
-    const changes: Change[] = [];
-    let ending = false;
-    const batch = (handOut: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
-      outcomes,
-      changes,
-      commitMs: performance.now() - began,
-      ...handOut,
-    });
+    const transaction = new Transaction();
+    const asked = <T>(asking: Asking<T>) => answered(asking, connection);
+    let ending: Batch | undefined;
     try {
       transaction.later(raw('BEGIN'));
       // It has to be there, and locked, before COMMIT is sent: see `#isCommitted`.
       transaction.later(this.#mark(number));
-      const work = new LoadedWork(this.#digestKey);
-      const place = { dialect: this.#dialect, transaction };
-      await load(
-        place,
-        work,
-        calls.flatMap(({ op, input }) => needsOf(op, input)),
-      );
-      await transaction.flush();
-      for (const call of calls) {
-        outcomes.push(await perform(call, work, changes, (missing) => load(place, work, [missing.need])));
-      }
-      const changed = work.changed || changes.length > 0;
-      if (changed) await store(place, work);
-      ending = changed;
+      const place = { dialect: this.#dialect, transaction, digestKey: this.#digestKey };
+      const { outcomes, changes, changed } = await asked(carryOut(place, calls));
+      const batch = (handOut: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
+        outcomes,
+        changes,
+        commitMs: performance.now() - began,
+        ...handOut,
+      });
+      if (changed) ending = batch({});
       const end = raw(changed ? 'COMMIT' : 'ROLLBACK');
       if (!this.#shared) {
-        await transaction.query(end);
+        await asked(transaction.query(end));
         return batch({});
       }
       // Last, and in one trip with COMMIT: an entry locks what all servers need. If there is none, what the rules have seen
       // is known here before they are answered.
       const numbered = changes.length > 0 ? append(this.#dialect, changes) : [lastPosition];
-      const [answer = []] = await transaction.queryAll([...numbered, end]);
+      const [answer = []] = await asked(transaction.queryAll([...numbered, end]));
       return batch(changes.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
     } catch (error) {
-      if (!ending || !(error instanceof SqlError && error.problem === 'lost')) {
+      if (ending === undefined || !(error instanceof SqlError && error.problem === 'lost')) {
         await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
         throw error;
       }
@@ -215,7 +202,7 @@ export class Writer {
       const last = await this.#isCommitted(number);
       if (last === null) throw error;
       // Its number is lost. It is among those up to the last one.
-      return batch(this.#shared ? { upTo: last } : {});
+      return { ...ending, commitMs: performance.now() - began, ...(this.#shared ? { upTo: last } : {}) };
     }
   }
 
@@ -266,57 +253,6 @@ export class Writer {
         this.#fail(this.#queue.splice(0), error);
         await pause(askAgain);
       }
-    }
-  }
-}
-
-/** How many of the calls make the next transaction; one at least. A step of an erasure has one of its own. */
-function batchOf(calls: readonly Call[]): number {
-  let characters = 0;
-  let size = 0;
-  for (const call of calls) {
-    characters += charactersOf(call);
-    if (call.op === 'eraseStep') return Math.max(size, 1);
-    if (size === maxBatch || (characters > maxCharacters && size > 0)) break;
-    size++;
-  }
-  return size;
-}
-
-function charactersOf({ op, input }: Call): number {
-  if (op === 'tell') return JSON.stringify(input).length;
-  const { text = '', reactions = [] } = input as { text?: string; reactions?: readonly unknown[] };
-  return text.length + reactions.length * charactersOfReaction;
-}
-
-/** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
-async function perform(
-  call: Call,
-  work: LoadedWork,
-  changes: Change[],
-  onMissing: (missing: Missing) => Promise<void>,
-): Promise<Outcome> {
-  const { op, input, asker } = call;
-  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
-  // The map pairs each operation with its input; TypeScript cannot follow that.
-  const rule = rules[op as 'send'];
-  const made = changes.length;
-  for (;;) {
-    work.begin();
-    try {
-      if (call.probe) {
-        const known = probe(work, (readOnly) => rule(readOnly as LoadedWork, input as never, []));
-        return { value: known?.value ?? null };
-      }
-      const value = rule(work, input as never, changes);
-      if (asker !== undefined) for (const change of changes.slice(made)) change.asker = asker;
-      return { value };
-    } catch (error) {
-      work.undo();
-      changes.length = made;
-      if (error instanceof RequestError) return { error };
-      if (!(error instanceof Missing)) throw error;
-      await onMissing(error);
     }
   }
 }

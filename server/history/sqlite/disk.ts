@@ -104,7 +104,7 @@ export class Disk {
     }
   }
 
-  /** What is free for this user, in bytes; a file system that does not know says that it has no blocks at all. */
+  /** The free space for this user, in bytes; a file system that does not know it reports no blocks at all. */
   #free(): number {
     const { bavail, blocks, bsize } = statfsSync(dirname(this.#path));
     return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;

@@ -36,7 +36,7 @@ const mostGenerations = 1000;
 export function beginGeneration(history: DatabaseSync): void {
   history.exec(`
     INSERT INTO generations (id, message, change)
-      SELECT hex(randomblob(16)), max(num, (SELECT coalesce(max(num), 0) + 1 FROM messages)) - 1,
+      SELECT hex(randomblob(16)), max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages)) - 1,
         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'former_texts'), 0) FROM next_message;
     DELETE FROM generations WHERE num <= (SELECT max(num) FROM generations) - ${mostGenerations};
   `);
@@ -72,8 +72,8 @@ export function isIndexed(path: string): boolean {
   try {
     const { changed, deleted, newest } = history
       .prepare(
-        `SELECT EXISTS (SELECT 1 FROM former_texts) AS changed, EXISTS (SELECT 1 FROM rooms WHERE ${goneRooms}) AS deleted,
-           (SELECT coalesce(max(num), 0) FROM messages) AS newest`,
+        `SELECT EXISTS (SELECT 1 FROM former_texts) AS changed, EXISTS (SELECT 1 FROM chat_rooms WHERE ${goneRooms}) AS deleted,
+           (SELECT coalesce(max(num), 0) FROM chat_messages) AS newest`,
       )
       .get() as { changed: number; deleted: number; newest: number };
     if (changed === 1 || deleted === 1) return false;

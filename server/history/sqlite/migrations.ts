@@ -1,36 +1,21 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { findKeys, nameKey, sortKey } from '../text-keys.ts';
-
-const folder = new URL('./migrations/', import.meta.url);
+import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 
 /**
  * Migrates the file to the newest schema, one numbered migration after the other, each in a transaction of its own.
  * `user_version` is the number of the last one.
  * @throws Error when the file was written by a newer version of this server
  */
-export function migrate(db: DatabaseSync): void {
-  const steps = readdirSync(folder)
-    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
-    .sort();
+export function migrate(db: DatabaseSync, folder = migrationsFolder): void {
+  const steps = migrationsOf('SQLite', folder);
   const done = db.prepare('PRAGMA user_version').get()?.user_version as number;
-  if (done > steps.length) {
-    throw new Error(
-      `the history was written by a newer version (format ${done}, this version knows ${steps.length})`,
-    );
-  }
-  if (done === steps.length) return;
-  // For the migrations alone: what SQL cannot compute as the server does.
-  db.function('name_key', { deterministic: true }, (name) => nameKey(String(name)));
-  db.function('sort_key', { deterministic: true }, (name) => sortKey(String(name)));
-  db.function('find_keys', { deterministic: true }, (id, name) =>
-    JSON.stringify(findKeys({ id: String(id), name: String(name) })),
-  );
-  for (const [index, name] of steps.entries()) {
+  if (done > steps.length) throw tooNew(done, steps.length);
+  for (const [index, { statements }] of steps.entries()) {
     if (index < done) continue;
     db.exec('BEGIN IMMEDIATE');
     try {
-      db.exec(readFileSync(new URL(name, folder), 'utf8'));
+      for (const statement of statements) db.exec(statement);
       db.exec(`PRAGMA user_version = ${index + 1}`);
       db.exec('COMMIT');
     } catch (error) {
@@ -38,4 +23,12 @@ export function migrate(db: DatabaseSync): void {
       throw error;
     }
   }
+  if (db.prepare('SELECT 1 FROM chat_digest_key').get() === undefined) {
+    db.prepare('INSERT INTO chat_digest_key (digest) VALUES (?)').run(randomBytes(32).toString('hex'));
+  }
+}
+
+/** The key of the digests of this history. */
+export function digestKeyOf(db: DatabaseSync): Uint8Array {
+  return Buffer.from(db.prepare('SELECT digest FROM chat_digest_key').get()?.digest as string, 'hex');
 }

@@ -1,7 +1,7 @@
 import { RequestError, type RequestErrorCode } from '../../errors.ts';
 import type { Change, Reads, Writes } from '../history.ts';
 
-/** What the main thread asks of a thread of the SQLite history: one operation of `Writes` or of `Reads`. */
+/** A request of the main thread to a thread of the SQLite history: an operation of `Writes` or of `Reads`. */
 export type Call =
   | {
       [Op in keyof Writes]: { id: number; op: Op; input: Writes[Op]['in']; probe?: true; asker?: string };
@@ -15,7 +15,7 @@ export type Question = {
 /** They come in arrays: those of one turn of the main thread's event loop. */
 export type Request = Call | { close: true };
 
-/** What is read once, at the start. The thread that writes answers it, so that no other one is needed by then. */
+/** The reads of the start. The thread that writes answers it, so that no other one is needed by then. */
 export const readsAtStart = {
   publicRooms: true,
   bans: true,
@@ -34,7 +34,7 @@ export interface Failure {
 export type Outcome = { id: number; value: unknown } | ({ id: number } & Failure);
 
 /**
- * What one transaction did: all of it is committed, or none. `changes` in the order in which they were made.
+ * The results of a transaction: all of it is committed, or none. `changes` in the order in which they were made.
  * `commitMs`: how long the transaction took, with its sync.
  */
 export interface Batch {
@@ -79,7 +79,17 @@ export function storageFailure(error: unknown): Failure {
   };
 }
 
+/** A refusal, as the main thread makes an error of it again. */
+export function refusal({ code, message, retryAfterMs, current }: RequestError): Failure {
+  return {
+    code,
+    detail: message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(current === undefined ? {} : { current }),
+  };
+}
+
 /** The failure of a read: the storage's, unless the input is at fault. */
 export function readFailure(error: unknown): Failure {
-  return error instanceof RequestError ? { code: error.code, detail: error.message } : storageFailure(error);
+  return error instanceof RequestError ? refusal(error) : storageFailure(error);
 }

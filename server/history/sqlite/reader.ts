@@ -1,5 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { SealedCursors } from '../sealed-cursors.ts';
+import { queriesOf } from '../sql/queries.ts';
+import { SqliteConnection, sqlite } from './dialect.ts';
+import { digestKeyOf } from './migrations.ts';
 import {
   type Call,
   type Outcome,
@@ -8,15 +12,15 @@ import {
   readFailure,
   storageFailure,
 } from './protocol.ts';
-import { prepareQueries } from './queries.ts';
 
 /** A thread that reads: a slow disk or a long page holds up neither the writer nor the event loop. */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
-const queries = prepareQueries(db);
-/** So many answers go together. Each may have 256 KB, and the first does not have to wait for all the others. */
+const connection = new SqliteConnection(db);
+const queries = queriesOf(sqlite(db), new SealedCursors(digestKeyOf(db), 'report'));
+/** The most answers that go together. Each may have 256 KB, and the first does not have to wait for all the others. */
 const mostAnswers = 20;
 
 port.on('message', (requests: Request[]) => {
@@ -59,5 +63,5 @@ function answer(call: Call): Outcome {
 function read({ op, input }: Call): unknown {
   if (!(op in queries)) throw new Error(`the history has no read called ${op}`);
   // The map pairs each query with its input; TypeScript cannot follow that.
-  return queries[op as 'room'](input as never);
+  return connection.answered(queries[op as 'room'](input as never));
 }

@@ -4,7 +4,8 @@ import type { Reads } from '../history.ts';
 import { messageFrom, type Row } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { termsOfQuery } from '../terms.ts';
-import { columns } from './columns.ts';
+import { columns } from './dialect.ts';
+import { digestKeyOf } from './migrations.ts';
 import { type Call, type Outcome, type Reply, type Request, readFailure } from './protocol.ts';
 import { SearchIndex, TextChanges } from './search-index.ts';
 
@@ -38,31 +39,33 @@ const history = new DatabaseSync(path, { timeout: lockTimeout });
 history.exec('PRAGMA secure_delete = ON');
 /** Rooms: where their messages begin and end, the number of the newest, and whether the index has missed changes. */
 const places = `SELECT rooms.num AS room, rooms.id AS id, first_seq AS first, last_seq AS seq,
-    (SELECT messages.num FROM messages WHERE messages.room = rooms.num AND seq BETWEEN first_seq AND last_seq
+    (SELECT messages.num FROM chat_messages AS messages WHERE messages.room = rooms.num AND seq BETWEEN first_seq AND last_seq
       ORDER BY seq DESC LIMIT 1) AS newest,
     EXISTS (SELECT 1 FROM former_texts WHERE former_texts.room = rooms.num) AS changing FROM`;
 const statements = {
   fresh: history.prepare(
-    `SELECT num, room, seq, text FROM messages WHERE num > ? ORDER BY num LIMIT ${step}`,
+    `SELECT num, room, seq, text FROM chat_messages WHERE num > ? ORDER BY num LIMIT ${step}`,
   ),
   former: history.prepare(
     `SELECT change, message, room, seq, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${step}`,
   ),
   laterFormer: history.prepare('SELECT message, text FROM former_texts WHERE change > ? ORDER BY change'),
   forget: history.prepare('DELETE FROM former_texts WHERE change <= ?'),
-  current: history.prepare('SELECT text FROM messages WHERE num = ?'),
-  rooms: history.prepare(`${places} json_each(?) AS ids CROSS JOIN rooms ON rooms.id = ids.value`),
-  publicRooms: history.prepare(`${places} rooms WHERE kind = 'public'`),
+  current: history.prepare('SELECT text FROM chat_messages WHERE num = ?'),
+  rooms: history.prepare(
+    `${places} json_each(?) AS ids CROSS JOIN chat_rooms AS rooms ON rooms.id = ids.value`,
+  ),
+  publicRooms: history.prepare(`${places} chat_rooms AS rooms WHERE kind = 'public'`),
   newestUpTo: history.prepare(
-    'SELECT seq, num FROM messages WHERE room = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1',
+    'SELECT seq, num FROM chat_messages WHERE room = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1',
   ),
   newestChange: history.prepare(
     'SELECT max(seq) AS seq FROM former_texts WHERE room = ? AND seq BETWEEN ? AND ?',
   ),
-  text: history.prepare('SELECT num, text FROM messages WHERE room = ? AND seq = ?'),
-  message: history.prepare(`SELECT ${columns} FROM messages WHERE num = ?`),
+  text: history.prepare('SELECT num, text FROM chat_messages WHERE room = ? AND seq = ?'),
+  message: history.prepare(`SELECT ${columns} FROM chat_messages AS messages WHERE num = ?`),
 };
-const cursors = new SearchCursors(history.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array);
+const cursors = new SearchCursors(digestKeyOf(history));
 const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
 /** When the index has last followed a text that was edited or deleted. */

@@ -13,7 +13,8 @@ const pauses = { shortest: 500, longest: 30_000 };
 
 /**
  * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
- * writes, one reads, one searches. Those two start when there is something for them to do, since each takes 8 MB. If one
+ * writes, one reads, one searches. The latter two start when there is something for them to do, since each takes 8
+ * MB. If one
  * cannot start then, what was asked of it is `storage_unavailable`, and it is tried again. The file belongs to one chat
  * server; other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on

@@ -1,12 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { RequestError } from '../../errors.ts';
 import type { Change, Writes } from '../history.ts';
-import { rules } from '../rules.ts';
-import { probe } from '../work.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
+import { batchOf, carryOut, type Outcome as Result } from '../sql/batch.ts';
+import { queriesOf } from '../sql/queries.ts';
+import { Transaction } from '../sql/transaction.ts';
+import { SqliteConnection, sqlite } from './dialect.ts';
 import { Disk } from './disk.ts';
 import { beginGeneration } from './index-state.ts';
-import { migrate } from './migrations.ts';
+import { digestKeyOf, migrate } from './migrations.ts';
 import {
   type Batch,
   type Call,
@@ -17,21 +19,21 @@ import {
   type Question,
   type Reply,
   type Request,
+  refusal,
   storageFailure,
 } from './protocol.ts';
-import { prepareQueries } from './queries.ts';
-import { SqliteWork } from './work.ts';
+import { purger } from './purge.ts';
 
 /**
- * The one thread that writes. All that was asked for while the last transaction ran goes into the next one, so that
- * many senders share a sync to the disk (group commit).
+ * The one thread that writes. Writes that arrived while the last transaction ran share the next one, and its sync to
+ * the disk (group commit).
  */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('writer.ts runs as a worker thread');
 const port = parentPort;
 
 /** The most requests in a transaction. That bounds the time it takes, and so how long the first of its senders waits. */
-const maxBatch = 1000;
+const maxBatch = { calls: 1000, characters: 16 * 1024 * 1024 };
 
 /** The size to which the WAL is cut, in bytes: it reaches it by SQLite's own rule, a checkpoint at 1,000 pages. */
 const maxWal = 1000 * 4096;
@@ -47,7 +49,10 @@ const purgeEvery = 20;
 /** Most milliseconds until it is seen that the index for searching has followed; a full disk may keep it from that. */
 const longestWait = 1000;
 
-/** What adds to the history, and is refused when the disk is nearly full. Everything else is small, or frees room. */
+/**
+ * Operations that add to the history: they are refused when the disk is nearly full. All others are small, or free
+ * space.
+ */
 const adding: ReadonlySet<string> = new Set<keyof Writes>([
   'send',
   'edit',
@@ -65,33 +70,36 @@ disk.lend(() => {
   db.exec('PRAGMA journal_mode = WAL');
   // FULL, not NORMAL: an acknowledged message survives the loss of power.
   db.exec('PRAGMA synchronous = FULL');
-  // What is deleted is overwritten, not only forgotten.
+  // Deleted data is overwritten, not only forgotten.
   db.exec('PRAGMA secure_delete = ON');
   migrate(db);
-  db.prepare('DELETE FROM bans WHERE until <= ?').run(Date.now());
-  // Whoever held them has ended: the file belongs to one server.
-  db.exec('UPDATE erasures SET held_until = 0');
+  db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
+  // Their holder has ended: the file belongs to one server.
+  db.exec('UPDATE chat_erasures SET held_until = 0');
   beginGeneration(db);
 });
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
-const work = new SqliteWork(db);
-const queries = prepareQueries(db);
+const connection = new SqliteConnection(db);
+const dialect = sqlite(db);
+const digestKey = digestKeyOf(db);
+const queries = queriesOf(dialect, new SealedCursors(digestKey, 'report'));
+const deleted = purger(db);
 let erasing: NodeJS.Timeout | undefined;
-/** What the last run has left half done. */
+/** Deletions that the last run has left half done. */
 let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
 /** The pause before its next step. */
 let waited = purgeEvery;
 
 port.on('message', (first: Request[]) => {
   const requests = [...first];
-  while (requests.length < maxBatch) {
+  while (requests.length < maxBatch.calls) {
     const next = receiveMessageOnPort(port);
     if (next === undefined) break;
     requests.push(...(next.message as Request[]));
   }
   const calls = requests.filter((request) => 'op' in request);
-  for (let from = 0; from < calls.length; from += maxBatch) serve(calls.slice(from, from + maxBatch));
+  for (const rest = [...calls]; rest.length > 0; ) serve(rest.splice(0, batchOf(rest, maxBatch)));
   if (calls.length < requests.length) {
     clearTimeout(erasing);
     clearTimeout(purging);
@@ -103,8 +111,10 @@ port.on('message', (first: Request[]) => {
 });
 port.postMessage({ ready: true } satisfies Reply);
 
+type Write = Exclude<Call, Question>;
+
 function serve(calls: readonly Call[]): void {
-  const writes = calls.filter((call) => !('read' in call));
+  const writes = calls.filter((call): call is Write => !('read' in call));
   const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
   // After the transaction: what they tell is on the disk.
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
@@ -118,17 +128,18 @@ function serve(calls: readonly Call[]): void {
 function answer({ id, op, input }: Question): Outcome {
   try {
     // The map pairs each query with its input; TypeScript cannot follow that.
-    return { id, value: queries[op as 'room'](input as never) };
+    return { id, value: connection.answered(queries[op as 'room'](input as never)) };
   } catch (error) {
     return { id, ...storageFailure(error) };
   }
 }
 
-function commit(calls: readonly Call[]): Batch {
+function commit(calls: readonly Write[]): Batch {
   try {
     return withRoom(calls);
   } catch (error) {
-    // One by one, so that what needs no room on the disk (a repeat) does not fail with what does. If another program
+    // Each by itself, so that a call that needs no space on the disk (a repeat) does not fail with others. If another
+    // program
     // has locked the file, each of them would wait for it again.
     if (calls.length > 1 && !isLocked(error)) {
       const singly = calls.map((call) => commit([call]));
@@ -142,7 +153,7 @@ function commit(calls: readonly Call[]): Batch {
 }
 
 /** If there is no room for the transaction, makes some and tries again; what adds nothing may use the reserve. */
-function withRoom(calls: readonly Call[]): Batch {
+function withRoom(calls: readonly Write[]): Batch {
   if (!calls.some(({ op }) => adding.has(op))) return disk.lend(() => transact(calls, false));
   const roomLeft = disk.hasRoom();
   try {
@@ -154,58 +165,38 @@ function withRoom(calls: readonly Call[]): Batch {
   }
 }
 
-function transact(calls: readonly Call[], roomLeft: boolean): Batch {
+function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const began = performance.now();
-  const outcomes: Outcome[] = [];
-  const changes: Change[] = [];
-  inTransaction(() => {
-    work.begin();
-    for (const call of calls) outcomes.push(perform(call, changes, roomLeft));
-    work.finish();
+  const tooLarge = calls.map(({ op }) => !roomLeft && adding.has(op));
+  const { outcomes, changes } = inTransaction(() => {
+    const transaction = new Transaction();
+    const place = { dialect, transaction, digestKey };
+    const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
+    const done = connection.answered(carryOut(place, asked));
+    connection.answered(transaction.flush());
+    return done;
   });
-  return { outcomes, changes, commitMs: performance.now() - began };
+  const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Result, tooLarge[n] === true));
+  return { outcomes: answers, changes, commitMs: performance.now() - began };
 }
 
-function inTransaction(task: () => void): void {
+function outcomeOf({ id, probe }: Write, outcome: Result, isTooLarge: boolean): Outcome {
+  if ('error' in outcome) return { id, ...refusal(outcome.error) };
+  // A repeat needs no room.
+  if (isTooLarge && probe !== true && outcome.value === null)
+    return { id, code: 'storage_full', detail: 'less than 128 KB is free on the disk of the history' };
+  return { id, value: outcome.value };
+}
+
+function inTransaction<T>(task: () => T): T {
   db.exec('BEGIN IMMEDIATE');
   try {
-    task();
+    const done = task();
     db.exec('COMMIT');
+    return done;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
-  }
-}
-
-/** A refusal is an answer; anything else that is thrown undoes the whole transaction. */
-function perform(call: Call, changes: Change[], roomLeft: boolean): Outcome {
-  const { id, op, input } = call;
-  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
-  // The map pairs each operation with its input; TypeScript cannot follow that.
-  const rule = rules[op as 'send'];
-  try {
-    if ('probe' in call || (!roomLeft && adding.has(op))) {
-      // A repeat needs no room.
-      const known = probe(work, (readOnly) => rule(readOnly, input as never, []));
-      if (known !== null || 'probe' in call) return { id, value: known?.value ?? null };
-      return { id, code: 'storage_full', detail: 'less than 128 KB is free on the disk of the history' };
-    }
-    const made = changes.length;
-    const value = rule(work, input as never, changes);
-    if ('asker' in call && call.asker !== undefined) {
-      for (const change of changes.slice(made)) change.asker = call.asker;
-    }
-    return { id, value };
-  } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-    const { code, message, retryAfterMs, current } = error;
-    return {
-      id,
-      code,
-      detail: message,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(current === undefined ? {} : { current }),
-    };
   }
 }
 
@@ -220,15 +211,15 @@ function leavesMessages(change: Change): boolean {
   return change.type === 'room' && change.is !== 'new';
 }
 
-/** A step of deleting what was in deleted rooms, and what is too old. All that users ask for goes in between. */
+/** A step of deleting what was in deleted rooms, and what is too old. Requests of users run in between. */
 function purge(): void {
   purging = undefined;
   let pause = purgeEvery;
   try {
-    const room = work.roomToPurge();
+    const room = deleted.room();
     if (room === undefined) return;
-    if (work.indexFollows()) {
-      disk.lend(() => inTransaction(() => work.purge(room)));
+    if (deleted.indexFollows()) {
+      disk.lend(() => inTransaction(() => deleted.purge(room)));
       disk.checkpointInTime();
       erasing ??= setTimeout(erase, eraseAfter);
     } else pause = Math.min(2 * waited, longestWait);

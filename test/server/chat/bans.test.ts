@@ -61,6 +61,8 @@ test('a ban survives a restart and lasts for its time by the wall clock; without
   expect([await isIn('ann'), await isIn('ben')]).toEqual(['in', 'forbidden']);
   // Without control characters, which not every database accepts.
   const stored = new DatabaseSync(history.path, { readOnly: true });
-  expect(stored.prepare("SELECT reason FROM bans WHERE user_id = 'ben'").get()).toEqual({ reason: 'spam' });
+  expect(stored.prepare("SELECT reason FROM chat_bans WHERE user_id = 'ben'").get()).toEqual({
+    reason: 'spam',
+  });
   stored.close();
 });

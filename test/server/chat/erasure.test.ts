@@ -226,7 +226,7 @@ test('an upload of somebody whose erasure another one is at is refused, and noth
   const db = new DatabaseSync(kept.path, { timeout: 5000 });
   onTestFinished(() => db.close());
   const until = Date.now() + 3_600_000;
-  db.prepare(`INSERT INTO erasures VALUES (?, 'anonymise', ?, 0, 'files', 0, 'another', ?)`).run(
+  db.prepare(`INSERT INTO chat_erasures VALUES (?, 'anonymise', ?, 0, 'files', 0, 'another', ?)`).run(
     ann.id,
     Date.now(),
     until,
@@ -234,9 +234,9 @@ test('an upload of somebody whose erasure another one is at is refused, and noth
   expect(await uploaded()).toMatchObject({ status: 403, code: 'forbidden' });
   expect(files()).toEqual(before);
   // From this stage on, an uploader is a new user.
-  db.prepare(`UPDATE erasures SET stage = 'messages'`).run();
+  db.prepare(`UPDATE chat_erasures SET stage = 'messages'`).run();
   expect((await uploaded()).status).toBe(201);
-  db.exec('DELETE FROM erasures');
+  db.exec('DELETE FROM chat_erasures');
   ann.close();
 });
 
@@ -288,8 +288,8 @@ test('an accepted erasure survives kill -9, and each room gets one event', async
   expect(answer.status).toBe(202);
   await server.stop('SIGKILL');
   const file = new DatabaseSync(history.path, { readOnly: true });
-  const left = file.prepare(`SELECT count(*) AS n FROM messages WHERE user_id = 'long-here'`).get();
-  const begun = file.prepare('SELECT count(*) AS n FROM erasures').get();
+  const left = file.prepare(`SELECT count(*) AS n FROM chat_messages WHERE user_id = 'long-here'`).get();
+  const begun = file.prepare('SELECT count(*) AS n FROM chat_erasures').get();
   file.close();
   expect([left?.n !== 0, begun?.n]).toEqual([true, 1]);
 

@@ -12,7 +12,6 @@ historyDatabaseContract('MariaDB', async () => {
   return {
     port: server.port,
     certificate: `${server.folder}/certificate.pem`,
-    migrations: 'mariadb',
     socket: `${server.folder}/socket`,
     database: () => mariadbDatabase(server),
     dialect: ({ url }) => mariadb(readDatabaseAddress(url) as DatabaseAddress),

@@ -11,7 +11,6 @@ historyDatabaseContract('PostgreSQL', async () => {
   return {
     port: server.port,
     certificate: `${server.folder}/certificate.pem`,
-    migrations: 'postgres',
     socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
     dialect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress),

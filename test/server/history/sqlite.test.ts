@@ -1,10 +1,15 @@
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { History } from '../../../server/history/history.ts';
+import { migrationsFolder } from '../../../server/history/migrations.ts';
 import { isIndexed } from '../../../server/history/sqlite/index-state.ts';
+import { migrate } from '../../../server/history/sqlite/migrations.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
-import { historyContract, takesOverMembers } from '../../contracts/history.ts';
+import { historyContract } from '../../contracts/history.ts';
 import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
 
 const folders: { remove(): void }[] = [];
@@ -171,8 +176,8 @@ test('a deleted text cannot be read from the digest without its key', async () =
   await history.write('send', message('a'));
   await history.close();
   const db = new DatabaseSync(path);
-  expect(db.prepare('SELECT length(key) AS n FROM digest_key').get()).toEqual({ n: 32 });
-  expect(db.prepare('SELECT length(digest) AS n FROM messages').get()).toEqual({ n: 32 });
+  expect(db.prepare('SELECT length(digest) AS n FROM chat_digest_key').get()).toEqual({ n: 64 });
+  expect(db.prepare('SELECT length(digest) AS n FROM chat_messages').get()).toEqual({ n: 64 });
   db.close();
 });
 
@@ -182,99 +187,28 @@ test('a file that is no database is reported at the start', async () => {
   await expect(open(path)).rejects.toThrow(/not a database/);
 });
 
-test('a history of a newer version is left alone', async () => {
-  const path = newFile();
-  const db = new DatabaseSync(path);
-  db.exec('PRAGMA user_version = 999');
-  db.close();
-  await expect(open(path)).rejects.toThrow(/newer version/);
-});
-
-test('members of the version before are shown, and sorted, by the rules of this one', async () => {
+test('a migration of a later version is carried out once, and what is stored stays', async () => {
   const path = newFile();
   const history = await open(path);
-  const db = new DatabaseSync(path);
-  const folder = new URL('../../../server/history/sqlite/migrations/', import.meta.url);
-  const migration = new URL('019-shown-members.sql', folder);
-  await takesOverMembers(history, 'members', migration, (one) => db.exec(one));
-  db.close();
+  await history.write('publicRooms', lobby);
+  await history.write('send', message('a'));
   await history.close();
-});
-
-test('a history of version 0.1 is taken over: rooms, messages, who has read what', async () => {
-  const path = newFile();
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+  folders.push({ remove: () => rmSync(folder, { recursive: true }) });
+  cpSync(migrationsFolder, folder, { recursive: true });
+  const statements = [
+    'ALTER TABLE chat_rooms ADD COLUMN colour CHARS(16);',
+    'CREATE TABLE elsewhere (num INT); -- PostgreSQL, MariaDB',
+    "UPDATE chat_rooms SET colour = 'red'; -- SQLite",
+  ];
+  writeFileSync(join(folder, '002-next.sql'), `-- needs: 1\n${statements.join('\n')}\n`);
   const db = new DatabaseSync(path);
-  db.exec(
-    readFileSync(
-      new URL('../../../server/history/sqlite/migrations/001-messages.sql', import.meta.url),
-      'utf8',
-    ),
-  );
-  db.exec(`
-    PRAGMA user_version = 1;
-    INSERT INTO rooms VALUES ('lobby', 'lobby', 'public', 3, 3), ('empty', 'empty', 'public', 0, 0);
-    INSERT INTO members VALUES ('1', 'lobby', 3), ('2', 'lobby', 1), ('3', 'empty', 0);
-    INSERT INTO messages VALUES
-      ('lobby', 1, 1, 'm1', 'c1', '1', 'Zoë', 'first words', 1000, NULL, x'01'),
-      ('lobby', 2, 2, 'm2', 'c2', '1', 'Zoë Adams', 'a reply', 2000, 1, x'02'),
-      ('lobby', 3, 3, 'm3', 'c1', '4', 'Left', '你好', 3000, NULL, x'03');
-  `);
+  for (let start = 0; start < 2; start++) migrate(db, pathToFileURL(`${folder}/`));
+  expect(db.prepare('SELECT id, colour FROM chat_rooms').all()).toEqual([{ id: 'lobby', colour: 'red' }]);
+  expect(db.prepare('SELECT text FROM chat_messages').all()).toEqual([{ text: 'hello' }]);
+  expect(db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'elsewhere'").get()).toBeUndefined();
   db.close();
-  const history = await open(path);
-  const { messages } = await history.read('newest', { room: 'lobby', upTo: 3, limit: 10 });
-  expect(messages).toEqual([
-    {
-      id: 'm1',
-      room: 'lobby',
-      seq: 1,
-      rev: 1,
-      clientId: 'c1',
-      user: { id: '1', name: 'Zoë' },
-      text: 'first words',
-      sentAt: 1000,
-    },
-    {
-      id: 'm2',
-      room: 'lobby',
-      seq: 2,
-      rev: 2,
-      clientId: 'c2',
-      user: { id: '1', name: 'Zoë Adams' },
-      text: 'a reply',
-      sentAt: 2000,
-      replyTo: 1,
-    },
-    {
-      id: 'm3',
-      room: 'lobby',
-      seq: 3,
-      rev: 3,
-      clientId: 'c1',
-      user: { id: '4', name: 'Left' },
-      text: '你好',
-      sentAt: 3000,
-    },
-  ]);
-  expect(await history.read('user', { user: '2' })).toMatchObject({
-    user: { id: '2', name: '2', actedPublic: true },
-    memberships: [
-      {
-        room: { id: 'lobby', head: 3, lastSeq: 3, members: 2 },
-        member: { readSeq: 1, role: 'member', sources: 4 },
-      },
-    ],
-  });
-  const found = await history.read('findUsers', { user: 'x', query: 'ADAMS', onlyShared: false, limit: 5 });
-  expect(found).toMatchObject([{ id: '1', name: 'Zoë Adams' }]);
-  const search = await history.read('search', {
-    query: '好',
-    rooms: ['lobby'],
-    everyPublic: false,
-    limit: 5,
-  });
-  expect(search.messages).toMatchObject([{ seq: 3 }]);
-  expect((await history.write('send', message('new'))).message).toMatchObject({ seq: 4, rev: 4 });
-  await history.close();
+  await expect(open(path)).rejects.toThrow(/newer version \(format 2, this version knows 1\)/);
 });
 
 test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {

@@ -1,0 +1,110 @@
+import { RequestError } from '../../errors.ts';
+import type { Change, Writes } from '../history.ts';
+import { rules } from '../rules.ts';
+import { probe } from '../work.ts';
+import type { Asking, Dialect } from './dialect.ts';
+import { load } from './load.ts';
+import { needsOf } from './needs.ts';
+import { store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+import { LoadedWork, Missing } from './work.ts';
+
+/** An operation that is asked for. */
+export interface Call {
+  op: keyof Writes;
+  input: unknown;
+  /** Only what the operation would give without a change: see `History.probe`. */
+  probe?: boolean | undefined;
+  asker?: string | undefined;
+}
+
+export type Outcome = { value: unknown } | { error: RequestError };
+
+/** The results of the operations of a transaction. `changed`: there is something to commit. */
+export interface Done {
+  outcomes: Outcome[];
+  changes: Change[];
+  changed: boolean;
+}
+
+interface Place {
+  dialect: Dialect;
+  transaction: Transaction;
+  digestKey: Uint8Array;
+}
+
+type Asked = { op: string; input: unknown };
+
+/** About so many characters of a statement are those of one reaction. */
+const charactersOfReaction = 100;
+
+/**
+ * How many of the calls make the next transaction; one at least. A step of an erasure has one of its own.
+ * @param most operations, and characters of what they hold
+ */
+export function batchOf(calls: readonly Asked[], most: { calls: number; characters: number }): number {
+  let characters = 0;
+  let size = 0;
+  for (const call of calls) {
+    characters += charactersOf(call);
+    if (call.op === 'eraseStep') return Math.max(size, 1);
+    if (size === most.calls || (characters > most.characters && size > 0)) break;
+    size++;
+  }
+  return size;
+}
+
+function charactersOf({ op, input }: Asked): number {
+  if (op === 'tell') return JSON.stringify(input).length;
+  const { text = '', reactions = [] } = (input ?? {}) as { text?: string; reactions?: readonly unknown[] };
+  return text.length + reactions.length * charactersOfReaction;
+}
+
+/**
+ * Carries out operations in a transaction that has begun: loads what their rules need, runs the rules, and writes
+ * what these
+ * have put along with the statement that ends the transaction.
+ */
+export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
+  const { transaction, digestKey } = place;
+  const work = new LoadedWork(digestKey);
+  yield* load(
+    place,
+    work,
+    calls.flatMap(({ op, input }) => needsOf(op, input)),
+  );
+  yield* transaction.flush();
+  const outcomes: Outcome[] = [];
+  const changes: Change[] = [];
+  for (const call of calls) outcomes.push(yield* perform(place, call, work, changes));
+  const changed = work.changed || changes.length > 0;
+  if (changed) yield* store(place, work);
+  return { outcomes, changes, changed };
+}
+
+/** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
+function* perform(place: Place, call: Call, work: LoadedWork, changes: Change[]): Asking<Outcome> {
+  const { op, input, asker } = call;
+  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
+  // The map pairs each operation with its input; TypeScript cannot follow that.
+  const rule = rules[op as 'send'];
+  const made = changes.length;
+  for (;;) {
+    work.begin();
+    try {
+      if (call.probe) {
+        const known = probe(work, (readOnly) => rule(readOnly, input as never, []));
+        return { value: known?.value ?? null };
+      }
+      const value = rule(work, input as never, changes);
+      if (asker !== undefined) for (const change of changes.slice(made)) change.asker = asker;
+      return { value };
+    } catch (error) {
+      work.undo();
+      changes.length = made;
+      if (error instanceof RequestError) return { error };
+      if (!(error instanceof Missing)) throw error;
+      yield* load(place, work, [error.need]);
+    }
+  }
+}
