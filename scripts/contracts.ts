@@ -167,7 +167,7 @@ export function openApi(): Json {
       title: 'php-session-chat',
       version,
       description:
-        'What the PHP application asks for, with its key. Generated from server/http/api.ts; see protocol.md.',
+        'The requests of the PHP application, with its key. Generated from server/http/api.ts; see protocol.md.',
     },
     paths,
     components: {
