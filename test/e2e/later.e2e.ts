@@ -7,7 +7,7 @@ import { ownUser } from './own-user.ts';
 /** Code that is loaded after the first messages. */
 const code = /\/assets\/(panels|dialogs)-/;
 /** Its texts. */
-const words = /\/assets\/rest-en-/;
+const words = /\/assets\/words-en-/;
 
 /** Holds this code back until it is released. */
 async function holdUp(page: Page, what = code): Promise<{ asked: Promise<unknown>; letGo(): void }> {
