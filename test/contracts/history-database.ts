@@ -8,7 +8,7 @@ import type { RequestError } from '../../server/errors.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
 import { type Connection, raw, type ServerDialect, type Sql, sql } from '../../server/history/sql/dialect.ts';
 import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
-import type { Shared } from '../../server/history/sql/followed.ts';
+import { follow, type Shared } from '../../server/history/sql/followed.ts';
 import { deleteOld } from '../../server/history/sql/journal.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
 import { termsOfQuery } from '../../server/history/terms.ts';
@@ -742,6 +742,51 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
       await connection.query(raw('COMMIT'));
       expect(slow).toEqual([]);
+    });
+
+    test('a message that is edited while another server reads that it is new, is new to that server with the edit', async () => {
+      await empty();
+      const settings = { look: 3_600_000, onSaid() {}, onForeign() {} };
+      const writing = await open(database.url, undefined, { ...settings, self: 'one' });
+      const first = message('first');
+      await writing.write('join', { room: 'lobby', user: first.user, at: 0 });
+      const dialect = engine.dialect(database);
+      let edit: (() => Promise<unknown>) | undefined;
+      const others = await follow(
+        {
+          ...dialect,
+          async connect() {
+            const connection = await dialect.connect();
+            const query = async (statement: Sql) => {
+              // Its entry is read, and the message itself is read next.
+              if (statement.text.includes('FROM chat_rooms')) {
+                await edit?.();
+                edit = undefined;
+              }
+              return connection.query(statement);
+            };
+            return {
+              query,
+              queryPatiently: (statement) => connection.queryPatiently(statement),
+              queryAll: (statements) => connection.queryAll(statements),
+              destroy: () => connection.destroy(),
+            };
+          },
+        },
+        Buffer.alloc(32),
+        { ...settings, self: 'two' },
+        { handOut: (changes) => void seen.push(...changes), onFailure: console.error },
+      );
+      closing.push(() => others.close());
+      const seen: Change[] = [];
+      const { message: sent } = await writing.write('send', first);
+      edit = () =>
+        writing.write('edit', { room: 'lobby', seq: sent.seq, user: sent.user.id, text: 'second', at: 1 });
+      await others.upTo(3);
+      expect(edit).toBeUndefined();
+      expect(seen.filter(({ type }) => type === 'message')).toMatchObject([
+        { is: 'new', message: { seq: sent.seq, text: 'second' } },
+      ]);
     });
 
     test('entries of the journal that are old are found by an index', async () => {

@@ -52,8 +52,13 @@ export const numberOf = ([row]: readonly Row[]): number => (row?.num as number |
 /**
  * The next entries after that number. A message is as it is now: one that has changed again meanwhile comes with the
  * entry of that change alone.
+ * @param overtaken gets the new messages that have changed again: see `brought`
  */
-export async function entriesAfter({ dialect, connection }: Database, after: number): Promise<Entry[]> {
+export async function entriesAfter(
+  { dialect, connection }: Database,
+  after: number,
+  overtaken: Set<string>,
+): Promise<Entry[]> {
   const rows = await connection.query(
     sql`SELECT num, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
   );
@@ -65,19 +70,21 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
     { dialect, connection },
     entries.flatMap(({ changes }) => changes.flatMap(placesOf)),
   );
-  const overtaken = new Set<string>();
   return entries.map(({ num, changes }) => ({
     num,
     changes: changes.flatMap((change): Change[] => {
       if (change.type === 'message') {
         const key = keyOf(change.message);
         const message = messages.get(key);
-        if (message === undefined) return [];
+        if (message === undefined) {
+          overtaken.delete(key);
+          return [];
+        }
         if (message.rev > change.message.rev) {
           if (change.is === 'new') overtaken.add(key);
           return [];
         }
-        return [{ type: 'message', is: overtaken.has(key) ? 'new' : change.is, message }];
+        return [{ type: 'message', is: change.is, message }];
       }
       if (change.type === 'mentions') {
         const message = messages.get(keyOf(change.message));
@@ -88,6 +95,13 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
       return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
     }),
   }));
+}
+
+/** The next change of a new message that had changed again when its entry was read: only this change brings it. */
+export function brought(change: Change, overtaken: Set<string>): Change {
+  if (change.type !== 'message' || !overtaken.delete(keyOf(change.message))) return change;
+  const { reacted: _, ...rest } = change;
+  return { ...rest, is: 'new' };
 }
 
 /**
