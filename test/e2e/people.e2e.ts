@@ -203,6 +203,10 @@ test('pictures of people stand over their initials, which stay where there is no
   await page.goto(url);
   await alice.open('faces');
   const avatar = (name: string) => person(alice, name).locator('.avatar');
+  const isKnownToFail = () =>
+    expect
+      .poll(() => page.evaluate(() => Object.keys(localStorage).some((key) => key.endsWith('portraits'))))
+      .toBe(true);
   await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
   await expect(avatar('Bob').locator('img')).toHaveAttribute('alt', '');
   await expect(avatar('Alice')).toHaveText('A');
@@ -211,6 +215,7 @@ test('pictures of people stand over their initials, which stay where there is no
   await alice.write('Here I am.');
   await alice.write('And here.');
   await expect(alice.message('And here.')).toBeVisible();
+  await isKnownToFail();
   await page.reload();
   await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
   await expect(avatar('Alice')).toHaveText('A');
@@ -219,6 +224,7 @@ test('pictures of people stand over their initials, which stay where there is no
   await page.evaluate(() => localStorage.clear());
   await page.reload();
   await expect.poll(() => asked.filter((path) => path === '/1').length).toBe(2);
+  await isKnownToFail();
   await expect(avatar('Alice').locator('img')).toHaveCount(0);
   await page.evaluate(() => localStorage.clear());
   for (const text of ['Once more.', 'And more.']) {
