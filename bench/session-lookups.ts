@@ -67,7 +67,7 @@ async function live(store: string, sessions: number): Promise<Figures> {
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = phpSessions(settings);
   const known: Login[] = [];
-  // One after the other, or a busy machine lets some of them time out.
+  // Each waits for the one before: all at once, some would time out on a busy machine.
   for (const session of ids.slice(0, sessions)) {
     const login = await logins.identify({ session });
     if ('code' in login) throw new Error(login.reason);

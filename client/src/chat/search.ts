@@ -5,7 +5,7 @@ import type { Room } from '../store/room.ts';
 import { blank } from '../text/paste.ts';
 import type { Follower } from './chat-listener.ts';
 
-/** Nothing is asked for while the user types. */
+/** The pause after the last key before a search is sent, in milliseconds. */
 const PAUSE_MS = 250;
 const PAGE = 25;
 /** After so many empty pages the reader says whether to go on. */

@@ -6,7 +6,7 @@ export type Ready = Parameters<ServerToClient['session:ready']>[0];
 export type ConnectionState =
   /** The first attempts, without any answer yet. */
   | { readonly kind: 'connecting'; readonly since: number }
-  /** The session seems over. Nothing is shown until it is known whether the session was only renewed. */
+  /** The session seems over. The view stays empty until it is known whether the session was only renewed. */
   | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }
   | { readonly kind: 'ready' }
   /** `retryAt` is in the past while an attempt is under way. `first`: there was no connection since `start`. */

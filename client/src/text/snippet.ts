@@ -1,6 +1,6 @@
 import { plain } from './format.ts';
 
-/** So many characters stand before the hit that two lines show it. */
+/** The most characters before and after a hit: two lines then show it. */
 const BEFORE = 60;
 const AFTER = 200;
 

@@ -96,7 +96,7 @@ export function Dialogs({ context, request, close }: Props) {
   );
 }
 
-/** So many characters show which text it is. */
+/** The beginning of a text, long enough to recognise it. */
 function shortened(text: string): string {
   const line = [...text.replace(/\s+/gu, ' ').trim()];
   return line.length <= 80 ? line.join('') : `${line.slice(0, 80).join('')}…`;
