@@ -744,7 +744,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(slow).toEqual([]);
     });
 
-    test('a message that is edited while another server reads that it is new, is new to that server with the edit', async () => {
+    test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
       await empty();
       const settings = { look: 3_600_000, onSaid() {}, onForeign() {} };
       const writing = await open(database.url, undefined, { ...settings, self: 'one' });
@@ -780,12 +780,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => others.close());
       const seen: Change[] = [];
       const { message: sent } = await writing.write('send', first);
-      edit = () =>
-        writing.write('edit', { room: 'lobby', seq: sent.seq, user: sent.user.id, text: 'second', at: 1 });
-      await others.upTo(3);
+      const { message: next } = await writing.write('send', message('next'));
+      const { room, seq, rev, user } = sent;
+      edit = () => writing.write('edit', { room, seq, user: user.id, text: 'edited', at: 1 });
+      await others.upTo(4);
       expect(edit).toBeUndefined();
       expect(seen.filter(({ type }) => type === 'message')).toMatchObject([
-        { is: 'new', message: { seq: sent.seq, text: 'second' } },
+        { is: 'new', message: { seq, rev, text: 'edited' } },
+        { is: 'new', message: { seq: next.seq, rev: next.rev, text: 'next' } },
+        { is: 'changed', message: { seq, rev: next.rev + 1, text: 'edited' } },
       ]);
     });
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { Delivery } from './delivery.ts';
 import { type ServerDialect, SqlError } from './dialect.ts';
-import { brought, entriesAfter, forget, positionOf } from './journal.ts';
+import { entriesAfter, forget, positionOf } from './journal.ts';
 import { Pool } from './pool.ts';
 
 /** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */
@@ -80,16 +80,14 @@ export async function follow(
   }
   /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
   const awaited = new Set<string>();
-  /** New messages that are still to be handed out, with the change that has overtaken them. */
-  const overtaken = new Set<string>();
   const closing = new AbortController();
   const { signal } = closing;
   const delivery = new Delivery({
     position: await pool.use(positionOf),
-    read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after, overtaken)),
+    read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after)),
     deliver(changes) {
       for (const change of changes) if (change.type === 'told') confirm(change.from);
-      handOut(changes.map((change) => brought(change, overtaken)));
+      handOut(changes);
     },
     onFailure,
   });

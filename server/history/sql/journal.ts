@@ -50,15 +50,11 @@ export async function positionOf(connection: Connection): Promise<number> {
 export const numberOf = ([row]: readonly Row[]): number => (row?.num as number | undefined) ?? 0;
 
 /**
- * The next entries after that number. A message is as it is now: one that has changed again meanwhile comes with the
- * entry of that change alone.
- * @param overtaken gets the new messages that have changed again: see `brought`
+ * The next entries after that number. A message is as it is now. If it has changed again meanwhile, it is new in its own
+ * place and under its first `rev`, so that the order of a room is the same on all servers; of its changes only the last
+ * one comes.
  */
-export async function entriesAfter(
-  { dialect, connection }: Database,
-  after: number,
-  overtaken: Set<string>,
-): Promise<Entry[]> {
+export async function entriesAfter({ dialect, connection }: Database, after: number): Promise<Entry[]> {
   const rows = await connection.query(
     sql`SELECT num, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
   );
@@ -74,17 +70,11 @@ export async function entriesAfter(
     num,
     changes: changes.flatMap((change): Change[] => {
       if (change.type === 'message') {
-        const key = keyOf(change.message);
-        const message = messages.get(key);
-        if (message === undefined) {
-          overtaken.delete(key);
-          return [];
-        }
-        if (message.rev > change.message.rev) {
-          if (change.is === 'new') overtaken.add(key);
-          return [];
-        }
-        return [{ type: 'message', is: change.is, message }];
+        const { is } = change;
+        const { rev } = change.message;
+        const message = messages.get(keyOf(change.message));
+        if (message === undefined || (is === 'changed' && message.rev > rev)) return [];
+        return [{ type: 'message', is, message: { ...message, rev } }];
       }
       if (change.type === 'mentions') {
         const message = messages.get(keyOf(change.message));
@@ -95,13 +85,6 @@ export async function entriesAfter(
       return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
     }),
   }));
-}
-
-/** The next change of a new message that had changed again when its entry was read: only this change brings it. */
-export function brought(change: Change, overtaken: Set<string>): Change {
-  if (change.type !== 'message' || !overtaken.delete(keyOf(change.message))) return change;
-  const { reacted: _, ...rest } = change;
-  return { ...rest, is: 'new' };
 }
 
 /**
