@@ -29,7 +29,7 @@ function sourceHash() {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !path.startsWith(join(client, 'dist')));
   // The client shares the event schemas with the server; the lock file represents vite and the libraries.
-  files.push(join(root, 'server', 'events.ts'), join(root, 'package-lock.json'));
+  files.push(join(root, 'server', 'wire', 'events.ts'), join(root, 'package-lock.json'));
   for (const path of files.sort()) {
     hash
       .update(`${path.slice(root.length)}\0`)

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { connectErrors, httpErrors, requestErrors } from '../server/errors.ts';
-import { answers, events, requests, shapes } from '../server/events.ts';
 import { bodies, routes } from '../server/http/api.ts';
+import { connectErrors, httpErrors, requestErrors } from '../server/wire/errors.ts';
+import { answers, events, requests, shapes } from '../server/wire/events.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
@@ -101,7 +101,7 @@ export function asyncApi(): Json {
       title: 'php-session-chat',
       version,
       description:
-        'The events over Socket.IO 4, seen from the server. Generated from server/events.ts; see protocol.md.',
+        'The events over Socket.IO 4, seen from the server. Generated from server/wire/events.ts; see protocol.md.',
     },
     defaultContentType: 'application/json',
     channels,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { asideFailures } from './aside-failures.ts';
 import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
@@ -14,8 +13,7 @@ import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { identityOf } from './connections/accepted.ts';
 import { Admission } from './connections/admission.ts';
 import type { Breach } from './connections/guard.ts';
-import { Drain } from './drain.ts';
-import { mostFiles, mostMentions, type SessionReady } from './events.ts';
+import { reportStore } from './connections/store-at-start.ts';
 import { Files } from './files/files.ts';
 import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
@@ -26,13 +24,15 @@ import { createFileRoutes } from './http/files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
-import { ConcurrencyLimit, RateLimit } from './limits.ts';
+import { ConcurrencyLimit, RateLimit } from './limits/by-key.ts';
 import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
+import { asideFailures } from './requests/aside-failures.ts';
+import { Drain } from './requests/drain.ts';
 import type { Logins } from './session/login.ts';
 import { phpSessions } from './session/logins/php-sessions.ts';
 import { type Config, nodeName } from './settings/config.ts';
-import { reportStore } from './store-at-start.ts';
+import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 
 export interface App {
   host: string;

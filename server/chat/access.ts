@@ -1,5 +1,5 @@
-import type { Right, SiteRole } from '../events.ts';
 import { type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+import type { Right, SiteRole } from '../wire/events.ts';
 
 /** The acting user in one room. */
 export interface Actor {

@@ -1,4 +1,3 @@
-import type { RemovalReason, Report, RoomMember, SiteRole, User } from '../events.ts';
 import {
   acted,
   type Change,
@@ -7,6 +6,7 @@ import {
   otherOf,
   type RoomRecord,
 } from '../history/history.ts';
+import type { RemovalReason, Report, RoomMember, SiteRole, User } from '../wire/events.ts';
 import { rightsIn } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';

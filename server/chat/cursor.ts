@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.ts';
+import { RequestError } from '../wire/errors.ts';
 
 /** Where a list continues: after the last entry of the page before. Clients can read its content. */
 export function cursorOf(key: readonly (string | number)[]): string {

@@ -1,5 +1,3 @@
-import { RequestError } from '../errors.ts';
-import type { Message, SiteRole, User } from '../events.ts';
 import {
   acted,
   type Ban,
@@ -16,6 +14,8 @@ import {
   type UnreadMentions,
   type UserRecord,
 } from '../history/history.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { Message, SiteRole, User } from '../wire/events.ts';
 import { mayRead } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord, applyReset } from './changes.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { RequestError, type RequestErrorCode } from '../errors.ts';
-import type { Answers, RequestPayload, RoomMember, User } from '../events.ts';
 import { isMember, type MemberPlace, type MemberRecord, type Reads, sources } from '../history/history.ts';
 import { memberKey, nameKey } from '../history/text-keys.ts';
+import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
+import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';

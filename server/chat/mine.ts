@@ -1,5 +1,5 @@
-import type { Message, Reaction } from '../events.ts';
 import type { StoredMessage } from '../history/history.ts';
+import type { Message, Reaction } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import type { Person } from './model.ts';
 

@@ -1,5 +1,5 @@
-import type { SiteRole, User } from '../events.ts';
 import type { MemberRecord, Partner, RoomRecord, UnreadMentions, UserRecord } from '../history/history.ts';
+import type { SiteRole, User } from '../wire/events.ts';
 import type { Actor } from './access.ts';
 
 // The chat's state in memory: connected users, their connections, and the rooms that they can reach.

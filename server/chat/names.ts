@@ -1,5 +1,5 @@
-import type { User } from '../events.ts';
 import { deletedUser, type History } from '../history/history.ts';
+import type { User } from '../wire/events.ts';
 import type { Directory } from './directory.ts';
 
 /** Users as members of the room may see them. @param asker the reader, who knows their own name */

@@ -1,4 +1,4 @@
-import type { User } from '../events.ts';
+import type { User } from '../wire/events.ts';
 
 /** An action on all connections of a user, on every server. `joined` counts the connections that have joined a room. */
 export type Order =

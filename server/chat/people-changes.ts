@@ -1,4 +1,4 @@
-import type { MembersChange, User } from '../events.ts';
+import type { MembersChange, User } from '../wire/events.ts';
 import type { Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf } from './summary.ts';

@@ -1,4 +1,4 @@
-import type { ServerToClient } from '../events.ts';
+import type { ServerToClient } from '../wire/events.ts';
 
 type Event = keyof ServerToClient;
 type Payload<E extends Event> = Parameters<ServerToClient[E]>[0];

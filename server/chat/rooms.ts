@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { RequestError, type RequestErrorCode } from '../errors.ts';
-import type { Answers, RequestPayload, RoomSummary, User } from '../events.ts';
 import {
   acted,
   type Change,
@@ -10,6 +8,8 @@ import {
   sizeOf,
 } from '../history/history.ts';
 import { nameKey } from '../history/text-keys.ts';
+import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
+import type { Answers, RequestPayload, RoomSummary, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { type Directory, found } from './directory.ts';

@@ -1,6 +1,6 @@
-import { RequestError } from '../errors.ts';
-import type { Message, User } from '../events.ts';
 import { type Ban, type RoomRecord, sources } from '../history/history.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { Message, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
 import { checkText } from './messages/texts.ts';
 

@@ -1,4 +1,3 @@
-import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
 import {
   deletedUser,
   type History,
@@ -8,6 +7,7 @@ import {
   type RoomRecord,
   type StoredMessage,
 } from '../history/history.ts';
+import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';

@@ -1,5 +1,5 @@
 import type { Seen } from '../chat/other-servers.ts';
-import type { User } from '../events.ts';
+import type { User } from '../wire/events.ts';
 
 /** The state of one other server. */
 interface Server {

@@ -1,7 +1,7 @@
 import type { Order, OtherServers, Seen, ThisServer } from '../chat/other-servers.ts';
-import { RequestError } from '../errors.ts';
-import type { User } from '../events.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { User } from '../wire/events.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { GivenOrders } from './given-orders.ts';
 

@@ -6,8 +6,14 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import type { Connection } from '../chat/model.ts';
-import type { Drain } from '../drain.ts';
-import { type ConnectErrorCode, connectErrors, RequestError } from '../errors.ts';
+import { answerError, answerErrorRaw } from '../http/answer.ts';
+import { OpenLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { Turns } from '../limits/per-turn.ts';
+import type { Liveness } from '../liveness/liveness.ts';
+import { requestListener, type Services } from '../requests/dispatch.ts';
+import type { Drain } from '../requests/drain.ts';
+import type { Login, Logins, Refusal } from '../session/login.ts';
+import { type ConnectErrorCode, connectErrors, RequestError } from '../wire/errors.ts';
 import type {
   ClientToServer,
   ConnectFailure,
@@ -15,13 +21,7 @@ import type {
   ServerToClient,
   SessionChange,
   SessionReady,
-} from '../events.ts';
-import { answerError, answerErrorRaw } from '../http/answer.ts';
-import { Turns } from '../http/turns.ts';
-import { OpenLimit, tryAgainAfter } from '../limits.ts';
-import type { Liveness } from '../liveness/liveness.ts';
-import { requestListener, type Services } from '../requests/dispatch.ts';
-import type { Login, Logins, Refusal } from '../session/login.ts';
+} from '../wire/events.ts';
 import { Accepted, identityOf, type Shared } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';

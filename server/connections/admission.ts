@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Drain } from '../drain.ts';
-import type { HttpErrorCode } from '../errors.ts';
-import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
+import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
+import type { Drain } from '../requests/drain.ts';
 import type { Credentials, Logins } from '../session/login.ts';
+import type { HttpErrorCode } from '../wire/errors.ts';
 import { Addresses, loopback } from './address.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
-import { RequestError } from '../errors.ts';
+import { RequestError } from '../wire/errors.ts';
 import { Waiting } from './waiting.ts';
 
 /** A request to an examining process. */

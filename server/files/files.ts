@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RequestError } from '../errors.ts';
-import type { MessageFile } from '../events.ts';
 import type { Change, History } from '../history/history.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { MessageFile } from '../wire/events.ts';
 import { Examiner } from './examiner.ts';
 import { fileName } from './name.ts';
 import { openStorage } from './open.ts';

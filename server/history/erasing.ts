@@ -1,4 +1,4 @@
-import type { Reaction } from '../events.ts';
+import type { Reaction } from '../wire/events.ts';
 import {
   type Erasable,
   type Erasure,

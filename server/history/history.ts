@@ -9,7 +9,7 @@ import type {
   SiteRole,
   User,
   Write,
-} from '../events.ts';
+} from '../wire/events.ts';
 
 /** No answer exceeds this many bytes of JSON, however many messages were asked for. */
 export const maxPageBytes = 256 * 1024;

@@ -1,4 +1,4 @@
-import { RequestError, type RequestErrorCode } from '../errors.ts';
+import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import { type Change, isMember, type MemberRecord, type RoomRecord, type StoredMessage } from './history.ts';
 import { mentioned, type RoomRow } from './rows.ts';
 import type { Work } from './work.ts';

@@ -1,4 +1,4 @@
-import type { MessageFile, Reaction } from '../events.ts';
+import type { MessageFile, Reaction } from '../wire/events.ts';
 import type { Erasure } from './erasure.ts';
 import type { Shown } from './find-users.ts';
 import {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { RequestError } from '../errors.ts';
-import type { ChosenFile, MessageFile, MessageReacted, Reaction, User } from '../events.ts';
 import { isBlank } from '../session/blank.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { ChosenFile, MessageFile, MessageReacted, Reaction, User } from '../wire/events.ts';
 import { erase, eraseStep } from './erasing.ts';
 import { isBeforeEnd } from './erasure.ts';
 import {

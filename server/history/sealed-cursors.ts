@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
-import { RequestError } from '../errors.ts';
+import { RequestError } from '../wire/errors.ts';
 
 /**
  * Where a list goes on, as clients get it: one block with the number of an entry, and zeros by which one that this

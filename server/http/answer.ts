@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type HttpErrorCode, httpErrors } from '../errors.ts';
+import { type HttpErrorCode, httpErrors } from '../wire/errors.ts';
 import { STATUS_CODES } from './node-http.ts';
 
 export const securityHeaders = {

@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { answerInTime } from '../answer-in-time.ts';
-import { RequestError, requestErrors } from '../errors.ts';
-import { roomName, topic, userId, userName } from '../events.ts';
+import { answerInTime } from '../limits/answer-in-time.ts';
+import { RequestError, requestErrors } from '../wire/errors.ts';
+import { roomName, topic, userId, userName } from '../wire/events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type Part } from './zip.ts';
 

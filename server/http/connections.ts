@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { HttpErrorCode } from '../errors.ts';
-import { tryAgainAfter } from '../limits.ts';
+import { tryAgainAfter } from '../limits/by-key.ts';
+import { Turns } from '../limits/per-turn.ts';
+import type { HttpErrorCode } from '../wire/errors.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
-import { Turns } from './turns.ts';
 
 /** Unanswered requests of one connection. Browsers and proxies send one at a time. */
 const mostUnanswered = 8;

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { answerInTime } from '../answer-in-time.ts';
-import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../errors.ts';
-import type { MessageFile } from '../events.ts';
-import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
+import { answerInTime } from '../limits/answer-in-time.ts';
+import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
+import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../wire/errors.ts';
+import type { MessageFile } from '../wire/events.ts';
 import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { watchProgress } from './progress.ts';

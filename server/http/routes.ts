@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answerInTime } from '../answer-in-time.ts';
-import type { HttpErrorCode } from '../errors.ts';
+import { answerInTime } from '../limits/answer-in-time.ts';
+import type { HttpErrorCode } from '../wire/errors.ts';
 import { answerError, answerJson, isKnown, securityHeaders, send } from './answer.ts';
 import { type Api, answerRequestError, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EndReason } from '../events.ts';
 import {
   type Followed,
   type Login,
@@ -10,6 +9,7 @@ import {
   type Watch,
   type Watcher,
 } from '../session/login.ts';
+import type { EndReason } from '../wire/events.ts';
 import { LoginTtl, type TtlOptions } from './ttl.ts';
 
 // Milliseconds, and times by the monotonic clock.

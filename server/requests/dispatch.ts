@@ -1,13 +1,19 @@
-import { answerInTime } from '../answer-in-time.ts';
 import { rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
 import { found } from '../chat/directory.ts';
 import { actorOf, type Connection, type Room } from '../chat/model.ts';
-import type { Drain } from '../drain.ts';
-import { RequestError, requestErrors } from '../errors.ts';
-import { type Answer, type Message, type RequestName, type RequestPayload, requests } from '../events.ts';
-import type { ConcurrencyLimit, RateLimit } from '../limits.ts';
+import { answerInTime } from '../limits/answer-in-time.ts';
+import type { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import type { Log, QuietLog } from '../log.ts';
+import { RequestError, requestErrors } from '../wire/errors.ts';
+import {
+  type Answer,
+  type Message,
+  type RequestName,
+  type RequestPayload,
+  requests,
+} from '../wire/events.ts';
+import type { Drain } from './drain.ts';
 import { messageRequests } from './messages.ts';
 import { RequestOrder } from './order.ts';
 import type { Context, LimitName, RequestHandler } from './request.ts';

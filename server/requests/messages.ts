@@ -14,7 +14,7 @@ import {
 import { checkText } from '../chat/messages/texts.ts';
 import { messageFor } from '../chat/mine.ts';
 import { closeReport, listReports, maySeeReports, report } from '../chat/moderation/reports.ts';
-import { RequestError } from '../errors.ts';
+import { RequestError } from '../wire/errors.ts';
 import type { RequestHandlers } from './request.ts';
 
 export const messageRequests: RequestHandlers<

@@ -1,6 +1,6 @@
 import type { Chat } from '../chat/chat.ts';
 import type { Connection, Room } from '../chat/model.ts';
-import type { Answers, RequestName, RequestPayload, Right } from '../events.ts';
+import type { Answers, RequestName, RequestPayload, Right } from '../wire/events.ts';
 
 /** Limits that only some requests count against; all requests count against CHAT_LIMIT_REQUESTS. */
 export type LimitName = 'send' | 'search' | 'change' | 'create' | 'invite' | 'report';

@@ -13,7 +13,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { claim } from '../../server/claim.ts';
+import { claim } from '../../server/history/sqlite/claim.ts';
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
 /** `ID.txt`, the names that HTTP_SessionServer used. */

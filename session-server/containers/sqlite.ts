@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { claim } from '../../server/claim.ts';
+import { claim } from '../../server/history/sqlite/claim.ts';
 import type { Container, Saved } from './container.ts';
 
 /** Milliseconds to wait for the database: a backup, for instance, may lock it for a moment. */

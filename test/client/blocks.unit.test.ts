@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { blocks } from '../../client/src/store/blocks.ts';
 import { entries } from '../../client/src/store/entries.ts';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 
 const noon = new Date(2026, 2, 3, 12).getTime();
 const minute = 60_000;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { personAsked } from '../../client/src/text/asked.ts';
 import { mentionsIn } from '../../client/src/text/mentioning.ts';
 import { named } from '../../client/src/views/messages/named.tsx';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 
 describe('the @ for which people are listed', () => {
   test.each<[text: string, query: string | undefined]>([

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/chat/outbox.ts';
 import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import type { Pending } from '../../client/src/store/entries.ts';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 
 const stored = ({ mentions: _, files: _files, ...item }: Pending): Message => ({
   ...item,

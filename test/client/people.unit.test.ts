@@ -3,7 +3,7 @@ import { People } from '../../client/src/chat/people.ts';
 import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
-import type { Answers, RoomMember, RoomSummary } from '../../server/events.ts';
+import type { Answers, RoomMember, RoomSummary } from '../../server/wire/events.ts';
 
 const ann: RoomMember = { user: { id: '1', name: 'Ann' }, role: 'member', present: true };
 const ben: RoomMember = { user: { id: '2', name: 'Ben' }, role: 'member', present: false };

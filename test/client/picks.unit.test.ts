@@ -4,7 +4,7 @@ import { RequestError } from '../../client/src/connection/connection-state.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
 import { Picks } from '../../client/src/views/messages/picks.ts';
-import type { RoomSummary } from '../../server/events.ts';
+import type { RoomSummary } from '../../server/wire/events.ts';
 
 afterEach(() => vi.useRealTimers());
 

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import type { Reacted } from '../../client/src/store/reactions.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 import { Client, Log } from './room-model.ts';
 import { perform, settle, step } from './room-steps.ts';
 import { type Step, short, type Vector } from './vectors.ts';

@@ -1,7 +1,7 @@
 import type { Pending } from '../../client/src/store/entries.ts';
 import type { Reacted } from '../../client/src/store/reactions.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
-import type { Message, User } from '../../server/events.ts';
+import type { Message, User } from '../../server/wire/events.ts';
 
 export const me: User = { id: '1', name: 'Alice' };
 export const others: User[] = [

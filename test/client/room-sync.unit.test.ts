@@ -3,7 +3,7 @@ import { RoomSync } from '../../client/src/chat/room-sync.ts';
 import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
-import type { Answers, Message, RoomSummary } from '../../server/events.ts';
+import type { Answers, Message, RoomSummary } from '../../server/wire/events.ts';
 
 const summary: RoomSummary = {
   id: 'lobby',

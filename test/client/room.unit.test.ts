@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Room } from '../../client/src/store/room.ts';
-import type { Message, RoomSummary } from '../../server/events.ts';
+import type { Message, RoomSummary } from '../../server/wire/events.ts';
 
 const me = { id: '1', name: 'Alice' };
 const bob = { id: '2', name: 'Bob' };

@@ -4,7 +4,7 @@ import { Room } from '../../client/src/store/room.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { Speaker } from '../../client/src/views/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
-import type { Message, RoomSummary } from '../../server/events.ts';
+import type { Message, RoomSummary } from '../../server/wire/events.ts';
 
 afterEach(() => vi.useRealTimers());
 

@@ -3,7 +3,7 @@ import { bestLanguage } from '../../client/src/strings/languages.ts';
 import { merged } from '../../client/src/strings/owners-texts.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { languages, textsIn } from '../../client/strings-plugin.ts';
-import type { RoomSummary } from '../../server/events.ts';
+import type { RoomSummary } from '../../server/wire/events.ts';
 
 const stringsIn = (lang: string, browser?: readonly string[]) =>
   new Strings({ lang, by: textsIn(lang) }, browser);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { entries } from '../../client/src/store/entries.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
-import type { Message, User } from '../../server/events.ts';
+import type { Message, User } from '../../server/wire/events.ts';
 import { Client, event, Log, me, others } from './room-model.ts';
 import { limit, perform, settle, small, step } from './room-steps.ts';
 

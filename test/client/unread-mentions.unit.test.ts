@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Room } from '../../client/src/store/room.ts';
 import type { Context } from '../../client/src/views/context.ts';
 import { UnreadMentions } from '../../client/src/views/messages/unread-mentions.ts';
-import type { Message, RoomSummary } from '../../server/events.ts';
+import type { Message, RoomSummary } from '../../server/wire/events.ts';
 
 /** The open room, with requests that the test answers. */
 function start(viewing: boolean) {

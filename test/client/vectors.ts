@@ -1,5 +1,5 @@
 import type { HistoryAnswer, JoinAnswer, SyncAnswer } from '../../client/src/store/timeline.ts';
-import type { Message, MessageReacted, Reaction } from '../../server/events.ts';
+import type { Message, MessageReacted, Reaction } from '../../server/wire/events.ts';
 
 /** A message of the vectors: the fields that decide about order and deduplication. */
 export interface ShortMessage {

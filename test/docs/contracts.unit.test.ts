@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { asyncApi, openApi } from '../../scripts/contracts.ts';
-import { connectErrors, httpErrors, requestErrors } from '../../server/errors.ts';
-import { endReasons, events, removalReasons, requests } from '../../server/events.ts';
 import { routes } from '../../server/http/api.ts';
+import { connectErrors, httpErrors, requestErrors } from '../../server/wire/errors.ts';
+import { endReasons, events, removalReasons, requests } from '../../server/wire/events.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8');
 const page = read('protocol.md');

@@ -1,5 +1,5 @@
 import { io } from 'socket.io-client';
-import type { Answer, Answers, RequestName } from '../../server/events.ts';
+import type { Answer, Answers, RequestName } from '../../server/wire/events.ts';
 import type { Site } from './fixtures.ts';
 
 /** Sends requests to the server as that user, over a separate connection. */

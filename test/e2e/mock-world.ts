@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../client/src/text/avatar.ts';
-import type { Answer, Answers, RequestName } from '../../server/events.ts';
+import type { Answer, Answers, RequestName } from '../../server/wire/events.ts';
 import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';

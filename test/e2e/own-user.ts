@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BrowserContext } from '@playwright/test';
 import { io } from 'socket.io-client';
-import type { Answer, Answers } from '../../server/events.ts';
+import type { Answer, Answers } from '../../server/wire/events.ts';
 import type { Site } from './fixtures.ts';
 
 export interface OwnUser {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 import { closeChats, openChat } from '../client/open-chat.ts';
 import { startHaproxy, startNginxBalancer } from '../helpers/balancer.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 import { chatSocket } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import type { ChatServer } from '../helpers/chat-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';

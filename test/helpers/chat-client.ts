@@ -8,7 +8,7 @@ import type {
   Message,
   RequestName,
   ServerToClient,
-} from '../../server/events.ts';
+} from '../../server/wire/events.ts';
 import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;

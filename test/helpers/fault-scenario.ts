@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
-import type { Message, RequestName } from '../../server/events.ts';
+import type { Message, RequestName } from '../../server/wire/events.ts';
 import { type ChatClient, type ConnectRefused, connectChat, newClientId } from './chat-client.ts';
 import { origin } from './files.ts';
 import { hanging } from './hanging.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { requestErrors } from '../../server/errors.ts';
-import { type RequestName, requests } from '../../server/events.ts';
+import { requestErrors } from '../../server/wire/errors.ts';
+import { type RequestName, requests } from '../../server/wire/events.ts';
 
 /**
  * JSON text built by hand, so that it can have duplicate keys, `__proto__`, and numbers that JavaScript would not

@@ -1,4 +1,4 @@
-import type { RequestName } from '../../server/events.ts';
+import type { RequestName } from '../../server/wire/events.ts';
 import { mariadbDatabase, postgresDatabase } from './history-database.ts';
 import { startMariadb } from './mariadb.ts';
 import { startPostgres } from './postgres.ts';

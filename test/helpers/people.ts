@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { EventName, EventPayload, RoomSummary } from '../../server/events.ts';
+import type { EventName, EventPayload, RoomSummary } from '../../server/wire/events.ts';
 import { type ChatClient, type ClientOptions, connectChat, newClientId } from './chat-client.ts';
 import { type ChatSite, startChatSite } from './chat-site.ts';
 

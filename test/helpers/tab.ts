@@ -1,4 +1,4 @@
-import type { PresenceChange } from '../../server/events.ts';
+import type { PresenceChange } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat } from './chat-client.ts';
 
 /** A client as it should be written: it tracks the users who are present in its room. */

@@ -34,57 +34,40 @@ function importsOf(file: string): Import[] {
 /** The allowed imports of each folder or file beside itself; packages are checked below. The flow is one way. */
 const mayImport: Record<string, readonly string[]> = {
   'server/session/': [],
-  'server/history/': ['server/session/blank.ts', 'server/claim.ts', 'server/errors.ts', 'server/events.ts'],
+  'server/wire/': ['server/session/blank.ts'],
+  'server/limits/': ['server/wire/errors.ts'],
+  'server/history/': ['server/session/blank.ts', 'server/wire/'],
   'server/chat/': [
     'server/session/blank.ts',
     'server/history/history.ts',
     'server/history/text-keys.ts',
-    'server/errors.ts',
-    'server/events.ts',
+    'server/wire/',
   ],
   'server/cluster/': [
     'server/chat/other-servers.ts',
-    'server/errors.ts',
-    'server/events.ts',
     'server/history/history.ts',
     'server/history/sql/address.ts',
     'server/history/sql/followed.ts',
     'server/history/sql/postgres.ts',
     'server/session/stores/redis/client.ts',
+    'server/wire/',
   ],
-  'server/files/': ['server/errors.ts', 'server/events.ts', 'server/history/history.ts'],
-  'server/liveness/': ['server/session/login.ts', 'server/events.ts'],
+  'server/files/': ['server/history/history.ts', 'server/wire/'],
+  'server/liveness/': ['server/session/login.ts', 'server/wire/events.ts'],
   'server/connections/': [
     'server/chat/',
-    'server/drain.ts',
-    'server/errors.ts',
-    'server/events.ts',
     'server/http/answer.ts',
-    'server/http/turns.ts',
-    'server/limits.ts',
+    'server/limits/',
     'server/liveness/',
     'server/log.ts',
     'server/requests/',
     'server/session/login.ts',
+    'server/wire/',
   ],
-  'server/requests/': [
-    'server/answer-in-time.ts',
-    'server/chat/',
-    'server/drain.ts',
-    'server/errors.ts',
-    'server/events.ts',
-    'server/limits.ts',
-    'server/log.ts',
-  ],
-  'server/http/': [
-    'server/answer-in-time.ts',
-    'server/errors.ts',
-    'server/events.ts',
-    'server/limits.ts',
-    'server/log.ts',
-  ],
+  'server/requests/': ['server/chat/', 'server/limits/', 'server/log.ts', 'server/wire/'],
+  'server/http/': ['server/limits/', 'server/log.ts', 'server/wire/'],
   'session-server/': [
-    'server/claim.ts',
+    'server/history/sqlite/claim.ts',
     'server/session/formats/',
     'server/log.ts',
     'server/settings/forms.ts',
@@ -100,6 +83,11 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
       .map(({ from }) => `${file} → ${from}`),
   );
   expect(found).toEqual([]);
+});
+
+test('each file of the server is in a folder, except the program, its parts put together, and its log', () => {
+  const top = filesIn('server', /^server\/[^/]+\.ts$/).sort();
+  expect(top).toEqual(['server/app.ts', 'server/log.ts', 'server/main.ts']);
 });
 
 test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
@@ -163,7 +151,7 @@ test.each<[string, RegExp]>([
 test('the history takes nothing but types from the schemas of the wire: each of its threads would make them', () => {
   const found = filesIn('server/history', /\.ts$/).flatMap((file) =>
     importsOf(file)
-      .filter(({ from, typeOnly }) => from === 'server/events.ts' && !typeOnly)
+      .filter(({ from, typeOnly }) => from === 'server/wire/events.ts' && !typeOnly)
       .map(({ from }) => `${file} → ${from}`),
   );
   expect(found).toEqual([]);
@@ -173,7 +161,7 @@ test('the browser client takes nothing but types from the server', () => {
   const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(
-        ({ from, typeOnly }) => from.startsWith('server/') && !(typeOnly && from === 'server/events.ts'),
+        ({ from, typeOnly }) => from.startsWith('server/') && !(typeOnly && from === 'server/wire/events.ts'),
       )
       .map(({ from }) => `${file} → ${from}`),
   );

@@ -5,7 +5,7 @@ import type {
   MessageFile,
   MessageReacted,
   PresenceChange,
-} from '../../../server/events.ts';
+} from '../../../server/wire/events.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';

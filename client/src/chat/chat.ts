@@ -10,7 +10,7 @@ import type {
   SiteRole,
   Totals,
   User,
-} from '../../../server/events.ts';
+} from '../../../server/wire/events.ts';
 import { Connection, type RequestOf } from '../connection/connection.ts';
 import {
   type ConnectionListener,

@@ -1,4 +1,4 @@
-import type { EventPayload, Message } from '../../../server/events.ts';
+import type { EventPayload, Message } from '../../../server/wire/events.ts';
 import type { Room } from '../store/room.ts';
 import { mentions } from '../store/user-ids.ts';
 import type { Strings } from '../strings/strings.ts';

@@ -1,4 +1,4 @@
-import type { Message } from '../../../server/events.ts';
+import type { Message } from '../../../server/wire/events.ts';
 import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 

@@ -1,4 +1,4 @@
-import type { MembersChange, PresenceChange, RoomMember } from '../../../server/events.ts';
+import type { MembersChange, PresenceChange, RoomMember } from '../../../server/wire/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';

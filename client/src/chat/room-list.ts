@@ -1,4 +1,4 @@
-import type { RoomActivity, RoomSummary, SessionReady, Totals, User } from '../../../server/events.ts';
+import type { RoomActivity, RoomSummary, SessionReady, Totals, User } from '../../../server/wire/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Tasks } from '../connection/tasks.ts';
 import { Room } from '../store/room.ts';

@@ -1,4 +1,4 @@
-import type { Message } from '../../../server/events.ts';
+import type { Message } from '../../../server/wire/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';

@@ -1,4 +1,4 @@
-import type { MessageFile } from '../../../server/events.ts';
+import type { MessageFile } from '../../../server/wire/events.ts';
 import { newId } from './outbox.ts';
 import { smaller } from './smaller-picture.ts';
 

@@ -1,4 +1,10 @@
-import type { EndReason, Message, RequestFailure, ServerToClient, User } from '../../../server/events.ts';
+import type {
+  EndReason,
+  Message,
+  RequestFailure,
+  ServerToClient,
+  User,
+} from '../../../server/wire/events.ts';
 
 export type Ended = EndReason | 'unauthorized';
 export type Ready = Parameters<ServerToClient['session:ready']>[0];

@@ -7,7 +7,7 @@ import type {
   RequestName,
   ServerToClient,
   User,
-} from '../../../server/events.ts';
+} from '../../../server/wire/events.ts';
 import {
   type ConnectionListener,
   type ConnectionState,

@@ -1,4 +1,4 @@
-import type { ConnectFailure } from '../../../server/events.ts';
+import type { ConnectFailure } from '../../../server/wire/events.ts';
 import { RequestError } from './connection-state.ts';
 import { byWebSocket, type Link, type LinkListener } from './link.ts';
 

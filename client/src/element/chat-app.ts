@@ -1,4 +1,4 @@
-import type { Totals } from '../../../server/events.ts';
+import type { Totals } from '../../../server/wire/events.ts';
 import { Chat } from '../chat/chat.ts';
 import type { Ended } from '../connection/connection-state.ts';
 import type { Texts } from '../strings/language-texts.ts';

@@ -1,4 +1,4 @@
-import type { Message, MessageFile, User } from '../../../server/events.ts';
+import type { Message, MessageFile, User } from '../../../server/wire/events.ts';
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
 
 /** A file of a message that is on its way; with an `id` it has been uploaded. */

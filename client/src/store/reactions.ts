@@ -1,4 +1,4 @@
-import type { Message, MessageReacted } from '../../../server/events.ts';
+import type { Message, MessageReacted } from '../../../server/wire/events.ts';
 
 /** Users of one reaction that a message names. */
 const NAMED = 10;

@@ -5,7 +5,7 @@ import type {
   RoomActivity,
   RoomSummary,
   User,
-} from '../../../server/events.ts';
+} from '../../../server/wire/events.ts';
 import { Timeline } from './timeline.ts';
 
 /** As long as the server cuts the newest message of a room. */

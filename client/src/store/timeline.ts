@@ -1,4 +1,4 @@
-import type { Message } from '../../../server/events.ts';
+import type { Message } from '../../../server/wire/events.ts';
 import { afterChange, type Reacted } from './reactions.ts';
 
 export interface JoinAnswer {

@@ -1,4 +1,4 @@
-import type { Message } from '../../../server/events.ts';
+import type { Message } from '../../../server/wire/events.ts';
 
 /** The id by which everybody in a room is mentioned. */
 export const EVERYBODY = '*';

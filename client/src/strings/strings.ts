@@ -1,4 +1,4 @@
-import type { RoomSummary, User } from '../../../server/events.ts';
+import type { RoomSummary, User } from '../../../server/wire/events.ts';
 import { ERASED } from '../store/user-ids.ts';
 import type { Texts } from './language-texts.ts';
 import type ours from './languages/en.json';

@@ -1,4 +1,4 @@
-import type { MessageFile } from '../../../server/events.ts';
+import type { MessageFile } from '../../../server/wire/events.ts';
 import { plain } from './format.ts';
 
 /** The text of a message; for files, their kind. */

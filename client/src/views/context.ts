@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Message, User } from '../../../server/events.ts';
+import type { Message, User } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';

@@ -1,4 +1,4 @@
-import type { EventPayload, Message, MessageReacted } from '../../../server/events.ts';
+import type { EventPayload, Message, MessageReacted } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { Follower, NewMessage } from '../chat/chat-listener.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';

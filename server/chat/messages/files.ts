@@ -1,6 +1,6 @@
-import { RequestError } from '../../errors.ts';
-import type { MessageFile } from '../../events.ts';
 import { isMember, type MemberRecord, otherOf, type RoomRecord, sources } from '../../history/history.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { MessageFile } from '../../wire/events.ts';
 import { mayRead, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';

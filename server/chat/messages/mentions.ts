@@ -1,6 +1,6 @@
-import { RequestError } from '../../errors.ts';
-import type { Message } from '../../events.ts';
 import type { NewMention, StoredMessage } from '../../history/history.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Message } from '../../wire/events.ts';
 
 /** @throws RequestError `bad_request` if the mentions do not fit the text */
 export function checkMentions(text: string, mentions: readonly NewMention[] | undefined): void {

@@ -1,6 +1,6 @@
-import { RequestError } from '../../errors.ts';
-import type { Answers, Message, RequestPayload } from '../../events.ts';
 import type { StoredMessage } from '../../history/history.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
 import { mayRead, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';

@@ -1,6 +1,6 @@
-import { RequestError } from '../../errors.ts';
-import type { RequestPayload } from '../../events.ts';
 import type { History, StoredMessage } from '../../history/history.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { RequestPayload } from '../../wire/events.ts';
 
 /**
  * Milliseconds for which reactions to one message are gathered into one change: a popular message must not cause

@@ -1,5 +1,5 @@
-import { RequestError } from '../../errors.ts';
 import { isBlank } from '../../session/blank.ts';
+import { RequestError } from '../../wire/errors.ts';
 
 /**
  * @param mayBeBlank set if the message has files, or may have some

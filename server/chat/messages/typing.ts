@@ -1,5 +1,5 @@
-import type { User } from '../../events.ts';
 import { otherOf } from '../../history/history.ts';
+import type { User } from '../../wire/events.ts';
 import { type Connection, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
 import type { Publisher } from '../publisher.ts';

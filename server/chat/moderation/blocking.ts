@@ -1,5 +1,5 @@
-import { RequestError } from '../../errors.ts';
-import type { Answers, RequestPayload } from '../../events.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 

@@ -1,5 +1,5 @@
-import type { EventPayload } from '../../events.ts';
 import type { Restriction } from '../../history/history.ts';
+import type { EventPayload } from '../../wire/events.ts';
 import type { Restrictions } from './restrictions.ts';
 
 type Removal = EventPayload<'room:removed'>;

@@ -1,5 +1,5 @@
-import { RequestError } from '../../errors.ts';
-import type { Answers, RequestPayload } from '../../events.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, RequestPayload } from '../../wire/events.ts';
 import { type Actor, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { decided, memberOf, targetOf } from '../members.ts';

@@ -1,6 +1,6 @@
-import { RequestError } from '../../errors.ts';
-import type { Answers, RequestPayload, User } from '../../events.ts';
 import { type Restriction, type RestrictionKind, restrictionKinds } from '../../history/history.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, RequestPayload, User } from '../../wire/events.ts';
 import { outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';

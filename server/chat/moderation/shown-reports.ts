@@ -1,5 +1,5 @@
-import type { Report, User } from '../../events.ts';
 import type { History, RoomRecord, StoredMessage, StoredReport } from '../../history/history.ts';
+import type { Report, User } from '../../wire/events.ts';
 import { rightsIn } from '../access.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection } from '../model.ts';

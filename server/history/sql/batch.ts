@@ -1,4 +1,4 @@
-import { RequestError } from '../../errors.ts';
+import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { rules } from '../rules.ts';
 import { probe } from '../work.ts';

@@ -1,4 +1,4 @@
-import type { RequestErrorCode } from '../../errors.ts';
+import type { RequestErrorCode } from '../../wire/errors.ts';
 import type { RestrictionKind } from '../history.ts';
 import type { DatabaseName } from '../migrations.ts';
 import type { Columns, Row, Value } from '../rows.ts';

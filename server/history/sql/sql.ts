@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RequestError } from '../../errors.ts';
+import type { RequestError } from '../../wire/errors.ts';
 import type { Change, History, Reads } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { SearchCursors } from '../search-cursors.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { RequestError } from '../../errors.ts';
+import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {

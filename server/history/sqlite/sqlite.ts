@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { claim } from '../../claim.ts';
-import { RequestError } from '../../errors.ts';
+import { RequestError } from '../../wire/errors.ts';
 import type { Change, History } from '../history.ts';
+import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
 import { type Batch, type Request, readsAtStart } from './protocol.ts';
 

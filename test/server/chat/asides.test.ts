@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { asideFailures } from '../../../server/aside-failures.ts';
 import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import type { Room } from '../../../server/chat/model.ts';
-import { RequestError } from '../../../server/errors.ts';
 import type { Reads, Writes } from '../../../server/history/history.ts';
 import { QuietLog } from '../../../server/log.ts';
+import { asideFailures } from '../../../server/requests/aside-failures.ts';
+import { RequestError } from '../../../server/wire/errors.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('failures that no request waits for are in the log: with a code, and no text, name or id', async () => {

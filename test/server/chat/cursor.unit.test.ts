@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { cursorOf, decodeCursor } from '../../../server/chat/cursor.ts';
-import { requests } from '../../../server/events.ts';
 import { memberKey, sortKey } from '../../../server/history/text-keys.ts';
+import { requests } from '../../../server/wire/events.ts';
 
 test('a cursor comes back as it was made', () => {
   expect(decodeCursor(cursorOf(['Zoë 👋', 'u-1']), ['string', 'string'])).toEqual(['Zoë 👋', 'u-1']);

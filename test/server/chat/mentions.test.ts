@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message, RoomSummary } from '../../../server/events.ts';
+import type { Message, RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { type PeopleSite, startPeopleSite } from '../../helpers/people.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message, MessageReacted, RoomActivity } from '../../../server/events.ts';
+import type { Message, MessageReacted, RoomActivity } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
-import { RequestError } from '../../../server/errors.ts';
 import { sources } from '../../../server/history/history.ts';
+import { RequestError } from '../../../server/wire/errors.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a server that cannot tell the others closes, pushes and counts here, and says whether to try again', async () => {

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message, ServerToClient } from '../../../server/events.ts';
+import type { Message, ServerToClient } from '../../../server/wire/events.ts';
 import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { hanging } from '../../helpers/hanging.ts';

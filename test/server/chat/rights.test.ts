@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { RoomSummary } from '../../../server/events.ts';
+import type { RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 

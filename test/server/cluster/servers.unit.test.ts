@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Order, Seen } from '../../../server/chat/other-servers.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
-import { RequestError } from '../../../server/errors.ts';
 import type { Change, History } from '../../../server/history/history.ts';
+import { RequestError } from '../../../server/wire/errors.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

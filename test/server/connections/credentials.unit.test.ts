@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
 import { Admission } from '../../../server/connections/admission.ts';
-import { Drain } from '../../../server/drain.ts';
+import { Drain } from '../../../server/requests/drain.ts';
 
 const rate = { count: 1, ms: 1000 };
 const admission = new Admission(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Message } from '../../../server/events.ts';
+import type { Message } from '../../../server/wire/events.ts';
 import { type ChatClient, type ClientOptions, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { connectRaw } from '../../helpers/raw-client.ts';

@@ -1,6 +1,6 @@
 import { connect as tcpConnect } from 'node:net';
 import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
-import type { RequestFailure } from '../../../server/events.ts';
+import type { RequestFailure } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { EndReason } from '../../../server/events.ts';
 import type { Subscriber } from '../../../server/liveness/checked-login.ts';
 import { Liveness } from '../../../server/liveness/liveness.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type Verdict,
   type Watcher,
 } from '../../../server/session/login.ts';
+import type { EndReason } from '../../../server/wire/events.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

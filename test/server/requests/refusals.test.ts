@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Answer, RequestName } from '../../../server/events.ts';
+import type { Answer, RequestName } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { roomName } from '../../../server/events.ts';
 import { decodeJson } from '../../../server/session/formats/json.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { identify } from '../../../server/session/identity.ts';
 import { parsePath } from '../../../server/session/path.ts';
+import { roomName } from '../../../server/wire/events.ts';
 
 const who = (json: string | Buffer) =>
   identify(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });

@@ -1,4 +1,4 @@
-import type { MessageFile } from '../../../../server/events.ts';
+import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Chat } from '../../chat/chat.ts';
 
 /** The address of a file; the server authorises every request for it. */

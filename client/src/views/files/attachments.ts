@@ -1,4 +1,4 @@
-import type { MessageFile } from '../../../../server/events.ts';
+import type { MessageFile } from '../../../../server/wire/events.ts';
 import { list, number, object, optional, text } from '../../chat/form.ts';
 import { type Upload, Uploads } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';

@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { MessageFile } from '../../../../server/events.ts';
+import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';

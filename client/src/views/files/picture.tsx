@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { MessageFile } from '../../../../server/events.ts';
+import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { gifDuration } from '../../text/gif-duration.ts';
 import type { Context } from '../context.ts';

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { MessageFile } from '../../../../server/events.ts';
+import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Upload } from '../../chat/uploads.ts';
 import type { Entry, Pending, SentFile } from '../../store/entries.ts';
 import type { Context } from '../context.ts';

@@ -1,4 +1,4 @@
-import type { Message as Stored } from '../../../../server/events.ts';
+import type { Message as Stored } from '../../../../server/wire/events.ts';
 import { type Block, blocks } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';

@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { Message as Stored } from '../../../../server/events.ts';
+import type { Message as Stored } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import type { Strings } from '../../strings/strings.ts';

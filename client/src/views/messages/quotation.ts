@@ -1,4 +1,4 @@
-import type { Message } from '../../../../server/events.ts';
+import type { Message } from '../../../../server/wire/events.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 

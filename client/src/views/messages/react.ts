@@ -1,4 +1,4 @@
-import type { Message, Reaction } from '../../../../server/events.ts';
+import type { Message, Reaction } from '../../../../server/wire/events.ts';
 import { afterChange } from '../../store/reactions.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';

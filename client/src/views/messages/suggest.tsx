@@ -1,4 +1,4 @@
-import type { RoomMember, User } from '../../../../server/events.ts';
+import type { RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { text } from '../../chat/form.ts';
 import type { NewMention } from '../../store/entries.ts';

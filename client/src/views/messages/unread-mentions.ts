@@ -1,4 +1,4 @@
-import type { Message } from '../../../../server/events.ts';
+import type { Message } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { mentions } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';

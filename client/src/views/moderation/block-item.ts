@@ -1,4 +1,4 @@
-import type { User } from '../../../../server/events.ts';
+import type { User } from '../../../../server/wire/events.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import type { MenuItem } from '../controls/menu.tsx';

@@ -1,4 +1,4 @@
-import type { EventPayload, Message, User } from '../../../../server/events.ts';
+import type { EventPayload, Message, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';

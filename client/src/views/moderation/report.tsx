@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { Message } from '../../../../server/events.ts';
+import type { Message } from '../../../../server/wire/events.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Actions, Dialog, Problem } from '../controls/dialog.tsx';

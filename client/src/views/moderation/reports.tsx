@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { Report } from '../../../../server/events.ts';
+import type { Report } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { User } from '../../../../server/events.ts';
+import type { User } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Restrict } from './restrict.tsx';

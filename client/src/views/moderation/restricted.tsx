@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { Answers } from '../../../../server/events.ts';
+import type { Answers } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';

@@ -1,4 +1,4 @@
-import type { User } from '../../../../server/events.ts';
+import type { User } from '../../../../server/wire/events.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import { hue, initials } from '../../text/avatar.ts';
 import { Icon } from '../controls/icon.tsx';

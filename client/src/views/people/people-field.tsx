@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { User } from '../../../../server/events.ts';
+import type { User } from '../../../../server/wire/events.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, codePoints } from '../../text/paste.ts';

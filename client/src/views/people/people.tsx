@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { RoomMember } from '../../../../server/events.ts';
+import type { RoomMember } from '../../../../server/wire/events.ts';
 import { People as Members } from '../../chat/people.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';

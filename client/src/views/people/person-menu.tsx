@@ -1,4 +1,4 @@
-import type { RoomMember, User } from '../../../../server/events.ts';
+import type { RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';

@@ -1,4 +1,4 @@
-import type { User } from '../../../../server/events.ts';
+import type { User } from '../../../../server/wire/events.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { refusal } from '../refusal.ts';

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { RoomSummary } from '../../../../server/events.ts';
+import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import { atMost99, startOfDay } from '../../strings/strings.ts';

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { Notify, RoomSummary } from '../../../../server/events.ts';
+import type { Notify, RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';

@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { Message } from '../../../../server/events.ts';
+import type { Message } from '../../../../server/wire/events.ts';
 import { Search } from '../../chat/search.ts';
 import type { Store } from '../../chat/storage.ts';
 import type { Room } from '../../store/room.ts';

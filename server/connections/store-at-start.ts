@@ -1,5 +1,5 @@
-import type { Log } from './log.ts';
-import type { Logins } from './session/login.ts';
+import type { Log } from '../log.ts';
+import type { Logins } from '../session/login.ts';
 
 /** Milliseconds after which a store that could not be read is tried again. */
 const againAfter = 5000;

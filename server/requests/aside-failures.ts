@@ -1,6 +1,6 @@
-import type { OnAsideFailure } from './chat/asides.ts';
-import { RequestError } from './errors.ts';
-import type { Log, QuietLog } from './log.ts';
+import type { OnAsideFailure } from '../chat/asides.ts';
+import type { Log, QuietLog } from '../log.ts';
+import { RequestError } from '../wire/errors.ts';
 
 /** Logs failures of work that no request waits for. Storage recovers; any other failure is a bug in this program. */
 export function asideFailures(log: Log, quiet: QuietLog): OnAsideFailure {

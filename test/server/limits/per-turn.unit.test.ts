@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Turns } from '../../../server/http/turns.ts';
+import { Turns } from '../../../server/limits/per-turn.ts';
 
 test('a turn begins a bounded number, and one address does not hold up another', async () => {
   const turns = new Turns(4);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { isBlank, visibleLine } from '../session/blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
-import { isBlank, visibleLine } from './session/blank.ts';
 
 /**
  * The wire contract (docs/protocol.md) as schemas. The server checks all client input by them, and docs/asyncapi.json

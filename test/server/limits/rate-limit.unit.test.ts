@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { RateLimit } from '../../server/limits.ts';
-import { dice } from '../helpers/dice.ts';
+import { RateLimit } from '../../../server/limits/by-key.ts';
+import { dice } from '../../helpers/dice.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => vi.useRealTimers());

@@ -1,4 +1,4 @@
-import { RequestError } from './errors.ts';
+import { RequestError } from '../wire/errors.ts';
 
 /** Milliseconds. docs/protocol.md promises an answer within 8 s; the rest is for the network. */
 const longest = 7000;
