@@ -117,7 +117,11 @@ export function createFileRoutes<Who extends { id: string }>(
     const at = performance.now();
     const tooOften = tries.take(who.id, 1, at);
     if (tooOften !== null) throw tooMuch('upload attempts', tooOften);
-    await answerInTime(parts.check(who, room));
+    await answerInTime(parts.check(who, room)).catch((error: unknown) => {
+      // It says nothing about the room.
+      if (isOwnFailure(error)) tries.giveBack(who.id, at);
+      throw error;
+    });
     tries.giveBack(who.id, at);
     const places = [ofUser.take(who.id), ofAll.take('')];
     const gone = new AbortController();
@@ -152,7 +156,7 @@ export function createFileRoutes<Who extends { id: string }>(
         .catch((error: unknown) => {
           // Received bytes were written, whatever became of them, so they count. The server's own failure costs the
           // user nothing.
-          const isOwn = error instanceof RequestError && error.code.startsWith('storage_');
+          const isOwn = isOwnFailure(error);
           if (isOwn) uploads.giveBack(who.id, at);
           rate.giveBack(who.id, at, isOwn ? length : length - received);
           throw error;
@@ -265,6 +269,10 @@ class Refused extends Error {
     this.code = code;
   }
 }
+
+/** Whether the server has failed, and not the upload. */
+const isOwnFailure = (error: unknown): boolean =>
+  error instanceof RequestError && error.code.startsWith('storage_');
 
 const tooMuch = (of: string, retryAfterMs: number) =>
   new RequestError('rate_limited', `This user has reached the limit of ${of}. Try again later.`, {

@@ -2,39 +2,47 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createFileRoutes } from '../../../server/http/files.ts';
+import { createFileRoutes, type FileParts } from '../../../server/http/files.ts';
+import { RequestError } from '../../../server/wire/errors.ts';
 
 const hour = 60 * 60 * 1000;
 
-/** The routes of files, with every file refused. Resolves with the answers to the uploads. */
-async function uploads(
-  rate: { count: number; ms: number },
-  sizes: readonly number[],
-  examined: () => Promise<void> = async () => {},
-): Promise<Response[]> {
+const admission = {
+  mayUpload: () => true,
+  mayDownload: () => true,
+  allowReading: () => {},
+  stranger: () => () => {},
+};
+
+/** The routes of files, with every file refused. @returns their port */
+async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number> {
   const answer = createFileRoutes({
     limit: 1024,
-    rate,
-    admission: {
-      mayUpload: () => true,
-      mayDownload: () => true,
-      allowReading: () => {},
-      stranger: () => () => {},
-    },
+    rate: { count: 0, ms: hour },
+    admission,
     who: async () => ({ id: '1' }),
     draining: () => false,
     check: async () => {},
     async add({ bytes }) {
       for await (const _ of bytes);
-      await examined();
       return 'unusable';
     },
     find: async () => null,
     open: async () => null,
+    ...parts,
   });
   const server = createServer((req, res) => void answer(req, res)).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  return (server.address() as AddressInfo).port;
+}
+
+/** Resolves with the answers to the uploads. */
+async function uploads(
+  parts: Partial<FileParts<{ id: string }>>,
+  sizes: readonly number[],
+): Promise<Response[]> {
+  const port = await serve(parts);
   const answers: Response[] = [];
   for (const size of sizes) {
     const url = `http://127.0.0.1:${port}/files?room=lobby&name=x`;
@@ -42,25 +50,45 @@ async function uploads(
     await one.text();
     answers.push(one);
   }
-  server.close();
   return answers;
 }
 const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ status }) => status))];
 
 test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in an hour', async () => {
   const sizes = Array.from({ length: 1001 }, () => 1);
-  const answers = await uploads({ count: 1_000_000, ms: hour }, sizes);
+  const answers = await uploads({ rate: { count: 1_000_000, ms: hour } }, sizes);
   const last = answers.pop();
   expect([statuses(answers), last?.status]).toEqual([[415], 429]);
   expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);
-  expect(statuses(await uploads({ count: 0, ms: hour }, sizes))).toEqual([415]);
+  expect(statuses(await uploads({}, sizes))).toEqual([415]);
 });
 
 test('a client that has sent its file is waited for, however long the file is examined', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
-  const longer = async () => {
+  const add = async ({ bytes }: { bytes: AsyncIterable<Buffer> }) => {
+    for await (const _ of bytes);
     await vi.advanceTimersByTimeAsync(hour);
+    return 'unusable' as const;
   };
-  expect(statuses(await uploads({ count: 0, ms: hour }, [1], longer))).toEqual([415]);
+  expect(statuses(await uploads({ add }, [1]))).toEqual([415]);
+});
+
+test('attempts that the history does not answer are given back', async () => {
+  let fails = true;
+  const check = async () => {
+    throw new RequestError(fails ? 'storage_unavailable' : 'unknown_room');
+  };
+  const port = await serve({ check });
+  const attempt = async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/files?room=den&name=x`, {
+      method: 'POST',
+      body: 'x',
+    });
+    await answer.text();
+    return answer.status;
+  };
+  for (let n = 0; n < 61; n++) expect(await attempt()).toBe(503);
+  fails = false;
+  expect(await attempt()).toBe(404);
 });
