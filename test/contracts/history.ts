@@ -1222,6 +1222,18 @@ export function historyContract(
         expect(await find(ann.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
       });
 
+      test('a user who is only invited to a common room is found there as soon as known from any public room', async () => {
+        const { id } = await create();
+        const quill = { id: '7', name: 'Quill' };
+        await history.write('arrive', { user: quill, at });
+        await addPeople(id, ['7']);
+        const find = () =>
+          history.read('findUsers', { user: ann.id, query: 'quill', onlyShared: true, limit: 9 });
+        expect(await find()).toEqual([]);
+        await join(quill);
+        expect(await find()).toMatchObject([quill]);
+      });
+
       test('people who are hidden push out nobody who is not, however many they are', async () => {
         const many = Array.from({ length: 2010 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
         await history.write('putRoom', { id: 'elsewhere', name: 'Elsewhere', kind: 'private', at });

@@ -263,7 +263,7 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
       };
       yield* addShown(
         rooms.filter(({ kind }) => kind !== 'public'),
-        raw('acted > 0'),
+        raw('(acted > 0 OR acted_public <> 0)'),
       );
       if (found.isFull) return found.users;
       if (!onlyShared) {
