@@ -768,7 +768,8 @@ function add(
   const nowActed = Math.max(before?.acted ?? acted.never, how.acted, least);
   if (isBanned(before)) {
     const held = before.held | bits;
-    if (held !== before.held) work.putMember(id, user.id, { ...before, held, acted: nowActed });
+    const { left: _, ...rest } = before;
+    if (held !== before.held) work.putMember(id, user.id, { ...rest, held, acted: nowActed });
     return;
   }
   const { wroteAt, restricted } = before ?? {};

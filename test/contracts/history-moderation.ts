@@ -240,6 +240,12 @@ export function moderationContract(
     await restrict('5', 'banned', { by }, { room });
     await restrict('5', 'banned', null, { room });
     expect(await add('1', '2', '3', '4', '5')).toEqual(['forbidden', null, null, 'forbidden', null]);
+    // During a ban, too, the site decides about a user who has left.
+    await restrict('1', 'banned', { by }, { room });
+    await write('addMembers', { room, users: [{ id: '1' }], source: 'api', mayReturn: true, at });
+    await restrict('1', 'banned', null, { room });
+    expect(await memberOf('1', room)).toMatchObject({ sources: sources.api });
+    expect(await memberOf('1', room)).not.toHaveProperty('left');
   });
 
   test('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
