@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
-import { roomName, topic, userId, userName } from '../wire/events.ts';
+import { banReason, roomName, topic, userId, userName } from '../wire/events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type Part } from './zip.ts';
 
@@ -36,11 +36,7 @@ export const bodies = {
   }),
   ban: z.object({
     seconds: z.int().min(1).max(31_536_000).optional(),
-    reason: z
-      .string()
-      .max(250)
-      .transform((reason) => reason.toWellFormed().replace(/\p{Cc}/gu, ''))
-      .optional(),
+    reason: banReason.optional(),
   }),
   nothing: z.unknown(),
 } as const;

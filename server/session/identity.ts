@@ -1,4 +1,4 @@
-import { isBlank, visibleLine } from './blank.ts';
+import { isBlank, isLine, visibleLine } from './blank.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 
@@ -125,8 +125,7 @@ function noUser(found: Exclude<Found, { value: PhpValue }>): Identity {
 
 function userId(value: PhpValue): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
-  if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value) || isBlank(value))
-    return null;
+  if (typeof value !== 'string' || !value.isWellFormed() || !isLine(value) || isBlank(value)) return null;
   const characters = [...value];
   // A copy: a piece of the session's text would keep all of it in memory, as long as the user stays.
   return characters.length <= maxCharacters ? characters.join('') : null;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isBlank, visibleLine } from '../session/blank.ts';
+import { asLine, isBlank, isLine, visibleLine } from '../session/blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 
 /**
@@ -7,11 +7,11 @@ import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './e
  * is generated from them. The browser client imports only the types.
  */
 const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-/** A line of text without control characters and lone surrogates; its length is in code points. */
+/** A line of text without control characters, ends of lines and lone surrogates; its length is in code points. */
 const line = (most: number) =>
   z
     .string()
-    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text) && characters(text) <= most)
+    .refine((text) => text.isWellFormed() && isLine(text) && characters(text) <= most)
     .meta({ maxLength: most });
 const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
@@ -19,6 +19,8 @@ const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 export const userId = line(64).refine((id) => id !== '');
 /** A user's name, as the site gives it. => A user's name, as the site gives it. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
+/** The reason of a ban, as the site gives it. */
+export const banReason = z.string().max(250).transform(asLine);
 /** Whether the text changes the direction of the words after it, including those of a sentence that contains it. */
 const turnsDirection = (text: string) => /[\u202a-\u202e\u2066-\u2069]/.test(text);
 export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));

@@ -116,6 +116,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['eve', { name: ' ', kind: 'private', clientId: 'a' }],
       ['eve', { name: 'x'.repeat(81), kind: 'private', clientId: 'a' }],
       ['eve', { name: 'a\nb', kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'a\u2028b', kind: 'private', clientId: 'a' }],
       ['eve', { name: 'a\u202eb', kind: 'private', clientId: 'a' }],
       ['eve', { name: 'x', topic: 'a\u2067b', kind: 'private', clientId: 'a' }],
       ['eve', { name: 'x', topic: 'x'.repeat(251), kind: 'private', clientId: 'a' }],
@@ -146,6 +147,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     bad_request: [
       ['ann', { name: '\u200b' }],
       ['ann', { topic: 'a\tb' }],
+      ['ann', { topic: 'a\u2029b' }],
     ],
     unknown_room: [['eve', { name: 'New' }]],
     forbidden: [

@@ -23,6 +23,7 @@ describe('the user of a JSON session', () => {
     ['the last of equal keys', '{"user_id":1,"user_id":2}', { id: '2', name: '2' }],
     ['Chinese', '{"user_id":7,"firstname":"\\u5f20\\u4f1f"}', { id: '7', name: '张伟' }],
     ['a name with control characters', '{"user_id":7,"firstname":"A\\u0000\\nB"}', { id: '7', name: 'AB' }],
+    ['a name with ends of lines', '{"user_id":7,"firstname":"A\\u2028\\u2029B"}', { id: '7', name: 'AB' }],
     [
       'a name that turns the direction',
       '{"user_id":7,"firstname":"Bob \\u202eecilA"}',
@@ -95,6 +96,7 @@ describe('the user of a JSON session', () => {
     ['more than 64 bits, a float in PHP', '{"user_id":92233720368547758080}'],
     ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
     ['a control character', '{"user_id":"a\\u0007"}'],
+    ['an end of a line', '{"user_id":"a\\u2028b"}'],
     ['nothing to see', '{"user_id":" \\u200b"}'],
   ])('invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('invalid');
