@@ -319,6 +319,42 @@ export type Change = {
   | { type: 'told'; from: string; what: object }
 );
 
+/** The types of changes, each with the bit that stands for it in the log of changes. A bit keeps its meaning for ever. */
+export const changeBits = {
+  message: 1 << 0,
+  mentions: 1 << 1,
+  room: 1 << 2,
+  member: 1 << 3,
+  blocked: 1 << 4,
+  report: 1 << 5,
+  restricted: 1 << 6,
+  read: 1 << 7,
+  user: 1 << 8,
+  ban: 1 << 9,
+  reset: 1 << 10,
+  erased: 1 << 11,
+  told: 1 << 12,
+} as const satisfies Record<Change['type'], number>;
+
+/** A message without its text, which may be deleted while the log still has the change. */
+export interface MessagePlace {
+  room: string;
+  seq: number;
+  rev: number;
+}
+
+/** A change as the log has it. */
+export type LoggedChange =
+  | Exclude<Change, { type: 'message' | 'mentions' }>
+  | (Omit<Change & { type: 'mentions' }, 'message'> & { message: MessagePlace })
+  | { type: 'message'; is: 'new' | 'changed'; message: MessagePlace };
+
+/** The changes of a transaction, as far as the log has them. `num` rises in the order of the commits. */
+export interface LoggedEntry {
+  num: number;
+  changes: LoggedChange[];
+}
+
 type Code =
   | 'conflict'
   | 'unknown_room'
@@ -541,6 +577,26 @@ export interface Writes {
    * @param in.by who takes the steps, and goes on soon
    */
   eraseStep: { in: { by: string; at: number }; out: { user: string; kick: boolean } | null };
+  /**
+   * Takes or renews the lease of a consumer of the log of changes, which begins with what is written from then on, and
+   * gives its next entries: those with a change of its types. `heldFor`: another server has the lease, for at most so many
+   * milliseconds. Only the holder's `done` counts: if another server has taken the lease since, nothing is stored.
+   * @param in.by the server
+   * @param in.lease milliseconds; 0 gives the lease back
+   * @param in.most entries; 0 only renews the lease
+   * @param in.done up to here the consumer is done, by `upTo` of the answer before
+   */
+  consume: {
+    in: {
+      name: string;
+      by: string;
+      types: readonly Change['type'][];
+      lease: number;
+      most: number;
+      done?: number;
+    };
+    out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
+  };
   /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
   tell: { in: { from: string; what: object }; out: Nothing };
 }

@@ -102,6 +102,8 @@ export const columnTypes = {
   last_num: 'int',
   stale: 'int',
   changes: 'text',
+  types: 'int',
+  position: 'int',
   files: 'text',
   state: 'int',
   at: 'int',

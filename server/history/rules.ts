@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isBlank } from '../session/blank.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction, User } from '../wire/events.ts';
+import { consume } from './consuming.ts';
 import { erase, eraseStep } from './erasing.ts';
 import { isBeforeEnd } from './erasure.ts';
 import {
@@ -500,6 +501,8 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   erase,
   eraseStep,
+
+  consume,
 
   tell(_work, told, changes) {
     changes.push({ type: 'told', ...told });

@@ -1,6 +1,23 @@
 import type { ErasableList, Erasure } from './erasure.ts';
-import type { Ban, MemberRecord, StoredFile, StoredMessage, StoredReport, UserRecord } from './history.ts';
+import type {
+  Ban,
+  LoggedEntry,
+  MemberRecord,
+  StoredFile,
+  StoredMessage,
+  StoredReport,
+  UserRecord,
+  Writes,
+} from './history.ts';
 import type { MessageRow, Reacted, RoomRow } from './rows.ts';
+
+/** A consumer of the log of changes: it is done with the entries up to `position`. */
+interface Consumer {
+  position: number;
+  holder: string;
+  /** By the clock of the database. */
+  heldUntil: number;
+}
 
 /**
  * The data that a transaction has read and is going to write. A database implements it; the rules use nothing else.
@@ -98,6 +115,11 @@ export interface Work {
   eraseInJournal(user: string, entry: string): void;
   /** A message that has another author now: no repeat is told by what was first sent. */
   eraseMessage(message: StoredMessage, before: StoredMessage): void;
+  /** A consumer of the log of changes, which begins when it is asked for the first time, and its next entries. */
+  consumer(
+    input: Writes['consume']['in'],
+  ): Consumer & { at: number; entries: LoggedEntry[]; skipped: number; upTo: number };
+  putConsumer(consumer: Consumer & Pick<Writes['consume']['in'], 'name' | 'types'>): void;
   /** The keyed digest of what is sent. */
   digest(said: string): string;
 }
@@ -130,6 +152,7 @@ const writing: Record<Writing, true> = {
   eraseFile: true,
   eraseMessage: true,
   eraseInJournal: true,
+  putConsumer: true,
 };
 
 const reached = new Error('the write would change something');

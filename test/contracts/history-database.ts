@@ -797,9 +797,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const dialect = engine.dialect(database);
       const connection = await dialect.connect();
       closing.push(() => connection.destroy());
-      const entries = Array.from({ length: 300 }, (_, i) => [i, Date.now(), '[]']);
-      await connection.query(dialect.insert('chat_changes', ['num', 'since', 'changes'], entries));
-      const statement = deleteOld(dialect, 3_600_000, entries.length);
+      const entries = Array.from({ length: 300 }, (_, i) => [i, Date.now(), 0, '[]']);
+      await connection.query(dialect.insert('chat_changes', ['num', 'since', 'types', 'changes'], entries));
+      const statement = deleteOld(dialect, entries.length);
       expect(await engine.unindexed(connection, statement)).toEqual([]);
     });
 

@@ -10,6 +10,7 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { erasureContract } from './history-erasure.ts';
+import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
 
 const ann = { id: '1', name: 'Ann' };
@@ -1330,6 +1331,10 @@ export function historyContract(
         reopen: async () => (history = await reopen()),
         ...(holding === undefined ? {} : { holding }),
       }));
+    });
+
+    describe('the log of changes', () => {
+      logContract(() => ({ history, reopen: async () => (history = await reopen()) }));
     });
 
     describe('searching', () => {

@@ -36,6 +36,7 @@ const tables = [
   'writers',
   'position',
   'changes',
+  'consumers',
   'erasures',
   'erased_rooms',
 ].map((name) => `chat_${name}`);

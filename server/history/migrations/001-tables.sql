@@ -252,6 +252,34 @@ CREATE TABLE IF NOT EXISTS chat_erased_rooms (
   PRIMARY KEY (user_id, room)
 ) KEYED;
 
+-- The log of changes: what each transaction has changed, numbered in the order of the commits. The number is counted in one
+-- row whose lock a transaction holds until it has ended, so none is left out and none is seen before a lower one.
+CREATE TABLE IF NOT EXISTS chat_position (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  num INT NOT NULL
+) KEYED;
+
+-- `types`: the types of the changes, as bits: see `changeBits`. `changes` is JSON; of messages it holds only their places, so
+-- that no text outlives its deletion. See `forget` for how long an entry is kept.
+CREATE TABLE IF NOT EXISTS chat_changes (
+  num INT NOT NULL PRIMARY KEY,
+  since INT NOT NULL,
+  types INT NOT NULL,
+  changes TEXT NOT NULL -- PostgreSQL, SQLite
+  changes LONGTEXT NOT NULL -- MariaDB
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_changes_by_time ON chat_changes (since);
+
+-- The consumers of the log: each is done with the entries up to `position`, and takes those with a change of its `types`. The
+-- server `holder` goes on until `held_until`, and another one later.
+CREATE TABLE IF NOT EXISTS chat_consumers (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  types INT NOT NULL,
+  position INT NOT NULL,
+  holder BYTES(64) NOT NULL,
+  held_until INT NOT NULL
+) KEYED;
+
 -- The key of the digests: it stays with the messages, so that a copy of this database is a whole backup.
 CREATE TABLE IF NOT EXISTS chat_digest_key (digest BYTES(64) NOT NULL) NUMBERED;
 
@@ -285,22 +313,6 @@ CREATE TABLE IF NOT EXISTS chat_writers (
   num INT NOT NULL,
   since INT NOT NULL
 ) KEYED;
-
--- For several servers: what each transaction has changed, numbered in the order of the commits. The number is counted
--- in one row whose lock a transaction holds until it has ended, so none is left out and none is seen before a lower one.
-CREATE TABLE IF NOT EXISTS chat_position (
-  id BYTES(64) NOT NULL PRIMARY KEY,
-  num INT NOT NULL
-) KEYED;
-
--- JSON; of messages only where they are, so that no text outlives its deletion. Kept for an hour.
-CREATE TABLE IF NOT EXISTS chat_changes (
-  num INT NOT NULL PRIMARY KEY,
-  since INT NOT NULL,
-  changes TEXT NOT NULL -- PostgreSQL
-  changes LONGTEXT NOT NULL -- MariaDB
-) KEYED;
-CREATE INDEX IF NOT EXISTS chat_changes_by_time ON chat_changes (since);
 
 -- From here on: SQLite
 

@@ -3,6 +3,7 @@ import type { Change, Writes } from '../history.ts';
 import { rules } from '../rules.ts';
 import { probe } from '../work.ts';
 import type { Asking, Dialect } from './dialect.ts';
+import { forget } from './journal.ts';
 import { load } from './load.ts';
 import { needsOf } from './needs.ts';
 import { store } from './store.ts';
@@ -38,8 +39,11 @@ type Asked = { op: string; input: unknown };
 /** About so many characters of a statement are those of one reaction. */
 const charactersOfReaction = 100;
 
+/** Operations with a transaction of their own: what they read of the database is as it is now. */
+const alone: ReadonlySet<string> = new Set<keyof Writes>(['eraseStep', 'consume']);
+
 /**
- * How many of the calls make the next transaction; one at least. A step of an erasure has one of its own.
+ * How many of the calls make the next transaction; one at least.
  * @param most operations, and characters of what they hold
  */
 export function batchOf(calls: readonly Asked[], most: { calls: number; characters: number }): number {
@@ -47,7 +51,7 @@ export function batchOf(calls: readonly Asked[], most: { calls: number; characte
   let size = 0;
   for (const call of calls) {
     characters += charactersOf(call);
-    if (call.op === 'eraseStep') return Math.max(size, 1);
+    if (alone.has(call.op)) return Math.max(size, 1);
     if (size === most.calls || (characters > most.characters && size > 0)) break;
     size++;
   }
@@ -79,6 +83,10 @@ export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
   for (const call of calls) outcomes.push(yield* perform(place, call, work, changes));
   const changed = work.changed || changes.length > 0;
   if (changed) yield* store(place, work);
+  if (calls.some(({ op }) => op === 'consume')) {
+    yield* transaction.flush();
+    yield* forget(place.dialect);
+  }
   return { outcomes, changes, changed };
 }
 

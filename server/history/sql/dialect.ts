@@ -47,7 +47,7 @@ export const without = (columns: Columns, others: Columns): Columns =>
 /** The differences between the databases. No statement elsewhere depends on the database. */
 export interface Dialect {
   readonly name: DatabaseName;
-  /** Whether several servers may work on a history, and tell each other what they have changed: see journal.ts. */
+  /** Whether several servers may work on a history, and follow each other by the log of changes: see journal.ts. */
   readonly isShared: boolean;
   /** The columns that are read of a message. */
   readonly messageColumns: Sql;
@@ -78,6 +78,10 @@ export interface Dialect {
   restrictedBy(kind: RestrictionKind): Sql;
   /** Asks for the number of the newest message of all. */
   newestMessage: Sql;
+  /** Milliseconds since 1970 by the clock of the database, which all servers share. */
+  now: Sql;
+  /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
+  nextPosition: Sql;
   /** Gives new messages their numbers, where the database does not: those of the next so many. */
   numbers?(count: number): number[];
   /** Notes that texts have changed, for the index for searching. */
@@ -111,10 +115,6 @@ export interface ServerDialect extends Dialect {
   unlock: Sql;
   /** For the rest of this connection the database gives up no statement. */
   patience: Sql;
-  /** Milliseconds since 1970 by the clock of the database, which all servers share. */
-  now: Sql;
-  /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
-  nextPosition: Sql;
 }
 
 /**

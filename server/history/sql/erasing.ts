@@ -80,7 +80,7 @@ function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
     case 'person':
       return { found: [{}] };
     case 'journal':
-      return place.dialect.isShared ? yield* entriesOf(place, erasure) : { found: [] };
+      return yield* entriesOf(place, erasure);
     case 'reports':
       return yield* reportsOf(place, erasure);
     case 'messages':

@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { Delivery } from './delivery.ts';
-import { type ServerDialect, SqlError } from './dialect.ts';
+import { answered, type ServerDialect, SqlError } from './dialect.ts';
 import { entriesAfter, forget, positionOf } from './journal.ts';
 import { Pool } from './pool.ts';
 
@@ -41,8 +41,6 @@ export interface Others {
   close(): Promise<void>;
 }
 
-/** Entries are kept for so long, in milliseconds: a server that stood still for longer cannot know what it has missed. */
-const kept = 60 * 60 * 1000;
 const forgetEvery = 60 * 1000;
 /** Characters of an HMAC-SHA-256 in base64. */
 const codeLength = 44;
@@ -143,7 +141,7 @@ export async function follow(
 
   const looking = repeat(look, lookOnce);
   const forgetting = repeat(forgetEvery, () =>
-    pool.use((connection) => forget({ dialect, connection }, kept)),
+    pool.use((connection) => answered(forget(dialect), connection)),
   );
   return {
     written(entry, changes) {

@@ -1,25 +1,31 @@
-import type { Change, MemberRecord, RoomRecord, StoredMessage } from '../history.ts';
+import {
+  type Change,
+  changeBits,
+  type LoggedChange,
+  type LoggedEntry,
+  type MemberRecord,
+  type MessagePlace,
+  type RoomRecord,
+  type StoredMessage,
+  type Writes,
+} from '../history.ts';
 import { messageFrom, type Row } from '../rows.ts';
-import { type Connection, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
+import {
+  type Asking,
+  ask,
+  type Connection,
+  type Dialect,
+  raw,
+  type ServerDialect,
+  type Sql,
+  sql,
+} from './dialect.ts';
 
 /** The changes of a transaction: `num` counts transactions over all servers, in the order of the commits. */
 export interface Entry {
   num: number;
   changes: Change[];
 }
-
-/** A message without its text, which may be deleted while the entry is still kept. */
-interface Place {
-  room: string;
-  seq: number;
-  rev: number;
-}
-
-/** A change as it is stored. */
-type Stored =
-  | Exclude<Change, { type: 'message' | 'mentions' }>
-  | (Omit<Change & { type: 'mentions' }, 'message'> & { message: Place })
-  | { type: 'message'; is: 'new' | 'changed'; message: Place };
 
 interface Database {
   dialect: ServerDialect;
@@ -29,14 +35,35 @@ interface Database {
 /** Entries that are read at once. */
 const mostEntries = 200;
 
+/** Entries are kept for so long, in milliseconds: a server that stood still for longer cannot know what it has missed. */
+const kept = 60 * 60 * 1000;
+/** Entries that are kept beyond that for a consumer that is behind. */
+const mostBehind = 100_000;
+
+/** All types, where other servers follow. */
+export const allTypes = -1;
+
+/** The types as they are stored. */
+export const bitsOf = (types: Iterable<Change['type']>): number => {
+  let bits = 0;
+  for (const type of types) bits |= changeBits[type];
+  return bits;
+};
+
 /** The statements that add an entry, the last ones of its transaction. The first answers with its number. */
-export function append(dialect: ServerDialect, changes: readonly Change[]): Sql[] {
+export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
   const text = JSON.stringify(changes.map(stored));
+  const types = bitsOf(changes.map(({ type }) => type));
   return [
     dialect.nextPosition,
-    sql`INSERT INTO chat_changes (num, since, changes) SELECT num, ${dialect.now}, ${text} FROM chat_position`,
+    sql`INSERT INTO chat_changes (num, since, types, changes)
+        SELECT num, ${dialect.now}, ${types}, ${text} FROM chat_position`,
   ];
 }
+
+/** The changes of these types: no others go into the log. */
+export const ofTypes = (changes: readonly Change[], types: number): readonly Change[] =>
+  types === allTypes ? changes : changes.filter(({ type }) => (changeBits[type] & types) !== 0);
 
 /** Answers with the number of the last entry, if there is one. */
 export const lastPosition = raw('SELECT num FROM chat_position');
@@ -58,10 +85,7 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
   const rows = await connection.query(
     sql`SELECT num, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
   );
-  const entries = rows.map(({ num, changes }) => ({
-    num: num as number,
-    changes: JSON.parse(changes as string) as Stored[],
-  }));
+  const entries = rows.map(entryFrom);
   const messages = await load(
     { dialect, connection },
     entries.flatMap(({ changes }) => changes.flatMap(placesOf)),
@@ -88,24 +112,94 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
 }
 
 /**
- * Deletes old entries, but for the last one: by it a server finds out that it is behind. By the clock of the database:
- * one server's clock must not delete what another has just written.
- * @param age of the youngest that is deleted, in milliseconds
+ * Deletes the entries that neither a server nor a consumer needs, but for the last one: by it a server finds out that it
+ * is behind. By the clock of the database: one server's clock must not delete what another has just written.
  */
-export async function forget({ dialect, connection }: Database, age: number): Promise<void> {
-  await connection.query(deleteOld(dialect, age, await positionOf(connection)));
+export function* forget(dialect: Dialect): Asking<void> {
+  const last = numberOf(yield* ask(lastPosition));
+  const [slowest] = yield* ask(raw('SELECT min(position) AS num FROM chat_consumers'));
+  const passed = (slowest?.num as number | null | undefined) ?? last;
+  yield [deleteOld(dialect, Math.min(last - 1, Math.max(passed, last - mostBehind)))];
 }
 
-/** Deletes the entries of that age, but for the last one. */
-export const deleteOld = (dialect: ServerDialect, age: number, last: number): Sql =>
-  sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num <> ${last}`;
+/** Deletes the old entries up to that number. By the index of their times: a planner may take the numbers, which all match. */
+export const deleteOld = (dialect: Dialect, upTo: number): Sql =>
+  sql`DELETE FROM chat_changes
+      WHERE since <= ${dialect.now} - ${dialect.isShared ? kept : 0} AND num + 0 <= ${upTo}`;
+
+/** The types that the consumers take: no other changes go into the log of a server that is alone. */
+export function* wantedTypes(): Asking<number> {
+  const rows = yield* ask(raw('SELECT types FROM chat_consumers'));
+  return rows.reduce((bits, { types }) => bits | (types as number), 0);
+}
+
+/** The same after these operations: a consumer may be new. */
+export const withTypesOf = (calls: readonly { op: string; input: unknown }[], types: number): number =>
+  calls.reduce(
+    (bits, { op, input }) =>
+      op === 'consume' ? bits | bitsOf((input as Writes['consume']['in']).types) : bits,
+    types,
+  );
+
+export const consumerColumns = ['id', 'types', 'position', 'holder', 'held_until'] as const;
+
+/** A consumer, with the entries that are next. */
+export interface LoadedConsumer {
+  position: number;
+  holder: string;
+  heldUntil: number;
+  /** By the clock of the database. */
+  at: number;
+  entries: LoggedEntry[];
+  /** Entries that were deleted before this consumer took them. */
+  skipped: number;
+  /** The position behind these entries. */
+  upTo: number;
+}
+
+/** Locks the consumer, which begins at the end of the log when it is new. */
+export function* loadConsumer(
+  dialect: Dialect,
+  { name, by, types: taken, most, done }: Writes['consume']['in'],
+): Asking<LoadedConsumer> {
+  const types = bitsOf(taken);
+  const find = sql`SELECT position, holder, held_until, ${dialect.now} AS at FROM chat_consumers
+      WHERE id = ${name} ${dialect.lock}`;
+  let [row] = yield* ask(find);
+  if (row === undefined) {
+    const first = [name, types, numberOf(yield* ask(lastPosition)), '', 0];
+    yield [dialect.insertNew('chat_consumers', consumerColumns, [first])];
+    [row] = yield* ask(find);
+  }
+  const { position, holder, held_until, at } = row as Record<'position' | 'held_until' | 'at', number> & {
+    holder: string;
+  };
+  const loaded = { position, holder, heldUntil: held_until, at, entries: [], skipped: 0, upTo: position };
+  if (most === 0) return loaded;
+  const from = holder === by ? (done ?? position) : position;
+  const last = numberOf(yield* ask(lastPosition));
+  const [oldest] = yield* ask(raw('SELECT min(num) AS num FROM chat_changes'));
+  const rows = yield* ask(
+    sql`SELECT num, changes FROM chat_changes WHERE num > ${from} AND num <= ${last} AND (types & ${types}) <> 0
+        ORDER BY num LIMIT ${most}`,
+  );
+  const entries = rows.map(entryFrom);
+  const upTo = entries.length < most ? last : (entries.at(-1) as LoggedEntry).num;
+  const skipped = Math.max(0, ((oldest?.num as number | null | undefined) ?? last + 1) - from - 1);
+  return { ...loaded, entries, skipped, upTo };
+}
+
+const entryFrom = ({ num, changes }: Row): LoggedEntry => ({
+  num: num as number,
+  changes: JSON.parse(changes as string) as LoggedChange[],
+});
 
 /**
  * The text of an entry without what it says of this user but the id, which servers that are behind need. It is
  * outdated when they read it: the user is nobody then.
  */
 export function withoutWords(text: string, user: string): string {
-  const changes = (JSON.parse(text) as Stored[]).map((change): Stored => {
+  const changes = (JSON.parse(text) as LoggedChange[]).map((change): LoggedChange => {
     switch (change.type) {
       case 'user':
         return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
@@ -156,11 +250,11 @@ function toldWithout(what: object, user: string): object {
     : what;
 }
 
-const placeOf = ({ room, seq, rev }: StoredMessage): Place => ({ room, seq, rev });
+const placeOf = ({ room, seq, rev }: StoredMessage): MessagePlace => ({ room, seq, rev });
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
 const lastOf = ({ id, lastSeq }: RoomRecord) => ({ room: id, seq: lastSeq });
 
-function stored({ asker: _, ...change }: Change): Stored {
+function stored({ asker: _, ...change }: Change): LoggedChange {
   if (change.type === 'message') {
     return { type: 'message', is: change.is, message: placeOf(change.message) };
   }
@@ -171,12 +265,12 @@ function stored({ asker: _, ...change }: Change): Stored {
 }
 
 /** Whether it carries the room as it is then. */
-function isOfRoom(change: Stored): change is Extract<Stored, { room: RoomRecord }> {
+function isOfRoom(change: LoggedChange): change is Extract<LoggedChange, { room: RoomRecord }> {
   return 'room' in change && typeof change.room !== 'string';
 }
 
 /** The messages that a change needs. */
-function placesOf(change: Stored): { room: string; seq: number }[] {
+function placesOf(change: LoggedChange): { room: string; seq: number }[] {
   if (change.type === 'message' || change.type === 'mentions') return [change.message];
   return isOfRoom(change) ? [lastOf(change.room)] : [];
 }

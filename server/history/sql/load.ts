@@ -20,6 +20,7 @@ import {
 import { storedNameKey } from '../text-keys.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
+import { loadConsumer } from './journal.ts';
 import type { Transaction } from './transaction.ts';
 import {
   blockKey,
@@ -72,6 +73,10 @@ export function* load(
       const { loaded, needs: more } = yield* loadOpenErasure(place, need);
       work.openedErasure = loaded;
       needs.push(...more);
+    } else if (need.what === 'consumer') {
+      const { name } = need.input;
+      yield* transaction.flush();
+      work.consuming = { name, loaded: yield* loadConsumer(dialect, need.input) };
     }
   }
   const byWhat = new Map<Need['what'], Need[]>();

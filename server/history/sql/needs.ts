@@ -98,6 +98,7 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
   ],
   erase: ({ user }) => [{ what: 'erasureOf', user }],
   eraseStep: ({ by, at }) => [{ what: 'openErasure', by, at }],
+  consume: (input) => [{ what: 'consumer', input }],
   tell: () => [],
 };
 

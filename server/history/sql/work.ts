@@ -11,6 +11,7 @@ import {
   type StoredReport,
   sources,
   type UserRecord,
+  type Writes,
 } from '../history.ts';
 import {
   erasureColumns,
@@ -26,7 +27,7 @@ import {
 import { nameKey, storedMemberKey } from '../text-keys.ts';
 import type { Work } from '../work.ts';
 import { type Dialect, type Sql, sql } from './dialect.ts';
-import { withoutWords } from './journal.ts';
+import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './journal.ts';
 
 /** Something of the database that a rule asks for. */
 export type Need =
@@ -64,7 +65,9 @@ export type Need =
   /** The same without the lock, which steps would not wait for. */
   | { what: 'erasing'; user: string }
   | { what: 'openErasure'; by: string; at: number }
-  | { what: 'newestMessage' };
+  | { what: 'newestMessage' }
+  /** Locks the consumer. */
+  | { what: 'consumer'; input: Writes['consume']['in'] };
 
 /** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
 export class Missing extends Error {
@@ -216,6 +219,7 @@ export class LoadedWork implements Work {
   openedErasure: LoadedErasure | undefined;
   /** The number of the newest message of all. */
   newest: number | undefined;
+  consuming: { name: string; loaded: LoadedConsumer } | undefined;
   /** Statements at the end, after what is stored of all else. */
   readonly more: ((dialect: Dialect) => Sql)[] = [];
   readonly #digestKey: Uint8Array;
@@ -685,6 +689,17 @@ export class LoadedWork implements Work {
     if (text === undefined) return;
     const changes = withoutWords(text, user);
     this.#later(() => sql`UPDATE chat_changes SET changes = ${changes} WHERE num = ${Number(entry)}`);
+  }
+
+  // It has a transaction of its own too.
+  consumer(input: Writes['consume']['in']): LoadedConsumer {
+    if (this.consuming?.name !== input.name) throw new Missing({ what: 'consumer', input });
+    return this.consuming.loaded;
+  }
+
+  putConsumer({ name, types, position, holder, heldUntil }: Parameters<Work['putConsumer']>[0]): void {
+    const row = [name, bitsOf(types), position, holder, heldUntil];
+    this.#later((dialect) => dialect.upsert('chat_consumers', ['id'], consumerColumns, [row]));
   }
 
   eraseMessage(message: StoredMessage, before: StoredMessage): void {

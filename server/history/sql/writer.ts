@@ -13,7 +13,16 @@ import {
   SqlError,
   sql,
 } from './dialect.ts';
-import { append, lastPosition, numberOf, positionOf } from './journal.ts';
+import {
+  allTypes,
+  append,
+  lastPosition,
+  numberOf,
+  ofTypes,
+  positionOf,
+  wantedTypes,
+  withTypesOf,
+} from './journal.ts';
 import { Transaction } from './transaction.ts';
 
 /**
@@ -63,6 +72,8 @@ export class Writer {
   readonly #onBatch: (batch: Batch) => Promise<void> | undefined;
   /** Whether other servers are to learn of the changes. */
   readonly #shared: boolean;
+  /** The types of changes that go into the log; undefined until it is known. */
+  #types: number | undefined;
   /** Until the changes of all transactions so far were handed out. */
   #handedOut: Promise<void> | undefined;
   /** This run of the server: see `chat_writers`. */
@@ -82,6 +93,7 @@ export class Writer {
     this.#dialect = dialect;
     this.#digestKey = digestKey;
     this.#shared = options.shared;
+    if (options.shared) this.#types = allTypes;
     this.#onBatch = options.onBatch;
   }
 
@@ -184,15 +196,18 @@ export class Writer {
       });
       if (changed) ending = batch({});
       const end = raw(changed ? 'COMMIT' : 'ROLLBACK');
+      this.#types = withTypesOf(calls, this.#types ?? 0);
+      const logged = ofTypes(changes, this.#types);
+      // Last, and in one trip with COMMIT: an entry locks what all servers need.
+      const entry = logged.length > 0 ? append(this.#dialect, logged) : [];
       if (!this.#shared) {
-        await asked(transaction.query(end));
+        await asked(transaction.queryAll([...entry, end]));
         return batch({});
       }
-      // Last, and in one trip with COMMIT: an entry locks what all servers need. If there is none, what the rules have seen
-      // is known here before they are answered.
-      const numbered = changes.length > 0 ? append(this.#dialect, changes) : [lastPosition];
+      // If there is no entry, what the rules have seen is known here before they are answered.
+      const numbered = entry.length > 0 ? entry : [lastPosition];
       const [answer = []] = await asked(transaction.queryAll([...numbered, end]));
-      return batch(changes.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
+      return batch(entry.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
     } catch (error) {
       if (ending === undefined || !(error instanceof SqlError && error.problem === 'lost')) {
         await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
@@ -212,6 +227,7 @@ export class Writer {
     try {
       // Apart from the transactions: each finds the row, and its lock can be waited for.
       await connection.query(this.#mark(this.#number));
+      this.#types ??= await answered(wantedTypes(), connection);
     } catch (error) {
       connection.destroy();
       throw error;

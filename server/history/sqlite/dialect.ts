@@ -107,6 +107,10 @@ export function sqlite(db: DatabaseSync): Dialect {
     newestMessage: raw(
       'SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages)) - 1 AS num FROM next_message',
     ),
+    now: raw(`CAST(unixepoch('subsec') * 1000 AS INTEGER)`),
+    nextPosition: raw(
+      `INSERT INTO chat_position (id, num) VALUES ('changes', 1) ON CONFLICT (id) DO UPDATE SET num = num + 1 RETURNING num`,
+    ),
     numbers(count) {
       // The numbers of a failed transaction are left out.
       const first = upTo ?? (next.get()?.num as number);

@@ -3,6 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import type { Change, Writes } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { batchOf, carryOut, type Outcome as Result } from '../sql/batch.ts';
+import { append, ofTypes, wantedTypes, withTypesOf } from '../sql/journal.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
@@ -75,6 +76,7 @@ disk.lend(() => {
   migrate(db);
   db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
   // Their holder has ended: the file belongs to one server.
+  db.exec('UPDATE chat_consumers SET held_until = 0');
   db.exec('UPDATE chat_erasures SET held_until = 0');
   beginGeneration(db);
 });
@@ -84,6 +86,8 @@ const connection = new SqliteConnection(db);
 const dialect = sqlite(db);
 const digestKey = digestKeyOf(db);
 const queries = queriesOf(dialect, new SealedCursors(digestKey, 'report'));
+/** The types of changes that go into the log. */
+let types = connection.answered(wantedTypes());
 const deleted = purger(db);
 let erasing: NodeJS.Timeout | undefined;
 /** Deletions that the last run has left half done. */
@@ -173,6 +177,9 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
     const place = { dialect, transaction, digestKey };
     const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
     const done = connection.answered(carryOut(place, asked));
+    types = withTypesOf(calls, types);
+    const logged = ofTypes(done.changes, types);
+    if (logged.length > 0) for (const statement of append(dialect, logged)) transaction.later(statement);
     connection.answered(transaction.flush());
     return done;
   });

@@ -320,6 +320,10 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   expire: [{ room, firstSeq: 2 }],
   erase: [{ user: '2', messages: 'delete', at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', at })),
+  consume: [
+    { name: 'some', by: 'me', types: ['message'], lease: 1, most: 9 },
+    { name: 'some', by: 'me', types: ['message'], lease: 1, most: 9, done: 1 },
+  ],
   tell: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
   deleteRoom: [{ room: 'class' }],
@@ -413,6 +417,7 @@ test('no statement looks through a table that grows, but for what the start read
       // Tables of one row.
       'SCAN CONSTANT ROW',
       'SCAN next_message',
+      'SCAN chat_position',
       'SCAN chat_digest_key',
       // Values that a statement gets, and rows that it has found by an index: as many as fit into an answer.
       'SCAN json_each VIRTUAL TABLE INDEX 1:',

@@ -80,6 +80,36 @@ test('at most 1,000 of 2,500 sends at once share a transaction', async () => {
   await history.close();
 });
 
+test('the log of changes keeps what a consumer has not passed, and almost nothing else; what is lost is counted', async () => {
+  const path = newFile();
+  const history = await open(path);
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  const count = () => db.prepare('SELECT count(*) AS n FROM chat_changes').get()?.n;
+  await history.write('publicRooms', lobby);
+  await history.write('send', message('a'));
+  expect(count()).toBe(0);
+  const as = { name: 'some', by: 'one', types: ['message'] as const, lease: 1000, most: 100 };
+  const consume = async (done?: number) => {
+    const answer = await history.write('consume', { ...as, ...(done === undefined ? {} : { done }) });
+    if ('heldFor' in answer) throw new Error('another server has the lease');
+    return answer;
+  };
+  await consume();
+  for (const id of ['b', 'c', 'd']) await history.write('send', message(id));
+  // No consumer takes it.
+  await history.write('block', { user: '1', other: '2', blocked: true, at: 0 });
+  expect(count()).toBe(3);
+  const { upTo } = await consume();
+  await consume(upTo);
+  expect(count()).toBe(1);
+  for (const id of ['e', 'f', 'g']) await history.write('send', message(id));
+  db.prepare('DELETE FROM chat_changes WHERE num <= ?').run(upTo + 2);
+  expect(await consume(upTo)).toMatchObject({ entries: [{ num: upTo + 3 }], skipped: 2 });
+  expect(await consume()).toMatchObject({ entries: [{ num: upTo + 3 }], skipped: 0 });
+  db.close();
+  await history.close();
+});
+
 describe('an index for searching that does not fit is made again at the start, without a search', () => {
   /** A closed and indexed history with this message. */
   async function closedHistory(text?: string): Promise<string> {
