@@ -1,6 +1,7 @@
 import type { ErasableList, Erasure } from './erasure.ts';
 import type {
   Ban,
+  Change,
   LoggedEntry,
   MemberRecord,
   StoredFile,
@@ -122,6 +123,56 @@ export interface Work {
   putConsumer(consumer: Consumer & Pick<Writes['consume']['in'], 'name' | 'types'>): void;
   /** The keyed digest of what is sent. */
   digest(said: string): string;
+}
+
+/** Something of the database that a rule asks for. */
+export type Need =
+  /** Locks the room. */
+  | { what: 'room'; id: string }
+  | { what: 'lastMessage'; room: string }
+  | { what: 'member'; room: string; user: string }
+  | { what: 'user'; id: string }
+  | { what: 'message'; room: string; seq: number }
+  /** The message itself has to be loaded. */
+  | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
+  /** The first users who have reacted so, by time. */
+  | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
+  | { what: 'file'; id: string }
+  | { what: 'doomedFiles'; before: number; most: number }
+  | { what: 'clientId'; room: string; user: string; clientId: string }
+  | { what: 'publicName'; key: string }
+  | { what: 'pair'; pair: readonly [string, string] }
+  | { what: 'maker'; user: string; clientId: string }
+  | { what: 'madeBy'; user: string }
+  | { what: 'emptyRooms'; before: number; most: number }
+  | { what: 'owner'; room: string }
+  /** The first users who would take over. */
+  | { what: 'heirs'; room: string; most: number }
+  | { what: 'sessionRooms'; user: string }
+  | { what: 'endedRestrictions'; before: number; most: number }
+  | { what: 'blocked'; user: string; other: string }
+  | { what: 'countBlocked'; user: string }
+  | { what: 'report'; room: string; id: string }
+  | { what: 'reportOf'; room: string; seq: number; user: string }
+  | { what: 'openReports'; room: string; from: number }
+  | { what: 'entry'; num: number }
+  /** Locks the erasure: no step of it is taken meanwhile. */
+  | { what: 'erasureOf'; user: string }
+  /** The same without the lock, which steps would not wait for. */
+  | { what: 'erasing'; user: string }
+  | { what: 'openErasure'; by: string; at: number }
+  | { what: 'newestMessage' }
+  /** Locks the consumer. */
+  | { what: 'consumer'; input: Writes['consume']['in'] };
+
+/** A rule checks everything before it changes anything, so that a rule that throws has changed nothing. */
+export interface Rule<Op extends keyof Writes> {
+  /**
+   * The data that the rule needs, as far as its input says, so that a transaction loads it for all of its operations at
+   * once. Data that is missing here is still found, at the cost of a statement and another run of the rule.
+   */
+  needs(input: Writes[Op]['in']): Need[];
+  run(work: Work, input: Writes[Op]['in'], changes: Change[]): Writes[Op]['out'];
 }
 
 /** The methods that return nothing change something. The compiler demands that each of these is named. */

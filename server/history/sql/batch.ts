@@ -1,11 +1,10 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
-import { rules } from '../rules.ts';
+import { rules } from '../rules/rules.ts';
 import { probe } from '../work.ts';
 import type { Asking, Dialect } from './dialect.ts';
 import { forget } from './journal.ts';
 import { load } from './load.ts';
-import { needsOf } from './needs.ts';
 import { store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { LoadedWork, Missing } from './work.ts';
@@ -75,7 +74,7 @@ export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
   yield* load(
     place,
     work,
-    calls.flatMap(({ op, input }) => needsOf(op, input)),
+    calls.flatMap(({ op, input }) => ruleOf(op).needs(input as never)),
   );
   yield* transaction.flush();
   const outcomes: Outcome[] = [];
@@ -93,18 +92,16 @@ export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
 /** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
 function* perform(place: Place, call: Call, work: LoadedWork, changes: Change[]): Asking<Outcome> {
   const { op, input, asker } = call;
-  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
-  // The map pairs each operation with its input; TypeScript cannot follow that.
-  const rule = rules[op as 'send'];
+  const rule = ruleOf(op);
   const made = changes.length;
   for (;;) {
     work.begin();
     try {
       if (call.probe) {
-        const known = probe(work, (readOnly) => rule(readOnly, input as never, []));
+        const known = probe(work, (readOnly) => rule.run(readOnly, input as never, []));
         return { value: known?.value ?? null };
       }
-      const value = rule(work, input as never, changes);
+      const value = rule.run(work, input as never, changes);
       if (asker !== undefined) for (const change of changes.slice(made)) change.asker = asker;
       return { value };
     } catch (error) {
@@ -115,4 +112,10 @@ function* perform(place: Place, call: Call, work: LoadedWork, changes: Change[])
       yield* load(place, work, [error.need]);
     }
   }
+}
+
+/** The map pairs each operation with its input; TypeScript cannot follow that. */
+function ruleOf(op: keyof Writes) {
+  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
+  return rules[op as 'send'];
 }

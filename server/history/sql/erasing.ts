@@ -18,9 +18,11 @@ import {
   reportsLookedThrough,
   roomsLookedThrough,
 } from '../rows.ts';
+import { steps } from '../rules/erasing.ts';
+import type { Need } from '../work.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
-import type { LoadedErasure, Need } from './work.ts';
+import type { LoadedErasure } from './work.ts';
 
 interface Place {
   dialect: Dialect;
@@ -65,7 +67,7 @@ export function* loadOpenErasure(
   for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
     const list = yield* listOf({ dialect, transaction }, { ...erasure, stage });
     lists.set(stage, list);
-    needs.push(...needsOf({ ...erasure, stage }, list));
+    needs.push(...(list.found as Erasable[]).flatMap((found) => steps[stage].needs(erasure.user, found)));
   }
   // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
   if (erasure.stage === 'person') needs.push({ what: 'newestMessage' });
@@ -198,48 +200,4 @@ function* messagesOf(place: Place, { user, upTo, place: from }: Erasure): Asking
     }
     room = next.num as number;
   }
-}
-
-/** The needs of the step. */
-function needsOf({ user, stage }: Erasure, { found }: ErasableList): Need[] {
-  return (found as Erasable[]).flatMap(({ room, seq, emoji, user: one, other, id }): Need[] => {
-    switch (stage) {
-      case 'directs':
-      case 'members':
-        return [
-          { what: 'lastMessage', room },
-          { what: 'member', room, user },
-          { what: 'user', id: user },
-        ];
-      case 'made':
-        return [{ what: 'room', id: room }];
-      case 'restricted':
-        return [
-          { what: 'lastMessage', room },
-          { what: 'member', room, user: one },
-          { what: 'user', id: one },
-        ];
-      case 'blocks':
-        return [{ what: 'blocked', user: one, other }];
-      case 'reports':
-        return [
-          { what: 'lastMessage', room },
-          { what: 'report', room, id },
-        ];
-      case 'reactions':
-        return [
-          { what: 'message', room, seq },
-          { what: 'reaction', room, seq, emoji, user },
-        ];
-      case 'mentions':
-      case 'messages':
-        return [{ what: 'message', room, seq }];
-      case 'journal':
-        return [{ what: 'entry', num: Number(id) }];
-      case 'resets':
-        return [{ what: 'lastMessage', room }];
-      default:
-        return [];
-    }
-  });
 }

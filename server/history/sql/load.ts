@@ -18,6 +18,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import { storedNameKey } from '../text-keys.ts';
+import type { Need } from '../work.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
 import { loadConsumer } from './journal.ts';
@@ -28,7 +29,6 @@ import {
   type LoadedRoom,
   type LoadedWork,
   makerKey,
-  type Need,
   openKey,
   pairKey,
   reactionsBy,

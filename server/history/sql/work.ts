@@ -25,49 +25,9 @@ import {
   withNames,
 } from '../rows.ts';
 import { nameKey, storedMemberKey } from '../text-keys.ts';
-import type { Work } from '../work.ts';
+import type { Need, Work } from '../work.ts';
 import { type Dialect, type Sql, sql } from './dialect.ts';
 import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './journal.ts';
-
-/** Something of the database that a rule asks for. */
-export type Need =
-  /** Locks the room. */
-  | { what: 'room'; id: string }
-  | { what: 'lastMessage'; room: string }
-  | { what: 'member'; room: string; user: string }
-  | { what: 'user'; id: string }
-  | { what: 'message'; room: string; seq: number }
-  /** The message itself has to be loaded. */
-  | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
-  /** The first users who have reacted so, by time. */
-  | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
-  | { what: 'file'; id: string }
-  | { what: 'doomedFiles'; before: number; most: number }
-  | { what: 'clientId'; room: string; user: string; clientId: string }
-  | { what: 'publicName'; key: string }
-  | { what: 'pair'; pair: readonly [string, string] }
-  | { what: 'maker'; user: string; clientId: string }
-  | { what: 'madeBy'; user: string }
-  | { what: 'emptyRooms'; before: number; most: number }
-  | { what: 'owner'; room: string }
-  /** The first users who would take over. */
-  | { what: 'heirs'; room: string; most: number }
-  | { what: 'sessionRooms'; user: string }
-  | { what: 'endedRestrictions'; before: number; most: number }
-  | { what: 'blocked'; user: string; other: string }
-  | { what: 'countBlocked'; user: string }
-  | { what: 'report'; room: string; id: string }
-  | { what: 'reportOf'; room: string; seq: number; user: string }
-  | { what: 'openReports'; room: string; from: number }
-  | { what: 'entry'; num: number }
-  /** Locks the erasure: no step of it is taken meanwhile. */
-  | { what: 'erasureOf'; user: string }
-  /** The same without the lock, which steps would not wait for. */
-  | { what: 'erasing'; user: string }
-  | { what: 'openErasure'; by: string; at: number }
-  | { what: 'newestMessage' }
-  /** Locks the consumer. */
-  | { what: 'consumer'; input: Writes['consume']['in'] };
 
 /** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
 export class Missing extends Error {

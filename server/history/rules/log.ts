@@ -1,0 +1,26 @@
+import type { Rule } from '../work.ts';
+
+// The log of all changes: see `Writes`.
+
+export const consume: Rule<'consume'> = {
+  needs: (input) => [{ what: 'consumer', input }],
+  run(work, input) {
+    const { name, by, types, lease, most, done } = input;
+    const known = work.consumer(input);
+    const { at, holder, heldUntil, entries, skipped, upTo } = known;
+    if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
+    const from = holder === by && done !== undefined ? done : known.position;
+    // What holds nothing for this consumer is passed at once.
+    const position = entries.length === 0 && most > 0 ? upTo : from + skipped;
+    work.putConsumer({ name, types, position, holder: by, heldUntil: at + lease });
+    return { entries, upTo, skipped };
+  },
+};
+
+export const tell: Rule<'tell'> = {
+  needs: () => [],
+  run(_work, told, changes) {
+    changes.push({ type: 'told', ...told });
+    return {};
+  },
+};

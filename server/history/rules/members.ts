@@ -1,0 +1,187 @@
+import { acted, type Change, deletedUser, isMember, type MemberRecord, sources } from '../history.ts';
+import type { Need, Rule, Work } from '../work.ts';
+import {
+  actInPublic,
+  add,
+  byPeople,
+  changeRole,
+  countMembers,
+  emptyRoom,
+  existing,
+  handOver,
+  isBanned,
+  isStale,
+  newRoom,
+  peopleIn,
+  putMember,
+  putUser,
+  refuse,
+  rename,
+} from './room-changes.ts';
+
+export const addMembers: Rule<'addMembers'> = {
+  needs: ({ room, users, by }) => [
+    { what: 'lastMessage', room },
+    ...peopleIn(
+      room,
+      users.map(({ id }) => id),
+    ),
+    ...(by === undefined ? [] : users.map(({ id }): Need => ({ what: 'blocked', user: id, other: by }))),
+  ],
+  run(work, { room: id, users, source, by, mayReturn, most = 0, access, at }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { results: [], stale: true };
+    const results = users.map(({ id: user, name }) => {
+      if (user === deletedUser.id) return 'forbidden' as const;
+      const before = work.member(id, user);
+      const hasLeft = before?.left === true;
+      if (!isMember(before)) {
+        // The code is the same for all of them, so that it does not reveal the cause.
+        if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
+        if (by !== undefined && work.hasBlocked(user, by)) return 'forbidden' as const;
+        if (!mayReturn && work.hasBeenMember(id, user)) return 'forbidden' as const;
+        if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
+      }
+      const known = work.user(user);
+      const as = { id: user, name: name ?? known?.name ?? user };
+      if (known === undefined || name !== undefined) rename(work, as, changes);
+      add(work, room, as, { source, role: 'member', acted: acted.never, at }, changes);
+      return null;
+    });
+    return { results, stale: false };
+  },
+};
+
+export const join: Rule<'join'> = {
+  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user.id])],
+  run(work, { room: id, user, at }, changes) {
+    const room = existing(work, id);
+    const before = work.member(id, user.id);
+    if (room.kind === 'public' ? isBanned(before) : !isMember(before)) refuse('unknown_room');
+    rename(work, user, changes);
+    if (room.kind === 'public') actInPublic(work, user, changes);
+    add(
+      work,
+      room,
+      user,
+      { source: room.kind === 'public' ? 'people' : undefined, role: 'member', acted: acted.joined, at },
+      changes,
+    );
+    return {};
+  },
+};
+
+export const removeMembers: Rule<'removeMembers'> = {
+  needs: ({ room, users }) => [{ what: 'lastMessage', room }, ...peopleIn(room, users)],
+  run(work, { room: id, users, sources: bits, by, cause, access, at }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
+    for (const user of users) take(work, id, user, { bits, by, cause, at }, changes);
+    return { stale: false };
+  },
+};
+
+export const setRole: Rule<'setRole'> = {
+  needs: ({ room, user }) => [
+    { what: 'lastMessage', room },
+    { what: 'owner', room },
+    ...peopleIn(room, [user]),
+  ],
+  run(work, { room: id, user, role, access }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
+    const before = work.member(id, user);
+    if (!isMember(before)) refuse('unknown_user');
+    if (before.role === role) return { stale: false };
+    if (role === 'owner') {
+      const owner = work.owner(id);
+      if (owner !== undefined) changeRole(work, id, owner, 'moderator', changes);
+    }
+    changeRole(work, id, user, role, changes);
+    return { stale: false };
+  },
+};
+
+export const setNotify: Rule<'setNotify'> = {
+  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+  run(work, { room: id, user, notify }, changes) {
+    existing(work, id);
+    const before = work.member(id, user);
+    if (!isMember(before)) refuse('unknown_room');
+    if (before.notify === notify) return {};
+    putMember(work, { room: id, user, before, now: { ...before, notify }, ...byPeople }, changes);
+    return {};
+  },
+};
+
+export const markRead: Rule<'markRead'> = {
+  needs: ({ room, user }) => [{ what: 'member', room, user }],
+  run(work, { room: id, user, seq }, changes) {
+    const room = existing(work, id);
+    const member = work.member(id, user);
+    if (!isMember(member)) refuse('unknown_room');
+    if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
+    if (seq <= member.readSeq) return { readSeq: member.readSeq };
+    work.putMember(id, user, { ...member, readSeq: seq });
+    changes.push({ type: 'read', room: id, user, readSeq: seq });
+    return { readSeq: seq };
+  },
+};
+
+export const arrive: Rule<'arrive'> = {
+  needs: ({ user, rooms }) => [
+    { what: 'user', id: user.id },
+    ...(rooms === undefined ? [] : [{ what: 'sessionRooms', user: user.id } as const]),
+    ...(rooms ?? []).flatMap(({ id }): Need[] => [
+      { what: 'lastMessage', room: id },
+      { what: 'member', room: id, user: user.id },
+    ]),
+  ],
+  run(work, { user, siteRole, rooms, at }, changes) {
+    rename(work, user, changes);
+    const known = work.user(user.id);
+    if (known !== undefined && known.siteRole !== siteRole) {
+      const { siteRole: _, ...rest } = known;
+      putUser(work, { ...rest, ...(siteRole === undefined ? {} : { siteRole }) }, changes);
+    }
+    if (rooms === undefined) return {};
+    const listed = new Set(rooms.map(({ id }) => id));
+    // In one order, whatever the database.
+    for (const id of work.sessionRooms(user.id).sort()) {
+      const how = { bits: sources.session, by: 'session', cause: 'removed', at } as const;
+      if (!listed.has(id)) take(work, id, user.id, how, changes);
+    }
+    for (const { id, name } of rooms) {
+      const room = work.room(id) ?? newRoom(work, emptyRoom(id, 'private', name, at), changes);
+      if (room.kind === 'direct') continue;
+      add(work, room, user, { source: 'session', role: 'member', acted: acted.never, at }, changes);
+    }
+    return {};
+  },
+};
+
+/** Removes sources from a membership, which may end by that. */
+function take(
+  work: Work,
+  id: string,
+  user: string,
+  { bits, by, cause, at }: { bits: number; by: keyof typeof sources; cause: 'left' | 'removed'; at: number },
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user);
+  if (isBanned(before)) {
+    const held = before.held & ~bits;
+    if (held !== before.held) work.putMember(id, user, { ...before, held });
+    return;
+  }
+  if (!isMember(before)) return;
+  const left = before.sources & ~bits;
+  if (left === before.sources) return;
+  const hasLeft = cause === 'left' ? { left: true as const } : {};
+  const now: MemberRecord =
+    left === 0 ? { ...before, sources: 0, role: 'member', ...hasLeft } : { ...before, sources: left };
+  if (left === 0) countMembers(work, room, -1, at);
+  putMember(work, { room: id, user, before, now, by, cause }, changes);
+  if (left === 0) handOver(work, id, user, before, changes);
+}

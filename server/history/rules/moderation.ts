@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import {
+  acted,
+  type Change,
+  isMember,
+  leftOf,
+  type MemberRecord,
+  mostBlocked,
+  type Restriction,
+  type RestrictionKind,
+  restrictionKinds,
+} from '../history.ts';
+import type { Rule, Work } from '../work.ts';
+import {
+  countMembers,
+  countReports,
+  existing,
+  handOver,
+  isBanned,
+  isStale,
+  messageIn,
+  peopleIn,
+  putMember,
+  record,
+  refuse,
+} from './room-changes.ts';
+
+export const restrict: Rule<'restrict'> = {
+  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+  run(work, { room: id, user, kind, restriction, access, at }, changes) {
+    if (isStale(existing(work, id), access)) return { stale: true };
+    layRestriction(work, id, user, { kind, restriction, at }, changes);
+    return { stale: false };
+  },
+};
+
+export const endRestrictions: Rule<'endRestrictions'> = {
+  needs: ({ before, most }) => [{ what: 'endedRestrictions', before, most }],
+  run(work, { before, most }, changes) {
+    const ended = work.endedRestrictions(before, most);
+    for (const { room, user } of ended) {
+      const { restricted = {} } = work.member(room, user) ?? {};
+      for (const kind of restrictionKinds) {
+        const known = restricted[kind];
+        if (known === undefined || leftOf(known, before) > 0) continue;
+        layRestriction(work, room, user, { kind, restriction: null, at: before }, changes);
+      }
+    }
+    return { ended: ended.length };
+  },
+};
+
+export const report: Rule<'report'> = {
+  needs: ({ room, seq, by }) => [
+    { what: 'lastMessage', room },
+    { what: 'message', room, seq },
+    { what: 'member', room, user: by },
+    { what: 'reportOf', room, seq, user: by },
+  ],
+  run(work, { room: id, seq, by, ...report }, changes) {
+    const room = existing(work, id);
+    const member = work.member(id, by);
+    if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
+    if (work.reportOf(id, seq, by) !== undefined) return { repeated: true };
+    const found = messageIn(work, room, seq);
+    if (found === undefined || found.deletedAt !== undefined) refuse('unknown_message');
+    if (found.user.id === by) refuse('forbidden', 'the message is one’s own');
+    const { reactions: _, ...message } = found;
+    const row = { id: randomUUID(), room: id, seq, by, ...report, message };
+    work.putReport(row);
+    countReports(work, room, 1);
+    changes.push({ type: 'report', room: record(work, room), id: row.id, closed: false });
+    return { repeated: false };
+  },
+};
+
+export const closeReport: Rule<'closeReport'> = {
+  needs: ({ room, id }) => [
+    { what: 'lastMessage', room },
+    { what: 'report', room, id },
+  ],
+  run(work, { room: id, id: report, ...closed }, changes) {
+    const room = existing(work, id);
+    const known = work.report(report);
+    if (known === undefined || known.room !== id || known.seq < room.firstSeq) refuse('unknown_message');
+    if (known.closed !== undefined) return {};
+    const { message: _, text: _text, ...rest } = known;
+    work.putReport({ ...rest, closed });
+    countReports(work, room, -1);
+    changes.push({ type: 'report', room: record(work, room), id: report, closed: true });
+    return {};
+  },
+};
+
+export const setBan: Rule<'setBan'> = {
+  needs: () => [],
+  run(work, { user, ban }, changes) {
+    work.putBan(user, ban);
+    changes.push({ type: 'ban', user, ban });
+    return {};
+  },
+};
+
+export const block: Rule<'block'> = {
+  needs: ({ user, other, blocked }) => [
+    { what: 'blocked', user, other },
+    ...(blocked ? [{ what: 'countBlocked', user } as const] : []),
+  ],
+  run(work, { user, other, blocked, at }, changes) {
+    if (work.hasBlocked(user, other) === blocked) return {};
+    if (blocked && work.countBlocked(user) >= mostBlocked) refuse('limit_reached');
+    work.putBlocked(user, other, blocked ? at : null);
+    changes.push({ type: 'blocked', user, other, blocked });
+    return {};
+  },
+};
+
+/** Changes what is laid on a user of a room. A ban takes the membership away, and its end gives it back. */
+function layRestriction(
+  work: Work,
+  id: string,
+  user: string,
+  { kind, restriction, at }: { kind: RestrictionKind; restriction: Restriction | null; at: number },
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
+  if (restriction === null && before.restricted?.[kind] === undefined) return;
+  const { restricted, held: _, ...rest } = before;
+  const { [kind]: former, ...others } = restricted ?? {};
+  const wasMember = isMember(before);
+  const endsMembership = kind === 'banned' && (wasMember || former?.endsMembership === true);
+  const next = restriction && endsMembership ? { ...restriction, endsMembership } : restriction;
+  const all = next === null ? others : { ...others, [kind]: next };
+  const laid = Object.keys(all).length === 0 ? {} : { restricted: all };
+  let now: MemberRecord = { ...before, ...laid };
+  if (kind === 'banned') {
+    const held = before.held ?? before.sources;
+    // A user who comes back is a member like a new one.
+    if (restriction === null) now = { ...rest, sources: held, readSeq: room.lastSeq, ...laid };
+    else now = { ...rest, sources: 0, role: 'member', held, ...laid };
+  } else if (restriction === null) {
+    now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...laid };
+  }
+  const is = isMember(now);
+  if (is === wasMember) work.putRoom({ ...room, access: room.access + 1 });
+  else countMembers(work, room, is ? 1 : -1, at);
+  changes.push({ type: 'restricted', room: record(work, room), user, kind, now: next });
+  if (is === wasMember) return work.putMember(id, user, now);
+  const since = is ? at : undefined;
+  const cause = is ? 'other' : 'banned';
+  putMember(work, { room: id, user, before, now, since, by: 'people', cause }, changes);
+  if (!is) handOver(work, id, user, before, changes);
+}

@@ -1,0 +1,221 @@
+import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
+import type { User } from '../../wire/events.ts';
+import {
+  acted,
+  type Change,
+  isMember,
+  type MemberRecord,
+  type RoomRecord,
+  type StoredMessage,
+  sources,
+  type UserRecord,
+} from '../history.ts';
+import { mentioned, type RoomRow } from '../rows.ts';
+import type { Need, Work } from '../work.ts';
+
+// Changes of rooms and of their members, for rules of several kinds.
+
+/** A change of a member by what people do in the chat, which is no coming or going. */
+export const byPeople = { by: 'people', cause: 'other' } as const;
+
+export function refuse(code: RequestErrorCode, detail?: string): never {
+  throw new RequestError(code, detail);
+}
+
+/** @throws RequestError `unknown_room` */
+export function existing(work: Work, id: string): RoomRow {
+  return work.room(id) ?? refuse('unknown_room');
+}
+
+export function record(work: Work, row: RoomRow): RoomRecord {
+  const { createdBy: _by, clientId: _id, emptySince: _since, ...room } = work.room(row.id) ?? row;
+  const last = room.lastSeq < room.firstSeq ? undefined : work.lastMessage(row.id);
+  return { ...room, ...(last === undefined ? {} : { last }) };
+}
+
+export function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
+  const known = work.user(id);
+  return { id, name: known?.name ?? id, ...(known?.actedPublic ? { actedPublic: true } : {}) };
+}
+
+/** @param before the message as it was; undefined for a new one */
+export function tellMentions(
+  message: StoredMessage,
+  before: StoredMessage | undefined,
+  changes: Change[],
+): void {
+  const [were, are] = [mentioned(before?.mentions), mentioned(message.mentions)];
+  const added = [...are].filter((user) => !were.has(user));
+  const removed = [...were].filter((user) => !are.has(user));
+  if (added.length > 0 || removed.length > 0) changes.push({ type: 'mentions', message, added, removed });
+}
+
+export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
+  const gone = record(work, room);
+  work.deleteRoom(room.id);
+  changes.push({ type: 'room', is: 'deleted', room: gone });
+}
+
+export function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
+  const now = reports + more;
+  work.putRoom({ ...room, ...(now === 0 ? {} : { reports: now }) });
+}
+
+/** Changes the number of members. */
+export function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
+  const { emptySince: _, ...rest } = room;
+  const members = room.members + more;
+  work.putRoom({ ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
+}
+
+/** @param change.since when the membership begins, if it does */
+export function putMember(
+  work: Work,
+  change: Pick<Change & { type: 'member' }, 'now' | 'by' | 'cause'> & {
+    room: string;
+    user: string;
+    before: MemberRecord | undefined;
+    since?: number | undefined;
+  },
+  changes: Change[],
+): void {
+  const { room, user, before = null, now, by, cause, since } = change;
+  work.putMember(room, user, now, since);
+  const after = record(work, existing(work, room));
+  changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
+}
+
+/** Somebody is no member any more: an owner's room goes to another. */
+export function handOver(
+  work: Work,
+  id: string,
+  user: string,
+  before: MemberRecord,
+  changes: Change[],
+): void {
+  if (before.role !== 'owner') return;
+  const next = work.successor(id, user);
+  if (next !== undefined) changeRole(work, id, next, 'owner', changes);
+}
+
+export function changeRole(
+  work: Work,
+  id: string,
+  user: string,
+  role: MemberRecord['role'],
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user);
+  if (!isMember(before)) return;
+  work.putRoom({ ...room, access: room.access + 1 });
+  putMember(work, { room: id, user, before, now: { ...before, role }, ...byPeople }, changes);
+}
+
+/** A message that is not too old: see `expire`. */
+export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
+  return seq < room.firstSeq ? undefined : work.message(room.id, seq);
+}
+
+export function isBanned(member: MemberRecord | undefined): member is MemberRecord & { held: number } {
+  return member?.held !== undefined;
+}
+
+export function isStale(room: RoomRow, access: number | undefined): boolean {
+  return access !== undefined && access !== room.access;
+}
+
+export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
+  return {
+    id,
+    kind,
+    name,
+    head: 0,
+    lastSeq: 0,
+    firstSeq: 1,
+    access: 0,
+    members: 0,
+    createdAt: at,
+    emptySince: at,
+  };
+}
+
+export function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
+  work.putRoom(room);
+  changes.push({ type: 'room', is: 'new', room: record(work, room) });
+  return room;
+}
+
+/** Keeps the name of a user, who may be new. */
+export function rename(work: Work, { id, name }: User, changes: Change[]): void {
+  const known = work.user(id);
+  if (known?.name === name) return;
+  putUser(work, { ...known, id, name, actedPublic: known?.actedPublic ?? false }, changes);
+}
+
+export function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
+  const known = work.user(id);
+  if (known?.actedPublic) return;
+  putUser(work, { ...known, id, name, actedPublic: true }, changes);
+}
+
+export function putUser(work: Work, user: UserRecord, changes: Change[]): void {
+  work.putUser(user);
+  changes.push({ type: 'user', user });
+}
+
+/** Adds a source to a membership, which may begin with it. A new member has read everything up to `readSeq`, or all. */
+export function add(
+  work: Work,
+  { id }: RoomRow,
+  user: User,
+  how: {
+    source: keyof typeof sources | undefined;
+    role: MemberRecord['role'];
+    acted: number;
+    readSeq?: number;
+    at: number;
+  },
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user.id);
+  const bits = how.source === undefined ? 0 : sources[how.source];
+  const bySite = how.source === 'session' || how.source === 'api';
+  // The site has its users know each other where nobody else can read.
+  const least = bySite && room.kind !== 'public' ? acted.joined : acted.never;
+  const nowActed = Math.max(before?.acted ?? acted.never, how.acted, least);
+  if (isBanned(before)) {
+    const held = before.held | bits;
+    const { left: _, ...rest } = before;
+    if (held !== before.held) work.putMember(id, user.id, { ...rest, held, acted: nowActed });
+    return;
+  }
+  const { wroteAt, restricted } = before ?? {};
+  const was = isMember(before);
+  const now: MemberRecord = was
+    ? { ...before, sources: before.sources | bits, acted: nowActed }
+    : {
+        sources: bits,
+        role: how.role,
+        readSeq: how.readSeq ?? room.lastSeq,
+        acted: nowActed,
+        ...(wroteAt === undefined ? {} : { wroteAt }),
+        ...(restricted === undefined ? {} : { restricted }),
+      };
+  if (was && now.sources === before.sources && now.acted === before.acted) return;
+  if (!was) countMembers(work, room, 1, how.at);
+  const since = was ? undefined : how.at;
+  putMember(
+    work,
+    { room: id, user: user.id, before, now, since, by: how.source ?? 'people', cause: 'other' },
+    changes,
+  );
+}
+
+/** The needs of a rule that concerns people in a room. */
+export const peopleIn = (room: string, users: readonly string[]): Need[] =>
+  users.flatMap((user) => [
+    { what: 'member', room, user },
+    { what: 'user', id: user },
+  ]);

@@ -1,0 +1,166 @@
+import { acted, type Change, deletedUser, type RoomRecord, type Writes } from '../history.ts';
+import type { RoomRow } from '../rows.ts';
+import { nameKey } from '../text-keys.ts';
+import type { Need, Rule, Work } from '../work.ts';
+import {
+  actInPublic,
+  add,
+  emptyRoom,
+  existing,
+  isStale,
+  newRoom,
+  record,
+  refuse,
+  removeRoom,
+  rename,
+} from './room-changes.ts';
+
+export const publicRooms: Rule<'publicRooms'> = {
+  needs: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),
+  run(work, { rooms, at }, changes) {
+    for (const { id, name } of rooms) {
+      if (work.room(id) !== undefined) continue;
+      newRoom(work, { ...emptyRoom(id, 'public', name, at) }, changes);
+    }
+    return {};
+  },
+};
+
+export const createRoom: Rule<'createRoom'> = {
+  needs: ({ id, kind, name, by, clientId, most }) => [
+    { what: 'room', id },
+    { what: 'maker', user: by.id, clientId },
+    { what: 'user', id: by.id },
+    ...publicName(kind, name),
+    ...(most > 0 ? [{ what: 'madeBy', user: by.id } as const] : []),
+  ],
+  run(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
+    const repeat = work.roomMadeBy(by.id, clientId);
+    if (repeat !== undefined) return { room: record(work, repeat), repeated: true };
+    if (kind === 'public') checkName(work, name);
+    if (most > 0 && work.countRoomsMadeBy(by.id) >= most) refuse('limit_reached');
+    const room = newRoom(
+      work,
+      { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}), createdBy: by.id, clientId },
+      changes,
+    );
+    rename(work, by, changes);
+    if (kind === 'public') actInPublic(work, by, changes);
+    add(work, room, by, { source: 'people', role: 'owner', acted: acted.joined, at }, changes);
+    return { room: record(work, room), repeated: false };
+  },
+};
+
+export const putRoom: Rule<'putRoom'> = {
+  needs: ({ id, kind, name }) => [{ what: 'lastMessage', room: id }, ...publicName(kind, name)],
+  run(work, { id, kind, name, topic, at }, changes) {
+    const room = work.room(id);
+    if (room === undefined) {
+      if (kind === 'public') checkName(work, name);
+      const made = newRoom(work, { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}) }, changes);
+      return { room: record(work, made), created: true };
+    }
+    if (room.kind !== kind) refuse('conflict', 'the room exists and is of another kind');
+    return { room: update(work, room, { name, topic: topic ?? '' }, changes), created: false };
+  },
+};
+
+export const updateRoom: Rule<'updateRoom'> = {
+  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  run(work, { room: id, access, ...change }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { room: record(work, room), stale: true };
+    return { room: update(work, room, change, changes), stale: false };
+  },
+};
+
+export const deleteRoom: Rule<'deleteRoom'> = {
+  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  run(work, { room: id, access }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
+    removeRoom(work, room, changes);
+    return { stale: false };
+  },
+};
+
+export const expire: Rule<'expire'> = {
+  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  run(work, { room: id, firstSeq }, changes) {
+    const room = existing(work, id);
+    if (firstSeq <= room.firstSeq) return {};
+    const { reports = 0, ...rest } = room;
+    const first = Math.min(firstSeq, room.lastSeq + 1);
+    const left = reports === 0 ? 0 : work.openReports(id, first);
+    const now = { ...rest, firstSeq: first, ...(left === 0 ? {} : { reports: left }) };
+    work.putRoom(now);
+    changes.push({ type: 'room', is: 'changed', room: record(work, now) });
+    return {};
+  },
+};
+
+export const deleteEmptyRooms: Rule<'deleteEmptyRooms'> = {
+  needs: ({ before, most }) => [{ what: 'emptyRooms', before, most }],
+  run(work, { before, most }, changes) {
+    const rooms = work.emptyRooms(before, most);
+    for (const room of rooms) removeRoom(work, room, changes);
+    return { deleted: rooms.length };
+  },
+};
+
+export const openDirect: Rule<'openDirect'> = {
+  needs: ({ id, by, other }) => [
+    { what: 'pair', pair: pairOf(by.id, other) },
+    { what: 'blocked', user: other, other: by.id },
+    { what: 'room', id },
+    { what: 'user', id: by.id },
+  ],
+  run(work, { id, by, other, at }, changes) {
+    const pair = pairOf(by.id, other);
+    const known = work.roomOfPair(pair);
+    if (other === deletedUser.id || work.hasBlocked(other, by.id)) refuse('forbidden');
+    rename(work, by, changes);
+    const room =
+      known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
+    add(work, room, by, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
+    return { room: record(work, room), created: known === undefined };
+  },
+};
+
+/** @throws RequestError `conflict` when a public room but `except` has that name */
+function checkName(work: Work, name: string, except?: string): void {
+  const other = work.publicRoomNamed(nameKey(name));
+  if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
+}
+
+function update(
+  work: Work,
+  room: RoomRow,
+  change: Pick<Writes['updateRoom']['in'], 'name' | 'topic' | 'write' | 'slow'>,
+  changes: Change[],
+): RoomRecord {
+  const { name = room.name, topic = room.topic, write = room.write, slow = room.slow } = change;
+  const { topic: _topic, write: _write, slow: _slow, ...rest } = room;
+  const now: RoomRow = {
+    ...rest,
+    name,
+    ...(topic ? { topic } : {}),
+    ...(write === 'moderators' ? { write } : {}),
+    ...(slow ? { slow } : {}),
+  };
+  const isSame = (['name', 'topic', 'write', 'slow'] as const).every((field) => now[field] === room[field]);
+  if (isSame) return record(work, room);
+  if (room.kind === 'public') checkName(work, name, room.id);
+  work.putRoom(now);
+  const updated = record(work, room);
+  changes.push({ type: 'room', is: 'changed', room: updated });
+  return updated;
+}
+
+/** Both users of a direct room, in the same order whoever opens it. */
+function pairOf(a: string, b: string): readonly [string, string] {
+  return a < b ? [a, b] : [b, a];
+}
+
+const publicName = (kind: string, name: string): Need[] =>
+  kind === 'public' ? [{ what: 'publicName', key: nameKey(name) }] : [];
