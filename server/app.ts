@@ -59,8 +59,8 @@ const historyLimit = 1000;
 function asking(history: History): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   return () => {
-    answer ??= history
-      .read('membersOf', { room: '', users: [''] })
+    answer ??= history.read
+      .membersOf({ room: '', users: [''] })
       .then(
         () => true,
         () => false,

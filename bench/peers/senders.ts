@@ -26,10 +26,10 @@ async function ofHistory(): Promise<Send> {
       throw error;
     },
   });
-  await history.write('publicRooms', { rooms: [{ id: 'hall', name: 'hall' }], at: Date.now() });
+  await history.write.publicRooms({ rooms: [{ id: 'hall', name: 'hall' }], at: Date.now() });
   return async (sender) => {
     const message = { room: 'hall', clientId: randomUUID(), user: user(sender), text, sentAt: Date.now() };
-    await history.write('send', { ...message, asMember: false });
+    await history.write.send({ ...message, asMember: false });
   };
 }
 

@@ -81,7 +81,7 @@ export async function openChat(options: {
   const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
   const typing = new Typing(publisher, others);
   const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
-  await history.write('publicRooms', { rooms, at: Date.now() });
+  await history.write.publicRooms({ rooms, at: Date.now() });
   const announcements: Announcements = new Announcements({
     publisher,
     typing,

@@ -7,7 +7,6 @@ import {
   isMember,
   isNamed,
   type MemberRecord,
-  type Reads,
   type RoomRecord,
   type StoredMessage,
   sources,
@@ -159,9 +158,9 @@ export class Directory {
       if (isRead) apply(change);
       else early.push(change);
     });
-    for (const record of await history.read('publicRooms', null)) directory.#roomFor(record);
-    for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
-    for (const { room, user, restricted } of await history.read('restrictions', null)) {
+    for (const record of await history.read.publicRooms(null)) directory.#roomFor(record);
+    for (const { user, ban } of await history.read.bans(null)) directory.#bans.set(user, ban);
+    for (const { room, user, restricted } of await history.read.restrictions(null)) {
       directory.restrictions.setAll(room, user, restricted);
     }
     isRead = true;
@@ -349,7 +348,8 @@ export class Directory {
 
   async #load(entry: Entry): Promise<void> {
     const { person } = entry;
-    await this.#read('user', { user: person.user.id }, (found, missed) => {
+    const { user } = person;
+    await this.#read(this.#history.read.user({ user: user.id }), (found, missed) => {
       if (found.user !== null) person.user = found.user;
       if (found.blocked.length > 0) person.blocked = new Set(found.blocked);
       entry.stored = found.user !== null;
@@ -364,7 +364,8 @@ export class Directory {
 
   /** Reads how this user sees the other side of a direct room. */
   async learnPartner({ record, partners }: Room, user: string, other: string): Promise<void> {
-    await this.#read('partner', { user, other, room: record.id }, (found, missed) => {
+    const input = { user, other, room: record.id };
+    await this.#read(this.#history.read.partner(input), (found, missed) => {
       // The other user was erased meanwhile.
       if (record.pair === undefined) return;
       partners.set(other, found);
@@ -373,15 +374,14 @@ export class Directory {
   }
 
   /** @param take gets the result and the changes that arrived during the read, which may be newer */
-  async #read<Query extends 'user' | 'partner'>(
-    query: Query,
-    input: Reads[Query]['in'],
-    take: (found: Reads[Query]['out'], missed: readonly Change[]) => void,
+  async #read<Found>(
+    reading: Promise<Found>,
+    take: (found: Found, missed: readonly Change[]) => void,
   ): Promise<void> {
     const missed: Change[] = [];
     this.#loading.add(missed);
     try {
-      take(await this.#history.read(query, input), missed);
+      take(await reading, missed);
     } finally {
       this.#loading.delete(missed);
     }
@@ -405,7 +405,7 @@ export class Directory {
     }
     const same = now.length === rooms.size && now.every(([roomId]) => rooms.has(roomId));
     if (entry.stored && same && person.user.name === name && person.user.siteRole === role) return;
-    await this.#history.write('arrive', {
+    await this.#history.write.arrive({
       user: { id, name },
       ...(role === undefined ? {} : { siteRole: role }),
       ...(same ? {} : { rooms: [...rooms.values()] }),

@@ -44,7 +44,7 @@ export async function memberOf(
 ): Promise<MemberRecord | undefined> {
   const here = directory.person(user)?.memberships.get(room)?.member;
   if (here !== undefined) return here;
-  const [member] = await history.read('membersOf', { room, users: [user] });
+  const [member] = await history.read.membersOf({ room, users: [user] });
   return isMember(member) ? member : undefined;
 }
 
@@ -52,7 +52,7 @@ export async function memberOf(
 export async function targetOf(chat: Chat, room: string, user: string): Promise<Actor> {
   const member = await memberOf(chat, room, user);
   const here = siteRole(chat.directory.person(user));
-  const role = here ?? (await chat.history.read('users', { ids: [user] }))[0]?.siteRole;
+  const role = here ?? (await chat.history.read.users({ ids: [user] }))[0]?.siteRole;
   return { roles: role === undefined ? [] : [role], member };
 }
 
@@ -80,8 +80,7 @@ export async function addPeople(
   await decided(async () => {
     found(directory.find(connection.person, room.record.id));
     need(room, connection, 'invite');
-    const done = await history.write(
-      'addMembers',
+    const done = await history.write.addMembers(
       {
         room: room.record.id,
         users: wanted.map((id) => ({ id })),
@@ -128,8 +127,7 @@ export async function remove(
       if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
     }
     found(directory.find(connection.person, id));
-    return history.write(
-      'removeMembers',
+    return history.write.removeMembers(
       {
         room: id,
         users: [user],
@@ -161,7 +159,7 @@ export async function setRole(
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
     // Rooms of the settings, the session and the API have no owner.
     if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
-    return chat.history.write('setRole', { room: room.record.id, user, role, access }, connection.id);
+    return chat.history.write.setRole({ room: room.record.id, user, role, access }, connection.id);
   });
   return {};
 }
@@ -180,8 +178,7 @@ export async function update(
       ...(write === undefined ? {} : { write }),
       ...(slow === undefined ? {} : { slow }),
     };
-    return chat.history.write(
-      'updateRoom',
+    return chat.history.write.updateRoom(
       { room: room.record.id, ...change, access: room.record.access },
       connection.id,
     );
@@ -196,11 +193,7 @@ export async function deleteRoom(
 ): Promise<Answers['room:delete']> {
   await decided(async () => {
     need(room, connection, 'delete');
-    return chat.history.write(
-      'deleteRoom',
-      { room: room.record.id, access: room.record.access },
-      connection.id,
-    );
+    return chat.history.write.deleteRoom({ room: room.record.id, access: room.record.access }, connection.id);
   });
   return {};
 }
@@ -212,8 +205,7 @@ export async function setNotify(
   { notify }: RequestPayload<'room:notify'>,
 ): Promise<Answers['room:notify']> {
   if (!connection.person.memberships.has(room.record.id)) throw new RequestError('forbidden');
-  await history.write(
-    'setNotify',
+  await history.write.setNotify(
     { room: room.record.id, user: connection.person.user.id, notify },
     connection.id,
   );
@@ -236,7 +228,7 @@ export async function members(
   } else {
     const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
     do {
-      const page: Reads['members']['out'] = await history.read('members', {
+      const page: Reads['members']['out'] = await history.read.members({
         room: id,
         ...(query === undefined ? {} : { query }),
         ...(after === undefined ? {} : { after }),
@@ -299,7 +291,7 @@ async function presentAfter(
   const known = new Map(ids.map((id) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]));
   const unknown = ids.filter((id) => known.get(id) === null);
   if (unknown.length > 0) {
-    const read = await history.read('membersOf', { room: roomId, users: unknown });
+    const read = await history.read.membersOf({ room: roomId, users: unknown });
     for (const [n, id] of unknown.entries()) known.set(id, read[n] ?? null);
   }
   return users.map(({ user, place }) => ({
@@ -329,10 +321,10 @@ export async function findPeople(
 ): Promise<Answers['user:find']> {
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
-  const records = await history.read('findUsers', { user, query, onlyShared, limit });
+  const records = await history.read.findUsers({ user, query, onlyShared, limit });
   const ids = records.map(({ id }) => id);
   const members =
-    room === undefined ? [] : await history.read('membersOf', { room: room.record.id, users: ids });
+    room === undefined ? [] : await history.read.membersOf({ room: room.record.id, users: ids });
   return {
     users: records.map(({ id, name }) => ({ id, name })),
     inRoom: ids.filter((_, n) => isMember(members[n])),
@@ -347,8 +339,7 @@ export async function openDirect(
   const { person } = connection;
   if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
   const id = `d-${randomBytes(16).toString('base64url')}`;
-  const { room: record, created } = await history.write(
-    'openDirect',
+  const { room: record, created } = await history.write.openDirect(
     { id, by: userOf(connection), other, at: Date.now() },
     connection.id,
   );

@@ -38,7 +38,7 @@ export class Mine {
       }
     }
     if (of.length === 0) return false;
-    for (const { room, seq, emoji } of await this.#chat.history.read('reactionsOf', {
+    for (const { room, seq, emoji } of await this.#chat.history.read.reactionsOf({
       user: this.#user,
       of,
     })) {

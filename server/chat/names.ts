@@ -11,8 +11,8 @@ export async function namesIn(
 ): Promise<Map<string, User>> {
   const ids = [...new Set(users)];
   const [known, members] = await Promise.all([
-    history.read('users', { ids }),
-    history.read('membersOf', { room, users: ids }),
+    history.read.users({ ids }),
+    history.read.membersOf({ room, users: ids }),
   ]);
   const records = new Map(known.map((user) => [user.id, user]));
   return new Map(

@@ -121,7 +121,7 @@ export async function join(
   const { id } = room.record;
   const membership = person.memberships.get(id);
   if (membership === undefined || membership.member.acted === acted.never) {
-    await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
+    await history.write.join({ room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
   // The client has this head from another server, and this one has not got the change yet.
   if (since !== undefined && since > room.record.head) await history.current();
@@ -135,7 +135,7 @@ export async function join(
     const { head } = room.record;
     if (resume === head || head === 0) page = nothing;
     else if (resume === undefined) page = await newest.of(room);
-    else page = await history.read('changes', { room: id, since: resume, upTo: head, limit: joinChanges });
+    else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: joinChanges });
     // Messages published meanwhile may need a look too. Only one more, since messages may change at each look: the rest
     // stays unmarked.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
@@ -186,10 +186,10 @@ export async function sync(
     const { id, head, lastSeq } = room.record;
     // The client discards the room and starts again.
     if (!isKnown(room, since)) {
-      const page = await chat.history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+      const page = await chat.history.read.newest({ room: id, upTo: lastSeq, limit: joinPage });
       return { head, ...(await pageFor(chat, person, page)), reset: true as const };
     }
-    const page = await chat.history.read('changes', { room: id, since, upTo: head, limit });
+    const page = await chat.history.read.changes({ room: id, since, upTo: head, limit });
     return { head, ...(await pageFor(chat, person, page)) };
   });
 }
@@ -248,7 +248,7 @@ export async function create(
   if (payload.kind === 'public' && members.length > 0) {
     throw new RequestError('bad_request', 'members are for private rooms: anybody may join a public one');
   }
-  const made = await history.write('createRoom', roomOf(chat, connection, payload), connection.id);
+  const made = await history.write.createRoom(roomOf(chat, connection, payload), connection.id);
   const room = found(directory.find(connection.person, made.room.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
   if (!made.repeated && members.length > 0) ({ failed } = await addPeople(chat, connection, room, members));
@@ -261,7 +261,7 @@ export async function created(
   connection: Connection,
   payload: NewRoom,
 ): Promise<Answers['room:create'] | null> {
-  const known = await chat.history.probe('createRoom', roomOf(chat, connection, payload));
+  const known = await chat.history.probe.createRoom(roomOf(chat, connection, payload));
   const room = known && chat.directory.find(connection.person, known.room.id);
   return room ? { room: summaryOf(chat.directory, room, connection), failed: [] } : null;
 }

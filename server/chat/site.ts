@@ -14,11 +14,11 @@ export async function postMessage(
   { user, text, clientId }: { user: User; text: string; clientId: string },
 ): Promise<{ message: Message; repeated: boolean }> {
   checkText(text, limits.text);
-  const record = await history.read('room', { room });
+  const record = await history.read.room({ room });
   // Only its two users can have written in a direct room.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
   const sent = { room, user, text, clientId, sentAt: Date.now(), asMember: false };
-  const { message, repeated } = await history.write('send', sent);
+  const { message, repeated } = await history.write.send(sent);
   return { message: directory.messageOf(message), repeated };
 }
 
@@ -30,13 +30,13 @@ export async function putRoom(
     throw new RequestError('bad_request', 'ids that begin with u-, d- or r- are the server’s own');
   }
   const { topic, ...rest } = room;
-  const done = await history.write('putRoom', { ...rest, ...(topic ? { topic } : {}), at: Date.now() });
+  const done = await history.write.putRoom({ ...rest, ...(topic ? { topic } : {}), at: Date.now() });
   return { room: apiRoom(done.room), created: done.created };
 }
 
 export async function deleteRoom({ history }: Chat, room: string): Promise<void> {
   await notDirect(history, room);
-  await history.write('deleteRoom', { room });
+  await history.write.deleteRoom({ room });
 }
 
 /** Changes memberships; `remove` ends any that does not come from the session. @returns the number of members */
@@ -49,16 +49,16 @@ export async function changeMembers(
   if (remove.length > 0) {
     const bits = sources.api | sources.people;
     const how = { sources: bits, by: 'api', cause: 'removed', at: Date.now() } as const;
-    await history.write('removeMembers', { room, users: remove, ...how });
+    await history.write.removeMembers({ room, users: remove, ...how });
   }
   if (add.length > 0) {
-    await history.write('addMembers', { room, users: add, source: 'api', mayReturn: true, at: Date.now() });
+    await history.write.addMembers({ room, users: add, source: 'api', mayReturn: true, at: Date.now() });
   }
-  return (await history.read('room', { room }))?.members ?? 0;
+  return (await history.read.room({ room }))?.members ?? 0;
 }
 
 async function notDirect(history: Chat['history'], room: string): Promise<void> {
-  const record = await history.read('room', { room });
+  const record = await history.read.room({ room });
   if (record === null) throw new RequestError('unknown_room');
   if (record.kind === 'direct')
     throw new RequestError('bad_request', 'a direct room belongs to its two users');
@@ -75,15 +75,12 @@ export async function ban(
     ...(reason ? { reason } : {}),
   };
   // The ban closes connections too, but does not count them: it finds only those opened since the kick.
-  const [closed] = await Promise.all([
-    everywhere(user, { is: 'kick' }),
-    history.write('setBan', { user, ban }),
-  ]);
+  const [closed] = await Promise.all([everywhere(user, { is: 'kick' }), history.write.setBan({ user, ban })]);
   return closed;
 }
 
 export async function unban({ history }: Chat, user: string): Promise<void> {
-  await history.write('setBan', { user, ban: null });
+  await history.write.setBan({ user, ban: null });
 }
 
 /** Null for a user who has neither connected nor been named. */
@@ -91,7 +88,7 @@ export async function lookUp(
   { history, directory, everywhere }: Chat,
   id: string,
 ): Promise<{ user: User; connections: number; rooms: number; banned?: Ban } | null> {
-  const { user, memberships } = await history.read('user', { user: id });
+  const { user, memberships } = await history.read.user({ user: id });
   const banned = directory.banOf(id);
   if (user === null && banned === null) return null;
   return {

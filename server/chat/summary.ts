@@ -141,7 +141,7 @@ export function totalsOfPerson({ memberships, blocked }: Person): Totals {
 export async function totalsOfUser(history: History, directory: Directory, user: string): Promise<Totals> {
   const person = directory.person(user);
   if (person !== undefined) return totalsOfPerson(person);
-  const { memberships, blocked } = await history.read('user', { user });
+  const { memberships, blocked } = await history.read.user({ user });
   return totalsOf(
     memberships.map(({ room, ...rest }) => ({ record: room, ...rest })),
     new Set(blocked),

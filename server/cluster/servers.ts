@@ -194,7 +194,7 @@ export class Servers implements OtherServers {
   async #tell(told: Told): Promise<void> {
     // An announcement after the end of this server would make it seem alive again.
     if (this.#closed && told.is !== 'bye') throw new RequestError('server_draining');
-    await this.#history.write('tell', { from: this.#self, what: told });
+    await this.#history.write.tell({ from: this.#self, what: told });
   }
 
   /** @returns whether it was announced; false if the history does not answer, or this server is ending */

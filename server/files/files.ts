@@ -125,12 +125,12 @@ export class Files {
       await check?.();
       ended.throwIfAborted();
       // Before its bytes are stored: bytes of an unknown file would stay for ever.
-      await this.#history.write('addFile', { room, user, file, at: Date.now() });
+      await this.#history.write.addFile({ room, user, file, at: Date.now() });
       await this.#keep(storage, id, made ?? { path });
       // A deletion of the user's or the room's files may have run before these bytes were there.
-      if (ended.aborted || (await this.#history.read('file', { id, user })) === null) {
+      if (ended.aborted || (await this.#history.read.file({ id, user })) === null) {
         await this.#delete(storage, id).catch((error: Error) => this.#fail(error));
-        await this.#history.write('forgetFiles', { ids: [id] });
+        await this.#history.write.forgetFiles({ ids: [id] });
         ended.throwIfAborted();
         throw new RequestError('unknown_room');
       }
@@ -248,11 +248,11 @@ export class Files {
     while (this.#again && !this.#closed) {
       this.#again = false;
       const before = Date.now() - this.#orphans;
-      const { ids } = await this.#history.write('dropFiles', { before, most: mostAtOnce });
+      const { ids } = await this.#history.write.dropFiles({ before, most: mostAtOnce });
       if (ids.length === 0) continue;
       const storage = await this.#opened();
       for (const id of ids) await this.#delete(storage, id);
-      await this.#history.write('forgetFiles', { ids });
+      await this.#history.write.forgetFiles({ ids });
       this.#again = ids.length === mostAtOnce;
       this.#soon ??= setTimeout(() => {
         this.#soon = undefined;

@@ -275,7 +275,7 @@ export function sizeOfReport({ message, ...report }: StoredReport): number {
 
 /**
  * The changes of a write. All changes are handed out in the order of the commits, before the write that made them
- * resolves; a listener's copy is therefore current when the write resolves. `asker` is what was given to `write`.
+ * resolves; a listener's copy is therefore current when the write resolves. `asker`: see `History.write`.
  */
 export type Change = {
   asker?: string;
@@ -722,19 +722,34 @@ export interface Reads {
   };
 }
 
+/** The methods of `History.write`, `probe` or `read`: each passes its name on, and what it is called with. */
+export function methods<Methods extends object>(
+  pass: (name: keyof Methods & string, input: never, asker?: string) => Promise<unknown>,
+): Methods {
+  return new Proxy({} as Record<string, unknown>, {
+    get(made, name: string) {
+      made[name] ??= (input: never, asker?: string) => pass(name as keyof Methods & string, input, asker);
+      return made[name];
+    },
+  }) as Methods;
+}
+
 /** All rooms, members and messages, on disk. Every database passes test/contracts/history.ts. */
 export interface History {
-  /**
-   * @param asker the id of the connection that asked; it comes with the changes, so that this connection is not notified
-   * of them
-   */
-  write<Op extends keyof Writes>(op: Op, input: Writes[Op]['in'], asker?: string): Promise<Writes[Op]['out']>;
+  /** `asker`: the id of the connection that asked. It comes with the changes, which that connection is not notified of. */
+  readonly write: {
+    readonly [Op in keyof Writes]: (input: Writes[Op]['in'], asker?: string) => Promise<Writes[Op]['out']>;
+  };
   /**
    * The result of the write if there is nothing to change, as for a repeat; null if it would change something.
    * Rejects as the write would. Changes nothing.
    */
-  probe<Op extends keyof Writes>(op: Op, input: Writes[Op]['in']): Promise<Writes[Op]['out'] | null>;
-  read<Query extends keyof Reads>(query: Query, input: Reads[Query]['in']): Promise<Reads[Query]['out']>;
+  readonly probe: {
+    readonly [Op in keyof Writes]: (input: Writes[Op]['in']) => Promise<Writes[Op]['out'] | null>;
+  };
+  readonly read: {
+    readonly [Query in keyof Reads]: (input: Reads[Query]['in']) => Promise<Reads[Query]['out']>;
+  };
   /** Resolves when everything was handed out that was stored before, by any server. Rejects if the database fails. */
   current(): Promise<void>;
   /** See `Change`. */

@@ -55,7 +55,7 @@ export const messageRequests: RequestHandlers<
     },
     async probe({ chat, connection, room, payload }) {
       const message = { ...newMessage(connection, room, payload), asMember: false };
-      const known = await chat.history.probe('send', message);
+      const known = await chat.history.probe.send(message);
       return known && { message: await messageFor(chat, connection.person, known.message) };
     },
   },

@@ -106,11 +106,11 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     async function empty(onBatch?: (batch: { messages: number }) => void): Promise<History> {
       await database.empty();
       const history = await open(undefined, onBatch);
-      await history.write('publicRooms', lobby);
+      await history.write.publicRooms(lobby);
       return history;
     }
     const all = (history: History, room: string, upTo = 10_000) =>
-      history.read('changes', { room, since: 0, upTo, limit: 500 });
+      history.read.changes({ room, since: 0, upTo, limit: 500 });
     const count = async (what: string) =>
       Number((await database.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
 
@@ -118,18 +118,18 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const histories = await Promise.all([1, 2, 3].map(() => open(fresh.url)));
-      await Promise.all(histories.map((history) => history.write('publicRooms', lobby)));
+      await Promise.all(histories.map((history) => history.write.publicRooms(lobby)));
       for (const history of histories) {
-        expect(await history.read('publicRooms', null)).toMatchObject([{ id: 'lobby' }]);
+        expect(await history.read.publicRooms(null)).toMatchObject([{ id: 'lobby' }]);
       }
       expect(Number((await fresh.query('SELECT count(*) AS n FROM chat_digest_key'))[0]?.n)).toBe(1);
       // The very first message is not of a user who was erased before.
       const [history] = histories as [History];
-      await history.write('erase', { user: ann.id, messages: 'delete', at: 1 });
-      const step = () => history.write('eraseStep', { by: 'one', at: 1 });
+      await history.write.erase({ user: ann.id, messages: 'delete', at: 1 });
+      const step = () => history.write.eraseStep({ by: 'one', at: 1 });
       for (let closed = 0; closed < 2; ) if ((await step())?.kick) closed++;
       await step();
-      const { message: first } = await history.write('send', message());
+      const { message: first } = await history.write.send(message());
       while ((await step()) !== null);
       expect((await all(history, 'lobby')).messages).toEqual([first]);
     });
@@ -175,7 +175,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('many senders share a transaction', async () => {
       const batches: number[] = [];
       const history = await empty(({ messages }) => batches.push(messages));
-      await Promise.all(Array.from({ length: 500 }, () => history.write('send', message())));
+      await Promise.all(Array.from({ length: 500 }, () => history.write.send(message())));
       expect(batches.reduce((sum, size) => sum + size, 0)).toBe(500);
       expect(batches.length).toBeLessThan(50);
     });
@@ -197,15 +197,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       );
       closing.push(() => proxy.close());
       const history = await open(database.url.replace(`:${engine.port}/`, `:${proxy.port}/`));
-      await history.write('send', message());
+      await history.write.send(message());
       trips = 0;
-      for (let sent = 0; sent < 20; sent++) await history.write('send', message());
+      for (let sent = 0; sent < 20; sent++) await history.write.send(message());
       expect(trips / 20).toBeCloseTo(engine.trips, 0);
       const users = Array.from({ length: 520 }, (_, i) => ({ id: `u${i}`, name: `User ${i}` }));
-      await Promise.all(users.map((user) => history.write('join', { room: 'lobby', user, at: 0 })));
+      await Promise.all(users.map((user) => history.write.join({ room: 'lobby', user, at: 0 })));
       const react = (some: readonly (typeof ann)[], on: boolean) => {
         const reactions = some.map(({ id }) => ({ user: id, emoji: '👍', on }));
-        return history.write('react', { room: 'lobby', seq: 1, reactions });
+        return history.write.react({ room: 'lobby', seq: 1, reactions });
       };
       await react(users, true);
       trips = 0;
@@ -219,7 +219,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('two servers write into the same rooms: no number is missing or twice, each hands out its own changes in order', async () => {
       const first = await empty();
       const rooms = ['a', 'b', 'c', 'd'].map((id) => ({ id, name: id }));
-      await first.write('publicRooms', { rooms, at: 0 });
+      await first.write.publicRooms({ rooms, at: 0 });
       const histories = [first, await open()];
       const changes = histories.map((history) => {
         const own: Change[] = [];
@@ -234,8 +234,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           const history = histories[i % 2] as History;
           const user = users[i % 8] as typeof ann;
           const room = rooms[i % 3]?.id as string;
-          if (i % 10 === 0) await history.write('join', { room, user, at: i });
-          await history.write('send', message('hello', room, user));
+          if (i % 10 === 0) await history.write.join({ room, user, at: i });
+          await history.write.send(message('hello', room, user));
         }),
       );
       for (const { id } of rooms.slice(0, 3)) {
@@ -276,7 +276,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const histories = [await empty(), await open()];
       const sent = Array.from({ length: 50 }, () => message());
       const answers = await Promise.all(
-        histories.map((history) => Promise.all(sent.map((one) => history.write('send', one)))),
+        histories.map((history) => Promise.all(sent.map((one) => history.write.send(one)))),
       );
       expect(answers[0]?.map((one) => one.message)).toEqual(answers[1]?.map((one) => one.message));
       expect(await count('chat_messages')).toBe(50);
@@ -311,9 +311,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         );
         const changes: Change[] = [];
         cut.onChange((change) => changes.push(change));
-        await cut.write('send', message('before'));
+        await cut.write.send(message('before'));
         lost.commits = 1;
-        const { message: stored, repeated } = await cut.write('send', message('once'));
+        const { message: stored, repeated } = await cut.write.send(message('once'));
         expect(lost.commits).toBe(0);
         expect(repeated).toBe(false);
         expect((await all(history, 'lobby')).messages).toMatchObject([{ text: 'before' }, stored]);
@@ -325,7 +325,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const history = await empty();
       const sends: Promise<PromiseSettledResult<unknown>[]>[] = [];
       for (let round = 0; round < 5; round++) {
-        sends.push(Promise.allSettled(Array.from({ length: 20 }, () => history.write('send', message()))));
+        sends.push(Promise.allSettled(Array.from({ length: 20 }, () => history.write.send(message()))));
         await engine.disconnect(database);
       }
       const outcomes = (await Promise.all(sends)).flat();
@@ -345,35 +345,35 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => proxy.close());
       const { port } = proxy;
       const history = await open(database.url.replace(`:${engine.port}/`, `:${port}/`));
-      await history.write('send', message('before'));
+      await history.write.send(message('before'));
       await proxy.close();
       const lost = message('lost');
       const refused = { code: 'storage_unavailable' };
       await Promise.all([
-        expect(history.write('send', lost)).rejects.toMatchObject(refused),
-        expect(history.read('room', { room: 'lobby' })).rejects.toMatchObject(refused),
+        expect(history.write.send(lost)).rejects.toMatchObject(refused),
+        expect(history.read.room({ room: 'lobby' })).rejects.toMatchObject(refused),
         expect(
-          history.read('search', { query: 'x', rooms: [], everyPublic: true, limit: 1 }),
+          history.read.search({ query: 'x', rooms: [], everyPublic: true, limit: 1 }),
         ).rejects.toMatchObject(refused),
       ]);
       proxy = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
-      expect(await history.write('send', lost)).toMatchObject({ message: { seq: 2 }, repeated: false });
+      expect(await history.write.send(lost)).toMatchObject({ message: { seq: 2 }, repeated: false });
       expect((await all(history, 'lobby')).messages).toHaveLength(2);
     });
 
     test('a search in a large room uses its index; edited, deleted and unindexed messages are found in their current state', async () => {
       const history = await empty();
-      await history.write('join', { room: 'lobby', user: ann, at: 0 });
+      await history.write.join({ room: 'lobby', user: ann, at: 0 });
       const text = (i: number) => (i % 50 === 0 ? `Nadel 针${i}` : `hay ${i}`);
       for (let i = 1; i <= 400; i++) {
-        const sent = history.write('send', message(text(i)));
+        const sent = history.write.send(message(text(i)));
         if (i % 100 === 0) await sent;
       }
       const search = async (query: string) => {
         const found: string[] = [];
         let from: string | undefined;
         do {
-          const page = await history.read('search', {
+          const page = await history.read.search({
             query,
             rooms: ['lobby'],
             everyPublic: false,
@@ -393,8 +393,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await search('针')).toEqual(needles);
       expect(await search('nadeln')).toEqual([]);
       const at = { room: 'lobby', user: ann.id, at: 0 };
-      await history.write('edit', { ...at, seq: 50, text: 'nadeln' });
-      await history.write('delete', { ...at, seq: 100, moderator: false });
+      await history.write.edit({ ...at, seq: 50, text: 'nadeln' });
+      await history.write.delete({ ...at, seq: 100, moderator: false });
       const left = [...needles.slice(0, 6), 'nadeln'];
       expect(await search('nadel')).toEqual(left);
       await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
@@ -402,10 +402,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await search('nadeln')).toEqual(['nadeln']);
       // Rows that an operator deletes by hand block nothing.
       await database.query('DELETE FROM chat_messages WHERE seq = 390');
-      await Promise.all(Array.from({ length: 250 }, () => history.write('send', message('more'))));
+      await Promise.all(Array.from({ length: 250 }, () => history.write.send(message('more'))));
       await expect.poll(() => count('chat_blocks')).toBe(5);
       expect(await search('nadel')).toEqual(left);
-      await history.write('deleteRoom', { room: 'lobby' });
+      await history.write.deleteRoom({ room: 'lobby' });
       await expect.poll(() => count('chat_terms')).toBe(0);
       await expect.poll(() => count('chat_rooms')).toBe(0);
     });
@@ -413,9 +413,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('a search goes on to its end in more rooms than it looks for at once, in all of which people write by turns', async () => {
       const history = await empty();
       const rooms = Array.from({ length: 510 }, (_, i) => `room${i}`);
-      await Promise.all(rooms.map((id) => history.write('putRoom', { id, kind: 'public', name: id, at: 0 })));
+      await Promise.all(rooms.map((id) => history.write.putRoom({ id, kind: 'public', name: id, at: 0 })));
       for (const _ of [1, 2])
-        await Promise.all(rooms.map((room) => history.write('send', message('needle', room))));
+        await Promise.all(rooms.map((room) => history.write.send(message('needle', room))));
       // As if each room had a block in the index.
       await database.query(
         `INSERT INTO chat_blocks (room, block, first_num, last_num, stale)
@@ -430,7 +430,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       for (let pages = 0; pages === 0 || from !== undefined; pages++) {
         expect(pages).toBeLessThan(50);
         const input = { query: 'n', rooms: [], everyPublic: true, limit: 100 };
-        const page = await history.read('search', from === undefined ? input : { ...input, from });
+        const page = await history.read.search(from === undefined ? input : { ...input, from });
         for (const { id } of page.messages) found.add(id);
         from = page.next;
       }
@@ -439,28 +439,28 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     test('what is deleted or edited is in no row of any table; of a deleted room nothing is', async () => {
       const history = await empty();
-      await history.write('join', { room: 'lobby', user: ann, at: 0 });
-      await history.write('putRoom', { id: 'den', kind: 'private', name: 'Wm4kZ-room', at: 0 });
+      await history.write.join({ room: 'lobby', user: ann, at: 0 });
+      await history.write.putRoom({ id: 'den', kind: 'private', name: 'Wm4kZ-room', at: 0 });
       const [deleted, edited, gone] = ['Wm4kZ-deleted', 'Wm4kZ-edited', 'Wm4kZ-gone'];
       const people = { room: 'den', users: [ann], source: 'api' as const, mayReturn: true, at: 0 };
-      await history.write('addMembers', people);
+      await history.write.addMembers(people);
       const mentions = [{ user: ann.id, start: 0, length: 1 }];
       for (const one of [message(deleted), message(edited), message(gone, 'den')]) {
-        await history.write('send', { ...one, mentions });
+        await history.write.send({ ...one, mentions });
       }
       const reactions = [{ user: ann.id, emoji: '👍', on: true }];
-      for (const room of ['lobby', 'den']) await history.write('react', { room, seq: 1, reactions });
+      for (const room of ['lobby', 'den']) await history.write.react({ room, seq: 1, reactions });
       expect(await count('chat_reactions')).toBe(2);
       expect(await count('chat_mentions')).toBe(3);
       expect(await database.holding('Wm4kZ')).toEqual(['chat_messages', 'chat_rooms']);
       const at = { room: 'lobby', user: ann.id, at: 0 };
-      await history.write('delete', { ...at, seq: 1, moderator: false });
-      await history.write('edit', { ...at, seq: 2, text: 'other' });
+      await history.write.delete({ ...at, seq: 1, moderator: false });
+      await history.write.edit({ ...at, seq: 2, text: 'other' });
       expect(await database.holding('Wm4kZ-deleted')).toEqual([]);
       expect(await database.holding('Wm4kZ-edited')).toEqual([]);
       expect(await count('chat_reactions')).toBe(1);
       expect(await count('chat_mentions')).toBe(1);
-      await history.write('deleteRoom', { room: 'den' });
+      await history.write.deleteRoom({ room: 'den' });
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
       expect(await count('chat_reactions')).toBe(0);
       expect(await count('chat_mentions')).toBe(0);
@@ -481,7 +481,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       };
       const rest = users.slice(1).map(({ id }) => ({ id }));
       const leave = (user: string) =>
-        history.write('removeMembers', {
+        history.write.removeMembers({
           room: 'u-1',
           users: [user],
           sources: sources.people,
@@ -490,15 +490,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           at: 9,
         });
       const outcomes = await Promise.allSettled([
-        history.write('createRoom', room),
-        history.write('createRoom', { ...room, id: 'u-2', clientId: 'r2' }),
-        history.write('addMembers', { room: 'u-1', users: rest, source: 'people', mayReturn: false, at: 2 }),
-        history.write('setRole', { room: 'u-1', user: '3', role: 'moderator' }),
+        history.write.createRoom(room),
+        history.write.createRoom({ ...room, id: 'u-2', clientId: 'r2' }),
+        history.write.addMembers({ room: 'u-1', users: rest, source: 'people', mayReturn: false, at: 2 }),
+        history.write.setRole({ room: 'u-1', user: '3', role: 'moderator' }),
         leave('1'),
         leave('3'),
-        history.write('openDirect', { id: 'd-1', by: third, other: '4', at: 3 }),
-        history.write('openDirect', { id: 'd-2', by: fourth, other: '3', at: 3 }),
-        history.write('createRoom', {
+        history.write.openDirect({ id: 'd-1', by: third, other: '4', at: 3 }),
+        history.write.openDirect({ id: 'd-2', by: fourth, other: '3', at: 3 }),
+        history.write.createRoom({
           ...room,
           id: 'u-3',
           kind: 'public',
@@ -506,7 +506,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           clientId: 'r3',
           most: 0,
         }),
-        history.write('createRoom', {
+        history.write.createRoom({
           ...room,
           id: 'u-4',
           kind: 'public',
@@ -514,10 +514,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           clientId: 'r4',
           most: 0,
         }),
-        history.write('arrive', { user: own, rooms: [{ id: 's', name: 'Team' }], at: 4 }),
-        history.write('arrive', { user: own, rooms: [], at: 5 }),
-        history.write('deleteRoom', { room: 'u-3' }),
-        history.write('createRoom', {
+        history.write.arrive({ user: own, rooms: [{ id: 's', name: 'Team' }], at: 4 }),
+        history.write.arrive({ user: own, rooms: [], at: 5 }),
+        history.write.deleteRoom({ room: 'u-3' }),
+        history.write.createRoom({
           ...room,
           id: 'u-5',
           kind: 'public',
@@ -534,13 +534,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
       expect(outcomes[7]).toMatchObject({ value: { created: false, room: { id: 'd-1', members: 2 } } });
       const member = async (id: string, user: string) =>
-        (await history.read('membersOf', { room: id, users: [user] }))[0];
+        (await history.read.membersOf({ room: id, users: [user] }))[0];
       expect(await member('u-1', '1')).toMatchObject({ sources: 0 });
       expect(await member('u-1', '3')).toMatchObject({ sources: 0, role: 'member' });
       expect(await member('u-1', '2')).toMatchObject({ role: 'owner' });
-      expect(await history.read('room', { room: 'u-1' })).toMatchObject({ members: 2 });
+      expect(await history.read.room({ room: 'u-1' })).toMatchObject({ members: 2 });
       expect(await member('s', '1')).toMatchObject({ sources: 0 });
-      expect((await history.read('publicRooms', null)).map(({ id }) => id).sort()).toEqual(['lobby', 'u-5']);
+      expect((await history.read.publicRooms(null)).map(({ id }) => id).sort()).toEqual(['lobby', 'u-5']);
     });
 
     test('whatever is written, in whatever transactions: the same answers, changes and reads as with SQLite', async () => {
@@ -548,7 +548,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => folder.remove());
       const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
       const both = [await empty(), await open(folder.url)];
-      await both[1]?.write('publicRooms', lobby);
+      await both[1]?.write.publicRooms(lobby);
       const changes = both.map((history) => {
         const own: Change[] = [];
         history.onChange((change) => own.push(change));
@@ -562,7 +562,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           both.map((history) =>
             Promise.all(
               batch.map(({ op, input }) =>
-                history.write(op, input as never).catch(({ code, current }) => ({ code, current })),
+                history.write[op](input as never).catch(({ code, current }) => ({ code, current })),
               ),
             ),
           ),
@@ -693,15 +693,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     test('a dump is a whole backup, also for a database of another name', async () => {
       const history = await empty();
       const sent = message('before');
-      const { message: stored } = await history.write('send', sent);
+      const { message: stored } = await history.write.send(sent);
       await history.close();
       const restored = await engine.database();
       closing.push(() => restored.close());
       engine.copy(database, restored);
       const copy = await open(restored.url);
-      expect(await copy.write('send', sent)).toEqual({ message: stored, repeated: true });
-      await copy.write('send', message('after'));
-      const found = await copy.read('search', {
+      expect(await copy.write.send(sent)).toEqual({ message: stored, repeated: true });
+      await copy.write.send(message('after'));
+      const found = await copy.read.search({
         query: 'fo',
         rooms: ['lobby'],
         everyPublic: false,
@@ -715,27 +715,27 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await empty();
       const secured = `${database.url.replace('127.0.0.1', 'localhost')}?tls=on`;
       const byTls = await open(`${secured}&ca=${engine.certificate}`);
-      await byTls.write('send', message());
+      await byTls.write.send(message());
       await expect(openDatabase(secured)).rejects.toThrow(/there is no TLS with it: its certificate/);
       const bySocket = await open(`${database.url.replace(/@[^/]*/, '@')}?socket=${engine.socket}`);
-      expect(await bySocket.read('room', { room: 'lobby' })).toMatchObject({ lastSeq: 1 });
+      expect(await bySocket.read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 1 });
     });
 
     test('the next erasure of many, and what a step of it looks up by its user, is found by an index', async () => {
       const history = await empty();
       const rooms = Array.from({ length: 300 }, (_, i) => ({ id: `room-${i}`, name: `Room ${i}` }));
-      await history.write('publicRooms', { rooms, at: 0 });
+      await history.write.publicRooms({ rooms, at: 0 });
       const restrict = { kind: 'muted', restriction: { by: 'another' }, at: 0 } as const;
       const users = rooms.map(({ id }) => id);
-      await Promise.all(users.map((user) => history.write('restrict', { room: 'lobby', user, ...restrict })));
+      await Promise.all(users.map((user) => history.write.restrict({ room: 'lobby', user, ...restrict })));
       const connection = await engine.dialect(database).connect();
       closing.push(() => connection.destroy());
       const slow: unknown[] = [];
       for (const of of Object.values(erasableOf)) {
         slow.push(...(await engine.unindexed(connection, of('somebody', engine.dialect(database)))));
       }
-      await Promise.all(users.map((user) => history.write('erase', { user, messages: 'delete', at: 2 })));
-      await history.write('eraseStep', { by: 'one', at: 2 });
+      await Promise.all(users.map((user) => history.write.erase({ user, messages: 'delete', at: 2 })));
+      await history.write.eraseStep({ by: 'one', at: 2 });
       await connection.query(raw('BEGIN'));
       for (const statement of openErasures(engine.dialect(database), 'one', 2)) {
         slow.push(...(await engine.unindexed(connection, statement)));
@@ -749,7 +749,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const settings = { look: 3_600_000, onSaid() {}, onForeign() {} };
       const writing = await open(database.url, undefined, { ...settings, self: 'one' });
       const first = message('first');
-      await writing.write('join', { room: 'lobby', user: first.user, at: 0 });
+      await writing.write.join({ room: 'lobby', user: first.user, at: 0 });
       const dialect = engine.dialect(database);
       let edit: (() => Promise<unknown>) | undefined;
       const others = await follow(
@@ -779,10 +779,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       );
       closing.push(() => others.close());
       const seen: Change[] = [];
-      const { message: sent } = await writing.write('send', first);
-      const { message: next } = await writing.write('send', message('next'));
+      const { message: sent } = await writing.write.send(first);
+      const { message: next } = await writing.write.send(message('next'));
       const { room, seq, rev, user } = sent;
-      edit = () => writing.write('edit', { room, seq, user: user.id, text: 'edited', at: 1 });
+      edit = () => writing.write.edit({ room, seq, user: user.id, text: 'edited', at: 1 });
       await others.upTo(4);
       expect(edit).toBeUndefined();
       expect(seen.filter(({ type }) => type === 'message')).toMatchObject([

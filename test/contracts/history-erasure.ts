@@ -3,6 +3,7 @@ import {
   type Change,
   deletedUser,
   type History,
+  methods,
   type StoredReport,
   type Writes,
 } from '../../server/history/history.ts';
@@ -27,10 +28,10 @@ export function erasureContract(
     holding?(text: string): Promise<string[]>;
   },
 ) {
-  const write = <Op extends keyof Writes>(op: Op, input: Writes[Op]['in']) => now().history.write(op, input);
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
   const send = async (user: typeof ann, over: Partial<Writes['send']['in']> = {}) =>
     (
-      await write('send', {
+      await write.send({
         room: 'lobby',
         clientId: `e${n++}`,
         user,
@@ -41,10 +42,10 @@ export function erasureContract(
       })
     ).message;
   const react = (room: string, seq: number, emoji: string, users: string[]) =>
-    write('react', { room, seq, reactions: users.map((user) => ({ user, emoji, on: true })) });
+    write.react({ room, seq, reactions: users.map((user) => ({ user, emoji, on: true })) });
   const file = async (room: string, user: string) => {
     const id = `file-${n++}`;
-    await write('addFile', {
+    await write.addFile({
       room,
       user,
       file: { id, name: `${mark}.txt`, type: 'text/plain', size: 1 },
@@ -53,18 +54,18 @@ export function erasureContract(
     return id;
   };
   const newest = async (room: string) =>
-    (await now().history.read('newest', { room, upTo: 1000, limit: 100 })).messages;
+    (await now().history.read.newest({ room, upTo: 1000, limit: 100 })).messages;
   /** @returns how often connections had to be closed */
   const carryOut = async (by = 'one', history = now().history) => {
     let kicks = 0;
     for (;;) {
-      const step = await history.write('eraseStep', { by, at: at + 1 });
+      const step = await history.write.eraseStep({ by, at: at + 1 });
       if (step === null) return kicks;
       if (step.kick) kicks++;
     }
   };
   const erase = async (messages: 'anonymise' | 'delete') => {
-    await write('erase', { user: ann.id, messages, at });
+    await write.erase({ user: ann.id, messages, at });
     return carryOut();
   };
   const resets = () => now().changes.flatMap((change) => (change.type === 'reset' ? [change.room] : []));
@@ -72,12 +73,12 @@ export function erasureContract(
   /** Everything that can contain a user. */
   async function live() {
     for (const user of [ann, ben, cat]) {
-      await write('arrive', { user, at });
-      await write('join', { room: 'lobby', user, at });
+      await write.arrive({ user, at });
+      await write.join({ room: 'lobby', user, at });
     }
     const made = async (by: typeof ann, id: string) =>
       (
-        await write('createRoom', {
+        await write.createRoom({
           id: `u-${id}`,
           kind: 'private',
           name: id,
@@ -90,7 +91,7 @@ export function erasureContract(
     const den = await made(ann, `den${n++}`);
     const alone = await made(ann, `alone${n++}`);
     const ben2 = { id: ben.id };
-    await write('addMembers', {
+    await write.addMembers({
       room: den,
       users: [ben2, { id: cat.id }],
       source: 'people',
@@ -98,7 +99,7 @@ export function erasureContract(
       at,
     });
     const open = async (by: typeof ann, other: string) =>
-      (await write('openDirect', { id: `d-${n++}`, by, other, at })).room.id;
+      (await write.openDirect({ id: `d-${n++}`, by, other, at })).room.id;
     const direct = await open(ben, ann.id);
     await send(ben, { room: direct, text: 'of ben', asMember: true });
     await send(ann, { room: direct, text: `direct ${mark}`, asMember: true });
@@ -121,31 +122,31 @@ export function erasureContract(
     });
     await send(ann, { text: '', files: [{ id: bare }], asMember: true });
     await send(ann, { text: 'gone before', asMember: true });
-    await write('delete', { room: 'lobby', seq: 4, user: ann.id, moderator: false, at });
+    await write.delete({ room: 'lobby', seq: 4, user: ann.id, moderator: false, at });
     await send(ben, { text: 'answer', replyTo: 1 });
     const many = Array.from({ length: 11 }, (_, i) => ({ id: `m${i}`, name: `m${i}` }));
-    for (const user of many) await write('join', { room: 'lobby', user, at });
+    for (const user of many) await write.join({ room: 'lobby', user, at });
     await react('lobby', 2, '👍', [ann.id, ...many.map(({ id }) => id)]);
     await react('lobby', 5, '🎉', [ann.id]);
     await react('lobby', 1, '👍', [ben.id]);
-    await write('report', { room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
-    await write('report', { room: 'lobby', seq: 2, by: cat.id, reason: 'spam', at });
-    await write('report', { room: 'lobby', seq: 2, by: ann.id, reason: 'other', text: mark, at });
-    await write('report', { room: 'lobby', seq: 5, by: cat.id, reason: 'abuse', at });
-    const { reports } = await now().history.read('reports', { rooms: null, limit: 50 });
+    await write.report({ room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
+    await write.report({ room: 'lobby', seq: 2, by: cat.id, reason: 'spam', at });
+    await write.report({ room: 'lobby', seq: 2, by: ann.id, reason: 'other', text: mark, at });
+    await write.report({ room: 'lobby', seq: 5, by: cat.id, reason: 'abuse', at });
+    const { reports } = await now().history.read.reports({ rooms: null, limit: 50 });
     const closed = reports[0] as StoredReport;
-    await write('closeReport', { room: 'lobby', id: closed.id, by: ann.id, done: 'nothing', at });
+    await write.closeReport({ room: 'lobby', id: closed.id, by: ann.id, done: 'nothing', at });
     for (const [user, by] of [
       [cat.id, ann.id],
       [ann.id, ben.id],
     ] as const) {
       const restriction = { by, reason: 'because' };
-      await write('restrict', { room: 'lobby', user, kind: 'muted', restriction, at });
-      await write('restrict', { room: 'lobby', user, kind: 'banned', restriction, at });
+      await write.restrict({ room: 'lobby', user, kind: 'muted', restriction, at });
+      await write.restrict({ room: 'lobby', user, kind: 'banned', restriction, at });
     }
-    await write('block', { user: ann.id, other: ben.id, blocked: true, at });
-    await write('block', { user: cat.id, other: ann.id, blocked: true, at });
-    await write('setBan', { user: ann.id, ban: { reason: mark } });
+    await write.block({ user: ann.id, other: ben.id, blocked: true, at });
+    await write.block({ user: cat.id, other: ann.id, blocked: true, at });
+    await write.setBan({ user: ann.id, ban: { reason: mark } });
     return { den, alone, direct, unseen, carried, bare, closed: closed.id };
   }
 
@@ -153,24 +154,24 @@ export function erasureContract(
   async function everything(rooms: readonly string[]) {
     const { history } = now();
     const all: unknown[] = [
-      await history.read('bans', null),
-      await history.read('restrictions', null),
-      await history.read('reports', { rooms: null, limit: 50 }),
-      await history.read('publicRooms', null),
-      await history.read('written', { user: ann.id, from: '', limit: 50 }),
-      await history.read('reactionsBy', { user: ann.id, from: '', limit: 50 }),
-      (await history.read('user', { user: ann.id })).memberships,
-      await history.read('user', { user: ben.id }),
-      await history.read('user', { user: cat.id }),
-      await history.read('search', { query: 'hello', rooms, everyPublic: true, limit: 50 }),
+      await history.read.bans(null),
+      await history.read.restrictions(null),
+      await history.read.reports({ rooms: null, limit: 50 }),
+      await history.read.publicRooms(null),
+      await history.read.written({ user: ann.id, from: '', limit: 50 }),
+      await history.read.reactionsBy({ user: ann.id, from: '', limit: 50 }),
+      (await history.read.user({ user: ann.id })).memberships,
+      await history.read.user({ user: ben.id }),
+      await history.read.user({ user: cat.id }),
+      await history.read.search({ query: 'hello', rooms, everyPublic: true, limit: 50 }),
     ];
     for (const room of rooms) {
-      all.push(await newest(room), await history.read('members', { room, limit: 100 }));
-      all.push(await history.read('room', { room }));
+      all.push(await newest(room), await history.read.members({ room, limit: 100 }));
+      all.push(await history.read.room({ room }));
     }
     for (const seq of [1, 2, 5]) {
       for (const emoji of ['👍', '🎉']) {
-        all.push(await history.read('reactors', { room: 'lobby', seq, emoji, after: 0, limit: 50 }));
+        all.push(await history.read.reactors({ room: 'lobby', seq, emoji, after: 0, limit: 50 }));
       }
     }
     return JSON.stringify(all).replaceAll(JSON.stringify(ann.id).slice(1, -1), ann.id);
@@ -181,7 +182,7 @@ export function erasureContract(
     const { history } = now();
     const rooms = ['lobby', den, alone, direct];
     expect(await everything(rooms)).toContain(mark);
-    const before = await history.read('room', { room: 'lobby' });
+    const before = await history.read.room({ room: 'lobby' });
     now().changes.length = 0;
     expect(await erase('anonymise')).toBe(2);
 
@@ -215,18 +216,18 @@ export function erasureContract(
     expect(four).toMatchObject({ deletedBy: 'author', deletedAt: at });
     expect(five).toMatchObject({ replyTo: 1 });
     expect(five).not.toHaveProperty('reactions');
-    for (const id of [carried, bare]) expect(await history.read('file', { id, user: ben.id })).toBeNull();
-    expect((await write('dropFiles', { before: 0, most: 100 })).ids).toHaveLength(3);
+    for (const id of [carried, bare]) expect(await history.read.file({ id, user: ben.id })).toBeNull();
+    expect((await write.dropFiles({ before: 0, most: 100 })).ids).toHaveLength(3);
 
-    const { reports } = await history.read('reports', { rooms: null, limit: 50 });
+    const { reports } = await history.read.reports({ rooms: null, limit: 50 });
     expect(reports.map(({ seq, by, message }) => [seq, by, message?.user.id])).toEqual([
       [2, cat.id, ben.id],
       [1, ben.id, deletedUser.id],
     ]);
     expect(reports[1]?.message).toMatchObject({ text: 'text and more' });
     expect(reports[1]?.message).not.toHaveProperty('files');
-    expect(await history.read('report', { id: closed })).toMatchObject({ closed: { by: deletedUser.id } });
-    const lobby = await history.read('room', { room: 'lobby' });
+    expect(await history.read.report({ id: closed })).toMatchObject({ closed: { by: deletedUser.id } });
+    const lobby = await history.read.room({ room: 'lobby' });
     expect(lobby).toMatchObject({
       head: (before?.head ?? 0) + 1,
       reset: (before?.head ?? 0) + 1,
@@ -234,17 +235,17 @@ export function erasureContract(
     });
 
     // The room has an owner, the empty one none; the direct room has one user left, and the unseen one is gone.
-    const owner = (await history.read('members', { room: den, limit: 9 })).members;
+    const owner = (await history.read.members({ room: den, limit: 9 })).members;
     expect(owner.map(({ user, member }) => [user.id, member.role])).toEqual([
       [ben.id, 'owner'],
       [cat.id, 'member'],
     ]);
-    expect(await history.read('room', { room: alone })).toMatchObject({ members: 0 });
-    expect(await history.read('room', { room: direct })).not.toHaveProperty('pair');
-    expect(await history.read('room', { room: unseen })).toBeNull();
+    expect(await history.read.room({ room: alone })).toMatchObject({ members: 0 });
+    expect(await history.read.room({ room: direct })).not.toHaveProperty('pair');
+    expect(await history.read.room({ room: unseen })).toBeNull();
     const refused = expect.objectContaining({ code: 'forbidden' });
     await expect(send(ben, { room: direct, asMember: true })).rejects.toEqual(refused);
-    await expect(write('openDirect', { id: 'd-none', by: ben, other: deletedUser.id, at })).rejects.toEqual(
+    await expect(write.openDirect({ id: 'd-none', by: ben, other: deletedUser.id, at })).rejects.toEqual(
       refused,
     );
     // Each room is announced once, when all of it has changed.
@@ -258,17 +259,17 @@ export function erasureContract(
       expect(['chat_messages', 'chat_files']).toContain(table);
     }
     expect((await now().holding?.(ann.name)) ?? []).toEqual([]);
-    expect(await history.read('erasures', null)).toBe(0);
+    expect(await history.read.erasures(null)).toBe(0);
 
     // A second erasure does nothing, and a user who comes with that id is new.
     now().changes.length = 0;
     expect(await erase('anonymise')).toBe(2);
     expect(resets()).toEqual([]);
-    await write('arrive', { user: ann, at });
-    await write('join', { room: 'lobby', user: ann, at });
-    const anew = await write('openDirect', { id: `d-${n++}`, by: ben, other: ann.id, at });
+    await write.arrive({ user: ann, at });
+    await write.join({ room: 'lobby', user: ann, at });
+    const anew = await write.openDirect({ id: `d-${n++}`, by: ben, other: ann.id, at });
     expect(anew.created).toBe(true);
-    expect(await history.read('user', { user: ann.id })).toMatchObject({
+    expect(await history.read.user({ user: ann.id })).toMatchObject({
       user: ann,
       memberships: [{ room: { id: 'lobby' }, member: { readSeq: 5 } }],
       blocked: [],
@@ -304,30 +305,30 @@ export function erasureContract(
       sentAt: at,
       deletedAt: expect.any(Number),
     });
-    expect(await history.read('room', { room: den })).toMatchObject({ last: { seq: 2, user: deletedUser } });
+    expect(await history.read.room({ room: den })).toMatchObject({ last: { seq: 2, user: deletedUser } });
     // Nobody has an unread mention in a deleted message.
     const gone = now().changes.filter((change) => change.type === 'mentions');
     expect(gone.map(({ removed }) => removed)).toContainEqual([ben.id]);
-    expect((await history.read('reports', { rooms: null, limit: 9 })).reports.map(({ seq }) => seq)).toEqual([
+    expect((await history.read.reports({ rooms: null, limit: 9 })).reports.map(({ seq }) => seq)).toEqual([
       2,
     ]);
     const found = { query: mark, rooms: [den, direct], everyPublic: true, limit: 9 };
-    await expect.poll(async () => (await history.read('search', found)).messages).toEqual([]);
-    await write('dropFiles', { before: 0, most: 100 });
+    await expect.poll(async () => (await history.read.search(found)).messages).toEqual([]);
+    await write.dropFiles({ before: 0, most: 100 });
     expect((await now().holding?.(mark)) ?? []).toEqual([]);
   });
 
   test('a direct room is deleted when the second of its two is erased', async () => {
-    for (const user of [ann, ben]) await write('arrive', { user, at });
-    const { room } = await write('openDirect', { id: `d-${n++}`, by: ann, other: ben.id, at });
+    for (const user of [ann, ben]) await write.arrive({ user, at });
+    const { room } = await write.openDirect({ id: `d-${n++}`, by: ann, other: ben.id, at });
     for (const user of [ann, ben]) await send(user, { room: room.id, text: mark, asMember: true });
     const { history } = now();
     for (const { id } of [ben, ann]) {
-      expect(await history.read('room', { room: room.id })).not.toBeNull();
-      await write('erase', { user: id, messages: 'anonymise', at });
+      expect(await history.read.room({ room: room.id })).not.toBeNull();
+      await write.erase({ user: id, messages: 'anonymise', at });
       await carryOut();
     }
-    expect(await history.read('room', { room: room.id })).toBeNull();
+    expect(await history.read.room({ room: room.id })).toBeNull();
     expect(now().changes).toContainEqual(
       expect.objectContaining({
         type: 'room',
@@ -339,31 +340,31 @@ export function erasureContract(
 
   test('a user who connected or was named before the last connections were closed is erased too', async () => {
     const { history } = now();
-    for (const user of [ann, ben]) await write('arrive', { user, at });
-    await write('erase', { user: ann.id, messages: 'delete', at });
+    for (const user of [ann, ben]) await write.arrive({ user, at });
+    await write.erase({ user: ann.id, messages: 'delete', at });
     const kicked = async () => {
-      for (;;) if ((await write('eraseStep', { by: 'one', at: at + 1 }))?.kick) return;
+      for (;;) if ((await write.eraseStep({ by: 'one', at: at + 1 }))?.kick) return;
     };
     await kicked();
     await kicked();
     // Rows that the stages before have searched.
-    await write('arrive', { user: ann, rooms: [{ id: `own${n++}`, name: 'own' }], at });
-    await write('join', { room: 'lobby', user: ann, at });
+    await write.arrive({ user: ann, rooms: [{ id: `own${n++}`, name: 'own' }], at });
+    await write.join({ room: 'lobby', user: ann, at });
     const by = { by: ann, clientId: `r${n++}`, most: 0, at } as const;
-    const den = (await write('createRoom', { id: `u-${n++}`, kind: 'private', name: 'den', ...by })).room.id;
-    const direct = (await write('openDirect', { id: `d-${n++}`, by: ann, other: ben.id, at })).room.id;
-    await write('addMembers', { room: den, users: [{ id: ben.id }], source: 'people', mayReturn: false, at });
-    await write('block', { user: ben.id, other: ann.id, blocked: true, at });
+    const den = (await write.createRoom({ id: `u-${n++}`, kind: 'private', name: 'den', ...by })).room.id;
+    const direct = (await write.openDirect({ id: `d-${n++}`, by: ann, other: ben.id, at })).room.id;
+    await write.addMembers({ room: den, users: [{ id: ben.id }], source: 'people', mayReturn: false, at });
+    await write.block({ user: ben.id, other: ann.id, blocked: true, at });
     const restriction = { by: ann.id, reason: 'because' };
-    await write('restrict', { room: den, user: ben.id, kind: 'muted', restriction, at });
+    await write.restrict({ room: den, user: ben.id, kind: 'muted', restriction, at });
     await expect(file('lobby', ann.id)).rejects.toEqual(expect.objectContaining({ code: 'forbidden' }));
     await send(ann, { room: 'lobby', text: mark });
     await carryOut();
     expect(await everything(['lobby', den])).not.toContain(mark);
-    expect(await history.read('room', { room: direct })).toBeNull();
-    expect((await history.read('room', { room: den }))?.members).toBe(1);
-    expect((await history.read('user', { user: ben.id })).blocked).toEqual([]);
-    await write('dropFiles', { before: 0, most: 100 });
+    expect(await history.read.room({ room: direct })).toBeNull();
+    expect((await history.read.room({ room: den }))?.members).toBe(1);
+    expect((await history.read.user({ user: ben.id })).blocked).toEqual([]);
+    await write.dropFiles({ before: 0, most: 100 });
     expect((await now().holding?.(mark)) ?? []).toEqual([]);
     expect((await now().holding?.(mark.toLowerCase())) ?? []).toEqual([]);
   });
@@ -371,7 +372,7 @@ export function erasureContract(
   test('no restriction names an erased moderator any more, however many there were', async () => {
     const restrict = async (room: string, user: string, by: string) => {
       for (const kind of ['muted', 'banned'] as const) {
-        await write('restrict', {
+        await write.restrict({
           room,
           user,
           kind,
@@ -384,9 +385,9 @@ export function erasureContract(
     await Promise.all(users.map((user) => restrict('lobby', user, ann.id)));
     await restrict('garden', ben.id, ann.id);
     await restrict('garden', cat.id, ben.id);
-    await write('restrict', { room: 'lobby', user: 'r0', kind: 'muted', restriction: { by: ben.id }, at });
+    await write.restrict({ room: 'lobby', user: 'r0', kind: 'muted', restriction: { by: ben.id }, at });
     await erase('anonymise');
-    const left = await now().history.read('restrictions', null);
+    const left = await now().history.read.restrictions(null);
     const by = left.map(({ room, user, restricted: { muted, banned } }) => [
       room,
       user,
@@ -405,19 +406,19 @@ export function erasureContract(
 
   test('a report of a message that is too old counts no more when it goes with a user', async () => {
     for (let i = 0; i < 2; i++) await send(ann);
-    await write('report', { room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
+    await write.report({ room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
     // All at once: old messages are soon deleted, with their reports.
-    const steps = () => Array.from({ length: 30 }, () => write('eraseStep', { by: 'one', at: at + 1 }));
-    const expired = write('expire', { room: 'lobby', firstSeq: 2 });
-    await Promise.all([expired, write('erase', { user: ann.id, messages: 'delete', at }), ...steps()]);
-    expect(await now().history.read('room', { room: 'lobby' })).not.toHaveProperty('reports');
+    const steps = () => Array.from({ length: 30 }, () => write.eraseStep({ by: 'one', at: at + 1 }));
+    const expired = write.expire({ room: 'lobby', firstSeq: 2 });
+    await Promise.all([expired, write.erase({ user: ann.id, messages: 'delete', at }), ...steps()]);
+    expect(await now().history.read.room({ room: 'lobby' })).not.toHaveProperty('reports');
   });
 
   test('each holder ends erasures one after the other, those that another one has left before new ones', async () => {
     for (const [n, user] of ['c', 'b', 'a'].entries()) {
-      await write('erase', { user, messages: 'delete', at: at + n });
+      await write.erase({ user, messages: 'delete', at: at + n });
     }
-    const step = async (by: string, time: number) => (await write('eraseStep', { by, at: time }))?.user;
+    const step = async (by: string, time: number) => (await write.eraseStep({ by, at: time }))?.user;
     expect([await step('one', at + 5), await step('two', at + 5), await step('one', at + 6)]).toEqual([
       'c',
       'b',
@@ -432,13 +433,13 @@ export function erasureContract(
   });
 
   test('another holder continues an erasure; meanwhile nobody else takes a step, and later data belongs to a new user', async () => {
-    await write('join', { room: 'lobby', user: ann, at });
+    await write.join({ room: 'lobby', user: ann, at });
     const sent: string[] = [];
     for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);
-    await write('erase', { user: ann.id, messages: 'delete', at });
+    await write.erase({ user: ann.id, messages: 'delete', at });
     // Asked for again with another option, the first one counts.
-    await write('erase', { user: ann.id, messages: 'anonymise', at });
-    const step = (by: string, time: number) => write('eraseStep', { by, at: time });
+    await write.erase({ user: ann.id, messages: 'anonymise', at });
+    const step = (by: string, time: number) => write.eraseStep({ by, at: time });
     const changed = async () =>
       (await newest('lobby')).filter(({ deletedAt }) => deletedAt !== undefined).length;
     for (let steps = 0; (await changed()) === 0; steps++) {
@@ -452,16 +453,16 @@ export function erasureContract(
     const uploaded = await file('lobby', ann.id);
     const history = await now().reopen();
     const later = at + 60_000;
-    expect(await history.write('eraseStep', { by: 'two', at: later })).toEqual({ user: ann.id, kick: false });
-    expect(await history.write('eraseStep', { by: 'one', at: later })).toBeNull();
-    while ((await history.write('eraseStep', { by: 'two', at: later })) !== null);
-    const rest = (await history.read('after', { room: 'lobby', after: 0, upTo: 1000, limit: 300 })).messages;
+    expect(await history.write.eraseStep({ by: 'two', at: later })).toEqual({ user: ann.id, kick: false });
+    expect(await history.write.eraseStep({ by: 'one', at: later })).toBeNull();
+    while ((await history.write.eraseStep({ by: 'two', at: later })) !== null);
+    const rest = (await history.read.after({ room: 'lobby', after: 0, upTo: 1000, limit: 300 })).messages;
     expect(rest.filter(({ text }) => text !== '')).toMatchObject([{ seq, text: 'new', user: ann }]);
     expect(rest).toHaveLength(251);
     expect(sent).toEqual(rest.slice(0, 250).map(({ id }) => id));
-    expect(await history.read('file', { id: uploaded, user: ann.id })).toMatchObject({
+    expect(await history.read.file({ id: uploaded, user: ann.id })).toMatchObject({
       file: { user: ann.id },
     });
-    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reset: 252, head: 252 });
+    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ reset: 252, head: 252 });
   });
 }

@@ -9,7 +9,7 @@ const long = 3_600_000;
 /** The contract of every history for its log of changes. `now`: the history of this test, with the public room `lobby`. */
 export function logContract(now: () => { history: History; reopen(): Promise<History> }) {
   const consume = async (over: Partial<Writes['consume']['in']> = {}) =>
-    now().history.write('consume', {
+    now().history.write.consume({
       name: 'webhooks',
       by: 'one',
       types: ['message'],
@@ -24,7 +24,7 @@ export function logContract(now: () => { history: History; reopen(): Promise<His
     return answer;
   };
   const send = (text: string, clientId = text) =>
-    now().history.write('send', {
+    now().history.write.send({
       room: 'lobby',
       clientId,
       user: ann,
@@ -33,7 +33,7 @@ export function logContract(now: () => { history: History; reopen(): Promise<His
       asMember: false,
     });
   const block = (other: string, blocked: boolean) =>
-    now().history.write('block', { user: ann.id, other, blocked, at });
+    now().history.write.block({ user: ann.id, other, blocked, at });
   const seqsOf = (entries: readonly LoggedEntry[]) =>
     entries.flatMap(({ changes }) =>
       changes.flatMap((change) => (change.type === 'message' ? change.message.seq : [])),

@@ -3,6 +3,7 @@ import {
   type Change,
   type History,
   maxPageBytes,
+  methods,
   mostBlocked,
   type Reads,
   sources,
@@ -18,12 +19,12 @@ let n = 0;
 export function moderationContract(
   now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
 ) {
-  const write = <Op extends keyof Writes>(op: Op, input: Writes[Op]['in']) => now().history.write(op, input);
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
   const join = (...users: (typeof ann)[]) =>
-    Promise.all(users.map((user) => write('join', { room: 'lobby', user, at })));
+    Promise.all(users.map((user) => write.join({ room: 'lobby', user, at })));
   const send = async (user: typeof ann, over: Partial<Writes['send']['in']> = {}) =>
     (
-      await write('send', {
+      await write.send({
         room: 'lobby',
         clientId: `m${n++}`,
         user,
@@ -36,15 +37,15 @@ export function moderationContract(
   const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
 
   test('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
-    const { room } = await write('updateRoom', { room: 'lobby', write: 'moderators', slow: 30 });
+    const { room } = await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30 });
     expect(room).toMatchObject({ name: 'lobby', write: 'moderators', slow: 30 });
     expect(now().changes).toMatchObject([{ type: 'room', is: 'changed', room: { slow: 30 } }]);
-    await write('updateRoom', { room: 'lobby', write: 'moderators', slow: 30, name: 'lobby' });
+    await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30, name: 'lobby' });
     expect(now().changes).toHaveLength(1);
     const history = await now().reopen();
-    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ write: 'moderators', slow: 30 });
-    await history.write('updateRoom', { room: 'lobby', write: 'all', slow: 0 });
-    const after = await history.read('room', { room: 'lobby' });
+    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ write: 'moderators', slow: 30 });
+    await history.write.updateRoom({ room: 'lobby', write: 'all', slow: 0 });
+    const after = await history.read.room({ room: 'lobby' });
     expect([after?.write, after?.slow]).toEqual([undefined, undefined]);
   });
 
@@ -52,22 +53,22 @@ export function moderationContract(
     await join(ann, ben);
     const before = { clientId: 'once' };
     const first = await send(ben, before);
-    await write('setRole', { room: 'lobby', user: ann.id, role: 'moderator' });
-    await write('updateRoom', { room: 'lobby', write: 'moderators' });
+    await write.setRole({ room: 'lobby', user: ann.id, role: 'moderator' });
+    await write.updateRoom({ room: 'lobby', write: 'moderators' });
     await expect(send(ben, { replyTo: 99 })).rejects.toEqual(refused('forbidden'));
     expect(await send(ben, before)).toEqual(first);
     await send(ben, { siteModerator: true });
     await send(ben, { asMember: false });
     await send(ann);
     // A user who is no longer a moderator, even if the asking server does not know it yet.
-    await write('setRole', { room: 'lobby', user: ann.id, role: 'member' });
+    await write.setRole({ room: 'lobby', user: ann.id, role: 'member' });
     await expect(send(ann)).rejects.toEqual(refused('forbidden'));
   });
 
   test('slow mode counts from the last message that is stored, also after reopening; moderators are free', async () => {
     await join(ann, ben);
     await send(ben);
-    await write('updateRoom', { room: 'lobby', slow: 10 });
+    await write.updateRoom({ room: 'lobby', slow: 10 });
     const soon = (over = {}) => send(ben, { sentAt: at + 4000, ...over });
     await expect(soon()).rejects.toEqual(refused('rate_limited', { retryAfterMs: 6000 }));
     const history = await now().reopen();
@@ -79,17 +80,17 @@ export function moderationContract(
       clientId: 'later',
       sentAt: at + 9999,
     };
-    await expect(history.write('send', sent)).rejects.toEqual(refused('rate_limited', { retryAfterMs: 1 }));
-    expect(await history.write('send', { ...sent, sentAt: at + 10_000 })).toMatchObject({ repeated: false });
-    expect(await history.write('send', sent)).toMatchObject({ repeated: true });
-    await history.write('send', { ...sent, clientId: 'site', siteModerator: true });
-    await history.write('setRole', { room: 'lobby', user: ben.id, role: 'moderator' });
-    await history.write('send', { ...sent, clientId: 'moderator' });
+    await expect(history.write.send(sent)).rejects.toEqual(refused('rate_limited', { retryAfterMs: 1 }));
+    expect(await history.write.send({ ...sent, sentAt: at + 10_000 })).toMatchObject({ repeated: false });
+    expect(await history.write.send(sent)).toMatchObject({ repeated: true });
+    await history.write.send({ ...sent, clientId: 'site', siteModerator: true });
+    await history.write.setRole({ room: 'lobby', user: ben.id, role: 'moderator' });
+    await history.write.send({ ...sent, clientId: 'moderator' });
   });
 
   test('slow mode: of several at once the first one is stored, and a reply to nothing is refused before', async () => {
     await join(ben);
-    await write('updateRoom', { room: 'lobby', slow: 10 });
+    await write.updateRoom({ room: 'lobby', slow: 10 });
     const all = await Promise.allSettled([send(ben), send(ben), send(ben, { replyTo: 9 })]);
     expect(all.map((one) => (one.status === 'fulfilled' ? one.value.seq : one.reason.code))).toEqual([
       1,
@@ -100,7 +101,7 @@ export function moderationContract(
 
   test('slow mode by a clock that was set: what a server has measured counts, and nobody is locked out', async () => {
     await join(ben);
-    await write('updateRoom', { room: 'lobby', slow: 10 });
+    await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
     const hour = 3_600_000;
     const measured = (ms: number) => ({ lastOwn: { sentAt: at, ms } });
@@ -121,15 +122,15 @@ export function moderationContract(
   });
 
   const memberOf = async (user: string, room = 'lobby') =>
-    (await now().history.read('membersOf', { room, users: [user] }))[0];
+    (await now().history.read.membersOf({ room, users: [user] }))[0];
   const restrict = (
     user: string,
     kind: 'muted' | 'banned',
     restriction: Writes['restrict']['in']['restriction'],
     over: Partial<Writes['restrict']['in']> = {},
-  ) => write('restrict', { room: 'lobby', user, kind, restriction, at, ...over });
+  ) => write.restrict({ room: 'lobby', user, kind, restriction, at, ...over });
   const accessOf = async (history = now().history) =>
-    (await history.read('room', { room: 'lobby' }))?.access as number;
+    (await history.read.room({ room: 'lobby' }))?.access as number;
   const by = '1';
 
   test('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
@@ -144,9 +145,9 @@ export function moderationContract(
     const refusal = refused('muted', { retryAfterMs: 4000 });
     await expect(send(ben, { sentAt: at + 1000, replyTo: 99 })).rejects.toEqual(refusal);
     const edit = { room: 'lobby', seq: 1, user: ben.id, text: 'x' };
-    await expect(write('edit', { ...edit, at: at + 1000 })).rejects.toEqual(refusal);
+    await expect(write.edit({ ...edit, at: at + 1000 })).rejects.toEqual(refusal);
     await send(ben, { sentAt: at + 1000, asMember: false });
-    await write('removeMembers', {
+    await write.removeMembers({
       room: 'lobby',
       users: [ben.id],
       sources: sources.people,
@@ -155,27 +156,27 @@ export function moderationContract(
       at,
     });
     const history = await now().reopen();
-    await history.write('join', { room: 'lobby', user: ben, at });
-    expect(await history.read('restrictions', null)).toEqual([
+    await history.write.join({ room: 'lobby', user: ben, at });
+    expect(await history.read.restrictions(null)).toEqual([
       { room: 'lobby', user: ben.id, restricted: { muted: mute } },
     ]);
     const sent = { room: 'lobby', user: ben, text: 'x', asMember: true, clientId: 'muted' };
-    await expect(history.write('send', { ...sent, sentAt: at })).rejects.toEqual(
+    await expect(history.write.send({ ...sent, sentAt: at })).rejects.toEqual(
       refused('muted', { retryAfterMs: 5000 }),
     );
-    await history.write('send', { ...sent, sentAt: at + 5000 });
+    await history.write.send({ ...sent, sentAt: at + 5000 });
     const before = await accessOf(history);
-    expect(await history.write('endRestrictions', { before: at + 4999, most: 9 })).toEqual({ ended: 0 });
-    expect(await history.write('endRestrictions', { before: at + 5000, most: 9 })).toEqual({ ended: 1 });
-    expect(await history.write('endRestrictions', { before: at + 5000, most: 9 })).toEqual({ ended: 0 });
+    expect(await history.write.endRestrictions({ before: at + 4999, most: 9 })).toEqual({ ended: 0 });
+    expect(await history.write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 1 });
+    expect(await history.write.endRestrictions({ before: at + 5000, most: 9 })).toEqual({ ended: 0 });
     expect([before - access, await accessOf(history)]).toEqual([3, before + 1]);
-    expect(await history.read('restrictions', null)).toEqual([]);
+    expect(await history.read.restrictions(null)).toEqual([]);
   });
 
   test('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
     const lobby = [{ id: 'lobby', name: 'lobby' }];
     await join(ann, ben);
-    await write('setRole', { room: 'lobby', user: ben.id, role: 'owner' });
+    await write.setRole({ room: 'lobby', user: ben.id, role: 'owner' });
     await send(ann);
     now().changes.length = 0;
     await restrict(ben.id, 'banned', { by });
@@ -184,24 +185,24 @@ export function moderationContract(
       { type: 'member', user: { id: ben.id }, now: { sources: 0, role: 'member' }, cause: 'banned' },
       { type: 'member', user: { id: ann.id }, now: { role: 'owner' } },
     ]);
-    const found = await now().history.read('members', { room: 'lobby', limit: 9 });
+    const found = await now().history.read.members({ room: 'lobby', limit: 9 });
     expect(found.members.map(({ user }) => user.id)).toEqual([ann.id]);
     await expect(join(ben)).rejects.toEqual(refused('unknown_room'));
     await expect(send(ben)).rejects.toEqual(refused('unknown_room'));
-    await expect(write('markRead', { room: 'lobby', user: ben.id, seq: 1 })).rejects.toEqual(
+    await expect(write.markRead({ room: 'lobby', user: ben.id, seq: 1 })).rejects.toEqual(
       refused('unknown_room'),
     );
     const add = (source: 'people' | 'api') =>
-      write('addMembers', { room: 'lobby', users: [ben], source, mayReturn: true, at });
+      write.addMembers({ room: 'lobby', users: [ben], source, mayReturn: true, at });
     expect((await add('people')).results).toEqual(['forbidden']);
     expect((await add('api')).results).toEqual([null]);
-    await write('arrive', { user: ben, rooms: lobby, at });
-    expect(await now().history.read('room', { room: 'lobby' })).toMatchObject({ members: 1 });
+    await write.arrive({ user: ben, rooms: lobby, at });
+    expect(await now().history.read.room({ room: 'lobby' })).toMatchObject({ members: 1 });
     // The source of the membership may end meanwhile.
     const take = { room: 'lobby', users: [ben.id], by: 'people', cause: 'removed', at } as const;
-    await write('removeMembers', { ...take, sources: sources.people });
+    await write.removeMembers({ ...take, sources: sources.people });
     expect(await memberOf(ben.id)).toMatchObject({ sources: 0, held: sources.api | sources.session });
-    await write('arrive', { user: ben, rooms: [], at });
+    await write.arrive({ user: ben, rooms: [], at });
     await restrict(ben.id, 'muted', { by });
     now().changes.length = 0;
     await restrict(ben.id, 'banned', null);
@@ -220,13 +221,13 @@ export function moderationContract(
 
   test('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
     const room = 'den';
-    await write('putRoom', { id: room, name: room, kind: 'private', at });
+    await write.putRoom({ id: room, name: room, kind: 'private', at });
     const add = async (...ids: string[]) => {
       const users = ids.map((id) => ({ id }));
-      return (await write('addMembers', { room, users, source: 'people', mayReturn: false, at })).results;
+      return (await write.addMembers({ room, users, source: 'people', mayReturn: false, at })).results;
     };
     await add('1');
-    await write('removeMembers', {
+    await write.removeMembers({
       room,
       users: ['1'],
       sources: sources.people,
@@ -242,7 +243,7 @@ export function moderationContract(
     expect(await add('1', '2', '3', '4', '5')).toEqual(['forbidden', null, null, 'forbidden', null]);
     // During a ban, too, the site decides about a user who has left.
     await restrict('1', 'banned', { by }, { room });
-    await write('addMembers', { room, users: [{ id: '1' }], source: 'api', mayReturn: true, at });
+    await write.addMembers({ room, users: [{ id: '1' }], source: 'api', mayReturn: true, at });
     await restrict('1', 'banned', null, { room });
     expect(await memberOf('1', room)).toMatchObject({ sources: sources.api });
     expect(await memberOf('1', room)).not.toHaveProperty('left');
@@ -255,18 +256,18 @@ export function moderationContract(
       await restrict(user, 'banned', { until: at + n, by, reason: 'again' });
     }
     await expect(join(ben)).rejects.toEqual(refused('unknown_room'));
-    const end = (most: number) => write('endRestrictions', { before: at + 1, most });
+    const end = (most: number) => write.endRestrictions({ before: at + 1, most });
     expect([await end(1), await end(5), await end(5)]).toEqual([{ ended: 1 }, { ended: 1 }, { ended: 0 }]);
     await join(ben);
     expect(await memberOf(ben.id)).toMatchObject({ sources: sources.people, role: 'member' });
-    await write('deleteRoom', { room: 'lobby' });
-    expect(await now().history.read('restrictions', null)).toEqual([]);
-    expect(await write('endRestrictions', { before: at + 9, most: 5 })).toEqual({ ended: 0 });
+    await write.deleteRoom({ room: 'lobby' });
+    expect(await now().history.read.restrictions(null)).toEqual([]);
+    expect(await write.endRestrictions({ before: at + 9, most: 5 })).toEqual({ ended: 0 });
   });
 
   test('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
     const block = (other: string, blocked = true, when = at) =>
-      write('block', { user: ann.id, other, blocked, at: when });
+      write.block({ user: ann.id, other, blocked, at: when });
     await block('3', true, at - 1);
     await Promise.all([block(ben.id), block(ben.id), block('4', true, at + 1), block('4', false)]);
     expect(now().changes).toEqual(
@@ -278,14 +279,14 @@ export function moderationContract(
       ].map(([other, blocked]) => ({ type: 'blocked', user: ann.id, other, blocked })),
     );
     const history = await now().reopen();
-    const blockedBy = async (user: string) => (await history.read('user', { user })).blocked;
+    const blockedBy = async (user: string) => (await history.read.user({ user })).blocked;
     expect([await blockedBy(ann.id), await blockedBy(ben.id)]).toEqual([[ben.id, '3'], []]);
     const open = (by: typeof ann, other: string, id: string) =>
-      history.write('openDirect', { id, by, other, at });
+      history.write.openDirect({ id, by, other, at });
     await expect(open(ben, ann.id, 'd-1')).rejects.toEqual(refused('forbidden'));
     await open(ann, ben.id, 'd-1');
     const direct = (user: typeof ann, clientId: string, over = {}) =>
-      history.write('send', {
+      history.write.send({
         room: 'd-1',
         clientId,
         user,
@@ -296,11 +297,11 @@ export function moderationContract(
       });
     await direct(ann, 'first');
     await expect(direct(ben, 'second', { replyTo: 99 })).rejects.toEqual(refused('forbidden'));
-    await history.write('block', { user: ann.id, other: ben.id, blocked: false, at });
+    await history.write.block({ user: ann.id, other: ben.id, blocked: false, at });
     await direct(ben, 'second');
-    await history.write('block', { user: ann.id, other: ben.id, blocked: true, at });
+    await history.write.block({ user: ann.id, other: ben.id, blocked: true, at });
     expect(await direct(ben, 'second')).toMatchObject({ repeated: true });
-    await expect(history.write('edit', { room: 'd-1', seq: 2, user: ben.id, text: 'y', at })).rejects.toEqual(
+    await expect(history.write.edit({ room: 'd-1', seq: 2, user: ben.id, text: 'y', at })).rejects.toEqual(
       refused('forbidden'),
     );
     await expect(open(ben, ann.id, 'd-2')).rejects.toEqual(refused('forbidden'));
@@ -309,19 +310,19 @@ export function moderationContract(
       seq: 1,
       reactions: users.map((user) => ({ user, emoji: '👍', on: true })),
     });
-    expect(await history.write('react', react(ben.id, ann.id))).toMatchObject({
+    expect(await history.write.react(react(ben.id, ann.id))).toMatchObject({
       results: ['forbidden', 'changed'],
       message: { reactions: [{ count: 1, users: [ann.id] }] },
     });
-    await expect(history.write('react', { ...react(ben.id), seq: 9 })).rejects.toEqual(refused('forbidden'));
+    await expect(history.write.react({ ...react(ben.id), seq: 9 })).rejects.toEqual(refused('forbidden'));
   });
 
   test('a user blocks so many others, and no more', async () => {
-    const block = (other: string) => write('block', { user: ann.id, other, blocked: true, at });
+    const block = (other: string) => write.block({ user: ann.id, other, blocked: true, at });
     await Promise.all(Array.from({ length: mostBlocked - 1 }, (_, i) => block(`o${i}`)));
     const answers = await Promise.allSettled([block('last'), block('more'), block('last')]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    await write('block', { user: ann.id, other: 'o1', blocked: false, at });
+    await write.block({ user: ann.id, other: 'o1', blocked: false, at });
     await block('more');
     await expect(block('beyond')).rejects.toEqual(refused('limit_reached'));
   });
@@ -332,7 +333,7 @@ export function moderationContract(
     await send(ben, { text: 'ruder' });
     await send(ben, { text: 'rudest' });
     const report = (over = {}) =>
-      write('report', {
+      write.report({
         room: 'lobby',
         seq: 1,
         by: ann.id,
@@ -354,11 +355,11 @@ export function moderationContract(
     );
     await expect(report({ by: ben.id })).rejects.toEqual(refused('forbidden'));
     await expect(report({ seq: 9 })).rejects.toEqual(refused('unknown_message'));
-    await write('edit', { room: 'lobby', seq: 1, user: ben.id, text: 'nice', at });
-    await write('delete', { room: 'lobby', seq: 1, user: ben.id, moderator: false, at });
+    await write.edit({ room: 'lobby', seq: 1, user: ben.id, text: 'nice', at });
+    await write.delete({ room: 'lobby', seq: 1, user: ben.id, moderator: false, at });
     const history = await now().reopen();
     const list = async (rooms: string[] | null, from?: string, limit = 9) =>
-      history.read('reports', { rooms, limit, ...(from === undefined ? {} : { from }) });
+      history.read.reports({ rooms, limit, ...(from === undefined ? {} : { from }) });
     const { reports } = await list(['lobby', 'garden']);
     expect(reports).toMatchObject([
       { seq: 2, by: ann.id, message: { text: 'ruder' } },
@@ -370,11 +371,11 @@ export function moderationContract(
     expect((await list(['garden'])).reports).toEqual([]);
     const id = reports[2]?.id as string;
     const close = (over = {}) =>
-      history.write('closeReport', { room: 'lobby', id, by: ben.id, done: 'nothing', at, ...over } as never);
+      history.write.closeReport({ room: 'lobby', id, by: ben.id, done: 'nothing', at, ...over } as never);
     await expect(close({ id: 'none' })).rejects.toEqual(refused('unknown_message'));
     await expect(close({ room: 'garden' })).rejects.toEqual(refused('unknown_message'));
     await Promise.all([close(), close({ done: 'deleted' })]);
-    expect(await history.read('report', { id })).toEqual({
+    expect(await history.read.report({ id })).toEqual({
       id,
       room: 'lobby',
       seq: 1,
@@ -383,19 +384,19 @@ export function moderationContract(
       at,
       closed: { by: ben.id, done: 'nothing', at },
     });
-    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 2 });
+    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ reports: 2 });
     // It is still the only report of this user.
-    expect(await history.write('report', { room: 'lobby', seq: 1, by: ann.id, reason: 'spam', at })).toEqual({
+    expect(await history.write.report({ room: 'lobby', seq: 1, by: ann.id, reason: 'spam', at })).toEqual({
       repeated: true,
     });
     // Expired messages are deleted with their reports.
-    await history.write('expire', { room: 'lobby', firstSeq: 2 });
-    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 1 });
+    await history.write.expire({ room: 'lobby', firstSeq: 2 });
+    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
     const own = (user: string, from?: string) =>
-      history.read('reportsBy', { user, limit: 1, ...(from === undefined ? {} : { from }) });
-    await history.write('report', { room: 'lobby', seq: 3, by: ann.id, reason: 'spam', at });
-    await history.write('closeReport', {
+      history.read.reportsBy({ user, limit: 1, ...(from === undefined ? {} : { from }) });
+    await history.write.report({ room: 'lobby', seq: 3, by: ann.id, reason: 'spam', at });
+    await history.write.closeReport({
       room: 'lobby',
       id: (await own(ann.id)).reports[0]?.id ?? '',
       by: ben.id,
@@ -407,7 +408,7 @@ export function moderationContract(
     const last = await own(ann.id, page.next);
     expect([last.reports.map(({ seq }) => seq), last.next]).toEqual([[2], undefined]);
     expect(await own('3')).toEqual({ reports: [] });
-    await history.write('deleteRoom', { room: 'lobby' });
+    await history.write.deleteRoom({ room: 'lobby' });
     expect((await list(null)).reports).toEqual([]);
     expect((await own(ann.id)).reports).toEqual([]);
   });
@@ -417,13 +418,13 @@ export function moderationContract(
     const length = maxPageBytes / 4;
     for (let seq = 1; seq <= 6; seq++) {
       await send(ben, { text: 'x'.repeat(seq === 6 ? 2 * maxPageBytes : length) });
-      await write('report', { room: 'lobby', seq, by: ann.id, reason: 'spam', at });
+      await write.report({ room: 'lobby', seq, by: ann.id, reason: 'spam', at });
     }
     for (const rooms of [null, ['lobby']]) {
       const pages: number[][] = [];
       let from: string | undefined;
       do {
-        const page: Reads['reports']['out'] = await now().history.read('reports', {
+        const page: Reads['reports']['out'] = await now().history.read.reports({
           rooms,
           ...(from === undefined ? {} : { from }),
           limit: 100,
@@ -438,11 +439,11 @@ export function moderationContract(
   test('a report comes from who may read the room', async () => {
     await join(ben);
     await send(ben);
-    const report = (by: string, room = 'lobby') => write('report', { room, seq: 1, by, reason: 'spam', at });
+    const report = (by: string, room = 'lobby') => write.report({ room, seq: 1, by, reason: 'spam', at });
     await restrict(ann.id, 'banned', { by });
     await expect(report(ann.id)).rejects.toEqual(refused('unknown_room'));
     expect(await report('3')).toEqual({ repeated: false });
-    await write('openDirect', { id: 'd-1', by: ann, other: ben.id, at });
+    await write.openDirect({ id: 'd-1', by: ann, other: ben.id, at });
     await send(ann, { room: 'd-1' });
     await expect(report('3', 'd-1')).rejects.toEqual(refused('unknown_room'));
     expect(await report(ben.id, 'd-1')).toEqual({ repeated: false });

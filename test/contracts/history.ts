@@ -57,16 +57,16 @@ export function historyContract(
       changes = [];
       history.onChange((change) => changes.push(change));
     };
-    const send = async (one: NewMessage) => (await history.write('send', one)).message;
-    const newest = (room: string, upTo: number, limit = 50) => history.read('newest', { room, upTo, limit });
+    const send = async (one: NewMessage) => (await history.write.send(one)).message;
+    const newest = (room: string, upTo: number, limit = 50) => history.read.newest({ room, upTo, limit });
     const since = (room: string, from: number, upTo: number, limit = 500) =>
-      history.read('changes', { room, since: from, upTo, limit });
+      history.read.changes({ room, since: from, upTo, limit });
     const memberOf = async (room: string, user: string) =>
-      (await history.read('membersOf', { room, users: [user] }))[0];
+      (await history.read.membersOf({ room, users: [user] }))[0];
     const create = async (over?: Partial<Writes['createRoom']['in']>) =>
-      (await history.write('createRoom', newRoom(over))).room;
+      (await history.write.createRoom(newRoom(over))).room;
     const addPeople = (room: string, users: string[], over: Partial<Writes['addMembers']['in']> = {}) =>
-      history.write('addMembers', {
+      history.write.addMembers({
         room,
         users: users.map((id) => ({ id })),
         source: 'people',
@@ -75,15 +75,13 @@ export function historyContract(
         ...over,
       });
     const join = (...users: (typeof ann)[]) =>
-      Promise.all(users.map((user) => history.write('join', { room: 'lobby', user, at })));
+      Promise.all(users.map((user) => history.write.join({ room: 'lobby', user, at })));
     const search = async (query: string, rooms: string[], everyPublic = false) =>
-      (await history.read('search', { query, rooms, everyPublic, limit: 50 })).messages.map(
-        ({ text }) => text,
-      );
+      (await history.read.search({ query, rooms, everyPublic, limit: 50 })).messages.map(({ text }) => text);
 
     beforeEach(async () => {
       ({ history, reopen, holding } = await open());
-      await history.write('publicRooms', {
+      await history.write.publicRooms({
         rooms: [
           { id: 'lobby', name: 'lobby' },
           { id: 'garden', name: 'Garden' },
@@ -129,7 +127,7 @@ export function historyContract(
       });
 
       test('changes carry who asked', async () => {
-        await history.write('send', message(), 'connection-1');
+        await history.write.send(message(), 'connection-1');
         expect(changes.every(({ asker }) => asker === 'connection-1')).toBe(true);
       });
 
@@ -139,9 +137,9 @@ export function historyContract(
         const sent = message({ text: 'once', replyTo: 1 });
         const [first, second] = await Promise.all([send(sent), send({ ...sent, sentAt: 5 })]);
         expect(second).toEqual(first);
-        await history.write('edit', { room: 'lobby', seq: 2, user: ann.id, text: 'twice', at });
+        await history.write.edit({ room: 'lobby', seq: 2, user: ann.id, text: 'twice', at });
         history = await reopen();
-        expect(await history.write('send', sent)).toMatchObject({
+        expect(await history.write.send(sent)).toMatchObject({
           repeated: true,
           message: { seq: 2, text: 'twice' },
         });
@@ -150,16 +148,16 @@ export function historyContract(
 
       test('a probe returns the result of a repeat, and null for a new message; it changes nothing', async () => {
         const sent = message();
-        expect(await history.probe('send', sent)).toBeNull();
-        const first = await history.write('send', sent);
-        expect(await history.probe('send', sent)).toEqual({ ...first, repeated: true });
-        await expect(history.probe('send', { ...sent, text: 'other' })).rejects.toMatchObject({
+        expect(await history.probe.send(sent)).toBeNull();
+        const first = await history.write.send(sent);
+        expect(await history.probe.send(sent)).toEqual({ ...first, repeated: true });
+        await expect(history.probe.send({ ...sent, text: 'other' })).rejects.toMatchObject({
           code: 'conflict',
         });
         const unsent = message();
-        const both = await Promise.all([send(unsent), history.probe('send', unsent)]);
+        const both = await Promise.all([send(unsent), history.probe.send(unsent)]);
         expect(both).toMatchObject([{ seq: 2 }, { message: { seq: 2 } }]);
-        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ head: 2, lastSeq: 2 });
+        expect(await history.read.room({ room: 'lobby' })).toMatchObject({ head: 2, lastSeq: 2 });
       });
 
       test('the same clientId with other content is a conflict and changes nothing', async () => {
@@ -201,19 +199,19 @@ export function historyContract(
         await send(message({ text: 'one' }));
         await send(message({ text: 'two' }));
         const edit = { room: 'lobby', seq: 1, user: ann.id, text: 'uno', at: at + 1 };
-        const edited = await history.write('edit', edit);
+        const edited = await history.write.edit(edit);
         expect(edited.message).toMatchObject({ seq: 1, rev: 3, text: 'uno', editedAt: at + 1 });
-        expect(await history.write('edit', edit)).toEqual(edited);
+        expect(await history.write.edit(edit)).toEqual(edited);
         expect((await newest('lobby', 2)).messages.map(({ text }) => text)).toEqual(['uno', 'two']);
         expect((await since('lobby', 1, 3)).messages.map(({ rev }) => rev)).toEqual([2, 3]);
-        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
+        expect(await history.read.room({ room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
       });
 
       test('of two edits the one based on the newest rev wins; the other gets the current message', async () => {
         await join(ann);
         await send(message({ text: 'one' }));
         const edit = (text: string) =>
-          history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text, rev: 1, at });
+          history.write.edit({ room: 'lobby', seq: 1, user: ann.id, text, rev: 1, at });
         const [first, second] = await Promise.allSettled([edit('uno'), edit('eins')]);
         expect(first).toMatchObject({ value: { message: { text: 'uno', rev: 2 } } });
         expect(second).toMatchObject({ reason: { code: 'conflict', current: { text: 'uno', rev: 2 } } });
@@ -223,10 +221,10 @@ export function historyContract(
         await join(ann, ben);
         await send(message());
         const edit = (user: string, seq: number) =>
-          history.write('edit', { room: 'lobby', seq, user, text: 'x', at });
+          history.write.edit({ room: 'lobby', seq, user, text: 'x', at });
         await expect(edit(ben.id, 1)).rejects.toMatchObject({ code: 'forbidden' });
         await expect(edit(ann.id, 2)).rejects.toMatchObject({ code: 'unknown_message' });
-        await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
+        await history.write.delete({ room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
         await expect(edit(ann.id, 1)).rejects.toMatchObject({ code: 'unknown_message' });
       });
 
@@ -235,7 +233,7 @@ export function historyContract(
         await send(message({ text: 'secret' }));
         await send(message({ text: 'reply', replyTo: 1 }));
         const remove = (user: string, moderator = false) =>
-          history.write('delete', { room: 'lobby', seq: 1, user, moderator, at });
+          history.write.delete({ room: 'lobby', seq: 1, user, moderator, at });
         await expect(remove(ben.id)).rejects.toMatchObject({ code: 'forbidden' });
         const deleted = await remove(ben.id, true);
         expect(deleted).toMatchObject({
@@ -253,18 +251,18 @@ export function historyContract(
         await join(ann, ben);
         await send(message({ text: 'secret' }));
         const remove = { room: 'lobby', users: [ann.id, ben.id], sources: sources.people } as const;
-        await history.write('removeMembers', { ...remove, by: 'people', cause: 'removed', at });
+        await history.write.removeMembers({ ...remove, by: 'people', cause: 'removed', at });
         const where = { room: 'lobby', seq: 1, at };
         const refused = { code: 'unknown_room' };
-        await expect(history.write('edit', { ...where, user: ann.id, text: 'x' })).rejects.toMatchObject(
+        await expect(history.write.edit({ ...where, user: ann.id, text: 'x' })).rejects.toMatchObject(
           refused,
         );
         await expect(
-          history.write('delete', { ...where, user: ann.id, moderator: false }),
+          history.write.delete({ ...where, user: ann.id, moderator: false }),
         ).rejects.toMatchObject(refused);
-        await expect(
-          history.write('delete', { ...where, user: ben.id, moderator: true }),
-        ).rejects.toMatchObject(refused);
+        await expect(history.write.delete({ ...where, user: ben.id, moderator: true })).rejects.toMatchObject(
+          refused,
+        );
         expect((await newest('lobby', 1)).messages).toMatchObject([{ text: 'secret', rev: 1 }]);
       });
 
@@ -272,8 +270,8 @@ export function historyContract(
         await join(ann);
         const sent = message({ text: 'secret' });
         await send(sent);
-        await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
-        expect(await history.write('send', sent)).toMatchObject({ repeated: true, message: { text: '' } });
+        await history.write.delete({ room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
+        expect(await history.write.send(sent)).toMatchObject({ repeated: true, message: { text: '' } });
         await expect(send({ ...sent, text: '' })).rejects.toMatchObject({ code: 'conflict' });
       });
     });
@@ -282,11 +280,11 @@ export function historyContract(
       const people = Array.from({ length: 13 }, (_, i) => ({ id: `p${i}`, name: `Person ${i}` }));
       const ids = people.map(({ id }) => id);
       const react = (reactions: Writes['react']['in']['reactions'], seq = 1) =>
-        history.write('react', { room: 'lobby', seq, reactions });
+        history.write.react({ room: 'lobby', seq, reactions });
       const all = (emoji: string, users: readonly string[], on = true) =>
         users.map((user) => ({ user, emoji, on }));
       const reactors = async (emoji: string, after = 0, limit = 100) =>
-        history.read('reactors', { room: 'lobby', seq: 1, emoji, after, limit });
+        history.read.reactors({ room: 'lobby', seq: 1, emoji, after, limit });
       beforeEach(async () => {
         await join(...people);
         await send(message());
@@ -339,8 +337,8 @@ export function historyContract(
         expect(await reactors('👍', next)).toEqual({ users: [people[0]] });
         expect(await reactors('❤️')).toEqual({ users: [] });
         const of = ['👍', '❤️'].map((emoji) => ({ room: 'lobby', seq: 1, emoji }));
-        expect(await history.read('reactionsOf', { user: 'p1', of })).toEqual([of[0]]);
-        expect(await history.read('reactionsOf', { user: 'p12', of })).toEqual([]);
+        expect(await history.read.reactionsOf({ user: 'p1', of })).toEqual([of[0]]);
+        expect(await history.read.reactionsOf({ user: 'p12', of })).toEqual([]);
       });
 
       test('repeating a reaction changes nothing, and a thirteenth emoji is one too many', async () => {
@@ -363,9 +361,9 @@ export function historyContract(
         expect(freed.results).toEqual(['changed', 'changed', 'changed']);
         expect(freed.message.reactions).toHaveLength(12);
         const again = { room: 'lobby', seq: 1, reactions: [{ user: 'p2', emoji: '😍', on: true }] };
-        expect(await history.probe('react', again)).toEqual({ message: freed.message, results: ['same'] });
+        expect(await history.probe.react(again)).toEqual({ message: freed.message, results: ['same'] });
         const news = { ...again, reactions: [{ user: 'p2', emoji: '😍', on: false }] };
-        expect(await history.probe('react', news)).toBeNull();
+        expect(await history.probe.react(news)).toBeNull();
         expect((await newest('lobby', 1)).messages).toEqual([freed.message]);
       });
 
@@ -396,7 +394,7 @@ export function historyContract(
       test('they are no reason for a conflict of edits, stay with an edited message, and go with a deleted one', async () => {
         await react(all('👍', ['p1']), 2);
         const edit = (text: string, rev: number) =>
-          history.write('edit', { room: 'lobby', seq: 2, user: 'p0', text, rev, at });
+          history.write.edit({ room: 'lobby', seq: 2, user: 'p0', text, rev, at });
         const { message: edited } = await edit('dos', 2);
         expect(edited).toMatchObject({ rev: 4, reactions: [{ emoji: '👍', count: 1, users: ['p1'] }] });
         await react(all('👍', ['p2']), 2);
@@ -415,14 +413,14 @@ export function historyContract(
         await expect(edit('deux', 3)).rejects.toMatchObject({ code: 'conflict', current: { rev: 5 } });
         expect((await edit('deux', 4)).message).toMatchObject({ rev: 7, reactions: [{ count: 2 }] });
         const where = { room: 'lobby', seq: 2, user: 'p0' };
-        const { message: deleted } = await history.write('delete', { ...where, moderator: false, at });
+        const { message: deleted } = await history.write.delete({ ...where, moderator: false, at });
         expect(deleted).not.toHaveProperty('reactions');
         expect((await newest('lobby', 2)).messages.at(-1)).toEqual(deleted);
         await expect(react(all('👍', ['p1']), 2)).rejects.toMatchObject({ code: 'unknown_message' });
         await expect(react(all('👍', ['p1']), 9)).rejects.toMatchObject({ code: 'unknown_message' });
         const gone = { room: 'lobby', seq: 2, emoji: '👍' };
-        expect(await history.read('reactors', { ...gone, after: 0, limit: 9 })).toBeNull();
-        expect(await history.read('reactionsOf', { user: 'p1', of: [gone] })).toEqual([]);
+        expect(await history.read.reactors({ ...gone, after: 0, limit: 9 })).toBeNull();
+        expect(await history.read.reactionsOf({ user: 'p1', of: [gone] })).toEqual([]);
       });
     });
 
@@ -435,12 +433,11 @@ export function historyContract(
         image: { width: 4, height: 3, blur: 'LEHV6nWB2yk8pyo0adR*.7kCMdnj' },
       });
       const add = (id: string, { user = ann, room = 'lobby', added = at } = {}) =>
-        history.write('addFile', { room, user: user.id, file: about(id), at: added });
-      const file = (id: string, user = ben) => history.read('file', { id, user: user.id });
-      const doomed = async (before = 0, most = 100) =>
-        (await history.write('dropFiles', { before, most })).ids;
+        history.write.addFile({ room, user: user.id, file: about(id), at: added });
+      const file = (id: string, user = ben) => history.read.file({ id, user: user.id });
+      const doomed = async (before = 0, most = 100) => (await history.write.dropFiles({ before, most })).ids;
       const edit = (seq: number, files: { id: string; alt?: string }[], text = 'hello') =>
-        history.write('edit', { room: 'lobby', seq, user: ann.id, text, files, at });
+        history.write.edit({ room: 'lobby', seq, user: ann.id, text, files, at });
       beforeEach(() => join(ann, ben));
 
       test('a message carries files of its author and room, in order, and no other message does after it', async () => {
@@ -461,14 +458,14 @@ export function historyContract(
         expect(again).toEqual(first);
         const files = [{ ...about('f2'), alt: 'A cat' }, about('f1')];
         expect(first).toMatchObject({ seq: 1, text: '', files });
-        expect((await history.read('room', { room: 'lobby' }))?.last).toEqual(first);
+        expect((await history.read.room({ room: 'lobby' }))?.last).toEqual(first);
         history = await reopen();
         expect((await newest('lobby', 1)).messages).toEqual([first]);
         expect(await file('f2')).toMatchObject({ file: { state: 'carried', seq: 1 } });
-        expect(await history.probe('send', sent)).toMatchObject({ repeated: true });
+        expect(await history.probe.send(sent)).toMatchObject({ repeated: true });
         for (const others of [[], [{ id: 'f1' }, { id: 'f2' }], [{ id: 'f2' }]]) {
           const wrong = { ...sent, files: others };
-          await expect(history.write('send', wrong)).rejects.toMatchObject({ code: 'conflict' });
+          await expect(history.write.send(wrong)).rejects.toMatchObject({ code: 'conflict' });
         }
         await expect(send(message({ files: [{ id: 'f1' }] }))).rejects.toMatchObject({
           code: 'unknown_file',
@@ -479,7 +476,7 @@ export function historyContract(
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
         const { files: _, ...plain } = { room: 'lobby', seq: 1, user: ann.id, text: 'new', at, files: [] };
-        expect((await history.write('edit', plain)).message.files).toEqual([about('f1'), about('f2')]);
+        expect((await history.write.edit(plain)).message.files).toEqual([about('f1'), about('f2')]);
         const same = await edit(1, [{ id: 'f1' }, { id: 'f2' }], 'new');
         expect(same.message.rev).toBe(2);
         const { message: changed } = await edit(1, [{ id: 'f3' }, { id: 'f2', alt: 'Two' }], 'new');
@@ -499,7 +496,7 @@ export function historyContract(
       test('files of a deleted message have no owner at once, and are doomed until they are dropped, also after a restart', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
-        const { message: deleted } = await history.write('delete', {
+        const { message: deleted } = await history.write.delete({
           room: 'lobby',
           seq: 1,
           user: ann.id,
@@ -514,7 +511,7 @@ export function historyContract(
         history = await reopen();
         expect(await doomed(0, 1)).toEqual(['f1']);
         expect(await doomed()).toEqual(['f1', 'f2']);
-        await history.write('forgetFiles', { ids: ['f1', 'f2'] });
+        await history.write.forgetFiles({ ids: ['f1', 'f2'] });
         expect(await doomed()).toEqual([]);
         expect(await file('f3')).not.toBeNull();
       });
@@ -541,7 +538,7 @@ export function historyContract(
         await add('f1', { room });
         await add('f2', { room });
         await send(message({ room, files: [{ id: 'f1' }] }));
-        await history.write('deleteRoom', { room });
+        await history.write.deleteRoom({ room });
         expect(await doomed()).toEqual(['f1', 'f2']);
         expect(await file('f1', ann)).toBeNull();
         await expect(add('f3', { room })).rejects.toMatchObject({ code: 'unknown_room' });
@@ -551,7 +548,7 @@ export function historyContract(
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }] }));
         await send(message({ files: [{ id: 'f2' }] }));
-        await history.write('expire', { room: 'lobby', firstSeq: 2 });
+        await history.write.expire({ room: 'lobby', firstSeq: 2 });
         expect(await file('f1', ann)).toBeNull();
         expect(await file('f2')).not.toBeNull();
         await expect.poll(() => doomed()).toEqual(['f1']);
@@ -571,7 +568,7 @@ export function historyContract(
       };
       const text = '1 2 3 4 5';
       const unreadOf = async (user: string) => {
-        const { memberships } = await history.read('user', { user });
+        const { memberships } = await history.read.user({ user });
         const seqsOf = (mentions: UnreadMentions) => [...mentions.values()].flat().sort((a, b) => a - b);
         return Object.fromEntries(memberships.map(({ room, mentions }) => [room.id, seqsOf(mentions)]));
       };
@@ -582,7 +579,7 @@ export function historyContract(
             : [],
         );
       const edit = async (seq: number, over: Partial<Writes['edit']['in']> = {}) =>
-        (await history.write('edit', { room: 'lobby', seq, user: ann.id, text, at, ...over })).message;
+        (await history.write.edit({ room: 'lobby', seq, user: ann.id, text, at, ...over })).message;
 
       test('they are stored with current names for everybody who may read the room, and shown if the user has acted there', async () => {
         await join(ann, bob, zoë);
@@ -610,25 +607,25 @@ export function historyContract(
         expect(await send(message({ room: den, text, mentions: named(eve.id) }))).toMatchObject({
           mentions: [{ user: 'e', name: 'e', shown: false }],
         });
-        await history.write('arrive', { user: { ...eve, name: 'Eva' }, at });
-        await history.write('arrive', { user: { ...bob, name: 'Robert' }, at });
+        await history.write.arrive({ user: { ...eve, name: 'Eva' }, at });
+        await history.write.arrive({ user: { ...bob, name: 'Robert' }, at });
         history = await reopen();
         follow();
         const now = [stored({ ...bob, name: 'Robert' }), ...(first.mentions?.slice(1) ?? [])];
         const changed = { ...first, mentions: now };
         expect((await newest('lobby', 1)).messages).toEqual([changed]);
         expect((await since('lobby', 0, 1)).messages).toEqual([changed]);
-        expect((await history.write('send', sent)).message).toEqual(changed);
+        expect((await history.write.send(sent)).message).toEqual(changed);
         const found = { query: '1 2', rooms: ['lobby'], everyPublic: false, limit: 9 };
-        expect((await history.read('search', found)).messages.at(-1)).toEqual(changed);
+        expect((await history.read.search(found)).messages.at(-1)).toEqual(changed);
         const ofEve = (shown: boolean) => [{ user: 'e', start: 0, length: 1, name: 'Eva', shown }];
         expect((await newest(den, 2)).messages.at(-1)?.mentions).toEqual(ofEve(false));
-        await history.write('join', { room: den, user: { ...eve, name: 'Eva' }, at });
+        await history.write.join({ room: den, user: { ...eve, name: 'Eva' }, at });
         expect((await newest(den, 2)).messages.at(-1)?.mentions).toEqual(ofEve(true));
       });
 
       test('both of a direct room may be mentioned, also before the other is a member', async () => {
-        const { room } = await history.write('openDirect', { id: 'd-1', by: ann, other: bob.id, at });
+        const { room } = await history.write.openDirect({ id: 'd-1', by: ann, other: bob.id, at });
         await send(message({ room: room.id, text, mentions: named(bob.id, eve.id), asMember: true }));
         expect(changes.slice(-2)).toMatchObject([{ type: 'member' }, { type: 'mentions', added: ['b'] }]);
         expect(await unreadOf(bob.id)).toEqual({ 'd-1': [1] });
@@ -651,7 +648,7 @@ export function historyContract(
         expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 3] });
         // Writing marks the room as read.
         expect(await unreadOf(ann.id)).toEqual({ lobby: [] });
-        await history.write('markRead', { room: 'lobby', user: bob.id, seq: 1 });
+        await history.write.markRead({ room: 'lobby', user: bob.id, seq: 1 });
         expect(await unreadOf(bob.id)).toEqual({ lobby: [2, 3] });
         changes.length = 0;
         expect((await edit(2, { mentions: named(eve.id) })).mentions).toMatchObject([{ user: 'e' }]);
@@ -663,7 +660,7 @@ export function historyContract(
         expect(await unreadOf(bob.id)).toEqual({ lobby: [] });
         expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 2] });
         changes.length = 0;
-        await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
+        await history.write.delete({ room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
         expect(told()).toEqual([{ seq: 1, added: [], removed: ['b', '*'] }]);
         expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('mentions');
         history = await reopen();
@@ -684,7 +681,7 @@ export function historyContract(
           mentions: [{ user: 'b', start: 2, length: 3 }],
         });
         const reactions = [{ user: bob.id, emoji: '👍', on: true }];
-        const { message: reacted } = await history.write('react', { room: 'lobby', seq: 1, reactions });
+        const { message: reacted } = await history.write.react({ room: 'lobby', seq: 1, reactions });
         expect(reacted).toMatchObject({ rev: 3, mentions: [{ user: 'b', name: 'Bob' }] });
         expect((await newest('lobby', 1)).messages).toEqual([reacted]);
         expect(await edit(1, { text: 'other' })).not.toHaveProperty('mentions');
@@ -701,7 +698,7 @@ export function historyContract(
         expect(await newest('lobby', 0, 3)).toEqual({ messages: [], complete: true });
         expect(await newest('lobby', -1, 3)).toEqual({ messages: [], complete: true });
         const newer = (from: number, upTo: number) =>
-          history.read('after', { room: 'lobby', after: from, upTo, limit: 3 });
+          history.read.after({ room: 'lobby', after: from, upTo, limit: 3 });
         expect(await newer(4, 10)).toMatchObject({
           complete: false,
           messages: [{ seq: 5 }, { seq: 6 }, { seq: 7 }],
@@ -713,7 +710,7 @@ export function historyContract(
       test('by rev: each changed message once, in its newest state', async () => {
         await join(ann);
         for (let i = 0; i < 10; i++) await send(message());
-        await history.write('edit', { room: 'lobby', seq: 6, user: ann.id, text: 'new', at });
+        await history.write.edit({ room: 'lobby', seq: 6, user: ann.id, text: 'new', at });
         const page = await since('lobby', 4, 11, 3);
         expect(page).toMatchObject({ complete: false, messages: [{ rev: 5 }, { rev: 7 }, { rev: 8 }] });
         expect(await since('lobby', 8, 11)).toMatchObject({
@@ -738,11 +735,11 @@ export function historyContract(
 
     test('an announcement to other servers is a change in its place among those of that batch', async () => {
       const told = { from: 'one', what: { is: 'beat' } };
-      await Promise.all([send(message()), history.write('tell', told), send(message())]);
+      await Promise.all([send(message()), history.write.tell(told), send(message())]);
       const relevant = changes.filter(({ type }) => type === 'told' || type === 'message');
       expect(relevant.map(({ type }) => type)).toEqual(['message', 'told', 'message']);
       expect(relevant[1]).toEqual({ type: 'told', ...told });
-      await history.write('tell', told);
+      await history.write.tell(told);
       expect(changes.at(-1)).toEqual({ type: 'told', ...told });
     });
 
@@ -750,8 +747,8 @@ export function historyContract(
       test('rooms keep their numbers when they are made again, and after reopening', async () => {
         const last = await send(message());
         history = await reopen();
-        await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
-        const rooms = await history.read('publicRooms', null);
+        await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
+        const rooms = await history.read.publicRooms(null);
         const room = { kind: 'public', topic: undefined, access: 0, firstSeq: 1, members: 0, createdAt: at };
         expect(rooms.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
           { ...room, id: 'garden', name: 'Garden', head: 0, lastSeq: 0 },
@@ -763,22 +760,22 @@ export function historyContract(
       test('members have read everything when they come, and what they send; a mark never falls', async () => {
         await send(message({ user: ben }));
         expect(await memberOf('lobby', ann.id)).toBeNull();
-        await history.write('join', { room: 'lobby', user: ann, at });
+        await history.write.join({ room: 'lobby', user: ann, at });
         expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 1, role: 'member', sources: 4 });
         await send(message({ user: ben }));
-        await history.write('join', { room: 'lobby', user: ann, at });
+        await history.write.join({ room: 'lobby', user: ann, at });
         expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 1 });
-        const mark = (seq: number) => history.write('markRead', { room: 'lobby', user: ann.id, seq });
+        const mark = (seq: number) => history.write.markRead({ room: 'lobby', user: ann.id, seq });
         expect(await mark(2)).toEqual({ readSeq: 2 });
         expect(await mark(1)).toEqual({ readSeq: 2 });
         await expect(mark(3)).rejects.toMatchObject({ code: 'bad_request' });
         const users = ['nobody', ann.id, ben.id];
-        const [nobody, member, sender] = await history.read('membersOf', { room: 'lobby', users });
+        const [nobody, member, sender] = await history.read.membersOf({ room: 'lobby', users });
         expect([nobody, member?.readSeq, sender]).toEqual([null, 2, null]);
         await send(message({ user: ann }));
         history = await reopen();
         expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 3 });
-        expect((await history.read('user', { user: ann.id })).memberships).toMatchObject([
+        expect((await history.read.user({ user: ann.id })).memberships).toMatchObject([
           { room: { id: 'lobby', members: 1 }, member: { readSeq: 3 } },
         ]);
       });
@@ -787,7 +784,7 @@ export function historyContract(
         await Promise.all([
           send(message({ user: ben })),
           send(message({ user: ben })),
-          history.write('join', { room: 'lobby', user: ann, at }),
+          history.write.join({ room: 'lobby', user: ann, at }),
           send(message({ user: ben })),
         ]);
         expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 2 });
@@ -796,8 +793,8 @@ export function historyContract(
       test('a room that a user makes is theirs; the same clientId is the same room', async () => {
         const wanted = newRoom({ topic: 'quiet' });
         const [first, second] = await Promise.all([
-          history.write('createRoom', wanted),
-          history.write('createRoom', { ...wanted, id: 'u-other', name: 'Other' }),
+          history.write.createRoom(wanted),
+          history.write.createRoom({ ...wanted, id: 'u-other', name: 'Other' }),
         ]);
         expect(first).toMatchObject({ repeated: false, room: { name: 'Den', topic: 'quiet', members: 1 } });
         expect(second).toMatchObject({ repeated: true, room: { id: wanted.id, name: 'Den' } });
@@ -808,23 +805,23 @@ export function historyContract(
         await expect(create({ kind: 'public', name: 'GARDEN' })).rejects.toMatchObject({ code: 'conflict' });
         expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });
         const room = await create({ kind: 'public', name: 'Été' });
-        await expect(history.write('updateRoom', { room: room.id, name: 'garden' })).rejects.toMatchObject({
+        await expect(history.write.updateRoom({ room: room.id, name: 'garden' })).rejects.toMatchObject({
           code: 'conflict',
         });
-        expect(await history.write('updateRoom', { room: room.id, name: 'ÉTÉ', topic: '' })).toMatchObject({
+        expect(await history.write.updateRoom({ room: room.id, name: 'ÉTÉ', topic: '' })).toMatchObject({
           room: { name: 'ÉTÉ' },
         });
         await expect(create({ most: 2 })).rejects.toMatchObject({ code: 'limit_reached' });
       });
 
       test('a name that a public room gives up is free for another in the same transaction', async () => {
-        const rename = (room: string, name: string) => history.write('updateRoom', { room, name });
+        const rename = (room: string, name: string) => history.write.updateRoom({ room, name });
         await Promise.all([
           rename('garden', 'Park'),
           rename('lobby', 'garden'),
           create({ kind: 'public', name: 'lobby' }),
         ]);
-        const names = (await history.read('publicRooms', null)).map(({ name }) => name);
+        const names = (await history.read.publicRooms(null)).map(({ name }) => name);
         expect(names.sort()).toEqual(['Park', 'garden', 'lobby']);
       });
 
@@ -832,9 +829,9 @@ export function historyContract(
         const { id } = await create();
         await addPeople(id, [ben.id]);
         await addPeople(id, [ben.id], { source: 'api' });
-        await history.write('arrive', { user: ben, rooms: [{ id, name: 'x' }], at });
+        await history.write.arrive({ user: ben, rooms: [{ id, name: 'x' }], at });
         const remove = (sources: number) =>
-          history.write('removeMembers', {
+          history.write.removeMembers({
             room: id,
             users: [ben.id],
             sources,
@@ -844,19 +841,19 @@ export function historyContract(
           });
         await remove(2 | 4);
         expect(await memberOf(id, ben.id)).toMatchObject({ sources: 1 });
-        await history.write('arrive', { user: ben, rooms: [], at });
+        await history.write.arrive({ user: ben, rooms: [], at });
         expect(await memberOf(id, ben.id)).toMatchObject({ sources: 0 });
-        expect(await history.read('room', { room: id })).toMatchObject({ members: 1 });
+        expect(await history.read.room({ room: id })).toMatchObject({ members: 1 });
       });
 
       test('people who have left, or blocked who adds them, are added by the site alone', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id, '3']);
         const remove = (user: string, cause: 'left' | 'removed') =>
-          history.write('removeMembers', { room: id, users: [user], sources: 4, by: 'people', cause, at });
+          history.write.removeMembers({ room: id, users: [user], sources: 4, by: 'people', cause, at });
         await remove(ben.id, 'left');
         await remove('3', 'removed');
-        await history.write('block', { user: '4', other: ann.id, blocked: true, at });
+        await history.write.block({ user: '4', other: ann.id, blocked: true, at });
         const invited = async (users: string[], by = ann.id) =>
           (await addPeople(id, users, { by, mayReturn: true })).results;
         history = await reopen();
@@ -865,7 +862,7 @@ export function historyContract(
         expect(await invited(['4'], ben.id)).toEqual([null]);
         await remove('4', 'removed');
         expect(await invited(['4'])).toEqual(['forbidden']);
-        await history.write('block', { user: '4', other: ann.id, blocked: false, at });
+        await history.write.block({ user: '4', other: ann.id, blocked: false, at });
         expect(await invited(['4'])).toEqual([null]);
         expect((await addPeople(id, [ben.id], { source: 'api', mayReturn: true })).results).toEqual([null]);
         expect(await memberOf(id, ben.id)).not.toHaveProperty('left');
@@ -874,7 +871,7 @@ export function historyContract(
       test('users who were removed come back by owner and moderators alone; a room has so many members', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id, '3']);
-        await history.write('removeMembers', {
+        await history.write.removeMembers({
           room: id,
           users: [ben.id],
           sources: 4,
@@ -895,9 +892,9 @@ export function historyContract(
         const { id } = await create();
         await addPeople(id, [ben.id], { at: at + 1 });
         await addPeople(id, ['3'], { at: at + 2 });
-        await history.write('setRole', { room: id, user: '3', role: 'moderator' });
+        await history.write.setRole({ room: id, user: '3', role: 'moderator' });
         const leave = (user: string) =>
-          history.write('removeMembers', {
+          history.write.removeMembers({
             room: id,
             users: [user],
             sources: 4,
@@ -914,27 +911,27 @@ export function historyContract(
       test('a room has one owner: handing it over makes the former one a moderator', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);
-        await history.write('setRole', { room: id, user: ben.id, role: 'owner' });
+        await history.write.setRole({ room: id, user: ben.id, role: 'owner' });
         expect(await memberOf(id, ben.id)).toMatchObject({ role: 'owner' });
         expect(await memberOf(id, ann.id)).toMatchObject({ role: 'moderator' });
-        await expect(history.write('setRole', { room: id, user: '9', role: 'member' })).rejects.toMatchObject(
-          { code: 'unknown_user' },
-        );
+        await expect(history.write.setRole({ room: id, user: '9', role: 'member' })).rejects.toMatchObject({
+          code: 'unknown_user',
+        });
       });
 
       test('a decision that was made before somebody’s membership changed is stale', async () => {
         const { id } = await create();
-        const before = await history.read('room', { room: id });
+        const before = await history.read.room({ room: id });
         await addPeople(id, [ben.id]);
         const access = before?.access as number;
         expect(await addPeople(id, ['3'], { access })).toEqual({ results: [], stale: true });
-        expect(await history.write('deleteRoom', { room: id, access })).toEqual({ stale: true });
+        expect(await history.write.deleteRoom({ room: id, access })).toEqual({ stale: true });
         expect(await memberOf(id, '3')).toBeNull();
       });
 
       test('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {
         const direct = (id: string, by: typeof ann, other: string) =>
-          history.write('openDirect', { id, by, other, at });
+          history.write.openDirect({ id, by, other, at });
         const first = await direct('d-1', ann, ben.id);
         expect(first).toMatchObject({ created: true, room: { id: 'd-1', kind: 'direct', members: 1 } });
         expect(await memberOf('d-1', ben.id)).toBeNull();
@@ -942,7 +939,7 @@ export function historyContract(
         expect(sent.seq).toBe(1);
         expect(await memberOf('d-1', ben.id)).toMatchObject({ readSeq: 0 });
         expect(await direct('d-2', ben, ann.id)).toMatchObject({ created: false, room: { id: 'd-1' } });
-        expect(await history.read('room', { room: 'd-2' })).toBeNull();
+        expect(await history.read.room({ room: 'd-2' })).toBeNull();
       });
 
       test('all messages and reactions of a user, room by room, in pages', async () => {
@@ -952,16 +949,16 @@ export function historyContract(
           for (const user of [ann, ben, ann]) await send(message({ room, user, text: `of ${user.name}` }));
           for (const emoji of ['👍', '🎉']) {
             const reactions = [ann, ben].map((user) => ({ user: user.id, emoji, on: true }));
-            await history.write('react', { room, seq: 1, reactions });
+            await history.write.react({ room, seq: 1, reactions });
           }
         }
         const [first = ''] = rooms;
-        await history.write('delete', { room: first, seq: 3, user: ann.id, moderator: false, at });
-        await history.write('deleteRoom', { room: rooms[1] as string });
+        await history.write.delete({ room: first, seq: 3, user: ann.id, moderator: false, at });
+        await history.write.deleteRoom({ room: rooms[1] as string });
         const walk = async <Q extends 'written' | 'reactionsBy'>(query: Q, limit: number) => {
           const found: Reads[Q]['out'][] = [];
           for (let from: string | undefined = ''; from !== undefined; ) {
-            const page: Reads[Q]['out'] = await history.read(query, { user: ann.id, from, limit });
+            const page: Reads[Q]['out'] = await history.read[query]({ user: ann.id, from, limit });
             found.push(page);
             from = page.next;
           }
@@ -976,7 +973,7 @@ export function historyContract(
             [first, 'lobby'].flatMap((room) => ['👍', '🎉'].map((emoji) => `${room} 1 ${emoji}`)).sort(),
           );
         }
-        expect(await history.read('written', { user: 'nobody', from: '', limit: 9 })).toEqual({
+        expect(await history.read.written({ user: 'nobody', from: '', limit: 9 })).toEqual({
           messages: [],
         });
       });
@@ -986,7 +983,7 @@ export function historyContract(
         await addPeople(id, [ann.id]);
         for (const room of ['lobby', id]) await send(message({ room, text: 'a word', asMember: false }));
         const look = (except: string[]) =>
-          history.read('search', { query: 'word', rooms: [], everyPublic: true, except, limit: 1 });
+          history.read.search({ query: 'word', rooms: [], everyPublic: true, except, limit: 1 });
         const found = await look([]);
         expect(found).toMatchObject({ messages: [{ room: id }], next: expect.any(String) });
         const left = await look([id]);
@@ -998,10 +995,10 @@ export function historyContract(
         const { id } = await create();
         await addPeople(id, [ben.id]);
         await send(message({ room: id, text: 'gone with it' }));
-        await history.write('deleteRoom', { room: id });
-        expect(await history.read('room', { room: id })).toBeNull();
+        await history.write.deleteRoom({ room: id });
+        expect(await history.read.room({ room: id })).toBeNull();
         expect(await newest(id, 10)).toEqual({ messages: [], complete: true });
-        expect((await history.read('user', { user: ben.id })).memberships).toEqual([]);
+        expect((await history.read.user({ user: ben.id })).memberships).toEqual([]);
         expect(await search('gone with', [id])).toEqual([]);
         await expect(send(message({ room: id }))).rejects.toMatchObject({ code: 'unknown_room' });
       });
@@ -1012,34 +1009,34 @@ export function historyContract(
           await send(message({ room: id, text: `old ${sentAt - at}`, sentAt, asMember: true }));
         }
         const emoji = '👍';
-        await history.write('react', { room: id, seq: 1, reactions: [{ user: ann.id, emoji, on: true }] });
+        await history.write.react({ room: id, seq: 1, reactions: [{ user: ann.id, emoji, on: true }] });
         const expired = (before: number, beforeDirect = 0) =>
-          history.read('expired', { before, beforeDirect, from: 0 });
+          history.read.expired({ before, beforeDirect, from: 0 });
         expect(await expired(at, at + 9)).toEqual({ rooms: [] });
         expect(await expired(at + 2)).toEqual({ rooms: [{ room: id, firstSeq: 3 }] });
-        await history.write('expire', { room: id, firstSeq: 3 });
+        await history.write.expire({ room: id, firstSeq: 3 });
         const room = { id, head: 4, firstSeq: 3 };
         expect(changes.at(-1)).toMatchObject({ type: 'room', is: 'changed', room });
         // They are not shown, whether or not they are deleted by now.
         expect((await newest(id, 10)).messages.map(({ seq }) => seq)).toEqual([3]);
-        const page = await history.read('after', { room: id, after: 0, upTo: 3, limit: 10 });
+        const page = await history.read.after({ room: id, after: 0, upTo: 3, limit: 10 });
         expect(page).toMatchObject({ messages: [{ seq: 3 }], complete: true });
         const acts = [
-          history.write('edit', { room: id, seq: 2, user: ann.id, text: 'new', at }),
-          history.write('delete', { room: id, seq: 2, user: ann.id, moderator: false, at }),
-          history.write('react', { room: id, seq: 1, reactions: [{ user: ann.id, emoji, on: false }] }),
+          history.write.edit({ room: id, seq: 2, user: ann.id, text: 'new', at }),
+          history.write.delete({ room: id, seq: 2, user: ann.id, moderator: false, at }),
+          history.write.react({ room: id, seq: 1, reactions: [{ user: ann.id, emoji, on: false }] }),
           send(message({ room: id, replyTo: 2, asMember: true })),
         ];
         for (const act of acts) await expect(act).rejects.toMatchObject({ code: 'unknown_message' });
-        await history.write('expire', { room: id, firstSeq: 2 });
-        expect(await history.read('room', { room: id })).toMatchObject({ firstSeq: 3, last: { seq: 3 } });
+        await history.write.expire({ room: id, firstSeq: 2 });
+        expect(await history.read.room({ room: id })).toMatchObject({ firstSeq: 3, last: { seq: 3 } });
         expect(await search('old', [id])).toEqual(['old 2']);
-        expect(await history.read('reactors', { room: id, seq: 1, emoji, after: 0, limit: 1 })).toBeNull();
+        expect(await history.read.reactors({ room: id, seq: 1, emoji, after: 0, limit: 1 })).toBeNull();
         expect(await expired(at + 3)).toEqual({ rooms: [{ room: id, firstSeq: 4 }] });
-        await history.write('expire', { room: id, firstSeq: 4 });
+        await history.write.expire({ room: id, firstSeq: 4 });
         history = await reopen();
-        expect(await history.read('room', { room: id })).toMatchObject({ firstSeq: 4, lastSeq: 3 });
-        expect((await history.read('room', { room: id }))?.last).toBeUndefined();
+        expect(await history.read.room({ room: id })).toMatchObject({ firstSeq: 4, lastSeq: 3 });
+        expect((await history.read.room({ room: id }))?.last).toBeUndefined();
         expect(await expired(at + 3)).toEqual({ rooms: [] });
         expect(await send(message({ room: id, asMember: true }))).toMatchObject({ seq: 4, rev: 5 });
       });
@@ -1052,41 +1049,41 @@ export function historyContract(
         );
         const sweep = async () => {
           for (let from: number | undefined = 0; from !== undefined; ) {
-            const found: Reads['expired']['out'] = await history.read('expired', {
+            const found: Reads['expired']['out'] = await history.read.expired({
               before: at + 610,
               beforeDirect: 0,
               from,
             });
-            for (const room of found.rooms) await history.write('expire', room);
+            for (const room of found.rooms) await history.write.expire(room);
             from = found.next;
           }
         };
         const emoji = '👍';
-        await history.write('react', { room: id, seq: 605, reactions: [{ user: ann.id, emoji, on: true }] });
+        await history.write.react({ room: id, seq: 605, reactions: [{ user: ann.id, emoji, on: true }] });
         await sweep();
         // Expired ones that are not deleted yet are not shown either.
-        const reactors = await history.read('reactors', { room: id, seq: 605, emoji, after: 0, limit: 1 });
-        const { messages } = await history.read('changes', { room: id, since: 0, upTo: 621, limit: 1000 });
+        const reactors = await history.read.reactors({ room: id, seq: 605, emoji, after: 0, limit: 1 });
+        const { messages } = await history.read.changes({ room: id, since: 0, upTo: 621, limit: 1000 });
         const found = await search('word60', [id]);
         expect([reactors, messages.map(({ seq }) => seq), found]).toEqual([
           null,
           Array.from({ length: 10 }, (_, n) => 611 + n),
           [],
         ]);
-        expect(await history.read('room', { room: id })).toMatchObject({ firstSeq: 611 });
+        expect(await history.read.room({ room: id })).toMatchObject({ firstSeq: 611 });
         expect(await search('word619', [id])).toEqual(['word619']);
         const left = async () =>
-          (await history.read('reactionsBy', { user: ann.id, from: '', limit: 1 })).reactions;
+          (await history.read.reactionsBy({ user: ann.id, from: '', limit: 1 })).reactions;
         await expect.poll(left).toEqual([]);
       });
 
       test('private rooms without members are deleted when they have been so for long enough, others stay', async () => {
         const { id } = await create();
         const [kept, joined] = [(await create()).id, (await create({ kind: 'public', name: 'Open' })).id];
-        await history.write('putRoom', { id: 'unused', kind: 'private', name: 'Unused', at });
+        await history.write.putRoom({ id: 'unused', kind: 'private', name: 'Unused', at });
         await send(message({ room: id, text: 'in an empty room' }));
         const leave = (room: string, when: number) =>
-          history.write('removeMembers', {
+          history.write.removeMembers({
             room,
             users: [ann.id],
             sources: 4,
@@ -1099,7 +1096,7 @@ export function historyContract(
         await leave(kept, at);
         await addPeople(kept, [ann.id], { source: 'api', mayReturn: true });
         const sweep = async (before: number, most = 10) =>
-          (await history.write('deleteEmptyRooms', { before, most })).deleted;
+          (await history.write.deleteEmptyRooms({ before, most })).deleted;
         expect(await sweep(at)).toBe(0);
         expect(await sweep(at + 1)).toBe(1);
         history = await reopen();
@@ -1109,7 +1106,7 @@ export function historyContract(
         expect(changes).toMatchObject([{ type: 'room', is: 'deleted', room: { id } }]);
         expect(await sweep(at + 11)).toBe(0);
         const left = ['unused', id, kept, joined].map(
-          async (room) => (await history.read('room', { room }))?.id,
+          async (room) => (await history.read.room({ room }))?.id,
         );
         expect(await Promise.all(left)).toEqual([undefined, undefined, kept, joined]);
         expect(await search('an empty', [id])).toEqual([]);
@@ -1123,15 +1120,13 @@ export function historyContract(
           ['4', 'bob'],
           ['5', 'Amy Zed'],
         ]) {
-          await history.write('arrive', { user: { id: user as string, name: name as string }, at });
+          await history.write.arrive({ user: { id: user as string, name: name as string }, at });
         }
         await addPeople(id, ['2', '3', '4', '5', 'never-here'], { source: 'api' });
         const members = async (over: object = {}) =>
-          (await history.read('members', { room: id, limit: 10, ...over })).members.map(
-            ({ user }) => user.name,
-          );
+          (await history.read.members({ room: id, limit: 10, ...over })).members.map(({ user }) => user.name);
         expect(await members()).toEqual(['Amy Zed', 'Bob', 'bob', 'émile', 'never-here', 'Zoë Adams']);
-        const { next } = await history.read('members', { room: id, limit: 2 });
+        const { next } = await history.read.members({ room: id, limit: 2 });
         expect(next).toEqual({ sort: 'bob', id: '3' });
         expect(await members({ limit: 2 })).toEqual(['Amy Zed', 'Bob']);
         expect(await members({ after: next, limit: 2 })).toEqual(['bob', 'émile']);
@@ -1141,8 +1136,7 @@ export function historyContract(
 
       test('people whom others have added come after the names, by their ids, until they act', async () => {
         const { id } = await create({ by: { id: 'owner', name: 'Olga' } });
-        const arrive = (user: string, name: string) =>
-          history.write('arrive', { user: { id: user, name }, at });
+        const arrive = (user: string, name: string) => history.write.arrive({ user: { id: user, name }, at });
         for (const [user, name] of [
           ['1', 'Zoe'],
           ['2', 'Amy'],
@@ -1154,7 +1148,7 @@ export function historyContract(
         await addPeople(id, ['4', '3', '2', '1']);
         const members = async (after?: MemberPlace) => {
           const page = { room: id, limit: 10, ...(after === undefined ? {} : { after }) };
-          return (await history.read('members', page)).members.map(({ user, place }) => {
+          return (await history.read.members(page)).members.map(({ user, place }) => {
             expect(place.id).toBe(user.id);
             return place.sort.startsWith('\u{10ffff}') ? user.id : user.name;
           });
@@ -1165,7 +1159,7 @@ export function historyContract(
         await arrive('4', 'Aaron');
         expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
         // In this room; in a public one; by the site; and by a message together with another name.
-        await history.write('join', { room: id, user: { id: '1', name: 'Ada' }, at });
+        await history.write.join({ room: id, user: { id: '1', name: 'Ada' }, at });
         expect(await members()).toEqual(['Ada', 'Olga', '2', '3', '4']);
         await join({ id: '2', name: 'Amy' });
         expect(await members()).toEqual(['Ada', 'Amy', 'Olga', '3', '4']);
@@ -1182,8 +1176,8 @@ export function historyContract(
           { id: 'class', name: 'Class' },
           { id: 'lobby', name: 'lobby' },
         ];
-        await history.write('arrive', { user: ben, rooms, at });
-        await history.write('putRoom', { id: 'club', kind: 'private', name: 'Club', at });
+        await history.write.arrive({ user: ben, rooms, at });
+        await history.write.putRoom({ id: 'club', kind: 'private', name: 'Club', at });
         for (const room of ['club', 'garden']) await addPeople(room, ['3'], { source: 'api' });
         // Invited, then added by the site; and added while banned.
         const { id } = await create();
@@ -1191,32 +1185,32 @@ export function historyContract(
         expect(await memberOf(id, '4')).toMatchObject({ acted: 0 });
         await addPeople(id, ['4'], { source: 'api' });
         const ban = { room: id, user: '5', kind: 'banned', at } as const;
-        await history.write('restrict', { ...ban, restriction: { by: ann.id } });
+        await history.write.restrict({ ...ban, restriction: { by: ann.id } });
         await addPeople(id, ['5'], { source: 'api' });
-        await history.write('restrict', { ...ban, restriction: null });
+        await history.write.restrict({ ...ban, restriction: null });
         const actedIn = async (room: string, user: string) => (await memberOf(room, user))?.acted;
         expect(await actedIn('class', ben.id)).toBe(1);
         expect(await actedIn('lobby', ben.id)).toBe(0);
         expect([await actedIn('club', '3'), await actedIn('garden', '3')]).toEqual([1, 0]);
         expect([await actedIn(id, '4'), await actedIn(id, '5')]).toEqual([1, 1]);
         // It stays when the site removes them again: the members know them.
-        await history.write('arrive', { user: ben, rooms: [], at });
+        await history.write.arrive({ user: ben, rooms: [], at });
         expect(await memberOf('class', ben.id)).toMatchObject({ sources: 0, acted: 1 });
       });
 
       test('a user whom only the site has put into a public room is not found there, but by members of a common room of the site', async () => {
-        await history.write('arrive', {
+        await history.write.arrive({
           user: { id: '7', name: 'Quill' },
           rooms: [{ id: 'lobby', name: '' }],
           at,
         });
         await join(ann);
         const find = (user: string) =>
-          history.read('findUsers', { user, query: 'quill', onlyShared: true, limit: 9 });
+          history.read.findUsers({ user, query: 'quill', onlyShared: true, limit: 9 });
         expect(await find(ann.id)).toEqual([]);
         const rooms = ['lobby', 'class'].map((id) => ({ id, name: id }));
-        await history.write('arrive', { user: { id: '7', name: 'Quill' }, rooms, at });
-        await history.write('arrive', { user: ben, rooms: rooms.slice(1), at });
+        await history.write.arrive({ user: { id: '7', name: 'Quill' }, rooms, at });
+        await history.write.arrive({ user: ben, rooms: rooms.slice(1), at });
         expect(await find(ann.id)).toEqual([]);
         expect(await find(ben.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
         await join({ id: '7', name: 'Quill' });
@@ -1226,10 +1220,10 @@ export function historyContract(
       test('a user who is only invited to a common room is found there as soon as known from any public room', async () => {
         const { id } = await create();
         const quill = { id: '7', name: 'Quill' };
-        await history.write('arrive', { user: quill, at });
+        await history.write.arrive({ user: quill, at });
         await addPeople(id, ['7']);
         const find = () =>
-          history.read('findUsers', { user: ann.id, query: 'quill', onlyShared: true, limit: 9 });
+          history.read.findUsers({ user: ann.id, query: 'quill', onlyShared: true, limit: 9 });
         expect(await find()).toEqual([]);
         await join(quill);
         expect(await find()).toMatchObject([quill]);
@@ -1237,26 +1231,26 @@ export function historyContract(
 
       test('people who are hidden push out nobody who is not, however many they are', async () => {
         const many = Array.from({ length: 2010 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
-        await history.write('putRoom', { id: 'elsewhere', name: 'Elsewhere', kind: 'private', at });
+        await history.write.putRoom({ id: 'elsewhere', name: 'Elsewhere', kind: 'private', at });
         for (let n = 0; n < many.length; n += 500) {
           await addPeople('elsewhere', [], { users: many.slice(n, n + 500), source: 'api' });
         }
         await addPeople('lobby', [], { users: many.slice(0, 50), source: 'api' });
-        await history.write('arrive', { user: ann, rooms: [{ id: 'class', name: 'class' }], at });
+        await history.write.arrive({ user: ann, rooms: [{ id: 'class', name: 'class' }], at });
         const arrived = [
           ['8', 'Quincy Near'],
           ['9', 'Zoë Quill'],
           ['quaint', 'Ann'],
         ] as const;
         for (const [id, name] of arrived) {
-          await history.write('arrive', { user: { id, name }, rooms: [{ id: 'class', name: 'class' }], at });
+          await history.write.arrive({ user: { id, name }, rooms: [{ id: 'class', name: 'class' }], at });
         }
         await join(ann);
         await join({ id: '6', name: 'Quentin Far' });
         await join({ id: '7', name: 'Yan Quy' });
         const found = async (query: string, over = {}) => {
           const asked = { user: ann.id, query, onlyShared: true, limit: 20, ...over };
-          return (await history.read('findUsers', asked)).map(({ id }) => id);
+          return (await history.read.findUsers(asked)).map(({ id }) => id);
         };
         // By the whole name first, then by another word or the id; before the others come people of a private room.
         expect(await found('qu')).toEqual(['8', 'quaint', '9', '6', '7']);
@@ -1268,14 +1262,14 @@ export function historyContract(
 
       test('members are in the order of their names, also of one who had another for a moment', async () => {
         const { id } = await create();
-        await history.write('arrive', { user: { id: 'one', name: 'Anna' }, at });
+        await history.write.arrive({ user: { id: 'one', name: 'Anna' }, at });
         await addPeople(id, [], { users: [{ id: 'two', name: 'Mia' }], source: 'api' });
         await Promise.all([
-          history.write('arrive', { user: { id: 'one', name: 'Zoe' }, at }),
-          history.write('arrive', { user: { id: 'one', name: 'Zoe' }, rooms: [{ id, name: 'x' }], at }),
-          history.write('arrive', { user: { id: 'one', name: 'Anna' }, at }),
+          history.write.arrive({ user: { id: 'one', name: 'Zoe' }, at }),
+          history.write.arrive({ user: { id: 'one', name: 'Zoe' }, rooms: [{ id, name: 'x' }], at }),
+          history.write.arrive({ user: { id: 'one', name: 'Anna' }, at }),
         ]);
-        const { members } = await history.read('members', { room: id, limit: 10 });
+        const { members } = await history.read.members({ room: id, limit: 10 });
         const names = members.map(({ user }) => user.name).filter((name) => /Anna|Mia/.test(name));
         expect(names).toEqual(['Anna', 'Mia']);
       });
@@ -1286,20 +1280,20 @@ export function historyContract(
         history.onChange((change) => {
           if (change.type === 'user' && change.user.id === user.id) roles.push(change.user.siteRole);
         });
-        await history.write('arrive', { user, at });
-        await history.write('arrive', { user, siteRole: 'moderator', at });
-        await history.write('arrive', { user, siteRole: 'moderator', at });
-        await history.write('arrive', { user, at });
+        await history.write.arrive({ user, at });
+        await history.write.arrive({ user, siteRole: 'moderator', at });
+        await history.write.arrive({ user, siteRole: 'moderator', at });
+        await history.write.arrive({ user, at });
         await vi.waitFor(() => expect(roles).toEqual([undefined, 'moderator', undefined]));
       });
 
       test('users are four where their ids differ in case, a blank or an accent', async () => {
         const ids = ['Bob', 'bob', 'bob ', 'Bób'];
-        for (const id of ids) await history.write('join', { room: 'lobby', user: { id, name: id }, at });
-        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ members: 4 });
+        for (const id of ids) await history.write.join({ room: 'lobby', user: { id, name: id }, at });
+        expect(await history.read.room({ room: 'lobby' })).toMatchObject({ members: 4 });
         for (const id of ids) await send(message({ user: { id, name: id }, clientId: 'same' }));
-        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ lastSeq: 4 });
-        const found = await history.read('findUsers', {
+        expect(await history.read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 4 });
+        const found = await history.read.findUsers({
           user: 'x',
           query: 'bob',
           onlyShared: false,
@@ -1310,13 +1304,13 @@ export function historyContract(
 
       test('bans are kept, replaced and lifted; those that are over are deleted when the history is opened', async () => {
         const until = Date.now() + 3_600_000;
-        await history.write('setBan', { user: ann.id, ban: { reason: 'spam' } });
-        await history.write('setBan', { user: ann.id, ban: { until } });
-        await history.write('setBan', { user: ben.id, ban: { until: at } });
+        await history.write.setBan({ user: ann.id, ban: { reason: 'spam' } });
+        await history.write.setBan({ user: ann.id, ban: { until } });
+        await history.write.setBan({ user: ben.id, ban: { until: at } });
         history = await reopen();
-        expect(await history.read('bans', null)).toEqual([{ user: ann.id, ban: { until } }]);
-        await history.write('setBan', { user: ann.id, ban: null });
-        expect(await history.read('bans', null)).toEqual([]);
+        expect(await history.read.bans(null)).toEqual([{ user: ann.id, ban: { until } }]);
+        await history.write.setBan({ user: ann.id, ban: null });
+        expect(await history.read.bans(null)).toEqual([]);
       });
     });
 
@@ -1374,11 +1368,11 @@ export function historyContract(
         const { id: hidden } = await create();
         const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
         await Promise.all(
-          rooms.map((room) => history.write('putRoom', { id: room, name: room, kind: 'private', at })),
+          rooms.map((room) => history.write.putRoom({ id: room, name: room, kind: 'private', at })),
         );
         const say = (room: string, text: string) => send(message({ room, text }));
         const look = (query: string, limit: number, from?: string) =>
-          history.read('search', { query, rooms, everyPublic: true, limit, ...(from ? { from } : {}) });
+          history.read.search({ query, rooms, everyPublic: true, limit, ...(from ? { from } : {}) });
         for (let n = 0; n < 3; n++) await say(hidden, 'the code is 7391');
         await say('team-7', 'my code');
         await say(hidden, 'the code is 7391');
@@ -1398,11 +1392,11 @@ export function historyContract(
         for (const text of ['too old word', 'first word', 'deleted word', 'former word', 'last word'])
           await send(message({ room: id, text, asMember: true }));
         const act = { room: id, user: ann.id, at };
-        await history.write('delete', { ...act, seq: 3, moderator: false });
-        await history.write('edit', { ...act, seq: 4, text: 'another text' });
-        await history.write('expire', { room: id, firstSeq: 2 });
+        await history.write.delete({ ...act, seq: 3, moderator: false });
+        await history.write.edit({ ...act, seq: 4, text: 'another text' });
+        await history.write.expire({ room: id, firstSeq: 2 });
         const look = (from?: string) =>
-          history.read('search', {
+          history.read.search({
             query: 'word',
             rooms: [id],
             everyPublic: false,
@@ -1421,9 +1415,9 @@ export function historyContract(
         await send(message({ text: 'first words' }));
         await send(message({ text: 'other words' }));
         expect(await search('words', ['lobby'])).toHaveLength(2);
-        await history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text: 'second words', at });
-        await history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text: 'third words', at });
-        await history.write('delete', { room: 'lobby', seq: 2, user: ann.id, moderator: false, at });
+        await history.write.edit({ room: 'lobby', seq: 1, user: ann.id, text: 'second words', at });
+        await history.write.edit({ room: 'lobby', seq: 1, user: ann.id, text: 'third words', at });
+        await history.write.delete({ room: 'lobby', seq: 2, user: ann.id, moderator: false, at });
         history = await reopen();
         expect(await search('words', ['lobby'])).toEqual(['third words']);
         expect(await search('second', ['lobby'])).toEqual([]);
@@ -1434,7 +1428,7 @@ export function historyContract(
         const found: string[] = [];
         let from: string | undefined;
         do {
-          const page = await history.read('search', {
+          const page = await history.read.search({
             query: 'needle',
             rooms: ['lobby'],
             everyPublic: false,
@@ -1453,7 +1447,7 @@ export function historyContract(
       await history.close();
       await Promise.all(sends);
       await expect(send(message())).rejects.toMatchObject({ code: 'storage_unavailable' });
-      await expect(history.read('bans', null)).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await expect(history.read.bans(null)).rejects.toMatchObject({ code: 'storage_unavailable' });
     });
   });
 }

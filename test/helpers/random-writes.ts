@@ -279,41 +279,41 @@ export async function readAll(history: History): Promise<unknown> {
   const page = { upTo: 1000, limit: 500 };
   const sorted = <T>(list: readonly T[], key: (item: T) => string) =>
     list.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
-  const publicRooms = sorted(await history.read('publicRooms', null), ({ id }) => id);
+  const publicRooms = sorted(await history.read.publicRooms(null), ({ id }) => id);
   const users: unknown[] = [];
   const rooms = new Set([...roomIds, ...publicRooms.map(({ id }) => id)]);
   for (const user of userIds) {
-    const { user: known, memberships, blocked } = await history.read('user', { user });
+    const { user: known, memberships, blocked } = await history.read.user({ user });
     for (const { room } of memberships) rooms.add(room.id);
     users.push(
       blocked,
       known,
       sorted(memberships, ({ room }) => room.id),
     );
-    users.push(await history.read('sharesRoom', { user, of: userIds }));
+    users.push(await history.read.sharesRoom({ user, of: userIds }));
     for (const query of ['b', 'a', 'é', 'adams', '李']) {
       for (const onlyShared of [true, false]) {
-        const found = await history.read('findUsers', { user, query, onlyShared, limit: 10 });
+        const found = await history.read.findUsers({ user, query, onlyShared, limit: 10 });
         users.push(sorted(found, ({ id }) => id));
       }
     }
   }
   const content: unknown[] = [];
-  for (let n = 0; n < 60; n++) content.push(await history.read('file', { id: `file-${n}`, user: 'Bob' }));
+  for (let n = 0; n < 60; n++) content.push(await history.read.file({ id: `file-${n}`, user: 'Bob' }));
   for (const room of [...rooms].sort()) {
     content.push(
-      await history.read('room', { room }),
-      await history.read('changes', { room, since: 0, ...page }),
-      await history.read('newest', { room, ...page }),
-      await history.read('after', { room, after: 2, ...page }),
-      await history.read('members', { room, limit: 100 }),
+      await history.read.room({ room }),
+      await history.read.changes({ room, since: 0, ...page }),
+      await history.read.newest({ room, ...page }),
+      await history.read.after({ room, after: 2, ...page }),
+      await history.read.members({ room, limit: 100 }),
     );
-    content.push(...(await history.read('membersOf', { room, users: userIds })));
+    content.push(...(await history.read.membersOf({ room, users: userIds })));
     for (const emoji of emojis) {
-      content.push(await history.read('reactors', { room, seq: 1, emoji, after: 0, limit: 2 }));
+      content.push(await history.read.reactors({ room, seq: 1, emoji, after: 0, limit: 2 }));
       content.push(
         sorted(
-          await history.read('reactionsOf', {
+          await history.read.reactionsOf({
             user: 'Bob',
             of: [1, 2, 3].map((seq) => ({ room, seq, emoji })),
           }),
@@ -325,16 +325,13 @@ export async function readAll(history: History): Promise<unknown> {
   const searches: unknown[] = [];
   for (const query of ['hello', 'o w', '世界', 'σ', '👋', '%', '\\']) {
     const of = { query, rooms: [...rooms], everyPublic: true, limit: 200 };
-    searches.push((await history.read('search', of satisfies Reads['search']['in'])).messages);
+    searches.push((await history.read.search(of satisfies Reads['search']['in'])).messages);
   }
-  const known = sorted(await history.read('users', { ids: userIds }), ({ id }) => id);
-  const bans = sorted(await history.read('bans', null), ({ user }) => user);
-  const { reports } = await history.read('reports', { rooms: null, limit: 500 });
-  const own = await history.read('reports', { rooms: ['lobby', 'p1', 'none'], limit: 3 });
-  const restrictions = sorted(
-    await history.read('restrictions', null),
-    ({ room, user }) => `${room} ${user}`,
-  );
+  const known = sorted(await history.read.users({ ids: userIds }), ({ id }) => id);
+  const bans = sorted(await history.read.bans(null), ({ user }) => user);
+  const { reports } = await history.read.reports({ rooms: null, limit: 500 });
+  const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
+  const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
   return { publicRooms, users, content, searches, known, bans, restrictions, reports, own: own.reports };
 }
 

@@ -1,18 +1,19 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { methods } from '../../server/history/history.ts';
 import { openChatOver } from '../helpers/chat-over-history.ts';
 
 test('at a start missing rooms of CHAT_ROOMS are created; an existing one keeps its name and kind, and the operator is notified', async () => {
   const differing: object[] = [];
   const { chat, close } = await openChatOver(
     (stored) => ({
-      async write(op, input, asker) {
+      write: methods(async (op, input, asker) => {
         if (op === 'publicRooms') {
-          await stored.write('putRoom', { id: 'lobby', kind: 'public', name: 'lobby', at: 0 });
-          await stored.write('putRoom', { id: 'den', kind: 'private', name: 'Den', at: 0 });
-          await stored.write('putRoom', { id: 'hall', kind: 'public', name: 'Called so in the chat', at: 0 });
+          await stored.write.putRoom({ id: 'lobby', kind: 'public', name: 'lobby', at: 0 });
+          await stored.write.putRoom({ id: 'den', kind: 'private', name: 'Den', at: 0 });
+          await stored.write.putRoom({ id: 'hall', kind: 'public', name: 'Called so in the chat', at: 0 });
         }
-        return stored.write(op, input, asker);
-      },
+        return stored.write[op](input, asker);
+      }),
     }),
     () => ({
       rooms: [
@@ -43,14 +44,14 @@ test('changes by another server while the chat reads at its start are neither mi
   };
   const { chat, close } = await openChatOver(
     (stored) => ({
-      async read(query, input) {
-        const answer = await stored.read(query, input);
+      read: methods(async (query, input) => {
+        const answer = await stored.read[query](input);
         if (query === 'bans') {
-          await stored.write('putRoom', { id: 'late', kind: 'public', name: 'Late', at: 0 });
-          await stored.write('setBan', { user: '7', ban: {} });
+          await stored.write.putRoom({ id: 'late', kind: 'public', name: 'Late', at: 0 });
+          await stored.write.setBan({ user: '7', ban: {} });
         }
         return answer;
-      },
+      }),
     }),
     () => ({
       publisher: { toRoom: unexpected, toConnections: unexpected, join: unexpected, leave: unexpected },

@@ -30,8 +30,8 @@ export async function mayUpload(
   if (directory.banOf(identity.id) !== null) throw new RequestError('forbidden');
   // Both are read for a missing room too, so that the time does not reveal whether the room exists.
   const [record, [stored]] = await Promise.all([
-    history.read('room', { room }),
-    history.read('membersOf', { room, users: [identity.id] }),
+    history.read.room({ room }),
+    history.read.membersOf({ room, users: [identity.id] }),
   ]);
   const { restrictions } = directory;
   const isBanned = restrictions.isBanned(room, identity.id);
@@ -53,7 +53,7 @@ async function hasBlocked(
 ): Promise<boolean> {
   const here = directory.person(user);
   if (here !== undefined) return here.blocked.has(other);
-  return (await history.read('user', { user })).blocked.includes(other);
+  return (await history.read.user({ user })).blocked.includes(other);
 }
 
 /**
@@ -65,7 +65,7 @@ export async function fileFor(
   id: string,
 ): Promise<MessageFile | null> {
   if (directory.banOf(identity.id) !== null) return null;
-  const found = await history.read('file', { id, user: identity.id });
+  const found = await history.read.file({ id, user: identity.id });
   if (found === null) return null;
   const { file, room, member } = found;
   if (file.user === identity.id) return file.about;

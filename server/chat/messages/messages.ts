@@ -45,7 +45,7 @@ export async function send(
   payload: RequestPayload<'message:send'>,
 ): Promise<{ message: Message; repeated: boolean }> {
   const sent = newMessage(connection, room, payload);
-  const { message, repeated } = await chat.history.write('send', sent, connection.id);
+  const { message, repeated } = await chat.history.write.send(sent, connection.id);
   return { message: await messageFor(chat, connection.person, message), repeated };
 }
 
@@ -57,7 +57,7 @@ export async function edit(
   const user = connection.person.user.id;
   chat.reactions.flush(room, seq);
   try {
-    const { message } = await chat.history.write('edit', {
+    const { message } = await chat.history.write.edit({
       room,
       seq,
       user,
@@ -93,7 +93,7 @@ export async function reacted(
   { room, seq, emoji, on }: RequestPayload<'message:react'>,
 ): Promise<Answers['message:react'] | null> {
   const user = connection.person.user.id;
-  const known = await chat.history.probe('react', { room, seq, reactions: [{ user, emoji, on }] });
+  const known = await chat.history.probe.react({ room, seq, reactions: [{ user, emoji, on }] });
   if (known === null) return null;
   const [result = 'same'] = known.results;
   if (result !== 'same' && result !== 'changed') throw new RequestError(result);
@@ -106,7 +106,7 @@ export async function reactors(
   { room, seq, emoji, cursor }: RequestPayload<'message:reactions'>,
 ): Promise<Answers['message:reactions']> {
   const [after] = cursor === undefined ? [0] : decodeCursor(cursor, ['count']);
-  const page = await history.read('reactors', { room, seq, emoji, after, limit: reactorsListed });
+  const page = await history.read.reactors({ room, seq, emoji, after, limit: reactorsListed });
   if (page === null) throw new RequestError('unknown_message');
   const { users, next } = page;
   return { users, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
@@ -122,12 +122,12 @@ export async function deleteMessage(
   const { id } = room.record;
   reactions.flush(id, seq);
   const me = connection.person.user.id;
-  const [before] = (await history.read('after', { room: id, after: seq - 1, upTo: seq, limit: 1 })).messages;
+  const [before] = (await history.read.after({ room: id, after: seq - 1, upTo: seq, limit: 1 })).messages;
   if (before === undefined) throw new RequestError('unknown_message');
   const author = before.user.id;
   if (author !== me && !(await mayModerate(chat, connection, room, author)))
     throw new RequestError('forbidden');
-  const { message, changed } = await history.write('delete', {
+  const { message, changed } = await history.write.delete({
     room: id,
     seq,
     user: me,
@@ -168,8 +168,8 @@ export async function history(
     const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
     const page =
       after === undefined
-        ? await chat.history.read('newest', { room: id, upTo, limit })
-        : await chat.history.read('after', { room: id, after, upTo: lastSeq, limit });
+        ? await chat.history.read.newest({ room: id, upTo, limit })
+        : await chat.history.read.after({ room: id, after, upTo: lastSeq, limit });
     return pageFor(chat, person, page);
   });
 }
@@ -192,7 +192,7 @@ export async function markRead(
   const membership = person.memberships.get(id);
   // A public room may be read by users who are not members; no mark is stored for them.
   if (membership !== undefined && seq > membership.member.readSeq) {
-    await history.write('markRead', { room: id, user: person.user.id, seq }, connection.id);
+    await history.write.markRead({ room: id, user: person.user.id, seq }, connection.id);
   }
   return { room: summaryOf(directory, room, connection) };
 }
@@ -205,7 +205,7 @@ export async function search(
   { query, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
   const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
-  const found = await chat.history.read('search', {
+  const found = await chat.history.read.search({
     query,
     rooms,
     everyPublic: room === undefined,

@@ -39,7 +39,7 @@ export class NewestPages {
   }
 
   #read(id: string, lastSeq: number) {
-    const page = this.#history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+    const page = this.#history.read.newest({ room: id, upTo: lastSeq, limit: joinPage });
     const reading: { page: Promise<Page>; named: ReadonlySet<string> | undefined } = {
       page,
       named: undefined,

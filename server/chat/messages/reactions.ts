@@ -67,7 +67,7 @@ export class Reactions {
   async #store({ room, seq, reactions }: Gathered): Promise<void> {
     const input = { room, seq, reactions: reactions.map(({ user, emoji, on }) => ({ user, emoji, on })) };
     try {
-      const { message, results } = await this.#history.write('react', input);
+      const { message, results } = await this.#history.write.react(input);
       for (const [n, { resolve, reject }] of reactions.entries()) {
         const result = results[n];
         if (result === 'changed' || result === 'same') resolve({ message, changed: result === 'changed' });

@@ -29,7 +29,7 @@ export function keepSweeping(
     const before = Date.now() - emptyFor;
     let more = true;
     while (more && !signal.aborted) {
-      more = (await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost;
+      more = (await history.write.deleteEmptyRooms({ before, most: sweepMost })).deleted === sweepMost;
     }
   };
   const sweepMessages = async () => {
@@ -37,8 +37,8 @@ export function keepSweeping(
     const [before, beforeDirect] = [endOf(retention.rooms), endOf(retention.direct)];
     let from = times.length === 0 ? undefined : 0;
     while (from !== undefined && !signal.aborted) {
-      const page: Reads['expired']['out'] = await history.read('expired', { before, beforeDirect, from });
-      for (const room of page.rooms) await history.write('expire', room);
+      const page: Reads['expired']['out'] = await history.read.expired({ before, beforeDirect, from });
+      for (const room of page.rooms) await history.write.expire(room);
       from = page.next;
     }
   };

@@ -10,7 +10,7 @@ export async function block(
 ): Promise<Answers['user:block']> {
   const user = connection.person.user.id;
   if (other === user) throw new RequestError('bad_request', 'nobody blocks himself');
-  await history.write('block', { user, other, blocked, at: Date.now() }, connection.id);
+  await history.write.block({ user, other, blocked, at: Date.now() }, connection.id);
   return {};
 }
 
@@ -21,8 +21,8 @@ export async function blockedBy(
 ): Promise<Answers['user:blocked']> {
   const ids = [...person.blocked];
   const [known, near] = await Promise.all([
-    history.read('users', { ids }),
-    history.read('sharesRoom', { user: person.user.id, of: ids }),
+    history.read.users({ ids }),
+    history.read.sharesRoom({ user: person.user.id, of: ids }),
   ]);
   const names = new Map(
     known

@@ -14,7 +14,7 @@ export async function report(
   { room, seq, reason, text }: RequestPayload<'message:report'>,
 ): Promise<{ repeated: boolean }> {
   const said = text === undefined || text === '' ? {} : { text };
-  return history.write('report', { room, seq, by: person.user.id, reason, ...said, at: Date.now() });
+  return history.write.report({ room, seq, by: person.user.id, reason, ...said, at: Date.now() });
 }
 
 /** Whether the user moderates any room. */
@@ -35,7 +35,7 @@ export async function listReports(
   { cursor, limit }: RequestPayload<'report:list'>,
 ): Promise<Answers['report:list']> {
   const rooms = connection.identity.roles.length > 0 ? null : roomsOf(connection);
-  const page = await chat.history.read('reports', {
+  const page = await chat.history.read.reports({
     rooms,
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
@@ -56,8 +56,8 @@ export async function closeReport(
 ): Promise<Answers['report:close']> {
   const { history } = chat;
   const me = connection.person.user.id;
-  const stored = await history.read('report', { id });
-  const record = stored && (await history.read('room', { room: stored.room }));
+  const stored = await history.read.report({ id });
+  const record = stored && (await history.read.room({ room: stored.room }));
   // Users who may not see the report do not learn that it exists.
   if (stored === null || record === null || !seesReportsOf(record, connection)) {
     throw new RequestError('unknown_message');
@@ -72,7 +72,7 @@ export async function closeReport(
   const at = Date.now();
   if (done === 'deleted') {
     chat.reactions.flush(room, seq);
-    await history.write('delete', { room, seq, user: me, moderator: true, anywhere: true, at });
+    await history.write.delete({ room, seq, user: me, moderator: true, anywhere: true, at });
   } else if (done !== 'nothing') {
     // A direct room has no moderators who could lift it.
     if (record.kind === 'direct') {
@@ -80,14 +80,14 @@ export async function closeReport(
     }
     const restriction = restrictionOf(me, { seconds }, at);
     await decided(async () => {
-      const { access } = (await history.read('room', { room })) ?? record;
+      const { access } = (await history.read.room({ room })) ?? record;
       const again = await actorIn(chat, room, connection);
       if (!outranks(again, await targetOf(chat, room, author))) throw new RequestError('forbidden');
       needPlace(chat, room, author);
-      return history.write('restrict', { room, user: author, kind: done, restriction, access, at });
+      return history.write.restrict({ room, user: author, kind: done, restriction, access, at });
     });
   }
-  await history.write('closeReport', { room, id, by: me, done, at });
+  await history.write.closeReport({ room, id, by: me, done, at });
   return {};
 }
 

@@ -33,7 +33,7 @@ export async function restrict(
     const lifted = seconds === 0;
     if (!lifted) needPlace(chat, id, user);
     const what = { room: id, user, kind, restriction: lifted ? null : restriction, access, at };
-    return history.write('restrict', what, connection.id);
+    return history.write.restrict(what, connection.id);
   });
   return {};
 }

@@ -23,7 +23,7 @@ export function keepEnding(
     if (end > Date.now()) return wait(end - Date.now());
     ending = true;
     try {
-      const { ended } = await history.write('endRestrictions', { before: Date.now(), most: mostEnded });
+      const { ended } = await history.write.endRestrictions({ before: Date.now(), most: mostEnded });
       ending = false;
       // Another server has ended them; its changes arrive here.
       if (ended === 0) wait(lookEvery);

@@ -20,7 +20,7 @@ export function seesReportsOf(room: RoomRecord, { identity, person }: Connection
 
 /** A report as its moderators see it; null if its message is gone. */
 export async function reportOf(parts: Parts, id: string): Promise<Report | null> {
-  const stored = await parts.history.read('report', { id });
+  const stored = await parts.history.read.report({ id });
   return stored && shownReport(parts, stored);
 }
 
@@ -53,5 +53,5 @@ export async function messageNow(
   { history }: Parts,
   { room, seq }: StoredReport,
 ): Promise<StoredMessage | undefined> {
-  return (await history.read('after', { room, after: seq - 1, upTo: seq, limit: 1 })).messages[0];
+  return (await history.read.after({ room, after: seq - 1, upTo: seq, limit: 1 })).messages[0];
 }

@@ -47,7 +47,7 @@ export class Erasing {
 
   /** Resolves when the erasure is on disk; it is certain to be carried out then. */
   async erase(user: string, messages: ErasedMessages): Promise<void> {
-    await this.#history.write('erase', { user, messages, at: Date.now() });
+    await this.#history.write.erase({ user, messages, at: Date.now() });
     this.#start();
   }
 
@@ -73,7 +73,7 @@ export class Erasing {
     while (this.#again && !this.#signal.aborted) {
       this.#again = false;
       try {
-        const left = () => this.#history.read('erasures', null);
+        const left = () => this.#history.read.erasures(null);
         if ((await left()) > 0) await this.#carryOut();
         // Another server, or this one before it was killed, may have left an erasure unfinished.
         if ((await left()) > 0) this.#startLater();
@@ -90,7 +90,7 @@ export class Erasing {
   async #carryOut(): Promise<void> {
     while (!this.#signal.aborted) {
       const began = performance.now();
-      const step = await this.#history.write('eraseStep', { by: this.#self, at: Date.now() });
+      const step = await this.#history.write.eraseStep({ by: this.#self, at: Date.now() });
       if (step === null) return;
       if (step.kick) await this.#closeAll(step.user);
       // Erasing takes at most half of the time.

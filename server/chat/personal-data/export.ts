@@ -22,7 +22,7 @@ export async function exported(
   id: string,
   open: (file: string) => Promise<(AsyncIterable<Buffer> & { destroy(): unknown }) | null>,
 ): Promise<AsyncIterable<Part> | null> {
-  const { user, memberships, blocked } = await history.read('user', { user: id });
+  const { user, memberships, blocked } = await history.read.user({ user: id });
   const banned = directory.banOf(id);
   const restricted = directory.restrictions.on(id);
   if (user === null && banned === null && restricted.length === 0) return null;
@@ -49,7 +49,7 @@ export async function exported(
   const files: { id: string; name: string }[] = [];
   async function* messages(): AsyncIterable<string> {
     for (let from: string | undefined = ''; from !== undefined; ) {
-      const page: Reads['written']['out'] = await history.read('written', {
+      const page: Reads['written']['out'] = await history.read.written({
         user: id,
         from,
         limit: atOnce,
@@ -62,7 +62,7 @@ export async function exported(
   }
   async function* reactions(): AsyncIterable<string> {
     for (let from: string | undefined = ''; from !== undefined; ) {
-      const page: Reads['reactionsBy']['out'] = await history.read('reactionsBy', {
+      const page: Reads['reactionsBy']['out'] = await history.read.reactionsBy({
         user: id,
         from,
         limit: atOnce,
@@ -74,7 +74,7 @@ export async function exported(
   async function* reports(): AsyncIterable<string> {
     let from: string | undefined;
     do {
-      const page: Reads['reportsBy']['out'] = await history.read('reportsBy', {
+      const page: Reads['reportsBy']['out'] = await history.read.reportsBy({
         user: id,
         ...(from === undefined ? {} : { from }),
         limit: atOnce,

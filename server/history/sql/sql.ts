@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../wire/errors.ts';
-import type { Change, History, Reads } from '../history.ts';
+import { type Change, type History, methods, type Reads } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
@@ -100,10 +100,10 @@ export async function openSqlHistory(
   }
 
   return {
-    write: (op, input, asker) => writer.call(op, input, { asker }) as Promise<never>,
+    write: methods((op, input, asker) => writer.call(op, input, { asker })),
     // The writer answers it, since what it asks about may still be on its way to the database.
-    probe: (op, input) => writer.call(op, input, { probe: true }) as Promise<never>,
-    read,
+    probe: methods((op, input) => writer.call(op, input, { probe: true })),
+    read: methods(read),
     async current() {
       if (others === undefined) return;
       if (closing !== undefined) throw closed();

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { RequestError } from '../../wire/errors.ts';
-import type { Change, History } from '../history.ts';
+import { type Change, type History, methods } from '../history.ts';
 import { claim } from './claim.ts';
 import { isIndexed } from './index-state.ts';
 import { type Batch, type Request, readsAtStart } from './protocol.ts';
@@ -49,14 +49,16 @@ export async function openSqliteHistory(options: {
   const writer = opened;
 
   return {
-    write: (op, input, asker) => writer.call(asker === undefined ? { op, input } : { op, input, asker }),
+    write: methods((op, input, asker) =>
+      writer.call(asker === undefined ? { op, input } : { op, input, asker }),
+    ),
     // The writer answers it, since what it asks about may still be on its way to the disk.
-    probe: (op, input) => writer.call({ op, input, probe: true }),
-    read(op, input) {
+    probe: methods((op, input) => writer.call({ op, input, probe: true })),
+    read: methods((op, input) => {
       // Searches have their own thread: a long one holds up no other read.
       const thread = op in readsAtStart ? writer : op === 'search' ? searcher : reader;
       return thread.call({ op, input, read: true });
-    },
+    }),
     // No other server writes here, and a write resolves when it was handed out.
     current: () => Promise.resolve(),
     onChange: (listener) => {

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import type { Room } from '../../../server/chat/model.ts';
-import type { Reads, Writes } from '../../../server/history/history.ts';
+import { methods, type Reads, type Writes } from '../../../server/history/history.ts';
 import { QuietLog } from '../../../server/log.ts';
 import { asideFailures } from '../../../server/requests/aside-failures.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
@@ -18,13 +18,20 @@ test('failures that no request waits for are in the log: with a code, and no tex
     },
   });
   const log = pino({ base: null }, sink);
-  let failing: { write?: keyof Writes; read?: keyof Reads; error: Error } = { error: new Error('unset') };
+  let failing: { write?: keyof Writes; after?: keyof Writes; read?: keyof Reads; error: Error } = {
+    error: new Error('unset'),
+  };
   const { chat, history, close } = await openChatOver(
     (stored) => ({
-      write: (op, input, asker) =>
-        op === failing.write ? Promise.reject(failing.error) : stored.write(op, input, asker),
-      read: (query, input) =>
-        query === failing.read ? Promise.reject(failing.error) : stored.read(query, input),
+      write: methods(async (op, input, asker) => {
+        if (op === failing.write) throw failing.error;
+        const done = await stored.write[op](input, asker);
+        if (op === failing.after) failing = { ...failing, read: 'membersOf' };
+        return done;
+      }),
+      read: methods((query, input) =>
+        query === failing.read ? Promise.reject(failing.error) : stored.read[query](input),
+      ),
     }),
     () => ({ onAsideFailure: asideFailures(log, new QuietLog(log)) }),
   );
@@ -32,13 +39,13 @@ test('failures that no request waits for are in the log: with a code, and no tex
   const at = Date.now();
   const identity = (id: string, over = {}) => ({ id, name: `Name of ${id}`, roles: [], rooms: [], ...over });
   const boss = await chat.directory.connect('c1', identity('boss-7', { roles: ['admin'] }));
-  await history.write('putRoom', { id: 'den', name: 'Den', kind: 'public', at });
+  await history.write.putRoom({ id: 'den', name: 'Den', kind: 'public', at });
   const room = chat.directory.room('den') as Room;
-  await history.write('join', { room: 'den', user: { id: 'boss-7', name: 'Name of boss-7' }, at });
+  await history.write.join({ room: 'den', user: { id: 'boss-7', name: 'Name of boss-7' }, at });
   const say = async (clientId: string) => {
     const user = { id: 'ben-7', name: 'Ben' };
     const sent = { room: 'den', clientId, user, text: 'a secret', sentAt: at, asMember: false };
-    return (await history.write('send', sent)).message.seq;
+    return (await history.write.send(sent)).message.seq;
   };
   const unavailable = new RequestError('storage_unavailable', 'the disk is slow');
   const fault = new TypeError('x is not a function');
@@ -55,20 +62,14 @@ test('failures that no request waits for are in the log: with a code, and no tex
     },
     async deletion_reason() {
       const seq = await say(`m${lines.length}`);
-      const write = chat.history.write.bind(chat.history);
       // The deletion itself looks the author up too.
-      chat.history.write = async (op, input, asker) => {
-        const done = await write(op, input, asker);
-        if (op === 'delete') failing = { ...failing, read: 'membersOf' };
-        return done;
-      };
+      failing = { ...failing, after: 'delete' };
       await deleteMessage(chat, boss, room, { room: 'den', seq, reason: 'a secret' });
-      chat.history.write = write;
     },
     async report_changed() {
       const seq = await say(`m${lines.length}`);
       failing = { ...failing, read: 'report' };
-      await history.write('report', { room: 'den', seq, by: 'eve', reason: 'spam', text: 'a secret', at });
+      await history.write.report({ room: 'den', seq, by: 'eve', reason: 'spam', text: 'a secret', at });
     },
   };
   for (const [aside, begin] of Object.entries(asides)) {
@@ -93,14 +94,14 @@ test('the rooms and the name of a session that has changed while the history fai
   let mostAtOnce = 0;
   const { chat, close } = await openChatOver(
     (stored) => ({
-      async write(op, input, asker) {
-        if (!failing || op !== 'arrive') return stored.write(op, input, asker);
+      write: methods(async (op, input, asker) => {
+        if (!failing || op !== 'arrive') return stored.write[op](input, asker);
         mostAtOnce = Math.max(mostAtOnce, ++underWay);
         await new Promise(setImmediate);
         underWay--;
         failures++;
         throw new RequestError('storage_unavailable', 'the disk is slow');
-      },
+      }),
     }),
     () => ({ onAsideFailure: () => {} }),
   );

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Aside } from '../../../server/chat/asides.ts';
 import { deleteMessage } from '../../../server/chat/messages/messages.ts';
+import { methods } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a deletion that is done is not refused because nothing could be read for the author’s notice', async () => {
@@ -8,8 +9,9 @@ test('a deletion that is done is not refused because nothing could be read for t
   const failed = Promise.withResolvers<Aside>();
   const { chat, history, close } = await openChatOver(
     (stored) => ({
-      read: (query, input) =>
-        readsFail ? Promise.reject(new Error('the disk is gone')) : stored.read(query, input),
+      read: methods((query, input) =>
+        readsFail ? Promise.reject(new Error('the disk is gone')) : stored.read[query](input),
+      ),
     }),
     () => ({ onAsideFailure: failed.resolve }),
   );
@@ -19,10 +21,10 @@ test('a deletion that is done is not refused because nothing could be read for t
   const author = { id: 'author', name: 'Author' };
   const room = 'den';
   const create = { id: room, kind: 'private', name: 'Den', by: owner, clientId: 'c', most: 0, at } as const;
-  await history.write('createRoom', create);
-  await history.write('addMembers', { room, users: [author], source: 'people', mayReturn: true, at });
+  await history.write.createRoom(create);
+  await history.write.addMembers({ room, users: [author], source: 'people', mayReturn: true, at });
   const said = { room, clientId: 'm', user: author, text: 'rude', sentAt: at, asMember: true };
-  const { message } = await history.write('send', said);
+  const { message } = await history.write.send(said);
   const connection = await chat.directory.connect('c1', { ...owner, roles: [], rooms: [] });
   const found = chat.directory.room(room);
   if (found === undefined) throw new Error('the room is not in memory');

@@ -532,17 +532,17 @@ test('on 10,000 users of a room something may be laid at the same time, and on n
     onFailure: (error) => expect.unreachable(error.message),
   });
   const at = Date.now();
-  await history.write('putRoom', { id: 'full', name: 'full', kind: 'public', at });
+  await history.write.putRoom({ id: 'full', name: 'full', kind: 'public', at });
   const restriction = { by: 'x' };
   const admin = { id: 'admin', name: 'Admin' };
   await Promise.all(
     Array.from({ length: 999 }, (_, n) =>
-      history.write('block', { user: admin.id, other: `m${n}`, blocked: true, at }),
+      history.write.block({ user: admin.id, other: `m${n}`, blocked: true, at }),
     ),
   );
   await Promise.all(
     Array.from({ length: 10_000 }, (_, n) =>
-      history.write('restrict', { room: 'full', user: `m${n}`, kind: 'muted', restriction, at }),
+      history.write.restrict({ room: 'full', user: `m${n}`, kind: 'muted', restriction, at }),
     ),
   );
   await history.close();

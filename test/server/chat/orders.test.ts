@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
-import { sources } from '../../../server/history/history.ts';
+import { methods, sources } from '../../../server/history/history.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
@@ -13,10 +13,11 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   const { chat, close } = await openChatOver(
     (stored) => ({
       // Like a database that can be read, but not written.
-      write: (op, input, asker) =>
+      write: methods((op, input, asker) =>
         op === 'tell'
           ? Promise.reject(new RequestError('storage_unavailable'))
-          : stored.write(op, input, asker),
+          : stored.write[op](input, asker),
+      ),
     }),
     (history) => {
       others = new Servers({
@@ -89,13 +90,13 @@ test('a user who loses a room while the other servers are asked whether it is sh
   await chat.directory.connect('c7', { ...ann, roles: [], rooms: [] });
   const [room, at] = ['u-den', Date.now()];
   const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
-  await history.write('createRoom', make);
+  await history.write.createRoom(make);
   const add = { room, users: [{ id: ann.id }], source: 'people', mayReturn: true, at } as const;
-  await history.write('addMembers', add);
+  await history.write.addMembers(add);
   const mention = async (clientId: string) => {
     told.length = 0;
     const mentions = [{ user: ann.id, start: 0, length: 1 }];
-    await history.write('send', {
+    await history.write.send({
       room,
       clientId,
       user: ben,
@@ -110,7 +111,7 @@ test('a user who loses a room while the other servers are asked whether it is sh
   await expect.poll(() => told).toContain('mention');
   const answer = await mention('two');
   const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
-  await history.write('removeMembers', { room, users: [ann.id], ...how });
+  await history.write.removeMembers({ room, users: [ann.id], ...how });
   answer(0);
   await new Promise(setImmediate);
   expect(told).toContain('room:removed');

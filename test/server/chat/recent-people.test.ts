@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
 import { openDirect } from '../../../server/chat/members.ts';
-import { type History, sources } from '../../../server/history/history.ts';
+import { type History, methods, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
@@ -19,14 +19,14 @@ const at = 1_700_000_000_000;
 
 beforeAll(async () => {
   ({ chat, history, close } = await openChatOver((stored) => ({
-    async read(query, input) {
-      const answer = await stored.read(query, input);
+    read: methods(async (query, input) => {
+      const answer = await stored.read[query](input);
       if (query !== 'user' && query !== 'partner') return answer;
       const { user: id } = input as { user: string };
       asked.add(id);
       await held.get(id);
       return answer;
-    },
+    }),
   })));
 });
 afterAll(() => close());
@@ -57,13 +57,13 @@ function known(id: string) {
 }
 
 async function stored(id: string) {
-  const { user, memberships } = await history.read('user', { user: id });
+  const { user, memberships } = await history.read.user({ user: id });
   const sorted = memberships.map(({ room, member }) => ({ room, member }));
   return { user, memberships: sorted.sort((a, b) => (a.room.id < b.room.id ? -1 : 1)) };
 }
 
 const say = (room: string, by: string, asMember = true) =>
-  history.write('send', {
+  history.write.send({
     room,
     clientId: randomUUID(),
     user: user(by),
@@ -80,7 +80,7 @@ async function den(id: string, owner: string, members: string[]): Promise<void> 
 
 /** The same, without connected members. */
 async function quietDen(id: string, owner: string, members: string[]): Promise<void> {
-  await history.write('createRoom', {
+  await history.write.createRoom({
     id,
     kind: 'private',
     name: id,
@@ -89,7 +89,7 @@ async function quietDen(id: string, owner: string, members: string[]): Promise<v
     most: 0,
     at,
   });
-  await history.write('addMembers', {
+  await history.write.addMembers({
     room: id,
     users: members.map(user),
     source: 'people',
@@ -113,7 +113,7 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('to a direct room is seen there as before', async () => {
-    const { room } = await history.write('openDirect', { id: 'd-1', by: user('dan'), other: 'eve', at });
+    const { room } = await history.write.openDirect({ id: 'd-1', by: user('dan'), other: 'eve', at });
     await connect('dan');
     const told = await connect('eve');
     for (const id of ['dan', 'eve']) await say(room.id, id);
@@ -131,7 +131,7 @@ describe.concurrent('somebody who comes back', () => {
 
   const meanwhile: { [title: string]: (id: string) => Promise<unknown> } = {
     'was removed from a room': (id) =>
-      history.write('removeMembers', {
+      history.write.removeMembers({
         room: `u-${id}`,
         users: [id],
         sources: sources.people,
@@ -140,12 +140,12 @@ describe.concurrent('somebody who comes back', () => {
         at,
       }),
     'was invited to another room': (id) => den(`u-other-${id}`, `owner-of-other-${id}`, [id]),
-    'got another role': (id) => history.write('setRole', { room: `u-${id}`, user: id, role: 'moderator' }),
+    'got another role': (id) => history.write.setRole({ room: `u-${id}`, user: id, role: 'moderator' }),
     'chose other notifications': (id) =>
-      history.write('setNotify', { room: `u-${id}`, user: id, notify: 'none' }),
-    'read a room elsewhere': (id) => history.write('markRead', { room: `u-${id}`, user: id, seq: 1 }),
+      history.write.setNotify({ room: `u-${id}`, user: id, notify: 'none' }),
+    'read a room elsewhere': (id) => history.write.markRead({ room: `u-${id}`, user: id, seq: 1 }),
     'wrote elsewhere': (id) => say(`u-${id}`, id),
-    'had a room deleted': (id) => history.write('deleteRoom', { room: `u-${id}` }),
+    'had a room deleted': (id) => history.write.deleteRoom({ room: `u-${id}` }),
   };
 
   test.each(Object.entries(meanwhile))('and %s while away is as the history says', async (title, change) => {
@@ -161,13 +161,13 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('to a direct room, after the partner has gone from a room of both, is as the history says', async () => {
-    const { room } = await history.write('openDirect', { id: 'd-2', by: user('pat'), other: 'quin', at });
+    const { room } = await history.write.openDirect({ id: 'd-2', by: user('pat'), other: 'quin', at });
     await say(room.id, 'pat');
     await connect('quin');
     await den('u-both', 'owner-of-both', ['pat', 'quin']);
     await say('u-both', 'quin');
     await visit('pat');
-    await history.write('removeMembers', {
+    await history.write.removeMembers({
       room: 'u-both',
       users: ['quin'],
       sources: sources.people,
@@ -176,7 +176,7 @@ describe.concurrent('somebody who comes back', () => {
       at,
     });
     await connect('pat');
-    const { memberships } = await history.read('user', { user: 'pat' });
+    const { memberships } = await history.read.user({ user: 'pat' });
     const direct = memberships.find((one) => one.room.id === room.id);
     expect(direct?.partner?.shares).toBe(false);
     expect(chat.directory.room(room.id)?.partners.get('quin')?.shares).toBe(false);
@@ -196,10 +196,10 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   const whileAsked: { [title: string]: (room: string, other: string) => Promise<unknown> } = {
-    'a new name of the room': (room) => history.write('updateRoom', { room, name: 'Another name' }),
+    'a new name of the room': (room) => history.write.updateRoom({ room, name: 'Another name' }),
     'another role of somebody else': (room, other) =>
-      history.write('setRole', { room, user: other, role: 'moderator' }),
-    'the end of the room': (room) => history.write('deleteRoom', { room }),
+      history.write.setRole({ room, user: other, role: 'moderator' }),
+    'the end of the room': (room) => history.write.deleteRoom({ room }),
   };
 
   test.each(Object.entries(whileAsked))('hears of %s while the history is asked', async (title, change) => {
@@ -218,14 +218,14 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   test('hears that the partner of a direct room is erased while the history is asked', async () => {
-    const { room } = await history.write('openDirect', { id: 'd-3', by: user('rob'), other: 'sue', at });
+    const { room } = await history.write.openDirect({ id: 'd-3', by: user('rob'), other: 'sue', at });
     for (const id of ['rob', 'sue']) await say(room.id, id);
     const hold = Promise.withResolvers<void>();
     held.set('rob', hold.promise);
     const arriving = connect('rob');
     await vi.waitUntil(() => asked.has('rob'), { timeout: hanging });
     await chat.erasing.erase('sue', 'anonymise');
-    const isOver = async () => (await history.read('erasures', null)) === 0;
+    const isOver = async () => (await history.read.erasures(null)) === 0;
     await vi.waitUntil(isOver, { timeout: hanging });
     hold.resolve();
     await arriving;
@@ -234,17 +234,17 @@ describe.concurrent('somebody who comes back', () => {
   });
 
   const byPartner: { [title: string]: (room: string, id: string) => Promise<unknown> } = {
-    'a new name': (_, id) => history.write('arrive', { user: { id, name: 'Another name' }, at }),
+    'a new name': (_, id) => history.write.arrive({ user: { id, name: 'Another name' }, at }),
     'the first words': (room, id) => say(room, id),
-    'the first look at the room': (room, id) => history.write('join', { room, user: user(id), at }),
+    'the first look at the room': (room, id) => history.write.join({ room, user: user(id), at }),
   };
 
   test.each(Object.entries(byPartner))(
     'hears of %s of a partner while the history is asked',
     async (title, change) => {
       const [id, partner] = [`alf ${title}`, `bea ${title}`];
-      await history.write('arrive', { user: user(partner), at });
-      const { room } = await history.write('openDirect', {
+      await history.write.arrive({ user: user(partner), at });
+      const { room } = await history.write.openDirect({
         id: `d-${title.length}`,
         by: user(id),
         other: partner,
@@ -258,30 +258,30 @@ describe.concurrent('somebody who comes back', () => {
       await change(room.id, partner);
       hold.resolve();
       await arriving;
-      const { user: who, acted } = await history.read('partner', { user: id, other: partner, room: room.id });
+      const { user: who, acted } = await history.read.partner({ user: id, other: partner, room: room.id });
       expect(chat.directory.room(room.id)?.partners.get(partner)).toMatchObject({ user: who, acted });
     },
   );
 
   test('and opens a direct room hears of what the partner does while the history is asked', async () => {
     const room = { by: user('cal'), other: 'deb', at };
-    await history.write('arrive', { user: user('deb'), at });
+    await history.write.arrive({ user: user('deb'), at });
     const connection = await connect('cal');
     asked.delete('cal');
     const hold = Promise.withResolvers<void>();
     held.set('cal', hold.promise);
     const opening = openDirect(chat, connection, { user: 'deb' });
     await vi.waitUntil(() => asked.has('cal'), { timeout: hanging });
-    const { id } = (await history.write('openDirect', { id: 'd-none', ...room })).room;
+    const { id } = (await history.write.openDirect({ id: 'd-none', ...room })).room;
     await say(id, 'cal');
-    await history.write('join', { room: id, user: { id: 'deb', name: 'Another name' }, at });
+    await history.write.join({ room: id, user: { id: 'deb', name: 'Another name' }, at });
     hold.resolve();
     const { answer } = await opening;
     expect(answer.room.with).toEqual({ id: 'deb', name: 'Another name' });
   });
 
   test('to a room that nobody has kept in memory is read again', async () => {
-    await history.write('createRoom', {
+    await history.write.createRoom({
       id: 'u-alone',
       kind: 'private',
       name: 'Alone',

@@ -33,12 +33,14 @@ class Database {
   /** @param isCut whether only this server cannot reach it */
   history(isCut: () => boolean): History {
     return {
-      write: async (_op: 'tell', input: { from: string; what: object }) => {
-        if (this.broken) throw new TypeError('not a function');
-        if (this.down || isCut()) throw new RequestError('storage_unavailable');
-        // Copied, like over the network.
-        this.write({ type: 'told', ...structuredClone(input) });
-        return {};
+      write: {
+        tell: async (input: { from: string; what: object }) => {
+          if (this.broken) throw new TypeError('not a function');
+          if (this.down || isCut()) throw new RequestError('storage_unavailable');
+          // Copied, like over the network.
+          this.write({ type: 'told', ...structuredClone(input) });
+          return {};
+        },
       },
       onChange: (listener: (change: Change) => void) => {
         this.#readers.push({ at: this.#changes.length, listener, isCut });

@@ -22,7 +22,7 @@ import { mayUpload } from '../../../server/chat/messages/files.ts';
 import { bucketStorage } from '../../../server/files/bucket.ts';
 import { Examiner } from '../../../server/files/examiner.ts';
 import { Files } from '../../../server/files/files.ts';
-import type { History } from '../../../server/history/history.ts';
+import { type History, methods } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
@@ -204,12 +204,12 @@ test('a file of a bucket that nobody reads on, or has begun to read, lets go of 
 test('for an upload into a hidden room the history is asked the same as for one into none', async () => {
   const asked: string[] = [];
   const { chat, history, close } = await openChatOver((stored) => ({
-    read: (op, input) => {
+    read: methods((op, input) => {
       asked.push(op);
-      return stored.read(op, input);
-    },
+      return stored.read[op](input);
+    }),
   }));
-  await history.write('putRoom', { id: 'den', name: 'den', kind: 'private', at: Date.now() });
+  await history.write.putRoom({ id: 'den', name: 'den', kind: 'private', at: Date.now() });
   const tried: string[][] = [];
   for (const room of ['den', 'nowhere']) {
     asked.length = 0;
@@ -396,23 +396,23 @@ test.each([
   const place = historyFolder();
   const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
   const at = Date.now();
-  await stored.write('putRoom', { id: 'den', name: 'den', kind: 'private', at });
+  await stored.write.putRoom({ id: 'den', name: 'den', kind: 'private', at });
   const gone = async () => {
-    if (title.startsWith('its room')) await stored.write('deleteRoom', { room: 'den' });
-    else await stored.write('erase', { user: '1', messages: 'delete', at });
-    while ((await stored.write('eraseStep', { by: 'one', at })) !== null);
+    if (title.startsWith('its room')) await stored.write.deleteRoom({ room: 'den' });
+    else await stored.write.erase({ user: '1', messages: 'delete', at });
+    while ((await stored.write.eraseStep({ by: 'one', at })) !== null);
     // All deletions are done.
-    const listed = async () => (await stored.write('dropFiles', { before: 0, most: 9 })).ids;
+    const listed = async () => (await stored.write.dropFiles({ before: 0, most: 9 })).ids;
     await expect.poll(listed).toEqual([]);
   };
   const history: History = {
     ...stored,
-    async write(op, input, asker) {
+    write: methods(async (op, input, asker) => {
       if (op === 'addFile' && title.endsWith('known')) await gone();
-      const answer = await stored.write(op, input, asker);
+      const answer = await stored.write[op](input, asker);
       if (op === 'addFile' && !title.endsWith('known')) await gone();
       return answer;
-    },
+    }),
   };
   const kept = join(folder, `gone-${newClientId()}`);
   const options = { place: { kind: 'dir', folder: kept } as const, types: ['text/plain'], orphans: 60_000 };
@@ -422,7 +422,7 @@ test.each([
   await expect(adding).rejects.toMatchObject({ code });
   const entries = readdirSync(kept, { recursive: true, withFileTypes: true });
   expect(entries.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
-  expect((await stored.write('dropFiles', { before: Number.MAX_SAFE_INTEGER, most: 9 })).ids).toEqual([]);
+  expect((await stored.write.dropFiles({ before: Number.MAX_SAFE_INTEGER, most: 9 })).ids).toEqual([]);
   await files.close();
   await stored.close();
   place.remove();

@@ -30,7 +30,7 @@ async function open(path: string): Promise<History> {
 
 async function fill(history: History, room: string, count: number, text: (n: number) => string) {
   const sends = Array.from({ length: count }, (_, n) =>
-    history.write('send', {
+    history.write.send({
       room,
       clientId: randomUUID(),
       user,
@@ -67,12 +67,12 @@ test('unread mentions are found by an index, however many have been read', async
 test('a user’s messages in a room are read in pages of constant time, however many there are', async () => {
   const history = await open(newFile());
   const pages = async (room: string, count: number) => {
-    await history.write('putRoom', { id: room, kind: 'public', name: room, at });
+    await history.write.putRoom({ id: room, kind: 'public', name: room, at });
     await fill(history, room, count, (n) => `${room} ${n}`);
     const found: { texts: string[]; took: number }[] = [];
     for (let from: string | undefined = ''; from !== undefined; ) {
       const began = performance.now();
-      const page: Reads['written']['out'] = await history.read('written', {
+      const page: Reads['written']['out'] = await history.read.written({
         user: user.id,
         from,
         limit: 100,
@@ -106,26 +106,26 @@ test('restrictions by an erased moderator are found by an index, however many ot
 test('the content of a deleted room is removed bit by bit, over a restart too, until nothing is left', async () => {
   const path = newFile();
   const first = await open(path);
-  await first.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
+  await first.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   await fill(first, 'den', 2999, (n) => `${n} ${'long text '.repeat(100)}`);
   const user = { id: '9', name: 'Ida' };
-  await first.write('addMembers', { room: 'den', users: [user], source: 'api', mayReturn: true, at });
+  await first.write.addMembers({ room: 'den', users: [user], source: 'api', mayReturn: true, at });
   const mentions = [{ user: '9', start: 0, length: 1 }];
   const last = { room: 'den', clientId: 'last', user, text: 'last', mentions, sentAt: at, asMember: true };
-  await first.write('send', last);
-  await first.write('react', { room: 'den', seq: 2999, reactions: [{ user: '9', emoji: '👍', on: true }] });
+  await first.write.send(last);
+  await first.write.react({ room: 'den', seq: 2999, reactions: [{ user: '9', emoji: '👍', on: true }] });
   const file = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
   onTestFinished(() => file.close());
   const count = (table: string) =>
     file.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.rows as number;
-  await first.write('deleteRoom', { room: 'den' });
-  expect(await first.read('room', { room: 'den' })).toBeNull();
+  await first.write.deleteRoom({ room: 'den' });
+  expect(await first.read.room({ room: 'den' })).toBeNull();
   expect(count('chat_messages')).toBeGreaterThan(2000);
   expect([count('chat_reactions'), count('chat_mentions')]).toEqual([1, 1]);
   await first.close();
   const second = await open(path);
   // The room may be created again meanwhile.
-  await second.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
+  await second.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   await fill(second, 'den', 1, () => 'new long text');
   let waiting = 0;
   const isDone = () => {
@@ -137,7 +137,7 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
   // Never all texts at once, because the thread that removes them from the search index holds them in memory.
   expect(waiting).toBeLessThan(1000);
   expect(
-    await second.read('search', { query: 'long', rooms: ['den'], everyPublic: false, limit: 9 }),
+    await second.read.search({ query: 'long', rooms: ['den'], everyPublic: false, limit: 9 }),
   ).toMatchObject({
     messages: [{ text: 'new long text' }],
   });
@@ -147,11 +147,11 @@ test('the content of a deleted room is removed bit by bit, over a restart too, u
 test('very many edits that the search index has missed are applied some at a time, and the result is complete', async () => {
   const path = newFile();
   const history = await open(path);
-  await history.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
+  await history.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
   const search = (query: string) =>
-    history.read('search', { query, rooms: ['den'], everyPublic: false, limit: 9 });
+    history.read.search({ query, rooms: ['den'], everyPublic: false, limit: 9 });
   const users = [{ id: '1', name: 'Ann' }];
-  await history.write('addMembers', { room: 'den', users, source: 'api', mayReturn: true, at });
+  await history.write.addMembers({ room: 'den', users, source: 'api', mayReturn: true, at });
   await fill(history, 'den', 3, (n) => `first ${n}`);
   expect((await search('first')).messages).toHaveLength(3);
   // It cannot be written now.
@@ -159,8 +159,7 @@ test('very many edits that the search index has missed are applied some at a tim
   onTestFinished(() => index.close());
   index.exec('BEGIN EXCLUSIVE');
   await fill(history, 'den', 3, (n) => `first ${n + 3}`);
-  const edit = (seq: number, text: string) =>
-    history.write('edit', { room: 'den', seq, user: '1', text, at });
+  const edit = (seq: number, text: string) => history.write.edit({ room: 'den', seq, user: '1', text, at });
   for (let round = 0; round < 250; round++) {
     const texts = [1, 2, 3, 4, 5, 6].map((seq) => `round${round} of${seq}`);
     await Promise.all(texts.map((text, n) => edit(n + 1, text)));
@@ -190,13 +189,13 @@ test('very many edits that the search index has missed are applied some at a tim
 
 test('no text and no query makes a search take long; the rest is on the next page', async () => {
   const history = await open(newFile());
-  await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const needle = `${'a'.repeat(98)}ba`;
   await fill(history, 'lobby', 1, () => `here it is: ${needle}`);
   // Each has all pairs of the needle, in thousands, and none has the needle.
   await fill(history, 'lobby', 1500, (n) => `ba${'a'.repeat(3900)}b ${n}`);
   const find = (query: string, from?: string) =>
-    history.read('search', { query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
+    history.read.search({ query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
   // The index is up to date when it has the newest message.
   await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: hanging });
   const found: string[] = [];
@@ -215,19 +214,19 @@ test('no text and no query makes a search take long; the rest is on the next pag
 
 test('people are looked up in a room of 5,000 page after page, each of a part of them', async () => {
   const history = await open(newFile());
-  await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
   const people = Array.from({ length: 5000 }, (_, n) => ({ id: `u${n}`, name: `Person number ${n}` }));
   people.push({ id: 'last', name: 'Zoë Zander' });
   for (let n = 0; n < people.length; n += 1000) {
     const users = people.slice(n, n + 1000);
-    await history.write('addMembers', { room: 'lobby', users, source: 'api', mayReturn: true, at });
+    await history.write.addMembers({ room: 'lobby', users, source: 'api', mayReturn: true, at });
   }
   const found: string[] = [];
   let pages = 0;
   let after: MemberPlace | undefined;
   do {
     const asked = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
-    const page = await history.read('members', asked);
+    const page = await history.read.members(asked);
     found.push(...page.members.map(({ user }) => user.name));
     after = page.next;
     pages++;
@@ -235,10 +234,9 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
   expect(found).toEqual(['Zoë Zander']);
   // Others are served between the pages.
   expect(pages).toBeGreaterThan(1);
-  for (let n = 0; n < 50; n++)
-    await history.write('arrive', { user: { id: 'u1', name: `Renamed ${n}` }, at });
+  for (let n = 0; n < 50; n++) await history.write.arrive({ user: { id: 'u1', name: `Renamed ${n}` }, at });
   const renamed = (query: string) =>
-    history.read('findUsers', { user: 'u2', query, onlyShared: false, limit: 9 });
+    history.read.findUsers({ user: 'u2', query, onlyShared: false, limit: 9 });
   expect(await renamed('renamed')).toMatchObject([{ id: 'u1', name: 'Renamed 49' }]);
   expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
 });
@@ -246,16 +244,16 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
 test('a user in hundreds of rooms finds people quickly', async () => {
   const history = await open(newFile());
   const rooms = Array.from({ length: 500 }, (_, n) => ({ id: `team-${n}`, name: `Team ${n}` }));
-  await history.write('arrive', { user, rooms, at });
-  await history.write('putRoom', { id: 'other', name: 'Other', kind: 'private', at });
+  await history.write.arrive({ user, rooms, at });
+  await history.write.putRoom({ id: 'other', name: 'Other', kind: 'private', at });
   for (let n = 0; n < 2000; n += 1000) {
     const users = Array.from({ length: 1000 }, (_, m) => ({ id: `u${n + m}`, name: `Person ${n + m}` }));
-    await history.write('addMembers', { room: 'other', users, source: 'api', mayReturn: true, at });
+    await history.write.addMembers({ room: 'other', users, source: 'api', mayReturn: true, at });
   }
   const began = performance.now();
   for (let n = 0; n < 5; n++) {
     const asked = { user: user.id, query: 'person', onlyShared: true, limit: 20 };
-    expect(await history.read('findUsers', asked)).toEqual([]);
+    expect(await history.read.findUsers(asked)).toEqual([]);
   }
   expect(performance.now() - began).toBeLessThan(5000);
 });

@@ -63,8 +63,8 @@ const lobby = { rooms: [{ id: 'lobby', name: 'lobby' }], at: 0 };
 test('many senders share a transaction', async () => {
   const batches: number[] = [];
   const history = await open(newFile(), ({ messages }) => batches.push(messages));
-  await history.write('publicRooms', lobby);
-  await Promise.all(Array.from({ length: 500 }, (_, i) => history.write('send', message(`c${i}`))));
+  await history.write.publicRooms(lobby);
+  await Promise.all(Array.from({ length: 500 }, (_, i) => history.write.send(message(`c${i}`))));
   expect(batches.reduce((sum, size) => sum + size, 0)).toBe(500);
   expect(batches.length).toBeLessThan(100);
   await history.close();
@@ -73,8 +73,8 @@ test('many senders share a transaction', async () => {
 test('at most 1,000 of 2,500 sends at once share a transaction', async () => {
   const batches: number[] = [];
   const history = await open(newFile(), ({ messages }) => batches.push(messages));
-  await history.write('publicRooms', lobby);
-  await Promise.all(Array.from({ length: 2500 }, (_, i) => history.write('send', message(`c${i}`))));
+  await history.write.publicRooms(lobby);
+  await Promise.all(Array.from({ length: 2500 }, (_, i) => history.write.send(message(`c${i}`))));
   expect(batches.reduce((sum, size) => sum + size, 0)).toBe(2500);
   expect(Math.max(...batches)).toBe(1000);
   await history.close();
@@ -85,24 +85,24 @@ test('the log of changes keeps what a consumer has not passed, and almost nothin
   const history = await open(path);
   const db = new DatabaseSync(path, { timeout: 5000 });
   const count = () => db.prepare('SELECT count(*) AS n FROM chat_changes').get()?.n;
-  await history.write('publicRooms', lobby);
-  await history.write('send', message('a'));
+  await history.write.publicRooms(lobby);
+  await history.write.send(message('a'));
   expect(count()).toBe(0);
   const as = { name: 'some', by: 'one', types: ['message'] as const, lease: 1000, most: 100 };
   const consume = async (done?: number) => {
-    const answer = await history.write('consume', { ...as, ...(done === undefined ? {} : { done }) });
+    const answer = await history.write.consume({ ...as, ...(done === undefined ? {} : { done }) });
     if ('heldFor' in answer) throw new Error('another server has the lease');
     return answer;
   };
   await consume();
-  for (const id of ['b', 'c', 'd']) await history.write('send', message(id));
+  for (const id of ['b', 'c', 'd']) await history.write.send(message(id));
   // No consumer takes it.
-  await history.write('block', { user: '1', other: '2', blocked: true, at: 0 });
+  await history.write.block({ user: '1', other: '2', blocked: true, at: 0 });
   expect(count()).toBe(3);
   const { upTo } = await consume();
   await consume(upTo);
   expect(count()).toBe(1);
-  for (const id of ['e', 'f', 'g']) await history.write('send', message(id));
+  for (const id of ['e', 'f', 'g']) await history.write.send(message(id));
   db.prepare('DELETE FROM chat_changes WHERE num <= ?').run(upTo + 2);
   expect(await consume(upTo)).toMatchObject({ entries: [{ num: upTo + 3 }], skipped: 2 });
   expect(await consume()).toMatchObject({ entries: [{ num: upTo + 3 }], skipped: 0 });
@@ -115,8 +115,8 @@ describe('an index for searching that does not fit is made again at the start, w
   async function closedHistory(text?: string): Promise<string> {
     const path = newFile();
     const history = await open(path);
-    await history.write('publicRooms', lobby);
-    if (text !== undefined) await history.write('send', { ...message('a'), text });
+    await history.write.publicRooms(lobby);
+    if (text !== undefined) await history.write.send({ ...message('a'), text });
     await indexed(path);
     await history.close();
     return path;
@@ -159,7 +159,7 @@ describe('an index for searching that does not fit is made again at the start, w
     inIndex(path, (db) => db.exec(`INSERT INTO terms VALUES (0, 0, 0, 1)`));
     for (let start = 0; start < 3; start++) await (await open(path)).close();
     const history = await open(path);
-    await history.write('send', message('b'));
+    await history.write.send(message('b'));
     await indexed(path);
     await history.close();
     expect(termsIn(path)).toContainEqual({ room: 0, term: 0, block: 0, messages: 1 });
@@ -168,7 +168,7 @@ describe('an index for searching that does not fit is made again at the start, w
 
 describe('after an older copy of the history was restored, all of it is found and nothing else', () => {
   const find = async (history: History, query: string) =>
-    (await history.read('search', { query, rooms: [], everyPublic: true, limit: 9 })).messages.map(
+    (await history.read.search({ query, rooms: [], everyPublic: true, limit: 9 })).messages.map(
       ({ text }) => text,
     );
   const ann = { id: '1', name: 'Ann' };
@@ -180,14 +180,14 @@ describe('after an older copy of the history was restored, all of it is found an
   ] as const)('from before %s', async (_, input, op) => {
     const path = newFile();
     const history = await open(path);
-    await history.write('publicRooms', lobby);
-    await history.write('join', { room: 'lobby', user: ann, at: 0 });
-    for (const n of [1, 2, 3]) await history.write('send', { ...message(`c${n}`), text: `word ${n}` });
+    await history.write.publicRooms(lobby);
+    await history.write.join({ room: 'lobby', user: ann, at: 0 });
+    for (const n of [1, 2, 3]) await history.write.send({ ...message(`c${n}`), text: `word ${n}` });
     await indexed(path);
     const db = new DatabaseSync(path);
     db.exec(`VACUUM INTO '${path}-backup'`);
     db.close();
-    await history.write(op, input as never);
+    await history.write[op](input as never);
     await indexed(path);
     await history.close();
     for (const rest of ['-wal', '-shm']) rmSync(`${path}${rest}`, { force: true });
@@ -202,8 +202,8 @@ describe('after an older copy of the history was restored, all of it is found an
 test('a deleted text cannot be read from the digest without its key', async () => {
   const path = newFile();
   const history = await open(path);
-  await history.write('publicRooms', lobby);
-  await history.write('send', message('a'));
+  await history.write.publicRooms(lobby);
+  await history.write.send(message('a'));
   await history.close();
   const db = new DatabaseSync(path);
   expect(db.prepare('SELECT length(digest) AS n FROM chat_digest_key').get()).toEqual({ n: 64 });
@@ -220,8 +220,8 @@ test('a file that is no database is reported at the start', async () => {
 test('a migration of a later version is carried out once, and what is stored stays', async () => {
   const path = newFile();
   const history = await open(path);
-  await history.write('publicRooms', lobby);
-  await history.write('send', message('a'));
+  await history.write.publicRooms(lobby);
+  await history.write.send(message('a'));
   await history.close();
   const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
   folders.push({ remove: () => rmSync(folder, { recursive: true }) });
@@ -245,26 +245,26 @@ test('page after page, a search finds all matches: in rooms of thousands, before
   const path = newFile();
   const history = await open(path);
   const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);
-  for (const room of rooms) await history.write('putRoom', { id: room, name: room, kind: 'private', at: 0 });
+  for (const room of rooms) await history.write.putRoom({ id: room, name: room, kind: 'private', at: 0 });
   const said = new Map<string, string>();
   const send = async (n: number) => {
     // Half of all are in the first room.
     const room = rooms[n % 2 === 0 ? 0 : n % 9] as string;
     const text = `${n % 7 === 0 ? 'needle' : 'eedlen'} ${n}${n === 3 ? ' once' : ''}`;
     const sent = { ...message(`c${n}`), room, text };
-    const { id, seq } = (await history.write('send', sent)).message;
+    const { id, seq } = (await history.write.send(sent)).message;
     said.set(id, text);
     if (n % 50 !== 0) return;
     const change = { room, seq, user: '1', at: 0 };
-    await history.write('addMembers', {
+    await history.write.addMembers({
       room,
       users: [{ id: '1', name: 'Ann' }],
       source: 'api',
       mayReturn: true,
       at: 0,
     });
-    if (n % 100 === 0) await history.write('delete', { ...change, moderator: false });
-    else await history.write('edit', { ...change, text: `edited ${text}` });
+    if (n % 100 === 0) await history.write.delete({ ...change, moderator: false });
+    else await history.write.edit({ ...change, text: `edited ${text}` });
     said.set(id, n % 100 === 0 ? '' : `edited ${text}`);
   };
   const count = 9000;
@@ -273,7 +273,7 @@ test('page after page, a search finds all matches: in rooms of thousands, before
   const found = async (query: string, limit: number) => {
     const texts: string[] = [];
     for (let from: string | undefined, more = true; more; ) {
-      const page = await history.read('search', {
+      const page = await history.read.search({
         query,
         rooms: rooms.slice(0, 6),
         everyPublic: false,
@@ -290,7 +290,7 @@ test('page after page, a search finds all matches: in rooms of thousands, before
     rooms.slice(0, 6).map(async (room) => {
       const ids: string[] = [];
       for (let after = 0, complete = false; !complete; ) {
-        const page = await history.read('after', { room, after, upTo: 1e9, limit: 500 });
+        const page = await history.read.after({ room, after, upTo: 1e9, limit: 500 });
         ids.push(...page.messages.map(({ id }) => id));
         complete = page.complete;
         after = page.messages.at(-1)?.seq ?? 1e9;
