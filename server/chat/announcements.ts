@@ -151,20 +151,19 @@ export class Announcements implements DirectoryListener {
     );
   }
 
-  roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void {
+  roomDeleted(
+    room: Room,
+    people: readonly Person[],
+    left: readonly Connection[],
+    asker: string | undefined,
+  ): void {
     const { id } = room.record;
-    const { restrictions } = this.#directory();
-    const concerned =
-      room.record.kind === 'public'
-        ? [...this.#directory().everybody()].filter(({ user }) => !restrictions.isBanned(id, user.id))
-        : members;
-    const ids = idsOf(concerned, asker);
-    this.#publisher.toConnections(ids, 'room:removed', {
+    this.#publisher.toConnections(idsOf(people, asker), 'room:removed', {
       room: id,
       readable: false,
       reason: 'deleted',
     });
-    for (const connection of room.joined) this.#publisher.leave(connection.id, id);
+    for (const connection of left) this.#publisher.leave(connection.id, id);
     this.#typing.forget(room);
     this.#people.forget(room);
   }

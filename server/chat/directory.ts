@@ -52,7 +52,16 @@ export interface DirectoryListener {
   roomChanged(room: Room): void;
   /** The posting permission or the slow mode has changed. */
   writingChanged(room: Room): void;
-  roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void;
+  /**
+   * @param people the users who knew of the room
+   * @param left the connections that had joined it
+   */
+  roomDeleted(
+    room: Room,
+    people: readonly Person[],
+    left: readonly Connection[],
+    asker: string | undefined,
+  ): void;
   /** `person` is absent when the user has no connection here. */
   memberAdded(
     room: Room,
@@ -97,6 +106,12 @@ interface DirectoryOptions {
   others: OtherServers | undefined;
   onAsideFailure: OnAsideFailure;
 }
+
+/** The connected user of that id, if a change is to be applied to that user. */
+type Find = (user: string) => Person | undefined;
+
+/** Notifies the listener of a change that has been applied. */
+type Announce = (listener: DirectoryListener) => void;
 
 interface Entry {
   person: Person;
@@ -358,7 +373,8 @@ export class Directory {
         if (partner !== undefined) room.partners.set(partner.user.id, partner);
         this.#enter(room, person, member, mentions);
       }
-      for (const change of missed) this.#catchUp(person, change);
+      // For the others it was applied when it arrived.
+      for (const change of missed) this.#update(change, (id) => (id === person.user.id ? person : undefined));
     });
   }
 
@@ -369,7 +385,7 @@ export class Directory {
       // The other user was erased meanwhile.
       if (record.pair === undefined) return;
       partners.set(other, found);
-      for (const change of missed) this.#catchUpPartner(change);
+      for (const change of missed) this.#update(change, () => undefined);
     });
   }
 
@@ -515,50 +531,62 @@ export class Directory {
 
   #apply(change: Change): void {
     for (const user of this.#concernedBy(change)) this.#recent.forget(user);
+    const announce = this.#update(change, (id) => this.person(id));
+    if (this.#listener !== undefined) announce?.(this.#listener);
+  }
+
+  /**
+   * Applies a change to the rooms, and to the users that `find` knows. Changes that were applied before can be applied
+   * again, if all that came after the first of them are.
+   */
+  #update(change: Change, find: Find): Announce | undefined {
     switch (change.type) {
       case 'message':
-        return this.#message(change);
+        return this.#message(change, find(change.message.user.id));
       case 'mentions':
-        return this.#mentions(change);
+        return this.#mentions(change, find);
       case 'room':
-        return this.#room(change);
+        return change.is === 'deleted' ? this.#deleted(change, find) : this.#room(change);
       case 'member':
-        return this.#member(change);
+        return this.#member(change, find(change.user.id));
       case 'read': {
-        const membership = this.person(change.user)?.memberships.get(change.room);
+        const membership = find(change.user)?.memberships.get(change.room);
         if (membership !== undefined) applyRead(membership, change.readSeq);
         this.#partnerRead(change.room, change.user, change.readSeq);
-        return this.#listener?.read(this.#rooms.get(change.room), change);
+        return (listener) => listener.read(this.#rooms.get(change.room), change);
       }
       case 'user':
-        return this.#user(change.user);
+        return this.#user(change.user, find(change.user.id));
       case 'ban': {
-        if (change.ban === null) this.#bans.delete(change.user);
-        else this.#bans.set(change.user, change.ban);
-        if (change.ban !== null) this.#listener?.banned(change.user);
-        return;
+        const { user, ban } = change;
+        if (ban === null) this.#bans.delete(user);
+        else this.#bans.set(user, ban);
+        return ban === null ? undefined : (listener) => listener.banned(user);
       }
       case 'restricted':
-        return this.#restricted(change);
+        return this.#restricted(change, find(change.user));
       case 'report': {
         const { room, id } = change;
         const known = this.#rooms.get(room.id);
         if (known !== undefined) applyRecord(known.record, room);
-        return this.#listener?.reported(room, id);
+        return (listener) => listener.reported(room, id);
       }
       case 'blocked': {
-        const person = this.person(change.user);
+        const person = find(change.user);
         const recounted = person === undefined ? [] : applyBlock(person, change);
-        return this.#listener?.blocked(change, recounted);
+        return (listener) => listener.blocked(change, recounted);
       }
       case 'reset': {
         const room = this.#rooms.get(change.room.id);
-        if (room === undefined) return;
+        if (room === undefined) return undefined;
         applyReset(room.record, change.room);
-        return this.#listener?.reset(room);
+        return (listener) => listener.reset(room);
       }
       case 'erased':
-        return this.#erased(change.user);
+        if (find(change.user) !== undefined) this.#erased(change.user);
+        return undefined;
+      case 'told':
+        return undefined;
     }
   }
 
@@ -586,81 +614,90 @@ export class Directory {
     }
   }
 
-  #message(change: Change & { type: 'message' }): void {
+  #message(change: Change & { type: 'message' }, author: Person | undefined): Announce | undefined {
     const { message, is } = change;
     const room = this.#rooms.get(message.room);
-    if (room === undefined) return;
+    if (room === undefined) return undefined;
     applyMessage(room.record, change);
-    if (is === 'new') this.#wrote(room, message);
-    if (is === 'new') noteWritten(room, message);
-    for (const follower of this.#followers.get(room) ?? []) follower(change);
-    this.#listener?.message(room, change);
+    if (is === 'new') this.#wrote(room, message, author);
+    return (listener) => {
+      if (is === 'new') noteWritten(room, message);
+      for (const follower of this.#followers.get(room) ?? []) follower(change);
+      listener.message(room, change);
+    };
   }
 
-  #mentions(change: Change & { type: 'mentions' }): void {
+  #mentions(change: Change & { type: 'mentions' }, find: Find): Announce | undefined {
     const { message, added, removed } = change;
     const room = this.#rooms.get(message.room);
-    if (room === undefined) return;
+    if (room === undefined) return undefined;
     const users = [...added, ...removed];
-    if (users.includes(everybody)) {
-      this.#recent.forgetRoom(room);
-      for (const person of room.here) applyMentions(person, message);
-    } else {
-      for (const user of users) {
-        const person = this.person(user);
-        if (person !== undefined) applyMentions(person, message);
-      }
+    const isForAll = users.includes(everybody);
+    if (isForAll) this.#recent.forgetRoom(room);
+    for (const user of isForAll ? [...room.here].map(({ user }) => user.id) : users) {
+      const person = find(user);
+      if (person !== undefined) applyMentions(person, message);
     }
-    this.#listener?.mentioned(room, change);
+    return (listener) => listener.mentioned(room, change);
   }
 
   /** By writing, the sender becomes visible in the room (`acted`); the history has stored that with the message. */
-  #wrote(room: Room, { user: { id: user }, sentAt }: StoredMessage): void {
-    const membership = this.person(user)?.memberships.get(room.record.id);
-    this.#partnerActed(room.record.id, user, acted.written);
-    if (membership === undefined) return;
+  #wrote(room: Room, { user, sentAt }: StoredMessage, author: Person | undefined): void {
+    this.#partnerActed(room.record.id, user.id, acted.written);
+    const membership = author?.memberships.get(room.record.id);
+    if (author === undefined || membership === undefined) return;
     const before = membership.member.acted;
     membership.member = { ...membership.member, acted: acted.written, wroteAt: sentAt };
     if (before === acted.written) return;
-    const person = this.person(user);
-    if (person !== undefined) this.#show(room, person.user);
-    this.#others?.seenChanged(user);
+    this.#show(room, author.user);
+    this.#others?.seenChanged(user.id);
   }
 
-  #room({ is, room: record, asker }: Change & { type: 'room' }): void {
-    const known = this.#rooms.get(record.id);
-    if (is === 'deleted') {
-      if (known === undefined) return this.restrictions.forget(record.id);
-      const members = [...known.here];
-      for (const { user, memberships } of members) {
-        memberships.delete(record.id);
-        this.#others?.seenChanged(user.id);
-      }
-      for (const connection of known.joined) connection.joined.delete(known);
-      this.#listener?.roomDeleted(known, members, asker);
-      known.joined.clear();
-      // Queued events about the room then reach nobody.
-      known.here.clear();
-      this.#forget(known);
-      this.restrictions.forget(record.id);
-      return;
+  #deleted({ room: record, asker }: Change & { type: 'room' }, find: Find): Announce | undefined {
+    const { id, kind } = record;
+    const room = this.#rooms.get(id);
+    const members = [...(room?.here ?? [])].filter(({ user }) => find(user.id) !== undefined);
+    // A new room may have got its id since, as rooms of the site can.
+    if (room !== undefined && room.record.createdAt !== record.createdAt) {
+      for (const person of members) this.#remove(room, person);
+      return undefined;
     }
-    if (known !== undefined) {
-      const before = { ...known.record };
-      if (before.name !== record.name) this.publicRooms.renamed();
-      applyRecord(known.record, record);
-      const isLeft = this.#partnerErased(known, record);
-      if (isLeft || before.write !== record.write || before.slow !== record.slow) {
-        this.#listener?.writingChanged(known);
-      }
-      const isShown = (['name', 'topic', 'firstSeq'] as const).some(
-        (field) => before[field] !== known.record[field],
-      );
-      if (isShown) this.#listener?.roomChanged(known);
-    } else if (record.kind === 'public') {
-      const room = this.#roomFor(record);
-      this.#listener?.roomAdded(room, asker);
+    const isBanned = ({ user }: Person) => this.restrictions.isBanned(id, user.id);
+    const people = kind === 'public' ? [...this.everybody()].filter((person) => !isBanned(person)) : members;
+    this.restrictions.forget(id);
+    if (room === undefined) return undefined;
+    for (const { user, memberships } of members) {
+      memberships.delete(id);
+      this.#others?.seenChanged(user.id);
     }
+    const left = [...room.joined];
+    for (const connection of left) connection.joined.delete(room);
+    // Queued events about the room then reach nobody.
+    room.joined.clear();
+    room.here.clear();
+    this.#forget(room);
+    return (listener) => listener.roomDeleted(room, people, left, asker);
+  }
+
+  #room({ room: record, asker }: Change & { type: 'room' }): Announce | undefined {
+    const room = this.#rooms.get(record.id);
+    if (room === undefined) {
+      if (record.kind !== 'public') return undefined;
+      const added = this.#roomFor(record);
+      return (listener) => listener.roomAdded(added, asker);
+    }
+    const before = { ...room.record };
+    if (before.name !== record.name) this.publicRooms.renamed();
+    applyRecord(room.record, record);
+    const isLeft = this.#partnerErased(room, record);
+    const isWriting = isLeft || before.write !== record.write || before.slow !== record.slow;
+    const isShown = (['name', 'topic', 'firstSeq'] as const).some(
+      (field) => before[field] !== room.record[field],
+    );
+    return (listener) => {
+      if (isWriting) listener.writingChanged(room);
+      if (isShown) listener.roomChanged(room);
+    };
   }
 
   /**
@@ -675,37 +712,38 @@ export class Directory {
     return true;
   }
 
-  #restricted({ room: record, user, kind, now }: Change & { type: 'restricted' }): void {
+  #restricted(
+    { room: record, user, kind, now }: Change & { type: 'restricted' },
+    person: Person | undefined,
+  ): Announce {
     this.restrictions.set(record.id, user, kind, now);
-    this.#listener?.restrictionsChanged();
     const room = this.#rooms.get(record.id);
-    if (room === undefined) return;
-    applyRecord(room.record, record);
-    const person = this.person(user);
-    if (kind === 'muted' && person?.memberships.has(record.id)) this.#listener?.muteChanged(room, person);
+    if (room !== undefined) applyRecord(room.record, record);
+    return (listener) => {
+      listener.restrictionsChanged();
+      if (room === undefined || kind !== 'muted' || person === undefined) return;
+      if (person.memberships.has(record.id)) listener.muteChanged(room, person);
+    };
   }
 
-  #member(change: MemberChange): void {
+  #member(change: MemberChange, person: Person | undefined): Announce | undefined {
     const { room: record, user, before, now, asker } = change;
-    const person = this.person(user.id);
-    const wasMember = isMember(before);
-    let room = this.#rooms.get(record.id);
-    if (room === undefined) {
-      if (person === undefined || !isMember(now)) return;
-      room = this.#roomFor(record);
-    }
+    const known = this.#rooms.get(record.id);
+    if (known === undefined && (person === undefined || !isMember(now))) return undefined;
+    const room = known ?? this.#roomFor(record);
     applyRecord(room.record, record);
     if (!isMember(now)) {
-      if (!wasMember) return;
+      if (!isMember(before)) return undefined;
       const left = person === undefined ? [] : this.#remove(room, person);
-      this.#listener?.memberRemoved(room, change, person, left);
       this.#forgetIfEmpty(room);
-      return;
+      return (listener) => listener.memberRemoved(room, change, person, left);
     }
     this.#partnerActed(record.id, user.id, now.acted);
     if (person !== undefined) this.#enter(room, person, now);
-    if (wasMember) this.#listener?.memberChanged(room, user, before, now, person);
-    else this.#listener?.memberAdded(room, user, now, person, asker);
+    return (listener) =>
+      isMember(before)
+        ? listener.memberChanged(room, user, before, now, person)
+        : listener.memberAdded(room, user, now, person, asker);
   }
 
   /** @returns the connections that had joined; they get no more events of the room */
@@ -736,9 +774,8 @@ export class Directory {
     }
   }
 
-  #user(user: UserRecord): void {
+  #user(user: UserRecord, person: Person | undefined): undefined {
     this.#partnerNamed(user);
-    const person = this.person(user.id);
     if (person === undefined) return;
     person.user = { ...user };
     for (const { room, member } of person.memberships.values()) {
@@ -755,67 +792,6 @@ export class Directory {
     entry.person.user = { id, name: id, actedPublic: false };
     entry.person.blocked = nobody;
     this.#others?.seenChanged(id);
-  }
-
-  /** Applies a change that arrived while a person was being loaded, and may be newer than the result. */
-  #catchUp(person: Person, change: Change): void {
-    const { id } = person.user;
-    this.#catchUpPartner(change);
-    if (change.type === 'user' && change.user.id === id) person.user = { ...change.user };
-    if (change.type === 'blocked' && change.user === id) applyBlock(person, change);
-    if (change.type === 'erased' && change.user === id) this.#erased(id);
-    if (change.type === 'message') {
-      const room = this.#rooms.get(change.message.room);
-      if (room !== undefined) applyMessage(room.record, change);
-      if (room !== undefined && change.is === 'new' && change.message.user.id === id) {
-        this.#wrote(room, change.message);
-      }
-    }
-    if (change.type === 'read' && change.user === id) {
-      const membership = person.memberships.get(change.room);
-      if (membership === undefined) return;
-      applyRead(membership, change.readSeq);
-    }
-    if (change.type === 'mentions') applyMentions(person, change.message);
-    if (change.type === 'reset') {
-      const membership = person.memberships.get(change.room.id);
-      if (membership !== undefined) applyReset(membership.room.record, change.room);
-    }
-    if (change.type === 'member' && change.user.id === id) {
-      const room = this.#roomFor(change.room);
-      applyRecord(room.record, change.room);
-      if (isMember(change.now)) this.#enter(room, person, change.now);
-      else this.#remove(room, person);
-      this.#forgetIfEmpty(room);
-    } else if (change.type === 'member' || change.type === 'room') {
-      this.#catchUpRoom(person, change);
-    }
-  }
-
-  /** The same for both sides of direct rooms. */
-  #catchUpPartner(change: Change): void {
-    if (change.type === 'user') return this.#partnerNamed(change.user);
-    if (change.type === 'read') return this.#partnerRead(change.room, change.user, change.readSeq);
-    if (change.type === 'message' && change.is === 'new') {
-      const { room, user } = change.message;
-      this.#partnerActed(room, user.id, acted.written);
-    }
-    if (change.type === 'member' && isMember(change.now)) {
-      this.#partnerActed(change.room.id, change.user.id, change.now.acted);
-    }
-  }
-
-  #catchUpRoom(person: Person, change: Change & { type: 'member' | 'room' }): void {
-    const room = person.memberships.get(change.room.id)?.room;
-    if (room === undefined) return;
-    if (change.type === 'member' || change.is !== 'deleted') {
-      this.#partnerErased(room, change.room);
-      return applyRecord(room.record, change.room);
-    }
-    person.memberships.delete(change.room.id);
-    room.here.delete(person);
-    // A new room may have got its id since, as rooms of the site can.
-    if (room.record.createdAt === change.room.createdAt) this.#forget(room);
   }
 }
 

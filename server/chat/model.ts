@@ -84,6 +84,14 @@ export interface Room {
   readonly partners: Map<string, Partner>;
 }
 
+/** @param record stays as it is: changes of the room have it too */
 export function newRoom(record: RoomRecord): Room {
-  return { record, here: new Set(), present: new Map(), joined: new Set(), joins: 0, partners: new Map() };
+  return {
+    record: { ...record },
+    here: new Set(),
+    present: new Map(),
+    joined: new Set(),
+    joins: 0,
+    partners: new Map(),
+  };
 }

@@ -75,11 +75,6 @@ const say = (room: string, by: string, asMember = true) =>
 /** A private room of `owner`, who is always connected, so that the room stays in memory. */
 async function den(id: string, owner: string, members: string[]): Promise<void> {
   await connect(owner);
-  await quietDen(id, owner, members);
-}
-
-/** The same, without connected members. */
-async function quietDen(id: string, owner: string, members: string[]): Promise<void> {
   await history.write.createRoom({
     id,
     kind: 'private',
@@ -181,87 +176,6 @@ describe.concurrent('somebody who comes back', () => {
     expect(direct?.partner?.shares).toBe(false);
     expect(chat.directory.room(room.id)?.partners.get('quin')?.shares).toBe(false);
   });
-
-  test('having written while the history was asked is seen in the room', async () => {
-    await den('u-hal', 'owner-of-hal', ['hal']);
-    const hold = Promise.withResolvers<void>();
-    held.set('hal', hold.promise);
-    const arriving = connect('hal');
-    await say('u-hal', 'hal');
-    held.delete('hal');
-    hold.resolve();
-    await arriving;
-    expect(known('hal')).toEqual(await stored('hal'));
-    expect(chat.directory.room('u-hal')?.present.has('hal')).toBe(true);
-  });
-
-  const whileAsked: { [title: string]: (room: string, other: string) => Promise<unknown> } = {
-    'a new name of the room': (room) => history.write.updateRoom({ room, name: 'Another name' }),
-    'another role of somebody else': (room, other) =>
-      history.write.setRole({ room, user: other, role: 'moderator' }),
-    'the end of the room': (room) => history.write.deleteRoom({ room }),
-  };
-
-  test.each(Object.entries(whileAsked))('hears of %s while the history is asked', async (title, change) => {
-    const id = `early-${title.replaceAll(' ', '-')}`;
-    await quietDen(`u-${id}`, `owner-of-${id}`, [id, `other-${id}`]);
-    const hold = Promise.withResolvers<void>();
-    held.set(id, hold.promise);
-    const arriving = connect(id);
-    await vi.waitUntil(() => asked.has(id), { timeout: hanging });
-    await change(`u-${id}`, `other-${id}`);
-    hold.resolve();
-    await arriving;
-    const now = await stored(id);
-    expect(known(id)).toEqual(now);
-    expect(chat.directory.room(`u-${id}`) !== undefined).toBe(now.memberships.length > 0);
-  });
-
-  test('hears that the partner of a direct room is erased while the history is asked', async () => {
-    const { room } = await history.write.openDirect({ id: 'd-3', by: user('rob'), other: 'sue', at });
-    for (const id of ['rob', 'sue']) await say(room.id, id);
-    const hold = Promise.withResolvers<void>();
-    held.set('rob', hold.promise);
-    const arriving = connect('rob');
-    await vi.waitUntil(() => asked.has('rob'), { timeout: hanging });
-    await chat.erasing.erase('sue', 'anonymise');
-    const isOver = async () => (await history.read.erasures(null)) === 0;
-    await vi.waitUntil(isOver, { timeout: hanging });
-    hold.resolve();
-    await arriving;
-    expect(known('rob')).toEqual(await stored('rob'));
-    expect(chat.directory.room(room.id)?.partners.has('sue')).toBe(false);
-  });
-
-  const byPartner: { [title: string]: (room: string, id: string) => Promise<unknown> } = {
-    'a new name': (_, id) => history.write.arrive({ user: { id, name: 'Another name' }, at }),
-    'the first words': (room, id) => say(room, id),
-    'the first look at the room': (room, id) => history.write.join({ room, user: user(id), at }),
-  };
-
-  test.each(Object.entries(byPartner))(
-    'hears of %s of a partner while the history is asked',
-    async (title, change) => {
-      const [id, partner] = [`alf ${title}`, `bea ${title}`];
-      await history.write.arrive({ user: user(partner), at });
-      const { room } = await history.write.openDirect({
-        id: `d-${title.length}`,
-        by: user(id),
-        other: partner,
-        at,
-      });
-      await say(room.id, id);
-      const hold = Promise.withResolvers<void>();
-      held.set(id, hold.promise);
-      const arriving = connect(id);
-      await vi.waitUntil(() => asked.has(id), { timeout: hanging });
-      await change(room.id, partner);
-      hold.resolve();
-      await arriving;
-      const { user: who, acted } = await history.read.partner({ user: id, other: partner, room: room.id });
-      expect(chat.directory.room(room.id)?.partners.get(partner)).toMatchObject({ user: who, acted });
-    },
-  );
 
   test('and opens a direct room hears of what the partner does while the history is asked', async () => {
     const room = { by: user('cal'), other: 'deb', at };

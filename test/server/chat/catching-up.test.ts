@@ -1,0 +1,302 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Chat } from '../../../server/chat/chat.ts';
+import { found } from '../../../server/chat/directory.ts';
+import type { Connection } from '../../../server/chat/model.ts';
+import { join } from '../../../server/chat/rooms.ts';
+import { summaryOf } from '../../../server/chat/summary.ts';
+import { type Change, everybody, type History, methods, sources } from '../../../server/history/history.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
+import { hanging } from '../../helpers/hanging.ts';
+
+/**
+ * A change reaches a user who is there, or one who is being read from the history at that moment, before or after the
+ * database has stored it. All of them then know the same as a user who comes later.
+ */
+let history: History;
+let chat: Chat;
+let close: () => Promise<void>;
+/** The user's read is held back before it is asked for, or before it is answered. */
+const held = new Map<string, { moment: Moment; isHeld: () => void; until: Promise<void> }>();
+/** All changes, as JSON after their types. */
+const changes: string[] = [];
+const at = 1_700_000_000_000;
+const user = (id: string) => ({ id, name: `Name of ${id}` });
+
+beforeAll(async () => {
+  ({ chat, history, close } = await openChatOver((stored) => ({
+    read: methods(async (query, input) => {
+      const { user: id = '' } = { ...(input as { user?: string } | null) };
+      const hold = query === 'user' ? held.get(id) : undefined;
+      const answer = hold?.moment === 'read before it' ? await stored.read[query](input) : undefined;
+      hold?.isHeld();
+      await hold?.until;
+      return answer ?? (await stored.read[query](input));
+    }),
+  })));
+  history.onChange((change) => changes.push(`${change.type} ${JSON.stringify(change)}`));
+});
+afterAll(() => close());
+
+type Moment = 'there' | 'read before it' | 'read after it' | 'later';
+
+/** `id` is in the private room `den` of `owner`, and has a direct room with `other`, who is in the den too. */
+interface World {
+  id: string;
+  owner: string;
+  other: string;
+  den: string;
+  direct: string;
+}
+
+let clientIds = 0;
+const say = (room: string, by: string, text = 'news', mentioned?: string) =>
+  history.write.send({
+    room,
+    clientId: `c${clientIds++}`,
+    user: user(by),
+    text,
+    ...(mentioned === undefined ? {} : { mentions: [{ user: mentioned, start: 0, length: 1 }] }),
+    sentAt: at,
+    asMember: true,
+  });
+const add = (room: string, id: string) =>
+  history.write.addMembers({ room, users: [user(id)], source: 'people', mayReturn: true, at });
+const remove = (room: string, id: string) =>
+  history.write.removeMembers({
+    room,
+    users: [id],
+    sources: sources.people,
+    by: 'people',
+    cause: 'removed',
+    at,
+  });
+const restrict = (kind: 'muted' | 'banned', { den, id, owner }: World, ends?: true) =>
+  history.write.restrict({ room: den, user: id, kind, restriction: ends ? null : { by: owner }, at });
+const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${id}` }, at });
+/** Joins the room on the user's connection, if there is one. */
+async function joinHere(room: string, id: string): Promise<void> {
+  for (const connection of chat.directory.person(id)?.connections ?? []) {
+    await join(chat, connection, found(chat.directory.room(room)), { room });
+  }
+}
+async function erase(id: string): Promise<void> {
+  await chat.erasing.erase(id, 'anonymise');
+  const isOver = async () => (await history.read.erasures(null)) === 0;
+  await vi.waitUntil(isOver, { timeout: hanging });
+}
+
+/** A change of each type, or several. `told` is for other servers. */
+const kinds: {
+  [Kind in Exclude<Change['type'], 'told'>]: Record<string, (world: World) => Promise<unknown>>;
+} = {
+  message: {
+    'a message': ({ den, owner }) => say(den, owner),
+    'an own message': ({ den, id }) => say(den, id),
+    'an edit': ({ den, owner }) => history.write.edit({ room: den, seq: 1, user: owner, text: 'other', at }),
+    'a deletion': ({ den, owner }) =>
+      history.write.delete({ room: den, seq: 1, user: owner, moderator: false, at }),
+    'a reaction': ({ den, owner }) =>
+      history.write.react({ room: den, seq: 1, reactions: [{ user: owner, emoji: '👍', on: true }] }),
+    'words of the other side': ({ direct, other }) => say(direct, other),
+  },
+  mentions: {
+    'a mention': ({ den, owner, id }) => say(den, owner, 'you', id),
+    'a mention of everybody': ({ den, owner }) => say(den, owner, 'all', everybody),
+    'a mention that goes again': async ({ den, owner, id }) => {
+      const { message } = await say(den, owner, 'you', id);
+      const { seq } = message;
+      await history.write.edit({ room: den, seq, user: owner, text: 'nobody', mentions: [], at });
+    },
+  },
+  room: {
+    'another name': ({ den }) => history.write.updateRoom({ room: den, name: 'Other' }),
+    'other rules': ({ den }) => history.write.updateRoom({ room: den, write: 'moderators', slow: 10 }),
+    'old messages gone': ({ den }) => history.write.expire({ room: den, firstSeq: 2 }),
+    'the end': ({ den }) => history.write.deleteRoom({ room: den }),
+    'the end and a new beginning without the user': async ({ den }) => {
+      await history.write.deleteRoom({ room: den });
+      await history.write.putRoom({ id: den, kind: 'private', name: 'New', at: at + 1 });
+      await add(den, `stranger in ${den}`);
+    },
+    'the end and a new beginning': async ({ den, id }) => {
+      await history.write.deleteRoom({ room: den });
+      await history.write.putRoom({ id: den, kind: 'private', name: 'New', at: at + 1 });
+      await add(den, id);
+    },
+  },
+  member: {
+    'the removal': ({ den, id }) => remove(den, id),
+    'the removal and the return': async ({ den, id }) => {
+      await remove(den, id);
+      await add(den, id);
+    },
+    'another room': ({ den, id }) =>
+      history.write.createRoom({
+        id: `own-${den}`,
+        kind: 'private',
+        name: 'Own',
+        by: user(id),
+        clientId: 'own',
+        most: 0,
+        at,
+      }),
+    'another role': ({ den, id }) => history.write.setRole({ room: den, user: id, role: 'moderator' }),
+    'other notifications': ({ den, id }) => history.write.setNotify({ room: den, user: id, notify: 'none' }),
+    'the role of somebody else': ({ den, other }) =>
+      history.write.setRole({ room: den, user: other, role: 'moderator' }),
+    'the removal of somebody else': ({ den, other }) => remove(den, other),
+    'the removal of the owner who returns': async ({ den, owner }) => {
+      await remove(den, owner);
+      await add(den, owner);
+      await joinHere(den, owner);
+    },
+    'the first look of the other side': ({ direct, other }) =>
+      history.write.join({ room: direct, user: user(other), at }),
+    'a public room': async ({ id }) => {
+      await history.write.putRoom({ id: `square-${id}`, kind: 'public', name: `Square ${id}`, at });
+      await history.write.join({ room: `square-${id}`, user: user(id), at });
+    },
+  },
+  read: {
+    'own reading': ({ den, id }) => history.write.markRead({ room: den, user: id, seq: 1 }),
+    'the reading of the other side': async ({ direct, other }) => {
+      await history.write.join({ room: direct, user: user(other), at });
+      await history.write.markRead({ room: direct, user: other, seq: 1 });
+    },
+  },
+  user: {
+    'a new name': ({ id }) => rename(id),
+    'a new name of the other side': ({ other }) => rename(other),
+  },
+  ban: {
+    'a ban from the site': ({ id }) => history.write.setBan({ user: id, ban: { reason: 'spam' } }),
+  },
+  restricted: {
+    'a mute': (world) => restrict('muted', world),
+    'a ban': (world) => restrict('banned', world),
+    'a ban and its end': async (world) => {
+      await restrict('banned', world);
+      await restrict('banned', world, true);
+    },
+  },
+  report: {
+    'a report': ({ den, other }) =>
+      history.write.report({ room: den, seq: 1, by: other, reason: 'spam', at }),
+  },
+  blocked: {
+    'a block': ({ id, owner }) => history.write.block({ user: id, other: owner, blocked: true, at }),
+    'a block and its end': async ({ id, owner }) => {
+      for (const blocked of [true, false]) await history.write.block({ user: id, other: owner, blocked, at });
+    },
+  },
+  reset: {
+    'the erasure of the owner': ({ owner }) => erase(owner),
+    'the erasure of the other side': ({ other }) => erase(other),
+  },
+  erased: {
+    'the own erasure': ({ id }) => erase(id),
+  },
+};
+
+let connections = 0;
+const connect = (id: string, name: string) =>
+  chat.directory.connect(`c${connections++}`, { id, name, roles: [], rooms: [] });
+
+/** The chat's knowledge of a connected user, and what the user's client gets of it. */
+function known({ person }: Connection, rooms: readonly string[]) {
+  const { directory } = chat;
+  const { id } = person.user;
+  const [connection] = person.connections;
+  const memberships = [...person.memberships.values()].map(({ room, member, mentions }) => ({
+    record: room.record,
+    summary: summaryOf(directory, room, connection as Connection),
+    joined: [...room.joined].map((one) => one.person.user.id),
+    present: [...room.present].sort(([a], [b]) => (a < b ? -1 : 1)),
+    // `Restrictions` has those that are current.
+    member: { ...member, restricted: undefined },
+    mentions: [...mentions],
+  }));
+  return {
+    user: person.user,
+    blocked: [...person.blocked],
+    rooms: rooms.map((id) => directory.room(id)?.here.has(person)),
+    memberships: memberships.sort(({ record: a }, { record: b }) => (a.id < b.id ? -1 : 1)),
+    restrictions: directory.restrictions.on(id),
+    bannedFrom: directory.restrictions.bannedFrom(id),
+    ban: directory.banOf(id),
+  };
+}
+
+let worlds = 0;
+
+/** @returns what is known of the user, with the same ids at every moment */
+async function knownAfter(
+  kind: string,
+  change: (world: World) => Promise<unknown>,
+  moment: Moment,
+  inCompany: boolean,
+): Promise<unknown> {
+  const w = `w${worlds++}w`;
+  const world = {
+    id: `${w}-id`,
+    owner: `${w}-owner`,
+    other: `${w}-other`,
+    den: `${w}-den`,
+    direct: `${w}-d`,
+  };
+  const { id, owner, other, den, direct } = world;
+  await history.write.createRoom({
+    id: den,
+    kind: 'private',
+    name: 'Den',
+    by: user(owner),
+    clientId: 'den',
+    most: 0,
+    at,
+  });
+  for (const one of [id, other]) await add(den, one);
+  await say(den, owner);
+  await history.write.openDirect({ id: direct, by: user(id), other, at });
+  await say(direct, id);
+  if (inCompany) {
+    for (const one of [owner, other]) await connect(one, user(one).name);
+    await joinHere(den, owner);
+  }
+  const name = change === kinds.user['a new name'] ? `New ${id}` : user(id).name;
+  const hold = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  if (moment.startsWith('read')) {
+    held.set(id, { moment, isHeld: () => asked.resolve(), until: hold.promise });
+  } else asked.resolve();
+  const before = moment === 'later' ? undefined : connect(id, moment === 'there' ? user(id).name : name);
+  if (moment === 'there') await before;
+  await asked.promise;
+  await change(world);
+  expect(changes.some((one) => one.startsWith(`${kind} `) && one.includes(`"${w}-`))).toBe(true);
+  hold.resolve();
+  await before;
+  const connection = await connect(id, name);
+  // The ids of messages are random.
+  const text = JSON.stringify(known(connection, [den, direct])).replaceAll(w, 'w');
+  return JSON.parse(text.replaceAll(/"(clientId|id)":"(c\d+|[\da-f-]{36})"/g, '"$1":""'));
+}
+
+const rows = Object.entries(kinds).flatMap(([kind, ways]) =>
+  Object.entries(ways).map(([title, change]) => ({ kind, title, change })),
+);
+
+describe.concurrent.each([
+  ['alone', false],
+  ['with the others', true],
+] as const)('a user who is %s', (_, inCompany) => {
+  test.each(rows)(
+    'knows the same of $title, having been there, read during it, or come later',
+    async ({ kind, change }) => {
+      const moments: Moment[] = ['there', 'read before it', 'read after it'];
+      const later = await knownAfter(kind, change, 'later', inCompany);
+      for (const moment of moments) {
+        expect([moment, await knownAfter(kind, change, moment, inCompany)]).toEqual([moment, later]);
+      }
+    },
+  );
+});
