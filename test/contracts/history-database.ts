@@ -78,19 +78,23 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     await engine.remove();
   });
 
-  historyContract(name, async () => {
-    await database.empty();
-    let history = await openDatabase(database.url);
-    return {
-      history,
-      async reopen() {
-        await history.close();
-        history = await openDatabase(database.url);
-        return history;
-      },
-      holding: (text) => database.holding(text),
-    };
-  });
+  historyContract(
+    name,
+    async () => {
+      await database.empty();
+      let history = await openDatabase(database.url);
+      return {
+        history,
+        async reopen() {
+          await history.close();
+          history = await openDatabase(database.url);
+          return history;
+        },
+        holding: (text) => database.holding(text),
+      };
+    },
+    () => {},
+  );
 
   describe(`a history in ${name}`, () => {
     async function open(
@@ -547,36 +551,49 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const folder = historyFolder();
       closing.push(() => folder.remove());
       const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
-      const both = [await empty(), await open(folder.url)];
-      await both[1]?.write.publicRooms(lobby);
-      const changes = both.map((history) => {
-        const own: Change[] = [];
-        history.onChange((change) => own.push(change));
-        return own;
-      });
+      const changes: Change[][] = [[], []];
+      const openBoth = () =>
+        Promise.all(
+          [database.url, folder.url].map(async (url, n) => {
+            const history = await open(url);
+            history.onChange((change) => changes[n]?.push(change));
+            return history;
+          }),
+        );
+      await database.empty();
+      let both = await openBoth();
+      await Promise.all(both.map((history) => history.write.publicRooms(lobby)));
       const roll = dice(seed);
       const writes = randomWrites(roll);
       for (let round = 0; round < 40; round++) {
         const batch = Array.from({ length: 1 + roll(20) }, () => writes());
-        const [own, other] = await Promise.all(
-          both.map((history) =>
-            Promise.all(
-              batch.map(({ op, input }) =>
-                history.write[op](input as never).catch(({ code, current }) => ({ code, current })),
+        const where = `SEED=${seed}, round ${round}`;
+        // As writes, and then as repeats.
+        for (const how of ['write', 'probe'] as const) {
+          const [own, other] = await Promise.all(
+            both.map((history) =>
+              Promise.all(
+                batch.map(({ op, input }, n) =>
+                  history[how][op](input as never, `asker-${n}`).catch(({ code, current }) => ({
+                    code,
+                    current,
+                  })),
+                ),
               ),
             ),
-          ),
-        );
-        const where = `SEED=${seed}, round ${round}`;
-        for (const [i, { op, input }] of batch.entries()) {
-          const asked = `${where}: ${op} ${JSON.stringify(input)}`;
-          expect(withoutIds(own?.[i]), asked).toEqual(withoutIds(other?.[i]));
+          );
+          for (const [i, { op, input }] of batch.entries()) {
+            const asked = `${where}: ${how} ${op} ${JSON.stringify(input)}`;
+            expect(withoutIds(own?.[i]), asked).toEqual(withoutIds(other?.[i]));
+          }
         }
         expect(withoutIds(changes[0]), where).toEqual(withoutIds(changes[1]));
         for (const list of changes) list.length = 0;
         if (round % 20 !== 19) continue;
         const [reads, others] = await Promise.all(both.map(readAll));
         expect(withoutIds(reads), where).toEqual(withoutIds(others));
+        await Promise.all(both.map((history) => history.close()));
+        both = await openBoth();
       }
     });
 

@@ -27,6 +27,7 @@ export function erasureContract(
     reopen(): Promise<History>;
     holding?(text: string): Promise<string[]>;
   },
+  it: (title: string, run: () => Promise<void>) => void,
 ) {
   const write = methods<History['write']>((op, input) => now().history.write[op](input));
   const send = async (user: typeof ann, over: Partial<Writes['send']['in']> = {}) =>
@@ -318,7 +319,7 @@ export function erasureContract(
     expect((await now().holding?.(mark)) ?? []).toEqual([]);
   });
 
-  test('a direct room is deleted when the second of its two is erased', async () => {
+  it('a direct room is deleted when the second of its two is erased', async () => {
     for (const user of [ann, ben]) await write.arrive({ user, at });
     const { room } = await write.openDirect({ id: `d-${n++}`, by: ann, other: ben.id, at });
     for (const user of [ann, ben]) await send(user, { room: room.id, text: mark, asMember: true });
@@ -338,7 +339,7 @@ export function erasureContract(
     );
   });
 
-  test('a user who connected or was named before the last connections were closed is erased too', async () => {
+  it('a user who connected or was named before the last connections were closed is erased too', async () => {
     const { history } = now();
     for (const user of [ann, ben]) await write.arrive({ user, at });
     await write.erase({ user: ann.id, messages: 'delete', at });
@@ -369,7 +370,7 @@ export function erasureContract(
     expect((await now().holding?.(mark.toLowerCase())) ?? []).toEqual([]);
   });
 
-  test('no restriction names an erased moderator any more, however many there were', async () => {
+  it('no restriction names an erased moderator any more, however many there were', async () => {
     const restrict = async (room: string, user: string, by: string) => {
       for (const kind of ['muted', 'banned'] as const) {
         await write.restrict({
@@ -404,7 +405,7 @@ export function erasureContract(
     );
   });
 
-  test('a report of a message that is too old counts no more when it goes with a user', async () => {
+  it('a report of a message that is too old counts no more when it goes with a user', async () => {
     for (let i = 0; i < 2; i++) await send(ann);
     await write.report({ room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
     // All at once: old messages are soon deleted, with their reports.
@@ -414,7 +415,7 @@ export function erasureContract(
     expect(await now().history.read.room({ room: 'lobby' })).not.toHaveProperty('reports');
   });
 
-  test('each holder ends erasures one after the other, those that another one has left before new ones', async () => {
+  it('each holder ends erasures one after the other, those that another one has left before new ones', async () => {
     for (const [n, user] of ['c', 'b', 'a'].entries()) {
       await write.erase({ user, messages: 'delete', at: at + n });
     }

@@ -18,6 +18,7 @@ let n = 0;
 /** The contract of every history for moderation. `now`: the history of this test, with the public room `lobby`. */
 export function moderationContract(
   now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
 ) {
   const write = methods<History['write']>((op, input) => now().history.write[op](input));
   const join = (...users: (typeof ann)[]) =>
@@ -36,7 +37,7 @@ export function moderationContract(
     ).message;
   const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
 
-  test('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
+  it('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
     const { room } = await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30 });
     expect(room).toMatchObject({ name: 'lobby', write: 'moderators', slow: 30 });
     expect(now().changes).toMatchObject([{ type: 'room', is: 'changed', room: { slow: 30 } }]);
@@ -49,7 +50,7 @@ export function moderationContract(
     expect([after?.write, after?.slow]).toEqual([undefined, undefined]);
   });
 
-  test('where moderators alone write, others are refused; a repeat is not, and the site is free', async () => {
+  it('where moderators alone write, others are refused; a repeat is not, and the site is free', async () => {
     await join(ann, ben);
     const before = { clientId: 'once' };
     const first = await send(ben, before);
@@ -65,7 +66,7 @@ export function moderationContract(
     await expect(send(ann)).rejects.toEqual(refused('forbidden'));
   });
 
-  test('slow mode counts from the last message that is stored, also after reopening; moderators are free', async () => {
+  it('slow mode counts from the last message that is stored, also after reopening; moderators are free', async () => {
     await join(ann, ben);
     await send(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
@@ -88,7 +89,7 @@ export function moderationContract(
     await history.write.send({ ...sent, clientId: 'moderator' });
   });
 
-  test('slow mode: of several at once the first one is stored, and a reply to nothing is refused before', async () => {
+  it('slow mode: of several at once the first one is stored, and a reply to nothing is refused before', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     const all = await Promise.allSettled([send(ben), send(ben), send(ben, { replyTo: 9 })]);
@@ -99,7 +100,7 @@ export function moderationContract(
     ]);
   });
 
-  test('slow mode by a clock that was set: what a server has measured counts, and nobody is locked out', async () => {
+  it('slow mode by a clock that was set: what a server has measured counts, and nobody is locked out', async () => {
     await join(ben);
     await write.updateRoom({ room: 'lobby', slow: 10 });
     await send(ben);
@@ -133,7 +134,7 @@ export function moderationContract(
     (await history.read.room({ room: 'lobby' }))?.access as number;
   const by = '1';
 
-  test('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
+  it('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
     await join(ann, ben);
     await send(ben);
     const access = await accessOf();
@@ -173,7 +174,7 @@ export function moderationContract(
     expect(await history.read.restrictions(null)).toEqual([]);
   });
 
-  test('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
+  it('a permanent ban: no membership before or after it counts, and the user is a member again when it is lifted', async () => {
     const lobby = [{ id: 'lobby', name: 'lobby' }];
     await join(ann, ben);
     await write.setRole({ room: 'lobby', user: ben.id, role: 'owner' });
@@ -219,7 +220,7 @@ export function moderationContract(
     });
   });
 
-  test('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
+  it('of a user who was never a member: members may add him once it is lifted; not a user who has left', async () => {
     const room = 'den';
     await write.putRoom({ id: room, name: room, kind: 'private', at });
     const add = async (...ids: string[]) => {
@@ -249,7 +250,7 @@ export function moderationContract(
     expect(await memberOf('1', room)).not.toHaveProperty('left');
   });
 
-  test('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
+  it('of an unknown user; bans end by time, several at once, and are deleted with their room', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {
       await restrict(user, 'banned', { until: at + n, by });
@@ -265,7 +266,7 @@ export function moderationContract(
     expect(await write.endRestrictions({ before: at + 9, most: 5 })).toEqual({ ended: 0 });
   });
 
-  test('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
+  it('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
     const block = (other: string, blocked = true, when = at) =>
       write.block({ user: ann.id, other, blocked, at: when });
     await block('3', true, at - 1);
@@ -317,7 +318,7 @@ export function moderationContract(
     await expect(history.write.react({ ...react(ben.id), seq: 9 })).rejects.toEqual(refused('forbidden'));
   });
 
-  test('a user blocks so many others, and no more', async () => {
+  it('a user blocks so many others, and no more', async () => {
     const block = (other: string) => write.block({ user: ann.id, other, blocked: true, at });
     await Promise.all(Array.from({ length: mostBlocked - 1 }, (_, i) => block(`o${i}`)));
     const answers = await Promise.allSettled([block('last'), block('more'), block('last')]);
@@ -413,7 +414,7 @@ export function moderationContract(
     expect((await own(ann.id)).reports).toEqual([]);
   });
 
-  test('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {
+  it('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {
     await join(ann, ben);
     const length = maxPageBytes / 4;
     for (let seq = 1; seq <= 6; seq++) {
@@ -436,7 +437,7 @@ export function moderationContract(
     }
   });
 
-  test('a report comes from who may read the room', async () => {
+  it('a report comes from who may read the room', async () => {
     await join(ben);
     await send(ben);
     const report = (by: string, room = 'lobby') => write.report({ room, seq: 1, by, reason: 'spam', at });

@@ -38,7 +38,11 @@ const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['create
   ...over,
 });
 
-/** The contract of every history. `reopen` closes the history and opens it again from the same storage. */
+/**
+ * The contract of every history. `reopen` closes the history and opens it again from the same storage.
+ * @param it tests a rule. The rules are the same code for every database, so they run with SQLite alone: random writes
+ * compare the database servers with it
+ */
 export function historyContract(
   name: string,
   open: () => Promise<{
@@ -47,6 +51,7 @@ export function historyContract(
     /** The tables that contain a text. */
     holding?(text: string): Promise<string[]>;
   }>,
+  it: (title: string, run: () => Promise<void>) => void = test,
 ) {
   describe(`the history contract: ${name}`, () => {
     let history: History;
@@ -102,7 +107,7 @@ export function historyContract(
         expect(await newest('lobby', 2)).toEqual({ messages: [stored, reply], complete: true });
       });
 
-      test('each room has its own numbers, without a gap, whoever writes', async () => {
+      it('each room has its own numbers, without a gap, whoever writes', async () => {
         const stored = await Promise.all(
           Array.from({ length: 300 }, (_, i) =>
             send(message({ room: i % 3 ? 'lobby' : 'garden', user: i % 2 ? ann : ben })),
@@ -126,12 +131,12 @@ export function historyContract(
         expect(revs).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
       });
 
-      test('changes carry who asked', async () => {
+      it('changes carry who asked', async () => {
         await history.write.send(message(), 'connection-1');
         expect(changes.every(({ asker }) => asker === 'connection-1')).toBe(true);
       });
 
-      test('the same clientId is the same message, as it is now, also after an edit and a restart', async () => {
+      it('the same clientId is the same message, as it is now, also after an edit and a restart', async () => {
         await join(ann);
         await send(message());
         const sent = message({ text: 'once', replyTo: 1 });
@@ -146,7 +151,7 @@ export function historyContract(
         expect((await newest('lobby', 10)).messages).toHaveLength(2);
       });
 
-      test('a probe returns the result of a repeat, and null for a new message; it changes nothing', async () => {
+      it('a probe returns the result of a repeat, and null for a new message; it changes nothing', async () => {
         const sent = message();
         expect(await history.probe.send(sent)).toBeNull();
         const first = await history.write.send(sent);
@@ -160,7 +165,7 @@ export function historyContract(
         expect(await history.read.room({ room: 'lobby' })).toMatchObject({ head: 2, lastSeq: 2 });
       });
 
-      test('the same clientId with other content is a conflict and changes nothing', async () => {
+      it('the same clientId with other content is a conflict and changes nothing', async () => {
         await send(message());
         const sent = message({ text: 'first', replyTo: 1 });
         const stored = await send(sent);
@@ -170,7 +175,7 @@ export function historyContract(
         expect((await newest('lobby', 10)).messages[1]).toEqual(stored);
       });
 
-      test('the same clientId of another user or in another room is another message', async () => {
+      it('the same clientId of another user or in another room is another message', async () => {
         const sent = message();
         const all = await Promise.all([
           send(sent),
@@ -180,7 +185,7 @@ export function historyContract(
         expect(new Set(all.map(({ id }) => id)).size).toBe(3);
       });
 
-      test('a room that does not exist, a reply to nothing, no member: refused, and no number is lost', async () => {
+      it('a room that does not exist, a reply to nothing, no member: refused, and no number is lost', async () => {
         const answers = await Promise.allSettled([
           send(message()),
           send(message({ room: 'cellar' })),
@@ -194,7 +199,7 @@ export function historyContract(
         expect(answers[4]).toMatchObject({ value: { seq: 2, rev: 2 } });
       });
 
-      test('an edit keeps place and seq, and takes the next rev; the same text changes nothing', async () => {
+      it('an edit keeps place and seq, and takes the next rev; the same text changes nothing', async () => {
         await join(ann);
         await send(message({ text: 'one' }));
         await send(message({ text: 'two' }));
@@ -207,7 +212,7 @@ export function historyContract(
         expect(await history.read.room({ room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
       });
 
-      test('of two edits the one based on the newest rev wins; the other gets the current message', async () => {
+      it('of two edits the one based on the newest rev wins; the other gets the current message', async () => {
         await join(ann);
         await send(message({ text: 'one' }));
         const edit = (text: string) =>
@@ -217,7 +222,7 @@ export function historyContract(
         expect(second).toMatchObject({ reason: { code: 'conflict', current: { text: 'uno', rev: 2 } } });
       });
 
-      test('only its author edits a message; a deleted one is unknown', async () => {
+      it('only its author edits a message; a deleted one is unknown', async () => {
         await join(ann, ben);
         await send(message());
         const edit = (user: string, seq: number) =>
@@ -228,7 +233,7 @@ export function historyContract(
         await expect(edit(ann.id, 1)).rejects.toMatchObject({ code: 'unknown_message' });
       });
 
-      test('a deleted message stays in its place without its text; deleting again changes nothing', async () => {
+      it('a deleted message stays in its place without its text; deleting again changes nothing', async () => {
         await join(ann, ben);
         await send(message({ text: 'secret' }));
         await send(message({ text: 'reply', replyTo: 1 }));
@@ -247,7 +252,7 @@ export function historyContract(
         ]);
       });
 
-      test('somebody who is no member any more edits and deletes nothing', async () => {
+      it('somebody who is no member any more edits and deletes nothing', async () => {
         await join(ann, ben);
         await send(message({ text: 'secret' }));
         const remove = { room: 'lobby', users: [ann.id, ben.id], sources: sources.people } as const;
@@ -266,7 +271,7 @@ export function historyContract(
         expect((await newest('lobby', 1)).messages).toMatchObject([{ text: 'secret', rev: 1 }]);
       });
 
-      test('a repeat of a deleted message is that message; with another text it is a conflict', async () => {
+      it('a repeat of a deleted message is that message; with another text it is a conflict', async () => {
         await join(ann);
         const sent = message({ text: 'secret' });
         await send(sent);
@@ -341,7 +346,7 @@ export function historyContract(
         expect(await history.read.reactionsOf({ user: 'p12', of })).toEqual([]);
       });
 
-      test('repeating a reaction changes nothing, and a thirteenth emoji is one too many', async () => {
+      it('repeating a reaction changes nothing, and a thirteenth emoji is one too many', async () => {
         const emojis = [...'😀😃😄😁😆😅😂🙂😉😊😇🥰'];
         await react(emojis.map((emoji) => ({ user: 'p1', emoji, on: true })));
         const { message: full, results } = await react([
@@ -367,7 +372,7 @@ export function historyContract(
         expect((await newest('lobby', 1)).messages).toEqual([freed.message]);
       });
 
-      test('no page of changes leaves out a message because reactions have overtaken it, however little fits', async () => {
+      it('no page of changes leaves out a message because reactions have overtaken it, however little fits', async () => {
         // More than one page, and not published yet.
         for (let seq = 3; seq < 9; seq++) {
           await send(message({ text: 'long '.repeat(10_000) }));
@@ -391,7 +396,7 @@ export function historyContract(
         expect([messages.map(({ seq }) => seq), complete]).toEqual([[3, 1, 2], true]);
       });
 
-      test('they are no reason for a conflict of edits, stay with an edited message, and go with a deleted one', async () => {
+      it('they are no reason for a conflict of edits, stay with an edited message, and go with a deleted one', async () => {
         await react(all('👍', ['p1']), 2);
         const edit = (text: string, rev: number) =>
           history.write.edit({ room: 'lobby', seq: 2, user: 'p0', text, rev, at });
@@ -472,7 +477,7 @@ export function historyContract(
         });
       });
 
-      test('an edit without files leaves them, one with files exchanges them, and none without text', async () => {
+      it('an edit without files leaves them, one with files exchanges them, and none without text', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
         const { files: _, ...plain } = { room: 'lobby', seq: 1, user: ann.id, text: 'new', at, files: [] };
@@ -493,7 +498,7 @@ export function historyContract(
         expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('files');
       });
 
-      test('files of a deleted message have no owner at once, and are doomed until they are dropped, also after a restart', async () => {
+      it('files of a deleted message have no owner at once, and are doomed until they are dropped, also after a restart', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
         const { message: deleted } = await history.write.delete({
@@ -516,7 +521,7 @@ export function historyContract(
         expect(await file('f3')).not.toBeNull();
       });
 
-      test('a file without a message is dropped after a while: no message can carry it from then on', async () => {
+      it('a file without a message is dropped after a while: no message can carry it from then on', async () => {
         for (const id of ['old', 'sent', 'kept']) await add(id, { added: at });
         await add('young', { added: at + 10 });
         // In one transaction, in this order.
@@ -533,7 +538,7 @@ export function historyContract(
         expect(await file('young', ann)).not.toBeNull();
       });
 
-      test('files of a deleted room are doomed', async () => {
+      it('files of a deleted room are doomed', async () => {
         const { id: room } = await create();
         await add('f1', { room });
         await add('f2', { room });
@@ -544,7 +549,7 @@ export function historyContract(
         await expect(add('f3', { room })).rejects.toMatchObject({ code: 'unknown_room' });
       });
 
-      test('files of an expired message have no owner at once, and are doomed', async () => {
+      it('files of an expired message have no owner at once, and are doomed', async () => {
         for (const id of ['f1', 'f2', 'f3']) await add(id);
         await send(message({ files: [{ id: 'f1' }] }));
         await send(message({ files: [{ id: 'f2' }] }));
@@ -624,14 +629,14 @@ export function historyContract(
         expect((await newest(den, 2)).messages.at(-1)?.mentions).toEqual(ofEve(true));
       });
 
-      test('both of a direct room may be mentioned, also before the other is a member', async () => {
+      it('both of a direct room may be mentioned, also before the other is a member', async () => {
         const { room } = await history.write.openDirect({ id: 'd-1', by: ann, other: bob.id, at });
         await send(message({ room: room.id, text, mentions: named(bob.id, eve.id), asMember: true }));
         expect(changes.slice(-2)).toMatchObject([{ type: 'member' }, { type: 'mentions', added: ['b'] }]);
         expect(await unreadOf(bob.id)).toEqual({ 'd-1': [1] });
       });
 
-      test('unread messages that mention a user, or everybody, count once each, until they are read, edited or deleted', async () => {
+      it('unread messages that mention a user, or everybody, count once each, until they are read, edited or deleted', async () => {
         await join(ann, bob, eve);
         changes.length = 0;
         const all = { text, siteModerator: true };
@@ -670,7 +675,7 @@ export function historyContract(
         expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
       });
 
-      test('an edit without mentions keeps those of the same text, and has none with another text; a repeat changes nothing', async () => {
+      it('an edit without mentions keeps those of the same text, and has none with another text; a repeat changes nothing', async () => {
         await join(ann, bob);
         await send(message({ text, mentions: named(bob.id) }));
         const same = await edit(1);
@@ -690,7 +695,7 @@ export function historyContract(
     });
 
     describe('pages', () => {
-      test('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
+      it('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
         for (let i = 0; i < 10; i++) await send(message());
         const page = await newest('lobby', 8, 3);
         expect(page).toMatchObject({ complete: false, messages: [{ seq: 6 }, { seq: 7 }, { seq: 8 }] });
@@ -707,7 +712,7 @@ export function historyContract(
         expect(await newer(10, 10)).toEqual({ messages: [], complete: true });
       });
 
-      test('by rev: each changed message once, in its newest state', async () => {
+      it('by rev: each changed message once, in its newest state', async () => {
         await join(ann);
         for (let i = 0; i < 10; i++) await send(message());
         await history.write.edit({ room: 'lobby', seq: 6, user: ann.id, text: 'new', at });
@@ -733,7 +738,7 @@ export function historyContract(
       });
     });
 
-    test('an announcement to other servers is a change in its place among those of that batch', async () => {
+    it('an announcement to other servers is a change in its place among those of that batch', async () => {
       const told = { from: 'one', what: { is: 'beat' } };
       await Promise.all([send(message()), history.write.tell(told), send(message())]);
       const relevant = changes.filter(({ type }) => type === 'told' || type === 'message');
@@ -744,7 +749,7 @@ export function historyContract(
     });
 
     describe('rooms and members', () => {
-      test('rooms keep their numbers when they are made again, and after reopening', async () => {
+      it('rooms keep their numbers when they are made again, and after reopening', async () => {
         const last = await send(message());
         history = await reopen();
         await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
@@ -757,7 +762,7 @@ export function historyContract(
         expect(await send(message())).toMatchObject({ seq: 2 });
       });
 
-      test('members have read everything when they come, and what they send; a mark never falls', async () => {
+      it('members have read everything when they come, and what they send; a mark never falls', async () => {
         await send(message({ user: ben }));
         expect(await memberOf('lobby', ann.id)).toBeNull();
         await history.write.join({ room: 'lobby', user: ann, at });
@@ -780,7 +785,7 @@ export function historyContract(
         ]);
       });
 
-      test('for a user who becomes a member within a batch, earlier messages of the batch are read', async () => {
+      it('for a user who becomes a member within a batch, earlier messages of the batch are read', async () => {
         await Promise.all([
           send(message({ user: ben })),
           send(message({ user: ben })),
@@ -790,7 +795,7 @@ export function historyContract(
         expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 2 });
       });
 
-      test('a room that a user makes is theirs; the same clientId is the same room', async () => {
+      it('a room that a user makes is theirs; the same clientId is the same room', async () => {
         const wanted = newRoom({ topic: 'quiet' });
         const [first, second] = await Promise.all([
           history.write.createRoom(wanted),
@@ -801,7 +806,7 @@ export function historyContract(
         expect(await memberOf(wanted.id, ann.id)).toMatchObject({ role: 'owner' });
       });
 
-      test('a public room has a name of its own, without regard to case; so many rooms a user', async () => {
+      it('a public room has a name of its own, without regard to case; so many rooms a user', async () => {
         await expect(create({ kind: 'public', name: 'GARDEN' })).rejects.toMatchObject({ code: 'conflict' });
         expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });
         const room = await create({ kind: 'public', name: 'Été' });
@@ -814,7 +819,7 @@ export function historyContract(
         await expect(create({ most: 2 })).rejects.toMatchObject({ code: 'limit_reached' });
       });
 
-      test('a name that a public room gives up is free for another in the same transaction', async () => {
+      it('a name that a public room gives up is free for another in the same transaction', async () => {
         const rename = (room: string, name: string) => history.write.updateRoom({ room, name });
         await Promise.all([
           rename('garden', 'Park'),
@@ -825,7 +830,7 @@ export function historyContract(
         expect(names.sort()).toEqual(['Park', 'garden', 'lobby']);
       });
 
-      test('sources are kept apart: a membership ends with the last of them', async () => {
+      it('sources are kept apart: a membership ends with the last of them', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);
         await addPeople(id, [ben.id], { source: 'api' });
@@ -846,7 +851,7 @@ export function historyContract(
         expect(await history.read.room({ room: id })).toMatchObject({ members: 1 });
       });
 
-      test('people who have left, or blocked who adds them, are added by the site alone', async () => {
+      it('people who have left, or blocked who adds them, are added by the site alone', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id, '3']);
         const remove = (user: string, cause: 'left' | 'removed') =>
@@ -868,7 +873,7 @@ export function historyContract(
         expect(await memberOf(id, ben.id)).not.toHaveProperty('left');
       });
 
-      test('users who were removed come back by owner and moderators alone; a room has so many members', async () => {
+      it('users who were removed come back by owner and moderators alone; a room has so many members', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id, '3']);
         await history.write.removeMembers({
@@ -888,7 +893,7 @@ export function historyContract(
         ]);
       });
 
-      test('an owner who leaves hands over to the longest-standing moderator, else member', async () => {
+      it('an owner who leaves hands over to the longest-standing moderator, else member', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id], { at: at + 1 });
         await addPeople(id, ['3'], { at: at + 2 });
@@ -908,7 +913,7 @@ export function historyContract(
         expect(await memberOf(id, ben.id)).toMatchObject({ role: 'owner' });
       });
 
-      test('a room has one owner: handing it over makes the former one a moderator', async () => {
+      it('a room has one owner: handing it over makes the former one a moderator', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);
         await history.write.setRole({ room: id, user: ben.id, role: 'owner' });
@@ -919,7 +924,7 @@ export function historyContract(
         });
       });
 
-      test('a decision that was made before somebody’s membership changed is stale', async () => {
+      it('a decision that was made before somebody’s membership changed is stale', async () => {
         const { id } = await create();
         const before = await history.read.room({ room: id });
         await addPeople(id, [ben.id]);
@@ -929,7 +934,7 @@ export function historyContract(
         expect(await memberOf(id, '3')).toBeNull();
       });
 
-      test('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {
+      it('a pair has one direct room, whoever opens it; the other side becomes a member with the first message', async () => {
         const direct = (id: string, by: typeof ann, other: string) =>
           history.write.openDirect({ id, by, other, at });
         const first = await direct('d-1', ann, ben.id);
@@ -942,7 +947,7 @@ export function historyContract(
         expect(await history.read.room({ room: 'd-2' })).toBeNull();
       });
 
-      test('all messages and reactions of a user, room by room, in pages', async () => {
+      it('all messages and reactions of a user, room by room, in pages', async () => {
         const rooms = [(await create()).id, (await create()).id, 'lobby'];
         for (const room of rooms) {
           await addPeople(room, [ann.id, ben.id]);
@@ -991,7 +996,7 @@ export function historyContract(
         expect(await look([id, 'lobby', 'none'])).toEqual({ messages: [] });
       });
 
-      test('a deleted room takes everything with it', async () => {
+      it('a deleted room takes everything with it', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);
         await send(message({ room: id, text: 'gone with it' }));
@@ -1077,7 +1082,7 @@ export function historyContract(
         await expect.poll(left).toEqual([]);
       });
 
-      test('private rooms without members are deleted when they have been so for long enough, others stay', async () => {
+      it('private rooms without members are deleted when they have been so for long enough, others stay', async () => {
         const { id } = await create();
         const [kept, joined] = [(await create()).id, (await create({ kind: 'public', name: 'Open' })).id];
         await history.write.putRoom({ id: 'unused', kind: 'private', name: 'Unused', at });
@@ -1134,7 +1139,7 @@ export function historyContract(
         expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
       });
 
-      test('people whom others have added come after the names, by their ids, until they act', async () => {
+      it('people whom others have added come after the names, by their ids, until they act', async () => {
         const { id } = await create({ by: { id: 'owner', name: 'Olga' } });
         const arrive = (user: string, name: string) => history.write.arrive({ user: { id: user, name }, at });
         for (const [user, name] of [
@@ -1171,7 +1176,7 @@ export function historyContract(
         expect(await members({ sort: 'b', id: '' })).toEqual(['Bob', 'Cyd', 'Olga']);
       });
 
-      test('a user whom the site puts into a room is known there by name unless it is public', async () => {
+      it('a user whom the site puts into a room is known there by name unless it is public', async () => {
         const rooms = [
           { id: 'class', name: 'Class' },
           { id: 'lobby', name: 'lobby' },
@@ -1198,7 +1203,7 @@ export function historyContract(
         expect(await memberOf('class', ben.id)).toMatchObject({ sources: 0, acted: 1 });
       });
 
-      test('a user whom only the site has put into a public room is not found there, but by members of a common room of the site', async () => {
+      it('a user whom only the site has put into a public room is not found there, but by members of a common room of the site', async () => {
         await history.write.arrive({
           user: { id: '7', name: 'Quill' },
           rooms: [{ id: 'lobby', name: '' }],
@@ -1217,7 +1222,7 @@ export function historyContract(
         expect(await find(ann.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
       });
 
-      test('a user who is only invited to a common room is found there as soon as known from any public room', async () => {
+      it('a user who is only invited to a common room is found there as soon as known from any public room', async () => {
         const { id } = await create();
         const quill = { id: '7', name: 'Quill' };
         await history.write.arrive({ user: quill, at });
@@ -1229,7 +1234,7 @@ export function historyContract(
         expect(await find()).toMatchObject([quill]);
       });
 
-      test('people who are hidden push out nobody who is not, however many they are', async () => {
+      it('people who are hidden push out nobody who is not, however many they are', async () => {
         const many = Array.from({ length: 2010 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
         await history.write.putRoom({ id: 'elsewhere', name: 'Elsewhere', kind: 'private', at });
         for (let n = 0; n < many.length; n += 500) {
@@ -1260,7 +1265,7 @@ export function historyContract(
         expect((await found('qu', { onlyShared: false })).slice(0, 4)).toEqual(['8', 'quaint', '9', 'h0']);
       });
 
-      test('members are in the order of their names, also of one who had another for a moment', async () => {
+      it('members are in the order of their names, also of one who had another for a moment', async () => {
         const { id } = await create();
         await history.write.arrive({ user: { id: 'one', name: 'Anna' }, at });
         await addPeople(id, [], { users: [{ id: 'two', name: 'Mia' }], source: 'api' });
@@ -1274,7 +1279,7 @@ export function historyContract(
         expect(names).toEqual(['Anna', 'Mia']);
       });
 
-      test('a changed site role is announced, and so is its end', async () => {
+      it('a changed site role is announced, and so is its end', async () => {
         const user = { id: 'moderates', name: 'Mo' };
         const roles: unknown[] = [];
         history.onChange((change) => {
@@ -1302,7 +1307,7 @@ export function historyContract(
         expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
       });
 
-      test('bans are kept, replaced and lifted; those that are over are deleted when the history is opened', async () => {
+      it('bans are kept, replaced and lifted; those that are over are deleted when the history is opened', async () => {
         const until = Date.now() + 3_600_000;
         await history.write.setBan({ user: ann.id, ban: { reason: 'spam' } });
         await history.write.setBan({ user: ann.id, ban: { until } });
@@ -1315,16 +1320,19 @@ export function historyContract(
     });
 
     describe('order among people', () => {
-      moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }));
+      moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
     });
 
     describe('erasure', () => {
-      erasureContract(() => ({
-        history,
-        changes,
-        reopen: async () => (history = await reopen()),
-        ...(holding === undefined ? {} : { holding }),
-      }));
+      erasureContract(
+        () => ({
+          history,
+          changes,
+          reopen: async () => (history = await reopen()),
+          ...(holding === undefined ? {} : { holding }),
+        }),
+        it,
+      );
     });
 
     describe('the log of changes', () => {
@@ -1364,7 +1372,7 @@ export function historyContract(
         expect(await search('needle', [])).toEqual([]);
       });
 
-      test('rooms that are not named leave no trace, in however many rooms is searched: no page has a next one because of them', async () => {
+      it('rooms that are not named leave no trace, in however many rooms is searched: no page has a next one because of them', async () => {
         const { id: hidden } = await create();
         const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
         await Promise.all(
@@ -1387,7 +1395,7 @@ export function historyContract(
         expect((await look('code', 2)).next).toBeUndefined();
       });
 
-      test('a page has a next one for existing texts: not for deleted, former and expired ones', async () => {
+      it('a page has a next one for existing texts: not for deleted, former and expired ones', async () => {
         const { id } = await create();
         for (const text of ['too old word', 'first word', 'deleted word', 'former word', 'last word'])
           await send(message({ room: id, text, asMember: true }));
@@ -1410,7 +1418,7 @@ export function historyContract(
         expect(oldest.next).toBeUndefined();
       });
 
-      test('edited and deleted texts are not found any more, also after reopening', async () => {
+      it('edited and deleted texts are not found any more, also after reopening', async () => {
         await join(ann);
         await send(message({ text: 'first words' }));
         await send(message({ text: 'other words' }));
@@ -1423,7 +1431,7 @@ export function historyContract(
         expect(await search('second', ['lobby'])).toEqual([]);
       });
 
-      test('pages go on where the last one ended', async () => {
+      it('pages go on where the last one ended', async () => {
         for (let i = 0; i < 7; i++) await send(message({ text: `needle ${i}` }));
         const found: string[] = [];
         let from: string | undefined;

@@ -8,7 +8,10 @@ const names = ['Ann', 'ann', 'Été', 'ÉTÉ', 'Zoë Adams', '李雷', 'bob'];
 const emojis = ['👍', '❤️', '🇪🇺', '👩🏽‍💻'];
 const texts = ['hello', 'Hello World', '你好，世界', 'ΣΊΣΥΦΟΣ', '👋🏽 here', '"x" AND *', "it's a\\ % _ ?"];
 
-/** Writes of all kinds to a few rooms by a few users, so that they often interact. */
+/**
+ * Writes to a few rooms by a few users, so that they often interact: of all kinds but `closeReport`, which needs an id that
+ * is random, and `expire`, which goes on after its answer.
+ */
 export function randomWrites(roll: (below: number) => number): () => Write {
   let at = 1;
   const one = <T>(list: readonly T[]): T => list[roll(list.length)] as T;
@@ -269,9 +272,25 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { rooms: [{ id: one(['lobby', 'p1', 'p2']), name: `n${at}` }], at: at++ },
       }),
     ],
+    [1, () => ({ op: 'tell', input: { from: 'one', what: { at } } })],
   ];
   const all = makers.flatMap(([weight, make]) => Array<() => Write>(weight).fill(make));
   return () => one(all)();
+}
+
+/** All pages of a user's messages or reactions, sorted: the order of the rooms is not promised. */
+async function pages<What extends string, Item extends { room: string; seq: number }>(
+  what: What,
+  read: (from: string) => Promise<{ [what in What]: Item[] } & { next?: string }>,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  for (let from: string | undefined = ''; from !== undefined; ) {
+    const page: { [what in What]: Item[] } & { next?: string } = await read(from);
+    all.push(...page[what]);
+    from = page.next;
+  }
+  const key = (item: Item) => JSON.stringify([item.room, item.seq, 'emoji' in item && item.emoji]);
+  return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** Reads everything about the rooms and users of `randomWrites`, sorted where no order is promised. */
@@ -291,6 +310,12 @@ export async function readAll(history: History): Promise<unknown> {
       sorted(memberships, ({ room }) => room.id),
     );
     users.push(await history.read.sharesRoom({ user, of: userIds }));
+    users.push((await history.read.reportsBy({ user, limit: 500 })).reports);
+    users.push(
+      await pages('messages', (from) => history.read.written({ user, from, limit: 7 })),
+      await pages('reactions', (from) => history.read.reactionsBy({ user, from, limit: 7 })),
+    );
+    for (const other of userIds) users.push(await history.read.partner({ user, other, room: 'd1' }));
     for (const query of ['b', 'a', 'é', 'adams', '李']) {
       for (const onlyShared of [true, false]) {
         const found = await history.read.findUsers({ user, query, onlyShared, limit: 10 });
@@ -307,6 +332,14 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read.newest({ room, ...page }),
       await history.read.after({ room, after: 2, ...page }),
       await history.read.members({ room, limit: 100 }),
+      await history.read.members({ room, limit: 100, query: 'b' }),
+    );
+    const short = { upTo: 6, limit: 3 };
+    content.push(
+      await history.read.newest({ room, ...short }),
+      await history.read.after({ room, after: 1, ...short }),
+      await history.read.changes({ room, since: 2, ...short }),
+      await history.read.changes({ room, since: 0, upTo: 9, limit: 1 }),
     );
     content.push(...(await history.read.membersOf({ room, users: userIds })));
     for (const emoji of emojis) {
@@ -329,10 +362,14 @@ export async function readAll(history: History): Promise<unknown> {
   }
   const known = sorted(await history.read.users({ ids: userIds }), ({ id }) => id);
   const bans = sorted(await history.read.bans(null), ({ user }) => user);
+  const erasures = await history.read.erasures(null);
   const { reports } = await history.read.reports({ rooms: null, limit: 500 });
   const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
-  return { publicRooms, users, content, searches, known, bans, restrictions, reports, own: own.reports };
+  return {
+    ...{ publicRooms, users, content, searches, known, bans, erasures },
+    ...{ restrictions, reports, own: own.reports },
+  };
 }
 
 /** The ids of messages and reports are random. */
