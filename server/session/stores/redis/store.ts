@@ -65,19 +65,22 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
   const forLarge = new RedisConnection(server, timeout);
   const large = new LargeLookups(timeout, 'Redis');
 
+  const keyOf = (id: string) => prefix + id;
+
   const ask = batched(async (ids) => {
-    const lengths = await small.lengths(ids.map((id) => prefix + id));
+    const keys = ids.map(keyOf);
+    const lengths = await small.lengths(keys);
     const found = new Map<string, Buffer>();
-    const together: string[] = [];
+    const together: { id: string; key: string }[] = [];
     for (const [n, id] of ids.entries()) {
       const length = lengths[n] as number;
       if (length > maxSessionBytes) found.set(id, unread.tooLarge);
       else if (length > maxSmallBytes) found.set(id, unread.large);
-      else together.push(id);
+      else together.push({ id, key: keys[n] as string });
     }
     if (together.length === 0) return found;
-    const values = await small.mget(together.map((id) => prefix + id));
-    for (const [n, id] of together.entries()) {
+    const values = await small.mget(together.map(({ key }) => key));
+    for (const [n, { id }] of together.entries()) {
       const value = values[n];
       if (value) found.set(id, value);
     }
@@ -85,7 +88,7 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
   });
 
   async function getLarge(id: string): Promise<Buffer | null> {
-    const [value = null] = await large.oneAtATime(() => forLarge.mget([prefix + id]));
+    const [value = null] = await large.oneAtATime(() => forLarge.mget([keyOf(id)]));
     return value;
   }
 
@@ -98,14 +101,14 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
         return bytes === unread.large ? getLarge(id) : bytes;
       }),
     ttl: batched(async (ids) => {
-      const ttls = await small.ttls(ids.map((id) => prefix + id));
+      const ttls = await small.ttls(ids.map(keyOf));
       const known = ids.flatMap((id, n): [string, number][] => {
         const ttl = ttls[n] as number;
         return ttl === -2 ? [] : [[id, ttl === -1 ? Number.POSITIVE_INFINITY : ttl]];
       });
       return new Map(known);
     }),
-    touch: (id, seconds) => small.expire(prefix + id, seconds),
+    touch: (id, seconds) => small.expire(keyOf(id), seconds),
     subscribe: (listener) => subscribeRedis(server, prefix, setting, listener),
     keys: (end) => small.keysEndingWith(end),
     checkNotifications: async () => logoutNotifications(await setting()),
