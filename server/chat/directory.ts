@@ -113,7 +113,7 @@ type Find = (user: string) => Person | undefined;
 /** Notifies the listener of a change that has been applied. */
 type Announce = (listener: DirectoryListener) => void;
 
-interface Entry {
+interface ConnectedUser {
   person: Person;
   loaded: Promise<void>;
   /** Whether the user is stored in the history. */
@@ -137,7 +137,7 @@ export class Directory {
   readonly #others: OtherServers | undefined;
   readonly #onAsideFailure: OnAsideFailure;
   readonly #rooms = new Map<string, Room>();
-  readonly #people = new Map<string, Entry>();
+  readonly #people = new Map<string, ConnectedUser>();
   readonly #recent = new RecentPeople();
   readonly #bans = new Map<string, Ban>();
   /** Direct rooms by each of their users, because a user may be renamed without being connected. */
@@ -291,24 +291,24 @@ export class Directory {
   }
 
   /** Restores a user who left recently and whose rooms are all still in memory. */
-  #back(user: string): Entry | undefined {
+  #back(user: string): ConnectedUser | undefined {
     const person = this.#recent.forget(user);
     if (person === undefined) return undefined;
-    const entry: Entry = { person, loaded: Promise.resolve(), stored: true, unsettled: false };
+    const entry: ConnectedUser = { person, loaded: Promise.resolve(), stored: true, unsettled: false };
     this.#people.set(user, entry);
     for (const { room, member } of person.memberships.values()) this.#enter(room, person, member);
     return entry;
   }
 
   /** Adds a user whose memberships must be read from the history. */
-  #arrived(user: User): Entry {
+  #arrived(user: User): ConnectedUser {
     const person: Person = {
       user: { ...user, actedPublic: false },
       connections: new Set(),
       blocked: nobody,
       memberships: new Map(),
     };
-    const entry: Entry = { person, loaded: Promise.resolve(), stored: false, unsettled: false };
+    const entry: ConnectedUser = { person, loaded: Promise.resolve(), stored: false, unsettled: false };
     this.#people.set(user.id, entry);
     entry.loaded = this.#load(entry);
     const seen = () => this.#others?.seenChanged(user.id);
@@ -346,7 +346,7 @@ export class Directory {
     entry.leaves.unref();
   }
 
-  #leave({ person, stored }: Entry): void {
+  #leave({ person, stored }: ConnectedUser): void {
     if (person.connections.size > 0) return;
     this.#people.delete(person.user.id);
     this.#others?.seenChanged(person.user.id);
@@ -361,7 +361,7 @@ export class Directory {
     }
   }
 
-  async #load(entry: Entry): Promise<void> {
+  async #load(entry: ConnectedUser): Promise<void> {
     const { person } = entry;
     const { user } = person;
     await this.#read(this.#history.read.user({ user: user.id }), (found, missed) => {
@@ -404,7 +404,7 @@ export class Directory {
   }
 
   /** Brings the stored user in line with the open sessions. */
-  async #settle(entry: Entry): Promise<void> {
+  async #settle(entry: ConnectedUser): Promise<void> {
     const { person } = entry;
     const connections = [...person.connections];
     const [newest] = connections.slice(-1);
@@ -436,13 +436,13 @@ export class Directory {
    * Settles with retries, for callers that nobody repeats: the history may fail at just this moment. All changes of a
    * user share one attempt.
    */
-  #settleInTheEnd(entry: Entry): Promise<void> {
+  #settleInTheEnd(entry: ConnectedUser): Promise<void> {
     entry.unsettled = true;
     entry.settling ??= this.#settleAll(entry);
     return entry.settling;
   }
 
-  async #settleAll(entry: Entry): Promise<void> {
+  async #settleAll(entry: ConnectedUser): Promise<void> {
     try {
       while (entry.unsettled) {
         entry.unsettled = false;

@@ -2,7 +2,7 @@ import type { Seen } from '../chat/other-servers.ts';
 import type { User } from '../wire/events.ts';
 
 /** The state of one other server. */
-interface Server {
+interface OtherServer {
   users: Map<string, Seen>;
   counts: boolean;
 }
@@ -14,7 +14,7 @@ const nobody: ReadonlyMap<string, User> = new Map();
 
 /** The users who are connected to other servers, and the rooms in which members see them. */
 export class Elsewhere {
-  readonly #servers = new Map<string, Server>();
+  readonly #servers = new Map<string, OtherServer>();
   /** Users who count as present, by room; a user of several servers is there once. */
   readonly #rooms = new Map<string, Map<string, User>>();
   readonly #onChange: (room: string, user: string) => void;
@@ -75,7 +75,7 @@ export class Elsewhere {
     void this.#lookAtAll(server);
   }
 
-  async #lookAtAll({ users }: Server): Promise<void> {
+  async #lookAtAll({ users }: OtherServer): Promise<void> {
     let looked = 0;
     for (const [user, { rooms }] of users) {
       for (const room of rooms) this.#look(room, user);

@@ -1,5 +1,5 @@
 import { mostBytes } from '../history/sql/followed.ts';
-import { type Client, createClient, type RedisServer } from '../session/stores/redis/client.ts';
+import { createClient, type RedisClient, type RedisServer } from '../session/stores/redis/client.ts';
 import { BusError, type BusKind } from './kind.ts';
 
 /** Milliseconds after which a socket that does not connect is closed. The caller has given it up by then. */
@@ -12,7 +12,7 @@ export function redisBus(server: RedisServer): BusKind {
     async connect(channel, { text, failed }) {
       const library = await import('redis');
       // A connection that subscribes can do nothing else.
-      const clients = [0, 1].map(() => createClient(library, server, timeout)) as [Client, Client];
+      const clients = [0, 1].map(() => createClient(library, server, timeout)) as [RedisClient, RedisClient];
       const [sending, listening] = clients;
       let ended = false;
       const end = () => {

@@ -22,13 +22,13 @@ import type {
   SessionChange,
   SessionReady,
 } from '../wire/events.ts';
-import { Accepted, identityOf, type Shared } from './accepted.ts';
+import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
 import { RoomsLog } from './rooms-log.ts';
-import { Source, WebSockets } from './source.ts';
+import { PacketSource, WebSockets } from './source.ts';
 
 /**
  * The part of Socket.IO's socket that its types omit: returns the function that answers the request with that number.
@@ -62,7 +62,7 @@ interface Parts {
 interface Open {
   readonly conn: EngineSocket;
   readonly guard: Guard;
-  readonly source: Source;
+  readonly source: PacketSource;
   /** Frees its place in the limit of its address. */
   readonly unbind: () => void;
   /** Frees its place in the limit of its user. */
@@ -152,7 +152,7 @@ export class SocketTransport {
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const sid = sidOf(conn);
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
-      const source = new Source();
+      const source = new PacketSource();
       const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
       const open = { release: undefined, connection: undefined, accepted: false };
       this.#connections.set(sid, { conn, guard, source, unbind, ...open });
@@ -169,7 +169,7 @@ export class SocketTransport {
   open(parts: Parts): void {
     const { services } = parts;
     this.#onLost = (connection) => services.chat.directory.disconnect(connection);
-    const shared: Shared = {
+    const shared: ConnectionParts = {
       ...parts,
       publisher: this.publisher,
       roomsLog: new RoomsLog(services.log),
@@ -357,7 +357,7 @@ export class SocketTransport {
     return null;
   }
 
-  #welcome(socket: ChatSocket, { ready, bans }: Parts, shared: Shared): void {
+  #welcome(socket: ChatSocket, { ready, bans }: Parts, shared: ConnectionParts): void {
     const { entering } = socket.data;
     if (entering === undefined) return;
     const { login, connection } = entering;

@@ -12,7 +12,7 @@ import type { Intake } from './intake.ts';
 import type { RoomsLog } from './rooms-log.ts';
 
 /** The parts that all connections share. */
-export interface Shared {
+export interface ConnectionParts {
   publisher: FanOut;
   services: Services;
   liveness: Liveness;
@@ -36,14 +36,14 @@ export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
   readonly intake: Intake;
   readonly weight: Guard;
-  readonly #shared: Shared;
+  readonly #shared: ConnectionParts;
   readonly #socket: AcceptedSocket;
   /** Of its login. */
   readonly #handle: string;
   #login: CheckedLogin | undefined;
 
   constructor(
-    shared: Shared,
+    shared: ConnectionParts,
     socket: AcceptedSocket,
     {
       connection,

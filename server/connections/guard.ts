@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as EngineSocket } from 'engine.io';
 import { WebSocket } from 'ws';
-import type { ReceivingSocket, Source } from './source.ts';
+import type { PacketSource, ReceivingSocket } from './source.ts';
 
 /** Why a connection was closed by force; a label of the metrics. */
 export type Breach =
@@ -73,7 +73,7 @@ export class Guard {
   /** The extra requests that its large packets count as so far. */
   received = 0;
   readonly #conn: EngineSocket;
-  readonly #source: Source;
+  readonly #source: PacketSource;
   readonly #maxQueue: number;
   readonly #onBreach: (breach: Breach) => void;
   #told = false;
@@ -94,7 +94,12 @@ export class Guard {
   #unconnected: NodeJS.Timeout | undefined;
 
   /** @param onBreach called at most once, when the connection is closed for a breach */
-  constructor(conn: EngineSocket, source: Source, maxQueue: number, onBreach: (breach: Breach) => void) {
+  constructor(
+    conn: EngineSocket,
+    source: PacketSource,
+    maxQueue: number,
+    onBreach: (breach: Breach) => void,
+  ) {
     this.#conn = conn;
     this.#source = source;
     this.#maxQueue = maxQueue;

@@ -1,5 +1,5 @@
 import type { Guard } from './guard.ts';
-import type { Source } from './source.ts';
+import type { PacketSource } from './source.ts';
 
 /** The most requests of one connection under way. Beyond it, reading stops until half of them are done. */
 const mostUnderWay = 200;
@@ -20,7 +20,7 @@ export class Penalties {
    * The intake of a connection of this user.
    * @param guard closes the connection if the user does not stop
    */
-  intake(user: string, source: Source, guard: Guard): Intake {
+  intake(user: string, source: PacketSource, guard: Guard): Intake {
     const known = this.#users.get(user);
     const own = known ?? new Penalty(() => this.#users.delete(user));
     if (known === undefined) this.#users.set(user, own);
@@ -76,13 +76,13 @@ class Penalty {
  * sender wait, so the sender can use up neither the memory nor the CPU time of this process.
  */
 export class Intake {
-  readonly #source: Source;
+  readonly #source: PacketSource;
   readonly #penalty: Penalty;
   readonly #guard: Guard;
   #underWay = 0;
   #paused = false;
 
-  constructor(source: Source, penalty: Penalty, guard: Guard) {
+  constructor(source: PacketSource, penalty: Penalty, guard: Guard) {
     this.#source = source;
     this.#penalty = penalty;
     this.#guard = guard;

@@ -30,7 +30,7 @@ export interface ReceivingSocket {
 }
 
 /** The source of a connection's packets, for all transports. */
-export class Source {
+export class PacketSource {
   #pace: Pace | undefined;
   #body: Readable | undefined;
   #paused = false;

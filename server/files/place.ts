@@ -10,10 +10,10 @@ export type FilesPlace =
       /** Prepended to the names of all files. */
       prefix: string;
       /** Absent if they come from the environment: see `AWS_ACCESS_KEY_ID`. */
-      credentials?: Credentials;
+      credentials?: BucketCredentials;
     };
 
-export interface Credentials {
+export interface BucketCredentials {
   key: string;
   secret: string;
 }
@@ -56,7 +56,7 @@ function addressOf(bucket: string, region: string, endpoint: string | null): str
   return `${protocol}//${host}${pathname.replace(/\/$/, '')}/${bucket}/`;
 }
 
-function credentialsOf(text: string): Credentials | null {
+function credentialsOf(text: string): BucketCredentials | null {
   try {
     const [key = '', secret = '', ...rest] = text.split(':').map(decodeURIComponent);
     return key === '' || secret === '' || rest.length > 0 ? null : { key, secret };

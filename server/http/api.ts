@@ -5,7 +5,7 @@ import { answerInTime } from '../limits/answer-in-time.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
 import { banReason, roomName, topic, userId, userName } from '../wire/events.ts';
 import { answerError, answerJson } from './answer.ts';
-import { answerZip, type Part } from './zip.ts';
+import { answerZip, type ZipFile } from './zip.ts';
 
 /** The messages of an erased user lose their author, or are deleted. */
 const erasedMessages = ['anonymise', 'delete'] as const;
@@ -55,12 +55,12 @@ export interface Api {
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
   /** All stored data of a user, as the files of an archive; null if the user is unknown. */
-  exportUser(user: string): Promise<AsyncIterable<Part> | null>;
+  exportUser(user: string): Promise<AsyncIterable<ZipFile> | null>;
   /** Starts to erase a user, whose messages lose their author or are deleted. */
   eraseUser(user: string, messages: ErasedMessages): Promise<void>;
 }
 
-type Result = { status: number; body: object } | { archive: string; parts: AsyncIterable<Part> };
+type Result = { status: number; body: object } | { archive: string; parts: AsyncIterable<ZipFile> };
 
 interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;

@@ -8,7 +8,7 @@ import type { MessageFile } from '../wire/events.ts';
 import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { watchProgress } from './progress.ts';
-import { type Part, partOf } from './range.ts';
+import { type ByteRange, partOf } from './range.ts';
 import { targetOf } from './target.ts';
 
 /** Concurrent uploads of one user, and of all users. Our client sends two. */
@@ -69,7 +69,11 @@ export interface FileParts<Who extends { id: string }> {
   }): Promise<{ file: MessageFile; stored: number } | 'unusable'>;
   /** The file, if this user may see it. */
   find(who: Who, id: string): Promise<MessageFile | null>;
-  open(id: string, what: 'file' | 'preview', part?: Part): Promise<{ size: number; bytes: Readable } | null>;
+  open(
+    id: string,
+    what: 'file' | 'preview',
+    part?: ByteRange,
+  ): Promise<{ size: number; bytes: Readable } | null>;
 }
 
 /** Whether the request uploads a file, which may take its time. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** A range of bytes, both ends inclusive. */
-export interface Part {
+export interface ByteRange {
   start: number;
   end: number;
 }
@@ -15,7 +15,7 @@ export function partOf(
   { headers, method }: IncomingMessage,
   size: number,
   etag: string,
-): Part | null | undefined {
+): ByteRange | null | undefined {
   const { range, 'if-range': version } = headers;
   if (range === undefined || method !== 'GET' || (version !== undefined && version !== etag))
     return undefined;

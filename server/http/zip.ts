@@ -5,7 +5,7 @@ import { securityHeaders } from './answer.ts';
 import { watchProgress } from './progress.ts';
 
 /** A file of an archive. */
-export interface Part {
+export interface ZipFile {
   name: string;
   bytes: AsyncIterable<string | Buffer>;
 }
@@ -19,7 +19,7 @@ export async function answerZip(
   req: IncomingMessage,
   res: ServerResponse,
   name: string,
-  parts: AsyncIterable<Part>,
+  parts: AsyncIterable<ZipFile>,
 ): Promise<void> {
   // Loaded on demand, since most servers never need it.
   const { ZipFile } = await import('yazl');

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { formats } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import { identify, type UserPaths } from './identity.ts';
-import type { Question, Reply, ThreadSettings } from './large-sessions.ts';
+import type { DecodeReply, DecodeRequest, ThreadSettings } from './large-sessions.ts';
 import { parsePath } from './path.ts';
 
 /** The thread of `LargeSessions`. */
@@ -20,11 +20,11 @@ const user: UserPaths = {
   ...(paths.nobody === undefined ? {} : { nobody: paths.nobody }),
 };
 
-port.on('message', ({ id, bytes }: Question) => {
+port.on('message', ({ id, bytes }: DecodeRequest) => {
   port.postMessage(answer(id, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));
 });
 
-function answer(id: number, bytes: Buffer): Reply {
+function answer(id: number, bytes: Buffer): DecodeReply {
   try {
     return { id, found: identify(formats[format](bytes), user) };
   } catch (error) {

@@ -13,12 +13,12 @@ export interface ThreadSettings {
     Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & { nobody?: readonly string[] };
 }
 
-export interface Question {
+export interface DecodeRequest {
   id: number;
   bytes: Uint8Array;
 }
 
-export type Reply = { id: number; found: Identity } | { id: number; wrong: string };
+export type DecodeReply = { id: number; found: Identity } | { id: number; wrong: string };
 
 interface Pending {
   bytes: number;
@@ -74,7 +74,7 @@ export class LargeSessions {
       this.#waiting += bytes.length;
       // As long as it works, the process does not end by itself.
       thread.ref();
-      thread.postMessage({ id, bytes } satisfies Question);
+      thread.postMessage({ id, bytes } satisfies DecodeRequest);
     });
   }
 
@@ -87,7 +87,7 @@ export class LargeSessions {
     const file = new URL(`./large-sessions-thread${extname(import.meta.url)}`, import.meta.url);
     const thread = new Worker(file, { workerData: this.#settings });
     this.#thread = thread;
-    thread.on('message', (reply: Reply) => {
+    thread.on('message', (reply: DecodeReply) => {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);
       this.#waiting -= pending?.bytes ?? 0;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { newId } from '../../client/src/chat/outbox.ts';
-import { People } from '../../client/src/chat/people.ts';
+import { RoomMembers } from '../../client/src/chat/room-members.ts';
 import { Search } from '../../client/src/chat/search.ts';
 import { Connection } from '../../client/src/connection/connection.ts';
 import type { Room } from '../../client/src/store/room.ts';
@@ -491,7 +491,7 @@ describe('people', () => {
     const away = await Promise.all(Array.from({ length: 60 }, person));
     const room = await privateRoom(ben, [ann.id, ...away.map(({ id }) => id)]);
     const { chat } = await open(ann.cookie, room);
-    const people = new People(chat.connection, chat.tasks, chat.current as Room, () => {});
+    const people = new RoomMembers(chat.connection, chat.tasks, chat.current as Room, () => {});
     chat.followers.add(people);
     people.ready();
     const ids = (present: boolean) => people.list(present, 'en').map(({ user }) => user.id);

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Change, type History, sources } from '../../server/history/history.ts';
-import { type Connection, raw, type ServerDialect, type Sql, sql } from '../../server/history/sql/dialect.ts';
+import {
+  type DatabaseConnection,
+  raw,
+  type ServerDialect,
+  type Sql,
+  sql,
+} from '../../server/history/sql/dialect.ts';
 import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
 import { follow, type Shared } from '../../server/history/sql/followed.ts';
 import { deleteOld } from '../../server/history/sql/journal.ts';
@@ -29,7 +35,7 @@ interface Engine {
   database(): Promise<HistoryDatabase>;
   dialect(database: HistoryDatabase): ServerDialect;
   /** Steps of this statement that scan a table, sort, or read rows in vain. */
-  unindexed(connection: Connection, statement: Sql): Promise<string[]>;
+  unindexed(connection: DatabaseConnection, statement: Sql): Promise<string[]>;
   /** The round trips of storing a message. */
   readonly trips: number;
   remove(): Promise<void>;

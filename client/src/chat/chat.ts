@@ -28,8 +28,8 @@ import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
-import { RoomList } from './room-list.ts';
 import { RoomSync } from './room-sync.ts';
+import { Rooms } from './rooms.ts';
 import { ShownRoom } from './shown-room.ts';
 import { browserStorage, Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
@@ -52,7 +52,7 @@ const NOTHING: Can = {
 export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
-  readonly list: RoomList;
+  readonly list: Rooms;
   readonly shown: ShownRoom;
   /** Tells the others that this user is typing. */
   readonly ownTyping: OwnTyping;
@@ -94,7 +94,7 @@ export class Chat implements ConnectionListener {
     this.settings = new Store(this.#storage, server);
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
-    this.list = new RoomList(this.connection, this.tasks, {
+    this.list = new Rooms(this.connection, this.tasks, {
       removed: (room, removal) => this.#removed(room, removal),
       changed,
     });
@@ -517,7 +517,7 @@ export class Chat implements ConnectionListener {
     this.profile = profile;
   }
 
-  #put({ room }: { room: Parameters<RoomList['put']>[0] }): void {
+  #put({ room }: { room: Parameters<Rooms['put']>[0] }): void {
     this.list.put(room);
     this.#listener.changed();
   }

@@ -13,7 +13,7 @@ export interface Pause {
   readonly until: number;
 }
 
-interface Surroundings {
+interface DeliveryPort {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly rooms: ReadonlyMap<string, Room>;
@@ -24,7 +24,7 @@ interface Surroundings {
 }
 
 /** The outbox of one user, sending over the connection into the rooms that are joined. */
-export function openOutbox(store: Store, alone: Alone, around: Surroundings): Outbox {
+export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Outbox {
   const { connection, sync, rooms } = around;
   const send = async ({ sentAt: _, failed: _failed, ...payload }: Pending): Promise<Message> => {
     try {

@@ -2,7 +2,7 @@ import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
 import { text } from './form.ts';
-import type { RoomList } from './room-list.ts';
+import type { Rooms } from './rooms.ts';
 import type { Store } from './storage.ts';
 
 export interface ShownRoomPort {
@@ -22,7 +22,7 @@ export class ShownRoom {
   viewing = false;
   /** The room that the page wants is shown alone: no other one takes its place. */
   readonly single: () => boolean;
-  readonly #list: RoomList;
+  readonly #list: Rooms;
   readonly #tasks: Tasks;
   readonly #port: ShownRoomPort;
   /** The room the page wants opened; undefined once it was, or was found missing. */
@@ -40,7 +40,7 @@ export class ShownRoom {
   constructor(
     wanted: string | undefined,
     single: () => boolean,
-    list: RoomList,
+    list: Rooms,
     tasks: Tasks,
     port: ShownRoomPort,
   ) {

@@ -2,7 +2,7 @@ import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
 
 /** The lines of the timeline, from top to bottom. */
-export type Block =
+export type TimelineBlock =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }
   | { readonly kind: 'group'; readonly own: boolean; readonly entries: Entry[] };
@@ -10,8 +10,8 @@ export type Block =
 const GAP_MS = 5 * 60_000;
 
 /** Groups of one author's messages, with lines where the day changes and where the unseen ones begin. */
-export function blocks(entries: readonly Entry[], me: string, newFrom: number | undefined): Block[] {
-  const list: Block[] = [];
+export function blocks(entries: readonly Entry[], me: string, newFrom: number | undefined): TimelineBlock[] {
+  const list: TimelineBlock[] = [];
   let last: Entry | undefined;
   let open: Entry[] | undefined;
   let marked = false;

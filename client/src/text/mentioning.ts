@@ -1,7 +1,7 @@
 import type { NewMention } from '../store/entries.ts';
 
 /** Somebody who was chosen from the list: `label` is what stands in the text for it. */
-export interface Pick {
+export interface PickedMention {
   readonly user: string;
   readonly label: string;
 }
@@ -12,7 +12,7 @@ const WORD = /[\p{L}\p{N}]/u;
  * The chosen people whose names still stand in the text, by their places. Of two with one name each stands for
  * the next place; a name that was typed by hand mentions nobody.
  */
-export function mentionsIn(text: string, picks: readonly Pick[], most = 20): NewMention[] {
+export function mentionsIn(text: string, picks: readonly PickedMention[], most = 20): NewMention[] {
   const left = [...picks];
   const found: NewMention[] = [];
   let characters = 0;

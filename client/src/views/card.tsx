@@ -3,7 +3,7 @@ import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import { Icon, type IconName } from './controls/icon.tsx';
 
-type Ended = Extract<ConnectionState, { kind: 'ended' }>;
+type EndedState = Extract<ConnectionState, { kind: 'ended' }>;
 
 /** The card that replaces everything while there is nothing to show. */
 export interface Card {
@@ -20,7 +20,7 @@ const DOWN_MS = 2000;
 /** A session that has only been renewed is known to be so by then. */
 const CHECKING_MS = 300;
 
-const pictures: Record<Ended['reason'], IconName> = {
+const pictures: Record<EndedState['reason'], IconName> = {
   unauthorized: 'enter',
   logout: 'exit',
   expired: 'clock',
@@ -87,7 +87,7 @@ export function CardView({ picture, title, text, action, note }: Card) {
   );
 }
 
-function ended(state: Ended, chat: Chat, strings: Strings, loginUrl: string | undefined): Card {
+function ended(state: EndedState, chat: Chat, strings: Strings, loginUrl: string | undefined): Card {
   const { reason, user } = state;
   const name = user?.name ?? '';
   // The user can do nothing about an unreadable session but log in again.
@@ -106,7 +106,7 @@ function ended(state: Ended, chat: Chat, strings: Strings, loginUrl: string | un
 }
 
 /** Unsent messages that are kept for the user; after a logout, there are none. */
-function waiting({ reason, user }: Ended, chat: Chat, strings: Strings): string | undefined {
+function waiting({ reason, user }: EndedState, chat: Chat, strings: Strings): string | undefined {
   if (user === undefined || reason === 'logout' || reason === 'user_changed') return undefined;
   const { name } = user;
   const unsent = chat.kept(user);

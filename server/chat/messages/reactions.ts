@@ -10,7 +10,7 @@ const gatherFor = 250;
 /** This many are stored without waiting longer, which bounds the size of a change and its event. */
 const mostGathered = 500;
 
-interface Reaction {
+interface WaitingReaction {
   user: string;
   emoji: string;
   on: boolean;
@@ -21,7 +21,7 @@ interface Reaction {
 interface Gathered {
   room: string;
   seq: number;
-  reactions: Reaction[];
+  reactions: WaitingReaction[];
   timer: NodeJS.Timeout;
 }
 

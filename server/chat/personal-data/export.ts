@@ -6,7 +6,7 @@ import { notifyOf } from '../summary.ts';
 const atOnce = 500;
 
 /** A file of the export. */
-interface Part {
+interface ExportedFile {
   name: string;
   bytes: AsyncIterable<string | Buffer>;
 }
@@ -21,7 +21,7 @@ export async function exported(
   { history, directory }: Chat,
   id: string,
   open: (file: string) => Promise<(AsyncIterable<Buffer> & { destroy(): unknown }) | null>,
-): Promise<AsyncIterable<Part> | null> {
+): Promise<AsyncIterable<ExportedFile> | null> {
   const { user, memberships, blocked } = await history.read.user({ user: id });
   const banned = directory.banOf(id);
   const restricted = directory.restrictions.on(id);

@@ -3,7 +3,7 @@ import type { Change } from '../history.ts';
 import { fileStates, gone, goneRooms, type Row, type Value } from '../rows.ts';
 import { addTerms } from '../terms.ts';
 import { blockOf, blockSize } from './blocks.ts';
-import { type Connection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
+import { type DatabaseConnection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import type { Pool } from './pool.ts';
 
 /** Characters whose terms are found in one turn of the event loop. */
@@ -83,7 +83,7 @@ export class Background {
   }
 
   /** @returns whether there may be more to do */
-  async #round(connection: Connection): Promise<boolean> {
+  async #round(connection: DatabaseConnection): Promise<boolean> {
     const { signal } = this.#closing;
     const full = await this.#fullRooms(connection);
     for (const { num, last_block } of full) {
@@ -108,7 +108,7 @@ export class Background {
   }
 
   /** Rooms with a full block that is not in the index, with the last one that is. */
-  async #fullRooms(connection: Connection): Promise<Row[]> {
+  async #fullRooms(connection: DatabaseConnection): Promise<Row[]> {
     const ids = [...this.#full].slice(0, roomsAtOnce);
     if (ids.length === 0 && !this.#anyFull) return [];
     // Before they are looked at: what fills a block meanwhile notes them again.
@@ -132,7 +132,7 @@ export class Background {
   }
 
   /** Takes the terms of a block into the index. */
-  async #index(connection: Connection, room: number, block: number): Promise<void> {
+  async #index(connection: DatabaseConnection, room: number, block: number): Promise<void> {
     const [seen] = await connection.query(sql`SELECT head FROM chat_rooms WHERE num = ${room}`);
     if (seen === undefined) return;
     const [after, upTo] = [block * blockSize, (block + 1) * blockSize];
@@ -177,7 +177,7 @@ export class Background {
   }
 
   /** Deletes the next messages of a room that are too old, and what the index for searching holds of them. */
-  async #expire(connection: Connection, room: number): Promise<void> {
+  async #expire(connection: DatabaseConnection, room: number): Promise<void> {
     await transaction(connection, async () => {
       const [locked] = await connection.query(
         sql`SELECT first_seq FROM chat_rooms WHERE num = ${room} FOR UPDATE`,
@@ -216,7 +216,7 @@ export class Background {
   }
 
   /** Deletes the next messages of a deleted room, or the room itself when none is left. */
-  async #purge(connection: Connection, room: number): Promise<void> {
+  async #purge(connection: DatabaseConnection, room: number): Promise<void> {
     const [reactions] = await connection.query(
       sql`SELECT seq FROM chat_reactions WHERE room = ${room} ORDER BY seq LIMIT 1`,
     );
@@ -250,7 +250,7 @@ export class Background {
   }
 }
 
-async function transaction(connection: Connection, work: () => Promise<void>): Promise<void> {
+async function transaction(connection: DatabaseConnection, work: () => Promise<void>): Promise<void> {
   await connection.query(raw('BEGIN'));
   try {
     await work();

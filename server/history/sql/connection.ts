@@ -1,11 +1,11 @@
 import type { Row } from '../rows.ts';
-import { type Connection, type Sql, SqlError } from './dialect.ts';
+import { type DatabaseConnection, type Sql, SqlError } from './dialect.ts';
 import { answerLimit } from './limits.ts';
 
 /** A connection by a client library. */
-export interface Client {
+export interface DatabaseClient {
   ask(sql: Sql): Promise<Row[]>;
-  /** As `queryAll` of `Connection`, where it takes one trip. */
+  /** As `queryAll` of `DatabaseConnection`, where it takes one trip. */
   askAll?(statements: readonly Sql[]): Promise<Row[][]>;
   /** Closes it at once. */
   end(): void;
@@ -14,12 +14,12 @@ export interface Client {
 }
 
 /** A connection whose statements end in time. After one that was lost, it is never asked again. */
-export class TimedConnection implements Connection {
+export class TimedConnection implements DatabaseConnection {
   readonly #name: string;
-  readonly #client: Client;
+  readonly #client: DatabaseClient;
   #ended = false;
 
-  constructor(name: string, client: Client) {
+  constructor(name: string, client: DatabaseClient) {
     this.#name = name;
     this.#client = client;
   }

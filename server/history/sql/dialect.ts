@@ -20,14 +20,14 @@ export function* ask(statement: Sql): Asking<Row[]> {
 }
 
 /** Asks over this connection. @throws SqlError */
-export async function answered<T>(asking: Asking<T>, connection: Connection): Promise<T> {
+export async function answered<T>(asking: Asking<T>, connection: DatabaseConnection): Promise<T> {
   let step = asking.next();
   while (step.done !== true) step = asking.next(await connection.queryAll(step.value));
   return step.value;
 }
 
 /** A connection to the database. It does one thing at a time. */
-export interface Connection {
+export interface DatabaseConnection {
   /** @throws SqlError */
   query(sql: Sql): Promise<Row[]>;
   /** The same, however long the answer takes. @throws SqlError */
@@ -106,7 +106,7 @@ export interface ServerDialect extends Dialect {
   /** The folder with the migrations. */
   readonly migrations: URL;
   /** A connection that is ready for use: logged in, with time-outs. @throws SqlError */
-  connect(): Promise<Connection>;
+  connect(): Promise<DatabaseConnection>;
   /**
    * Takes a lock that all servers of this history share, for as long as the connection lives: `num` is 1, or 0 if
    * another has it.

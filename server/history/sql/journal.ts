@@ -13,7 +13,7 @@ import { messageFrom, type Row } from '../rows.ts';
 import {
   type Asking,
   ask,
-  type Connection,
+  type DatabaseConnection,
   type Dialect,
   raw,
   type ServerDialect,
@@ -29,7 +29,7 @@ export interface Entry {
 
 interface Database {
   dialect: ServerDialect;
-  connection: Connection;
+  connection: DatabaseConnection;
 }
 
 /** Entries that are read at once. */
@@ -69,7 +69,7 @@ export const ofTypes = (changes: readonly Change[], types: number): readonly Cha
 export const lastPosition = raw('SELECT num FROM chat_position');
 
 /** The number of the last entry. */
-export async function positionOf(connection: Connection): Promise<number> {
+export async function positionOf(connection: DatabaseConnection): Promise<number> {
   return numberOf(await connection.query(lastPosition));
 }
 

@@ -5,7 +5,7 @@ import type { DatabaseAddress } from './address.ts';
 import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
-  type Connection,
+  type DatabaseConnection,
   type Problem,
   raw,
   type ServerDialect,
@@ -111,7 +111,7 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
   };
 }
 
-async function connect({ at, user, password, database, tls }: DatabaseAddress): Promise<Connection> {
+async function connect({ at, user, password, database, tls }: DatabaseAddress): Promise<DatabaseConnection> {
   const client = createConnection({
     ...('path' in at ? { socketPath: at.path } : at),
     user,

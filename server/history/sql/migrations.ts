@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { migrationsOf, tooNew } from '../migrations.ts';
-import { type Connection, raw, type ServerDialect, sql } from './dialect.ts';
+import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 
 /** Milliseconds after which a server that waits for another one's migrations tries again. */
 const tryAgain = 100;
@@ -16,7 +16,7 @@ export type Migrating = { migration: string } | 'waiting';
  * @throws Error when a newer version has changed the tables beyond what this one can work with
  */
 export async function migrate(
-  connection: Connection,
+  connection: DatabaseConnection,
   dialect: ServerDialect,
   onProgress: (is: Migrating) => void,
 ): Promise<void> {
@@ -54,7 +54,7 @@ export async function migrate(
 }
 
 async function lock(
-  connection: Connection,
+  connection: DatabaseConnection,
   { tryLock }: ServerDialect,
   onProgress: (is: Migrating) => void,
 ): Promise<void> {

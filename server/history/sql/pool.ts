@@ -1,4 +1,4 @@
-import { type Connection, type ServerDialect, SqlError } from './dialect.ts';
+import { type DatabaseConnection, type ServerDialect, SqlError } from './dialect.ts';
 
 /** Milliseconds in which a connection that has long been lost is known to be. */
 const longestLoss = 1000;
@@ -8,7 +8,7 @@ export class Pool {
   readonly #dialect: ServerDialect;
   readonly #most: number;
   #open = 0;
-  readonly #idle: Connection[] = [];
+  readonly #idle: DatabaseConnection[] = [];
   readonly #waiting: { go(): void; fail(error: Error): void }[] = [];
   #onIdle: (() => void) | undefined;
   #closed = false;
@@ -22,9 +22,9 @@ export class Pool {
    * Does something that may be done twice: a connection that was lost while it was idle is replaced.
    * @throws SqlError
    */
-  async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  async use<T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
     await this.#turn();
-    let connection: Connection | undefined;
+    let connection: DatabaseConnection | undefined;
     try {
       for (;;) {
         const began = performance.now();
@@ -58,7 +58,7 @@ export class Pool {
   }
 
   /** If the database cannot be reached, those who wait need not find that out one after the other. */
-  async #connect(): Promise<Connection> {
+  async #connect(): Promise<DatabaseConnection> {
     try {
       return await this.#dialect.connect();
     } catch (error) {

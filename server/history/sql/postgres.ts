@@ -14,7 +14,7 @@ import type { DatabaseAddress } from './address.ts';
 import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
-  type Connection,
+  type DatabaseConnection,
   type Problem,
   raw,
   type ServerDialect,
@@ -153,7 +153,7 @@ async function ask(client: Client, { text, values }: Sql): Promise<Row[]> {
   return (await client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values])).rows;
 }
 
-async function connect(address: DatabaseAddress): Promise<Connection> {
+async function connect(address: DatabaseAddress): Promise<DatabaseConnection> {
   const client = new Client({ ...clientConfig(address), pipeline: true });
   const connection = new TimedConnection('PostgreSQL', {
     ask: (sql) => ask(client, sql),

@@ -3,7 +3,7 @@ import { messageFrom, type Row } from '../rows.ts';
 import type { SearchCursors } from '../search-cursors.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
-import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type DatabaseConnection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
 const mostCandidates = 5000;
@@ -28,7 +28,7 @@ interface Source {
  */
 export async function search(
   dialect: Dialect,
-  connection: Connection,
+  connection: DatabaseConnection,
   cursors: SearchCursors,
   { query, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
 ): Promise<Reads['search']['out']> {

@@ -4,7 +4,7 @@ import { type Change, type History, methods, type Reads } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
-import { answered, type Connection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
+import { answered, type DatabaseConnection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
 import { positionOf } from './journal.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
@@ -72,7 +72,7 @@ export async function openSqlHistory(
   ): Promise<Reads[Query]['out']> {
     if (closing !== undefined) throw closed();
     // The map pairs each query with its input; TypeScript cannot follow that.
-    const answer = (connection: Connection): Promise<unknown> =>
+    const answer = (connection: DatabaseConnection): Promise<unknown> =>
       query === 'search'
         ? search(dialect, connection, cursors, input as Reads['search']['in'])
         : answered(queries[query as 'room'](input as never), connection);

@@ -6,7 +6,7 @@ import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
   type Asking,
   answered,
-  type Connection,
+  type DatabaseConnection,
   raw,
   type ServerDialect,
   type Sql,
@@ -79,7 +79,7 @@ export class Writer {
   /** This run of the server: see `chat_writers`. */
   readonly #id = randomUUID();
   #number = 0;
-  #connection: Connection | undefined;
+  #connection: DatabaseConnection | undefined;
   #queue: Asked[] = [];
   #running: Promise<void> | undefined;
   #closeBefore: number | undefined;
@@ -221,7 +221,7 @@ export class Writer {
     }
   }
 
-  async #connected(): Promise<Connection> {
+  async #connected(): Promise<DatabaseConnection> {
     if (this.#connection !== undefined) return this.#connection;
     const connection = await this.#dialect.connect();
     try {

@@ -6,9 +6,9 @@ export type Call =
   | {
       [Op in keyof Writes]: { id: number; op: Op; input: Writes[Op]['in']; probe?: true; asker?: string };
     }[keyof Writes]
-  | Question;
+  | ReadCall;
 
-export type Question = {
+export type ReadCall = {
   [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in']; read: true };
 }[keyof Reads];
 

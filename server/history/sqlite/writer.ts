@@ -17,7 +17,7 @@ import {
   isLocked,
   isStorage,
   type Outcome,
-  type Question,
+  type ReadCall,
   type Reply,
   type Request,
   refusal,
@@ -115,7 +115,7 @@ port.on('message', (first: Request[]) => {
 });
 port.postMessage({ ready: true } satisfies Reply);
 
-type Write = Exclude<Call, Question>;
+type Write = Exclude<Call, ReadCall>;
 
 function serve(calls: readonly Call[]): void {
   const writes = calls.filter((call): call is Write => !('read' in call));
@@ -129,7 +129,7 @@ function serve(calls: readonly Call[]): void {
   disk.checkpointInTime();
 }
 
-function answer({ id, op, input }: Question): Outcome {
+function answer({ id, op, input }: ReadCall): Outcome {
   try {
     // The map pairs each query with its input; TypeScript cannot follow that.
     return { id, value: connection.answered(queries[op as 'room'](input as never)) };

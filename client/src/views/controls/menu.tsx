@@ -15,7 +15,7 @@ export interface MenuItem {
 }
 
 /** One of a few that stand beside each other above the items. */
-export interface Pick {
+export interface QuickPick {
   readonly emoji: string;
   /** The text, where the item is no emoji. */
   readonly label?: string;
@@ -25,7 +25,7 @@ export interface Pick {
 interface Props {
   readonly label: string;
   readonly items: readonly MenuItem[];
-  readonly picks?: readonly Pick[] | undefined;
+  readonly picks?: readonly QuickPick[] | undefined;
   /** The subject of the menu, above the items. */
   readonly about?: ComponentChildren;
   /** The element that the menu stands beside. */

@@ -1,12 +1,12 @@
 import type { Message as Stored } from '../../../../server/wire/events.ts';
-import { type Block, blocks } from '../../store/blocks.ts';
+import { blocks, type TimelineBlock } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { GroupKeys } from './group-keys.ts';
-import { Message, type MessageActions, type State } from './message.tsx';
+import { Message, type MessageActions, type MessageState } from './message.tsx';
 
 /** A message that is acknowledged sooner needs no "Sending…". */
 const SENDING_MS = 400;
@@ -81,7 +81,7 @@ export class MessageList {
   }
 
   /** `last`: the key of one's own newest message, which says that it was sent. */
-  #group({ own, entries: list }: Block & { kind: 'group' }, name: number, room: Room, last?: string) {
+  #group({ own, entries: list }: TimelineBlock & { kind: 'group' }, name: number, room: Room, last?: string) {
     const { strings } = this.#context;
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
     return (
@@ -115,7 +115,7 @@ export class MessageList {
     );
   }
 
-  #state(entry: Entry, last: string | undefined, room: Room): State {
+  #state(entry: Entry, last: string | undefined, room: Room): MessageState {
     const { message, pending } = entry;
     if (pending === undefined) {
       if (entry.key !== last || message?.deletedAt !== undefined) return undefined;

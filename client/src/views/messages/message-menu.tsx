@@ -3,7 +3,7 @@ import { ERASED } from '../../store/user-ids.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context, Writing } from '../context.ts';
 import { copy } from '../controls/copy.ts';
-import { type MenuItem, openMenu, type Pick } from '../controls/menu.tsx';
+import { type MenuItem, openMenu, type QuickPick } from '../controls/menu.tsx';
 import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { blockItem } from '../moderation/block-item.ts';
@@ -11,7 +11,7 @@ import { editedAt } from './message.tsx';
 import { react } from './react.ts';
 
 /** The reactions that are offered first. */
-function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Pick[] {
+function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
   if (message === undefined || message.deletedAt !== undefined) return [];
   const { settings, rooms } = context.chat;
   const give = (emoji: string) => {

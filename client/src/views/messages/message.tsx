@@ -10,7 +10,7 @@ import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { quotation } from './quotation.ts';
 
-export type State = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
+export type MessageState = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
 
 /** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
@@ -35,7 +35,7 @@ interface Props {
   readonly entry: Entry;
   readonly texts: Texts;
   readonly own: boolean;
-  readonly state: State;
+  readonly state: MessageState;
   /** The message that is replied to; undefined while it is fetched. */
   readonly quoted: Stored | undefined;
   readonly setSize: number;
@@ -269,7 +269,7 @@ export class Message extends Component<Props> {
     );
   }
 
-  #state(state: NonNullable<State>) {
+  #state(state: NonNullable<MessageState>) {
     const { context, actions, entry } = this.props;
     const { strings } = context;
     if (state !== 'failed' && state !== 'conflict') {

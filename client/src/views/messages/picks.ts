@@ -3,7 +3,7 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import { list, object, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
-import type { Pick } from '../../text/mentioning.ts';
+import type { PickedMention } from '../../text/mentioning.ts';
 
 const PAGE = 100;
 
@@ -16,11 +16,11 @@ export class Picks implements Follower {
     this.#chat = chat;
   }
 
-  in(room: Room): readonly Pick[] {
-    return this.#chat.store?.get(keyOf(room), list(object<Pick>({ user: text, label: text }))) ?? [];
+  in(room: Room): readonly PickedMention[] {
+    return this.#chat.store?.get(keyOf(room), list(object<PickedMention>({ user: text, label: text }))) ?? [];
   }
 
-  add(room: Room, pick: Pick): void {
+  add(room: Room, pick: PickedMention): void {
     this.#chat.store?.set(keyOf(room), [...this.in(room), pick]);
   }
 

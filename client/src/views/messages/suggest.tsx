@@ -5,7 +5,7 @@ import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import { emojiAsked, personAsked } from '../../text/asked.ts';
-import { mentionsIn, type Pick } from '../../text/mentioning.ts';
+import { mentionsIn, type PickedMention } from '../../text/mentioning.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { EmojiNames } from '../emoji/find.ts';
@@ -23,7 +23,7 @@ const PAGE = 100;
 const LABEL = 'mention-list';
 
 /** A member, all of them, or an emoji by its name. */
-type Option = Pick & { readonly member?: RoomMember; readonly emoji?: string };
+type Option = PickedMention & { readonly member?: RoomMember; readonly emoji?: string };
 
 /** The list that opens in the composer, with `@` of people, with `:` of emoji. The focus stays in the field. */
 export class Suggest implements Follower {

@@ -1,6 +1,6 @@
 import { Component, createRef } from 'preact';
 import type { RoomMember } from '../../../../server/wire/events.ts';
-import { People as Members } from '../../chat/people.ts';
+import { RoomMembers } from '../../chat/room-members.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
@@ -30,12 +30,12 @@ const AHEAD = 300;
  * The members as they were when the panel was closed, for as long as the room is open: without a connection
  * nothing else is known.
  */
-const known = new WeakMap<Room, Members>();
+const known = new WeakMap<Room, RoomMembers>();
 
 /** The members of the room: who is here now, then the others. */
 export class People extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
-  readonly #people: Members;
+  readonly #people: RoomMembers;
   #query = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -43,7 +43,7 @@ export class People extends Component<Props> {
     super(props);
     const { room, context } = props;
     const { chat, changed } = context;
-    this.#people = known.get(room) ?? new Members(chat.connection, chat.tasks, room, changed);
+    this.#people = known.get(room) ?? new RoomMembers(chat.connection, chat.tasks, room, changed);
     known.set(room, this.#people);
   }
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** One of several servers. Its host is hashed as PHP has it: a name is not the same as its address. */
-export interface Server {
+export interface MemcachedServer {
   host: string;
   port: number;
   weight: number;
@@ -32,7 +32,7 @@ const mostTries = 200;
 export function serverOrder(settings: {
   handler: 'memcached' | 'memcache' | undefined;
   distribution: Distribution;
-  servers: readonly Server[];
+  servers: readonly MemcachedServer[];
   prefix: string;
   /** The number of copies of a session, the first included. */
   redundancy: number;
@@ -93,12 +93,12 @@ export const distributions = {
   memcache_fnv: (servers) => buckets(servers, fnv1a),
   memcache_standard: (servers) => slots(servers, crc32),
   memcache_standard_fnv: (servers) => slots(servers, fnv1a),
-} as const satisfies Record<string, (servers: readonly Server[]) => ServerChoice>;
+} as const satisfies Record<string, (servers: readonly MemcachedServer[]) => ServerChoice>;
 
 export type Distribution = keyof typeof distributions;
 
 /** A server's places on the ring of 2^32. */
-type Places = (server: Server) => number[];
+type Places = (server: MemcachedServer) => number[];
 
 /** `name-0`, `name-1` … */
 function numbered(name: string, count: number): string[] {
@@ -106,19 +106,19 @@ function numbered(name: string, count: number): string[] {
 }
 
 /** `host:port`, as in `session.save_path`. */
-function longName({ host, port }: Server): string {
+function longName({ host, port }: MemcachedServer): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** libmemcached leaves out memcached's default port. */
-function shortName(server: Server): string {
+function shortName(server: MemcachedServer): string {
   return longName(server).replace(/:11211$/, '');
 }
 
 const evenly: Places = (server) => numbered(shortName(server), 100).map(oneAtATime);
 
 /** 160 places a server on average, four from each digest; computed in single precision, as in the source. */
-function weighted(servers: readonly Server[]): Places {
+function weighted(servers: readonly MemcachedServer[]): Places {
   const { fround } = Math;
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
   return (server) => {
@@ -134,7 +134,7 @@ function weighted(servers: readonly Server[]): Places {
 }
 
 /** Finds the server with the first place at a number or after it. */
-function ring(servers: readonly Server[], places: Places): (number: number) => number {
+function ring(servers: readonly MemcachedServer[], places: Places): (number: number) => number {
   const points = servers.flatMap((server, n) => places(server).map((place) => ({ place, n })));
   points.sort((a, b) => a.place - b.place || a.n - b.n);
   return (number) => {
@@ -150,7 +150,7 @@ function ring(servers: readonly Server[], places: Places): (number: number) => n
 }
 
 /** `memcache.hash_strategy=consistent`: 1024 buckets, each with the server of one number of the ring. */
-function buckets(servers: readonly Server[], hashed: (text: string) => number): ServerChoice {
+function buckets(servers: readonly MemcachedServer[], hashed: (text: string) => number): ServerChoice {
   const find = ring(servers, (server) =>
     numbered(longName(server), 160 * server.weight).map((name) => hashed(name)),
   );
@@ -160,7 +160,7 @@ function buckets(servers: readonly Server[], hashed: (text: string) => number): 
 }
 
 /** `memcache.hash_strategy=standard`: a server has as many slots as weight. */
-function slots(servers: readonly Server[], hashed: (text: string) => number): ServerChoice {
+function slots(servers: readonly MemcachedServer[], hashed: (text: string) => number): ServerChoice {
   const owners = servers.flatMap(({ weight }, n) => Array<number>(weight).fill(n));
   return (text) => owners[((hashed(text) >>> 16) & 0x7fff || 1) % owners.length] as number;
 }

@@ -10,7 +10,7 @@ import {
   type Distribution,
   distributions,
   isMemcache,
-  type Server,
+  type MemcachedServer,
   type ServerOrder,
   serverOrder,
 } from './servers.ts';
@@ -119,7 +119,7 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, path, options
   };
 };
 
-function withWeights(hosts: StoreUrl['hosts'], text: string): Server[] {
+function withWeights(hosts: StoreUrl['hosts'], text: string): MemcachedServer[] {
   const weights = text.split(',');
   if (!weights.every((weight) => /^[1-9]\d{0,3}$/.test(weight)))
     throw new TypeError('weight= is numbers from 1 to 9999, separated by commas');
@@ -133,7 +133,7 @@ function withWeights(hosts: StoreUrl['hosts'], text: string): Server[] {
 }
 
 function openMemcached(settings: {
-  servers: readonly Server[];
+  servers: readonly MemcachedServer[];
   order: ServerOrder;
   decode: (item: Item) => Buffer;
   prefix: string;

@@ -1,5 +1,5 @@
 export type Library = typeof import('redis');
-export type Client = ReturnType<typeof createClient>;
+export type RedisClient = ReturnType<typeof createClient>;
 
 /** Where a Redis listens, and the user to log in as. An empty `user` is Redis's default user. */
 export interface RedisServer {
@@ -38,7 +38,7 @@ export function createClient({ createClient, RESP_TYPES }: Library, server: Redi
 }
 
 /** The library connects a client that was destroyed while it was connecting: such a one is destroyed again. */
-export function endIfUnwanted(client: Client, unwanted: () => boolean): void {
+export function endIfUnwanted(client: RedisClient, unwanted: () => boolean): void {
   client.on('connect', () => {
     if (unwanted()) client.destroy();
   });

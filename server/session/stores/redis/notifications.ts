@@ -1,6 +1,6 @@
 import { StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
-import { type Client, createClient, endIfUnwanted, type Library, type RedisServer } from './client.ts';
+import { createClient, endIfUnwanted, type Library, type RedisClient, type RedisServer } from './client.ts';
 import { refusal, unreachable } from './connection.ts';
 
 /** The setting of Redis that says which keyspace events it sends. */
@@ -108,7 +108,7 @@ async function listen(
 /** Any answer will do, such as that this user may not ask. */
 async function ping(
   library: Library,
-  client: Client,
+  client: RedisClient,
   failure: (error: unknown) => StoreError,
 ): Promise<void> {
   try {

@@ -91,7 +91,7 @@ type Within = <T>(work: Promise<T>) => Promise<T>;
  * late, or a question without any. Here each question has a deadline, connecting included, and a connection that
  * missed one is never asked again.
  */
-export class Connections implements Database {
+export class ConnectionPool implements Database {
   readonly timeout: number;
   readonly #addresses: readonly Address[];
   readonly #load: () => Promise<Connect>;

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { Connections, readServer } from './connection.ts';
+import { ConnectionPool, readServer } from './connection.ts';
 import type { Problems, SqlDriver } from './driver.ts';
 
 /** MySQL's and MariaDB's (mysqld_error.h, mariadb's errmsg-utf8.txt), and those of mysql2. */
@@ -85,6 +85,6 @@ export const mysql: SqlDriver = {
       throw new TypeError('tls=on needs the name of the host, as it is in its certificate, not the address');
     }
     const load = async () => (await import('./mysql-connection.ts')).mysqlConnect(server);
-    return () => new Connections(server, load, problems);
+    return () => new ConnectionPool(server, load, problems);
   },
 };

@@ -1,6 +1,6 @@
 import type { StoreListener } from '../../store.ts';
 import { keepSubscribed } from '../subscription.ts';
-import { Connections, readServer } from './connection.ts';
+import { ConnectionPool, readServer } from './connection.ts';
 import type { Problems, SqlDriver } from './driver.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. */
@@ -89,6 +89,6 @@ export const postgres: SqlDriver = {
       const listening = import('./notifications.ts').then((its) => its.postgresListen(server, problems));
       return keepSubscribed(async (sink) => (await listening)(sink), listener);
     };
-    return () => Object.assign(new Connections(server, load, problems), { subscribe });
+    return () => Object.assign(new ConnectionPool(server, load, problems), { subscribe });
   },
 };

@@ -4,7 +4,7 @@ import type { Tasks } from '../connection/tasks.ts';
 import { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
 
-export interface RoomListPort {
+export interface RoomsPort {
   /** It is in the list no more. */
   removed(room: Room, removal: RoomRemoval): void;
   changed(): void;
@@ -19,11 +19,11 @@ const STEP = 0.001;
  * All rooms that this client knows: one's own, and public ones that one may join. `session:ready` names the first
  * hundred; the rest of one's own is asked for at once, since each may have something unread, the public ones by page.
  */
-export class RoomList {
+export class Rooms {
   readonly byId = new Map<string, Room>();
   readonly #connection: Connection;
   readonly #tasks: Tasks;
-  readonly #port: RoomListPort;
+  readonly #port: RoomsPort;
   /** Where the next page of the public rooms begins; null when all are here, undefined before the first page. */
   #next: string | null | undefined = null;
   /** All of one's own are listed. */
@@ -33,7 +33,7 @@ export class RoomList {
   /** How far the server's clock is ahead of this one. */
   #ahead = 0;
 
-  constructor(connection: Connection, tasks: Tasks, port: RoomListPort) {
+  constructor(connection: Connection, tasks: Tasks, port: RoomsPort) {
     this.#connection = connection;
     this.#tasks = tasks;
     this.#port = port;

@@ -16,7 +16,7 @@ interface List {
 const empty = (): List => ({ members: new Map(), next: undefined });
 
 /** The members of a room, as far as they were asked for, kept up to date by events. */
-export class People implements Follower {
+export class RoomMembers implements Follower {
   readonly #connection: Connection;
   readonly #tasks: Tasks;
   readonly #changed: () => void;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { People } from '../../client/src/chat/people.ts';
+import { RoomMembers } from '../../client/src/chat/room-members.ts';
 import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
@@ -46,7 +46,7 @@ function start() {
       return promise;
     },
   };
-  const people = new People(connection as unknown as Connection, new Tasks(), room('r'), () => {});
+  const people = new RoomMembers(connection as unknown as Connection, new Tasks(), room('r'), () => {});
   people.ready();
   const ids = (present: boolean) => people.list(present, 'en').map(({ user }) => user.id);
   const found = () => people.found?.map(({ user }) => user.id);
