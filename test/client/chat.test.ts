@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newId } from '../../client/src/chat/outbox.ts';
 import { RoomMembers } from '../../client/src/chat/room-members.ts';
 import { Search } from '../../client/src/chat/search.ts';
@@ -49,8 +49,8 @@ const write = async (client: ChatClient, room: string, text: string) =>
 const privateRoom = async (client: ChatClient, members: string[], name = 'a private room') =>
   (await client.request('room:create', { name, kind: 'private', members, clientId: newId() })).room.id;
 
-async function open(cookie: string, room?: string) {
-  const opened = openChat(site.chat.url, cookie, room);
+async function open(cookie: string, room?: string, url = site.chat.url) {
+  const opened = openChat(url, cookie, room);
   await expect.poll(() => opened.chat.current?.joined).toBe(true);
   return opened;
 }
@@ -105,6 +105,54 @@ describe('which room is shown', () => {
     expect(chat.current?.id).toBe(room);
     expect(chat.pending()).toMatchObject([{ text: 'unsent' }]);
     expect(told.filter(({ name }) => name === 'hide')).toHaveLength(1);
+  });
+
+  test('unsent messages stay while only the network says no, and go when the server does', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    let [broken, attempts] = [false, 0];
+    const proxy = await startTcpProxy(Number(new URL(site.chat.url).port), (piece, client) => {
+      if (!broken) client.write(piece);
+      else {
+        attempts++;
+        client.destroy();
+      }
+      broken ||= piece.includes('session:ended');
+    });
+    onTestFinished(() => proxy.close());
+    const { chat } = await open(ann.cookie, room, `http://127.0.0.1:${proxy.port}`);
+    await ben.request('room:update', { room, write: 'moderators' });
+    chat.send('unsent');
+    await expect.poll(() => chat.pending()).toMatchObject([{ text: 'unsent', failed: 'forbidden' }]);
+    const user = { id: ann.id, name: ann.name };
+    const over = vi.spyOn(chat, 'over');
+    await site.memcached.delete(site.key(ann.cookie));
+    await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
+    // The time in which the session may only have been renewed is over at the next attempt.
+    vi.setSystemTime(Date.now() + 5000);
+    onTestFinished(() => void vi.useRealTimers());
+    const look = () => {
+      vi.setSystemTime(Date.now() + 2000);
+      chat.connection.wake();
+    };
+    // Then it tries only when somebody looks at the page.
+    const before = attempts;
+    await expect
+      .poll(() => {
+        look();
+        return attempts - before;
+      })
+      .toBeGreaterThan(4);
+    expect([over.mock.calls, chat.kept(user)]).toEqual([[], 1]);
+    broken = false;
+    await expect
+      .poll(() => {
+        look();
+        return over.mock.calls;
+      })
+      .toEqual([['logout', user]]);
+    expect(chat.kept(user)).toBe(0);
   });
 
   test('while nobody looks at it, it keeps the newest 4,000 messages, and fewer once its end is read', async () => {

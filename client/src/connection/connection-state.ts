@@ -37,7 +37,7 @@ export interface ConnectionListener {
   ready(ready: Ready): void;
   /** The session may be over: nothing may be shown until `ready`. */
   hide(): void;
-  /** The session has ended for good: the client no longer tries to be let in again. */
+  /** The session has ended for good: the server has said so, or the page takes the chat away. */
   over(reason: Ended, user: User | undefined): void;
 }
 

@@ -63,6 +63,8 @@ export class Connection {
   /** The session seems over: how often it was tried to be let in again, and when it is said. */
   #resume: { readonly reason: Ended; readonly until: number; tries: number } | undefined;
   #card: ReturnType<typeof setTimeout> | undefined;
+  /** The end of a session that was said, while the same user may still be let in again. */
+  #said: { readonly reason: Ended; readonly user: User | undefined } | undefined;
   /** Looking for a new session after one has ended; nothing of it is shown. */
   #looking = false;
   #lookedAt = 0;
@@ -99,6 +101,7 @@ export class Connection {
   start(): void {
     this.#reset();
     this.#user = undefined;
+    this.#said = undefined;
     this.#begun = Date.now();
     clearInterval(this.#ticks);
     this.#ticked = Date.now();
@@ -109,11 +112,9 @@ export class Connection {
 
   stop(): void {
     clearInterval(this.#ticks);
-    const { reason } = this.#resume ?? {};
-    const ended = this.#state.kind === 'ended' && reason !== undefined;
     this.#close();
     // The page has heard that the session has ended, and takes the chat away for that.
-    if (ended) this.#listener.over(reason, this.#user);
+    this.#certain();
   }
 
   /** Ends the pause between two attempts. */
@@ -158,6 +159,7 @@ export class Connection {
     if (this.#attempt === undefined) return;
     if (this.#user !== undefined && this.#user.id !== ready.user.id) return this.#end('user_changed');
     this.#reset();
+    this.#said = undefined;
     this.#user = ready.user;
     this.#enter({ kind: 'ready' });
     this.#listener.ready(ready);
@@ -183,10 +185,15 @@ export class Connection {
   #refused({ code, retryAfterMs, loginUrl }: Partial<ConnectFailure>): void {
     this.#settled();
     this.#loginUrl = loginUrl ?? this.#loginUrl;
-    if (this.#looking) return this.#close();
+    const isOver = code === 'unauthorized';
+    if (this.#looking) {
+      this.#close();
+      if (isOver) this.#certain();
+      return;
+    }
     if (code === 'forbidden') return this.#refuse('banned');
-    if (this.#resume !== undefined) return this.#tryAgain();
-    if (code === 'unauthorized') this.#check('unauthorized');
+    if (this.#resume !== undefined) return this.#tryAgain(isOver);
+    if (isOver) this.#check('unauthorized');
     else if (code === 'session_invalid') this.#refuse('invalid');
     else if (code === 'session_store_unavailable') this.#retry('store', retryAfterMs);
     else if (code === 'rate_limited') this.#retry('many', retryAfterMs);
@@ -204,7 +211,7 @@ export class Connection {
   #check(reason: Ended): void {
     if (this.#resume !== undefined) {
       this.#socket.disconnect();
-      return this.#tryAgain();
+      return this.#tryAgain(true);
     }
     if (this.#user === undefined) return this.#end(reason);
     this.#resume = { reason, until: Date.now() + RESUME_MS, tries: 0 };
@@ -215,18 +222,23 @@ export class Connection {
     this.#tryAgain();
   }
 
-  /** Tries once more; the last attempt is when the time is over. */
-  #tryAgain(): void {
+  /**
+   * Tries once more; the last attempt is when the time is over.
+   *
+   * @param isOver - whether the server has said so to the attempt before, or that one has not reached it
+   */
+  #tryAgain(isOver = false): void {
     if (this.#resume === undefined) return;
     const { tries, until, reason } = this.#resume;
     const left = until - Date.now();
-    if (left <= 0 || tries > RESUME_PAUSES.length) return this.#end(reason);
+    if (left <= 0 || tries > RESUME_PAUSES.length) return this.#end(reason, isOver);
     this.#resume.tries++;
     this.#schedule(Math.min(RESUME_PAUSES[tries] ?? left, left));
   }
 
   #refuse(cause: 'invalid' | 'banned'): void {
     this.#close();
+    this.#said = undefined;
     this.#listener.hide();
     this.#enter({ kind: 'refused', cause });
   }
@@ -298,20 +310,28 @@ export class Connection {
     this.#enter({ kind: 'refused', cause: 'origin' });
   }
 
-  #end(reason: Ended): void {
-    const said = this.#state.kind === 'ended' && this.#state.reason === reason;
-    const user = this.#user;
+  #end(reason: Ended, isCertain = true): void {
+    const isSaid = this.#state.kind === 'ended' && this.#state.reason === reason;
     this.#close();
-    if (!said) {
+    if (!isSaid) {
       this.#listener.hide();
-      this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
+      this.#say(reason);
     }
-    this.#listener.over(reason, user);
+    if (isCertain) this.#certain();
   }
 
-  /** Says that the session has ended while it is still tried to be let in again. */
+  /** Says that the session has ended, perhaps while it is still tried to be let in again. */
   #say(reason: Ended): void {
-    this.#enter({ kind: 'ended', reason, user: this.#user, loginUrl: this.#loginUrl });
+    const user = this.#user;
+    this.#said = { reason, user };
+    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
+  }
+
+  /** No session follows the one whose end was said. */
+  #certain(): void {
+    const said = this.#said;
+    this.#said = undefined;
+    if (said !== undefined) this.#listener.over(said.reason, said.user);
   }
 
   #close(): void {
