@@ -192,8 +192,12 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   await writeFile(huge, '');
   await truncate(huge, 11 * 1024 * 1024);
   await alice.open('refused');
-  let failing = true;
-  await alice.page.route('**/files?**name=later**', (route) => (failing ? route.abort() : route.continue()));
+  let attempts = 0;
+  await alice.page.route('**/files?**name=later**', (route) => {
+    attempts++;
+    if (attempts === 1) return route.abort();
+    return attempts === 2 ? route.fulfill({ status: 429, json: {} }) : route.continue();
+  });
   await attach(alice, [
     { name: 'program.exe', mimeType: 'application/x-msdownload', buffer: Buffer.from('MZ\0\0\0\0') },
     { name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('words') },
@@ -215,9 +219,11 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
     document.documentElement.style.fontSize = '';
   });
   expect(await axe(alice)).toEqual([]);
-  failing = false;
-  await tile('later.txt').getByRole('button', { name: 'Retry' }).click();
-  await expect(tile('later.txt')).not.toContainText('Not uploaded.');
+  const retry = tile('later.txt').getByRole('button', { name: 'Retry' });
+  await retry.click();
+  await expect(tile('later.txt')).toContainText('Too many uploads at the moment. Try again later.');
+  await retry.click();
+  await expect(tile('later.txt')).toContainText('5 bytes');
   await tile('program.exe').focus();
   await alice.page.keyboard.press('Delete');
   await expect(tray(alice).getByRole('group')).toHaveCount(3);

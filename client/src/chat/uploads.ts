@@ -11,7 +11,7 @@ const HANGS_MS = 60_000;
 const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
 
 /** Why a file is not there: it would be refused, was refused, or did not arrive. */
-export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'limit';
+export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy';
 
 /** A file on its way to the server, or there. */
 export interface Upload {
@@ -29,8 +29,8 @@ export interface Upload {
   stored: MessageFile | undefined;
 }
 
-/** The statuses of refusals that another try does not change. */
-const FINAL: Partial<Record<number, UploadProblem>> = { 413: 'tooLarge', 415: 'type', 429: 'limit' };
+/** The statuses of refusals that another try does not change, or not at once. */
+const REFUSED: Partial<Record<number, UploadProblem>> = { 413: 'tooLarge', 415: 'type', 429: 'busy' };
 
 /** Uploads files, a few at a time, and tells what becomes of them. */
 export class Uploads {
@@ -142,7 +142,7 @@ export class Uploads {
     else if (status === 0 && !signal.aborted && !this.#isConnected()) {
       upload.progress = 0;
       this.#waiting.unshift(upload);
-    } else upload.problem = FINAL[status] ?? 'failed';
+    } else upload.problem = REFUSED[status] ?? 'failed';
   }
 
   /** Only `XMLHttpRequest` says how much has been sent. */

@@ -99,6 +99,7 @@ export class Attachments {
     const { chat, strings } = this.#context;
     if (problem === 'tooLarge')
       return strings.text('file.tooLarge', { size: fileSize(chat.limits.file, strings) });
+    if (problem === 'busy') return strings.text('file.busy');
     return strings.text(problem === 'type' ? 'file.type' : 'file.failed');
   }
 

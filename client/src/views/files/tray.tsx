@@ -71,7 +71,7 @@ export function Tray({ context, attachments, room, items }: Props) {
                   </b>
                   <small>
                     {problem === undefined ? fileSize(upload.size, strings) : attachments.why(upload)}{' '}
-                    {problem === 'failed' && source !== undefined && (
+                    {(problem === 'failed' || problem === 'busy') && source !== undefined && (
                       <button
                         type="button"
                         class="link"
