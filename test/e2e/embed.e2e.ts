@@ -360,6 +360,20 @@ test('texts of the owner: a late file is applied, typed text stays, one language
   await context.close();
 });
 
+test('texts that a script gives the elements before these are loaded count, whatever their language is called', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const texts = { 'conn.connected': { constructor: 'Here' }, 'launcher.open': { constructor: 'Talk to us' } };
+  const body = `${tag}<php-chat-launcher></php-chat-launcher>
+    <script>for (const one of document.body.children) one.strings = ${JSON.stringify(texts)}</script>`;
+  const page = await open(site, context, { body, attributes: 'lang="constructor"' });
+  await expect(page.getByText('Here', { exact: true })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Talk to us' })).toBeVisible();
+  await context.close();
+});
+
 test('texts of the owner: an unknown key is named once, a value that is no text is ignored, and markup is plain text', async ({
   browser,
   site,

@@ -1,6 +1,6 @@
 import { firstTexts } from '../strings/first-texts.ts';
 import { loadTexts, wantedLanguage } from '../strings/languages.ts';
-import type { OwnersTexts } from '../strings/own-texts.ts';
+import { earlyTexts, type OwnersTexts } from '../strings/own-texts.ts';
 import style from '../styles/host.css?inline';
 import { sharedSheet } from '../styles/shared-sheet.ts';
 import type { ChatApp } from './chat-app.ts';
@@ -48,7 +48,7 @@ export class PhpChat extends HTMLElement {
   readonly #root = this.attachShadow({ mode: 'open' });
   readonly #fit = new CSSStyleSheet();
   #fitted = '';
-  #strings: OwnersTexts | undefined;
+  #strings = earlyTexts(this);
   #app: ChatApp | undefined;
   /** Actions that wait until the chat is there. */
   #wishes: ((app: ChatApp) => void)[] = [];

@@ -1,5 +1,5 @@
 import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
-import type { OwnersTexts } from '../strings/own-texts.ts';
+import { earlyTexts, type OwnersTexts } from '../strings/own-texts.ts';
 import style from '../styles/launcher.css?inline';
 import { sharedSheet } from '../styles/shared-sheet.ts';
 import { openChatWith } from './chat-with.ts';
@@ -48,7 +48,7 @@ export class PhpChatLauncher extends HTMLElement {
   readonly #button = document.createElement('button');
   readonly #small = matchMedia(SMALL);
   #chat: PhpChat | undefined;
-  #strings: OwnersTexts | undefined;
+  #strings = earlyTexts(this);
   #text: FirstTexts = (key) => key;
   #count = 0;
   /** The element that the focus returns to. */

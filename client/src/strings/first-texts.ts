@@ -24,8 +24,9 @@ export function firstTexts(
   }
   return (key, n = 0) => {
     const lang = bestLanguage(wantedLanguage(element), known);
-    const own: unknown = known[key]?.[lang];
-    const text = typeof own === 'string' ? own : (first[key]?.[lang] ?? first[key]?.en ?? '');
+    // What is found may be no text: the owner's, and a property of every object that has the name of a language.
+    const found: unknown[] = [known[key]?.[lang], first[key]?.[lang], first[key]?.en];
+    const text = found.find((one) => typeof one === 'string') ?? '';
     return text.replace('{n}', String(n));
   };
 }
