@@ -47,6 +47,14 @@ test('where one logs in: what the page says, else what the server says, else not
         <script type="module" src="${server}/php-chat.js"></script><php-chat ${attributes}></php-chat>`),
     );
   const button = visitor.page.getByRole('button', { name: 'Log in', exact: true });
+  // An address that is none, or no page's, is left out.
+  for (const unusable of ['http://[', 'javascript:document.title=1']) {
+    await open(`login-url="${unusable}"`);
+    const loaded = visitor.page.waitForEvent('load');
+    await button.click();
+    await loaded;
+    await expect(visitor.page).toHaveTitle('x');
+  }
   await open('login-url="/of-the-page"');
   await button.click();
   await expect(visitor.page).toHaveURL(/\/of-the-page$/);

@@ -116,7 +116,7 @@ function waiting({ reason, user }: EndedState, chat: Chat, strings: Strings): st
 
 /** Only a page: a `login-url` of `javascript:` would be a way around the site's script policy. */
 function leave(loginUrl: string | undefined): void {
-  const url = loginUrl === undefined ? undefined : new URL(loginUrl, document.baseURI);
-  if (url !== undefined && /^https?:$/.test(url.protocol)) location.assign(url);
+  const url = loginUrl === undefined ? null : URL.parse(loginUrl, document.baseURI);
+  if (url !== null && /^https?:$/.test(url.protocol)) location.assign(url);
   else location.reload();
 }
