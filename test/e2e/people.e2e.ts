@@ -106,8 +106,24 @@ test('the author of a message that a moderator deletes is notified of the reason
     await ask('room:join', { room });
     await ask('message:delete', { room, seq: 1, reason: 'no advertising' });
   });
-  const told = 'A moderator deleted your message in moderated: no advertising';
-  await expect(alice.page.getByText(told)).toBeVisible();
+  const told = (reason: string) =>
+    alice.page.getByText(`A moderator deleted your message in moderated: ${reason}`);
+  await expect(told('no advertising')).toBeVisible();
+  // A word of a reason may be as long as the reason.
+  const reason = 'x'.repeat(250);
+  const errors: string[] = [];
+  alice.page.on('pageerror', ({ message }) => errors.push(message));
+  // The site may use the name for something else.
+  for (const data of [null, { room }, { room, reason }]) {
+    await fetch(`${site.chat.url}/api/users/1/push`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${site.apiKey}` },
+      body: JSON.stringify({ name: 'deleted', data }),
+    });
+  }
+  await expect(told(reason)).toBeVisible();
+  expect((await told(reason).boundingBox())?.width).toBeLessThan(400);
+  expect(errors).toEqual([]);
 });
 
 test('a hundred and twenty members come by pages, and one is found by name', async ({ alice, site }) => {

@@ -26,6 +26,7 @@ import type { Room } from '../store/room.ts';
 import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
+import { object, text } from './form.ts';
 import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
 import { RoomSync } from './room-sync.ts';
@@ -39,6 +40,9 @@ import { OwnTyping } from './typing.ts';
 const FOREIGN_MS = 2000;
 /** A request of the user waits for a connection this many milliseconds. */
 const CONNECTING_MS = 10_000;
+/** The data of a push that says why a moderator has deleted a message. */
+const deletion = object<{ room: string; reason: string }>({ room: text, reason: text });
+
 const NOTHING: Can = {
   createPublic: false,
   createPrivate: false,
@@ -450,11 +454,10 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.blocked?.(change);
     },
     push: ({ name, data }) => {
-      // All others are the PHP application's, for a client of its own.
-      if (name !== 'deleted') return;
-      const { room: id, reason } = data as { room: string; reason: string };
-      const room = this.rooms.get(id);
-      if (room !== undefined) for (const follower of this.followers) follower.deleted?.(room, reason);
+      // All others are the PHP application's, for a client of its own. It may use this name, too.
+      if (name !== 'deleted' || !deletion(data)) return;
+      const room = this.rooms.get(data.room);
+      if (room !== undefined) for (const follower of this.followers) follower.deleted?.(room, data.reason);
     },
   };
 
