@@ -1,5 +1,5 @@
 import type { Locator } from '@playwright/test';
-import { privateRoom } from './as-user.ts';
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
@@ -66,6 +66,27 @@ test('stacked combining marks paint over no other message, no quote and no name'
   const decoder = await alice.page.context().newPage();
   for (const [n, shot] of plain.entries())
     expect(await differingPixels(decoder, shot, stacked[n] ?? shot)).toBe(0);
+});
+
+test('stacked combining marks in the name of a room paint over nothing at its start', async ({
+  alice,
+  site,
+}) => {
+  const days: Buffer[] = [];
+  for (const name of ['a room', `a room${'\u0323'.repeat(70)}`]) {
+    await asUser(site, 'bob', async (ask) => {
+      const clientId = `named-${days.length}`;
+      const { room } = await ask('room:create', { name, kind: 'private', members: ['1'], clientId });
+      await ask('room:join', { room: room.id });
+      await ask('message:send', { room: room.id, text: 'a message', clientId });
+    });
+    await alice.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name }).first().click();
+    await expect(alice.timeline.getByText(`This is the start of ${name}.`)).toBeVisible();
+    days.push(await alice.timeline.locator('.day').screenshot({ animations: 'disabled' }));
+  }
+  const [plain, stacked] = days as [Buffer, Buffer];
+  // The site's policy does not let its own pages decode one.
+  expect(await differingPixels(await alice.page.context().newPage(), plain, stacked)).toBe(0);
 });
 
 /** The painted lines of a message's text. */
