@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { audit } from './changes/audit.ts';
+import { runConsumers } from './changes/consumer.ts';
 import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { removalsOf } from './chat/moderation/removals.ts';
+import { erasing } from './chat/personal-data/erasing.ts';
 import { exported } from './chat/personal-data/export.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
@@ -189,8 +192,6 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) =>
       quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
-    onEraseFailure: ({ message: reason }) =>
-      quiet.warn('erasing', { reason }, 'the erasure of a user could not go on yet'),
     onSweepFailure: (err) =>
       log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
     onOtherRoom: ({ id, name, is }) => {
@@ -304,7 +305,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
-      eraseUser: (user, messages) => chat.erasing.erase(user, messages),
+      eraseUser: (user, messages) => site.erase(chat, user, messages),
       exportUser: (user) =>
         exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),
     },
@@ -338,7 +339,18 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     log,
   });
   await servers?.join(nodeName(config));
-  chat.erasing.resume();
+  const consumers = runConsumers(history, [erasing(chat), audit], {
+    onFailure: (consumer, { message: reason }) =>
+      quiet.warn(
+        `consumer ${consumer}`,
+        { consumer, reason },
+        'a consumer of the changes could not go on yet',
+      ),
+    onSkipped(consumer, entries) {
+      metrics.skipped.inc({ consumer }, entries);
+      log.error({ consumer, entries }, 'a consumer of the changes was too far behind: it has missed entries');
+    },
+  });
 
   return {
     host: config.host,
@@ -356,7 +368,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       chat.close();
       await drain.finishAll();
       await files?.close();
-      await Promise.all([server.close(Math.min(longestFarewell, each)), servers?.close()]);
+      const closed = [server.close(Math.min(longestFarewell, each)), servers?.close(), consumers.stop()];
+      await Promise.all(closed);
       logins.close();
       await history.close();
       cluster?.bus?.close();

@@ -11,7 +11,6 @@ import { keepEnding } from './moderation/restriction-ends.ts';
 import { reportOf } from './moderation/shown-reports.ts';
 import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
-import { Erasing } from './personal-data/erasing.ts';
 import type { Publisher } from './publisher.ts';
 import type { ChatSettings } from './summary.ts';
 
@@ -33,7 +32,6 @@ export interface Chat {
   typing: Typing;
   newest: NewestPages;
   reactions: Reactions;
-  erasing: Erasing;
   settings: ChatSettings;
   limits: Limits;
   /**
@@ -71,8 +69,6 @@ export async function openChat(options: {
   onAsideFailure: OnAsideFailure;
   /** Called when expired mutes and bans could not be lifted. */
   onEndFailure: (error: Error) => void;
-  /** Called when the erasure of a user could not continue. */
-  onEraseFailure: (error: Error) => void;
   /** Called when rooms without members or expired messages could not be deleted. */
   onSweepFailure: (error: Error) => void;
   /** Called when an existing room of CHAT_ROOMS differs from the setting, which then has no effect on it. */
@@ -130,12 +126,6 @@ export async function openChat(options: {
       return count;
     }
   };
-  const erasing = new Erasing(history, {
-    kick: (user) => everywhere(user, { is: 'kick' }),
-    isAlone: others === undefined,
-    signal: closing.signal,
-    onFailure: options.onEraseFailure,
-  });
   return {
     history,
     directory,
@@ -143,7 +133,6 @@ export async function openChat(options: {
     typing,
     newest: new NewestPages(history),
     reactions: new Reactions(history),
-    erasing,
     settings,
     limits,
     here,

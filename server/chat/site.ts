@@ -1,4 +1,4 @@
-import { type Ban, type RoomRecord, sources } from '../history/history.ts';
+import { type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Message, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
@@ -81,6 +81,11 @@ export async function ban(
 
 export async function unban({ history }: Chat, user: string): Promise<void> {
   await history.write.setBan({ user, ban: null });
+}
+
+/** Resolves when the erasure is on disk; it is certain to be carried out then: see `erasing`. */
+export async function erase({ history }: Chat, user: string, messages: ErasedMessages): Promise<void> {
+  await history.write.erase({ user, messages, at: Date.now() });
 }
 
 /** Null for a user who has neither connected nor been named. */

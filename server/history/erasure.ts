@@ -14,6 +14,7 @@ export const erasureStages = [
   'files',
   'person',
   'journal',
+  'audit',
   'reports',
   'reactions',
   'mentions',
@@ -46,9 +47,6 @@ export interface Erasure {
   stage: ErasureStage;
   /** Of stages that walk: where to go on. */
   place: number;
-  /** The server that takes its steps, and until when no other server does; 0 before the first step. */
-  holder: string;
-  heldUntil: number;
 }
 
 /** Something that a stage of an erasure has to do with: what names it depends on the stage. */

@@ -17,6 +17,9 @@ export const maxPageBytes = 256 * 1024;
 /** The id by which everybody in a room is mentioned. */
 export const everybody = '*';
 
+/** The consumer of the log of changes that erases users: its holder takes the steps. */
+export const erasureConsumer = 'erasure';
+
 /** The user in place of an erased one. No session has this id: PHP calls it empty. */
 export const deletedUser: User = { id: '0', name: 'Deleted user' };
 
@@ -315,9 +318,56 @@ export type Change = {
   | { type: 'reset'; room: RoomRecord }
   /** Nobody is known by that id any more. */
   | { type: 'erased'; user: string }
+  /** The changes beside it are an act of moderation. */
+  | { type: 'act'; act: Act }
+  /** The erasure of a user was asked for. */
+  | { type: 'erasing' }
   /** A notification of a server to all servers. */
   | { type: 'told'; from: string; what: object }
 );
+
+export const actKinds = [
+  'muted',
+  'unmuted',
+  'banned',
+  'unbanned',
+  'removed',
+  'message_deleted',
+  'report_closed',
+  'role_changed',
+  'room_changed',
+  'room_deleted',
+  'site_banned',
+  'site_unbanned',
+  'erased',
+] as const;
+
+/** An act of moderation: by whom, of whom, where, when and why. It holds no name and no text of a message. */
+export interface Act {
+  kind: (typeof actKinds)[number];
+  /** Milliseconds since 1970. */
+  at: number;
+  /** The moderator; absent for the PHP application. */
+  by?: string;
+  user?: string;
+  room?: string;
+  seq?: number;
+  reason?: string;
+  /** The new state: when a mute or ban ends, the role, the decision of a report, the changed settings of a room. */
+  to?: {
+    until?: number;
+    role?: RoomRole;
+    done?: (typeof reportEnds)[number];
+    write?: Write;
+    slow?: number;
+    changed?: ('name' | 'topic')[];
+  };
+}
+
+/** The rows of consumers: each is stored with the position of its consumer. */
+export interface ConsumedRows {
+  acts?: readonly Act[];
+}
 
 /** The types of changes, each with the bit that stands for it in the log of changes. A bit keeps its meaning for ever. */
 export const changeBits = {
@@ -334,6 +384,8 @@ export const changeBits = {
   reset: 1 << 10,
   erased: 1 << 11,
   told: 1 << 12,
+  act: 1 << 13,
+  erasing: 1 << 14,
 } as const satisfies Record<Change['type'], number>;
 
 /** A message without its text, which may be deleted while the log still has the change. */
@@ -543,6 +595,8 @@ export interface Writes {
     in: { room: string; id: string } & NonNullable<StoredReport['closed']>;
     out: Nothing;
   };
+  /** Forgets the acts of moderation before that time. */
+  forgetActs: { in: { before: number }; out: Nothing };
   /** Lifts what has ended by that time, so many at a time. */
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
   /** Codes: `unknown_room`, `unknown_user` (not a member). */
@@ -572,11 +626,11 @@ export interface Writes {
    */
   erase: { in: { user: string; messages: ErasedMessages; at: number }; out: Nothing };
   /**
-   * The next step of an erasure that no other holder carries out now: null if there is none. `kick`: what follows takes
-   * for granted that the user's connections are closed.
-   * @param in.by who takes the steps, and goes on soon
+   * The next step of an erasure, for the server that holds the lease of the consumer `erasureConsumer`; null for others,
+   * and if no erasure is left. `kick`: nothing was done. The user's connections have to be closed first.
+   * @param in.kicked the user whose connections were closed since the last step
    */
-  eraseStep: { in: { by: string; at: number }; out: { user: string; kick: boolean } | null };
+  eraseStep: { in: { by: string; kicked?: string; at: number }; out: { user: string; kick: boolean } | null };
   /**
    * Takes or renews the lease of a consumer of the log of changes, which begins with what is written from then on, and
    * gives its next entries: those with a change of its types. `heldFor`: another server has the lease, for at most so many
@@ -585,6 +639,7 @@ export interface Writes {
    * @param in.lease milliseconds; 0 gives the lease back
    * @param in.most entries; 0 only renews the lease
    * @param in.done up to here the consumer is done, by `upTo` of the answer before
+   * @param in.rows are stored along with that
    */
   consume: {
     in: {
@@ -594,6 +649,7 @@ export interface Writes {
       lease: number;
       most: number;
       done?: number;
+      rows?: ConsumedRows;
     };
     out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
   };
@@ -606,8 +662,6 @@ export interface Reads {
   /** For the start: all rooms that everybody may read. */
   publicRooms: { in: null; out: RoomRecord[] };
   bans: { in: null; out: { user: string; ban: Ban }[] };
-  /** How many users are being erased. */
-  erasures: { in: null; out: number };
   report: { in: { id: string }; out: StoredReport | null };
   /**
    * Open ones of messages that are not too old, the newest first; `rooms` null: of all. `next`:
@@ -622,6 +676,8 @@ export interface Reads {
     in: { user: string; from?: string; limit: number };
     out: Reads['reports']['out'];
   };
+  /** Acts of moderation, the newest first, before the place `before`; `user`: those by or of this user. `next`: where to go on. */
+  acts: { in: { user?: string; before?: number; limit: number }; out: { acts: Act[]; next?: number } };
   restrictions: {
     in: null;
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];

@@ -2,6 +2,7 @@ import type { MessageFile, Reaction } from '../wire/events.ts';
 import type { Erasure } from './erasure.ts';
 import type { Shown } from './find-users.ts';
 import {
+  type Act,
   everybody,
   forGood,
   isNamed,
@@ -104,6 +105,7 @@ export const columnTypes = {
   changes: 'text',
   types: 'int',
   position: 'int',
+  act: 'text',
   files: 'text',
   state: 'int',
   at: 'int',
@@ -605,26 +607,35 @@ export function erasureFrom(row: Row): Erasure {
     upTo: row.up_to as number,
     stage: row.stage as Erasure['stage'],
     place: row.place as number,
-    holder: row.holder as string,
-    heldUntil: row.held_until as number,
   };
 }
 
 /** Of `erasures`. */
-export const erasureColumns = [
-  'user_id',
-  'erases',
-  'asked_at',
-  'up_to',
-  'stage',
-  'place',
-  'holder',
-  'held_until',
-] as const;
+export const erasureColumns = ['user_id', 'erases', 'asked_at', 'up_to', 'stage', 'place'] as const;
 
 /** Their values. */
-export function erasureRow({ user, messages, at, upTo, stage, place, holder, heldUntil }: Erasure) {
-  return [user, messages, at, upTo, stage, place, holder, heldUntil];
+export function erasureRow({ user, messages, at, upTo, stage, place }: Erasure) {
+  return [user, messages, at, upTo, stage, place];
+}
+
+export const actColumns = ['act', 'at', 'by_id', 'user_id', 'room_id', 'seq', 'reason', 'about'] as const;
+
+export function actRow({ kind, at, by, user, room, seq, reason, to }: Act): Value[] {
+  const about = to === undefined ? null : JSON.stringify(to);
+  return [kind, at, by ?? null, user ?? null, room ?? null, seq ?? null, reason ?? null, about];
+}
+
+export function actFrom(row: Row): Act {
+  const optional = {
+    by: row.by_id,
+    user: row.user_id,
+    room: row.room_id,
+    seq: row.seq,
+    reason: row.reason,
+    to: row.about === null ? null : JSON.parse(row.about as string),
+  };
+  const there = Object.entries(optional).filter(([, value]) => value !== null);
+  return { kind: row.act as Act['kind'], at: row.at as number, ...Object.fromEntries(there) };
 }
 
 /** The most rows that a step of an erasure finds at once, and the reports that it examines. */

@@ -1,5 +1,6 @@
 import type { ErasableList, Erasure } from './erasure.ts';
 import type {
+  Act,
   Ban,
   Change,
   LoggedEntry,
@@ -92,8 +93,8 @@ export interface Work {
   forgetFile(id: string): void;
   /** The erasure of this user that is under way. */
   erasureOf(user: string): Erasure | undefined;
-  /** In this order: one that this holder carries out, one that another holder has left by then, and a new one. */
-  openErasure(by: string, at: number): Erasure | undefined;
+  /** The next one. */
+  openErasure(): Erasure | undefined;
   putErasure(erasure: Erasure): void;
   /** It is done: nothing of it stays. */
   endErasure(user: string): void;
@@ -121,6 +122,10 @@ export interface Work {
     input: Writes['consume']['in'],
   ): Consumer & { at: number; entries: LoggedEntry[]; skipped: number; upTo: number };
   putConsumer(consumer: Consumer & Pick<Writes['consume']['in'], 'name' | 'types'>): void;
+  insertActs(acts: readonly Act[]): void;
+  forgetActs(before: number): void;
+  /** The act of this number names the user no more, and gives no reason. */
+  eraseAct(user: string, act: string): void;
   /** The keyed digest of what is sent. */
   digest(said: string): string;
 }
@@ -160,7 +165,7 @@ export type Need =
   | { what: 'erasureOf'; user: string }
   /** The same without the lock, which steps would not wait for. */
   | { what: 'erasing'; user: string }
-  | { what: 'openErasure'; by: string; at: number }
+  | { what: 'openErasure' }
   | { what: 'newestMessage' }
   /** Locks the consumer. */
   | { what: 'consumer'; input: Writes['consume']['in'] };
@@ -204,6 +209,9 @@ const writing: Record<Writing, true> = {
   eraseMessage: true,
   eraseInJournal: true,
   putConsumer: true,
+  insertActs: true,
+  forgetActs: true,
+  eraseAct: true,
 };
 
 const reached = new Error('the write would change something');

@@ -44,6 +44,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly skipped = new Counter({
+    name: 'chat_changes_skipped_total',
+    help: 'Entries of the log of changes that a consumer has missed, because it was too far behind',
+    labelNames: ['consumer'],
+    registers: [this.#registry],
+  });
+
   /** @param connections returns the number of connected clients */
   constructor(connections: () => number) {
     // Node's own metrics, such as nodejs_eventloop_lag_seconds. With its default of 10 ms, measuring the event loop

@@ -12,7 +12,7 @@ import {
   type Sql,
   sql,
 } from '../../server/history/sql/dialect.ts';
-import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
+import { erasableOf } from '../../server/history/sql/erasing.ts';
 import { follow, type Shared } from '../../server/history/sql/followed.ts';
 import { deleteOld } from '../../server/history/sql/journal.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
@@ -22,6 +22,7 @@ import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { dice } from '../helpers/dice.ts';
+import { erasureSteps } from '../helpers/erasures.ts';
 import { download, origin, upload } from '../helpers/files.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
@@ -136,7 +137,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       // The very first message is not of a user who was erased before.
       const [history] = histories as [History];
       await history.write.erase({ user: ann.id, messages: 'delete', at: 1 });
-      const step = () => history.write.eraseStep({ by: 'one', at: 1 });
+      const step = erasureSteps(history, 'one', 1);
       for (let closed = 0; closed < 2; ) if ((await step())?.kick) closed++;
       await step();
       const { message: first } = await history.write.send(message());
@@ -744,7 +745,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await bySocket.read.room({ room: 'lobby' })).toMatchObject({ lastSeq: 1 });
     });
 
-    test('the next erasure of many, and what a step of it looks up by its user, is found by an index', async () => {
+    test('what a step of an erasure looks up by its user is found by an index', async () => {
       const history = await empty();
       const rooms = Array.from({ length: 300 }, (_, i) => ({ id: `room-${i}`, name: `Room ${i}` }));
       await history.write.publicRooms({ rooms, at: 0 });
@@ -757,13 +758,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       for (const of of Object.values(erasableOf)) {
         slow.push(...(await engine.unindexed(connection, of('somebody', engine.dialect(database)))));
       }
-      await Promise.all(users.map((user) => history.write.erase({ user, messages: 'delete', at: 2 })));
-      await history.write.eraseStep({ by: 'one', at: 2 });
-      await connection.query(raw('BEGIN'));
-      for (const statement of openErasures(engine.dialect(database), 'one', 2)) {
-        slow.push(...(await engine.unindexed(connection, statement)));
-      }
-      await connection.query(raw('COMMIT'));
       expect(slow).toEqual([]);
     });
 

@@ -37,7 +37,6 @@ export async function openChatOver(
     kick: ignore,
     onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,
-    onEraseFailure: unexpected,
     onSweepFailure: unexpected,
     onOtherRoom: ({ id }) => unexpected(new Error(id)),
     ...over(history),

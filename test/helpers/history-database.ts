@@ -37,6 +37,7 @@ const tables = [
   'position',
   'changes',
   'consumers',
+  'audit',
   'erasures',
   'erased_rooms',
 ].map((name) => `chat_${name}`);

@@ -264,7 +264,14 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { user: one(userIds), messages: one(['anonymise', 'delete']), at: at++ },
       }),
     ],
-    [12, () => ({ op: 'eraseStep', input: { by: 'one', at } })],
+    [
+      1,
+      () => ({
+        op: 'consume',
+        input: { name: 'erasure', by: 'one', types: ['erasing'], lease: roll(2) * 1000, most: 0 },
+      }),
+    ],
+    [12, () => ({ op: 'eraseStep', input: { by: 'one', ...maybe({ kicked: one(userIds) }), at } })],
     [
       1,
       () => ({
@@ -362,12 +369,11 @@ export async function readAll(history: History): Promise<unknown> {
   }
   const known = sorted(await history.read.users({ ids: userIds }), ({ id }) => id);
   const bans = sorted(await history.read.bans(null), ({ user }) => user);
-  const erasures = await history.read.erasures(null);
   const { reports } = await history.read.reports({ rooms: null, limit: 500 });
   const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
   return {
-    ...{ publicRooms, users, content, searches, known, bans, erasures },
+    ...{ publicRooms, users, content, searches, known, bans },
     ...{ restrictions, reports, own: own.reports },
   };
 }

@@ -37,7 +37,9 @@ const mayImport: Record<string, readonly string[]> = {
   'server/wire/': ['server/session/blank.ts'],
   'server/limits/': ['server/wire/errors.ts'],
   'server/history/': ['server/session/blank.ts', 'server/wire/'],
+  'server/changes/': ['server/history/history.ts'],
   'server/chat/': [
+    'server/changes/consumer.ts',
     'server/session/blank.ts',
     'server/history/history.ts',
     'server/history/text-keys.ts',

@@ -1,21 +1,16 @@
 import type { Reaction } from '../../wire/events.ts';
-import {
-  type Erasable,
-  type Erasure,
-  type ErasureStage,
-  erasureStages,
-  isBeforeEnd,
-  stagesAgain,
-} from '../erasure.ts';
+import { type Erasable, type Erasure, type ErasureStage, erasureStages, stagesAgain } from '../erasure.ts';
 import {
   type Change,
   deletedUser,
+  erasureConsumer,
   isMember,
   type MemberRecord,
   namedReactors,
   otherOf,
   restrictionKinds,
   type StoredMessage,
+  type Writes,
 } from '../history.ts';
 import { gone } from '../rows.ts';
 import type { Need, Rule, Work } from '../work.ts';
@@ -30,9 +25,6 @@ import {
   removeRoom,
   tellMentions,
 } from './room-changes.ts';
-
-/** Milliseconds for which who has taken a step is waited for to take the next one. */
-const held = 5000;
 
 /** The work of a stage on each of the rows that it finds. */
 interface Step {
@@ -122,6 +114,13 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     needs: (_user, { id }) => [{ what: 'entry', num: Number(id) }],
     run(work, { user }, { id }) {
       work.eraseInJournal(user, id);
+    },
+  },
+
+  audit: {
+    needs: () => [],
+    run(work, { user }, { id }) {
+      work.eraseAct(user, id);
     },
   },
 
@@ -228,43 +227,31 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 
 export const erase: Rule<'erase'> = {
   needs: ({ user }) => [{ what: 'erasureOf', user }],
-  run(work, { user, messages, at }) {
+  run(work, { user, messages, at }, changes) {
     if (user === deletedUser.id) refuse('bad_request', 'nobody has this id');
     const before = work.erasureOf(user);
     const erases = before?.messages === 'delete' ? 'delete' : messages;
-    work.putErasure({
-      user,
-      messages: erases,
-      at,
-      upTo: 0,
-      stage: 'begin',
-      place: 0,
-      holder: '',
-      heldUntil: 0,
-    });
+    work.putErasure({ user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });
+    changes.push({ type: 'erasing' });
     return {};
   },
 };
 
 export const eraseStep: Rule<'eraseStep'> = {
-  needs: ({ by, at }) => [{ what: 'openErasure', by, at }],
-  run(work, { by, at }, changes) {
-    const erasure = work.openErasure(by, at);
+  needs: ({ by }) => [{ what: 'consumer', input: leaseOf(by) }, { what: 'openErasure' }],
+  run(work, { by, kicked, at }, changes) {
+    if (work.consumer(leaseOf(by)).holder !== by) return null;
+    const erasure = work.openErasure();
     if (erasure === undefined) return null;
-    const { user, stage, holder } = erasure;
-    const mine = { ...erasure, holder: by, heldUntil: at + held };
-    // The server that had begun may have ended before the connections were closed.
-    if (stage !== 'begin' && isBeforeEnd(erasure) && holder !== by) {
-      work.putErasure(mine);
-      return { user, kick: true };
-    }
+    const { user, stage } = erasure;
+    if ((stage === 'begin' || stage === 'person') && kicked !== user) return { user, kick: true };
     // Messages sent before the last old connection was closed are the erased user's; later ones are somebody else's.
-    const ended = stage === 'person' ? { ...mine, at, upTo: work.newestMessage() } : mine;
+    const ended = stage === 'person' ? { ...erasure, at, upTo: work.newestMessage() } : erasure;
     if (
       stage === 'person' &&
       !stagesAgain.every((one) => takeFrom(work, { ...ended, stage: one }, changes) === undefined)
     ) {
-      work.putErasure({ ...mine, stage: 'directs', place: 0 });
+      work.putErasure({ ...erasure, stage: 'directs', place: 0 });
       return { user, kick: false };
     }
     const next = takeFrom(work, ended, changes);
@@ -272,9 +259,18 @@ export const eraseStep: Rule<'eraseStep'> = {
     if (next !== undefined) work.putErasure({ ...ended, place: next });
     else if (later === undefined) work.endErasure(user);
     else work.putErasure({ ...ended, stage: later, place: 0 });
-    return { user, kick: stage === 'begin' || (next === undefined && later === 'person') };
+    return { user, kick: false };
   },
 };
+
+/** Asks for the lease of the erasures, and takes nothing. */
+const leaseOf = (by: string): Writes['consume']['in'] => ({
+  name: erasureConsumer,
+  by,
+  types: [],
+  lease: 0,
+  most: 0,
+});
 
 /** Deals with what is next in the stage of this erasure. @returns where to go on */
 function takeFrom(work: Work, erasure: Erasure, changes: Change[]): number | undefined {

@@ -5,12 +5,14 @@ import type { Rule } from '../work.ts';
 export const consume: Rule<'consume'> = {
   needs: (input) => [{ what: 'consumer', input }],
   run(work, input) {
-    const { name, by, types, lease, most, done } = input;
+    const { name, by, types, lease, most, done, rows } = input;
     const known = work.consumer(input);
     const { at, holder, heldUntil, entries, skipped, upTo } = known;
     if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
-    const from = holder === by && done !== undefined ? done : known.position;
-    // What holds nothing for this consumer is passed at once.
+    const isDone = holder === by && done !== undefined;
+    if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
+    const from = isDone ? done : known.position;
+    // Entries that hold nothing for this consumer are passed at once.
     const position = entries.length === 0 && most > 0 ? upTo : from + skipped;
     work.putConsumer({ name, types, position, holder: by, heldUntil: at + lease });
     return { entries, upTo, skipped };

@@ -34,6 +34,14 @@ export const restrict: Rule<'restrict'> = {
   },
 };
 
+export const forgetActs: Rule<'forgetActs'> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.forgetActs(before);
+    return {};
+  },
+};
+
 export const endRestrictions: Rule<'endRestrictions'> = {
   needs: ({ before, most }) => [{ what: 'endedRestrictions', before, most }],
   run(work, { before, most }, changes) {

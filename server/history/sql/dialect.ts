@@ -71,9 +71,8 @@ export interface Dialect {
   ): Sql;
   /** Makes the planner use this index, where it does not by itself. */
   by(index: string): Sql;
-  /** Locks the rows that are read until the transaction ends; rows that are locked are waited for, or left out. */
+  /** Locks the rows that are read until the transaction ends; rows that are locked are waited for. */
   lock: Sql;
-  lockFree: Sql;
   /** By whom such a restriction of a member is, as the index has it. */
   restrictedBy(kind: RestrictionKind): Sql;
   /** Asks for the number of the newest message of all. */

@@ -14,7 +14,6 @@ import {
   erasuresAtOnce,
   goneRooms,
   mentionIn,
-  type Row,
   reportsLookedThrough,
   roomsLookedThrough,
 } from '../rows.ts';
@@ -39,29 +38,16 @@ export function* loadErasureOf({ dialect, transaction }: Place, user: string): A
   return row && erasureFrom(row);
 }
 
-/**
- * In this order: one that this holder is at, one that another holder has left, and one that is new. A row that is locked is
- * skipped: another server is working on it.
- */
-export const openErasures = (dialect: Dialect, by: string, at: number): Sql[] =>
-  [
-    sql`holder = ${by} ORDER BY user_id`,
-    sql`held_until > 0 AND held_until <= ${at} ORDER BY held_until, asked_at, user_id`,
-    sql`held_until = 0 ORDER BY asked_at, user_id`,
-  ].map((which) => sql`SELECT ${columns} FROM chat_erasures WHERE ${which} LIMIT 1 ${dialect.lockFree}`);
-
-/** The erasure of which this holder may take a step, with the next rows, and the needs of that step. */
-export function* loadOpenErasure(
-  { dialect, transaction }: Place,
-  { by, at }: { by: string; at: number },
-): Asking<{ loaded: LoadedErasure; needs: Need[] }> {
-  let row: Row | undefined;
-  for (const statement of openErasures(dialect, by, at)) {
-    [row] = yield* transaction.query(statement);
-    if (row !== undefined) break;
-  }
-  const erasure = row && erasureFrom(row);
-  if (erasure === undefined) return { loaded: { by, at }, needs: [] };
+/** The erasure that is next, with the next rows, and the needs of that step. */
+export function* loadOpenErasure({
+  dialect,
+  transaction,
+}: Place): Asking<{ loaded: LoadedErasure; needs: Need[] }> {
+  const [row] = yield* transaction.query(
+    sql`SELECT ${columns} FROM chat_erasures ORDER BY user_id LIMIT 1 ${dialect.lock}`,
+  );
+  if (row === undefined) return { loaded: {}, needs: [] };
+  const erasure = erasureFrom(row);
   const lists = new Map<ErasureStage, ErasableList>();
   const needs: Need[] = [];
   for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
@@ -71,7 +57,7 @@ export function* loadOpenErasure(
   }
   // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
   if (erasure.stage === 'person') needs.push({ what: 'newestMessage' });
-  return { loaded: { by, at, erasure, lists }, needs };
+  return { loaded: { erasure, lists }, needs };
 }
 
 function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
@@ -142,6 +128,11 @@ export const erasableOf: Record<
       sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE other_id = ${user}`,
     ),
   files: (user) => sql`SELECT id FROM chat_files WHERE user_id = ${user} ${most}`,
+  audit: (user) =>
+    either(
+      sql`SELECT num AS id FROM chat_audit WHERE by_id = ${user}`,
+      sql`SELECT num AS id FROM chat_audit WHERE user_id = ${user}`,
+    ),
   reactions: (user) => sql`SELECT emoji, seq, ${roomOf('reactions')} WHERE user_id = ${user} ${most}`,
   mentions: (user) => sql`SELECT seq, ${roomOf('mentions')} WHERE user_id = ${user} ${most}`,
   resets: (user) => sql`SELECT ${roomOf('erased_rooms')} WHERE user_id = ${user} ${most}`,

@@ -1,6 +1,8 @@
 import {
+  type Act,
   type Change,
   changeBits,
+  deletedUser,
   type LoggedChange,
   type LoggedEntry,
   type MemberRecord,
@@ -209,6 +211,8 @@ export function withoutWords(text: string, user: string): string {
         return change.user === user && change.ban !== null ? { ...change, ban: unsaid(change.ban) } : change;
       case 'restricted':
         return change.user === user && change.now !== null ? { ...change, now: unsaid(change.now) } : change;
+      case 'act':
+        return { ...change, act: actWithout(change.act, user) };
       case 'told':
         return { ...change, what: toldWithout(change.what, user) };
       default:
@@ -216,6 +220,14 @@ export function withoutWords(text: string, user: string): string {
     }
   });
   return JSON.stringify(changes);
+}
+
+function actWithout(act: Act, user: string): Act {
+  if (act.by !== user && act.user !== user) return act;
+  const { reason: _, ...rest } = act;
+  const nobody = (id: string | undefined) => (id === user ? deletedUser.id : id);
+  const [by, of] = [nobody(act.by), nobody(act.user)];
+  return { ...rest, ...(by === undefined ? {} : { by }), ...(of === undefined ? {} : { user: of }) };
 }
 
 /** Restrictions of the user are in the membership, too. */

@@ -70,7 +70,7 @@ export function* load(
     if (need.what === 'erasureOf') {
       work.erasures.set(need.user, yield* loadErasureOf(place, need.user));
     } else if (need.what === 'openErasure') {
-      const { loaded, needs: more } = yield* loadOpenErasure(place, need);
+      const { loaded, needs: more } = yield* loadOpenErasure(place);
       work.openedErasure = loaded;
       needs.push(...more);
     } else if (need.what === 'consumer') {

@@ -94,7 +94,6 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
     },
     by: () => raw(''),
     lock: raw('FOR UPDATE'),
-    lockFree: raw('FOR UPDATE SKIP LOCKED'),
     outdate(transaction, former) {
       return outdateBlocks(this, transaction, former);
     },

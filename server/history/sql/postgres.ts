@@ -91,7 +91,6 @@ export function postgres(address: DatabaseAddress): ServerDialect {
     },
     by: () => raw(''),
     lock: raw('FOR UPDATE'),
-    lockFree: raw('FOR UPDATE SKIP LOCKED'),
     outdate(transaction, former) {
       return outdateBlocks(this, transaction, former);
     },

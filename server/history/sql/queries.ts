@@ -13,6 +13,8 @@ import {
   type UserRecord,
 } from '../history.ts';
 import {
+  actColumns,
+  actFrom,
   changesPage,
   expiredBefore,
   expiry,
@@ -120,8 +122,20 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
         } satisfies Ban,
       }));
     },
-    *erasures() {
-      return (yield* ask(sql`SELECT count(*) AS num FROM chat_erasures`))[0]?.num as number;
+    *acts({ user, before = Number.MAX_SAFE_INTEGER, limit }) {
+      const page = (which: Sql) =>
+        sql`SELECT num, ${raw(actColumns.join(', '))} FROM chat_audit WHERE ${which} num < ${before}
+            ORDER BY num DESC LIMIT ${limit + 1}`;
+      const rows = yield* ask(
+        user === undefined
+          ? page(raw(''))
+          : sql`SELECT * FROM (${page(sql`by_id = ${user} AND`)}) AS one
+                UNION SELECT * FROM (${page(sql`user_id = ${user} AND`)}) AS other
+                ORDER BY num DESC LIMIT ${limit + 1}`,
+      );
+      const acts = rows.slice(0, limit);
+      const next = acts.length < rows.length ? { next: acts.at(-1)?.num as number } : {};
+      return { acts: acts.map(actFrom), ...next };
     },
     *report({ id }) {
       const [row] = yield* ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);

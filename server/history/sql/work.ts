@@ -1,8 +1,11 @@
 import { createHmac } from 'node:crypto';
 import type { ErasableList, Erasure, ErasureStage } from '../erasure.ts';
 import {
+  type Act,
   acted,
   type Ban,
+  deletedUser,
+  erasureConsumer,
   isMember,
   isNamed,
   type MemberRecord,
@@ -14,6 +17,8 @@ import {
   type Writes,
 } from '../history.ts';
 import {
+  actColumns,
+  actRow,
   erasureColumns,
   erasureRow,
   fileStates,
@@ -26,7 +31,7 @@ import {
 } from '../rows.ts';
 import { nameKey, storedMemberKey } from '../text-keys.ts';
 import type { Need, Work } from '../work.ts';
-import { type Dialect, type Sql, sql } from './dialect.ts';
+import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './journal.ts';
 
 /** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
@@ -123,8 +128,6 @@ export interface LoadedFile {
 
 /** The rows of a step of an erasure, as they are in the database. */
 export interface LoadedErasure {
-  by: string;
-  at: number;
   /** Absent where there is none to take a step of. */
   erasure?: Erasure;
   lists?: ReadonlyMap<ErasureStage, ErasableList>;
@@ -575,10 +578,9 @@ export class LoadedWork implements Work {
 
   // A step of an erasure has a transaction of its own, so what the database says is as it is now.
 
-  openErasure(by: string, at: number): Erasure | undefined {
-    const known = this.openedErasure;
-    if (known?.by !== by || known.at !== at) throw new Missing({ what: 'openErasure', by, at });
-    return known.erasure;
+  openErasure(): Erasure | undefined {
+    if (this.openedErasure === undefined) throw new Missing({ what: 'openErasure' });
+    return this.openedErasure.erasure;
   }
 
   putErasure(erasure: Erasure): void {
@@ -649,6 +651,29 @@ export class LoadedWork implements Work {
     if (text === undefined) return;
     const changes = withoutWords(text, user);
     this.#later(() => sql`UPDATE chat_changes SET changes = ${changes} WHERE num = ${Number(entry)}`);
+    // Consumers that are not done with the entry may have read it: they read it again.
+    this.#later(
+      () =>
+        sql`UPDATE chat_consumers SET holder = '', held_until = 0
+            WHERE position < ${Number(entry)} AND id <> ${erasureConsumer}`,
+    );
+  }
+
+  insertActs(acts: readonly Act[]): void {
+    if (acts.length > 0) this.#later((dialect) => dialect.insert('chat_audit', actColumns, acts.map(actRow)));
+  }
+
+  forgetActs(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
+  }
+
+  eraseAct(user: string, act: string): void {
+    const erased = (column: 'by_id' | 'user_id') =>
+      sql`${raw(column)} = CASE WHEN ${raw(column)} = ${user} THEN ${deletedUser.id} ELSE ${raw(column)} END`;
+    this.#later(
+      () =>
+        sql`UPDATE chat_audit SET ${erased('by_id')}, ${erased('user_id')}, reason = NULL WHERE num = ${Number(act)}`,
+    );
   }
 
   // It has a transaction of its own too.

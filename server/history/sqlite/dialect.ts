@@ -102,7 +102,6 @@ export function sqlite(db: DatabaseSync): Dialect {
     },
     by: (index) => raw(`INDEXED BY ${index}`),
     lock: raw(''),
-    lockFree: raw(''),
     restrictedBy: (kind) => raw(`restricted ->> '$.${kind}.by'`),
     newestMessage: raw(
       'SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM chat_messages)) - 1 AS num FROM next_message',

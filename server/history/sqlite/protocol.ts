@@ -20,7 +20,6 @@ export const readsAtStart = {
   publicRooms: true,
   bans: true,
   restrictions: true,
-  erasures: true,
 } as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` goes with the `conflict` of an edit. */

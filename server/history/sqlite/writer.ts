@@ -77,7 +77,6 @@ disk.lend(() => {
   db.prepare('DELETE FROM chat_bans WHERE until <= ?').run(Date.now());
   // Their holder has ended: the file belongs to one server.
   db.exec('UPDATE chat_consumers SET held_until = 0');
-  db.exec('UPDATE chat_erasures SET held_until = 0');
   beginGeneration(db);
 });
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
 import { found } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
@@ -6,7 +6,7 @@ import { join } from '../../../server/chat/rooms.ts';
 import { summaryOf } from '../../../server/chat/summary.ts';
 import { type Change, everybody, type History, methods, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
-import { hanging } from '../../helpers/hanging.ts';
+import { carryOutErasures } from '../../helpers/erasures.ts';
 
 /**
  * A change reaches a user who is there, or one who is being read from the history at that moment, before or after the
@@ -80,14 +80,16 @@ async function joinHere(room: string, id: string): Promise<void> {
   }
 }
 async function erase(id: string): Promise<void> {
-  await chat.erasing.erase(id, 'anonymise');
-  const isOver = async () => (await history.read.erasures(null)) === 0;
-  await vi.waitUntil(isOver, { timeout: hanging });
+  await history.write.erase({ user: id, messages: 'anonymise', at });
+  await carryOutErasures(history);
 }
 
-/** A change of each type, or several. `told` is for other servers. */
+/** A change of each type, or several. The others are for other servers, and for consumers of the log. */
 const kinds: {
-  [Kind in Exclude<Change['type'], 'told'>]: Record<string, (world: World) => Promise<unknown>>;
+  [Kind in Exclude<Change['type'], 'told' | 'act' | 'erasing'>]: Record<
+    string,
+    (world: World) => Promise<unknown>
+  >;
 } = {
   message: {
     'a message': ({ den, owner }) => say(den, owner),

@@ -266,6 +266,7 @@ const mentions = [
 const about = { id: 'f', name: 'a.txt', type: 'text/plain', size: 1 };
 const sent = { room, user, text: '@Ben all', mentions, sentAt: at, asMember: true, siteModerator: true };
 const reaction = (who: string, on: boolean) => ({ user: who, emoji: '👍', on });
+const act = { kind: 'muted', at, by: '1', user: '2', room, reason: 'why', to: { until: 9 } } as const;
 /** All writes, in an order in which each changes something. */
 const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   publicRooms: [{ rooms: [{ id: 'lobby', name: 'Lobby' }], at }],
@@ -317,11 +318,12 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   ],
   expire: [{ room, firstSeq: 2 }],
   erase: [{ user: '2', messages: 'delete', at }],
-  eraseStep: erasureStages.map(() => ({ by: 'me', at })),
   consume: [
-    { name: 'some', by: 'me', types: ['message'], lease: 1, most: 9 },
-    { name: 'some', by: 'me', types: ['message'], lease: 1, most: 9, done: 1 },
+    { name: 'erasure', by: 'me', types: ['erasing'], lease: 9, most: 9 },
+    { name: 'erasure', by: 'me', types: ['erasing'], lease: 9, most: 9, done: 1, rows: { acts: [act] } },
   ],
+  forgetActs: [{ before: at }],
+  eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   tell: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
   deleteRoom: [{ room: 'class' }],
@@ -331,7 +333,7 @@ const whole = { room, upTo: 9, ...page };
 const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   publicRooms: [null],
   bans: [null],
-  erasures: [null],
+  acts: [{ limit: 9 }, { user: '1', before: 9, limit: 9 }],
   restrictions: [null],
   report: [{ id: 'r' }],
   reports: [
@@ -410,8 +412,8 @@ test('no statement looks through a table that grows, but for what the start read
     [
       // The bans, at the start.
       'SCAN chat_bans',
-      // The number of current erasures.
-      'SCAN chat_erasures USING COVERING INDEX chat_erasures_by_time',
+      // The first row by its key.
+      'SCAN chat_erasures',
       // Tables of one row.
       'SCAN CONSTANT ROW',
       'SCAN next_message',

@@ -1,0 +1,12 @@
+import type { Consumer } from './consumer.ts';
+
+/** Lists the acts of moderation. */
+export const audit: Consumer = {
+  name: 'audit',
+  types: ['act'],
+  take: (entries) => ({
+    acts: entries.flatMap(({ changes }) =>
+      changes.flatMap((change) => (change.type === 'act' ? change.act : [])),
+    ),
+  }),
+};

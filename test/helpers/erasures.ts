@@ -1,0 +1,29 @@
+import { erasureConsumer, type History, type Writes } from '../../server/history/history.ts';
+
+type Step = Writes['eraseStep']['out'];
+
+/** The steps of erasures on one server, which takes the lease with the first one. Connections are closed by nobody. */
+export function erasureSteps(history: History, by = 'one', at = Date.now()): () => Promise<Step> {
+  let kicked: string | undefined;
+  let isHeld = false;
+  return async () => {
+    if (!isHeld) await holdErasures(history, by);
+    isHeld = true;
+    const step = await history.write.eraseStep({ by, at, ...(kicked === undefined ? {} : { kicked }) });
+    kicked = step?.kick ? step.user : undefined;
+    return step;
+  };
+}
+
+/** Takes the lease of the erasures for the time of a test; with `lease: 0`, gives it back. */
+export async function holdErasures(history: History, by: string, lease = 3_600_000): Promise<void> {
+  await history.write.consume({ name: erasureConsumer, by, types: ['erasing'], lease, most: 0 });
+}
+
+/** Carries out all erasures. @returns how often connections had to be closed */
+export async function carryOutErasures(history: History, by?: string, at?: number): Promise<number> {
+  const next = erasureSteps(history, by, at);
+  let kicks = 0;
+  for (let step = await next(); step !== null; step = await next()) if (step.kick) kicks++;
+  return kicks;
+}
