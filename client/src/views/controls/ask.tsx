@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
-import { Actions, Dialog } from './dialog.tsx';
+import { FormDialog } from './form-dialog.tsx';
 import { Submission } from './submission.ts';
 
 interface Props {
@@ -23,33 +23,21 @@ interface Props {
 export class Ask extends Component<Props> {
   readonly #submission = new Submission(this.props.context);
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, title, text, stay, label, close }: Props) {
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={title}
         ask
-        problem={this.#submission.problem}
+        submission={this.#submission}
+        label={label}
+        cancel={stay}
+        bad
         submit={this.#submit}
         close={close}
-        actions={
-          <Actions
-            context={context}
-            label={label}
-            busy={this.#submission.busy ? label : undefined}
-            cancel={stay}
-            bad
-            submit={this.#submit}
-            close={close}
-          />
-        }
       >
         {text !== undefined && <p class="hint flat">{text}</p>}
-      </Dialog>
+      </FormDialog>
     );
   }
 

@@ -131,37 +131,6 @@ export class Dialog extends Component<Props> {
   };
 }
 
-interface ActionsProps {
-  readonly context: Context;
-  readonly label: string;
-  /** Instead of the label while one waits for the answer. */
-  readonly busy?: string | undefined;
-  readonly cancel?: string;
-  readonly bad?: boolean;
-  submit(): void;
-  close(): void;
-}
-
-/** The two buttons that most dialogs end with. */
-export function Actions({ context, label, busy, cancel, bad = false, submit, close }: ActionsProps) {
-  return (
-    <>
-      <button type="button" class="btn" onClick={close}>
-        {cancel ?? context.strings.text('common.cancel')}
-      </button>
-      <button
-        type="button"
-        class={bad ? 'btn danger' : 'btn primary'}
-        aria-disabled={busy !== undefined || undefined}
-        onClick={submit}
-      >
-        {busy !== undefined && <span class="spin" aria-hidden="true" />}
-        {busy ?? label}
-      </button>
-    </>
-  );
-}
-
 interface FieldProps {
   readonly id: string;
   readonly label: string;

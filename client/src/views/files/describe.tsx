@@ -1,6 +1,6 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
-import { Actions, Dialog } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Thumbnail } from './thumbnail.tsx';
 
 /** Characters; the server takes no more. */
@@ -26,15 +26,13 @@ export class Describe extends Component<Props, { alt: string }> {
     const { strings } = context;
     const { alt } = this.state;
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text('file.altTitle')}
         typed={alt !== before}
+        label={strings.text('common.save')}
         submit={this.#save}
         close={close}
-        actions={
-          <Actions context={context} label={strings.text('common.save')} submit={this.#save} close={close} />
-        }
       >
         {source !== undefined && (
           <div class="imgs n1 half">
@@ -54,7 +52,7 @@ export class Describe extends Component<Props, { alt: string }> {
             this.setState({ alt: [...value.replace(/\s+/gu, ' ')].slice(0, LONGEST).join('') })
           }
         />
-      </Dialog>
+      </FormDialog>
     );
   }
 

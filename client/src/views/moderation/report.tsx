@@ -2,7 +2,8 @@ import { Component } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
-import { Actions, Dialog, Problem } from '../controls/dialog.tsx';
+import { Problem } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 
@@ -20,31 +21,18 @@ export class ReportMessage extends Component<Props> {
   #note = '';
   readonly #submission = new Submission(this.props.context);
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, message, close }: Props) {
     const { strings, changed } = context;
-    const label = strings.text('report.submit');
     const over = [...this.#note].length - LONGEST_NOTE;
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text('report.title')}
         typed={this.#note !== ''}
-        problem={this.#submission.problem}
+        submission={this.#submission}
+        label={strings.text('report.submit')}
         submit={this.#submit}
         close={close}
-        actions={
-          <Actions
-            context={context}
-            label={label}
-            busy={this.#submission.busy ? label : undefined}
-            submit={this.#submit}
-            close={close}
-          />
-        }
       >
         <p class="text q">{wordsOf(message.text, message.files)}</p>
         <fieldset disabled={this.#submission.busy}>
@@ -81,7 +69,7 @@ export class ReportMessage extends Component<Props> {
           }}
         />
         {over > 0 && <Problem id="report-note-error" text={strings.count('composer.tooMany', over)} />}
-      </Dialog>
+      </FormDialog>
     );
   }
 

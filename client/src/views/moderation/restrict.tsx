@@ -1,6 +1,7 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
-import { Actions, Dialog, TextField } from '../controls/dialog.tsx';
+import { TextField } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 
@@ -33,34 +34,21 @@ export class Restrict extends Component<Props> {
   #reason = '';
   readonly #submission = new Submission(this.props.context);
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, how, name, room, reasoned, lift, close }: Props) {
     const { strings, changed } = context;
     const ban = how === 'ban';
     const howLong = strings.text('mute.howLong');
-    const label = strings.text(ban ? 'ban.submit' : 'mute.submit');
     const over = [...this.#reason].length - LONGEST_REASON;
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text(ban ? 'ban.title' : 'mute.title', { name })}
         typed={this.#reason !== ''}
-        problem={this.#submission.problem}
+        submission={this.#submission}
+        label={strings.text(ban ? 'ban.submit' : 'mute.submit')}
+        bad
         submit={this.#submit}
         close={close}
-        actions={
-          <Actions
-            context={context}
-            label={label}
-            busy={this.#submission.busy ? label : undefined}
-            bad
-            submit={this.#submit}
-            close={close}
-          />
-        }
       >
         <p class="hint flat">{strings.text(ban ? 'ban.text' : 'mute.text', { name, room })}</p>
         {lift !== undefined && (
@@ -101,7 +89,7 @@ export class Restrict extends Component<Props> {
             }}
           />
         )}
-      </Dialog>
+      </FormDialog>
     );
   }
 

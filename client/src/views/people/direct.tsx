@@ -1,6 +1,6 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
-import { Actions, Dialog } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { type Chip, PeopleField } from './people-field.tsx';
 import { refusedDirect } from './refused-direct.ts';
@@ -17,31 +17,18 @@ export class NewDirect extends Component<Props> {
   #writing = '';
   readonly #submission = new Submission(this.props.context);
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, close }: Props) {
     const { strings } = context;
-    const open = strings.text('direct.open');
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text('direct.title')}
         typed={this.#writing !== ''}
-        problem={this.#submission.problem}
-        again={this.#submission.problem === undefined ? undefined : this.#open}
-        submit={this.#open}
+        submission={this.#submission}
+        again
+        label={strings.text('direct.open')}
+        submit={() => this.#people?.finish() !== true && this.#open()}
         close={close}
-        actions={
-          <Actions
-            context={context}
-            label={open}
-            busy={this.#submission.busy ? open : undefined}
-            submit={() => this.#people?.finish() !== true && this.#open()}
-            close={this.#cancel}
-          />
-        }
       >
         <PeopleField
           context={context}
@@ -62,13 +49,9 @@ export class NewDirect extends Component<Props> {
             this.#people = field;
           }}
         />
-      </Dialog>
+      </FormDialog>
     );
   }
-
-  readonly #cancel = () => {
-    if (!this.#submission.cancel()) this.props.close();
-  };
 
   readonly #open = () => {
     const { context, close } = this.props;

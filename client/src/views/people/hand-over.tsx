@@ -3,7 +3,7 @@ import type { User } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Ask } from '../controls/ask.tsx';
-import { Actions, Dialog } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { PeopleField } from './people-field.tsx';
 
 interface Props {
@@ -45,13 +45,13 @@ export class HandOver extends Component<Props> {
       );
     const take = () => void this.#field?.finish();
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={label}
         typed={this.#writing !== ''}
+        label={label}
         submit={take}
         close={close}
-        actions={<Actions context={context} label={label} submit={take} close={close} />}
       >
         <PeopleField
           context={context}
@@ -72,7 +72,7 @@ export class HandOver extends Component<Props> {
             this.#field = field;
           }}
         />
-      </Dialog>
+      </FormDialog>
     );
   }
 }

@@ -2,7 +2,7 @@ import { Component } from 'preact';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context, FailedInvitation } from '../context.ts';
-import { Actions, Dialog } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { type Chip, PeopleField } from './people-field.tsx';
 
@@ -28,38 +28,23 @@ export class Invite extends Component<Props> {
     if (failed.length > 0) this.#submission.problem = context.strings.count('invite.failed', failed.length);
   }
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, room, close }: Props) {
     const { strings } = context;
     const fresh = this.#fresh();
     const submit = strings.text('invite.submit');
+    const more = fresh.length > 1 ? strings.text('invite.count', { n: fresh.length }) : submit;
     const done = fresh.length === 0 && this.#chips.length > 0 && this.#writing === '';
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text('invite.title', { room: room.summary.name })}
         typed={fresh.length > 0 || this.#writing !== ''}
-        problem={this.#submission.problem}
-        submit={this.#submit}
+        submission={this.#submission}
+        label={done ? strings.text('common.done') : more}
+        busy={submit}
+        cancel={done ? null : undefined}
+        submit={done ? close : this.#submit}
         close={close}
-        actions={
-          done ? (
-            <button type="button" class="btn primary" onClick={close}>
-              {strings.text('common.done')}
-            </button>
-          ) : (
-            <Actions
-              context={context}
-              label={fresh.length > 1 ? strings.text('invite.count', { n: fresh.length }) : submit}
-              busy={this.#submission.busy ? submit : undefined}
-              submit={this.#submit}
-              close={this.#cancel}
-            />
-          )
-        }
       >
         <PeopleField
           context={context}
@@ -79,17 +64,13 @@ export class Invite extends Component<Props> {
             this.#people = field;
           }}
         />
-      </Dialog>
+      </FormDialog>
     );
   }
 
   #fresh(): Chip[] {
     return this.#chips.filter(({ reason }) => reason === undefined);
   }
-
-  readonly #cancel = () => {
-    if (!this.#submission.cancel()) this.props.close();
-  };
 
   readonly #submit = () => {
     const { context, room } = this.props;

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import { newId } from '../../chat/outbox.ts';
 import type { Context } from '../context.ts';
-import { Actions, Dialog } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { type Chip, PeopleField } from '../people/people-field.tsx';
 import { refusal } from '../refusal.ts';
@@ -34,32 +34,21 @@ export class CreateRoom extends Component<Props> {
     this.#kind = chat.can.createPrivate ? 'private' : 'public';
   }
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, name, close }: Props) {
     const { strings } = context;
     const typed =
       this.#fields.name !== name || `${this.#fields.topic}${this.#writing}` !== '' || this.#chips.length > 0;
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text('create.title')}
         typed={typed}
-        problem={this.#submission.problem}
-        again={this.#submission.problem === undefined ? undefined : this.#submit}
+        submission={this.#submission}
+        again
+        label={strings.text('create.submit')}
+        busy={strings.text('create.busy')}
         submit={this.#submit}
         close={close}
-        actions={
-          <Actions
-            context={context}
-            label={strings.text('create.submit')}
-            busy={this.#submission.busy ? strings.text('create.busy') : undefined}
-            submit={this.#submit}
-            close={this.#cancel}
-          />
-        }
       >
         {this.#fields.draw(this.#submission.busy)}
         {this.#who()}
@@ -82,7 +71,7 @@ export class CreateRoom extends Component<Props> {
             }}
           />
         )}
-      </Dialog>
+      </FormDialog>
     );
   }
 
@@ -119,11 +108,6 @@ export class CreateRoom extends Component<Props> {
       </fieldset>
     );
   }
-
-  /** Stops waiting; what the server makes of it meanwhile is listed like any new room. */
-  readonly #cancel = () => {
-    if (!this.#submission.cancel()) this.props.close();
-  };
 
   readonly #submit = () => {
     const { context, close } = this.props;

@@ -4,7 +4,8 @@ import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { Ask } from '../controls/ask.tsx';
-import { Actions, Dialog, opener } from '../controls/dialog.tsx';
+import { opener } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { Restricted } from '../moderation/restricted.tsx';
 import { HandOver } from '../people/hand-over.tsx';
@@ -49,10 +50,6 @@ export class RoomSettings extends Component<Props> {
     this.#slow = props.room.summary.slow ?? 0;
   }
 
-  override componentWillUnmount(): void {
-    this.#submission.cancel();
-  }
-
   override render({ context, room, close }: Props) {
     const { chat, strings, changed, toast } = context;
     const { name } = room.summary;
@@ -78,23 +75,15 @@ export class RoomSettings extends Component<Props> {
       );
     const label = strings.text('settings.notify');
     return (
-      <Dialog
+      <FormDialog
         context={context}
         title={strings.text('settings.title')}
         typed={this.#renamed() || this.#ruled(room.summary) || this.#notify !== room.summary.notify}
-        problem={this.#submission.problem}
-        again={this.#submission.problem === undefined ? undefined : this.#save}
+        submission={this.#submission}
+        again
+        label={strings.text('settings.save')}
         submit={this.#save}
         close={close}
-        actions={
-          <Actions
-            context={context}
-            label={strings.text('settings.save')}
-            busy={this.#submission.busy ? strings.text('settings.save') : undefined}
-            submit={this.#save}
-            close={this.#cancel}
-          />
-        }
       >
         {room.summary.may.includes('update') && this.#fields.draw(this.#submission.busy)}
         <p class="label">{label}</p>
@@ -117,7 +106,7 @@ export class RoomSettings extends Component<Props> {
         <NotifyLine context={context} />
         {room.summary.may.includes('update') && this.#rules()}
         {this.#ends()}
-      </Dialog>
+      </FormDialog>
     );
   }
 
@@ -210,10 +199,6 @@ export class RoomSettings extends Component<Props> {
     const { name, topic } = this.#fields;
     return name !== this.#before.name || topic !== this.#before.topic;
   }
-
-  readonly #cancel = () => {
-    if (!this.#submission.cancel()) this.props.close();
-  };
 
   readonly #save = () => {
     const { context, room, close } = this.props;
