@@ -1,3 +1,4 @@
+import type { User } from '../../../server/wire/events.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Strings } from '../strings/strings.ts';
 
@@ -12,4 +13,10 @@ export function refusal(error: unknown, strings: Strings, otherwise = strings.te
   if (error.code === 'rate_limited')
     return strings.text('error.rate_limited', { s: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
   return otherwise;
+}
+
+/** Why there is no direct room with somebody. A person who is blocked learns no more than that. */
+export function refusedDirect(error: unknown, { name }: User, strings: Strings): string {
+  const isForbidden = error instanceof RequestError && error.code === 'forbidden';
+  return isForbidden ? strings.text('composer.blockedDirect', { name }) : refusal(error, strings);
 }

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { OthersTyping } from '../messages/typing.tsx';
 import { blockItem } from './block-item.ts';
-import { timeToCome } from './time-to-come.ts';
+import { timeToCome } from './restriction-words.ts';
 
 /** The server sends it for a mute that does not end. */
 const FOR_GOOD = Number.MAX_SAFE_INTEGER;

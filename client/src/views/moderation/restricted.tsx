@@ -4,7 +4,7 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
-import { timeToCome } from './time-to-come.ts';
+import { timeToCome } from './restriction-words.ts';
 
 interface Props {
   readonly context: Context;

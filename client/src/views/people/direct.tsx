@@ -2,8 +2,8 @@ import { Component } from 'preact';
 import type { Context } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
+import { refusedDirect } from '../refusal.ts';
 import { type Chip, PeopleField } from './people-field.tsx';
-import { refusedDirect } from './refused-direct.ts';
 
 interface Props {
   readonly context: Context;

@@ -3,9 +3,9 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
+import { refusedDirect } from '../refusal.ts';
 import { siteAddress } from '../rooms/site-address.ts';
 import { Avatar } from './avatar.tsx';
-import { refusedDirect } from './refused-direct.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 

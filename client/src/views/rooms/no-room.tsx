@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
-import { banWords } from '../moderation/ban-words.ts';
+import { banWords } from '../moderation/restriction-words.ts';
 
 /** No room is open: the user was banned from it, or there is none to show. Where there is none at all, neither one's own nor one to join, what one may do by oneself is offered. */
 export function NoRoom({ context }: { context: Context }) {

@@ -2,7 +2,7 @@ import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import { list, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
-import { banWords } from '../moderation/ban-words.ts';
+import { banWords } from '../moderation/restriction-words.ts';
 import type { Speaker } from '../speaker.tsx';
 
 /** The private rooms that this user has seen in this browser: what is not among them is new. */

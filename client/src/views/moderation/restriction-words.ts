@@ -1,6 +1,5 @@
 import type { RoomRemoval } from '../../chat/chat-listener.ts';
 import type { Strings } from '../../strings/strings.ts';
-import { timeToCome } from './time-to-come.ts';
 
 /** A ban in words: from which room if its name is known, until when, and why if a reason was given. */
 export function banWords(room: string | undefined, { until, text }: RoomRemoval, strings: Strings) {
@@ -12,4 +11,15 @@ export function banWords(room: string | undefined, { until, text }: RoomRemoval,
         : strings.text('ban.you.until', { when: timeToCome(until, strings) }),
     reason: text === undefined ? '' : strings.text('ban.you.reason', { text }),
   };
+}
+
+/** A day and time that are still to come, as they are written within a sentence: "tomorrow, 09:58". */
+export function timeToCome(at: number, strings: Strings): string {
+  const tomorrow = new Date();
+  tomorrow.setDate(tomorrow.getDate() + 1);
+  const isTomorrow = new Date(at).toDateString() === tomorrow.toDateString();
+  const day = isTomorrow
+    ? new Intl.RelativeTimeFormat(strings.locale, { numeric: 'auto' }).format(1, 'day')
+    : strings.dayWithin(at);
+  return `${day}, ${strings.time(at)}`;
 }
