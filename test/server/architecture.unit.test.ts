@@ -92,6 +92,15 @@ test('each file of the server is in a folder, except the program, its parts put 
   expect(top).toEqual(['server/app.ts', 'server/log.ts', 'server/main.ts']);
 });
 
+test.each([
+  ['server', 'server/README.md'],
+  ['client/src', 'client/README.md'],
+])('each folder of %s is in the table of %s, and no other', (place, page) => {
+  const folders = readdirSync(join(root, place), { withFileTypes: true }).filter((one) => one.isDirectory());
+  const listed = [...read(page).matchAll(/^\| `(\w+)\/` \|/gm)].map(([, name]) => name);
+  expect(listed.sort()).toEqual(folders.map(({ name }) => name).sort());
+});
+
 test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
   const others: Record<string, RegExp> = {
     'server/app.ts': /^logins\//,
