@@ -35,7 +35,6 @@ export interface MadePicture {
 }
 
 /**
-/**
  * Milliseconds for which a file waits for others, and milliseconds for one task on a busy machine with the start of its
  * process, which bounds its CPU time itself. The sum is below the 60 s after which a proxy gives up.
  */
@@ -55,7 +54,7 @@ export class Examiner {
   /**
    * @param user the owner of the file; users take turns
    * @param signal aborts the examination
-   * @throws RequestError `rate_limited` if the file waits too long for others
+   * @throws RequestError `rate_limited` if the file waits too long for others, or its examination for a busy machine
    * @throws Error if no process can be started; the signal's reason if it aborts
    */
   async examine(
@@ -155,7 +154,11 @@ class ExaminingProcess {
     return new Promise((resolve, reject) => {
       // Any other signal, and an exit, would wait for the library.
       const kill = () => child.kill('SIGKILL');
-      const late = setTimeout(kill, end - performance.now());
+      let isLate = false;
+      const late = setTimeout(() => {
+        isLate = true;
+        kill();
+      }, end - performance.now());
       signal?.addEventListener('abort', kill);
       const done = (found: Examined) => {
         clearTimeout(late);
@@ -163,6 +166,8 @@ class ExaminingProcess {
         child.off('message', done);
         child.off('exit', onExit);
         if (signal?.aborted) reject(signal.reason);
+        // The process bounds its CPU time itself, and has got too little of it: that says nothing about the file.
+        else if (isLate) reject(tooMany());
         else resolve(found);
       };
       // A file that kills the process fails alone: the next one gets a new process.
@@ -185,7 +190,7 @@ class ExaminingProcess {
 }
 
 const tooMany = () =>
-  new RequestError('rate_limited', 'Too many files wait to be examined. Try again later.', {
+  new RequestError('rate_limited', 'Too many files are being examined. Try again later.', {
     retryAfterMs: longest,
   });
 
