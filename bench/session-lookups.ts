@@ -14,8 +14,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import memjs from 'memjs';
 import { Liveness } from '../server/liveness/liveness.ts';
+import { openLogins } from '../server/session/applications.ts';
 import type { Login } from '../server/session/login.ts';
-import { phpSessions } from '../server/session/logins/php-sessions.ts';
 import { readOptions } from '../server/session/options.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
@@ -65,7 +65,7 @@ async function measure(begin: () => { stop(): void }, checked: () => number): Pr
 async function live(store: string, sessions: number): Promise<Figures> {
   const settings = readOptions({ store }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
-  const logins = phpSessions(settings);
+  const logins = await openLogins(settings);
   const known: Login[] = [];
   // Each waits for the one before: all at once, some would time out on a busy machine.
   for (const session of ids.slice(0, sessions)) {

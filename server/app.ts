@@ -32,8 +32,7 @@ import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
-import type { Logins } from './session/login.ts';
-import { phpSessions } from './session/logins/php-sessions.ts';
+import { openLogins } from './session/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 
@@ -143,6 +142,8 @@ function openFiles(
 
 /** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
+  // First, since a configuration that cannot be read ends the start.
+  const logins = await openLogins(config.logins);
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
   const drain = new Drain();
@@ -163,7 +164,6 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   });
   const historyAnswers = asking(history);
   if (cluster !== undefined) servers = openServers({ self: cluster.self, history, log }, onFailure);
-  const logins: Logins = phpSessions(config.session);
   const endReport = reportStore(logins, log);
   const admission = new Admission(config, logins, drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {

@@ -1,6 +1,7 @@
 import { startApp } from './app.ts';
 import { clientBuilt, proxiesNamed } from './doctor/server.ts';
 import { createLog, type Log } from './log.ts';
+import { ConfigurationError } from './session/applications.ts';
 import { typedPaths } from './session/doctor/typed.ts';
 import {
   type Config,
@@ -39,7 +40,10 @@ async function main(): Promise<void> {
   process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 
   const app = await startApp(config, log, (error) => die(error, 'the history has failed')).catch(
-    (error: unknown) => die(error, 'the server cannot start'),
+    (error: unknown) => {
+      if (error instanceof ConfigurationError) throw new ConfigError([error.message]);
+      return die(error, 'the server cannot start');
+    },
   );
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -69,7 +73,11 @@ function reportStart(config: Config, env: NodeJS.ProcessEnv, log: Log): void {
   if (config.unknown.length > 0) {
     log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');
   }
-  const findings = [clientBuilt(), ...proxiesNamed(config), ...typedPaths(config.session.user)];
+  const findings = [
+    clientBuilt(),
+    ...proxiesNamed(config),
+    ...('session' in config.logins ? typedPaths(config.logins.session.user) : []),
+  ];
   for (const { is, text, advice } of findings) {
     if (is !== 'well') log.warn({ reason: text, hint: advice }, 'this should be corrected');
   }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
+import { examineSite } from '../session/doctor/site.ts';
 import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { serverFindings } from './server.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
@@ -59,7 +60,9 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
     if (is === 'wrong') wrongs++;
   }
   if (values.cookie === undefined) {
-    say.finding(`To follow one session from the cookie to the user: ${usage}, with the value of ${config.session.cookie.name}
+    const what =
+      'session' in config.logins ? `the value of ${config.logins.session.cookie.name}` : 'the header Cookie';
+    say.finding(`To follow one login from the cookie to the user: ${usage}, with ${what}
 in the browser of somebody who is logged in.`);
   }
   return wrongs === 0 ? 0 : 1;
@@ -85,12 +88,16 @@ async function* checks(
   yield well('The settings can be used.');
   for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
   yield* serverFindings(config, origin);
-  if (chat !== undefined) yield* wayFromBrowser(config, chat);
-  const { session, sessionKeepalive } = config;
-  yield* examine(session, {
-    cookie: cookie === undefined ? undefined : cookieHeader(cookie, session.cookie.name),
-    keepalive: sessionKeepalive,
-  });
+  const { logins, sessionKeepalive } = config;
+  const name = 'session' in logins ? logins.session.cookie.name : (logins.site.cookieName ?? 'doctor');
+  if (chat !== undefined) yield* wayFromBrowser(config, name, chat);
+  if ('site' in logins) yield* examineSite(logins.site, cookie);
+  else {
+    yield* examine(logins.session, {
+      cookie: cookie === undefined ? undefined : cookieHeader(cookie, name),
+      keepalive: sessionKeepalive,
+    });
+  }
 }
 
 /** Accepts any copied form: the value alone, with the name before it, or the whole header. */

@@ -13,12 +13,17 @@ const connections = 4;
 /**
  * For the doctor: checks that browsers reach the chat at this address through all proxies and, with several servers,
  * that browsers without WebSocket stay at one server.
+ * @param cookieName of the cookie of logins
  */
-export async function* wayFromBrowser(config: Config, address: string): AsyncGenerator<Finding> {
+export async function* wayFromBrowser(
+  { origins }: Config,
+  cookieName: string,
+  address: string,
+): AsyncGenerator<Finding> {
   const base = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
-  const [origin] = config.origins;
+  const [origin] = origins;
   const headersWith = (session: string) => ({
-    cookie: `${config.session.cookie.name}=${session}`,
+    cookie: `${cookieName}=${session}`,
     ...(origin === undefined ? {} : { origin }),
     // An open connection would keep the doctor from ending.
     connection: 'close',
@@ -67,7 +72,7 @@ export async function* wayFromBrowser(config: Config, address: string): AsyncGen
     ? well('Polling reaches the chat, too, and stays at its server.')
     : warning(
         `Polling does not stay at its server: ${lost} of ${connections} connections were lost. Browsers without WebSocket cannot use the chat.`,
-        `Let the load balancer choose the server by the cookie ${config.session.cookie.name}. See docs/operate.md.`,
+        `Let the load balancer choose the server by the cookie ${cookieName}. See docs/operate.md.`,
       );
 }
 

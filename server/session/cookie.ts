@@ -78,16 +78,22 @@ const mostCookies = 1000;
 /** C's `isspace()`. */
 const leadingBlanks = /^[ \t\n\v\f\r]+/;
 
+/** The session id in a `Cookie` header; null if there is none that PHP would take. See `cookieValue`. */
+export function sessionIdFrom(header: string | undefined, cookie: SessionCookie): string | null {
+  const value = cookieValue(header, cookie.name);
+  return value === null ? null : cookie.idIn(value);
+}
+
 /**
- * The session id in a `Cookie` header, read as `php_default_treat_data()` in PHP's main/php_variables.c reads it; null
- * if there is none that PHP would take. Null too if others could take another one, or an attacker who can set one of
- * the cookies (from a sibling subdomain, say) would choose the session:
+ * The value of a cookie in a `Cookie` header, read as `php_default_treat_data()` in PHP's main/php_variables.c reads it; null
+ * if there is none. Null too if others could take another one, or an attacker who can set one of
+ * the cookies (from a sibling subdomain, say) would choose the login:
  * - Two cookies of that name have different values. PHP takes the first, other software the last.
  * - PHP keeps a cookie of another name under this one, see `nameInPhp`. A browser lets a page set `..Host-ID` where
  *   `__Host-ID` is protected.
  * - Other software reads another value, as the package `cookie` does, by which most of it on Node reads cookies.
  */
-export function sessionIdFrom(header: string | undefined, cookie: SessionCookie): string | null {
+export function cookieValue(header: string | undefined, wanted: string): string | null {
   let found: string | undefined;
   let count = 0;
   for (const pair of header?.split(';') ?? []) {
@@ -95,15 +101,15 @@ export function sessionIdFrom(header: string | undefined, cookie: SessionCookie)
     const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(leadingBlanks, '');
     if (name === '') continue;
     if (++count > mostCookies) return null;
-    if (nameInPhp(name) !== cookie.name) continue;
+    if (nameInPhp(name) !== wanted) continue;
     // Without `=` the value is empty. Blanks around a value are part of it.
     const value = equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1));
-    if (name !== cookie.name || (found !== undefined && value !== found)) return null;
+    if (name !== wanted || (found !== undefined && value !== found)) return null;
     found = value;
   }
-  if (found === undefined || parseCookie(header ?? '', { decode: rawUrlDecode })[cookie.name] !== found)
+  if (found === undefined || parseCookie(header ?? '', { decode: rawUrlDecode })[wanted] !== found)
     return null;
-  return cookie.idIn(found);
+  return found;
 }
 
 /**

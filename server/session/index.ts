@@ -59,7 +59,9 @@ export function openSessions(options: SessionOptions): Sessions {
   if ('problems' in settings) {
     throw new TypeError(`options that cannot be used:\n  ${settings.problems.join('\n  ')}`);
   }
-  const { identify, check, answers, close } = phpSessions(settings);
+  if ('site' in settings)
+    throw new TypeError('options that cannot be used:\n  site: not in this version of the package');
+  const { identify, check, answers, close } = phpSessions(settings.session);
   return {
     readSession: (cookies) => identify({ cookies }),
     changed: (login) => check([login])[0] as Promise<Verdict<PhpSession> | null>,

@@ -1,11 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { applications, type LoginSettings } from './applications.ts';
+import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
-import type { SessionSettings } from './logins/php-sessions.ts';
 import { parsePath } from './path.ts';
 import { presetOf } from './presets.ts';
-import { parseStoreUrl, withoutPassword } from './store-url.ts';
+import { parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
-/** Each option: its default, and what parses it. The cookie stands behind its name, and the preset before all. */
+/**
+ * Each option: its default, and what parses it. The cookie stands behind its name, the preset before all that it sets, and
+ * the site before all.
+ */
 const table = {
+  site: ['', parseSite],
+  siteDatabase: ['', (url) => (url === '' ? undefined : parseDatabaseUrl(url))],
+  siteEnv: ['', (file) => (file === '' ? undefined : readEnv(file))],
+  siteBlog: ['', parseNumber],
+  siteAdmins: ['', (names) => (names === '' ? undefined : listed(names))],
+  siteModerators: ['', (names) => (names === '' ? undefined : listed(names))],
   preset: ['', (name) => (name === '' ? {} : presetOf(name))],
   store: ['', parseStore],
   cookieName: ['PHPSESSID', parseCookieName],
@@ -16,27 +27,44 @@ const table = {
   userRooms: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userRoles: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
-  userNobody: ['', (ids) => ids.split(',').flatMap((id) => id.trim() || [])],
+  userNobody: ['', listed],
 } as const satisfies Record<string, [fallback: string, parse: (text: string, cookieName: string) => unknown]>;
+
+/** A site says everything else by itself. */
+const besideSite = new Set<string>([
+  'site',
+  'siteDatabase',
+  'siteEnv',
+  'siteBlog',
+  'siteAdmins',
+  'siteModerators',
+  'cookieName',
+  'userNobody',
+]);
 
 export type OptionName = keyof typeof table;
 
 type Parsed = { [Name in OptionName]: ReturnType<(typeof table)[Name][1]> };
 
 /**
- * Reads the options of one site's sessions. An option that is undefined or empty gets its default.
+ * Reads the options of one site's logins. An option that is undefined or empty gets its default.
  * @param nameOf the name of an option where it was given, such as that of an environment variable
  * @returns the settings, or all problems, without what may be a password or a key
  */
 export function readOptions(
   given: Readonly<Record<string, unknown>>,
   nameOf: (option: OptionName) => string,
-): SessionSettings | { problems: string[] } {
+): LoginSettings | { problems: string[] } {
   const problems = Object.keys(given)
     .filter((name) => given[name] !== undefined && !Object.hasOwn(table, name))
     .map((name) => `${name}: there is no such option`);
   const parsed: Record<string, unknown> = {};
   for (const [name, [fallback, parse]] of Object.entries(table)) {
+    if (given.site && !besideSite.has(name)) {
+      if (given[name])
+        problems.push(`${nameOf(name as OptionName)}: ${nameOf('site')} says this; leave out one of the two`);
+      continue;
+    }
     try {
       const preset = (parsed.preset ?? {}) as Readonly<Record<string, string | null>>;
       const text = textOf(given[name]) ?? preset[name];
@@ -50,19 +78,36 @@ export function readOptions(
     }
   }
   if (problems.length > 0) return { problems };
+  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators } = parsed as Parsed;
+  if (site !== undefined) {
+    return {
+      site: {
+        ...site,
+        database: siteDatabase,
+        environment: siteEnv,
+        blog: siteBlog,
+        admins: siteAdmins,
+        moderators: siteModerators,
+        cookieName: given.cookieName ? (parsed as Parsed).cookieName : undefined,
+        nobody: (parsed as Parsed).userNobody,
+      },
+    };
+  }
   const { store, cookie, userId, userName, userRequire, userNobody, userRooms, userRoles, userBanned } =
     parsed as Parsed;
   return {
-    source: store,
-    cookie,
-    user: {
-      id: userId,
-      name: userName,
-      require: userRequire,
-      nobody: userNobody,
-      rooms: userRooms,
-      roles: userRoles,
-      banned: userBanned,
+    session: {
+      source: store,
+      cookie,
+      user: {
+        id: userId,
+        name: userName,
+        require: userRequire,
+        nobody: userNobody,
+        rooms: userRooms,
+        roles: userRoles,
+        banned: userBanned,
+      },
     },
   };
 }
@@ -75,7 +120,7 @@ export interface OptionText {
   from: 'given' | 'preset' | 'default';
 }
 
-/** All options of one site's sessions, which `readOptions` accepts, with their values and where these come from. */
+/** All options of one site's logins, which `readOptions` accepts, with their values and where these come from. */
 export function optionTexts(given: Readonly<Partial<Record<OptionName, string | undefined>>>): OptionText[] {
   const preset: Readonly<Partial<Record<OptionName, string | null>>> = given.preset
     ? presetOf(given.preset)
@@ -83,7 +128,11 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
   return (Object.keys(table) as OptionName[]).map((option) => {
     if (given[option]) {
       const text = given[option];
-      return { option, text: option === 'store' ? withoutPassword(text) : text, from: 'given' };
+      return {
+        option,
+        text: option === 'store' || option === 'siteDatabase' ? withoutPassword(text) : text,
+        from: 'given',
+      };
     }
     const text = preset[option];
     return typeof text === 'string'
@@ -102,6 +151,36 @@ function textOf(value: unknown): string | undefined {
 function parseStore(text: string): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text);
   throw new TypeError('not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions');
+}
+
+function listed(text: string): string[] {
+  return text.split(',').flatMap((one) => one.trim() || []);
+}
+
+/** A folder, or the kind of the application and a folder. */
+function parseSite(text: string): { kind: string | undefined; folder: string } | undefined {
+  if (text === '') return undefined;
+  const kinds = applications.map(({ kind }) => kind);
+  const [, kind, folder] = /^(?:([a-z][a-z0-9-]*):)?(\/.*)$/.exec(text) ?? [];
+  if (folder !== undefined && (kind === undefined || kinds.includes(kind))) return { kind, folder };
+  throw new TypeError(
+    `${JSON.stringify(text)} is not the folder of a site, such as /var/www/html or ${kinds.map((one) => `${one}:/var/www/html`).join(', ')}`,
+  );
+}
+
+function readEnv(file: string): Record<string, string> {
+  try {
+    return parseEnv(readFileSync(file, 'utf8'), file);
+  } catch (cause) {
+    const { code = (cause as Error).message } = cause as NodeJS.ErrnoException;
+    throw new TypeError(`the file of environment variables cannot be read (${code})`, { cause });
+  }
+}
+
+function parseNumber(text: string): number | undefined {
+  if (text === '') return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new TypeError(`${JSON.stringify(text)} is not a number from 1`);
 }
 
 /** A token by RFC 6265, of characters that PHP reads back unchanged. */

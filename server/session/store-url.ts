@@ -1,10 +1,11 @@
 import { isFormatName } from './formats/formats.ts';
 import { parseLayers } from './layers/layers.ts';
-import { readQuery, type SessionSource, type StoreKind, UrlOptions } from './source.ts';
+import { readQuery, type SessionSource, type StoreKind, type StoreUrl, UrlOptions } from './source.ts';
 import { filesStore } from './stores/files/store.ts';
 import { memcachedStore } from './stores/memcached/store.ts';
 import { redisStore } from './stores/redis/store.ts';
 import { sessionServerStore } from './stores/session-server/store.ts';
+import type { Database, SqlDriver } from './stores/sql/driver.ts';
 import { mysql } from './stores/sql/mysql.ts';
 import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
@@ -33,27 +34,13 @@ const form = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?(
  * @throws TypeError that says what is wrong with the URL, and never repeats it, since it may hold a password
  */
 export function parseStoreUrl(text: string): SessionSource {
-  const parts = form.exec(text);
-  if (parts === null) {
-    throw new TypeError(
-      'the store URL is malformed: it begins with the kind of store, as in file:///var/lib/php/sessions or redis://:PASSWORD@HOST (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)',
-    );
-  }
-  const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
+  const { query, ...url } = partsOf(text);
+  const { protocol, options } = url;
   const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
   if (kind === undefined) {
     throw new TypeError(`this version reads ${Object.keys(stores).join(': ')}:, and no other kind of store`);
   }
-  const [user = '', ...password] = login.split(':').map(decoded);
-  const options = new UrlOptions(protocol, query);
-  const store = kind({
-    protocol,
-    user,
-    password: password.join(':'),
-    hosts: hosts === '' ? [] : hosts.split(',').map(hostAndPort),
-    path: decoded(path),
-    options,
-  });
+  const store = kind(url);
   const format = options.take('format') ?? store.format;
   if (!isFormatName(format)) throw new TypeError(`format=${format} is not a format that PHP writes`);
   const lifetime = store.lifetime ?? options.seconds('lifetime', '0');
@@ -76,6 +63,48 @@ export function parseStoreUrl(text: string): SessionSource {
       // As a person would write it: neither of these ends a value. In a password they would.
       return parseStoreUrl(`${place}?${String(others).replaceAll('%2F', '/').replaceAll('%3A', ':')}`);
     },
+  };
+}
+
+const databases: Readonly<Record<string, SqlDriver>> = {
+  mysql,
+  mariadb: mysql,
+  postgres,
+  postgresql: postgres,
+  sqlite,
+};
+
+/**
+ * Reads the URL of a database, such as `mysql://USER:PASSWORD@HOST/DATABASE`, with the options of `readServer`.
+ * @throws TypeError as `parseStoreUrl` does
+ */
+export function parseDatabaseUrl(text: string): { driver: SqlDriver; open(): Database } {
+  const { query: _, ...url } = partsOf(text);
+  const driver = Object.hasOwn(databases, url.protocol) ? databases[url.protocol] : undefined;
+  if (driver === undefined) throw new TypeError(`it is none of ${Object.keys(databases).join(': ')}:`);
+  const open = driver.locate(url);
+  url.options.finish();
+  return { driver, open };
+}
+
+/** @param query the text behind the `?` */
+function partsOf(text: string): StoreUrl & { query: string } {
+  const parts = form.exec(text);
+  if (parts === null) {
+    throw new TypeError(
+      'the store URL is malformed: it begins with the kind of store, as in file:///var/lib/php/sessions or redis://:PASSWORD@HOST (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)',
+    );
+  }
+  const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
+  const [user = '', ...password] = login.split(':').map(decoded);
+  return {
+    protocol,
+    user,
+    password: password.join(':'),
+    hosts: hosts === '' ? [] : hosts.split(',').map(hostAndPort),
+    path: decoded(path),
+    options: new UrlOptions(protocol, query),
+    query,
   };
 }
 

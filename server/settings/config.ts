@@ -40,6 +40,12 @@ export class ConfigError extends Error {
 
 /** The environment variables for the options of `session/`, which defines their defaults and forms. */
 const sessionSettings = {
+  site: 'CHAT_SITE',
+  siteDatabase: 'CHAT_SITE_DATABASE',
+  siteEnv: 'CHAT_SITE_ENV',
+  siteBlog: 'CHAT_SITE_BLOG',
+  siteAdmins: 'CHAT_SITE_ADMINS',
+  siteModerators: 'CHAT_SITE_MODERATORS',
   store: 'CHAT_SESSION_STORE',
   cookieName: 'CHAT_SESSION_NAME',
   cookie: 'CHAT_SESSION_COOKIE',
@@ -244,14 +250,14 @@ export function readConfig(env: NodeJS.ProcessEnv) {
       'CHAT_FILES: no key for the bucket; give s3://KEY:SECRET@BUCKET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
   }
-  const session = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
-  if ('problems' in session) problems.push(...session.problems);
+  const logins = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
+  if ('problems' in logins) problems.push(...logins.problems);
   const unknown = unknownSettings(env, names);
   // A single wrong letter can change who gets in, so a misspelt name is refused. Other unknown names may belong to a
   // newer version or to a container manager.
   const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
   problems.push(...refused.map(unknownText));
-  if ('problems' in session || problems.length > 0) throw new ConfigError(problems);
+  if ('problems' in logins || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;
   return Object.freeze({
     /** Names that look like settings but are unknown to this version. */
@@ -260,7 +266,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     port: value.CHAT_PORT,
     origins: value.CHAT_ORIGINS,
     nativeClients: value.CHAT_NATIVE_CLIENTS,
-    session,
+    logins,
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,

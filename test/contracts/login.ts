@@ -24,7 +24,7 @@ export interface Device {
 
 /** A site whose users have one kind of login. */
 export interface LoginSite {
-  open(): Logins;
+  open(): Promise<Logins>;
   logIn(user: string, name?: string): Promise<Device>;
   /** The store gives no answers until the returned function is called. */
   silence(): Promise<() => Promise<void>>;
@@ -52,8 +52,8 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
     afterAll(() => site.close());
 
-    const open = () => {
-      const logins = site.open();
+    const open = async () => {
+      const logins = await site.open();
       onTestFinished(() => logins.close());
       return logins;
     };
@@ -63,7 +63,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     };
 
     test('without its cookies: unauthorized, with a reason', async () => {
-      const logins = open();
+      const logins = await open();
       const [cookieName] = (await site.logIn('7')).cookies.split('=');
       for (const cookies of [
         undefined,
@@ -82,7 +82,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
       const device = await site.logIn('7');
       for (const secret of device.secrets) {
         const cookies = withAnother(secret, device.cookies);
-        const refusal = await open().identify({ cookies });
+        const refusal = await (await open()).identify({ cookies });
         expect(refusal).toMatchObject({ code: expect.stringMatching(/^(unauthorized|session_invalid)$/) });
         expectNoSecret(refusal, device);
         expectNoSecret(refusal, { ...device, secrets: [cookies.slice(cookies.indexOf('=') + 1)] });
@@ -91,7 +91,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     test('the handle is the same on every server, differs for each login, and contains no secret', async () => {
       const devices = await Promise.all(['7', '7', '8'].map((user) => site.logIn(user)));
-      const [here, there] = [open(), open()];
+      const [here, there] = [await open(), await open()];
       const handles = await Promise.all(
         devices.map(async ({ cookies }) => userOf(await here.identify({ cookies })).handle),
       );
@@ -106,7 +106,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     test('the binding is the same for the same cookies, another for others, and needs no store', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn('7')];
-      const logins = open();
+      const logins = await open();
       const before = logins.binding(one);
       expect(before).toEqual(expect.any(String));
       expect(logins.binding(other)).not.toBe(before);
@@ -117,7 +117,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
 
     test('a client may send the value of the only cookie itself, and its cookies then do not count', async () => {
       const [one, other] = [await site.logIn('7'), await site.logIn('8')];
-      const logins = open();
+      const logins = await open();
       for (const session of [42, null, {}, [one.session], '', 'a b']) {
         expect(await logins.identify({ cookies: one.cookies, session })).toMatchObject({
           code: 'unauthorized',
@@ -129,7 +129,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('many are checked at once, each with its own verdict', async () => {
-      const logins = open();
+      const logins = await open();
       const devices = await Promise.all(['7', '8', '9', '7'].map((user) => site.logIn(user)));
       const known = await Promise.all(
         devices.map(async ({ cookies }) => userOf(await logins.identify({ cookies }))),
@@ -155,7 +155,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     test('another user under the same cookies is another login', async () => {
       const device = await site.logIn('7');
       if (device.becomes === undefined) return;
-      const logins = open();
+      const logins = await open();
       const before = userOf(await logins.identify(device));
       await device.becomes('8');
       const verdict = await checked(logins, before);
@@ -166,7 +166,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('an ended login is refused, and a renewal does not bring it back', async () => {
-      const logins = open();
+      const logins = await open();
       const device = await site.logIn('7');
       const login = userOf(await logins.identify(device));
       await logins.renew(login, 600);
@@ -182,7 +182,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('a silent store ends no login and refuses nobody as logged out', async () => {
-      const logins = open();
+      const logins = await open();
       const device = await site.logIn('7');
       const login = userOf(await logins.identify(device));
       const answers = await site.silence();

@@ -103,10 +103,10 @@ test.each([
 
 test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
   const others: Record<string, RegExp> = {
-    'server/app.ts': /^logins\//,
+    'server/app.ts': /^applications\.ts$/,
     'server/cluster/': /^stores\/redis\/client\.ts$/,
     'server/doctor/': /^doctor\//,
-    'server/main.ts': /^doctor\//,
+    'server/main.ts': /^(doctor\/|applications\.ts$)/,
     'server/settings/': /^options\.ts$/,
   };
   const found = filesIn('server', /^server\/(?!session\/).*\.ts$/).flatMap((file) => {

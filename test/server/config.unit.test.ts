@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
-import { configOf } from '../helpers/config.ts';
+import { configOf, sessionsOf } from '../helpers/config.ts';
 
 test('nothing set: the defaults of the documentation', () => {
   expect(configOf({})).toMatchObject({
@@ -9,10 +9,12 @@ test('nothing set: the defaults of the documentation', () => {
     port: 7070,
     origins: ['http://localhost:8080', 'http://127.0.0.1:8080'],
     nativeClients: true,
-    session: {
-      source: { format: 'json' },
-      cookie: { name: 'PHPSESSID' },
-      user: { id: ['user_id'], name: ['firstname'] },
+    logins: {
+      session: {
+        source: { format: 'json' },
+        cookie: { name: 'PHPSESSID' },
+        user: { id: ['user_id'], name: ['firstname'] },
+      },
     },
     sessionCheck: 1000,
     sessionGrace: 300_000,
@@ -62,7 +64,7 @@ test('the settings are frozen', () => {
 });
 
 test('paths, with a dot inside a key', () => {
-  expect(configOf({ CHAT_USER_ID: 'app.user\\.v2.id' }).session.user.id).toEqual(['app', 'user.v2', 'id']);
+  expect(sessionsOf({ CHAT_USER_ID: 'app.user\\.v2.id' }).user.id).toEqual(['app', 'user.v2', 'id']);
 });
 
 test('all problems are listed together, with the accepted values', () => {
@@ -130,8 +132,8 @@ test.each([
 });
 
 test('syntax of a settings file around a value: blanks are removed, quotes and ends of lines refused', () => {
-  const { session, apiKeys } = configOf({ CHAT_USER_ID: ' user_id\r', CHAT_API_KEY: '0123456789abcdef\n' });
-  expect([session.user.id, apiKeys]).toEqual([['user_id'], ['0123456789abcdef']]);
+  const env = { CHAT_USER_ID: ' user_id\r', CHAT_API_KEY: '0123456789abcdef\n' };
+  expect([sessionsOf(env).user.id, configOf(env).apiKeys]).toEqual([['user_id'], ['0123456789abcdef']]);
   expect(
     problemsOf({ CHAT_USER_ID: "'user_id'", CHAT_API_KEY: '"0123456789abcdef"', CHAT_FILES: 'dir:/a\rb' }),
   ).toBe(
@@ -432,7 +434,7 @@ test.each([
   ['memcached://h?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15', 'php'],
   ['redis://h?prefix=siam_&lifetime=1440&lock=5&lease=30', 'php'],
 ])('the format of a store: %s, %s', (url, format) => {
-  expect(configOf({ CHAT_SESSION_STORE: url }).session.source.format).toBe(format);
+  expect(sessionsOf({ CHAT_SESSION_STORE: url }).source.format).toBe(format);
 });
 
 test.each([

@@ -10,7 +10,7 @@ import { identify } from '../../../server/session/identity.ts';
 import { presets } from '../../../server/session/presets.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
-import { configOf } from '../../helpers/config.ts';
+import { sessionsOf } from '../../helpers/config.ts';
 import { type DokuWiki, startDokuWiki } from '../../helpers/dokuwiki.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
@@ -24,7 +24,7 @@ const sessions = execFileSync('php', [script], { encoding: 'utf8' })
 const who = (application: string, of: string) => {
   const session = sessions.find((one) => one.application === application && one.case === of);
   if (session === undefined) throw new Error(`no session of ${application}: ${of}`);
-  const { user } = configOf({ CHAT_SESSION_NAME: 'its_own', CHAT_PRESET: application }).session;
+  const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_PRESET: application });
   return identify(decodePhp(session.bytes), user);
 };
 
@@ -60,12 +60,12 @@ describe('the user of a known application, by its preset alone', () => {
 });
 
 test('Roundcube with a storage of its own, where the session is a string', () => {
-  const { user } = configOf({
+  const { user } = sessionsOf({
     CHAT_PRESET: 'roundcube',
     CHAT_USER_ID: 'vars!.user_id',
     CHAT_USER_NAME: 'vars!.username',
     CHAT_USER_REQUIRE: 'vars!.auth_secret',
-  }).session;
+  });
   const session = sessions.find((one) => one.case === 'its own storage');
   expect(identify(decodePhpSerialize(session?.bytes ?? Buffer.alloc(0)), user)).toEqual({
     user: { id: '7', name: 'ann' },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseCookieForm, sessionIdFrom } from '../../../server/session/cookie.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
-import { configOf } from '../../helpers/config.ts';
+import { configOf, sessionsOf } from '../../helpers/config.ts';
 
 const read = (header: string | undefined) => sessionIdFrom(header, parseCookieForm('plain', 'PHPSESSID'));
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
@@ -117,7 +117,7 @@ describe('a signed cookie', () => {
 
   test('CHAT_SESSION_COOKIE, for the cookie that CHAT_SESSION_NAME names', () => {
     const env = { CHAT_SESSION_COOKIE: `signed:${keyFile(key)}`, CHAT_SESSION_NAME: 'SESSION' };
-    expect(sessionIdFrom(`SESSION=${sign(id)}`, configOf(env).session.cookie)).toBe(id);
+    expect(sessionIdFrom(`SESSION=${sign(id)}`, sessionsOf(env).cookie)).toBe(id);
   });
 
   test.each([

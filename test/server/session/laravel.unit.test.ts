@@ -8,7 +8,7 @@ import { parseCookieForm, type SessionCookie, sessionIdFrom } from '../../../ser
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { decryptLaravel } from '../../../server/session/layers/laravel.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
-import { configOf } from '../../helpers/config.ts';
+import { configOf, sessionsOf } from '../../helpers/config.ts';
 
 const runs = process.env.SOAK === '1' ? 50_000 : 2000;
 const [key, oldKey, strangeKey] = [randomBytes(32), randomBytes(32), randomBytes(32)];
@@ -186,12 +186,12 @@ describe('CHAT_SESSION_COOKIE', () => {
   };
 
   test('sets the form of the cookie that CHAT_SESSION_NAME names', () => {
-    const { cookie } = configOf({
+    const { cookie } = sessionsOf({
       CHAT_SESSION_COOKIE: `laravel:${keyFile}`,
       CHAT_SESSION_NAME: name,
-    }).session;
+    });
     expect(sessionIdFrom(`${name}=${written(encrypt('cbc', prefix() + id))}`, cookie)).toBe(id);
-    expect(configOf({ CHAT_SESSION_COOKIE: '' }).session.cookie.idIn('abc')).toBe('abc');
+    expect(sessionsOf({ CHAT_SESSION_COOKIE: '' }).cookie.idIn('abc')).toBe('abc');
   });
 
   test('that cannot be used is listed with the other problems', () => {

@@ -19,7 +19,7 @@ async function filesSite(): Promise<LoginSite & { folder: string }> {
   };
   return {
     folder,
-    open: () => readerAt(`file://${folder}?timeout=5000ms`),
+    open: async () => readerAt(`file://${folder}?timeout=5000ms`),
     async logIn(user, name = 'Ann'): Promise<Device> {
       const id = randomBytes(16).toString('hex');
       write(id, user, name);
@@ -56,7 +56,7 @@ test('a handle separates its parts, and differs for each kind of login', () => {
 test('when a session gets another user, the connections of the earlier one are checked at once, and all learn of later changes', async () => {
   const site = await filesSite();
   onTestFinished(site.close);
-  const logins = site.open();
+  const logins = await site.open();
   const device = await site.logIn('7');
   const first = (await logins.identify(device)) as Login;
   await device.becomes?.('8');

@@ -3,7 +3,7 @@ import { openSessions, type SessionOptions } from '../../../server/session/index
 import { pathText } from '../../../server/session/path.ts';
 import { presets } from '../../../server/session/presets.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
-import { configOf } from '../../helpers/config.ts';
+import { configOf, sessionsOf } from '../../helpers/config.ts';
 
 const store = 'file:///var/lib/php/sessions';
 
@@ -108,7 +108,7 @@ describe('the options of openSessions', () => {
 
 describe('the settings of the chat server', () => {
   const settingsOf = (env: NodeJS.ProcessEnv) => {
-    const { cookie, user } = configOf(env).session;
+    const { cookie, user } = sessionsOf(env);
     return [
       cookie.name,
       pathText(user.id),

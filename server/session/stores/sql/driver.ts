@@ -52,6 +52,15 @@ export interface SqlDriver {
    */
   digest?(column: string): string;
   /**
+   * Bytes made of several values: each as its length in bytes, `:` and its bytes, or as `-` for NULL.
+   * @param values texts, which become UTF-8 (or are sent as they would be on a connection of that character set), or bytes
+   */
+  packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
+  /** A number or a text as text. */
+  asText(column: string): string;
+  /** A digest of packed values, or of other bytes. Absent if reading them costs no more. */
+  digestOfBytes?(bytes: string): string;
+  /**
    * The moment so many seconds ago, by the clock of the database, in the form of `value` and of the column. A negative
    * number of seconds means the future.
    */

@@ -48,6 +48,15 @@ export const mysql: SqlDriver = {
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
   digest: (column) => `SHA2(${column}, 256)`,
+  digestOfBytes: (bytes) => `SHA2(${bytes}, 256)`,
+  asText: (column) => `CAST(${column} AS CHAR)`,
+  packed(values, charset = undefined) {
+    const parts = values.map(({ sql, is }) => {
+      const bytes = `CAST(${is === 'text' ? `CONVERT(${sql} USING ${charset ?? 'utf8mb4'})` : sql} AS BINARY)`;
+      return `IFNULL(CONCAT(LENGTH(${bytes}), ':', ${bytes}), '-')`;
+    });
+    return `CAST(CONCAT(${parts.join(', ')}) AS BINARY)`;
+  },
   // A datetime becomes a large number. A value that is no datetime becomes NULL, and not one in the past.
   value: (unit, column) =>
     ({

@@ -55,6 +55,16 @@ export const postgres: SqlDriver = {
   start: (column, length) => `substring(${column} from 1 for ${length})`,
   bytes: (column) => `octet_length(${column})`,
   digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
+  digestOfBytes: (bytes) => `encode(sha256(${bytes}), 'hex')`,
+  asText: (column) => `(${column})::text`,
+  packed(values) {
+    const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
+    const parts = values.map(({ sql, is }) => {
+      const bytes = is === 'text' ? `convert_to((${sql})::text, 'UTF8')` : sql;
+      return `coalesce(${ascii(`octet_length(${bytes})::text || ':'`)} || ${bytes}, ${ascii(`'-'`)})`;
+    });
+    return `(${parts.join(' || ')})`;
+  },
   value: (_, column) => column,
   moment: (unit, ago) =>
     ({

@@ -35,6 +35,14 @@ export const sqlite: SqlDriver = {
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
   // The only function for this that does not read the column.
   bytes: (column) => `octet_length(${column})`,
+  asText: (column) => `CAST(${column} AS BLOB)`,
+  packed(values) {
+    const parts = values.map(({ sql }) => {
+      const bytes = `CAST(${sql} AS BLOB)`;
+      return `coalesce(length(${bytes}) || ':' || ${bytes}, '-')`;
+    });
+    return `CAST(${parts.join(' || ')} AS BLOB)`;
+  },
   // A value of another kind becomes NULL; a text may hold a number.
   value: (unit, column) =>
     ({

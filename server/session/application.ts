@@ -1,0 +1,105 @@
+import type { Configuration } from './configuration/configuration.ts';
+import type { SessionUser } from './identity.ts';
+import type { Credentials, Explanation } from './login.ts';
+import type { StoreUrl } from './source.ts';
+
+/** The folder of a site, as an application reads its configuration from it. */
+export interface SiteFolder {
+  /** The folder, or the configuration file itself, without symbolic links. */
+  readonly path: string;
+  has(file: string): Promise<boolean>;
+  /** The names in a folder; none if it is not there. @param folder relative to the site's, or absolute */
+  list(folder: string): Promise<string[]>;
+  /** A file as text. @throws ConfigurationError */
+  text(file: string): Promise<string>;
+  /** A file of PHP, which is not run. @param application files that it starts, and that are not followed */
+  php(file: string, application?: RegExp): Promise<Configuration>;
+  /** The variables of an `.env` file, which PHP files are then read with. */
+  env(file: string): Promise<Readonly<Record<string, string>>>;
+}
+
+/** Settings of the operator beside the folder. */
+export interface SiteOptions {
+  /** CHAT_SESSION_NAME. */
+  cookieName?: string | undefined;
+  /** CHAT_SITE_BLOG. */
+  blog?: number | undefined;
+  /** CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS: names of roles or groups. */
+  admins?: readonly string[] | undefined;
+  moderators?: readonly string[] | undefined;
+  /** CHAT_USER_NOBODY. */
+  nobody?: readonly string[] | undefined;
+}
+
+/** The database of a site, as its configuration names it. */
+export interface SiteDatabase {
+  kind: 'mysql' | 'postgres' | 'sqlite';
+  /** Without options. */
+  place: Pick<StoreUrl, 'user' | 'password' | 'hosts' | 'path'>;
+  /** A Unix socket, in place of a host. */
+  socket?: string;
+  /** `server`: the character set that the server has by default. */
+  charset: 'utf8' | 'latin1' | 'server';
+}
+
+/** A table, or a SELECT in its place. */
+export interface SiteTable {
+  /** The name of the view that grants its columns, and nothing else, to a user of the chat's own. */
+  view: string;
+  /** The SELECT of that view. */
+  select: string;
+  /** The columns that are judged. */
+  columns: Readonly<Record<string, 'text' | 'bytes'>>;
+}
+
+/** A row by its columns: null for NULL. */
+export type Row = Readonly<Record<string, Buffer | null>>;
+
+/** The claim of a request's cookies, before any look at the database. */
+export interface Claim {
+  /** The value of the column `lookup` by which the row is found. */
+  readonly lookup: string;
+  /** Everything secret that is verified, in a fixed order. */
+  readonly secrets: readonly string[];
+}
+
+/** A verdict on a claim. `ends` as in `Login`. */
+export type Judged =
+  | { state: 'user'; user: SessionUser; ends?: number }
+  | ({ state: 'nobody' | 'invalid' } & Explanation);
+
+/** Where the settings lie that an application keeps in its database. */
+export interface SettingsTable extends SiteTable {
+  /** The values of the column `name` that are read. */
+  names: readonly string[];
+}
+
+/**
+ * An application that keeps its logins in tables of its own. A single file in `logins/` says all of it; no other code
+ * knows the application.
+ * @typeParam Found the values of its configuration files
+ * @typeParam Site these, and the settings in its tables: all that a claim is judged by
+ */
+export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim> {
+  kind: string;
+  /** The name as people know it. */
+  title: string;
+  /**
+   * Reads the configuration.
+   * @returns null if the folder is not that of this application
+   * @throws ConfigurationError that says what is wrong with it, and which setting helps
+   */
+  find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
+  database(found: Found): SiteDatabase;
+  settings(found: Found): SettingsTable;
+  /** @param settings by their names. @throws ConfigurationError if one is missing */
+  site(found: Found, settings: ReadonlyMap<string, Row>): Site;
+  /** The table of logins: `id` is the column of the primary key, and `lookup` that of the claims. */
+  logins(site: Site): SiteTable & { id: string; lookup: string };
+  claim(site: Site, credentials: Credentials): Cookies | Explanation;
+  /**
+   * Judges a claim by the row that it names.
+   * @param now in seconds since 1970
+   */
+  judge(site: Site, claim: Cookies, row: Row | null, now: number): Judged;
+}

@@ -1,0 +1,53 @@
+import type { Application } from './application.ts';
+import { ConfigurationError } from './configuration/configuration.ts';
+import { type Logins, StoreError } from './login.ts';
+import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
+import { tableLogins } from './logins/tables.ts';
+import { wordpress } from './logins/wordpress.ts';
+
+export { ConfigurationError } from './configuration/configuration.ts';
+
+import { type SitePlace, siteFolder, siteReader } from './site.ts';
+
+/** The applications that keep their logins in tables of their own. The first that knows a folder has it. */
+export const applications: readonly Application[] = [wordpress];
+
+/** How the logins of a site are read: by its folder, or by a setting for each part. */
+export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
+
+/** @throws ConfigurationError */
+export async function openLogins(settings: LoginSettings): Promise<Logins> {
+  return 'site' in settings ? (await openSite(settings.site)).logins : phpSessions(settings.session);
+}
+
+/** A site that was found. */
+export interface FoundSite {
+  title: string;
+  logins: Logins;
+}
+
+/**
+ * Opens the logins of a site by its folder.
+ * @throws ConfigurationError if its configuration cannot be read, or no known application is there
+ */
+export async function openSite(place: SitePlace): Promise<FoundSite> {
+  const { kind, environment } = place;
+  const folder = await siteFolder(place.folder, environment);
+  const candidates = kind === undefined ? applications : applications.filter((one) => one.kind === kind);
+  for (const application of candidates) {
+    const found = await application.find(folder, place);
+    if (found === null) continue;
+    const reader = siteReader(application, place, found);
+    // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.
+    await reader.open().catch((error: unknown) => {
+      if (error instanceof StoreError) return;
+      reader.close();
+      throw error;
+    });
+    const logins = tableLogins(application, reader);
+    return { title: application.title, logins };
+  }
+  throw new ConfigurationError(
+    `${place.folder} is not the folder of ${candidates.map(({ title }) => title).join(', ')}: check the path, and that this server may read it; for a site with PHP sessions set CHAT_SESSION_STORE`,
+  );
+}

@@ -1,0 +1,119 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  bounds,
+  ConfigurationError,
+  type ConfigurationValue,
+  isUnknown,
+  type PhpConfiguration,
+  type PhpSurroundings,
+  part,
+} from './php.ts';
+
+export { ConfigurationError } from './php.ts';
+
+export interface Reading {
+  file: string;
+  surroundings: PhpSurroundings;
+}
+
+/** Milliseconds for one file: the bounds of the reading end it much earlier, but those of the parser are not ours. */
+const longest = 10_000;
+
+/**
+ * Reads a configuration file of a PHP application without running it: see `readPhp`. The reading has a thread of its own,
+ * which is ended if it takes too long or too much memory, whatever stands in the file.
+ * @throws ConfigurationError
+ */
+export async function readConfiguration(
+  file: string,
+  surroundings: PhpSurroundings = {},
+): Promise<Configuration> {
+  // In the package this file and the thread's have been compiled.
+  const thread = new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
+    workerData: { file, surroundings } satisfies Reading,
+    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
+    // The environment of this server is none of the site's.
+    env: {},
+  });
+  const refused = (why: string, cause?: unknown) => new ConfigurationError(`${file}: ${why}`, { cause });
+  let late: NodeJS.Timeout | undefined;
+  try {
+    const read = await new Promise<PhpConfiguration | { wrong: string }>((resolve, reject) => {
+      thread.once('message', resolve);
+      thread.once('error', (cause) => reject(refused('it cannot be read as PHP within the bounds', cause)));
+      thread.once('exit', () => reject(refused('its reading has ended early')));
+      late = setTimeout(() => reject(refused(`its reading took longer than ${longest} ms`)), longest);
+    });
+    if ('wrong' in read) throw new ConfigurationError(read.wrong);
+    return new Configuration(file, read);
+  } finally {
+    clearTimeout(late);
+    thread.removeAllListeners('exit');
+    await thread.terminate();
+  }
+}
+
+/** The values of a configuration file. A value that only PHP can compute is an error where it is asked for. */
+export class Configuration {
+  readonly file: string;
+  readonly #read: PhpConfiguration;
+
+  constructor(file: string, read: PhpConfiguration) {
+    this.file = file;
+    this.#read = read;
+  }
+
+  /**
+   * A constant; null if it is not defined.
+   * @param instead the setting to give if the value is not known
+   */
+  constant(name: string, instead: string): ConfigurationValue {
+    return this.#known(this.#read.constants.get(name), name, instead);
+  }
+
+  /** A variable, or what lies in it under these keys; null if there is nothing. */
+  variable(path: readonly [string, ...string[]], instead: string): ConfigurationValue {
+    const [name, ...keys] = path;
+    return this.#under(this.#read.variables.get(name), keys, `$${path.join('.')}`, instead);
+  }
+
+  /** A constant or property of a class. */
+  member(name: string, instead: string): ConfigurationValue {
+    return this.#known(this.#read.members.get(name), name, instead);
+  }
+
+  /** Under these keys in what the file returns. */
+  returned(keys: readonly string[], instead: string): ConfigurationValue {
+    return this.#under(this.#read.returned, keys, keys.join('.'), instead);
+  }
+
+  #under(
+    value: ConfigurationValue | undefined,
+    keys: readonly string[],
+    name: string,
+    instead: string,
+  ): ConfigurationValue {
+    let found = value ?? null;
+    for (const key of keys) found = part(found, key);
+    return this.#known(found, name, instead);
+  }
+
+  #known(value: ConfigurationValue | undefined, name: string, instead: string): ConfigurationValue {
+    if (!isUnknown(value)) return value ?? null;
+    const { file, line, why } = value.unknown;
+    throw new ConfigurationError(
+      `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}`,
+    );
+  }
+}
+
+/** As PHP takes it for a text; null for null and for what is none. */
+export function asText(value: ConfigurationValue): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'boolean' ? (value ? '1' : '') : null;
+}
+
+/** The size of a configuration that is read as text. */
+export const mostBytes = bounds.bytes;

@@ -1,0 +1,751 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import parser from 'php-parser';
+
+/** A value as PHP has it. An object of a configuration is an array by its properties. */
+export type ConfigurationValue = string | number | boolean | null | ConfigurationArray | Unknown;
+
+export type ConfigurationArray = ReadonlyMap<string, ConfigurationValue>;
+
+/** A value that only PHP can compute. `why` says what it depends on, without a value. */
+export interface Unknown {
+  unknown: { file: string; line: number; why: string };
+}
+
+/** Everything that a configuration file sets, without having run. */
+export interface PhpConfiguration {
+  constants: Map<string, ConfigurationValue>;
+  /** By their names without `$`. */
+  variables: Map<string, ConfigurationValue>;
+  /** Constants and default properties of classes, as `CLASS::NAME`. */
+  members: Map<string, ConfigurationValue>;
+  /** The value that the file returns to `require`. */
+  returned?: ConfigurationValue;
+}
+
+/** Surroundings of a configuration file in PHP. */
+export interface PhpSurroundings {
+  /** For `getenv()` and the like; undefined if the environment of PHP is not known. */
+  environment?: Readonly<Record<string, string>> | undefined;
+  /** Variables that the application sets before it includes the file. */
+  variables?: Readonly<Record<string, string>>;
+  /** Files that are not followed: the application itself, which the configuration starts at its end. */
+  application?: RegExp;
+}
+
+/** Bounds of one reading. The bytes count over all files. */
+export const bounds = { bytes: 1024 * 1024, files: 20, steps: 200_000, depth: 200, text: 1024 * 1024 };
+
+/** A file that cannot be read as PHP, or exceeds the bounds. The message names the file and the line. */
+export class ConfigurationError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ConfigurationError';
+  }
+}
+
+/**
+ * Reads a configuration file of a PHP application as far as it is known without running it: constants, assignments,
+ * `return`, class members, and files that it includes. A value that depends on anything else is `Unknown`.
+ * Nothing is written, and only files are looked at.
+ * @throws ConfigurationError
+ */
+export function readPhp(file: string, surroundings: PhpSurroundings = {}): PhpConfiguration {
+  return new Reading(surroundings).read(file);
+}
+
+export const isUnknown = (value: ConfigurationValue | undefined): value is Unknown =>
+  typeof value === 'object' && value !== null && 'unknown' in value;
+
+const isArray = (value: ConfigurationValue): value is ConfigurationArray => value instanceof Map;
+
+/** Under this key an array has what is known of all keys that it does not name. */
+const rest = '\0rest';
+
+/** The part of a value under a key: null where there is nothing. */
+export function part(value: ConfigurationValue, key: string): ConfigurationValue {
+  if (isUnknown(value)) return value;
+  return isArray(value) ? (value.get(key) ?? value.get(rest) ?? null) : null;
+}
+
+/** Ends the file, with the value of `return`. */
+class Returned {
+  readonly value: ConfigurationValue | undefined;
+  constructor(value?: ConfigurationValue) {
+    this.value = value;
+  }
+}
+
+/** A node of the syntax tree. The types of the package leave out most fields. */
+interface Tree {
+  readonly kind: string;
+  readonly loc?: { start: { line: number } };
+  readonly [field: string]: unknown;
+}
+
+const Parser = parser as unknown as new (options: object) => { parseCode(code: string, file: string): Tree };
+
+/** A part of a node. */
+const one = (node: Tree, field: string): Tree => (node[field] ?? nothing) as Tree;
+const many = (node: Tree, field: string): readonly Tree[] =>
+  ((node[field] ?? []) as (Tree | null)[]).filter((each) => each !== null);
+const word = (node: Tree, field: string): string => {
+  const found = node[field];
+  return typeof found === 'string' ? found : '';
+};
+const nothing: Tree = { kind: 'nullkeyword' };
+
+const superglobals = new Set(['_SERVER', '_GET', '_POST', '_COOKIE', '_REQUEST', '_FILES', '_SESSION']);
+
+const knownConstants: Readonly<Record<string, ConfigurationValue>> = {
+  PHP_EOL: '\n',
+  DIRECTORY_SEPARATOR: '/',
+  PATH_SEPARATOR: ':',
+};
+
+class Reading {
+  readonly #surroundings: PhpSurroundings;
+  #constants = new Map<string, ConfigurationValue>();
+  #variables: Map<string, ConfigurationValue>;
+  readonly #members = new Map<string, ConfigurationValue>();
+  readonly #included = new Set<string>();
+  #file = '';
+  #files = 0;
+  #bytes = 0;
+  #steps = 0;
+  #depth = 0;
+
+  constructor(surroundings: PhpSurroundings) {
+    this.#surroundings = surroundings;
+    this.#variables = new Map(Object.entries(surroundings.variables ?? {}));
+  }
+
+  read(file: string): PhpConfiguration {
+    const returned = this.#run(file);
+    return {
+      constants: this.#constants,
+      variables: this.#variables,
+      members: this.#members,
+      ...(returned === undefined ? {} : { returned }),
+    };
+  }
+
+  #run(file: string): ConfigurationValue | undefined {
+    const outer = this.#file;
+    this.#file = file;
+    try {
+      const end = this.#statements(this.#parsed(file));
+      return end?.value;
+    } finally {
+      this.#file = outer;
+    }
+  }
+
+  #parsed(file: string): readonly Tree[] {
+    if (++this.#files > bounds.files) throw this.#refused(`more than ${bounds.files} files are included`);
+    this.#included.add(file);
+    let text: string;
+    try {
+      const { size } = statSync(file);
+      this.#bytes += size;
+      if (this.#bytes > bounds.bytes) throw this.#refused(`larger than ${bounds.bytes} bytes`);
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      if (error instanceof ConfigurationError) throw error;
+      throw this.#refused(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+    try {
+      const parse = new Parser({ parser: { extractDoc: false }, ast: { withPositions: true } });
+      return many(parse.parseCode(text, file), 'children');
+    } catch (error) {
+      // The message may quote what stands there.
+      const { lineNumber } = error as { lineNumber?: number };
+      if (lineNumber !== undefined)
+        throw new ConfigurationError(`${file} line ${lineNumber}: this is not PHP`);
+      throw this.#refused(error instanceof RangeError ? 'nested too deeply' : 'it is not PHP');
+    }
+  }
+
+  #refused(why: string): ConfigurationError {
+    return new ConfigurationError(`${this.#file}: ${why}`);
+  }
+
+  #unknown(node: Tree, why: string): Unknown {
+    return { unknown: { file: this.#file, line: lineOf(node), why } };
+  }
+
+  #step(): void {
+    if (++this.#steps > bounds.steps) throw this.#refused(`more than ${bounds.steps} steps`);
+  }
+
+  /** @returns the end of the file, if these statements end it */
+  #statements(nodes: readonly Tree[]): Returned | undefined {
+    for (const node of nodes) {
+      const end = this.#nested(() => this.#statement(node));
+      if (end !== undefined) return end;
+    }
+    return undefined;
+  }
+
+  #nested<T>(work: () => T): T {
+    this.#step();
+    if (++this.#depth > bounds.depth) throw this.#refused('nested too deeply');
+    try {
+      return work();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #statement(node: Tree): Returned | undefined {
+    switch (node.kind) {
+      case 'expressionstatement':
+        this.#value(one(node, 'expression'));
+        return undefined;
+      case 'namespace':
+      case 'block':
+      case 'declare':
+        return this.#statements(many(node, 'children'));
+      case 'constantstatement':
+        for (const constant of many(node, 'constants'))
+          this.#define(word(one(constant, 'name'), 'name'), this.#value(one(constant, 'value')));
+        return undefined;
+      case 'return':
+        return new Returned(this.#value(one(node, 'expr')));
+      case 'if':
+        return this.#if(node);
+      case 'class':
+        return void this.#class(node);
+      case 'unset':
+        for (const variable of many(node, 'variables')) this.#assign(variable, null);
+        return undefined;
+      case 'try':
+        return this.#maybe(node, 'try', [
+          one(node, 'body'),
+          ...many(node, 'catches').map((each) => one(each, 'body')),
+        ]);
+      case 'switch':
+        return this.#maybe(node, 'switch', many(one(node, 'body'), 'children'));
+      case 'for':
+      case 'foreach':
+      case 'while':
+      case 'do':
+        return this.#maybe(node, node.kind, [one(node, 'body')]);
+      case 'case':
+        return this.#statements(many(one(node, 'body'), 'children'));
+      case 'halt':
+        return new Returned();
+      default:
+        // Functions are not called; what is printed, declared or jumped to sets nothing.
+        return undefined;
+    }
+  }
+
+  #if(node: Tree): Returned | undefined {
+    const test = this.#value(one(node, 'test'));
+    const [yes, no] = [one(node, 'body'), one(node, 'alternate')];
+    if (isUnknown(test)) return this.#maybe(node, test.unknown.why, [yes, no]);
+    return this.#statements([truthy(test) ? yes : no]);
+  }
+
+  /** Statements of which some run, perhaps several times: what they change is not known afterwards. */
+  #maybe(node: Tree, why: string, branches: readonly Tree[]): undefined {
+    const [constants, variables] = [this.#constants, this.#variables];
+    const results = branches.map((branch) => {
+      this.#constants = new Map(constants);
+      this.#variables = new Map(variables);
+      this.#statements([branch]);
+      return { constants: this.#constants, variables: this.#variables };
+    });
+    this.#constants = constants;
+    this.#variables = variables;
+    for (const kind of ['constants', 'variables'] as const) {
+      const before = new Map(kind === 'constants' ? constants : variables);
+      for (const result of results) {
+        this.#steps += result[kind].size;
+        this.#step();
+        for (const [name, value] of result[kind]) {
+          // The guard `defined('X') || define('X', …)` in a branch of its own is the same as without one.
+          if (before.get(name) === value && before.has(name)) continue;
+          (kind === 'constants' ? constants : variables).set(name, this.#unknown(node, why));
+        }
+      }
+    }
+    return undefined;
+  }
+
+  #class(node: Tree): void {
+    const own = word(one(node, 'name'), 'name');
+    for (const statement of many(node, 'body')) {
+      for (const member of [...many(statement, 'constants'), ...many(statement, 'properties')]) {
+        const name = word(one(member, 'name'), 'name');
+        this.#members.set(`${own}::${name}`, this.#value(one(member, 'value')));
+      }
+    }
+  }
+
+  #define(name: string, value: ConfigurationValue): void {
+    // The first definition counts: PHP warns of the second.
+    if (!this.#constants.has(name)) this.#constants.set(name, value);
+  }
+
+  #value(node: Tree): ConfigurationValue {
+    const value = this.#nested(() => this.#evaluated(node));
+    return typeof value === 'string' && value.length > bounds.text
+      ? this.#unknown(node, 'a very long text')
+      : value;
+  }
+
+  #evaluated(node: Tree): ConfigurationValue {
+    switch (node.kind) {
+      case 'string':
+      case 'nowdoc':
+        return this.#text(node);
+      case 'number':
+        return numberOf(word(node, 'value'));
+      case 'boolean':
+        return node.value === true;
+      case 'nullkeyword':
+        return null;
+      case 'encapsed':
+        return this.#joined(node, many(node, 'value'));
+      case 'encapsedpart':
+        return this.#value(one(node, 'expression'));
+      case 'magic':
+        return this.#magic(node);
+      case 'name':
+        return this.#constant(node);
+      case 'variable':
+      case 'offsetlookup':
+      case 'propertylookup':
+        return this.#lookup(node);
+      case 'staticlookup':
+        return this.#member(node);
+      case 'array':
+        return this.#array(node);
+      case 'bin':
+        return this.#binary(node);
+      case 'unary':
+        return this.#unary(node);
+      case 'retif':
+        return this.#conditional(node);
+      case 'cast':
+        return this.#cast(node);
+      case 'silent':
+        return this.#value(one(node, 'expr'));
+      case 'isset':
+        return this.#isset(node);
+      case 'empty': {
+        const value = this.#value(one(node, 'expression'));
+        return isUnknown(value) ? value : !truthy(value);
+      }
+      case 'assign':
+        return this.#assignment(node);
+      case 'assignref':
+        return this.#assign(one(node, 'left'), this.#unknown(node, 'a reference'));
+      case 'include':
+        return this.#include(node);
+      case 'new':
+        return new Map();
+      case 'call':
+        return this.#call(node);
+      default:
+        return this.#unknown(node, `an expression (${node.kind})`);
+    }
+  }
+
+  #text(node: Tree): ConfigurationValue {
+    const [value, raw] = [word(node, 'value'), word(node, 'raw')];
+    if (value.includes('\ufffd')) return this.#unknown(node, 'a text that is not UTF-8');
+    // Escapes of single bytes: the parser takes each for a character.
+    if (!raw.startsWith("'") && /\\(x[89a-fA-F][0-9a-fA-F]|[2-7][0-7][0-7])/.test(raw))
+      return this.#unknown(node, 'a text with bytes that are not ASCII, written as escapes');
+    return value;
+  }
+
+  #joined(node: Tree, parts: readonly Tree[]): ConfigurationValue {
+    // A text for a shell.
+    if (node.type === 'shell') return this.#unknown(node, 'the output of a program');
+    let joined = '';
+    for (const part of parts) {
+      const value = this.#value(part);
+      if (isUnknown(value)) return value;
+      const text = textOf(value);
+      if (text === undefined || joined.length + text.length > bounds.text)
+        return this.#unknown(node, 'a text made of an array, or a very long one');
+      joined += text;
+    }
+    return joined;
+  }
+
+  #magic(node: Tree): ConfigurationValue {
+    if (node.value === '__DIR__') return dirname(this.#file);
+    if (node.value === '__FILE__') return this.#file;
+    if (node.value === ('__LINE__' as never)) return lineOf(node);
+    return this.#unknown(node, word(node, 'value'));
+  }
+
+  #constant(node: Tree): ConfigurationValue {
+    const name = bare(node.name);
+    if (/^(true|false|null)$/i.test(name)) return JSON.parse(name.toLowerCase());
+    return this.#constants.get(name) ?? knownConstants[name] ?? this.#absent(node, name);
+  }
+
+  #absent(node: Tree, name: string): ConfigurationValue {
+    return this.#constants.has(name) ? null : this.#unknown(node, `the constant ${name}`);
+  }
+
+  #member(node: Tree): ConfigurationValue {
+    const name = `${bare(one(node, 'what').name)}::${word(one(node, 'offset'), 'name')}`;
+    return this.#members.get(name) ?? this.#unknown(node, name);
+  }
+
+  /** A variable, or a part of one: null where there is nothing. */
+  #lookup(node: Tree): ConfigurationValue {
+    const path = this.#path(node);
+    if (!Array.isArray(path)) return path;
+    const [variable = '', ...keys] = path;
+    const fromPhp = this.#fromPhp(node, variable, keys[0]);
+    if (fromPhp !== undefined) return fromPhp;
+    let value: ConfigurationValue = this.#variables.get(variable) ?? null;
+    for (const key of keys) value = part(value, key);
+    return value;
+  }
+
+  /** A variable that PHP itself fills; undefined if it is none. */
+  #fromPhp(node: Tree, variable: string, key: string | undefined): ConfigurationValue | undefined {
+    const { environment } = this.#surroundings;
+    const isEnvironment = variable === '_ENV' || variable === '_SERVER';
+    if (isEnvironment && key !== undefined && environment !== undefined && Object.hasOwn(environment, key))
+      return environment[key];
+    if (variable === '_ENV' && environment !== undefined) return null;
+    if (isEnvironment || superglobals.has(variable)) return this.#unknown(node, `$${variable}`);
+    return undefined;
+  }
+
+  /** The name of the variable and the keys in it. */
+  #path(node: Tree): string[] | Unknown {
+    if (node.kind === 'variable') {
+      return typeof node.name === 'string' ? [node.name] : this.#unknown(node, 'a variable variable');
+    }
+    const isProperty = node.kind === 'propertylookup';
+    if (!isProperty && node.kind !== 'offsetlookup') return this.#unknown(node, 'an expression');
+    const outer = this.#nested(() => this.#path(one(node, 'what')));
+    if (!Array.isArray(outer)) return outer;
+    const offset = one(node, 'offset');
+    const key = isProperty && offset.kind === 'identifier' ? word(offset, 'name') : this.#value(offset);
+    if (isUnknown(key)) return key;
+    const text = textOf(key);
+    if (text === undefined) return this.#unknown(node, 'an array as a key');
+    // `$GLOBALS['x']` is `$x`.
+    return outer.length === 1 && outer[0] === 'GLOBALS' ? [text] : [...outer, text];
+  }
+
+  #array(node: Tree): ConfigurationValue {
+    const array = new Map<string, ConfigurationValue>();
+    for (const item of many(node, 'items')) {
+      if (item.unpack || item.byRef) return this.#unknown(node, 'an array made of another');
+      const value = this.#value(one(item, 'value'));
+      const key = item.key ? this.#value(one(item, 'key')) : nextKey(array);
+      if (isUnknown(key)) return key;
+      const text = textOf(key);
+      if (text === undefined) return this.#unknown(node, 'an array as a key');
+      array.set(text, value);
+    }
+    return array;
+  }
+
+  #binary(node: Tree): ConfigurationValue {
+    const left = this.#value(one(node, 'left'));
+    const type = word(node, 'type');
+    // The right side of these may not be carried out at all: `defined('X') or define('X', 1)`.
+    if (type === '&&' || type === 'and' || type === '||' || type === 'or') {
+      const isOr = type === '||' || type === 'or';
+      if (isUnknown(left)) {
+        this.#maybe(node, left.unknown.why, [asStatement(one(node, 'right'))]);
+        return left;
+      }
+      if (truthy(left) === isOr) return isOr;
+      const right = this.#value(one(node, 'right'));
+      return isUnknown(right) ? right : truthy(right);
+    }
+    if (type === '??') {
+      return left === null || (isUnknown(left) && isUndefined(left)) ? this.#value(one(node, 'right')) : left;
+    }
+    if (type === '.') return this.#joined(node, [one(node, 'left'), one(node, 'right')]);
+    const right = this.#value(one(node, 'right'));
+    if (isUnknown(left)) return left;
+    if (isUnknown(right)) return right;
+    const [a, b] = [textOf(left), textOf(right)];
+    if (a === undefined || b === undefined) return this.#unknown(node, 'a comparison of arrays');
+    const same = a === b;
+    switch (type) {
+      case '===':
+        return same && typeof left === typeof right;
+      case '!==':
+        return !(same && typeof left === typeof right);
+      case '==':
+        if (typeof left === typeof right) return same;
+        break;
+      case '!=':
+        if (typeof left === typeof right) return !same;
+        break;
+    }
+    return this.#unknown(node, `a computation (${type})`);
+  }
+
+  #unary(node: Tree): ConfigurationValue {
+    const value = this.#value(one(node, 'what'));
+    if (isUnknown(value)) return value;
+    if (node.type === '!') return !truthy(value);
+    if (typeof value !== 'number') return this.#unknown(node, `a computation (${word(node, 'type')})`);
+    return node.type === '-' ? -value : value;
+  }
+
+  #conditional(node: Tree): ConfigurationValue {
+    const test = this.#value(one(node, 'test'));
+    if (isUnknown(test)) return test;
+    if (!truthy(test)) return this.#value(one(node, 'falseExpr'));
+    return node.trueExpr === null ? test : this.#value(one(node, 'trueExpr'));
+  }
+
+  #cast(node: Tree): ConfigurationValue {
+    const value = this.#value(one(node, 'expr'));
+    if (isUnknown(value)) return value;
+    const text = textOf(value);
+    switch (node.type) {
+      case 'object':
+      case 'array':
+        return isArray(value) ? value : this.#unknown(node, 'an array made of a value');
+      case 'string':
+        return text ?? this.#unknown(node, 'a text made of an array');
+      case 'bool':
+        return truthy(value);
+      case 'int':
+        return text === undefined
+          ? this.#unknown(node, 'a number made of an array')
+          : Number.parseInt(text, 10) || 0;
+      default:
+        return this.#unknown(node, 'a number');
+    }
+  }
+
+  #isset(node: Tree): ConfigurationValue {
+    for (const variable of many(node, 'variables')) {
+      const value = this.#lookup(variable);
+      if (isUnknown(value)) return value;
+      if (value === null) return false;
+    }
+    return true;
+  }
+
+  #assignment(node: Tree): ConfigurationValue {
+    const left = one(node, 'left');
+    const operator = word(node, 'operator');
+    const before = operator === '=' ? null : this.#lookup(left);
+    if (operator === '??=' && before !== null) return before;
+    const value =
+      operator === '.='
+        ? this.#joined(node, [left, one(node, 'right')])
+        : operator === '=' || operator === '??='
+          ? this.#value(one(node, 'right'))
+          : this.#unknown(node, `a computation (${operator})`);
+    return this.#assign(left, value);
+  }
+
+  #assign(left: Tree, value: ConfigurationValue): ConfigurationValue {
+    if (left.kind === 'list' || left.kind === 'array') {
+      for (const item of many(left, 'items'))
+        this.#assign(one(item, 'value'), this.#unknown(left, 'a list of values'));
+      return value;
+    }
+    // `$x[] = 1`
+    const isPushed = left.kind === 'offsetlookup' && !left.offset;
+    const path = this.#path(isPushed ? one(left, 'what') : left);
+    if (!Array.isArray(path)) return value;
+    const [variable = '', ...keys] = path;
+    if (isPushed) keys.push('');
+    this.#variables.set(variable, this.#put(this.#variables.get(variable) ?? null, keys, value, isPushed));
+    return value;
+  }
+
+  /** A copy with that value in it: what was before may still be needed. */
+  #put(
+    before: ConfigurationValue,
+    [key, ...others]: readonly string[],
+    value: ConfigurationValue,
+    isPushed: boolean,
+  ): ConfigurationValue {
+    if (key === undefined) return value;
+    const array = new Map(isArray(before) ? before : isUnknown(before) ? [[rest, before]] : []);
+    this.#steps += array.size;
+    this.#step();
+    const at = isPushed && others.length === 0 ? String(nextKey(array)) : key;
+    array.set(at, this.#put(part(array, at), others, value, isPushed));
+    return array;
+  }
+
+  /** An included file sets what it sets; its name is known, or it is none of the configuration. */
+  #include(node: Tree): ConfigurationValue {
+    const target = this.#value(one(node, 'target'));
+    const why = 'a file that is not read';
+    if (typeof target !== 'string' || this.#surroundings.application?.test(target))
+      return this.#unknown(node, why);
+    const file = this.#found(target);
+    if (file === undefined) {
+      if (!node.require) return false;
+      throw new ConfigurationError(`${this.#file} line ${lineOf(node)}: the included ${target} is not there`);
+    }
+    if (node.once && this.#included.has(file)) return true;
+    return this.#nested(() => this.#run(file)) ?? 1;
+  }
+
+  #found(path: string): string | undefined {
+    if (path.includes('\0')) return undefined;
+    try {
+      const file = realpathSync(path.startsWith('/') ? path : `${dirname(this.#file)}/${path}`);
+      return statSync(file).isFile() ? file : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #call(node: Tree): ConfigurationValue {
+    const name = calledName(one(node, 'what'));
+    const nodes = many(node, 'arguments');
+    if (name === 'define' || name === 'config::define') {
+      const [constant, value] = nodes.map((each) => this.#value(each));
+      if (typeof constant === 'string' && value !== undefined)
+        this.#define(constant.replace(/^\\/, ''), value);
+      return true;
+    }
+    const known = functions[name];
+    if (known === undefined) return this.#unknown(node, `the function ${name || 'without a name'}()`);
+    const values: ConfigurationValue[] = [];
+    for (const each of nodes) {
+      const value = this.#value(each);
+      if (isUnknown(value)) {
+        // A default that is not known does not matter where it is not needed.
+        if (values.length === 0) return value;
+      }
+      values.push(value);
+    }
+    return known.call(
+      {
+        constants: this.#constants,
+        environment: this.#surroundings.environment,
+        found: (path) => this.#found(path),
+        unknown: (why) => this.#unknown(node, why),
+      },
+      values,
+    );
+  }
+}
+
+interface Called {
+  constants: ReadonlyMap<string, ConfigurationValue>;
+  environment: Readonly<Record<string, string>> | undefined;
+  found(path: string): string | undefined;
+  unknown(why: string): Unknown;
+}
+
+type Function_ = (this: Called, values: readonly ConfigurationValue[]) => ConfigurationValue;
+
+const exists: Function_ = function ([path]) {
+  return typeof path === 'string' ? this.found(path) !== undefined : this.unknown('a path');
+};
+
+/** `env()` of Laravel and others. The words for true, false and null are these values. */
+const environment: Function_ = function ([name, fallback = null]) {
+  if (typeof name !== 'string') return this.unknown('the name of an environment variable');
+  if (this.environment === undefined) return this.unknown(`the environment variable ${name}`);
+  const value = Object.hasOwn(this.environment, name) ? this.environment[name] : undefined;
+  if (value === undefined) return fallback;
+  const word = /^\(?(true|false|null|empty)\)?$/i.exec(value)?.[1]?.toLowerCase();
+  if (word === undefined) return value;
+  return word === 'empty' ? '' : JSON.parse(word);
+};
+
+/** The functions that configurations call, by their names in lower case. */
+const functions: Readonly<Record<string, Function_>> = {
+  defined([name]) {
+    return typeof name === 'string' ? this.constants.has(name) : this.unknown('the name of a constant');
+  },
+  constant([name]) {
+    const value = typeof name === 'string' ? this.constants.get(name) : undefined;
+    return value ?? this.unknown('a constant');
+  },
+  getenv([name]) {
+    if (typeof name !== 'string') return this.unknown('the environment');
+    if (this.environment === undefined) return this.unknown(`the environment variable ${name}`);
+    return Object.hasOwn(this.environment, name) ? (this.environment[name] as string) : false;
+  },
+  env: environment,
+  // The configuration in WordPress's official image: docker-library/wordpress, wp-config-docker.php.
+  getenv_docker([name, fallback = null]) {
+    if (typeof name !== 'string' || this.environment === undefined)
+      return this.unknown(`the environment variable ${typeof name === 'string' ? name : ''}`);
+    const file = Object.hasOwn(this.environment, `${name}_FILE`)
+      ? this.environment[`${name}_FILE`]
+      : undefined;
+    if (file !== undefined) return this.unknown(`the file that ${name}_FILE names`);
+    return Object.hasOwn(this.environment, name) ? (this.environment[name] as string) : fallback;
+  },
+  dirname([path, levels = 1]) {
+    if (typeof path !== 'string' || typeof levels !== 'number' || levels < 1 || levels > 100)
+      return this.unknown('a folder');
+    let folder = path;
+    for (let n = 0; n < levels; n++) folder = dirname(folder);
+    return folder;
+  },
+  realpath([path]) {
+    return typeof path === 'string' ? (this.found(path) ?? path) : this.unknown('a path');
+  },
+  file_exists: exists,
+  is_file: exists,
+  is_readable: exists,
+  trim([text, characters]) {
+    return typeof text === 'string' && characters === undefined
+      ? text.replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '')
+      : this.unknown('the function trim()');
+  },
+};
+
+/** The name of a function in lower case, without its namespace; `CLASS::METHOD` of a static one. */
+function calledName(what: Tree): string {
+  if (what.kind === 'name') return bare(what.name).toLowerCase();
+  if (what.kind !== 'staticlookup') return '';
+  return `${bare(one(what, 'what').name)}::${word(one(what, 'offset'), 'name')}`.toLowerCase();
+}
+
+const bare = (name: unknown): string => (typeof name === 'string' ? name.replace(/^.*\\/s, '') : '');
+
+const asStatement = (expression: Tree): Tree => ({ kind: 'expressionstatement', expression });
+
+const lineOf = (node: Tree): number => node.loc?.start.line ?? 0;
+
+const isUndefined = ({ unknown }: Unknown): boolean => unknown.why.startsWith('the constant ');
+
+function numberOf(text: string): number {
+  const digits = text.replaceAll('_', '');
+  return /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+}
+
+function nextKey(array: ConfigurationArray): string {
+  let next = 0;
+  for (const key of array.keys()) if (/^\d{1,15}$/.test(key)) next = Math.max(next, Number(key) + 1);
+  return String(next);
+}
+
+/** As PHP writes it in a text; undefined for an array. */
+function textOf(value: ConfigurationValue): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  if (value === null || value === false) return '';
+  return value === true ? '1' : undefined;
+}
+
+function truthy(value: ConfigurationValue): boolean {
+  if (isArray(value)) return value.size > 0;
+  return Boolean(value) && value !== '0';
+}

@@ -1,0 +1,407 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { Application, Claim, SiteDatabase, SiteFolder, SiteOptions } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { withoutEntities } from '../entities.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError, type PhpValue } from '../formats/value.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+
+/** The values of wp-config.php and wp-includes/version.php. */
+interface Found {
+  database: SiteDatabase;
+  prefix: string;
+  users: string;
+  usermeta: string;
+  /** Of a network: its number, and the blog whose roles count. */
+  network: { id: number; blog: number } | null;
+  /** `WP_SITEURL`, and the constants of cookies. */
+  siteUrl: string | null;
+  cookieHash: string | null;
+  cookieName: string | null;
+  /** The key and the salt of logins, as far as they stand in the file. */
+  key: string | null;
+  salt: string | null;
+  /** WordPress 6.8 and later takes another part of new password hashes. */
+  newFragments: boolean;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+interface Site extends Found {
+  cookie: string;
+  /** The key of the cookies' signatures: `wp_salt('logged_in')`. */
+  secret: string;
+  /** The roles that exist there. */
+  roles: ReadonlySet<string>;
+  superAdmins: ReadonlySet<string>;
+}
+
+interface Cookie extends Claim {
+  login: string;
+  expiration: string;
+  token: string;
+  hmac: string;
+}
+
+/** Bytes of one value: WordPress itself gets slow long before. */
+const mostBytes = 1024 * 1024;
+
+const phrases = ['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE', 'SECRET'].flatMap((name) => [
+  `${name}_KEY`,
+  `${name}_SALT`,
+]);
+
+/**
+ * WordPress 5.9 to 7, single sites and networks: wp-includes/pluggable.php (wp_validate_auth_cookie, wp_salt),
+ * default-constants.php (wp_cookie_constants), class-wp-user-meta-session-tokens.php.
+ */
+export const wordpress: Application<Found, Site, Cookie> = {
+  kind: 'wordpress',
+  title: 'WordPress',
+
+  async find(folder, options) {
+    const configuration = await configurationOf(folder);
+    return configuration === null ? null : foundIn(configuration, folder, options);
+  },
+
+  database: ({ database }) => database,
+
+  settings({ prefix, network, siteUrl, cookieHash, key, salt }) {
+    const options =
+      network === null || network.blog === 1 ? `${prefix}options` : `${prefix}${network.blog}_options`;
+    const global = [
+      ...(siteUrl === null && cookieHash === null ? ['siteurl'] : []),
+      ...(key === null ? ['logged_in_key'] : []),
+      ...(salt === null ? ['logged_in_salt'] : []),
+    ];
+    const roles = rolesOption(prefix, network?.blog ?? 1);
+    // The two tables may have different collations, which a UNION does not join.
+    const text = (column: string) => `CONVERT(${column} USING utf8mb4) COLLATE utf8mb4_bin`;
+    const select = (names: readonly string[]) =>
+      `SELECT ${text('option_name')} AS name, ${text('option_value')} AS value FROM ${quoted(options)} WHERE option_name IN (${names.map(literal).join(', ')})`;
+    if (network === null) {
+      const names = [...global, roles];
+      return { view: 'chat_wordpress_settings', columns: { value: 'text' }, names, select: select(names) };
+    }
+    const meta = [...global, 'site_admins'];
+    const table = quoted(`${prefix}sitemeta`);
+    // The row with the lowest id counts, of several with one name.
+    const first = `(SELECT MIN(other.meta_id) FROM ${table} AS other WHERE other.site_id = ${network.id} AND other.meta_key = meta.meta_key)`;
+    return {
+      view: 'chat_wordpress_settings',
+      columns: { value: 'text' },
+      names: [...meta, roles],
+      select: `${select([roles])} UNION ALL SELECT ${text('meta.meta_key')}, ${text('meta.meta_value')} FROM ${table} AS meta WHERE meta.site_id = ${network.id} AND meta.meta_key IN (${meta.map(literal).join(', ')}) AND meta.meta_id = ${first}`,
+    };
+  },
+
+  site(found, settings) {
+    const value = (name: string) => settings.get(name)?.value ?? null;
+    const text = (name: string) => {
+      const bytes = value(name);
+      if (bytes !== null && bytes.length > 0) return bytes.toString('utf8');
+      throw new ConfigurationError(
+        `WordPress has no ${name}, in wp-config.php or in its table of options: has anybody logged in there yet?`,
+      );
+    };
+    const roles = value(rolesOption(found.prefix, found.network?.blog ?? 1));
+    return {
+      ...found,
+      cookie:
+        found.cookieName ??
+        `wordpress_logged_in_${found.cookieHash ?? md5(found.siteUrl ?? siteUrlOf(text('siteurl'), found))}`,
+      secret: (found.key ?? text('logged_in_key')) + (found.salt ?? text('logged_in_salt')),
+      roles: new Set(roles === null ? [] : keysOf(roles)),
+      superAdmins: new Set(superAdminsIn(value('site_admins'))),
+    };
+  },
+
+  logins({ prefix, users, usermeta, network, newFragments }) {
+    const capabilities = `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;
+    const meta = (alias: string, key: string) =>
+      `LEFT JOIN ${quoted(usermeta)} AS ${alias} ON ${alias}.umeta_id = (SELECT MIN(m.umeta_id) FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(key)})`;
+    // Four characters of the hash of the password, and no more of it: `wp_generate_auth_cookie()`.
+    const old = 'SUBSTRING(u.user_pass, 9, 4)';
+    const fragment = newFragments
+      ? `CASE WHEN u.user_pass LIKE BINARY '$P$%' OR u.user_pass LIKE BINARY '$2y$%' THEN ${old} ELSE RIGHT(u.user_pass, 4) END`
+      : old;
+    const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
+    const ended = network === null ? '0 AS ended' : 'GREATEST(u.spam, u.deleted) AS ended';
+    return {
+      view: 'chat_wordpress',
+      id: 'id',
+      lookup: 'login',
+      columns: {
+        id: 'text',
+        login: 'text',
+        name: 'text',
+        fragment: 'text',
+        tokens: 'text',
+        capabilities: 'text',
+        ended: 'text',
+      },
+      select: `SELECT u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${bounded('t.meta_value')} AS tokens, ${bounded('c.meta_value')} AS capabilities, ${ended} FROM ${quoted(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
+    };
+  },
+
+  claim({ cookie }, { cookies }) {
+    const value = cookieValue(cookies, cookie);
+    if (value === null) {
+      const reason = `there is no cookie ${cookie}, or there are several`;
+      return {
+        reason,
+        kind: reason,
+        hint: 'if every visitor gets this: WordPress names the cookie after its address (siteurl), and sets it for that host and path; another name is set by CHAT_SESSION_NAME',
+      };
+    }
+    const [login = '', expiration = '', token = '', hmac = '', ...more] = Buffer.from(value, 'latin1')
+      .toString('utf8')
+      .split('|');
+    if (
+      login === '' ||
+      !/^\d{1,12}$/.test(expiration) ||
+      token === '' ||
+      !/^[0-9a-f]{64}$/.test(hmac) ||
+      more.length > 0
+    )
+      return because('its cookie is none that WordPress makes');
+    return { lookup: login, secrets: [expiration, token, hmac], login, expiration, token, hmac };
+  },
+
+  judge(site, { login, expiration, token, hmac }, row, now) {
+    if (Number(expiration) < now) return nobody('its cookie has expired');
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    // The database may consider other names equal to it.
+    if (row === null || text('login') !== login) return nobody('there is no such user');
+    const signed = `${login}|${expiration}|${token}`;
+    const key = createHmac('md5', site.secret)
+      .update(`${login}|${text('fragment')}|${expiration}|${token}`)
+      .digest('hex');
+    const expected = createHmac('sha256', key).update(signed).digest();
+    if (!timingSafeEqual(expected, Buffer.from(hmac, 'hex'))) {
+      return nobody(
+        'its cookie is signed with another key, or before the password was changed',
+        'if every visitor gets this: the keys and salts of wp-config.php are not those that PHP has, or a plugin replaces the login',
+      );
+    }
+    const until = expirationOf(row.tokens ?? null, createHash('sha256').update(token).digest('hex'));
+    if (until === null) return nobody('the login has ended there');
+    if (until < now) return nobody('the login has expired there');
+    const id = text('id');
+    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    const name = displayName(withoutEntities(text('name')));
+    const user: SessionUser = { id, name: name || id };
+    const roles = rolesIn(site, login, row.capabilities ?? null);
+    if (roles.length > 0) user.roles = roles;
+    if (text('ended') !== '0') user.banned = true;
+    return { state: 'user', user, ends: (Math.min(Number(expiration), until) + 1) * 1000 };
+  },
+};
+
+/** Whether `wp-config.php` is that of the folder: it may lie above, where WordPress has no other. */
+async function configurationOf(folder: SiteFolder): Promise<Configuration | null> {
+  const application = /\/wp-settings\.php$|\/vendor\/autoload\.php$/;
+  if (/\.php$/.test(folder.path)) return folder.php(folder.path, application);
+  // Bedrock: https://github.com/roots/bedrock.
+  if ((await folder.has('config/application.php')) && (await folder.has('.env'))) {
+    await folder.env('.env');
+    return folder.php('config/application.php', application);
+  }
+  if (!(await folder.has('wp-includes/version.php'))) return null;
+  // Debian reads the file of the host that is asked for.
+  if (await folder.has('wp-config.php')) {
+    const isDebian = (await folder.text('wp-config.php')).includes('/etc/wordpress/config-');
+    if (!isDebian) return folder.php('wp-config.php', application);
+    const names = (await folder.list('/etc/wordpress'))
+      .filter((name) => /^config-.+\.php$/.test(name))
+      .sort();
+    if (names.length === 1) return folder.php(`/etc/wordpress/${names[0]}`, application);
+    const choices = names.map((name) => `\n  CHAT_SITE=wordpress:/etc/wordpress/${name}`).join('');
+    throw new ConfigurationError(
+      names.length === 0
+        ? `${folder.path}/wp-config.php: there is no /etc/wordpress/config-HOST.php`
+        : `${folder.path}/wp-config.php: WordPress has several sites here; set one of${choices}`,
+    );
+  }
+  if (!(await folder.has('../wp-settings.php')) && (await folder.has('../wp-config.php'))) {
+    return folder.php('../wp-config.php', application);
+  }
+  throw new ConfigurationError(
+    `${folder.path}: WordPress is here, but no wp-config.php, neither in the folder above`,
+  );
+}
+
+async function foundIn(
+  configuration: Configuration,
+  folder: SiteFolder,
+  { cookieName, blog, admins, moderators, nobody }: SiteOptions,
+): Promise<Found> {
+  const constant = (name: string, instead: string) => configuration.constant(name, instead);
+  const text = (name: string, instead: string) => asText(constant(name, instead));
+  const isNetwork = ['MULTISITE', 'SUBDOMAIN_INSTALL', 'VHOST', 'SUNRISE'].some((name) => {
+    const value = constant(name, 'its value in wp-config.php itself');
+    return name === 'MULTISITE' ? value === true || value === 1 : value !== null;
+  });
+  const number = (name: string) => Number(text(name, 'its value in wp-config.php itself') ?? 1);
+  const prefix = identifier(
+    asText(configuration.variable(['table_prefix'], 'its value in wp-config.php itself')) ?? 'wp_',
+  );
+  const table = (name: string, usual: string) =>
+    identifier(text(name, 'its value in wp-config.php itself') ?? usual);
+  const phrase = (name: string) => usablePhrase(configuration, name);
+  const siteUrl =
+    cookieName === undefined
+      ? text('WP_SITEURL', 'CHAT_SESSION_NAME, to the name of the cookie wordpress_logged_in_…')
+      : null;
+  return {
+    database: databaseOf(configuration),
+    prefix,
+    users: table('CUSTOM_USER_TABLE', `${prefix}users`),
+    usermeta: table('CUSTOM_USER_META_TABLE', `${prefix}usermeta`),
+    network: isNetwork
+      ? { id: number('SITE_ID_CURRENT_SITE'), blog: blog ?? number('BLOG_ID_CURRENT_SITE') }
+      : null,
+    // In a network the address counts that is stored with it.
+    siteUrl: siteUrl === null || isNetwork ? null : siteUrl.replace(/\/+$/, ''),
+    cookieHash: cookieName === undefined ? text('COOKIEHASH', 'CHAT_SESSION_NAME') : null,
+    cookieName: cookieName ?? text('LOGGED_IN_COOKIE', 'CHAT_SESSION_NAME'),
+    key: phrase('LOGGED_IN_KEY') ?? phrase('SECRET_KEY'),
+    salt: phrase('LOGGED_IN_SALT'),
+    newFragments: await hasNewFragments(configuration, folder),
+    admins: admins ?? null,
+    moderators: moderators ?? null,
+    nobody: nobody ?? [],
+  };
+}
+
+/** `$wp_version`: 6.8 made the hashes of passwords new. */
+async function hasNewFragments(configuration: Configuration, folder: SiteFolder): Promise<boolean> {
+  const root = asText(configuration.constant('ABSPATH', 'its value in wp-config.php itself'));
+  const places = [
+    'wp-includes/version.php',
+    'web/wp/wp-includes/version.php',
+    ...(root === null ? [] : [`${root}/wp-includes/version.php`]),
+    '/usr/share/wordpress/wp-includes/version.php',
+  ];
+  for (const place of places) {
+    if (!(await folder.has(place))) continue;
+    const version = asText(
+      (await folder.php(place)).variable(['wp_version'], 'nothing; install WordPress anew'),
+    );
+    const [, major, minor] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? [];
+    if (major !== undefined) return Number(major) > 6 || (major === '6' && Number(minor) >= 8);
+  }
+  throw new ConfigurationError(
+    `${folder.path}: the version of WordPress is not known: wp-includes/version.php cannot be read`,
+  );
+}
+
+/** `DB_HOST` is `host`, `host:port`, `host:/socket`, `:/socket` or `[v6]:port`: `wpdb::parse_db_host()`. */
+function databaseOf(configuration: Configuration): SiteDatabase {
+  const text = (name: string) => asText(configuration.constant(name, 'CHAT_SITE_DATABASE')) ?? '';
+  const given = text('DB_HOST') || 'localhost';
+  const socketAt = given.indexOf(':/');
+  const socket = socketAt === -1 ? undefined : given.slice(socketAt + 1);
+  const host = socketAt === -1 ? given : given.slice(0, socketAt);
+  const [, v6, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:]*))(?::(\d{1,5}))?$/.exec(host) ?? [
+    undefined,
+    host,
+  ];
+  const charset = text('DB_CHARSET').toLowerCase();
+  return {
+    kind: 'mysql',
+    place: {
+      user: text('DB_USER'),
+      password: text('DB_PASSWORD'),
+      hosts: [{ host: v6 || name || 'localhost', ...(port === undefined ? {} : { port: Number(port) }) }],
+      path: `/${text('DB_NAME')}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset: charset === '' ? 'server' : charset.startsWith('latin1') ? 'latin1' : 'utf8',
+  };
+}
+
+/**
+ * A phrase that WordPress takes from its configuration: it is not empty, not the one of the sample, and no other is the
+ * same (`wp_salt()`).
+ */
+function usablePhrase(configuration: Configuration, name: string): string | null {
+  const phraseOf = (each: string) =>
+    asText(configuration.constant(each, 'its value in wp-config.php itself'));
+  const value = phraseOf(name);
+  if (value === null || value === '' || value === 'put your unique phrase here') return null;
+  return phrases.filter((each) => phraseOf(each) === value).length > 1 ? null : value;
+}
+
+/** The address of a single site, as `get_option('siteurl')` gives it; that of a network stays as it is stored. */
+const siteUrlOf = (stored: string, { network }: Found) =>
+  network === null ? stored.replace(/\/+$/, '') : stored;
+
+const rolesOption = (prefix: string, blog: number) => `${prefix}${blog === 1 ? '' : `${blog}_`}user_roles`;
+
+/** The end of a token's login, in seconds since 1970; null if there is no such login. */
+function expirationOf(tokens: Buffer | null, verifier: string): number | null {
+  const sessions = decoded(tokens);
+  const session = part(sessions, verifier);
+  const expiration = typeof session === 'number' ? session : part(session, 'expiration');
+  return typeof expiration === 'number' ? expiration : null;
+}
+
+function rolesIn(site: Site, login: string, capabilities: Buffer | null): ('admin' | 'moderator')[] {
+  const own = new Set(keysOf(capabilities).filter((name) => site.roles.has(name)));
+  const isOne = (names: readonly string[]) => names.some((name) => own.has(name));
+  const isAdmin =
+    isOne(site.admins ?? ['administrator']) || (site.admins === null && site.superAdmins.has(login));
+  const isModerator = isOne(site.moderators ?? ['editor']);
+  return [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
+}
+
+function superAdminsIn(bytes: Buffer | null): string[] {
+  const value = decoded(bytes);
+  const names = Array.isArray(value)
+    ? value
+    : typeof value === 'object' && value !== null
+      ? Object.values(value)
+      : [];
+  return names.filter((name) => typeof name === 'string');
+}
+
+function keysOf(bytes: Buffer | null): string[] {
+  const value = decoded(bytes);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
+}
+
+/** Null if it is not what PHP's `serialize()` makes: WordPress then has nothing, too. */
+function decoded(bytes: Buffer | null): PhpValue {
+  if (bytes === null || bytes.length === 0 || bytes.length >= mostBytes) return null;
+  try {
+    return formats.php_serialize(bytes);
+  } catch (error) {
+    if (error instanceof FormatError) return null;
+    throw error;
+  }
+}
+
+function part(value: PhpValue, key: string): PhpValue {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  return Object.hasOwn(value, key) ? ((value as Record<string, PhpValue>)[key] ?? null) : null;
+}
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
+
+const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+
+/** Names of tables go into the SQL: WordPress itself allows only these characters. */
+function identifier(name: string): string {
+  if (/^[A-Za-z0-9_$-]{1,64}$/.test(name)) return name;
+  throw new ConfigurationError(
+    `the name or prefix of a table of WordPress has other characters than A-Z a-z 0-9 _ $ -`,
+  );
+}
+
+const quoted = (name: string) => `\`${name}\``;
+const literal = (text: string) => `'${text.replace(/['\\]/g, (c) => `\\${c}`)}'`;

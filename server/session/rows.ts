@@ -1,0 +1,34 @@
+import type { Row, SiteTable } from './application.ts';
+import type { SqlDriver } from './stores/sql/driver.ts';
+
+/** A table whose columns come as one value. */
+export function packedRows(
+  driver: SqlDriver,
+  { view, select, columns }: SiteTable,
+  { charset, views }: { charset: 'utf8' | 'latin1'; views: boolean },
+): { packed: string; from: string } {
+  const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
+  const values = Object.entries(columns).map(([name, is]) => ({ sql: quoted(name), is }));
+  return {
+    packed: driver.packed(values, charset === 'latin1' ? 'latin1' : undefined),
+    from: views ? quoted(view) : `(${select}) AS ${quoted(view)}`,
+  };
+}
+
+/** Takes `SqlDriver.packed` apart. */
+export function unpacked(data: Buffer, names: readonly string[]): Row {
+  const row: Record<string, Buffer | null> = {};
+  let at = 0;
+  for (const name of names) {
+    if (data[at] === 0x2d) {
+      row[name] = null;
+      at++;
+      continue;
+    }
+    const colon = data.indexOf(0x3a, at);
+    const length = Number(data.toString('latin1', at, colon));
+    row[name] = Buffer.from(data.subarray(colon + 1, colon + 1 + length));
+    at = colon + 1 + length;
+  }
+  return row;
+}

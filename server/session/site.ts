@@ -1,0 +1,252 @@
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Application, Row, SiteDatabase, SiteFolder, SiteOptions } from './application.ts';
+import { ConfigurationError, mostBytes, readConfiguration } from './configuration/configuration.ts';
+import { parseEnv } from './configuration/env.ts';
+import { StoreError } from './login.ts';
+import { packedRows, unpacked } from './rows.ts';
+import { type StoreUrl, UrlOptions } from './source.ts';
+import type { Database, SqlDriver } from './stores/sql/driver.ts';
+import { mysql } from './stores/sql/mysql.ts';
+import { postgres } from './stores/sql/postgres.ts';
+import { sqlite } from './stores/sql/sqlite.ts';
+
+/** Milliseconds after which a changed configuration counts. */
+const rereadAfter = 60_000;
+
+const drivers: Record<SiteDatabase['kind'], SqlDriver> = { mysql, postgres, sqlite };
+
+/** A site whose configuration has been read and whose database answers. */
+export interface OpenSite {
+  /** As `Application.site` made it. The same object as long as nothing has changed. */
+  site: unknown;
+  driver: SqlDriver;
+  database: Database;
+  charset: 'utf8' | 'latin1';
+  /** Whether the views of `doctor --grants` are read in place of the tables. */
+  views: boolean;
+}
+
+export interface SiteReader {
+  /** @throws StoreError if the database does not answer, ConfigurationError if the configuration cannot be read */
+  open(): Promise<OpenSite>;
+  /** As it was opened last; undefined before. */
+  readonly last: OpenSite | undefined;
+  close(): void;
+}
+
+export interface SitePlace extends SiteOptions {
+  folder: string;
+  /** The kind of application; undefined to find out. */
+  kind?: string | undefined;
+  /** CHAT_SITE_DATABASE: replaces the credentials of the site. */
+  database?: { driver: SqlDriver; open(): Database } | undefined;
+  /** CHAT_SITE_ENV: the environment of PHP. */
+  environment?: Readonly<Record<string, string>> | undefined;
+  /** Called when the configuration has changed and cannot be read: what was read before still counts. */
+  onProblem?(problem: Error): void;
+}
+
+/** The files of a site, with the environment that they are read with. */
+export async function siteFolder(
+  path: string,
+  environment: Readonly<Record<string, string>> | undefined,
+): Promise<SiteFolder> {
+  const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigurationError(`${path} cannot be read (${cause.code})`, { cause });
+  });
+  let known = environment;
+  const at = (file: string) => (file.startsWith('/') ? file : join(real, file));
+  return {
+    path: real,
+    has: (file) =>
+      stat(at(file)).then(
+        (found) => found.isFile(),
+        () => false,
+      ),
+    list: (folder) => readdir(at(folder)).catch(() => []),
+    text: (file) => textOf(at(file)),
+    php: (file, application) =>
+      readConfiguration(at(file), {
+        ...(known === undefined ? {} : { environment: known }),
+        ...(application === undefined ? {} : { application }),
+      }),
+    async env(file) {
+      const found = parseEnv(await textOf(at(file)), at(file));
+      // The environment of PHP wins, as it does there.
+      known = { ...found, ...environment };
+      return known;
+    },
+  };
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    if ((await stat(file)).size > mostBytes)
+      throw new ConfigurationError(`${file}: larger than ${mostBytes} bytes`);
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    throw new ConfigurationError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`, {
+      cause: error,
+    });
+  }
+}
+
+/** Milliseconds for a question to the database of a site. */
+const timeout = 1000;
+
+/** PHP's `localhost` is a Unix socket: where Debian, Red Hat and MySQL itself put it. */
+const sockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
+
+type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
+
+/** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
+async function connected(application: Application, place: SitePlace, found: unknown): Promise<Connected> {
+  const own = application.database(found);
+  const { driver, open } = place.database ?? (await located(application, own));
+  const database = open();
+  if (own.charset !== 'server') return { driver, database, charset: own.charset };
+  const [row] = await database.rows("SELECT 'any', @@character_set_server, NULL FROM DUAL WHERE 'any'", [
+    'any',
+  ]);
+  return { driver, database, charset: String(row?.data ?? '').startsWith('latin1') ? 'latin1' : 'utf8' };
+}
+
+async function located(
+  { title }: Application,
+  own: SiteDatabase,
+): Promise<{ driver: SqlDriver; open(): Database }> {
+  const driver = drivers[own.kind];
+  const url = await urlOf(own);
+  try {
+    return { driver, open: driver.locate(url) };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ConfigurationError(`the database of ${title}: ${error.message}`, { cause: error });
+  }
+}
+
+async function urlOf({ kind, place, socket }: SiteDatabase): Promise<StoreUrl> {
+  let path = socket;
+  if (kind === 'mysql' && path === undefined && place.hosts[0]?.host === 'localhost') {
+    for (const each of sockets) if (path === undefined && (await stat(each).catch(() => null))) path = each;
+    if (path === undefined) {
+      throw new StoreError(
+        `the site's database is at localhost, which is a Unix socket to PHP, and there is none of ${sockets.join(', ')}: set CHAT_SITE_DATABASE`,
+      );
+    }
+  }
+  const options = new URLSearchParams({ charset: 'utf8mb4', timeout: `${timeout}ms` });
+  if (path !== undefined) options.set('socket', path);
+  return {
+    protocol: kind,
+    ...place,
+    hosts: path === undefined ? place.hosts : [],
+    options: new UrlOptions(kind, String(options)),
+  };
+}
+
+/** The settings that lie in the database, by their names. */
+async function settingsOf(
+  application: Application,
+  found: unknown,
+  { driver, database, charset }: Connected,
+  views: boolean,
+): Promise<ReadonlyMap<string, Row>> {
+  const table = application.settings(found);
+  const { packed, from } = packedRows(driver, table, { charset, views });
+  const name = `${driver.quote}name${driver.quote}`;
+  const rows = await database.rows(
+    `SELECT ${driver.asText(name)}, ${packed}, NULL FROM ${from} WHERE ${name}`,
+    table.names,
+  );
+  const columns = Object.keys(table.columns);
+  const settings = new Map<string, Row>();
+  for (const { id, data } of rows) {
+    if (data !== null && !settings.has(id)) settings.set(id, unpacked(data, columns));
+  }
+  return settings;
+}
+
+/** Reads a site, and again when more than a minute has passed. The last values count until then. */
+export function siteReader(application: Application, place: SitePlace, first: unknown): SiteReader {
+  let found = first;
+  let open: OpenSite | undefined;
+  let last: OpenSite | undefined;
+  let opening: Promise<OpenSite> | undefined;
+  let readAt = performance.now();
+  let lastProblem = '';
+  let closed = false;
+
+  async function connect(): Promise<OpenSite> {
+    const now = open ?? (await connected(application, place, found));
+    try {
+      // An operator who gives a user of the chat's own has made the views, or lets that user read the tables.
+      const views = open?.views ?? place.database !== undefined;
+      const [settings, byViews] = await settingsOf(application, found, now, views).then(
+        (read) => [read, views] as const,
+        async (error: unknown) => {
+          if (!views || open !== undefined || !(error instanceof StoreError)) throw error;
+          return [await settingsOf(application, found, now, false), false] as const;
+        },
+      );
+      const site = application.site(found, settings);
+      if (closed) throw new StoreError('the site was closed');
+      if (open === undefined || !isDeepStrictEqual(site, open.site)) open = { ...now, site, views: byViews };
+      last = open;
+      return open;
+    } catch (error) {
+      if (open?.database !== now.database) now.database.close();
+      throw error;
+    }
+  }
+
+  async function again(): Promise<void> {
+    try {
+      const now = await application.find(await siteFolder(place.folder, place.environment), place);
+      if (now === null)
+        throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is gone`);
+      if (!isDeepStrictEqual(now, found)) {
+        // The next question connects with the new one.
+        found = now;
+        const before = open;
+        open = undefined;
+        // Questions that are under way have a moment to end.
+        if (before !== undefined) setTimeout(() => before.database.close(), 2000).unref();
+      }
+      await connect();
+      lastProblem = '';
+    } catch (error) {
+      // The database says itself that it is silent, wherever it is asked.
+      if (error instanceof StoreError) return;
+      const { message } = error as Error;
+      if (message !== lastProblem) place.onProblem?.(error as Error);
+      lastProblem = message;
+    }
+  }
+
+  return {
+    get last() {
+      return last;
+    },
+    open() {
+      if (open === undefined) {
+        opening ??= connect().finally(() => {
+          opening = undefined;
+        });
+        return opening;
+      }
+      if (performance.now() - readAt > rereadAfter) {
+        readAt = performance.now();
+        void again();
+      }
+      return Promise.resolve(open);
+    },
+    close() {
+      closed = true;
+      open?.database.close();
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Mariadb } from './mariadb.ts';
+import { oneAtATime } from './one-at-a-time.ts';
+
+export interface WordPressOptions {
+  version?: string;
+  prefix?: string;
+  /** Lines of wp-config.php beside those of the database. */
+  config?: string;
+  /** Rows of the table of options beside the usual ones. */
+  options?: Readonly<Record<string, string>>;
+}
+
+/** Of a user and one login: `secret` is the key and the salt, `hash` that of the password. */
+export interface WordPressLogin {
+  name: string;
+  login: string;
+  hash: string;
+  secret: string;
+  expiration: number;
+  cookie: string;
+}
+
+export const phrases = { key: 'k'.repeat(64), salt: 's"$\'x'.padEnd(64, 's') };
+export const address = 'https://blog.example.org';
+export const cookieName = `wordpress_logged_in_${createHash('md5').update(address).digest('hex')}`;
+export const roles = 'a:3:{s:13:"administrator";a:0:{}s:6:"editor";a:0:{}s:10:"subscriber";a:0:{}}';
+
+/** How PHP writes a text in single quotes. */
+export const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
+
+/** The tables and the folder of a WordPress, with rows as it writes them. */
+export async function wordPressSite(db: Mariadb, options: WordPressOptions = {}) {
+  const { version = '6.9.7', prefix = `w${randomBytes(4).toString('hex')}_` } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'wordpress-'));
+  mkdirSync(join(folder, 'wp-includes'));
+  writeFileSync(join(folder, 'wp-includes/version.php'), `<?php\n$wp_version = '${version}';\n`);
+  const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
+  const setConfig = (more: string) =>
+    writeFileSync(
+      join(folder, 'wp-config.php'),
+      `<?php
+define('DB_NAME', 'site');
+define( "DB_USER", ${quoted(user)} );
+/* define('DB_PASSWORD', 'an old one'); */
+define('DB_PASSWORD', ${quoted(password)});
+define('DB_HOST', '127.0.0.1:${db.port}');
+${more.includes('DB_CHARSET') ? '' : "define('DB_CHARSET', 'utf8mb4');"}
+$table_prefix = '${prefix}';
+${more}
+if ( ! defined( 'ABSPATH' ) ) {
+	define( 'ABSPATH', __DIR__ . '/' );
+}
+require_once ABSPATH . 'wp-settings.php';
+`,
+    );
+  setConfig(
+    options.config ??
+      `define('LOGGED_IN_KEY', ${quoted(phrases.key)});\ndefine('LOGGED_IN_SALT', ${quoted(phrases.salt)});`,
+  );
+  await db.query(
+    `CREATE TABLE ${prefix}users (ID BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_login VARCHAR(60) NOT NULL, user_pass VARCHAR(255) NOT NULL, display_name VARCHAR(250) NOT NULL, spam TINYINT NOT NULL DEFAULT 0, deleted TINYINT NOT NULL DEFAULT 0, KEY (user_login)) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+  );
+  await db.query(
+    `CREATE TABLE ${prefix}usermeta (umeta_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, user_id BIGINT UNSIGNED NOT NULL, meta_key VARCHAR(255), meta_value LONGTEXT, KEY (user_id), KEY (meta_key(191))) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+  );
+  await db.query(
+    `CREATE TABLE ${prefix}options (option_id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, option_name VARCHAR(191) NOT NULL UNIQUE, option_value LONGTEXT NOT NULL) CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+  );
+  for (const [name, value] of Object.entries({
+    siteurl: `${address}/`,
+    [`${prefix}user_roles`]: roles,
+    ...options.options,
+  })) {
+    await db.query(`INSERT INTO ${prefix}options (option_name, option_value) VALUES (?, ?)`, [name, value]);
+  }
+  const setMeta = async (id: number | string, key: string, value: string | null) => {
+    await db.query(`DELETE FROM ${prefix}usermeta WHERE user_id = ? AND meta_key = ?`, [id, key]);
+    if (value !== null)
+      await db.query(`INSERT INTO ${prefix}usermeta (user_id, meta_key, meta_value) VALUES (?, ?, ?)`, [
+        id,
+        key,
+        value,
+      ]);
+  };
+  const sessionsOf = async (id: string): Promise<string | null> => {
+    const [row] = await db.query(
+      `SELECT meta_value FROM ${prefix}usermeta WHERE user_id = ? AND meta_key = 'session_tokens'`,
+      [id],
+    );
+    return row?.meta_value ?? null;
+  };
+  const php = (input: object) =>
+    JSON.parse(
+      execFileSync('php', [new URL('wordpress-login.php', import.meta.url).pathname], {
+        input: JSON.stringify(input),
+        encoding: 'utf8',
+      }),
+    );
+  /** Its sessions are one value, so logins of one user come one after the other. */
+  const inTurn = oneAtATime();
+  async function logIn(
+    id: string,
+    {
+      name = 'Ann',
+      login = `user ${id}`,
+      hash = '$P$BabcdefghiJKLMNOPqrstuvwxyz0123',
+      secret = phrases.key + phrases.salt,
+      expiration = Math.floor(Date.now() / 1000) + 172_800,
+      cookie = cookieName,
+    }: Partial<WordPressLogin>,
+  ) {
+    await db.query(
+      `INSERT INTO ${prefix}users (ID, user_login, user_pass, display_name) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE display_name = VALUES(display_name), user_pass = VALUES(user_pass)`,
+      [id, login, hash, name],
+    );
+    const token = randomBytes(22).toString('hex').slice(0, 43);
+    const [major = 0, minor = 0] = version.split('.').map(Number);
+    const isNew = major > 6 || (major === 6 && minor >= 8);
+    const made: { cookie: string; signature: string; tokens: string } = php({
+      ...{ login, hash, secret, expiration, token, new: isNew },
+      before: await sessionsOf(id),
+    });
+    await setMeta(id, 'session_tokens', made.tokens);
+    return {
+      cookies: `${cookie}=${made.cookie}`,
+      secrets: [token, made.signature],
+      rename: async (other: string) => {
+        await db.query(`UPDATE ${prefix}users SET display_name = ? WHERE ID = ?`, [other, id]);
+      },
+      logOut: async () => {
+        const { tokens } = php({ out: true, token, before: await sessionsOf(id) });
+        await setMeta(id, 'session_tokens', tokens);
+      },
+    };
+  }
+  return {
+    folder,
+    prefix,
+    query: db.query,
+    setConfig,
+    setMeta,
+    /** A new login of a user with that id, who is made if there is none. */
+    logIn: (id: string, login: Partial<WordPressLogin> = {}) => inTurn(() => logIn(id, login)),
+    async remove() {
+      rmSync(folder, { recursive: true });
+      for (const table of ['users', 'usermeta', 'options']) await db.query(`DROP TABLE ${prefix}${table}`);
+    },
+  };
+}

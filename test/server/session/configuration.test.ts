@@ -1,0 +1,260 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import {
+  type Configuration,
+  ConfigurationError,
+  readConfiguration,
+} from '../../../server/session/configuration/configuration.ts';
+import { parseEnv } from '../../../server/session/configuration/env.ts';
+import { type ConfigurationValue, isUnknown, readPhp } from '../../../server/session/configuration/php.ts';
+import { dice } from '../../helpers/dice.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'configuration-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function written(code: string, name = 'config.php'): string {
+  writeFileSync(join(folder, name), code);
+  return join(folder, name);
+}
+
+const read = (code: string, surroundings = {}) => readPhp(written(`<?php\n${code}`), surroundings);
+
+/** As JSON has it: an array by its keys, `UNKNOWN` for a value that only PHP knows. */
+function plain(value: ConfigurationValue | undefined): unknown {
+  if (isUnknown(value)) return 'UNKNOWN';
+  return value instanceof Map
+    ? Object.fromEntries([...value].map(([key, each]) => [`k${key}`, plain(each)]))
+    : value;
+}
+
+test.each<[string, string, unknown]>([
+  ['the first definition counts', `define('X', 1); define('X', 2); $x = X;`, 1],
+  ['comments', `/* $x = 1; */ $x = 2; // $x = 3;\n# $x = 4;`, 2],
+  ['const', `const A = 'a', B = A . 'b'; $x = B;`, 'ab'],
+  [
+    'guards',
+    `defined('A') or define('A', 1); defined('A') || define('A', 2); if (!defined('A')) define('A', 3); $x = A;`,
+    1,
+  ],
+  ['nested keys', `$x['a']['b'] = 1; $x['a']['c'] = 2; $x[] = 3;`, { ka: { kb: 1, kc: 2 }, k0: 3 }],
+  ['objects', `$x = new stdClass(); $x->a = 'b'; $x->c = $x->a;`, { ka: 'b', kc: 'b' }],
+  ['globals', `$GLOBALS['x']['y'] = 1;`, { ky: 1 }],
+  ['a class', `class C { const K = 'k'; public $p = 1; } $x = C::K;`, 'k'],
+  ['a namespace', `namespace A\\B; use function Env\\env; \\define('Q', 1); $x = Q;`, 1],
+  ['an unknown function', `$x = file_get_contents('/etc/hostname');`, 'UNKNOWN'],
+  [
+    'what an unknown value leaves open',
+    `$c = f(); $c['a'] = 1; $x = [$c['a'], $c['b']];`,
+    { k0: 1, k1: 'UNKNOWN' },
+  ],
+  ['a condition that is not known', `$x = 1; if ($_SERVER['HTTPS']) $x = 2;`, 'UNKNOWN'],
+  ['the other branch', `$x = 1; if (f()) $y = 2; else $z = 3;`, 1],
+  ['a loop', `$x = 1; foreach ([1, 2] as $y) $x = $y;`, 'UNKNOWN'],
+  ['a list', `[$x, $y] = [1, 2];`, 'UNKNOWN'],
+  ['bytes that are no UTF-8', `$x = "\\xff";`, 'UNKNOWN'],
+  ['a shell', '$x = `id`;', 'UNKNOWN'],
+])('%s', (_, code, value) => {
+  expect(plain(read(code).variables.get('x'))).toEqual(value);
+});
+
+test('the environment of PHP is what the operator gives, and not that of this process', () => {
+  process.env.SECRET_OF_THE_SERVER = 'secret';
+  const code = `$x = [getenv('A'), env('B', 'b'), $_ENV['A'] ?? 'none', getenv('SECRET_OF_THE_SERVER'), env('T'), getenv_docker('A', 'c')];`;
+  expect(plain(read(code, { environment: { A: 'a', T: '(true)' } }).variables.get('x'))).toEqual({
+    k0: 'a',
+    k1: 'b',
+    k2: 'a',
+    k3: false,
+    k4: true,
+    k5: 'a',
+  });
+  expect(plain(read(`$x = getenv('SECRET_OF_THE_SERVER');`).variables.get('x'))).toBe('UNKNOWN');
+});
+
+test('included files are read, but for the application itself; a file that includes itself ends', () => {
+  written(`<?php $x = 'other'; return ['k' => 1];`, 'other.php');
+  const code = `$r = require __DIR__ . '/other.php'; @include 'missing.php'; require_once __DIR__ . '/wp-settings.php'; include __FILE__;`;
+  expect(() => read(code)).toThrow(/wp-settings\.php is not there$/);
+  expect(() => read(code, { application: /wp-settings\.php$/ })).toThrow(/more than 20 files/);
+  const { variables } = read(code.replace('include __FILE__;', ''), { application: /wp-settings\.php$/ });
+  expect(['x', 'r'].map((name) => plain(variables.get(name)))).toEqual(['other', { kk: 1 }]);
+});
+
+test.each<[string, () => string]>([
+  ['a deep array', () => `$x = ${'['.repeat(5000)}${']'.repeat(5000)};`],
+  ['a text that doubles', () => `$x = 'x'; ${'$x .= $x;'.repeat(100)}`],
+  ['an array that doubles', () => `$x = []; ${'$x = [$x, $x];'.repeat(300)} ${'$x[] = $x;'.repeat(300)}`],
+  ['two megabytes', () => `// ${'x'.repeat(2_000_000)}`],
+  ['a long chain', () => `$x = ${"'a' . ".repeat(2000)}'b';`],
+  ['many branches', () => 'if (f()) { $a = 1; '.repeat(100) + '}'.repeat(100)],
+  ['no PHP', () => '$x = [[['],
+  ['a pipe', () => 'include "/dev/stdin"; include "/dev/zero";'],
+])('bounds: %s', async (_, code) => {
+  const outcome = await readConfiguration(written(`<?php\n${code()}`)).catch((error: unknown) => error);
+  // A value of the size, or the error that names the file: never anything else, and this process is unharmed.
+  if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ConfigurationError);
+  else expect(String((outcome as Configuration).file)).toContain(folder);
+});
+
+test('a value that is not known is an error only where it is asked for', async () => {
+  const file = written(`<?php\ndefine('A', 'a');\ndefine('B', f());\n`);
+  const configuration = await readConfiguration(file);
+  expect(configuration.constant('A', 'X')).toBe('a');
+  expect(configuration.constant('C', 'X')).toBeNull();
+  expect(() => configuration.constant('B', 'CHAT_B')).toThrow(
+    `${file} line 3: B depends on the function f(), which only PHP knows: set CHAT_B`,
+  );
+  symlinkSync('loop', join(folder, 'loop'));
+  for (const name of ['loop', 'not-there.php', '']) {
+    await expect(readConfiguration(join(folder, name))).rejects.toThrow(ConfigurationError);
+  }
+});
+
+/** Expressions of literals, made at random. */
+function expression(random: ReturnType<typeof dice>, depth = 0): string {
+  const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T;
+  const pieces = [
+    ...[
+      'a',
+      'Z',
+      '0',
+      '\\',
+      '\\\\',
+      "\\'",
+      '\\"',
+      '\\$',
+      '$',
+      '{',
+      '}',
+      '\\n',
+      '\\t',
+      '\\x41',
+      '\\101',
+      '\\u{e9}',
+    ],
+    ...[
+      '\\u{1F600}',
+      'é',
+      '😀',
+      ' ',
+      '\n',
+      '\r\n',
+      '#',
+      '//',
+      '/*',
+      '?>',
+      '%',
+      '\\e',
+      '\\0',
+      '\\8',
+      '$a',
+      '{$a}',
+    ],
+    ...[`$${'{a}'}`, '$b[k]', '{$b["k"]}', '\\\n'],
+  ];
+  const text = () => {
+    const quote = pick(["'", '"']);
+    const inner = Array.from({ length: random(8) }, () => pick(pieces)).join('');
+    const safe = inner
+      .replaceAll(quote, `\\${quote}`)
+      .replace(/\\+$/, (end) => (end.length % 2 ? `${end}\\` : end));
+    return quote + safe + quote;
+  };
+  const inner = () => expression(random, depth + 1);
+  const forms = [
+    () => `${inner()} . ${inner()}`,
+    () => `[${inner()}, ${text()} => ${inner()}, ${inner()}]`,
+    () => `(${inner()} ?: ${inner()})`,
+    () => `(${inner()} ?? ${inner()})`,
+    () => `(!${inner()})`,
+    () => `(${inner()} === ${inner()} ? ${inner()} : ${inner()})`,
+    () => pick(['1', '017', '0x1F', '1_000', '-3', 'true', 'FALSE', 'null', 'PHP_EOL', '__LINE__']),
+  ];
+  return depth > 3 || random(2) === 0 ? text() : pick(forms)();
+}
+
+test('a value is the one that PHP has, or unknown: 500 expressions at random', () => {
+  const random = dice(20_261_122);
+  const files = Array.from({ length: 500 }, (_, n) =>
+    written(`<?php\n$a = 'A'; $b = ['k' => 'K'];\n$r = ${expression(random)};\n`, `fuzz-${n}.php`),
+  );
+  const php = JSON.parse(
+    execFileSync('php', [
+      '-d',
+      'error_reporting=0',
+      '-r',
+      `function plain($v) { if (!is_array($v)) return $v; $o = new stdClass; foreach ($v as $k => $x) $o->{"k$k"} = plain($x); return $o; }
+       foreach (array_slice($argv, 1) as $file) { try { include $file; $all[] = json_encode(plain($r)) === false ? 'BYTES' : plain($r); } catch (Throwable $e) { $all[] = 'THROWN'; } }
+       echo json_encode($all);`,
+      '--',
+      ...files,
+    ]).toString(),
+  ) as unknown[];
+  let known = 0;
+  for (const [n, file] of files.entries()) {
+    let ours: unknown;
+    try {
+      ours = plain(readPhp(file).variables.get('r'));
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(php[n], file).toBe('THROWN');
+      continue;
+    }
+    // PHP refuses a few things that the parser of this project does not.
+    if (php[n] === 'THROWN' || JSON.stringify(ours)?.includes('UNKNOWN')) continue;
+    known++;
+    expect(ours, file).toEqual(php[n]);
+  }
+  expect(known).toBeGreaterThan(300);
+});
+
+test('damaged configurations: an error or values, and nothing of them has run', () => {
+  const random = dice(7);
+  const mark = join(folder, 'was-run');
+  const whole = `<?php
+define('DB_NAME', 'wp'); $table_prefix = 'wp_'; file_put_contents('${mark}', 'x'); system('touch ${mark}');
+if (!defined('A')) { define('A', __DIR__ . "/{$table_prefix}x"); } else { $x = ['a' => [1, 2, 'b' => null]]; }
+class JConfig { public $host = 'localhost'; const K = 'k'; } return ['a' => env('X', 'y'), 'b' => fn() => 1];`;
+  for (let n = 0; n < 500; n++) {
+    const bytes = Buffer.from(whole);
+    for (let m = 0; m <= random(4); m++) bytes[6 + random(bytes.length - 6)] = random(256);
+    const cut = random(3) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
+    writeFileSync(join(folder, 'damaged.php'), cut);
+    try {
+      readPhp(join(folder, 'damaged.php'));
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigurationError);
+    }
+  }
+  expect(existsSync(mark)).toBe(false);
+});
+
+test('a file of the environment', () => {
+  const text = `
+# a comment
+A=1
+export B = two words # and a comment
+C='$A "x" \\n'
+D="\${A}\\n\\"q\\" \\$A"
+E=
+A=2
+F="two
+lines"
+G=a#b
+`;
+  expect({ ...parseEnv(text, '.env') }).toEqual({
+    A: '1',
+    B: 'two words',
+    C: '$A "x" \\n',
+    D: '1\n"q" $A',
+    E: '',
+    F: 'two\nlines',
+    G: 'a#b',
+  });
+  for (const wrong of ['X="no end', "X='a' b"]) {
+    expect(() => parseEnv(`A=1\n${wrong}`, '/site/.env')).toThrow(/^\/site\/\.env line 2: /);
+  }
+});

@@ -1,0 +1,380 @@
+import { createHash } from 'node:crypto';
+import { realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { wordpress } from '../../../../server/session/logins/wordpress.ts';
+import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { connectChat } from '../../../helpers/chat-client.ts';
+import { chatProgram, nextChatServer } from '../../../helpers/chat-server.ts';
+import { startChild } from '../../../helpers/child.ts';
+import { startGate } from '../../../helpers/gate.ts';
+import { startMariadb } from '../../../helpers/mariadb.ts';
+import {
+  cookieName,
+  quoted,
+  roles,
+  type WordPressOptions,
+  wordPressSite,
+} from '../../../helpers/wordpress.ts';
+
+const db = await startMariadb();
+afterAll(() => db.remove());
+
+loginContract('WordPress', async () => {
+  const gate = await startGate(db.port);
+  const site = await wordPressSite({ ...db, port: gate.port });
+  return {
+    open: async () => (await openSite({ folder: site.folder })).logins,
+    logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
+    async silence() {
+      gate.silence.begin();
+      return async () => gate.silence.end();
+    },
+    async close() {
+      await site.remove();
+      await gate.close();
+    },
+  };
+});
+
+const now = () => Math.floor(Date.now() / 1000);
+const day = 86_400;
+
+/** A site for one test, and its logins. */
+async function siteFor(options: WordPressOptions = {}, more: Partial<SitePlace> = {}) {
+  const site = await wordPressSite(db, options);
+  onTestFinished(site.remove);
+  const open = async () => {
+    const { logins } = await openSite({ folder: site.folder, ...more });
+    onTestFinished(() => logins.close());
+    return logins;
+  };
+  return { site, open };
+}
+
+test('the name without entities, and the roles that exist there', async () => {
+  const { site, open } = await siteFor();
+  const logins = await open();
+  const userOf = async (id: string, capabilities: string | null, name: string) => {
+    await site.setMeta(id, `${site.prefix}capabilities`, capabilities);
+    const answer = await logins.identify(await site.logIn(id, { name }));
+    return 'code' in answer ? answer : answer.user;
+  };
+  const cases: [string | null, string, object][] = [
+    ['a:1:{s:13:"administrator";b:1;}', 'Zoë &amp; &quot;Bo&quot;', { name: 'Zoë & "Bo"', roles: ['admin'] }],
+    // Whatever its value is, and in any order.
+    [
+      'a:2:{s:8:"publish_";b:1;s:6:"editor";b:0;}',
+      'a &amp;lt; b',
+      { name: 'a &lt; b', roles: ['moderator'] },
+    ],
+    [
+      'a:2:{s:6:"editor";b:1;s:13:"administrator";b:1;}',
+      'Ann',
+      { name: 'Ann', roles: ['admin', 'moderator'] },
+    ],
+    ['a:1:{s:10:"subscriber";b:1;}', '&#039;é&#x27;', { name: "'é'" }],
+    ['a:1:{s:7:"manager";b:1;}', ' ', { name: '14' }],
+    ['not serialized', 'Ann', { name: 'Ann' }],
+    [null, 'Ann', { name: 'Ann' }],
+  ];
+  for (const [n, [capabilities, name, user]] of cases.entries()) {
+    expect(await userOf(String(n + 10), capabilities, name)).toEqual({ id: String(n + 10), ...user });
+  }
+  const own = await siteFor({}, { admins: ['shop_manager'], moderators: ['subscriber'], nobody: ['9'] });
+  await own.site.query(
+    `UPDATE ${own.site.prefix}options SET option_value = ? WHERE option_name LIKE '%user_roles'`,
+    ['a:3:{s:12:"shop_manager";a:0:{}s:10:"subscriber";a:0:{}s:13:"administrator";a:0:{}}'],
+  );
+  const others = await own.open();
+  await own.site.setMeta(
+    '3',
+    `${own.site.prefix}capabilities`,
+    'a:2:{s:13:"administrator";b:1;s:10:"subscriber";b:1;}',
+  );
+  expect(await others.identify(await own.site.logIn('3'))).toMatchObject({ user: { roles: ['moderator'] } });
+  expect(await others.identify(await own.site.logIn('9'))).toMatchObject({ code: 'unauthorized' });
+});
+
+test('cookies that WordPress would refuse', async () => {
+  const { site, open } = await siteFor();
+  const logins = await open();
+  const [one, other] = [await site.logIn('7'), await site.logIn('8')];
+  const parts = (cookies: string) => decodeURIComponent(cookies.slice(cookies.indexOf('=') + 1)).split('|');
+  const cookieOf = (values: readonly string[]) => `${cookieName}=${encodeURIComponent(values.join('|'))}`;
+  const [login = '', expiration = '', token = '', hmac = ''] = parts(one.cookies);
+  const [, , token8 = '', hmac8 = ''] = parts(other.cookies);
+  const refused = {
+    'another user': ['user 8', expiration, token, hmac],
+    'the token of another user': [login, expiration, token8, hmac],
+    'the signature of another user': [login, expiration, token, hmac8],
+    'a later end': [login, String(Number(expiration) + 1), token, hmac],
+    'three parts': [login, expiration, token],
+    'five parts': [login, expiration, token, hmac, ''],
+    'capital letters in the signature': [login, expiration, token, hmac.toUpperCase()],
+    'a user who is not there': ['user 9', expiration, token, hmac],
+  };
+  expect(await logins.identify({ cookies: cookieOf([login, expiration, token, hmac]) })).toMatchObject({
+    user: { id: '7' },
+  });
+  for (const [what, values] of Object.entries(refused)) {
+    expect(await logins.identify({ cookies: cookieOf(values) }), what).toMatchObject({
+      code: 'unauthorized',
+    });
+  }
+  // Signed by the right key: WordPress compares the name by bytes, and the database does not.
+  const shouting = await site.logIn('7', { login: 'USER 7' });
+  expect(await logins.identify(shouting)).toMatchObject({
+    code: 'unauthorized',
+    reason: 'there is no such user',
+  });
+  const foreign = await site.logIn('7', { secret: 'of another site' });
+  expect(await logins.identify(foreign)).toMatchObject({
+    code: 'unauthorized',
+    reason: expect.stringContaining('signed'),
+  });
+  const expired = await site.logIn('7', { expiration: now() - 1 });
+  expect(await logins.identify(expired)).toMatchObject({
+    code: 'unauthorized',
+    reason: expect.stringContaining('expired'),
+  });
+  expect(await logins.identify({ cookies: `${one.cookies}; ${other.cookies}` })).toMatchObject({
+    code: 'unauthorized',
+  });
+});
+
+test('sessions of WordPress that end: here, everywhere, by the clock, and with a row that cannot be read', async () => {
+  const { site, open } = await siteFor();
+  const logins = await open();
+  const verdictOf = async (change: (login: Login) => Promise<unknown>) => {
+    const login = (await logins.identify(await site.logIn('7', { expiration: now() + day }))) as Login;
+    // The second itself still counts, and the clock has gone on.
+    expect(Math.round(((login.ends ?? 0) / 1000 - now()) / 60)).toBe(day / 60);
+    await change(login);
+    return logins.check([login as never])[0];
+  };
+  const tokens = (value: string | null) => site.setMeta('7', 'session_tokens', value);
+  for (const value of [
+    null,
+    '',
+    'a:0:{}',
+    'b:0;',
+    'a:1:{s:64:"',
+    `a:1:{i:0;a:1:{s:10:"expiration";i:9999999999;}}`,
+  ]) {
+    expect(await verdictOf(() => tokens(value)), String(value)).toMatchObject({ state: 'nobody' });
+  }
+  const deleted = () => site.query(`DELETE FROM ${site.prefix}users WHERE ID = 7`);
+  expect(await verdictOf(deleted)).toMatchObject({ state: 'nobody' });
+  const changed = () => site.query(`UPDATE ${site.prefix}users SET user_pass = '$P$Bxxxxxxxx' WHERE ID = 7`);
+  expect(await verdictOf(changed)).toMatchObject({ state: 'nobody' });
+});
+
+test.each([
+  ['6.7.2', '$P$BabcdefghiJKLMNOPqrstuvwxyz0123'],
+  ['6.7.2', '$2y$10$abcdefghijklmnopqrstuvwxyz'],
+  ['6.8', '$P$BabcdefghiJKLMNOPqrstuvwxyz0123'],
+  ['6.8', '$wp$2y$10$abcdefghijklmnopqrstuvwxyz'],
+  ['7.1-beta2', '$argon2id$v=19$m=65536,t=4,p=1$abc'],
+  ['7.1', '$2y$10$abcdefghijklmnopqrstuvwxyz'],
+])('WordPress %s with the hash %s', async (version, hash) => {
+  const { site, open } = await siteFor({ version });
+  const logins = await open();
+  expect(await logins.identify(await site.logIn('7', { hash }))).toMatchObject({ user: { id: '7' } });
+});
+
+const phrase = (name: string, value: string) => `define('${name}', ${quoted(value)});\n`;
+test.each<[string, WordPressOptions, { secret?: string; cookie?: string }]>([
+  [
+    'key and salt in the database',
+    { config: '', options: { logged_in_key: 'K', logged_in_salt: 'S' } },
+    { secret: 'KS' },
+  ],
+  [
+    'SECRET_KEY alone',
+    { config: phrase('SECRET_KEY', 'K'), options: { logged_in_salt: 'S' } },
+    { secret: 'KS' },
+  ],
+  [
+    'the phrases of the sample',
+    {
+      config:
+        phrase('LOGGED_IN_KEY', 'put your unique phrase here') +
+        phrase('LOGGED_IN_SALT', 'put your unique phrase here'),
+      options: { logged_in_key: 'K', logged_in_salt: 'S' },
+    },
+    { secret: 'KS' },
+  ],
+  [
+    'a phrase that stands twice',
+    {
+      config: phrase('LOGGED_IN_KEY', 'same') + phrase('AUTH_KEY', 'same') + phrase('LOGGED_IN_SALT', 'S'),
+      options: { logged_in_key: 'K' },
+    },
+    { secret: 'KS' },
+  ],
+  [
+    'an address in the configuration',
+    {
+      config: `${phrase('LOGGED_IN_KEY', 'K')}${phrase('LOGGED_IN_SALT', 'S')}define('WP_SITEURL', 'https://other.example.org//');`,
+    },
+    {
+      secret: 'KS',
+      cookie: `wordpress_logged_in_${createHash('md5').update('https://other.example.org').digest('hex')}`,
+    },
+  ],
+  [
+    'COOKIEHASH',
+    { config: `${phrase('LOGGED_IN_KEY', 'K')}${phrase('LOGGED_IN_SALT', 'S')}define('COOKIEHASH', 'own');` },
+    { secret: 'KS', cookie: 'wordpress_logged_in_own' },
+  ],
+  [
+    'LOGGED_IN_COOKIE',
+    {
+      config: `${phrase('LOGGED_IN_KEY', 'K')}${phrase('LOGGED_IN_SALT', 'S')}define('LOGGED_IN_COOKIE', 'own_login');`,
+    },
+    { secret: 'KS', cookie: 'own_login' },
+  ],
+])('WordPress with %s', async (_, options, login) => {
+  const { site, open } = await siteFor(options);
+  const logins = await open();
+  expect(await logins.identify(await site.logIn('7', login))).toMatchObject({ user: { id: '7' } });
+});
+
+test('a network: its address as it is stored, the roles of one blog, its super admins; spam and deleted are kept out', async () => {
+  const config = `${phrase('LOGGED_IN_KEY', 'K')}define('MULTISITE', true); define('SUBDOMAIN_INSTALL', false);`;
+  const { site, open } = await siteFor({ config }, { blog: 3 });
+  const { prefix } = site;
+  const cookie = `wordpress_logged_in_${createHash('md5').update('https://net.example.org/').digest('hex')}`;
+  await site.query(
+    `CREATE TABLE ${prefix}sitemeta (meta_id BIGINT AUTO_INCREMENT PRIMARY KEY, site_id BIGINT, meta_key VARCHAR(255), meta_value LONGTEXT)`,
+  );
+  await site.query(`CREATE TABLE ${prefix}3_options LIKE ${prefix}options`);
+  onTestFinished(async () => void (await site.query(`DROP TABLE ${prefix}sitemeta, ${prefix}3_options`)));
+  for (const [key, value] of [
+    ['siteurl', 'https://net.example.org/'],
+    ['siteurl', 'https://second.example.org/'],
+    ['logged_in_salt', 'S'],
+    ['site_admins', 'a:1:{i:0;s:6:"user 8";}'],
+  ]) {
+    await site.query(`INSERT INTO ${prefix}sitemeta (site_id, meta_key, meta_value) VALUES (1, ?, ?)`, [
+      key,
+      value,
+    ]);
+  }
+  await site.query(`INSERT INTO ${prefix}3_options (option_name, option_value) VALUES (?, ?)`, [
+    `${prefix}3_user_roles`,
+    roles,
+  ]);
+  await site.setMeta('7', `${prefix}3_capabilities`, 'a:1:{s:6:"editor";b:1;}');
+  await site.setMeta('7', `${prefix}capabilities`, 'a:1:{s:13:"administrator";b:1;}');
+  const logins = await open();
+  const login = async (id: string) => logins.identify(await site.logIn(id, { secret: 'KS', cookie }));
+  expect(await login('7')).toMatchObject({ user: { id: '7', roles: ['moderator'] } });
+  expect(await login('8')).toMatchObject({ user: { id: '8', roles: ['admin'] } });
+  const known = (await login('7')) as Login;
+  await site.query(`UPDATE ${prefix}users SET spam = 1 WHERE ID = 7`);
+  expect(await logins.check([known as never])[0]).toMatchObject({
+    state: 'user',
+    login: { user: { banned: true } },
+  });
+});
+
+test('rows that a connection in latin1 has written', async () => {
+  const { site, open } = await siteFor({
+    config: `${phrase('LOGGED_IN_KEY', 'K')}${phrase('LOGGED_IN_SALT', 'S')}define('DB_CHARSET', 'latin1');`,
+  });
+  const logins = await open();
+  const device = await site.logIn('7', { secret: 'KS', login: 'jürgen €' });
+  await site.query(
+    `UPDATE ${site.prefix}users SET user_login = CONVERT(BINARY 'jürgen €' USING latin1), display_name = CONVERT(BINARY 'Jürgen €' USING latin1) WHERE ID = 7`,
+  );
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7', name: 'Jürgen €' } });
+});
+
+test('the password of the database depends on a function: the error names the file, the line and the setting', async () => {
+  const { site } = await siteFor();
+  writeFileSync(
+    join(site.folder, 'wp-config.php'),
+    `<?php\n\ndefine('DB_PASSWORD', file_get_contents('/run/secret'));\n`,
+  );
+  await expect(openSite({ folder: site.folder })).rejects.toThrow(
+    `${realpathSync(site.folder)}/wp-config.php line 3: DB_PASSWORD depends on the function file_get_contents(), which only PHP knows: set CHAT_SITE_DATABASE`,
+  );
+});
+
+test('the rows are found by keys, and not by reading a table', async () => {
+  const { site } = await siteFor();
+  const configuration = await openSite({ folder: site.folder });
+  configuration.logins.close();
+  const found = await wordpress.find(await siteFolder(site.folder, undefined), {});
+  if (found === null) throw new Error('not found');
+  const { select, lookup, id } = wordpress.logins(found as never);
+  for (const key of [lookup, id]) {
+    const plan = await db.query(`EXPLAIN SELECT * FROM (${select}) AS logins WHERE ${key} IN ('7', '8')`);
+    expect(plan.map(({ type }) => type).filter((type) => type === 'ALL' || type === 'index')).toEqual([]);
+  }
+});
+
+test('the chat of a WordPress: who is logged in there, a changed name and role, a logout on one of two devices', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const server = await nextChatServer({ CHAT_SITE: site.folder });
+  onTestFinished(async () => void (await server.stop()));
+  const [phone, desk] = [
+    await site.logIn('7', { name: 'Ann &amp; Co' }),
+    await site.logIn('7', { name: 'Ann &amp; Co' }),
+  ];
+  const [first, second] = [
+    await connectChat(server.url, phone.cookies),
+    await connectChat(server.url, desk.cookies),
+  ];
+  onTestFinished(() => second.close());
+  expect(first.ready).toMatchObject({ user: { id: '7', name: 'Ann & Co' }, roles: [] });
+  await phone.rename('Zoë');
+  await site.setMeta('7', `${site.prefix}capabilities`, 'a:1:{s:13:"administrator";b:1;}');
+  await expect
+    .poll(() => second.events.findLast(({ name }) => name === 'session:changed')?.payload)
+    .toMatchObject({ user: { name: 'Zoë' }, roles: ['admin'] });
+  await phone.logOut();
+  expect(await first.ended).toMatchObject({ reason: 'logout' });
+  await expect(connectChat(server.url, phone.cookies)).rejects.toThrow('unauthorized');
+  await second.request('room:join', { room: 'lobby' });
+  await second.request('message:send', { room: 'lobby', clientId: 'still-here', text: 'Hello' });
+  for (const secret of [...phone.secrets, ...desk.secrets]) expect(server.output()).not.toContain(secret);
+});
+
+test('settings that contradict the folder, or a folder of nothing known: the start ends with 78, and says what to do', async () => {
+  const said = async (env: NodeJS.ProcessEnv) => {
+    const child = startChild(process.execPath, chatProgram, {
+      cwd: new URL('../../../../', import.meta.url).pathname,
+      env: {
+        PATH: process.env.PATH,
+        CHAT_FILES: 'off',
+        CHAT_PORT: '0',
+        ...env,
+      },
+    });
+    const code = await new Promise((resolve) => child.process.on('close', resolve));
+    return { code, output: child.output() };
+  };
+  expect(
+    await said({ CHAT_SITE: '/srv', CHAT_SESSION_STORE: 'file:///tmp', CHAT_USER_ID: 'id' }),
+  ).toMatchObject({
+    code: 78,
+    output: expect.stringMatching(
+      /CHAT_SESSION_STORE: CHAT_SITE says this already.*CHAT_USER_ID: CHAT_SITE/s,
+    ),
+  });
+  expect(await said({ CHAT_SITE: '/usr/share' })).toMatchObject({
+    code: 78,
+    output: expect.stringContaining('/usr/share is not the folder of WordPress'),
+  });
+  expect(await said({ CHAT_SITE: 'joomla:/srv' })).toMatchObject({
+    code: 78,
+    output: expect.stringContaining('wordpress'),
+  });
+});
