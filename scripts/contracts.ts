@@ -139,14 +139,21 @@ export function openApi(): Json {
     path[method.toLowerCase()] = {
       security: [{ key: [] }],
       parameters: [
-        { name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } },
+        ...(names === undefined
+          ? []
+          : [{ name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } }]),
         ...(choice === undefined
           ? []
           : [
               {
                 name: choice.name,
                 in: 'query',
-                schema: { type: 'string', enum: choice.of, default: choice.of[0] },
+                schema: {
+                  type: 'string',
+                  ...(choice.of instanceof RegExp
+                    ? { pattern: choice.of.source }
+                    : { enum: choice.of, default: choice.of[0] }),
+                },
               },
             ]),
       ],

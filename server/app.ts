@@ -305,6 +305,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
+      listActs: (cursor) => site.listActs(chat, cursor),
       eraseUser: (user, messages) => site.erase(chat, user, messages),
       exportUser: (user) =>
         exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),

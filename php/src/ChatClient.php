@@ -216,6 +216,18 @@ final class ChatClient
         $this->call('DELETE', "/api/users/{$this->part($userId)}?messages=" . rawurlencode($messages));
     }
 
+    /**
+     * The acts of moderation, the newest first: 100 on a page.
+     *
+     * @param string|null $cursor `next` of the page before
+     * @return array{acts: list<array<string, mixed>>, next?: string} without `next` on the last page
+     * @throws ChatError
+     */
+    public function acts(?string $cursor = null): array
+    {
+        return $this->call('GET', '/api/audit' . ($cursor === null ? '' : '?cursor=' . rawurlencode($cursor)));
+    }
+
     private function part(int|string $name): string
     {
         return rawurlencode((string) $name);

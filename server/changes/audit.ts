@@ -5,8 +5,8 @@ export const audit: Consumer = {
   name: 'audit',
   types: ['act'],
   take: (entries) => ({
-    acts: entries.flatMap(({ changes }) =>
-      changes.flatMap((change) => (change.type === 'act' ? change.act : [])),
+    acts: entries.flatMap(({ at, changes }) =>
+      changes.flatMap((change) => (change.type === 'act' ? { ...change.act, at } : [])),
     ),
   }),
 };

@@ -134,6 +134,7 @@ export async function remove(
         sources: sources.people,
         by: 'people',
         cause: self ? 'left' : 'removed',
+        actor: connection.person.user.id,
         access,
         at: Date.now(),
       },
@@ -159,7 +160,8 @@ export async function setRole(
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
     // Rooms of the settings, the session and the API have no owner.
     if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
-    return chat.history.write.setRole({ room: room.record.id, user, role, access }, connection.id);
+    const actor = connection.person.user.id;
+    return chat.history.write.setRole({ room: room.record.id, user, role, actor, access }, connection.id);
   });
   return {};
 }
@@ -179,7 +181,7 @@ export async function update(
       ...(slow === undefined ? {} : { slow }),
     };
     return chat.history.write.updateRoom(
-      { room: room.record.id, ...change, access: room.record.access },
+      { room: room.record.id, ...change, actor: connection.person.user.id, access: room.record.access },
       connection.id,
     );
   });
@@ -193,7 +195,9 @@ export async function deleteRoom(
 ): Promise<Answers['room:delete']> {
   await decided(async () => {
     need(room, connection, 'delete');
-    return chat.history.write.deleteRoom({ room: room.record.id, access: room.record.access }, connection.id);
+    const { id, access } = room.record;
+    const actor = connection.person.user.id;
+    return chat.history.write.deleteRoom({ room: id, actor, access }, connection.id);
   });
   return {};
 }

@@ -1,7 +1,8 @@
-import { type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
+import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Message, User } from '../wire/events.ts';
 import type { Chat } from './chat.ts';
+import { cursorOf, decodeCursor } from './cursor.ts';
 import { checkText } from './messages/texts.ts';
 
 /** A room as the PHP application sees it, without the view of a user. */
@@ -86,6 +87,16 @@ export async function unban({ history }: Chat, user: string): Promise<void> {
 /** Resolves when the erasure is on disk; it is certain to be carried out then: see `erasing`. */
 export async function erase({ history }: Chat, user: string, messages: ErasedMessages): Promise<void> {
   await history.write.erase({ user, messages, at: Date.now() });
+}
+
+/** Acts of moderation on one page. */
+const actsListed = 100;
+
+/** The acts of moderation, the newest first. */
+export async function listActs({ history }: Chat, cursor: string): Promise<{ acts: Act[]; next?: string }> {
+  const from = cursor === '' ? {} : { before: decodeCursor(cursor, ['count'])[0] };
+  const { acts, next } = await history.read.acts({ ...from, limit: actsListed });
+  return { acts, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
 }
 
 /** Null for a user who has neither connected nor been named. */

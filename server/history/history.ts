@@ -319,7 +319,7 @@ export type Change = {
   /** Nobody is known by that id any more. */
   | { type: 'erased'; user: string }
   /** The changes beside it are an act of moderation. */
-  | { type: 'act'; act: Act }
+  | { type: 'act'; act: Omit<Act, 'at'> }
   /** The erasure of a user was asked for. */
   | { type: 'erasing' }
   /** A notification of a server to all servers. */
@@ -360,7 +360,7 @@ export interface Act {
     done?: (typeof reportEnds)[number];
     write?: Write;
     slow?: number;
-    changed?: ('name' | 'topic')[];
+    changed?: ('name' | 'topic' | 'write' | 'slow')[];
   };
 }
 
@@ -404,6 +404,8 @@ export type LoggedChange =
 /** The changes of a transaction, as far as the log has them. `num` rises in the order of the commits. */
 export interface LoggedEntry {
   num: number;
+  /** Milliseconds since 1970, by the clock of the database. */
+  at: number;
   changes: LoggedChange[];
 }
 
@@ -423,6 +425,7 @@ type Nothing = Record<string, never>;
  * (group commit). An operation that is impossible rejects with a RequestError, and changes nothing. Its codes are
  * listed; `storage_full` and `storage_unavailable` are always possible.
  *
+ * `actor`: the moderator who does it; absent for the PHP application.
  * `access`: the room's number at the time when it was decided that the user may do this. If it has changed since, the
  * result is `stale`, and the caller has to decide again.
  */
@@ -464,7 +467,15 @@ export interface Writes {
    * (another's, without `moderator`).
    */
   delete: {
-    in: { room: string; seq: number; user: string; moderator: boolean; anywhere?: true; at: number };
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      moderator: boolean;
+      anywhere?: true;
+      reason?: string;
+      at: number;
+    };
     out: { message: StoredMessage; changed: boolean };
   };
   /**
@@ -514,11 +525,19 @@ export interface Writes {
   };
   /** An empty topic removes it, and 0 ends slow mode. Codes: `unknown_room`, `conflict` (a public room has that name). */
   updateRoom: {
-    in: { room: string; name?: string; topic?: string; write?: Write; slow?: number; access?: number };
+    in: {
+      room: string;
+      name?: string;
+      topic?: string;
+      write?: Write;
+      slow?: number;
+      actor?: string;
+      access?: number;
+    };
     out: { room: RoomRecord; stale: boolean };
   };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
-  deleteRoom: { in: { room: string; access?: number }; out: { stale: boolean } };
+  deleteRoom: { in: { room: string; actor?: string; access?: number }; out: { stale: boolean } };
   /**
    * All messages before `firstSeq` are too old: nobody gets them any more, and they are deleted step by step. Never falls.
    * Codes: `unknown_room`.
@@ -565,6 +584,7 @@ export interface Writes {
       sources: number;
       by: Source;
       cause: 'left' | 'removed';
+      actor?: string;
       access?: number;
       at: number;
     };
@@ -577,6 +597,7 @@ export interface Writes {
       user: string;
       kind: RestrictionKind;
       restriction: Restriction | null;
+      actor?: string;
       access?: number;
       at: number;
     };
@@ -600,7 +621,10 @@ export interface Writes {
   /** Lifts what has ended by that time, so many at a time. */
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
   /** Codes: `unknown_room`, `unknown_user` (not a member). */
-  setRole: { in: { room: string; user: string; role: RoomRole; access?: number }; out: { stale: boolean } };
+  setRole: {
+    in: { room: string; user: string; role: RoomRole; actor?: string; access?: number };
+    out: { stale: boolean };
+  };
   /** Codes: `unknown_room` (not a member). */
   setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
   /** Never falls. Codes: `unknown_room` (not a member). */

@@ -56,6 +56,8 @@ export interface Api {
   lookUp(user: string): Promise<object | null>;
   /** All stored data of a user, as the files of an archive; null if the user is unknown. */
   exportUser(user: string): Promise<AsyncIterable<ZipFile> | null>;
+  /** A page of the acts of moderation; an empty cursor is that of the first one. */
+  listActs(cursor: string): Promise<object>;
   /** Starts to erase a user, whose messages lose their author or are deleted. */
   eraseUser(user: string, messages: ErasedMessages): Promise<void>;
 }
@@ -64,13 +66,13 @@ type Result = { status: number; body: object } | { archive: string; parts: Async
 
 interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;
-  /** With the placeholder `{room}` or `{user}`. */
+  /** It may have the placeholder `{room}` or `{user}`. */
   template: string;
   path: RegExp;
-  names: 'room' | 'user';
+  names?: 'room' | 'user';
   body: Body;
-  /** The query option and its values; the first is the default. */
-  choice?: { name: string; of: readonly string[] };
+  /** The query option and its values, the first of which is the default; or its form, which the empty value has too. */
+  choice?: { name: string; of: readonly string[] | RegExp };
   /** Statuses of successful answers. */
   statuses: readonly number[];
   /** The largest body, in bytes. */
@@ -92,7 +94,7 @@ const route = <Body extends keyof Bodies>(
   method,
   template,
   path: new RegExp(`^${template.replace(/\{\w+\}/, '([^/]+)')}$`),
-  names: template.includes('{room}') ? 'room' : 'user',
+  ...(template.includes('{') ? { names: template.includes('{room}') ? 'room' : 'user' } : {}),
   body,
   statuses,
   size,
@@ -151,6 +153,12 @@ export const routes: readonly Route[] = [
     }),
     choice: { name: 'messages', of: erasedMessages },
   },
+  {
+    ...route('GET', '/api/audit', 'nothing', [200], async (api, _id, _body, cursor) =>
+      ok(await api.listActs(cursor)),
+    ),
+    choice: { name: 'cursor', of: /^[\w-]{0,64}$/ },
+  },
 ];
 
 /** Answers requests under `/api/`. Without a configured key there is no API. */
@@ -170,13 +178,14 @@ export function createApi(
       });
     }
     const name = decoded(found.path.exec(path)?.[1] ?? '');
-    if (name === null || !(found.names === 'room' ? room : userId).safeParse(name).success) {
-      return answerError(res, 'bad_request');
-    }
+    const isName =
+      found.names === undefined || (found.names === 'room' ? room : userId).safeParse(name).success;
+    if (name === null || !isName) return answerError(res, 'bad_request');
     const chosen = choose(found.choice, req);
     if (chosen === null) {
       const { name: option = '', of = [] } = found.choice ?? {};
-      return answerJson(req, res, 400, errorBody('bad_request', `${option}: one of ${of.join(', ')}`));
+      const wanted = of instanceof RegExp ? 'as in the answer before' : `one of ${of.join(', ')}`;
+      return answerJson(req, res, 400, errorBody('bad_request', `${option}: ${wanted}`));
     }
     const text = found.body === 'nothing' ? '' : await readBody(req, found.size);
     if (text === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
@@ -219,10 +228,11 @@ function errorBody(code: RequestError['code'], message: string = requestErrors[c
 
 /** The value of the query option; null if it has an unknown value. */
 function choose({ name, of }: Route['choice'] = { name: '', of: [''] }, req: IncomingMessage): string | null {
-  const [first = ''] = of;
+  const [first = ''] = of instanceof RegExp ? [] : of;
   const said = new URL(req.url ?? '', 'http://localhost').searchParams.getAll(name);
   const [chosen = first, ...more] = said;
-  return more.length === 0 && of.includes(chosen) ? chosen : null;
+  const isValid = of instanceof RegExp ? of.test(chosen) : of.includes(chosen);
+  return more.length === 0 && isValid ? chosen : null;
 }
 
 /** The body, or null if it is larger than `most` bytes. */

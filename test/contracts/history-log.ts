@@ -1,5 +1,14 @@
-import { expect, test } from 'vitest';
-import type { Change, History, LoggedEntry, Writes } from '../../server/history/history.ts';
+import { describe, expect, test } from 'vitest';
+import { audit } from '../../server/changes/audit.ts';
+import { runConsumers } from '../../server/changes/consumer.ts';
+import {
+  type Change,
+  type History,
+  type LoggedEntry,
+  sources,
+  type Writes,
+} from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const at = 1_700_000_000_000;
@@ -7,7 +16,14 @@ const at = 1_700_000_000_000;
 const long = 3_600_000;
 
 /** The contract of every history for its log of changes. `now`: the history of this test, with the public room `lobby`. */
-export function logContract(now: () => { history: History; reopen(): Promise<History> }) {
+export function logContract(
+  now: () => {
+    history: History;
+    reopen(): Promise<History>;
+    /** The tables that contain a text. */
+    holding?(text: string): Promise<string[]>;
+  },
+) {
   const consume = async (over: Partial<Writes['consume']['in']> = {}) =>
     now().history.write.consume({
       name: 'webhooks',
@@ -113,4 +129,124 @@ export function logContract(now: () => { history: History; reopen(): Promise<His
     await expect(refused).rejects.toMatchObject({ code: 'conflict' });
     expect(seqsOf((await taken()).entries)).toEqual([1]);
   });
+
+  describe('acts of moderation', () => {
+    const moderator = 'Xw7qK moderator';
+    const follow = () =>
+      runConsumers(now().history, [audit], { onFailure: (_, error) => raise(error), onSkipped: raise });
+    const acts = async () => (await now().history.read.acts({ limit: 100 })).acts.reverse();
+    const mute = (user: string, by = moderator) => {
+      const restriction = { by, reason: 'because', until: at + 1 };
+      return now().history.write.restrict({ room: 'lobby', user, kind: 'muted', restriction, at });
+    };
+
+    test('each is listed once with who, whom, where and why, over a restart; what changed nothing is none', async () => {
+      const { write } = now().history;
+      let consumers = follow();
+      for (const id of ['2', '3']) await write.join({ room: 'lobby', user: { id, name: id }, at });
+      for (const id of ['a', 'b']) {
+        await write.send({
+          room: 'lobby',
+          clientId: id,
+          user: { id: '2', name: '2' },
+          text: id,
+          sentAt: at,
+          asMember: true,
+        });
+      }
+      const [lobby, actor] = [{ room: 'lobby' }, moderator];
+      await mute('2');
+      const lift = { ...lobby, user: '2', kind: 'muted', restriction: null, actor, at } as const;
+      await write.restrict(lift);
+      await write.restrict(lift);
+      await expect(write.restrict({ ...lift, room: 'none' })).rejects.toMatchObject({ code: 'unknown_room' });
+      await write.setRole({ ...lobby, user: '2', role: 'moderator', actor });
+      await write.setRole({ ...lobby, user: '2', role: 'moderator', actor });
+      await write.updateRoom({ ...lobby, slow: 30, write: 'moderators', actor });
+      await write.updateRoom({ ...lobby, slow: 30, actor });
+      await write.updateRoom({ ...lobby, name: 'Hall' });
+      await write.report({ ...lobby, seq: 1, by: '3', reason: 'spam', at });
+      const [report] = (await now().history.read.reports({ rooms: null, limit: 9 })).reports;
+      await write.closeReport({ ...lobby, id: report?.id as string, by: actor, done: 'nothing', at });
+      await write.delete({
+        ...lobby,
+        seq: 1,
+        user: actor,
+        moderator: true,
+        anywhere: true,
+        reason: 'off topic',
+        at,
+      });
+      await write.delete({ ...lobby, seq: 2, user: '2', moderator: false, at });
+      await consumers.stop();
+      const { write: again } = await now().reopen();
+      consumers = follow();
+      const remove = { ...lobby, sources: sources.people, by: 'people', at } as const;
+      await again.removeMembers({ ...remove, users: ['2', 'nobody'], cause: 'removed', actor });
+      await again.removeMembers({ ...remove, users: ['3'], cause: 'left', actor: '3' });
+      await again.setBan({ user: '2', ban: { reason: 'spam' } });
+      await again.setBan({ user: '2', ban: null });
+      await again.deleteRoom({ ...lobby, actor });
+      const [by, reason] = [moderator, 'because'];
+      const listed = [
+        { kind: 'muted', by, user: '2', room: 'lobby', reason, to: { until: at + 1 } },
+        { kind: 'unmuted', by, user: '2', room: 'lobby' },
+        { kind: 'role_changed', by, user: '2', room: 'lobby', to: { role: 'moderator' } },
+        {
+          kind: 'room_changed',
+          by,
+          room: 'lobby',
+          to: { changed: ['write', 'slow'], write: 'moderators', slow: 30 },
+        },
+        { kind: 'room_changed', room: 'lobby', to: { changed: ['name'] } },
+        { kind: 'report_closed', by, user: '2', room: 'lobby', seq: 1, to: { done: 'nothing' } },
+        { kind: 'message_deleted', by, user: '2', room: 'lobby', seq: 1, reason: 'off topic' },
+        { kind: 'removed', by, user: '2', room: 'lobby' },
+        { kind: 'site_banned', user: '2', reason: 'spam' },
+        { kind: 'site_unbanned', user: '2' },
+        { kind: 'room_deleted', by, room: 'lobby' },
+      ].map((act) => ({ ...act, at: expect.any(Number) }));
+      await expect.poll(acts).toHaveLength(listed.length);
+      expect(await acts()).toEqual(listed);
+      const pages = now().history.read;
+      const first = await pages.acts({ limit: 2 });
+      const second = await pages.acts({ limit: 2, before: first.next as number });
+      expect([...first.acts, ...second.acts].reverse()).toEqual(listed.slice(-4));
+      expect((await pages.acts({ user: '2', limit: 100 })).acts).toHaveLength(8);
+      expect((await pages.acts({ user: moderator, before: 2, limit: 100 })).acts).toEqual(listed.slice(0, 1));
+      await again.forgetActs({ before: Date.now() + long });
+      expect(await acts()).toEqual([]);
+      await consumers.stop();
+    });
+
+    test('none names an erased user: not in the list, not in the log, and not by a consumer that has read it before', async () => {
+      let consumers = follow();
+      await mute('2');
+      await mute(moderator, '2');
+      await expect.poll(acts).toHaveLength(2);
+      await consumers.stop();
+      await mute('3');
+      const held = { name: audit.name, types: audit.types, by: 'before' };
+      const read = await taken(held);
+      expect(JSON.stringify(read.entries)).toContain(moderator);
+      await now().history.write.erase({ user: moderator, messages: 'delete', at });
+      await carryOutErasures(now().history);
+      const rows = { acts: [{ kind: 'muted', at, by: moderator } as const] };
+      await taken({ ...held, done: read.upTo, rows, lease: 0 });
+      consumers = follow();
+      await expect.poll(acts).toHaveLength(4);
+      expect((await acts()).map(({ kind, by, user, reason }) => [kind, by, user, reason])).toEqual([
+        ['muted', '0', '2', undefined],
+        ['muted', '2', '0', undefined],
+        ['muted', '0', '3', undefined],
+        ['erased', undefined, '0', undefined],
+      ]);
+      await consumers.stop();
+      expect((await now().holding?.('Xw7qK')) ?? []).toEqual([]);
+    });
+  });
+}
+
+function raise(error: unknown): never {
+  throw error instanceof Error ? error : new Error(String(error));
 }

@@ -60,7 +60,10 @@ export function historyContract(
     let changes: Change[];
     const follow = () => {
       changes = [];
-      history.onChange((change) => changes.push(change));
+      // Acts are for the log of changes.
+      history.onChange((change) => {
+        if (change.type !== 'act' && change.type !== 'erasing') changes.push(change);
+      });
     };
     const send = async (one: NewMessage) => (await history.write.send(one)).message;
     const newest = (room: string, upTo: number, limit = 50) => history.read.newest({ room, upTo, limit });
@@ -1336,7 +1339,11 @@ export function historyContract(
     });
 
     describe('the log of changes', () => {
-      logContract(() => ({ history, reopen: async () => (history = await reopen()) }));
+      logContract(() => ({
+        history,
+        reopen: async () => (history = await reopen()),
+        ...(holding === undefined ? {} : { holding }),
+      }));
     });
 
     describe('searching', () => {

@@ -555,6 +555,60 @@ describe('two servers', () => {
     expect(await history.holding('secret reason')).toEqual([]);
   });
 
+  test('each act of moderation is listed exactly once, though one server after the other is killed', async () => {
+    const history = await newHistory('postgres');
+    const headers = { authorization: `Bearer ${key}` };
+    const call = (server: { url: string }, method: string, path: string, body?: object) =>
+      fetch(server.url + path, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    const acknowledged: string[] = [];
+    /** Deletes rooms by both servers, the first of which is killed meanwhile. */
+    async function deleting(
+      rooms: readonly string[],
+      servers: readonly [ChatServer, ChatServer],
+    ): Promise<void> {
+      const [doomed, other] = servers;
+      const left = rooms.values();
+      const before = acknowledged.length;
+      const workers = [doomed, other, doomed, other].map(async (server) => {
+        for (const room of left) {
+          const answer = await call(server, 'DELETE', `/api/rooms/${room}`).catch(() => null);
+          if (answer?.status === 200) acknowledged.push(room);
+          if (acknowledged.length > before + rooms.length / 4) doomed.process.kill('SIGKILL');
+        }
+      });
+      await Promise.all(workers);
+    }
+    const [one, two] = await startNodes(history, 'postgres');
+    const rooms = Array.from({ length: 120 }, (_, n) => `den-${n}`);
+    const made = rooms.map((name) => call(one, 'PUT', `/api/rooms/${name}`, { name, kind: 'private' }));
+    for (const { status } of await Promise.all(made)) expect(status).toBe(201);
+    await deleting(rooms.slice(0, 60), [one, two]);
+    const three = await startNode(history, 'postgres');
+    await deleting(rooms.slice(60), [two, three]);
+    expect(acknowledged.length).toBeGreaterThan(30);
+    const listed = async () => {
+      const found: string[] = [];
+      for (let next: string | undefined = ''; next !== undefined; ) {
+        const answer = await call(three, 'GET', `/api/audit?cursor=${next}`);
+        const page = (await answer.json()) as { acts: { kind: string; room: string }[]; next?: string };
+        found.push(...page.acts.map(({ kind, room }) => `${kind} ${room}`));
+        next = page.next;
+      }
+      return found;
+    };
+    const missing = async () => {
+      const found = await listed();
+      return acknowledged.filter((room) => !found.includes(`room_deleted ${room}`));
+    };
+    await expect.poll(missing, { timeout: within(10_000) }).toEqual([]);
+    const found = await listed();
+    expect(found).toHaveLength(new Set(found).size);
+  });
+
   test('a kick reaches who is still being let in by another server', async () => {
     const history = await newHistory('postgres');
     const bus = `redis://127.0.0.1:${redis.port}`;

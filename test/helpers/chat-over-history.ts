@@ -33,7 +33,7 @@ export async function openChatOver(
     settings: { createRooms: 'all', direct: true, findPeople: 'rooms', files: { kind: 'off' } },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },
     rooms: [],
-    retention: { rooms: 0, direct: 0 },
+    retention: { rooms: 0, direct: 0, acts: 0 },
     kick: ignore,
     onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,

@@ -173,6 +173,25 @@ final class ChatClientTest extends TestCase
         self::assertArrayNotHasKey('banned', $this->chat->user($id));
     }
 
+    public function testActsOfModerationAreListed(): void
+    {
+        $id = self::newId();
+        $this->chat->ban($id, null, 'spam');
+        // It is listed soon after the answer.
+        for ($try = 0; $try < 500; $try++) {
+            $acts = array_filter($this->chat->acts()['acts'], fn (array $act): bool => ($act['user'] ?? '') === $id);
+            if ($acts !== []) {
+                break;
+            }
+            usleep(20_000);
+        }
+        $act = array_values($acts)[0] ?? [];
+        self::assertEqualsWithDelta(time() * 1000, $act['at'] ?? 0, 60_000);
+        unset($act['at']);
+        self::assertEquals(['kind' => 'site_banned', 'user' => $id, 'reason' => 'spam'], $act);
+        self::assertSame([], $this->chat->acts('WzFd')['acts']);
+    }
+
     public function testSomebodyIsLookedUp(): void
     {
         $id = self::newId();

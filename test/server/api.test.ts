@@ -87,6 +87,32 @@ describe('DELETE /api/users/{id}/connections', () => {
   });
 });
 
+test('GET /api/audit lists the acts of moderators and of the site, the newest first', async () => {
+  const ann = await connectChat(site.chat.url, await site.session('audit-ann'));
+  const made = { name: 'Den', kind: 'private' as const, members: ['audit-ben'], clientId: 'audit-den' };
+  const { room } = await ann.request('room:create', made);
+  await ann.request('room:mute', { room: room.id, user: 'audit-ben', reason: 'loud' });
+  await ann.request('room:mute', { room: room.id, user: 'audit-ben', seconds: 0 });
+  await ann.request('room:update', { room: room.id, slow: 30 });
+  await ask(`/api/rooms/${room.id}`, { method: 'DELETE' });
+  const of = { at: expect.any(Number), room: room.id };
+  const by = 'audit-ann';
+  const listed = async () => {
+    const { acts } = (await (await ask('/api/audit')).json()) as { acts: { room?: string }[] };
+    return acts.filter((act) => act.room === room.id);
+  };
+  await expect.poll(listed).toEqual([
+    { ...of, kind: 'room_deleted' },
+    { ...of, kind: 'room_changed', by, to: { changed: ['slow'], slow: 30 } },
+    { ...of, kind: 'unmuted', by, user: 'audit-ben' },
+    { ...of, kind: 'muted', by, user: 'audit-ben', reason: 'loud' },
+  ]);
+  for (const cursor of ['x', '%00', 'WyJhIl0', 'a&cursor=b', 'a'.repeat(65)]) {
+    expect((await ask(`/api/audit?cursor=${cursor}`)).status).toBe(400);
+  }
+  ann.close();
+});
+
 test.each([
   ['no key', '/api/users/1/connections', 'DELETE', undefined, 401, 'unauthorized'],
   ['a wrong key', '/api/users/1/connections', 'DELETE', `${key}x`, 401, 'unauthorized'],

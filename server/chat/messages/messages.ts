@@ -132,6 +132,7 @@ export async function deleteMessage(
     seq,
     user: me,
     moderator: author !== me,
+    ...(reason ? { reason } : {}),
     at: Date.now(),
   });
   if (changed && author !== me && reason) {

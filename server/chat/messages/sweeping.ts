@@ -7,16 +7,17 @@ const sweepEvery = 60 * 60 * 1000;
 const sweepAtMost = 1000;
 const sweepMost = 100;
 
-/** Milliseconds that messages are kept; 0 for ever. */
+/** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
 export interface Retention {
   /** For public and private rooms. */
   rooms: number;
   direct: number;
+  acts: number;
 }
 
 /**
- * Deletes private rooms that have long had no members, and expired messages: now and regularly, until `signal` aborts.
- * A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
+ * Deletes private rooms that have long had no members, expired messages and acts: now and regularly, until `signal`
+ * aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
  */
 export function keepSweeping(
   history: History,
@@ -42,6 +43,9 @@ export function keepSweeping(
       from = page.next;
     }
   };
+  const sweepActs = async () => {
+    if (retention.acts > 0) await history.write.forgetActs({ before: Date.now() - retention.acts });
+  };
   let sweeping = false;
   const turn = async () => {
     if (sweeping) return;
@@ -49,6 +53,7 @@ export function keepSweeping(
     try {
       await sweepRooms();
       await sweepMessages();
+      await sweepActs();
     } catch (error) {
       onFailure(error as Error);
     } finally {

@@ -32,7 +32,8 @@ export async function restrict(
     const restriction = restrictionOf(connection.person.user.id, { seconds, reason }, at);
     const lifted = seconds === 0;
     if (!lifted) needPlace(chat, id, user);
-    const what = { room: id, user, kind, restriction: lifted ? null : restriction, access, at };
+    const actor = connection.person.user.id;
+    const what = { room: id, user, kind, restriction: lifted ? null : restriction, actor, access, at };
     return history.write.restrict(what, connection.id);
   });
   return {};

@@ -13,8 +13,8 @@ interface ExportedFile {
 
 /**
  * All stored data of a user, for that user: identity, rooms, blocked users, mutes and bans, own messages with their
- * files, reactions, and reports. It omits data of others: reports lack the reported message and the decision, and
- * restrictions lack the moderator. Null for a user who has neither connected nor been named.
+ * files, reactions, reports, and acts of moderation. It omits data of others: reports lack the reported message and the
+ * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file; null if it is gone
  */
 export async function exported(
@@ -91,11 +91,24 @@ export async function exported(
       from = page.next;
     } while (from !== undefined);
   }
+  async function* acts(): AsyncIterable<string> {
+    for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
+      const page: Reads['acts']['out'] = await history.read.acts({ user: id, before, limit: atOnce });
+      const shown = page.acts.flatMap(({ by, user, ...act }) => {
+        if (by === id) return { ...act, as: 'moderator' };
+        // The author of a message does not learn that it was reported.
+        return act.kind === 'report_closed' ? [] : { ...act, as: 'user' };
+      });
+      if (shown.length > 0) yield lines(shown);
+      before = page.next;
+    }
+  }
   return (async function* () {
     yield { name: 'about.json', bytes: once(`${JSON.stringify(about, null, 2)}\n`) };
     yield { name: 'messages.jsonl', bytes: messages() };
     yield { name: 'reactions.jsonl', bytes: reactions() };
     yield { name: 'reports.jsonl', bytes: reports() };
+    yield { name: 'acts.jsonl', bytes: acts() };
     for (const { id: file, name } of files) {
       const bytes = await open(file);
       if (bytes === null) continue;

@@ -23,6 +23,7 @@ import {
   record,
   refuse,
   removeRoom,
+  tellAct,
   tellMentions,
 } from './room-changes.ts';
 
@@ -233,6 +234,7 @@ export const erase: Rule<'erase'> = {
     const erases = before?.messages === 'delete' ? 'delete' : messages;
     work.putErasure({ user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });
     changes.push({ type: 'erasing' });
+    tellAct(changes, { kind: 'erased', user: deletedUser.id });
     return {};
   },
 };

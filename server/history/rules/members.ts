@@ -17,6 +17,7 @@ import {
   putUser,
   refuse,
   rename,
+  tellAct,
 } from './room-changes.ts';
 
 export const addMembers: Rule<'addMembers'> = {
@@ -73,10 +74,15 @@ export const join: Rule<'join'> = {
 
 export const removeMembers: Rule<'removeMembers'> = {
   needs: ({ room, users }) => [{ what: 'lastMessage', room }, ...peopleIn(room, users)],
-  run(work, { room: id, users, sources: bits, by, cause, access, at }, changes) {
+  run(work, { room: id, users, sources: bits, by, cause, actor, access, at }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
-    for (const user of users) take(work, id, user, { bits, by, cause, at }, changes);
+    for (const user of users) {
+      const wasMember = isMember(work.member(id, user));
+      take(work, id, user, { bits, by, cause, at }, changes);
+      const isRemoved = cause === 'removed' && wasMember && !isMember(work.member(id, user));
+      if (isRemoved) tellAct(changes, { kind: 'removed', by: actor, user, room: id });
+    }
     return { stale: false };
   },
 };
@@ -87,7 +93,7 @@ export const setRole: Rule<'setRole'> = {
     { what: 'owner', room },
     ...peopleIn(room, [user]),
   ],
-  run(work, { room: id, user, role, access }, changes) {
+  run(work, { room: id, user, role, actor, access }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
     const before = work.member(id, user);
@@ -98,6 +104,7 @@ export const setRole: Rule<'setRole'> = {
       if (owner !== undefined) changeRole(work, id, owner, 'moderator', changes);
     }
     changeRole(work, id, user, role, changes);
+    tellAct(changes, { kind: 'role_changed', by: actor, user, room: id, to: { role } });
     return { stale: false };
   },
 };

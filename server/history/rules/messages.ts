@@ -31,6 +31,7 @@ import {
   peopleIn,
   refuse,
   rename,
+  tellAct,
   tellMentions,
 } from './room-changes.ts';
 
@@ -151,7 +152,7 @@ const deleteMessage: Rule<'delete'> = {
     { what: 'member', room, user },
     { what: 'message', room, seq },
   ],
-  run(work, { room: id, seq, user, moderator, anywhere, at }, changes) {
+  run(work, { room: id, seq, user, moderator, anywhere, reason, at }, changes) {
     const room = anywhere ? existing(work, id) : existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
@@ -171,6 +172,8 @@ const deleteMessage: Rule<'delete'> = {
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     tellMentions(message, before, changes);
+    const author = before.user.id;
+    if (!own) tellAct(changes, { kind: 'message_deleted', by: user, user: author, room: id, seq, reason });
     return { message, changed: true };
   },
 };

@@ -23,13 +23,20 @@ import {
   putMember,
   record,
   refuse,
+  tellAct,
 } from './room-changes.ts';
 
 export const restrict: Rule<'restrict'> = {
   needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
-  run(work, { room: id, user, kind, restriction, access, at }, changes) {
+  run(work, { room: id, user, kind, restriction, actor, access, at }, changes) {
     if (isStale(existing(work, id), access)) return { stale: true };
+    const isLaid = work.member(id, user)?.restricted?.[kind] !== undefined;
     layRestriction(work, id, user, { kind, restriction, at }, changes);
+    const of = { user, room: id };
+    if (restriction !== null) {
+      const { by, reason, until } = restriction;
+      tellAct(changes, { kind, by, ...of, reason, to: until === undefined ? undefined : { until } });
+    } else if (isLaid) tellAct(changes, { kind: `un${kind}`, by: actor, ...of });
     return { stale: false };
   },
 };
@@ -96,6 +103,9 @@ export const closeReport: Rule<'closeReport'> = {
     work.putReport({ ...rest, closed });
     countReports(work, room, -1);
     changes.push({ type: 'report', room: record(work, room), id: report, closed: true });
+    const { by, done } = closed;
+    const { seq, message } = known;
+    tellAct(changes, { kind: 'report_closed', by, user: message?.user.id, room: id, seq, to: { done } });
     return {};
   },
 };
@@ -105,6 +115,9 @@ export const setBan: Rule<'setBan'> = {
   run(work, { user, ban }, changes) {
     work.putBan(user, ban);
     changes.push({ type: 'ban', user, ban });
+    const { reason, until } = ban ?? {};
+    const kind = ban === null ? 'site_unbanned' : 'site_banned';
+    tellAct(changes, { kind, user, reason, to: until === undefined ? undefined : { until } });
     return {};
   },
 };

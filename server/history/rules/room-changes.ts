@@ -1,6 +1,7 @@
 import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import type { User } from '../../wire/events.ts';
 import {
+  type Act,
   acted,
   type Change,
   isMember,
@@ -219,3 +220,12 @@ export const peopleIn = (room: string, users: readonly string[]): Need[] =>
     { what: 'member', room, user },
     { what: 'user', id: user },
   ]);
+
+/** Notes that the changes are an act of moderation. */
+export function tellAct(
+  changes: Change[],
+  act: { [Field in keyof Act]?: Act[Field] | undefined } & Pick<Act, 'kind'>,
+): void {
+  const known = Object.entries(act).filter(([, value]) => value !== undefined);
+  changes.push({ type: 'act', act: Object.fromEntries(known) as Omit<Act, 'at'> });
+}

@@ -13,6 +13,7 @@ import {
   refuse,
   removeRoom,
   rename,
+  tellAct,
 } from './room-changes.ts';
 
 export const publicRooms: Rule<'publicRooms'> = {
@@ -76,10 +77,11 @@ export const updateRoom: Rule<'updateRoom'> = {
 
 export const deleteRoom: Rule<'deleteRoom'> = {
   needs: ({ room }) => [{ what: 'lastMessage', room }],
-  run(work, { room: id, access }, changes) {
+  run(work, { room: id, actor, access }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
     removeRoom(work, room, changes);
+    tellAct(changes, { kind: 'room_deleted', by: actor, room: id });
     return { stale: false };
   },
 };
@@ -136,7 +138,7 @@ function checkName(work: Work, name: string, except?: string): void {
 function update(
   work: Work,
   room: RoomRow,
-  change: Pick<Writes['updateRoom']['in'], 'name' | 'topic' | 'write' | 'slow'>,
+  change: Pick<Writes['updateRoom']['in'], 'name' | 'topic' | 'write' | 'slow' | 'actor'>,
   changes: Change[],
 ): RoomRecord {
   const { name = room.name, topic = room.topic, write = room.write, slow = room.slow } = change;
@@ -148,12 +150,22 @@ function update(
     ...(write === 'moderators' ? { write } : {}),
     ...(slow ? { slow } : {}),
   };
-  const isSame = (['name', 'topic', 'write', 'slow'] as const).every((field) => now[field] === room[field]);
-  if (isSame) return record(work, room);
+  const changed = (['name', 'topic', 'write', 'slow'] as const).filter((field) => now[field] !== room[field]);
+  if (changed.length === 0) return record(work, room);
   if (room.kind === 'public') checkName(work, name, room.id);
   work.putRoom(now);
   const updated = record(work, room);
   changes.push({ type: 'room', is: 'changed', room: updated });
+  tellAct(changes, {
+    kind: 'room_changed',
+    by: change.actor,
+    room: room.id,
+    to: {
+      changed,
+      ...(changed.includes('write') ? { write: now.write ?? 'all' } : {}),
+      ...(changed.includes('slow') ? { slow: now.slow ?? 0 } : {}),
+    },
+  });
   return updated;
 }
 

@@ -85,7 +85,7 @@ export const numberOf = ([row]: readonly Row[]): number => (row?.num as number |
  */
 export async function entriesAfter({ dialect, connection }: Database, after: number): Promise<Entry[]> {
   const rows = await connection.query(
-    sql`SELECT num, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
+    sql`SELECT num, since, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
   );
   const entries = rows.map(entryFrom);
   const messages = await load(
@@ -182,7 +182,7 @@ export function* loadConsumer(
   const last = numberOf(yield* ask(lastPosition));
   const [oldest] = yield* ask(raw('SELECT min(num) AS num FROM chat_changes'));
   const rows = yield* ask(
-    sql`SELECT num, changes FROM chat_changes WHERE num > ${from} AND num <= ${last} AND (types & ${types}) <> 0
+    sql`SELECT num, since, changes FROM chat_changes WHERE num > ${from} AND num <= ${last} AND (types & ${types}) <> 0
         ORDER BY num LIMIT ${most}`,
   );
   const entries = rows.map(entryFrom);
@@ -191,8 +191,9 @@ export function* loadConsumer(
   return { ...loaded, entries, skipped, upTo };
 }
 
-const entryFrom = ({ num, changes }: Row): LoggedEntry => ({
+const entryFrom = ({ num, since, changes }: Row): LoggedEntry => ({
   num: num as number,
+  at: since as number,
   changes: JSON.parse(changes as string) as LoggedChange[],
 });
 
@@ -222,7 +223,7 @@ export function withoutWords(text: string, user: string): string {
   return JSON.stringify(changes);
 }
 
-function actWithout(act: Act, user: string): Act {
+function actWithout(act: Omit<Act, 'at'>, user: string): Omit<Act, 'at'> {
   if (act.by !== user && act.user !== user) return act;
   const { reason: _, ...rest } = act;
   const nobody = (id: string | undefined) => (id === user ? deletedUser.id : id);

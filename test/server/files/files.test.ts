@@ -424,6 +424,20 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
     { ...report, seq: 5 },
     { ...report, seq: 4, text: 'look' },
   ]);
+  const act = { at: expect.any(Number), as: 'user' };
+  const acts = async () => {
+    const archive = unzipSync(new Uint8Array(await (await ask('1')).arrayBuffer()));
+    return Buffer.from(archive['acts.jsonl'] ?? [])
+      .toString()
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  };
+  // They are listed soon after they have happened.
+  await expect.poll(acts).toEqual([
+    { ...act, kind: 'banned', room: 'other' },
+    { ...act, kind: 'muted', room: 'lobby', reason: 'loud', to: { until: expect.any(Number) } },
+  ]);
   for (const secret of ['rude', 'boss']) {
     for (const name of Object.keys(files)) expect([name, text(name)]).not.toContain(secret);
     expect(Object.keys(files).map(text).join()).not.toContain(secret);
