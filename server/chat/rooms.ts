@@ -136,6 +136,8 @@ export async function join(
     if (resume === head || head === 0) page = nothing;
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: joinChanges });
+    // Another server may have stored what was read, and before it that the user was removed.
+    if (page !== nothing) await history.current();
     // Messages published meanwhile may need a look too. Only one more, since messages may change at each look: the rest
     // stays unmarked.
     if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);

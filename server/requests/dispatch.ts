@@ -171,9 +171,11 @@ async function carryOut(
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
       const answer = await handler.run(context);
-      // The user was removed or banned during the read: no content of the room may follow the event that says so.
-      if (room !== undefined && handler.order === 'read')
-        found(chat.directory.find(connection.person, room.record.id));
+      if (room === undefined || handler.order !== 'read') return answer;
+      // Another server may have stored what was read, and before it that the user was removed.
+      await chat.history.current();
+      // The user was removed or banned before or during the read: no content of the room may follow that.
+      found(chat.directory.find(connection.person, room.record.id));
       return answer;
     });
   }

@@ -675,6 +675,41 @@ describe('two servers', () => {
     });
   });
 
+  test('a user who was removed reads nothing of what was written after it from a server that has not heard of it', async () => {
+    const history = await newHistory('postgres');
+    const line = await cuttable();
+    const [one, two] = await startNodes(history, line.url, nextChatServer);
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    await line.cut();
+    for (const node of [one, two]) await node.until(/the bus is down: degraded/);
+    // More than once, because the other server polls each second.
+    for (let nth = 0; nth < 5; nth++) {
+      const { room } = await ann.request('room:create', {
+        name: 'Both',
+        kind: 'private',
+        members: ['2'],
+        clientId: newClientId(),
+      });
+      await ann.request('room:join', { room: room.id });
+      const write = async (text: string) =>
+        (await ann.request('message:send', { room: room.id, text, clientId: newClientId() })).message;
+      const { seq } = await write('hello');
+      await bob.request('room:join', { room: room.id });
+      await ann.request('room:remove', { room: room.id, user: '2' });
+      await ann.request('message:edit', { room: room.id, seq, text: 'a secret' });
+      await write('another secret');
+      const answers = await Promise.all([
+        bob.raw('message:search', { query: 'secret' }),
+        bob.raw('message:search', { query: 'secret', room: room.id }),
+        bob.raw('message:history', { room: room.id }),
+        bob.raw('message:history', { room: room.id, after: 0 }),
+        bob.raw('room:sync', { room: room.id, since: 0 }),
+        bob.raw('room:join', { room: room.id }),
+      ]);
+      expect(answers.filter((answer) => JSON.stringify(answer).includes('secret'))).toEqual([]);
+    }
+  });
+
   test('a client that comes from a server whose changes the other one has not got continues where it was: no room is unknown, none restarts', async () => {
     const history = await newHistory('postgres');
     const line = await cuttable();

@@ -217,7 +217,8 @@ export async function search(
     limit,
   });
   const { messages, next } = await pageFor(chat, person, found);
-  // The user may have lost a room while the search ran.
+  // The user may have lost a room while the search ran, or on another server before something was stored there.
+  await chat.history.current();
   const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
   return { messages: readable, ...(next === undefined ? {} : { next }) };
 }
