@@ -10,7 +10,7 @@ import { listenToMessages, type Messages } from './messages/touch-and-keys.ts';
 import { OthersTyping } from './messages/typing.tsx';
 import { UnreadMentions } from './messages/unread-mentions.ts';
 import { Barring } from './moderation/barring.tsx';
-import { Blocking } from './moderation/blocking.tsx';
+import { BlockedPeople } from './moderation/blocked-people.tsx';
 import { Portraits } from './people/portraits.ts';
 import { RoomNews } from './rooms/room-news.ts';
 import { SearchPane } from './search/search-pane.tsx';
@@ -26,7 +26,7 @@ export interface Parts {
   readonly notifications: Notifications;
   readonly files: FileViews;
   readonly barring: Barring;
-  readonly blocking: Blocking;
+  readonly blocking: BlockedPeople;
   readonly portraits: Portraits;
   /** A message could not be sent. */
   unsent(item: Pending): void;
@@ -35,7 +35,7 @@ export interface Parts {
 export function start(context: Context, root: ShadowRoot, messages: Messages, signal: AbortSignal): Parts {
   const { chat, strings, changed } = context;
   const tooltip = new Tooltip(context);
-  const blocking = new Blocking(context);
+  const blocking = new BlockedPeople(context);
   chat.followers.add(blocking);
   const speaker = new Speaker(chat, strings, changed, (user) => blocking.has(user));
   speaker.connection(chat.connection.state);

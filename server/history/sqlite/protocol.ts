@@ -2,7 +2,7 @@ import { RequestError, type RequestErrorCode } from '../../wire/errors.ts';
 import type { Change, Reads, Writes } from '../history.ts';
 
 /** A request of the main thread to a thread of the SQLite history: an operation of `Writes` or of `Reads`. */
-export type Call =
+export type ThreadCall =
   | {
       [Op in keyof Writes]: { id: number; op: Op; input: Writes[Op]['in']; probe?: true; asker?: string };
     }[keyof Writes]
@@ -13,7 +13,7 @@ export type ReadCall = {
 }[keyof Reads];
 
 /** They come in arrays: those of one turn of the main thread's event loop. */
-export type Request = Call | { close: true };
+export type Request = ThreadCall | { close: true };
 
 /** The reads of the start. The thread that writes answers it, so that no other one is needed by then. */
 export const readsAtStart = {
@@ -30,19 +30,19 @@ export interface Failure {
   current?: object;
 }
 
-export type Outcome = { id: number; value: unknown } | ({ id: number } & Failure);
+export type ThreadOutcome = { id: number; value: unknown } | ({ id: number } & Failure);
 
 /**
  * The results of a transaction: all of it is committed, or none. `changes` in the order in which they were made.
  * `commitMs`: how long the transaction took, with its sync.
  */
 export interface Batch {
-  outcomes: Outcome[];
+  outcomes: ThreadOutcome[];
   changes?: Change[];
   commitMs?: number;
 }
 
-export type Reply = { ready: true } | Batch;
+export type ThreadReply = { ready: true } | Batch;
 
 /** SQLite's result codes, and one of its extended ones: the index of the WAL needs room on the disk too. */
 const codes = { busy: 5, full: 13, noRoomForIndex: 4874 };

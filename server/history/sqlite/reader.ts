@@ -5,12 +5,12 @@ import { queriesOf } from '../sql/queries.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
-  type Call,
-  type Outcome,
-  type Reply,
   type Request,
   readFailure,
   storageFailure,
+  type ThreadCall,
+  type ThreadOutcome,
+  type ThreadReply,
 } from './protocol.ts';
 
 /** A thread that reads: a slow disk or a long page holds up neither the writer nor the event loop. */
@@ -26,20 +26,20 @@ const mostAnswers = 20;
 port.on('message', (requests: Request[]) => {
   const calls = requests.filter((request) => 'op' in request);
   for (let n = 0; n < calls.length; n += mostAnswers) {
-    port.postMessage({ outcomes: answerAll(calls.slice(n, n + mostAnswers)) } satisfies Reply);
+    port.postMessage({ outcomes: answerAll(calls.slice(n, n + mostAnswers)) } satisfies ThreadReply);
   }
   if (requests.some((request) => 'close' in request)) {
     db.close();
     port.close();
   }
 });
-port.postMessage({ ready: true } satisfies Reply);
+port.postMessage({ ready: true } satisfies ThreadReply);
 
 /**
  * In a transaction, which writes nothing: SQLite would lock and unlock the file for each statement. The writer cannot empty
  * the write-ahead log meanwhile, so it is one for each reply and not for all of them.
  */
-function answerAll(calls: readonly Call[]): Outcome[] {
+function answerAll(calls: readonly ThreadCall[]): ThreadOutcome[] {
   try {
     db.exec('BEGIN');
     const outcomes = calls.map(answer);
@@ -52,7 +52,7 @@ function answerAll(calls: readonly Call[]): Outcome[] {
   }
 }
 
-function answer(call: Call): Outcome {
+function answer(call: ThreadCall): ThreadOutcome {
   try {
     return { id: call.id, value: read(call) };
   } catch (error) {
@@ -60,7 +60,7 @@ function answer(call: Call): Outcome {
   }
 }
 
-function read({ op, input }: Call): unknown {
+function read({ op, input }: ThreadCall): unknown {
   if (!(op in queries)) throw new Error(`the history has no read called ${op}`);
   // The map pairs each query with its input; TypeScript cannot follow that.
   return connection.answered(queries[op as 'room'](input as never));

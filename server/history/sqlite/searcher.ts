@@ -6,7 +6,13 @@ import { SearchCursors } from '../search-cursors.ts';
 import { termsOfQuery } from '../terms.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
-import { type Call, type Outcome, type Reply, type Request, readFailure } from './protocol.ts';
+import {
+  type Request,
+  readFailure,
+  type ThreadCall,
+  type ThreadOutcome,
+  type ThreadReply,
+} from './protocol.ts';
 import { SearchIndex, TextChanges } from './search-index.ts';
 
 /**
@@ -95,7 +101,7 @@ port.on('message', (requests: Request[]) => {
   for (const request of requests) {
     if ('op' in request) {
       // Each by itself: the first need not wait for the others.
-      port.postMessage({ outcomes: [answer(request)] } satisfies Reply);
+      port.postMessage({ outcomes: [answer(request)] } satisfies ThreadReply);
       continue;
     }
     clearTimeout(timer);
@@ -104,10 +110,10 @@ port.on('message', (requests: Request[]) => {
     port.close();
   }
 });
-port.postMessage({ ready: true } satisfies Reply);
+port.postMessage({ ready: true } satisfies ThreadReply);
 keepFollowing();
 
-function answer({ id, input }: Call): Outcome {
+function answer({ id, input }: ThreadCall): ThreadOutcome {
   const files = [history, index.db];
   try {
     // All statements see the same state of both files and take a single lock.

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Change, Writes } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
-import { batchOf, carryOut, type Outcome as Result } from '../sql/batch.ts';
+import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
 import { append, ofTypes, wantedTypes, withTypesOf } from '../sql/journal.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
@@ -12,16 +12,16 @@ import { beginGeneration } from './index-state.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import {
   type Batch,
-  type Call,
   isFull,
   isLocked,
   isStorage,
-  type Outcome,
   type ReadCall,
-  type Reply,
   type Request,
   refusal,
   storageFailure,
+  type ThreadCall,
+  type ThreadOutcome,
+  type ThreadReply,
 } from './protocol.ts';
 import { purger } from './purge.ts';
 
@@ -112,23 +112,23 @@ port.on('message', (first: Request[]) => {
     port.close();
   }
 });
-port.postMessage({ ready: true } satisfies Reply);
+port.postMessage({ ready: true } satisfies ThreadReply);
 
-type Write = Exclude<Call, ReadCall>;
+type Write = Exclude<ThreadCall, ReadCall>;
 
-function serve(calls: readonly Call[]): void {
+function serve(calls: readonly ThreadCall[]): void {
   const writes = calls.filter((call): call is Write => !('read' in call));
   const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
   // After the transaction: what they tell is on the disk.
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
-  port.postMessage(batch satisfies Reply);
+  port.postMessage(batch satisfies ThreadReply);
   const forgets = writes.some(({ op }) => op === 'forgetFiles' || op === 'eraseStep');
   if (forgets || batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
   if (batch.changes?.some(leavesMessages)) purging ??= setTimeout(purge, purgeEvery);
   disk.checkpointInTime();
 }
 
-function answer({ id, op, input }: ReadCall): Outcome {
+function answer({ id, op, input }: ReadCall): ThreadOutcome {
   try {
     // The map pairs each query with its input; TypeScript cannot follow that.
     return { id, value: connection.answered(queries[op as 'room'](input as never)) };
@@ -182,11 +182,11 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
     connection.answered(transaction.flush());
     return done;
   });
-  const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Result, tooLarge[n] === true));
+  const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Outcome, tooLarge[n] === true));
   return { outcomes: answers, changes, commitMs: performance.now() - began };
 }
 
-function outcomeOf({ id, probe }: Write, outcome: Result, isTooLarge: boolean): Outcome {
+function outcomeOf({ id, probe }: Write, outcome: Outcome, isTooLarge: boolean): ThreadOutcome {
   if ('error' in outcome) return { id, ...refusal(outcome.error) };
   // A repeat needs no room.
   if (isTooLarge && probe !== true && outcome.value === null)

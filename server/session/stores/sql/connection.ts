@@ -3,7 +3,7 @@ import type { StoreUrl } from '../../source.ts';
 import { StoreError } from '../../store.ts';
 import { deadline } from '../deadline.ts';
 import { Semaphore } from '../semaphore.ts';
-import { type Database, failure, type Problems, type Row } from './driver.ts';
+import { type Database, failure, type Problems, type SqlRow } from './driver.ts';
 
 export type Address = { host: string; port: number } | { path: string };
 
@@ -116,7 +116,7 @@ export class ConnectionPool implements Database {
     this.#problems = problems;
   }
 
-  rows(select: string, ids: readonly string[]): Promise<Row[]> {
+  rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
     return this.#inTime('read', (connection) => connection.rows(select, ids));
   }
 

@@ -8,7 +8,7 @@ import { StoreError, type StoreListener } from '../../store.ts';
 export const units = ['unix', 'datetime', 'utc', 'digits'] as const;
 export type Unit = (typeof units)[number];
 
-export interface Row {
+export interface SqlRow {
   id: string;
   /** The second column of the SELECT, as PHP reads it; null for NULL. */
   data: Buffer | null;
@@ -27,7 +27,7 @@ export interface Database {
    * @param ids at least one
    * @throws StoreError after the timeout at the latest
    */
-  rows(select: string, ids: readonly string[]): Promise<Row[]>;
+  rows(select: string, ids: readonly string[]): Promise<SqlRow[]>;
   /**
    * @param update an UPDATE with the condition that `exactly` makes for the id
    * @throws StoreError after the timeout at the latest

@@ -5,7 +5,7 @@ import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../../store.ts';
 import { limitDiskWork, type OnDisk } from '../disk.ts';
-import { type Database, failure, type Row, type SqlDriver } from './driver.ts';
+import { type Database, failure, type SqlDriver, type SqlRow } from './driver.ts';
 
 /** While a writer has the file locked, the question is repeated after so many milliseconds. */
 const betweenTries = 5;
@@ -99,9 +99,9 @@ class SqliteFile implements Database {
     this.#onDisk = limitDiskWork(timeout, `the SQLite file ${path}`);
   }
 
-  async rows(select: string, ids: readonly string[]): Promise<Row[]> {
+  async rows(select: string, ids: readonly string[]): Promise<SqlRow[]> {
     const deadline = performance.now() + this.timeout;
-    const rows: Row[] = [];
+    const rows: SqlRow[] = [];
     for (let n = 0; n < ids.length; n += mostAtOnce) {
       if (n > 0) await turnOfTheLoop();
       const some = ids.slice(n, n + mostAtOnce);
@@ -154,7 +154,7 @@ class SqliteFile implements Database {
     return db;
   }
 
-  #read(db: DatabaseSync, select: string, ids: readonly string[]): Row[] {
+  #read(db: DatabaseSync, select: string, ids: readonly string[]): SqlRow[] {
     // SQLite distinguishes a text and a BLOB of the same bytes, and PHP writes either.
     // Bound by a name, since Node 22 and 24.0 do not bind ?1 by its number.
     const both =

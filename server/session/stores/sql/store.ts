@@ -1,7 +1,7 @@
 import type { StoreKind, UrlOptions } from '../../source.ts';
 import { maxSessionBytes, mostKeys, SessionBusyError, type SessionStore } from '../../store.ts';
 import { batched, LargeLookups } from '../lookups.ts';
-import { type Database, type Row, type SqlDriver, type Unit, units } from './driver.ts';
+import { type Database, type SqlDriver, type SqlRow, type Unit, units } from './driver.ts';
 
 /** The most bytes of a prefix and an id together. */
 const maxIdBytes = 512;
@@ -97,7 +97,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
   const { version, renew } = statements;
   const large = new LargeLookups(database.timeout, 'the database');
 
-  async function rowsOf(select: string, ids: readonly string[]): Promise<Map<string, Row>> {
+  async function rowsOf(select: string, ids: readonly string[]): Promise<Map<string, SqlRow>> {
     const rows = await database.rows(
       select,
       ids.map((id) => prefix + id),
@@ -105,14 +105,14 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     // Compared here again: a database may consider `A` and `a` equal, and `a` and `a `.
     const found = new Map(rows.map((row) => [row.id, row]));
     return new Map(
-      ids.flatMap((id): [string, Row][] => {
+      ids.flatMap((id): [string, SqlRow][] => {
         const row = found.get(prefix + id);
         return row === undefined ? [] : [[id, row]];
       }),
     );
   }
 
-  function askedBySize(select: BySize): (id: string) => Promise<Row | null> {
+  function askedBySize(select: BySize): (id: string) => Promise<SqlRow | null> {
     const together = batched((ids) => rowsOf(select.together, ids));
     const apart = batched((ids) => large.oneAtATime(() => rowsOf(select.apart, ids)), largeTogether);
     const asked = async (id: string, question: typeof together) => {

@@ -5,7 +5,7 @@ import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 
 /** The people whom the user has blocked, and what is hidden for it. The server hides it in answers; what comes live is hidden here. */
-export class Blocking implements Follower {
+export class BlockedPeople implements Follower {
   readonly #context: Context;
   readonly #blocked = new Set<string>();
   /** By rooms: what follows that number is unread, since somebody else wrote it, or since it cannot be had. */
