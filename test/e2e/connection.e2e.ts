@@ -65,11 +65,9 @@ test('offline, three written, reload, online: each once and in order', async ({ 
   ).toEqual([]);
 });
 
-test('ten written offline, and the page reloaded while they are sent: each once and in order', async ({
-  visitor,
-  bob,
-  site,
-}) => {
+test('ten written offline, and the page reloaded while they are sent: each once and in order', {
+  tag: '@soak',
+}, async ({ visitor, bob, site }) => {
   const network = await control(visitor);
   await visitor.enter(site, 'alice');
   await visitor.open('midway');

@@ -113,10 +113,9 @@ test('a name that is taken, and a server that does not answer: nothing is lost, 
   await expect(rooms(alice).getByRole('button', { name: /^compost heap/ })).toHaveCount(1);
 });
 
-test('made while the server starts again: the dialog waits for it, and the room is there once', async ({
-  alice,
-  site,
-}) => {
+test('made while the server starts again: the dialog waits for it, and the room is there once', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const dialog = await fromPlus(alice, 'New room');
   const name = `phoenix ${Date.now().toString(36)}`;

@@ -210,7 +210,10 @@ for (const [width, height] of [
   [360, 640],
   [800, 400],
 ] as const) {
-  test(`the whole window at ${width} × ${height}`, async ({ browser, site }) => {
+  test(`the whole window at ${width} × ${height}`, { tag: width === 360 ? [] : ['@soak'] }, async ({
+    browser,
+    site,
+  }) => {
     const context = await browser.newContext({ viewport: { width, height } });
     const { page } = await withUnread(site, context, 'lobby', []);
     await page.goto(shop(site, '<button>Buy</button>'));

@@ -18,10 +18,9 @@ for (const [way, query, room] of [
   ['session_regenerate_id(true)', '', 'renewal'],
   ['session_regenerate_id(false)', '?keep', 'old-ids'],
 ] as const) {
-  test(`${way} ${times} times, each when the chat is connected: nothing lost, nothing doubled, nothing refused`, async ({
-    alice,
-    site,
-  }) => {
+  test(`${way} ${times} times, each when the chat is connected: nothing lost, nothing doubled, nothing refused`, {
+    tag: query === '' ? [] : ['@soak'],
+  }, async ({ alice, site }) => {
     const port = await ownPort();
     const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {
       env: { ...process.env, SESSION_STORE: site.memcached.url },

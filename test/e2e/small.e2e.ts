@@ -65,7 +65,9 @@ for (const [hand, hasTouch] of [
   ['a finger', true],
   ['a mouse', false],
 ] as const)
-  test(`a menu that is higher than the element scrolls, with ${hand}`, async ({ browser, site }) => {
+  test(`a menu that is higher than the element scrolls, with ${hand}`, {
+    tag: hasTouch ? [] : ['@soak'],
+  }, async ({ browser, site }) => {
     const context = await browser.newContext({ viewport: { width: 320, height: 200 }, hasTouch });
     const { page } = await visit(site, context);
     await page.getByRole('button', { name: 'Room menu' }).click();

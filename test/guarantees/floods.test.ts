@@ -68,8 +68,6 @@ function plainHttp(kind: string, connections: number, proof: RegExp, nginx = fal
 /** The most connections of a user, and nearly the most of an address. */
 const [ofUser, ofAddress] = [20, 150];
 const always = [
-  chat('handshakes', 50, 20, /"101":\d\d/),
-  chat('polling', 50, 20, /"200":\d\d/),
   chat('connects', 50, 20, /"told":\d/),
   // The events that one connection sends at once are handled bit by bit.
   chat('events', ofUser, 1, size(/"closed":\d/, /"written":\d/)),
@@ -84,6 +82,8 @@ const always = [
 // limits.test.ts shows the same from one address at less cost; guard.test.ts and limits.test.ts cover pings, packets
 // and reads. Headers have 10 s, which http.test.ts waits for once.
 const inFull = [
+  chat('handshakes', 50, 20, /"101":\d\d/),
+  chat('polling', 50, 20, /"200":\d\d/),
   chat('handshakes', 50, 1, /"101":\d{3},"429":\d{3}/),
   chat('pings', 20, 20, /"closed":\d/),
   chat('packets', 10, 20, /"rate_limited":\d/),

@@ -4,6 +4,7 @@ import { type ChatClient, connectChat, newClientId } from '../helpers/chat-clien
 import type { ChatServer } from '../helpers/chat-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { smallDisk } from '../helpers/small-disk.ts';
+import { size } from './size.ts';
 
 let memcached: Memcached;
 beforeAll(async () => {
@@ -109,7 +110,7 @@ async function wholeRoom(client: ChatClient): Promise<Message[]> {
   }
 }
 
-test.concurrent.for(['SIGKILL', 'SIGTERM'] as const)(
+test.concurrent.for(size<NodeJS.Signals[]>(['SIGKILL', 'SIGTERM'], ['SIGKILL']))(
   'a 4 MB disk, with 512 KB of something else, holds 250 messages of 2,000 characters; once it is full to the last block, the server starts again after %s, has all that was acknowledged, shows it to old and new members, and takes messages when there is room',
   async (signal, context) => {
     const { disk, start } = await fourMegabytes(context);

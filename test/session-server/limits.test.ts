@@ -11,7 +11,8 @@ import { sessionClient } from '../helpers/session-client.ts';
 describe('with the default limits', () => {
   const shared = sharedServer({});
 
-  test.each(['', 'hello 1 php\r\n', 'new\r\nput k ', 'hello 1 php\r\nnew\r\nput  a|s:999999999:"'])(
+  const begun = ['', 'hello 1 php\r\nnew\r\nput  a|s:999999999:"', 'hello 1 php\r\n', 'new\r\nput k '];
+  test.each(begun.slice(0, size(4, 2)))(
     'a line of 200 MB without an end, after %j, is refused, and the server grows by less than 150 MB',
     async (before) => {
       const client = await sessionClient(shared.server);

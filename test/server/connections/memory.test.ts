@@ -6,7 +6,7 @@ import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 let site: ChatSite;
 beforeAll(async () => {
   // With less memory than the answers of this test would take if they were kept.
-  site = await startChatSite({ NODE_OPTIONS: '--max-old-space-size=64' }, startChatServer);
+  site = await startChatSite({ NODE_OPTIONS: '--max-old-space-size=44' }, startChatServer);
 });
 afterAll(() => site.close());
 
@@ -15,7 +15,7 @@ test('a connection that sends for hours leaves nothing in memory', async () => {
   await client.request('room:join', { room: 'lobby' });
   const message = { room: 'lobby', text: 'x'.repeat(4000), clientId: newClientId() };
   // Each is a repeat, so that neither the disk nor this test's memory grows.
-  for (let n = 0; n < 180; n++) {
+  for (let n = 0; n < 120; n++) {
     await Promise.all(Array.from({ length: 100 }, () => client.request('message:send', message)));
   }
   expect((await fetch(`${site.chat.url}/healthz`)).status).toBe(200);
