@@ -162,6 +162,10 @@ export function isMember(member: MemberRecord | null | undefined): member is Mem
   return member !== null && member !== undefined && member.sources !== 0;
 }
 
+export function isBanned(member: MemberRecord | null | undefined): member is MemberRecord & { held: number } {
+  return member !== null && member !== undefined && member.held !== undefined;
+}
+
 /**
  * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
  * them. Mentions by somebody whom the user has blocked are included.

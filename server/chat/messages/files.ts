@@ -1,4 +1,11 @@
-import { isMember, type MemberRecord, otherOf, type RoomRecord, sources } from '../../history/history.ts';
+import {
+  isBanned,
+  isMember,
+  type MemberRecord,
+  otherOf,
+  type RoomRecord,
+  sources,
+} from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { MessageFile } from '../../wire/events.ts';
 import { mayRead, rightsIn } from '../access.ts';
@@ -33,16 +40,14 @@ export async function mayUpload(
     history.read.room({ room }),
     history.read.membersOf({ room, users: [identity.id] }),
   ]);
-  const { restrictions } = directory;
-  const isBanned = restrictions.isBanned(room, identity.id);
   const member = record === null ? undefined : memberBySession(record, stored, identity);
-  if (record === null || !mayRead(record, member, isBanned)) throw new RequestError('unknown_room');
+  if (record === null || !mayRead(record, member, isBanned(stored))) throw new RequestError('unknown_room');
   if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
     throw new RequestError('forbidden');
   const partner = otherOf(record.pair, identity.id);
   if (partner !== undefined && (await hasBlocked({ history, directory }, partner, identity.id)))
     throw new RequestError('forbidden');
-  const muted = restrictions.muteOf(room, identity.id);
+  const muted = directory.restrictions.muteOf(room, identity.id);
   if (muted !== undefined) throw new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
 }
 
@@ -69,7 +74,6 @@ export async function fileFor(
   if (found === null) return null;
   const { file, room, member } = found;
   if (file.user === identity.id) return file.about;
-  const isBanned = directory.restrictions.isBanned(room.id, identity.id);
-  const mayReadIt = mayRead(room, memberBySession(room, member, identity), isBanned);
+  const mayReadIt = mayRead(room, memberBySession(room, member, identity), isBanned(member));
   return file.state === 'carried' && mayReadIt ? file.about : null;
 }

@@ -1,4 +1,12 @@
-import { acted, type Change, deletedUser, isMember, type MemberRecord, sources } from '../history.ts';
+import {
+  acted,
+  type Change,
+  deletedUser,
+  isBanned,
+  isMember,
+  type MemberRecord,
+  sources,
+} from '../history.ts';
 import type { Need, Rule, Work } from '../work.ts';
 import {
   actInPublic,
@@ -9,7 +17,6 @@ import {
   emptyRoom,
   existing,
   handOver,
-  isBanned,
   isStale,
   newRoom,
   peopleIn,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   acted,
   type Change,
+  isBanned,
   isMember,
   leftOf,
   type MemberRecord,
@@ -16,7 +17,6 @@ import {
   countReports,
   existing,
   handOver,
-  isBanned,
   isStale,
   messageIn,
   peopleIn,

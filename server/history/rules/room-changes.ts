@@ -4,6 +4,7 @@ import {
   type Act,
   acted,
   type Change,
+  isBanned,
   isMember,
   type MemberRecord,
   type RoomRecord,
@@ -116,10 +117,6 @@ export function changeRole(
 /** A message that is not too old: see `expire`. */
 export function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
   return seq < room.firstSeq ? undefined : work.message(room.id, seq);
-}
-
-export function isBanned(member: MemberRecord | undefined): member is MemberRecord & { held: number } {
-  return member?.held !== undefined;
 }
 
 export function isStale(room: RoomRow, access: number | undefined): boolean {

@@ -18,7 +18,8 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { mayUpload } from '../../../server/chat/messages/files.ts';
+import { fileFor, mayUpload } from '../../../server/chat/messages/files.ts';
+import type { SessionIdentity } from '../../../server/chat/model.ts';
 import { bucketStorage } from '../../../server/files/bucket.ts';
 import { Examiner } from '../../../server/files/examiner.ts';
 import { Files } from '../../../server/files/files.ts';
@@ -218,6 +219,30 @@ test('for an upload into a hidden room the history is asked the same as for one 
     tried.push([...asked]);
   }
   expect(tried[0]).toEqual(tried[1]);
+  await close();
+});
+
+test('a user whose ban from a public room this server has not heard of gets no file of it, and uploads none', async () => {
+  const { chat, history, close } = await openChatOver((stored) => ({
+    onChange: (listener) =>
+      stored.onChange((change) => {
+        if (change.type !== 'restricted') listener(change);
+      }),
+  }));
+  const at = Date.now();
+  const about = { id: 'f'.repeat(32), name: 'x', type: 'text/plain', size: 1 };
+  const ann: SessionIdentity = { id: '1', name: 'Ann', roles: [] };
+  const ben: SessionIdentity = { id: '2', name: 'Ben', roles: [] };
+  await history.write.putRoom({ id: 'hall', name: 'hall', kind: 'public', at });
+  await history.write.addFile({ room: 'hall', user: ann.id, file: about, at });
+  const sent = { room: 'hall', user: ann, text: '', clientId: 'c', sentAt: at, asMember: false };
+  await history.write.send({ ...sent, files: [{ id: about.id }] });
+  expect(await fileFor(chat, ben, about.id)).toEqual(about);
+  await mayUpload(chat, ben, 'hall');
+  const restriction = { by: ann.id };
+  await history.write.restrict({ room: 'hall', user: ben.id, kind: 'banned', restriction, at });
+  expect(await fileFor(chat, ben, about.id)).toBeNull();
+  await expect(mayUpload(chat, ben, 'hall')).rejects.toThrow('no such room');
   await close();
 });
 
