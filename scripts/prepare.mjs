@@ -53,6 +53,7 @@ const needs = [
   },
   { name: 'haproxy', only: ['test'], present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy') },
   { name: 'dokuwiki', only: ['test'], present: () => existsSync('/usr/share/dokuwiki/doku.php') },
+  { name: 'wordpress', only: ['test'], present: () => existsSync('/usr/share/wordpress/wp-load.php') },
   { name: 'libfaketime', only: ['test'], present: hasFaketime },
   { name: 'openjdk-17-jdk-headless', only: ['test'], present: () => onPath('javac') },
   { name: 'maven', only: ['test'], present: () => onPath('mvn') },

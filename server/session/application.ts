@@ -92,7 +92,7 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
   database(found: Found): SiteDatabase;
   settings(found: Found): SettingsTable;
-  /** @param settings by their names. @throws ConfigurationError if one is missing */
+  /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
   /** The table of logins: `id` is the column of the primary key, and `lookup` that of the claims. */
   logins(site: Site): SiteTable & { id: string; lookup: string };

@@ -6,7 +6,7 @@ import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import { type SessionUser, StoreError } from '../login.ts';
 
 /** The values of wp-config.php and wp-includes/version.php. */
 interface Found {
@@ -103,9 +103,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const text = (name: string) => {
       const bytes = value(name);
       if (bytes !== null && bytes.length > 0) return bytes.toString('utf8');
-      throw new ConfigurationError(
-        `WordPress has no ${name}, in wp-config.php or in its table of options: has anybody logged in there yet?`,
-      );
+      // WordPress makes it when somebody logs in for the first time.
+      throw new StoreError(`WordPress has no ${name} yet, neither in wp-config.php nor in its options`);
     };
     const roles = value(rolesOption(found.prefix, found.network?.blog ?? 1));
     return {

@@ -1,0 +1,103 @@
+import { type Browser, test as base, expect, type Page } from '@playwright/test';
+import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
+import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
+import { Person } from './fixtures.ts';
+
+/** A WordPress with a chat server that has its folder, and nothing else. */
+const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatServer } }>({
+  site: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it
+    async ({}, use) => {
+      const wordpress = await startWordPress();
+      const chat = await nextChatServer({ CHAT_SITE: wordpress.folder });
+      await use({ wordpress, chat });
+      await chat.stop();
+      await wordpress.remove();
+    },
+    { scope: 'worker' },
+  ],
+});
+
+async function logIn(page: Page, { url }: WordPressApp, user: string, password: string): Promise<void> {
+  await page.goto(`${url}/wp-login.php`);
+  await page.getByLabel('Username or Email Address').fill(user);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Log In' }).click();
+  await page.waitForURL(/wp-admin/);
+}
+
+/** A browser of its own in which somebody has logged in to WordPress, and a second tab with the chat. */
+async function device(
+  browser: Browser,
+  site: { wordpress: WordPressApp; chat: ChatServer },
+  user: string,
+  password: string,
+) {
+  const context = await browser.newContext();
+  const admin = await context.newPage();
+  await logIn(admin, site.wordpress, user, password);
+  const person = new Person(await context.newPage());
+  await person.page.goto(site.chat.url);
+  await expect(person.field).toBeVisible();
+  const cookies = (await context.cookies()).filter(({ name }) => name.startsWith('wordpress_logged_in'));
+  const secrets = cookies.flatMap(({ value }) => decodeURIComponent(value).split('|').slice(1));
+  return { admin, person, secrets, close: () => context.close() };
+}
+
+test('WordPress: log in, chat on two devices, rename, log out everywhere else, change the password', async ({
+  browser,
+  site,
+}) => {
+  const { wordpress, chat } = site;
+  const { user, password } = wordpress.admin;
+  const [desk, phone] = [
+    await device(browser, site, user, password),
+    await device(browser, site, user, password),
+  ];
+  await desk.person.write('Hello from the desk');
+  await expect(phone.person.message('Hello from the desk')).toBeVisible();
+  await desk.person.shot('wordpress-chat');
+
+  await desk.admin.goto(`${wordpress.url}/wp-admin/user-new.php`);
+  await desk.admin.getByLabel('Username').fill('mia');
+  await desk.admin.getByRole('textbox', { name: 'Email' }).fill('mia@example.org');
+  await desk.admin.getByLabel('First Name').fill('Mia & Söhne');
+  await desk.admin.locator('#pass1').fill('another long password 2026');
+  await desk.admin.getByLabel('Role').selectOption('subscriber');
+  await desk.admin.getByRole('button', { name: 'Add New User' }).click();
+  await expect(desk.admin.getByText('New user created')).toBeVisible();
+  const mia = await device(browser, site, 'mia', 'another long password 2026');
+  await mia.person.write('Hello from Mia');
+  await expect(desk.person.message('Hello from Mia')).toBeVisible();
+
+  // A new display name, by the form of WordPress, shows in the open chat.
+  await mia.admin.goto(`${wordpress.url}/wp-admin/profile.php`);
+  await mia.admin.getByLabel('Nickname').fill('Mia the <b>First</b> & Only');
+  await mia.admin.getByLabel('Display name').selectOption({ label: 'Mia & Söhne' });
+  await mia.admin.getByRole('button', { name: 'Update Profile' }).click();
+  await expect(mia.admin.getByText('Profile updated')).toBeVisible();
+  await expect(desk.person.page.getByText('Mia & Söhne').first()).toBeVisible();
+
+  // Elsewhere it ends at once; here it goes on.
+  await desk.admin.goto(`${wordpress.url}/wp-admin/profile.php`);
+  await desk.admin.getByRole('button', { name: 'Log Out Everywhere Else' }).click();
+  await expect(phone.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+  await desk.person.write('Still here');
+  await expect(mia.person.message('Still here')).toBeVisible();
+
+  // A new password by somebody else ends all devices.
+  await desk.admin.goto(`${wordpress.url}/wp-admin/users.php`);
+  await desk.admin.getByRole('link', { name: 'mia', exact: true }).click();
+  await desk.admin.getByRole('button', { name: 'Set New Password' }).click();
+  await desk.admin.locator('#pass1').fill('a third long password 2026');
+  await desk.admin.getByRole('button', { name: 'Update User' }).click();
+  await expect(mia.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+
+  await desk.admin.goto(`${wordpress.url}/wp-login.php?action=logout`);
+  await desk.admin.getByRole('link', { name: 'log out' }).click();
+  await expect(desk.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+  const secrets = [...desk.secrets, ...phone.secrets, ...mia.secrets];
+  expect(secrets.length).toBeGreaterThan(8);
+  for (const secret of secrets) expect(chat.output()).not.toContain(secret);
+  for (const { close } of [desk, phone, mia]) await close();
+});

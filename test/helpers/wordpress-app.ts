@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, ownPort, startChild } from './child.ts';
+import { type Mariadb, startMariadb } from './mariadb.ts';
+import { reachable } from './memcached.ts';
+import { quoted } from './wordpress.ts';
+
+export interface WordPressApp extends Child {
+  readonly url: string;
+  /** The value of CHAT_SITE. */
+  readonly folder: string;
+  readonly db: Mariadb;
+  readonly admin: { user: string; password: string };
+  remove(): Promise<void>;
+}
+
+const code = '/usr/share/wordpress';
+
+/** Debian's WordPress under PHP's own web server, with a database and a folder of its own, installed by its form. */
+export async function startWordPress(): Promise<WordPressApp> {
+  const db = await startMariadb();
+  const folder = mkdtempSync(join(tmpdir(), 'wordpress-'));
+  for (const name of readdirSync(code)) {
+    if (name !== 'wp-config.php' && name !== 'wp-content') symlinkSync(join(code, name), join(folder, name));
+  }
+  mkdirSync(join(folder, 'wp-content'));
+  for (const name of ['plugins', 'themes', 'languages']) {
+    symlinkSync(join(code, 'wp-content', name), join(folder, 'wp-content', name));
+  }
+  const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
+  const port = await ownPort();
+  // Its phrases are missing: WordPress makes them at the first login, and keeps them in the database.
+  writeFileSync(
+    join(folder, 'wp-config.php'),
+    `<?php
+define('DB_NAME', 'site');
+define('DB_USER', ${quoted(user)});
+define('DB_PASSWORD', ${quoted(password)});
+define('DB_HOST', '127.0.0.1:${db.port}');
+define('DB_CHARSET', 'utf8mb4');
+$table_prefix = 'wp_';
+define('WP_HTTP_BLOCK_EXTERNAL', true);
+define('DISABLE_WP_CRON', true);
+define('AUTOMATIC_UPDATER_DISABLED', true);
+if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');
+require_once ABSPATH . 'wp-settings.php';
+`,
+  );
+  // WordPress finds its configuration beside the file that runs, which is a link to Debian's.
+  const prepended = join(folder, 'abspath.php');
+  writeFileSync(prepended, `<?php define('ABSPATH', ${quoted(`${folder}/`)});`);
+  const child = startChild(
+    'php',
+    [
+      ...['-d', `auto_prepend_file=${prepended}`, '-d', 'sendmail_path=/bin/true'],
+      ...['-S', `127.0.0.1:${port}`, '-t', folder],
+    ],
+    { env: { PATH: process.env.PATH, PHP_CLI_SERVER_WORKERS: '4' } },
+  );
+  await reachable(port, child);
+  const url = `http://127.0.0.1:${port}`;
+  const admin = { user: 'boss', password: 'a long password of 2026' };
+  const answer = await fetch(`${url}/wp-admin/install.php?step=2`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      weblog_title: 'Club',
+      user_name: admin.user,
+      admin_password: admin.password,
+      admin_password2: admin.password,
+      admin_email: 'boss@example.org',
+      language: '',
+    }),
+  });
+  const text = await answer.text();
+  if (!text.includes('Success')) throw new Error(`WordPress is not installed: ${answer.status} ${text}`);
+  return Object.assign(child, {
+    url,
+    folder,
+    db,
+    admin,
+    async remove() {
+      await child.stop();
+      await db.remove();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+}
