@@ -10,7 +10,7 @@ export const erasureStages = [
   'members',
   'made',
   'restricted',
-  'blocks',
+  'rows',
   'files',
   'person',
   'journal',

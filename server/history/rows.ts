@@ -14,13 +14,10 @@ import {
   type StoredFile,
   type StoredMention,
   type StoredMessage,
-  type StoredReport,
   sizeOf,
-  sizeOfReport,
   type UnreadMentions,
   type UserRecord,
 } from './history.ts';
-import type { SealedCursors } from './sealed-cursors.ts';
 import { nameKey, storedNameKey } from './text-keys.ts';
 
 /** Turns rows of the tables into what the history returns. Used by all of its threads. */
@@ -286,69 +283,6 @@ export function restrictedOf({ restricted }: MemberRecord): [json: string | null
   if (restricted === undefined) return [null, null];
   const ends = Object.values(restricted).map(({ until = forGood }) => until);
   return [JSON.stringify(restricted), Math.min(...ends)];
-}
-
-/** Of `reports`, beside the room. */
-export const reportColumns = [
-  'id',
-  'seq',
-  'by_id',
-  'reason',
-  'note',
-  'reported_at',
-  'message',
-  'closed',
-] as const;
-
-/** Their values. */
-export function reportRow({
-  id,
-  seq,
-  by,
-  reason,
-  text,
-  at,
-  message,
-  closed,
-}: StoredReport): (string | number | null)[] {
-  const json = (part: object | undefined) => (part === undefined ? null : JSON.stringify(part));
-  return [id, seq, by, reason, text ?? null, at, json(message), json(closed)];
-}
-
-export function reportFrom(row: Row, room: string): StoredReport {
-  return {
-    id: row.id as string,
-    room,
-    seq: row.seq as number,
-    by: row.by_id as string,
-    reason: row.reason as StoredReport['reason'],
-    ...(row.note === null ? {} : { text: row.note as string }),
-    at: row.reported_at as number,
-    ...(row.message === null ? {} : { message: JSON.parse(row.message as string) }),
-    ...(row.closed === null ? {} : { closed: JSON.parse(row.closed as string) }),
-  };
-}
-
-/**
- * As many as fit into a page, but one at least.
- * @param rows one more than `limit` where there are more
- */
-export function reportsPage(
-  rows: readonly Row[],
-  limit: number,
-  cursors: SealedCursors,
-): Reads['reports']['out'] {
-  const reports: StoredReport[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const report = reportFrom(row, row.room_id as string);
-    bytes += sizeOfReport(report);
-    if (reports.length === limit || (bytes > maxPageBytes && reports.length > 0)) {
-      return { reports, next: cursors.of(rows[reports.length - 1]?.num as number) };
-    }
-    reports.push(report);
-  }
-  return { reports };
 }
 
 /** A row that `restrictions` reads. */

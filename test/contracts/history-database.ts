@@ -12,10 +12,11 @@ import {
   type Sql,
   sql,
 } from '../../server/history/sql/dialect.ts';
-import { erasableOf } from '../../server/history/sql/erasing.ts';
+import { erasableOf, rowsNaming } from '../../server/history/sql/erasing.ts';
 import { follow, type Shared } from '../../server/history/sql/followed.ts';
 import { deleteOld } from '../../server/history/sql/journal.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
+import { tables } from '../../server/history/tables.ts';
 import { termsOfQuery } from '../../server/history/terms.ts';
 import type { RequestError } from '../../server/wire/errors.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
@@ -757,6 +758,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const slow: unknown[] = [];
       for (const of of Object.values(erasableOf)) {
         slow.push(...(await engine.unindexed(connection, of('somebody', engine.dialect(database)))));
+      }
+      for (const table of tables.filter(({ erased }) => erased !== undefined)) {
+        slow.push(...(await engine.unindexed(connection, rowsNaming('somebody', table))));
       }
       expect(slow).toEqual([]);
     });

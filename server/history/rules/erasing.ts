@@ -13,7 +13,8 @@ import {
   type Writes,
 } from '../history.ts';
 import { gone } from '../rows.ts';
-import type { Need, Rule, Work } from '../work.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { bans, reports, rows, type Table, tables } from '../tables.ts';
 import {
   countMembers,
   countReports,
@@ -26,6 +27,7 @@ import {
   tellAct,
   tellMentions,
 } from './room-changes.ts';
+import type { Rule } from './rule.ts';
 
 /** The work of a stage on each of the rows that it finds. */
 interface Step {
@@ -87,11 +89,16 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  blocks: {
-    needs: (_user, { user, other }) => [{ what: 'blocked', user, other }],
-    run(work, erasure, { user, other }, changes) {
-      work.putBlocked(user, other, null);
-      if (user !== erasure.user) changes.push({ type: 'blocked', user, other, blocked: false });
+  rows: {
+    needs: (_user, { id }) => [rows(...rowNamed(id))],
+    run(work, { user }, { id }, changes) {
+      const [table, where] = rowNamed(id);
+      const [found] = work.find(table, where);
+      const left = found && table.erased?.without(found, user);
+      if (left === undefined) return;
+      work.remove(table, where);
+      if (left.row !== null) work.put(table, left.row);
+      if (left.change !== undefined) changes.push(left.change);
     },
   },
 
@@ -106,7 +113,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     needs: () => [],
     run(work, { user }, _found, changes) {
       work.deleteUser(user);
-      work.putBan(user, null);
+      work.remove(bans, { user });
       changes.push({ type: 'ban', user, ban: null }, { type: 'erased', user });
     },
   },
@@ -126,18 +133,15 @@ export const steps: { [Stage in ErasureStage]: Step } = {
   },
 
   reports: {
-    needs: (_user, { room, id }) => [
-      { what: 'lastMessage', room },
-      { what: 'report', room, id },
-    ],
+    needs: (_user, { room, id }) => [{ what: 'lastMessage', room }, rows(reports, { room, id })],
     run(work, erasure, { room: id, id: report }, changes) {
-      const known = work.report(report);
+      const [known] = work.find(reports, { room: id, id: report });
       if (known === undefined) return;
       const { user } = erasure;
       const { message, closed } = known;
       const isCopy = message?.user.id === user;
       if (known.by === user || (isCopy && erasure.messages === 'delete')) {
-        work.deleteReport(known);
+        work.remove(reports, known);
         const room = existing(work, id);
         // Of messages that are too old none counts.
         if (closed !== undefined || known.seq < room.firstSeq) return;
@@ -149,7 +153,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
           closed: true,
         });
       }
-      work.putReport({
+      work.put(reports, {
         ...known,
         ...(message === undefined
           ? {}
@@ -281,6 +285,12 @@ function takeFrom(work: Work, erasure: Erasure, changes: Change[]): number | und
   for (const one of (found as Erasable[]).sort(inOrder))
     steps[erasure.stage].run(work, erasure, one, changes);
   return next;
+}
+
+/** A row that `rowsNaming` has found. */
+function rowNamed(id: string): [table: Table, where: object] {
+  const [name, where] = JSON.parse(id) as [string, object];
+  return [tables.find((table) => table.name === name) as Table, where];
 }
 
 function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {

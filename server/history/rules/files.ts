@@ -1,6 +1,6 @@
 import { isBeforeEnd } from '../erasure.ts';
-import type { Rule } from '../work.ts';
 import { existing, refuse } from './room-changes.ts';
+import type { Rule } from './rule.ts';
 
 export const addFile: Rule<'addFile'> = {
   needs: ({ room, user }) => [

@@ -1,4 +1,4 @@
-import type { Rule } from '../work.ts';
+import type { Rule } from './rule.ts';
 
 // The log of all changes: see `Writes`.
 

@@ -7,7 +7,8 @@ import {
   type MemberRecord,
   sources,
 } from '../history.ts';
-import type { Need, Rule, Work } from '../work.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { blocks, rows } from '../tables.ts';
 import {
   actInPublic,
   add,
@@ -17,6 +18,7 @@ import {
   emptyRoom,
   existing,
   handOver,
+  hasBlocked,
   isStale,
   newRoom,
   peopleIn,
@@ -26,6 +28,7 @@ import {
   rename,
   tellAct,
 } from './room-changes.ts';
+import type { Rule } from './rule.ts';
 
 export const addMembers: Rule<'addMembers'> = {
   needs: ({ room, users, by }) => [
@@ -34,7 +37,7 @@ export const addMembers: Rule<'addMembers'> = {
       room,
       users.map(({ id }) => id),
     ),
-    ...(by === undefined ? [] : users.map(({ id }): Need => ({ what: 'blocked', user: id, other: by }))),
+    ...(by === undefined ? [] : users.map(({ id }) => rows(blocks, { user: id, other: by }))),
   ],
   run(work, { room: id, users, source, by, mayReturn, most = 0, access, at }, changes) {
     const room = existing(work, id);
@@ -46,7 +49,7 @@ export const addMembers: Rule<'addMembers'> = {
       if (!isMember(before)) {
         // The code is the same for all of them, so that it does not reveal the cause.
         if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
-        if (by !== undefined && work.hasBlocked(user, by)) return 'forbidden' as const;
+        if (by !== undefined && hasBlocked(work, user, by)) return 'forbidden' as const;
         if (!mayReturn && work.hasBeenMember(id, user)) return 'forbidden' as const;
         if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
       }

@@ -21,11 +21,12 @@ import {
   type StoredMessage,
 } from '../history.ts';
 import { type RoomRow, sameMentions } from '../rows.ts';
-import type { Need, Rule, Work } from '../work.ts';
+import type { Need, Work } from '../sql/work.ts';
 import {
   actInPublic,
   add,
   existing,
+  hasBlocked,
   messageIn,
   named,
   peopleIn,
@@ -34,6 +35,7 @@ import {
   tellAct,
   tellMentions,
 } from './room-changes.ts';
+import type { Rule } from './rule.ts';
 
 export const send: Rule<'send'> = {
   needs: ({ room, user, clientId, files, mentions }) => [
@@ -266,7 +268,7 @@ function isRoomModerator(member: MemberRecord | undefined): boolean {
 /** Whether the other one of a direct room has blocked this user. */
 function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean {
   const other = otherOf(pair, user);
-  return other !== undefined && work.hasBlocked(other, user);
+  return other !== undefined && hasBlocked(work, other, user);
 }
 
 /**

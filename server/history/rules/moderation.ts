@@ -11,12 +11,14 @@ import {
   type RestrictionKind,
   restrictionKinds,
 } from '../history.ts';
-import type { Rule, Work } from '../work.ts';
+import type { Work } from '../sql/work.ts';
+import { bans, blocks, reports, rows } from '../tables.ts';
 import {
   countMembers,
   countReports,
   existing,
   handOver,
+  hasBlocked,
   isStale,
   messageIn,
   peopleIn,
@@ -25,6 +27,7 @@ import {
   refuse,
   tellAct,
 } from './room-changes.ts';
+import type { Rule } from './rule.ts';
 
 export const restrict: Rule<'restrict'> = {
   needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
@@ -70,19 +73,19 @@ export const report: Rule<'report'> = {
     { what: 'lastMessage', room },
     { what: 'message', room, seq },
     { what: 'member', room, user: by },
-    { what: 'reportOf', room, seq, user: by },
+    rows(reports, { room, seq, by }),
   ],
   run(work, { room: id, seq, by, ...report }, changes) {
     const room = existing(work, id);
     const member = work.member(id, by);
     if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
-    if (work.reportOf(id, seq, by) !== undefined) return { repeated: true };
+    if (work.find(reports, { room: id, seq, by }).length > 0) return { repeated: true };
     const found = messageIn(work, room, seq);
     if (found === undefined || found.deletedAt !== undefined) refuse('unknown_message');
     if (found.user.id === by) refuse('forbidden', 'the message is one’s own');
     const { reactions: _, ...message } = found;
     const row = { id: randomUUID(), room: id, seq, by, ...report, message };
-    work.putReport(row);
+    work.put(reports, row);
     countReports(work, room, 1);
     changes.push({ type: 'report', room: record(work, room), id: row.id, closed: false });
     return { repeated: false };
@@ -90,17 +93,14 @@ export const report: Rule<'report'> = {
 };
 
 export const closeReport: Rule<'closeReport'> = {
-  needs: ({ room, id }) => [
-    { what: 'lastMessage', room },
-    { what: 'report', room, id },
-  ],
+  needs: ({ room, id }) => [{ what: 'lastMessage', room }, rows(reports, { room, id })],
   run(work, { room: id, id: report, ...closed }, changes) {
     const room = existing(work, id);
-    const known = work.report(report);
-    if (known === undefined || known.room !== id || known.seq < room.firstSeq) refuse('unknown_message');
+    const [known] = work.find(reports, { room: id, id: report });
+    if (known === undefined || known.seq < room.firstSeq) refuse('unknown_message');
     if (known.closed !== undefined) return {};
     const { message: _, text: _text, ...rest } = known;
-    work.putReport({ ...rest, closed });
+    work.put(reports, { ...rest, closed });
     countReports(work, room, -1);
     changes.push({ type: 'report', room: record(work, room), id: report, closed: true });
     const { by, done } = closed;
@@ -113,7 +113,8 @@ export const closeReport: Rule<'closeReport'> = {
 export const setBan: Rule<'setBan'> = {
   needs: () => [],
   run(work, { user, ban }, changes) {
-    work.putBan(user, ban);
+    if (ban === null) work.remove(bans, { user });
+    else work.put(bans, { user, ...ban });
     changes.push({ type: 'ban', user, ban });
     const { reason, until } = ban ?? {};
     const kind = ban === null ? 'site_unbanned' : 'site_banned';
@@ -124,13 +125,14 @@ export const setBan: Rule<'setBan'> = {
 
 export const block: Rule<'block'> = {
   needs: ({ user, other, blocked }) => [
-    { what: 'blocked', user, other },
-    ...(blocked ? [{ what: 'countBlocked', user } as const] : []),
+    rows(blocks, { user, other }),
+    ...(blocked ? [rows(blocks, { user })] : []),
   ],
   run(work, { user, other, blocked, at }, changes) {
-    if (work.hasBlocked(user, other) === blocked) return {};
-    if (blocked && work.countBlocked(user) >= mostBlocked) refuse('limit_reached');
-    work.putBlocked(user, other, blocked ? at : null);
+    if (hasBlocked(work, user, other) === blocked) return {};
+    if (blocked && work.find(blocks, { user }).length >= mostBlocked) refuse('limit_reached');
+    if (blocked) work.put(blocks, { user, other, since: at });
+    else work.remove(blocks, { user, other });
     changes.push({ type: 'blocked', user, other, blocked });
     return {};
   },

@@ -13,7 +13,8 @@ import {
   type UserRecord,
 } from '../history.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
-import type { Need, Work } from '../work.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { blocks } from '../tables.ts';
 
 // Changes of rooms and of their members, for rules of several kinds.
 
@@ -209,6 +210,11 @@ export function add(
     { room: id, user: user.id, before, now, since, by: how.source ?? 'people', cause: 'other' },
     changes,
   );
+}
+
+/** Whether this user has blocked the other one. */
+export function hasBlocked(work: Work, user: string, other: string): boolean {
+  return work.find(blocks, { user, other }).length > 0;
 }
 
 /** The needs of a rule that concerns people in a room. */

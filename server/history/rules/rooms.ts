@@ -1,12 +1,14 @@
 import { acted, type Change, deletedUser, type RoomRecord, type Writes } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { blocks, rows } from '../tables.ts';
 import { nameKey } from '../text-keys.ts';
-import type { Need, Rule, Work } from '../work.ts';
 import {
   actInPublic,
   add,
   emptyRoom,
   existing,
+  hasBlocked,
   isStale,
   newRoom,
   record,
@@ -15,6 +17,7 @@ import {
   rename,
   tellAct,
 } from './room-changes.ts';
+import type { Rule } from './rule.ts';
 
 export const publicRooms: Rule<'publicRooms'> = {
   needs: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),
@@ -113,14 +116,14 @@ export const deleteEmptyRooms: Rule<'deleteEmptyRooms'> = {
 export const openDirect: Rule<'openDirect'> = {
   needs: ({ id, by, other }) => [
     { what: 'pair', pair: pairOf(by.id, other) },
-    { what: 'blocked', user: other, other: by.id },
+    rows(blocks, { user: other, other: by.id }),
     { what: 'room', id },
     { what: 'user', id: by.id },
   ],
   run(work, { id, by, other, at }, changes) {
     const pair = pairOf(by.id, other);
     const known = work.roomOfPair(pair);
-    if (other === deletedUser.id || work.hasBlocked(other, by.id)) refuse('forbidden');
+    if (other === deletedUser.id || hasBlocked(work, other, by.id)) refuse('forbidden');
     rename(work, by, changes);
     const room =
       known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);

@@ -1,5 +1,4 @@
 import type { Writes } from '../history.ts';
-import type { Rule } from '../work.ts';
 import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
 import * as log from './log.ts';
@@ -7,6 +6,7 @@ import * as members from './members.ts';
 import * as messages from './messages.ts';
 import * as moderation from './moderation.ts';
 import * as rooms from './rooms.ts';
+import type { Rule } from './rule.ts';
 
 /** The rules of all operations, the same for every database. */
 export const rules: { [Op in keyof Writes]: Rule<Op> } = {

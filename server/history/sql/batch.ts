@@ -1,13 +1,12 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { rules } from '../rules/rules.ts';
-import { probe } from '../work.ts';
 import type { Asking, Dialect } from './dialect.ts';
 import { forget } from './journal.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { LoadedWork, Missing } from './work.ts';
+import { Missing, Work, wouldChange } from './work.ts';
 
 /** An operation that is asked for. */
 export interface Call {
@@ -70,7 +69,7 @@ function charactersOf({ op, input }: Asked): number {
  */
 export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
   const { transaction, digestKey } = place;
-  const work = new LoadedWork(digestKey);
+  const work = new Work(digestKey);
   yield* load(
     place,
     work,
@@ -90,23 +89,20 @@ export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
 }
 
 /** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
-function* perform(place: Place, call: Call, work: LoadedWork, changes: Change[]): Asking<Outcome> {
+function* perform(place: Place, call: Call, work: Work, changes: Change[]): Asking<Outcome> {
   const { op, input, asker } = call;
   const rule = ruleOf(op);
   const made = changes.length;
   for (;;) {
-    work.begin();
+    work.begin(call.probe);
     try {
-      if (call.probe) {
-        const known = probe(work, (readOnly) => rule.run(readOnly, input as never, []));
-        return { value: known?.value ?? null };
-      }
       const value = rule.run(work, input as never, changes);
       if (asker !== undefined) for (const change of changes.slice(made)) change.asker = asker;
       return { value };
     } catch (error) {
       work.undo();
       changes.length = made;
+      if (error === wouldChange) return { value: null };
       if (error instanceof RequestError) return { error };
       if (!(error instanceof Missing)) throw error;
       yield* load(place, work, [error.need]);

@@ -18,10 +18,10 @@ import {
   roomsLookedThrough,
 } from '../rows.ts';
 import { steps } from '../rules/erasing.ts';
-import type { Need } from '../work.ts';
+import { type Table, tables } from '../tables.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
-import type { LoadedErasure } from './work.ts';
+import type { LoadedErasure, Need } from './work.ts';
 
 interface Place {
   dialect: Dialect;
@@ -69,6 +69,8 @@ function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
       return { found: [{}] };
     case 'journal':
       return yield* entriesOf(place, erasure);
+    case 'rows':
+      return yield* rowsOf(place, user);
     case 'reports':
       return yield* reportsOf(place, erasure);
     case 'messages':
@@ -106,7 +108,7 @@ const either = (one: Sql, other: Sql) =>
 
 /** The statements of the stages that find all rows by the user. */
 export const erasableOf: Record<
-  Exclude<ErasureStage, 'begin' | 'person' | 'journal' | 'reports' | 'messages'>,
+  Exclude<ErasureStage, 'begin' | 'rows' | 'person' | 'journal' | 'reports' | 'messages'>,
   (user: string, dialect: Dialect) => Sql
 > = {
   directs: (user) =>
@@ -122,11 +124,6 @@ export const erasableOf: Record<
       sql`SELECT user_id, ${roomOf('members')} WHERE ${restrictedBy(kind)} = ${user} AND restricted IS NOT NULL`;
     return either(by('muted'), by('banned'));
   },
-  blocks: (user) =>
-    either(
-      sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE user_id = ${user}`,
-      sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE other_id = ${user}`,
-    ),
   files: (user) => sql`SELECT id FROM chat_files WHERE user_id = ${user} ${most}`,
   audit: (user) =>
     either(
@@ -137,6 +134,37 @@ export const erasableOf: Record<
   mentions: (user) => sql`SELECT seq, ${roomOf('mentions')} WHERE user_id = ${user} ${most}`,
   resets: (user) => sql`SELECT ${roomOf('erased_rooms')} WHERE user_id = ${user} ${most}`,
 };
+
+/** The rows of a table that name this user: their keys, and their rooms. */
+export function rowsNaming(user: string, { name, key, columns, erased }: Table): Sql {
+  const isOfRoom = 'room' in columns;
+  const keys = key
+    .filter((field) => field !== 'room')
+    .map((field) => `own.${columns[field]} AS ${columns[field]}`);
+  const from = `${name} AS own${isOfRoom ? ' JOIN chat_rooms AS rooms ON rooms.num = own.room' : ''}`;
+  const select = raw(
+    `SELECT ${[...keys, ...(isOfRoom ? ['rooms.id AS room'] : [])].join(', ')} FROM ${from}`,
+  );
+  const by = (field: string) => sql`${select} WHERE own.${raw(columns[field] as string)} = ${user}`;
+  const [one = '', other] = erased?.users ?? [];
+  return other === undefined ? sql`${by(one)} ${most}` : either(by(one), by(other));
+}
+
+/** Rows of all tables that name the user. */
+function* rowsOf({ transaction }: Place, user: string): Asking<ErasableList> {
+  const found: Partial<Erasable>[] = [];
+  for (const table of tables.filter(({ erased }) => erased !== undefined)) {
+    const fields = Object.keys(table.columns).filter(
+      (field) => field === 'room' || table.key.includes(field),
+    );
+    for (const row of yield* transaction.query(rowsNaming(user, table))) {
+      const where = fields.map((field) => [field, row[table.columns[field] as string]]);
+      found.push({ id: JSON.stringify([table.name, Object.fromEntries(where)]) });
+    }
+    if (found.length >= erasuresAtOnce) return { found, next: 0 };
+  }
+  return { found };
+}
 
 /** The entries that name the user, with their texts. */
 function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<ErasableList> {

@@ -1,5 +1,6 @@
-import type { UserRecord } from '../history.ts';
+import { otherOf, type UserRecord } from '../history.ts';
 import {
+  type ColumnName,
   erasureColumns,
   erasureFrom,
   fileColumns,
@@ -11,28 +12,27 @@ import {
   messageFrom,
   type Row,
   reactedFrom,
-  reportColumns,
-  reportFrom,
   roomRowColumns,
   roomRowFrom,
   userFrom,
+  type Value,
 } from '../rows.ts';
+import { blocks, keyOf, rowFrom, rows as rowsIn, type Table, valuesOf } from '../tables.ts';
 import { storedNameKey } from '../text-keys.ts';
-import type { Need } from '../work.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
 import { loadConsumer } from './journal.ts';
 import type { Transaction } from './transaction.ts';
 import {
-  blockKey,
   clientIdKey,
   type LoadedRoom,
-  type LoadedWork,
   makerKey,
+  type Need,
   openKey,
   pairKey,
   reactionsBy,
-  reportKey,
+  rowsKey,
+  type Work,
 } from './work.ts';
 
 type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
@@ -61,7 +61,7 @@ interface Question {
 /** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */
 export function* load(
   { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
-  work: LoadedWork,
+  work: Work,
   asked: readonly Need[],
 ): Asking<void> {
   const needs = [...asked];
@@ -92,17 +92,19 @@ export function* load(
   for (const need of needs) {
     if (need.what === 'room') rooms.add(need.id);
     else if ('room' in need) rooms.add(need.room);
+    else if (need.what === 'rows' && 'room' in need.where) rooms.add(need.where.room as string);
   }
   const members: { room: string; user: string }[] = [...of('member')];
   const messages: { room: string; seq: number }[] = [...of('message')];
   const users = new Set(of('user').map(({ id }) => id));
-  const blocks = of('blocked').map(({ user, other }) => [user, other] as const);
+  const rows = [...of('rows')];
 
   if (hasAny(...finding)) for (const id of yield* findRooms()) rooms.add(id);
   for (const { row } of yield* lockRooms([...rooms].filter((id) => !work.rooms.has(id)))) {
     // Of a direct room who writes may have been blocked by the other side, whom the first message makes a member.
-    if (row.pair !== undefined) blocks.push(row.pair, [row.pair[1], row.pair[0]]);
     for (const user of row.pair ?? []) {
+      const other = otherOf(row.pair, user) as string;
+      rows.push(rowsIn(blocks, { user, other }));
       members.push({ room: row.id, user });
       users.add(user);
     }
@@ -115,8 +117,8 @@ export function* load(
   if (messages.length > 0 || hasAny('clientId')) questions.push(...askMessages());
   if (hasAny('reaction', 'reactors')) questions.push(...askReactions());
   if (users.size > 0) questions.push(...askUsers());
-  if (blocks.length > 0 || hasAny('countBlocked')) questions.push(...askBlocked());
-  if (hasAny('report', 'reportOf', 'openReports')) questions.push(...askReports());
+  if (rows.length > 0) questions.push(...askRows());
+  if (hasAny('openReports')) questions.push(...askOpenReports());
   if (hasAny('file', 'doomedFiles')) questions.push(...askFiles());
   if (hasAny('entry')) questions.push(...askEntries());
   if (hasAny('erasing')) questions.push(...askErasures());
@@ -371,7 +373,7 @@ export function* load(
   }
 
   function keep(rows: readonly Row[]): void {
-    const byNum = new Map([...work.rooms.values()].map((room) => [room?.num, room]));
+    const byNum = roomsByNum();
     for (const row of rows) {
       const room = byNum.get(row.room as number) as LoadedRoom;
       const message = messageFrom(row, room.row.id);
@@ -390,61 +392,42 @@ export function* load(
     }
   }
 
-  function* askBlocked(): Generator<Question> {
-    const wanted = new Map(
-      blocks.map((pair) => [blockKey(...pair), pair] as const).filter(([key]) => !work.blocked.has(key)),
-    );
-    if (wanted.size > 0) {
+  function* askRows(): Generator<Question> {
+    const unknown = rows.filter(({ table, where }) => !work.asked.has(rowsKey(table, where)));
+    const alike = ({ table, where }: NeedOf<'rows'>) => `${table.name} ${Object.keys(where).sort()}`;
+    for (const some of Map.groupBy(unknown, alike).values()) {
+      const { table, where } = some[0] as NeedOf<'rows'>;
+      const fields = Object.keys(where).sort();
+      const wanted = new Map(some.map((one) => [rowsKey(table, one.where), one.where]));
+      const values: Value[][] = [];
+      for (const [key, one] of wanted) {
+        work.asked.add(key);
+        const num = 'room' in one ? stored(one.room as string)?.num : 0;
+        if (num !== undefined) values.push(valuesOf(one, fields, num));
+      }
+      if (values.length === 0) continue;
+      const columnOf = (field: string) => table.columns[field] as ColumnName;
+      const columns = raw(Object.values(table.columns).join(', '));
+      const among = dialect.each(fields.map(columnOf), values);
       yield {
-        sql: sql`SELECT user_id, other_id, since FROM chat_blocked
-                 WHERE ${dialect.each(['user_id', 'other_id'], [...wanted.values()])}`,
-        take(rows) {
-          for (const [key, [user, other]] of wanted) {
-            work.blocked.set(key, { user, other, stored: null, now: null });
-          }
-          for (const { user_id, other_id, since } of rows) {
-            const [user, other, stored] = [user_id as string, other_id as string, since as number];
-            work.blocked.set(blockKey(user, other), { user, other, stored, now: stored });
-          }
-        },
-      };
-    }
-    for (const { user } of of('countBlocked')) {
-      yield {
-        sql: sql`SELECT count(*) AS num FROM chat_blocked WHERE user_id = ${user}`,
-        take: ([row]) => void work.blockedBy.set(user, row?.num as number),
+        sql: sql`SELECT ${columns} FROM ${raw(table.name)} WHERE ${among}`,
+        take: (found) => keepRows(table, found),
       };
     }
   }
 
-  function* askReports(): Generator<Question> {
-    const take = (rows: readonly Row[]) => {
-      for (const row of rows) {
-        const report = reportFrom(row, row.room_id as string);
-        // The state in this transaction is newer.
-        if (work.reports.get(report.id)) continue;
-        work.reports.set(report.id, { row: report, open: report.closed === undefined, dirty: false });
-        work.reportIds.set(reportKey(report.room, report.seq, report.by), report.id);
-      }
-    };
-    const columns = raw(reportColumns.map((name) => `reports.${name} AS ${name}`).join(', '));
-    const select = sql`SELECT rooms.id AS room_id, ${columns} FROM chat_reports AS reports
-                       JOIN chat_rooms AS rooms ON rooms.num = reports.room WHERE`;
-    for (const { id } of of('report')) {
-      if (work.reports.has(id)) continue;
-      work.reports.set(id, null);
-      yield { sql: sql`${select} reports.id = ${id}`, take };
+  function keepRows(table: Table, found: readonly Row[]): void {
+    const known = work.rowsOf(table);
+    const ids = 'room' in table.columns ? roomsByNum() : undefined;
+    for (const one of found) {
+      const row = rowFrom(table, one, ids?.get(one.room as number)?.row.id);
+      const key = keyOf(row, table.key);
+      // The state in this transaction is newer.
+      if (!known.has(key)) known.set(key, { row, key: row, stored: row });
     }
-    for (const { room: id, seq, user } of of('reportOf')) {
-      const room = stored(id);
-      const key = reportKey(id, seq, user);
-      if (room === undefined || work.reportIds.has(key)) continue;
-      work.reportIds.set(key, null);
-      yield {
-        sql: sql`${select} reports.room = ${room.num} AND reports.seq = ${seq} AND by_id = ${user}`,
-        take,
-      };
-    }
+  }
+
+  function* askOpenReports(): Generator<Question> {
     for (const { room: id, from } of of('openReports')) {
       const room = stored(id);
       if (room === undefined) continue;
@@ -559,6 +542,12 @@ export function* load(
         work.newest = row?.num as number;
       },
     };
+  }
+
+  function roomsByNum(): Map<number, LoadedRoom> {
+    return new Map(
+      [...work.rooms.values()].flatMap((room) => (room?.num === undefined ? [] : [[room.num, room]])),
+    );
   }
 
   /** A room that the database has. */

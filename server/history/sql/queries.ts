@@ -1,6 +1,5 @@
 import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
-  type Ban,
   everybody,
   type Membership,
   maxPageBytes,
@@ -10,6 +9,8 @@ import {
   type Partner,
   type Reads,
   type RoomRecord,
+  type StoredReport,
+  sizeOfReport,
   type UserRecord,
 } from '../history.ts';
 import {
@@ -33,9 +34,6 @@ import {
   placeFrom,
   type Row,
   reactorsPage,
-  reportColumns,
-  reportFrom,
-  reportsPage,
   restrictionFrom,
   roomColumns,
   roomFrom,
@@ -45,6 +43,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
+import { bans, reports, rowFrom } from '../tables.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
@@ -81,7 +80,7 @@ export const unreadMentions = (user: string): Sql =>
       WHERE place <= ${mostUnreadMentions} ORDER BY numbered.room, numbered.seq`;
 
 const reportsWhere = raw(
-  `SELECT reports.num AS num, rooms.id AS room_id, ${reportColumns
+  `SELECT reports.num AS num, rooms.id AS room_id, ${Object.values(reports.columns)
     .map((name) => `reports.${name} AS ${name}`)
     .join(', ')}
    FROM chat_reports AS reports JOIN chat_rooms AS rooms ON rooms.num = reports.room WHERE`,
@@ -92,6 +91,8 @@ const inOneAnswer = (statements: readonly Sql[]): Sql => ({
   text: statements.map(({ text }, n) => `SELECT * FROM (${text}) AS some_${n}`).join(' UNION ALL '),
   values: statements.flatMap(({ values }) => values),
 });
+
+const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Asking<Reads[Q]['out']> };
@@ -114,13 +115,10 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
     },
     *bans() {
       const rows = yield* ask(sql`SELECT user_id, until, reason FROM chat_bans`);
-      return rows.map(({ user_id, until, reason }) => ({
-        user: user_id as string,
-        ban: {
-          ...(until === null ? {} : { until: until as number }),
-          ...(reason === null ? {} : { reason: reason as string }),
-        } satisfies Ban,
-      }));
+      return rows.map((row) => {
+        const { user, ...ban } = rowFrom(bans, row);
+        return { user, ban };
+      });
     },
     *acts({ user, before = Number.MAX_SAFE_INTEGER, limit }) {
       const page = (which: Sql) =>
@@ -139,7 +137,7 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
     },
     *report({ id }) {
       const [row] = yield* ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
-      return row === undefined ? null : reportFrom(row, row.room_id as string);
+      return row === undefined ? null : reportFrom(row);
     },
     *reports({ rooms, from, limit }) {
       const before = reportCursors.numberOf(from);
@@ -155,7 +153,7 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
         sql`${reportsWhere} ${which} AND reports.num < ${before} AND closed IS NULL AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
-      return reportsPage(rows, limit, reportCursors);
+      return reportsPage(rows, limit);
     },
     *reportsBy({ user, from, limit }) {
       const before = reportCursors.numberOf(from);
@@ -163,7 +161,7 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
         sql`${reportsWhere} by_id = ${user} AND reports.num < ${before} AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
-      return reportsPage(rows, limit, reportCursors);
+      return reportsPage(rows, limit);
     },
     *restrictions() {
       const rows = yield* ask(
@@ -427,6 +425,24 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
       return overtaken(rows, room, upTo);
     },
   };
+
+  /**
+   * As many as fit into a page, but one at least.
+   * @param rows one more than `limit` where there are more
+   */
+  function reportsPage(rows: readonly Row[], limit: number): Reads['reports']['out'] {
+    const page: StoredReport[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      const report = reportFrom(row);
+      bytes += sizeOfReport(report);
+      if (page.length === limit || (bytes > maxPageBytes && page.length > 0)) {
+        return { reports: page, next: reportCursors.of(rows[page.length - 1]?.num as number) };
+      }
+      page.push(report);
+    }
+    return { reports: page };
+  }
 
   /** The place where the messages of a user go on behind a room. */
   function* nextWritten(user: string, num: number): Asking<{ next?: string }> {

@@ -1,5 +1,6 @@
 import { acted, type UserRecord } from '../history.ts';
 import {
+  type ColumnName,
   type Columns,
   fileFields,
   fileRow,
@@ -11,16 +12,15 @@ import {
   messageFields,
   messageRow,
   type Row,
-  reportColumns,
-  reportRow,
   roomFields,
   roomRow,
   type Value,
 } from '../rows.ts';
+import { tables, valuesOf } from '../tables.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
-import { type Asking, type Dialect, type FormerText, sql } from './dialect.ts';
+import { type Asking, type Dialect, type FormerText, raw, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
-import { isChanged, type LoadedRoom, type LoadedWork } from './work.ts';
+import { isChanged, type LoadedRoom, type Work } from './work.ts';
 
 type Rows = (readonly Value[])[];
 /** Rows that are written: `often` if only the columns that change often have changed. */
@@ -52,7 +52,7 @@ const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
  */
 export function* store(
   { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
-  work: LoadedWork,
+  work: Work,
 ): Asking<void> {
   // Before the others are made: one may be named as a deleted one was.
   for (const num of work.deleted) retire(num);
@@ -145,9 +145,7 @@ export function* store(
   }
   if (named.length > 0) transaction.later(dialect.insert('chat_mentions', mentionColumns, named));
   storeUsers();
-  storeBans();
-  storeBlocked();
-  storeReports();
+  storeTables();
   storeFiles();
   for (const statement of work.more) transaction.later(statement(dialect));
 
@@ -245,22 +243,6 @@ export function* store(
     }
   }
 
-  function storeBans(): void {
-    if (work.bans.size === 0) return;
-    transaction.later(
-      sql`DELETE FROM chat_bans WHERE ${dialect.each(
-        ['user_id'],
-        [...work.bans.keys()].map((user) => [user]),
-      )}`,
-    );
-    const rows = [...work.bans].flatMap(([user, ban]) =>
-      ban === null ? [] : [[user, ban.until ?? null, ban.reason ?? null]],
-    );
-    if (rows.length > 0) {
-      transaction.later(dialect.insert('chat_bans', ['user_id', 'until', 'reason'], rows));
-    }
-  }
-
   function storeFiles(): void {
     const rows: Record<'new' | 'changed', Rows> = { new: [], changed: [] };
     for (const file of work.files.values()) {
@@ -287,32 +269,36 @@ export function* store(
     }
   }
 
-  function storeReports(): void {
-    const rows: Rows = [];
-    for (const report of work.reports.values()) {
-      const num = report?.dirty ? work.rooms.get(report.row.room)?.num : undefined;
-      if (report && num !== undefined) rows.push([num, ...reportRow(report.row)]);
-    }
-    if (rows.length === 0) return;
-    transaction.later(dialect.upsert('chat_reports', ['id'], ['room', ...reportColumns], rows));
-  }
-
-  function storeBlocked(): void {
-    const changed = [...work.blocked.values()].filter(({ stored, now }) => stored !== now);
-    const gone = changed.flatMap(({ user, other, stored }) => (stored === null ? [] : [[user, other]]));
-    if (gone.length > 0) {
-      transaction.later(sql`DELETE FROM chat_blocked WHERE ${dialect.each(['user_id', 'other_id'], gone)}`);
-    }
-    const rows = changed.flatMap(({ user, other, now }) => (now === null ? [] : [[user, other, now]]));
-    if (rows.length > 0) {
-      transaction.later(dialect.insert('chat_blocked', ['user_id', 'other_id', 'since'], rows));
+  function storeTables(): void {
+    for (const [table, known] of work.tables) {
+      const columnsOf = (fields: readonly string[]) =>
+        fields.map((field) => table.columns[field] as ColumnName);
+      const fields = Object.keys(table.columns);
+      const gone: Rows = [];
+      const put: Rows = [];
+      for (const { row, key, stored } of known.values()) {
+        if (row === stored) continue;
+        const { room } = (row ?? key) as { room?: string };
+        const num = room === undefined ? 0 : work.rooms.get(room)?.num;
+        // Its room is deleted, and all of its rows with it.
+        if (num === undefined) continue;
+        if (row === null) gone.push(valuesOf(key, table.key, num));
+        else put.push(valuesOf(row, fields, num));
+      }
+      const key = columnsOf(table.key);
+      if (gone.length > 0) {
+        transaction.later(sql`DELETE FROM ${raw(table.name)} WHERE ${dialect.each(key, gone)}`);
+      }
+      if (put.length > 0) transaction.later(dialect.upsert(table.name, key, columnsOf(fields), put));
     }
   }
 
   /** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
   function retire(num: number): void {
     transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
-    transaction.later(sql`DELETE FROM chat_reports WHERE room = ${num}`);
+    for (const { name, columns } of tables) {
+      if ('room' in columns) transaction.later(sql`DELETE FROM ${raw(name)} WHERE room = ${num}`);
+    }
     transaction.later(
       sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', public_key = NULL, topic = NULL,
             members = 0, created_by = NULL, client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL

@@ -3,7 +3,6 @@ import type { ErasableList, Erasure, ErasureStage } from '../erasure.ts';
 import {
   type Act,
   acted,
-  type Ban,
   deletedUser,
   erasureConsumer,
   isMember,
@@ -29,10 +28,48 @@ import {
   sameMentions,
   withNames,
 } from '../rows.ts';
+import { keyOf, reports, type Table } from '../tables.ts';
 import { nameKey, storedMemberKey } from '../text-keys.ts';
-import type { Need, Work } from '../work.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './journal.ts';
+
+/** Something of the database that a rule asks for. */
+export type Need =
+  /** Locks the room. */
+  | { what: 'room'; id: string }
+  | { what: 'lastMessage'; room: string }
+  | { what: 'member'; room: string; user: string }
+  | { what: 'user'; id: string }
+  | { what: 'message'; room: string; seq: number }
+  /** The message itself has to be loaded. */
+  | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
+  /** The first users who have reacted so, by time. */
+  | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
+  | { what: 'file'; id: string }
+  /** The rows of a table with these fields. */
+  | { what: 'rows'; table: Table; where: object }
+  | { what: 'doomedFiles'; before: number; most: number }
+  | { what: 'clientId'; room: string; user: string; clientId: string }
+  | { what: 'publicName'; key: string }
+  | { what: 'pair'; pair: readonly [string, string] }
+  | { what: 'maker'; user: string; clientId: string }
+  | { what: 'madeBy'; user: string }
+  | { what: 'emptyRooms'; before: number; most: number }
+  | { what: 'owner'; room: string }
+  /** The first users who would take over. */
+  | { what: 'heirs'; room: string; most: number }
+  | { what: 'sessionRooms'; user: string }
+  | { what: 'endedRestrictions'; before: number; most: number }
+  | { what: 'openReports'; room: string; from: number }
+  | { what: 'entry'; num: number }
+  /** Locks the erasure: no step of it is taken meanwhile. */
+  | { what: 'erasureOf'; user: string }
+  /** The same without the lock, which steps would not wait for. */
+  | { what: 'erasing'; user: string }
+  | { what: 'openErasure' }
+  | { what: 'newestMessage' }
+  /** Locks the consumer. */
+  | { what: 'consumer'; input: Writes['consume']['in'] };
 
 /** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
 export class Missing extends Error {
@@ -43,6 +80,9 @@ export class Missing extends Error {
     this.need = need;
   }
 }
+
+/** Thrown out of a rule that is only probed: see `History.probe`. */
+export const wouldChange = new Error('the write would change something');
 
 interface Member {
   row: MemberRecord;
@@ -99,18 +139,12 @@ export interface LoadedRoom {
   heirs: { list: readonly Heir[]; all: boolean } | undefined;
 }
 
-export interface LoadedReport {
-  row: StoredReport;
-  /** Whether it is open in the database. */
-  open: boolean;
-  dirty: boolean;
-}
-
-export interface LoadedBlock {
-  user: string;
-  other: string;
-  stored: number | null;
-  now: number | null;
+/** A row of a table. `null`: it is removed. `stored`: as it is in the database, if that is known. */
+export interface LoadedRow {
+  row: object | null;
+  /** A part of the row that has its key. */
+  key: object;
+  stored: object | undefined;
 }
 
 export interface LoadedUser {
@@ -135,8 +169,9 @@ export interface LoadedErasure {
 
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
-export const blockKey = (user: string, other: string) => JSON.stringify([user, other]);
-export const reportKey = (room: string, seq: number, user: string) => `${seq} ${room} ${user}`;
+/** The same for the same question. */
+export const rowsKey = ({ name }: Table, where: object) =>
+  `${name} ${JSON.stringify(Object.entries(where).sort())}`;
 export const openKey = (room: string, from: number) => `${from} ${room}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
@@ -145,19 +180,14 @@ export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair)
  * write it at
  * once; on what is not loaded it throws `Missing`. The changes of that rule are undone.
  */
-export class LoadedWork implements Work {
+export class Work {
   readonly rooms = new Map<string, LoadedRoom | null>();
   readonly users = new Map<string, LoadedUser>();
-  readonly bans = new Map<string, Ban | null>();
-  /** By both users: since when, or null; as it is in the database, and now. */
-  readonly blocked = new Map<string, LoadedBlock>();
-  readonly reports = new Map<string, LoadedReport | null>();
-  /** By `reportKey`. */
-  readonly reportIds = new Map<string, string | null>();
+  readonly tables = new Map<Table, Map<string, LoadedRow>>();
+  /** The questions that are answered, by `rowsKey`. */
+  readonly asked = new Set<string>();
   /** By `openKey`, as the database knows it. */
   readonly openReportsIn = new Map<string, number>();
-  /** How many each user has blocked, as the database knows it. */
-  readonly blockedBy = new Map<string, number>();
   /** Deleted rooms of the database. */
   readonly deleted: number[] = [];
   /** Answers to questions about many rows, as the database knows them. */
@@ -188,13 +218,15 @@ export class LoadedWork implements Work {
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
   #kept = 0;
+  #probing = false;
 
   constructor(digestKey: Uint8Array) {
     this.#digestKey = digestKey;
   }
 
-  /** Changes from here on can be undone. */
-  begin(): void {
+  /** Changes from here on can be undone. @param probing they are not made: the first of them throws `wouldChange` */
+  begin(probing = false): void {
+    this.#probing = probing;
     this.#kept += this.#undo.length;
     this.#undo = [];
   }
@@ -213,12 +245,14 @@ export class LoadedWork implements Work {
     return this.#room(id)?.row;
   }
 
+  /** The newest message of a room. */
   lastMessage(id: string): StoredMessage | undefined {
     const room = this.#room(id);
     if (room === null || room.row.lastSeq === 0) return undefined;
     return this.#messageOf(room, this.#message(room, room.row.lastSeq, { what: 'lastMessage', room: id }));
   }
 
+  /** The public room of that name, without regard to case. */
   publicRoomNamed(key: string): string | undefined {
     const stored = this.publicNames.get(key);
     if (stored === undefined) throw new Missing({ what: 'publicName', key });
@@ -273,9 +307,10 @@ export class LoadedWork implements Work {
     this.#set(this.rooms, id, null);
     if (num === undefined) return;
     this.deleted.push(num);
-    this.#undo.push(() => this.deleted.pop());
+    this.#change(() => this.deleted.pop());
   }
 
+  /** Private rooms without members since before that time. */
   emptyRooms(before: number, most: number): RoomRow[] {
     // Rooms that this transaction has changed may not be empty any more.
     const wanted = most + [...this.rooms.values()].filter((room) => room === null || isChanged(room)).length;
@@ -296,10 +331,12 @@ export class LoadedWork implements Work {
     return known === null ? undefined : this.#member(known, user)?.row;
   }
 
+  /** Whether the user is a member or has ever been one: what is laid on somebody is kept of others, too. */
   hasBeenMember(room: string, user: string): boolean {
     return (this.#member(this.#existing(room), user)?.since ?? 0) > 0;
   }
 
+  /** The user who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
   successor(id: string, except: string): string | undefined {
     const room = this.#existing(id);
     // The loaded members may have changed; one more than these is one that has not.
@@ -325,6 +362,7 @@ export class LoadedWork implements Work {
     return room.owner === null || room.members.has(room.owner) ? undefined : room.owner;
   }
 
+  /** The rooms of which the user is a member because of the session, or would be without a ban. */
   sessionRooms(user: string): string[] {
     const stored = this.sessionRoomsOf.get(user);
     if (stored === undefined) throw new Missing({ what: 'sessionRooms', user });
@@ -340,6 +378,7 @@ export class LoadedWork implements Work {
     return [...rooms];
   }
 
+  /** The users with a restriction that has ended by that time, in rooms that exist. */
   endedRestrictions(before: number, most: number): { room: string; user: string }[] {
     const changed = [...this.rooms.values()].flatMap((room) => [...(room?.members.values() ?? [])]);
     // Members that this transaction has changed may not be restricted any more.
@@ -359,6 +398,7 @@ export class LoadedWork implements Work {
       .slice(0, most);
   }
 
+  /** @param since when this membership began, in milliseconds since 1970, where it begins now */
   putMember(id: string, user: string, row: MemberRecord, since?: number): void {
     const room = this.#existing(id);
     const known = this.#member(room, user);
@@ -377,6 +417,45 @@ export class LoadedWork implements Work {
     return storedMemberKey(user ?? { id, name: id }, isNamed(user, member));
   }
 
+  /** The rows of a table with these fields. */
+  find<Of extends object>(table: Table<Of>, where: Partial<Of>): Of[] {
+    if (!this.asked.has(rowsKey(table, where))) throw new Missing({ what: 'rows', table, where });
+    const rows = this.rowsOf(table);
+    const fields = Object.keys(where);
+    if (table.key.every((field) => field in where)) {
+      const row = rows.get(keyOf(where, table.key))?.row;
+      return row ? [row as Of] : [];
+    }
+    const wanted = keyOf(where, fields);
+    return [...rows.values()].flatMap(({ row }) =>
+      row !== null && keyOf(row, fields) === wanted ? [row as Of] : [],
+    );
+  }
+
+  put<Of extends object>(table: Table<Of>, row: Of): void {
+    this.#put(table, row, row);
+  }
+
+  /** @param key the fields of the row that identify it, at least */
+  remove<Of extends object>(table: Table<Of>, key: Partial<Of>): void {
+    this.#put(table, key, null);
+  }
+
+  /** All known rows of a table, by their keys. */
+  rowsOf(table: Table): Map<string, LoadedRow> {
+    const known = this.tables.get(table);
+    if (known !== undefined) return known;
+    const rows = new Map<string, LoadedRow>();
+    this.tables.set(table, rows);
+    return rows;
+  }
+
+  #put(table: Table, key: object, row: object | null): void {
+    const rows = this.rowsOf(table);
+    const id = keyOf(key, table.key);
+    this.#set(rows, id, { row, key, stored: rows.get(id)?.stored });
+  }
+
   user(id: string): UserRecord | undefined {
     const known = this.users.get(id);
     if (known === undefined) throw new Missing({ what: 'user', id });
@@ -388,57 +467,18 @@ export class LoadedWork implements Work {
     this.#set(this.users, row.id, { row, before: this.users.get(row.id)?.before });
   }
 
-  putBan(user: string, ban: Ban | null): void {
-    this.#set(this.bans, user, ban);
-  }
-
-  report(id: string): StoredReport | undefined {
-    return this.reports.get(id)?.row;
-  }
-
-  reportOf(room: string, seq: number, user: string): StoredReport | undefined {
-    const id = this.reportIds.get(reportKey(room, seq, user));
-    if (id === undefined && this.#room(room)?.num !== undefined) {
-      throw new Missing({ what: 'reportOf', room, seq, user });
-    }
-    return typeof id === 'string' ? this.reports.get(id)?.row : undefined;
-  }
-
+  /** How many are open of messages from `from` on. */
   openReports(room: string, from: number): number {
     let count = this.openReportsIn.get(openKey(room, from));
     if (count === undefined) throw new Missing({ what: 'openReports', room, from });
-    for (const report of this.reports.values()) {
-      if (report?.row.room !== room || report.row.seq < from) continue;
-      count += Number(report.row.closed === undefined) - Number(report.open);
+    for (const { row, stored } of this.rowsOf(reports).values()) {
+      const isOpen = (one: object | null | undefined) => {
+        const report = one as StoredReport | null | undefined;
+        return report?.room === room && report.seq >= from && report.closed === undefined;
+      };
+      count += Number(isOpen(row)) - Number(isOpen(stored));
     }
     return count;
-  }
-
-  putReport(row: StoredReport): void {
-    const open = this.reports.get(row.id)?.open ?? false;
-    this.#set(this.reports, row.id, { row, open, dirty: true });
-    this.#set(this.reportIds, reportKey(row.room, row.seq, row.by), row.id);
-  }
-
-  hasBlocked(user: string, other: string): boolean {
-    const known = this.blocked.get(blockKey(user, other));
-    if (known === undefined) throw new Missing({ what: 'blocked', user, other });
-    return known.now !== null;
-  }
-
-  countBlocked(user: string): number {
-    let count = this.blockedBy.get(user);
-    if (count === undefined) throw new Missing({ what: 'countBlocked', user });
-    for (const one of this.blocked.values()) {
-      if (one.user === user) count += Number(one.now !== null) - Number(one.stored !== null);
-    }
-    return count;
-  }
-
-  putBlocked(user: string, other: string, since: number | null): void {
-    const key = blockKey(user, other);
-    const known = this.blocked.get(key) as LoadedBlock;
-    this.#set(this.blocked, key, { ...known, now: since });
   }
 
   message(id: string, seq: number): StoredMessage | undefined {
@@ -473,6 +513,7 @@ export class LoadedWork implements Work {
     this.#set(room.clientIds, clientIdKey(user.id, clientId), seq);
   }
 
+  /** @param before as it was: its text is in the index for searching. The reactions of one that is deleted go with it. */
   updateMessage(message: StoredMessage, before: StoredMessage): void {
     const room = this.#existing(message.room);
     const known = room.messages.get(message.seq) as LoadedMessage;
@@ -485,6 +526,7 @@ export class LoadedWork implements Work {
     });
   }
 
+  /** The state of a message's reactions; undefined if it never had any. */
   reacted(room: string, seq: number): Reacted | undefined {
     return this.#loaded(room, seq).reacted;
   }
@@ -497,6 +539,7 @@ export class LoadedWork implements Work {
     return typeof known?.place === 'number';
   }
 
+  /** The first users who have reacted so, by time. */
   reactors(room: string, seq: number, emoji: string, most: number): string[] {
     const loaded = this.#loaded(room, seq);
     const known = reactionsBy(loaded, emoji);
@@ -513,10 +556,12 @@ export class LoadedWork implements Work {
     return [...stored.list.filter((user) => !own.has(user)), ...added.map(({ user }) => user)].slice(0, most);
   }
 
+  /** @param place by which they are ordered; null: it is taken back */
   putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void {
     this.#set(reactionsBy(this.#loaded(room, seq), emoji), user, { place, dirty: true });
   }
 
+  /** A message whose reactions have changed, and nothing else. */
   putReacted(message: StoredMessage, reacted: Reacted): void {
     const known = this.#loaded(message.room, message.seq);
     this.#set(this.#existing(message.room).messages, message.seq, {
@@ -527,6 +572,7 @@ export class LoadedWork implements Work {
     });
   }
 
+  /** A file that was uploaded into this room. */
   file(room: string, id: string): StoredFile | undefined {
     const known = this.files.get(id);
     if (known === undefined) throw new Missing({ what: 'file', id });
@@ -538,11 +584,13 @@ export class LoadedWork implements Work {
     this.#set(this.files, row.id, { row, room: this.#existing(room).num ?? room, state: 'new' });
   }
 
+  /** Its state has changed. */
   putFile(_room: string, row: StoredFile): void {
     const known = this.files.get(row.id) as LoadedFile;
     this.#set(this.files, row.id, { ...known, row, state: known.state === 'new' ? 'new' : 'changed' });
   }
 
+  /** Files to be deleted: those that are dropped, loose ones since before that time, and those of deleted rooms. */
   doomedFiles(before: number, most: number): string[] {
     const changed = [...this.files.values()]
       .filter((file) => file !== null)
@@ -563,6 +611,7 @@ export class LoadedWork implements Work {
     return [...new Set(ids)].filter(isDoomed).sort().slice(0, most);
   }
 
+  /** It is dropped, whatever its room. */
   dropFile(id: string): void {
     this.#add(this.dropped, id);
   }
@@ -571,6 +620,7 @@ export class LoadedWork implements Work {
     this.#add(this.forgotten, id);
   }
 
+  /** The erasure of this user that is under way. */
   erasureOf(user: string): Erasure | undefined {
     if (!this.erasures.has(user)) throw new Missing({ what: 'erasureOf', user });
     return this.erasures.get(user);
@@ -578,6 +628,7 @@ export class LoadedWork implements Work {
 
   // A step of an erasure has a transaction of its own, so what the database says is as it is now.
 
+  /** The next one. */
   openErasure(): Erasure | undefined {
     if (this.openedErasure === undefined) throw new Missing({ what: 'openErasure' });
     return this.openedErasure.erasure;
@@ -589,32 +640,38 @@ export class LoadedWork implements Work {
     this.#set(this.erasures, erasure.user, erasure);
   }
 
+  /** It is done: nothing of it stays. */
   endErasure(user: string): void {
     this.#later(() => sql`DELETE FROM chat_erasures WHERE user_id = ${user}`);
     this.#later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user}`);
   }
 
+  /** The next rows of its stage. Rows that are done are not found again. */
   erasable({ stage }: Erasure): ErasableList {
     return this.openedErasure?.lists?.get(stage) ?? { found: [] };
   }
 
+  /** The number of the newest message of all. */
   newestMessage(): number {
     if (this.newest === undefined) throw new Missing({ what: 'newestMessage' });
     return this.newest;
   }
 
+  /** Something has changed in the room that no change has told. */
   noteErased(user: string, id: string): void {
     const { num: room } = this.#existing(id);
     if (room === undefined) return;
     this.#later((dialect) => dialect.insertNew('chat_erased_rooms', ['user_id', 'room'], [[user, room]]));
   }
 
+  /** It is told. */
   toldErased(user: string, id: string): void {
     const { num: room } = this.#existing(id);
     if (room === undefined) return;
     this.#later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user} AND room = ${room}`);
   }
 
+  /** The stored data of a user in a room. */
   deleteMember(id: string, user: string): void {
     const room = this.#existing(id);
     // Whether mentions go on to show the name depends on it.
@@ -625,6 +682,7 @@ export class LoadedWork implements Work {
     this.#later(() => sql`DELETE FROM chat_members WHERE room = ${num} AND user_id = ${user}`);
   }
 
+  /** The user, and the keys by which the user is found. */
   deleteUser(id: string): void {
     this.#set(this.users, id, { row: undefined, before: undefined });
     this.#later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
@@ -634,11 +692,7 @@ export class LoadedWork implements Work {
     this.#later(() => sql`UPDATE chat_members SET sort = ${sort} WHERE user_id = ${id}`);
   }
 
-  deleteReport({ id }: StoredReport): void {
-    this.#set(this.reports, id, null);
-    this.#later(() => sql`DELETE FROM chat_reports WHERE id = ${id}`);
-  }
-
+  /** It is dropped, and nobody's. */
   eraseFile(id: string): void {
     this.#later(
       () =>
@@ -646,6 +700,7 @@ export class LoadedWork implements Work {
     );
   }
 
+  /** Removes the user's name and words from notifications between servers in that entry. */
   eraseInJournal(user: string, entry: string): void {
     const text = this.entries.get(Number(entry));
     if (text === undefined) return;
@@ -667,6 +722,7 @@ export class LoadedWork implements Work {
     this.#later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
   }
 
+  /** The act of this number names the user no more, and gives no reason. */
   eraseAct(user: string, act: string): void {
     const erased = (column: 'by_id' | 'user_id') =>
       sql`${raw(column)} = CASE WHEN ${raw(column)} = ${user} THEN ${deletedUser.id} ELSE ${raw(column)} END`;
@@ -677,16 +733,25 @@ export class LoadedWork implements Work {
   }
 
   // It has a transaction of its own too.
+  /** A consumer of the log of changes, which begins when it is asked for the first time, and its next entries. */
   consumer(input: Writes['consume']['in']): LoadedConsumer {
     if (this.consuming?.name !== input.name) throw new Missing({ what: 'consumer', input });
     return this.consuming.loaded;
   }
 
-  putConsumer({ name, types, position, holder, heldUntil }: Parameters<Work['putConsumer']>[0]): void {
+  putConsumer({
+    name,
+    types,
+    position,
+    holder,
+    heldUntil,
+  }: Pick<Writes['consume']['in'], 'name' | 'types'> &
+    Pick<LoadedConsumer, 'position' | 'holder' | 'heldUntil'>): void {
     const row = [name, bitsOf(types), position, holder, heldUntil];
     this.#later((dialect) => dialect.upsert('chat_consumers', ['id'], consumerColumns, [row]));
   }
 
+  /** A message that has another author now: no repeat is told by what was first sent. */
   eraseMessage(message: StoredMessage, before: StoredMessage): void {
     this.updateMessage(message, before);
     const { messages } = this.#existing(message.room);
@@ -694,6 +759,7 @@ export class LoadedWork implements Work {
     this.#set(messages, message.seq, { ...known, row: { message, digest: '' }, erased: true });
   }
 
+  /** The keyed digest of what is sent. */
   digest(said: string): string {
     return createHmac('sha256', this.#digestKey).update(said).digest('hex');
   }
@@ -754,24 +820,29 @@ export class LoadedWork implements Work {
   }
 
   #later(statement: (dialect: Dialect) => Sql): void {
+    this.#change(() => this.more.pop());
     this.more.push(statement);
-    this.#undo.push(() => this.more.pop());
   }
 
   #add(set: Set<string>, id: string): void {
     if (set.has(id)) return;
-    this.#undo.push(() => set.delete(id));
+    this.#change(() => set.delete(id));
     set.add(id);
   }
 
   #set<Key, Entry>(map: Map<Key, Entry>, key: Key, entry: Entry): void {
     const had = map.has(key);
     const before = map.get(key) as Entry;
-    this.#undo.push(() => {
+    this.#change(() => {
       if (had) map.set(key, before);
       else map.delete(key);
     });
     map.set(key, entry);
+  }
+
+  #change(undo: () => void): void {
+    if (this.#probing) throw wouldChange;
+    this.#undo.push(undo);
   }
 }
 
