@@ -59,14 +59,9 @@ interface Question {
 }
 
 /** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */
-export function* load(
-  { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
-  work: Work,
-  asked: readonly Need[],
-): Asking<void> {
+export function* load(place: Place, work: Work, asked: readonly Need[]): Asking<void> {
   const needs = [...asked];
   for (const need of asked) {
-    const place = { dialect, transaction };
     if (need.what === 'erasureOf') {
       work.erasures.set(need.user, yield* loadErasureOf(place, need.user));
     } else if (need.what === 'openErasure') {
@@ -75,161 +70,193 @@ export function* load(
       needs.push(...more);
     } else if (need.what === 'consumer') {
       const { name } = need.input;
-      yield* transaction.flush();
-      work.consuming = { name, loaded: yield* loadConsumer(dialect, need.input) };
+      yield* place.transaction.flush();
+      work.consuming = { name, loaded: yield* loadConsumer(place.dialect, need.input) };
     }
   }
-  const byWhat = new Map<Need['what'], Need[]>();
-  for (const need of needs) {
-    const some = byWhat.get(need.what);
-    if (some === undefined) byWhat.set(need.what, [need]);
-    else some.push(need);
-  }
-  const of = <What extends Need['what']>(what: What) =>
-    (byWhat.get(what) ?? nothing) as unknown as readonly NeedOf<What>[];
-  const hasAny = (...some: readonly Need['what'][]) => some.some((what) => byWhat.has(what));
-  const rooms = new Set<string>();
-  for (const need of needs) {
-    if (need.what === 'room') rooms.add(need.id);
-    else if ('room' in need) rooms.add(need.room);
-    else if (need.what === 'rows' && 'room' in need.where) rooms.add(need.where.room as string);
-  }
-  const members: { room: string; user: string }[] = [...of('member')];
-  const messages: { room: string; seq: number }[] = [...of('message')];
-  const users = new Set(of('user').map(({ id }) => id));
-  const rows = [...of('rows')];
+  yield* new Loading(place, work, needs).load();
+}
 
-  if (hasAny(...finding)) for (const id of yield* findRooms()) rooms.add(id);
-  for (const { row } of yield* lockRooms([...rooms].filter((id) => !work.rooms.has(id)))) {
-    // Of a direct room who writes may have been blocked by the other side, whom the first message makes a member.
-    for (const user of row.pair ?? []) {
-      const other = otherOf(row.pair, user) as string;
-      rows.push(rowsIn(blocks, { user, other }));
-      members.push({ room: row.id, user });
-      users.add(user);
+interface Place {
+  dialect: Dialect;
+  transaction: Transaction;
+}
+
+// A class, since V8 keeps the data of each call of a generator that is a function in another one until the next
+// collection of the whole heap.
+class Loading {
+  readonly #place: Place;
+  readonly #work: Work;
+  readonly #byWhat = new Map<Need['what'], Need[]>();
+  readonly #rooms = new Set<string>();
+  readonly #members: { room: string; user: string }[];
+  readonly #messages: { room: string; seq: number }[];
+  readonly #users: Set<string>;
+  readonly #rows: NeedOf<'rows'>[];
+  readonly #questions: Question[] = [];
+
+  constructor(place: Place, work: Work, needs: readonly Need[]) {
+    this.#place = place;
+    this.#work = work;
+    for (const need of needs) {
+      const some = this.#byWhat.get(need.what);
+      if (some === undefined) this.#byWhat.set(need.what, [need]);
+      else some.push(need);
+      if (need.what === 'room') this.#rooms.add(need.id);
+      else if ('room' in need) this.#rooms.add(need.room);
+      else if (need.what === 'rows' && 'room' in need.where) this.#rooms.add(need.where.room as string);
     }
+    this.#members = [...this.#of('member')];
+    this.#messages = [...this.#of('message')];
+    this.#users = new Set(this.#of('user').map(({ id }) => id));
+    this.#rows = [...this.#of('rows')];
   }
-  for (const { room } of of('lastMessage')) {
-    messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
+
+  *load(): Asking<void> {
+    const rooms = this.#rooms;
+    if (this.#hasAny(...finding)) for (const id of yield* this.#findRooms()) rooms.add(id);
+    for (const { row } of yield* this.#lockRooms([...rooms].filter((id) => !this.#work.rooms.has(id)))) {
+      // Of a direct room who writes may have been blocked by the other side, whom the first message makes a member.
+      for (const user of row.pair ?? []) {
+        const other = otherOf(row.pair, user) as string;
+        this.#rows.push(rowsIn(blocks, { user, other }));
+        this.#members.push({ room: row.id, user });
+        this.#users.add(user);
+      }
+    }
+    for (const { room } of this.#of('lastMessage')) {
+      this.#messages.push({ room, seq: this.#work.rooms.get(room)?.row.lastSeq ?? 0 });
+    }
+    if (this.#members.length > 0 || this.#hasAny('owner', 'heirs')) this.#askMembers();
+    if (this.#messages.length > 0 || this.#hasAny('clientId')) this.#askMessages();
+    if (this.#hasAny('reaction', 'reactors')) this.#askReactions();
+    if (this.#users.size > 0) this.#askUsers();
+    if (this.#rows.length > 0) this.#askRows();
+    if (this.#hasAny('openReports')) this.#askOpenReports();
+    if (this.#hasAny('file', 'doomedFiles')) this.#askFiles();
+    if (this.#hasAny('entry')) this.#askEntries();
+    if (this.#hasAny('erasing')) this.#askErasures();
+    if (this.#hasAny('newestMessage')) this.#askNewest();
+    if (this.#questions.length === 0) return;
+    const answers = yield* this.#place.transaction.queryAll(this.#questions.map(({ sql }) => sql));
+    for (const [n, { take }] of this.#questions.entries()) take(answers[n] as Row[]);
   }
-  const questions: Question[] = [];
-  if (members.length > 0 || hasAny('owner', 'heirs')) questions.push(...askMembers());
-  if (messages.length > 0 || hasAny('clientId')) questions.push(...askMessages());
-  if (hasAny('reaction', 'reactors')) questions.push(...askReactions());
-  if (users.size > 0) questions.push(...askUsers());
-  if (rows.length > 0) questions.push(...askRows());
-  if (hasAny('openReports')) questions.push(...askOpenReports());
-  if (hasAny('file', 'doomedFiles')) questions.push(...askFiles());
-  if (hasAny('entry')) questions.push(...askEntries());
-  if (hasAny('erasing')) questions.push(...askErasures());
-  if (hasAny('newestMessage')) questions.push(...askNewest());
-  if (questions.length === 0) return;
-  const answers = yield* transaction.queryAll(questions.map(({ sql }) => sql));
-  for (const [n, { take }] of questions.entries()) take(answers[n] as Row[]);
+
+  #of<What extends Need['what']>(what: What): readonly NeedOf<What>[] {
+    return (this.#byWhat.get(what) ?? nothing) as unknown as readonly NeedOf<What>[];
+  }
+
+  #hasAny(...some: readonly Need['what'][]): boolean {
+    return some.some((what) => this.#byWhat.has(what));
+  }
 
   /** By what else than their ids rooms are asked for. @returns the ids of those rooms */
-  function* findRooms(): Asking<string[]> {
+  *#findRooms(): Asking<string[]> {
     const found: string[] = [];
-    const names = of('publicName').filter(({ key }) => !work.publicNames.has(key));
+    const names = this.#of('publicName').filter(({ key }) => !this.#work.publicNames.has(key));
     if (names.length > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['public_key'],
         names.map(({ key }) => [storedNameKey(key)]),
       );
-      const rows = yield* transaction.query(sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`);
+      const rows = yield* this.#place.transaction.query(
+        sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`,
+      );
       const ids = new Map(rows.map((row) => [row.public_key as string, row.id as string]));
-      for (const { key } of names) work.publicNames.set(key, ids.get(storedNameKey(key)) ?? null);
+      for (const { key } of names) this.#work.publicNames.set(key, ids.get(storedNameKey(key)) ?? null);
       found.push(...ids.values());
     }
-    const pairs = of('pair').filter(({ pair }) => !work.pairs.has(pairKey(pair)));
+    const pairs = this.#of('pair').filter(({ pair }) => !this.#work.pairs.has(pairKey(pair)));
     if (pairs.length > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['pair_low', 'pair_high'],
         pairs.map(({ pair }) => pair),
       );
-      const rows = yield* transaction.query(
+      const rows = yield* this.#place.transaction.query(
         sql`SELECT pair_low, pair_high, id FROM chat_rooms WHERE ${among}`,
       );
-      for (const { pair } of pairs) work.pairs.set(pairKey(pair), null);
+      for (const { pair } of pairs) this.#work.pairs.set(pairKey(pair), null);
       for (const { pair_low, pair_high, id } of rows) {
-        work.pairs.set(pairKey([pair_low as string, pair_high as string]), id as string);
+        this.#work.pairs.set(pairKey([pair_low as string, pair_high as string]), id as string);
         found.push(id as string);
       }
     }
-    const makers = of('maker').filter(({ user, clientId }) => !work.makers.has(makerKey(user, clientId)));
+    const makers = this.#of('maker').filter(
+      ({ user, clientId }) => !this.#work.makers.has(makerKey(user, clientId)),
+    );
     if (makers.length > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['created_by', 'client_id'],
         makers.map(({ user, clientId }) => [user, clientId]),
       );
-      const rows = yield* transaction.query(
+      const rows = yield* this.#place.transaction.query(
         sql`SELECT created_by, client_id, id FROM chat_rooms WHERE ${among}`,
       );
-      for (const { user, clientId } of makers) work.makers.set(makerKey(user, clientId), null);
+      for (const { user, clientId } of makers) this.#work.makers.set(makerKey(user, clientId), null);
       for (const { created_by, client_id, id } of rows) {
-        work.makers.set(makerKey(created_by as string, client_id as string), id as string);
+        this.#work.makers.set(makerKey(created_by as string, client_id as string), id as string);
         found.push(id as string);
       }
     }
-    for (const { user } of of('madeBy')) {
-      if (work.madeBy.has(user)) continue;
-      const rows = yield* transaction.query(
+    for (const { user } of this.#of('madeBy')) {
+      if (this.#work.madeBy.has(user)) continue;
+      const rows = yield* this.#place.transaction.query(
         sql`SELECT id FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL`,
       );
-      work.madeBy.set(user, rows.map(idOf));
+      this.#work.madeBy.set(user, rows.map(idOf));
     }
-    for (const { before, most } of of('emptyRooms')) {
-      const rows = yield* transaction.query(
+    for (const { before, most } of this.#of('emptyRooms')) {
+      const rows = yield* this.#place.transaction.query(
         sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
             ORDER BY empty_since, id LIMIT ${most}`,
       );
-      work.emptied = { before, most, ids: rows.map(idOf) };
-      found.push(...work.emptied.ids);
+      this.#work.emptied = { before, most, ids: rows.map(idOf) };
+      found.push(...this.#work.emptied.ids);
     }
-    for (const { before, most } of of('endedRestrictions')) {
-      const rows = yield* transaction.query(
+    for (const { before, most } of this.#of('endedRestrictions')) {
+      const rows = yield* this.#place.transaction.query(
         sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE restricted_until <= ${before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${most}`,
       );
-      work.ended = { before, most };
+      this.#work.ended = { before, most };
       for (const { id, user_id } of rows) {
         const [room, user] = [id as string, user_id as string];
         found.push(room);
-        members.push({ room, user });
-        users.add(user);
+        this.#members.push({ room, user });
+        this.#users.add(user);
       }
     }
-    const guests = of('sessionRooms').filter(({ user }) => !work.sessionRoomsOf.has(user));
+    const guests = this.#of('sessionRooms').filter(({ user }) => !this.#work.sessionRoomsOf.has(user));
     if (guests.length > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['user_id'],
         guests.map(({ user }) => [user]),
       );
-      const rows = yield* transaction.query(
+      const rows = yield* this.#place.transaction.query(
         sql`SELECT user_id, rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE ${among} AND ((sources | coalesce(held, 0)) & 1) <> 0`,
       );
-      for (const { user } of guests) work.sessionRoomsOf.set(user, []);
+      for (const { user } of guests) this.#work.sessionRoomsOf.set(user, []);
       for (const [user, own] of Map.groupBy(rows, ({ user_id }) => user_id as string)) {
-        work.sessionRoomsOf.set(user, own.map(idOf));
+        this.#work.sessionRoomsOf.set(user, own.map(idOf));
         found.push(...own.map(idOf));
-        members.push(...own.map((row) => ({ room: idOf(row), user })));
+        this.#members.push(...own.map((row) => ({ room: idOf(row), user })));
       }
     }
     return found;
   }
 
-  function* lockRooms(ids: readonly string[]): Asking<LoadedRoom[]> {
+  *#lockRooms(ids: readonly string[]): Asking<LoadedRoom[]> {
     if (ids.length === 0) return [];
-    const among = dialect.each(
+    const among = this.#place.dialect.each(
       ['id'],
       ids.map((id) => [id]),
     );
-    const rows = yield* transaction.query(
+    const rows = yield* this.#place.transaction.query(
       sql`SELECT ${raw(roomRowColumns)} FROM chat_rooms AS rooms
-          WHERE ${among} ORDER BY id ${dialect.lock}`,
+          WHERE ${among} ORDER BY id ${this.#place.dialect.lock}`,
     );
-    for (const id of ids) work.rooms.set(id, null);
+    for (const id of ids) this.#work.rooms.set(id, null);
     return rows.map((row) => {
       const known = roomRowFrom(row);
       const loaded: LoadedRoom = {
@@ -242,25 +269,25 @@ export function* load(
         owner: undefined,
         heirs: undefined,
       };
-      work.rooms.set(loaded.row.id, loaded);
+      this.#work.rooms.set(loaded.row.id, loaded);
       return loaded;
     });
   }
 
-  function* askMembers(): Generator<Question> {
+  #askMembers(): void {
     const wanted = new Map<string, { room: StoredRoom; user: string }>();
-    for (const { room: id, user } of members) {
-      const room = stored(id);
+    for (const { room: id, user } of this.#members) {
+      const room = this.#stored(id);
       if (room !== undefined && !room.members.has(user)) wanted.set(`${room.num} ${user}`, { room, user });
     }
     if (wanted.size > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['user_id', 'room'],
         [...wanted.values()].map(({ room, user }) => [user, room.num]),
       );
-      yield {
+      this.#questions.push({
         sql: sql`SELECT room, user_id, ${raw(memberColumns)}, since, sort FROM chat_members WHERE ${among}`,
-        take(rows) {
+        take: (rows) => {
           for (const { room, user } of wanted.values()) room.members.set(user, null);
           for (const row of rows) {
             const user = row.user_id as string;
@@ -269,25 +296,25 @@ export function* load(
             wanted.get(`${row.room} ${user}`)?.room.members.set(user, { ...known, stored: known });
           }
         },
-      };
+      });
     }
-    for (const { room: id } of of('owner')) {
-      const room = stored(id);
+    for (const { room: id } of this.#of('owner')) {
+      const room = this.#stored(id);
       if (room === undefined) continue;
-      yield {
+      this.#questions.push({
         sql: sql`SELECT user_id FROM chat_members WHERE room = ${room.num} AND role = 'owner' AND ${raw(withRole)}`,
-        take([row]) {
+        take: ([row]) => {
           room.owner = (row?.user_id as string | undefined) ?? null;
         },
-      };
+      });
     }
-    for (const { room: id, most } of of('heirs')) {
-      const room = stored(id);
+    for (const { room: id, most } of this.#of('heirs')) {
+      const room = this.#stored(id);
       if (room === undefined) continue;
-      yield {
+      this.#questions.push({
         sql: sql`SELECT user_id, role, since FROM chat_members WHERE room = ${room.num} AND ${raw(withRole)}
             ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${most}`,
-        take(rows) {
+        take: (rows) => {
           const list = rows.map(({ user_id, role, since }) => ({
             user: user_id as string,
             moderator: role === 'moderator',
@@ -295,55 +322,61 @@ export function* load(
           }));
           room.heirs = { list, all: rows.length < most };
         },
-      };
+      });
     }
   }
 
-  function* askMessages(): Generator<Question> {
-    const columns = sql`room, ${dialect.messageColumns}, digest`;
+  #askMessages(): void {
+    const columns = sql`room, ${this.#place.dialect.messageColumns}, digest`;
     const bySeq: [number, number][] = [];
-    for (const { room: id, seq } of messages) {
-      const room = stored(id);
+    for (const { room: id, seq } of this.#messages) {
+      const room = this.#stored(id);
       if (room === undefined || room.messages.has(seq)) continue;
       room.messages.set(seq, null);
       bySeq.push([room.num, seq]);
     }
     if (bySeq.length > 0) {
-      const among = dialect.each(['room', 'seq'], bySeq);
-      yield { sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`, take: keep };
+      const among = this.#place.dialect.each(['room', 'seq'], bySeq);
+      this.#questions.push({
+        sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`,
+        take: (rows) => this.#keep(rows),
+      });
     }
     const byClientId: [number, string, string][] = [];
-    for (const { room: id, user, clientId } of of('clientId')) {
-      const room = stored(id);
+    for (const { room: id, user, clientId } of this.#of('clientId')) {
+      const room = this.#stored(id);
       const key = clientIdKey(user, clientId);
       if (room === undefined || room.clientIds.has(key)) continue;
       room.clientIds.set(key, null);
       byClientId.push([room.num, user, clientId]);
     }
     if (byClientId.length > 0) {
-      const among = dialect.each(['room', 'user_id', 'client_id'], byClientId);
-      yield { sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`, take: keep };
+      const among = this.#place.dialect.each(['room', 'user_id', 'client_id'], byClientId);
+      this.#questions.push({
+        sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`,
+        take: (rows) => this.#keep(rows),
+      });
     }
   }
 
   /** After their messages. */
-  function* askReactions(): Generator<Question> {
+  #askReactions(): void {
     const wanted = new Map<string, { room: StoredRoom; seq: number; emoji: string; user: string }>();
     // No emoji has a space in it.
     const keyOf = (...parts: readonly unknown[]) => parts.join(' ');
-    for (const { room: id, seq, emoji, user } of of('reaction')) {
-      const room = stored(id);
+    for (const { room: id, seq, emoji, user } of this.#of('reaction')) {
+      const room = this.#stored(id);
       if (room === undefined || room.messages.get(seq)?.reactions.get(emoji)?.has(user)) continue;
       wanted.set(keyOf(room.num, seq, emoji, user), { room, seq, emoji, user });
     }
     if (wanted.size > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['room', 'seq', 'emoji', 'user_id'],
         [...wanted.values()].map(({ room, seq, emoji, user }) => [room.num, seq, emoji, user]),
       );
-      yield {
+      this.#questions.push({
         sql: sql`SELECT room, seq, emoji, user_id, place FROM chat_reactions WHERE ${among}`,
-        take(rows) {
+        take: (rows) => {
           const places = new Map(
             rows.map(({ room, seq, emoji, user_id, place }) => [
               keyOf(room, seq, emoji, user_id),
@@ -356,24 +389,24 @@ export function* load(
             if (message) reactionsBy(message, emoji).set(user, { place, dirty: false });
           }
         },
-      };
+      });
     }
-    for (const { room: id, seq, emoji, most } of of('reactors')) {
-      const room = stored(id);
+    for (const { room: id, seq, emoji, most } of this.#of('reactors')) {
+      const room = this.#stored(id);
       if (room === undefined) continue;
-      yield {
+      this.#questions.push({
         sql: sql`SELECT user_id FROM chat_reactions WHERE room = ${room.num} AND seq = ${seq} AND emoji = ${emoji}
                  ORDER BY place LIMIT ${most}`,
-        take(rows) {
+        take: (rows) => {
           const list = rows.map(({ user_id }) => user_id as string);
           room.messages.get(seq)?.reactors.set(emoji, { list, all: rows.length < most });
         },
-      };
+      });
     }
   }
 
-  function keep(rows: readonly Row[]): void {
-    const byNum = roomsByNum();
+  #keep(rows: readonly Row[]): void {
+    const byNum = this.#roomsByNum();
     for (const row of rows) {
       const room = byNum.get(row.room as number) as LoadedRoom;
       const message = messageFrom(row, room.row.id);
@@ -392,8 +425,8 @@ export function* load(
     }
   }
 
-  function* askRows(): Generator<Question> {
-    const unknown = rows.filter(({ table, where }) => !work.asked.has(rowsKey(table, where)));
+  #askRows(): void {
+    const unknown = this.#rows.filter(({ table, where }) => !this.#work.asked.has(rowsKey(table, where)));
     const alike = ({ table, where }: NeedOf<'rows'>) => `${table.name} ${Object.keys(where).sort()}`;
     for (const some of Map.groupBy(unknown, alike).values()) {
       const { table, where } = some[0] as NeedOf<'rows'>;
@@ -401,24 +434,24 @@ export function* load(
       const wanted = new Map(some.map((one) => [rowsKey(table, one.where), one.where]));
       const values: Value[][] = [];
       for (const [key, one] of wanted) {
-        work.asked.add(key);
-        const num = 'room' in one ? stored(one.room as string)?.num : 0;
+        this.#work.asked.add(key);
+        const num = 'room' in one ? this.#stored(one.room as string)?.num : 0;
         if (num !== undefined) values.push(valuesOf(one, fields, num));
       }
       if (values.length === 0) continue;
       const columnOf = (field: string) => table.columns[field] as ColumnName;
       const columns = raw(Object.values(table.columns).join(', '));
-      const among = dialect.each(fields.map(columnOf), values);
-      yield {
+      const among = this.#place.dialect.each(fields.map(columnOf), values);
+      this.#questions.push({
         sql: sql`SELECT ${columns} FROM ${raw(table.name)} WHERE ${among}`,
-        take: (found) => keepRows(table, found),
-      };
+        take: (found) => this.#keepRows(table, found),
+      });
     }
   }
 
-  function keepRows(table: Table, found: readonly Row[]): void {
-    const known = work.rowsOf(table);
-    const ids = 'room' in table.columns ? roomsByNum() : undefined;
+  #keepRows(table: Table, found: readonly Row[]): void {
+    const known = this.#work.rowsOf(table);
+    const ids = 'room' in table.columns ? this.#roomsByNum() : undefined;
     for (const one of found) {
       const row = rowFrom(table, one, ids?.get(one.room as number)?.row.id);
       const key = keyOf(row, table.key);
@@ -427,56 +460,58 @@ export function* load(
     }
   }
 
-  function* askOpenReports(): Generator<Question> {
-    for (const { room: id, from } of of('openReports')) {
-      const room = stored(id);
+  #askOpenReports(): void {
+    for (const { room: id, from } of this.#of('openReports')) {
+      const room = this.#stored(id);
       if (room === undefined) continue;
-      yield {
+      this.#questions.push({
         sql: sql`SELECT count(*) AS num FROM chat_reports WHERE room = ${room.num} AND seq >= ${from} AND closed IS NULL`,
-        take: ([row]) => void work.openReportsIn.set(openKey(id, from), row?.num as number),
-      };
+        take: ([row]) => void this.#work.openReportsIn.set(openKey(id, from), row?.num as number),
+      });
     }
   }
 
-  function* askUsers(): Generator<Question> {
-    const ids = [...users].filter((id) => !work.users.has(id));
+  #askUsers(): void {
+    const ids = [...this.#users].filter((id) => !this.#work.users.has(id));
     if (ids.length === 0) return;
-    const among = dialect.each(
+    const among = this.#place.dialect.each(
       ['id'],
       ids.map((id) => [id]),
     );
-    yield {
+    this.#questions.push({
       sql: sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${among}`,
-      take(rows) {
-        for (const id of ids) work.users.set(id, { row: undefined, before: undefined });
+      take: (rows) => {
+        for (const id of ids) this.#work.users.set(id, { row: undefined, before: undefined });
         for (const row of rows) {
           const user: UserRecord = userFrom(row);
-          work.users.set(user.id, { row: user, before: user });
+          this.#work.users.set(user.id, { row: user, before: user });
         }
       },
-    };
+    });
   }
 
   /** They are locked: one belongs to one message, and what is to be deleted gets no message any more. */
-  function* askFiles(): Generator<Question> {
-    const ids = [...new Set(of('file').map(({ id }) => id))].filter((id) => !work.files.has(id)).sort();
+  #askFiles(): void {
+    const ids = [...new Set(this.#of('file').map(({ id }) => id))]
+      .filter((id) => !this.#work.files.has(id))
+      .sort();
     if (ids.length > 0) {
-      const among = dialect.each(
+      const among = this.#place.dialect.each(
         ['id'],
         ids.map((id) => [id]),
       );
-      yield {
-        sql: sql`SELECT room, ${raw(fileColumns)} FROM chat_files AS files WHERE ${among} ORDER BY id ${dialect.lock}`,
-        take(rows) {
-          for (const id of ids) work.files.set(id, null);
+      this.#questions.push({
+        sql: sql`SELECT room, ${raw(fileColumns)} FROM chat_files AS files WHERE ${among} ORDER BY id ${this.#place.dialect.lock}`,
+        take: (rows) => {
+          for (const id of ids) this.#work.files.set(id, null);
           for (const row of rows) {
             const file = fileFrom(row);
-            work.files.set(file.id, { row: file, room: row.room as number, state: 'stored' });
+            this.#work.files.set(file.id, { row: file, room: row.room as number, state: 'stored' });
           }
         },
-      };
+      });
     }
-    const [sweep] = of('doomedFiles');
+    const [sweep] = this.#of('doomedFiles');
     if (sweep === undefined) return;
     const { before, most } = sweep;
     const found = new Set<string>();
@@ -487,72 +522,74 @@ export function* load(
       sql`${open} AND state = ${fileStates.loose} AND at < ${before}`,
       sql`room IN (SELECT num FROM chat_rooms WHERE ${raw(goneRooms)})`,
     ];
-    if (work.deleted.length > 0) {
+    if (this.#work.deleted.length > 0) {
       which.push(
-        dialect.among(
+        this.#place.dialect.among(
           ['room'],
-          work.deleted.map((num) => [num]),
+          this.#work.deleted.map((num) => [num]),
         ),
       );
     }
-    const rooms = work.deleted.length;
+    const rooms = this.#work.deleted.length;
     for (const some of which) {
-      yield {
-        sql: sql`SELECT id FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} ${dialect.lock}`,
-        take(rows) {
+      this.#questions.push({
+        sql: sql`SELECT id FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} ${this.#place.dialect.lock}`,
+        take: (rows) => {
           for (const { id } of rows) found.add(id as string);
-          work.doomed = { before, most, rooms, ids: [...found] };
+          this.#work.doomed = { before, most, rooms, ids: [...found] };
         },
-      };
+      });
     }
   }
 
-  function* askEntries(): Generator<Question> {
-    const nums = of('entry').map(({ num }) => [num]);
+  #askEntries(): void {
+    const nums = this.#of('entry').map(({ num }) => [num]);
     if (nums.length === 0) return;
-    yield {
-      sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.each(['num'], nums)}`,
+    this.#questions.push({
+      sql: sql`SELECT num, changes FROM chat_changes WHERE ${this.#place.dialect.each(['num'], nums)}`,
       take: (rows) => {
-        for (const { num, changes } of rows) work.entries.set(num as number, changes as string);
+        for (const { num, changes } of rows) this.#work.entries.set(num as number, changes as string);
       },
-    };
+    });
   }
 
-  function* askErasures(): Generator<Question> {
-    const users = new Set(of('erasing').map(({ user }) => user)).difference(new Set(work.erasures.keys()));
+  #askErasures(): void {
+    const users = new Set(this.#of('erasing').map(({ user }) => user)).difference(
+      new Set(this.#work.erasures.keys()),
+    );
     if (users.size === 0) return;
-    const among = dialect.each(
+    const among = this.#place.dialect.each(
       ['user_id'],
       [...users].map((user) => [user]),
     );
-    yield {
+    this.#questions.push({
       sql: sql`SELECT ${raw(erasureColumns.join(', '))} FROM chat_erasures WHERE ${among}`,
-      take(rows) {
-        for (const user of users) work.erasures.set(user, undefined);
-        for (const erasure of rows.map(erasureFrom)) work.erasures.set(erasure.user, erasure);
+      take: (rows) => {
+        for (const user of users) this.#work.erasures.set(user, undefined);
+        for (const erasure of rows.map(erasureFrom)) this.#work.erasures.set(erasure.user, erasure);
       },
-    };
+    });
   }
 
-  function* askNewest(): Generator<Question> {
-    if (of('newestMessage').length === 0) return;
-    yield {
-      sql: dialect.newestMessage,
-      take([row]) {
-        work.newest = row?.num as number;
+  #askNewest(): void {
+    if (this.#of('newestMessage').length === 0) return;
+    this.#questions.push({
+      sql: this.#place.dialect.newestMessage,
+      take: ([row]) => {
+        this.#work.newest = row?.num as number;
       },
-    };
+    });
   }
 
-  function roomsByNum(): Map<number, LoadedRoom> {
+  #roomsByNum(): Map<number, LoadedRoom> {
     return new Map(
-      [...work.rooms.values()].flatMap((room) => (room?.num === undefined ? [] : [[room.num, room]])),
+      [...this.#work.rooms.values()].flatMap((room) => (room?.num === undefined ? [] : [[room.num, room]])),
     );
   }
 
   /** A room that the database has. */
-  function stored(id: string): StoredRoom | undefined {
-    const room = work.rooms.get(id);
+  #stored(id: string): StoredRoom | undefined {
+    const room = this.#work.rooms.get(id);
     return room?.num === undefined ? undefined : (room as StoredRoom);
   }
 }

@@ -22,6 +22,11 @@ import { type Asking, type Dialect, type FormerText, raw, sql } from './dialect.
 import type { Transaction } from './transaction.ts';
 import { isChanged, type LoadedRoom, type Work } from './work.ts';
 
+interface Place {
+  dialect: Dialect;
+  transaction: Transaction;
+}
+
 type Rows = (readonly Value[])[];
 /** Rows that are written: `often` if only the columns that change often have changed. */
 type Changed = Record<'often' | 'all', Rows>;
@@ -50,14 +55,14 @@ const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
  * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it
  * holds.
  */
-export function* store(
-  { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
-  work: Work,
-): Asking<void> {
+export function* store({ dialect, transaction }: Place, work: Work): Asking<void> {
   // Before the others are made: one may be named as a deleted one was.
   for (const num of work.deleted) retire(num);
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
-  yield* storeRooms(rooms);
+  const made = rooms.filter(({ num }) => num === undefined);
+  freeNames(rooms);
+  if (made.length > 0) yield* makeRooms({ dialect, transaction }, made);
+  storeRooms(rooms, made);
   const members: Changed = { often: [], all: [] };
   const fresh: { order: number; row: readonly Value[] }[] = [];
   const changed: Changed = { often: [], all: [] };
@@ -154,24 +159,17 @@ export function* store(
     if (all.length > 0) transaction.later(dialect.upsert(table, key, columns, all));
   }
 
-  function* storeRooms(rooms: readonly LoadedRoom[]): Asking<void> {
-    const made = rooms.filter(({ num }) => num === undefined);
-    // Another room may take the name that one gives up, and two may change theirs.
+  /** Another room may take the name that one gives up, and two may change theirs. */
+  function freeNames(rooms: readonly LoadedRoom[]): void {
     const renamed = rooms.filter(
       ({ num, row, stored }) => num !== undefined && row.kind === 'public' && row.name !== stored?.name,
     );
-    if (renamed.length > 0) {
-      const nums = renamed.map(({ num }) => [num as number]);
-      transaction.later(sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.each(['num'], nums)}`);
-    }
-    if (made.length > 0) {
-      const rows = made.map(({ row }) => roomRow(row));
-      const nums = yield* transaction.query(
-        dialect.insert('chat_rooms', roomFields, rows, 'RETURNING num, id'),
-      );
-      const byId = new Map(nums.map(({ num, id }: Row) => [id as string, num as number]));
-      for (const room of made) room.num = byId.get(room.row.id);
-    }
+    if (renamed.length === 0) return;
+    const nums = renamed.map(({ num }) => [num as number]);
+    transaction.later(sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.each(['num'], nums)}`);
+  }
+
+  function storeRooms(rooms: readonly LoadedRoom[], made: readonly LoadedRoom[]): void {
     const changed = rooms.filter((room) => isChanged(room) && !made.includes(room));
     const isOften = ({ row, stored }: LoadedRoom) => isSameBut(['head', 'lastSeq'], stored ?? row, row);
     const rowsOf = (some: readonly LoadedRoom[]) =>
@@ -305,6 +303,14 @@ export function* store(
           WHERE num = ${num}`,
     );
   }
+}
+
+/** Gives rooms that the transaction makes their numbers. */
+function* makeRooms({ dialect, transaction }: Place, made: readonly LoadedRoom[]): Asking<void> {
+  const rows = made.map(({ row }) => roomRow(row));
+  const nums = yield* transaction.query(dialect.insert('chat_rooms', roomFields, rows, 'RETURNING num, id'));
+  const byId = new Map(nums.map(({ num, id }: Row) => [id as string, num as number]));
+  for (const room of made) room.num = byId.get(room.row.id);
 }
 
 /** Whether a row differs in nothing but these fields. */
