@@ -1,11 +1,11 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { rules } from '../rules/rules.ts';
-import type { Asking, Dialect } from './dialect.ts';
+import type { Asking } from './dialect.ts';
 import { forget } from './journal.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
-import type { Transaction } from './transaction.ts';
+import type { Place } from './transaction.ts';
 import { Missing, Work, wouldChange } from './work.ts';
 
 /** An operation that is asked for. */
@@ -24,12 +24,6 @@ export interface Done {
   outcomes: Outcome[];
   changes: Change[];
   changed: boolean;
-}
-
-interface Place {
-  dialect: Dialect;
-  transaction: Transaction;
-  digestKey: Uint8Array;
 }
 
 type Asked = { op: string; input: unknown };
@@ -67,8 +61,8 @@ function charactersOf({ op, input }: Asked): number {
  * what these
  * have put along with the statement that ends the transaction.
  */
-export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
-  const { transaction, digestKey } = place;
+export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: readonly Call[]): Asking<Done> {
+  const { transaction, digestKey, kept } = place;
   const work = new Work(digestKey);
   yield* load(
     place,
@@ -81,6 +75,7 @@ export function* carryOut(place: Place, calls: readonly Call[]): Asking<Done> {
   for (const call of calls) outcomes.push(yield* perform(place, call, work, changes));
   const changed = work.changed || changes.length > 0;
   if (changed) yield* store(place, work);
+  kept?.keep(work);
   if (calls.some(({ op }) => op === 'consume')) {
     yield* transaction.flush();
     yield* forget(place.dialect);

@@ -20,13 +20,8 @@ import {
 import { steps } from '../rules/erasing.ts';
 import { type Table, tables } from '../tables.ts';
 import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
-import type { Transaction } from './transaction.ts';
+import type { Place } from './transaction.ts';
 import type { LoadedErasure, Need } from './work.ts';
-
-interface Place {
-  dialect: Dialect;
-  transaction: Transaction;
-}
 
 const columns = raw(erasureColumns.join(', '));
 

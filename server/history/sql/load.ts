@@ -19,10 +19,10 @@ import {
 } from '../rows.ts';
 import { blocks, keyOf, rowFrom, rows as rowsIn, type Table, valuesOf } from '../tables.ts';
 import { storedNameKey } from '../text-keys.ts';
-import { type Asking, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type Asking, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
 import { loadConsumer } from './journal.ts';
-import type { Transaction } from './transaction.ts';
+import type { Place } from './transaction.ts';
 import {
   clientIdKey,
   type LoadedRoom,
@@ -75,11 +75,6 @@ export function* load(place: Place, work: Work, asked: readonly Need[]): Asking<
     }
   }
   yield* new Loading(place, work, needs).load();
-}
-
-interface Place {
-  dialect: Dialect;
-  transaction: Transaction;
 }
 
 // A class, since V8 keeps the data of each call of a generator that is a function in another one until the next
@@ -247,29 +242,33 @@ class Loading {
   }
 
   *#lockRooms(ids: readonly string[]): Asking<LoadedRoom[]> {
-    if (ids.length === 0) return [];
-    const among = this.#place.dialect.each(
-      ['id'],
-      ids.map((id) => [id]),
-    );
-    const rows = yield* this.#place.transaction.query(
-      sql`SELECT ${raw(roomRowColumns)} FROM chat_rooms AS rooms
-          WHERE ${among} ORDER BY id ${this.#place.dialect.lock}`,
-    );
-    for (const id of ids) this.#work.rooms.set(id, null);
-    return rows.map((row) => {
-      const known = roomRowFrom(row);
+    const { dialect, transaction, kept } = this.#place;
+    const found = ids.flatMap((id) => kept?.room(id) ?? []);
+    const known = new Set(found.map(({ row }) => row.id));
+    const unknown = ids.filter((id) => !known.has(id));
+    if (unknown.length > 0) {
+      const among = dialect.each(
+        ['id'],
+        unknown.map((id) => [id]),
+      );
+      const rows = yield* transaction.query(
+        sql`SELECT ${raw(roomRowColumns)} FROM chat_rooms AS rooms WHERE ${among} ORDER BY id ${dialect.lock}`,
+      );
+      for (const id of unknown) this.#work.rooms.set(id, null);
+      found.push(...rows.map((row) => ({ num: row.num as number, row: roomRowFrom(row) })));
+    }
+    return found.map(({ num, row }) => {
       const loaded: LoadedRoom = {
-        num: row.num as number,
-        row: known,
-        stored: known,
+        num,
+        row,
+        stored: row,
         members: new Map(),
         messages: new Map(),
         clientIds: new Map(),
         owner: undefined,
         heirs: undefined,
       };
-      this.#work.rooms.set(loaded.row.id, loaded);
+      this.#work.rooms.set(row.id, loaded);
       return loaded;
     });
   }
@@ -278,7 +277,10 @@ class Loading {
     const wanted = new Map<string, { room: StoredRoom; user: string }>();
     for (const { room: id, user } of this.#members) {
       const room = this.#stored(id);
-      if (room !== undefined && !room.members.has(user)) wanted.set(`${room.num} ${user}`, { room, user });
+      if (room === undefined || room.members.has(user)) continue;
+      const known = this.#place.kept?.member(room.num, user);
+      if (known === undefined) wanted.set(`${room.num} ${user}`, { room, user });
+      else room.members.set(user, { ...known, stored: known });
     }
     if (wanted.size > 0) {
       const among = this.#place.dialect.each(
@@ -472,7 +474,12 @@ class Loading {
   }
 
   #askUsers(): void {
-    const ids = [...this.#users].filter((id) => !this.#work.users.has(id));
+    const ids = [...this.#users].filter((id) => {
+      if (this.#work.users.has(id)) return false;
+      const known = this.#place.kept?.user(id);
+      if (known !== undefined) this.#work.users.set(id, { row: known, before: known });
+      return known === undefined;
+    });
     if (ids.length === 0) return;
     const among = this.#place.dialect.each(
       ['id'],

@@ -18,14 +18,9 @@ import {
 } from '../rows.ts';
 import { tables, valuesOf } from '../tables.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
-import { type Asking, type Dialect, type FormerText, raw, sql } from './dialect.ts';
-import type { Transaction } from './transaction.ts';
+import { type Asking, type FormerText, raw, sql } from './dialect.ts';
+import type { Place } from './transaction.ts';
 import { isChanged, type LoadedRoom, type Work } from './work.ts';
-
-interface Place {
-  dialect: Dialect;
-  transaction: Transaction;
-}
 
 type Rows = (readonly Value[])[];
 /** Rows that are written: `often` if only the columns that change often have changed. */

@@ -1,5 +1,14 @@
 import type { Row } from '../rows.ts';
-import type { Asking, Sql } from './dialect.ts';
+import type { Asking, Dialect, Sql } from './dialect.ts';
+import type { Kept } from './kept.ts';
+
+/** Where operations are carried out. */
+export interface Place {
+  dialect: Dialect;
+  transaction: Transaction;
+  /** Of a database that nobody else writes to. */
+  kept?: Kept;
+}
 
 /**
  * The statements of one transaction. Each trip to a database server costs more than most statements, so those whose answer

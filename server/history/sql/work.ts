@@ -84,7 +84,8 @@ export class Missing extends Error {
 /** Thrown out of a rule that is only probed: see `History.probe`. */
 export const wouldChange = new Error('the write would change something');
 
-interface Member {
+/** `sort`: by it the members of a room are sorted. */
+export interface Member {
   row: MemberRecord;
   since: number;
   sort: string;

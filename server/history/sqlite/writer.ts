@@ -4,6 +4,7 @@ import type { Change, Writes } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
 import { append, ofTypes, wantedTypes, withTypesOf } from '../sql/journal.ts';
+import { Kept } from '../sql/kept.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
@@ -84,6 +85,7 @@ db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const connection = new SqliteConnection(db);
 const dialect = sqlite(db);
 const digestKey = digestKeyOf(db);
+const kept = new Kept();
 const queries = queriesOf(dialect, new SealedCursors(digestKey, 'report'));
 /** The types of changes that go into the log. */
 let types = connection.answered(wantedTypes());
@@ -173,7 +175,7 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const tooLarge = calls.map(({ op }) => !roomLeft && adding.has(op));
   const { outcomes, changes } = inTransaction(() => {
     const transaction = new Transaction();
-    const place = { dialect, transaction, digestKey };
+    const place = { dialect, transaction, digestKey, kept };
     const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
     const done = connection.answered(carryOut(place, asked));
     types = withTypesOf(calls, types);
@@ -201,6 +203,7 @@ function inTransaction<T>(task: () => T): T {
     db.exec('COMMIT');
     return done;
   } catch (error) {
+    kept.forget();
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
   }

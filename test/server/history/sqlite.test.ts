@@ -211,6 +211,23 @@ test('a deleted text cannot be read from the digest without its key', async () =
   db.close();
 });
 
+test('a transaction that fails leaves nothing behind: the next message has its number', async () => {
+  const path = newFile();
+  const history = await open(path);
+  await history.write.publicRooms(lobby);
+  await history.write.send(message('c1'));
+  const db = new DatabaseSync(path);
+  const refused = "BEFORE INSERT ON chat_messages BEGIN SELECT raise(ABORT, 'refused'); END";
+  db.exec(`CREATE TRIGGER refusal ${refused}`);
+  await expect(history.write.send(message('c2'))).rejects.toMatchObject({ code: 'storage_unavailable' });
+  db.exec('DROP TRIGGER refusal');
+  db.close();
+  const { message: next } = await history.write.send(message('c3'));
+  expect(next).toMatchObject({ seq: 2, rev: 2 });
+  expect((await history.read.room({ room: 'lobby' }))?.lastSeq).toBe(2);
+  await history.close();
+});
+
 test('a file that is no database is reported at the start', async () => {
   const path = newFile();
   writeFileSync(path, 'this is not a database, whatever its name says. '.repeat(100));
