@@ -74,3 +74,21 @@ export function applyRecord(
   if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
   if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
 }
+
+/** The changes without those of rooms that they delete later: a new room may have the same id. */
+export function ofRoomsThatStay(changes: readonly Change[]): Change[] {
+  const deleted = new Set<string>();
+  const newestFirst = changes.toReversed().filter((change) => {
+    const room = roomOf(change);
+    const isVoid = room !== undefined && deleted.has(room);
+    if (change.type === 'room' && change.is === 'deleted') deleted.add(change.room.id);
+    return !isVoid;
+  });
+  return newestFirst.reverse();
+}
+
+function roomOf(change: Change): string | undefined {
+  if ('message' in change) return change.message.room;
+  if ('room' in change) return typeof change.room === 'string' ? change.room : change.room.id;
+  return undefined;
+}

@@ -17,7 +17,15 @@ import { RequestError } from '../wire/errors.ts';
 import type { Message, SiteRole, User } from '../wire/events.ts';
 import { mayRead } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
-import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord, applyReset } from './changes.ts';
+import {
+  applyBlock,
+  applyMentions,
+  applyMessage,
+  applyRead,
+  applyRecord,
+  applyReset,
+  ofRoomsThatStay,
+} from './changes.ts';
 import { messageOf } from './messages/mentions.ts';
 import { noMentions, stillUnread } from './messages/unread-mentions.ts';
 import {
@@ -397,7 +405,7 @@ export class Directory {
     const missed: Change[] = [];
     this.#loading.add(missed);
     try {
-      take(await reading, missed);
+      take(await reading, ofRoomsThatStay(missed));
     } finally {
       this.#loading.delete(missed);
     }

@@ -120,7 +120,9 @@ const kinds: {
       await history.write.putRoom({ id: den, kind: 'private', name: 'New', at: at + 1 });
       await add(den, `stranger in ${den}`);
     },
-    'the end and a new beginning': async ({ den, id }) => {
+    'the end and a new beginning': async ({ den, id, owner }) => {
+      for (let n = 0; n < 3; n++) await say(den, owner);
+      await history.write.expire({ room: den, firstSeq: 3 });
       await history.write.deleteRoom({ room: den });
       await history.write.putRoom({ id: den, kind: 'private', name: 'New', at: at + 1 });
       await add(den, id);
