@@ -41,9 +41,13 @@ export async function listReports(
     limit,
   });
   const asker = connection.person.user.id;
-  const reports = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
+  const shown = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
+  // The user may have lost a room during the read, or on another server before something was reported there.
+  await chat.history.current();
+  const left = new Set(rooms === null ? null : roomsOf(connection));
+  const reports = shown.filter((one) => one !== null).filter(({ room }) => rooms === null || left.has(room));
   return {
-    reports: reports.filter((one) => one !== null),
+    reports,
     ...(page.next === undefined ? {} : { next: page.next }),
   };
 }
