@@ -2,6 +2,7 @@ import type { Configuration } from './configuration/configuration.ts';
 import type { SessionUser } from './identity.ts';
 import type { Credentials, Explanation } from './login.ts';
 import type { StoreUrl } from './source.ts';
+import type { SqlDriver } from './stores/sql/driver.ts';
 
 /** The folder of a site, as an application reads its configuration from it. */
 export interface SiteFolder {
@@ -27,6 +28,8 @@ export interface SiteOptions {
   /** CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS: names of roles or groups. */
   admins?: readonly string[] | undefined;
   moderators?: readonly string[] | undefined;
+  /** CHAT_SITE_CHECKS: whether a login counts only from the address and the browser that the application takes it from. */
+  checks?: boolean | undefined;
   /** CHAT_USER_NOBODY. */
   nobody?: readonly string[] | undefined;
 }
@@ -55,18 +58,53 @@ export interface SiteTable {
 /** A row by its columns: null for NULL. */
 export type Row = Readonly<Record<string, Buffer | null>>;
 
+/** A table of logins. */
+export interface LoginTable extends SiteTable {
+  /** The column of the primary key. */
+  id: string;
+  /** The column of the claims. */
+  lookup: string;
+  /** Where a page view of the application would renew a login. */
+  renewed?: {
+    table: string;
+    /** The column of `LoginTable.id` there. */
+    id: string;
+    /** The column of the last page view, in seconds since 1970. */
+    column: string;
+    /** Seconds after the last page view for which a login lasts. */
+    lifetime: number;
+  };
+}
+
 /** The claim of a request's cookies, before any look at the database. */
 export interface Claim {
+  /** The name of the table in `Application.logins`. */
+  readonly table: string;
   /** The value of the column `lookup` by which the row is found. */
   readonly lookup: string;
   /** Everything secret that is verified, in a fixed order. */
   readonly secrets: readonly string[];
+  /** The claim that counts if nobody is logged in by this one. */
+  readonly otherwise?: this;
 }
 
-/** A verdict on a claim. `ends` as in `Login`. */
+/** A verdict on a claim. */
 export type Judged =
-  | { state: 'user'; user: SessionUser; ends?: number }
-  | ({ state: 'nobody' | 'invalid' } & Explanation);
+  | {
+      state: 'user';
+      user: SessionUser;
+      /** As in `Login`. */
+      ends?: number;
+      /** From this second since 1970 on the row is judged again even if nothing in it has changed. */
+      idle?: number;
+      /** For the next judgement of this login. */
+      memo?: number;
+    }
+  | ({
+      state: 'nobody' | 'invalid';
+      /** The other claims do not count. */
+      settled?: true;
+    } & Explanation);
 
 /** Where the settings lie that an application keeps in its database. */
 export interface SettingsTable extends SiteTable {
@@ -91,15 +129,16 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
    */
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
   database(found: Found): SiteDatabase;
-  settings(found: Found): SettingsTable;
+  settings(found: Found, sql: SqlDriver): SettingsTable;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
-  /** The table of logins: `id` is the column of the primary key, and `lookup` that of the claims. */
-  logins(site: Site): SiteTable & { id: string; lookup: string };
+  /** By the names that the claims have for them. */
+  logins(site: Site, sql: SqlDriver): Readonly<Record<string, LoginTable>>;
   claim(site: Site, credentials: Credentials): Cookies | Explanation;
   /**
    * Judges a claim by the row that it names.
    * @param now in seconds since 1970
+   * @param memo of the judgement before; undefined for a login that is new
    */
-  judge(site: Site, claim: Cookies, row: Row | null, now: number): Judged;
+  judge(site: Site, claim: Cookies, row: Row | null, now: number, memo?: number): Judged;
 }

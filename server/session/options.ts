@@ -17,6 +17,7 @@ const table = {
   siteBlog: ['', parseNumber],
   siteAdmins: ['', (names) => (names === '' ? undefined : listed(names))],
   siteModerators: ['', (names) => (names === '' ? undefined : listed(names))],
+  siteChecks: ['on', parseSwitch],
   preset: ['', (name) => (name === '' ? {} : presetOf(name))],
   store: ['', parseStore],
   cookieName: ['PHPSESSID', parseCookieName],
@@ -38,6 +39,7 @@ const besideSite = new Set<string>([
   'siteBlog',
   'siteAdmins',
   'siteModerators',
+  'siteChecks',
   'cookieName',
   'userNobody',
 ]);
@@ -78,7 +80,7 @@ export function readOptions(
     }
   }
   if (problems.length > 0) return { problems };
-  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators } = parsed as Parsed;
+  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = parsed as Parsed;
   if (site !== undefined) {
     return {
       site: {
@@ -88,6 +90,7 @@ export function readOptions(
         blog: siteBlog,
         admins: siteAdmins,
         moderators: siteModerators,
+        checks: siteChecks,
         cookieName: given.cookieName ? (parsed as Parsed).cookieName : undefined,
         nobody: (parsed as Parsed).userNobody,
       },
@@ -181,6 +184,11 @@ function parseNumber(text: string): number | undefined {
   if (text === '') return undefined;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new TypeError(`${JSON.stringify(text)} is not a number from 1`);
+}
+
+function parseSwitch(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw new TypeError(`${JSON.stringify(text)} is neither on nor off`);
 }
 
 /** A token by RFC 6265, of characters that PHP reads back unchanged. */

@@ -155,7 +155,7 @@ async function settingsOf(
   { driver, database, charset }: Connected,
   views: boolean,
 ): Promise<ReadonlyMap<string, Row>> {
-  const table = application.settings(found);
+  const table = application.settings(found, driver);
   const { packed, from } = packedRows(driver, table, { charset, views });
   const name = `${driver.quote}name${driver.quote}`;
   const rows = await database.rows(

@@ -46,6 +46,7 @@ const sessionSettings = {
   siteBlog: 'CHAT_SITE_BLOG',
   siteAdmins: 'CHAT_SITE_ADMINS',
   siteModerators: 'CHAT_SITE_MODERATORS',
+  siteChecks: 'CHAT_SITE_CHECKS',
   store: 'CHAT_SESSION_STORE',
   cookieName: 'CHAT_SESSION_NAME',
   cookie: 'CHAT_SESSION_COOKIE',

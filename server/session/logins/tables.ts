@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Application, Claim, Judged, Row } from '../application.ts';
+import type { Application, Claim, Judged, LoginTable, Row } from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import {
   type Credentials,
@@ -13,7 +13,6 @@ import {
 import { packedRows, unpacked } from '../rows.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
 import { batched } from '../stores/lookups.ts';
-import type { Database } from '../stores/sql/driver.ts';
 
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
 const secondLookAfter = 250;
@@ -29,6 +28,9 @@ export interface TableLogin {
   digest: string;
   /** The settings that it was judged by: with others it is judged again. */
   site: unknown;
+  /** As in `Judged`. */
+  idle: number | undefined;
+  memo: number | undefined;
 }
 
 interface Look {
@@ -39,12 +41,23 @@ interface Look {
 /** The questions about one state of the settings. */
 interface Tables {
   site: unknown;
-  database: Database;
+  /** @param name that a claim has for it */
+  table(name: string): Questions;
+  /** Any question: the database answers it or fails. */
+  ask(): Promise<unknown>;
+}
+
+/** The questions about one table. */
+interface Questions {
   /** By the column of the claims. */
   find(lookup: string): Promise<({ id: string } & Look) | null>;
   /** By the primary key. */
   digest(id: string): Promise<string | null>;
   row(id: string): Promise<Look | null>;
+  /** @throws StoreError if the row may not be changed */
+  renew?(id: string): Promise<void>;
+  /** Seconds, if it can be renewed. */
+  lifetime?: number;
 }
 
 /** The logins of an application that keeps them in tables of its own. */
@@ -60,29 +73,36 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     return known.tables;
   }
 
-  function judge(site: unknown, claim: Claim, row: Row | null): Judged {
-    return application.judge(site, claim, row, Math.floor(Date.now() / 1000));
-  }
-
-  function verdict(site: unknown, claim: Claim, found: ({ id: string } & Look) | null): Verdict<TableLogin> {
-    const judged = judge(site, claim, found?.row ?? null);
-    if (judged.state !== 'user' || found === null) return judged as Exclude<Judged, { state: 'user' }>;
-    const { user, ends } = judged;
+  function verdict(
+    site: unknown,
+    claim: Claim,
+    found: ({ id: string } & Look) | null,
+    before?: TableLogin,
+  ): Verdict<TableLogin> & { settled?: true } {
+    const now = Math.floor(Date.now() / 1000);
+    const judged: Judged = application.judge(site, claim, found?.row ?? null, now, before?.memo);
+    if (judged.state !== 'user') return judged;
+    if (found === null) throw new Error(`${application.kind} finds a user in no row`);
+    const { user, ends, idle, memo } = judged;
     const { id, digest } = found;
     return {
       state: 'user',
       login: {
         handle: handleOf(application.kind, user.id, claim.secrets),
         user,
-        state: { claim, id, digest, site },
+        state: { claim, id, digest, site, idle, memo },
         ...(ends === undefined ? {} : { ends }),
       },
     };
   }
 
+  /** By this claim, or the next one that finds a user. */
   async function look(claim: Claim): Promise<Verdict<TableLogin>> {
-    const { site, find } = await tables();
-    return verdict(site, claim, await find(claim.lookup));
+    const { site, table } = await tables();
+    const found = verdict(site, claim, await table(claim.table).find(claim.lookup));
+    return 'settled' in found || found.state !== 'nobody' || claim.otherwise === undefined
+      ? found
+      : look(claim.otherwise);
   }
 
   async function identify(credentials: Credentials): Promise<Login<TableLogin> | Refusal> {
@@ -105,13 +125,20 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   }
 
   /** Most checks end with a digest that has not changed. */
-  async function check({
-    state: { claim, id, digest, site },
-  }: Login<TableLogin>): Promise<Verdict<TableLogin> | null> {
+  async function check({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin> | null> {
+    const { claim, id, digest, site, idle } = state;
     const now = await tables();
-    if (now.site === site && (await now.digest(id)) === digest) return null;
-    const found = await now.row(id);
-    return verdict(now.site, claim, found && { id, ...found });
+    const { digest: digestOf, row } = now.table(claim.table);
+    const due = idle !== undefined && Date.now() >= idle * 1000;
+    if (now.site === site && (await digestOf(id)) === digest && !due) return null;
+    const at = await row(id);
+    const found = verdict(now.site, claim, at && { id, ...at }, state);
+    if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
+    const other = await look(claim.otherwise);
+    // The connection goes on as what it was.
+    return other.state === 'user' && other.login.user.id === user.id
+      ? { state: 'user', login: { ...other.login, handle } }
+      : other;
   }
 
   return {
@@ -120,13 +147,24 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     binding(credentials) {
       if (reader.last === undefined) return null;
       const claim = application.claim(reader.last.site, credentials);
-      return 'reason' in claim ? null : JSON.stringify(claim.secrets);
+      if ('reason' in claim) return null;
+      const secrets: (readonly string[])[] = [];
+      for (let each: Claim | undefined = claim; each !== undefined; each = each.otherwise) {
+        secrets.push(each.secrets);
+      }
+      return JSON.stringify(secrets);
     },
     watch: () => ({ add: () => ({ since: undefined, end() {} }), end() {} }),
-    // The end of a login is known in advance: see `ends`.
-    ttl: () => Promise.resolve(null),
+    async ttl({ state: { claim, id, idle } }) {
+      // Otherwise the end is known in advance, see `ends`, or there is none.
+      const { lifetime, digest } = (await tables()).table(claim.table);
+      if (lifetime === undefined || idle === undefined || (await digest(id)) === null) return null;
+      return Math.max(0, idle * 1000 - Date.now());
+    },
     lifetime: undefined,
-    renew: () => Promise.resolve(),
+    async renew({ state: { claim, id } }) {
+      await (await tables()).table(claim.table).renew?.(id);
+    },
     answers() {
       if (performance.now() - askedAt > answersFor) {
         askedAt = performance.now();
@@ -140,7 +178,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   async function fault(): Promise<StoreError | null> {
     try {
-      await (await tables()).digest('0');
+      await (await tables()).ask();
       return null;
     } catch (error) {
       return error instanceof StoreError ? error : new StoreError(reasonOf(error), { cause: error });
@@ -148,35 +186,55 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   }
 }
 
-function tablesOf(application: Application, { site, driver, database, charset, views }: OpenSite): Tables {
-  const table = application.logins(site);
+function tablesOf(application: Application, open: OpenSite): Tables {
+  const { site, driver } = open;
+  const known = new Map(
+    Object.entries(application.logins(site, driver)).map(([name, table]) => [name, questions(table, open)]),
+  );
+  const [first] = known.values();
+  return {
+    site,
+    table(name) {
+      const found = known.get(name);
+      if (found === undefined) throw new Error(`${application.kind} has no table ${name} of logins`);
+      return found;
+    },
+    ask: () => (first as Questions).digest('0'),
+  };
+}
+
+function questions(table: LoginTable, { driver, database, charset, views }: OpenSite): Questions {
   const names = Object.keys(table.columns);
   const { packed, from } = packedRows(driver, table, { charset, views });
+  const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
   const select = (key: string, data: string, state: string) =>
-    `SELECT ${driver.asText(key)}, ${data}, ${state} FROM ${from} WHERE ${key}`;
+    `SELECT ${driver.asText(quoted(key))}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
   const digestSql = driver.digestOfBytes?.(packed);
   const rowsBy = (sql: string) => async (keys: readonly string[]) => {
     const rows = await database.rows(sql, keys);
     return new Map(rows.map((row) => [row.id, row]));
   };
-  const whole = select(table.id, packed, digestSql ?? packed);
+  const whole = select(table.id, packed, digestSql ?? `NULL`);
   const found = batched(rowsBy(whole));
-  const digests = batched(rowsBy(select(table.id, 'NULL', digestSql ?? packed)));
+  const digests = batched(rowsBy(digestSql === undefined ? whole : select(table.id, 'NULL', digestSql)));
   /** The id is in the row; what a database considers equal may be several rows. */
-  const byLookup = select(table.lookup, driver.packed([{ sql: table.id, is: 'text' }]), 'NULL');
-  const looked = (data: Buffer | null, state: string | null): Look | null =>
-    data === null ? null : { row: unpacked(data, names), digest: state ?? '' };
+  const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
+  /** Where the database computes no digest, the row itself is compared. */
+  const digestIn = ({ data, state }: { data: Buffer | null; state: string | null }) =>
+    state ?? data?.toString('latin1') ?? '';
   async function row(id: string): Promise<Look | null> {
     const answer = await found(id);
-    return answer && looked(answer.data, answer.state);
+    return answer?.data ? { row: unpacked(answer.data, names), digest: digestIn(answer) } : null;
   }
+  async function idsOf(lookup: string): Promise<string[]> {
+    if (table.lookup === table.id) return [lookup];
+    const rows = await database.rows(byLookup, [forColumn(lookup, charset)]);
+    return rows.slice(0, mostEqual).map(({ data }) => String((data && unpacked(data, ['id']).id) ?? ''));
+  }
+  const { renewed } = table;
   return {
-    site,
-    database,
     async find(lookup) {
-      const rows = await database.rows(byLookup, [forColumn(lookup, charset)]);
-      for (const { data } of rows.slice(0, mostEqual)) {
-        const id = data === null ? '' : String(unpacked(data, ['id']).id ?? '');
+      for (const id of await idsOf(lookup)) {
         const at = await row(id);
         // Only the application compares by bytes.
         if (at !== null && String(at.row[table.lookup] ?? '') === lookup) return { id, ...at };
@@ -184,9 +242,18 @@ function tablesOf(application: Application, { site, driver, database, charset, v
       return null;
     },
     async digest(id) {
-      return (await digests(id))?.state ?? null;
+      const answer = await digests(id);
+      return answer && digestIn(answer);
     },
     row,
+    ...(renewed && {
+      lifetime: renewed.lifetime,
+      renew(id) {
+        const [now, alive] = [driver.moment('unix', 0), driver.moment('unix', renewed.lifetime)];
+        const condition = `${driver.exactly(renewed.id)} AND ${renewed.column} >= ${alive}`;
+        return database.change(driver.update(renewed.table, `${renewed.column} = ${now}`, condition), id);
+      },
+    }),
   };
 }
 

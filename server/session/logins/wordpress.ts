@@ -1,5 +1,12 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { Application, Claim, SiteDatabase, SiteFolder, SiteOptions } from '../application.ts';
+import type {
+  Application,
+  Claim,
+  LoginTable,
+  SiteDatabase,
+  SiteFolder,
+  SiteOptions,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { withoutEntities } from '../entities.ts';
@@ -129,7 +136,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
     const ended = network === null ? '0 AS ended' : 'GREATEST(u.spam, u.deleted) AS ended';
-    return {
+    const table: LoginTable = {
       view: 'chat_wordpress',
       id: 'id',
       lookup: 'login',
@@ -144,6 +151,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       },
       select: `SELECT u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${bounded('t.meta_value')} AS tokens, ${bounded('c.meta_value')} AS capabilities, ${ended} FROM ${quoted(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
     };
+    return { users: table };
   },
 
   claim({ cookie }, { cookies }) {
@@ -167,7 +175,10 @@ export const wordpress: Application<Found, Site, Cookie> = {
       more.length > 0
     )
       return because('its cookie is none that WordPress makes');
-    return { lookup: login, secrets: [expiration, token, hmac], login, expiration, token, hmac };
+    return {
+      ...{ table: 'users', lookup: login, secrets: [expiration, token, hmac] },
+      ...{ login, expiration, token, hmac },
+    };
   },
 
   judge(site, { login, expiration, token, hmac }, row, now) {

@@ -58,6 +58,8 @@ export interface SqlDriver {
   packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
   /** A number or a text as text. */
   asText(column: string): string;
+  /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
+  lines(column: string): string;
   /** A digest of packed values, or of other bytes. Absent if reading them costs no more. */
   digestOfBytes?(bytes: string): string;
   /**

@@ -44,11 +44,11 @@ async function prepared(
   { charset, timeout }: SqlServer,
 ): Promise<SqlConnection> {
   // A server may be configured without autocommit, and then each SELECT would see what the first one saw; or with an
-  // SQL mode that pads ids with blanks; or with a limit that leaves out rows. The time limits make the server give up
+  // SQL mode that pads ids with blanks; or with a limit that leaves out rows, or parts of a list. The time limits make the server give up
   // too, one for MariaDB and one for MySQL, in comments that only it reads.
   await execute(
     client,
-    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
+    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
   );
   return {
     async rows(select, ids) {

@@ -50,6 +50,7 @@ export const mysql: SqlDriver = {
   digest: (column) => `SHA2(${column}, 256)`,
   digestOfBytes: (bytes) => `SHA2(${bytes}, 256)`,
   asText: (column) => `CAST(${column} AS CHAR)`,
+  lines: (column) => `GROUP_CONCAT(${column} ORDER BY ${column} SEPARATOR '\n')`,
   packed(values, charset = undefined) {
     const parts = values.map(({ sql, is }) => {
       const bytes = `CAST(${is === 'text' ? `CONVERT(${sql} USING ${charset ?? 'utf8mb4'})` : sql} AS BINARY)`;

@@ -57,6 +57,7 @@ export const postgres: SqlDriver = {
   digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
   digestOfBytes: (bytes) => `encode(sha256(${bytes}), 'hex')`,
   asText: (column) => `(${column})::text`,
+  lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text)`,
   packed(values) {
     const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
     const parts = values.map(({ sql, is }) => {

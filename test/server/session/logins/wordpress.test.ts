@@ -6,6 +6,7 @@ import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { wordpress } from '../../../../server/session/logins/wordpress.ts';
 import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
+import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatProgram, nextChatServer } from '../../../helpers/chat-server.ts';
@@ -312,7 +313,9 @@ test('the rows are found by keys, and not by reading a table', async () => {
   configuration.logins.close();
   const found = await wordpress.find(await siteFolder(site.folder, undefined), {});
   if (found === null) throw new Error('not found');
-  const { select, lookup, id } = wordpress.logins(found as never);
+  const table = wordpress.logins(found as never, mysql).users;
+  if (table === undefined) throw new Error('no table');
+  const { select, lookup, id } = table;
   for (const key of [lookup, id]) {
     const plan = await db.query(`EXPLAIN SELECT * FROM (${select}) AS logins WHERE ${key} IN ('7', '8')`);
     expect(plan.map(({ type }) => type).filter((type) => type === 'ALL' || type === 'index')).toEqual([]);
@@ -365,9 +368,7 @@ test('settings that contradict the folder, or a folder of nothing known: the sta
     await said({ CHAT_SITE: '/srv', CHAT_SESSION_STORE: 'file:///tmp', CHAT_USER_ID: 'id' }),
   ).toMatchObject({
     code: 78,
-    output: expect.stringMatching(
-      /CHAT_SESSION_STORE: CHAT_SITE says this already.*CHAT_USER_ID: CHAT_SITE/s,
-    ),
+    output: expect.stringMatching(/CHAT_SESSION_STORE: CHAT_SITE says this;.*CHAT_USER_ID: CHAT_SITE/s),
   });
   expect(await said({ CHAT_SITE: '/usr/share' })).toMatchObject({
     code: 78,
