@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
+import { ConfigurationError } from '../session/applications.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
-import { examineSite } from '../session/doctor/site.ts';
+import { examineSite, grants } from '../session/doctor/site.ts';
+import { StoreError } from '../session/login.ts';
 import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { serverFindings } from './server.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
-const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL]';
+const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL], or npm run doctor -- --grants';
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const badUsage = 64;
 const badConfiguration = 78;
@@ -41,7 +43,12 @@ export async function doctor(args: readonly string[], env: NodeJS.ProcessEnv, sa
 async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: Say): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { cookie: { type: 'string' }, origin: { type: 'string' }, chat: { type: 'string' } },
+    options: {
+      cookie: { type: 'string' },
+      origin: { type: 'string' },
+      chat: { type: 'string' },
+      grants: { type: 'boolean' },
+    },
   });
   for (const [option, what] of [
     ['origin', 'a page, such as https://www.example.org'],
@@ -52,6 +59,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
     return badUsage;
   }
   const config = readConfig(env);
+  if (values.grants) return printGrants(config, say);
   for (const line of settingLines(env)) say.finding(line);
   let wrongs = 0;
   for await (const { is, text, advice } of checks(config, values)) {
@@ -66,6 +74,22 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
 in the browser of somebody who is logged in.`);
   }
   return wrongs === 0 ? 0 : 1;
+}
+
+/** Prints SQL and nothing else, so that it can be passed on to the database. */
+async function printGrants({ logins }: ReturnType<typeof readConfig>, say: Say): Promise<number> {
+  if (!('site' in logins)) {
+    say.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
+    return badUsage;
+  }
+  try {
+    for (const line of await grants(logins.site)) say.finding(line);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError || error instanceof StoreError)) throw error;
+    say.problem(`✗ ${error.message}`);
+    return 1;
+  }
 }
 
 function settingLines(env: NodeJS.ProcessEnv): string[] {

@@ -7,7 +7,7 @@ import { wordpress } from './logins/wordpress.ts';
 
 export { ConfigurationError } from './configuration/configuration.ts';
 
-import { type SitePlace, siteFolder, siteReader } from './site.ts';
+import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 /** The applications that keep their logins in tables of their own. The first that knows a folder has it. */
 export const applications: readonly Application[] = [wordpress];
@@ -22,32 +22,36 @@ export async function openLogins(settings: LoginSettings): Promise<Logins> {
 
 /** A site that was found. */
 export interface FoundSite {
-  title: string;
-  logins: Logins;
+  application: Application;
+  found: unknown;
+  reader: SiteReader;
 }
 
 /**
- * Opens the logins of a site by its folder.
+ * Finds out which application a folder has.
  * @throws ConfigurationError if its configuration cannot be read, or no known application is there
  */
-export async function openSite(place: SitePlace): Promise<FoundSite> {
+export async function findSite(place: SitePlace): Promise<FoundSite> {
   const { kind, environment } = place;
   const folder = await siteFolder(place.folder, environment);
   const candidates = kind === undefined ? applications : applications.filter((one) => one.kind === kind);
   for (const application of candidates) {
     const found = await application.find(folder, place);
-    if (found === null) continue;
-    const reader = siteReader(application, place, found);
-    // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.
-    await reader.open().catch((error: unknown) => {
-      if (error instanceof StoreError) return;
-      reader.close();
-      throw error;
-    });
-    const logins = tableLogins(application, reader);
-    return { title: application.title, logins };
+    if (found !== null) return { application, found, reader: siteReader(application, place, found) };
   }
   throw new ConfigurationError(
     `${place.folder} is not the folder of ${candidates.map(({ title }) => title).join(', ')}: check the path, and that this server may read it; for a site with PHP sessions set CHAT_SESSION_STORE`,
   );
+}
+
+/** Opens the logins of a site by its folder. @throws ConfigurationError as `findSite` does */
+export async function openSite(place: SitePlace): Promise<{ title: string; logins: Logins }> {
+  const { application, reader } = await findSite(place);
+  // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.
+  await reader.open().catch((error: unknown) => {
+    if (error instanceof StoreError) return;
+    reader.close();
+    throw error;
+  });
+  return { title: application.title, logins: tableLogins(application, reader) };
 }

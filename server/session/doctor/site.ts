@@ -1,5 +1,6 @@
-import { openSite } from '../applications.ts';
+import { findSite, openSite } from '../applications.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { StoreError } from '../login.ts';
 import type { SitePlace } from '../site.ts';
 import { type Finding, printable, well, wrong } from './finding.ts';
 
@@ -29,5 +30,37 @@ export async function* examineSite(place: SitePlace, cookie: string | undefined)
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     yield wrong(error.message);
+  }
+}
+
+/**
+ * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
+ * and nothing else.
+ * @throws ConfigurationError, StoreError
+ */
+export async function grants(place: SitePlace): Promise<string[]> {
+  // With the user of the site itself, who can see all of it.
+  const { application, found, reader } = await findSite({ ...place, database: undefined });
+  try {
+    const { site, driver } = await reader.open();
+    const { kind, place: own } = application.database(found);
+    if (kind === 'sqlite')
+      throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
+    const quoted = (name: string) => driver.quote + name + driver.quote;
+    const tables = [application.settings(found, driver), ...Object.values(application.logins(site, driver))];
+    const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
+    const database = quoted(own.path.slice(1));
+    return [
+      kind === 'mysql'
+        ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
+        : `CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD';`,
+      ...(kind === 'mysql' ? [`USE ${database};`] : []),
+      ...tables.flatMap(({ view, select }) => [
+        `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
+        `GRANT SELECT ON ${quoted(view)} TO ${user};`,
+      ]),
+    ];
+  } finally {
+    reader.close();
   }
 }

@@ -68,7 +68,11 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   /** @throws StoreError */
   async function tables(): Promise<Tables> {
-    const open = await reader.open();
+    const open = await reader.open().catch((error: unknown) => {
+      // Of a configuration that has changed since the start.
+      if (error instanceof ConfigurationError) throw new StoreError(error.message, { cause: error });
+      throw error;
+    });
     if (known?.open !== open) known = { open, tables: tablesOf(application, open) };
     return known.tables;
   }
@@ -275,6 +279,6 @@ const refused = (why: { reason: string; kind: string; hint?: string | undefined 
 
 /** @throws the error if it is a bug */
 function reasonOf(error: unknown): string {
-  if (error instanceof StoreError || error instanceof ConfigurationError) return error.message;
+  if (error instanceof StoreError) return error.message;
   throw error;
 }

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { openSite } from '../../../../server/session/applications.ts';
+import { doctor } from '../../../../server/doctor/report.ts';
+import { openLogins, openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { wordpress } from '../../../../server/session/logins/wordpress.ts';
 import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
+import { readConfig } from '../../../../server/settings/config.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatProgram, nextChatServer } from '../../../helpers/chat-server.ts';
@@ -378,4 +381,40 @@ test('settings that contradict the folder, or a folder of nothing known: the sta
     code: 78,
     output: expect.stringContaining('wordpress'),
   });
+});
+
+test('a database user with the rights that the doctor prints: everything works, and no hash of a password can be read', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const lines: string[] = [];
+  const say = {
+    finding: (line: string) => void lines.push(line),
+    problem: (line: string) => void lines.push(line),
+  };
+  expect(await doctor(['--grants'], { CHAT_SITE: site.folder }, say)).toBe(0);
+  onTestFinished(async () => {
+    for (const sql of ["DROP USER 'chat'@'localhost'", 'DROP VIEW chat_wordpress, chat_wordpress_settings'])
+      await db.query(sql);
+  });
+  for (const line of lines) await db.query(line.replace(/;$/, '').replace('PASSWORD', 'own'));
+  const url = `mysql://chat:own@/site?socket=${db.folder}/socket`;
+  const config = readConfig({ CHAT_SITE: site.folder, CHAT_SITE_DATABASE: url });
+  const logins = await openLogins(config.logins);
+  onTestFinished(() => logins.close());
+  const device = await site.logIn('7', { name: 'Ann' });
+  const login = (await logins.identify(device)) as Login;
+  expect(login.user).toEqual({ id: '7', name: 'Ann' });
+  await device.rename('Ben');
+  expect(await logins.check([login])[0]).toMatchObject({ state: 'user', login: { user: { name: 'Ben' } } });
+  const asChat = await createConnection({
+    socketPath: `${db.folder}/socket`,
+    user: 'chat',
+    password: 'own',
+    database: 'site',
+  });
+  onTestFinished(() => asChat.end());
+  for (const sql of [`SELECT user_pass FROM ${site.prefix}users`, `SELECT * FROM ${site.prefix}options`]) {
+    await expect(asChat.query(sql)).rejects.toThrow(/denied/);
+  }
+  await expect(asChat.query('SELECT * FROM chat_wordpress')).resolves.toBeDefined();
 });
