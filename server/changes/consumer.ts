@@ -18,7 +18,8 @@ export interface Consumer {
   types: readonly Change['type'][];
   /**
    * Takes the next entries. If it throws, or if the server ends before the position is stored, they come again, here or on
-   * another server. If entries were skipped, there may be none. The rows that it returns are stored exactly once: in one transaction with the position.
+   * another server. If entries were skipped, there may be none. The rows that it returns are stored exactly once: in one
+   * transaction with the position.
    * @throws when it has not taken all of them
    */
   take(entries: readonly LoggedEntry[], lease: Lease): Promise<ConsumedRows> | ConsumedRows;

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { type Consumer, runConsumers } from '../../../server/changes/consumer.ts';
+import type { History, LoggedEntry } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
+
+const folder = historyFolder();
+let history: History;
+beforeAll(async () => {
+  history = await openSqliteHistory({ path: folder.path, onFailure: unexpected });
+});
+afterAll(async () => {
+  await history.close();
+  folder.remove();
+});
+
+function unexpected(error: unknown): never {
+  throw error instanceof Error ? error : new Error(String(error));
+}
+
+let consumers = 0;
+/** A consumer of its own for each test, which notes whom users have blocked. */
+function noting(take: Consumer['take'] = () => ({})) {
+  const taken: string[] = [];
+  const consumer: Consumer = {
+    name: `consumer-${consumers++}`,
+    types: ['blocked'],
+    async take(entries, lease) {
+      const rows = await take(entries, lease);
+      taken.push(...othersOf(entries));
+      return rows;
+    },
+  };
+  return { consumer, taken };
+}
+
+const othersOf = (entries: readonly LoggedEntry[]) =>
+  entries.flatMap(({ changes }) => changes.flatMap((one) => (one.type === 'blocked' ? one.other : [])));
+
+/** Runs them as another server would. Resolves when they are known to the history. */
+async function run(of: readonly Consumer[], onFailure: (name: string, error: Error) => void = unexpected) {
+  const running = runConsumers(history, of, { onFailure, onSkipped: unexpected });
+  onTestFinished(() => running.stop());
+  await history.write.block({ user: '0', other: '0', blocked: false, at: 0 });
+  return running;
+}
+
+const block = (other: string) => history.write.block({ user: '1', other, blocked: true, at: 0 });
+
+test('a consumer that fails gets the same entries again after a pause, and holds up no other', async () => {
+  let tries = 0;
+  const failing = noting(() => {
+    if (++tries === 1) throw new Error('no answer');
+    return {};
+  });
+  const other = noting();
+  const failures: string[] = [];
+  await run([failing.consumer, other.consumer], (name, { message }) => failures.push(`${name}: ${message}`));
+  await block('a');
+  await vi.waitUntil(() => other.taken.length === 1, { timeout: hanging });
+  expect([tries, failing.taken]).toEqual([1, []]);
+  await block('b');
+  await vi.waitUntil(() => failing.taken.length === 2, { timeout: hanging });
+  expect(failing.taken).toEqual(['a', 'b']);
+  expect(other.taken).toEqual(['a', 'b']);
+  expect(failures).toEqual([`${failing.consumer.name}: no answer`]);
+});
+
+test('of two servers one takes the entries, each once', async () => {
+  const { consumer, taken } = noting();
+  for (let servers = 0; servers < 2; servers++) await run([consumer]);
+  const names = Array.from({ length: 50 }, (_, n) => `c${n}`);
+  for (const name of names) await block(name);
+  await vi.waitUntil(() => taken.length >= names.length, { timeout: hanging });
+  expect(taken).toEqual(names);
+});
+
+test('stopping ends after the entries that are being taken, and these do not come again', async () => {
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { consumer, taken } = noting(async (_, { signal }) => {
+    begun.resolve();
+    await go.promise;
+    expect(signal.aborted).toBe(true);
+    return {};
+  });
+  const running = await run([consumer]);
+  await block('d');
+  await begun.promise;
+  const stopped = running.stop();
+  go.resolve();
+  await stopped;
+  expect(taken).toEqual(['d']);
+  const again = noting();
+  await run([{ ...again.consumer, name: consumer.name }]);
+  await block('e');
+  await vi.waitUntil(() => again.taken.length > 0, { timeout: hanging });
+  expect(again.taken).toEqual(['e']);
+});
