@@ -39,6 +39,8 @@ import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 export interface App {
   host: string;
   port: number;
+  /** Reads a changed configuration of the site. */
+  reload(): Promise<void>;
   /**
    * Shuts down gracefully: refuses new connections, finishes what it has accepted, closes the connections over time,
    * and then everything else.
@@ -143,7 +145,9 @@ function openFiles(
 /** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
-  const logins = await openLogins(config.logins);
+  const logins = await openLogins(config.logins, ({ message: reason }) =>
+    log.error({ reason }, 'the changed configuration of the site cannot be read: the last one still counts'),
+  );
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
   const drain = new Drain();
@@ -356,6 +360,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   return {
     host: config.host,
     port: server.port,
+    reload: async () => logins.reload?.(),
     async close() {
       const { over, within } = config.drain;
       // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.

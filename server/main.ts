@@ -60,6 +60,8 @@ async function main(): Promise<void> {
       (error: unknown) => die(error, 'the drain failed'),
     );
   };
+  // Without a listener it would end the process.
+  process.on('SIGHUP', () => void app.reload().catch((error: unknown) => die(error, 'unexpected error')));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // At any log level, because a program that starts this server waits for this line and reads the port from it.

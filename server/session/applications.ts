@@ -15,9 +15,16 @@ export const applications: readonly Application[] = [wordpress];
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
 
-/** @throws ConfigurationError */
-export async function openLogins(settings: LoginSettings): Promise<Logins> {
-  return 'site' in settings ? (await openSite(settings.site)).logins : phpSessions(settings.session);
+/**
+ * @param onProblem as in `SitePlace`
+ * @throws ConfigurationError
+ */
+export async function openLogins(
+  settings: LoginSettings,
+  onProblem: (problem: Error) => void,
+): Promise<Logins> {
+  if ('session' in settings) return phpSessions(settings.session);
+  return (await openSite({ ...settings.site, onProblem })).logins;
 }
 
 /** A site that was found. */

@@ -81,6 +81,8 @@ export interface Logins<State = unknown> {
    * @throws StoreError
    */
   renew(login: Login<State>, seconds: number): Promise<void>;
+  /** Reads a changed configuration of the site now, and not within a minute; absent if there is none. */
+  reload?(): Promise<void>;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
   /** Why the store, or one server of it, cannot be read; null if it can. */

@@ -31,6 +31,8 @@ export interface OpenSite {
 export interface SiteReader {
   /** @throws StoreError if the database does not answer, ConfigurationError if the configuration cannot be read */
   open(): Promise<OpenSite>;
+  /** Reads the configuration and the settings again. What is wrong with them goes to `SitePlace.onProblem`. */
+  reload(): Promise<void>;
   /** As it was opened last; undefined before. */
   readonly last: OpenSite | undefined;
   close(): void;
@@ -203,7 +205,8 @@ export function siteReader(application: Application, place: SitePlace, first: un
     }
   }
 
-  async function again(): Promise<void> {
+  async function reload(): Promise<void> {
+    readAt = performance.now();
     try {
       const now = await application.find(await siteFolder(place.folder, place.environment), place);
       if (now === null)
@@ -239,11 +242,11 @@ export function siteReader(application: Application, place: SitePlace, first: un
         return opening;
       }
       if (performance.now() - readAt > rereadAfter) {
-        readAt = performance.now();
-        void again();
+        void reload();
       }
       return Promise.resolve(open);
     },
+    reload,
     close() {
       closed = true;
       open?.database.close();

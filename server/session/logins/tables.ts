@@ -176,6 +176,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
       }
       return answered;
     },
+    reload: () => reader.reload(),
     fault,
     close: () => reader.close(),
   };

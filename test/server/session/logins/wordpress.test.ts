@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { realpathSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -12,12 +12,13 @@ import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { readConfig } from '../../../../server/settings/config.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
-import { chatProgram, nextChatServer } from '../../../helpers/chat-server.ts';
+import { chatProgram, nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
 import { startChild } from '../../../helpers/child.ts';
 import { startGate } from '../../../helpers/gate.ts';
 import { startMariadb } from '../../../helpers/mariadb.ts';
 import {
   cookieName,
+  phrases,
   quoted,
   roles,
   type WordPressOptions,
@@ -399,7 +400,7 @@ test('a database user with the rights that the doctor prints: everything works, 
   for (const line of lines) await db.query(line.replace(/;$/, '').replace('PASSWORD', 'own'));
   const url = `mysql://chat:own@/site?socket=${db.folder}/socket`;
   const config = readConfig({ CHAT_SITE: site.folder, CHAT_SITE_DATABASE: url });
-  const logins = await openLogins(config.logins);
+  const logins = await openLogins(config.logins, console.error);
   onTestFinished(() => logins.close());
   const device = await site.logIn('7', { name: 'Ann' });
   const login = (await logins.identify(device)) as Login;
@@ -417,4 +418,31 @@ test('a database user with the rights that the doctor prints: everything works, 
     await expect(asChat.query(sql)).rejects.toThrow(/denied/);
   }
   await expect(asChat.query('SELECT * FROM chat_wordpress')).resolves.toBeDefined();
+});
+
+test('a changed configuration counts at SIGHUP; a half-written one does not, and is logged once; logins that fit stay', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const server = await startChatServer({ CHAT_SITE: site.folder });
+  onTestFinished(async () => void (await server.stop()));
+  const device = await site.logIn('7');
+  const client = await connectChat(server.url, device.cookies);
+  onTestFinished(() => client.close());
+  const whole = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
+  writeFileSync(join(site.folder, 'wp-config.php'), whole.slice(0, 150));
+  for (let n = 0; n < 2; n++) process.kill(server.pid, 'SIGHUP');
+  await server.until(/the last one still counts/);
+  const other = await connectChat(server.url, (await site.logIn('8')).cookies);
+  onTestFinished(() => other.close());
+  expect(server.output().match(/the last one still counts/g)).toHaveLength(1);
+  // New keys end all logins, as they do in WordPress.
+  writeFileSync(join(site.folder, 'wp-config.php'), whole.replace(phrases.key, 'rotated'));
+  process.kill(server.pid, 'SIGHUP');
+  expect(await client.ended).toMatchObject({ reason: 'logout' });
+  await expect(connectChat(server.url, device.cookies)).rejects.toThrow('unauthorized');
+  const again = await connectChat(
+    server.url,
+    (await site.logIn('7', { secret: `rotated${phrases.salt}` })).cookies,
+  );
+  again.close();
 });
