@@ -1,9 +1,7 @@
 import { parseArgs } from 'node:util';
-import { ConfigurationError } from '../session/applications.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
 import { examineSite, grants } from '../session/doctor/site.ts';
-import { StoreError } from '../session/login.ts';
 import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { serverFindings } from './server.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
@@ -82,14 +80,13 @@ async function printGrants({ logins }: ReturnType<typeof readConfig>, say: Say):
     say.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
     return badUsage;
   }
-  try {
-    for (const line of await grants(logins.site)) say.finding(line);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof ConfigurationError || error instanceof StoreError)) throw error;
-    say.problem(`✗ ${error.message}`);
+  const lines = await grants(logins.site);
+  if ('problem' in lines) {
+    say.problem(`✗ ${lines.problem}`);
     return 1;
   }
+  for (const line of lines) say.finding(line);
+  return 0;
 }
 
 function settingLines(env: NodeJS.ProcessEnv): string[] {

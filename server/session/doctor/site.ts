@@ -36,9 +36,18 @@ export async function* examineSite(place: SitePlace, cookie: string | undefined)
 /**
  * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
  * and nothing else.
- * @throws ConfigurationError, StoreError
+ * @returns its lines, or why they cannot be known
  */
-export async function grants(place: SitePlace): Promise<string[]> {
+export async function grants(place: SitePlace): Promise<string[] | { problem: string }> {
+  try {
+    return await grantsOf(place);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError || error instanceof StoreError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+async function grantsOf(place: SitePlace): Promise<string[]> {
   // With the user of the site itself, who can see all of it.
   const { application, found, reader } = await findSite({ ...place, database: undefined });
   try {
