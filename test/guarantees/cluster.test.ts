@@ -715,6 +715,32 @@ describe('two servers', () => {
     }
   });
 
+  test('a user who was removed gets no event with what was written after it, however late a server hears of all that', async () => {
+    const history = await newHistory('postgres');
+    const line = await cuttable();
+    const [one, two] = await startNodes(history, line.url, nextChatServer);
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    await line.cut();
+    for (const node of [one, two]) await node.until(/the bus is down: degraded/);
+    // More than once, because the other server polls each second.
+    for (let nth = 0; nth < 3; nth++) {
+      const { room } = await ann.request('room:create', {
+        name: 'Both',
+        kind: 'private',
+        members: ['2'],
+        clientId: newClientId(),
+      });
+      const { id } = room;
+      for (const client of [ann, bob]) await client.request('room:join', { room: id });
+      const sent = { room: id, text: 'hello', clientId: newClientId() };
+      const { seq } = (await ann.request('message:send', sent)).message;
+      await ann.request('room:remove', { room: id, user: '2' });
+      await ann.request('message:edit', { room: id, seq, text: 'a secret' });
+      await lastOf(bob, 'room:removed').toMatchObject({ room: id });
+      expect(JSON.stringify(bob.events)).not.toContain('secret');
+    }
+  });
+
   test('a client that comes from a server whose changes the other one has not got continues where it was: no room is unknown, none restarts', async () => {
     const history = await newHistory('postgres');
     const line = await cuttable();

@@ -81,7 +81,7 @@ export const numberOf = ([row]: readonly Row[]): number => (row?.num as number |
 /**
  * The next entries after that number. A message is as it is now. If it has changed again meanwhile, it is new in its own
  * place and under its first `rev`, so that the order of a room is the same on all servers; of its changes only the last
- * one comes.
+ * one comes. If somebody has lost the room between the two, it comes without its contents first: these may be newer.
  */
 export async function entriesAfter({ dialect, connection }: Database, after: number): Promise<Entry[]> {
   const rows = await connection.query(
@@ -92,25 +92,62 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
     { dialect, connection },
     entries.flatMap(({ changes }) => changes.flatMap(placesOf)),
   );
+  const losses = lossesIn(entries);
+  /** The message as readers of this entry may see it, for whom that `rev` is the last one. */
+  const shownAt = (num: number, place: { room: string; seq: number }, rev: number) => {
+    const message = messages.get(keyOf(place));
+    if (message === undefined || message.rev <= rev) return message;
+    const lost = losses.get(place.room)?.find((loss) => loss > num);
+    if (lost === undefined) return message;
+    // It may be of an entry after these.
+    const of = entries.find(({ changes }) => changes.some((change) => isOf(change, message)));
+    return of !== undefined && of.num < lost ? message : withoutContents(message);
+  };
   return entries.map(({ num, changes }) => ({
     num,
     changes: changes.flatMap((change): Change[] => {
       if (change.type === 'message') {
         const { is } = change;
         const { rev } = change.message;
-        const message = messages.get(keyOf(change.message));
+        const message = shownAt(num, change.message, rev);
         if (message === undefined || (is === 'changed' && message.rev > rev)) return [];
         return [{ type: 'message', is, message: { ...message, rev } }];
       }
       if (change.type === 'mentions') {
-        const message = messages.get(keyOf(change.message));
+        const message = shownAt(num, change.message, change.message.rev);
         return message === undefined ? [] : [{ ...change, message }];
       }
       if (!isOfRoom(change)) return [change];
-      const last = messages.get(keyOf(lastOf(change.room)));
+      const last = shownAt(num, lastOf(change.room), change.room.head);
       return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
     }),
   }));
+}
+
+/** The entries in which somebody has lost a room, by the room. */
+function lossesIn(entries: readonly LoggedEntry[]): Map<string, number[]> {
+  const losses = new Map<string, number[]>();
+  for (const { num, changes } of entries) {
+    for (const change of changes) {
+      const isLoss =
+        (change.type === 'member' && change.now.sources === 0) ||
+        (change.type === 'restricted' && change.kind === 'banned' && change.now !== null);
+      if (isLoss) losses.set(change.room.id, [...(losses.get(change.room.id) ?? []), num]);
+    }
+  }
+  return losses;
+}
+
+/** Whether the change has made the message what it is. */
+const isOf = (change: LoggedChange, { room, seq, rev }: StoredMessage): boolean =>
+  change.type === 'message' &&
+  change.message.room === room &&
+  change.message.seq === seq &&
+  change.message.rev === rev;
+
+function withoutContents(message: StoredMessage): StoredMessage {
+  const { files: _files, mentions: _mentions, reactions: _reactions, ...rest } = message;
+  return { ...rest, text: '' };
 }
 
 /**
