@@ -1,4 +1,5 @@
 import type { Configuration } from './configuration/configuration.ts';
+import type { PhpSurroundings } from './configuration/php.ts';
 import type { SessionUser } from './identity.ts';
 import type { Credentials, Explanation } from './login.ts';
 import type { StoreUrl } from './source.ts';
@@ -13,8 +14,11 @@ export interface SiteFolder {
   list(folder: string): Promise<string[]>;
   /** A file as text. @throws ConfigurationError */
   text(file: string): Promise<string>;
-  /** A file of PHP, which is not run. @param application files that it starts, and that are not followed */
-  php(file: string, application?: RegExp): Promise<Configuration>;
+  /** A file of PHP, which is not run. */
+  php(
+    file: string,
+    surroundings?: Pick<PhpSurroundings, 'application' | 'variables'>,
+  ): Promise<Configuration>;
   /** The variables of an `.env` file, which PHP files are then read with. */
   env(file: string): Promise<Readonly<Record<string, string>>>;
 }

@@ -1,6 +1,7 @@
 import type { Application } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
+import { joomla } from './logins/joomla.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { tableLogins } from './logins/tables.ts';
 import { wordpress } from './logins/wordpress.ts';
@@ -10,7 +11,7 @@ export { ConfigurationError } from './configuration/configuration.ts';
 import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 /** The applications that keep their logins in tables of their own. The first that knows a folder has it. */
-export const applications: readonly Application[] = [wordpress];
+export const applications: readonly Application[] = [wordpress, joomla];
 
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings };

@@ -69,10 +69,10 @@ export async function siteFolder(
       ),
     list: (folder) => readdir(at(folder)).catch(() => []),
     text: (file) => textOf(at(file)),
-    php: (file, application) =>
+    php: (file, surroundings) =>
       readConfiguration(at(file), {
+        ...surroundings,
         ...(known === undefined ? {} : { environment: known }),
-        ...(application === undefined ? {} : { application }),
       }),
     async env(file) {
       const found = parseEnv(await textOf(at(file)), at(file));
@@ -140,7 +140,8 @@ async function urlOf({ kind, place, socket }: SiteDatabase): Promise<StoreUrl> {
       );
     }
   }
-  const options = new URLSearchParams({ charset: 'utf8mb4', timeout: `${timeout}ms` });
+  const options = new URLSearchParams({ timeout: `${timeout}ms` });
+  if (kind !== 'sqlite') options.set('charset', 'utf8mb4');
   if (path !== undefined) options.set('socket', path);
   return {
     protocol: kind,

@@ -161,9 +161,11 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     watch: () => ({ add: () => ({ since: undefined, end() {} }), end() {} }),
     async ttl({ state: { claim, id, idle } }) {
       // Otherwise the end is known in advance, see `ends`, or there is none.
+      if (idle === undefined) return null;
+      const left = Math.max(0, idle * 1000 - Date.now());
+      if (left === 0) return 0;
       const { lifetime, digest } = (await tables()).table(claim.table);
-      if (lifetime === undefined || idle === undefined || (await digest(id)) === null) return null;
-      return Math.max(0, idle * 1000 - Date.now());
+      return lifetime === undefined || (await digest(id)) === null ? null : left;
     },
     lifetime: undefined,
     async renew({ state: { claim, id } }) {
@@ -212,8 +214,10 @@ function questions(table: LoginTable, { driver, database, charset, views }: Open
   const names = Object.keys(table.columns);
   const { packed, from } = packedRows(driver, table, { charset, views });
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
+  // The key comes as text, or as its bytes.
+  const keyOf = (key: string) => (table.columns[key] === 'bytes' ? quoted(key) : driver.asText(quoted(key)));
   const select = (key: string, data: string, state: string) =>
-    `SELECT ${driver.asText(quoted(key))}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
+    `SELECT ${keyOf(key)}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
   const digestSql = driver.digestOfBytes?.(packed);
   const rowsBy = (sql: string) => async (keys: readonly string[]) => {
     const rows = await database.rows(sql, keys);

@@ -9,6 +9,7 @@ import type {
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
+import { databaseHost } from '../database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
@@ -213,22 +214,22 @@ export const wordpress: Application<Found, Site, Cookie> = {
 
 /** Whether `wp-config.php` is that of the folder: it may lie above, where WordPress has no other. */
 async function configurationOf(folder: SiteFolder): Promise<Configuration | null> {
-  const application = /\/wp-settings\.php$|\/vendor\/autoload\.php$/;
-  if (/\.php$/.test(folder.path)) return folder.php(folder.path, application);
+  const surroundings = { application: /\/wp-settings\.php$|\/vendor\/autoload\.php$/ };
+  if (/\.php$/.test(folder.path)) return folder.php(folder.path, surroundings);
   // Bedrock: https://github.com/roots/bedrock.
   if ((await folder.has('config/application.php')) && (await folder.has('.env'))) {
     await folder.env('.env');
-    return folder.php('config/application.php', application);
+    return folder.php('config/application.php', surroundings);
   }
   if (!(await folder.has('wp-includes/version.php'))) return null;
   // Debian reads the file of the host that is asked for.
   if (await folder.has('wp-config.php')) {
     const isDebian = (await folder.text('wp-config.php')).includes('/etc/wordpress/config-');
-    if (!isDebian) return folder.php('wp-config.php', application);
+    if (!isDebian) return folder.php('wp-config.php', surroundings);
     const names = (await folder.list('/etc/wordpress'))
       .filter((name) => /^config-.+\.php$/.test(name))
       .sort();
-    if (names.length === 1) return folder.php(`/etc/wordpress/${names[0]}`, application);
+    if (names.length === 1) return folder.php(`/etc/wordpress/${names[0]}`, surroundings);
     const choices = names.map((name) => `\n  CHAT_SITE=wordpress:/etc/wordpress/${name}`).join('');
     throw new ConfigurationError(
       names.length === 0
@@ -237,7 +238,7 @@ async function configurationOf(folder: SiteFolder): Promise<Configuration | null
     );
   }
   if (!(await folder.has('../wp-settings.php')) && (await folder.has('../wp-config.php'))) {
-    return folder.php('../wp-config.php', application);
+    return folder.php('../wp-config.php', surroundings);
   }
   throw new ConfigurationError(
     `${folder.path}: WordPress is here, but no wp-config.php, neither in the folder above`,
@@ -309,24 +310,17 @@ async function hasNewFragments(configuration: Configuration, folder: SiteFolder)
   );
 }
 
-/** `DB_HOST` is `host`, `host:port`, `host:/socket`, `:/socket` or `[v6]:port`: `wpdb::parse_db_host()`. */
+/** `DB_HOST`: `wpdb::parse_db_host()`. */
 function databaseOf(configuration: Configuration): SiteDatabase {
   const text = (name: string) => asText(configuration.constant(name, 'CHAT_SITE_DATABASE')) ?? '';
-  const given = text('DB_HOST') || 'localhost';
-  const socketAt = given.indexOf(':/');
-  const socket = socketAt === -1 ? undefined : given.slice(socketAt + 1);
-  const host = socketAt === -1 ? given : given.slice(0, socketAt);
-  const [, v6, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:]*))(?::(\d{1,5}))?$/.exec(host) ?? [
-    undefined,
-    host,
-  ];
+  const { socket, ...host } = databaseHost(text('DB_HOST'));
   const charset = text('DB_CHARSET').toLowerCase();
   return {
     kind: 'mysql',
     place: {
       user: text('DB_USER'),
       password: text('DB_PASSWORD'),
-      hosts: [{ host: v6 || name || 'localhost', ...(port === undefined ? {} : { port: Number(port) }) }],
+      hosts: [host],
       path: `/${text('DB_NAME')}`,
     },
     ...(socket === undefined ? {} : { socket }),

@@ -42,6 +42,8 @@ export interface Database {
 export interface SqlDriver {
   /** Quotes a name. */
   quote: '"' | '`';
+  /** The schema of names that name none, as information_schema lists it. */
+  schema: string;
   /** The first `length` bytes of a column, or characters if it is text. */
   start(column: string, length: number): string;
   /** The size of a column in bytes; for text, in the character set in which it is stored. */

@@ -45,6 +45,7 @@ const exactly = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY
 /** `mysql:` and `mariadb:`. The default port is 3306. */
 export const mysql: SqlDriver = {
   quote: '`',
+  schema: 'DATABASE()',
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
   digest: (column) => `SHA2(${column}, 256)`,

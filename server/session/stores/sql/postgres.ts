@@ -51,6 +51,7 @@ const storedBytes = (column: string) =>
 /** `postgres:` and `postgresql:`. The default port is 5432; `socket=` ends in `/.s.PGSQL.PORT`. */
 export const postgres: SqlDriver = {
   quote: '"',
+  schema: 'current_schema()',
   // This also removes the blanks of a CHAR.
   start: (column, length) => `substring(${column} from 1 for ${length})`,
   bytes: (column) => `octet_length(${column})`,

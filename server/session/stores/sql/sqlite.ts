@@ -31,6 +31,7 @@ const fromDigits = (column: string) => {
  */
 export const sqlite: SqlDriver = {
   quote: '"',
+  schema: `'main'`,
   // A text may hold any bytes; only as a BLOB it does not end at the first NUL.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
   // The only function for this that does not read the column.

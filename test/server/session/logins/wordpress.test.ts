@@ -378,7 +378,7 @@ test('settings that contradict the folder, or a folder of nothing known: the sta
     code: 78,
     output: expect.stringContaining('/usr/share is not the folder of WordPress'),
   });
-  expect(await said({ CHAT_SITE: 'joomla:/srv' })).toMatchObject({
+  expect(await said({ CHAT_SITE: 'nuke:/srv' })).toMatchObject({
     code: 78,
     output: expect.stringContaining('wordpress'),
   });

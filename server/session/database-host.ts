@@ -1,0 +1,19 @@
+/**
+ * The place of a database as PHP applications write it: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
+ * Without a name it is `localhost`.
+ */
+export function databaseHost(text: string): { host: string; port?: number; socket?: string } {
+  const socketAt = text.indexOf(':/');
+  const socket = socketAt === -1 ? undefined : text.slice(socketAt + 1);
+  const place = socketAt === -1 ? text : text.slice(0, socketAt);
+  const [, v6, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:]*))(?::(\d{1,5}))?$/.exec(place) ?? [
+    undefined,
+    undefined,
+    place,
+  ];
+  return {
+    host: v6 || name || 'localhost',
+    ...(port === undefined ? {} : { port: Number(port) }),
+    ...(socket === undefined ? {} : { socket }),
+  };
+}

@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import type { Application, LoginTable, SiteDatabase } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { databaseHost } from '../database-host.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError, type PhpValue } from '../formats/value.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+import { follow, parsePath } from '../path.ts';
+
+/** The values of configuration.php. */
+interface Found {
+  database: SiteDatabase;
+  prefix: string;
+  cookie: string;
+  /** Frontend and backend have one session. */
+  shared: boolean;
+  /** Seconds; null if another handler than that of the database keeps the sessions. */
+  lifetime: number | null;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+interface Site extends Found {
+  /** Joomla 4.2 and later has a table of second factors. */
+  secondFactors: boolean;
+}
+
+/** Groups of the installation: installation/sql/mysql/base.sql. Their children inherit their rights. */
+const groups = { superUsers: 8, administrators: 7, managers: 6 };
+
+const file = 'configuration.php';
+const versionFile = 'libraries/src/Version.php';
+const factorsTable = (prefix: string) => `${prefix}user_mfa`;
+
+/**
+ * Joomla 4 to 6: libraries/src/Service/Provider/Session.php, Session/MetadataManager.php,
+ * Session/Storage/JoomlaStorage.php, Application/MultiFactorAuthenticationHandler.php, User/User.php,
+ * and Session.php of joomla-framework/session.
+ */
+export const joomla: Application<Found, Site> = {
+  kind: 'joomla',
+  title: 'Joomla',
+
+  async find(folder, { cookieName, admins, moderators, nobody }) {
+    if (!(await folder.has(file)) || !/\bclass\s+JConfig\b/.test(await folder.text(file))) return null;
+    const major = (await folder.has(versionFile))
+      ? Number(
+          (await folder.php(versionFile)).member('Version::MAJOR_VERSION', 'nothing: install Joomla again'),
+        )
+      : 4;
+    if (major < 4) {
+      throw new ConfigurationError(
+        `${folder.path}: this is Joomla ${major}, and only Joomla 4 and later can be read`,
+      );
+    }
+    const configuration = await folder.php(file);
+    const text = (name: string, instead = `its value in ${file} itself`) =>
+      asText(configuration.member(`JConfig::${name}`, instead));
+    const isOn = (name: string, usual: string) => !['', '0'].includes(text(name) ?? usual);
+    if (!isOn('session_metadata', '1')) {
+      throw new ConfigurationError(
+        `${folder.path}/${file}: Joomla does not write into its table who is logged in: switch on “Track Session Metadata” in its global configuration`,
+      );
+    }
+    const name = (text('session_name') ?? '') || 'site';
+    const minutes = Number(text('lifetime') ?? 0);
+    return {
+      database: databaseOf(configuration),
+      prefix: prefixOf(text('dbprefix') ?? ''),
+      cookie: cookieName ?? md5((text('secret', 'CHAT_SESSION_NAME') ?? '') + name),
+      shared: isOn('shared_session', '0'),
+      lifetime: text('session_handler') === 'database' ? (minutes > 0 ? minutes * 60 : 900) : null,
+      admins: admins ?? null,
+      moderators: moderators ?? null,
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: ({ prefix }, { schema }) => ({
+    view: 'chat_joomla_settings',
+    columns: { value: 'text' },
+    names: [factorsTable(prefix)],
+    select: `SELECT table_name AS name, table_name AS value FROM information_schema.tables WHERE table_schema = ${schema} AND table_name = '${factorsTable(prefix)}'`,
+  }),
+
+  site: (found, settings) => ({ ...found, secondFactors: settings.has(factorsTable(found.prefix)) }),
+
+  logins({ prefix, admins, moderators, secondFactors }, { quote, lines }) {
+    const table = (name: string) => `${quote}${prefix}${name}${quote}`;
+    // A group has the rights of all groups that it lies in.
+    const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
+    const titles = `SELECT ${lines('title.title')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS title ON title.id = map.group_id WHERE map.user_id = u.id`;
+    const factors = `SELECT COUNT(*) FROM ${quote}${factorsTable(prefix)}${quote} AS f WHERE f.user_id = u.id`;
+    const usesTitles = admins !== null || moderators !== null;
+    const sessions: LoginTable = {
+      view: 'chat_joomla',
+      id: 'id',
+      lookup: 'id',
+      columns: {
+        id: 'bytes',
+        client: 'text',
+        guest: 'text',
+        time: 'text',
+        data: 'text',
+        userid: 'text',
+        name: 'text',
+        block: 'text',
+        member_of: 'text',
+        titles: 'text',
+        factors: 'text',
+      },
+      select: `SELECT s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, LEFT(s.data, ${mostBytes}) AS data, s.userid AS userid, u.name AS name, u.block AS block, (${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
+    };
+    return { sessions };
+  },
+
+  claim({ cookie }, { cookies }) {
+    const id = cookieValue(cookies, cookie);
+    if (id === null) {
+      return because(
+        `there is no cookie ${cookie}, or there are several`,
+        'if every visitor gets this: Joomla makes the name of the cookie of its secret; CHAT_SESSION_NAME sets another one',
+      );
+    }
+    if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return because('its cookie is no session id');
+    return { table: 'sessions', lookup: id, secrets: [id] };
+  },
+
+  judge(site, _, row, now) {
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    if (row === null) return nobody('there is no such session, or it has ended there');
+    if (!site.shared && text('client') !== '0') return nobody('the session is not that of the site');
+    const id = text('userid');
+    if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return nobody('the session is that of a guest');
+    if (row.name === null) return nobody('the user has been deleted');
+    if (text('block') !== '0') return nobody('the user is blocked there');
+    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    const session = sessionIn(row.data ?? null);
+    if (session === undefined)
+      return { state: 'invalid', ...because('the session is not what Joomla writes') };
+    if (session?.user !== undefined && session.user !== id)
+      return nobody('the session is that of another user, or of a guest');
+    if (session?.mustSetUp === true) return nobody('the user has to set up a second factor first');
+    if (text('factors') !== '0' && session?.checked !== true) {
+      return nobody(
+        'the user has not yet given the second factor',
+        site.lifetime === null
+          ? 'for users with a second factor the chat needs the session handler “Database” of Joomla'
+          : undefined,
+      );
+    }
+    const user: SessionUser = { id, name: displayName(text('name')) || id };
+    const roles = rolesIn(site, text('member_of').split('\n'), text('titles').split('\n'));
+    if (roles.length > 0) user.roles = roles;
+    if (site.lifetime === null) return { state: 'user', user };
+    const last = Math.max(Number(text('time')), session?.now ?? 0);
+    if (last + site.lifetime < now) return nobody('the session has expired there');
+    return { state: 'user', user, idle: last + site.lifetime + 1 };
+  },
+};
+
+const mostBytes = 1024 * 1024;
+
+interface Session {
+  user?: string;
+  /** The time of the last page, in seconds since 1970. */
+  now?: number;
+  /** The second factor was given, or is not needed. */
+  checked: boolean;
+  mustSetUp: boolean;
+}
+
+const paths = {
+  id: parsePath('data.user.id'),
+  now: parsePath('data.session.timer.now'),
+  checked: parsePath('data.com_users.mfa_checked'),
+  setup: parsePath('data.com_users.mandatory_mfa_setup'),
+};
+
+/** `$_SESSION['joomla']` is a serialized Registry in base64. Null if there is none; undefined if it cannot be read. */
+function sessionIn(data: Buffer | null): Session | null | undefined {
+  if (data === null || data.length === 0) return null;
+  try {
+    const all = formats.php(data) as Record<string, PhpValue>;
+    const encoded = Object.hasOwn(all, 'joomla') ? all.joomla : null;
+    if (typeof encoded !== 'string') return null;
+    const registry = formats.php_serialize(Buffer.from(encoded, 'base64'));
+    const at = (path: keyof typeof paths) => {
+      const found = follow(registry, paths[path]);
+      return 'value' in found ? found.value : null;
+    };
+    const [id, now] = [at('id'), at('now')];
+    return {
+      ...(typeof id === 'number' || typeof id === 'string' ? { user: String(id) } : {}),
+      ...(typeof now === 'number' ? { now } : {}),
+      checked: Number(at('checked')) !== 0,
+      mustSetUp: Number(at('setup')) !== 0,
+    };
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+function rolesIn({ admins, moderators }: Site, own: readonly string[], titles: readonly string[]) {
+  const isIn = (names: readonly string[] | null, ids: readonly number[]) =>
+    names === null ? ids.some((id) => own.includes(String(id))) : names.some((name) => titles.includes(name));
+  return [
+    ...(isIn(admins, [groups.superUsers, groups.administrators]) ? (['admin'] as const) : []),
+    ...(isIn(moderators, [groups.managers]) ? (['moderator'] as const) : []),
+  ];
+}
+
+/** `host`, `host:port`, `host:/socket`, `unix:/socket` or `[v6]:port`: MysqliDriver::connect() of joomla-framework/database. */
+function databaseOf(configuration: Configuration): SiteDatabase {
+  const text = (name: string) => asText(configuration.member(`JConfig::${name}`, 'CHAT_SITE_DATABASE')) ?? '';
+  const { socket, ...host } = databaseHost(text('host').replace(/^unix:/, ':'));
+  return {
+    kind: /^(pgsql|postgresql)$/.test(text('dbtype')) ? 'postgres' : 'mysql',
+    place: { user: text('user'), password: text('password'), hosts: [host], path: `/${text('db')}` },
+    ...(socket === undefined ? {} : { socket }),
+    charset: 'utf8',
+  };
+}
+
+function prefixOf(prefix: string): string {
+  if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
+  throw new ConfigurationError('the prefix of the tables of Joomla has other characters than A-Z a-z 0-9 _');
+}
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
+
+const md5 = (text: string) => createHash('md5').update(text).digest('hex');

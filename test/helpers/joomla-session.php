@@ -1,0 +1,42 @@
+<?php
+// Makes what Joomla stores of a session with its handler "Database": $_SESSION['joomla'] is a serialized registry in
+// base64. Reads a JSON object from the standard input: id (of the user), now (the time of the last page), and more:
+// further values. Classes have the names and the properties that Joomla's have when they are serialized.
+
+namespace Joomla\CMS\User {
+    class User
+    {
+        public function __construct(public $id)
+        {
+        }
+    }
+}
+
+namespace Joomla\Registry {
+    class Registry
+    {
+        protected $data;
+        protected $initialized = true;
+        public $separator = '.';
+
+        public function __construct($data)
+        {
+            $this->data = $data;
+        }
+    }
+}
+
+namespace {
+    $in = json_decode(stream_get_contents(STDIN));
+    $timer = (object) ['start' => $in->now - 9999, 'last' => $in->now - 10, 'now' => $in->now];
+    $values = ['session' => (object) ['counter' => 3, 'timer' => $timer, 'token' => 'é'], 'registry' => null];
+    $values['user'] = new Joomla\CMS\User\User($in->id);
+    $values += (array) $in->more;
+    ini_set('session.save_path', sys_get_temp_dir());
+    ini_set('session.use_cookies', 0);
+    session_cache_limiter('');
+    session_start();
+    $_SESSION['joomla'] = base64_encode(serialize(new Joomla\Registry\Registry((object) $values)));
+    echo json_encode(['data' => session_encode()]);
+    session_destroy();
+}

@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { oneAtATime } from './one-at-a-time.ts';
+import type { TestDatabase } from './site-database.ts';
+import { quoted } from './wordpress.ts';
+
+export interface JoomlaSession {
+  name?: string;
+  /** The time of the last page, in seconds since 1970. */
+  now?: number;
+  /** Columns of the row of the session that differ from the usual ones. */
+  row?: Record<string, string | number | null>;
+  /** Values in the session beside the usual ones. */
+  more?: object;
+  /** The user in the session, if that is not the one of the row. */
+  userInSession?: number;
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+/** The tables and the folder of a Joomla, with rows as it writes them. */
+export async function joomlaSite(db: TestDatabase, config: Record<string, string | boolean> = {}) {
+  const prefix = `j${randomBytes(3).toString('hex')}_`;
+  const folder = mkdtempSync(join(tmpdir(), 'joomla-'));
+  const { secret = 'a "secret" $x', session_name: sessionName = 'site' } = config;
+  const all = {
+    dbtype: db.kind === 'mysql' ? 'mysqli' : 'pgsql',
+    host: `127.0.0.1:${db.port}`,
+    user: db.user,
+    password: db.password,
+    db: db.name,
+    dbprefix: prefix,
+    session_handler: 'database',
+    lifetime: '15',
+    secret,
+    ...config,
+  };
+  const lines = Object.entries(all).map(
+    ([name, value]) => `	public $${name} = ${typeof value === 'string' ? quoted(value) : value};`,
+  );
+  writeFileSync(
+    join(folder, 'configuration.php'),
+    `<?php\nclass JConfig {\n	public $offline = false;\n${lines.join('\n')}\n}\n`,
+  );
+  const bytes = db.kind === 'mysql' ? 'VARBINARY(192)' : 'BYTEA';
+  await db.run(
+    `CREATE TABLE ${prefix}session (session_id ${bytes} NOT NULL PRIMARY KEY, client_id SMALLINT DEFAULT NULL, guest SMALLINT DEFAULT 1, time INTEGER NOT NULL DEFAULT 0, data TEXT, userid BIGINT DEFAULT 0, username VARCHAR(150) DEFAULT '')`,
+  );
+  await db.run(
+    `CREATE TABLE ${prefix}users (id BIGINT PRIMARY KEY, name VARCHAR(400) NOT NULL, username VARCHAR(150), password VARCHAR(100), block SMALLINT NOT NULL DEFAULT 0, activation VARCHAR(100) DEFAULT '')`,
+  );
+  await db.run(
+    `CREATE TABLE ${prefix}user_usergroup_map (user_id BIGINT, group_id BIGINT, PRIMARY KEY (user_id, group_id))`,
+  );
+  await db.run(
+    `CREATE TABLE ${prefix}usergroups (id BIGINT PRIMARY KEY, parent_id BIGINT, lft BIGINT, rgt BIGINT, title VARCHAR(100))`,
+  );
+  await db.run(`CREATE TABLE ${prefix}user_mfa (id BIGINT PRIMARY KEY, user_id BIGINT, method VARCHAR(100))`);
+  for (const group of [
+    [1, 0, 1, 14, 'Public'],
+    [2, 1, 2, 3, 'Registered'],
+    [6, 1, 4, 7, 'Manager'],
+    [7, 6, 5, 6, 'Administrator'],
+    [8, 1, 8, 11, 'Super Users'],
+    [20, 8, 9, 10, 'Owners, and more'],
+    [21, 1, 12, 13, 'Helpers'],
+  ])
+    await db.run(`INSERT INTO ${prefix}usergroups VALUES (?, ?, ?, ?, ?)`, group);
+  const inTurn = oneAtATime();
+  const cookie = createHash('md5').update(`${secret}${sessionName}`).digest('hex');
+  async function logIn(user: string, session: JoomlaSession) {
+    const { name = 'Ann', now: last = now(), more = {}, userInSession = Number(user) } = session;
+    await db.run(`DELETE FROM ${prefix}users WHERE id = ?`, [Number(user)]);
+    await db.run(`INSERT INTO ${prefix}users (id, name, username) VALUES (?, ?, ?)`, [
+      Number(user),
+      name,
+      `user${user}`,
+    ]);
+    const id = randomBytes(16).toString('hex');
+    const { data } = JSON.parse(
+      execFileSync('php', [new URL('joomla-session.php', import.meta.url).pathname], {
+        input: JSON.stringify({ id: userInSession, now: last, more }),
+        encoding: 'utf8',
+      }),
+    );
+    const row = {
+      ...{ session_id: id, client_id: 0, guest: 0, time: last, data, userid: Number(user) },
+      ...session.row,
+    };
+    await db.run(
+      `INSERT INTO ${prefix}session (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map(() => '?')})`,
+      Object.values(row),
+    );
+    return {
+      cookies: `${cookie}=${id}`,
+      secrets: [id],
+      id,
+      rename: async (other: string) => {
+        await db.run(`UPDATE ${prefix}users SET name = ? WHERE id = ?`, [other, Number(user)]);
+      },
+      logOut: async () => void (await db.run(`DELETE FROM ${prefix}session WHERE session_id = ?`, [id])),
+    };
+  }
+  return {
+    folder,
+    prefix,
+    cookie,
+    logIn: (user: string, session: JoomlaSession = {}) => inTurn(() => logIn(user, session)),
+    async remove() {
+      rmSync(folder, { recursive: true });
+      for (const table of ['session', 'users', 'user_usergroup_map', 'usergroups', 'user_mfa'])
+        await db.run(`DROP TABLE ${prefix}${table}`);
+    },
+  };
+}

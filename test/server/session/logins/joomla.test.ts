@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { type JoomlaSession, joomlaSite } from '../../../helpers/joomla.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+
+const kinds = ['mysql', 'postgres'] as const;
+const databases = await Promise.all(kinds.map(startSiteDatabase));
+afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+
+const now = () => Math.floor(Date.now() / 1000);
+
+describe.each(databases)('$kind', (db) => {
+  loginContract(`Joomla (${db.kind})`, async () => {
+    const site = await joomlaSite(db);
+    return {
+      open: async () => (await openSite({ folder: site.folder })).logins,
+      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
+      silence: db.silence,
+      close: site.remove,
+    };
+  });
+
+  async function siteFor(config: Record<string, string | boolean> = {}, options: SiteOptions = {}) {
+    const site = await joomlaSite(db, config);
+    onTestFinished(site.remove);
+    const { logins } = await openSite({ folder: site.folder, ...options });
+    onTestFinished(() => logins.close());
+    const { prefix } = site;
+    return { ...site, logins, run: (sql: string) => db.run(sql.replaceAll('#__', prefix)) };
+  }
+
+  test('the sessions that Joomla would take, and those that it would not', async () => {
+    const { logins, logIn, cookie } = await siteFor();
+    const cases: [string, JoomlaSession, 'user' | 'nobody' | 'invalid'][] = [
+      ['logged in', {}, 'user'],
+      ['a session of the backend', { row: { client_id: 1 } }, 'nobody'],
+      ['a session of the time when they were shared', { row: { client_id: null } }, 'nobody'],
+      ['a guest', { row: { guest: 1, userid: 0 }, userInSession: 0 }, 'nobody'],
+      ['a guest by the column alone', { row: { guest: 1 } }, 'nobody'],
+      ['a guest by the session alone', { userInSession: 0 }, 'nobody'],
+      ['another user in the session', { userInSession: 8 }, 'nobody'],
+      ['the second factor was given', { more: { com_users: { mfa_checked: 1 } } }, 'user'],
+      [
+        'a second factor has to be set up',
+        { more: { com_users: { mfa_checked: 0, mandatory_mfa_setup: 1 } } },
+        'nobody',
+      ],
+      ['the last second', { now: now() - 895 }, 'user'],
+      ['expired', { now: now() - 902 }, 'nobody'],
+      // At the start of a page Joomla 4 writes the beginning of the session.
+      ['a page is under way', { row: { time: 1 } }, 'user'],
+      ['a session that cannot be read', { row: { data: 'joomla|s:9:"' } }, 'invalid'],
+    ];
+    for (const [what, session, state] of cases) {
+      const answer = await logins.identify(await logIn('7', session));
+      const code = { nobody: 'unauthorized', invalid: 'session_invalid' };
+      expect(answer, what).toMatchObject(
+        state === 'user' ? { user: { id: '7', name: 'Ann' } } : { code: code[state] },
+      );
+    }
+    const device = await logIn('7');
+    for (const value of [device.id.toUpperCase(), `${device.id} `, `${device.id}%00`, `-${device.id}`]) {
+      expect(await logins.identify({ cookies: `${cookie}=${value}` })).toMatchObject({
+        code: 'unauthorized',
+      });
+    }
+  });
+
+  test('changes while a user is logged in: out on one device, blocked, deleted, a second factor, an expiry', async () => {
+    const { logins, logIn, run } = await siteFor();
+    const [phone, desk] = [await logIn('7'), await logIn('7')];
+    const verdictOf = async (login: Login) => logins.check([login as never])[0];
+    const identified = async (device: typeof phone) => (await logins.identify(device)) as Login;
+    const [onPhone, onDesk] = [await identified(phone), await identified(desk)];
+    await phone.logOut();
+    expect(await verdictOf(onPhone)).toMatchObject({ state: 'nobody' });
+    expect(await verdictOf(onDesk)).toBeNull();
+    await run('UPDATE #__users SET block = 1');
+    expect(await verdictOf(onDesk)).toMatchObject({ state: 'nobody', reason: 'the user is blocked there' });
+    await run('UPDATE #__users SET block = 0');
+    await run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
+    expect(await verdictOf(onDesk)).toMatchObject({ state: 'nobody' });
+    const checked = await logIn('7', { more: { com_users: { mfa_checked: 1 } } });
+    expect(await identified(checked)).toMatchObject({ user: { id: '7' } });
+    const late = await identified(await logIn('9', { now: now() - 899 }));
+    await expect.poll(() => verdictOf(late), { timeout: 5000 }).toMatchObject({ state: 'nobody' });
+    expect(await logins.ttl(late as never)).toBe(0);
+    await run('DELETE FROM #__users WHERE id = 7');
+    expect(await verdictOf(onDesk)).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
+  });
+
+  test('the roles, also of groups within a group', async () => {
+    const { logins, logIn, run } = await siteFor();
+    const cases: [number, object][] = [
+      [2, { name: 'Zoë <b>' }],
+      [6, { roles: ['moderator'] }],
+      [7, { roles: ['admin', 'moderator'] }],
+      [8, { roles: ['admin'] }],
+      [20, { roles: ['admin'] }],
+    ];
+    for (const [group, user] of cases) {
+      await run(`INSERT INTO #__user_usergroup_map VALUES (${group + 100}, ${group})`);
+      const device = await logIn(String(group + 100), { name: 'Zoë <b>' });
+      expect(await logins.identify(device)).toEqual(
+        expect.objectContaining({ user: { id: String(group + 100), name: 'Zoë <b>', ...user } }),
+      );
+    }
+    const own = await siteFor({}, { admins: ['Helpers'], moderators: ['Registered'], nobody: ['9'] });
+    await own.run('INSERT INTO #__user_usergroup_map VALUES (7, 21), (7, 2), (8, 8)');
+    const roles = { roles: ['admin', 'moderator'] };
+    expect(await own.logins.identify(await own.logIn('7'))).toMatchObject({ user: roles });
+    expect(((await own.logins.identify(await own.logIn('8'))) as Login).user.roles).toBeUndefined();
+    expect(await own.logins.identify(await own.logIn('9'))).toMatchObject({ code: 'unauthorized' });
+  });
+
+  test('sessions shared with the backend; another handler; a Joomla without a table of second factors', async () => {
+    const shared = await siteFor({ shared_session: '1', session_name: 'abc', lifetime: '0' });
+    const device = await shared.logIn('7', { row: { client_id: null } });
+    expect(await shared.logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    const old = await shared.logIn('7', { now: now() - 902 });
+    expect(await shared.logins.identify(old)).toMatchObject({ code: 'unauthorized' });
+    // There the row says who is logged in, and not since when.
+    const files = await siteFor({ session_handler: 'filesystem' });
+    const metadata = await files.logIn('7', { row: { time: now() - 5000, data: null } });
+    expect(await files.logins.identify(metadata)).toMatchObject({ user: { id: '7' } });
+    await files.run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
+    expect(await files.logins.identify(metadata)).toMatchObject({
+      code: 'unauthorized',
+      hint: expect.stringContaining('Database'),
+    });
+    const site = await joomlaSite(db);
+    onTestFinished(site.remove);
+    await db.run(`ALTER TABLE ${site.prefix}user_mfa RENAME TO ${site.prefix}other`);
+    const { logins } = await openSite({ folder: site.folder });
+    onTestFinished(() => logins.close());
+    expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
+    await db.run(`ALTER TABLE ${site.prefix}other RENAME TO ${site.prefix}user_mfa`);
+  });
+});
+
+test('a configuration that says that Joomla keeps no users in its table: the error names the setting', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'joomla-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const config = (lines: string) =>
+    writeFileSync(join(folder, 'configuration.php'), `<?php\nclass JConfig {\n${lines}\n}\n`);
+  config('public $session_metadata = false;');
+  await expect(openSite({ folder })).rejects.toThrow('switch on “Track Session Metadata”');
+  config("public $dbprefix = 'a b';");
+  await expect(openSite({ folder })).rejects.toThrow('the prefix of the tables of Joomla');
+});
