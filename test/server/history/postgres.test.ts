@@ -15,6 +15,7 @@ historyDatabaseContract('PostgreSQL', async () => {
     database: () => postgresDatabase(server),
     dialect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress),
     async unindexed(connection, { text, values }) {
+      await connection.query(raw('ANALYZE'));
       // For a small table it prefers a scan, even if it has an index.
       for (const way of ['seqscan', 'sort']) await connection.query(raw(`SET enable_${way} = off`));
       const steps = await connection.query({ text: `EXPLAIN ANALYZE ${text}`, values });

@@ -292,7 +292,7 @@ test('a session that cannot be read, for two reasons: refused with the reason, a
   const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');
-  const store = `postgres://${db.login}@127.0.0.1:${gate.port}/site?table=odd_sessions&id=id&data=data&expires=expires&timeout=1000ms`;
+  const store = `postgres://${db.login}@127.0.0.1:${gate.port}/site?table=odd_sessions&id=id&data=data&expires=expires&timeout=3000ms`;
   const chat = await nextChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
   onTestFinished(async () => void (await chat.stop()));
   const ids = ['charset', 'expiry', 'well'];
