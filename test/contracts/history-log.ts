@@ -219,6 +219,21 @@ export function logContract(
       await consumers.stop();
     });
 
+    test('one whose transaction is undone is not listed, also if another write in it is the cause', async () => {
+      const consumers = follow();
+      const { write } = now().history;
+      const file = { id: 'same', name: 'a.txt', type: 'text/plain', size: 1 };
+      const add = () => write.addFile({ room: 'lobby', user: '2', file, at });
+      await add();
+      const [first, failed, second] = await Promise.allSettled([mute('2'), add(), mute('3')]);
+      expect(failed.status).toBe('rejected');
+      await mute('4');
+      const stored = [first, second].map(({ status }, n) => (status === 'fulfilled' ? `${n + 2}` : ''));
+      const users = async () => (await acts()).map(({ user }) => user);
+      await expect.poll(users).toEqual([...stored.filter((user) => user !== ''), '4']);
+      await consumers.stop();
+    });
+
     test('none names an erased user: not in the list, not in the log, and not by a consumer that has read it before', async () => {
       let consumers = follow();
       await mute('2');
