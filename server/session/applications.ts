@@ -3,6 +3,7 @@ import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
 import { joomla } from './logins/joomla.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
+import { phpbb } from './logins/phpbb.ts';
 import { tableLogins } from './logins/tables.ts';
 import { wordpress } from './logins/wordpress.ts';
 
@@ -11,7 +12,7 @@ export { ConfigurationError } from './configuration/configuration.ts';
 import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 /** The applications that keep their logins in tables of their own. The first that knows a folder has it. */
-export const applications: readonly Application[] = [wordpress, joomla];
+export const applications: readonly Application[] = [wordpress, joomla, phpbb];
 
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings };

@@ -10,13 +10,14 @@ import { type Finding, printable, well, wrong } from './finding.ts';
  */
 export async function* examineSite(place: SitePlace, cookie: string | undefined): AsyncGenerator<Finding> {
   try {
-    const { title, logins } = await openSite(place);
+    const { title, logins } = await openSite({ ...place, checks: false });
     try {
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
       const fault = await logins.fault();
       if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`);
       yield well('The database of the site answers.');
       if (cookie === undefined) return;
+      // Where the cookies come from is not known here.
       const answer = await logins.identify({ cookies: cookie.trim().replace(/^cookie:\s*/i, '') });
       if ('code' in answer)
         return yield wrong(`Nobody is logged in with these cookies: ${answer.reason}.`, answer.hint);
@@ -56,7 +57,10 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
     if (kind === 'sqlite')
       throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
     const quoted = (name: string) => driver.quote + name + driver.quote;
-    const tables = [application.settings(found, driver), ...Object.values(application.logins(site, driver))];
+    const logins = Object.values(application.logins(site, driver));
+    const tables = [application.settings(found, driver), ...logins];
+    // A login that ends when unused: so that writing in the chat counts as a use.
+    const renewed = logins.flatMap((each) => each.renewed ?? []);
     const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
     const database = quoted(own.path.slice(1));
     return [
@@ -68,6 +72,10 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
         `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
         `GRANT SELECT ON ${quoted(view)} TO ${user};`,
       ]),
+      ...renewed.map(
+        ({ table, id, column }) =>
+          `GRANT SELECT (${id}, ${column}), UPDATE (${column}) ON ${table} TO ${user};`,
+      ),
     ];
   } finally {
     reader.close();

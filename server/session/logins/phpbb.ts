@@ -1,0 +1,387 @@
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Application, Claim, Row, SiteDatabase, SiteFolder } from '../application.ts';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { withoutEntities } from '../entities.ts';
+import { displayName } from '../identity.ts';
+import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+
+/** The values of config.php. */
+interface PhpbbFiles {
+  database: SiteDatabase;
+  /** Before the names of the tables; PostgreSQL may have a schema there. */
+  prefix: string;
+  cookieName: string | null;
+  /** Whether the address and the browser are compared. */
+  checks: boolean;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+interface PhpbbSite extends PhpbbFiles {
+  cookie: string;
+  /** phpBB 4 keeps bans in another way, and takes a key without a session. */
+  isFour: boolean;
+  /** Seconds after the last page view. */
+  sessionLength: number;
+  allowAutologin: boolean;
+  /** Seconds; 0: without end. */
+  longestAutologin: number;
+  /** Parts of the address that are compared. */
+  ipCheck: number;
+  browserCheck: boolean;
+  forwardedForCheck: boolean;
+}
+
+interface PhpbbClaim extends Claim {
+  table: 'sessions' | 'keys';
+  /** Of a key. */
+  user?: string;
+  from: { address: string; browser: string; forwardedFor: string };
+}
+
+/** A ban without an end is one until then. */
+const forever = 4294967295;
+
+const anonymous = '1';
+const types = { normal: '0', founder: '3' };
+
+/** Rows of the table `config`, and what phpBB has for those that are missing. */
+const defaults: Readonly<Record<string, string>> = {
+  session_length: '3600',
+  allow_autologin: '1',
+  max_autologin_time: '0',
+  ip_check: '3',
+  browser_check: '1',
+  forwarded_for_check: '0',
+  auth_method: 'db',
+};
+
+/**
+ * phpBB 3.2 to 4: phpbb/session.php (session_begin, session_create, check_ban, set_login_key), phpbb/ban/manager.php,
+ * phpbb/request/type_cast_helper.php, includes/functions.php (short_ipv6, phpbb_ip_normalise).
+ */
+export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
+  kind: 'phpbb',
+  title: 'phpBB',
+
+  async find(folder, { cookieName, checks, admins, moderators, nobody }) {
+    if (!(await folder.has('config.php')) || !(await folder.has('phpbb/session.php'))) return null;
+    const configuration = await folder.php('config.php');
+    const text = (name: string) => asText(configuration.variable([name], 'CHAT_SITE_DATABASE')) ?? '';
+    const prefix = asText(configuration.variable(['table_prefix'], 'its value in config.php itself')) ?? '';
+    if (!/^[A-Za-z]\w{0,49}$/.test(prefix)) {
+      throw new ConfigurationError(
+        `${folder.path}/config.php: $table_prefix is none that phpBB takes; is phpBB installed?`,
+      );
+    }
+    const { database, schema } = databaseOf(folder, text);
+    return {
+      database,
+      prefix: schema === undefined ? prefix : `${schema}.${prefix}`,
+      cookieName: cookieName?.replace(/_sid$/, '') ?? null,
+      checks: checks ?? true,
+      admins: admins ?? null,
+      moderators: moderators ?? null,
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings({ prefix }) {
+    const names = ['cookie_name', 'version', ...Object.keys(defaults)];
+    return {
+      view: 'chat_phpbb_settings',
+      columns: { value: 'text' },
+      names,
+      select: `SELECT config_name AS name, config_value AS value FROM ${prefix}config WHERE config_name IN (${names.map((name) => `'${name}'`).join(', ')})`,
+    };
+  },
+
+  site(found, settings) {
+    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? defaults[name] ?? null;
+    const number = (name: string) => Math.trunc(Number(text(name))) || 0;
+    const cookieName = found.cookieName ?? text('cookie_name');
+    const version = text('version');
+    if (cookieName === null || version === null) {
+      throw new StoreError('phpBB has no cookie_name or no version in its table config: is it installed?');
+    }
+    if (text('auth_method') === 'apache') {
+      throw new ConfigurationError(
+        'phpBB takes its users from the web server (auth_method is apache), who cannot be read here',
+      );
+    }
+    return {
+      ...found,
+      cookie: cookieName,
+      isFour: Number.parseInt(version, 10) >= 4,
+      sessionLength: number('session_length'),
+      allowAutologin: number('allow_autologin') !== 0,
+      longestAutologin: number('max_autologin_time') * 86_400,
+      ipCheck: number('ip_check'),
+      browserCheck: number('browser_check') !== 0,
+      forwardedForCheck: number('forwarded_for_check') !== 0,
+    };
+  },
+
+  logins({ prefix, isFour, forwardedForCheck, sessionLength }, sql) {
+    const groups = `(SELECT ${sql.lines('g.group_name')} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_names`;
+    const until = `MAX(CASE WHEN b.ban_end = 0 THEN ${forever} ELSE b.ban_end END)`;
+    const user = 'u.user_id AS user_id, u.user_type AS user_type, u.username AS username';
+    /** @param addresses columns with addresses that are separated by blanks */
+    const bans = (addresses: readonly string[]) => {
+      if (isFour) {
+        return `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed, NULL AS address_banned, NULL AS address_freed`;
+      }
+      const banned = (condition: string, exclude: 0 | 1) =>
+        `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND ${condition})`;
+      // The index of the bans finds those of the user, and those that have an address at all.
+      const byUser = 'b.ban_userid = u.user_id';
+      const matches = addresses.map(
+        (column) =>
+          `LOWER(CONCAT(' ', ${column}, ' ')) LIKE LOWER(CONCAT('% ', REPLACE(b.ban_ip, '*', '%'), ' %'))`,
+      );
+      const byAddress = `b.ban_ip > '' AND (${matches.join(' OR ')})`;
+      return `${banned(byUser, 0)} AS banned, ${banned(byUser, 1)} AS freed, ${banned(byAddress, 0)} AS address_banned, ${banned(byAddress, 1)} AS address_freed`;
+    };
+    const columns = texts(
+      ...['user_id', 'user_type', 'username', 'group_names'],
+      ...['banned', 'freed', 'address_banned', 'address_freed'],
+    );
+    const ofSession = texts('id', 'seen', 'autologin', 'address', 'browser', 'forwarded_for');
+    const addresses = ['s.session_ip', ...(forwardedForCheck ? ['s.session_forwarded_for'] : [])];
+    return {
+      sessions: {
+        view: 'chat_phpbb_sessions',
+        id: 'id',
+        lookup: 'id',
+        columns: { ...columns, ...ofSession },
+        select: `SELECT s.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for, ${user}, ${groups}, ${bans(addresses)} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
+        renewed: {
+          table: `${prefix}sessions`,
+          id: 'session_id',
+          column: 'session_time',
+          lifetime: sessionLength + 60,
+        },
+      },
+      keys: {
+        view: 'chat_phpbb_keys',
+        id: 'id',
+        lookup: 'id',
+        columns: { ...columns, ...texts('id') },
+        select: `SELECT k.key_id AS id, ${user}, ${groups}, ${bans(['k.last_ip'])} FROM ${prefix}sessions_keys k JOIN ${prefix}users u ON u.user_id = k.user_id`,
+      },
+    };
+  },
+
+  claim(site, credentials) {
+    const { cookie, isFour, allowAutologin } = site;
+    const partOf = (part: string) => phpText(cookieValue(credentials.cookies, `${cookie}_${part}`) ?? '');
+    const sid = partOf('sid');
+    const [key, user] = [partOf('k'), /^\+?(\d{1,10})/.exec(partOf('u'))?.[1] ?? '0'];
+    const from = fromOf(credentials, site);
+    const byKey: PhpbbClaim | undefined =
+      allowAutologin && isGiven(key) && Number(user) > 0
+        ? { table: 'keys', lookup: md5(key), secrets: [user, key], user: String(Number(user)), from }
+        : undefined;
+    if (isGiven(sid)) {
+      return {
+        ...{ table: 'sessions' as const, lookup: sid, secrets: [sid], from },
+        ...(byKey === undefined ? {} : { otherwise: byKey }),
+      };
+    }
+    if (isFour && byKey !== undefined) return byKey;
+    return because(
+      `there is no cookie ${cookie}_sid, or there are several`,
+      'if every visitor gets this: phpBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME',
+    );
+  },
+
+  judge(site, claim, row, now) {
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    if (claim.table === 'keys') {
+      if (row === null || text('user_id') !== claim.user)
+        return nobody('the key of the browser is not valid');
+      return userIn(site, row, now);
+    }
+    if (row === null) return nobody('there is no such session: it has ended, or expired');
+    const wrong = site.checks ? differing(site, claim, text) : null;
+    if (wrong !== null) {
+      return nobody(
+        `the session was begun with another ${wrong}`,
+        'if every visitor gets this: the chat must be reached by the same way as phpBB, or CHAT_TRUSTED_PROXIES name that way; CHAT_SITE_CHECKS=off leaves the comparison out',
+      );
+    }
+    const seen = Number(text('seen'));
+    if (text('autologin') === '0') {
+      const idle = seen + site.sessionLength + 61;
+      return idle <= now ? nobody('the session has expired') : userIn(site, row, now, idle);
+    }
+    if (!site.allowAutologin) return nobody('its automatic login is no longer allowed');
+    if (site.longestAutologin === 0) return userIn(site, row, now);
+    const idle = seen + site.longestAutologin - 59;
+    return idle <= now ? nobody('the session has expired') : userIn(site, row, now, idle);
+  },
+};
+
+/** The user of a row that holds. Then no other claim counts, even if nobody is logged in. */
+function userIn(site: PhpbbSite, row: Row, now: number, idle?: number): ReturnType<typeof phpbb.judge> {
+  const text = (name: string) => row[name]?.toString('utf8') ?? '';
+  const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });
+  const [id, type] = [text('user_id'), text('user_type')];
+  if (id === anonymous) return settled('it is the session of a guest');
+  if (type !== types.normal && type !== types.founder)
+    return settled('the account is inactive, or a robot’s');
+  if (type !== types.founder) {
+    // phpBB 4 ends a ban a second earlier.
+    const lasts = (name: string) => Number(text(name)) >= (site.isFour ? now + 1 : now);
+    const isFreed = lasts('freed') || lasts('address_freed');
+    if (!isFreed && (lasts('banned') || lasts('address_banned'))) return settled('this user is banned there');
+  }
+  if (site.nobody.includes(id)) return settled('this user is nobody, by CHAT_USER_NOBODY');
+  const user: SessionUser = { id, name: displayName(withoutEntities(text('username'))) || id };
+  const groups = new Set(text('group_names').split('\n').map(withoutEntities));
+  const isIn = (names: readonly string[]) => names.some((name) => groups.has(name));
+  const isAdmin = isIn(site.admins ?? ['ADMINISTRATORS']) || (site.admins === null && type === types.founder);
+  const roles = [
+    ...(isAdmin ? (['admin'] as const) : []),
+    ...(isIn(site.moderators ?? ['GLOBAL_MODERATORS']) ? (['moderator'] as const) : []),
+  ];
+  if (roles.length > 0) user.roles = roles;
+  return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
+}
+
+/** `$dbms` is the name of a class, or the short one of phpBB 3.0. */
+function databaseOf(
+  folder: SiteFolder,
+  text: (name: string) => string,
+): { database: SiteDatabase; schema?: string } {
+  const dbms = text('dbms').replace(/^.*\\/, '').toLowerCase();
+  const [host, port] = [text('dbhost'), text('dbport')];
+  const [user, password, name] = [text('dbuser'), text('dbpasswd'), text('dbname')];
+  const charset = 'utf8';
+  if (dbms === 'sqlite3') {
+    const file = port === '' ? host : `${host}:${port}`;
+    const path = file.startsWith('/') ? file : `${folder.path}/${file}`;
+    return { database: { kind: 'sqlite', place: { user: '', password: '', hosts: [], path }, charset } };
+  }
+  if (dbms === 'mysqli' || dbms === 'mysql') {
+    const socket = port.startsWith('/') ? { socket: port } : {};
+    const hosts = [{ host: host.replace(/^p:/, '') || 'localhost', ...portOf(port) }];
+    return {
+      database: { kind: 'mysql', place: { user, password, hosts, path: `/${name}` }, ...socket, charset },
+    };
+  }
+  if (dbms === 'postgres') {
+    const [, short = host, its = port] = /^([^:]*):([^:]*)$/.exec(host) ?? [];
+    const [database = '', schema] = name.split('.');
+    if (schema !== undefined && !/^\w{1,63}$/.test(schema))
+      throw new ConfigurationError(`${folder.path}/config.php: $dbname names a schema of other characters`);
+    const hosts = [{ host: short || 'localhost', ...portOf(its) }];
+    return {
+      database: { kind: 'postgres', place: { user, password, hosts, path: `/${database}` }, charset },
+      ...(schema === undefined ? {} : { schema }),
+    };
+  }
+  throw new ConfigurationError(
+    `${folder.path}/config.php: phpBB has its tables in a database that the chat cannot read (${/^\w{1,30}$/.test(dbms) ? dbms : 'of another name'}); it reads MariaDB, MySQL, PostgreSQL and SQLite`,
+  );
+}
+
+const portOf = (port: string) => (/^\d{1,5}$/.test(port) ? { port: Number(port) } : {});
+
+/** A text from a request as phpBB takes it: without blanks around it, and with entities. */
+const phpText = (text: string) =>
+  text
+    .replace(/\r\n?/g, '\n')
+    .replaceAll('\0', '')
+    .replace(/^[ \t\n\v]+|[ \t\n\v]+$/g, '')
+    .replace(/[&<>"]/g, (character) => entities[character] as string)
+    .replace(/[\x80-\uffff]/g, '?');
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+};
+
+/** PHP's `empty()`. */
+const isGiven = (text: string) => text !== '' && text !== '0';
+
+function fromOf(
+  { address = '', userAgent = '', forwardedFor = '' }: Credentials,
+  { forwardedForCheck }: PhpbbSite,
+) {
+  const parts = forwardedFor.replaceAll(',', ' ').replace(/ {2,}/g, ' ').trim();
+  const areAddresses = parts.split(' ').every((part) => isIP(part) !== 0);
+  return {
+    address: normalised(address),
+    browser: browserOf(userAgent),
+    forwardedFor: forwardedForCheck && areAddresses ? parts : '',
+  };
+}
+
+/** A header as phpBB stores it, in UTF-8 and with entities. */
+function browserOf(header: string): string {
+  const bytes = Buffer.from(header, 'latin1');
+  const text = bytes.toString('utf8');
+  // `htmlspecialchars()` makes nothing of other bytes.
+  if (!Buffer.from(text).equals(bytes)) return '';
+  const stored = text
+    .trim()
+    .replace(/[&<>"]/g, (character) => entities[character] as string)
+    .normalize('NFC');
+  return compared(Buffer.from(stored));
+}
+
+/** The first 149 bytes, in lower case, without blanks around them. */
+const compared = (bytes: Buffer) =>
+  bytes
+    .subarray(0, 149)
+    .toString('latin1')
+    .replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+    .replace(/^[ \t\n\r\0\v]+|[ \t\n\r\0\v]+$/g, '');
+
+function normalised(address: string): string {
+  const [, four] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
+  return four ?? address;
+}
+
+/** The part in which a request differs from the session's first one; null if there is none. */
+function differing(
+  { ipCheck, browserCheck, forwardedForCheck }: PhpbbSite,
+  { from }: PhpbbClaim,
+  text: (name: string) => string,
+): 'address' | 'browser' | 'X-Forwarded-For' | null {
+  if (start(from.address, ipCheck) !== start(normalised(text('address')), ipCheck)) return 'address';
+  if (browserCheck && from.browser !== compared(Buffer.from(text('browser')))) return 'browser';
+  if (forwardedForCheck && from.forwardedFor.slice(0, 254) !== text('forwarded_for').slice(0, 254))
+    return 'X-Forwarded-For';
+  return null;
+}
+
+/** The parts of an address that are compared: of IPv6 one more, and from four on all. */
+function start(address: string, parts: number): string {
+  if (parts < 1) return '';
+  if (isIP(address) !== 6) return address.split('.').slice(0, parts).join('.');
+  const [before = '', after] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname
+    .slice(1, -1)
+    .split('::');
+  const [first, last] = [before.split(':'), (after ?? '').split(':')].map((each) => each.filter(Boolean)) as [
+    string[],
+    string[],
+  ];
+  const groups = [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
+  return groups.slice(0, parts < 4 ? parts + 1 : 8).join(':');
+}
+
+const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
+
+const md5 = (text: string) => createHash('md5').update(text, 'latin1').digest('hex');

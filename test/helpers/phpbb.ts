@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestDatabase } from './site-database.ts';
+import { quoted } from './wordpress.ts';
+
+const dbms = { mysql: 'mysqli', postgres: 'postgres', sqlite: 'sqlite3' };
+
+export interface PhpbbLogin {
+  name: string;
+  remember: boolean;
+  address: string;
+  browser: string;
+  forwardedFor: string;
+  /** Seconds since the last page view. */
+  ago: number;
+}
+
+/** The tables and the folder of a phpBB, with rows as it writes them. */
+export async function phpbbSite(db: TestDatabase, version = '3.3.16') {
+  const prefix = `p${randomBytes(4).toString('hex')}_`;
+  const cookie = 'phpbb3_abc12';
+  const folder = mkdtempSync(join(tmpdir(), 'phpbb-'));
+  mkdirSync(join(folder, 'phpbb'));
+  writeFileSync(join(folder, 'phpbb/session.php'), '<?php\n');
+  writeFileSync(
+    join(folder, 'config.php'),
+    `<?php
+// phpBB ${version} auto-generated configuration file
+$dbms = 'phpbb\\\\db\\\\driver\\\\${dbms[db.kind]}';
+$dbhost = ${quoted(db.kind === 'sqlite' ? db.name : '127.0.0.1')};
+$dbport = '${db.port || ''}';
+$dbname = ${quoted(db.kind === 'sqlite' ? '' : db.name)};
+$dbuser = ${quoted(db.user)};
+$dbpasswd = ${quoted(db.password)};
+$table_prefix = '${prefix}';
+$phpbb_adm_relative_path = 'adm/';
+@define('PHPBB_INSTALLED', true);
+@define('PHPBB_ENVIRONMENT', 'production');
+`,
+  );
+  const isFour = version.startsWith('4');
+  const tables: Record<string, string> = {
+    config: 'config_name VARCHAR(255) PRIMARY KEY, config_value VARCHAR(255)',
+    users: 'user_id INTEGER PRIMARY KEY, user_type INTEGER, username VARCHAR(255)',
+    groups: 'group_id INTEGER PRIMARY KEY, group_name VARCHAR(255)',
+    user_group: 'group_id INTEGER, user_id INTEGER, user_pending INTEGER',
+    sessions:
+      'session_id CHAR(32) PRIMARY KEY, session_user_id INTEGER, session_time INTEGER, session_ip VARCHAR(40), session_browser VARCHAR(150), session_forwarded_for VARCHAR(255), session_autologin INTEGER',
+    sessions_keys: 'key_id CHAR(32), user_id INTEGER, last_ip VARCHAR(40), PRIMARY KEY (key_id, user_id)',
+    ...(isFour
+      ? { bans: 'ban_userid INTEGER, ban_mode VARCHAR(255), ban_item VARCHAR(255), ban_end INTEGER' }
+      : {
+          banlist:
+            "ban_userid INTEGER DEFAULT 0, ban_ip VARCHAR(40) DEFAULT '', ban_email VARCHAR(100) DEFAULT '', ban_end INTEGER DEFAULT 0, ban_exclude INTEGER DEFAULT 0",
+        }),
+  };
+  const collation = db.kind === 'mysql' ? ' CHARSET utf8 COLLATE utf8_bin' : '';
+  for (const [name, columns] of Object.entries(tables))
+    await db.run(`CREATE TABLE ${prefix}${name} (${columns})${collation}`);
+  if (db.kind === 'postgres') await db.run(`GRANT UPDATE (session_time) ON ${prefix}sessions TO site`);
+  const insert = (table: string, row: Record<string, string | number>) =>
+    db.run(
+      `INSERT INTO ${prefix}${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row)
+        .map(() => '?')
+        .join(', ')})`,
+      Object.values(row),
+    );
+  const set = async (name: string, value: string) => {
+    await db.run(`DELETE FROM ${prefix}config WHERE config_name = ?`, [name]);
+    await insert('config', { config_name: name, config_value: value });
+  };
+  await set('cookie_name', cookie);
+  await set('version', version);
+  await insert('users', { user_id: 1, user_type: 2, username: 'Anonymous' });
+  for (const [n, name] of ['GUESTS', 'ADMINISTRATORS', 'GLOBAL_MODERATORS', 'R&amp;D'].entries())
+    await insert('groups', { group_id: n + 1, group_name: name });
+  const now = () => Math.floor(Date.now() / 1000);
+  return {
+    folder,
+    prefix,
+    cookie,
+    insert,
+    set,
+    run: (sql: string, values: (string | number)[] = []) => db.run(sql.replaceAll('#_', prefix), values),
+    /** A new login of a user with that id, who is made if there is none. */
+    async logIn(
+      id: string,
+      {
+        name,
+        remember = false,
+        address = '',
+        browser = '',
+        forwardedFor = '',
+        ago = 0,
+      }: Partial<PhpbbLogin> = {},
+    ) {
+      const [known] = await db.run(`SELECT user_id FROM ${prefix}users WHERE user_id = ?`, [Number(id)]);
+      if (known === undefined)
+        await insert('users', { user_id: Number(id), user_type: 0, username: name ?? 'Ann' });
+      const rename = async (other: string) => {
+        await db.run(`UPDATE ${prefix}users SET username = ? WHERE user_id = ?`, [other, Number(id)]);
+      };
+      if (name !== undefined) await rename(name);
+      const made = JSON.parse(
+        execFileSync('php', [new URL('phpbb-login.php', import.meta.url).pathname], {
+          input: JSON.stringify({ browser, remember }),
+          encoding: 'utf8',
+        }),
+      );
+      await insert('sessions', {
+        ...{ session_id: made.sid, session_user_id: Number(id), session_time: now() - ago },
+        ...{ session_ip: address, session_browser: made.browser, session_forwarded_for: forwardedFor },
+        session_autologin: remember ? 1 : 0,
+      });
+      if (remember)
+        await insert('sessions_keys', { key_id: made.keyId, user_id: Number(id), last_ip: address });
+      const dropSession = async () =>
+        void (await db.run(`DELETE FROM ${prefix}sessions WHERE session_id = ?`, [made.sid]));
+      return {
+        cookies: `${cookie}_u=${id}; ${cookie}_k=${made.key}; ${cookie}_sid=${made.sid}`,
+        secrets: [made.sid] as string[],
+        sid: made.sid as string,
+        key: made.key as string,
+        rename,
+        /** As the cleaning job of phpBB. */
+        dropSession,
+        async logOut() {
+          await dropSession();
+          await db.run(`DELETE FROM ${prefix}sessions_keys WHERE key_id = ?`, [made.keyId]);
+        },
+      };
+    },
+    async remove() {
+      rmSync(folder, { recursive: true });
+      for (const name of Object.keys(tables)) await db.run(`DROP TABLE ${prefix}${name}`);
+    },
+  };
+}

@@ -1,0 +1,267 @@
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Credentials, Login } from '../../../../server/session/login.ts';
+import type { SitePlace } from '../../../../server/session/site.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { type PhpbbLogin, phpbbSite } from '../../../helpers/phpbb.ts';
+import { startSiteDatabase, type TestDatabase } from '../../../helpers/site-database.ts';
+
+const now = () => Math.floor(Date.now() / 1000);
+const day = 86_400;
+
+describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (kind) => {
+  const db = await startSiteDatabase(kind);
+  afterAll(() => db.remove());
+
+  loginContract('phpBB', async () => {
+    const site = await phpbbSite(db);
+    return {
+      open: async () => (await openSite({ folder: site.folder, checks: false })).logins,
+      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
+      silence: db.silence,
+      close: site.remove,
+    };
+  });
+
+  test('names, roles, and who is nobody', async () => {
+    const { site, open } = await siteFor(db);
+    const logins = await open();
+    const user = async (id: string, login: Partial<PhpbbLogin> = {}) => {
+      const answer = await logins.identify(await site.logIn(id, login));
+      return 'code' in answer ? answer.reason : answer.user;
+    };
+    for (const [group, id, pending] of [
+      [2, 20, 0],
+      [3, 20, 0],
+      [3, 21, 0],
+      [2, 21, 1],
+      [4, 22, 0],
+    ] as const) {
+      await site.insert('user_group', { group_id: group, user_id: id, user_pending: pending });
+    }
+    expect(await user('20', { name: 'Zoë &amp; &lt;Bo&gt;' })).toEqual({
+      ...{ id: '20', name: 'Zoë & <Bo>', roles: ['admin', 'moderator'] },
+    });
+    expect(await user('21')).toEqual({ id: '21', name: 'Ann', roles: ['moderator'] });
+    expect(await user('22')).toEqual({ id: '22', name: 'Ann' });
+    await site.run('UPDATE #_users SET user_type = 3 WHERE user_id = 22');
+    expect(await user('22')).toEqual({ id: '22', name: 'Ann', roles: ['admin'] });
+    const others = await open({ admins: ['R&D'], moderators: [], nobody: ['21'] });
+    expect(await others.identify(await site.logIn('22'))).toMatchObject({ user: { roles: ['admin'] } });
+    expect(await others.identify(await site.logIn('20'))).toMatchObject({
+      user: { id: '20', name: expect.any(String) },
+    });
+    expect(await others.identify(await site.logIn('21'))).toMatchObject({ code: 'unauthorized' });
+    // Guests, inactive users and robots have rows, too.
+    expect(await user('1')).toContain('guest');
+    for (const type of [1, 2]) {
+      await site.run(`UPDATE #_users SET user_type = ${type} WHERE user_id = 20`);
+      expect(await user('20')).toContain('inactive');
+    }
+    await site.run('DELETE FROM #_users WHERE user_id = 21');
+    const gone = await site.logIn('21');
+    await site.run('DELETE FROM #_users WHERE user_id = 21');
+    expect(await logins.identify(gone)).toMatchObject({ code: 'unauthorized' });
+  });
+
+  test('bans: of the user, of an address, with an end, with an exception; founders have none', async () => {
+    const { site, open } = await siteFor(db);
+    const logins = await open();
+    const device = await site.logIn('7', { address: '203.0.113.9', remember: true });
+    const isUser = async () => 'user' in (await logins.identify(device));
+    const login = (await logins.identify(device)) as Login;
+    const cases: [object[], boolean][] = [
+      [[], true],
+      [[{ ban_userid: 7 }], false],
+      [[{ ban_userid: 8 }], true],
+      [[{ ban_userid: 7, ban_end: now() - 1 }], true],
+      [[{ ban_userid: 7, ban_end: now() + day }], false],
+      [[{ ban_ip: '203.0.113.*' }], false],
+      [[{ ban_ip: '203.0.113.9' }], false],
+      [[{ ban_ip: '203.0.113.90' }], true],
+      [[{ ban_ip: '*.9' }, { ban_userid: 7, ban_exclude: 1 }], true],
+      [[{ ban_userid: 7 }, { ban_ip: '203.*', ban_exclude: 1, ban_end: now() - 1 }], false],
+      [[{ ban_email: 'ann@example.org', ban_userid: 7 }], true],
+    ];
+    for (const [bans, may] of cases) {
+      await site.run('DELETE FROM #_banlist');
+      for (const ban of bans) await site.insert('banlist', ban as Record<string, string | number>);
+      expect(await isUser(), JSON.stringify(bans)).toBe(may);
+      const verdict = await logins.check([login as never])[0];
+      expect(verdict === null || verdict?.state === 'user', JSON.stringify(bans)).toBe(may);
+    }
+    await site.insert('banlist', { ban_ip: '*' });
+    // By the key of the browser, too.
+    await device.dropSession();
+    expect(await isUser()).toBe(false);
+    await site.run('UPDATE #_users SET user_type = 3');
+    expect(await isUser()).toBe(true);
+    const four = await siteFor(db, '4.0.0');
+    const there = await four.open();
+    const phone = await four.site.logIn('7');
+    expect(await there.identify(phone)).toMatchObject({ user: { id: '7' } });
+    await four.site.insert('bans', { ban_userid: 7, ban_mode: 'user', ban_item: '7', ban_end: now() + day });
+    expect(await there.identify(phone)).toMatchObject({ code: 'unauthorized' });
+    await four.site.run('UPDATE #_bans SET ban_end = 5');
+    expect(await there.identify(phone)).toMatchObject({ user: { id: '7' } });
+  });
+
+  test('the time without a page view: writing in the chat renews it, and nothing brings an expired session back', async () => {
+    const { site, open } = await siteFor(db);
+    const logins = await open();
+    const left = async (login: Login) => Math.round(((await logins.ttl(login as never)) ?? 0) / 60_000);
+    const login = (await logins.identify(await site.logIn('7', { ago: 3000 }))) as Login;
+    expect(await left(login)).toBe(11);
+    await logins.renew(login as never, 3600);
+    const verdict = await logins.check([login as never])[0];
+    if (verdict?.state !== 'user') throw new Error('no user');
+    expect(await left(verdict.login)).toBe(61);
+    await site.run(`UPDATE #_sessions SET session_time = ${now() - 3700}`);
+    await logins.renew(verdict.login, 3600);
+    expect(await logins.check([verdict.login])[0]).toMatchObject({ state: 'nobody' });
+    expect(await logins.identify(await site.logIn('7', { ago: 3662 }))).toMatchObject({
+      code: 'unauthorized',
+    });
+    expect(await logins.identify(await site.logIn('7', { ago: 3650 }))).toMatchObject({ user: { id: '7' } });
+  });
+});
+
+/** A site for one test, and its logins. */
+async function siteFor(db: TestDatabase, version?: string) {
+  const site = await phpbbSite(db, version);
+  onTestFinished(site.remove);
+  const open = async (more: Partial<SitePlace> = {}) => {
+    const { logins } = await openSite({ folder: site.folder, checks: false, ...more });
+    onTestFinished(() => logins.close());
+    return logins;
+  };
+  return { site, open };
+}
+
+describe('phpBB', async () => {
+  const db = await startSiteDatabase('sqlite');
+  afterAll(() => db.remove());
+
+  test('cookies: of a session that is gone, of the browser, of two users, changed', async () => {
+    const { site, open } = await siteFor(db);
+    const logins = await open();
+    const [one, other] = [
+      await site.logIn('7', { remember: true }),
+      await site.logIn('8', { remember: true }),
+    ];
+    const userOf = async (cookies: Record<string, string>, of = logins) => {
+      const header = Object.entries(cookies).map(([part, value]) => `${site.cookie}_${part}=${value}`);
+      const answer = await of.identify({ cookies: header.join('; ') });
+      return 'code' in answer ? null : answer.user.id;
+    };
+    const nothing = 'f'.repeat(32);
+    const wrong = nothing.slice(16);
+    expect(await userOf({ sid: one.sid })).toBe('7');
+    expect(await userOf({ sid: `%20${one.sid}%0a` })).toBe('7');
+    // The session decides, and the others are not compared with it.
+    expect(await userOf({ sid: one.sid, u: '8', k: other.key })).toBe('7');
+    expect(await userOf({ sid: one.sid, u: '7', k: wrong })).toBe('7');
+    expect(await userOf({ sid: nothing, u: '7', k: one.key })).toBe('7');
+    expect(await userOf({ sid: nothing, u: '8', k: one.key })).toBeNull();
+    expect(await userOf({ sid: nothing, u: '7', k: wrong })).toBeNull();
+    expect(await userOf({ sid: nothing, u: '7' })).toBeNull();
+    expect(await userOf({ sid: '', u: '7', k: one.key })).toBeNull();
+    expect(await userOf({ u: '7', k: one.key })).toBeNull();
+    expect(await userOf({ sid: one.sid.toUpperCase() })).toBeNull();
+    expect(await userOf({ 'sid[]': one.sid })).toBeNull();
+    // The session of a guest that holds wins over the key.
+    const guest = await site.logIn('1');
+    expect(await userOf({ sid: guest.sid, u: '7', k: one.key })).toBeNull();
+    await site.set('allow_autologin', '0');
+    const strict = await open();
+    expect(await userOf({ sid: nothing, u: '7', k: one.key }, strict)).toBeNull();
+    expect(await userOf({ sid: one.sid }, strict)).toBeNull();
+    const four = await siteFor(db, '4.0.0');
+    const there = await four.open();
+    const phone = await four.site.logIn('7', { remember: true });
+    expect(await userOf({ u: '7', k: phone.key }, there)).toBe('7');
+  });
+
+  test('remembered: a session lasts without page views, and its row may be cleaned away; a logout ends it', async () => {
+    const { site, open } = await siteFor(db);
+    const logins = await open();
+    const [one, two] = [
+      await site.logIn('7', { remember: true, ago: day }),
+      await site.logIn('7', { remember: true }),
+    ];
+    const login = (await logins.identify(one)) as Login;
+    expect(login.ends).toBeUndefined();
+    await one.dropSession();
+    const verdict = await logins.check([login as never])[0];
+    expect(verdict).toMatchObject({ state: 'user', login: { handle: login.handle, user: { id: '7' } } });
+    if (verdict?.state !== 'user') throw new Error('no user');
+    expect(await logins.check([verdict.login])[0]).toBeNull();
+    await one.logOut();
+    expect(await logins.check([verdict.login])[0]).toMatchObject({ state: 'nobody' });
+    // The other device of the user stays, until a new password ends its session and all keys.
+    expect(await logins.identify(two)).toMatchObject({ user: { id: '7' } });
+    await site.run('DELETE FROM #_sessions_keys');
+    expect(await logins.identify(two)).toMatchObject({ user: { id: '7' } });
+    await two.dropSession();
+    expect(await logins.identify(two)).toMatchObject({ code: 'unauthorized' });
+    await site.set('max_autologin_time', '1');
+    const bounded = await open();
+    const at = async (ago: number) => bounded.identify(await site.logIn('7', { remember: true, ago }));
+    const old = await site.logIn('7', { remember: true, ago: day - 30 });
+    await site.run('DELETE FROM #_sessions_keys');
+    expect(await bounded.identify(old)).toMatchObject({ code: 'unauthorized' });
+    expect(await at(day - 90)).toMatchObject({ user: { id: '7' } });
+  });
+
+  test('the address and the browser as phpBB compares them', async () => {
+    const { site, open } = await siteFor(db);
+    const agent = 'Mozilla/5.0 (X11; "A" & <B>) Zoë';
+    const header = Buffer.from(agent).toString('latin1');
+    const cases: [given: Partial<PhpbbLogin>, Credentials, boolean, settings?: Record<string, string>][] = [
+      [{ address: '203.0.113.9', browser: agent }, { address: '203.0.113.77', userAgent: header }, true],
+      [{ address: '203.0.113.9' }, { address: '::ffff:203.0.113.77' }, true],
+      [{ address: '203.0.113.9' }, { address: '203.0.114.9' }, false],
+      [{ address: '203.0.113.9' }, { address: '203.0.113.77' }, false, { ip_check: '4' }],
+      [{ address: '203.0.113.9' }, { address: '2001:db8::1' }, false],
+      [{ address: '203.0.113.9' }, { address: '2001:db8::1' }, true, { ip_check: '0' }],
+      [{ address: '2001:db8::1' }, { address: '2001:db8:0:0:5::9' }, true],
+      [{ address: '2001:db8::1' }, { address: '2001:db8:0:1:5::9' }, false],
+      [{ address: '2001:db8::1' }, { address: '2001:db8:0:1:5::9' }, true, { ip_check: '2' }],
+      [{ address: '2001:db8::1' }, { address: '2001:db8::2' }, false, { ip_check: '4' }],
+      [{ browser: agent }, { userAgent: header.toUpperCase().replace('ZOÃ«', 'ZOÃ«') }, true],
+      [{ browser: agent }, { userAgent: 'Another' }, false],
+      [{ browser: agent }, {}, false],
+      [{ browser: agent }, { userAgent: 'Another' }, true, { browser_check: '0' }],
+      [{ browser: 'M'.repeat(200) }, { userAgent: 'm'.repeat(180) }, true],
+      [
+        { forwardedFor: '192.0.2.1 192.0.2.2' },
+        { forwardedFor: '192.0.2.1, 192.0.2.2' },
+        true,
+        { forwarded_for_check: '1' },
+      ],
+      [{ forwardedFor: '192.0.2.1' }, { forwardedFor: '192.0.2.3' }, false, { forwarded_for_check: '1' }],
+      [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3, unknown' }, true, { forwarded_for_check: '1' }],
+      [{ forwardedFor: '' }, { forwardedFor: '192.0.2.3' }, true],
+    ];
+    const free = await open();
+    let set = '';
+    let logins = await open({ checks: true });
+    for (const [given, credentials, fits, settings = {}] of cases) {
+      if (JSON.stringify(settings) !== set) {
+        set = JSON.stringify(settings);
+        await site.run(`DELETE FROM #_config WHERE config_name LIKE '%_check'`);
+        for (const [name, value] of Object.entries(settings)) await site.set(name, value);
+        logins = await open({ checks: true });
+      }
+      const { cookies } = await site.logIn('7', given);
+      const answer = await logins.identify({ ...credentials, cookies });
+      expect('user' in answer, JSON.stringify([given, credentials, settings])).toBe(fits);
+      if (fits) continue;
+      expect(answer).toMatchObject({
+        reason: expect.stringContaining('another'),
+        hint: expect.stringContaining('CHAT_SITE_CHECKS'),
+      });
+      expect(await free.identify({ ...credentials, cookies })).toMatchObject({ user: { id: '7' } });
+    }
+  });
+});
