@@ -765,14 +765,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(slow).toEqual([]);
     });
 
-    test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
+    /** Follows a history of which something is written between the reading of entries and that of their messages. */
+    async function following() {
       await empty();
       const settings = { look: 3_600_000, onSaid() {}, onForeign() {} };
       const writing = await open(database.url, undefined, { ...settings, self: 'one' });
       const first = message('first');
       await writing.write.join({ room: 'lobby', user: first.user, at: 0 });
       const dialect = engine.dialect(database);
-      let edit: (() => Promise<unknown>) | undefined;
+      const between: (() => Promise<unknown>)[] = [];
+      const seen: Change[] = [];
       const others = await follow(
         {
           ...dialect,
@@ -780,10 +782,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             const connection = await dialect.connect();
             const query = async (statement: Sql) => {
               // Its entry is read, and the message itself is read next.
-              if (statement.text.includes('FROM chat_rooms')) {
-                await edit?.();
-                edit = undefined;
-              }
+              if (statement.text.includes('FROM chat_rooms')) await between.pop()?.();
               return connection.query(statement);
             };
             return {
@@ -799,17 +798,37 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         { handOut: (changes) => void seen.push(...changes), onFailure: console.error },
       );
       closing.push(() => others.close());
-      const seen: Change[] = [];
-      const { message: sent } = await writing.write.send(first);
+      const messages = () => seen.filter((change) => change.type === 'message');
+      return { writing, others, between, messages, ...(await writing.write.send(first)) };
+    }
+
+    test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
+      const { writing, others, between, messages, message: sent } = await following();
       const { message: next } = await writing.write.send(message('next'));
       const { room, seq, rev, user } = sent;
-      edit = () => writing.write.edit({ room, seq, user: user.id, text: 'edited', at: 1 });
+      between.push(() => writing.write.edit({ room, seq, user: user.id, text: 'edited', at: 1 }));
       await others.upTo(4);
-      expect(edit).toBeUndefined();
-      expect(seen.filter(({ type }) => type === 'message')).toMatchObject([
+      expect(between).toEqual([]);
+      expect(messages()).toMatchObject([
         { is: 'new', message: { seq, rev, text: 'edited' } },
         { is: 'new', message: { seq: next.seq, rev: next.rev, text: 'next' } },
         { is: 'changed', message: { seq, rev: next.rev + 1, text: 'edited' } },
+      ]);
+    });
+
+    test('a message that is edited after a ban, while another server reads that it is new, has no text there before the ban', async () => {
+      const { writing, others, between, messages, message: sent } = await following();
+      const { room, seq, rev, user } = sent;
+      between.push(async () => {
+        const restriction = { by: 'api' };
+        await writing.write.restrict({ room, user: 'b', kind: 'banned', restriction, at: 1 });
+        await writing.write.edit({ room, seq, user: user.id, text: 'a secret', at: 2 });
+      });
+      await others.upTo(4);
+      expect(between).toEqual([]);
+      expect(messages()).toMatchObject([
+        { is: 'new', message: { seq, rev, text: '' } },
+        { is: 'changed', message: { seq, rev: rev + 1, text: 'a secret' } },
       ]);
     });
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { Delivery } from './delivery.ts';
 import { answered, type ServerDialect, SqlError } from './dialect.ts';
-import { entriesAfter, forget, positionOf } from './journal.ts';
+import { entriesAfter, forget, positionOf, withContents } from './journal.ts';
 import { Pool } from './pool.ts';
 
 /** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */
@@ -78,14 +78,16 @@ export async function follow(
   }
   /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
   const awaited = new Set<string>();
+  /** Messages that were handed out without their contents, which come with their next change. */
+  const withheld = new Set<string>();
   const closing = new AbortController();
   const { signal } = closing;
   const delivery = new Delivery({
     position: await pool.use(positionOf),
-    read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after)),
+    read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after, withheld)),
     deliver(changes) {
       for (const change of changes) if (change.type === 'told') confirm(change.from);
-      handOut(changes);
+      handOut(changes.map((change) => withContents(change, withheld)));
     },
     onFailure,
   });

@@ -82,26 +82,47 @@ export const numberOf = ([row]: readonly Row[]): number => (row?.num as number |
  * The next entries after that number. A message is as it is now. If it has changed again meanwhile, it is new in its own
  * place and under its first `rev`, so that the order of a room is the same on all servers; of its changes only the last
  * one comes. If somebody has lost the room between the two, it comes without its contents first: these may be newer.
+ * @param withheld gets the messages that come without their contents: see `withContents`
  */
-export async function entriesAfter({ dialect, connection }: Database, after: number): Promise<Entry[]> {
-  const rows = await connection.query(
-    sql`SELECT num, since, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
-  );
-  const entries = rows.map(entryFrom);
+export async function entriesAfter(
+  { dialect, connection }: Database,
+  after: number,
+  withheld: Set<string>,
+): Promise<Entry[]> {
+  const read = async (from: number) => {
+    const rows = await connection.query(
+      sql`SELECT num, since, changes FROM chat_changes WHERE num > ${from} ORDER BY num LIMIT ${mostEntries}`,
+    );
+    return rows.map(entryFrom);
+  };
+  const entries = await read(after);
   const messages = await load(
     { dialect, connection },
     entries.flatMap(({ changes }) => changes.flatMap(placesOf)),
   );
-  const losses = lossesIn(entries);
+  // The changes that have made the messages what they are may be in entries after these.
+  const known = [...entries];
+  let made = makersIn(known);
+  const isMade = (message: StoredMessage) => made.has(revOf(message));
+  const overtaken = entries.flatMap(({ changes }) =>
+    changes.flatMap((change) => newerThan(change, messages)),
+  );
+  for (let n = 0; n < mostLooks && !overtaken.every(isMade); n++) {
+    const more = await read(known.at(-1)?.num ?? after);
+    if (more.length === 0) break;
+    known.push(...more);
+    made = makersIn(known);
+  }
+  const losses = lossesIn(known);
   /** The message as readers of this entry may see it, for whom that `rev` is the last one. */
   const shownAt = (num: number, place: { room: string; seq: number }, rev: number) => {
     const message = messages.get(keyOf(place));
     if (message === undefined || message.rev <= rev) return message;
-    const lost = losses.get(place.room)?.find((loss) => loss > num);
-    if (lost === undefined) return message;
-    // It may be of an entry after these.
-    const of = entries.find(({ changes }) => changes.some((change) => isOf(change, message)));
-    return of !== undefined && of.num < lost ? message : withoutContents(message);
+    const by = made.get(revOf(message)) ?? Number.POSITIVE_INFINITY;
+    if (by !== Number.POSITIVE_INFINITY && !losses.get(place.room)?.some((lost) => lost > num && lost < by))
+      return message;
+    withheld.add(keyOf(place));
+    return withoutContents(message);
   };
   return entries.map(({ num, changes }) => ({
     num,
@@ -109,9 +130,9 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
       if (change.type === 'message') {
         const { is } = change;
         const { rev } = change.message;
-        const message = shownAt(num, change.message, rev);
+        const message = messages.get(keyOf(change.message));
         if (message === undefined || (is === 'changed' && message.rev > rev)) return [];
-        return [{ type: 'message', is, message: { ...message, rev } }];
+        return [{ type: 'message', is, message: { ...(shownAt(num, message, rev) ?? message), rev } }];
       }
       if (change.type === 'mentions') {
         const message = shownAt(num, change.message, change.message.rev);
@@ -123,6 +144,41 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
     }),
   }));
 }
+
+/** How often entries after those that are handed out are read, to see what has changed a message. */
+const mostLooks = 5;
+
+/** A change of a message that was handed out without its contents: with all of them, where it would say less. */
+export function withContents(change: Change, withheld: Set<string>): Change {
+  if (change.type !== 'message' || change.is === 'new' || !withheld.delete(keyOf(change.message)))
+    return change;
+  const { reacted: _, ...rest } = change;
+  return rest;
+}
+
+/** The messages of a change that have changed again. */
+function newerThan(change: LoggedChange, messages: ReadonlyMap<string, StoredMessage>): StoredMessage[] {
+  const rev =
+    change.type === 'message' || change.type === 'mentions'
+      ? change.message.rev
+      : isOfRoom(change)
+        ? change.room.head
+        : Number.POSITIVE_INFINITY;
+  return placesOf(change).flatMap((place) => {
+    const message = messages.get(keyOf(place));
+    return message !== undefined && message.rev > rev ? message : [];
+  });
+}
+
+/** The entries that have made messages what they are, by the room and `rev`. */
+function makersIn(entries: readonly LoggedEntry[]): Map<string, number> {
+  const made = new Map<string, number>();
+  for (const { num, changes } of entries)
+    for (const change of changes) if (change.type === 'message') made.set(revOf(change.message), num);
+  return made;
+}
+
+const revOf = ({ room, rev }: { room: string; rev: number }) => `${rev} ${room}`;
 
 /** The entries in which somebody has lost a room, by the room. */
 function lossesIn(entries: readonly LoggedEntry[]): Map<string, number[]> {
@@ -137,13 +193,6 @@ function lossesIn(entries: readonly LoggedEntry[]): Map<string, number[]> {
   }
   return losses;
 }
-
-/** Whether the change has made the message what it is. */
-const isOf = (change: LoggedChange, { room, seq, rev }: StoredMessage): boolean =>
-  change.type === 'message' &&
-  change.message.room === room &&
-  change.message.seq === seq &&
-  change.message.rev === rev;
 
 function withoutContents(message: StoredMessage): StoredMessage {
   const { files: _files, mentions: _mentions, reactions: _reactions, ...rest } = message;
