@@ -133,7 +133,8 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
    */
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
   database(found: Found): SiteDatabase;
-  settings(found: Found, sql: SqlDriver): SettingsTable;
+  /** Null if no setting lies in the database. */
+  settings(found: Found, sql: SqlDriver): SettingsTable | null;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
   /** By the names that the claims have for them. */

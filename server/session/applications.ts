@@ -1,6 +1,7 @@
 import type { Application } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
+import { drupal } from './logins/drupal.ts';
 import { joomla } from './logins/joomla.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
@@ -12,7 +13,7 @@ export { ConfigurationError } from './configuration/configuration.ts';
 import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 /** The applications that keep their logins in tables of their own. The first that knows a folder has it. */
-export const applications: readonly Application[] = [wordpress, joomla, phpbb];
+export const applications: readonly Application[] = [wordpress, joomla, drupal, phpbb];
 
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings };

@@ -112,6 +112,12 @@ export function cookieValue(header: string | undefined, wanted: string): string 
   return found;
 }
 
+/** The names in a `Cookie` header, each once. */
+export function cookieNames(header: string | undefined): string[] {
+  const names = (header ?? '').split(';', mostCookies).map((pair) => pair.split('=', 1)[0] ?? '');
+  return [...new Set(names.map((name) => name.replace(leadingBlanks, '')))];
+}
+
 /**
  * The key in `$_COOKIE` under which PHP keeps a cookie: `php_register_variable_ex()`. Blanks and dots become `_`;
  * `NAME[KEY]` is an array NAME, and a `[` without a `]` becomes `_`. PHP since 8.1.11 drops names that begin with

@@ -159,6 +159,7 @@ async function settingsOf(
   views: boolean,
 ): Promise<ReadonlyMap<string, Row>> {
   const table = application.settings(found, driver);
+  if (table === null) return new Map();
   const { packed, from } = packedRows(driver, table, { charset, views });
   const name = `${driver.quote}name${driver.quote}`;
   const rows = await database.rows(

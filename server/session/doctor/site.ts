@@ -58,7 +58,8 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
       throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
     const quoted = (name: string) => driver.quote + name + driver.quote;
     const logins = Object.values(application.logins(site, driver));
-    const tables = [application.settings(found, driver), ...logins];
+    const settings = application.settings(found, driver);
+    const tables = [...(settings === null ? [] : [settings]), ...logins];
     // A login that ends when unused: so that writing in the chat counts as a use.
     const renewed = logins.flatMap((each) => each.renewed ?? []);
     const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';

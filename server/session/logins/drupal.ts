@@ -1,0 +1,229 @@
+import { createHash } from 'node:crypto';
+import { isAbsolute, join } from 'node:path';
+import type { Application, Claim, LoginTable, SiteDatabase, SiteFolder } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieNames, cookieValue } from '../cookie.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError } from '../formats/value.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+import { follow, parsePath } from '../path.ts';
+
+/** The values of settings.php. */
+interface Found {
+  database: SiteDatabase;
+  prefix: string;
+  /** Without it the cookie is known by the form of its name. */
+  cookie: string | null;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+/** Bytes of one session: Drupal itself gets slow long before. */
+const mostBytes = 1024 * 1024;
+
+/** The first user of a site may do everything (SuperUserAccessPolicy.php). */
+const superUser = '1';
+
+/**
+ * Drupal 10 and 11: core/lib/Drupal/Core/Session/SessionConfiguration.php, SessionHandler.php,
+ * core/modules/user/src/Authentication/Provider/Cookie.php, Entity/User.php.
+ */
+export const drupal: Application<Found, Found> = {
+  kind: 'drupal',
+  title: 'Drupal',
+
+  async find(folder, { cookieName, admins, moderators, nobody }) {
+    const place = await settingsOf(folder);
+    if (place === null) return null;
+    const { root, site } = place;
+    const configuration = await folder.php(join(root, site, 'settings.php'), {
+      variables: { app_root: root, site_path: site },
+    });
+    const { prefix, ...database } = databaseOf(configuration, root);
+    return {
+      database,
+      prefix,
+      cookie: cookieName ?? null,
+      admins: admins ?? null,
+      moderators: moderators ?? null,
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: () => null,
+
+  site: (found) => found,
+
+  logins({ prefix }, { quote, lines, start }) {
+    // With PostgreSQL a prefix may name a schema.
+    const table = (name: string) =>
+      `${prefix}${name}`
+        .split('.')
+        .map((part) => `${quote}${part}${quote}`)
+        .join('.');
+    const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
+    // COALESCE: in SQLite a column keeps its collation, NOCASE_UTF8, which only Drupal has.
+    const sessions: LoginTable = {
+      view: 'chat_drupal',
+      id: 'sid',
+      lookup: 'sid',
+      columns: { sid: 'text', session: 'bytes', uid: 'text', name: 'text', status: 'text', roles: 'text' },
+      select: `SELECT s.sid AS sid, ${start('s.session', mostBytes)} AS session, u.uid AS uid, COALESCE(u.name, '') AS name, u.status AS status, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${table('users_field_data')} AS u ON u.uid = s.uid AND u.default_langcode = 1`,
+    };
+    return { sessions };
+  },
+
+  claim({ cookie }, { cookies }): Claim | ReturnType<typeof because> {
+    const name = cookie ?? cookieName(cookies);
+    if (typeof name !== 'string') return name;
+    const id = cookieValue(cookies, name);
+    if (id === null) return because('there is no session cookie, or there are several of one name');
+    if (!/^[A-Za-z0-9,-]{1,256}$/.test(id)) return because('its cookie is no session id');
+    const sid = createHash('sha256').update(id).digest('base64url');
+    return { table: 'sessions', lookup: sid, secrets: [id] };
+  },
+
+  judge({ admins, moderators, nobody: nobodies }, _, row) {
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    if (row === null) return nobody('there is no such session, or it has ended there');
+    const user = userIn(row.session ?? null);
+    if (user === undefined) {
+      return {
+        state: 'invalid',
+        ...because(
+          'the session is not what Drupal writes',
+          'session.serialize_handler of PHP must be “php”, its default',
+        ),
+      };
+    }
+    if (user === null) return nobody('nobody is logged in in this session');
+    // The column of the user is written together with the session.
+    if (row.uid === null || text('uid') !== user) return nobody('there is no such user');
+    if (text('status') !== '1') return nobody('the user is blocked there');
+    if (nobodies.includes(user)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    const own = text('roles').split('\n');
+    const isOne = (names: readonly string[]) => names.some((name) => own.includes(name));
+    const isAdmin = isOne(admins ?? ['administrator']) || (admins === null && user === superUser);
+    const isModerator = isOne(moderators ?? ['content_editor']);
+    const roles = [
+      ...(isAdmin ? (['admin'] as const) : []),
+      ...(isModerator ? (['moderator'] as const) : []),
+    ];
+    const found: SessionUser = { id: user, name: displayName(text('name')) || user };
+    if (roles.length > 0) found.roles = roles;
+    return { state: 'user', user: found };
+  },
+};
+
+const uid = parsePath('_sf2_attributes.uid');
+
+/** The user's id in the text of a session. Null if there is none; undefined if the text cannot be read. */
+function userIn(session: Buffer | null): string | null | undefined {
+  if (session === null || session.length >= mostBytes) return session === null ? null : undefined;
+  try {
+    const found = follow(formats.php(session), uid);
+    const value = 'value' in found ? found.value : null;
+    const id = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+    return /^[1-9]\d{0,18}$/.test(id) ? id : null;
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Drupal makes the name of the host and the path that a page is asked for by (`getUnprefixedName()`), which settings.php
+ * does not say. So the cookie is known by its form. Of one name only `SSESS…` counts on pages by https.
+ */
+function cookieName(cookies: string | undefined): string | ReturnType<typeof because> {
+  const names = cookieNames(cookies).filter((name) => /^S?SESS[0-9a-f]{32}$/.test(name));
+  const endings = new Set(names.map((name) => name.slice(-32)));
+  if (endings.size === 1) return names.find((name) => name.startsWith('SS')) ?? (names[0] as string);
+  return endings.size === 0
+    ? because('there is no cookie of the form SESS… or SSESS…')
+    : because(
+        'there are several cookies of the form SESS… or SSESS…',
+        'set CHAT_SESSION_NAME to the name of the cookie of this site: its visitors have cookies of other sites, too',
+      );
+}
+
+/** @returns the root of Drupal, and the folder of its site there; null if it is not there */
+async function settingsOf(folder: SiteFolder): Promise<{ root: string; site: string } | null> {
+  const [, own, name] = /^(.*)\/sites\/([^/]+)\/settings\.php$/.exec(folder.path) ?? [];
+  if (own !== undefined && name !== undefined) return { root: own, site: `sites/${name}` };
+  // Composer's projects have Drupal in a folder of its own.
+  for (const below of ['', 'web', 'docroot', 'html', 'public']) {
+    const root = join(folder.path, below);
+    const isDrupal = await folder.has(join(root, 'core/lib/Drupal.php'));
+    const usual = join(root, 'sites/default/settings.php');
+    if (await folder.has(usual)) {
+      if (isDrupal || (await folder.text(usual)).includes('$databases'))
+        return { root, site: 'sites/default' };
+    }
+    if (!isDrupal) continue;
+    const sites = [];
+    for (const each of (await folder.list(join(root, 'sites'))).sort()) {
+      if (await folder.has(join(root, 'sites', each, 'settings.php'))) sites.push(each);
+    }
+    if (sites.length === 1) return { root, site: `sites/${sites[0]}` };
+    const choices = sites.map((each) => `\n  CHAT_SITE=drupal:${root}/sites/${each}/settings.php`).join('');
+    throw new ConfigurationError(
+      sites.length === 0
+        ? `${root}: Drupal is here, but no sites/default/settings.php: is it installed, and may this server read it?`
+        : `${root}: Drupal has several sites here; set one of${choices}`,
+    );
+  }
+  return null;
+}
+
+const kinds = { mysql: 'mysql', pgsql: 'postgres', sqlite: 'sqlite' } as const;
+
+/** `$databases['default']['default']`: the others are replicas, or belong to modules. */
+function databaseOf(configuration: Configuration, root: string): SiteDatabase & { prefix: string } {
+  const text = (name: string) =>
+    asText(configuration.variable(['databases', 'default', 'default', name], 'CHAT_SITE_DATABASE')) ?? '';
+  const driver = text('driver') || (/\\(\w+)$/.exec(text('namespace'))?.[1] ?? '');
+  if (!Object.hasOwn(kinds, driver)) {
+    throw new ConfigurationError(
+      `${configuration.file}: $databases names no default database with the driver ${Object.keys(kinds).join(', ')}`,
+    );
+  }
+  const kind = kinds[driver as keyof typeof kinds];
+  const [name, prefix, socket] = [text('database'), text('prefix'), text('unix_socket')];
+  if (!/^[A-Za-z0-9_.$-]{0,64}$/.test(prefix)) {
+    throw new ConfigurationError(
+      `${configuration.file}: the prefix of the tables has other characters than A-Z a-z 0-9 _ . $ -`,
+    );
+  }
+  if (kind === 'sqlite') {
+    const path = isAbsolute(name) ? name : join(root, name);
+    // There a prefix is a file of its own.
+    const file = prefix === '' ? path : `${path}-${prefix}`;
+    return {
+      kind,
+      place: { user: '', password: '', hosts: [], path: file },
+      charset: 'utf8',
+      prefix: '',
+    };
+  }
+  const port = Number(text('port'));
+  return {
+    kind,
+    place: {
+      user: text('username'),
+      password: text('password'),
+      hosts: [{ host: text('host') || 'localhost', ...(port > 0 ? { port } : {}) }],
+      path: `/${name}`,
+    },
+    ...(socket === '' ? {} : { socket }),
+    charset: 'utf8',
+    prefix,
+  };
+}
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });

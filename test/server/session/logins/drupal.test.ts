@@ -1,0 +1,146 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { cookieOf, type DrupalSession, drupalSite } from '../../../helpers/drupal.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+
+const kinds = ['mysql', 'postgres', 'sqlite'] as const;
+const databases = await Promise.all(kinds.map(startSiteDatabase));
+afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+
+const [mysql] = databases;
+
+async function siteFor(db = mysql as (typeof databases)[number], options: SiteOptions = {}) {
+  const site = await drupalSite(db);
+  onTestFinished(site.remove);
+  const { logins } = await openSite({ folder: site.folder, ...options });
+  onTestFinished(() => logins.close());
+  return { ...site, logins };
+}
+
+describe.each(databases)('$kind', (db) => {
+  loginContract(`Drupal (${db.kind})`, async () => {
+    const site = await drupalSite(db);
+    return {
+      open: async () => (await openSite({ folder: site.folder })).logins,
+      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
+      silence: db.silence,
+      close: site.remove,
+    };
+  });
+
+  test('the name, the roles, and users who are blocked or deleted while they are logged in', async () => {
+    const { logins, logIn, run } = await siteFor(db);
+    const device = await logIn('7', { name: 'Zoë & <b>' });
+    const verdict = async (login: Login) => logins.check([login as never])[0];
+    const login = (await logins.identify(device)) as Login;
+    expect(login.user).toEqual({ id: '7', name: 'Zoë & <b>' });
+    await run(
+      "INSERT INTO #__user__roles VALUES (7, 0, 'en', 'content_editor'), (7, 1, 'en', 'administrator')",
+    );
+    expect(await verdict(login)).toMatchObject({ login: { user: { roles: ['admin', 'moderator'] } } });
+    await run('UPDATE #__users_field_data SET status = 0');
+    expect(await verdict(login)).toMatchObject({ state: 'nobody', reason: 'the user is blocked there' });
+    await run('DELETE FROM #__users_field_data');
+    expect(await verdict(login)).toMatchObject({ state: 'nobody', reason: 'there is no such user' });
+  });
+});
+
+test('the text of the session says who is logged in, and the column cannot contradict it', async () => {
+  const { logins, logIn, run } = await siteFor();
+  const cases: [string, DrupalSession, 'user' | 'nobody'][] = [
+    ['a text', { attributes: { uid: '7' } }, 'user'],
+    ['a number', { attributes: { uid: 7 } }, 'user'],
+    ['beside other attributes', { attributes: { a: 'x|a:1:{s:3:"uid";s:1:"1";}', uid: '7' } }, 'user'],
+    ['another user', { attributes: { uid: '1' } }, 'nobody'],
+    ['an anonymous one', { attributes: { other: 1 } }, 'nobody'],
+    ['user 0', { attributes: { uid: 0 } }, 'nobody'],
+    ['a list', { attributes: { uid: [7] } }, 'nobody'],
+    ['the id elsewhere', { attributes: {}, more: { uid: '7', _sf2: { uid: '7' } } }, 'nobody'],
+    ['a blocked user', { status: 0 }, 'nobody'],
+  ];
+  for (const [what, session, state] of cases) {
+    expect(await logins.identify(await logIn('7', session)), what).toMatchObject(
+      state === 'user' ? { user: { id: '7' } } : { code: 'unauthorized' },
+    );
+  }
+  const unreadable = await logIn('7');
+  await run(`UPDATE #__sessions SET session = '_sf2_attributes|a:1:{' WHERE sid = '${unreadable.sid}'`);
+  expect(await logins.identify(unreadable)).toMatchObject({ code: 'session_invalid' });
+  // The id in the table is no cookie.
+  const device = await logIn('7');
+  const cookie = cookieOf('www.example.org');
+  for (const value of [device.sid, device.id.toUpperCase(), `${device.id} `, `${device.id}%00`]) {
+    expect(await logins.identify({ cookies: `${cookie}=${value}` })).toMatchObject({ code: 'unauthorized' });
+  }
+});
+
+test('the roles of user 1, and those of the settings', async () => {
+  const { logins, logIn } = await siteFor();
+  expect(await logins.identify(await logIn('1'))).toMatchObject({ user: { roles: ['admin'] } });
+  const own = await siteFor(mysql, { admins: ['boss'], moderators: ['helper'], nobody: ['9'] });
+  await own.run(
+    "INSERT INTO #__user__roles VALUES (1, 0, 'en', 'helper'), (7, 0, 'en', 'boss'), (7, 1, 'en', 'administrator')",
+  );
+  expect(await own.logins.identify(await own.logIn('1'))).toMatchObject({ user: { roles: ['moderator'] } });
+  expect(await own.logins.identify(await own.logIn('7'))).toMatchObject({ user: { roles: ['admin'] } });
+  expect(await own.logins.identify(await own.logIn('9'))).toMatchObject({ code: 'unauthorized' });
+});
+
+test('the cookie of a host that nobody has named, of http and https, and beside those of other sites', async () => {
+  const { folder, logins, logIn } = await siteFor();
+  const [device, other] = [await logIn('7'), await logIn('8')];
+  const cookie = cookieOf('www.example.org');
+  const plain = cookie.slice(1);
+  const answer = (cookies: string) => logins.identify({ cookies });
+  const user = { user: { id: '7' } };
+  expect(await answer(`${plain}=${device.id}`)).toMatchObject(user);
+  expect(await answer(`${plain}=${other.id}; ${cookie}=${device.id}`)).toMatchObject(user);
+  expect(await answer(`SESSION=x; SESS12=y; ${cookie}=${device.id}`)).toMatchObject(user);
+  expect(await answer(`${cookie}=${device.id}; ${cookie}=${other.id}`)).toMatchObject({
+    code: 'unauthorized',
+  });
+  const both = `${cookieOf('example.org')}=${other.id}; ${cookie}=${device.id}`;
+  expect(await answer(both)).toMatchObject({
+    code: 'unauthorized',
+    hint: expect.stringContaining('CHAT_SESSION_NAME'),
+  });
+  const { logins: named } = await openSite({ folder, cookieName: cookie });
+  onTestFinished(() => named.close());
+  expect(await named.identify({ cookies: both })).toMatchObject(user);
+});
+
+test('settings.php: of a project of Composer, of a site of several, with a file that it includes', async () => {
+  const site = await drupalSite(mysql as (typeof databases)[number]);
+  onTestFinished(site.remove);
+  const device = await site.logIn('7');
+  const identified = async (folder: string) => {
+    const { logins } = await openSite({ folder, kind: 'drupal' });
+    onTestFinished(() => logins.close());
+    return logins.identify(device);
+  };
+  const user = { user: { id: '7' } };
+  site.configure("$databases = [];\ninclude __DIR__ . '/local.php';\n");
+  site.configure(site.usual, 'sites/default/local.php');
+  expect(await identified(site.folder)).toMatchObject(user);
+  mkdirSync(join(site.folder, 'core/lib'), { recursive: true });
+  site.configure('', 'core/lib/Drupal.php');
+  rmSync(join(site.folder, 'sites/default'), { recursive: true });
+  await expect(identified(site.folder)).rejects.toThrow('Drupal is here, but no sites/default/settings.php');
+  for (const name of ['a.example.org', 'b.example.org']) {
+    mkdirSync(join(site.folder, 'sites', name));
+    site.configure(site.usual, `sites/${name}/settings.php`);
+  }
+  await expect(identified(site.folder)).rejects.toThrow('/sites/b.example.org/settings.php');
+  expect(await identified(join(site.folder, 'sites/b.example.org/settings.php'))).toMatchObject(user);
+  site.configure(
+    "$databases['default']['default'] = ['driver' => 'oracle'];",
+    'sites/a.example.org/settings.php',
+  );
+  rmSync(join(site.folder, 'sites/b.example.org'), { recursive: true });
+  await expect(identified(site.folder)).rejects.toThrow('no default database with the driver mysql, pgsql');
+});
