@@ -131,7 +131,7 @@ export function sessionStoreContract(name: string, traits: StoreTraits, start: (
     });
 
     describe('TTL, to within 2 s', () => {
-      /** So long from `began` on, and less by what has passed since. */
+      /** The TTL that was set at `began`, less the time that has passed since. */
       const about = (seconds: number, began: number) =>
         expect.toSatisfy((left: unknown) => {
           const longer = Number(left) - seconds * 1000;

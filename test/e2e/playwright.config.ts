@@ -6,7 +6,7 @@ export default defineConfig({
   globalSetup: './build-client.ts',
   fullyParallel: true,
   forbidOnly: true,
-  // What another test shows too, at another size or by another way: `npm run test:soak` has it.
+  // Another test shows the same at another size or by another way. `npm run test:soak` runs these too.
   ...(process.env.SOAK === undefined && { grepInvert: /@soak/ }),
   workers: 4,
   // It ends a test that hangs. The machine decides how long one takes: a step that fails ends it long before.

@@ -86,7 +86,7 @@ test.for<[name: string, webSockets: number, polls: number]>([
     const passed = new Map<object, number>();
     const closed: number[] = [];
     let askedAt = 0;
-    while (sent < promised || (closed.length < 20 && sent < most)) {
+    while (sent < promised || (Math.min(closed.length, passed.size) < 20 && sent < most)) {
       await say();
       const count = await slowReaders();
       while (closed.length < count) closed.push(published());
@@ -109,9 +109,11 @@ test.for<[name: string, webSockets: number, polls: number]>([
         `+${megabytes(memory.most())} MB`,
     );
     expect(closed).toHaveLength(20);
-    // No client before it was over the limit (as far as visible from outside), and none long after.
+    // No client long before it was over the limit, as far as visible from outside, and none long after: a write counts
+    // as waiting until the kernel has taken all of it, and a busy server has more in a write.
     expect(crossings.length).toBe(20);
-    for (const [n, at] of crossings.entries()) expect((closed[n] as number) - at).toBeLessThan(grace);
+    for (const [n, at] of crossings.entries())
+      expect(Math.abs((closed[n] as number) - at)).toBeLessThan(grace);
     expect(megabytes(memory.most())).toBeLessThan(mostMemory);
     expect(live.filter((client) => client.closed)).toEqual([]);
     for (const client of [...live, ...paused]) client.socket.destroy();
