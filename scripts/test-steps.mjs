@@ -24,10 +24,10 @@ export function testSteps(reports) {
       vitestStep(['unit'], reports),
       { name: 'types', command: scripts.types },
       { name: 'lint', command: scripts.lint },
-      // The tests of later rows start the Java client.
+      // The tests of later rows use the built client and the Java client.
+      { name: 'build', command: scripts.build },
       javaStep(reports),
     ],
-    [{ name: 'build', command: scripts.build }],
     [vitestStep(['integration', 'guarantees'], reports, '--maxWorkers=5'), phpunitStep(reports)],
     [e2eStep(reports)],
   ];
