@@ -70,7 +70,7 @@ async function main(): Promise<void> {
 
 /** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
 function reportStart(config: Config, env: NodeJS.ProcessEnv, log: Log): void {
-  const set = listSettings(env).filter(({ from }) => from !== 'default');
+  const set = listSettings(env).filter(({ from, value }) => from !== 'default' && value !== '');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
   if (config.unknown.length > 0) {
     log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');

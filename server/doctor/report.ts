@@ -112,17 +112,6 @@ async function* checks(
   const { logins, sessionKeepalive } = config;
   const name = 'session' in logins ? logins.session.cookie.name : (logins.site.cookieName ?? 'doctor');
   if (chat !== undefined) yield* wayFromBrowser(config, name, chat);
-  if ('site' in logins) yield* examineSite(logins.site, cookie);
-  else {
-    yield* examine(logins.session, {
-      cookie: cookie === undefined ? undefined : cookieHeader(cookie, name),
-      keepalive: sessionKeepalive,
-    });
-  }
-}
-
-/** Accepts any copied form: the value alone, with the name before it, or the whole header. */
-function cookieHeader(copied: string, name: string): string {
-  const given = copied.trim().replace(/^cookie:\s*/i, '');
-  return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
+  const how = { cookie, keepalive: sessionKeepalive };
+  yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

@@ -147,3 +147,39 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
    */
   judge(site: Site, claim: Cookies, row: Row | null, now: number, memo?: number): Judged;
 }
+
+/** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */
+export type SessionTexts = Readonly<Partial<Record<SessionOption, string | null>>>;
+
+type SessionOption =
+  | 'store'
+  | 'cookieName'
+  | 'cookie'
+  | 'userId'
+  | 'userName'
+  | 'userRequire'
+  | 'userRooms'
+  | 'userRoles'
+  | 'userBanned'
+  | 'userNobody';
+
+/** An application that keeps its users in PHP sessions. A single file in `logins/` says all of it. */
+export interface SessionApplication {
+  kind: string;
+  title: string;
+  /** The options that are the same at every site. */
+  options: SessionTexts;
+  /**
+   * Reads the configuration; absent if it does not say where the sessions are.
+   * @param given options of the operator, which need not be found
+   * @returns null if the folder is not that of this application
+   * @throws ConfigurationError that says what is wrong with it, and which setting helps
+   */
+  find?(folder: SiteFolder, given: SessionTexts): Promise<FoundSessions | null>;
+}
+
+export interface FoundSessions {
+  options: SessionTexts;
+  /** The keys for the forms `laravel` of the cookie and of a layer. */
+  appKeys?: readonly Buffer[];
+}

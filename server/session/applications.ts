@@ -1,19 +1,49 @@
-import type { Application } from './application.ts';
+import type { Application, SessionApplication, SiteFolder } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
+import { cacti } from './logins/cacti.ts';
+import { dokuwiki } from './logins/dokuwiki.ts';
 import { drupal } from './logins/drupal.ts';
+import { icingaweb2 } from './logins/icingaweb2.ts';
 import { joomla } from './logins/joomla.ts';
+import { laravel } from './logins/laravel.ts';
+import { mediawiki } from './logins/mediawiki.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
+import { phpmyadmin } from './logins/phpmyadmin.ts';
+import { postfixadmin } from './logins/postfixadmin.ts';
+import { roundcube } from './logins/roundcube.ts';
+import { shaarli } from './logins/shaarli.ts';
+import { simplesamlphp } from './logins/simplesamlphp.ts';
+import { symfony } from './logins/symfony.ts';
 import { tableLogins } from './logins/tables.ts';
+import { ttrss } from './logins/ttrss.ts';
 import { wordpress } from './logins/wordpress.ts';
+import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 export { ConfigurationError } from './configuration/configuration.ts';
 
-import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
-
-/** The applications that keep their logins in tables of their own. The first that knows a folder has it. */
-export const applications: readonly Application[] = [wordpress, joomla, drupal, phpbb];
+/** The applications by the folders of their sites. The first that knows a folder has it. */
+export const applications: readonly (Application | SessionApplication)[] = [
+  // Logins in tables of their own.
+  wordpress,
+  joomla,
+  drupal,
+  phpbb,
+  // PHP sessions.
+  laravel,
+  cacti,
+  dokuwiki,
+  icingaweb2,
+  mediawiki,
+  phpmyadmin,
+  postfixadmin,
+  roundcube,
+  shaarli,
+  simplesamlphp,
+  symfony,
+  ttrss,
+];
 
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
 export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
@@ -30,38 +60,73 @@ export async function openLogins(
   return (await openSite({ ...settings.site, onProblem })).logins;
 }
 
-/** A site that was found. */
-export interface FoundSite {
-  application: Application;
-  found: unknown;
-  reader: SiteReader;
-}
+/** A site that was found, with its logins in tables of its own or in PHP sessions. */
+export type FoundSite =
+  | { application: Application; found: unknown; reader: SiteReader }
+  | { application: SessionApplication; session: SessionSettings };
 
 /**
  * Finds out which application a folder has.
  * @throws ConfigurationError if its configuration cannot be read, or no known application is there
  */
 export async function findSite(place: SitePlace): Promise<FoundSite> {
-  const { kind, environment } = place;
-  const folder = await siteFolder(place.folder, environment);
-  const candidates = kind === undefined ? applications : applications.filter((one) => one.kind === kind);
+  const folder = await siteFolder(place.folder, place.environment);
+  const candidates = applications.filter(({ kind }) => place.kind === undefined || place.kind === kind);
   for (const application of candidates) {
-    const found = await application.find(folder, place);
-    if (found !== null) return { application, found, reader: siteReader(application, place, found) };
+    const site =
+      'options' in application
+        ? await findSessions(application, place, folder)
+        : await findTables(application, place, folder);
+    if (site !== null) return site;
   }
+  const titles = candidates.flatMap(({ find, title }) => (find === undefined ? [] : title));
   throw new ConfigurationError(
-    `${place.folder} is not the folder of ${candidates.map(({ title }) => title).join(', ')}: check the path, and that this server may read it; for a site with PHP sessions set CHAT_SESSION_STORE`,
+    `${place.folder} is not the folder of ${titles.join(', ')}: check the path, and that this server may read it; for another site with PHP sessions set CHAT_SESSION_STORE`,
   );
 }
 
+async function findTables(
+  application: Application,
+  place: SitePlace,
+  folder: SiteFolder,
+): Promise<FoundSite | null> {
+  const found = await application.find(folder, place);
+  if (found === null) return null;
+  refuse(application, place.sessions?.notForTables, 'says this itself');
+  return { application, found, reader: siteReader(application, place, found) };
+}
+
+async function findSessions(
+  application: SessionApplication,
+  { kind, sessions }: SitePlace,
+  folder: SiteFolder,
+): Promise<FoundSite | null> {
+  if (sessions === undefined) return null;
+  // A folder that says nothing belongs to an application that the operator has named.
+  const found = application.find ? await application.find(folder, sessions.given) : kind && { options: {} };
+  if (!found) return null;
+  refuse(application, sessions.notForSessions, 'has PHP sessions');
+  const options = { ...application.options, ...found.options };
+  return { application, session: sessions.settings(options, found.appKeys) };
+}
+
+function refuse({ title }: { title: string }, names: readonly string[] = [], why: string): void {
+  if (names.length > 0) throw new ConfigurationError(`${names.join(', ')}: ${title} ${why}; leave it out`);
+}
+
 /** Opens the logins of a site by its folder. @throws ConfigurationError as `findSite` does */
-export async function openSite(place: SitePlace): Promise<{ title: string; logins: Logins }> {
-  const { application, reader } = await findSite(place);
+export async function openSite(
+  place: SitePlace,
+): Promise<{ title: string; logins: Logins; session?: SessionSettings }> {
+  const site = await findSite(place);
+  const { title } = site.application;
+  if ('session' in site) return { title, logins: phpSessions(site.session), session: site.session };
+  const { application, reader } = site;
   // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.
   await reader.open().catch((error: unknown) => {
     if (error instanceof StoreError) return;
     reader.close();
     throw error;
   });
-  return { title: application.title, logins: tableLogins(application, reader) };
+  return { title, logins: tableLogins(application, reader) };
 }

@@ -31,13 +31,16 @@ export interface SessionCookie {
 /**
  * - `plain`: the value is the id itself
  * - `signed:KEYFILE`: the value is `ID.SIGNATURE`, of a session that is kept without PHP's own; keys of 32 bytes
- * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`
+ * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`; without a key file the site's
+ *   configuration has the keys
  *
  * Key files are read here.
+ * @param appKeys those of the site's configuration
  * @throws TypeError for a form that is none, and for a key file that cannot be used
  */
-export function parseCookieForm(form: string, name: string): SessionCookie {
+export function parseCookieForm(form: string, name: string, appKeys: readonly Buffer[] = []): SessionCookie {
   if (form === 'plain') return { name, idIn: checkedId };
+  if (form === 'laravel' && appKeys.length > 0) return laravelCookie(name, appKeys);
   const [, kind, keyFile] = /^(signed|laravel):(.+)$/.exec(form) ?? [];
   if (keyFile === undefined) throw new TypeError('the cookie is plain, signed:KEYFILE or laravel:KEYFILE');
   return kind === 'signed'

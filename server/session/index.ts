@@ -3,7 +3,6 @@
 import type { Login, Logins, Refusal, Verdict } from './login.ts';
 import { type PhpSession, phpSessions } from './logins/php-sessions.ts';
 import { readOptions } from './options.ts';
-import type { presets } from './presets.ts';
 
 export { type FormatName, formats } from './formats/formats.ts';
 export {
@@ -35,8 +34,8 @@ export interface SessionOptions {
   userRequire?: string | undefined;
   /** Ids that stand for nobody, such as that of a guest account, separated by commas. */
   userNobody?: string | undefined;
-  /** The options of a known application, such as `roundcube`. Options that are given too take precedence. */
-  preset?: keyof typeof presets | undefined;
+  /** The kind of a known application, such as `roundcube:`. Options that are given too take precedence. */
+  site?: string | undefined;
 }
 
 /** The sessions of one site. */

@@ -1,15 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { applications, type LoginSettings } from './applications.ts';
+import { ConfigurationError } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
+import type { SessionSettings } from './logins/php-sessions.ts';
 import { parsePath } from './path.ts';
-import { presetOf } from './presets.ts';
 import { parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
 
-/**
- * Each option: its default, and what parses it. The cookie stands behind its name, the preset before all that it sets, and
- * the site before all.
- */
+/** The surroundings of an option's text. */
+interface Context {
+  /** The cookie's name stands before its form. */
+  cookieName: string;
+  /** The keys that a site's configuration has. */
+  appKeys: readonly Buffer[];
+}
+
+/** Each option: its default, and what parses it. */
 const table = {
   site: ['', parseSite],
   siteDatabase: ['', (url) => (url === '' ? undefined : parseDatabaseUrl(url))],
@@ -18,10 +24,9 @@ const table = {
   siteAdmins: ['', (names) => (names === '' ? undefined : listed(names))],
   siteModerators: ['', (names) => (names === '' ? undefined : listed(names))],
   siteChecks: ['on', parseSwitch],
-  preset: ['', (name) => (name === '' ? {} : presetOf(name))],
-  store: ['', parseStore],
+  store: ['', (text, { appKeys }) => parseStore(text, appKeys)],
   cookieName: ['PHPSESSID', parseCookieName],
-  cookie: ['plain', parseCookieForm],
+  cookie: ['plain', (form, { cookieName, appKeys }) => parseCookieForm(form, cookieName, appKeys)],
   userId: ['user_id', parseUserPath],
   userName: ['firstname', parseUserPath],
   userRequire: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
@@ -29,24 +34,21 @@ const table = {
   userRoles: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userNobody: ['', listed],
-} as const satisfies Record<string, [fallback: string, parse: (text: string, cookieName: string) => unknown]>;
-
-/** A site says everything else by itself. */
-const besideSite = new Set<string>([
-  'site',
-  'siteDatabase',
-  'siteEnv',
-  'siteBlog',
-  'siteAdmins',
-  'siteModerators',
-  'siteChecks',
-  'cookieName',
-  'userNobody',
-]);
+} as const satisfies Record<string, [fallback: string, parse: (text: string, context: Context) => unknown]>;
 
 export type OptionName = keyof typeof table;
 
+type Texts = Partial<Record<OptionName, string | null>>;
+
 type Parsed = { [Name in OptionName]: ReturnType<(typeof table)[Name][1]> };
+
+const names = Object.keys(table) as OptionName[];
+/** Options of a site, whichever way it keeps its logins. */
+const ofSites: readonly OptionName[] = ['site', 'siteEnv'];
+/** Options of logins in tables of their own alone. */
+const ofTables = names.filter((name) => name.startsWith('site') && !ofSites.includes(name));
+const ofBoth: readonly OptionName[] = ['cookieName', 'userNobody'];
+const ofSessions = names.filter((name) => !name.startsWith('site'));
 
 /**
  * Reads the options of one site's logins. An option that is undefined or empty gets its default.
@@ -57,78 +59,116 @@ export function readOptions(
   given: Readonly<Record<string, unknown>>,
   nameOf: (option: OptionName) => string,
 ): LoginSettings | { problems: string[] } {
-  const problems = Object.keys(given)
-    .filter((name) => given[name] !== undefined && !Object.hasOwn(table, name))
-    .map((name) => `${name}: there is no such option`);
-  const parsed: Record<string, unknown> = {};
-  for (const [name, [fallback, parse]] of Object.entries(table)) {
-    if (given.site && !besideSite.has(name)) {
-      if (given[name])
-        problems.push(`${nameOf(name as OptionName)}: ${nameOf('site')} says this; leave out one of the two`);
-      continue;
-    }
-    try {
-      const preset = (parsed.preset ?? {}) as Readonly<Record<string, string | null>>;
-      const text = textOf(given[name]) ?? preset[name];
-      if (text === null) {
-        throw new TypeError(`every site has its own, so ${nameOf('preset')}=${given.preset} needs it`);
-      }
-      parsed[name] = parse(text ?? fallback, String(parsed.cookieName));
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      problems.push(`${nameOf(name as OptionName)}: ${error.message}`);
-    }
+  const texts: Texts = {};
+  const problems: string[] = [];
+  for (const [name, text] of Object.entries(given)) {
+    if (text === undefined || text === '') continue;
+    if (!Object.hasOwn(table, name)) problems.push(`${name}: there is no such option`);
+    // JavaScript may give anything.
+    else texts[name as OptionName] = text as string;
   }
+  const isGiven = (name: OptionName) => texts[name] !== undefined;
+  const parse = (which: readonly OptionName[], all: Texts, appKeys: readonly Buffer[] = []) => {
+    const { parsed, wrong } = parsedOptions(which, all, appKeys);
+    const inWords = wrong.map(({ name, why }) => `${nameOf(name)}: ${why}`);
+    return { parsed, problems: inWords };
+  };
+  const aboutSite = parse(
+    names.filter((name) => name.startsWith('site')),
+    texts,
+  );
+  problems.push(...aboutSite.problems);
+  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = aboutSite.parsed;
+  const application = applications.find(({ kind }) => kind === site?.kind);
+  const unfit = (which: readonly OptionName[]) => which.filter(isGiven).map(nameOf);
+  if (site?.folder === undefined) {
+    const all = { ...(application && 'options' in application && application.options), ...texts };
+    const read = parse(isGiven('site') && site === undefined ? ofSessions.filter(isGiven) : ofSessions, all);
+    problems.push(...read.problems);
+    if (site !== undefined)
+      problems.push(...unfit([...ofTables, 'siteEnv']).map((name) => `${name}: for a site with a folder`));
+    return problems.length > 0 ? { problems } : { session: settingsOf(read.parsed) };
+  }
+  const read = parse(ofSessions.filter(isGiven), texts);
+  problems.push(...read.problems);
   if (problems.length > 0) return { problems };
-  const { site, siteDatabase, siteEnv, siteBlog, siteAdmins, siteModerators, siteChecks } = parsed as Parsed;
-  if (site !== undefined) {
-    return {
-      site: {
-        ...site,
-        database: siteDatabase,
-        environment: siteEnv,
-        blog: siteBlog,
-        admins: siteAdmins,
-        moderators: siteModerators,
-        checks: siteChecks,
-        cookieName: given.cookieName ? (parsed as Parsed).cookieName : undefined,
-        nobody: (parsed as Parsed).userNobody,
-      },
-    };
-  }
-  const { store, cookie, userId, userName, userRequire, userNobody, userRooms, userRoles, userBanned } =
-    parsed as Parsed;
+  const { cookieName, userNobody } = read.parsed;
   return {
-    session: {
-      source: store,
-      cookie,
-      user: {
-        id: userId,
-        name: userName,
-        require: userRequire,
-        nobody: userNobody,
-        rooms: userRooms,
-        roles: userRoles,
-        banned: userBanned,
+    site: {
+      ...site,
+      folder: site.folder,
+      database: siteDatabase,
+      environment: siteEnv,
+      blog: siteBlog,
+      admins: siteAdmins,
+      moderators: siteModerators,
+      checks: siteChecks,
+      cookieName,
+      nobody: userNobody,
+      sessions: {
+        given: texts,
+        notForTables: unfit(ofSessions.filter((name) => !ofBoth.includes(name))),
+        notForSessions: unfit(ofTables),
+        settings(found, appKeys) {
+          const { parsed, problems } = parse(ofSessions, { ...found, ...texts }, appKeys);
+          if (problems.length > 0) throw new ConfigurationError(problems.join('; '));
+          return settingsOf(parsed);
+        },
       },
     },
   };
 }
+
+function parsedOptions(
+  which: readonly OptionName[],
+  texts: Texts,
+  appKeys: readonly Buffer[],
+): { parsed: Parsed; wrong: { name: OptionName; why: string }[] } {
+  const parsed: Record<string, unknown> = {};
+  const wrong: { name: OptionName; why: string }[] = [];
+  for (const name of which) {
+    const [fallback, parse] = table[name];
+    const text = texts[name];
+    try {
+      if (text === null) throw new TypeError('every site has its own, so it has to be given');
+      if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
+      parsed[name] = parse(text ?? fallback, { cookieName: String(parsed.cookieName), appKeys });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      wrong.push({ name, why: error.message });
+    }
+  }
+  return { parsed: parsed as Parsed, wrong };
+}
+
+const settingsOf = (parsed: Parsed): SessionSettings => ({
+  source: parsed.store,
+  cookie: parsed.cookie,
+  user: {
+    id: parsed.userId,
+    name: parsed.userName,
+    require: parsed.userRequire,
+    nobody: parsed.userNobody,
+    rooms: parsed.userRooms,
+    roles: parsed.userRoles,
+    banned: parsed.userBanned,
+  },
+});
 
 /** An option as it was given, or where else its value comes from. */
 export interface OptionText {
   option: OptionName;
   /** Without a password. */
   text: string;
-  from: 'given' | 'preset' | 'default';
+  from: 'given' | 'site' | 'default';
 }
 
 /** All options of one site's logins, which `readOptions` accepts, with their values and where these come from. */
 export function optionTexts(given: Readonly<Partial<Record<OptionName, string | undefined>>>): OptionText[] {
-  const preset: Readonly<Partial<Record<OptionName, string | null>>> = given.preset
-    ? presetOf(given.preset)
-    : {};
-  return (Object.keys(table) as OptionName[]).map((option) => {
+  const site = parseSite(given.site ?? '');
+  const application = applications.find(({ kind }) => kind === site?.kind);
+  const known: Texts = application && 'options' in application ? application.options : {};
+  return names.map((option) => {
     if (given[option]) {
       const text = given[option];
       return {
@@ -137,22 +177,17 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
         from: 'given',
       };
     }
-    const text = preset[option];
-    return typeof text === 'string'
-      ? { option, text, from: 'preset' }
-      : { option, text: table[option][0], from: 'default' };
+    const text = known[option];
+    if (typeof text === 'string') return { option, text, from: 'site' };
+    // The configuration in the folder says it.
+    if (site?.folder !== undefined && ofSessions.includes(option)) return { option, text: '', from: 'site' };
+    return { option, text: table[option][0], from: 'default' };
   });
 }
 
-function textOf(value: unknown): string | undefined {
-  if (value === undefined || value === '') return undefined;
-  if (typeof value !== 'string') throw new TypeError('a string is needed');
-  return value;
-}
-
 /** A store is never guessed: with the wrong one, every visitor would count as logged out. */
-function parseStore(text: string): ReturnType<typeof parseStoreUrl> {
-  if (text !== '') return parseStoreUrl(text);
+function parseStore(text: string, appKeys: readonly Buffer[]): ReturnType<typeof parseStoreUrl> {
+  if (text !== '') return parseStoreUrl(text, appKeys);
   throw new TypeError('not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions');
 }
 
@@ -160,14 +195,15 @@ function listed(text: string): string[] {
   return text.split(',').flatMap((one) => one.trim() || []);
 }
 
-/** A folder, or the kind of the application and a folder. */
-function parseSite(text: string): { kind: string | undefined; folder: string } | undefined {
+/** A folder, or the kind of the application and a folder. Its kind is enough for one with PHP sessions. */
+function parseSite(text: string): { kind: string | undefined; folder: string | undefined } | undefined {
   if (text === '') return undefined;
-  const kinds = applications.map(({ kind }) => kind);
-  const [, kind, folder] = /^(?:([a-z][a-z0-9-]*):)?(\/.*)$/.exec(text) ?? [];
-  if (folder !== undefined && (kind === undefined || kinds.includes(kind))) return { kind, folder };
+  const [, kind, folder] = /^(?:([a-z][a-z0-9-]*):)?(\/.*)?$/.exec(text) ?? [];
+  const application = applications.find((one) => one.kind === kind);
+  if (kind === undefined ? folder !== undefined : application && (folder || 'options' in application))
+    return { kind, folder };
   throw new TypeError(
-    `${JSON.stringify(text)} is not the folder of a site, such as /var/www/html or ${kinds.map((one) => `${one}:/var/www/html`).join(', ')}`,
+    `${JSON.stringify(text)} is not the folder of a site, such as /var/www/html, or KIND:/var/www/html with one of the kinds ${applications.map(({ kind }) => kind).join(', ')}`,
   );
 }
 

@@ -1,10 +1,11 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Application, Row, SiteDatabase, SiteFolder, SiteOptions } from './application.ts';
+import type { Application, Row, SessionTexts, SiteDatabase, SiteFolder, SiteOptions } from './application.ts';
 import { ConfigurationError, mostBytes, readConfiguration } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { StoreError } from './login.ts';
+import type { SessionSettings } from './logins/php-sessions.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type StoreUrl, UrlOptions } from './source.ts';
 import type { Database, SqlDriver } from './stores/sql/driver.ts';
@@ -46,8 +47,21 @@ export interface SitePlace extends SiteOptions {
   database?: { driver: SqlDriver; open(): Database } | undefined;
   /** CHAT_SITE_ENV: the environment of PHP. */
   environment?: Readonly<Record<string, string>> | undefined;
+  /** Without these no application with PHP sessions is found. */
+  sessions?: GivenSessions;
   /** Called when the configuration has changed and cannot be read: what was read before still counts. */
   onProblem?(problem: Error): void;
+}
+
+/** The operator's options of PHP sessions beside a folder. */
+interface GivenSessions {
+  given: SessionTexts;
+  /** The names of given options that other logins do not have. */
+  notForTables: readonly string[];
+  /** The names of given options that PHP sessions do not have. */
+  notForSessions: readonly string[];
+  /** @throws ConfigurationError if what was found and what was given is not enough */
+  settings(found: SessionTexts, appKeys: readonly Buffer[] | undefined): SessionSettings;
 }
 
 /** The files of a site, with the environment that they are read with. */

@@ -31,9 +31,10 @@ const form = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?(
 /**
  * Reads a store URL, such as `memcached://127.0.0.1:11211?handler=memcached` or `file:///var/lib/php/sessions`.
  * Each store documents its own options; all stores take `format=`, `layers=` and `lifetime=`.
+ * @param appKeys for the layer `laravel` without a key file
  * @throws TypeError that says what is wrong with the URL, and never repeats it, since it may hold a password
  */
-export function parseStoreUrl(text: string): SessionSource {
+export function parseStoreUrl(text: string, appKeys: readonly Buffer[] = []): SessionSource {
   const { query, ...url } = partsOf(text);
   const { protocol, options } = url;
   const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
@@ -44,7 +45,7 @@ export function parseStoreUrl(text: string): SessionSource {
   const format = options.take('format') ?? store.format;
   if (!isFormatName(format)) throw new TypeError(`format=${format} is not a format that PHP writes`);
   const lifetime = store.lifetime ?? options.seconds('lifetime', '0');
-  const layers = parseLayers(options.take('layers') ?? '');
+  const layers = parseLayers(options.take('layers') ?? '', appKeys);
   options.finish();
   return {
     protocol,
@@ -61,7 +62,8 @@ export function parseStoreUrl(text: string): SessionSource {
       }
       const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
       // As a person would write it: neither of these ends a value. In a password they would.
-      return parseStoreUrl(`${place}?${String(others).replaceAll('%2F', '/').replaceAll('%3A', ':')}`);
+      const options = String(others).replaceAll('%2F', '/').replaceAll('%3A', ':');
+      return parseStoreUrl(`${place}?${options}`, appKeys);
     },
   };
 }

@@ -57,7 +57,6 @@ const sessionSettings = {
   userRooms: 'CHAT_USER_ROOMS',
   userRoles: 'CHAT_USER_ROLES',
   userBanned: 'CHAT_USER_BANNED',
-  preset: 'CHAT_PRESET',
 } as const satisfies Record<OptionName, string>;
 
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
@@ -372,7 +371,7 @@ export interface ShownSetting {
   name: string;
   /** Without keys and passwords; empty if there is none. */
   value: string;
-  from: 'environment' | 'preset' | 'default';
+  from: 'environment' | 'site' | 'default';
 }
 
 /** Lists all settings with their values and sources. `readConfig` must accept this environment. */

@@ -22,7 +22,13 @@ export function unknownSettings(env: NodeJS.ProcessEnv, known: readonly string[]
   const settings = new Set([...known, ...otherSettings]);
   return Object.keys(env)
     .filter((name) => name.startsWith('CHAT_') && env[name] && !settings.has(name))
-    .map((name) => ({ name, ...nearestTo(name, known) }));
+    .map((name) => ({
+      name,
+      // An earlier version had it.
+      ...(name === 'CHAT_PRESET'
+        ? { nearest: `CHAT_SITE=${env[name]}:`, misspelt: true }
+        : nearestTo(name, known)),
+    }));
 }
 
 function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting, 'name'> {

@@ -17,28 +17,28 @@ const rows = [...page.matchAll(/^\| ([A-Z][\w ]+) \| [^|]+ \| `((\w+):[^`]+)`[^|
 
 const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
 const saml = (start: string) => ({
-  preset: 'simplesamlphp' as const,
+  site: 'simplesamlphp:',
   cookieName: 'SimpleSAMLSessionID',
   userId: `${start}authData.default-sp.Attributes.uid.0`,
   userName: `${start}authData.default-sp.Attributes.displayName.0`,
 });
-const mediawiki = { preset: 'mediawiki' as const, cookieName: 'wiki_session' };
+const mediawiki = { site: 'mediawiki:', cookieName: 'wiki_session' };
 /** The page's other settings besides the URL, and the logged-in user. */
 const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
-  'Cacti mysql': [{ preset: 'cacti' }, '7'],
-  'Laravel memcached': [{ preset: 'laravel' }, '7'],
+  'Cacti mysql': [{ site: 'cacti:' }, '7'],
+  'Laravel memcached': [{ site: 'laravel:' }, '7'],
   'MediaWiki mysql': [mediawiki, 'Ann'],
   'MediaWiki memcached': [mediawiki, 'Ann'],
   'MediaWiki redis': [mediawiki, 'Ann'],
-  'Roundcube mysql': [{ preset: 'roundcube' }, 'ann'],
-  'Roundcube redis': [{ preset: 'roundcube', ...inVars }, 'ann'],
-  'Roundcube memcached': [{ preset: 'roundcube', ...inVars }, 'ann'],
+  'Roundcube mysql': [{ site: 'roundcube:' }, 'ann'],
+  'Roundcube redis': [{ site: 'roundcube:', ...inVars }, 'ann'],
+  'Roundcube memcached': [{ site: 'roundcube:', ...inVars }, 'ann'],
   'SimpleSAMLphp mysql': [saml(''), 'Ann'],
   'SimpleSAMLphp memcached': [saml('data.'), 'Ann'],
   'Symfony redis': [{}, 'Ann'],
   'Symfony memcached': [{}, 'Ann'],
   'Symfony mysql': [{}, 'Ann'],
-  'Tiny Tiny RSS postgres': [{ preset: 'ttrss' }, 'Ann'],
+  'Tiny Tiny RSS postgres': [{ site: 'ttrss:' }, 'Ann'],
 };
 
 describe('the store URLs of docs/sessions.md, with sessions that PHP writes as the applications do', () => {

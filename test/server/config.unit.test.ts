@@ -391,10 +391,10 @@ describe('the list of all settings', () => {
       .map(({ value, from }) => `${value} (${from})`);
 
   test('has each once, with its value and where that comes from', () => {
-    const env = { CHAT_SESSION_STORE: 'file:///sessions', CHAT_PRESET: 'dokuwiki', CHAT_USER_NAME: 'x' };
+    const env = { CHAT_SESSION_STORE: 'file:///sessions', CHAT_SITE: 'dokuwiki:', CHAT_USER_NAME: 'x' };
     expect(lineOf(env, 'CHAT_SESSION_STORE')).toEqual(['file:///sessions (environment)']);
-    expect(lineOf(env, 'CHAT_SESSION_NAME')).toEqual(['DokuWiki (preset)']);
-    expect(lineOf(env, 'CHAT_USER_ID')).toEqual(['DW*.auth.user (preset)']);
+    expect(lineOf(env, 'CHAT_SESSION_NAME')).toEqual(['DokuWiki (site)']);
+    expect(lineOf(env, 'CHAT_USER_ID')).toEqual(['DW*.auth.user (site)']);
     expect(lineOf(env, 'CHAT_USER_NAME')).toEqual(['x (environment)']);
     expect(lineOf(env, 'CHAT_PORT')).toEqual(['7070 (default)']);
     expect(lineOf(env, 'CHAT_USER_ROOMS')).toEqual([' (default)']);

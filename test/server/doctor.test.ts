@@ -279,15 +279,15 @@ describe('the settings', () => {
     writeFileSync(keyFile, 'geheim-geheim-geheim');
     const [, said] = await doctor({
       CHAT_SESSION_STORE: 'redis://site:geheim@127.0.0.1:1/3?prefix=x',
-      CHAT_PRESET: 'dokuwiki',
+      CHAT_SITE: 'dokuwiki:',
       CHAT_USER_NAME: 'name',
       CHAT_API_KEY_FILE: keyFile,
     });
     expect(said).toMatch(
       /^ {2}CHAT_SESSION_STORE +environment +redis:\/\/site:…@127\.0\.0\.1:1\/3\?prefix=x$/m,
     );
-    expect(said).toMatch(/^ {2}CHAT_SESSION_NAME +preset +DokuWiki$/m);
-    expect(said).toMatch(/^ {2}CHAT_USER_ID +preset +DW\*\.auth\.user$/m);
+    expect(said).toMatch(/^ {2}CHAT_SESSION_NAME +site +DokuWiki$/m);
+    expect(said).toMatch(/^ {2}CHAT_USER_ID +site +DW\*\.auth\.user$/m);
     expect(said).toMatch(/^ {2}CHAT_USER_NAME +environment +name$/m);
     expect(said).toMatch(/^ {2}CHAT_PORT +default +7070$/m);
     expect(said).toMatch(/^ {2}CHAT_USER_ROOMS +default +none$/m);
@@ -526,7 +526,7 @@ describe('the content of a session', () => {
 
   test('Symfony’s last_username is never a user: not as a path, and not as a suggestion', async () => {
     const { store, id } = sessionFile('_sf2_attributes|a:1:{s:23:"_security.last_username";s:5:"admin";}');
-    const env = { CHAT_SESSION_STORE: store, CHAT_PRESET: 'symfony' };
+    const env = { CHAT_SESSION_STORE: store, CHAT_SITE: 'symfony:' };
     const [code, visitor] = await doctor(env, '--cookie', id);
     expect(visitor).toMatch(/^! _sf2_attributes\._security\\\.last_username is no user/m);
     expect(visitor).not.toContain('Was CHAT_USER_ID');

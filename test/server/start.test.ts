@@ -111,7 +111,7 @@ test('the log has the settings that differ from the default, without keys and pa
   const chat = await startChatServer({
     CHAT_SESSION_STORE: 'redis://site:geheim@127.0.0.1:1',
     CHAT_API_KEY: 'geheim-geheim-geheim',
-    CHAT_PRESET: 'symfony',
+    CHAT_SITE: 'symfony:',
     CHAT_USER_ID: '_sf2_attributes._security\\.last_username',
     CHAT_ORIGINS: 'https://www.example.org',
   });

@@ -15,16 +15,29 @@ const notExpected: Record<string, string> = {
   file: 'Who owns the file (ls -ln)? If PHP runs as that user, owner= has to name the user. Remove anything else that is in its place, such as a link or a folder.',
 };
 
+/** The subjects of an examination, besides the settings. */
+export interface Examined {
+  /** The cookie of a user who is logged in, as it was copied; without one only the store is checked. */
+  cookie: string | undefined;
+  /** Whether sessions are to be renewed. */
+  keepalive: boolean;
+}
+
+/** Accepts any copied form: the value alone, with the name before it, or the whole header. */
+function cookieHeader(copied: string, name: string): string {
+  const given = copied.trim().replace(/^cookie:\s*/i, '');
+  return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
+}
+
 /**
  * Checks the store, and follows one cookie through the settings, from the store to the user. Of the content of a
  * session it reports the names of the keys and the user, and nothing else.
- * @param options.cookie a `Cookie` header of a user who is logged in; without one only the store is checked
- * @param options.keepalive whether sessions are to be renewed
  */
 export async function* examine(
   settings: SessionSettings,
-  { cookie, keepalive }: { cookie: string | undefined; keepalive: boolean },
+  { cookie: copied, keepalive }: Examined,
 ): AsyncGenerator<Finding> {
+  const cookie = copied === undefined ? undefined : cookieHeader(copied, settings.cookie.name);
   yield* typedPaths(settings.user);
   const store = settings.source.open();
   try {

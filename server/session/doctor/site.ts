@@ -2,17 +2,17 @@ import { findSite, openSite } from '../applications.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { SitePlace } from '../site.ts';
+import { type Examined, examine } from './examine.ts';
 import { type Finding, printable, well, wrong } from './finding.ts';
 
-/**
- * Checks the configuration of a site and its database, and follows one login.
- * @param cookie the `Cookie` header of a user who is logged in; without one only the site is checked
- */
-export async function* examineSite(place: SitePlace, cookie: string | undefined): AsyncGenerator<Finding> {
+/** Checks the configuration of a site and its database or session store, and follows one login. */
+export async function* examineSite(place: SitePlace, how: Examined): AsyncGenerator<Finding> {
+  const { cookie } = how;
   try {
-    const { title, logins } = await openSite({ ...place, checks: false });
+    const { title, logins, session } = await openSite({ ...place, checks: false });
     try {
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
+      if (session !== undefined) return yield* examine(session, how);
       const fault = await logins.fault();
       if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`);
       yield well('The database of the site answers.');
@@ -50,7 +50,12 @@ export async function grants(place: SitePlace): Promise<string[] | { problem: st
 
 async function grantsOf(place: SitePlace): Promise<string[]> {
   // With the user of the site itself, who can see all of it.
-  const { application, found, reader } = await findSite({ ...place, database: undefined });
+  const site = await findSite({ ...place, database: undefined });
+  if ('session' in site)
+    throw new StoreError(
+      `${site.application.title} has PHP sessions: docs/sessions.md says which rights their store needs`,
+    );
+  const { application, found, reader } = site;
   try {
     const { site, driver } = await reader.open();
     const { kind, place: own } = application.database(found);

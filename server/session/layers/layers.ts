@@ -28,11 +28,13 @@ const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
     const keys = readKeyFile(keyFile, [32]);
     return (bytes, id) => decrypted(bytes, Buffer.from(id), keys);
   },
-  laravel(keyFile) {
-    const keys = readAppKeys(keyFile);
-    return (bytes) => decryptLaravel(bytes.toString('latin1'), keys).plaintext;
-  },
+  laravel: (keyFile) => laravelLayer(readAppKeys(keyFile)),
 };
+
+const laravelLayer =
+  (keys: readonly Buffer[]): Layer['unwrap'] =>
+  (bytes) =>
+    decryptLaravel(bytes.toString('latin1'), keys).plaintext;
 
 /**
  * Reads `layers=` of a store URL, names separated by commas with the outermost first, and the key files in it.
@@ -45,20 +47,23 @@ const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
  * - `decrypt:KEYFILE`: 24 bytes of nonce, then libsodium's `crypto_aead_xchacha20poly1305_ietf_encrypt` with the
  *   session id as additional data; keys of 32 bytes
  * - `laravel:KEYFILE`: the output of Laravel's `Encrypter`. `session.encrypt` encrypts a serialized string, so that
- *   `laravel:KEYFILE,unserialize` is needed
+ *   `laravel:KEYFILE,unserialize` is needed. Without a key file the site's configuration has the keys
+ * @param appKeys those of the site's configuration
  * @throws TypeError for an unknown name, and for a key file that cannot be used
  */
-export function parseLayers(text: string): Layer[] {
-  return text === '' ? [] : text.split(',').map(parseLayer);
+export function parseLayers(text: string, appKeys: readonly Buffer[] = []): Layer[] {
+  return text === '' ? [] : text.split(',').map((one) => parseLayer(one, appKeys));
 }
 
-function parseLayer(text: string): Layer {
+function parseLayer(text: string, appKeys: readonly Buffer[]): Layer {
   const [, name = text, keyFile = ''] = /^([^:]*):(.+)$/.exec(text) ?? [];
   const unwrap = Object.hasOwn(plain, text)
     ? plain[text]
     : keyFile !== '' && Object.hasOwn(encrypted, name)
       ? encrypted[name]?.(keyFile)
-      : undefined;
+      : text === 'laravel' && appKeys.length > 0
+        ? laravelLayer(appKeys)
+        : undefined;
   if (unwrap === undefined) {
     const known = [...Object.keys(plain), ...Object.keys(encrypted).map((one) => `${one}:KEYFILE`)];
     throw new TypeError(`layers= takes ${known.join(', ')}`);

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { applications } from '../../../server/session/applications.ts';
 import { decodePhp } from '../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
 import { identify } from '../../../server/session/identity.ts';
-import { presets } from '../../../server/session/presets.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { sessionsOf } from '../../helpers/config.ts';
@@ -24,11 +24,11 @@ const sessions = execFileSync('php', [script], { encoding: 'utf8' })
 const who = (application: string, of: string) => {
   const session = sessions.find((one) => one.application === application && one.case === of);
   if (session === undefined) throw new Error(`no session of ${application}: ${of}`);
-  const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_PRESET: application });
+  const { user } = sessionsOf({ CHAT_SESSION_NAME: 'its_own', CHAT_SITE: `${application}:` });
   return identify(decodePhp(session.bytes), user);
 };
 
-describe('the user of a known application, by its preset alone', () => {
+describe('the user of a known application, by its kind alone', () => {
   test.each([
     ['cacti', '7', '7'],
     ['dokuwiki', 'ann', 'Ann'],
@@ -47,8 +47,9 @@ describe('the user of a known application, by its preset alone', () => {
     expect(who(application, 'out')).toHaveProperty('nobody');
   });
 
-  test('every preset has a session here', () => {
-    expect(Object.keys(presets).sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
+  test('every application with PHP sessions has a session here', () => {
+    const kinds = applications.flatMap((one) => ('options' in one ? one.kind : []));
+    expect(kinds.sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
   });
 
   test('nobody: a guest account, and the session of the id before the login', () => {
@@ -61,7 +62,7 @@ describe('the user of a known application, by its preset alone', () => {
 
 test('Roundcube with a storage of its own, where the session is a string', () => {
   const { user } = sessionsOf({
-    CHAT_PRESET: 'roundcube',
+    CHAT_SITE: 'roundcube:',
     CHAT_USER_ID: 'vars!.user_id',
     CHAT_USER_NAME: 'vars!.username',
     CHAT_USER_REQUIRE: 'vars!.auth_secret',
@@ -111,7 +112,7 @@ test('a user of an unchanged DokuWiki is a user of the chat, by two settings', a
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const wiki = await startDokuWiki({ 'session.save_handler': 'files', 'session.save_path': folder });
   onTestFinished(async () => void (await wiki.stop()));
-  await logInAndOut(wiki, { CHAT_PRESET: 'dokuwiki', CHAT_SESSION_STORE: `file://${folder}` });
+  await logInAndOut(wiki, { CHAT_SITE: 'dokuwiki:', CHAT_SESSION_STORE: `file://${folder}` });
 });
 
 if (process.env.SOAK === '1') {
@@ -127,7 +128,7 @@ if (process.env.SOAK === '1') {
     onTestFinished(async () => void (await wiki.stop()));
     const key = `DW${createHash('md5').update(`/${wiki.port}`).digest('hex')}`;
     await logInAndOut(wiki, {
-      CHAT_PRESET: 'dokuwiki',
+      CHAT_SITE: 'dokuwiki:',
       CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?handler=memcached&format=igbinary`,
       CHAT_USER_ID: `${key}.auth.user`,
     });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { applications } from '../../../server/session/applications.ts';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
 import { pathText } from '../../../server/session/path.ts';
-import { presets } from '../../../server/session/presets.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../helpers/config.ts';
 
@@ -30,14 +30,14 @@ describe('the options of openSessions', () => {
       userName: 'a!!!!!',
       userRequire: 'a..b',
       userNobody: ['3'],
-      preset: 'wordpres',
+      site: 'wordpres:',
       userid: 'id',
     });
     const names = problems.map((problem) => problem.split(':')[0]).sort();
     expect(names).toEqual([
       'cookie',
       'cookieName',
-      'preset',
+      'site',
       'store',
       'userId',
       'userName',
@@ -79,11 +79,11 @@ describe('the options of openSessions', () => {
 
   test('undefined and an empty text stand for the default', () => {
     for (const none of [undefined, '']) {
-      const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'preset'];
+      const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'site'];
       const options = Object.fromEntries(names.map((name) => [name, none]));
       expect(problemsOf({ ...options, store })).toEqual([]);
-      expect(problemsOf({ ...options, store, preset: 'roundcube' })).toEqual([]);
-      expect(problemsOf({ ...options, store, preset: 'mediawiki' })).toHaveLength(1);
+      expect(problemsOf({ ...options, store, site: 'roundcube:' })).toEqual([]);
+      expect(problemsOf({ ...options, store, site: 'mediawiki:' })).toHaveLength(1);
     }
   });
 
@@ -94,14 +94,14 @@ describe('the options of openSessions', () => {
     ]);
   });
 
-  test('a preset, and the option that each of its sites has for itself', () => {
-    expect(problemsOf({ store, preset: 'roundcube' })).toEqual([]);
-    expect(problemsOf({ store, preset: 'mediawiki' })).toEqual([
-      'cookieName: every site has its own, so preset=mediawiki needs it',
+  test('a kind of application, and the option that each of its sites has for itself', () => {
+    expect(problemsOf({ store, site: 'roundcube:' })).toEqual([]);
+    expect(problemsOf({ store, site: 'mediawiki:' })).toEqual([
+      'cookieName: every site has its own, so it has to be given',
     ]);
-    expect(problemsOf({ store, preset: 'mediawiki', cookieName: 'wiki_session' })).toEqual([]);
-    expect(problemsOf({ store, preset: '__proto__' })).toEqual([
-      expect.stringMatching(/^preset: "__proto__" is not one of .*roundcube/),
+    expect(problemsOf({ store, site: 'mediawiki:', cookieName: 'wiki_session' })).toEqual([]);
+    expect(problemsOf({ store, site: '__proto__:' })).toEqual([
+      expect.stringMatching(/^site: "__proto__:" is not the folder of .*roundcube/),
     ]);
   });
 });
@@ -118,16 +118,16 @@ describe('the settings of the chat server', () => {
     ];
   };
 
-  test('a preset gives every option that is not set', () => {
+  test('a kind of application gives every option that is not set', () => {
     expect(settingsOf({})).toEqual(['PHPSESSID', 'user_id', 'firstname', undefined, []]);
     const roundcube = ['roundcube_sessid', 'user_id', 'username', 'auth_secret', []];
-    expect(settingsOf({ CHAT_PRESET: 'roundcube' })).toEqual(roundcube);
-    expect(settingsOf({ CHAT_PRESET: 'roundcube', CHAT_USER_ID: '', CHAT_SESSION_NAME: '' })).toEqual(
+    expect(settingsOf({ CHAT_SITE: 'roundcube:' })).toEqual(roundcube);
+    expect(settingsOf({ CHAT_SITE: 'roundcube:', CHAT_USER_ID: '', CHAT_SESSION_NAME: '' })).toEqual(
       roundcube,
     );
     expect(
       settingsOf({
-        CHAT_PRESET: 'roundcube',
+        CHAT_SITE: 'roundcube:',
         CHAT_SESSION_NAME: 'mail',
         CHAT_USER_ID: 'vars!.user_id',
         CHAT_USER_NAME: 'vars!.username',
@@ -137,21 +137,31 @@ describe('the settings of the chat server', () => {
     ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
   });
 
-  test('an unknown preset is refused, with a list of all', () => {
-    for (const name of ['typo3', 'Laravel', 'toString', '__proto__']) {
-      const problem = problemOf({ CHAT_PRESET: name });
-      expect(problem).toContain(`CHAT_PRESET: "${name}" is not one of`);
-      for (const known of Object.keys(presets)) expect(problem).toContain(known);
+  test('an unknown kind is refused, with a list of all', () => {
+    for (const name of ['typo', 'Laravel', 'toString', '__proto__', 'wordpress']) {
+      const problem = problemOf({ CHAT_SITE: `${name}:` });
+      expect(problem).toContain(`CHAT_SITE: "${name}:" is not the folder of a site`);
+      for (const { kind } of applications) expect(problem).toContain(kind);
     }
   });
 
   test('an option that each site has for itself is required', () => {
-    expect(problemOf({ CHAT_PRESET: 'mediawiki' })).toMatch(
-      /^ {2}CHAT_SESSION_NAME: .*CHAT_PRESET=mediawiki/m,
-    );
-    expect(settingsOf({ CHAT_PRESET: 'mediawiki', CHAT_SESSION_NAME: 'wikidb_session' })[0]).toBe(
+    expect(problemOf({ CHAT_SITE: 'mediawiki:' })).toMatch(/^ {2}CHAT_SESSION_NAME: every site has its own/m);
+    expect(settingsOf({ CHAT_SITE: 'mediawiki:', CHAT_SESSION_NAME: 'wikidb_session' })[0]).toBe(
       'wikidb_session',
     );
+  });
+
+  test('the setting of earlier versions is refused, with the one in its place', () => {
+    expect(problemOf({ CHAT_PRESET: 'dokuwiki' })).toBe(
+      'Settings that cannot be used:\n  CHAT_PRESET: there is no such setting; the nearest is CHAT_SITE=dokuwiki:',
+    );
+  });
+
+  test('settings of tables are refused beside a kind alone', () => {
+    expect(
+      problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
+    ).toMatch(/CHAT_SITE_DATABASE: for a site with a folder\n {2}CHAT_SITE_BLOG: for a site with a folder/);
   });
 
   test.each([

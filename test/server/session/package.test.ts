@@ -124,7 +124,7 @@ test.each(runtimes)('knows the users of real PHP sessions, on Node $major', ({ p
     const sessions = openSessions({ store });
     const known = await sessions.readSession('a=b; PHPSESSID=${ann}');
     const paths = { store, userId: 'user_id', userName: 'username', userRequire: 'auth_secret' };
-    const roundcube = openSessions({ store, preset: 'roundcube', cookieName: 'mail' });
+    const roundcube = openSessions({ store, site: 'roundcube:', cookieName: 'mail' });
     const gone = openSessions({ store: 'file://${folder}/gone' });
     const table = openSessions({ store: 'sqlite:${folder}/none.db?table=sessions&id=id&data=data' });
     console.log(JSON.stringify(await Promise.all([
@@ -195,7 +195,7 @@ test('its types accept right uses and refuse wrong ones, libraries checked too',
   writeFileSync(
     join(project, 'read.ts'),
     `import { type FormatName, formats, openSessions, type PhpValue, type RefusalCode, type SessionUser } from 'php-session-chat/session';
-    const sessions = openSessions({ store: 'redis://localhost', cookieName: 'sid', preset: 'laravel' });
+    const sessions = openSessions({ store: 'redis://localhost', cookieName: 'sid', site: 'laravel:' });
     const answer = await sessions.readSession('sid=x');
     export const who: SessionUser | RefusalCode = 'code' in answer ? answer.code : answer.user;
     export const value: PhpValue = formats['igbinary' satisfies FormatName](Buffer.from(''));

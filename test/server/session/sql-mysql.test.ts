@@ -116,7 +116,7 @@ describe('the tables of applications', () => {
     const store =
       'table=session&id=sess_id&data=vars&last=changed&last_unit=datetime&lifetime=10m&layers=base64';
     const cookies = ['roundcube_sessid=live', 'roundcube_sessid=over'];
-    expect(await users(store, cookies, { preset: 'roundcube' })).toEqual([
+    expect(await users(store, cookies, { site: 'roundcube:' })).toEqual([
       { id: '7', name: 'zoë' },
       'unauthorized',
     ]);
@@ -132,7 +132,7 @@ describe('the tables of applications', () => {
     const store =
       'table=objectcache&id=keyname&data=value&expires=exptime&expires_unit=digits&prefix=wiki:MWSession:&layers=inflate&format=php_serialize';
     const cookies = ['wiki_session=live', 'wiki_session=over'];
-    expect(await users(store, cookies, { preset: 'mediawiki', cookieName: 'wiki_session' })).toEqual([
+    expect(await users(store, cookies, { site: 'mediawiki:', cookieName: 'wiki_session' })).toEqual([
       { id: '7', name: 'Alice' },
       'unauthorized',
     ]);
@@ -143,7 +143,7 @@ describe('the tables of applications', () => {
     await db.query(`INSERT INTO cacti VALUES ('live', UNIX_TIMESTAMP() - 1400, 'sess_user_id|i:7;', 7)`);
     await db.query(`INSERT INTO cacti VALUES ('over', UNIX_TIMESTAMP() - 1500, 'sess_user_id|i:7;', 7)`);
     const cookies = ['Cacti=live', 'Cacti=over'];
-    expect(await users('table=cacti&id=id&data=data&last=access', cookies, { preset: 'cacti' })).toEqual([
+    expect(await users('table=cacti&id=id&data=data&last=access', cookies, { site: 'cacti:' })).toEqual([
       { id: '7', name: '7' },
       'unauthorized',
     ]);
