@@ -54,22 +54,16 @@ export function applyReset(record: RoomRecord, now: RoomRecord): void {
   else record.last = now.last;
 }
 
+/** The settings of a room: when one changes, everybody who is there gets a new summary. */
+export const roomSettings = ['write', 'slow'] as const;
+
 /** Applies the room's own stored fields. `head`, `lastSeq` and `last` follow only messages. */
-export function applyRecord(
-  record: RoomRecord,
-  { name, topic, write, slow, reports, access, members, firstSeq }: RoomRecord,
-): void {
-  record.name = name;
-  if (topic === undefined) delete record.topic;
-  else record.topic = topic;
-  if (write === undefined) delete record.write;
-  else record.write = write;
-  if (slow === undefined) delete record.slow;
-  else record.slow = slow;
-  if (reports === undefined) delete record.reports;
-  else record.reports = reports;
-  record.access = access;
-  record.members = members;
+export function applyRecord(record: RoomRecord, now: RoomRecord): void {
+  const { firstSeq } = now;
+  for (const field of ['name', 'topic', 'reports', 'access', 'members', ...roomSettings] as const) {
+    if (now[field] === undefined) Reflect.deleteProperty(record, field);
+    else Object.assign(record, { [field]: now[field] });
+  }
   // A server of the previous version does not send it.
   if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
   if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;

@@ -25,6 +25,7 @@ import {
   applyRecord,
   applyReset,
   ofRoomsThatStay,
+  roomSettings,
 } from './changes.ts';
 import { messageOf } from './messages/mentions.ts';
 import { noMentions, stillUnread } from './messages/unread-mentions.ts';
@@ -698,7 +699,7 @@ export class Directory {
     if (before.name !== record.name) this.publicRooms.renamed();
     applyRecord(room.record, record);
     const isLeft = this.#partnerErased(room, record);
-    const isWriting = isLeft || before.write !== record.write || before.slow !== record.slow;
+    const isWriting = isLeft || roomSettings.some((field) => before[field] !== record[field]);
     const isShown = (['name', 'topic', 'firstSeq'] as const).some(
       (field) => before[field] !== room.record[field],
     );

@@ -18,7 +18,7 @@ import {
 } from '../rows.ts';
 import { tables, valuesOf } from '../tables.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
-import { type Asking, type FormerText, raw, sql } from './dialect.ts';
+import { type Asking, type FormerText, raw, sql, without } from './dialect.ts';
 import type { Place } from './transaction.ts';
 import { isChanged, type LoadedRoom, type Work } from './work.ts';
 
@@ -43,6 +43,18 @@ const oftenOfMessage: Columns = [
   'mentions',
 ];
 const roomColumns: Columns = ['num', ...roomFields];
+/** The columns that no room is without. */
+const neededOfRoom: Columns = [
+  'id',
+  'kind',
+  'name',
+  'head',
+  'last_seq',
+  'first_seq',
+  'access',
+  'members',
+  'created_at',
+];
 const mentionColumns: Columns = ['room', 'user_id', 'seq'];
 const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
 
@@ -292,9 +304,9 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
     for (const { name, columns } of tables) {
       if ('room' in columns) transaction.later(sql`DELETE FROM ${raw(name)} WHERE room = ${num}`);
     }
+    const none = without(roomFields, neededOfRoom).map((column) => `${column} = NULL`);
     transaction.later(
-      sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', public_key = NULL, topic = NULL,
-            members = 0, created_by = NULL, client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL
+      sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', members = 0, ${raw(none.join(', '))}
           WHERE num = ${num}`,
     );
   }
