@@ -1,5 +1,97 @@
 import type { Ban, Change, StoredReport } from './history.ts';
-import type { ColumnName, Row, Value } from './rows.ts';
+
+/** A row of a statement's answer. */
+export type Row = Record<string, unknown>;
+
+export type Value = string | number | null;
+
+/** All columns of all tables, and whether they hold numbers or text. A name has the same type everywhere. */
+export const columnTypes = {
+  num: 'int',
+  id: 'text',
+  kind: 'text',
+  name: 'text',
+  public_key: 'text',
+  topic: 'text',
+  head: 'int',
+  last_seq: 'int',
+  access: 'int',
+  members: 'int',
+  created_at: 'int',
+  created_by: 'text',
+  client_id: 'text',
+  pair_low: 'text',
+  pair_high: 'text',
+  empty_since: 'int',
+  writers: 'text',
+  slow: 'int',
+  reports: 'int',
+  by_id: 'text',
+  note: 'text',
+  reported_at: 'int',
+  message: 'text',
+  closed: 'text',
+  room_id: 'text',
+  room: 'int',
+  user_id: 'text',
+  other_id: 'text',
+  sources: 'int',
+  role: 'text',
+  read_seq: 'int',
+  notify: 'text',
+  acted: 'int',
+  wrote_at: 'int',
+  has_left: 'int',
+  restricted: 'text',
+  restricted_until: 'int',
+  held: 'int',
+  since: 'int',
+  sort: 'text',
+  seq: 'int',
+  rev: 'int',
+  user_name: 'text',
+  text: 'text',
+  sent_at: 'int',
+  edited_at: 'int',
+  deleted_at: 'int',
+  deleted_by: 'text',
+  reply_to: 'int',
+  rich: 'text',
+  mentions: 'text',
+  emoji: 'text',
+  place: 'int',
+  erases: 'text',
+  asked_at: 'int',
+  up_to: 'int',
+  stage: 'text',
+  holder: 'text',
+  held_until: 'int',
+  reset_rev: 'int',
+  digest: 'text',
+  acted_public: 'int',
+  site_role: 'text',
+  find_key: 'text',
+  until: 'int',
+  reason: 'text',
+  block: 'int',
+  term: 'int',
+  first_num: 'int',
+  first_seq: 'int',
+  last_num: 'int',
+  stale: 'int',
+  changes: 'text',
+  types: 'int',
+  position: 'int',
+  act: 'text',
+  files: 'text',
+  state: 'int',
+  at: 'int',
+  about: 'text',
+} as const;
+
+export type ColumnName = keyof typeof columnTypes;
+/** The columns of a statement, by which their types are known. */
+export type Columns = readonly ColumnName[];
 
 /**
  * A table whose rows the rules find by some of their fields (`Work.find`), put (`Work.put`) and remove (`Work.remove`).

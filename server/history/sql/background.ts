@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
-import { fileStates, gone, goneRooms, type Row, type Value } from '../rows.ts';
+import { fileStates, gone, goneRooms } from '../rows.ts';
+import type { Row, Value } from '../tables.ts';
 import { addTerms } from '../terms.ts';
 import { blockOf, blockSize } from './blocks.ts';
 import { type DatabaseConnection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';

@@ -1,4 +1,4 @@
-import type { Value } from '../rows.ts';
+import type { Value } from '../tables.ts';
 import { addTerms } from '../terms.ts';
 import { type Asking, type Dialect, type FormerText, type Statements, sql } from './dialect.ts';
 

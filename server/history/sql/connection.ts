@@ -1,4 +1,4 @@
-import type { Row } from '../rows.ts';
+import type { Row } from '../tables.ts';
 import { type DatabaseConnection, type Sql, SqlError } from './dialect.ts';
 import { answerLimit } from './limits.ts';
 

@@ -1,7 +1,7 @@
 import type { RequestErrorCode } from '../../wire/errors.ts';
 import type { RestrictionKind } from '../history.ts';
 import type { DatabaseName } from '../migrations.ts';
-import type { Columns, Row, Value } from '../rows.ts';
+import type { Columns, Row, Value } from '../tables.ts';
 
 /** A piece of SQL with its values: one for each `?`. A value that is a list is for the dialect that made the piece. */
 export interface Sql {

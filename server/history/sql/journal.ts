@@ -11,7 +11,8 @@ import {
   type StoredMessage,
   type Writes,
 } from '../history.ts';
-import { messageFrom, type Row } from '../rows.ts';
+import { messageFrom } from '../rows.ts';
+import type { Row } from '../tables.ts';
 import {
   type Asking,
   ask,

@@ -1,6 +1,5 @@
 import { otherOf, type UserRecord } from '../history.ts';
 import {
-  type ColumnName,
   erasureColumns,
   erasureFrom,
   fileColumns,
@@ -10,14 +9,22 @@ import {
   memberColumns,
   memberFrom,
   messageFrom,
-  type Row,
   reactedFrom,
   roomRowColumns,
   roomRowFrom,
   userFrom,
-  type Value,
 } from '../rows.ts';
-import { blocks, keyOf, rowFrom, rows as rowsIn, type Table, valuesOf } from '../tables.ts';
+import {
+  blocks,
+  type ColumnName,
+  keyOf,
+  type Row,
+  rowFrom,
+  rows as rowsIn,
+  type Table,
+  type Value,
+  valuesOf,
+} from '../tables.ts';
 import { storedNameKey } from '../text-keys.ts';
 import { type Asking, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';

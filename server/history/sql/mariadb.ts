@@ -1,6 +1,7 @@
 import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
 import { migrationsFolder } from '../migrations.ts';
-import { groupConcat, messageColumns, type Row } from '../rows.ts';
+import { groupConcat, messageColumns } from '../rows.ts';
+import type { Row } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
 import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';

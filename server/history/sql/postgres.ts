@@ -1,15 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
 import { migrationsFolder } from '../migrations.ts';
-import {
-  type ColumnName,
-  type Columns,
-  columnTypes,
-  messageColumns,
-  type Row,
-  stringAgg,
-  type Value,
-} from '../rows.ts';
+import { messageColumns, stringAgg } from '../rows.ts';
+import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
 import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';

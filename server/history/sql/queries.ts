@@ -32,7 +32,6 @@ import {
   ownReactionsPage,
   pageOf,
   placeFrom,
-  type Row,
   reactorsPage,
   restrictionFrom,
   roomColumns,
@@ -43,7 +42,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
-import { bans, reports, rowFrom } from '../tables.ts';
+import { bans, type Row, reports, rowFrom } from '../tables.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 

@@ -1,6 +1,7 @@
 import type { Reads } from '../history.ts';
-import { messageFrom, type Row } from '../rows.ts';
+import { messageFrom } from '../rows.ts';
 import type { SearchCursors } from '../search-cursors.ts';
+import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
 import { blockSize } from './blocks.ts';
 import { type DatabaseConnection, type Dialect, raw, type Sql, sql } from './dialect.ts';

@@ -1,7 +1,5 @@
 import { acted, type UserRecord } from '../history.ts';
 import {
-  type ColumnName,
-  type Columns,
   fileFields,
   fileRow,
   fileStates,
@@ -11,12 +9,10 @@ import {
   mentioned,
   messageFields,
   messageRow,
-  type Row,
   roomFields,
   roomRow,
-  type Value,
 } from '../rows.ts';
-import { tables, valuesOf } from '../tables.ts';
+import { type ColumnName, type Columns, type Row, tables, type Value, valuesOf } from '../tables.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
 import { type Asking, type FormerText, raw, sql, without } from './dialect.ts';
 import type { Place } from './transaction.ts';

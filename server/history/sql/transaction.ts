@@ -1,4 +1,4 @@
-import type { Row } from '../rows.ts';
+import type { Row } from '../tables.ts';
 import type { Asking, Dialect, Sql } from './dialect.ts';
 import type { Kept } from './kept.ts';
 

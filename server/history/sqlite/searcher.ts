@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Reads } from '../history.ts';
-import { messageFrom, type Row } from '../rows.ts';
+import { messageFrom } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
+import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
