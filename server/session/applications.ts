@@ -8,6 +8,7 @@ import { icingaweb2 } from './logins/icingaweb2.ts';
 import { joomla } from './logins/joomla.ts';
 import { laravel } from './logins/laravel.ts';
 import { mediawiki } from './logins/mediawiki.ts';
+import { moodle } from './logins/moodle.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
 import { phpmyadmin } from './logins/phpmyadmin.ts';
@@ -29,6 +30,7 @@ export const applications: readonly (Application | SessionApplication)[] = [
   wordpress,
   joomla,
   drupal,
+  moodle,
   phpbb,
   // PHP sessions.
   laravel,

@@ -1,0 +1,246 @@
+import { join } from 'node:path';
+import type { Application, LoginTable, SiteDatabase, SiteFolder } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { databaseHost } from '../database-host.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError } from '../formats/value.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+import { follow, parsePath } from '../path.ts';
+
+/** The values of config.php. Those that also lie in the table of settings are null if the file does not give them. */
+interface Found {
+  database: SiteDatabase;
+  prefix: string;
+  cookieName: string | null;
+  fixed: Readonly<Record<(typeof inBoth)[number], string | null>>;
+  /** The table has the text of the sessions, too. */
+  hasTexts: boolean;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+interface Site extends Found {
+  cookie: string;
+  /** Seconds. */
+  timeout: number;
+  guest: string;
+  siteAdmins: readonly string[];
+  nameFormat: string;
+  secondFactors: boolean;
+}
+
+/** A value in config.php replaces the one of the table. */
+const inBoth = ['sessioncookie', 'sessiontimeout', 'siteguest', 'siteadmins', 'fullnamedisplay'] as const;
+
+const names = [
+  'firstname',
+  'lastname',
+  'middlename',
+  'alternatename',
+  'firstnamephonetic',
+  'lastnamephonetic',
+] as const;
+
+/** The context of the whole site: CONTEXT_SYSTEM. */
+const system = 10;
+
+const eightHours = 28_800;
+
+/** Bytes of one session. */
+const mostBytes = 1024 * 1024;
+
+/** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, and admin/tool/mfa. */
+export const moodle: Application<Found, Site> = {
+  kind: 'moodle',
+  title: 'Moodle',
+
+  async find(folder, { cookieName, admins, moderators, nobody }) {
+    const file = await configurationOf(folder);
+    if (file === null) return null;
+    const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
+    const text = (name: string) =>
+      asText(configuration.variable(['CFG', name], 'its value in config.php itself'));
+    const handler = text('session_handler_class') ?? '';
+    if (/redis/i.test(handler) && !((await branchOf(folder)) < 405)) {
+      throw new ConfigurationError(
+        `${file}: since Moodle 4.5 its handler for Redis keeps in Redis alone who is logged in: remove session_handler_class, or take \\core\\session\\database`,
+      );
+    }
+    return {
+      database: databaseOf(configuration),
+      prefix: prefixOf(text('prefix') ?? ''),
+      cookieName: cookieName ?? null,
+      fixed: Object.fromEntries(inBoth.map((name) => [name, text(name)])) as Found['fixed'],
+      hasTexts: handler === '' ? Number(text('dbsessions') ?? 0) !== 0 : /database$/.test(handler),
+      admins: admins ?? null,
+      moderators: moderators ?? null,
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings({ prefix }, { quote }) {
+    const table = (name: string) => `${quote}${prefix}${name}${quote}`;
+    return {
+      view: 'chat_moodle_settings',
+      columns: { value: 'text' },
+      names: [...inBoth, 'mfa'],
+      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${inBoth.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', p.value FROM ${table('config_plugins')} AS p WHERE p.plugin = 'tool_mfa' AND p.name = 'enabled'`,
+    };
+  },
+
+  site(found, settings) {
+    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const value = (name: (typeof inBoth)[number]) => found.fixed[name] ?? text(name);
+    return {
+      ...found,
+      cookie: found.cookieName ?? `MoodleSession${value('sessioncookie')}`,
+      timeout: Number(value('sessiontimeout')) || eightHours,
+      guest: value('siteguest'),
+      siteAdmins: value('siteadmins').split(','),
+      nameFormat: value('fullnamedisplay'),
+      secondFactors: Number(text('mfa') || 0) !== 0,
+    };
+  },
+
+  logins({ prefix, timeout, secondFactors, hasTexts }, { quote, lines, start }) {
+    const table = (name: string) => `${quote}${prefix}${name}${quote}`;
+    const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
+    const data = secondFactors && hasTexts ? start('s.sessdata', mostBytes) : 'NULL';
+    const sessions: LoginTable = {
+      view: 'chat_moodle',
+      id: 'sid',
+      lookup: 'sid',
+      columns: {
+        ...{ sid: 'text', userid: 'text', used: 'text', data: 'text', username: 'text', auth: 'text' },
+        ...{ deleted: 'text', suspended: 'text', roles: 'text' },
+        ...Object.fromEntries(names.map((name) => [name, 'text' as const])),
+      },
+      select: `SELECT s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, u.username AS username, u.auth AS auth, u.deleted AS deleted, u.suspended AS suspended, (${roles}) AS roles, ${names.map((name) => `u.${name} AS ${name}`).join(', ')} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeout },
+    };
+    return { sessions };
+  },
+
+  claim({ cookie }, { cookies }) {
+    const id = cookieValue(cookies, cookie);
+    if (id === null) {
+      return because(
+        `there is no cookie ${cookie}, or there are several`,
+        'if every visitor gets this: Moodle sets the cookie for its own host and path (sessioncookiepath); another name is set by CHAT_SESSION_NAME',
+      );
+    }
+    if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return because('its cookie is no session id');
+    return { table: 'sessions', lookup: id, secrets: [id] };
+  },
+
+  judge(site, _, row, now) {
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    if (row === null) return nobody('there is no such session, or it has ended there');
+    const id = text('userid');
+    if (!/^[1-9]\d*$/.test(id) || id === site.guest || text('username') === 'guest')
+      return nobody('the session is that of a guest');
+    const ends = Number(text('used')) + site.timeout;
+    if (ends < now) return nobody('the session has expired there');
+    if (text('deleted') !== '0') return nobody('the user has been deleted');
+    if (text('suspended') !== '0' || text('auth') === 'nologin') return nobody('the user is suspended there');
+    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
+      return nobody(
+        'the user has not yet given the second factor',
+        site.hasTexts
+          ? undefined
+          : 'where Moodle asks for a second factor (tool_mfa), only its session handler \\core\\session\\database shows whether it was given',
+      );
+    }
+    const own = text('roles').split('\n');
+    const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
+    const isAdmin = site.admins === null ? site.siteAdmins.includes(id) : isOne(site.admins);
+    const user: SessionUser = { id, name: displayName(nameOf(site.nameFormat, text)) || id };
+    const roles = [
+      ...(isAdmin ? (['admin'] as const) : []),
+      ...(isOne(site.moderators ?? ['manager']) ? (['moderator'] as const) : []),
+    ];
+    if (roles.length > 0) user.roles = roles;
+    return { state: 'user', user, idle: ends + 1 };
+  },
+};
+
+/** `fullname()`: the setting names the parts, or leaves them to the language, most of which begin with the first name. */
+function nameOf(format: string, text: (name: string) => string): string {
+  const parts = format === '' || format === 'language' ? 'firstname lastname' : format;
+  return parts
+    .replace(/[a-z]+/g, (word) => ((names as readonly string[]).includes(word) ? text(word) : word))
+    .replace(/\(\s*\)|\[\s*\]|"\s*"|'\s*'/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+const authenticated = parsePath('SESSION.tool_mfa_authenticated');
+
+/** The text of a session is in base64 in the table. */
+function hasGivenFactors(data: Buffer | null): boolean {
+  if (data === null) return false;
+  try {
+    const found = follow(formats.php(Buffer.from(data.toString('latin1'), 'base64')), authenticated);
+    return 'value' in found && (found.value === true || found.value === 1);
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+/** `config.php` lies in the folder, or above `public`, which Moodle 5.1 serves. */
+async function configurationOf(folder: SiteFolder): Promise<string | null> {
+  for (const below of ['', '..']) {
+    const file = join(folder.path, below, 'config.php');
+    if (!(await folder.has(file))) continue;
+    const text = await folder.text(file);
+    if (/\$CFG\s*->\s*dbtype/.test(text) && /lib\/setup\.php/.test(text)) return file;
+  }
+  return null;
+}
+
+/** `$branch` in version.php, such as 405 for Moodle 4.5; NaN if it is not there. */
+async function branchOf(folder: SiteFolder): Promise<number> {
+  for (const file of ['version.php', 'public/version.php']) {
+    if (!(await folder.has(file))) continue;
+    const version = await folder.php(file);
+    return Number(asText(version.variable(['branch'], 'nothing: install Moodle again')) ?? Number.NaN);
+  }
+  return Number.NaN;
+}
+
+function databaseOf(configuration: Configuration): SiteDatabase {
+  const text = (...path: [string, ...string[]]) =>
+    asText(configuration.variable(['CFG', ...path], 'CHAT_SITE_DATABASE')) ?? '';
+  const type = text('dbtype');
+  if (!/^(mysqli|mariadb|auroramysql|pgsql)$/.test(type))
+    throw new ConfigurationError(`${configuration.file}: the database ${type} of Moodle cannot be read`);
+  const { socket: inHost, ...host } = databaseHost(text('dbhost'));
+  const port = Number(text('dboptions', 'dbport'));
+  const socket = text('dboptions', 'dbsocket');
+  return {
+    kind: type === 'pgsql' ? 'postgres' : 'mysql',
+    place: {
+      user: text('dbuser'),
+      password: text('dbpass'),
+      hosts: [port > 0 ? { ...host, port } : host],
+      path: `/${text('dbname')}`,
+    },
+    ...(socket.startsWith('/') ? { socket } : inHost === undefined ? {} : { socket: inHost }),
+    charset: 'utf8',
+  };
+}
+
+function prefixOf(prefix: string): string {
+  if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
+  throw new ConfigurationError('the prefix of the tables of Moodle has other characters than A-Z a-z 0-9 _');
+}
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestDatabase } from './site-database.ts';
+import { quoted } from './wordpress.ts';
+
+export interface MoodleSession {
+  firstname?: string;
+  lastname?: string;
+  /** Columns of the user, or of the session, that differ from the usual ones. */
+  user?: Record<string, string | number>;
+  row?: Record<string, string | number | null>;
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+/** The tables and the folder of a Moodle, with rows as it writes them. */
+export async function moodleSite(db: TestDatabase, config = '') {
+  const prefix = `m${randomBytes(3).toString('hex')}_`;
+  const folder = mkdtempSync(join(tmpdir(), 'moodle-'));
+  const values = {
+    dbtype: db.kind === 'mysql' ? 'mariadb' : 'pgsql',
+    dbhost: '127.0.0.1',
+    dbname: db.name,
+    dbuser: db.user,
+    dbpass: db.password,
+    prefix,
+    wwwroot: 'https://learn.example.org',
+  };
+  const lines = Object.entries(values).map(([name, value]) => `$CFG->${name} = ${quoted(value)};`);
+  writeFileSync(
+    join(folder, 'config.php'),
+    `<?php  // Moodle configuration file
+unset($CFG);
+global $CFG;
+$CFG = new stdClass();
+${lines.join('\n')}
+$CFG->dboptions = array (
+  'dbpersist' => 0,
+  'dbport' => ${db.port},
+  'dbsocket' => '',
+);
+${config}
+require_once(__DIR__ . '/lib/setup.php');
+`,
+  );
+  const names = ['firstname', 'lastname', 'middlename', 'alternatename'];
+  names.push('firstnamephonetic', 'lastnamephonetic');
+  const tables: Record<string, string> = {
+    sessions:
+      'id BIGINT PRIMARY KEY, state BIGINT, sid VARCHAR(128) NOT NULL UNIQUE, userid BIGINT NOT NULL, sessdata TEXT, timecreated BIGINT, timemodified BIGINT NOT NULL',
+    user: `id BIGINT PRIMARY KEY, auth VARCHAR(20) NOT NULL, username VARCHAR(100) NOT NULL, deleted SMALLINT NOT NULL, suspended SMALLINT NOT NULL, ${names.map((name) => `${name} VARCHAR(255)`).join(', ')}`,
+    config: 'id BIGINT PRIMARY KEY, name VARCHAR(255) NOT NULL, value TEXT NOT NULL',
+    config_plugins: 'id BIGINT PRIMARY KEY, plugin VARCHAR(100), name VARCHAR(100), value TEXT',
+    role: 'id BIGINT PRIMARY KEY, shortname VARCHAR(100) NOT NULL',
+    role_assignments: 'id BIGINT PRIMARY KEY, roleid BIGINT, contextid BIGINT, userid BIGINT',
+    context: 'id BIGINT PRIMARY KEY, contextlevel BIGINT NOT NULL',
+  };
+  for (const [name, columns] of Object.entries(tables))
+    await db.run(`CREATE TABLE ${prefix}${name} (${columns})`);
+  const run = (sql: string) => db.run(sql.replaceAll('#__', prefix));
+  if (db.kind === 'postgres') await run(`GRANT UPDATE (timemodified) ON #__sessions TO ${db.user}`);
+  await run("INSERT INTO #__role VALUES (1, 'manager'), (2, 'student')");
+  await run('INSERT INTO #__context VALUES (1, 10), (2, 50)');
+  await run(
+    "INSERT INTO #__config VALUES (1, 'siteguest', '1'), (2, 'siteadmins', '2,33'), (3, 'sessiontimeout', '7200'), (4, 'sessioncookie', '')",
+  );
+  let last = 0;
+  const insert = (table: string, row: Record<string, string | number | null>) =>
+    db.run(
+      `INSERT INTO ${prefix}${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map(() => '?')})`,
+      Object.values(row),
+    );
+  return {
+    folder,
+    run,
+    async logIn(user: string, session: MoodleSession = {}) {
+      const { firstname = 'Ann', lastname = 'Lee' } = session;
+      const sid = randomBytes(16).toString('hex');
+      const number = ++last;
+      const own = { id: Number(user), auth: 'manual', username: `user${user}`, deleted: 0, suspended: 0 };
+      const known = await db.run(`SELECT id FROM ${prefix}user WHERE id = ?`, [Number(user)]);
+      if (known.length === 0) await insert('user', { ...own, firstname, lastname, ...session.user });
+      await insert('sessions', {
+        ...{ id: number, state: 0, sid, userid: Number(user), timecreated: 1, timemodified: now() },
+        ...session.row,
+      });
+      return {
+        cookies: `MoodleSession=${sid}`,
+        secrets: [sid],
+        sid,
+        rename: async (other: string) => {
+          await db.run(`UPDATE ${prefix}user SET firstname = ?, lastname = '' WHERE id = ?`, [
+            other,
+            Number(user),
+          ]);
+        },
+        logOut: async () => void (await db.run(`DELETE FROM ${prefix}sessions WHERE sid = ?`, [sid])),
+      };
+    },
+    async remove() {
+      rmSync(folder, { recursive: true });
+      for (const table of Object.keys(tables)) await db.run(`DROP TABLE ${prefix}${table}`);
+    },
+  };
+}

@@ -1,0 +1,159 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { type MoodleSession, moodleSite } from '../../../helpers/moodle.ts';
+import { oneAtATime } from '../../../helpers/one-at-a-time.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+
+const kinds = ['mysql', 'postgres'] as const;
+const databases = await Promise.all(kinds.map(startSiteDatabase));
+afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+
+const now = () => Math.floor(Date.now() / 1000);
+
+describe.each(databases)('$kind', (db) => {
+  loginContract(`Moodle (${db.kind})`, async () => {
+    const site = await moodleSite(db);
+    const inTurn = oneAtATime();
+    return {
+      open: async () => (await openSite({ folder: site.folder })).logins,
+      logIn: (user, name) =>
+        inTurn(() => site.logIn(user, name === undefined ? {} : { firstname: name, lastname: '' })),
+      silence: db.silence,
+      close: site.remove,
+    };
+  });
+
+  async function siteFor(config = '', options: SiteOptions = {}, before = '') {
+    const site = await moodleSite(db, config);
+    onTestFinished(site.remove);
+    if (before !== '') await site.run(before);
+    const { logins } = await openSite({ folder: site.folder, ...options });
+    onTestFinished(() => logins.close());
+    return { ...site, logins };
+  }
+
+  test('the sessions that Moodle would take, and those that it would not', async () => {
+    const { logins, logIn } = await siteFor();
+    const cases: [string, MoodleSession, 'user' | 'nobody'][] = [
+      ['logged in', {}, 'user'],
+      ['nobody logged in', { row: { userid: 0 } }, 'nobody'],
+      ['the guest account', { row: { userid: 1 } }, 'nobody'],
+      ['the guest account by its name', { user: { username: 'guest' } }, 'nobody'],
+      ['the last second', { row: { timemodified: now() - 7195 } }, 'user'],
+      ['expired', { row: { timemodified: now() - 7202 } }, 'nobody'],
+      ['deleted', { user: { deleted: 1 } }, 'nobody'],
+      ['suspended', { user: { suspended: 1 } }, 'nobody'],
+      ['without a login', { user: { auth: 'nologin' } }, 'nobody'],
+      ['without a row of the user', { row: { userid: 999 } }, 'nobody'],
+    ];
+    for (const [n, [what, session, state]] of cases.entries()) {
+      expect(await logins.identify(await logIn(String(n + 50), session)), what).toMatchObject(
+        state === 'user' ? { user: { id: String(n + 50), name: 'Ann Lee' } } : { code: 'unauthorized' },
+      );
+    }
+    const { sid } = await logIn('7');
+    for (const value of [sid.toUpperCase(), `${sid} `, `${sid}%00`]) {
+      expect(await logins.identify({ cookies: `MoodleSession=${value}` })).toMatchObject({
+        code: 'unauthorized',
+      });
+    }
+  });
+
+  test('changes while a user is logged in: suspended, used again, expired', async () => {
+    const { logins, logIn, run } = await siteFor();
+    const verdictOf = async (login: Login) => logins.check([login as never])[0];
+    const login = (await logins.identify(await logIn('7'))) as Login;
+    await run('UPDATE #__user SET suspended = 1');
+    expect(await verdictOf(login)).toMatchObject({ state: 'nobody', reason: 'the user is suspended there' });
+    const device = await logIn('8', { row: { timemodified: now() - 7000 } });
+    const old = (await logins.identify(device)) as Login;
+    expect(await logins.ttl(old as never)).toBeLessThanOrEqual(201_000);
+    // What the user writes in the chat renews it, if the database allows that.
+    await logins.renew(old as never, 7200);
+    const verdict = await verdictOf(old);
+    if (verdict?.state !== 'user') throw new Error('not renewed');
+    expect(await logins.ttl(verdict.login as never)).toBeGreaterThan(7_100_000);
+    const late = (await logins.identify(await logIn('9', { row: { timemodified: now() - 7199 } }))) as Login;
+    await expect.poll(() => verdictOf(late), { timeout: 5000 }).toMatchObject({ state: 'nobody' });
+    expect(await logins.ttl(late as never)).toBe(0);
+  });
+
+  test('names and roles', async () => {
+    const { logins, logIn, run } = await siteFor(
+      "$CFG->fullnamedisplay = 'lastname, firstname (alternatename)';",
+    );
+    await run('INSERT INTO #__role_assignments VALUES (1, 1, 1, 7), (2, 2, 1, 8), (3, 1, 2, 8)');
+    const user = async (id: string, session: MoodleSession = {}) => {
+      const answer = await logins.identify(await logIn(id, session));
+      return 'code' in answer ? answer : answer.user;
+    };
+    expect(await user('33', { user: { alternatename: 'Zoë' } })).toEqual({
+      ...{ id: '33', name: 'Lee, Ann (Zoë)', roles: ['admin'] },
+    });
+    expect(await user('7')).toEqual({ id: '7', name: 'Lee, Ann', roles: ['moderator'] });
+    // A manager of a course is none of the site.
+    expect(await user('8')).toEqual({ id: '8', name: 'Lee, Ann' });
+    const own = await siteFor('', { admins: ['manager'], moderators: ['student'], nobody: ['9'] });
+    await own.run('INSERT INTO #__role_assignments VALUES (1, 1, 1, 7), (2, 2, 1, 2)');
+    const roles = async (id: string) =>
+      ((await own.logins.identify(await own.logIn(id))) as Login).user?.roles;
+    expect([await roles('7'), await roles('2'), await roles('9')]).toEqual([
+      ...[['admin'], ['moderator'], undefined],
+    ]);
+  });
+
+  test('a second factor that was given shows in the text of the session alone', async () => {
+    const enabled = "INSERT INTO #__config_plugins VALUES (1, 'tool_mfa', 'enabled', '1')";
+    const files = await siteFor('', {}, enabled);
+    expect(await files.logins.identify(await files.logIn('7'))).toMatchObject({
+      code: 'unauthorized',
+      hint: expect.stringContaining('tool_mfa'),
+    });
+    const site = await siteFor('$CFG->dbsessions = true;', {}, enabled);
+    const session = (code: string) =>
+      execFileSync('php', ['-r', `echo base64_encode('SESSION|'.serialize((object) [${code}]));`], {
+        encoding: 'utf8',
+      });
+    const given = { sessdata: session("'a' => 1, 'tool_mfa_authenticated' => true") };
+    expect(await site.logins.identify(await site.logIn('7', { row: given }))).toMatchObject({
+      user: { id: '7' },
+    });
+    for (const sessdata of [null, '', 'x', session("'tool_mfa_authenticated' => false"), session('')]) {
+      const device = await site.logIn('7', { row: { sessdata } });
+      expect(await site.logins.identify(device)).toMatchObject({ code: 'unauthorized' });
+    }
+  });
+});
+
+test('config.php: values that replace those of the table, and handlers that keep no row', async () => {
+  const [db] = databases;
+  const site = await moodleSite(
+    db as (typeof databases)[number],
+    "$CFG->sessioncookie = 'Learn';\n$CFG->sessiontimeout = 60;",
+  );
+  onTestFinished(site.remove);
+  const { logins } = await openSite({ folder: site.folder });
+  onTestFinished(() => logins.close());
+  const identified = (sid: string) => logins.identify({ cookies: `MoodleSessionLearn=${sid}` });
+  expect(await identified((await site.logIn('7')).sid)).toMatchObject({ user: { id: '7' } });
+  const old = await site.logIn('7', { row: { timemodified: now() - 62 } });
+  expect(await identified(old.sid)).toMatchObject({ code: 'unauthorized' });
+  const folder = mkdtempSync(join(tmpdir(), 'moodle-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'version.php'), "<?php\n$branch = '500';\n");
+  const config = (text: string) =>
+    writeFileSync(join(folder, 'config.php'), `<?php\n${text}\nrequire_once(__DIR__ . '/lib/setup.php');`);
+  config("$CFG = new stdClass(); $CFG->dbtype = 'oci';");
+  await expect(openSite({ folder })).rejects.toThrow('the database oci of Moodle cannot be read');
+  config(
+    "$CFG = new stdClass(); $CFG->dbtype = 'pgsql'; $CFG->session_handler_class = '\\core\\session\\redis';",
+  );
+  await expect(openSite({ folder })).rejects.toThrow('keeps in Redis alone who is logged in');
+});
