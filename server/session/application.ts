@@ -101,8 +101,8 @@ export type Judged =
       ends?: number;
       /** From this second since 1970 on the row is judged again even if nothing in it has changed. */
       idle?: number;
-      /** For the next judgement of this login. */
-      memo?: number;
+      /** For the next judgement of this login, also by the claim that counts otherwise. */
+      memo?: string;
     }
   | ({
       state: 'nobody' | 'invalid';
@@ -145,7 +145,7 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
    * @param now in seconds since 1970
    * @param memo of the judgement before; undefined for a login that is new
    */
-  judge(site: Site, claim: Cookies, row: Row | null, now: number, memo?: number): Judged;
+  judge(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): Judged;
 }
 
 /** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */

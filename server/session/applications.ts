@@ -9,6 +9,7 @@ import { joomla } from './logins/joomla.ts';
 import { laravel } from './logins/laravel.ts';
 import { mediawiki } from './logins/mediawiki.ts';
 import { moodle } from './logins/moodle.ts';
+import { mybb } from './logins/mybb.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
 import { phpmyadmin } from './logins/phpmyadmin.ts';
@@ -32,6 +33,7 @@ export const applications: readonly (Application | SessionApplication)[] = [
   drupal,
   moodle,
   phpbb,
+  mybb,
   // PHP sessions.
   laravel,
   cacti,

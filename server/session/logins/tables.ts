@@ -30,7 +30,7 @@ export interface TableLogin {
   site: unknown;
   /** As in `Judged`. */
   idle: number | undefined;
-  memo: number | undefined;
+  memo: string | undefined;
 }
 
 interface Look {
@@ -81,10 +81,10 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     site: unknown,
     claim: Claim,
     found: ({ id: string } & Look) | null,
-    before?: TableLogin,
+    before?: string,
   ): Verdict<TableLogin> & { settled?: true } {
     const now = Math.floor(Date.now() / 1000);
-    const judged: Judged = application.judge(site, claim, found?.row ?? null, now, before?.memo);
+    const judged: Judged = application.judge(site, claim, found?.row ?? null, now, before);
     if (judged.state !== 'user') return judged;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
     const { user, ends, idle, memo } = judged;
@@ -100,13 +100,13 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     };
   }
 
-  /** By this claim, or the next one that finds a user. */
-  async function look(claim: Claim): Promise<Verdict<TableLogin>> {
+  /** By this claim, or the next one that finds a user. @param memo of the judgement before */
+  async function look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>> {
     const { site, table } = await tables();
-    const found = verdict(site, claim, await table(claim.table).find(claim.lookup));
+    const found = verdict(site, claim, await table(claim.table).find(claim.lookup), memo);
     return 'settled' in found || found.state !== 'nobody' || claim.otherwise === undefined
       ? found
-      : look(claim.otherwise);
+      : look(claim.otherwise, memo);
   }
 
   async function identify(credentials: Credentials): Promise<Login<TableLogin> | Refusal> {
@@ -130,15 +130,20 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   /** Most checks end with a digest that has not changed. */
   async function check({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin> | null> {
-    const { claim, id, digest, site, idle } = state;
+    const { claim, id, digest, site, idle, memo } = state;
     const now = await tables();
     const { digest: digestOf, row } = now.table(claim.table);
     const due = idle !== undefined && Date.now() >= idle * 1000;
     if (now.site === site && (await digestOf(id)) === digest && !due) return null;
     const at = await row(id);
-    const found = verdict(now.site, claim, at && { id, ...at }, state);
+    const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
-    const other = await look(claim.otherwise);
+    let other = await look(claim.otherwise, memo);
+    if (at === null && other.state === 'nobody') {
+      // The application may be about to write another row.
+      await pause(secondLookAfter);
+      other = await look(claim, memo);
+    }
     // The connection goes on as what it was.
     return other.state === 'user' && other.login.user.id === user.id
       ? { state: 'user', login: { ...other.login, handle } }

@@ -1,0 +1,262 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Application, Claim, Row, SiteDatabase, SiteFolder } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { databaseHost } from '../database-host.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+
+/** The values of inc/config.php. */
+interface MybbFiles {
+  database: SiteDatabase;
+  prefix: string;
+  cookiePrefix: string | null;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+interface MybbSite extends MybbFiles {
+  cookiePrefix: string;
+}
+
+interface MybbClaim extends Claim {
+  table: 'sessions' | 'users';
+  uid: string;
+  loginkey: string;
+}
+
+const file = 'inc/config.php';
+
+/** Seconds after which MyBB clears sessions away whose login goes on: inc/tasks/dailycleanup.php. */
+const clearedAfter = 86_400;
+
+/**
+ * MyBB 1.8: inc/class_session.php (init, load_user, create_session), inc/class_core.php (parse_cookies), member.php
+ * (logout), inc/functions.php (usergroup_permissions).
+ *
+ * The key of a login is one for all devices of a user and outlives a logout. A connection is therefore bound to the
+ * session of its browser as well, while there is one: MyBB deletes it at a logout.
+ */
+export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
+  kind: 'mybb',
+  title: 'MyBB',
+
+  async find(folder, { cookieName, admins, moderators, nobody }) {
+    if (!(await folder.has(file)) || !(await folder.has('inc/class_session.php'))) return null;
+    const configuration = await folder.php(file);
+    const prefix = textIn(configuration, ['table_prefix']);
+    if (prefix === null || !/^\w{0,50}$/.test(prefix)) {
+      throw new ConfigurationError(
+        `${folder.path}/${file}: $config.database.table_prefix is none that MyBB takes; is MyBB installed?`,
+      );
+    }
+    return {
+      database: databaseOf(folder, configuration),
+      prefix,
+      cookiePrefix: cookieName?.replace(/mybbuser$/, '') ?? null,
+      admins: admins ?? null,
+      moderators: moderators ?? null,
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: ({ prefix }) => ({
+    view: 'chat_mybb_settings',
+    columns: { value: 'text' },
+    names: ['cookieprefix'],
+    select: `SELECT name AS name, value AS value FROM ${prefix}settings WHERE name = 'cookieprefix'`,
+  }),
+
+  site: (found, settings) => ({
+    ...found,
+    cookiePrefix:
+      found.cookiePrefix ??
+      (settings.get('cookieprefix')?.value?.toString('utf8') ?? '').replace(/[\n\r ]/g, ''),
+  }),
+
+  logins({ prefix }, { lines }) {
+    const within = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
+    const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
+    const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${within('u.additionalgroups')} OR g.gid = b.oldgroup OR ${within('b.oldadditionalgroups')}`;
+    const sids = `SELECT ${lines('o.sid')} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
+    const user = `u.uid AS uid, u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list, (${sids}) AS sids`;
+    const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
+    const columns = texts(
+      ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups'],
+      ...['lifted', 'old_group', 'old_groups', 'group_list', 'sids'],
+    );
+    return {
+      sessions: {
+        view: 'chat_mybb_sessions',
+        id: 'id',
+        lookup: 'id',
+        columns: { ...columns, ...texts('seen') },
+        select: `SELECT s.sid AS id, s.time AS seen, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
+      },
+      users: {
+        view: 'chat_mybb_users',
+        id: 'id',
+        lookup: 'id',
+        columns,
+        select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
+      },
+    };
+  },
+
+  claim({ cookiePrefix }, { cookies }) {
+    // The cookie of a board without a prefix counts where there is none with it.
+    const named = (name: string) =>
+      cookieValue(cookies, cookiePrefix + name) || cookieValue(cookies, name) || '';
+    const [, digits, loginkey] = /^\s*\+?(\d{1,10})[^_]*_(.*)$/s.exec(named('mybbuser')) ?? [];
+    const uid = String(Number(digits));
+    if (
+      digits === undefined ||
+      loginkey === undefined ||
+      uid === '0' ||
+      Number(digits) > largestUid ||
+      loginkey === ''
+    ) {
+      return because(
+        `there is no cookie ${cookiePrefix}mybbuser, or there are several, or it is none that MyBB makes`,
+        'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME',
+      );
+    }
+    const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
+    const sid = named('sid');
+    if (!/^[\x21-\x7e]{1,32}$/.test(sid)) return byKey;
+    return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], otherwise: byKey };
+  },
+
+  judge(site, { table, uid, loginkey }, row, now, memo) {
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    if (row === null || text('uid') !== uid) {
+      return nobody(table === 'users' ? 'there is no such user' : 'the browser has no session of this user');
+    }
+    if (!isSame(row.loginkey ?? Buffer.alloc(0), loginkey))
+      return settled('the key of the login is no longer valid');
+    const sids = text('sids');
+    if (table === 'users' && memo !== undefined && isLoggedOut(memo, sids, now))
+      return settled('the login has ended there');
+    if (site.nobody.includes(uid)) return settled('this user is nobody, by CHAT_USER_NOBODY');
+    const groups = groupsOf(row, now);
+    if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
+    const user: SessionUser = { id: uid, name: displayName(text('username')) || uid };
+    const isIn = (names: readonly string[] | null, can: 'isAdmin' | 'isModerator') =>
+      groups.some((group) => (names === null ? group[can] : names.includes(group.title)));
+    const roles = [
+      ...(isIn(site.admins, 'isAdmin') ? (['admin'] as const) : []),
+      ...(isIn(site.moderators, 'isModerator') ? (['moderator'] as const) : []),
+    ];
+    if (roles.length > 0) user.roles = roles;
+    return { state: 'user', user, ...(table === 'users' ? {} : { memo: `${text('seen')}\n${sids}` }) };
+  },
+};
+
+/** PostgreSQL has no larger one in the column. */
+const largestUid = 2_147_483_647;
+
+/**
+ * Whether the missing session of a browser means a logout. MyBB also deletes it when the user comes with another
+ * browser that has none: then there is a new one.
+ * @param memo its last page view, and the sessions that the user had
+ */
+function isLoggedOut(memo: string, sids: string, now: number): boolean {
+  const [seen, ...before] = memo.split('\n');
+  const hasNew = sids.split('\n').some((sid) => sid !== '' && !before.includes(sid));
+  return !hasNew && now - Number(seen) < clearedAfter;
+}
+
+interface MybbGroup {
+  id: string;
+  isBanned: boolean;
+  isAdmin: boolean;
+  isModerator: boolean;
+  title: string;
+}
+
+/** The groups whose permissions count: the earlier ones as soon as a ban has run out. */
+function groupsOf(row: Row, now: number): MybbGroup[] {
+  const text = (name: string) => row[name]?.toString('utf8') ?? '';
+  const known = new Map<string, MybbGroup>();
+  for (const line of text('group_list').split('\n')) {
+    const [, id = '', banned, admin, moderator, title = ''] =
+      /^(\d+) (\d+) (\d+) (\d+) (.*)$/.exec(line) ?? [];
+    known.set(id, {
+      ...{ id, title },
+      ...{ isBanned: banned === '1', isAdmin: admin === '1', isModerator: moderator === '1' },
+    });
+  }
+  const some = (ids: string) => ids.split(',').flatMap((id) => known.get(id.trim()) ?? []);
+  const own = some(text('own_group'));
+  const lifted = Number(text('lifted'));
+  const isOver = own.some(({ isBanned }) => isBanned) && lifted > 0 && lifted < now;
+  return isOver
+    ? [...some(text('old_group')), ...some(text('old_groups'))]
+    : [...own, ...some(text('own_groups'))];
+}
+
+/** `$config['database']` has one server, or several by number, or several for reading and for writing. */
+function textIn(configuration: Configuration, path: readonly string[]): string | null {
+  return asText(configuration.variable(['config', 'database', ...path], 'CHAT_SITE_DATABASE'));
+}
+
+function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatabase {
+  const type = textIn(configuration, ['type']) ?? '';
+  // Checks need what was written last.
+  const server = [[], ['write'], ['write', '0'], ['0'], ['read'], ['read', '0']].find(
+    (path) => textIn(configuration, [...path, 'database']) !== null,
+  );
+  const text = (name: string) => (server && textIn(configuration, [...server, name])) ?? '';
+  const charset = charsetOf(textIn(configuration, ['encoding']) ?? '');
+  if (type === 'sqlite') {
+    const path = text('database');
+    const place = {
+      user: '',
+      password: '',
+      hosts: [],
+      path: path.startsWith('/') ? path : `${folder.path}/${path}`,
+    };
+    return { kind: 'sqlite', place, charset: 'utf8' };
+  }
+  const kinds: Readonly<Record<string, 'mysql' | 'postgres'>> = {
+    ...{ mysql: 'mysql', mysqli: 'mysql', mysql_pdo: 'mysql', pgsql: 'postgres', pgsql_pdo: 'postgres' },
+  };
+  const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
+  if (kind === undefined) {
+    throw new ConfigurationError(
+      `${folder.path}/${file}: $config.database.type is none of ${Object.keys(kinds).join(', ')}, sqlite; is MyBB installed?`,
+    );
+  }
+  const { socket, ...host } = databaseHost(text('hostname'));
+  return {
+    kind,
+    place: {
+      user: text('username'),
+      password: text('password'),
+      hosts: [host],
+      path: `/${text('database')}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset: kind === 'mysql' ? charset : 'utf8',
+  };
+}
+
+/** Without an encoding MyBB talks in that of the server. */
+function charsetOf(encoding: string): SiteDatabase['charset'] {
+  if (encoding === '') return 'server';
+  return encoding.toLowerCase().startsWith('latin1') ? 'latin1' : 'utf8';
+}
+
+function isSame(stored: Buffer, given: string): boolean {
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
+  return stored.length > 0 && timingSafeEqual(digest(stored), digest(Buffer.from(given, 'latin1')));
+}
+
+const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
+const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });

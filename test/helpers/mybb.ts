@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { oneAtATime } from './one-at-a-time.ts';
+import type { TestDatabase } from './site-database.ts';
+import { quoted } from './wordpress.ts';
+
+const types = { mysql: 'mysqli', postgres: 'pgsql', sqlite: 'sqlite' };
+
+/** The tables and the folder of a MyBB, with rows as it writes them. */
+export async function mybbSite(db: TestDatabase, cookiePrefix = '') {
+  const prefix = `b${randomBytes(4).toString('hex')}_`;
+  const folder = mkdtempSync(join(tmpdir(), 'mybb-'));
+  mkdirSync(join(folder, 'inc'));
+  writeFileSync(join(folder, 'inc/class_session.php'), '<?php\n');
+  writeFileSync(
+    join(folder, 'inc/config.php'),
+    `<?php
+/**
+ * Database configuration
+ */
+$config['database']['type'] = '${types[db.kind]}';
+$config['database']['database'] = ${quoted(db.name)};
+$config['database']['table_prefix'] = '${prefix}';
+
+$config['database']['hostname'] = '127.0.0.1:${db.port}';
+$config['database']['username'] = ${quoted(db.user)};
+$config['database']['password'] = ${quoted(db.password)};
+$config['admin_dir'] = 'admin';
+$config['database']['encoding'] = 'utf8';
+$config['super_admins'] = '1';
+`,
+  );
+  const tables: Record<string, string> = {
+    settings: 'name VARCHAR(120), value TEXT',
+    users:
+      'uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200)',
+    usergroups:
+      'gid INTEGER PRIMARY KEY, title VARCHAR(120), isbannedgroup INTEGER, cancp INTEGER, issupermod INTEGER',
+    banned: 'uid INTEGER, lifted INTEGER, oldgroup INTEGER, oldadditionalgroups VARCHAR(200)',
+    sessions: 'sid VARCHAR(32) PRIMARY KEY, uid INTEGER, time INTEGER',
+  };
+  const engine = db.kind === 'mysql' ? ' ENGINE MyISAM CHARSET utf8' : '';
+  for (const [name, columns] of Object.entries(tables))
+    await db.run(`CREATE TABLE ${prefix}${name} (${columns})${engine}`);
+  const run = (sql: string, values: (string | number)[] = []) => db.run(sql.replaceAll('#_', prefix), values);
+  const insert = (table: string, row: Record<string, string | number>) =>
+    run(
+      `INSERT INTO #_${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row)
+        .map(() => '?')
+        .join(', ')})`,
+      Object.values(row),
+    );
+  await insert('settings', { name: 'cookieprefix', value: cookiePrefix });
+  for (const [gid, title, isbannedgroup, cancp, issupermod] of [
+    [2, 'Registered', 0, 0, 0],
+    [3, 'Super Moderators', 0, 0, 1],
+    [4, 'Administrators', 0, 1, 1],
+    [5, 'Awaiting Activation', 0, 0, 0],
+    [7, 'Banned', 1, 0, 0],
+    [22, 'Friends & Co', 0, 0, 0],
+  ] as const) {
+    await insert('usergroups', { gid, title, isbannedgroup, cancp, issupermod });
+  }
+  /** Devices of one user have one key. */
+  const inTurn = oneAtATime();
+  async function logIn(id: string, name: string | undefined) {
+    const [known] = await run('SELECT loginkey FROM #_users WHERE uid = ?', [Number(id)]);
+    const made: { loginkey: string; sid: string; cookie: string } = JSON.parse(
+      execFileSync('php', [new URL('mybb-login.php', import.meta.url).pathname], {
+        input: JSON.stringify({ uid: id, loginkey: known?.loginkey ?? null }),
+        encoding: 'utf8',
+      }),
+    );
+    const rename = async (other: string) =>
+      void (await run('UPDATE #_users SET username = ? WHERE uid = ?', [other, Number(id)]));
+    if (known === undefined) {
+      await insert('users', {
+        ...{ uid: Number(id), username: name ?? 'Ann', loginkey: made.loginkey, usergroup: 2 },
+        additionalgroups: '',
+      });
+    } else if (name !== undefined) await rename(name);
+    await insert('sessions', { sid: made.sid, uid: Number(id), time: Math.floor(Date.now() / 1000) });
+    return {
+      cookies: `${cookiePrefix}mybbuser=${made.cookie}; ${cookiePrefix}sid=${made.sid}`,
+      secrets: [made.loginkey],
+      sid: made.sid,
+      rename,
+      logOut: async () => void (await run('DELETE FROM #_sessions WHERE sid = ?', [made.sid])),
+    };
+  }
+  return {
+    folder,
+    run,
+    insert,
+    /** A new login of a user with that id, who is made if there is none. */
+    logIn: (id: string, name?: string) => inTurn(() => logIn(id, name)),
+    async remove() {
+      rmSync(folder, { recursive: true });
+      for (const name of Object.keys(tables)) await run(`DROP TABLE #_${name}`);
+    },
+  };
+}

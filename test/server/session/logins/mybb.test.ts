@@ -1,0 +1,162 @@
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import type { SitePlace } from '../../../../server/session/site.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { mybbSite } from '../../../helpers/mybb.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+
+const now = () => Math.floor(Date.now() / 1000);
+const day = 86_400;
+
+describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kind) => {
+  const db = await startSiteDatabase(kind);
+  afterAll(() => db.remove());
+
+  loginContract('MyBB', async () => {
+    const site = await mybbSite(db);
+    return {
+      keptCookiesCount: true,
+      open: async () => (await openSite({ folder: site.folder })).logins,
+      logIn: site.logIn,
+      silence: db.silence,
+      close: site.remove,
+    };
+  });
+
+  /** A site for one test, and its logins. */
+  async function siteFor(cookiePrefix?: string) {
+    const site = await mybbSite(db, cookiePrefix);
+    onTestFinished(site.remove);
+    const open = async (more: Partial<SitePlace> = {}) => {
+      const { logins } = await openSite({ folder: site.folder, ...more });
+      onTestFinished(() => logins.close());
+      return logins;
+    };
+    return { site, open };
+  }
+
+  test('names, roles and bans', async () => {
+    const { site, open } = await siteFor();
+    const logins = await open();
+    const device = await site.logIn('7', 'Zoë <&amp;>');
+    const cases: [
+      own: number,
+      more: string,
+      ban: [lifted: number, group: number, more: string] | null,
+      string[] | null,
+    ][] = [
+      [2, '', null, []],
+      [4, '', null, ['admin', 'moderator']],
+      [3, '', null, ['moderator']],
+      [2, '22,3', null, ['moderator']],
+      [2, '22,4', null, ['admin', 'moderator']],
+      // 2 and 22 have a digit in common.
+      [22, '', null, []],
+      [5, '', null, []],
+      [7, '', null, null],
+      [7, '4', [0, 2, ''], null],
+      [7, '', [now() + day, 2, ''], null],
+      [7, '', [now() - 2, 2, '22,3'], ['moderator']],
+      [7, '', [now() - 2, 7, ''], null],
+      [2, '', [now() + day, 2, ''], []],
+    ];
+    for (const [own, more, ban, roles] of cases) {
+      await site.run('UPDATE #_users SET usergroup = ?, additionalgroups = ?', [own, more]);
+      await site.run('DELETE FROM #_banned');
+      if (ban !== null)
+        await site.insert('banned', {
+          uid: 7,
+          lifted: ban[0],
+          oldgroup: ban[1],
+          oldadditionalgroups: ban[2],
+        });
+      const answer = await logins.identify(device);
+      const found = 'code' in answer ? null : answer.user;
+      expect(found, JSON.stringify([own, more, ban])).toEqual(
+        roles && { id: '7', name: 'Zoë <&amp;>', ...(roles.length > 0 && { roles }) },
+      );
+    }
+    await site.run(`UPDATE #_users SET usergroup = 22`);
+    await site.run('DELETE FROM #_banned');
+    const others = await open({ admins: ['Friends & Co'], moderators: [], nobody: ['8'] });
+    expect(await others.identify(device)).toMatchObject({ user: { roles: ['admin'] } });
+    expect(await others.identify(await site.logIn('8'))).toMatchObject({ code: 'unauthorized' });
+  });
+
+  test('a logout on one of two devices, a new password, and sessions that MyBB replaces or clears away', async () => {
+    const { site, open } = await siteFor();
+    const logins = await open();
+    const [one, two] = [await site.logIn('7'), await site.logIn('7')];
+    const login = async (device: typeof one) => (await logins.identify(device)) as Login<never>;
+    const stateOf = async (known: Login<never>) => {
+      const verdict = await logins.check([known])[0];
+      return verdict === null ? known : verdict?.state === 'user' ? verdict.login : verdict?.reason;
+    };
+    const [first, second] = [await login(one), await login(two)];
+    expect(first.handle).not.toBe(second.handle);
+    await one.logOut();
+    expect(await stateOf(first)).toContain('ended');
+    expect(await stateOf(second)).toMatchObject({ handle: second.handle });
+    // Another browser comes with the key alone: MyBB deletes all sessions of the user, and makes one.
+    const here = (await stateOf(second)) as Login<never>;
+    await site.run('DELETE FROM #_sessions');
+    await site.logIn('7');
+    const displaced = (await stateOf(here)) as Login<never>;
+    expect(displaced).toMatchObject({ handle: second.handle, user: { id: '7' } });
+    expect(await stateOf(displaced)).toBe(displaced);
+    // A page that was not seen for a day.
+    const three = await site.logIn('7');
+    await site.run('UPDATE #_sessions SET time = ? WHERE sid = ?', [now() - day, three.sid]);
+    const idle = await login(three);
+    await three.logOut();
+    expect(await stateOf(idle)).toMatchObject({ handle: idle.handle });
+    // Another user logs in with the same browser.
+    const four = await site.logIn('7');
+    const shared = await login(four);
+    await site.logIn('8');
+    await site.run('UPDATE #_sessions SET uid = 8 WHERE sid = ?', [four.sid]);
+    expect(await stateOf(shared)).toContain('ended');
+    // A new password makes a new key: everybody is out.
+    const five = await login(await site.logIn('7'));
+    await site.run(`UPDATE #_users SET loginkey = 'another'`);
+    expect(await stateOf(five)).toContain('key');
+    expect(await stateOf(displaced)).toContain('key');
+    await site.run('DELETE FROM #_users WHERE uid = 8');
+    expect(await stateOf(displaced)).toContain('key');
+  });
+
+  test('cookies: with and without a prefix, of two users, changed', async () => {
+    const { site, open } = await siteFor('my_');
+    const logins = await open();
+    const [one, other] = [await site.logIn('7'), await site.logIn('8')];
+    const [key, foreign] = [one.secrets[0] ?? '', other.secrets[0] ?? ''];
+    const userOf = async (cookies: string) => {
+      const answer = await logins.identify({ cookies });
+      return 'code' in answer ? null : answer.user.id;
+    };
+    const cases: [string, string | null][] = [
+      [`my_mybbuser=7_${key}`, '7'],
+      [`mybbuser=7_${key}`, '7'],
+      [`mybbuser=8_${foreign}; my_mybbuser=7_${key}`, '7'],
+      [`my_mybbuser=7_${key}; my_sid=${other.sid}`, '7'],
+      [`my_mybbuser=7_${key}; my_sid=${'f'.repeat(32)}`, '7'],
+      [`my_mybbuser=8_${key}; my_sid=${one.sid}`, null],
+      [`my_mybbuser=7_${foreign}; my_sid=${one.sid}`, null],
+      [`my_sid=${one.sid}`, null],
+      [`my_mybbuser=7_`, null],
+      [`my_mybbuser=7_${key.slice(0, -1)}`, null],
+      [`my_mybbuser=7_${key}x`, null],
+      [`my_mybbuser=7_${key.toUpperCase()}`, null],
+      [`my_mybbuser=7_${key}%20`, null],
+      [`my_mybbuser=99_${key}`, null],
+      [`my_mybbuser=9999999999_${key}`, null],
+      [`my_mybbuser=0_${key}`, null],
+      [`my_mybbuser[0]=7_${key}`, null],
+      [`my_mybbuser=7_${key}; my_mybbuser=8_${foreign}`, null],
+    ];
+    for (const [cookies, user] of cases) expect(await userOf(cookies), cookies).toBe(user);
+    await site.run(`UPDATE #_users SET loginkey = ''`);
+    expect(await userOf('my_mybbuser=7_')).toBeNull();
+  });
+});
