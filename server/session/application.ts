@@ -15,10 +15,7 @@ export interface SiteFolder {
   /** A file as text. @throws ConfigurationError */
   text(file: string): Promise<string>;
   /** A file of PHP, which is not run. */
-  php(
-    file: string,
-    surroundings?: Pick<PhpSurroundings, 'application' | 'variables'>,
-  ): Promise<Configuration>;
+  php(file: string, surroundings?: Omit<PhpSurroundings, 'environment'>): Promise<Configuration>;
   /** The variables of an `.env` file, which PHP files are then read with. */
   env(file: string): Promise<Readonly<Record<string, string>>>;
 }

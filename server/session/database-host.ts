@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+
 /**
  * The place of a database as PHP applications write it: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
  * Without a name it is `localhost`.
@@ -16,4 +18,13 @@ export function databaseHost(text: string): { host: string; port?: number; socke
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(socket === undefined ? {} : { socket }),
   };
+}
+
+/** PHP's `localhost` is a Unix socket of MySQL: where Debian, Red Hat and MySQL itself put it. */
+export const localSockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
+
+/** The first of these that is there. */
+export async function localSocket(): Promise<string | undefined> {
+  for (const path of localSockets) if (await stat(path).catch(() => null)) return path;
+  return undefined;
 }

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Application, Row, SessionTexts, SiteDatabase, SiteFolder, SiteOptions } from './application.ts';
 import { ConfigurationError, mostBytes, readConfiguration } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
+import { localSocket, localSockets } from './database-host.ts';
 import { StoreError } from './login.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
 import { packedRows, unpacked } from './rows.ts';
@@ -113,9 +114,6 @@ async function textOf(file: string): Promise<string> {
 /** Milliseconds for a question to the database of a site. */
 const timeout = 1000;
 
-/** PHP's `localhost` is a Unix socket: where Debian, Red Hat and MySQL itself put it. */
-const sockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
-
 type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
@@ -145,14 +143,12 @@ async function located(
 }
 
 async function urlOf({ kind, place, socket }: SiteDatabase): Promise<StoreUrl> {
-  let path = socket;
-  if (kind === 'mysql' && path === undefined && place.hosts[0]?.host === 'localhost') {
-    for (const each of sockets) if (path === undefined && (await stat(each).catch(() => null))) path = each;
-    if (path === undefined) {
-      throw new StoreError(
-        `the site's database is at localhost, which is a Unix socket to PHP, and there is none of ${sockets.join(', ')}: set CHAT_SITE_DATABASE`,
-      );
-    }
+  const isLocal = kind === 'mysql' && place.hosts[0]?.host === 'localhost';
+  const path = socket ?? (isLocal ? await localSocket() : undefined);
+  if (isLocal && path === undefined) {
+    throw new StoreError(
+      `the site's database is at localhost, which is a Unix socket to PHP, and there is none of ${localSockets.join(', ')}: set CHAT_SITE_DATABASE`,
+    );
   }
   const options = new URLSearchParams({ timeout: `${timeout}ms` });
   if (kind !== 'sqlite') options.set('charset', 'utf8mb4');

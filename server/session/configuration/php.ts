@@ -1,5 +1,5 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import parser from 'php-parser';
 
 /** A value as PHP has it. An object of a configuration is an array by its properties. */
@@ -29,6 +29,8 @@ export interface PhpSurroundings {
   environment?: Readonly<Record<string, string>> | undefined;
   /** Variables that the application sets before it includes the file. */
   variables?: Readonly<Record<string, string>>;
+  /** The folder of an application of Laravel, for `storage_path()` and the like. */
+  root?: string;
   /** Files that are not followed: the application itself, which the configuration starts at its end. */
   application?: RegExp;
 }
@@ -634,6 +636,7 @@ class Reading {
       {
         constants: this.#constants,
         environment: this.#surroundings.environment,
+        root: this.#surroundings.root,
         found: (path) => this.#found(path),
         unknown: (why) => this.#unknown(node, why),
       },
@@ -645,6 +648,7 @@ class Reading {
 interface Called {
   constants: ReadonlyMap<string, ConfigurationValue>;
   environment: Readonly<Record<string, string>> | undefined;
+  root: string | undefined;
   found(path: string): string | undefined;
   unknown(why: string): Unknown;
 }
@@ -665,6 +669,22 @@ const environment: Function_ = function ([name, fallback = null]) {
   if (word === undefined) return value;
   return word === 'empty' ? '' : JSON.parse(word);
 };
+
+/** A function of Laravel that puts a path behind a folder of the application. */
+const pathIn = (folder: string): Function_ =>
+  function ([path = '']) {
+    if (this.root === undefined || typeof path !== 'string') return this.unknown('a folder of Laravel');
+    return join(this.root, folder, path);
+  };
+
+/** Of texts in ASCII: Laravel has tables for the others. */
+const ofAscii = (name: string, change: (text: string, separator: string) => string): Function_ =>
+  function ([text, separator]) {
+    const by = separator ?? (name === 'slug' ? '-' : '_');
+    return typeof text === 'string' && /^[\0-\x7f]*$/.test(text) && (by === '-' || by === '_')
+      ? change(text, by)
+      : this.unknown(`Str::${name}() of this text`);
+  };
 
 /** The functions that configurations call, by their names in lower case. */
 const functions: Readonly<Record<string, Function_>> = {
@@ -701,6 +721,27 @@ const functions: Readonly<Record<string, Function_>> = {
   realpath([path]) {
     return typeof path === 'string' ? (this.found(path) ?? path) : this.unknown('a path');
   },
+  base_path: pathIn('.'),
+  storage_path: pathIn('storage'),
+  database_path: pathIn('database'),
+  'str::slug': ofAscii('slug', (text, separator) =>
+    text
+      .replaceAll(separator === '-' ? '_' : '-', separator)
+      .replaceAll('@', `${separator}at${separator}`)
+      .toLowerCase()
+      .replace(/[^a-z0-9\s_-]/g, '')
+      .replace(/[\s_-]+/g, separator)
+      .replace(/^[_-]|[_-]$/g, ''),
+  ),
+  'str::snake': ofAscii('snake', (text, separator) =>
+    /^[a-z]+$/.test(text)
+      ? text
+      : text
+          .replace(/(^|\s)[a-z]/g, (letter) => letter.toUpperCase())
+          .replace(/\s+/g, '')
+          .replace(/(.)(?=[A-Z])/g, `$1${separator}`)
+          .toLowerCase(),
+  ),
   file_exists: exists,
   is_file: exists,
   is_readable: exists,

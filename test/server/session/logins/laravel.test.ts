@@ -1,0 +1,263 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openLogins } from '../../../../server/session/applications.ts';
+import { readConfiguration } from '../../../../server/session/configuration/configuration.ts';
+import { readOptions } from '../../../../server/session/options.ts';
+import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
+import { type Redis, startRedis } from '../../../helpers/redis.ts';
+
+const key = `base64:${randomBytes(32).toString('base64')}`;
+const previous = `base64:${randomBytes(32).toString('base64')}`;
+const user = { id: '7', name: '7' };
+let memcached: Memcached;
+let redis: Redis;
+
+beforeAll(async () => {
+  [memcached, redis] = await Promise.all([startMemcached(), startRedis(['--requirepass', 'ge:heim@'])]);
+});
+afterAll(() => Promise.all([memcached.stop(), redis.remove()]));
+
+/** The expressions by which the versions name the cookie and the prefixes, and what stands for APP_NAME="My Site". */
+const versions = {
+  8: {
+    cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
+    cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache'",
+    redis: "Str::slug(env('APP_NAME', 'laravel'), '_').'_database_'",
+    store: "$this->prefix = ! empty($prefix) ? $prefix.':' : '';",
+    name: 'my_site_session',
+    keys: { cache: 'my_site_cache:', redis: 'my_site_database_' },
+  },
+  11: {
+    cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
+    cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache_'",
+    redis: "Str::slug(env('APP_NAME', 'laravel'), '_').'_database_'",
+    store: '$this->prefix = $prefix;',
+    name: 'my_site_session',
+    keys: { cache: 'my_site_cache_', redis: 'my_site_database_' },
+  },
+  13: {
+    cookie: "Str::slug((string) env('APP_NAME', 'laravel')).'-session'",
+    cache: "Str::slug((string) env('APP_NAME', 'laravel')).'-cache-'",
+    redis: "Str::slug((string) env('APP_NAME', 'laravel')).'-database-'",
+    store: '$this->prefix = $prefix;',
+    name: 'my-site-session',
+    keys: { cache: 'my-site-cache-', redis: 'my-site-database-' },
+  },
+} as const;
+
+/** A folder as Laravel's installer makes it, as far as its configuration goes. */
+function siteOf(version: keyof typeof versions, env: Record<string, string | number>, inVendor = false) {
+  const folder = mkdtempSync(join(tmpdir(), 'laravel-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { cookie, cache, redis: prefix, store } = versions[version];
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  const config = (name: string, text: string) =>
+    write(
+      `${inVendor ? 'vendor/laravel/framework/' : ''}config/${name}.php`,
+      `<?php\n\nuse Illuminate\\Support\\Str;\n\nreturn [${text}];\n`,
+    );
+  write('artisan', '#!/usr/bin/env php');
+  write('bootstrap/app.php', '<?php');
+  write('public/index.php', '<?php');
+  write(
+    'vendor/laravel/framework/src/Illuminate/Cache/RedisStore.php',
+    `<?php class RedisStore { ${store} }`,
+  );
+  mkdirSync(join(folder, 'storage/framework/sessions'), { recursive: true });
+  const given = { APP_NAME: '"My Site"', APP_KEY: key, ...env };
+  write(
+    '.env',
+    Object.entries(given)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  );
+  config('app', "'key' => env('APP_KEY'), 'cipher' => 'AES-256-CBC'");
+  config('auth', "'defaults' => ['guard' => env('AUTH_GUARD', 'web')], 'model' => App\\Models\\User::class");
+  config(
+    'session',
+    `'driver' => env('SESSION_DRIVER', 'file'), 'lifetime' => (int) env('SESSION_LIFETIME', 120),
+    'encrypt' => env('SESSION_ENCRYPT', false), 'files' => storage_path('framework/sessions'),
+    'connection' => env('SESSION_CONNECTION'), 'table' => env('SESSION_TABLE', 'sessions'),
+    'store' => env('SESSION_STORE'), 'lottery' => [2, 100], 'serialization' => env('SESSION_SERIALIZATION', 'php'),
+    'cookie' => env('SESSION_COOKIE', ${cookie})`,
+  );
+  config(
+    'cache',
+    `'stores' => ['redis' => ['driver' => 'redis', 'connection' => 'cache'], 'memcached' => ['driver' => 'memcached',
+    'sasl' => [env('MEMCACHED_USERNAME'), env('MEMCACHED_PASSWORD')],
+    'options' => [Memcached::OPT_CONNECT_TIMEOUT => 2000], 'servers' => [['host' => env('MEMCACHED_HOST', '127.0.0.1'),
+    'port' => env('MEMCACHED_PORT', 11211), 'weight' => 100]]]], 'prefix' => env('CACHE_PREFIX', ${cache})`,
+  );
+  config(
+    'database',
+    `'default' => env('DB_CONNECTION', 'sqlite'), 'connections' => ['sqlite' => ['driver' => 'sqlite',
+    'url' => env('DB_URL'), 'database' => env('DB_DATABASE', database_path('database.sqlite')), 'prefix' => env('DB_PREFIX', '')]],
+    'redis' => ['client' => env('REDIS_CLIENT', 'phpredis'),
+    'options' => ['cluster' => 'redis', 'prefix' => env('REDIS_PREFIX', ${prefix})],
+    'default' => ['url' => env('REDIS_URL'), 'host' => env('REDIS_HOST', '127.0.0.1'),
+    'username' => env('REDIS_USERNAME'), 'password' => env('REDIS_PASSWORD'), 'port' => env('REDIS_PORT', '6379'),
+    'database' => env('REDIS_DB', '0')]]`,
+  );
+  return { folder, write, sessions: join(folder, 'storage/framework/sessions'), ...versions[version] };
+}
+
+/** A request by Laravel's own classes: the session's file, and the cookie of the response. */
+function logIn(sessions: string, job: { name: string; encrypt?: boolean; key?: string }) {
+  const script = new URL('../../../fixtures/laravel.php', import.meta.url).pathname;
+  const jobs = [{ cipher: 'aes-256-cbc', encrypt: false, ...job, key: (job.key ?? key).slice(7) }];
+  const [answer] = JSON.parse(
+    execFileSync('php', [script, sessions, JSON.stringify(jobs)], { encoding: 'utf8' }),
+  ) as { id: string; cookie: string }[];
+  if (answer === undefined) throw new Error('no answer');
+  const bytes = readFileSync(join(sessions, answer.id));
+  return { ...answer, bytes, cookies: `a=b; ${job.name}=${answer.cookie}` };
+}
+
+/** The logins by the folder alone. */
+async function open(site: string, more: Record<string, string> = {}) {
+  const settings = readOptions({ site, ...more }, (name) => name);
+  if ('problems' in settings) throw new Error(settings.problems.join());
+  const logins = await openLogins(settings, () => {});
+  onTestFinished(() => logins.close());
+  return logins;
+}
+
+describe.each([8, 11, 13] as const)('Laravel %s by its folder alone', (version) => {
+  test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
+    const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
+    const logins = await open(site.folder);
+    for (const by of [key, previous]) {
+      const { cookies, id } = logIn(site.sessions, { name: site.name, encrypt: true, key: by });
+      const login = await logins.identify({ cookies });
+      expect(login).toMatchObject({ user });
+      rmSync(join(site.sessions, id));
+      if ('code' in login) throw new Error(login.reason);
+      expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
+      expect(await logins.identify({ cookies: `${site.name}=${id}` })).toMatchObject({
+        code: 'unauthorized',
+      });
+    }
+  });
+
+  test('in Redis, under the prefixes of the connection and of the cache', async () => {
+    const site = siteOf(version, {
+      SESSION_DRIVER: 'redis',
+      REDIS_PORT: redis.port,
+      REDIS_PASSWORD: '"ge:heim@"',
+      REDIS_DB: 3,
+    });
+    const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+    const { keys } = site;
+    const cached = Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]);
+    await redis.ask(
+      'EVAL',
+      "redis.call('SELECT', 3) redis.call('SET', KEYS[1], ARGV[1])",
+      '1',
+      `${keys.redis}${keys.cache}${id}`,
+      cached,
+    );
+    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  });
+
+  test('in memcached', async () => {
+    const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
+    const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+    await memcached.set(`${site.keys.cache}${id}`, bytes);
+    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  });
+
+  test('in a table, also of JSON, with the folder public, and expired by SESSION_LIFETIME', async () => {
+    const site = siteOf(version, {
+      SESSION_DRIVER: 'database',
+      SESSION_LIFETIME: 5,
+      SESSION_SERIALIZATION: 'json',
+      DB_PREFIX: 'my_',
+    });
+    const { id, cookies } = logIn(site.sessions, { name: site.name });
+    mkdirSync(join(site.folder, 'database'));
+    const db = new DatabaseSync(join(site.folder, 'database/database.sqlite'));
+    onTestFinished(() => db.close());
+    db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+    const payload = Buffer.from(
+      JSON.stringify({ login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 7 }),
+    ).toString('base64');
+    const used = (seconds: number) =>
+      db
+        .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
+        .run(id, payload, Math.floor(Date.now() / 1000) - seconds);
+    const logins = await open(join(site.folder, 'public'));
+    used(240);
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+    used(360);
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+  });
+});
+
+test('the files of the framework count where the application has none; each setting that is given wins', async () => {
+  const site = siteOf(11, {}, true);
+  const { cookies } = logIn(site.sessions, { name: site.name });
+  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  const named = logIn(site.sessions, { name: 'own' });
+  const settings = { cookieName: 'own', userName: 'name', userNobody: '8' };
+  expect(
+    await (await open(`laravel:${site.folder}`, settings)).identify({ cookies: named.cookies }),
+  ).toMatchObject({
+    user: { id: '7', name: 'Zoë 张伟' },
+  });
+});
+
+test('names become cookies as in Laravel', async () => {
+  const names = ['My Site', 'laravel', 'my_site-2', 'A@b.C!', ' x  Y ', 'HTTPServer', 'é', "O'Neil & Co"];
+  const file = join(siteOf(13, {}).folder, 'names.php');
+  const calls = (name: string) =>
+    ['slug', 'slug', 'snake'].map((of, n) => `Str::${of}(${JSON.stringify(name)}${n === 1 ? ", '_'" : ''})`);
+  const list = `[${names.flatMap(calls).join(', ')}]`;
+  writeFileSync(file, `<?php return ${list};`);
+  const code = `require 'Illuminate/Support/autoload.php'; use Illuminate\\Support\\Str; echo json_encode(${list});`;
+  const real = JSON.parse(execFileSync('php', ['-r', code], { encoding: 'utf8' })) as string[];
+  const read = await readConfiguration(file);
+  for (const [n, wanted] of real.entries()) {
+    const one = () => read.returned([String(n)], 'nothing');
+    // The accent alone has a table in Laravel.
+    if (names[Math.floor(n / 3)] === 'é') expect(one).toThrow('which only PHP knows');
+    else expect(one()).toBe(wanted);
+  }
+});
+
+test('a cached configuration is what counts, as in Laravel', async () => {
+  const site = siteOf(13, { APP_KEY: previous, SESSION_DRIVER: 'cookie' });
+  site.write(
+    'bootstrap/cache/config.php',
+    `<?php return array ('app' => array ('key' => '${key}', 'previous_keys' => array (0 => '${previous}')),
+    'auth' => array ('defaults' => array ('guard' => 'web')), 'session' => array ('driver' => 'file', 'lifetime' => '120',
+    'encrypt' => false, 'files' => '${site.sessions}', 'cookie' => 'cached_session'));`,
+  );
+  const logins = await open(site.folder);
+  for (const by of [key, previous]) {
+    const { cookies } = logIn(site.sessions, { name: 'cached_session', key: by });
+    expect(await logins.identify({ cookies })).toMatchObject({ user });
+  }
+});
+
+test.each([
+  [{ SESSION_DRIVER: 'cookie' }, {}, /SESSION_DRIVER=cookie keeps the whole session in the browser/],
+  [{ SESSION_DRIVER: 'array' }, {}, /SESSION_DRIVER=array cannot be read: set another driver/],
+  [{ APP_KEY: '' }, {}, /APP_KEY/],
+  [{ APP_NAME: 'Café' }, {}, /config\/session\.php line \d+: .*: set CHAT_SESSION_NAME$/],
+  [
+    { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
+    {},
+    /"other", which cannot be read: set CHAT_SESSION_STORE/,
+  ],
+  [{}, { siteDatabase: 'sqlite:/x' }, /^siteDatabase: Laravel has PHP sessions; leave it out$/],
+])('%j %j is refused in words', async (env, more, words) => {
+  await expect(open(siteOf(13, env).folder, more)).rejects.toThrow(words);
+});
