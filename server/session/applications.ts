@@ -20,6 +20,7 @@ import { simplesamlphp } from './logins/simplesamlphp.ts';
 import { symfony } from './logins/symfony.ts';
 import { tableLogins } from './logins/tables.ts';
 import { ttrss } from './logins/ttrss.ts';
+import { typo3 } from './logins/typo3.ts';
 import { wordpress } from './logins/wordpress.ts';
 import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
@@ -34,6 +35,7 @@ export const applications: readonly (Application | SessionApplication)[] = [
   moodle,
   phpbb,
   mybb,
+  typo3,
   // PHP sessions.
   laravel,
   cacti,

@@ -1,0 +1,309 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { isAbsolute, join } from 'node:path';
+import type { Application, Claim, LoginTable, SiteDatabase, SiteFolder } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+
+/** The values of settings.php and additional.php. */
+interface Found {
+  database: SiteDatabase;
+  cookie: string;
+  /** Of the signature of the cookie. */
+  keys: readonly Key[];
+  /** Of the ids in the table. */
+  hashes: readonly Hash[];
+  encryptionKey: string;
+  /** Undefined if TYPO3 takes that of the page. */
+  domain: string | undefined;
+  /** Seconds. */
+  timeout: number;
+  /** Parts of the address that are compared; null if they are not. */
+  lock: { four: number; six: number } | null;
+  admins: readonly string[];
+  moderators: readonly string[];
+  nobody: readonly string[];
+}
+
+/** TYPO3 14.3 derives its keys by HKDF. */
+type Key = 'joined' | 'hkdf';
+/** TYPO3 14 has another hash. */
+type Hash = 'sha256' | 'sha3-256';
+
+interface Cookie extends Claim {
+  readonly otherwise?: this;
+  address: string;
+}
+
+const session = 'TYPO3\\CMS\\Core\\Session\\UserSession';
+const noLock = '[DISABLED]';
+
+/**
+ * Frontend users of TYPO3 12 to 14: typo3/sysext/core/Classes/Session/UserSession.php, UserSessionManager.php,
+ * Backend/DatabaseSessionBackend.php, Security/JwtTrait.php, Authentication/AbstractUserAuthentication.php, IpLocker.php.
+ */
+export const typo3: Application<Found, Found, Cookie> = {
+  kind: 'typo3',
+  title: 'TYPO3',
+
+  async find(folder, { cookieName, checks, admins, moderators, nobody }) {
+    const place = await settingsOf(folder);
+    if (place === null) return null;
+    const settings = await folder.php(join(place.system, 'settings.php'));
+    const additional = join(place.system, 'additional.php');
+    const more = (await folder.has(additional)) ? await folder.php(additional) : null;
+    /** What `additional.php` sets replaces what `settings.php` returns. */
+    const text = (instead: string, ...path: string[]) =>
+      asText(more?.variable(['TYPO3_CONF_VARS', ...path], instead) ?? null) ??
+      asText(settings.returned(path, instead));
+    const itself = 'its value in the file itself';
+    const number = (...path: string[]) => Number(text(itself, ...path) ?? 0);
+    const backend = text(itself, 'SYS', 'session', 'FE', 'backend');
+    if (backend !== null && !/DatabaseSessionBackend$/.test(backend)) {
+      throw new ConfigurationError(
+        `${settings.file}: TYPO3 keeps the sessions of the frontend elsewhere (SYS.session.FE.backend): only those in its database can be read`,
+      );
+    }
+    const encryptionKey = text(itself, 'SYS', 'encryptionKey') ?? '';
+    if (encryptionKey === '')
+      throw new ConfigurationError(`${settings.file}: there is no encryptionKey of TYPO3`);
+    const domain = text(itself, 'FE', 'cookieDomain') || text(itself, 'SYS', 'cookieDomain') || '';
+    const [timeout, lifetime] = [text(itself, 'FE', 'sessionTimeout'), number('FE', 'lifetime')];
+    const version = await versionOf(folder, place.root);
+    return {
+      database: databaseOf(settings, (...path) => text('CHAT_SITE_DATABASE', ...path) ?? ''),
+      cookie: cookieName ?? (text('CHAT_SESSION_NAME', 'FE', 'cookieName') || 'fe_typo_user'),
+      keys: version === null ? ['joined', 'hkdf'] : [version >= 1403 ? 'hkdf' : 'joined'],
+      hashes: version === null ? ['sha3-256', 'sha256'] : [version >= 1400 ? 'sha3-256' : 'sha256'],
+      encryptionKey,
+      // A pattern, which is asked of the host of the page.
+      domain: domain === '' || domain.startsWith('/') ? undefined : domain.replace(/^\.+|\.+$/g, ''),
+      timeout: timeout === '0' ? 0 : Math.max(Number(timeout ?? 6000), lifetime),
+      lock: checks === false ? null : { four: number('FE', 'lockIP'), six: number('FE', 'lockIPv6') },
+      admins: admins ?? [],
+      moderators: moderators ?? [],
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: () => null,
+
+  site: (found) => found,
+
+  logins({ timeout }, { lines }) {
+    const groups = `SELECT ${lines('g.title')} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0 AND CONCAT(',', u.usergroup, ',') LIKE CONCAT('%,', g.uid, ',%')`;
+    const columns = ['id', 'iplock', 'userid', 'used', 'name', 'first_name', 'last_name', 'username'];
+    columns.push('uid', 'disable', 'deleted', 'starttime', 'endtime', 'titles');
+    const sessions: LoginTable = {
+      view: 'chat_typo3',
+      id: 'id',
+      lookup: 'id',
+      columns: Object.fromEntries(columns.map((name) => [name, 'text' as const])),
+      select: `SELECT s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used, u.uid AS uid, u.name AS name, u.first_name AS first_name, u.last_name AS last_name, u.username AS username, u.disable AS disable, u.deleted AS deleted, u.starttime AS starttime, u.endtime AS endtime, (${groups}) AS titles FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      renewed: { table: 'fe_sessions', id: 'ses_id', column: 'ses_tstamp', lifetime: timeout },
+    };
+    return { sessions };
+  },
+
+  claim(site, { cookies, address = '' }) {
+    const value = cookieValue(cookies, site.cookie);
+    if (value === null) {
+      return because(
+        `there is no cookie ${site.cookie}, or there are several`,
+        'if every visitor gets this: TYPO3 sets the cookie for its own host and path; another name is set by CHAT_SESSION_NAME',
+      );
+    }
+    const payload = verified(value, site);
+    if (payload === null) {
+      return because(
+        'its cookie is none that TYPO3 makes, or is signed with another key',
+        'if every visitor gets this: the encryptionKey is not the one that PHP has',
+      );
+    }
+    const { identifier, scope } = payload as { identifier?: unknown; scope?: unknown };
+    if (typeof identifier !== 'string' || !/^[0-9a-f]{1,128}$/.test(identifier))
+      return because('its cookie names no session');
+    if (site.domain !== undefined && isOfAnother(scope, site.domain))
+      return because('its cookie is that of another domain');
+    const claimOf = (hash: Hash) => ({
+      table: 'sessions',
+      lookup: hashed(identifier, hash, site.encryptionKey),
+      secrets: [identifier],
+      address,
+    });
+    const [first, other] = site.hashes.map(claimOf);
+    return { ...(first as Cookie), ...(other === undefined ? {} : { otherwise: other }) };
+  },
+
+  judge(site, { address }, row, now) {
+    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const number = (name: string) => Number(text(name));
+    if (row === null) return nobody('there is no such session, or it has ended there');
+    const lock = text('iplock');
+    if (site.lock !== null && lock !== noLock && lock !== lockOf(address, site.lock))
+      return nobody(
+        'the address is not the one of the login',
+        'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
+      );
+    const id = text('userid');
+    if (!/^[1-9]\d*$/.test(id)) return nobody('nobody is logged in in this session');
+    const ends = number('used') + site.timeout;
+    if (site.timeout === 0 || now > ends) return nobody('the session has expired there');
+    if (row.uid === null || text('deleted') !== '0') return nobody('the user has been deleted');
+    if (text('disable') !== '0') return nobody('the user is disabled there');
+    // TYPO3 counts in whole minutes here.
+    const minute = now - (now % 60);
+    const [starts, stops] = [number('starttime'), number('endtime')];
+    if (starts > minute || (stops !== 0 && stops <= minute))
+      return nobody('the user is not active at present');
+    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
+    const user: SessionUser = { id, name: names.map(displayName).find((name) => name !== '') || id };
+    const own = text('titles').split('\n');
+    const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
+    const roles = [
+      ...(isOne(site.admins) ? (['admin'] as const) : []),
+      ...(isOne(site.moderators) ? (['moderator'] as const) : []),
+    ];
+    if (roles.length > 0) user.roles = roles;
+    const ended = stops === 0 ? Number.POSITIVE_INFINITY : Math.ceil(stops / 60) * 60;
+    return { state: 'user', user, idle: Math.min(ends + 1, ended) };
+  },
+};
+
+/** The payload of a token that has this site's signature; null for any other. */
+function verified(token: string, { keys, encryptionKey }: Found): object | null {
+  const [, signed, header = '', payload = '', signature = ''] =
+    token.length > 4096 ? [] : (/^(([\w-]+)\.([\w-]+))\.([\w-]+)$/.exec(token) ?? []);
+  if (signed === undefined) return null;
+  const given = Buffer.from(signature, 'base64url');
+  const isSigned = (key: Key) => {
+    const expected = createHmac('sha256', keyOf(key, encryptionKey)).update(signed).digest();
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
+  if (!keys.some(isSigned)) return null;
+  try {
+    const { alg } = JSON.parse(Buffer.from(header, 'base64url').toString());
+    const found = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    return alg === 'HS256' && typeof found === 'object' ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `JwtTrait::createSigningKeyFromEncryptionKey()`. */
+function keyOf(key: Key, encryptionKey: string): Buffer {
+  return key === 'hkdf'
+    ? Buffer.from(hkdfSync('sha256', encryptionKey, '', session, 32))
+    : Buffer.from(`${createHash('sha256').update(encryptionKey).digest('hex')}/${session}`);
+}
+
+/** `DatabaseSessionBackend::hash()`. */
+function hashed(identifier: string, hash: Hash, encryptionKey: string): string {
+  const joined = `${encryptionKey}core-session-backend`;
+  const key = hash === 'sha256' ? createHash('sha1').update(joined).digest('hex') : joined;
+  return createHmac(hash, key).update(identifier).digest('hex');
+}
+
+/** Cookies of older versions name no domain. */
+function isOfAnother(scope: unknown, domain: string): boolean {
+  const { domain: own, path } = (scope ?? {}) as { domain?: unknown; path?: unknown };
+  return Boolean(own) && Boolean(path) && (own !== domain || path !== '/');
+}
+
+/** `IpLocker`: the parts of the address that count, and zeros. */
+function lockOf(address: string, { four, six }: { four: number; six: number }): string {
+  const isSix = address.includes(':');
+  const [count, most] = isSix ? [six, 8] : [four, 4];
+  if (count === 0) return noLock;
+  const parts = isSix ? groupsOf(address) : address.split('.');
+  const zero = isSix ? '0000' : '0';
+  return parts
+    .map((part, n) => (n < Math.min(Math.max(count, 1), most) ? part : zero))
+    .join(isSix ? ':' : '.');
+}
+
+/** The eight groups of an IPv6 address, each with four digits. */
+function groupsOf(address: string): string[] {
+  const url = URL.parse(`http://[${address.replace(/%.*$/, '')}]`);
+  const [before = '', after] = (url?.hostname.slice(1, -1) ?? '').split('::');
+  const [start, end] = [before, after ?? ''].map((part) => part.split(':').filter((group) => group !== ''));
+  const missing = 8 - (start?.length ?? 0) - (end?.length ?? 0);
+  return [...(start ?? []), ...Array<string>(Math.max(0, missing)).fill('0'), ...(end ?? [])].map((group) =>
+    group.padStart(4, '0'),
+  );
+}
+
+/** @returns the root of the project, and the folder of its settings; null if it is not there */
+async function settingsOf(folder: SiteFolder): Promise<{ root: string; system: string } | null> {
+  // With Composer they lie beside the folder that is served.
+  for (const [root, system] of [
+    ['', 'config/system'],
+    ['..', 'config/system'],
+    ['', 'typo3conf/system'],
+    ['public', 'typo3conf/system'],
+  ] as const) {
+    const place = join(folder.path, root, system);
+    const file = join(place, 'settings.php');
+    if ((await folder.has(file)) && (await folder.text(file)).includes('encryptionKey'))
+      return { root: join(folder.path, root), system: place };
+  }
+  return null;
+}
+
+/** Such as 1304 for 13.4; null if it is not known. */
+async function versionOf(folder: SiteFolder, root: string): Promise<number | null> {
+  const inside = 'Classes/Information/Typo3Version.php';
+  for (const core of ['vendor/typo3/cms-core', 'typo3/sysext/core', 'public/typo3/sysext/core']) {
+    const file = join(root, core, inside);
+    if (!(await folder.has(file))) continue;
+    const instead = 'nothing: install TYPO3 again';
+    const version = asText((await folder.php(file)).member('Typo3Version::VERSION', instead));
+    const [, major, minor] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? [];
+    if (major !== undefined) return Number(major) * 100 + Number(minor);
+  }
+  return null;
+}
+
+const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
+  mysqli: 'mysql',
+  pdo_mysql: 'mysql',
+  pdo_pgsql: 'postgres',
+  pgsql: 'postgres',
+  pdo_sqlite: 'sqlite',
+  sqlite3: 'sqlite',
+};
+
+function databaseOf({ file }: Configuration, text: (...path: string[]) => string): SiteDatabase {
+  const own = (name: string) => text('DB', 'Connections', 'Default', name);
+  const driver = own('driver');
+  const kind = Object.hasOwn(kinds, driver) ? kinds[driver] : undefined;
+  if (kind === undefined)
+    throw new ConfigurationError(`${file}: the driver ${driver} of the database of TYPO3 is not known`);
+  if (kind === 'sqlite') {
+    const path = own('path');
+    if (!isAbsolute(path))
+      throw new ConfigurationError(
+        `${file}: the path of the database is not absolute: set CHAT_SITE_DATABASE`,
+      );
+    return { kind, place: { user: '', password: '', hosts: [], path }, charset: 'utf8' };
+  }
+  const [port, socket] = [Number(own('port')), own('unix_socket')];
+  return {
+    kind,
+    place: {
+      user: own('user'),
+      password: own('password'),
+      hosts: [{ host: own('host') || 'localhost', ...(port > 0 ? { port } : {}) }],
+      path: `/${own('dbname')}`,
+    },
+    ...(socket === '' ? {} : { socket }),
+    charset: 'utf8',
+  };
+}
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });

@@ -1,0 +1,121 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { oneAtATime } from './one-at-a-time.ts';
+import type { TestDatabase } from './site-database.ts';
+import { quoted } from './wordpress.ts';
+
+export interface Typo3Session {
+  name?: string;
+  /** Columns of the user, or of the session, that differ from the usual ones. */
+  user?: Record<string, string | number>;
+  row?: Record<string, string | number>;
+  key?: string;
+  /** More of the cookie. */
+  payload?: object;
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+const key = 'b5$x"\''.padEnd(96, 'e');
+
+/** The tables and the folder of a TYPO3, with rows as it writes them. */
+export async function typo3Site(
+  db: TestDatabase,
+  { version = '13.4.20', more = '', fe = '' }: { version?: string; more?: string; fe?: string } = {},
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'typo3-'));
+  const write = (file: string, text: string) => {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), `<?php\n${text}`);
+  };
+  const drivers = { mysql: 'mysqli', postgres: 'pdo_pgsql', sqlite: 'pdo_sqlite' };
+  const connection =
+    db.kind === 'sqlite'
+      ? { driver: drivers.sqlite, path: db.name }
+      : {
+          charset: 'utf8mb4',
+          driver: drivers[db.kind],
+          host: '127.0.0.1',
+          port: String(db.port),
+          dbname: db.name,
+          user: db.user,
+          password: db.password,
+        };
+  const lines = Object.entries(connection).map(([name, value]) => `'${name}' => ${quoted(value)},`);
+  write(
+    'config/system/settings.php',
+    `return [
+    'DB' => ['Connections' => ['Default' => [${lines.join(' ')}]]],
+    'FE' => ['debug' => false, ${fe}],
+    'SYS' => ['encryptionKey' => ${quoted(key)}, 'session' => ['BE' => ['backend' => 'Other']]],
+];
+`,
+  );
+  if (more !== '') write('config/system/additional.php', more);
+  if (version !== '') {
+    write(
+      'vendor/typo3/cms-core/Classes/Information/Typo3Version.php',
+      `namespace TYPO3\\CMS\\Core\\Information;\nclass Typo3Version {\n    protected const VERSION = '${version}';\n}\n`,
+    );
+  }
+  mkdirSync(join(folder, 'public'));
+  await db.run(
+    'CREATE TABLE fe_sessions (ses_id VARCHAR(190) NOT NULL PRIMARY KEY, ses_iplock VARCHAR(39) NOT NULL, ses_userid BIGINT NOT NULL, ses_tstamp BIGINT NOT NULL, ses_permanent SMALLINT DEFAULT 0)',
+  );
+  await db.run(
+    "CREATE TABLE fe_users (uid BIGINT PRIMARY KEY, username VARCHAR(255) NOT NULL, name VARCHAR(160) DEFAULT '' NOT NULL, first_name VARCHAR(50) DEFAULT '' NOT NULL, last_name VARCHAR(50) DEFAULT '' NOT NULL, usergroup TEXT, disable SMALLINT DEFAULT 0 NOT NULL, deleted SMALLINT DEFAULT 0 NOT NULL, starttime BIGINT DEFAULT 0 NOT NULL, endtime BIGINT DEFAULT 0 NOT NULL)",
+  );
+  await db.run(
+    'CREATE TABLE fe_groups (uid BIGINT PRIMARY KEY, title VARCHAR(50) NOT NULL, hidden SMALLINT NOT NULL, deleted SMALLINT NOT NULL)',
+  );
+  if (db.kind === 'postgres') await db.run(`GRANT UPDATE (ses_tstamp) ON fe_sessions TO ${db.user}`);
+  await db.run("INSERT INTO fe_groups VALUES (1, 'Staff', 0, 0), (11, 'Helpers', 0, 0), (2, 'Old', 1, 0)");
+  const inTurn = oneAtATime();
+  const insert = (table: string, row: Record<string, string | number>) =>
+    db.run(
+      `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map(() => '?')})`,
+      Object.values(row),
+    );
+  async function logIn(user: string, session: Typo3Session) {
+    const identifier = randomBytes(16).toString('hex');
+    const made: { cookie: string; id: string } = JSON.parse(
+      execFileSync('php', [new URL('typo3-session.php', import.meta.url).pathname], {
+        input: JSON.stringify({
+          ...{ version: version || '13.4', key: session.key ?? key, identifier },
+          payload: session.payload ?? { scope: { domain: 'www.example.org', hostOnly: true, path: '/' } },
+        }),
+        encoding: 'utf8',
+      }),
+    );
+    await db.run('DELETE FROM fe_users WHERE uid = ?', [Number(user)]);
+    await insert('fe_users', {
+      ...{ uid: Number(user), username: `user${user}`, name: session.name ?? 'Ann', usergroup: '' },
+      ...session.user,
+    });
+    await insert('fe_sessions', {
+      ...{ ses_id: made.id, ses_iplock: '[DISABLED]', ses_userid: Number(user), ses_tstamp: now() },
+      ...session.row,
+    });
+    const [header = '', payload = '', signature = ''] = made.cookie.split('.');
+    return {
+      cookies: `fe_typo_user=${made.cookie}`,
+      secrets: [payload, signature],
+      header,
+      rename: async (name: string) => {
+        await db.run('UPDATE fe_users SET name = ? WHERE uid = ?', [name, Number(user)]);
+      },
+      logOut: async () => void (await db.run('DELETE FROM fe_sessions WHERE ses_id = ?', [made.id])),
+    };
+  }
+  return {
+    folder,
+    run: db.run,
+    logIn: (user: string, session: Typo3Session = {}) => inTurn(() => logIn(user, session)),
+    async remove() {
+      rmSync(folder, { recursive: true });
+      for (const table of ['fe_sessions', 'fe_users', 'fe_groups']) await db.run(`DROP TABLE ${table}`);
+    },
+  };
+}

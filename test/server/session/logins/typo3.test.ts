@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+import { type Typo3Session, typo3Site } from '../../../helpers/typo3.ts';
+
+const kinds = ['mysql', 'postgres', 'sqlite'] as const;
+const databases = await Promise.all(kinds.map(startSiteDatabase));
+afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+
+const now = () => Math.floor(Date.now() / 1000);
+const [mysql] = databases as [(typeof databases)[number]];
+
+async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: SiteOptions = {}, db = mysql) {
+  const site = await typo3Site(db, config);
+  onTestFinished(site.remove);
+  const { logins } = await openSite({ folder: site.folder, ...options });
+  onTestFinished(() => logins.close());
+  return { ...site, logins };
+}
+
+describe.each(databases)('$kind', (db) => {
+  loginContract(`TYPO3 (${db.kind})`, async () => {
+    const site = await typo3Site(db);
+    return {
+      open: async () => (await openSite({ folder: site.folder })).logins,
+      logIn: (user, name) => site.logIn(user, name === undefined ? {} : { name }),
+      silence: db.silence,
+      close: site.remove,
+    };
+  });
+
+  test('names, groups, and users who are disabled or deleted while they are logged in', async () => {
+    const { logins, logIn, run } = await siteFor({}, { admins: ['Staff'], moderators: ['Helpers'] }, db);
+    const user = async (id: string, session: Typo3Session) =>
+      ((await logins.identify(await logIn(id, session))) as Login).user;
+    expect(await user('7', { name: 'Zoë & <b>', user: { usergroup: '11,2' } })).toEqual({
+      ...{ id: '7', name: 'Zoë & <b>', roles: ['moderator'] },
+    });
+    expect(await user('8', { name: '', user: { first_name: 'Bo', usergroup: '1,11' } })).toEqual({
+      ...{ id: '8', name: 'Bo', roles: ['admin', 'moderator'] },
+    });
+    expect(await user('9', { name: '', user: { usergroup: '111' } })).toEqual({ id: '9', name: 'user9' });
+    const login = (await logins.identify(await logIn('7'))) as Login;
+    const verdict = async () => logins.check([login as never])[0];
+    await run('UPDATE fe_users SET disable = 1');
+    expect(await verdict()).toMatchObject({ state: 'nobody', reason: 'the user is disabled there' });
+    await run('UPDATE fe_users SET disable = 0, deleted = 1');
+    expect(await verdict()).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
+  });
+});
+
+test('the sessions that TYPO3 would take, and those that it would not', async () => {
+  const { logins, logIn } = await siteFor();
+  const cases: [string, Typo3Session, 'user' | 'nobody'][] = [
+    ['logged in', {}, 'user'],
+    ['a cookie without a scope', { payload: {} }, 'user'],
+    ['nobody logged in', { row: { ses_userid: 0 } }, 'nobody'],
+    ['the last second', { row: { ses_tstamp: now() - 5995 } }, 'user'],
+    ['expired', { row: { ses_tstamp: now() - 6002 } }, 'nobody'],
+    ['before its time', { user: { starttime: now() + 100 } }, 'nobody'],
+    ['after its time', { user: { endtime: now() - 100 } }, 'nobody'],
+    ['within its time', { user: { starttime: now() - 100, endtime: now() + 100 } }, 'user'],
+    ['another key', { key: 'of another site' }, 'nobody'],
+    ['the address of nobody', { row: { ses_iplock: '127.0.0.1' } }, 'nobody'],
+  ];
+  for (const [what, session, state] of cases) {
+    expect(await logins.identify(await logIn('7', session)), what).toMatchObject(
+      state === 'user' ? { user: { id: '7', name: 'Ann' } } : { code: 'unauthorized' },
+    );
+  }
+  const [one, other] = [await logIn('7'), await logIn('8')];
+  const [payload, signature] = one.secrets;
+  const none = Buffer.from('{"typ":"JWT","alg":"none"}').toString('base64url');
+  for (const token of [
+    `${one.header}.${other.secrets[0]}.${signature}`,
+    `${one.header}.${payload}.${other.secrets[1]}`,
+    `${none}.${payload}.${signature}`,
+    `${none}.${payload}.`,
+    `${one.header}.${payload}`,
+    `${one.header}.${payload}.${signature}.`,
+    'a'.repeat(10_000),
+  ]) {
+    expect(await logins.identify({ cookies: `fe_typo_user=${token}` })).toMatchObject({
+      code: 'unauthorized',
+    });
+  }
+});
+
+test.each(['12.4.30', '13.4.20', '14.0.2', '14.3.1'])('TYPO3 %s', async (version) => {
+  const { logins, logIn } = await siteFor({ version });
+  expect(await logins.identify(await logIn('7'))).toMatchObject({ user: { id: '7' } });
+});
+
+test('a TYPO3 whose version is not known; the folder that is served', async () => {
+  const site = await siteFor({ version: '' });
+  const device = await site.logIn('7');
+  expect(await site.logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  const { logins } = await openSite({ folder: join(site.folder, 'public') });
+  onTestFinished(() => logins.close());
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+});
+
+test('the settings: a longer life, a cookie of a domain, and what additional.php says', async () => {
+  const { logins, logIn } = await siteFor({
+    fe: "'sessionTimeout' => 60, 'cookieDomain' => 'old.example.org'",
+    more: "$GLOBALS['TYPO3_CONF_VARS']['FE']['lifetime'] = 600;\n$GLOBALS['TYPO3_CONF_VARS']['FE']['cookieDomain'] = '.example.org';",
+  });
+  const scope = { domain: 'example.org', hostOnly: false, path: '/' };
+  const answer = async (session: Typo3Session) => logins.identify(await logIn('7', session));
+  const old = { ses_tstamp: now() - 500 };
+  expect(await answer({ payload: { scope }, row: old })).toMatchObject({ user: { id: '7' } });
+  expect(await answer({ payload: { scope }, row: { ses_tstamp: now() - 602 } })).toMatchObject({
+    code: 'unauthorized',
+  });
+  expect(await answer({ payload: { scope: { ...scope, domain: 'other.example.org' } } })).toMatchObject({
+    reason: 'its cookie is that of another domain',
+  });
+  const site = await typo3Site(databases[1] as typeof mysql, {
+    more: "$GLOBALS['TYPO3_CONF_VARS']['SYS']['session']['FE']['backend'] = 'RedisSessionBackend';",
+  });
+  onTestFinished(site.remove);
+  await expect(openSite({ folder: site.folder })).rejects.toThrow('SYS.session.FE.backend');
+});
+
+test('sessions that are tied to an address, in IPv4 and IPv6, also when they are checked again', async () => {
+  const fe = "'lockIP' => 2, 'lockIPv6' => 3";
+  const { folder, logins, logIn } = await siteFor({ fe });
+  const four = await logIn('7', { row: { ses_iplock: '192.0.0.0' } });
+  const six = await logIn('8', { row: { ses_iplock: '2001:0db8:0001:0000:0000:0000:0000:0000' } });
+  const login = await logins.identify({ ...four, address: '192.0.2.55' });
+  expect(login).toMatchObject({ user: { id: '7' } });
+  await four.rename('Zoë');
+  expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
+  expect(await logins.identify({ ...four, address: '192.1.2.55' })).toMatchObject({ code: 'unauthorized' });
+  expect(await logins.identify({ ...four })).toMatchObject({ code: 'unauthorized' });
+  expect(await logins.identify({ ...six, address: '2001:db8:1::7' })).toMatchObject({ user: { id: '8' } });
+  expect(await logins.identify({ ...six, address: '2001:db8:2::7' })).toMatchObject({ code: 'unauthorized' });
+  const { logins: lax } = await openSite({ folder, checks: false });
+  onTestFinished(() => lax.close());
+  expect(await lax.identify({ ...four, address: '10.0.0.1' })).toMatchObject({ user: { id: '7' } });
+});
