@@ -28,7 +28,7 @@ final class Connection implements Link.Listener {
     /** The session may be over: nothing may be shown until {@code ready}. */
     void hide();
 
-    /** The session will not come back. The listener learned of its end before, perhaps seconds ago. */
+    /** The session has ended for good: the server has said so. The listener learned of its end before, perhaps long ago. */
     void over(Reason reason);
 
     /** Every event but those of the session, which are the connection's own. */
@@ -72,6 +72,8 @@ final class Connection implements Link.Listener {
     final Reason reason;
     final long until;
     int tries;
+    /** Whether the server has answered the last attempt, and said that nobody is logged in. */
+    boolean isOver;
 
     Resume(Reason reason, long until) {
       this.reason = reason;
@@ -118,6 +120,8 @@ final class Connection implements Link.Listener {
   private @Nullable String user;
   private @Nullable Resume resume;
   private @Nullable Future<?> saying;
+  /** The end of a session that the server has announced, while the same user may still be let in again. */
+  private @Nullable Reason announced;
   /** After the end of a session, a look whether there is another one, of which nothing is shown. */
   private boolean looking;
 
@@ -155,13 +159,13 @@ final class Connection implements Link.Listener {
     if (state.kind != Kind.STOPPED) enter(ConnectionState.of(Kind.STOPPED));
   }
 
-  /** The app knows that the session has ended, and now it is certain. */
+  /** The app knows that the session has ended: nobody tries any more to be let in again. */
   private void giveUp() {
     if (state.kind != Kind.SESSION_ENDED || resume == null) return;
-    Reason reason = resume.reason;
+    boolean isOver = resume.isOver;
     resume = null;
     user = null;
-    listener.over(reason);
+    if (isOver) certain();
   }
 
   /** Somebody looks at the app again, or the network is back. */
@@ -221,11 +225,12 @@ final class Connection implements Link.Listener {
       return;
     }
     if (user != null && !user.equals(id)) {
-      end(Reason.USER_CHANGED);
+      end(Reason.USER_CHANGED, true);
       return;
     }
     pollingWorked = pollingFirst;
     reset();
+    announced = null;
     user = id;
     ready = true;
     enter(ConnectionState.of(Kind.ONLINE));
@@ -233,7 +238,7 @@ final class Connection implements Link.Listener {
   }
 
   private void over(Reason reason) {
-    if (reason == Reason.KICKED) end(reason);
+    if (reason == Reason.KICKED) end(reason, true);
     else check(reason);
   }
 
@@ -259,10 +264,13 @@ final class Connection implements Link.Listener {
     long retryAfterMs = Wire.retryAfterMs(data);
     if (data.has("loginUrl")) loginUrl = Wire.text(data, "loginUrl");
     drop();
-    if (looking) close();
-    else if (code.equals("forbidden")) refuse(Refusal.BANNED);
-    else if (resume != null) tryAgain();
-    else if (code.equals("unauthorized")) check(Reason.UNAUTHORIZED);
+    boolean isOver = code.equals("unauthorized");
+    if (looking) {
+      close();
+      if (isOver) certain();
+    } else if (code.equals("forbidden")) refuse(Refusal.BANNED);
+    else if (resume != null) tryAgain(isOver);
+    else if (isOver) check(Reason.UNAUTHORIZED);
     else if (code.equals("session_invalid")) refuse(Refusal.INVALID_SESSION);
     else if (code.equals("session_store_unavailable")) retry(Kind.STORE_UNAVAILABLE, retryAfterMs);
     else if (code.equals("rate_limited")) retry(Kind.RATE_LIMITED, retryAfterMs);
@@ -276,25 +284,32 @@ final class Connection implements Link.Listener {
   private void check(Reason reason) {
     drop();
     if (resume != null) {
-      tryAgain();
+      tryAgain(true);
       return;
     }
     if (user == null) {
-      end(reason);
+      end(reason, true);
       return;
     }
     resume = new Resume(reason, loop.now() + RESUME_MS);
+    announce(reason);
     listener.hide();
     enter(ConnectionState.checking(reason));
     saying = loop.later(SAY_MS, () -> enter(ConnectionState.ended(reason, loginUrl)));
-    tryAgain();
+    tryAgain(false);
   }
 
-  /** Once more, the last time when the time is over. */
-  private void tryAgain() {
+  /**
+   * Tries once more, the last time when the time is over.
+   *
+   * @param isOver whether the server has said to the last attempt that nobody is logged in; false if that attempt has not
+   *     reached the server, or the server cannot read sessions just now
+   */
+  private void tryAgain(boolean isOver) {
+    resume.isOver = isOver;
     long left = resume.until - loop.now();
     if (left <= 0 || resume.tries > RESUME_PAUSES.length) {
-      end(resume.reason);
+      end(resume.reason, isOver);
       return;
     }
     long pause = resume.tries < RESUME_PAUSES.length ? RESUME_PAUSES[resume.tries] : left;
@@ -305,6 +320,7 @@ final class Connection implements Link.Listener {
   private void refuse(Refusal refusal) {
     close();
     user = null;
+    announced = null;
     listener.hide();
     enter(ConnectionState.refused(refusal));
   }
@@ -315,7 +331,7 @@ final class Connection implements Link.Listener {
       return;
     }
     if (resume != null) {
-      tryAgain();
+      tryAgain(false);
       return;
     }
     // From 1 s to 30 s, spread: after a restart of the server everybody comes back.
@@ -375,15 +391,28 @@ final class Connection implements Link.Listener {
     request("room:list", Wire.payload("limit", 1), reply, PROBE_MS);
   }
 
-  private void end(Reason reason) {
+  private void end(Reason reason, boolean isCertain) {
     boolean said = state.kind == Kind.SESSION_ENDED && state.reason == reason;
     close();
     user = null;
+    announce(reason);
     if (!said) {
       listener.hide();
       enter(ConnectionState.ended(reason, loginUrl));
     }
-    listener.over(reason);
+    if (isCertain) certain();
+  }
+
+  /** {@code unauthorized} says less than the reason that the server has given before. */
+  private void announce(Reason reason) {
+    if (announced == null || reason != Reason.UNAUTHORIZED) announced = reason;
+  }
+
+  /** No session follows the one whose end was announced. */
+  private void certain() {
+    Reason reason = announced;
+    announced = null;
+    if (reason != null) listener.over(reason);
   }
 
   private void schedule(long pause) {

@@ -3,6 +3,7 @@ package io.github.phpsessionchat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -10,7 +11,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import mockwebserver3.MockResponse;
 import okhttp3.OkHttpClient;
 import org.json.JSONArray;
@@ -92,12 +95,7 @@ class ChatTest {
 
   @Test
   void whatIsUnsentIsKeptAsLongAsTheSessionMayComeBack() throws Exception {
-    server.answers = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
-    chat.start();
-    told.until("lobby");
-    chat.send("lobby", "wait for me");
-    server.asked("message:send");
+    sendWithoutAnswer("wait for me");
     server.say(ScriptedServer.refusal("unauthorized"));
     server.event("session:ended", new JSONObject().put("reason", "logout"));
     told.until("SESSION_ENDED LOGOUT");
@@ -110,16 +108,13 @@ class ChatTest {
 
   @Test
   void whatIsUnsentIsForgottenWhenTheLogoutIsCertain() throws Exception {
-    server.answers = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.usualAnswer(name, payload);
-    chat.openRoom("lobby", told.answer("lobby"));
-    chat.start();
-    told.until("lobby");
-    chat.send("lobby", "forget me");
-    server.asked("message:send");
+    sendWithoutAnswer("forget me");
     server.say(ScriptedServer.refusal("unauthorized"));
     server.event("session:ended", new JSONObject().put("reason", "logout"));
     told.until("SESSION_ENDED LOGOUT");
     assertEquals(1, outbox.load("alice").size());
+    // The first one, an attempt to be let in again that was refused, and the attempt after it.
+    wakeUntil(() -> server.connections.get() >= 3);
     // The app has shown its login, and hides the chat: nothing is tried any more.
     chat.stop();
     told.until("STOPPED");
@@ -127,6 +122,59 @@ class ChatTest {
     server.say(ScriptedServer.welcome("bob"));
     chat.start();
     told.until("I am bob");
+  }
+
+  @Test
+  void whatIsUnsentIsKeptWhileOnlyTheNetworkFailsAndForgottenWhenTheServerSaysThatNobodyIsLoggedIn() throws Exception {
+    chat.close();
+    // Over WebSocket alone each attempt is one connection.
+    Chat.Builder webSocketOnly = Chat.builder(server.url(), main, told).session(() -> "id");
+    chat = webSocketOnly.outbox(outbox).build();
+    sendWithoutAnswer("keep me");
+    server.say(Collections.singletonList(ScriptedServer.CUT));
+    server.event("session:ended", new JSONObject().put("reason", "logout"));
+    told.until("SESSION_ENDED LOGOUT");
+    // The first one, at most five that try to be let in again, and one for somebody who looks at the app after these.
+    wakeUntil(() -> server.connections.get() >= 7);
+    assertEquals(1, outbox.load("alice").size());
+    server.say(ScriptedServer.refusal("unauthorized"));
+    wakeUntil(() -> outbox.load("alice").isEmpty());
+  }
+
+  @Test
+  void whatIsUnsentIsKeptWhileTheSessionStoreIsSilentAlsoIfTheAppStops() throws Exception {
+    sendWithoutAnswer("keep me");
+    server.say(ScriptedServer.refusal("session_store_unavailable"));
+    server.event("session:ended", new JSONObject().put("reason", "logout"));
+    told.until("SESSION_ENDED LOGOUT");
+    chat.stop();
+    told.until("STOPPED");
+    assertEquals(1, outbox.load("alice").size());
+    server.say(ScriptedServer.refusal("unauthorized"));
+    chat.start();
+    told.until("SESSION_ENDED UNAUTHORIZED");
+    chat.stop();
+    told.until("STOPPED");
+    assertEquals(Collections.emptyList(), outbox.load("alice"));
+  }
+
+  /** Leaves the message in the outbox of alice. */
+  private void sendWithoutAnswer(String text) throws Exception {
+    server.answers = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    chat.send("lobby", text);
+    server.asked("message:send");
+  }
+
+  /** The chat looks for a new session only when somebody looks at the app, and not at each of these calls. */
+  private void wakeUntil(BooleanSupplier isDone) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    for (; !isDone.getAsBoolean(); Thread.sleep(10)) {
+      assertTrue(System.nanoTime() < end, () -> server.connections + " connections");
+      chat.wake();
+    }
   }
 
   @Test

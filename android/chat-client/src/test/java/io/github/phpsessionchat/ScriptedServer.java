@@ -32,6 +32,8 @@ import org.json.JSONObject;
 final class ScriptedServer implements AutoCloseable {
   static final String OPEN = "0{\"sid\":\"s\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000}";
   static final String CONNECT = "40{\"sid\":\"s\"}";
+  /** In place of a frame: the WebSocket breaks off, as if the network failed. */
+  static final String CUT = "cut";
 
   /** How a request of the client is answered. */
   interface Answers {
@@ -202,7 +204,8 @@ final class ScriptedServer implements AutoCloseable {
     public void onOpen(WebSocket socket, Response response) {
       speaker = socket::send;
       for (Object frame : frames()) {
-        if (frame instanceof String) socket.send((String) frame);
+        if (frame.equals(CUT)) socket.cancel();
+        else if (frame instanceof String) socket.send((String) frame);
         else socket.send((ByteString) frame);
       }
     }
