@@ -17,6 +17,7 @@ import { postfixadmin } from './logins/postfixadmin.ts';
 import { roundcube } from './logins/roundcube.ts';
 import { shaarli } from './logins/shaarli.ts';
 import { simplesamlphp } from './logins/simplesamlphp.ts';
+import { smf } from './logins/smf.ts';
 import { symfony } from './logins/symfony.ts';
 import { tableLogins } from './logins/tables.ts';
 import { ttrss } from './logins/ttrss.ts';
@@ -36,6 +37,7 @@ export const applications: readonly (Application | SessionApplication)[] = [
   phpbb,
   mybb,
   typo3,
+  smf,
   // PHP sessions.
   laravel,
   cacti,

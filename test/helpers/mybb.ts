@@ -14,7 +14,6 @@ export async function mybbSite(db: TestDatabase, cookiePrefix = '') {
   const prefix = `b${randomBytes(4).toString('hex')}_`;
   const folder = mkdtempSync(join(tmpdir(), 'mybb-'));
   mkdirSync(join(folder, 'inc'));
-  writeFileSync(join(folder, 'inc/class_session.php'), '<?php\n');
   writeFileSync(
     join(folder, 'inc/config.php'),
     `<?php

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestDatabase } from './site-database.ts';
@@ -23,8 +23,6 @@ export async function phpbbSite(db: TestDatabase, version = '3.3.16') {
   const prefix = `p${randomBytes(4).toString('hex')}_`;
   const cookie = 'phpbb3_abc12';
   const folder = mkdtempSync(join(tmpdir(), 'phpbb-'));
-  mkdirSync(join(folder, 'phpbb'));
-  writeFileSync(join(folder, 'phpbb/session.php'), '<?php\n');
   writeFileSync(
     join(folder, 'config.php'),
     `<?php

@@ -43,7 +43,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   title: 'MyBB',
 
   async find(folder, { cookieName, admins, moderators, nobody }) {
-    if (!(await folder.has(file)) || !(await folder.has('inc/class_session.php'))) return null;
+    if (!(await folder.has(file)) || !/\$config\[.database.\]/.test(await folder.text(file))) return null;
     const configuration = await folder.php(file);
     const prefix = textIn(configuration, ['table_prefix']);
     if (prefix === null || !/^\w{0,50}$/.test(prefix)) {

@@ -68,7 +68,10 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   title: 'phpBB',
 
   async find(folder, { cookieName, checks, admins, moderators, nobody }) {
-    if (!(await folder.has('config.php')) || !(await folder.has('phpbb/session.php'))) return null;
+    if (!(await folder.has('config.php'))) return null;
+    const isPhpbb =
+      /\$dbms\b/.test(await folder.text('config.php')) || (await folder.has('phpbb/session.php'));
+    if (!isPhpbb) return null;
     const configuration = await folder.php('config.php');
     const text = (name: string) => asText(configuration.variable([name], 'CHAT_SITE_DATABASE')) ?? '';
     const prefix = asText(configuration.variable(['table_prefix'], 'its value in config.php itself')) ?? '';

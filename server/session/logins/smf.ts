@@ -1,0 +1,245 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { Application, Claim, Row, SiteDatabase } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { withoutEntities } from '../entities.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError } from '../formats/value.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
+
+/** The values of Settings.php. */
+interface SmfFiles {
+  database: SiteDatabase;
+  prefix: string;
+  cookie: string;
+  /** `$auth_secret`, with which the cookies are signed. */
+  secret: string;
+  admins: readonly string[] | null;
+  moderators: readonly string[] | null;
+  nobody: readonly string[];
+}
+
+interface SmfSite extends SmfFiles {
+  /** Users may have a second factor. */
+  secondFactor: boolean;
+}
+
+interface SmfClaim extends Claim {
+  hash: string;
+  /** Of the second factor. */
+  second: string;
+}
+
+const file = 'Settings.php';
+
+const administrators = '1';
+const globalModerators = '2';
+
+/** A ban without an end is one until then. */
+const forever = 4294967295;
+
+/**
+ * SMF 2.1: Sources/Load.php (loadUserSettings, get_auth_secret), Sources/Subs-Auth.php (setLoginCookie, hash_salt),
+ * Sources/Security.php (is_not_banned).
+ *
+ * The cookie is the same on all devices of a user. A logout makes it invalid on all of them.
+ */
+export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
+  kind: 'smf',
+  title: 'SMF',
+
+  async find(folder, { cookieName, admins, moderators, nobody }) {
+    if (!(await folder.has(file)) || !/\$cookiename\b/.test(await folder.text(file))) return null;
+    if ((await folder.has('index.php')) && !/SMF_VERSION'\s*,\s*'2\.1/.test(await folder.text('index.php')))
+      throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only version that can be read`);
+    const configuration = await folder.php(file);
+    const text = (name: string, instead = `its value in ${file} itself`) =>
+      asText(configuration.variable([name], instead)) ?? '';
+    const prefix = text('db_prefix');
+    if (!/^\w{1,50}$/.test(prefix))
+      throw new ConfigurationError(`${folder.path}/${file}: $db_prefix is none that SMF takes`);
+    const cookie = cookieName ?? text('cookiename', 'CHAT_SESSION_NAME');
+    if (cookie === '') throw new ConfigurationError(`${folder.path}/${file}: $cookiename is not set`);
+    const secret = text('auth_secret');
+    return {
+      database: databaseOf(configuration, `${folder.path}/${file}`),
+      prefix,
+      cookie,
+      // SMF writes one into the file. Where it cannot, the file itself is taken.
+      secret: secret !== '' && secret !== '0' ? secret : sha256(await folder.text(file)),
+      admins: admins ?? null,
+      moderators: moderators ?? null,
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: ({ prefix }) => ({
+    view: 'chat_smf_settings',
+    columns: { value: 'text' },
+    names: ['tfa_mode'],
+    select: `SELECT variable AS name, value AS value FROM ${prefix}settings WHERE variable = 'tfa_mode'`,
+  }),
+
+  site(found, settings) {
+    const mode = settings.get('tfa_mode')?.value?.toString('utf8') ?? '';
+    return { ...found, secondFactor: mode !== '' && mode !== '0' };
+  },
+
+  logins({ prefix }, { lines }) {
+    const within = `CONCAT(',', m.additional_groups, ',') LIKE CONCAT('%,', g.id_group, ',%')`;
+    const groups = `SELECT ${lines("CONCAT(g.id_group, ' ', g.group_name)")} FROM ${prefix}membergroups g WHERE g.id_group = m.id_group OR g.id_group = m.id_post_group OR ${within}`;
+    const hit = `(b.id_member = m.id_member OR (m.email_address <> '' AND m.email_address LIKE b.email_address) OR m.member_ip BETWEEN b.ip_low AND b.ip_high OR m.member_ip2 BETWEEN b.ip_low AND b.ip_high)`;
+    /** Until when a ban lasts that has one of these effects. */
+    const banned = (...effects: string[]) =>
+      `SELECT MAX(COALESCE(w.expire_time, ${forever})) FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE (${effects.map((effect) => `w.${effect} = 1`).join(' OR ')}) AND ${hit}`;
+    return {
+      members: {
+        view: 'chat_smf',
+        id: 'id',
+        lookup: 'id',
+        columns: texts(
+          ...['id', 'name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'],
+          ...['own_group', 'own_groups', 'post_group', 'group_list', 'shut_out', 'muted'],
+        ),
+        select: `SELECT m.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, (${groups}) AS group_list, (${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted FROM ${prefix}members m`,
+      },
+    };
+  },
+
+  claim(site, { cookies }) {
+    const first = partsOf(cookieValue(cookies, site.cookie));
+    if (first === null) {
+      return because(
+        `there is no cookie ${site.cookie} of a login, or there are several`,
+        'if every visitor gets this: SMF sets the cookie for the domain and path of its address, by its cookie settings; another name is set by CHAT_SESSION_NAME',
+      );
+    }
+    const { id, hash } = first;
+    const second = site.secondFactor ? partsOf(cookieValue(cookies, `${site.cookie}_tfa`)) : null;
+    const factor = second?.id === id ? second.hash : '';
+    return { table: 'members', lookup: id, secrets: [id, hash, factor], hash, second: factor };
+  },
+
+  judge(site, { lookup: id, hash, second }, row, now) {
+    if (row === null) return nobody('there is no such user');
+    const text = (name: string) => row[name]?.toString('utf8') ?? '';
+    const bytes = (name: string) => row[name] ?? Buffer.alloc(0);
+    const key = Buffer.concat([Buffer.from(site.secret), bytes('salt')]);
+    const isSigned = (secret: string, given: string) => {
+      const expected = Buffer.from(createHmac('sha512', key).update(bytes(secret)).digest('hex'));
+      const actual = Buffer.from(given, 'latin1');
+      return expected.length === actual.length && timingSafeEqual(expected, actual);
+    };
+    if (!isSigned('passwd', hash)) {
+      return nobody(
+        'its cookie is not valid: the user has logged out on some device, or has a new password',
+        'if every visitor gets this: $auth_secret in Settings.php is not the one that PHP has',
+      );
+    }
+    if (text('activated') !== '1' && text('activated') !== '11')
+      return nobody('the account is not activated, or waits for approval or deletion');
+    if (site.secondFactor && text('tfa_secret') !== '' && !isSigned('tfa_backup', second))
+      return nobody('the second factor has not been given');
+    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    const groups = groupsOf(row);
+    const isAdministrator = groups.has(administrators);
+    const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
+    if (lasts('shut_out')) return nobody('this user is banned there');
+    const user: SessionUser = { id, name: displayName(withoutEntities(text('name'))) || id };
+    const isIn = (names: readonly string[] | null, usual: string) =>
+      names === null ? groups.has(usual) : [...groups.values()].some((name) => names.includes(name));
+    const roles = [
+      ...(isIn(site.admins, administrators) ? (['admin'] as const) : []),
+      ...(isIn(site.moderators, globalModerators) ? (['moderator'] as const) : []),
+    ];
+    if (roles.length > 0) user.roles = roles;
+    // A ban from writing alone leaves the login; the chat has no such right.
+    if (lasts('muted')) user.banned = true;
+    return { state: 'user', user };
+  },
+};
+
+/** The groups of a user, by their ids. */
+function groupsOf(row: Row): ReadonlyMap<string, string> {
+  const text = (name: string) => row[name]?.toString('utf8') ?? '';
+  const ids = [text('own_group'), text('post_group'), ...text('own_groups').split(',')].map((id) =>
+    id.trim(),
+  );
+  const groups = new Map(ids.map((id) => [id, '']));
+  for (const line of text('group_list').split('\n')) {
+    const [, id = '', name = ''] = /^(\d+) (.*)$/.exec(line) ?? [];
+    if (groups.has(id)) groups.set(id, withoutEntities(name));
+  }
+  return groups;
+}
+
+/**
+ * The user and the hash in a cookie: JSON of an object or a list, or what `serialize()` makes, as SMF 2.0 did. The end,
+ * the domain and the path in it are not compared, as in SMF.
+ */
+function partsOf(value: string | null): { id: string; hash: string } | null {
+  if (value === null || value.length > 2000) return null;
+  const decoded = decodedFrom(Buffer.from(value, 'latin1'));
+  if (typeof decoded !== 'object' || decoded === null) return null;
+  const { 0: id, 1: hash } = decoded as Record<number, unknown>;
+  const [digits] = /^\d{1,10}/.exec(typeof id === 'number' || typeof id === 'string' ? String(id) : '') ?? [];
+  const number = Number(digits);
+  if (!(number > 0 && number <= largestId) || typeof hash !== 'string' || hash.length !== 128) return null;
+  return { id: String(number), hash };
+}
+
+/** PostgreSQL has no larger one in the column. */
+const largestId = 2_147_483_647;
+
+function decodedFrom(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    // It is not JSON.
+  }
+  try {
+    return formats.php_serialize(bytes);
+  } catch (error) {
+    if (error instanceof FormatError) return null;
+    throw error;
+  }
+}
+
+function databaseOf(configuration: Configuration, path: string): SiteDatabase {
+  const text = (name: string) => asText(configuration.variable([name], 'CHAT_SITE_DATABASE')) ?? '';
+  const type = text('db_type').toLowerCase() || 'mysql';
+  const kinds: Readonly<Record<string, 'mysql' | 'postgres'>> = {
+    ...{ mysql: 'mysql', mysqli: 'mysql', postgresql: 'postgres' },
+  };
+  const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
+  if (kind === undefined) throw new ConfigurationError(`${path}: $db_type is neither mysql nor postgresql`);
+  const port = text('db_port');
+  const charset = text('db_character_set').toLowerCase();
+  return {
+    kind,
+    place: {
+      user: text('db_user'),
+      password: text('db_passwd'),
+      hosts: [
+        { host: text('db_server') || 'localhost', ...(Number(port) > 0 ? { port: Number(port) } : {}) },
+      ],
+      path: `/${text('db_name')}`,
+    },
+    charset:
+      kind === 'postgres' || charset.startsWith('utf8')
+        ? 'utf8'
+        : charset.startsWith('latin1')
+          ? 'latin1'
+          : 'server',
+  };
+}
+
+const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
+
+const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
+const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
