@@ -1,7 +1,9 @@
 /// <reference types="node" preserve="true" />
 // All that the published package php-session-chat/session exports.
-import type { Login, Logins, Refusal, Verdict } from './login.ts';
-import { type PhpSession, phpSessions } from './logins/php-sessions.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { ConfigurationError, openLogins } from './applications.ts';
+import type { Credentials, Login, Logins, Refusal, Verdict } from './login.ts';
+import type { PhpSession } from './logins/php-sessions.ts';
 import { readOptions } from './options.ts';
 
 export { type FormatName, formats } from './formats/formats.ts';
@@ -18,11 +20,40 @@ export type { SessionUser } from './identity.ts';
 export { type Login, type Refusal, type RefusalCode, StoreError, type Verdict } from './login.ts';
 export type { PhpSession } from './logins/php-sessions.ts';
 
-/** Where a site keeps its sessions, which cookie holds the id, and where in a session the user is. */
-export interface SessionOptions {
+/** Where a site keeps its logins, and who is in them: its folder, or a store with all that belongs to it. */
+export type SessionOptions = StoreOptions | FolderOptions;
+
+/** The sessions of a site in a store. */
+export interface StoreOptions extends PathOptions {
   /** A store URL, such as `file:///var/lib/php/sessions` or `redis://127.0.0.1:6379`. */
   store: string;
-  /** PHP's `session.name`. Default `PHPSESSID`. */
+  /** The kind of a known application, such as `roundcube:`. Options that are given too take precedence. */
+  site?: string | undefined;
+}
+
+/** The logins of a site by its folder. */
+export interface FolderOptions extends PathOptions {
+  /** The folder of the site, such as `/var/www/html`, or its kind and its folder. */
+  site: string;
+  /** In place of the store that a site with PHP sessions names. */
+  store?: string | undefined;
+  /** The URL of the database, with a user of its own: `mysql://USER:PASSWORD@HOST/DATABASE`. */
+  siteDatabase?: string | undefined;
+  /** A file with the environment variables of PHP. */
+  siteEnv?: string | undefined;
+  /** In a network of WordPress the number of the blog whose roles count. */
+  siteBlog?: string | undefined;
+  /** The roles that are `admin`, separated by commas, in place of the usual ones. */
+  siteAdmins?: string | undefined;
+  /** The roles that are `moderator`. */
+  siteModerators?: string | undefined;
+  /** `off`: a login counts from every address and browser. Default `on`. */
+  siteChecks?: string | undefined;
+}
+
+/** The cookie that holds the id, and where in a session the user is. */
+interface PathOptions {
+  /** PHP's `session.name`. Default `PHPSESSID`, or that of the site. */
   cookieName?: string | undefined;
   /** `plain` (default): the cookie holds the session id itself. Otherwise `signed:KEYFILE` or `laravel:KEYFILE`. */
   cookie?: string | undefined;
@@ -34,37 +65,81 @@ export interface SessionOptions {
   userRequire?: string | undefined;
   /** Ids that stand for nobody, such as that of a guest account, separated by commas. */
   userNobody?: string | undefined;
-  /** The kind of a known application, such as `roundcube:`. Options that are given too take precedence. */
-  site?: string | undefined;
 }
 
-/** The sessions of one site. */
-export interface Sessions extends Pick<Logins, 'answers' | 'close'> {
-  /** `Cookie` header of a request → the user who is logged in, or why there is none. Never throws. */
-  readSession(cookies: string | undefined): Promise<Login<PhpSession> | Refusal>;
+/** A request of Node, of a framework on it, or of the Fetch API. */
+export interface SessionRequest {
+  readonly headers: IncomingHttpHeaders | { get(name: string): string | null };
+  /** The client's address, where a framework has it behind trusted proxies. */
+  readonly ip?: string | undefined;
+  readonly socket?: { readonly remoteAddress?: string | undefined } | null;
+}
+
+/** The logins of one site. */
+export interface Sessions<State = unknown> extends Pick<Logins, 'answers' | 'close'> {
+  /**
+   * The user who is logged in, or why there is none. Never throws.
+   * @param request or its `Cookie` header, which is enough where the site compares neither address nor browser
+   */
+  readSession(request: SessionRequest | string | undefined): Promise<Login<State> | Refusal>;
   /**
    * Checks a login again; null if nothing has changed.
    * @throws StoreError if the store gives no usable answer
    */
-  changed(login: Login<PhpSession>): Promise<Verdict<PhpSession> | null>;
+  changed(login: Login<State>): Promise<Verdict<State> | null>;
 }
 
 /**
- * Connects to nothing before the first session is read.
+ * Connects to nothing, and reads no folder, before the first session is read.
  * @throws TypeError that lists everything that is wrong with the options, without a password or a key
  */
+export function openSessions(options: StoreOptions): Sessions<PhpSession>;
+export function openSessions(options: SessionOptions): Sessions;
 export function openSessions(options: SessionOptions): Sessions {
   const settings = readOptions({ ...options }, (name) => name);
   if ('problems' in settings) {
     throw new TypeError(`options that cannot be used:\n  ${settings.problems.join('\n  ')}`);
   }
-  if ('site' in settings)
-    throw new TypeError('options that cannot be used:\n  site: not in this version of the package');
-  const { identify, check, answers, close } = phpSessions(settings.session);
+  let opening: Promise<Logins> | undefined;
+  const open = () => {
+    // The next session tries again.
+    opening ??= openLogins(settings, () => {}).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
   return {
-    readSession: (cookies) => identify({ cookies }),
-    changed: (login) => check([login])[0] as Promise<Verdict<PhpSession> | null>,
-    answers,
-    close,
+    async readSession(request) {
+      try {
+        return await (await open()).identify(credentialsOf(request));
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error;
+        return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
+      }
+    },
+    changed: async (login) => (await open()).check([login])[0] ?? null,
+    answers: () =>
+      open().then(
+        (logins) => logins.answers(),
+        () => false,
+      ),
+    close: () => void opening?.then((logins) => logins.close()).catch(() => {}),
+  };
+}
+
+function credentialsOf(request: SessionRequest | string | undefined): Credentials {
+  if (typeof request !== 'object') return { cookies: request };
+  const { headers, ip, socket } = request;
+  const header = (name: string) => {
+    const value =
+      typeof headers.get === 'function' ? headers.get(name) : (headers as IncomingHttpHeaders)[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    cookies: header('cookie'),
+    address: ip ?? socket?.remoteAddress,
+    userAgent: header('user-agent'),
+    forwardedFor: header('x-forwarded-for'),
   };
 }

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { phpRequest } from '../../helpers/php-request.ts';
 
@@ -159,6 +159,63 @@ test.each(runtimes)('knows the users of real PHP sessions, on Node $major', ({ p
   ]);
 });
 
+test('knows the users of a site by its folder, from a request or its Cookie header', () => {
+  const site = join(folder, 'site');
+  const files = join(site, 'sessions');
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(site, path)), { recursive: true });
+    writeFileSync(join(site, path), text);
+  };
+  write('artisan', '');
+  write('bootstrap/app.php', '');
+  write('.env', `APP_KEY=base64:${key}`);
+  write('config/app.php', "<?php return ['key' => env('APP_KEY')];");
+  write(
+    'config/session.php',
+    `<?php return ['driver' => 'file', 'files' => '${files}', 'cookie' => 'laravel_session', 'lifetime' => 120];`,
+  );
+  mkdirSync(files);
+  const job = JSON.stringify([{ cipher: 'aes-256-cbc', key, encrypt: false }]);
+  const [answer] = JSON.parse(
+    execFileSync('php', [join(root, 'test/fixtures/laravel.php'), files, job], { encoding: 'utf8' }),
+  );
+  writeFileSync(
+    join(project, 'site.js'),
+    `import { openSessions } from 'php-session-chat/session';
+    import { rmSync } from 'node:fs';
+    const cookie = 'laravel_session=${answer.cookie}';
+    const sessions = openSessions({ site: '${site}', userName: 'name' });
+    const gone = openSessions({ site: '${site}/none' });
+    const known = await sessions.readSession(cookie);
+    const answers = [
+      known.user,
+      (await sessions.readSession({ headers: { cookie }, socket: { remoteAddress: '127.0.0.1' } })).user.id,
+      (await sessions.readSession(new Request('http://localhost/', { headers: { cookie } }))).user.id,
+      await sessions.changed(known),
+      await sessions.answers(),
+      (await gone.readSession(cookie)).code,
+      await gone.answers(),
+    ];
+    rmSync('${join(files, answer.id)}');
+    answers.push((await sessions.changed(known)).state, (await sessions.readSession(cookie)).code);
+    console.log(JSON.stringify(answers));
+    for (const one of [sessions, gone]) one.close();`,
+  );
+  const user = { id: '7', name: 'Zoë 张伟' };
+  expect(JSON.parse(node(['site.js']))).toEqual([
+    user,
+    '7',
+    '7',
+    null,
+    true,
+    'session_store_unavailable',
+    false,
+    'nobody',
+    'unauthorized',
+  ]);
+});
+
 test('the client’s script has all that it loads', () => {
   const client = join(installed, 'dist/client');
   const scripts = filesIn(client).map((name) => readFileSync(join(client, name), 'utf8'));
@@ -199,7 +256,9 @@ test('its types accept right uses and refuse wrong ones, libraries checked too',
     const answer = await sessions.readSession('sid=x');
     export const who: SessionUser | RefusalCode = 'code' in answer ? answer.code : answer.user;
     export const value: PhpValue = formats['igbinary' satisfies FormatName](Buffer.from(''));
-    // @ts-expect-error: a store is needed
+    const site = openSessions({ site: '/var/www/html', siteEnv: '/etc/site.env' });
+    export const byRequest = site.readSession(new Request('http://localhost/'));
+    // @ts-expect-error: a store or a site is needed
     openSessions({ cookieName: 'sid' });
     // @ts-expect-error: a header is a string
     sessions.readSession(42);
