@@ -78,7 +78,7 @@ export type FoundSite =
  * @throws ConfigurationError if its configuration cannot be read, or no known application is there
  */
 export async function findSite(place: SitePlace): Promise<FoundSite> {
-  const folder = await siteFolder(place.folder, place.environment);
+  const folder = await siteFolder(place);
   const candidates = applications.filter(({ kind }) => place.kind === undefined || place.kind === kind);
   for (const application of candidates) {
     const site =

@@ -66,10 +66,15 @@ interface GivenSessions {
 }
 
 /** The files of a site, with the environment that they are read with. */
-export async function siteFolder(
-  path: string,
-  environment: Readonly<Record<string, string>> | undefined,
-): Promise<SiteFolder> {
+export async function siteFolder({
+  folder: path,
+  environment,
+  database,
+  cookieName,
+}: Pick<SitePlace, 'folder' | 'environment' | 'database' | 'cookieName'>): Promise<SiteFolder> {
+  const given = new Set<string>();
+  if (database !== undefined) given.add('CHAT_SITE_DATABASE');
+  if (cookieName !== undefined) given.add('CHAT_SESSION_NAME');
   const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ConfigurationError(`${path} cannot be read (${cause.code})`, { cause });
   });
@@ -85,10 +90,11 @@ export async function siteFolder(
     list: (folder) => readdir(at(folder)).catch(() => []),
     text: (file) => textOf(at(file)),
     php: (file, surroundings) =>
-      readConfiguration(at(file), {
-        ...surroundings,
-        ...(known === undefined ? {} : { environment: known }),
-      }),
+      readConfiguration(
+        at(file),
+        { ...surroundings, ...(known === undefined ? {} : { environment: known }) },
+        given,
+      ),
     async env(file) {
       const found = parseEnv(await textOf(at(file)), at(file));
       // The environment of PHP wins, as it does there.
@@ -220,7 +226,7 @@ export function siteReader(application: Application, place: SitePlace, first: un
   async function reload(): Promise<void> {
     readAt = performance.now();
     try {
-      const now = await application.find(await siteFolder(place.folder, place.environment), place);
+      const now = await application.find(await siteFolder(place), place);
       if (now === null)
         throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is gone`);
       if (!isDeepStrictEqual(now, found)) {

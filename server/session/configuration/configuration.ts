@@ -23,11 +23,13 @@ const longest = 10_000;
 /**
  * Reads a configuration file of a PHP application without running it: see `readPhp`. The reading has a thread of its own,
  * which is ended if it takes too long or too much memory, whatever stands in the file.
+ * @param given the settings of the operator that replace values of the file: it does not matter if these are not known
  * @throws ConfigurationError
  */
 export async function readConfiguration(
   file: string,
   surroundings: PhpSurroundings = {},
+  given: ReadonlySet<string> = new Set(),
 ): Promise<Configuration> {
   // In the package this file and the thread's have been compiled.
   const thread = new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
@@ -46,7 +48,7 @@ export async function readConfiguration(
       late = setTimeout(() => reject(refused(`its reading took longer than ${longest} ms`)), longest);
     });
     if ('wrong' in read) throw new ConfigurationError(read.wrong);
-    return new Configuration(file, read);
+    return new Configuration(file, read, given);
   } finally {
     clearTimeout(late);
     thread.removeAllListeners('exit');
@@ -58,10 +60,12 @@ export async function readConfiguration(
 export class Configuration {
   readonly file: string;
   readonly #read: PhpConfiguration;
+  readonly #given: ReadonlySet<string>;
 
-  constructor(file: string, read: PhpConfiguration) {
+  constructor(file: string, read: PhpConfiguration, given: ReadonlySet<string>) {
     this.file = file;
     this.#read = read;
+    this.#given = given;
   }
 
   /**
@@ -101,6 +105,7 @@ export class Configuration {
 
   #known(value: ConfigurationValue | undefined, name: string, instead: string): ConfigurationValue {
     if (!isUnknown(value)) return value ?? null;
+    if (this.#given.has(instead)) return null;
     const { file, line, why } = value.unknown;
     throw new ConfigurationError(
       `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}`,

@@ -8,6 +8,7 @@ import { openLogins, openSite } from '../../../../server/session/applications.ts
 import type { Login } from '../../../../server/session/login.ts';
 import { wordpress } from '../../../../server/session/logins/wordpress.ts';
 import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
+import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { readConfig } from '../../../../server/settings/config.ts';
 import { loginContract } from '../../../contracts/login.ts';
@@ -311,11 +312,24 @@ test('the password of the database depends on a function: the error names the fi
   );
 });
 
+test('CHAT_SITE_DATABASE replaces credentials that only PHP can compute', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const device = await site.logIn('7');
+  const file = join(site.folder, 'wp-config.php');
+  const config = readFileSync(file, 'utf8');
+  writeFileSync(file, config.replace(/^define\('DB_PASSWORD', .*$/m, "define('DB_PASSWORD', secret());"));
+  const database = parseDatabaseUrl(`mysql://${db.login}@127.0.0.1:${db.port}/site`);
+  const { logins } = await openSite({ folder: site.folder, database });
+  onTestFinished(() => logins.close());
+  expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+});
+
 test('the rows are found by keys, and not by reading a table', async () => {
   const { site } = await siteFor();
   const configuration = await openSite({ folder: site.folder });
   configuration.logins.close();
-  const found = await wordpress.find(await siteFolder(site.folder, undefined), {});
+  const found = await wordpress.find(await siteFolder({ folder: site.folder }), {});
   if (found === null) throw new Error('not found');
   const table = wordpress.logins(found as never, mysql).users;
   if (table === undefined) throw new Error('no table');
