@@ -65,6 +65,12 @@ export interface LoginTable extends SiteTable {
   id: string;
   /** The column of the claims. */
   lookup: string;
+  /**
+   * The rows of which a row of logins is made, where less is read to see by these that it has not changed. `of`: the
+   * columns of logins that have the primary key of such a row, and those that have its other columns. With NULL in one
+   * of the keys the whole is read.
+   */
+  parts?: readonly (SiteTable & { id: string; of: Readonly<Record<string, readonly string[]>> })[];
   /** Where a page view of the application would renew a login. */
   renewed?: {
     table: string;

@@ -64,7 +64,8 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
     const quoted = (name: string) => driver.quote + name + driver.quote;
     const logins = Object.values(application.logins(site, driver));
     const settings = application.settings(found, driver);
-    const tables = [...(settings === null ? [] : [settings]), ...logins];
+    const parts = logins.flatMap((each) => each.parts ?? []);
+    const tables = [...(settings === null ? [] : [settings]), ...logins, ...parts];
     // A login that ends when unused: so that writing in the chat counts as a use.
     const renewed = logins.flatMap((each) => each.renewed ?? []);
     const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';

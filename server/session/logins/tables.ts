@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Application, Claim, Judged, LoginTable, Row } from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
@@ -10,7 +11,7 @@ import {
   StoreError,
   type Verdict,
 } from '../login.ts';
-import { packedRows, unpacked } from '../rows.ts';
+import { packed as packedBytes, packedRows, unpacked } from '../rows.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
 import { batched } from '../stores/lookups.ts';
 
@@ -26,6 +27,7 @@ export interface TableLogin {
   id: string;
   /** A digest of all that is judged of the row. */
   digest: string;
+  parts: readonly Part[] | undefined;
   /** The settings that it was judged by: with others it is judged again. */
   site: unknown;
   /** As in `Judged`. */
@@ -33,9 +35,17 @@ export interface TableLogin {
   memo: string | undefined;
 }
 
+/** A row of `LoginTable.parts`: of which of them, its primary key and its digest. */
+interface Part {
+  nth: number;
+  id: string;
+  digest: string;
+}
+
 interface Look {
   row: Row;
   digest: string;
+  parts: readonly Part[] | undefined;
 }
 
 /** The questions about one state of the settings. */
@@ -53,6 +63,7 @@ interface Questions {
   find(lookup: string): Promise<({ id: string } & Look) | null>;
   /** By the primary key. */
   digest(id: string): Promise<string | null>;
+  isUnchanged(login: Pick<TableLogin, 'id' | 'digest' | 'parts'>): Promise<boolean>;
   row(id: string): Promise<Look | null>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
@@ -88,13 +99,13 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     if (judged.state !== 'user') return judged;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
     const { user, ends, idle, memo } = judged;
-    const { id, digest } = found;
+    const { id, digest, parts } = found;
     return {
       state: 'user',
       login: {
         handle: handleOf(application.kind, user.id, claim.secrets),
         user,
-        state: { claim, id, digest, site, idle, memo },
+        state: { claim, id, digest, parts, site, idle, memo },
         ...(ends === undefined ? {} : { ends }),
       },
     };
@@ -130,11 +141,11 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   /** Most checks end with a digest that has not changed. */
   async function check({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin> | null> {
-    const { claim, id, digest, site, idle, memo } = state;
+    const { claim, id, site, idle, memo } = state;
     const now = await tables();
-    const { digest: digestOf, row } = now.table(claim.table);
+    const { isUnchanged, row } = now.table(claim.table);
     const due = idle !== undefined && Date.now() >= idle * 1000;
-    if (now.site === site && (await digestOf(id)) === digest && !due) return null;
+    if (now.site === site && (await isUnchanged(state)) && !due) return null;
     const at = await row(id);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
@@ -238,7 +249,29 @@ function questions(table: LoginTable, { driver, database, charset, views }: Open
     state ?? data?.toString('latin1') ?? '';
   async function row(id: string): Promise<Look | null> {
     const answer = await found(id);
-    return answer?.data ? { row: unpacked(answer.data, names), digest: digestIn(answer) } : null;
+    if (!answer?.data) return null;
+    const values = unpacked(answer.data, names);
+    return { row: values, digest: digestIn(answer), parts: partsOf(values) };
+  }
+  const parts = digestSql === undefined ? [] : (table.parts ?? []);
+  const digestsOfParts = parts.map((part) => {
+    const { packed: bytes, from: place } = packedRows(driver, part, { charset, views });
+    const id = quoted(part.id);
+    const sql = `SELECT ${driver.asText(id)}, NULL, ${driver.digestOfBytes?.(bytes)} FROM ${place} WHERE ${id}`;
+    return batched(rowsBy(sql));
+  });
+  /** Computed of what has been read: asked for by itself, a digest could be that of a later change. */
+  function partsOf(row: Row): Part[] | undefined {
+    const all: Part[] = [];
+    for (const [nth, { of }] of parts.entries()) {
+      for (const [key, columns] of Object.entries(of)) {
+        const id = row[key];
+        if (!id) return undefined;
+        const digest = hash('sha256', packedBytes(columns.map((column) => row[column] ?? null)));
+        all.push({ nth, id: id.toString('latin1'), digest });
+      }
+    }
+    return all.length === 0 ? undefined : all;
   }
   async function idsOf(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
@@ -258,6 +291,16 @@ function questions(table: LoginTable, { driver, database, charset, views }: Open
     async digest(id) {
       const answer = await digests(id);
       return answer && digestIn(answer);
+    },
+    async isUnchanged({ id, digest, parts: known }) {
+      if (known === undefined) {
+        const answer = await digests(id);
+        return answer !== null && digestIn(answer) === digest;
+      }
+      const same = known.map(
+        async (part) => (await digestsOfParts[part.nth]?.(part.id))?.state === part.digest,
+      );
+      return (await Promise.all(same)).every((one) => one);
     },
     row,
     ...(renewed && {

@@ -137,20 +137,38 @@ export const wordpress: Application<Found, Site, Cookie> = {
       : old;
     const bounded = (column: string) => `LEFT(${column}, ${mostBytes})`;
     const ended = network === null ? '0 AS ended' : 'GREATEST(u.spam, u.deleted) AS ended';
+    const user = { login: 'text', name: 'text', fragment: 'text', ended: 'text' } as const;
+    const ofUser = `u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${ended}`;
     const table: LoginTable = {
       view: 'chat_wordpress',
       id: 'id',
       lookup: 'login',
       columns: {
         id: 'text',
-        login: 'text',
-        name: 'text',
-        fragment: 'text',
+        ...user,
+        tokens_id: 'text',
         tokens: 'text',
+        capabilities_id: 'text',
         capabilities: 'text',
-        ended: 'text',
       },
-      select: `SELECT u.ID AS id, u.user_login AS login, u.display_name AS name, ${fragment} AS fragment, ${bounded('t.meta_value')} AS tokens, ${bounded('c.meta_value')} AS capabilities, ${ended} FROM ${quoted(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
+      select: `SELECT ${ofUser}, t.umeta_id AS tokens_id, ${bounded('t.meta_value')} AS tokens, c.umeta_id AS capabilities_id, ${bounded('c.meta_value')} AS capabilities FROM ${quoted(users)} AS u ${meta('t', 'session_tokens')} ${meta('c', capabilities)}`,
+      // To find the values of a user by their names, all of that user's values are read, of which plugins add many.
+      parts: [
+        {
+          view: 'chat_wordpress_users',
+          id: 'id',
+          columns: user,
+          of: { id: Object.keys(user) },
+          select: `SELECT ${ofUser} FROM ${quoted(users)} AS u`,
+        },
+        {
+          view: 'chat_wordpress_values',
+          id: 'id',
+          columns: { value: 'text' },
+          of: { tokens_id: ['tokens'], capabilities_id: ['capabilities'] },
+          select: `SELECT m.umeta_id AS id, ${bounded('m.meta_value')} AS value FROM ${quoted(usermeta)} AS m WHERE m.meta_key IN ('session_tokens', ${literal(capabilities)})`,
+        },
+      ],
     };
     return { users: table };
   },

@@ -409,7 +409,10 @@ test('a database user with the rights that the doctor prints: everything works, 
   };
   expect(await doctor(['--grants'], { CHAT_SITE: site.folder }, say)).toBe(0);
   onTestFinished(async () => {
-    for (const sql of ["DROP USER 'chat'@'localhost'", 'DROP VIEW chat_wordpress, chat_wordpress_settings'])
+    for (const sql of [
+      "DROP USER 'chat'@'localhost'",
+      'DROP VIEW chat_wordpress, chat_wordpress_settings, chat_wordpress_users, chat_wordpress_values',
+    ])
       await db.query(sql);
   });
   for (const line of lines) await db.query(line.replace(/;$/, '').replace('PASSWORD', 'own'));
@@ -418,8 +421,10 @@ test('a database user with the rights that the doctor prints: everything works, 
   const logins = await openLogins(config.logins, console.error);
   onTestFinished(() => logins.close());
   const device = await site.logIn('7', { name: 'Ann' });
+  await site.setMeta('7', `${site.prefix}capabilities`, 'a:1:{s:6:"editor";b:1;}');
   const login = (await logins.identify(device)) as Login;
-  expect(login.user).toEqual({ id: '7', name: 'Ann' });
+  expect(login.user).toEqual({ id: '7', name: 'Ann', roles: ['moderator'] });
+  expect(await logins.check([login])[0]).toBeNull();
   await device.rename('Ben');
   expect(await logins.check([login])[0]).toMatchObject({ state: 'user', login: { user: { name: 'Ben' } } });
   const asChat = await createConnection({
