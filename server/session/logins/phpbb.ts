@@ -106,12 +106,10 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   site(found, settings) {
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? defaults[name] ?? null;
-    const number = (name: string) => Math.trunc(Number(text(name))) || 0;
+    const number = (name: string) => Number.parseInt(text(name) ?? '', 10) || 0;
     const cookieName = found.cookieName ?? text('cookie_name');
-    const version = text('version');
-    if (cookieName === null || version === null) {
-      throw new StoreError('phpBB has no cookie_name or no version in its table config: is it installed?');
-    }
+    if (cookieName === null)
+      throw new StoreError('phpBB has no cookie_name in its table config: is it installed?');
     if (text('auth_method') === 'apache') {
       throw new ConfigurationError(
         'phpBB takes its users from the web server (auth_method is apache), who cannot be read here',
@@ -120,7 +118,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     return {
       ...found,
       cookie: cookieName,
-      isFour: Number.parseInt(version, 10) >= 4,
+      isFour: number('version') >= 4,
       sessionLength: number('session_length'),
       allowAutologin: number('allow_autologin') !== 0,
       longestAutologin: number('max_autologin_time') * 86_400,

@@ -1,8 +1,14 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openSite } from '../../../../server/session/applications.ts';
+import { grants } from '../../../../server/session/doctor/site.ts';
 import type { Credentials, Login } from '../../../../server/session/login.ts';
-import type { SitePlace } from '../../../../server/session/site.ts';
+import { phpbb } from '../../../../server/session/logins/phpbb.ts';
+import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
+import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
+import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { connectChat } from '../../../helpers/chat-client.ts';
+import { nextChatServer } from '../../../helpers/chat-server.ts';
 import { type PhpbbLogin, phpbbSite } from '../../../helpers/phpbb.ts';
 import { startSiteDatabase, type TestDatabase } from '../../../helpers/site-database.ts';
 
@@ -124,6 +130,51 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     });
     expect(await logins.identify(await site.logIn('7', { ago: 3650 }))).toMatchObject({ user: { id: '7' } });
   });
+
+  if (kind !== 'sqlite')
+    test('a database user with the rights that the doctor prints: renewals, and no hash of a password', async () => {
+      const { site, open } = await siteFor(db);
+      const lines = await grants({ folder: site.folder });
+      if ('problem' in lines) throw new Error(lines.problem);
+      onTestFinished(async () => {
+        for (const view of ['settings', 'sessions', 'keys']) await db.run(`DROP VIEW chat_phpbb_${view}`);
+        if (kind === 'postgres') await db.run('DROP OWNED BY chat');
+        await db.run(kind === 'postgres' ? 'DROP ROLE chat' : "DROP USER 'chat'@'localhost'");
+      });
+      for (const line of lines) await db.run(line.replace(/;$/, '').replace("'PASSWORD'", "'own'"));
+      const database = parseDatabaseUrl(`${kind}://chat:own@127.0.0.1:${db.port}/site`);
+      const logins = await open({ database });
+      const login = (await logins.identify(
+        await site.logIn('7', { ago: 3000, remember: false }),
+      )) as Login<never>;
+      await logins.renew(login, 3600);
+      expect(await logins.check([login])[0]).toMatchObject({ state: 'user', login: { user: { id: '7' } } });
+      const asChat = database.open();
+      onTestFinished(() => asChat.close());
+      const ask = (column: string, table: string) =>
+        asChat.rows(`SELECT ${column}, NULL, NULL FROM ${table} WHERE ${column}`, ['7']);
+      await expect(ask('user_id', `${site.prefix}users`)).rejects.toThrow(/may not|GRANT/);
+      await expect(ask('session_user_id', `${site.prefix}sessions`)).rejects.toThrow(/may not|GRANT/);
+      await expect(ask('user_id', 'chat_phpbb_sessions')).resolves.toHaveLength(1);
+    });
+
+  if (kind === 'mysql')
+    test('the rows are found by keys, and not by reading a table', async () => {
+      const { site } = await siteFor(db);
+      await site.logIn('7', { remember: true });
+      const found = await phpbb.find(await siteFolder({ folder: site.folder }), {});
+      if (found === null) throw new Error('not found');
+      for (const { select, id } of Object.values(
+        phpbb.logins(phpbb.site(found, new Map([['cookie_name', { value: Buffer.from('c') }]])), mysql),
+      )) {
+        const plan = await db.run(`EXPLAIN SELECT * FROM (${select}) AS logins WHERE ${id} IN ('7', '8')`);
+        // There are no bans here, and no index of them.
+        const read = plan.filter(
+          ({ type, table }) => /^(s|k|u|<.*>)$/.test(String(table)) && /^(ALL|index)$/.test(String(type)),
+        );
+        expect(read).toEqual([]);
+      }
+    });
 });
 
 /** A site for one test, and its logins. */
@@ -141,6 +192,23 @@ async function siteFor(db: TestDatabase, version?: string) {
 describe('phpBB', async () => {
   const db = await startSiteDatabase('sqlite');
   afterAll(() => db.remove());
+
+  test('the chat of a phpBB: the address and the browser of the request count; a logout ends the connection', async () => {
+    const site = await phpbbSite(db);
+    onTestFinished(site.remove);
+    const server = await nextChatServer({ CHAT_SITE: site.folder });
+    onTestFinished(async () => void (await server.stop()));
+    const device = await site.logIn('7', { name: 'Ann &amp; Co', address: '127.0.0.1' });
+    const client = await connectChat(server.url, device.cookies);
+    expect(client.ready).toMatchObject({ user: { id: '7', name: 'Ann & Co' }, roles: [] });
+    for (const elsewhere of [{ address: '203.0.113.9' }, { address: '127.0.0.1', browser: 'Another' }]) {
+      const { cookies } = await site.logIn('7', elsewhere);
+      await expect(connectChat(server.url, cookies)).rejects.toThrow('unauthorized');
+    }
+    await device.logOut();
+    expect(await client.ended).toMatchObject({ reason: 'logout' });
+    expect(server.output()).not.toContain(device.sid);
+  });
 
   test('cookies: of a session that is gone, of the browser, of two users, changed', async () => {
     const { site, open } = await siteFor(db);
