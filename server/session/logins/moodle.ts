@@ -102,14 +102,15 @@ export const moodle: Application<Found, Site> = {
       timeout: Number(value('sessiontimeout')) || eightHours,
       guest: value('siteguest'),
       siteAdmins: value('siteadmins').split(','),
-      nameFormat: value('fullnamedisplay'),
+      nameFormat: formatOf(value('fullnamedisplay')),
       secondFactors: Number(text('mfa') || 0) !== 0,
     };
   },
 
-  logins({ prefix, timeout, secondFactors, hasTexts }, { quote, lines, start }) {
+  logins({ prefix, timeout, nameFormat, secondFactors, hasTexts }, { quote, lines, start }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
+    const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
     const data = secondFactors && hasTexts ? start('s.sessdata', mostBytes) : 'NULL';
     const sessions: LoginTable = {
       view: 'chat_moodle',
@@ -118,9 +119,9 @@ export const moodle: Application<Found, Site> = {
       columns: {
         ...{ sid: 'text', userid: 'text', used: 'text', data: 'text', username: 'text', auth: 'text' },
         ...{ deleted: 'text', suspended: 'text', roles: 'text' },
-        ...Object.fromEntries(names.map((name) => [name, 'text' as const])),
+        ...Object.fromEntries(shown.map((name) => [name, 'text' as const])),
       },
-      select: `SELECT s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, u.username AS username, u.auth AS auth, u.deleted AS deleted, u.suspended AS suspended, (${roles}) AS roles, ${names.map((name) => `u.${name} AS ${name}`).join(', ')} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      select: `SELECT s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, u.username AS username, u.auth AS auth, u.deleted AS deleted, u.suspended AS suspended, (${roles}) AS roles${shown.map((name) => `, u.${name} AS ${name}`).join('')} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
       renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeout },
     };
     return { sessions };
@@ -170,10 +171,13 @@ export const moodle: Application<Found, Site> = {
   },
 };
 
-/** `fullname()`: the setting names the parts, or leaves them to the language, most of which begin with the first name. */
+/** The setting names the parts of names, or leaves them to the language, most of which begin with the first name. */
+const formatOf = (setting: string) =>
+  setting === '' || setting === 'language' ? 'firstname lastname' : setting;
+
+/** `fullname()`. */
 function nameOf(format: string, text: (name: string) => string): string {
-  const parts = format === '' || format === 'language' ? 'firstname lastname' : format;
-  return parts
+  return format
     .replace(/[a-z]+/g, (word) => ((names as readonly string[]).includes(word) ? text(word) : word))
     .replace(/\(\s*\)|\[\s*\]|"\s*"|'\s*'/g, ' ')
     .replace(/\s+/g, ' ')

@@ -1,0 +1,52 @@
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openSite } from '../../../../server/session/applications.ts';
+import { grants } from '../../../../server/session/doctor/site.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
+import { drupalSite } from '../../../helpers/drupal.ts';
+import { joomlaSite } from '../../../helpers/joomla.ts';
+import { moodleSite } from '../../../helpers/moodle.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
+import { typo3Site } from '../../../helpers/typo3.ts';
+
+const kinds = ['mysql', 'postgres'] as const;
+const databases = await Promise.all(kinds.map(startSiteDatabase));
+afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+
+describe.each(databases)('$kind', (db) => {
+  test.each([
+    ['Joomla', joomlaSite],
+    ['Drupal', drupalSite],
+    ['Moodle', moodleSite],
+    ['TYPO3', typo3Site],
+  ] as const)('the rights that the doctor prints are enough for %s, and no more', async (_, makeSite) => {
+    const site = await makeSite(db);
+    const { folder } = site;
+    const lines = await grants({ folder });
+    if ('problem' in lines) throw new Error(lines.problem);
+    const views = lines.flatMap((line) => /^CREATE OR REPLACE VIEW (\S+)/.exec(line)?.[1] ?? []);
+    onTestFinished(async () => {
+      for (const view of views) await db.run(`DROP VIEW ${view}`);
+      await site.remove();
+      await db.run(db.kind === 'mysql' ? "DROP USER 'chat'@'%'" : 'DROP ROLE chat');
+    });
+    for (const line of lines) {
+      await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
+    }
+    const database = parseDatabaseUrl(`${db.kind}://chat:own@127.0.0.1:${db.port}/${db.name}`);
+    const { logins } = await openSite({ folder, database });
+    onTestFinished(() => logins.close());
+    const device = await site.logIn('7');
+    const login = (await logins.identify(device)) as Login;
+    expect(login).toMatchObject({ user: { id: '7' } });
+    await logins.renew(login as never, 60);
+    await device.rename('Zoë');
+    expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
+    const asChat = database.open();
+    onTestFinished(() => asChat.close());
+    const users = lines.join('\n').match(/JOIN (\S*user\S*)/)?.[1];
+    await expect(asChat.rows(`SELECT 'x', NULL, NULL FROM ${users} WHERE 'x'`, ['x'])).rejects.toThrow(
+      'GRANT',
+    );
+  });
+});
