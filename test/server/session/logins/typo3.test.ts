@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
@@ -12,6 +12,12 @@ const databases = await Promise.all(kinds.map(startSiteDatabase));
 afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
 
 const now = () => Math.floor(Date.now() / 1000);
+
+/** Stops the clock, however long the test takes. */
+function stopClock() {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+  onTestFinished(() => void vi.useRealTimers());
+}
 const [mysql] = databases as [(typeof databases)[number]];
 
 async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: SiteOptions = {}, db = mysql) {
@@ -54,13 +60,14 @@ describe.each(databases)('$kind', (db) => {
 });
 
 test('the sessions that TYPO3 would take, and those that it would not', async () => {
+  stopClock();
   const { logins, logIn } = await siteFor();
   const cases: [string, Typo3Session, 'user' | 'nobody'][] = [
     ['logged in', {}, 'user'],
     ['a cookie without a scope', { payload: {} }, 'user'],
     ['nobody logged in', { row: { ses_userid: 0 } }, 'nobody'],
-    ['the last second', { row: { ses_tstamp: now() - 5995 } }, 'user'],
-    ['expired', { row: { ses_tstamp: now() - 6002 } }, 'nobody'],
+    ['the last second', { row: { ses_tstamp: now() - 6000 } }, 'user'],
+    ['expired', { row: { ses_tstamp: now() - 6001 } }, 'nobody'],
     ['before its time', { user: { starttime: now() + 100 } }, 'nobody'],
     ['after its time', { user: { endtime: now() - 100 } }, 'nobody'],
     ['within its time', { user: { starttime: now() - 100, endtime: now() + 100 } }, 'user'],
