@@ -10,6 +10,7 @@ import { readConfiguration } from '../../../../server/session/configuration/conf
 import { readOptions } from '../../../../server/session/options.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
+import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
 const key = `base64:${randomBytes(32).toString('base64')}`;
 const previous = `base64:${randomBytes(32).toString('base64')}`;
@@ -99,7 +100,8 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
   config(
     'database',
     `'default' => env('DB_CONNECTION', 'sqlite'), 'connections' => ['sqlite' => ['driver' => 'sqlite',
-    'url' => env('DB_URL'), 'database' => env('DB_DATABASE', database_path('database.sqlite')), 'prefix' => env('DB_PREFIX', '')]],
+    'url' => env('DB_URL'), 'database' => env('DB_DATABASE', database_path('database.sqlite')), 'prefix' => env('DB_PREFIX', '')],
+    ${['mariadb', 'pgsql'].map((driver) => `'${driver}' => ['driver' => '${driver}', 'url' => env('DB_URL'), 'host' => env('DB_HOST', '127.0.0.1'), 'port' => env('DB_PORT', '1'), 'database' => env('DB_DATABASE', 'laravel'), 'username' => env('DB_USERNAME', 'root'), 'password' => env('DB_PASSWORD', ''), 'unix_socket' => env('DB_SOCKET', ''), 'prefix' => '']`).join(', ')}],
     'redis' => ['client' => env('REDIS_CLIENT', 'phpredis'),
     'options' => ['cluster' => 'redis', 'prefix' => env('REDIS_PREFIX', ${prefix})],
     'default' => ['url' => env('REDIS_URL'), 'host' => env('REDIS_HOST', '127.0.0.1'),
@@ -199,6 +201,29 @@ describe.each([8, 11, 13] as const)('Laravel %s by its folder alone', (version) 
     used(360);
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
   });
+});
+
+test.each(['mysql', 'postgres'] as const)('in a table of %s, by its parts and by DB_URL', async (kind) => {
+  const db = await startSiteDatabase(kind);
+  onTestFinished(() => db.remove());
+  await db.run('CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+  const parts = {
+    DB_HOST: '127.0.0.1',
+    DB_PORT: db.port,
+    DB_DATABASE: db.name,
+    DB_USERNAME: db.user,
+    DB_PASSWORD: `'${db.password}'`,
+  };
+  const login = [db.user, db.password].map(encodeURIComponent).join(':');
+  const url = { DB_URL: `${kind}://${login}@127.0.0.1:${db.port}/${db.name}`, DB_HOST: 'nowhere' };
+  for (const env of [parts, url]) {
+    const driver = kind === 'mysql' ? 'mariadb' : 'pgsql';
+    const site = siteOf(11, { SESSION_DRIVER: 'database', DB_CONNECTION: driver, ...env });
+    const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+    const payload = bytes.toString('base64');
+    await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
+    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+  }
 });
 
 test('the files of the framework count where the application has none; each setting that is given wins', async () => {
