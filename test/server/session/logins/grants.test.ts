@@ -6,7 +6,10 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { drupalSite } from '../../../helpers/drupal.ts';
 import { joomlaSite } from '../../../helpers/joomla.ts';
 import { moodleSite } from '../../../helpers/moodle.ts';
+import { mybbSite } from '../../../helpers/mybb.ts';
+import { phpbbSite } from '../../../helpers/phpbb.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
+import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
 
 const kinds = ['mysql', 'postgres'] as const;
@@ -19,6 +22,9 @@ describe.each(databases)('$kind', (db) => {
     ['Drupal', drupalSite],
     ['Moodle', moodleSite],
     ['TYPO3', typo3Site],
+    ['phpBB', phpbbSite],
+    ['MyBB', mybbSite],
+    ['SMF', smfSite],
   ] as const)('the rights that the doctor prints are enough for %s, and no more', async (_, makeSite) => {
     const site = await makeSite(db);
     const { folder } = site;
@@ -44,7 +50,7 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
     const asChat = database.open();
     onTestFinished(() => asChat.close());
-    const users = lines.join('\n').match(/JOIN (\S*user\S*)/)?.[1];
+    const users = lines.join('\n').match(/(?:FROM|JOIN) (\S*(?:user|members)\S*)/)?.[1];
     await expect(asChat.rows(`SELECT 'x', NULL, NULL FROM ${users} WHERE 'x'`, ['x'])).rejects.toThrow(
       'GRANT',
     );

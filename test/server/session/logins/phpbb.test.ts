@@ -1,10 +1,8 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openSite } from '../../../../server/session/applications.ts';
-import { grants } from '../../../../server/session/doctor/site.ts';
 import type { Credentials, Login } from '../../../../server/session/login.ts';
 import { phpbb } from '../../../../server/session/logins/phpbb.ts';
 import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
-import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
@@ -130,33 +128,6 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     });
     expect(await logins.identify(await site.logIn('7', { ago: 3650 }))).toMatchObject({ user: { id: '7' } });
   });
-
-  if (kind !== 'sqlite')
-    test('a database user with the rights that the doctor prints: renewals, and no hash of a password', async () => {
-      const { site, open } = await siteFor(db);
-      const lines = await grants({ folder: site.folder });
-      if ('problem' in lines) throw new Error(lines.problem);
-      onTestFinished(async () => {
-        for (const view of ['settings', 'sessions', 'keys']) await db.run(`DROP VIEW chat_phpbb_${view}`);
-        if (kind === 'postgres') await db.run('DROP OWNED BY chat');
-        await db.run(kind === 'postgres' ? 'DROP ROLE chat' : "DROP USER 'chat'@'localhost'");
-      });
-      for (const line of lines) await db.run(line.replace(/;$/, '').replace("'PASSWORD'", "'own'"));
-      const database = parseDatabaseUrl(`${kind}://chat:own@127.0.0.1:${db.port}/site`);
-      const logins = await open({ database });
-      const login = (await logins.identify(
-        await site.logIn('7', { ago: 3000, remember: false }),
-      )) as Login<never>;
-      await logins.renew(login, 3600);
-      expect(await logins.check([login])[0]).toMatchObject({ state: 'user', login: { user: { id: '7' } } });
-      const asChat = database.open();
-      onTestFinished(() => asChat.close());
-      const ask = (column: string, table: string) =>
-        asChat.rows(`SELECT ${column}, NULL, NULL FROM ${table} WHERE ${column}`, ['7']);
-      await expect(ask('user_id', `${site.prefix}users`)).rejects.toThrow(/may not|GRANT/);
-      await expect(ask('session_user_id', `${site.prefix}sessions`)).rejects.toThrow(/may not|GRANT/);
-      await expect(ask('user_id', 'chat_phpbb_sessions')).resolves.toHaveLength(1);
-    });
 
   if (kind === 'mysql')
     test('the rows are found by keys, and not by reading a table', async () => {
