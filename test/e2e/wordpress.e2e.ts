@@ -20,10 +20,25 @@ const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatSe
 
 async function logIn(page: Page, { url }: WordPressApp, user: string, password: string): Promise<void> {
   await page.goto(`${url}/wp-login.php`);
-  await page.getByLabel('Username or Email Address').fill(user);
-  await page.getByLabel('Password', { exact: true }).fill(password);
+  const [name, secret] = [
+    page.getByLabel('Username or Email Address'),
+    page.getByLabel('Password', { exact: true }),
+  ];
+  // A moment after it is loaded, the page takes the focus to the first field, and what is being typed with it.
+  await expect(async () => {
+    await name.fill(user);
+    await secret.fill(password);
+    expect([await name.inputValue(), await secret.inputValue()]).toEqual([user, password]);
+  }).toPass();
   await page.getByRole('button', { name: 'Log In' }).click();
   await page.waitForURL(/wp-admin/);
+}
+
+/** WordPress puts a password of its own there once it has loaded all that it needs for that. */
+async function fillPassword(page: Page, password: string): Promise<void> {
+  const field = page.locator('#pass1');
+  await expect(field).not.toHaveValue('');
+  await field.fill(password);
 }
 
 /** A browser of its own in which somebody has logged in to WordPress, and a second tab with the chat. */
@@ -62,7 +77,7 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   await desk.admin.getByLabel('Username').fill('mia');
   await desk.admin.getByRole('textbox', { name: 'Email' }).fill('mia@example.org');
   await desk.admin.getByLabel('First Name').fill('Mia & Söhne');
-  await desk.admin.locator('#pass1').fill('another long password 2026');
+  await fillPassword(desk.admin, 'another long password 2026');
   await desk.admin.getByLabel('Role').selectOption('subscriber');
   await desk.admin.getByRole('button', { name: 'Add New User' }).click();
   await expect(desk.admin.getByText('New user created')).toBeVisible();
@@ -89,7 +104,7 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   await desk.admin.goto(`${wordpress.url}/wp-admin/users.php`);
   await desk.admin.getByRole('link', { name: 'mia', exact: true }).click();
   await desk.admin.getByRole('button', { name: 'Set New Password' }).click();
-  await desk.admin.locator('#pass1').fill('a third long password 2026');
+  await fillPassword(desk.admin, 'a third long password 2026');
   await desk.admin.getByRole('button', { name: 'Update User' }).click();
   await expect(mia.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
 
