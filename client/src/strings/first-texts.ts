@@ -24,7 +24,7 @@ export function firstTexts(
   }
   return (key, n = 0) => {
     const lang = bestLanguage(wantedLanguage(element), known);
-    // What is found may be no text: the owner's, and a property of every object that has the name of a language.
+    // The value may be no text: an owner may give anything, and an object has properties that are named like languages.
     const found: unknown[] = [known[key]?.[lang], first[key]?.[lang], first[key]?.en];
     const text = found.find((one) => typeof one === 'string') ?? '';
     return text.replace('{n}', String(n));
