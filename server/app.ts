@@ -39,8 +39,8 @@ import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 export interface App {
   host: string;
   port: number;
-  /** Reads a changed configuration of the site. */
-  reload(): Promise<void>;
+  /** Reads a changed configuration of the site; absent if there is none. */
+  reload: (() => Promise<void>) | undefined;
   /**
    * Shuts down gracefully: refuses new connections, finishes what it has accepted, closes the connections over time,
    * and then everything else.
@@ -360,7 +360,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   return {
     host: config.host,
     port: server.port,
-    reload: async () => logins.reload?.(),
+    reload: logins.reload,
     async close() {
       const { over, within } = config.drain;
       // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.

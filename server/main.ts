@@ -60,8 +60,10 @@ async function main(): Promise<void> {
       (error: unknown) => die(error, 'the drain failed'),
     );
   };
-  // Without a listener it would end the process.
-  process.on('SIGHUP', () => void app.reload().catch((error: unknown) => die(error, 'unexpected error')));
+  const { reload } = app;
+  // With no configuration to read, it ends the process, as when its terminal is closed.
+  if (reload !== undefined)
+    process.on('SIGHUP', () => void reload().catch((error: unknown) => die(error, 'unexpected error')));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // At any log level, because a program that starts this server waits for this line and reads the port from it.
