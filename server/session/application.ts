@@ -186,3 +186,25 @@ export interface FoundSessions {
   /** The keys for the forms `laravel` of the cookie and of a layer. */
   appKeys?: readonly Buffer[];
 }
+
+/** The reason of a refusal, which is one of a small set. */
+export const because = (reason: string, hint?: string): Explanation => ({ reason, kind: reason, hint });
+
+/** The verdict that nobody is logged in. */
+export const nobody = (reason: string, hint?: string) => ({
+  state: 'nobody' as const,
+  ...because(reason, hint),
+});
+
+/** The refusal of a request without the cookie. @param hint if every visitor gets it: how the site sets the cookie */
+export const noCookie = (name: string, hint: string): Explanation =>
+  because(
+    `there is no cookie ${name}, or there are several`,
+    `if every visitor gets this: ${hint}; CHAT_SESSION_NAME sets another name`,
+  );
+
+/** The columns of a row as texts: empty for NULL, and where there is no row. */
+export const textsOf =
+  (row: Row | null) =>
+  (column: string): string =>
+    row?.[column]?.toString('utf8') ?? '';

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
-import type { Application, Claim, LoginTable, SiteDatabase, SiteFolder } from '../application.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  nobody,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
@@ -88,7 +97,7 @@ export const drupal: Application<Found, Found> = {
   },
 
   judge({ admins, moderators, nobody: nobodies }, _, row) {
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     const user = userIn(row.session ?? null);
     if (user === undefined) {
@@ -224,6 +233,3 @@ function databaseOf(configuration: Configuration, root: string): SiteDatabase & 
     prefix,
   };
 }
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { Application, LoginTable, SiteDatabase } from '../application.ts';
+import {
+  type Application,
+  because,
+  type LoginTable,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
@@ -122,17 +130,14 @@ export const joomla: Application<Found, Site> = {
   claim({ cookie }, { cookies }) {
     const id = cookieValue(cookies, cookie);
     if (id === null) {
-      return because(
-        `there is no cookie ${cookie}, or there are several`,
-        'if every visitor gets this: Joomla makes the name of the cookie of its secret; CHAT_SESSION_NAME sets another one',
-      );
+      return noCookie(cookie, 'Joomla makes the name of the cookie of its secret');
     }
     if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return because('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id] };
   },
 
   judge(site, _, row, now) {
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     if (!site.shared && text('client') !== '0') return nobody('the session is not that of the site');
     const id = text('userid');
@@ -232,8 +237,5 @@ function prefixOf(prefix: string): string {
   if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
   throw new ConfigurationError('the prefix of the tables of Joomla has other characters than A-Z a-z 0-9 _');
 }
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');

@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import type { Application, LoginTable, SiteDatabase, SiteFolder } from '../application.ts';
+import {
+  type Application,
+  because,
+  type LoginTable,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
@@ -130,17 +139,14 @@ export const moodle: Application<Found, Site> = {
   claim({ cookie }, { cookies }) {
     const id = cookieValue(cookies, cookie);
     if (id === null) {
-      return because(
-        `there is no cookie ${cookie}, or there are several`,
-        'if every visitor gets this: Moodle sets the cookie for its own host and path (sessioncookiepath); another name is set by CHAT_SESSION_NAME',
-      );
+      return noCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
     }
     if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return because('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id] };
   },
 
   judge(site, _, row, now) {
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     const id = text('userid');
     if (!/^[1-9]\d*$/.test(id) || id === site.guest || text('username') === 'guest')
@@ -245,6 +251,3 @@ function prefixOf(prefix: string): string {
   if (/^[A-Za-z0-9_]{0,32}$/.test(prefix)) return prefix;
   throw new ConfigurationError('the prefix of the tables of Moodle has other characters than A-Z a-z 0-9 _');
 }
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });

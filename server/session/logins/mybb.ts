@@ -1,5 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Application, Claim, Row, SiteDatabase, SiteFolder } from '../application.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  nobody,
+  type Row,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
@@ -131,7 +140,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   },
 
   judge(site, { table, uid, loginkey }, row, now, memo) {
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     if (row === null || text('uid') !== uid) {
       return nobody(table === 'users' ? 'there is no such user' : 'the browser has no session of this user');
     }
@@ -179,7 +188,7 @@ interface MybbGroup {
 
 /** The groups whose permissions count: the earlier ones as soon as a ban has run out. */
 function groupsOf(row: Row, now: number): MybbGroup[] {
-  const text = (name: string) => row[name]?.toString('utf8') ?? '';
+  const text = textsOf(row);
   const known = new Map<string, MybbGroup>();
   for (const line of text('group_list').split('\n')) {
     const [, id = '', banned, admin, moderator, title = ''] =
@@ -257,6 +266,4 @@ function isSame(stored: Buffer, given: string): boolean {
 
 const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
 const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });

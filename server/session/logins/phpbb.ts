@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Application, Claim, Row, SiteDatabase, SiteFolder } from '../application.ts';
+import {
+  type Application,
+  type Claim,
+  nobody,
+  noCookie,
+  type Row,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { withoutEntities } from '../entities.ts';
@@ -195,14 +204,11 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       };
     }
     if (isFour && byKey !== undefined) return byKey;
-    return because(
-      `there is no cookie ${cookie}_sid, or there are several`,
-      'if every visitor gets this: phpBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME',
-    );
+    return noCookie(`${cookie}_sid`, 'phpBB sets the cookie for the domain and path of its cookie settings');
   },
 
   judge(site, claim, row, now) {
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     if (claim.table === 'keys') {
       if (row === null || text('user_id') !== claim.user)
         return nobody('the key of the browser is not valid');
@@ -230,7 +236,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
 /** The user of a row that holds. Then no other claim counts, even if nobody is logged in. */
 function userIn(site: PhpbbSite, row: Row, now: number, idle?: number): ReturnType<typeof phpbb.judge> {
-  const text = (name: string) => row[name]?.toString('utf8') ?? '';
+  const text = textsOf(row);
   const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });
   const [id, type] = [text('user_id'), text('user_type')];
   if (id === anonymous) return settled('it is the session of a guest');
@@ -381,8 +387,5 @@ function start(address: string, parts: number): string {
 }
 
 const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
 
 const md5 = (text: string) => createHash('md5').update(text, 'latin1').digest('hex');

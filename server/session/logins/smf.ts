@@ -1,5 +1,13 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { Application, Claim, Row, SiteDatabase } from '../application.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  nobody,
+  type Row,
+  type SiteDatabase,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { withoutEntities } from '../entities.ts';
@@ -125,7 +133,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
 
   judge(site, { lookup: id, hash, second }, row, now) {
     if (row === null) return nobody('there is no such user');
-    const text = (name: string) => row[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     const bytes = (name: string) => row[name] ?? Buffer.alloc(0);
     const key = Buffer.concat([Buffer.from(site.secret), bytes('salt')]);
     const isSigned = (secret: string, given: string) => {
@@ -164,7 +172,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
 
 /** The groups of a user, by their ids. */
 function groupsOf(row: Row): ReadonlyMap<string, string> {
-  const text = (name: string) => row[name]?.toString('utf8') ?? '';
+  const text = textsOf(row);
   const ids = [text('own_group'), text('post_group'), ...text('own_groups').split(',')].map((id) =>
     id.trim(),
   );
@@ -238,8 +246,5 @@ function databaseOf(configuration: Configuration, path: string): SiteDatabase {
 }
 
 const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -1,6 +1,16 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
-import type { Application, Claim, LoginTable, SiteDatabase, SiteFolder } from '../application.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
@@ -111,10 +121,7 @@ export const typo3: Application<Found, Found, Cookie> = {
   claim(site, { cookies, address = '' }) {
     const value = cookieValue(cookies, site.cookie);
     if (value === null) {
-      return because(
-        `there is no cookie ${site.cookie}, or there are several`,
-        'if every visitor gets this: TYPO3 sets the cookie for its own host and path; another name is set by CHAT_SESSION_NAME',
-      );
+      return noCookie(site.cookie, 'TYPO3 sets the cookie for its own host and path');
     }
     const payload = verified(value, site);
     if (payload === null) {
@@ -139,7 +146,7 @@ export const typo3: Application<Found, Found, Cookie> = {
   },
 
   judge(site, { address }, row, now) {
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     const number = (name: string) => Number(text(name));
     if (row === null) return nobody('there is no such session, or it has ended there');
     const lock = text('iplock');
@@ -304,6 +311,3 @@ function databaseOf({ file }: Configuration, text: (...path: string[]) => string
     charset: 'utf8',
   };
 }
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });

@@ -1,11 +1,15 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type {
-  Application,
-  Claim,
-  LoginTable,
-  SiteDatabase,
-  SiteFolder,
-  SiteOptions,
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  type SiteFolder,
+  type SiteOptions,
+  textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
@@ -176,12 +180,10 @@ export const wordpress: Application<Found, Site, Cookie> = {
   claim({ cookie }, { cookies }) {
     const value = cookieValue(cookies, cookie);
     if (value === null) {
-      const reason = `there is no cookie ${cookie}, or there are several`;
-      return {
-        reason,
-        kind: reason,
-        hint: 'if every visitor gets this: WordPress names the cookie after its address (siteurl), and sets it for that host and path; another name is set by CHAT_SESSION_NAME',
-      };
+      return noCookie(
+        cookie,
+        'WordPress names the cookie after its address (siteurl), and sets it for that host and path',
+      );
     }
     const [login = '', expiration = '', token = '', hmac = '', ...more] = Buffer.from(value, 'latin1')
       .toString('utf8')
@@ -202,7 +204,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
 
   judge(site, { login, expiration, token, hmac }, row, now) {
     if (Number(expiration) < now) return nobody('its cookie has expired');
-    const text = (name: string) => row?.[name]?.toString('utf8') ?? '';
+    const text = textsOf(row);
     // The database may consider other names equal to it.
     if (row === null || text('login') !== login) return nobody('there is no such user');
     const signed = `${login}|${expiration}|${token}`;
@@ -411,9 +413,6 @@ function part(value: PhpValue, key: string): PhpValue {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   return Object.hasOwn(value, key) ? ((value as Record<string, PhpValue>)[key] ?? null) : null;
 }
-
-const because = (reason: string, hint?: string) => ({ reason, kind: reason, hint });
-const nobody = (reason: string, hint?: string) => ({ state: 'nobody' as const, ...because(reason, hint) });
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 

@@ -1,24 +1,22 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { cookieOf, type DrupalSession, drupalSite } from '../../../helpers/drupal.ts';
-import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
 const kinds = ['mysql', 'postgres', 'sqlite'] as const;
-const databases = await Promise.all(kinds.map(startSiteDatabase));
-afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+const databases = await siteDatabases(kinds);
 
 const [mysql] = databases;
 
 async function siteFor(db = mysql as (typeof databases)[number], options: SiteOptions = {}) {
   const site = await drupalSite(db);
   onTestFinished(site.remove);
-  const { logins } = await openSite({ folder: site.folder, ...options });
-  onTestFinished(() => logins.close());
+  const logins = await loginsOf(site.folder, options);
   return { ...site, logins };
 }
 
@@ -109,8 +107,7 @@ test('the cookie of a host that nobody has named, of http and https, and beside 
     code: 'unauthorized',
     hint: expect.stringContaining('CHAT_SESSION_NAME'),
   });
-  const { logins: named } = await openSite({ folder, cookieName: cookie });
-  onTestFinished(() => named.close());
+  const named = await loginsOf(folder, { cookieName: cookie });
   expect(await named.identify({ cookies: both })).toMatchObject(user);
 });
 
@@ -119,8 +116,7 @@ test('settings.php: of a project of Composer, of a site of several, with a file 
   onTestFinished(site.remove);
   const device = await site.logIn('7');
   const identified = async (folder: string) => {
-    const { logins } = await openSite({ folder, kind: 'drupal' });
-    onTestFinished(() => logins.close());
+    const logins = await loginsOf(folder, { kind: 'drupal' });
     return logins.identify(device);
   };
   const user = { user: { id: '7' } };

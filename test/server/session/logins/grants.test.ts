@@ -1,20 +1,18 @@
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { openSite } from '../../../../server/session/applications.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { grants } from '../../../../server/session/doctor/site.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
+import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { drupalSite } from '../../../helpers/drupal.ts';
 import { joomlaSite } from '../../../helpers/joomla.ts';
 import { moodleSite } from '../../../helpers/moodle.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
-import { startSiteDatabase } from '../../../helpers/site-database.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
 
 const kinds = ['mysql', 'postgres'] as const;
-const databases = await Promise.all(kinds.map(startSiteDatabase));
-afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+const databases = await siteDatabases(kinds);
 
 describe.each(databases)('$kind', (db) => {
   test.each([
@@ -40,8 +38,7 @@ describe.each(databases)('$kind', (db) => {
       await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
     }
     const database = parseDatabaseUrl(`${db.kind}://chat:own@127.0.0.1:${db.port}/${db.name}`);
-    const { logins } = await openSite({ folder, database });
-    onTestFinished(() => logins.close());
+    const logins = await loginsOf(folder, { database });
     const device = await site.logIn('7');
     const login = (await logins.identify(device)) as Login;
     expect(login).toMatchObject({ user: { id: '7' } });

@@ -1,25 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type JoomlaSession, joomlaSite } from '../../../helpers/joomla.ts';
-import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
 const kinds = ['mysql', 'postgres'] as const;
-const databases = await Promise.all(kinds.map(startSiteDatabase));
-afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+const databases = await siteDatabases(kinds);
 
 const now = () => Math.floor(Date.now() / 1000);
-
-/** Stops the clock, however long the test takes. */
-function stopClock() {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-  onTestFinished(() => void vi.useRealTimers());
-}
 
 describe.each(databases)('$kind', (db) => {
   loginContract(`Joomla (${db.kind})`, async () => {
@@ -35,8 +28,7 @@ describe.each(databases)('$kind', (db) => {
   async function siteFor(config: Record<string, string | boolean> = {}, options: SiteOptions = {}) {
     const site = await joomlaSite(db, config);
     onTestFinished(site.remove);
-    const { logins } = await openSite({ folder: site.folder, ...options });
-    onTestFinished(() => logins.close());
+    const logins = await loginsOf(site.folder, options);
     const { prefix } = site;
     return { ...site, logins, run: (sql: string) => db.run(sql.replaceAll('#__', prefix)) };
   }
@@ -146,8 +138,7 @@ describe.each(databases)('$kind', (db) => {
     const site = await joomlaSite(db);
     onTestFinished(site.remove);
     await db.run(`ALTER TABLE ${site.prefix}user_mfa RENAME TO ${site.prefix}other`);
-    const { logins } = await openSite({ folder: site.folder });
-    onTestFinished(() => logins.close());
+    const logins = await loginsOf(site.folder);
     expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
     await db.run(`ALTER TABLE ${site.prefix}other RENAME TO ${site.prefix}user_mfa`);
   });

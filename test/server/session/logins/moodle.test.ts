@@ -2,26 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type MoodleSession, moodleSite } from '../../../helpers/moodle.ts';
 import { oneAtATime } from '../../../helpers/one-at-a-time.ts';
-import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
 const kinds = ['mysql', 'postgres'] as const;
-const databases = await Promise.all(kinds.map(startSiteDatabase));
-afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+const databases = await siteDatabases(kinds);
 
 const now = () => Math.floor(Date.now() / 1000);
-
-/** Stops the clock, however long the test takes. */
-function stopClock() {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-  onTestFinished(() => void vi.useRealTimers());
-}
 
 describe.each(databases)('$kind', (db) => {
   loginContract(`Moodle (${db.kind})`, async () => {
@@ -40,8 +33,7 @@ describe.each(databases)('$kind', (db) => {
     const site = await moodleSite(db, config);
     onTestFinished(site.remove);
     if (before !== '') await site.run(before);
-    const { logins } = await openSite({ folder: site.folder, ...options });
-    onTestFinished(() => logins.close());
+    const logins = await loginsOf(site.folder, options);
     return { ...site, logins };
   }
 
@@ -148,8 +140,7 @@ test('config.php: values that replace those of the table, and handlers that keep
     "$CFG->sessioncookie = 'Learn';\n$CFG->sessiontimeout = 60;",
   );
   onTestFinished(site.remove);
-  const { logins } = await openSite({ folder: site.folder });
-  onTestFinished(() => logins.close());
+  const logins = await loginsOf(site.folder);
   const identified = (sid: string) => logins.identify({ cookies: `MoodleSessionLearn=${sid}` });
   expect(await identified((await site.logIn('7')).sid)).toMatchObject({ user: { id: '7' } });
   const old = await site.logIn('7', { row: { timemodified: now() - 62 } });

@@ -3,6 +3,7 @@ import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SitePlace } from '../../../../server/session/site.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
@@ -28,11 +29,7 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
   async function siteFor(cookiePrefix?: string) {
     const site = await mybbSite(db, cookiePrefix);
     onTestFinished(site.remove);
-    const open = async (more: Partial<SitePlace> = {}) => {
-      const { logins } = await openSite({ folder: site.folder, ...more });
-      onTestFinished(() => logins.close());
-      return logins;
-    };
+    const open = (more: Partial<SitePlace> = {}) => loginsOf(site.folder, more);
     return { site, open };
   }
 

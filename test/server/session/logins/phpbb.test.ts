@@ -5,6 +5,7 @@ import { phpbb } from '../../../../server/session/logins/phpbb.ts';
 import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { nextChatServer } from '../../../helpers/chat-server.ts';
 import { type PhpbbLogin, phpbbSite } from '../../../helpers/phpbb.ts';
@@ -152,11 +153,7 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
 async function siteFor(db: TestDatabase, version?: string) {
   const site = await phpbbSite(db, version);
   onTestFinished(site.remove);
-  const open = async (more: Partial<SitePlace> = {}) => {
-    const { logins } = await openSite({ folder: site.folder, checks: false, ...more });
-    onTestFinished(() => logins.close());
-    return logins;
-  };
+  const open = (more: Partial<SitePlace> = {}) => loginsOf(site.folder, { checks: false, ...more });
   return { site, open };
 }
 

@@ -3,6 +3,7 @@ import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import type { SitePlace } from '../../../../server/session/site.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf } from '../../../helpers/application-site.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 
@@ -27,11 +28,7 @@ describe.each(['mysql', 'postgres'] as const)('SMF on %s', async (kind) => {
   async function siteFor(secret?: string) {
     const site = await smfSite(db, secret);
     onTestFinished(site.remove);
-    const open = async (more: Partial<SitePlace> = {}) => {
-      const { logins } = await openSite({ folder: site.folder, ...more });
-      onTestFinished(() => logins.close());
-      return logins;
-    };
+    const open = (more: Partial<SitePlace> = {}) => loginsOf(site.folder, more);
     return { site, open };
   }
 

@@ -1,30 +1,23 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { loginContract } from '../../../contracts/login.ts';
-import { startSiteDatabase } from '../../../helpers/site-database.ts';
+import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type Typo3Session, typo3Site } from '../../../helpers/typo3.ts';
 
 const kinds = ['mysql', 'postgres', 'sqlite'] as const;
-const databases = await Promise.all(kinds.map(startSiteDatabase));
-afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+const databases = await siteDatabases(kinds);
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** Stops the clock, however long the test takes. */
-function stopClock() {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
-  onTestFinished(() => void vi.useRealTimers());
-}
 const [mysql] = databases as [(typeof databases)[number]];
 
 async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: SiteOptions = {}, db = mysql) {
   const site = await typo3Site(db, config);
   onTestFinished(site.remove);
-  const { logins } = await openSite({ folder: site.folder, ...options });
-  onTestFinished(() => logins.close());
+  const logins = await loginsOf(site.folder, options);
   return { ...site, logins };
 }
 
@@ -106,8 +99,7 @@ test('a TYPO3 whose version is not known; the folder that is served', async () =
   const site = await siteFor({ version: '' });
   const device = await site.logIn('7');
   expect(await site.logins.identify(device)).toMatchObject({ user: { id: '7' } });
-  const { logins } = await openSite({ folder: join(site.folder, 'public') });
-  onTestFinished(() => logins.close());
+  const logins = await loginsOf(join(site.folder, 'public'));
   expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
 });
 
@@ -146,7 +138,6 @@ test('sessions that are tied to an address, in IPv4 and IPv6, also when they are
   expect(await logins.identify({ ...four })).toMatchObject({ code: 'unauthorized' });
   expect(await logins.identify({ ...six, address: '2001:db8:1::7' })).toMatchObject({ user: { id: '8' } });
   expect(await logins.identify({ ...six, address: '2001:db8:2::7' })).toMatchObject({ code: 'unauthorized' });
-  const { logins: lax } = await openSite({ folder, checks: false });
-  onTestFinished(() => lax.close());
+  const lax = await loginsOf(folder, { checks: false });
   expect(await lax.identify({ ...four, address: '10.0.0.1' })).toMatchObject({ user: { id: '7' } });
 });

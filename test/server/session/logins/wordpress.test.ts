@@ -12,6 +12,7 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { readConfig } from '../../../../server/settings/config.ts';
 import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf } from '../../../helpers/application-site.ts';
 import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatProgram, nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
 import { startChild } from '../../../helpers/child.ts';
@@ -53,11 +54,7 @@ const day = 86_400;
 async function siteFor(options: WordPressOptions = {}, more: Partial<SitePlace> = {}) {
   const site = await wordPressSite(db, options);
   onTestFinished(site.remove);
-  const open = async () => {
-    const { logins } = await openSite({ folder: site.folder, ...more });
-    onTestFinished(() => logins.close());
-    return logins;
-  };
+  const open = () => loginsOf(site.folder, more);
   return { site, open };
 }
 
@@ -320,8 +317,7 @@ test('CHAT_SITE_DATABASE replaces credentials that only PHP can compute', async 
   const config = readFileSync(file, 'utf8');
   writeFileSync(file, config.replace(/^define\('DB_PASSWORD', .*$/m, "define('DB_PASSWORD', secret());"));
   const database = parseDatabaseUrl(`mysql://${db.login}@127.0.0.1:${db.port}/site`);
-  const { logins } = await openSite({ folder: site.folder, database });
-  onTestFinished(() => logins.close());
+  const logins = await loginsOf(site.folder, { database });
   expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
 });
 

@@ -1,0 +1,25 @@
+import { afterAll, onTestFinished, vi } from 'vitest';
+import { openSite } from '../../server/session/applications.ts';
+import type { Logins } from '../../server/session/login.ts';
+import type { SitePlace } from '../../server/session/site.ts';
+import { startSiteDatabase, type TestDatabase } from './site-database.ts';
+
+/** Databases for the tests of a file, which are removed after them. */
+export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Promise<TestDatabase[]> {
+  const databases = await Promise.all(kinds.map(startSiteDatabase));
+  afterAll(async () => void (await Promise.all(databases.map((db) => db.remove()))));
+  return databases;
+}
+
+/** The logins of a site by its folder, until the end of the test. */
+export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
+  const { logins } = await openSite({ folder, ...more });
+  onTestFinished(() => logins.close());
+  return logins;
+}
+
+/** Stops the clock until the end of the test, however long that takes. */
+export function stopClock(): void {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+  onTestFinished(() => void vi.useRealTimers());
+}
