@@ -19,7 +19,10 @@ export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'u
   people.delete(oldest);
 }
 
-/** The user's last message in the room, and the milliseconds since it was published; undefined if unknown. */
+/**
+ * The user's last message in the room, and the milliseconds since it was published; undefined if unknown. The rule
+ * itself is `checkPause` in `history/rules/messages.ts`.
+ */
 export function lastWritten(room: Room, user: string): { sentAt: number; ms: number } | undefined {
   const last = written.get(room)?.get(user);
   return last && { sentAt: last.sentAt, ms: performance.now() - last.at };
