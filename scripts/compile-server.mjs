@@ -17,7 +17,7 @@ async function compileServer() {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const folder = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   const { PATH, NODE_COMPILE_CACHE } = runtime().env;
-  const server = spawn('sh', ['-c', scripts.server], {
+  const server = spawn('sh', ['-c', `${scripts.server} --settings=`], {
     cwd: root,
     env: {
       PATH,

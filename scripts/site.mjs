@@ -71,7 +71,8 @@ export async function startChat(name, port, ports, settings) {
   const service = startService(
     name,
     node,
-    ['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'],
+    // The settings of a chat on this machine do not count.
+    [...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'], '--settings='],
     {
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
       CHAT_ORIGINS: `http://localhost:${ports.app},http://127.0.0.1:${ports.app}`,

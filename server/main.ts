@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { startApp } from './app.ts';
 import { clientBuilt, proxiesNamed } from './doctor/server.ts';
 import { createLog, type Log } from './log.ts';
@@ -11,7 +12,10 @@ import {
   readConfig,
   unknownText,
 } from './settings/config.ts';
+import { type GivenSettings, givenSettings } from './settings/file.ts';
 
+/** EX_USAGE of sysexits.h. */
+const badUsage = 64;
 /** EX_CONFIG of sysexits.h: a service manager need not restart the process. */
 const badConfiguration = 78;
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
@@ -28,11 +32,12 @@ process.umask(0o077);
  * `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
  */
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const given = givenSettings(settingsFile(), process.env);
+  const config = readConfig(given.env, given.lines);
   // Where the logs of several servers are merged, each line names its server.
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);
-  reportStart(config, process.env, log);
+  reportStart(config, given, log);
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);
@@ -70,9 +75,19 @@ async function main(): Promise<void> {
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
 
+/** The file that `--settings` names. */
+function settingsFile(): string | undefined {
+  try {
+    return parseArgs({ options: { settings: { type: 'string' } } }).values.settings;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n  npm run server -- [--settings FILE]\n`);
+    process.exit(badUsage);
+  }
+}
+
 /** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
-function reportStart(config: Config, env: NodeJS.ProcessEnv, log: Log): void {
-  const set = listSettings(env).filter(({ from, value }) => from !== 'default' && value !== '');
+function reportStart(config: Config, { env, lines }: GivenSettings, log: Log): void {
+  const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
   log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
   if (config.unknown.length > 0) {
     log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');

@@ -3,10 +3,12 @@ import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
 import { examineSite, grants } from '../session/doctor/site.ts';
 import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
+import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { serverFindings } from './server.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
-const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL], or npm run doctor -- --grants';
+const usage =
+  'npm run doctor -- [--settings FILE] [--cookie VALUE] [--origin URL] [--chat URL], or npm run doctor -- [--settings FILE] --grants';
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const badUsage = 64;
 const badConfiguration = 78;
@@ -46,6 +48,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
       origin: { type: 'string' },
       chat: { type: 'string' },
       grants: { type: 'boolean' },
+      settings: { type: 'string' },
     },
   });
   for (const [option, what] of [
@@ -56,9 +59,10 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
     say.problem(`✗ --${option} is the address of ${what}\n  ${usage}`);
     return badUsage;
   }
-  const config = readConfig(env);
+  const given = givenSettings(values.settings, env);
+  const config = readConfig(given.env, given.lines);
   if (values.grants) return printGrants(config, say);
-  for (const line of settingLines(env)) say.finding(line);
+  for (const line of settingLines(given)) say.finding(line);
   let wrongs = 0;
   for await (const { is, text, advice } of checks(config, values)) {
     say.finding(`${marks[is]} ${text}`);
@@ -89,8 +93,8 @@ async function printGrants({ logins }: ReturnType<typeof readConfig>, say: Say):
   return 0;
 }
 
-function settingLines(env: NodeJS.ProcessEnv): string[] {
-  const all = listSettings(env);
+function settingLines({ env, lines }: GivenSettings): string[] {
+  const all = listSettings(env, lines);
   const width = Math.max(...all.map(({ name }) => name.length));
   return all.map(({ name, value, from }) => {
     const text = value === '' ? 'none' : printable(value, 1000);

@@ -234,12 +234,20 @@ const names = [...Object.values(sessionSettings), ...Object.keys(settings)];
 export type Config = ReturnType<typeof readConfig>;
 
 /**
- * Reads the settings from the environment, all at once.
+ * Reads the settings, all at once.
+ * @param lines for each setting that a file has given: the file and the line, for the problems
  * @throws ConfigError naming every setting that cannot be used
  */
-export function readConfig(env: NodeJS.ProcessEnv) {
+export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, string> = new Map()) {
+  const wrong = (problems: readonly string[]) =>
+    new ConfigError(
+      problems.map((problem) => {
+        const line = lines.get(/^\w+/.exec(problem)?.[0] ?? '');
+        return line === undefined ? problem : `${line}: ${problem}`;
+      }),
+    );
   const { texts, problems: flaws } = readTexts(names, env);
-  if (flaws.length > 0) throw new ConfigError(flaws);
+  if (flaws.length > 0) throw wrong(flaws);
   const { parsed, problems } = readEach(settings, texts);
   if (texts.CHAT_API_KEY && texts.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
@@ -258,7 +266,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   // newer version or to a container manager.
   const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
   problems.push(...refused.map(unknownText));
-  if ('problems' in logins || problems.length > 0) throw new ConfigError(problems);
+  if ('problems' in logins || problems.length > 0) throw wrong(problems);
   const value = parsed as Parsed;
   return Object.freeze({
     /** Names that look like settings but are unknown to this version. */
@@ -371,23 +379,27 @@ export interface ShownSetting {
   name: string;
   /** Without keys and passwords; empty if there is none. */
   value: string;
-  from: 'environment' | 'site' | 'default';
+  from: 'environment' | 'file' | 'site' | 'default';
 }
 
-/** Lists all settings with their values and sources. `readConfig` must accept this environment. */
-export function listSettings(env: NodeJS.ProcessEnv): ShownSetting[] {
+/** Lists all settings with their values and sources. `readConfig` must accept them. @param lines as there */
+export function listSettings(
+  env: NodeJS.ProcessEnv,
+  lines: ReadonlyMap<string, string> = new Map(),
+): ShownSetting[] {
   const { texts } = readTexts(names, env);
+  const given = (name: string) => (lines.has(name) ? ('file' as const) : ('environment' as const));
   const options = optionTexts(sessionOptions(texts));
   return [
     ...options.map(({ option, text, from }) => ({
       name: sessionSettings[option],
       value: text,
-      from: from === 'given' ? ('environment' as const) : from,
+      from: from === 'given' ? given(sessionSettings[option]) : from,
     })),
     ...Object.entries(settings).map(([name, [fallback, , , secret]]) => ({
       name,
       value: shown(texts[name] || fallback, secret),
-      from: texts[name] ? ('environment' as const) : ('default' as const),
+      from: texts[name] ? given(name) : ('default' as const),
     })),
   ];
 }

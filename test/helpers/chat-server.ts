@@ -74,8 +74,11 @@ export const defaultLimits = {
   CHAT_LIMIT_QUEUE: '',
 };
 
-/** The arguments of Node, as in package.json. */
-export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'];
+/** The arguments of Node, as in package.json. The settings of a chat on this machine do not count. */
+export const chatProgram = [
+  ...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'],
+  '--settings=',
+];
 
 /** Settings that a test has not set itself. */
 const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
@@ -148,7 +151,7 @@ export async function loadNext(): Promise<void> {
 function startNext(): Child {
   const child = startChild(
     process.execPath,
-    [...chatProgram.slice(0, -1), 'test/helpers/next-chat-server.ts'],
+    [...chatProgram.slice(0, -2), 'test/helpers/next-chat-server.ts'],
     {
       cwd: root,
       env: { PATH: process.env.PATH },

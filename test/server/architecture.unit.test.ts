@@ -218,7 +218,7 @@ test('the chat server is started with the same options of Node, and keeps what N
   const places: [file: string, start: (options: string) => string, cache: string][] = [
     ['server/Dockerfile', (o) => `["node", ${list(o, '"')}, "server/main.ts"]`, 'ENV NODE_COMPILE_CACHE='],
     ['docs/operate.md', (o) => `/node ${o} server/main.ts\n`, '\nEnvironment=NODE_COMPILE_CACHE='],
-    ['scripts/site.mjs', (o) => `[${list(o, "'")}, 'server/main.ts']`, 'NODE_COMPILE_CACHE: '],
+    ['scripts/site.mjs', (o) => `...[${list(o, "'")}, 'server/main.ts']`, 'NODE_COMPILE_CACHE: '],
     ['test/helpers/chat-server.ts', (o) => `[${list(o, "'")}, 'server/main.ts']`, ''],
     ['test/helpers/child.ts', () => '', 'NODE_COMPILE_CACHE: '],
     ['package.json', (o) => `node ${o} server/main.ts"`, '"NODE_COMPILE_CACHE='],

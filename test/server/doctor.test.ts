@@ -51,7 +51,7 @@ afterAll(async () => {
 async function doctor(env: Record<string, string>, ...args: string[]): Promise<[number, string]> {
   const said: string[] = [];
   const say = (line: string) => void said.push(`${line}\n`);
-  const code = await examine(args, env, { finding: say, problem: say });
+  const code = await examine(['--settings=', ...args], env, { finding: say, problem: say });
   return [code, said.join('')];
 }
 
@@ -76,7 +76,7 @@ async function doctorAs(
   env: Record<string, string>,
   ...args: string[]
 ): Promise<[number, string]> {
-  const child = startChild(process.execPath, ['server/doctor/doctor.ts', ...args], {
+  const child = startChild(process.execPath, ['server/doctor/doctor.ts', '--settings=', ...args], {
     cwd: root,
     // Compiling takes most of the time. Another user can neither read nor fill the cache of all tests.
     env: {
@@ -247,7 +247,7 @@ test('logout notifications of Redis that are not active, that are, and that nobo
 test('without a cookie: whether the store answers, and how to go on', async () => {
   const [code, said] = await doctorProcess({ CHAT_SESSION_STORE: memcached.url });
   expect(said).toMatch(
-    /✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--cookie VALUE\] \[--origin URL\]/,
+    /✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--settings FILE\] \[--cookie VALUE\] \[--origin URL\]/,
   );
   expect(code).toBe(0);
 });
@@ -349,7 +349,7 @@ test('docs/operate.md shows what the doctor says', async () => {
 });
 
 test('ends without a word when nobody reads on, as in `npm run doctor | head -1`', () => {
-  const line = `"${process.execPath}" server/doctor/doctor.ts | head -1`;
+  const line = `"${process.execPath}" server/doctor/doctor.ts --settings= | head -1`;
   const { stdout, stderr } = spawnSync('sh', ['-c', line], {
     cwd: root,
     env: { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${folder}` },

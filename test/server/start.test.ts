@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -21,6 +21,30 @@ test('a misspelt setting: the server does not start, and names the right one', a
   );
   expect(child.output()).not.toContain('geheim');
   expect(code).toBe(78);
+});
+
+test('settings from a file: the server starts with them, and names the line of one that cannot be used', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+  const file = join(folder, 'settings');
+  const program = [...chatProgram.slice(0, -1), '--settings', file];
+  const start = (text: string) => {
+    writeFileSync(
+      file,
+      `CHAT_SESSION_STORE='file:///tmp?prefix=a'\nCHAT_HISTORY=sqlite:${folder}/chat.db\n${text}`,
+    );
+    const env = { PATH: process.env.PATH, CHAT_PORT: '0', CHAT_FILES: 'off' };
+    return startChild(process.execPath, program, { cwd: root, env });
+  };
+  try {
+    const refused = start('CHAT_PORT=1\nCHAT_DIRECT=perhaps\n');
+    expect(await new Promise<number>((resolve) => refused.process.on('close', resolve))).toBe(78);
+    expect(refused.output()).toContain(`  ${file} line 4: CHAT_DIRECT: "perhaps" is not on or off`);
+    const chat = start('CHAT_PORT=1\nCHAT_HOST=127.0.0.1\n');
+    await chat.until(/"host":"127\.0\.0\.1","port":(?!1,)/);
+    await chat.stop();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('another name that is no setting: the server starts, and its log says that it has no effect', async () => {

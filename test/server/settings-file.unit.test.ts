@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readConfig } from '../../server/settings/config.ts';
+import { givenSettings, parseSettings } from '../../server/settings/file.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'settings-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function fileWith(text: string | Buffer): string {
+  const path = join(folder, 'settings');
+  writeFileSync(path, text);
+  return path;
+}
+
+const valuesIn = (text: string) =>
+  Object.fromEntries([...parseSettings(text, 'f')].map(([name, { value }]) => [name, value]));
+
+// By src/basic/env-file.c of systemd.
+test.each<[string, Record<string, string>]>([
+  ['A=1\nB=2', { A: '1', B: '2' }],
+  ['  A = 1 \r\n\r\n\tB=2\r\n', { A: '1', B: '2' }],
+  ['# A=1\n; B=2\nC=3 # no comment\n', { C: '3 # no comment' }],
+  ['# joins no line \\\nA=1', { A: '1' }],
+  [`A='a "b" \\ $c'\nB="a 'b' \\"c\\" \\\\ \\$d \\e"`, { A: 'a "b" \\ $c', B: 'a \'b\' "c" \\ $d \\e' }],
+  ['A="one\ntwo"\nB=\'one\ntwo\'', { A: 'one\ntwo', B: 'one\ntwo' }],
+  ['A=one\\\ntwo\nB="one\\\ntwo"', { A: 'onetwo', B: 'onetwo' }],
+  ['A=a\\ \nB=a b\\"c\\\\', { A: 'a ', B: 'a b"c\\' }],
+  [`A='a' "b"c`, { A: 'abc' }],
+  ['A=file:///s?owner=www&x=y', { A: 'file:///s?owner=www&x=y' }],
+  ['A=1\nA=2\nB=', { A: '2', B: '' }],
+  ['A=a"b"\nC=\'ü 交\'', { A: 'a"b"', C: 'ü 交' }],
+])('%j is read as systemd reads it', (text, expected) => {
+  expect(valuesIn(text)).toEqual(expected);
+});
+
+test('lines that are none: each by its number, and no value of them', () => {
+  const text = '# one\nA="1\n2"\ngeheim\nexport B=geheim\nC D=geheim\nE=\'geheim\nF=geheim';
+  expect(() => parseSettings(text, '/etc/f')).toThrow(
+    /^Settings that cannot be used:\n {2}\/etc\/f line 4: it is neither.*\n {2}\/etc\/f line 5: a name .*\n {2}\/etc\/f line 6: a name .*\n {2}\/etc\/f line 7: E: a quote has no end$/,
+  );
+  expect(() => parseSettings(text, '/etc/f')).not.toThrow(/geheim/);
+});
+
+test('the environment wins, unless it is empty, and problems name the line of the file', () => {
+  const file = fileWith('CHAT_PORT=1\nCHAT_HOST=::1\nCHAT_SESSION_STORE=file:///s\nCHAT_DIRECT=maybe\n');
+  const { env, lines } = givenSettings(file, { CHAT_PORT: '2', CHAT_HOST: '' });
+  expect(env).toMatchObject({ CHAT_PORT: '2', CHAT_HOST: '::1' });
+  expect(() => readConfig(env, lines)).toThrow(`\n  ${file} line 4: CHAT_DIRECT: "maybe" is not on or off`);
+  const { CHAT_DIRECT: _, ...others } = env;
+  expect(readConfig(others, lines)).toMatchObject({ port: 2, host: '::1' });
+});
+
+test.each<[string, string | Buffer, RegExp]>([
+  ['not in UTF-8', Buffer.from('A=\xff', 'latin1'), /not a text in UTF-8/],
+  ['too large', 'A'.repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
+])('a file that is %s', (_, text, expected) => {
+  expect(() => givenSettings(fileWith(text), {})).toThrow(expected);
+});
+
+test('a file that is named must be there; an empty name is none', () => {
+  expect(givenSettings('', { A: '1' })).toEqual({ env: { A: '1' }, lines: new Map() });
+  expect(() => givenSettings(join(folder, 'none'), {})).toThrow(/none cannot be read \(ENOENT\)/);
+  expect(() => givenSettings(folder, {})).toThrow(/cannot be read \(EISDIR\)/);
+});
