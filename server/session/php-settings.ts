@@ -1,0 +1,336 @@
+import { join } from 'node:path';
+import { type IniValue, parseIni } from './configuration/ini.ts';
+import { ConfigurationError, isUnknown } from './configuration/php.ts';
+import { type FpmPool, type PhpDirective, readPools } from './configuration/php-fpm.ts';
+import { openSystem, type System } from './configuration/system.ts';
+
+/** A setting of PHP, with the place where it stands. */
+export interface PhpSetting {
+  value: string;
+  /** `FILE line N`, or `PHP's default`. */
+  from: string;
+}
+
+/** The settings of the PHP that runs a site. */
+export interface PhpSettings {
+  /** Which PHP it is, such as `PHP-FPM 8.2, pool www`. */
+  title: string;
+  /** The account that PHP runs as, if that is known. */
+  user: string | undefined;
+  /**
+   * A setting that concerns sessions, by its name in php.ini.
+   * @param instead the setting of the chat to give if only PHP knows the value
+   * @throws ConfigurationError that names it
+   */
+  get(name: string, instead?: string): PhpSetting;
+}
+
+export interface PhpMachine {
+  /** CHAT_SITE_ENV: the environment of PHP. */
+  environment?: Readonly<Record<string, string>> | undefined;
+  /** The configuration of the machine, if that is not this one. */
+  system?: System | undefined;
+}
+
+/** The settings that concern sessions, with PHP's defaults and those of its extensions. */
+const defaults: Readonly<Record<string, string>> = {
+  'session.save_handler': 'files',
+  'session.save_path': '',
+  'session.name': 'PHPSESSID',
+  'session.serialize_handler': 'php',
+  'session.gc_maxlifetime': '1440',
+  'session.cookie_lifetime': '0',
+  'session.cookie_path': '/',
+  'session.cookie_domain': '',
+  'session.cookie_secure': '0',
+  'session.cookie_httponly': '0',
+  'session.cookie_samesite': '',
+  'session.use_cookies': '1',
+  'session.auto_start': '0',
+  'memcached.sess_prefix': 'memc.sess.key.',
+  'memcached.sess_consistent_hash': '1',
+  'memcached.sess_consistent_hash_type': 'ketama',
+  'memcached.sess_number_of_replicas': '0',
+  'memcache.hash_strategy': 'consistent',
+  'memcache.hash_function': 'crc32',
+  'memcache.session_redundancy': '2',
+  'memcache.session_prefix_static_key': '',
+  'memcache.session_prefix_host_key': '0',
+  'memcache.session_save_path': '',
+  'redis.session.compression': 'none',
+  sys_temp_dir: '',
+};
+
+/** The names of the settings of `PhpSettings.get`. */
+export const phpSettingNames: readonly string[] = Object.keys(defaults);
+
+/** A PHP of this machine: its files, and where its packages put sessions. */
+interface Installation {
+  version: string;
+  kind: 'fpm' | 'apache' | 'cli';
+  /** The folder of php.ini, and that of further files. */
+  ini: string;
+  scan: string;
+  /** The name of the SAPI in `php-NAME.ini`, which counts before php.ini. */
+  sapi: string;
+  fpm: string;
+  savePath: string;
+}
+
+/** Debian's packages put sessions where its cron job clears them away: its patch of session.save_path. */
+const debianPath = '/var/lib/php/sessions';
+
+/** @returns every PHP of this machine that is not of the command line, or else that one */
+async function installations(system: System): Promise<Installation[]> {
+  const found: Installation[] = [];
+  const add = async (installation: Installation) => {
+    const { kind, fpm, ini } = installation;
+    const names = await system.list(ini);
+    const isThere = kind === 'fpm' ? (await system.text(fpm)) !== null : names.includes('php.ini');
+    if (isThere) found.push(installation);
+  };
+  const sapis = { fpm: 'fpm-fcgi', apache: 'apache2handler', cli: 'cli-server' } as const;
+  // Debian: a folder for each version and each kind.
+  for (const version of await system.list('/etc/php')) {
+    if (!/^\d+\.\d+$/.test(version)) continue;
+    for (const [kind, folder] of [
+      ['fpm', 'fpm'],
+      ['apache', 'apache2'],
+      ['cli', 'cli'],
+    ] as const) {
+      const ini = `/etc/php/${version}/${folder}`;
+      const fpm = `${ini}/php-fpm.conf`;
+      await add({ version, kind, ini, scan: `${ini}/conf.d`, sapi: sapis[kind], fpm, savePath: debianPath });
+    }
+  }
+  // Official images, Fedora and its relatives, Remi's packages, Alpine, Arch: php.ini is the same for all kinds.
+  const places = [
+    ['/usr/local/etc', '/usr/local/etc/php', '/usr/local/etc/php/conf.d'],
+    ['/etc', '/etc', '/etc/php.d'],
+    ['/etc/php', '/etc/php', '/etc/php/conf.d'],
+    ...(await system.glob('/etc/opt/remi/php[0-9]*')).map((folder) => [folder, folder, `${folder}/php.d`]),
+    ...(await system.glob('/etc/php[0-9]*')).map((folder) => [folder, folder, `${folder}/conf.d`]),
+  ] as const;
+  for (const [folder = '', ini = '', scan = ''] of places) {
+    const version = /php(\d)(\d+)$/.exec(folder)?.slice(1).join('.') ?? '';
+    for (const kind of ['fpm', 'apache', 'cli'] as const)
+      await add({ version, kind, ini, scan, sapi: sapis[kind], fpm: `${folder}/php-fpm.conf`, savePath: '' });
+  }
+  return found;
+}
+
+/** The values of php.ini and of the files beside it. */
+interface Ini {
+  values: Map<string, Placed>;
+  /** Those in `[PATH=…]`, by the path. */
+  paths: Map<string, Map<string, Placed>>;
+  hosts: Map<string, Map<string, Placed>>;
+}
+
+interface Placed {
+  value: IniValue;
+  file: string;
+  line: number;
+}
+
+/** As `php_ini_parser_cb()` keeps what one file after the other sets. */
+function addIni(ini: Ini, text: string, file: string, environment: PhpMachine['environment']): void {
+  let active = ini.values;
+  const directive = (name: string) => ini.values.get(name)?.value;
+  for (const statement of parseIni(text, file, { directive, environment })) {
+    const { line } = statement;
+    if (statement.kind === 'section') {
+      const [, kind, rest] = /^(PATH|HOST)(.+)$/is.exec(statement.name) ?? [];
+      // Another section does not end these.
+      if (kind === undefined || rest === undefined) continue;
+      const key = rest.replace(/[/\\]+$/, '').replace(/^[= \t]+/, '');
+      const isPath = kind.toUpperCase() === 'PATH';
+      const [sections, name] = isPath ? [ini.paths, key] : [ini.hosts, key.toLowerCase()];
+      active = sections.get(name) ?? new Map<string, Placed>();
+      sections.set(name, active);
+    } else if (statement.kind === 'entry') {
+      active.set(statement.name, { value: statement.value, file, line });
+    }
+  }
+}
+
+async function iniOf(
+  system: System,
+  { ini: folder, scan, sapi }: Installation,
+  environment: PhpMachine['environment'],
+): Promise<Ini> {
+  const ini: Ini = { values: new Map(), paths: new Map(), hosts: new Map() };
+  const add = async (file: string) => {
+    const text = await system.text(file);
+    if (text !== null) addIni(ini, text, file, environment);
+    return text !== null;
+  };
+  if (!(await add(join(folder, `php-${sapi}.ini`)))) await add(join(folder, 'php.ini'));
+  for (const name of await system.list(scan)) if (name.endsWith('.ini')) await add(join(scan, name));
+  return ini;
+}
+
+/** A PHP that may run the site. */
+interface Candidate {
+  title: string;
+  user: string | undefined;
+  settings: Map<string, Placed>;
+}
+
+/** What changes one setting after another, in the order and by the rules of PHP. */
+class Layers {
+  readonly settings = new Map<string, Placed>();
+  readonly #locked = new Set<string>();
+
+  /**
+   * @param by `system` for what only the administrator can set, and nothing after it can change; `folder` for what a
+   * file in the site sets
+   */
+  set(name: string, placed: Placed, by: 'start' | 'system' | 'user' | 'folder'): void {
+    if (!Object.hasOwn(defaults, name)) return;
+    if (by === 'folder' && (this.#locked.has(name) || name === 'sys_temp_dir')) return;
+    if (by === 'system') this.#locked.add(name);
+    if (isUnknown(placed.value) || isAccepted(name, placed.value)) this.settings.set(name, placed);
+  }
+
+  setAll(values: ReadonlyMap<string, Placed>, by: 'start' | 'system' | 'folder'): void {
+    for (const [name, placed] of values) this.set(name, placed, by);
+  }
+
+  setDirectives(directives: readonly PhpDirective[]): void {
+    for (const { name, admin, ...placed } of directives) this.set(name, placed, admin ? 'system' : 'user');
+  }
+}
+
+/** Values that `OnUpdateName()`, `OnUpdateSaveHandler()` and `OnUpdateCookieLifetime()` refuse. */
+function isAccepted(name: string, value: string): boolean {
+  if (name === 'session.name')
+    return (
+      value !== '' && !/^[ \t\n\r\v\f]*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[ \t\n\r\v\f]*$/i.test(value)
+    );
+  if (name === 'session.save_handler') return value !== 'user';
+  return name !== 'session.cookie_lifetime' || !/^\s*-\d*[1-9]/.test(value);
+}
+
+/** The folders from one down to another; only the latter if it is not within the first. */
+function foldersBetween(outer: string, inner: string): string[] {
+  const found = [inner];
+  for (let at = inner; at !== outer && at.startsWith(`${outer}/`); found.unshift(at))
+    at = at.slice(0, at.lastIndexOf('/'));
+  return found;
+}
+
+async function underFpm(
+  folder: string,
+  installation: Installation,
+  pool: FpmPool,
+  { system, environment }: { system: System; environment: PhpMachine['environment'] },
+): Promise<Candidate> {
+  const layers = new Layers();
+  const ini = await iniOf(system, installation, environment);
+  layers.setAll(ini.values, 'start');
+  layers.setDirectives(pool.directives);
+  for (const values of ini.hosts.values()) {
+    for (const [name, { file, line }] of values)
+      layers.set(
+        name,
+        { value: { unknown: { file, line, why: 'the host of the page' } }, file, line },
+        'system',
+      );
+  }
+  for (const path of foldersBetween('', folder)) layers.setAll(ini.paths.get(path) ?? new Map(), 'system');
+  const userIni = ini.values.get('user_ini.filename')?.value ?? '.user.ini';
+  const own: Ini = { values: new Map(), paths: new Map(), hosts: new Map() };
+  if (typeof userIni === 'string' && userIni !== '') {
+    for (const at of foldersBetween(folder, folder)) {
+      const file = join(at, userIni);
+      const text = await system.text(file);
+      if (text !== null) addIni(own, text, file, environment);
+    }
+  }
+  layers.setAll(own.values, 'folder');
+  return {
+    title: `PHP-FPM${installation.version && ` ${installation.version}`}, pool ${pool.name}`,
+    user: pool.user || undefined,
+    settings: withPath(layers.settings, installation),
+  };
+}
+
+async function alone(
+  installation: Installation,
+  { system, environment }: { system: System; environment: PhpMachine['environment'] },
+): Promise<Candidate> {
+  const layers = new Layers();
+  layers.setAll((await iniOf(system, installation, environment)).values, 'start');
+  return {
+    title: `PHP${installation.version && ` ${installation.version}`} of the command line`,
+    user: undefined,
+    settings: withPath(layers.settings, installation),
+  };
+}
+
+function withPath(settings: Map<string, Placed>, { savePath }: Installation): Map<string, Placed> {
+  if (!settings.has('session.save_path'))
+    settings.set('session.save_path', { value: savePath, file: '', line: 0 });
+  return settings;
+}
+
+/**
+ * Finds the settings of the PHP that runs the site in a folder: php.ini and the files beside it, the pools of PHP-FPM,
+ * `.user.ini`. Nothing is run.
+ * @throws ConfigurationError if a file cannot be read, or no PHP is found
+ */
+export async function readPhpSettings(
+  folder: string,
+  machine: PhpMachine = {},
+): Promise<PhpSettings> {
+  const system = machine.system ?? openSystem();
+  const reading = { system, environment: machine.environment };
+  const candidates: Candidate[] = [];
+  const all = await installations(system);
+  for (const installation of all) {
+    if (installation.kind !== 'fpm') continue;
+    for (const pool of await readPools(system, installation.fpm, machine.environment))
+      candidates.push(await underFpm(folder, installation, pool, reading));
+  }
+  if (candidates.length === 0) {
+    for (const installation of all)
+      if (installation.kind === 'cli') candidates.push(await alone(installation, reading));
+  }
+  const [first, ...others] = candidates;
+  if (first === undefined)
+    throw new ConfigurationError(
+      'no PHP is found on this machine: set CHAT_SESSION_STORE and CHAT_SESSION_NAME as php.ini says',
+    );
+  return {
+    title: [...new Set(candidates.map(({ title }) => title))].join(' or '),
+    user: others.every(({ user }) => user === first.user) ? first.user : undefined,
+    get(name, instead = insteadOf(name)) {
+      const setting = settingOf(first, name, instead);
+      for (const other of others) {
+        const another = settingOf(other, name, instead);
+        if (another.value !== setting.value)
+          throw new ConfigurationError(
+            `${name} is ${JSON.stringify(setting.value)} in ${first.title} (${setting.from}) and ${JSON.stringify(another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
+          );
+      }
+      return setting;
+    },
+  };
+}
+
+const insteadOf = (name: string) => (name === 'session.name' ? 'CHAT_SESSION_NAME' : 'CHAT_SESSION_STORE');
+
+function settingOf({ settings }: Candidate, name: string, instead: string): PhpSetting {
+  const placed = settings.get(name);
+  const fallback = defaults[name];
+  if (fallback === undefined) throw new Error(`${name} is no setting of sessions`);
+  if (placed === undefined) return { value: fallback, from: "PHP's default" };
+  const { value, file, line } = placed;
+  if (typeof value === 'string')
+    return { value, from: file === '' ? "PHP's default" : `${file} line ${line}` };
+  const { unknown } = value;
+  throw new ConfigurationError(
+    `${unknown.file} line ${unknown.line}: ${name} depends on ${unknown.why}, which only PHP knows: set ${instead}`,
+  );
+}
