@@ -30,7 +30,7 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   const admin = roles.includes('admin');
   const owner = member?.role === 'owner' || admin;
   const moderator = owner || member?.role === 'moderator' || roles.includes('moderator');
-  const may: Right[] = room.write === 'moderators' && !moderator ? [] : ['send'];
+  const may: Right[] = room.settings.write === 'moderators' && !moderator ? [] : ['send'];
   if (room.kind === 'private') may.push('invite');
   if (moderator) may.push('update', 'remove', 'moderate');
   if (owner) may.push('roles', 'delete');

@@ -144,7 +144,7 @@ export class Announcements implements DirectoryListener {
     this.#active(room, 'joined too');
   }
 
-  writingChanged(room: Room): void {
+  settingsChanged(room: Room): void {
     this.#summaries.tell(
       room,
       [...room.here].flatMap(({ connections }) => [...connections]),

@@ -1,4 +1,5 @@
 import { type Change, everybody, type RoomRecord, type StoredMessage } from '../history/history.ts';
+import type { RoomSettings } from '../wire/events.ts';
 import { countMentions, stillUnread, withMention, withoutMention } from './messages/unread-mentions.ts';
 import { nobody, type Person, type Room, type RoomOfPerson } from './model.ts';
 
@@ -54,19 +55,21 @@ export function applyReset(record: RoomRecord, now: RoomRecord): void {
   else record.last = now.last;
 }
 
-/** The settings of a room: when one changes, everybody who is there gets a new summary. */
-export const roomSettings = ['write', 'slow'] as const;
-
 /** Applies the room's own stored fields. `head`, `lastSeq` and `last` follow only messages. */
 export function applyRecord(record: RoomRecord, now: RoomRecord): void {
   const { firstSeq } = now;
-  for (const field of ['name', 'topic', 'reports', 'access', 'members', ...roomSettings] as const) {
+  for (const field of ['name', 'topic', 'reports', 'access', 'members', 'settings'] as const) {
     if (now[field] === undefined) Reflect.deleteProperty(record, field);
     else Object.assign(record, { [field]: now[field] });
   }
   // A server of the previous version does not send it.
   if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
   if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
+}
+
+export function haveSameSettings({ settings: a }: RoomRecord, { settings: b }: RoomRecord): boolean {
+  const names = Object.keys({ ...a, ...b }) as (keyof RoomSettings)[];
+  return names.every((name) => a[name] === b[name]);
 }
 
 /** The changes without those of rooms that they delete later: a new room may have the same id. */

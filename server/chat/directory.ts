@@ -24,8 +24,8 @@ import {
   applyRead,
   applyRecord,
   applyReset,
+  haveSameSettings,
   ofRoomsThatStay,
-  roomSettings,
 } from './changes.ts';
 import { messageOf } from './messages/mentions.ts';
 import { noMentions, stillUnread } from './messages/unread-mentions.ts';
@@ -59,8 +59,8 @@ export interface DirectoryListener {
   roomAdded(room: Room, asker: string | undefined): void;
   /** The name, the topic, or the oldest kept message has changed. */
   roomChanged(room: Room): void;
-  /** The posting permission or the slow mode has changed. */
-  writingChanged(room: Room): void;
+  /** A setting has changed, or nobody can write there any more. */
+  settingsChanged(room: Room): void;
   /**
    * @param people the users who knew of the room
    * @param left the connections that had joined it
@@ -699,12 +699,12 @@ export class Directory {
     if (before.name !== record.name) this.publicRooms.renamed();
     applyRecord(room.record, record);
     const isLeft = this.#partnerErased(room, record);
-    const isWriting = isLeft || roomSettings.some((field) => before[field] !== record[field]);
+    const isSet = isLeft || !haveSameSettings(before, record);
     const isShown = (['name', 'topic', 'firstSeq'] as const).some(
       (field) => before[field] !== room.record[field],
     );
     return (listener) => {
-      if (isWriting) listener.writingChanged(room);
+      if (isSet) listener.settingsChanged(room);
       if (isShown) listener.roomChanged(room);
     };
   }

@@ -170,18 +170,13 @@ export async function update(
   chat: Chat,
   connection: Connection,
   room: Room,
-  { name, topic, write, slow }: RequestPayload<'room:update'>,
+  { room: id, ...change }: RequestPayload<'room:update'>,
 ): Promise<Answers['room:update']> {
   await decided(async () => {
     need(room, connection, 'update');
-    const change = {
-      ...(name === undefined ? {} : { name }),
-      ...(topic === undefined ? {} : { topic }),
-      ...(write === undefined ? {} : { write }),
-      ...(slow === undefined ? {} : { slow }),
-    };
+    const actor = connection.person.user.id;
     return chat.history.write.updateRoom(
-      { room: room.record.id, ...change, actor: connection.person.user.id, access: room.record.access },
+      { room: id, ...change, actor, access: room.record.access },
       connection.id,
     );
   });

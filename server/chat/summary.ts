@@ -38,9 +38,9 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     mentions:
       membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
     notify: notifyOf(room, member),
-    write: record.write ?? 'all',
+    write: 'all',
   };
-  if (record.slow !== undefined) summary.slow = record.slow;
+  Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
   if (summary.may.includes('moderate')) summary.reports = record.reports ?? 0;
   const muted = directory.restrictions.muteOf(record.id, identity.id);

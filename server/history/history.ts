@@ -6,9 +6,9 @@ import type {
   Notify,
   RoomKind,
   RoomRole,
+  RoomSettings,
   SiteRole,
   User,
-  Write,
 } from '../wire/events.ts';
 
 /** No answer exceeds this many bytes of JSON, however many messages were asked for. */
@@ -98,10 +98,8 @@ export interface RoomRecord {
   members: number;
   /** Milliseconds since 1970. */
   createdAt: number;
-  /** Absent: all who may read it may write. */
-  write?: Exclude<Write, 'all'>;
-  /** Seconds between two messages of one user; absent: as the limits allow. */
-  slow?: number;
+  /** Only those that differ from the settings of a new room. */
+  settings: RoomSettings;
   /** Open reports of messages that are not too old; absent for none. */
   reports?: number;
   /** The head when what was known before said nothing any more: so much had changed at once. */
@@ -362,10 +360,8 @@ export interface Act {
     until?: number;
     role?: RoomRole;
     done?: (typeof reportEnds)[number];
-    write?: Write;
-    slow?: number;
-    changed?: ('name' | 'topic' | 'write' | 'slow')[];
-  };
+    changed?: ('name' | 'topic' | keyof RoomSettings)[];
+  } & RoomSettings;
 }
 
 /** The rows of consumers: each is stored with the position of its consumer. */
@@ -527,17 +523,9 @@ export interface Writes {
     in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
     out: { room: RoomRecord; created: boolean };
   };
-  /** An empty topic removes it, and 0 ends slow mode. Codes: `unknown_room`, `conflict` (a public room has that name). */
+  /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
   updateRoom: {
-    in: {
-      room: string;
-      name?: string;
-      topic?: string;
-      write?: Write;
-      slow?: number;
-      actor?: string;
-      access?: number;
-    };
+    in: { room: string; name?: string; topic?: string; actor?: string; access?: number } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */

@@ -1,4 +1,4 @@
-import type { MessageFile, Reaction } from '../wire/events.ts';
+import type { MessageFile, Reaction, RoomSettings } from '../wire/events.ts';
 import type { Erasure } from './erasure.ts';
 import type { Shown } from './find-users.ts';
 import {
@@ -18,50 +18,12 @@ import {
   type UnreadMentions,
   type UserRecord,
 } from './history.ts';
-import type { Columns, Row, Value } from './tables.ts';
+import { type ColumnName, type Columns, type Row, roomSettings, type Value } from './tables.ts';
 import { nameKey, storedNameKey } from './text-keys.ts';
 
 // Turns rows of the tables into what the history returns. All of its threads use it.
 
-export const roomColumns =
-  'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
-  'rooms.last_seq AS last_seq, rooms.first_seq AS first_seq, rooms.access AS access, rooms.members AS members, ' +
-  'rooms.created_at AS created_at, rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.reports AS reports, rooms.writers AS writers, ' +
-  'rooms.slow AS slow, rooms.reset_rev AS reset_rev';
-
-export function roomFrom(row: Row): RoomRecord {
-  return {
-    id: row.id as string,
-    kind: row.kind as RoomRecord['kind'],
-    name: row.name as string,
-    ...(row.topic === null ? {} : { topic: row.topic as string }),
-    head: row.head as number,
-    lastSeq: row.last_seq as number,
-    firstSeq: row.first_seq as number,
-    access: row.access as number,
-    members: row.members as number,
-    createdAt: row.created_at as number,
-    ...(row.writers === 'moderators' ? { write: 'moderators' as const } : {}),
-    ...(row.slow === null ? {} : { slow: row.slow as number }),
-    ...(row.reports === null ? {} : { reports: row.reports as number }),
-    ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),
-    ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
-  };
-}
-
-/** A room with what only the rules need. */
-export interface RoomRow extends Omit<RoomRecord, 'last'> {
-  createdBy?: string;
-  clientId?: string;
-  /** Since when it has no members. */
-  emptySince?: number;
-}
-
-/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
-export interface MessageRow {
-  message: StoredMessage;
-  digest: string;
-}
+const settings = Object.entries(roomSettings) as [keyof RoomSettings, { column: ColumnName }][];
 
 /** The columns that are written of a room. */
 export const roomFields: Columns = [
@@ -81,11 +43,56 @@ export const roomFields: Columns = [
   'pair_low',
   'pair_high',
   'empty_since',
-  'writers',
-  'slow',
+  ...settings.map(([, { column }]) => column),
   'reports',
   'reset_rev',
 ];
+/** Those that only the rules need. */
+const ofRules: Columns = ['created_by', 'client_id', 'empty_since'];
+
+export const roomColumns = roomFields
+  .filter((column) => column !== 'public_key' && !ofRules.includes(column))
+  .map((column) => `rooms.${column} AS ${column}`)
+  .join(', ');
+
+export function roomFrom(row: Row): RoomRecord {
+  return {
+    id: row.id as string,
+    kind: row.kind as RoomRecord['kind'],
+    name: row.name as string,
+    ...(row.topic === null ? {} : { topic: row.topic as string }),
+    head: row.head as number,
+    lastSeq: row.last_seq as number,
+    firstSeq: row.first_seq as number,
+    access: row.access as number,
+    members: row.members as number,
+    createdAt: row.created_at as number,
+    settings: settingsFrom(row),
+    ...(row.reports === null ? {} : { reports: row.reports as number }),
+    ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),
+    ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
+  };
+}
+
+function settingsFrom(row: Row): RoomSettings {
+  return Object.fromEntries(
+    settings.flatMap(([name, { column }]) => (row[column] === null ? [] : [[name, row[column]]])),
+  );
+}
+
+/** A room with what only the rules need. */
+export interface RoomRow extends Omit<RoomRecord, 'last'> {
+  createdBy?: string;
+  clientId?: string;
+  /** Since when it has no members. */
+  emptySince?: number;
+}
+
+/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
+export interface MessageRow {
+  message: StoredMessage;
+  digest: string;
+}
 
 export function roomRow(room: RoomRow): Value[] {
   return [
@@ -105,8 +112,7 @@ export function roomRow(room: RoomRow): Value[] {
     room.pair?.[0] ?? null,
     room.pair?.[1] ?? null,
     room.emptySince ?? null,
-    room.write ?? null,
-    room.slow ?? null,
+    ...settings.map(([name]) => room.settings[name] ?? null),
     room.reports ?? null,
     room.reset ?? null,
   ];
@@ -119,7 +125,7 @@ export const roomRowFrom = (row: Row): RoomRow => ({
   ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
   ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
 });
-export const roomRowColumns = `num, ${roomColumns}, created_by, client_id, empty_since`;
+export const roomRowColumns = `num, ${roomColumns}, ${ofRules.join(', ')}`;
 
 export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at, has_left, restricted, held';
 

@@ -1,3 +1,4 @@
+import type { RoomSettings } from '../wire/events.ts';
 import type { Ban, Change, StoredReport } from './history.ts';
 
 /** A row of a statement's answer. */
@@ -92,6 +93,17 @@ export const columnTypes = {
 export type ColumnName = keyof typeof columnTypes;
 /** The columns of a statement, by which their types are known. */
 export type Columns = readonly ColumnName[];
+
+/** The settings of a room: the column of each, and the value that is not stored, because a new room has it. */
+export const roomSettings: {
+  readonly [Name in keyof RoomSettings]-?: {
+    readonly column: ColumnName;
+    readonly initial: Required<RoomSettings>[Name];
+  };
+} = {
+  write: { column: 'writers', initial: 'all' },
+  slow: { column: 'slow', initial: 0 },
+};
 
 /**
  * A table whose rows the rules find by some of their fields (`Work.find`), put (`Work.put`) and remove (`Work.remove`).

@@ -17,7 +17,7 @@ const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
-/** A user's name, as the site gives it. => A user's name, as the site gives it. */
+/** A user's name, as the site gives it. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
 /** The reason of a ban, as the site gives it. */
 export const banReason = z.string().max(250).transform(asLine);
@@ -51,6 +51,12 @@ const lastMessage = z.object({
   sentAt: time,
   deletedAt: time.exactOptional(),
   files: seq.exactOptional(),
+});
+
+/** The settings of a room as an update takes them. With `all` and 0 a room has none of them. */
+const roomSettings = z.object({
+  write: write.exactOptional(),
+  slow: z.int().min(0).max(3600).exactOptional(),
 });
 
 /** A room as one user sees it. `unread` is 0 for users who are not members. */
@@ -210,6 +216,7 @@ export type RoomRole = z.output<typeof role>;
 export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
 export type Write = z.output<typeof write>;
+export type RoomSettings = z.output<typeof roomSettings>;
 /** An action that a user may take in a room, as in `RoomSummary.may`. */
 export type Right = z.output<typeof right>;
 export type LastMessage = z.output<typeof lastMessage>;
@@ -260,10 +267,9 @@ export const requests = {
   }),
   'room:update': z.object({
     room: roomId,
-    name: roomName.optional(),
-    topic: topic.optional(),
-    write: write.optional(),
-    slow: z.int().min(0).max(3600).optional(),
+    name: roomName.exactOptional(),
+    topic: topic.exactOptional(),
+    ...roomSettings.shape,
   }),
   'room:delete': z.object({ room: roomId }),
   'room:invite': z.object({ room: roomId, users: z.array(userId).min(1).max(100) }),

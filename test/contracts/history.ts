@@ -757,7 +757,7 @@ export function historyContract(
         history = await reopen();
         await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
         const rooms = await history.read.publicRooms(null);
-        const room = { kind: 'public', topic: undefined, access: 0, firstSeq: 1, members: 0, createdAt: at };
+        const room = { kind: 'public', settings: {}, access: 0, firstSeq: 1, members: 0, createdAt: at };
         expect(rooms.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
           { ...room, id: 'garden', name: 'Garden', head: 0, lastSeq: 0 },
           { ...room, id: 'lobby', name: 'lobby', head: 1, lastSeq: 1, last },

@@ -9,7 +9,7 @@ const written = new WeakMap<Room, Map<string, { sentAt: number; at: number }>>()
 
 /** Notes a published message. */
 export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'user' | 'sentAt'>): void {
-  if (room.record.slow === undefined) return void written.delete(room);
+  if (room.record.settings.slow === undefined) return void written.delete(room);
   const people = written.get(room) ?? new Map();
   written.set(room, people);
   people.delete(user.id);

@@ -1,4 +1,4 @@
-import { deletedUser, otherOf, type Reads } from '../../history/history.ts';
+import { deletedUser, otherOf, type Reads, type RoomRecord } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import { notifyOf } from '../summary.ts';
 
@@ -37,6 +37,7 @@ export async function exported(
       role: member.role,
       readSeq: member.readSeq,
       notify: notifyOf({ record: room }, member),
+      ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
     blocked,
     restricted: restricted.map(({ room, kind, restriction: { until, reason } }) => ({
@@ -121,6 +122,11 @@ export async function exported(
     }
   })();
 }
+
+const ownedOf = ({ topic, settings }: RoomRecord) => ({
+  ...(topic === undefined ? {} : { topic }),
+  ...settings,
+});
 
 const lines = (values: readonly object[]): string =>
   values.map((value) => `${JSON.stringify(value)}\n`).join('');

@@ -53,14 +53,15 @@ export const send: Rule<'send'> = {
     const repeat = repeatOf(work, input);
     if (repeat !== null) return { message: repeat, repeated: true };
     const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
-    if (room.write === 'moderators' && !free) refuse('forbidden');
+    if (room.settings.write === 'moderators' && !free) refuse('forbidden');
     if (input.asMember && isBlocked(work, room, user.id)) refuse('forbidden');
     if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
     if (input.asMember) checkMuted(member, input.sentAt);
     checkReply(room, input.replyTo);
     const files = filesOf(work, input, { chosen: input.files ?? [] });
     const mentions = mentionsFor(work, room, input.mentions, free);
-    if (room.slow !== undefined && !free) checkPause(room.slow, member, input);
+    const { slow } = room.settings;
+    if (slow !== undefined && !free) checkPause(slow, member, input);
     const message: StoredMessage = {
       id: randomUUID(),
       room: id,

@@ -136,6 +136,7 @@ export function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: n
     members: 0,
     createdAt: at,
     emptySince: at,
+    settings: {},
   };
 }
 

@@ -1,7 +1,8 @@
+import type { RoomSettings } from '../../wire/events.ts';
 import { acted, type Change, deletedUser, type RoomRecord, type Writes } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { blocks, rows } from '../tables.ts';
+import { blocks, roomSettings, rows } from '../tables.ts';
 import { nameKey } from '../text-keys.ts';
 import {
   actInPublic,
@@ -141,19 +142,22 @@ function checkName(work: Work, name: string, except?: string): void {
 function update(
   work: Work,
   room: RoomRow,
-  change: Pick<Writes['updateRoom']['in'], 'name' | 'topic' | 'write' | 'slow' | 'actor'>,
+  change: Omit<Writes['updateRoom']['in'], 'room' | 'access'>,
   changes: Change[],
 ): RoomRecord {
-  const { name = room.name, topic = room.topic, write = room.write, slow = room.slow } = change;
-  const { topic: _topic, write: _write, slow: _slow, ...rest } = room;
+  const { name = room.name, topic = room.topic } = change;
+  const { topic: _topic, ...rest } = room;
+  const settings = newSettings(room, change);
   const now: RoomRow = {
     ...rest,
     name,
     ...(topic ? { topic } : {}),
-    ...(write === 'moderators' ? { write } : {}),
-    ...(slow ? { slow } : {}),
+    settings: stored({ ...room.settings, ...settings }),
   };
-  const changed = (['name', 'topic', 'write', 'slow'] as const).filter((field) => now[field] !== room[field]);
+  const changed = [
+    ...(['name', 'topic'] as const).filter((field) => now[field] !== room[field]),
+    ...(Object.keys(settings) as (keyof RoomSettings)[]),
+  ];
   if (changed.length === 0) return record(work, room);
   if (room.kind === 'public') checkName(work, name, room.id);
   work.putRoom(now);
@@ -163,13 +167,25 @@ function update(
     kind: 'room_changed',
     by: change.actor,
     room: room.id,
-    to: {
-      changed,
-      ...(changed.includes('write') ? { write: now.write ?? 'all' } : {}),
-      ...(changed.includes('slow') ? { slow: now.slow ?? 0 } : {}),
-    },
+    to: { changed, ...settings },
   });
   return updated;
+}
+
+/** The settings of a change that differ from those of the room. */
+function newSettings(room: RoomRow, change: RoomSettings): RoomSettings {
+  const names = Object.keys(roomSettings) as (keyof RoomSettings)[];
+  const changed = names.filter((name) => {
+    const now = room.settings[name] ?? roomSettings[name].initial;
+    return change[name] !== undefined && change[name] !== now;
+  });
+  return Object.fromEntries(changed.map((name) => [name, change[name]]));
+}
+
+function stored(settings: RoomSettings): RoomSettings {
+  const isStored = ([name, value]: [string, unknown]) =>
+    value !== roomSettings[name as keyof RoomSettings].initial;
+  return Object.fromEntries(Object.entries(settings).filter(isStored));
 }
 
 /** Both users of a direct room, in the same order whoever opens it. */

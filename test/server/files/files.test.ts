@@ -391,6 +391,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   await boss.request('room:mute', { ...lobby, seconds: 3600, reason: 'loud' });
   await boss.request('room:ban', { ...lobby, room: 'other' });
   await boss.request('room:mute', { room: 'lobby', user: 'only-muted' });
+  await boss.request('room:update', { room, slow: 60 });
   boss.close();
   const ask = (user: string, headers: Record<string, string> = { Authorization: `Bearer ${apiKey}` }) =>
     fetch(`${site.chat.url}/api/users/${user}/export`, { headers });
@@ -411,7 +412,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   expect(JSON.parse(text('about.json'))).toMatchObject({
     user: { id: '1', name: 'Ann' },
     rooms: expect.arrayContaining([
-      { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all' },
+      { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all', slow: 60 },
     ]),
     blocked: ['3'],
     restricted: [
