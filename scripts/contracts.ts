@@ -26,27 +26,20 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
 }
 
 function sharedSchemas(): Json {
+  const uri = (name: string) => `#/components/schemas/${name}`;
+  const { schemas } = z.toJSONSchema(registry, { io: 'output', uri, unrepresentable: 'any' });
   return Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => {
-      // Omits its own id, which would be a reference to itself.
-      const {
-        $schema: _,
-        $defs: __,
-        id: ___,
-        ...json
-      } = z.toJSONSchema(shape, { io: 'output', unrepresentable: 'any' });
-      return [name, json];
-    }),
+    Object.entries(schemas).map(([name, { $schema: _, $id: __, ...json }]) => [name, json]),
   );
 }
 
-const errorSchema = (codes: object) => ({
+const errorSchema = (codes: object, more: Json = {}) => ({
   type: 'object',
   properties: {
     code: { type: 'string', enum: Object.keys(codes) },
     message: { type: 'string' },
     retryAfterMs: { type: 'integer', description: 'milliseconds, with rate_limited' },
-    current: { $ref: '#/components/schemas/Message', description: 'with conflict of message:edit' },
+    ...more,
   },
   required: ['code', 'message'],
 });
@@ -110,7 +103,9 @@ export function asyncApi(): Json {
       messages,
       schemas: {
         ...sharedSchemas(),
-        RequestError: errorSchema(requestErrors),
+        RequestError: errorSchema(requestErrors, {
+          current: { $ref: '#/components/schemas/Message', description: 'with conflict of message:edit' },
+        }),
         ConnectError: {
           type: 'object',
           properties: {
@@ -191,7 +186,6 @@ export function openApi(): Json {
           properties: { error: errorSchema({ ...httpErrors, ...requestErrors }) },
           required: ['error'],
         },
-        ...sharedSchemas(),
       },
     },
   };

@@ -47,7 +47,7 @@ export const roomFields: Columns = [
   'reports',
   'reset_rev',
 ];
-/** Those that only the rules need. */
+/** The columns that only the rules need. */
 const ofRules: Columns = ['created_by', 'client_id', 'empty_since'];
 
 export const roomColumns = roomFields
