@@ -185,6 +185,32 @@ export interface FoundSessions {
   options: SessionTexts;
   /** The keys for the forms `laravel` of the cookie and of a layer. */
   appKeys?: readonly Buffer[];
+  /** Absent where the session alone says who is logged in. */
+  accounts?: Accounts;
+}
+
+/** A session that names a user, with what `Accounts.proof` leads to. */
+export interface NamedUser {
+  user: SessionUser;
+  proof: readonly (string | null)[];
+}
+
+/** What counts beside the session of a user: other cookies of the browser, and the user's row in a table of the site. */
+export interface Accounts {
+  /** Paths in the session. */
+  proof: readonly string[];
+  /**
+   * Why the other cookies of a browser do not belong to its session, when it logs in; null if they do. A client that
+   * sends the value of the session's cookie itself has no others.
+   * @param cookie the value of a cookie by its name; null if there is none
+   * @param now in seconds since 1970
+   */
+  refuses?(cookie: (name: string) => string | null, named: NamedUser, now: number): Explanation | null;
+  database: SiteDatabase;
+  /** The users by their ids. */
+  users(sql: SqlDriver): LoginTable;
+  /** The user by the row of that id, or why nobody is logged in. */
+  judge(row: Row | null, named: NamedUser): { user: SessionUser } | Explanation;
 }
 
 /** The reason of a refusal, which is one of a small set. */

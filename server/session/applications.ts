@@ -1,6 +1,7 @@
-import type { Application, SessionApplication, SiteFolder } from './application.ts';
+import type { Accounts, Application, SessionApplication, SiteFolder } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
+import { accountLogins } from './logins/accounts.ts';
 import { cacti } from './logins/cacti.ts';
 import { dokuwiki } from './logins/dokuwiki.ts';
 import { drupal } from './logins/drupal.ts';
@@ -23,6 +24,7 @@ import { tableLogins } from './logins/tables.ts';
 import { ttrss } from './logins/ttrss.ts';
 import { typo3 } from './logins/typo3.ts';
 import { wordpress } from './logins/wordpress.ts';
+import { parsePath } from './path.ts';
 import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 export { ConfigurationError } from './configuration/configuration.ts';
@@ -71,7 +73,7 @@ export async function openLogins(
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */
 export type FoundSite =
   | { application: Application; found: unknown; reader: SiteReader }
-  | { application: SessionApplication; session: SessionSettings };
+  | { application: SessionApplication; session: SessionSettings; accounts?: Accounts | undefined };
 
 /**
  * Finds out which application a folder has.
@@ -115,7 +117,11 @@ async function findSessions(
   if (!found) return null;
   refuse(application, sessions.notForSessions, 'has PHP sessions');
   const options = { ...application.options, ...found.options };
-  return { application, session: sessions.settings(options, found.appKeys) };
+  const session = sessions.settings(options, found.appKeys);
+  const { accounts } = found;
+  if (accounts === undefined) return { application, session };
+  const proof = accounts.proof.map(parsePath);
+  return { application, session: { ...session, user: { ...session.user, proof } }, accounts };
 }
 
 function refuse({ title }: { title: string }, names: readonly string[] = [], why: string): void {
@@ -128,7 +134,11 @@ export async function openSite(
 ): Promise<{ title: string; logins: Logins; session?: SessionSettings }> {
   const site = await findSite(place);
   const { title } = site.application;
-  if ('session' in site) return { title, logins: phpSessions(site.session), session: site.session };
+  if ('session' in site) {
+    const { session, accounts } = site;
+    const logins = phpSessions(session);
+    return { title, logins: accounts ? accountLogins(title, accounts, logins) : logins, session };
+  }
   const { application, reader } = site;
   // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.
   await reader.open().catch((error: unknown) => {

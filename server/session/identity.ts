@@ -16,7 +16,11 @@ export interface SessionUser {
   banned?: true;
 }
 
-export type Identity = { user: SessionUser } | { nobody: string } | { invalid: string };
+/** `proof` has the texts at `UserPaths.proof`. */
+export type Identity =
+  | { user: SessionUser; proof?: readonly (string | null)[] }
+  | { nobody: string }
+  | { invalid: string };
 
 const maxCharacters = 64;
 
@@ -31,6 +35,8 @@ export interface UserPaths {
   rooms?: Path | undefined;
   roles?: Path | undefined;
   banned?: Path | undefined;
+  /** Texts that are compared with other cookies, or with the user's row in a table of the site. */
+  proof?: readonly Path[] | undefined;
 }
 
 /** The user in a decoded session. */
@@ -52,7 +58,17 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
     if (problem !== undefined) user.roomsProblem = problem;
   }
   if (paths.banned !== undefined && 'value' in present(session, paths.banned)) user.banned = true;
-  return { user };
+  if (paths.proof === undefined) return { user };
+  return { user, proof: paths.proof.map((path) => bytesOf(follow(session, path))) };
+}
+
+/** A text or a number as the bytes that PHP has, one character each; null for what is none. */
+function bytesOf(found: Found): string | null {
+  if (!('value' in found)) return null;
+  const { value } = found;
+  if (value instanceof PhpBytes) return value.bytes.toString('latin1');
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  return typeof value === 'string' ? Buffer.from(value).toString('latin1') : null;
 }
 
 const siteRoles = ['admin', 'moderator'] as const;

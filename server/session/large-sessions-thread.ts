@@ -18,6 +18,7 @@ const user: UserPaths = {
   roles: optional(paths.roles),
   banned: optional(paths.banned),
   ...(paths.nobody === undefined ? {} : { nobody: paths.nobody }),
+  proof: paths.proof?.map(parsePath),
 };
 
 port.on('message', ({ id, bytes }: DecodeRequest) => {

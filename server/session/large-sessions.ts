@@ -10,7 +10,10 @@ import { SessionBusyError, StoreError } from './store.ts';
 export interface ThreadSettings {
   format: FormatName;
   paths: Record<'id' | 'name', string> &
-    Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & { nobody?: readonly string[] };
+    Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & {
+      nobody?: readonly string[];
+      proof?: readonly string[];
+    };
 }
 
 export interface DecodeRequest {
@@ -42,7 +45,7 @@ export class LargeSessions {
   /** Bytes. */
   #waiting = 0;
 
-  constructor(format: FormatName, { id, name, nobody, require, rooms, roles, banned }: UserPaths) {
+  constructor(format: FormatName, { id, name, nobody, require, rooms, roles, banned, proof }: UserPaths) {
     const optional = Object.entries({ require, rooms, roles, banned }).flatMap(([key, path]) =>
       path === undefined ? [] : [[key, pathText(path)]],
     );
@@ -53,6 +56,7 @@ export class LargeSessions {
         name: pathText(name),
         ...Object.fromEntries(optional),
         ...(nobody === undefined ? {} : { nobody }),
+        ...(proof === undefined ? {} : { proof: proof.map(pathText) }),
       },
     };
   }

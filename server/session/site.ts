@@ -120,7 +120,7 @@ async function textOf(file: string): Promise<string> {
 /** Milliseconds for a question to the database of a site. */
 const timeout = 1000;
 
-type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
+export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
 async function connected(application: Application, place: SitePlace, found: unknown): Promise<Connected> {
@@ -134,8 +134,9 @@ async function connected(application: Application, place: SitePlace, found: unkn
   return { driver, database, charset: String(row?.data ?? '').startsWith('latin1') ? 'latin1' : 'utf8' };
 }
 
-async function located(
-  { title }: Application,
+/** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
+export async function located(
+  { title }: { title: string },
   own: SiteDatabase,
 ): Promise<{ driver: SqlDriver; open(): Database }> {
   const driver = drivers[own.kind];

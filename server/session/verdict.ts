@@ -27,7 +27,7 @@ const hints = {
 
 /** The result of a look at a session. */
 export type SessionVerdict =
-  | { state: 'user'; user: SessionUser; bytes: Buffer }
+  | { state: 'user'; user: SessionUser; bytes: Buffer; proof?: readonly (string | null)[] }
   | Exclude<Verdict, { state: 'user' }>;
 
 export interface Judge {
@@ -104,7 +104,7 @@ function ownCopy(bytes: Buffer): Buffer {
 
 function byIdentity(found: Identity, bytes: Buffer): SessionVerdict {
   // A copy: a store's answer may be a small part of a large piece of memory.
-  if ('user' in found) return { state: 'user', user: found.user, bytes: ownCopy(bytes) };
+  if ('user' in found) return { state: 'user', ...found, bytes: ownCopy(bytes) };
   if ('nobody' in found) return noUser('nobody', found.nobody, hints.nobody);
   return noUser('invalid', found.invalid, hints.invalid);
 }

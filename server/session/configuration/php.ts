@@ -111,6 +111,8 @@ class Reading {
   #variables: Map<string, ConfigurationValue>;
   readonly #members = new Map<string, ConfigurationValue>();
   readonly #included = new Set<string>();
+  /** The classes that the file imports, by the names that it uses. */
+  #imported = new Map<string, string>();
   #file = '';
   #files = 0;
   #bytes = 0;
@@ -133,13 +135,15 @@ class Reading {
   }
 
   #run(file: string): ConfigurationValue | undefined {
-    const outer = this.#file;
+    const [outer, imported] = [this.#file, this.#imported];
     this.#file = file;
+    this.#imported = new Map();
     try {
       const end = this.#statements(this.#parsed(file));
       return end?.value;
     } finally {
       this.#file = outer;
+      this.#imported = imported;
     }
   }
 
@@ -211,6 +215,12 @@ class Reading {
       case 'constantstatement':
         for (const constant of many(node, 'constants'))
           this.#define(word(one(constant, 'name'), 'name'), this.#value(one(constant, 'value')));
+        return undefined;
+      case 'usegroup':
+        for (const item of many(node, 'items')) {
+          const [name, alias] = [word(item, 'name'), word(one(item, 'alias'), 'name')];
+          this.#imported.set(alias || bare(name), name);
+        }
         return undefined;
       case 'return':
         return new Returned(this.#value(one(node, 'expr')));
@@ -398,7 +408,12 @@ class Reading {
   }
 
   #member(node: Tree): ConfigurationValue {
-    const name = `${bare(one(node, 'what').name)}::${word(one(node, 'offset'), 'name')}`;
+    const what = one(node, 'what').name;
+    if (word(one(node, 'offset'), 'name').toLowerCase() === 'class' && typeof what === 'string') {
+      const [first = '', ...rest] = what.split('\\');
+      return [this.#imported.get(first) ?? first, ...rest].join('\\').replace(/^\\/, '');
+    }
+    const name = `${bare(what)}::${word(one(node, 'offset'), 'name')}`;
     return this.#members.get(name) ?? this.#unknown(node, name);
   }
 

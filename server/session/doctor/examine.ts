@@ -23,10 +23,10 @@ export interface Examined {
   keepalive: boolean;
 }
 
-/** Accepts any copied form: the value alone, with the name before it, or the whole header. */
-function cookieHeader(copied: string, name: string): string {
+/** Accepts any copied form: the value alone, with the name before it, or the whole header, which it is without a name. */
+export function cookieHeader(copied: string, name?: string): string {
   const given = copied.trim().replace(/^cookie:\s*/i, '');
-  return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
+  return name === undefined || new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
 }
 
 /**

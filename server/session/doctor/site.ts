@@ -2,7 +2,7 @@ import { findSite, openSite } from '../applications.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import type { SitePlace } from '../site.ts';
-import { type Examined, examine } from './examine.ts';
+import { cookieHeader, type Examined, examine } from './examine.ts';
 import { type Finding, printable, well, wrong } from './finding.ts';
 
 /** Checks the configuration of a site and its database or session store, and follows one login. */
@@ -12,13 +12,15 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
     const { title, logins, session } = await openSite({ ...place, checks: false });
     try {
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
-      if (session !== undefined) return yield* examine(session, how);
+      if (session !== undefined) yield* examine(session, how);
+      if (session !== undefined && session.user.proof === undefined) return;
       const fault = await logins.fault();
       if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`);
       yield well('The database of the site answers.');
       if (cookie === undefined) return;
       // Where the cookies come from is not known here.
-      const answer = await logins.identify({ cookies: cookie.trim().replace(/^cookie:\s*/i, '') });
+      const cookies = cookieHeader(cookie, session?.cookie.name);
+      const answer = await logins.identify({ cookies });
       if ('code' in answer)
         return yield wrong(`Nobody is logged in with these cookies: ${answer.reason}.`, answer.hint);
       const { id, name, roles = [], banned } = answer.user;

@@ -1,10 +1,22 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import type { SessionApplication, SiteFolder } from '../application.ts';
+import {
+  type Accounts,
+  because,
+  type SessionApplication,
+  type SessionTexts,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { localSocket } from '../database-host.ts';
+import { displayName } from '../identity.ts';
 
 /** `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user. */
 const userOf = (guard: string) => `login_${guard}_59ba36addc2b2f9401580f014c7f58ea4e30989d`;
+
+const guardIn = /^login_(\w+)_59ba36addc2b2f9401580f014c7f58ea4e30989d$/;
 
 const storeSetting = 'CHAT_SESSION_STORE';
 
@@ -12,8 +24,9 @@ const storeSetting = 'CHAT_SESSION_STORE';
 type Config = (file: string, keys: readonly string[], instead: string) => Promise<string | null>;
 
 /**
- * Laravel 8 to 13: Illuminate/Session/SessionManager.php, Cache/CacheManager.php, Redis/RedisManager.php. Its
- * configuration is that of config/*.php with `.env`, or the cached one.
+ * Laravel 8 to 13: Illuminate/Session/SessionManager.php, Session/Middleware/AuthenticateSession.php,
+ * Cache/CacheManager.php, Redis/RedisManager.php, Auth/EloquentUserProvider.php. Its configuration is that of
+ * config/*.php with `.env`, or the cached one.
  */
 export const laravel: SessionApplication = {
   kind: 'laravel',
@@ -24,22 +37,28 @@ export const laravel: SessionApplication = {
     const root = await rootOf(folder);
     if (root === null) return null;
     const { config, previousKeys } = await configurationOf(folder, root);
-    const guard = await config('auth', ['defaults', 'guard'], 'CHAT_USER_ID');
+    const guard = given.userId
+      ? guardIn.exec(given.userId)?.[1]
+      : ((await config('auth', ['defaults', 'guard'], 'CHAT_USER_ID')) ?? 'web');
     const user = userOf(guard ?? 'web');
-    const appKey = given.cookie ? null : await config('app', ['key'], 'CHAT_SESSION_COOKIE');
-    if (appKey === null && !given.cookie)
+    const appKey = await config('app', ['key'], 'CHAT_SESSION_COOKIE');
+    if (!appKey && !given.cookie)
       throw new ConfigurationError(`${root}: there is no APP_KEY: php artisan key:generate makes it`);
-    const appKeys = [...(appKey === null ? [] : [appKey]), ...previousKeys].map((text) => keyOf(root, text));
+    const appKeys = given.cookie ? [] : [appKey ?? '', ...previousKeys].map((text) => keyOf(root, text));
     const cookieName = given.cookieName ?? (await needed(root, config, 'cookie', 'CHAT_SESSION_NAME'));
     return {
       appKeys,
       options: {
         cookieName,
-        cookie: 'laravel',
+        cookie: (await isPlain(folder, root, cookieName)) ? 'plain' : 'laravel',
         userId: user,
         userName: user,
         ...(given.store ? {} : { store: await storeOf(folder, root, config) }),
       },
+      // Another value of the session than Laravel's own is the application's affair.
+      ...(guard === undefined
+        ? {}
+        : { accounts: await accountsOf({ folder, root, config, guard, appKey, given }) }),
     };
   },
 };
@@ -49,6 +68,8 @@ async function rootOf(folder: SiteFolder): Promise<string | null> {
   for (const root of [folder.path, dirname(folder.path)]) {
     if (root !== folder.path && !folder.path.endsWith('/public')) continue;
     if ((await folder.has(`${root}/artisan`)) && (await folder.has(`${root}/bootstrap/app.php`))) return root;
+    // Its configuration alone.
+    if ((await folder.has(`${root}/config/session.php`)) && (await folder.has(`${root}/.env`))) return root;
   }
   return null;
 }
@@ -133,14 +154,17 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
       return url(`file://${escapedPath(files)}`, { prefix: '', lifetime });
     }
     case 'database': {
-      const { place, options, prefix } = await databaseOf(root, config, await session('connection'));
+      const { database, prefix } = await databaseOf(root, config, await session('connection'));
+      const { place, options } = placeOf(database);
       const table = prefix + ((await session('table')) ?? 'sessions');
       const columns = { table, id: 'id', data: 'payload', last: 'last_activity', lifetime };
       return url(place, { ...options, ...columns }, ['base64']);
     }
     case 'redis': {
       const { place, options, prefix } = await redisOf(config, (await session('connection')) ?? 'default');
-      const key = prefix + (await cachePrefix(folder, root, config, (await session('store')) || 'redis'));
+      const own = await session('prefix');
+      const key =
+        prefix + (own || (await cachePrefix(folder, root, config, (await session('store')) || 'redis')));
       return url(place, { ...options, prefix: key }, ['unserialize']);
     }
     case 'memcached': {
@@ -192,40 +216,184 @@ interface Place {
   prefix: string;
 }
 
-const kinds: Readonly<Record<string, string>> = {
+const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
   mysql: 'mysql',
   mariadb: 'mysql',
   pgsql: 'postgres',
   postgres: 'postgres',
   postgresql: 'postgres',
+  sqlite: 'sqlite',
 };
 
-async function databaseOf(root: string, config: Config, given: string | null): Promise<Place> {
+/** A connection of `config/database.php`. @param given its name; null for the default */
+async function databaseOf(
+  root: string,
+  config: Config,
+  given: string | null,
+): Promise<{ database: SiteDatabase; prefix: string }> {
   const name = given || ((await config('database', ['default'], storeSetting)) ?? '');
   const value = await connectionOf(config, ['connections', name]);
-  const [driver, prefix, database] = [await value('driver'), await value('prefix'), await value('database')];
-  if (driver === 'sqlite')
-    return {
-      place: `sqlite:${escapedPath(database.startsWith('/') ? database : join(root, database))}`,
-      options: {},
-      prefix,
-    };
-  const kind = kinds[driver];
+  const [kind, prefix, path] = [kinds[await value('driver')], await value('prefix'), await value('database')];
+  const charset = 'utf8';
+  if (kind === 'sqlite') {
+    const place = { user: '', password: '', hosts: [], path: path.startsWith('/') ? path : join(root, path) };
+    return { database: { kind, place, charset }, prefix };
+  }
   const host = await value('host');
   const isLocal = kind === 'mysql' && host === 'localhost';
   const socket = (await value('unix_socket')) || (isLocal ? ((await localSocket()) ?? '') : '');
   if (kind === undefined || (host === '' && socket === ''))
     throw new ConfigurationError(
-      `${root}: the sessions are in the database connection ${JSON.stringify(name)}, which cannot be read: set ${storeSetting}`,
+      `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,
     );
-  const server = socket === '' ? hostAndPort(host, await value('port')) : '';
-  const login = `${encodeURIComponent(await value('username'))}:${encodeURIComponent(await value('password'))}`;
+  const port = await value('port');
+  const place = {
+    user: await value('username'),
+    password: await value('password'),
+    hosts: socket === '' ? [{ host, ...(/^\d{1,5}$/.test(port) ? { port: Number(port) } : {}) }] : [],
+    path: `/${path}`,
+  };
+  const database = { kind, place, charset, ...(socket === '' ? {} : { socket }) } as const;
+  return { database, prefix };
+}
+
+/** The same as the first part of a store URL. */
+function placeOf({ kind, place, socket }: SiteDatabase): Omit<Place, 'prefix'> {
+  if (kind === 'sqlite') return { place: `sqlite:${escapedPath(place.path)}`, options: {} };
+  const [first] = place.hosts;
+  const server = first === undefined ? '' : hostAndPort(first.host, String(first.port ?? ''));
+  const login = `${encodeURIComponent(place.user)}:${encodeURIComponent(place.password)}`;
   return {
-    place: `${kind}://${login}@${server}/${encodeURIComponent(database)}`,
-    options: socket === '' ? {} : { socket },
-    prefix,
+    place: `${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`,
+    options: socket === undefined ? {} : { socket },
   };
 }
+
+/** Where the users of a guard are. A session outlives its user, and a new password if the application wants that. */
+async function accountsOf({
+  folder,
+  root,
+  config,
+  guard,
+  appKey,
+  given,
+}: {
+  folder: SiteFolder;
+  root: string;
+  config: Config;
+  guard: string;
+  appKey: string | null;
+  given: SessionTexts;
+}): Promise<Accounts> {
+  const auth = (...keys: string[]) => config('auth', keys, 'CHAT_USER_ID');
+  const driver = (await auth('guards', guard, 'driver')) ?? 'session';
+  if (driver !== 'session')
+    throw new ConfigurationError(
+      `${root}: the guard ${guard} keeps no users in sessions (its driver is ${driver}): set CHAT_USER_ID=${userOf('GUARD')} with the name of another guard`,
+    );
+  const provider = (await auth('guards', guard, 'provider')) ?? 'users';
+  const ofProvider = (key: string) => auth('providers', provider, key);
+  const kind = (await ofProvider('driver')) ?? 'eloquent';
+  if (kind !== 'eloquent' && kind !== 'database')
+    throw new ConfigurationError(
+      `${root}: the users of the guard ${guard} are kept in a way of this application (auth.providers.${provider}.driver is ${kind}), which cannot be read: set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,
+    );
+  const model =
+    kind === 'eloquent'
+      ? await modelOf(folder, root, (await ofProvider('model')) ?? 'App\\Models\\User')
+      : {
+          table: (await ofProvider('table')) ?? 'users',
+          connection: await ofProvider('connection'),
+          key: 'id',
+        };
+  const { database, prefix } = await databaseOf(root, config, model.connection);
+  const table = prefix + model.table;
+  if (!/^\w+(\.\w+)?$/.test(table))
+    throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
+  // A column that the table lacks is that of the row of NULLs.
+  const columns = ['name', 'password', 'deleted_at'];
+  const optional = columns.map(
+    (column) => `(SELECT ${column} FROM ${table} AS u WHERE u.${model.key} = k.${model.key}) AS ${column}`,
+  );
+  const nulls = columns.map((column) => `NULL AS ${column}`).join(', ');
+  return {
+    proof: [`password_hash_${guard}`],
+    database,
+    users: () => ({
+      view: 'chat_laravel_users',
+      id: 'id',
+      lookup: 'id',
+      columns: { id: 'text', name: 'text', password: 'text', deleted_at: 'text' },
+      select: `SELECT k.${model.key} AS id, ${optional.join(', ')} FROM ${table} AS k CROSS JOIN (SELECT ${nulls}) AS missing`,
+    }),
+    judge(row, { user, proof: [hash = null] }) {
+      if (row === null) return because('there is no such user any more');
+      if (row.deleted_at !== null) return because('the user is deleted');
+      const { password = null } = row;
+      // The middleware `AuthenticateSession` puts it there.
+      if (hash !== null && password !== null && !isOf(password, hash, appKey))
+        return because('the user has a new password, or has ended the logins of other devices');
+      const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
+      return { user: { ...user, name } };
+    },
+  };
+}
+
+/** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */
+function isOf(password: Buffer, hash: string, appKey: string | null): boolean {
+  const given = Buffer.from(hash, 'latin1');
+  const keyed = createHmac('sha256', appKey ?? 'base-key-for-password-hash-mac')
+    .update(password)
+    .digest('hex');
+  return [password, Buffer.from(keyed)].some(
+    (expected) => expected.length === given.length && timingSafeEqual(expected, given),
+  );
+}
+
+interface Model {
+  table: string;
+  connection: string | null;
+  key: string;
+}
+
+/** What a model says of its table, if it says it in plain words. */
+async function modelOf(folder: SiteFolder, root: string, name: string): Promise<Model> {
+  const file = `${root}/${name.replace(/^\\?App\\/, 'app/').replaceAll('\\', '/')}.php`;
+  const source = (await folder.has(file)) ? withoutComments(await folder.text(file)) : '';
+  const property = (property: string) =>
+    new RegExp(`\\$${property}\\s*=\\s*(['"])([\\w.]+)\\1`).exec(source)?.[2];
+  const attribute = (name: string, pattern: string) =>
+    new RegExp(`#\\[(?:\\w+\\([^\\]]*\\),\\s*)?${name}\\(${pattern}(['"])([\\w.]+)\\1`).exec(source)?.[2];
+  const own = name
+    .replace(/^.*\\/, '')
+    .replace(/(?!^)[A-Z]/g, '_$&')
+    .toLowerCase();
+  return {
+    table:
+      property('table') ??
+      attribute('Table', '(?:name:\\s*)?') ??
+      `${own.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|ch|sh)$/, '$1e')}s`,
+    connection: property('connection') ?? attribute('Connection', '(?:name:\\s*)?') ?? null,
+    key: property('primaryKey') ?? attribute('Table', '[^)]*\\bkey:\\s*') ?? 'id',
+  };
+}
+
+/** Whether the application leaves the cookie unencrypted: `EncryptCookies::$except`, or `encryptCookies(except: …)`. */
+async function isPlain(folder: SiteFolder, root: string, cookieName: string): Promise<boolean> {
+  const places = [
+    ['app/Http/Middleware/EncryptCookies.php', /\$except\s*=\s*\[([^\]]*)\]/],
+    ['bootstrap/app.php', /->encryptCookies\(\s*(?:except:\s*)?\[([^\]]*)\]/],
+  ] as const;
+  for (const [path, list] of places) {
+    const file = `${root}/${path}`;
+    if (!(await folder.has(file))) continue;
+    const [, names = ''] = list.exec(withoutComments(await folder.text(file))) ?? [];
+    if ([...names.matchAll(/(['"])(.*?)\1/g)].some(([, , name]) => name === cookieName)) return true;
+  }
+  return false;
+}
+
+const withoutComments = (source: string) => source.replace(/\/\*[\s\S]*?\*\/|(?<!\S)\/\/.*$/gm, '');
 
 async function redisOf(config: Config, name: string): Promise<Place> {
   const option = async (key: string) => config('database', ['redis', 'options', key], storeSetting);

@@ -14,6 +14,7 @@ import {
   type Versioned,
 } from '../store.ts';
 import { within } from '../stores/deadline.ts';
+import { asked } from '../stores/lookups.ts';
 import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
 
 // Milliseconds.
@@ -24,8 +25,6 @@ const firstBudget = 900;
 const secondBudget = 500;
 /** The pause before a retry. */
 const retryPause = 50;
-/** How long the answer of `answers` is used again. */
-const answersFor = 250;
 
 const noCookie =
   'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
@@ -36,6 +35,8 @@ export interface PhpSession {
   readonly bytes: Buffer;
   /** The version of these bytes, once the store has told it. */
   version: string | null;
+  /** As in `Identity`. */
+  readonly proof?: readonly (string | null)[];
 }
 
 /** Where the sessions are, which cookie holds the id, and where in a session the user is. */
@@ -50,8 +51,6 @@ export function phpSessions({ source, cookie, user }: SessionSettings): Logins<P
   const store = source.open();
   const read = sharedReads(store);
   const judge = createJudge(source, user);
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let answered: Promise<boolean> = Promise.resolve(false);
 
   async function fromId(id: string): Promise<Login<PhpSession> | Refusal> {
     try {
@@ -143,17 +142,12 @@ export function phpSessions({ source, cookie, user }: SessionSettings): Logins<P
     lifetime: source.lifetime,
     ttl: ({ state }) => store.ttl(state.id),
     renew: ({ state }, seconds) => store.touch(state.id, seconds),
-    answers() {
-      // However often this is called, the store is asked seldom.
-      if (performance.now() - askedAt > answersFor) {
-        askedAt = performance.now();
-        answered = store.get(probeId).then(
-          () => true,
-          (error: unknown) => error instanceof FormatError,
-        );
-      }
-      return answered;
-    },
+    answers: asked(() =>
+      store.get(probeId).then(
+        () => true,
+        (error: unknown) => error instanceof FormatError,
+      ),
+    ),
     async fault() {
       try {
         await (store.check?.() ?? store.get(probeId));
@@ -173,9 +167,10 @@ export function phpSessions({ source, cookie, user }: SessionSettings): Logins<P
 
 function asLogin(id: string, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
   if (verdict.state !== 'user') return verdict;
-  const { user, bytes } = verdict;
+  const { user, bytes, proof } = verdict;
   const handle = handleOf('php', user.id, [id]);
-  return { state: 'user', login: { handle, user, state: { id, bytes, version } } };
+  const state = { id, bytes, version, ...(proof && { proof }) };
+  return { state: 'user', login: { handle, user, state } };
 }
 
 /** Passes the notifications of a store, which name a session by its id or by the marker of a logout, to watchers. */

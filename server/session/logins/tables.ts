@@ -13,12 +13,10 @@ import {
 } from '../login.ts';
 import { packed as packedBytes, packedRows, unpacked } from '../rows.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
-import { batched } from '../stores/lookups.ts';
+import { asked, batched } from '../stores/lookups.ts';
 
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
 const secondLookAfter = 250;
-/** Milliseconds for which the answer of `answers` is used again. */
-const answersFor = 250;
 
 /** A login in a table. */
 export interface TableLogin {
@@ -58,7 +56,7 @@ interface Tables {
 }
 
 /** The questions about one table. */
-interface Questions {
+export interface Questions {
   /** By the column of the claims. */
   find(lookup: string): Promise<({ id: string } & Look) | null>;
   /** By the primary key. */
@@ -74,8 +72,6 @@ interface Questions {
 /** The logins of an application that keeps them in tables of its own. */
 export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
   let known: { open: OpenSite; tables: Tables } | undefined;
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let answered: Promise<boolean> = Promise.resolve(false);
 
   /** @throws StoreError */
   async function tables(): Promise<Tables> {
@@ -187,13 +183,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     async renew({ state: { claim, id } }) {
       await (await tables()).table(claim.table).renew?.(id);
     },
-    answers() {
-      if (performance.now() - askedAt > answersFor) {
-        askedAt = performance.now();
-        answered = fault().then((error) => error === null);
-      }
-      return answered;
-    },
+    answers: asked(() => fault().then((error) => error === null)),
     reload: () => reader.reload(),
     fault,
     close: () => reader.close(),
@@ -226,7 +216,10 @@ function tablesOf(application: Application, open: OpenSite): Tables {
   };
 }
 
-function questions(table: LoginTable, { driver, database, charset, views }: OpenSite): Questions {
+export function questions(
+  table: LoginTable,
+  { driver, database, charset, views }: Omit<OpenSite, 'site'>,
+): Questions {
   const names = Object.keys(table.columns);
   const { packed, from } = packedRows(driver, table, { charset, views });
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;

@@ -5,8 +5,23 @@ import { Semaphore } from './semaphore.ts';
 
 /** A batch holds so many ids at most. */
 const mostTogether = 500;
+/** Milliseconds for which the answer of `asked` is used again. */
+const answersFor = 250;
 /** The store remembers so many large sessions at most. */
 const mostRemembered = 10_000;
+
+/** Asks seldom, however often the answer is wanted. */
+export function asked(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answer: Promise<boolean> = Promise.resolve(false);
+  return () => {
+    if (performance.now() - askedAt > answersFor) {
+      askedAt = performance.now();
+      answer = ask();
+    }
+    return answer;
+  };
+}
 
 /**
  * Gathers the ids that are asked for in one turn of the event loop and asks the store once for all of them. Each

@@ -35,6 +35,11 @@ test.each<[string, string, unknown]>([
   ['comments', `/* $x = 1; */ $x = 2; // $x = 3;\n# $x = 4;`, 2],
   ['const', `const A = 'a', B = A . 'b'; $x = B;`, 'ab'],
   [
+    'names of classes',
+    `use A\\B as C, D\\E; $x = C::class . ' ' . E::class . ' ' . F\\G::class . ' ' . \\C::class;`,
+    'A\\B D\\E F\\G C',
+  ],
+  [
     'guards',
     `defined('A') or define('A', 1); defined('A') || define('A', 2); if (!defined('A')) define('A', 3); $x = A;`,
     1,

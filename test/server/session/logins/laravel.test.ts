@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,8 @@ import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
 const key = `base64:${randomBytes(32).toString('base64')}`;
 const previous = `base64:${randomBytes(32).toString('base64')}`;
-const user = { id: '7', name: '7' };
+const user = { id: '7', name: 'Ann' };
+const ofWeb = 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d';
 let memcached: Memcached;
 let redis: Redis;
 
@@ -51,6 +52,9 @@ const versions = {
   },
 } as const;
 
+const usersTable =
+  '(id INTEGER PRIMARY KEY, name VARCHAR(255), password VARCHAR(255), deleted_at TIMESTAMP NULL)';
+
 /** A folder as Laravel's installer makes it, as far as its configuration goes. */
 function siteOf(version: keyof typeof versions, env: Record<string, string | number>, inVendor = false) {
   const folder = mkdtempSync(join(tmpdir(), 'laravel-'));
@@ -81,13 +85,23 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
       .join(''),
   );
   config('app', "'key' => env('APP_KEY'), 'cipher' => 'AES-256-CBC'");
-  config('auth', "'defaults' => ['guard' => env('AUTH_GUARD', 'web')], 'model' => App\\Models\\User::class");
+  config(
+    'auth',
+    `'defaults' => ['guard' => env('AUTH_GUARD', 'web')], 'guards' => ['web' => ['driver' => 'session', 'provider' => 'users'],
+    'staff' => ['driver' => 'session', 'provider' => 'staff'], 'api' => ['driver' => 'token', 'provider' => 'users']],
+    'providers' => ['users' => ['driver' => 'eloquent', 'model' => App\\Models\\User::class],
+    'staff' => ['driver' => 'database', 'table' => 'staff']]`,
+  );
+  write(
+    'app/Models/User.php',
+    `<?php namespace App\\Models; class User { use SoftDeletes; /* protected $table = 'none'; */ }`,
+  );
   config(
     'session',
     `'driver' => env('SESSION_DRIVER', 'file'), 'lifetime' => (int) env('SESSION_LIFETIME', 120),
     'encrypt' => env('SESSION_ENCRYPT', false), 'files' => storage_path('framework/sessions'),
     'connection' => env('SESSION_CONNECTION'), 'table' => env('SESSION_TABLE', 'sessions'),
-    'store' => env('SESSION_STORE'), 'lottery' => [2, 100], 'serialization' => env('SESSION_SERIALIZATION', 'php'),
+    'store' => env('SESSION_STORE'), 'prefix' => env('SESSION_PREFIX'), 'lottery' => [2, 100], 'serialization' => env('SESSION_SERIALIZATION', 'php'),
     'cookie' => env('SESSION_COOKIE', ${cookie})`,
   );
   config(
@@ -108,7 +122,12 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
     'username' => env('REDIS_USERNAME'), 'password' => env('REDIS_PASSWORD'), 'port' => env('REDIS_PORT', '6379'),
     'database' => env('REDIS_DB', '0')]]`,
   );
-  return { folder, write, sessions: join(folder, 'storage/framework/sessions'), ...versions[version] };
+  mkdirSync(join(folder, 'database'));
+  const db = new DatabaseSync(join(folder, 'database/database.sqlite'));
+  onTestFinished(() => db.close());
+  db.exec(`CREATE TABLE ${env.DB_PREFIX ?? ''}users ${usersTable}`);
+  db.exec(`INSERT INTO ${env.DB_PREFIX ?? ''}users VALUES (7, 'Ann', 'hash', NULL)`);
+  return { folder, write, db, sessions: join(folder, 'storage/framework/sessions'), ...versions[version] };
 }
 
 /** A request by Laravel's own classes: the session's file, and the cookie of the response. */
@@ -149,25 +168,28 @@ describe.each([8, 11, 13] as const)('Laravel %s by its folder alone', (version) 
     }
   });
 
-  test('in Redis, under the prefixes of the connection and of the cache', async () => {
-    const site = siteOf(version, {
-      SESSION_DRIVER: 'redis',
-      REDIS_PORT: redis.port,
-      REDIS_PASSWORD: '"ge:heim@"',
-      REDIS_DB: 3,
-    });
-    const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
-    const { keys } = site;
-    const cached = Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]);
-    await redis.ask(
-      'EVAL',
-      "redis.call('SELECT', 3) redis.call('SET', KEYS[1], ARGV[1])",
-      '1',
-      `${keys.redis}${keys.cache}${id}`,
-      cached,
-    );
-    expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
-  });
+  test.each(version === 13 ? ['', 'own:'] : [''])(
+    'in Redis, under the prefixes of the connection and of the cache, or session.prefix: %j',
+    async (prefix) => {
+      const site = siteOf(version, {
+        ...{ SESSION_DRIVER: 'redis', SESSION_PREFIX: prefix },
+        REDIS_PORT: redis.port,
+        REDIS_PASSWORD: '"ge:heim@"',
+        REDIS_DB: 3,
+      });
+      const { id, bytes, cookies } = logIn(site.sessions, { name: site.name });
+      const { keys } = site;
+      const cached = Buffer.concat([Buffer.from(`s:${bytes.length}:"`), bytes, Buffer.from('";')]);
+      await redis.ask(
+        'EVAL',
+        "redis.call('SELECT', 3) redis.call('SET', KEYS[1], ARGV[1])",
+        '1',
+        `${keys.redis}${prefix || keys.cache}${id}`,
+        cached,
+      );
+      expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
+    },
+  );
 
   test('in memcached', async () => {
     const site = siteOf(version, { SESSION_DRIVER: 'memcached', MEMCACHED_PORT: memcached.port });
@@ -184,13 +206,9 @@ describe.each([8, 11, 13] as const)('Laravel %s by its folder alone', (version) 
       DB_PREFIX: 'my_',
     });
     const { id, cookies } = logIn(site.sessions, { name: site.name });
-    mkdirSync(join(site.folder, 'database'));
-    const db = new DatabaseSync(join(site.folder, 'database/database.sqlite'));
-    onTestFinished(() => db.close());
+    const { db } = site;
     db.exec('CREATE TABLE my_sessions (id TEXT PRIMARY KEY, payload TEXT, last_activity INTEGER)');
-    const payload = Buffer.from(
-      JSON.stringify({ login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 7 }),
-    ).toString('base64');
+    const payload = Buffer.from(JSON.stringify({ [ofWeb]: 7 })).toString('base64');
     const used = (seconds: number) =>
       db
         .prepare('INSERT OR REPLACE INTO my_sessions VALUES (?, ?, ?)')
@@ -207,6 +225,8 @@ test.each(['mysql', 'postgres'] as const)('in a table of %s, by its parts and by
   const db = await startSiteDatabase(kind);
   onTestFinished(() => db.remove());
   await db.run('CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, payload TEXT, last_activity INTEGER)');
+  await db.run(`CREATE TABLE users ${usersTable}`);
+  await db.run("INSERT INTO users VALUES (7, 'Ann', 'hash', NULL)");
   const parts = {
     DB_HOST: '127.0.0.1',
     DB_PORT: db.port,
@@ -224,6 +244,89 @@ test.each(['mysql', 'postgres'] as const)('in a table of %s, by its parts and by
     await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
     expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({ user });
   }
+  const site = siteOf(11, {
+    ...{ SESSION_DRIVER: 'database', SESSION_SERIALIZATION: 'json', ...parts },
+    DB_CONNECTION: kind === 'mysql' ? 'mariadb' : 'pgsql',
+  });
+  await expectJudgedByAccount(site, {
+    run: (sql) => db.run(sql),
+    async put(id, session) {
+      const payload = Buffer.from(JSON.stringify(session)).toString('base64');
+      await db.run('DELETE FROM sessions WHERE id = ?', [id]);
+      await db.run('INSERT INTO sessions VALUES (?, ?, ?)', [id, payload, Math.floor(Date.now() / 1000)]);
+    },
+  });
+});
+
+test('with sessions in files, the user counts, too', async () => {
+  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+  await expectJudgedByAccount(site, {
+    run: (sql) => site.db.exec(sql),
+    put: (id, session) => writeFileSync(join(site.sessions, id), JSON.stringify(session)),
+  });
+});
+
+/** A session outlives its user and a password: here all of that counts. */
+async function expectJudgedByAccount(
+  site: ReturnType<typeof siteOf>,
+  { run, put }: { run(sql: string): unknown; put(id: string, session: object): unknown },
+) {
+  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  await put(id, { [ofWeb]: 7 });
+  const logins = await open(site.folder);
+  const login = await logins.identify({ cookies });
+  if ('code' in login) throw new Error(login.reason);
+  expect(login.user).toEqual(user);
+  expect(await logins.check([login])[0]).toBeNull();
+  await run("UPDATE users SET name = 'Zoë' WHERE id = 7");
+  const renamed = await logins.check([login])[0];
+  if (renamed?.state !== 'user') throw new Error('no user');
+  expect(renamed.login).toMatchObject({ handle: login.handle, user: { id: '7', name: 'Zoë' } });
+  expect(await logins.check([renamed.login])[0]).toBeNull();
+  for (const [change, back] of [
+    ["UPDATE users SET deleted_at = '2026-01-01 00:00:00'", 'UPDATE users SET deleted_at = NULL'],
+    ['UPDATE users SET id = 8', 'UPDATE users SET id = 7'],
+  ] as const) {
+    await run(change);
+    expect(await logins.check([renamed.login])[0]).toMatchObject({ state: 'nobody' });
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    await run(back);
+    expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7' } });
+  }
+  // The middleware AuthenticateSession, in its earlier form and in that since 12.45.
+  for (const hash of ['hash', createHmac('sha256', key).update('hash').digest('hex')]) {
+    await put(id, { [ofWeb]: 7, password_hash_web: hash });
+    const device = await logins.identify({ cookies });
+    if ('code' in device) throw new Error(device.reason);
+    await run("UPDATE users SET password = 'another'");
+    expect(await logins.check([device])[0]).toMatchObject({ state: 'nobody' });
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    await run("UPDATE users SET password = 'hash'");
+  }
+}
+
+test('other guards, and a cookie that is not encrypted', async () => {
+  const site = siteOf(13, { AUTH_GUARD: 'staff', SESSION_SERIALIZATION: 'json' });
+  site.db.exec("CREATE TABLE staff (id INTEGER PRIMARY KEY, email TEXT); INSERT INTO staff VALUES (9, 'x')");
+  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const put = (session: object) => writeFileSync(join(site.sessions, id), JSON.stringify(session));
+  put({ [ofWeb.replace('web', 'staff')]: 9, [ofWeb]: 7 });
+  expect(await (await open(site.folder)).identify({ cookies })).toMatchObject({
+    user: { id: '9', name: '9' },
+  });
+  const byWeb = await open(site.folder, { userId: ofWeb });
+  expect(await byWeb.identify({ cookies })).toMatchObject({ user });
+  const plain = `${site.name}=${id}`;
+  expect(await byWeb.identify({ cookies: plain })).toMatchObject({ code: 'unauthorized' });
+  site.write(
+    'bootstrap/app.php',
+    `<?php // ->encryptCookies(except: [])
+    $middleware->encryptCookies(except: ['theme', '${site.name}']);`,
+  );
+  expect(await (await open(site.folder)).identify({ cookies: plain })).toMatchObject({ user: { id: '9' } });
+  await expect(open(siteOf(13, { AUTH_GUARD: 'api' }).folder)).rejects.toThrow(
+    /the guard api keeps no users in sessions .*CHAT_USER_ID=login_GUARD/,
+  );
 });
 
 test('the files of the framework count where the application has none; each setting that is given wins', async () => {
@@ -263,7 +366,8 @@ test('a cached configuration is what counts, as in Laravel', async () => {
     'bootstrap/cache/config.php',
     `<?php return array ('app' => array ('key' => '${key}', 'previous_keys' => array (0 => '${previous}')),
     'auth' => array ('defaults' => array ('guard' => 'web')), 'session' => array ('driver' => 'file', 'lifetime' => '120',
-    'encrypt' => false, 'files' => '${site.sessions}', 'cookie' => 'cached_session'));`,
+    'encrypt' => false, 'files' => '${site.sessions}', 'cookie' => 'cached_session'), 'database' => array ('default' => 'sqlite',
+    'connections' => array ('sqlite' => array ('driver' => 'sqlite', 'database' => 'database/database.sqlite'))));`,
   );
   const logins = await open(site.folder);
   for (const by of [key, previous]) {
@@ -280,7 +384,7 @@ test.each([
   [
     { SESSION_DRIVER: 'database', DB_CONNECTION: 'other' },
     {},
-    /"other", which cannot be read: set CHAT_SESSION_STORE/,
+    /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
   ],
   [{}, { siteDatabase: 'sqlite:/x' }, /^siteDatabase: Laravel has PHP sessions; leave it out$/],
 ])('%j %j is refused in words', async (env, more, words) => {
