@@ -59,6 +59,12 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
     `CREATE TABLE ${prefix}usergroups (id BIGINT PRIMARY KEY, parent_id BIGINT, lft BIGINT, rgt BIGINT, title VARCHAR(100))`,
   );
   await db.run(`CREATE TABLE ${prefix}user_mfa (id BIGINT PRIMARY KEY, user_id BIGINT, method VARCHAR(100))`);
+  await db.run(
+    `CREATE TABLE ${prefix}extensions (type VARCHAR(20), folder VARCHAR(100), element VARCHAR(100), params TEXT)`,
+  );
+  await db.run(
+    `INSERT INTO ${prefix}extensions VALUES ('plugin', 'user', 'joomla', '{"autoregister":"1","mail_to_user":"1","forceLogout":"1"}')`,
+  );
   for (const group of [
     [1, 0, 1, 14, 'Public'],
     [2, 1, 2, 3, 'Registered'],
@@ -70,7 +76,8 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
   ])
     await db.run(`INSERT INTO ${prefix}usergroups VALUES (?, ?, ?, ?, ?)`, group);
   const inTurn = oneAtATime();
-  const cookie = createHash('md5').update(`${secret}${sessionName}`).digest('hex');
+  const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+  const cookie = md5(md5(`${secret}${sessionName}`));
   async function logIn(user: string, session: JoomlaSession) {
     const { name = 'Ann', now: last = now(), more = {}, userInSession = Number(user) } = session;
     await db.run(`DELETE FROM ${prefix}users WHERE id = ?`, [Number(user)]);
@@ -111,7 +118,7 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
     logIn: (user: string, session: JoomlaSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['session', 'users', 'user_usergroup_map', 'usergroups', 'user_mfa'])
+      for (const table of ['session', 'users', 'user_usergroup_map', 'usergroups', 'user_mfa', 'extensions'])
         await db.run(`DROP TABLE ${prefix}${table}`);
     },
   };

@@ -21,11 +21,14 @@ import { follow, parsePath } from '../path.ts';
 interface Found {
   database: SiteDatabase;
   prefix: string;
-  cookie: string;
+  /** The names of the cookie: the first that a visitor has counts. */
+  cookies: readonly [string, ...string[]];
   /** Frontend and backend have one session. */
   shared: boolean;
-  /** Seconds; null if another handler than that of the database keeps the sessions. */
-  lifetime: number | null;
+  /** Seconds. */
+  lifetime: number;
+  /** The table has the text of the sessions, too. */
+  hasTexts: boolean;
   admins: readonly string[] | null;
   moderators: readonly string[] | null;
   nobody: readonly string[];
@@ -41,6 +44,8 @@ const groups = { superUsers: 8, administrators: 7, managers: 6 };
 
 const file = 'configuration.php';
 const versionFile = 'libraries/src/Version.php';
+/** It ends the sessions of a user at a logout. */
+const logoutPlugin = 'plg_user_joomla';
 const factorsTable = (prefix: string) => `${prefix}user_mfa`;
 
 /**
@@ -73,14 +78,16 @@ export const joomla: Application<Found, Site> = {
         `${folder.path}/${file}: Joomla does not write into its table who is logged in: switch on “Track Session Metadata” in its global configuration`,
       );
     }
-    const name = (text('session_name') ?? '') || 'site';
+    const name = md5((text('secret', 'CHAT_SESSION_NAME') ?? '') + (text('session_name') || 'site'));
     const minutes = Number(text('lifetime') ?? 0);
     return {
       database: databaseOf(configuration),
       prefix: prefixOf(text('dbprefix') ?? ''),
-      cookie: cookieName ?? md5((text('secret', 'CHAT_SESSION_NAME') ?? '') + name),
+      // Session/Session.php hashes it a second time, and did not before the last betas of 4.0.
+      cookies: cookieName === undefined ? [md5(name), name] : [cookieName],
       shared: isOn('shared_session', '0'),
-      lifetime: text('session_handler') === 'database' ? (minutes > 0 ? minutes * 60 : 900) : null,
+      lifetime: minutes > 0 ? minutes * 60 : 900,
+      hasTexts: text('session_handler') === 'database',
       admins: admins ?? null,
       moderators: moderators ?? null,
       nobody: nobody ?? [],
@@ -89,16 +96,30 @@ export const joomla: Application<Found, Site> = {
 
   database: ({ database }) => database,
 
-  settings: ({ prefix }, { schema }) => ({
-    view: 'chat_joomla_settings',
-    columns: { value: 'text' },
-    names: [factorsTable(prefix)],
-    select: `SELECT table_name AS name, table_name AS value FROM information_schema.tables WHERE table_schema = ${schema} AND table_name = '${factorsTable(prefix)}'`,
-  }),
+  settings({ prefix, hasTexts }, { schema, quote, asText }) {
+    const name = asText('t.table_name');
+    const factors = `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${factorsTable(prefix)}'`;
+    const plugin = `SELECT ${asText(`'${logoutPlugin}'`)}, ${asText('e.params')} FROM ${quote}${prefix}extensions${quote} AS e WHERE e.type = 'plugin' AND e.folder = 'user' AND e.element = 'joomla'`;
+    return {
+      view: 'chat_joomla_settings',
+      columns: { value: 'text' },
+      names: [factorsTable(prefix), logoutPlugin],
+      // Its own handler for the database deletes the row itself.
+      select: hasTexts ? factors : `${factors} UNION ALL ${plugin}`,
+    };
+  },
 
-  site: (found, settings) => ({ ...found, secondFactors: settings.has(factorsTable(found.prefix)) }),
+  site(found, settings) {
+    const plugin = settings.get(logoutPlugin)?.value?.toString('utf8') ?? '';
+    if (!found.hasTexts && /"forceLogout":"?0/.test(plugin)) {
+      throw new ConfigurationError(
+        'a logout of Joomla leaves its row of the session: take the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
+      );
+    }
+    return { ...found, secondFactors: settings.has(factorsTable(found.prefix)) };
+  },
 
-  logins({ prefix, admins, moderators, secondFactors }, { quote, lines }) {
+  logins({ prefix, admins, moderators, secondFactors, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     // A group has the rights of all groups that it lies in.
     const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
@@ -122,15 +143,15 @@ export const joomla: Application<Found, Site> = {
         titles: 'text',
         factors: 'text',
       },
-      select: `SELECT s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, LEFT(s.data, ${mostBytes}) AS data, s.userid AS userid, u.name AS name, u.block AS block, (${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
+      select: `SELECT s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid, u.name AS name, u.block AS block, (${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
     };
     return { sessions };
   },
 
-  claim({ cookie }, { cookies }) {
-    const id = cookieValue(cookies, cookie);
-    if (id === null) {
-      return noCookie(cookie, 'Joomla makes the name of the cookie of its secret');
+  claim({ cookies: names }, { cookies }) {
+    const id = names.map((name) => cookieValue(cookies, name)).find((value) => value !== null);
+    if (id === undefined) {
+      return noCookie(names[0], 'Joomla makes the name of the cookie of its secret');
     }
     if (!/^[A-Za-z0-9,-]{1,192}$/.test(id)) return because('its cookie is no session id');
     return { table: 'sessions', lookup: id, secrets: [id] };
@@ -154,7 +175,7 @@ export const joomla: Application<Found, Site> = {
     if (text('factors') !== '0' && session?.checked !== true) {
       return nobody(
         'the user has not yet given the second factor',
-        site.lifetime === null
+        !site.hasTexts
           ? 'for users with a second factor the chat needs the session handler “Database” of Joomla'
           : undefined,
       );
@@ -162,7 +183,7 @@ export const joomla: Application<Found, Site> = {
     const user: SessionUser = { id, name: displayName(text('name')) || id };
     const roles = rolesIn(site, text('member_of').split('\n'), text('titles').split('\n'));
     if (roles.length > 0) user.roles = roles;
-    if (site.lifetime === null) return { state: 'user', user };
+    // Each page writes the time, whichever handler has the session itself (MetadataManagerListener.php).
     const last = Math.max(Number(text('time')), session?.now ?? 0);
     if (last + site.lifetime < now) return nobody('the session has expired there');
     return { state: 'user', user, idle: last + site.lifetime + 1 };

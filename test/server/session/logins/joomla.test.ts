@@ -5,6 +5,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
+import { joomla } from '../../../../server/session/logins/joomla.ts';
+import { siteFolder } from '../../../../server/session/site.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type JoomlaSession, joomlaSite } from '../../../helpers/joomla.ts';
@@ -128,8 +130,12 @@ describe.each(databases)('$kind', (db) => {
     expect(await shared.logins.identify(old)).toMatchObject({ code: 'unauthorized' });
     // There the row says who is logged in, and not since when.
     const files = await siteFor({ session_handler: 'filesystem' });
-    const metadata = await files.logIn('7', { row: { time: now() - 5000, data: null } });
+    const metadata = await files.logIn('7', { row: { time: now() - 800, data: null } });
     expect(await files.logins.identify(metadata)).toMatchObject({ user: { id: '7' } });
+    const idle = await files.logIn('8', { row: { time: now() - 901, data: null } });
+    expect(await files.logins.identify(idle)).toMatchObject({ code: 'unauthorized' });
+    await files.run('UPDATE #__extensions SET params = \'{"forceLogout":"0"}\'');
+    await expect(openSite({ folder: files.folder })).rejects.toThrow('switch on “Force Logout');
     await files.run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
     expect(await files.logins.identify(metadata)).toMatchObject({
       code: 'unauthorized',
@@ -142,6 +148,17 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
     await db.run(`ALTER TABLE ${site.prefix}other RENAME TO ${site.prefix}user_mfa`);
   });
+});
+
+test('the name of the cookie that Joomla 5.1 made of this secret', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'joomla-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(
+    join(folder, 'configuration.php'),
+    "<?php\nclass JConfig {\npublic $secret = 'NbgDUbE5yG4VtLop';\n}\n",
+  );
+  const found = await joomla.find(await siteFolder({ folder }), {});
+  expect(found?.cookies[0]).toBe('45d2e9c58d5d76e0d6903d4fc10ba627');
 });
 
 test('a configuration that says that Joomla keeps no users in its table: the error names the setting', async () => {
