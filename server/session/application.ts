@@ -1,6 +1,8 @@
 import type { Configuration } from './configuration/configuration.ts';
 import type { PhpSurroundings } from './configuration/php.ts';
+import type { SessionCookie } from './cookie.ts';
 import type { SessionUser } from './identity.ts';
+import type { Layer } from './layers/layers.ts';
 import type { Credentials, Explanation } from './login.ts';
 import type { StoreUrl } from './source.ts';
 import type { SqlDriver } from './stores/sql/driver.ts';
@@ -33,6 +35,8 @@ export interface SiteOptions {
   checks?: boolean | undefined;
   /** CHAT_USER_NOBODY. */
   nobody?: readonly string[] | undefined;
+  /** CHAT_SESSION_STORE, for an application whose users are in sessions and in a table. */
+  store?: string | undefined;
 }
 
 /** The database of a site, as its configuration names it. */
@@ -125,7 +129,50 @@ export interface SettingsTable extends SiteTable {
  * @typeParam Found the values of its configuration files
  * @typeParam Site these, and the settings in its tables: all that a claim is judged by
  */
-export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim> {
+export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
+  extends SiteApplication<Found, Site, Cookies> {
+  claim(site: Site, credentials: Credentials): Cookies | Explanation;
+}
+
+/**
+ * An application whose cookie is the id of a PHP session. The session names the user, and a table says whether that
+ * counts.
+ */
+export interface MemberApplication<Found = unknown, Site = unknown, Named extends Claim = Claim>
+  extends SiteApplication<Found, Site, Named> {
+  sessions(site: Site): MemberSessions;
+  /** @param proof the texts at `MemberSessions.proof`, as `Identity` has them */
+  claim(
+    site: Site,
+    proof: readonly (string | null)[],
+    credentials: Credentials,
+  ): Omit<Named, 'secrets'> | Explanation;
+}
+
+/** The sessions of a `MemberApplication`. */
+export interface MemberSessions {
+  cookie: SessionCookie;
+  /** A store URL, or a table in the database of the site. */
+  store: string | MemberTable;
+  /** An encoding inside those of the store. */
+  layer?: Layer;
+  /** The paths to the id of a user. If nothing is there, nobody is logged in. */
+  ids: readonly [string, ...string[]];
+  /** The paths to the texts that make the claim. */
+  proof: readonly string[];
+}
+
+export interface MemberTable extends SiteTable {
+  /** The name of the table itself. */
+  table: string;
+  /** As behind the `?` of a store URL, without `table=`. */
+  options: string;
+  /** The columns of the id and of the time that a page view renews. */
+  renewed: { id: string; column: string };
+}
+
+/** The parts that applications with tables share. */
+export interface SiteApplication<Found, Site, Cookies extends Claim> {
   kind: string;
   /** The name as people know it. */
   title: string;
@@ -142,7 +189,6 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
   /** By the names that the claims have for them. */
   logins(site: Site, sql: SqlDriver): Readonly<Record<string, LoginTable>>;
-  claim(site: Site, credentials: Credentials): Cookies | Explanation;
   /**
    * Judges a claim by the row that it names.
    * @param now in seconds since 1970

@@ -1,4 +1,10 @@
-import type { Accounts, Application, SessionApplication, SiteFolder } from './application.ts';
+import type {
+  Accounts,
+  Application,
+  MemberApplication,
+  SessionApplication,
+  SiteFolder,
+} from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
 import { accountLogins } from './logins/accounts.ts';
@@ -9,8 +15,10 @@ import { icingaweb2 } from './logins/icingaweb2.ts';
 import { joomla } from './logins/joomla.ts';
 import { laravel } from './logins/laravel.ts';
 import { mediawiki } from './logins/mediawiki.ts';
+import { memberLogins } from './logins/members.ts';
 import { moodle } from './logins/moodle.ts';
 import { mybb } from './logins/mybb.ts';
+import { opencart } from './logins/opencart.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
 import { phpmyadmin } from './logins/phpmyadmin.ts';
@@ -30,7 +38,7 @@ import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.
 export { ConfigurationError } from './configuration/configuration.ts';
 
 /** The applications by the folders of their sites. The first that knows a folder has it. */
-export const applications: readonly (Application | SessionApplication)[] = [
+export const applications: readonly (Application | MemberApplication | SessionApplication)[] = [
   // Logins in tables of their own.
   wordpress,
   joomla,
@@ -40,6 +48,8 @@ export const applications: readonly (Application | SessionApplication)[] = [
   mybb,
   typo3,
   smf,
+  // PHP sessions, and a table of their users.
+  opencart,
   // PHP sessions.
   laravel,
   cacti,
@@ -72,7 +82,7 @@ export async function openLogins(
 
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */
 export type FoundSite =
-  | { application: Application; found: unknown; reader: SiteReader }
+  | { application: Application | MemberApplication; found: unknown; reader: SiteReader }
   | { application: SessionApplication; session: SessionSettings; accounts?: Accounts | undefined };
 
 /**
@@ -96,13 +106,14 @@ export async function findSite(place: SitePlace): Promise<FoundSite> {
 }
 
 async function findTables(
-  application: Application,
+  application: Application | MemberApplication,
   place: SitePlace,
   folder: SiteFolder,
 ): Promise<FoundSite | null> {
   const found = await application.find(folder, place);
   if (found === null) return null;
-  refuse(application, place.sessions?.notForTables, 'says this itself');
+  const { notForTables, notForMembers } = place.sessions ?? {};
+  refuse(application, 'sessions' in application ? notForMembers : notForTables, 'says this itself');
   return { application, found, reader: siteReader(application, place, found) };
 }
 
@@ -146,5 +157,8 @@ export async function openSite(
     reader.close();
     throw error;
   });
-  return { title, logins: tableLogins(application, reader) };
+  return {
+    title,
+    logins: 'sessions' in application ? memberLogins(application, reader) : tableLogins(application, reader),
+  };
 }

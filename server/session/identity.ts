@@ -27,6 +27,8 @@ const maxCharacters = 64;
 /** Where in a session its user lies. */
 export interface UserPaths {
   id: Path;
+  /** Where else the id may lie: the first that is there counts. */
+  others?: readonly Path[] | undefined;
   name: Path;
   /** If the value here is empty, nobody is logged in: for sites that keep the id after a logout. */
   require?: Path | undefined;
@@ -41,13 +43,15 @@ export interface UserPaths {
 
 /** The user in a decoded session. */
 export function identify(session: PhpValue, paths: UserPaths): Identity {
-  const found = present(session, paths.id);
+  const at =
+    [paths.id, ...(paths.others ?? [])].find((path) => 'value' in present(session, path)) ?? paths.id;
+  const found = present(session, at);
   if (!('value' in found)) return noUser(found);
   const required = paths.require === undefined ? found : present(session, paths.require);
   if (!('value' in required)) return noUser(required);
   const id = userId(found.value);
-  if (id === null) return { invalid: `${pathText(paths.id)} is not a user id but ${kindOf(found.value)}` };
-  if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(paths.id)} is that of a guest` });
+  if (id === null) return { invalid: `${pathText(at)} is not a user id but ${kindOf(found.value)}` };
+  if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(at)} is that of a guest` });
   const name = follow(session, paths.name);
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
   const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));

@@ -18,6 +18,7 @@ const user: UserPaths = {
   roles: optional(paths.roles),
   banned: optional(paths.banned),
   ...(paths.nobody === undefined ? {} : { nobody: paths.nobody }),
+  others: paths.others?.map(parsePath),
   proof: paths.proof?.map(parsePath),
 };
 

@@ -12,6 +12,7 @@ export interface ThreadSettings {
   paths: Record<'id' | 'name', string> &
     Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & {
       nobody?: readonly string[];
+      others?: readonly string[];
       proof?: readonly string[];
     };
 }
@@ -45,7 +46,8 @@ export class LargeSessions {
   /** Bytes. */
   #waiting = 0;
 
-  constructor(format: FormatName, { id, name, nobody, require, rooms, roles, banned, proof }: UserPaths) {
+  constructor(format: FormatName, user: UserPaths) {
+    const { id, name, nobody, require, rooms, roles, banned, others, proof } = user;
     const optional = Object.entries({ require, rooms, roles, banned }).flatMap(([key, path]) =>
       path === undefined ? [] : [[key, pathText(path)]],
     );
@@ -56,6 +58,7 @@ export class LargeSessions {
         name: pathText(name),
         ...Object.fromEntries(optional),
         ...(nobody === undefined ? {} : { nobody }),
+        ...(others === undefined ? {} : { others: others.map(pathText) }),
         ...(proof === undefined ? {} : { proof: proof.map(pathText) }),
       },
     };

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { SessionUser } from './identity.ts';
-import type { Followed, StoreError } from './store.ts';
+import { type Followed, StoreError } from './store.ts';
 
 export type { SessionUser } from './identity.ts';
 export { type Followed, SessionBusyError, StoreError, UnsettledError } from './store.ts';
@@ -112,4 +112,15 @@ export interface Watch<State = unknown> {
  */
 export function handleOf(kind: string, user: string, secrets: readonly string[]): string {
   return hash('sha256', JSON.stringify(['php-session-chat', kind, user, ...secrets]), 'base64url');
+}
+
+/** The refusal of a visitor with that verdict. */
+export function refusalOf({ state, ...why }: Exclude<Verdict, { state: 'user' }>): Refusal {
+  return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
+}
+
+/** The refusal of a visitor when the store gives no answer. @throws the error if it is another one */
+export function unavailable(error: unknown): Refusal {
+  if (!(error instanceof StoreError)) throw error;
+  return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
 }

@@ -105,9 +105,11 @@ export function readOptions(
       checks: siteChecks,
       cookieName,
       nobody: userNobody,
+      store: texts.store ?? undefined,
       sessions: {
         given: texts,
         notForTables: unfit(ofSessions.filter((name) => !ofBoth.includes(name))),
+        notForMembers: unfit(ofSessions.filter((name) => ![...ofBoth, 'store'].includes(name))),
         notForSessions: unfit(ofTables),
         settings(found, appKeys) {
           const { parsed, problems } = parse(ofSessions, { ...found, ...texts }, appKeys);

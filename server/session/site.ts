@@ -1,7 +1,15 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Application, Row, SessionTexts, SiteDatabase, SiteFolder, SiteOptions } from './application.ts';
+import type {
+  Application,
+  MemberApplication,
+  Row,
+  SessionTexts,
+  SiteDatabase,
+  SiteFolder,
+  SiteOptions,
+} from './application.ts';
 import { ConfigurationError, mostBytes, readConfiguration } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { localSocket, localSockets } from './database-host.ts';
@@ -57,8 +65,9 @@ export interface SitePlace extends SiteOptions {
 /** The operator's options of PHP sessions beside a folder. */
 interface GivenSessions {
   given: SessionTexts;
-  /** The names of given options that other logins do not have. */
+  /** The names of given options that logins in tables do not have, and those whose sessions name the user. */
   notForTables: readonly string[];
+  notForMembers: readonly string[];
   /** The names of given options that PHP sessions do not have. */
   notForSessions: readonly string[];
   /** @throws ConfigurationError if what was found and what was given is not enough */
@@ -120,10 +129,13 @@ async function textOf(file: string): Promise<string> {
 /** Milliseconds for a question to the database of a site. */
 const timeout = 1000;
 
+/** One with tables. */
+type AnyApplication = Application | MemberApplication;
+
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
-async function connected(application: Application, place: SitePlace, found: unknown): Promise<Connected> {
+async function connected(application: AnyApplication, place: SitePlace, found: unknown): Promise<Connected> {
   const own = application.database(found);
   const { driver, open } = place.database ?? (await located(application, own));
   const database = open();
@@ -170,7 +182,7 @@ async function urlOf({ kind, place, socket }: SiteDatabase): Promise<StoreUrl> {
 
 /** The settings that lie in the database, by their names. */
 async function settingsOf(
-  application: Application,
+  application: AnyApplication,
   found: unknown,
   { driver, database, charset }: Connected,
   views: boolean,
@@ -192,7 +204,7 @@ async function settingsOf(
 }
 
 /** Reads a site, and again when more than a minute has passed. The last values count until then. */
-export function siteReader(application: Application, place: SitePlace, first: unknown): SiteReader {
+export function siteReader(application: AnyApplication, place: SitePlace, first: unknown): SiteReader {
   let found = first;
   let open: OpenSite | undefined;
   let last: OpenSite | undefined;

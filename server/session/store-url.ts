@@ -36,36 +36,63 @@ const form = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?(
  */
 export function parseStoreUrl(text: string, appKeys: readonly Buffer[] = []): SessionSource {
   const { query, ...url } = partsOf(text);
-  const { protocol, options } = url;
+  const { protocol } = url;
   const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
   if (kind === undefined) {
     throw new TypeError(`this version reads ${Object.keys(stores).join(': ')}:, and no other kind of store`);
   }
+  return {
+    ...readSource(kind, url, appKeys),
+    protocol,
+    options: query,
+    with(changes) {
+      const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
+      return parseStoreUrl(`${place}?${changedQuery(query, changes)}`, appKeys);
+    },
+  };
+}
+
+/** As a person would write it. @param changes null removes an option */
+function changedQuery(query: string, changes: Readonly<Record<string, string | null>>): string {
+  const others = readQuery(query);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) others.delete(name);
+    else others.set(name, value);
+  }
+  // Neither of these ends a value. In a password they would.
+  return String(others).replaceAll('%2F', '/').replaceAll('%3A', ':');
+}
+
+/** Sessions in a table of a database that is open. @param text the options, as behind the `?` of a store URL */
+export function openTable(driver: SqlDriver, database: Database, text: string): SessionSource {
+  const { timeout } = database;
+  // The database stays open when the sessions are closed.
+  const shared: Database = {
+    timeout,
+    rows: (select, ids) => database.rows(select, ids),
+    change: (update, id) => database.change(update, id),
+    close() {},
+  };
+  const protocol = 'table';
+  const place = { protocol, user: '', password: '', hosts: [], path: '' };
+  const url = { ...place, options: new UrlOptions(protocol, text) };
+  return {
+    ...readSource(sqlStore({ ...driver, locate: () => () => shared }), url, []),
+    protocol,
+    options: text,
+    with: (changes) => openTable(driver, database, changedQuery(text, changes)),
+  };
+}
+
+function readSource(kind: StoreKind, url: StoreUrl, appKeys: readonly Buffer[]) {
+  const { options } = url;
   const store = kind(url);
   const format = options.take('format') ?? store.format;
   if (!isFormatName(format)) throw new TypeError(`format=${format} is not a format that PHP writes`);
   const lifetime = store.lifetime ?? options.seconds('lifetime', '0');
   const layers = parseLayers(options.take('layers') ?? '', appKeys);
   options.finish();
-  return {
-    protocol,
-    options: query,
-    format,
-    lifetime: lifetime === 0 ? undefined : lifetime * 1000,
-    layers,
-    open: store.open,
-    with(changes) {
-      const others = readQuery(query);
-      for (const [name, value] of Object.entries(changes)) {
-        if (value === null) others.delete(name);
-        else others.set(name, value);
-      }
-      const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
-      // As a person would write it: neither of these ends a value. In a password they would.
-      const options = String(others).replaceAll('%2F', '/').replaceAll('%3A', ':');
-      return parseStoreUrl(`${place}?${options}`, appKeys);
-    },
-  };
+  return { format, lifetime: lifetime === 0 ? undefined : lifetime * 1000, layers, open: store.open };
 }
 
 const databases: Readonly<Record<string, SqlDriver>> = {

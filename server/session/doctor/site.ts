@@ -67,9 +67,14 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
     const logins = Object.values(application.logins(site, driver));
     const settings = application.settings(found, driver);
     const parts = logins.flatMap((each) => each.parts ?? []);
-    const tables = [...(settings === null ? [] : [settings]), ...logins, ...parts];
+    const store = 'sessions' in application ? application.sessions(site).store : '';
+    const sessions = typeof store === 'string' ? [] : [store];
+    const tables = [...(settings === null ? [] : [settings]), ...logins, ...parts, ...sessions];
     // A login that ends when unused: so that writing in the chat counts as a use.
-    const renewed = logins.flatMap((each) => each.renewed ?? []);
+    const renewed = [
+      ...logins.flatMap((each) => each.renewed ?? []),
+      ...sessions.map(({ view, renewed }) => ({ ...renewed, table: quoted(view) })),
+    ];
     const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
     const database = quoted(own.path.slice(1));
     return [

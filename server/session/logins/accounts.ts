@@ -1,7 +1,15 @@
 import type { Accounts } from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
-import { type Login, type Logins, type Refusal, StoreError, type Verdict } from '../login.ts';
+import {
+  type Login,
+  type Logins,
+  type Refusal,
+  refusalOf,
+  StoreError,
+  unavailable,
+  type Verdict,
+} from '../login.ts';
 import { located } from '../site.ts';
 import { asked } from '../stores/lookups.ts';
 import type { PhpSession } from './php-sessions.ts';
@@ -68,12 +76,9 @@ export function accountLogins(
     if (wrong !== null) return { code: 'unauthorized', ...wrong };
     try {
       const verdict = await judged(session);
-      if (verdict.state === 'user') return verdict.login;
-      const { state, ...why } = verdict;
-      return { code: 'unauthorized', ...why };
+      return verdict.state === 'user' ? verdict.login : refusalOf(verdict);
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
+      return unavailable(error);
     }
   }
 

@@ -2,7 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type SessionCookie, sessionIdFrom } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import type { UserPaths } from '../identity.ts';
-import { handleOf, type Login, type Logins, type Refusal, type Verdict, type Watcher } from '../login.ts';
+import {
+  handleOf,
+  type Login,
+  type Logins,
+  type Refusal,
+  refusalOf,
+  unavailable,
+  type Verdict,
+  type Watcher,
+} from '../login.ts';
 import { logoutMarker } from '../logout-marker.ts';
 import type { SessionSource } from '../source.ts';
 import {
@@ -64,12 +73,9 @@ export function phpSessions({ source, cookie, user }: SessionSettings): Logins<P
         await pause(secondCheckAfter);
         verdict = await checkWithin(secondBudget);
       }
-      if (verdict.state === 'user') return verdict.login;
-      const { state, ...why } = verdict;
-      return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
+      return verdict.state === 'user' ? verdict.login : refusalOf(verdict);
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
+      return unavailable(error);
     }
   }
 

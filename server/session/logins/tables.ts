@@ -8,7 +8,9 @@ import {
   type Login,
   type Logins,
   type Refusal,
+  refusalOf,
   StoreError,
+  unavailable,
   type Verdict,
 } from '../login.ts';
 import { packed as packedBytes, packedRows, unpacked } from '../rows.ts';
@@ -48,6 +50,7 @@ interface Look {
 
 /** The questions about one state of the settings. */
 interface Tables {
+  open: OpenSite;
   site: unknown;
   /** @param name that a claim has for it */
   table(name: string): Questions;
@@ -69,8 +72,22 @@ export interface Questions {
   lifetime?: number;
 }
 
-/** The logins of an application that keeps them in tables of its own. */
-export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
+/** The logins in rows that claims name. */
+export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'> {
+  /** The site that claims are made and judged by. @throws StoreError */
+  open(): Promise<OpenSite>;
+  /** The verdict on a claim, or on the next one that finds a user. @param memo of the judgement before @throws StoreError */
+  look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>>;
+  /** As `Logins.check`. */
+  check(login: Login<TableLogin>): Promise<Verdict<TableLogin> | null>;
+  fault(): Promise<StoreError | null>;
+}
+
+/** Judges claims, whatever they are made of, by the tables of an application. */
+export function claimedLogins(
+  application: Pick<Application, 'kind' | 'logins' | 'judge'>,
+  reader: SiteReader,
+): ClaimedLogins {
   let known: { open: OpenSite; tables: Tables } | undefined;
 
   /** @throws StoreError */
@@ -107,32 +124,12 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     };
   }
 
-  /** By this claim, or the next one that finds a user. @param memo of the judgement before */
   async function look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>> {
     const { site, table } = await tables();
     const found = verdict(site, claim, await table(claim.table).find(claim.lookup), memo);
     return 'settled' in found || found.state !== 'nobody' || claim.otherwise === undefined
       ? found
       : look(claim.otherwise, memo);
-  }
-
-  async function identify(credentials: Credentials): Promise<Login<TableLogin> | Refusal> {
-    try {
-      if (credentials.session !== undefined)
-        return refused(unauthorized('a login of this site has cookies, and no single value'));
-      const claim = application.claim((await tables()).site, credentials);
-      if ('reason' in claim) return refused(claim);
-      let found = await look(claim);
-      if (found.state === 'nobody') {
-        await pause(secondLookAfter);
-        found = await look(claim);
-      }
-      if (found.state === 'user') return found.login;
-      const { state, ...why } = found;
-      return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
-    } catch (error) {
-      return { code: 'session_store_unavailable', reason: reasonOf(error), kind: reasonOf(error) };
-    }
   }
 
   /** Most checks end with a digest that has not changed. */
@@ -158,6 +155,54 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   }
 
   return {
+    open: async () => (await tables()).open,
+    look,
+    check,
+    async ttl({ state: { claim, id, idle } }) {
+      // Otherwise the end is known in advance, see `ends`, or there is none.
+      if (idle === undefined) return null;
+      const left = Math.max(0, idle * 1000 - Date.now());
+      if (left === 0) return 0;
+      const { lifetime, digest } = (await tables()).table(claim.table);
+      return lifetime === undefined || (await digest(id)) === null ? null : left;
+    },
+    async renew({ state: { claim, id } }) {
+      await (await tables()).table(claim.table).renew?.(id);
+    },
+    async fault() {
+      try {
+        await (await tables()).ask();
+        return null;
+      } catch (error) {
+        if (error instanceof StoreError) return error;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The logins of an application that keeps them in tables of its own. */
+export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
+  const { open, look, check, ttl, renew, fault } = claimedLogins(application, reader);
+
+  async function identify(credentials: Credentials): Promise<Login<TableLogin> | Refusal> {
+    try {
+      if (credentials.session !== undefined)
+        return refused(unauthorized('a login of this site has cookies, and no single value'));
+      const claim = application.claim((await open()).site, credentials);
+      if ('reason' in claim) return refused(claim);
+      let found = await look(claim);
+      if (found.state === 'nobody') {
+        await pause(secondLookAfter);
+        found = await look(claim);
+      }
+      return found.state === 'user' ? found.login : refusalOf(found);
+    } catch (error) {
+      return unavailable(error);
+    }
+  }
+
+  return {
     identify,
     check: (logins) => logins.map(check),
     binding(credentials) {
@@ -170,42 +215,31 @@ export function tableLogins(application: Application, reader: SiteReader): Login
       }
       return JSON.stringify(secrets);
     },
-    watch: () => ({ add: () => ({ since: undefined, end() {} }), end() {} }),
-    async ttl({ state: { claim, id, idle } }) {
-      // Otherwise the end is known in advance, see `ends`, or there is none.
-      if (idle === undefined) return null;
-      const left = Math.max(0, idle * 1000 - Date.now());
-      if (left === 0) return 0;
-      const { lifetime, digest } = (await tables()).table(claim.table);
-      return lifetime === undefined || (await digest(id)) === null ? null : left;
-    },
+    watch: watchNothing,
+    ttl,
     lifetime: undefined,
-    async renew({ state: { claim, id } }) {
-      await (await tables()).table(claim.table).renew?.(id);
-    },
+    renew,
     answers: asked(() => fault().then((error) => error === null)),
     reload: () => reader.reload(),
     fault,
     close: () => reader.close(),
   };
-
-  async function fault(): Promise<StoreError | null> {
-    try {
-      await (await tables()).ask();
-      return null;
-    } catch (error) {
-      return error instanceof StoreError ? error : new StoreError(reasonOf(error), { cause: error });
-    }
-  }
 }
 
-function tablesOf(application: Application, open: OpenSite): Tables {
+/** Nothing notifies of a change in these tables. */
+export const watchNothing: Logins['watch'] = () => ({
+  add: () => ({ since: undefined, end() {} }),
+  end() {},
+});
+
+function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenSite): Tables {
   const { site, driver } = open;
   const known = new Map(
     Object.entries(application.logins(site, driver)).map(([name, table]) => [name, questions(table, open)]),
   );
   const [first] = known.values();
   return {
+    open,
     site,
     table(name) {
       const found = known.get(name);
@@ -322,9 +356,3 @@ const refused = (why: { reason: string; kind: string; hint?: string | undefined 
   code: 'unauthorized',
   ...why,
 });
-
-/** @throws the error if it is a bug */
-function reasonOf(error: unknown): string {
-  if (error instanceof StoreError) return error.message;
-  throw error;
-}

@@ -7,6 +7,7 @@ import { drupalSite } from '../../../helpers/drupal.ts';
 import { joomlaSite } from '../../../helpers/joomla.ts';
 import { moodleSite } from '../../../helpers/moodle.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
+import { opencartSite } from '../../../helpers/opencart.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
@@ -23,6 +24,7 @@ describe.each(databases)('$kind', (db) => {
     ['phpBB', phpbbSite],
     ['MyBB', mybbSite],
     ['SMF', smfSite],
+    ['OpenCart', opencartSite],
   ] as const)('the rights that the doctor prints are enough for %s, and no more', async (_, makeSite) => {
     const site = await makeSite(db);
     const { folder } = site;
@@ -47,7 +49,7 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
     const asChat = database.open();
     onTestFinished(() => asChat.close());
-    const users = lines.join('\n').match(/(?:FROM|JOIN) (\S*(?:user|members)\S*)/)?.[1];
+    const users = lines.join('\n').match(/(?:FROM|JOIN) (\S*(?:user|members|customer)\S*)/)?.[1];
     await expect(asChat.rows(`SELECT 'x', NULL, NULL FROM ${users} WHERE 'x'`, ['x'])).rejects.toThrow(
       'GRANT',
     );

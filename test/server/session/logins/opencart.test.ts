@@ -1,0 +1,155 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import { grants } from '../../../../server/session/doctor/site.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import { type OpencartConfig, opencartSite } from '../../../helpers/opencart.ts';
+import { startRedis } from '../../../helpers/redis.ts';
+
+const [db] = (await siteDatabases(['mysql'])) as [Awaited<ReturnType<typeof siteDatabases>>[number]];
+
+async function siteFor(config: OpencartConfig = {}, options: SiteOptions = {}) {
+  const site = await opencartSite(db, config);
+  onTestFinished(site.remove);
+  const logins = await loginsOf(site.folder, options);
+  return { ...site, logins, check: (login: Login) => logins.check([login as never])[0] };
+}
+
+loginContract('OpenCart', async () => {
+  const site = await opencartSite(db);
+  return {
+    open: async () => (await openSite({ folder: site.folder })).logins,
+    logIn: (user, firstname) => site.logIn(user, firstname === undefined ? {} : { firstname }),
+    silence: db.silence,
+    close: site.remove,
+  };
+});
+
+test('customers of OpenCart 3 and 4, their first names and groups, and those who may not come in', async () => {
+  for (const version of [3, 4] as const) {
+    const { logins, logIn, run, check } = await siteFor(
+      { version },
+      { admins: ['Owners'], moderators: ['Our & Staff'] },
+    );
+    const login = (await logins.identify(await logIn('7', { firstname: 'Zoë &amp; Bo', group: 2 }))) as Login;
+    // The last name and the mail address are nobody's business.
+    expect(login.user).toEqual({ id: '7', name: 'Zoë & Bo', roles: ['moderator'] });
+    expect(await check(login)).toBeNull();
+    for (const [why, sql] of [
+      ['disabled', 'UPDATE #__customer SET status = 0'],
+      ['deleted', 'DELETE FROM #__customer'],
+    ] as const) {
+      await run(sql);
+      expect(await check(login)).toMatchObject({ state: 'nobody', reason: expect.stringContaining(why) });
+    }
+    expect(await logins.identify(await logIn('8', { status: 0 }))).toMatchObject({ code: 'unauthorized' });
+  }
+});
+
+test('two devices, a new password, a session that ends, and sessions that name nobody', async () => {
+  const { logins, logIn, run, check } = await siteFor();
+  const [one, other] = [await logIn('7'), await logIn('7')];
+  const [here, there] = [await logins.identify(one), await logins.identify(other)] as [Login, Login];
+  await one.logOut();
+  expect(await check(here)).toMatchObject({ state: 'nobody' });
+  expect(await check(there)).toBeNull();
+  // As in OpenCart: a new password ends no session.
+  await run("UPDATE #__customer SET password = 'another'");
+  expect(await check(there)).toBeNull();
+  await run("UPDATE #__session SET expire = '2020-01-01 00:00:00'");
+  expect(await check(there)).toMatchObject({ state: 'nobody' });
+  for (const data of [
+    {},
+    { customer_id: 0 },
+    { customer_id: ['7'] },
+    { user_id: 1 },
+    { customer: { customer_id: 7 } },
+  ])
+    expect(await logins.identify(await logIn('7', { data })), JSON.stringify(data)).toHaveProperty('code');
+  expect(await logins.identify(await logIn('7', { expire: -1 }))).toMatchObject({ code: 'unauthorized' });
+  expect(await logins.identify(await logIn('7', { data: { customer_id: 7 } }))).toMatchObject({
+    user: { id: '7', name: 'Ann' },
+  });
+  for (const id of [
+    'a'.repeat(21),
+    'a'.repeat(53),
+    `${(await logIn('7')).session}'`,
+    'a/../b'.padEnd(30, 'a'),
+  ])
+    expect(await logins.identify({ cookies: `OCSESSID=${id}` })).toMatchObject({ code: 'unauthorized' });
+});
+
+describe('other engines', () => {
+  test.each([3, 4] as const)('files of OpenCart %s', async (version) => {
+    const { logins, logIn, check, run } = await siteFor({ version, engine: 'File' });
+    const device = await logIn('7');
+    const login = (await logins.identify(device)) as Login;
+    expect(login).toMatchObject({ user: { id: '7', name: 'Ann' } });
+    await run("UPDATE #__customer SET firstname = 'Zoë'");
+    expect(await check(login)).toMatchObject({ login: { user: { name: 'Zoë' } } });
+    // Of 3 the limit is PHP's, of 4 the setting of the shop.
+    const old = await logins.identify(await logIn('7', { age: 2000 }));
+    expect('user' in old).toBe(version === 4);
+    expect(await logins.identify(await logIn('7', { age: 3700 }))).toMatchObject({ code: 'unauthorized' });
+    await device.logOut();
+    expect(await check(login)).toMatchObject({ state: 'nobody' });
+  });
+
+  test('Redis', async () => {
+    const redis = await startRedis();
+    onTestFinished(redis.remove);
+    const { logins, logIn, check } = await siteFor({ engine: 'redis', port: redis.port });
+    const device = await logIn('7');
+    const login = (await logins.identify(device)) as Login;
+    expect(login).toMatchObject({ user: { id: '7' } });
+    expect(await logins.ttl(login as never)).toBeGreaterThan(3_000_000);
+    await redis.ask('SET', `shop.session.${device.session}`, '');
+    expect(await check(login)).toMatchObject({ state: 'empty' });
+    await redis.remove();
+    await expect(check(login)).rejects.toThrow('Redis');
+    expect(await logins.fault()).not.toBeNull();
+  });
+
+  test('a store of the operator’s own, and an engine that is not known', async () => {
+    const site = await opencartSite(db, { engine: 'own' });
+    onTestFinished(site.remove);
+    await expect(openSite({ folder: site.folder })).rejects.toThrow('CHAT_SESSION_STORE');
+    writeFileSync(join(site.sessions, 'sess_abcdefabcdefabcdefabcdef00'), '{"customer_id":"7"}');
+    await site.logIn('7');
+    const store = `file://${site.sessions}?format=json`;
+    const logins = await loginsOf(site.folder, { store });
+    expect(await logins.identify({ cookies: 'OCSESSID=abcdefabcdefabcdefabcdef00' })).toMatchObject({
+      user: { id: '7' },
+    });
+  });
+});
+
+test('a session is renewed as a page view would renew it', async () => {
+  stopClock();
+  const { logins, logIn, run } = await siteFor();
+  const login = (await logins.identify(await logIn('7', { expire: 60 }))) as Login;
+  await logins.renew(login as never, 3600);
+  expect(await logins.ttl(login as never)).toBeGreaterThan(3_500_000);
+  await run('DELETE FROM #__session');
+  expect(await logins.ttl(login as never)).toBeNull();
+});
+
+test('the view of the doctor decides what others see of a customer', async () => {
+  const { folder, logIn, run } = await siteFor();
+  const lines = await grants({ folder });
+  if ('problem' in lines) throw new Error(lines.problem);
+  const views = lines.filter((line) => line.startsWith('CREATE OR REPLACE VIEW'));
+  onTestFinished(async () => {
+    for (const view of views) await run(`DROP VIEW ${/VIEW (\S+)/.exec(view)?.[1]}`);
+  });
+  for (const view of views)
+    await run(view.replace('c.firstname AS', "CONCAT(c.firstname, ' ', LEFT(c.lastname, 1), '.') AS"));
+  const at = `mysql://${db.user}:${encodeURIComponent(db.password)}@127.0.0.1:${db.port}/${db.name}`;
+  const logins = await loginsOf(folder, { database: parseDatabaseUrl(at) });
+  expect(await logins.identify(await logIn('7'))).toMatchObject({ user: { id: '7', name: 'Ann L.' } });
+});
