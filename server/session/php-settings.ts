@@ -280,10 +280,7 @@ function withPath(settings: Map<string, Placed>, { savePath }: Installation): Ma
  * `.user.ini`. Nothing is run.
  * @throws ConfigurationError if a file cannot be read, or no PHP is found
  */
-export async function readPhpSettings(
-  folder: string,
-  machine: PhpMachine = {},
-): Promise<PhpSettings> {
+export async function readPhpSettings(folder: string, machine: PhpMachine = {}): Promise<PhpSettings> {
   const system = machine.system ?? openSystem();
   const reading = { system, environment: machine.environment };
   const candidates: Candidate[] = [];
