@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { SiteDatabase } from './application.ts';
 
 /**
  * The place of a database as PHP applications write it: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
@@ -28,3 +29,23 @@ export async function localSocket(): Promise<string | undefined> {
   for (const path of localSockets) if (await stat(path).catch(() => null)) return path;
   return undefined;
 }
+
+/** The part of a store URL before its options, and the option that names a socket. */
+export function storePlace({ kind, place, socket }: SiteDatabase): {
+  place: string;
+  options: Record<string, string>;
+} {
+  if (kind === 'sqlite') return { place: `sqlite:${escapedPath(place.path)}`, options: {} };
+  const [first] = place.hosts;
+  const server = first === undefined ? '' : hostAndPort(first.host, String(first.port ?? ''));
+  const login = `${encodeURIComponent(place.user)}:${encodeURIComponent(place.password)}`;
+  return {
+    place: `${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`,
+    options: socket === undefined ? {} : { socket },
+  };
+}
+
+export const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
+
+export const hostAndPort = (host: string, port: string) =>
+  `${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}${port === '' ? '' : `:${port}`}`;

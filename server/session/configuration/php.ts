@@ -237,7 +237,7 @@ class Reading {
           ...many(node, 'catches').map((each) => one(each, 'body')),
         ]);
       case 'switch':
-        return this.#maybe(node, 'switch', many(one(node, 'body'), 'children'));
+        return this.#switch(node);
       case 'for':
       case 'foreach':
       case 'while':
@@ -258,6 +258,25 @@ class Reading {
     const [yes, no] = [one(node, 'body'), one(node, 'alternate')];
     if (isUnknown(test)) return this.#maybe(node, test.unknown.why, [yes, no]);
     return this.#statements([truthy(test) ? yes : no]);
+  }
+
+  #switch(node: Tree): Returned | undefined {
+    const cases = many(one(node, 'body'), 'children');
+    const subject = this.#value(one(node, 'test'));
+    const values = cases.map((each) => (each.test == null ? undefined : this.#value(one(each, 'test'))));
+    const isKnown = [subject, ...values].every((value) => value === undefined || typeof value === 'string');
+    const bodies = cases.map((each) => many(one(each, 'body'), 'children'));
+    // Texts alone are compared here, and a `break` counts where the steps of a case are known.
+    const isPlain = bodies
+      .flat()
+      .every((each) => ['expressionstatement', 'break'].includes(each.kind) || isIf(each));
+    if (!isKnown || !isPlain) return this.#maybe(node, 'switch', cases);
+    const matching = values.indexOf(subject as string);
+    const first = matching === -1 ? values.indexOf(undefined) : matching;
+    if (first === -1) return undefined;
+    const steps = bodies.slice(first).flat();
+    const end = steps.findIndex(({ kind }) => kind === 'break');
+    return this.#statements(end === -1 ? steps : steps.slice(0, end));
   }
 
   /** Statements of which some run, perhaps several times: what they change is not known afterwards. */
@@ -772,6 +791,15 @@ function calledName(what: Tree): string {
   if (what.kind === 'name') return bare(what.name).toLowerCase();
   if (what.kind !== 'staticlookup') return '';
   return `${bare(one(what, 'what').name)}::${word(one(what, 'offset'), 'name')}`.toLowerCase();
+}
+
+/** An `if` that only computes: no jump is in it. */
+function isIf(node: Tree): boolean {
+  const plain = (each: Tree): boolean =>
+    each === nothing ||
+    each.kind === 'expressionstatement' ||
+    (each.kind === 'block' ? many(each, 'children').every(plain) : isIf(each));
+  return node.kind === 'if' && plain(one(node, 'body')) && plain(one(node, 'alternate'));
 }
 
 const bare = (name: unknown): string => (typeof name === 'string' ? name.replace(/^.*\\/s, '') : '');

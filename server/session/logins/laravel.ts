@@ -10,7 +10,7 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { localSocket } from '../database-host.ts';
+import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
 import { displayName } from '../identity.ts';
 
 /** `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user. */
@@ -155,7 +155,7 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
     }
     case 'database': {
       const { database, prefix } = await databaseOf(root, config, await session('connection'));
-      const { place, options } = placeOf(database);
+      const { place, options } = storePlace(database);
       const table = prefix + ((await session('table')) ?? 'sessions');
       const columns = { table, id: 'id', data: 'payload', last: 'last_activity', lifetime };
       return url(place, { ...options, ...columns }, ['base64']);
@@ -210,6 +210,7 @@ async function connectionOf(
   return async (key) => parts[key] || (await value(key));
 }
 
+/** The first part of a store URL, and some of its options. */
 interface Place {
   place: string;
   options: Record<string, string>;
@@ -255,18 +256,6 @@ async function databaseOf(
   };
   const database = { kind, place, charset, ...(socket === '' ? {} : { socket }) } as const;
   return { database, prefix };
-}
-
-/** The same as the first part of a store URL. */
-function placeOf({ kind, place, socket }: SiteDatabase): Omit<Place, 'prefix'> {
-  if (kind === 'sqlite') return { place: `sqlite:${escapedPath(place.path)}`, options: {} };
-  const [first] = place.hosts;
-  const server = first === undefined ? '' : hostAndPort(first.host, String(first.port ?? ''));
-  const login = `${encodeURIComponent(place.user)}:${encodeURIComponent(place.password)}`;
-  return {
-    place: `${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`,
-    options: socket === undefined ? {} : { socket },
-  };
 }
 
 /** Where the users of a guard are. A session outlives its user, and a new password if the application wants that. */
@@ -416,20 +405,25 @@ async function redisOf(config: Config, name: string): Promise<Place> {
   };
 }
 
-/** The prefix of a cache store. Until version 9 a colon follows it. */
+async function withColon(folder: SiteFolder, root: string): Promise<boolean> {
+  const file = `${root}/vendor/laravel/framework/src/Illuminate/Cache/RedisStore.php`;
+  if (await folder.has(file)) return /\$prefix\s*\.\s*':'/.test(await folder.text(file));
+  const wanted = (await folder.has(`${root}/composer.json`))
+    ? await folder.text(`${root}/composer.json`)
+    : '';
+  const [, version] = /"laravel\/framework"\s*:\s*"\D*(\d+)/.exec(wanted) ?? [];
+  if (version !== undefined) return Number(version) <= 10;
+  throw new ConfigurationError(
+    `${root}: neither vendor/laravel/framework nor composer.json says which version of Laravel this is, and so what its prefixes are: set ${storeSetting}`,
+  );
+}
+
+/** The prefix of a cache store. Until version 10 a colon follows it. */
 async function cachePrefix(folder: SiteFolder, root: string, config: Config, store: string): Promise<string> {
   const own = await config('cache', ['stores', store, 'prefix'], storeSetting);
   const prefix = own ?? (await config('cache', ['prefix'], storeSetting));
   if (prefix === null)
     throw new ConfigurationError(`${root}: config/cache.php has no prefix: set ${storeSetting}`);
-  const file = `${root}/vendor/laravel/framework/src/Illuminate/Cache/RedisStore.php`;
-  const hasColon = (await folder.has(file))
-    ? /\$prefix\s*\.\s*':'/.test(await folder.text(file))
-    : !/[_:-]$/.test(prefix);
+  const hasColon = await withColon(folder, root);
   return prefix !== '' && hasColon ? `${prefix}:` : prefix;
 }
-
-const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
-
-const hostAndPort = (host: string, port: string) =>
-  `${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}${port === '' ? '' : `:${port}`}`;

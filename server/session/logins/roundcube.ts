@@ -1,8 +1,22 @@
-import type { FoundSessions, SessionApplication, SessionTexts, SiteFolder } from '../application.ts';
+import { timingSafeEqual } from 'node:crypto';
+import { dirname } from 'node:path';
+import {
+  type Accounts,
+  because,
+  type FoundSessions,
+  noCookie,
+  type SessionApplication,
+  type SessionTexts,
+  type SiteDatabase,
+  type SiteFolder,
+} from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { localSocket } from '../database-host.ts';
+import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
 
-/** Roundcube 1.4 to 1.6: program/lib/Roundcube/rcube_session.php, rcube_db.php (parse_dsn). */
+/**
+ * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,
+ * rcube_db.php (parse_dsn).
+ */
 export const roundcube: SessionApplication = {
   kind: 'roundcube',
   title: 'Roundcube',
@@ -15,47 +29,176 @@ export const roundcube: SessionApplication = {
   },
 
   async find(folder: SiteFolder, given: SessionTexts): Promise<FoundSessions | null> {
-    const file = 'config/config.inc.php';
-    if (!(await folder.has('program/lib/Roundcube/rcube.php')) || !(await folder.has(file))) return null;
-    const configuration = await folder.php(file);
+    const root = await rootOf(folder);
+    if (root === null) return null;
+    const configuration = await folder.php(`${root}/config/config.inc.php`);
+    const { file } = configuration;
     const value = (key: string, instead: string) =>
       asText(configuration.variable(['config', key], instead)) ?? '';
-    const cookieName = given.cookieName ?? value('session_name', 'CHAT_SESSION_NAME');
-    const named = cookieName === '' ? {} : { cookieName };
-    if (given.store) return { options: named };
     const setting = (key: string) => value(key, 'CHAT_SESSION_STORE');
+    const cookieName = given.cookieName ?? value('session_name', 'CHAT_SESSION_NAME');
+    const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
+    const database = await databaseOf(value('db_dsnw', 'its value itself'), file);
+    const prefix = value('db_prefix', 'its value itself');
     const storage = setting('session_storage') || 'db';
-    if (storage !== 'db')
-      throw new ConfigurationError(
-        `${configuration.file}: session_storage is ${storage}: set CHAT_SESSION_STORE as docs/sessions.md says`,
-      );
-    const lifetime = `${Number.parseInt(setting('session_lifetime'), 10) || 10}m`;
-    const table = encodeURIComponent(`${setting('db_prefix')}session`);
-    const [place, socket] = await placeOf(setting('db_dsnw'), configuration.file);
-    const store = `${place}?${socket}table=${table}&id=sess_id&data=vars&last=changed&last_unit=datetime&lifetime=${lifetime}&layers=base64`;
-    return { options: { ...named, store } };
+    const first = (key: string) =>
+      asText(configuration.variable(['config', key, '0'], 'CHAT_SESSION_STORE')) ?? '';
+    const found: SessionTexts = given.store
+      ? {}
+      : storage === 'db'
+        ? { store: tableOf(database, `${prefix}session`, minutes, await hasEnds(folder, root)) }
+        : { store: cacheOf(storage, first, file), ...inVars };
+    const options = { ...(cookieName === '' ? {} : { cookieName }), ...found };
+    const secret = given.userRequire ?? options.userRequire ?? 'auth_secret';
+    return {
+      options,
+      accounts: accountsOf({
+        ...{ database, users: `${prefix}users`, secret, lifetime: Math.max(120, minutes * 60) },
+        cookie: value('session_auth_name', 'its value itself') || 'roundcube_sessauth',
+      }),
+    };
   },
 };
 
+/** Roundcube's own storages keep the session as a text in an array. */
+const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
+
+/** The folder of Roundcube; since version 1.7 the site's own is `public_html` in it. */
+async function rootOf(folder: SiteFolder): Promise<string | null> {
+  for (const root of [folder.path, dirname(folder.path)]) {
+    if (root !== folder.path && !folder.path.endsWith('/public_html')) continue;
+    const file = `${root}/config/config.inc.php`;
+    if (!(await folder.has(file))) continue;
+    if (await folder.has(`${root}/program/lib/Roundcube/rcube.php`)) return root;
+    // Its configuration alone.
+    if (/\$config\[['"](des_key|db_dsnw)['"]\]/.test(await folder.text(file))) return root;
+  }
+  return null;
+}
+
+/** Since version 1.7 the table has the end of a session in place of its last use. */
+async function hasEnds(folder: SiteFolder, root: string): Promise<boolean> {
+  const file = `${root}/program/lib/Roundcube/session/db.php`;
+  return (await folder.has(file)) && (await folder.text(file)).includes('expires_at');
+}
+
+function tableOf(database: SiteDatabase, table: string, minutes: number, hasEnd: boolean): string {
+  const { place, options } = storePlace(database);
+  const end = hasEnd
+    ? { expires: 'expires_at', expires_unit: 'datetime' }
+    : { last: 'changed', last_unit: 'datetime', lifetime: `${minutes}m` };
+  const all = { ...options, table, id: 'sess_id', data: 'vars', ...end, layers: 'base64' };
+  return `${place}?${Object.entries(all)
+    .map(([name, text]) => `${name}=${encodeURIComponent(text)}`)
+    .join('&')}`;
+}
+
+/** The sessions in Redis or memcached. @param first the first of the hosts in a list */
+function cacheOf(storage: string, first: (key: string) => string, file: string): string {
+  const options = 'prefix=&format=php_serialize';
+  if (storage === 'redis') {
+    const [, path, host = '', rest = ''] =
+      /^(?:(?:unix:\/\/)?(\/[^:]*)|([^:]*))(.*)$/.exec(first('redis_hosts')) ?? [];
+    const parts = rest.split(':').slice(1);
+    const [port = ''] = path === undefined ? parts.splice(0, 1) : [];
+    const [database = '', password = ''] = parts;
+    const login = password === '' ? '' : `:${encodeURIComponent(password)}@`;
+    const at = path === undefined ? hostAndPort(host || '127.0.0.1', port || '6379') : escapedPath(path);
+    return `redis://${login}${at}?${options}&database=${encodeURIComponent(database || '0')}`;
+  }
+  if (storage === 'memcache' || storage === 'memcached') {
+    const [, host, port = '11211'] = /^([^:/]+)(?::(\d+))?$/.exec(first('memcache_hosts')) ?? [];
+    if (host !== undefined) return `memcached://${host}:${port}?${options}`;
+  }
+  throw new ConfigurationError(
+    `${file}: session_storage is ${storage}: set CHAT_SESSION_STORE as docs/sessions.md says`,
+  );
+}
+
+/**
+ * Roundcube takes a session only with its second cookie, and ends it where that is another. The cookie is the secret of
+ * the session and a time; it has a new one twice in the lifetime of a session.
+ */
+function accountsOf({
+  database,
+  users,
+  secret,
+  lifetime,
+  cookie,
+}: {
+  database: SiteDatabase;
+  users: string;
+  /** Its path. */
+  secret: string;
+  /** Seconds. */
+  lifetime: number;
+  cookie: string;
+}): Accounts {
+  return {
+    proof: [secret],
+    refuses(value, { proof: [expected] }, now) {
+      const given = value(cookie);
+      if (given === null || !expected)
+        return noCookie(cookie, 'Roundcube sets it beside that of the session, for the same path and domain');
+      const slot = Math.floor(lifetime / 2);
+      const start = now - (now % slot);
+      // The later one is that of a server whose clock is ahead.
+      const isOne = [start + slot, start, start - slot, start - 2 * slot].some((time) =>
+        isSame(given, `${expected}-${time}`),
+      );
+      return isOne ? null : because(`the cookie ${cookie} is not that of the session, or has expired`);
+    },
+    database,
+    users: () => ({
+      view: 'chat_roundcube_users',
+      id: 'id',
+      lookup: 'id',
+      columns: { id: 'text' },
+      select: `SELECT u.user_id AS id FROM ${users} AS u`,
+    }),
+    judge: (row, { user }) => (row === null ? because('there is no such user any more') : { user }),
+  };
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [one, other] = [Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1')];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
 /** `mysql://USER:PASSWORD@HOST/DATABASE`, also with `unix(PATH)` as the host, and `sqlite:///PATH?mode=0646`. */
-async function placeOf(dsn: string, file: string): Promise<[place: string, socket: string]> {
-  const [, path] = /^sqlite:(?:\/\/)?(\/[^?]*)/.exec(dsn) ?? [];
-  if (path !== undefined)
-    return [`sqlite:${path.replace(/^\/+/, '/').split('/').map(encodeURIComponent).join('/')}`, ''];
+async function databaseOf(dsn: string, file: string): Promise<SiteDatabase> {
+  const charset = 'utf8';
+  const [, path] = /^sqlite3?:(?:\/\/)?(\/[^?]*)/.exec(dsn) ?? [];
+  if (path !== undefined) {
+    const place = { user: '', password: '', hosts: [], path: path.replace(/^\/+/, '/') };
+    return { kind: 'sqlite', place, charset };
+  }
   const parts =
-    /^(mysqli?|pgsql):\/\/([^:]*):(.*)@(?:(?:tcp\()?([A-Za-z0-9.:-]*)\)?|unix\((.*)\))\/([^/?]+)/.exec(dsn);
+    /^(mysqli?|pgsql):\/\/([^:]*):(.*)@(?:(?:tcp\()?([A-Za-z0-9.-]*)(?::(\d{1,5}))?\)?|unix\((.*)\))\/([^/?]+)/.exec(
+      dsn,
+    );
   if (parts === null)
-    throw new ConfigurationError(`${file}: db_dsnw names no database: set CHAT_SESSION_STORE`);
-  const [, kind = '', user = '', password = '', host = '', given, database = ''] = parts;
-  const login = [user, password].map((text) => encodeURIComponent(decoded(text))).join(':');
+    throw new ConfigurationError(
+      `${file}: db_dsnw names no database of MariaDB, MySQL, PostgreSQL or SQLite: set CHAT_SITE=roundcube: without the folder, and CHAT_SESSION_STORE`,
+    );
+  const [, kind = '', user = '', password = '', host = '', port, given, database = ''] = parts;
   const isMysql = kind.startsWith('mysql');
-  const socket =
-    given ?? (isMysql && (host === '' || host === 'localhost') ? await localSocket() : undefined);
-  const at = socket === undefined ? host || 'localhost' : '';
-  return [
-    `${isMysql ? 'mysql' : 'postgres'}://${login}@${at}/${database}`,
-    socket === undefined ? '' : `socket=${encodeURIComponent(socket)}&`,
-  ];
+  const isLocal = isMysql && (host === '' || host === 'localhost') && port === undefined;
+  const socket = given ?? (isLocal ? await localSocket() : undefined);
+  return {
+    kind: isMysql ? 'mysql' : 'postgres',
+    place: {
+      user: decoded(user),
+      password: decoded(password),
+      hosts:
+        socket === undefined
+          ? [{ host: host || 'localhost', ...(port === undefined ? {} : { port: Number(port) }) }]
+          : [],
+      path: `/${database}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset,
+  };
 }
 
 /** PHP's `rawurldecode()`: a `%` that nothing follows stays. */
