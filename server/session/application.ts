@@ -4,6 +4,7 @@ import type { SessionCookie } from './cookie.ts';
 import type { SessionUser } from './identity.ts';
 import type { Layer } from './layers/layers.ts';
 import type { Credentials, Explanation } from './login.ts';
+import type { PhpSettings } from './php-settings.ts';
 import type { StoreUrl } from './source.ts';
 import type { SqlDriver } from './stores/sql/driver.ts';
 
@@ -18,6 +19,10 @@ export interface SiteFolder {
   text(file: string): Promise<string>;
   /** A file of PHP, which is not run. */
   php(file: string, surroundings?: Omit<PhpSurroundings, 'environment'>): Promise<Configuration>;
+  /** The settings of the PHP that runs the site. @throws ConfigurationError */
+  settings(): Promise<PhpSettings>;
+  /** The text of /etc/passwd. */
+  users(): Promise<string>;
   /** The variables of an `.env` file, which PHP files are then read with. */
   env(file: string): Promise<Readonly<Record<string, string>>>;
 }
@@ -233,6 +238,10 @@ export interface FoundSessions {
   appKeys?: readonly Buffer[];
   /** Absent where the session alone says who is logged in. */
   accounts?: Accounts;
+  /** The files of PHP that were read. If one is missing later, its values still count. */
+  files?: readonly string[];
+  /** A file of these that PHP reads only up to an error of syntax. */
+  broken?: string | undefined;
 }
 
 /** A session that names a user, with what `Accounts.proof` leads to. */
@@ -253,6 +262,8 @@ export interface Accounts {
    */
   refuses?(cookie: (name: string) => string | null, named: NamedUser, now: number): Explanation | null;
   database: SiteDatabase;
+  /** All values of the configuration that these functions use: what is the same has not changed. */
+  basis: unknown;
   /** The users by their ids. */
   users(sql: SqlDriver): LoginTable;
   /** The user by the row of that id, or why nobody is logged in. */

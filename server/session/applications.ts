@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   Accounts,
   Application,
+  FoundSessions,
   MemberApplication,
   SessionApplication,
   SiteFolder,
@@ -9,6 +11,7 @@ import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
 import { accountLogins } from './logins/accounts.ts';
 import { cacti } from './logins/cacti.ts';
+import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
 import { dokuwiki } from './logins/dokuwiki.ts';
 import { drupal } from './logins/drupal.ts';
 import { icingaweb2 } from './logins/icingaweb2.ts';
@@ -19,6 +22,7 @@ import { memberLogins } from './logins/members.ts';
 import { moodle } from './logins/moodle.ts';
 import { mybb } from './logins/mybb.ts';
 import { opencart } from './logins/opencart.ts';
+import { php } from './logins/php.ts';
 import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
 import { phpmyadmin } from './logins/phpmyadmin.ts';
@@ -63,6 +67,8 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   simplesamlphp,
   symfony,
   ttrss,
+  // Every other site.
+  php,
 ];
 
 /** How the logins of a site are read: by its folder, or by a setting for each part. */
@@ -83,7 +89,18 @@ export async function openLogins(
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */
 export type FoundSite =
   | { application: Application | MemberApplication; found: unknown; reader: SiteReader }
-  | { application: SessionApplication; session: SessionSettings; accounts?: Accounts | undefined };
+  | {
+      application: SessionApplication;
+      session: SessionSettings;
+      accounts?: Accounts | undefined;
+      /** Reads the configuration again; absent if there is none. Undefined if nothing has changed. */
+      again?(): Promise<ReadSessions | undefined>;
+    };
+
+interface ReadSessions {
+  session: SessionSettings;
+  accounts?: Accounts | undefined;
+}
 
 /**
  * Finds out which application a folder has.
@@ -119,21 +136,53 @@ async function findTables(
 
 async function findSessions(
   application: SessionApplication,
-  { kind, sessions }: SitePlace,
+  place: SitePlace,
   folder: SiteFolder,
 ): Promise<FoundSite | null> {
+  const { kind, sessions } = place;
   if (sessions === undefined) return null;
+  const { find, title } = application;
+  const settings = ({ options, appKeys, accounts }: FoundSessions): ReadSessions => {
+    const session = sessions.settings({ ...application.options, ...options }, appKeys);
+    if (accounts === undefined) return { session };
+    const proof = accounts.proof.map(parsePath);
+    return { session: { ...session, user: { ...session.user, proof } }, accounts };
+  };
   // A folder that says nothing belongs to an application that the operator has named.
-  const found = application.find ? await application.find(folder, sessions.given) : kind && { options: {} };
-  if (!found) return null;
+  let found = find ? await find(folder, sessions.given) : kind ? { options: {} } : null;
+  if (found === null) return null;
   refuse(application, sessions.notForSessions, 'has PHP sessions');
-  const options = { ...application.options, ...found.options };
-  const session = sessions.settings(options, found.appKeys);
-  const { accounts } = found;
-  if (accounts === undefined) return { application, session };
-  const proof = accounts.proof.map(parsePath);
-  return { application, session: { ...session, user: { ...session.user, proof } }, accounts };
+  const read = settings(found);
+  if (find === undefined) return { application, ...read };
+  const again = async () => {
+    const before: FoundSessions = found ?? { options: {} };
+    const folder = await siteFolder(place);
+    const now = await find(folder, sessions.given);
+    if (now === null) throw new ConfigurationError(`${place.folder}: the configuration of ${title} is gone`);
+    for (const file of before.files ?? []) {
+      if (!now.files?.includes(file))
+        throw new ConfigurationError(
+          `${file} is gone, or counts no more: restart the chat server if that is right`,
+        );
+    }
+    if (now.broken !== undefined && now.broken !== before.broken)
+      throw new ConfigurationError(`${now.broken}: PHP cannot read the rest of the file`);
+    if (isDeepStrictEqual(valuesOf(now), valuesOf(before))) return undefined;
+    const changed = settings(now);
+    found = now;
+    return changed;
+  };
+  return { application, ...read, again };
 }
+
+/** What two readings are compared by: functions are never the same. */
+const valuesOf = ({ options, appKeys, accounts }: FoundSessions) => [
+  options,
+  appKeys,
+  accounts?.proof,
+  accounts?.database,
+  accounts?.basis,
+];
 
 function refuse({ title }: { title: string }, names: readonly string[] = [], why: string): void {
   if (names.length > 0) throw new ConfigurationError(`${names.join(', ')}: ${title} ${why}; leave it out`);
@@ -146,9 +195,17 @@ export async function openSite(
   const site = await findSite(place);
   const { title } = site.application;
   if ('session' in site) {
-    const { session, accounts } = site;
-    const logins = phpSessions(session);
-    return { title, logins: accounts ? accountLogins(title, accounts, logins) : logins, session };
+    const open = ({ session, accounts }: ReadSessions): SessionLogins => {
+      const sessions = phpSessions(session);
+      return accounts ? accountLogins(title, accounts, sessions) : sessions;
+    };
+    const { session, again } = site;
+    const changed = again && (() => again().then((read) => read && open(read)));
+    return {
+      title,
+      logins: changed ? changingLogins(open(site), changed, place.onProblem) : open(site),
+      session,
+    };
   }
   const { application, reader } = site;
   // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.

@@ -17,6 +17,10 @@ export interface PhpSettings {
   title: string;
   /** The account that PHP runs as, if that is known. */
   user: string | undefined;
+  /** The files that were read. */
+  files: readonly string[];
+  /** `FILE line N` where PHP reads only the statements above. */
+  broken: string | undefined;
   /**
    * A setting that concerns sessions, by its name in php.ini.
    * @param instead the setting of the chat to give if only PHP knows the value
@@ -127,46 +131,64 @@ interface Ini {
   hosts: Map<string, Map<string, Placed>>;
 }
 
+const emptyIni = (): Ini => ({ values: new Map(), paths: new Map(), hosts: new Map() });
+
+/** One look at the configuration. */
+class Look {
+  readonly system: System;
+  readonly environment: PhpMachine['environment'];
+  readonly files = new Set<string>();
+  /** Where an error of syntax ends a file. */
+  readonly errors: string[] = [];
+
+  constructor({ system = openSystem(), environment }: PhpMachine) {
+    this.system = system;
+    this.environment = environment;
+  }
+
+  /**
+   * Adds what an ini file sets, as `php_ini_parser_cb()` does.
+   * @param directives those of php.ini, for `${NAME}`
+   * @returns whether the file is there
+   */
+  async add(ini: Ini, file: string, directives: Ini = ini): Promise<boolean> {
+    const text = await this.system.text(file);
+    if (text === null) return false;
+    this.files.add(file);
+    const directive = (name: string) => directives.values.get(name)?.value;
+    let active = ini.values;
+    for (const statement of parseIni(text, file, { directive, environment: this.environment })) {
+      const { line } = statement;
+      if (statement.kind === 'section') active = sectionOf(ini, statement.name) ?? active;
+      else if (statement.kind === 'entry') active.set(statement.name, { value: statement.value, file, line });
+      else if (statement.kind === 'error') this.errors.push(`${file} line ${line}`);
+    }
+    return true;
+  }
+}
+
+/** `[PATH=…]` and `[HOST=…]`, which another section does not end. */
+function sectionOf(ini: Ini, title: string): Map<string, Placed> | undefined {
+  const [, kind, rest] = /^(PATH|HOST)(.+)$/is.exec(title) ?? [];
+  if (kind === undefined || rest === undefined) return undefined;
+  const key = rest.replace(/[/\\]+$/, '').replace(/^[= \t]+/, '');
+  const [sections, name] = kind.toUpperCase() === 'PATH' ? [ini.paths, key] : [ini.hosts, key.toLowerCase()];
+  const section = sections.get(name) ?? new Map<string, Placed>();
+  sections.set(name, section);
+  return section;
+}
+
 interface Placed {
   value: IniValue;
   file: string;
   line: number;
 }
 
-/** As `php_ini_parser_cb()` keeps what one file after the other sets. */
-function addIni(ini: Ini, text: string, file: string, environment: PhpMachine['environment']): void {
-  let active = ini.values;
-  const directive = (name: string) => ini.values.get(name)?.value;
-  for (const statement of parseIni(text, file, { directive, environment })) {
-    const { line } = statement;
-    if (statement.kind === 'section') {
-      const [, kind, rest] = /^(PATH|HOST)(.+)$/is.exec(statement.name) ?? [];
-      // Another section does not end these.
-      if (kind === undefined || rest === undefined) continue;
-      const key = rest.replace(/[/\\]+$/, '').replace(/^[= \t]+/, '');
-      const isPath = kind.toUpperCase() === 'PATH';
-      const [sections, name] = isPath ? [ini.paths, key] : [ini.hosts, key.toLowerCase()];
-      active = sections.get(name) ?? new Map<string, Placed>();
-      sections.set(name, active);
-    } else if (statement.kind === 'entry') {
-      active.set(statement.name, { value: statement.value, file, line });
-    }
-  }
-}
-
-async function iniOf(
-  system: System,
-  { ini: folder, scan, sapi }: Installation,
-  environment: PhpMachine['environment'],
-): Promise<Ini> {
-  const ini: Ini = { values: new Map(), paths: new Map(), hosts: new Map() };
-  const add = async (file: string) => {
-    const text = await system.text(file);
-    if (text !== null) addIni(ini, text, file, environment);
-    return text !== null;
-  };
-  if (!(await add(join(folder, `php-${sapi}.ini`)))) await add(join(folder, 'php.ini'));
-  for (const name of await system.list(scan)) if (name.endsWith('.ini')) await add(join(scan, name));
+async function iniOf(look: Look, { ini: folder, scan, sapi }: Installation): Promise<Ini> {
+  const ini = emptyIni();
+  if (!(await look.add(ini, join(folder, `php-${sapi}.ini`)))) await look.add(ini, join(folder, 'php.ini'));
+  for (const name of await look.system.list(scan))
+    if (name.endsWith('.ini')) await look.add(ini, join(scan, name));
   return ini;
 }
 
@@ -221,34 +243,29 @@ function foldersBetween(outer: string, inner: string): string[] {
 }
 
 async function underFpm(
+  look: Look,
   folder: string,
   installation: Installation,
   pool: FpmPool,
-  { system, environment }: { system: System; environment: PhpMachine['environment'] },
 ): Promise<Candidate> {
   const layers = new Layers();
-  const ini = await iniOf(system, installation, environment);
+  const ini = await iniOf(look, installation);
   layers.setAll(ini.values, 'start');
   layers.setDirectives(pool.directives);
   for (const values of ini.hosts.values()) {
-    for (const [name, { file, line }] of values)
-      layers.set(
-        name,
-        { value: { unknown: { file, line, why: 'the host of the page' } }, file, line },
-        'system',
-      );
+    for (const [name, { file, line }] of values) {
+      const value = { unknown: { file, line, why: 'the host of the page' } };
+      layers.set(name, { value, file, line }, 'system');
+    }
   }
   for (const path of foldersBetween('', folder)) layers.setAll(ini.paths.get(path) ?? new Map(), 'system');
   const userIni = ini.values.get('user_ini.filename')?.value ?? '.user.ini';
-  const own: Ini = { values: new Map(), paths: new Map(), hosts: new Map() };
+  const own = emptyIni();
   if (typeof userIni === 'string' && userIni !== '') {
-    for (const at of foldersBetween(folder, folder)) {
-      const file = join(at, userIni);
-      const text = await system.text(file);
-      if (text !== null) addIni(own, text, file, environment);
-    }
+    for (const at of foldersBetween(folder, folder)) await look.add(own, join(at, userIni), ini);
   }
   layers.setAll(own.values, 'folder');
+  look.files.add(pool.file);
   return {
     title: `PHP-FPM${installation.version && ` ${installation.version}`}, pool ${pool.name}`,
     user: pool.user || undefined,
@@ -256,12 +273,9 @@ async function underFpm(
   };
 }
 
-async function alone(
-  installation: Installation,
-  { system, environment }: { system: System; environment: PhpMachine['environment'] },
-): Promise<Candidate> {
+async function alone(look: Look, installation: Installation): Promise<Candidate> {
   const layers = new Layers();
-  layers.setAll((await iniOf(system, installation, environment)).values, 'start');
+  layers.setAll((await iniOf(look, installation)).values, 'start');
   return {
     title: `PHP${installation.version && ` ${installation.version}`} of the command line`,
     user: undefined,
@@ -281,18 +295,17 @@ function withPath(settings: Map<string, Placed>, { savePath }: Installation): Ma
  * @throws ConfigurationError if a file cannot be read, or no PHP is found
  */
 export async function readPhpSettings(folder: string, machine: PhpMachine = {}): Promise<PhpSettings> {
-  const system = machine.system ?? openSystem();
-  const reading = { system, environment: machine.environment };
+  const look = new Look(machine);
   const candidates: Candidate[] = [];
-  const all = await installations(system);
+  const all = await installations(look.system);
   for (const installation of all) {
     if (installation.kind !== 'fpm') continue;
-    for (const pool of await readPools(system, installation.fpm, machine.environment))
-      candidates.push(await underFpm(folder, installation, pool, reading));
+    for (const pool of await readPools(look.system, installation.fpm, look.environment))
+      candidates.push(await underFpm(look, folder, installation, pool));
   }
   if (candidates.length === 0) {
     for (const installation of all)
-      if (installation.kind === 'cli') candidates.push(await alone(installation, reading));
+      if (installation.kind === 'cli') candidates.push(await alone(look, installation));
   }
   const [first, ...others] = candidates;
   if (first === undefined)
@@ -301,6 +314,8 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
     );
   return {
     title: [...new Set(candidates.map(({ title }) => title))].join(' or '),
+    files: [...look.files],
+    broken: look.errors[0],
     user: others.every(({ user }) => user === first.user) ? first.user : undefined,
     get(name, instead = insteadOf(name)) {
       const setting = settingOf(first, name, instead);

@@ -12,18 +12,18 @@ import type {
 } from './application.ts';
 import { ConfigurationError, mostBytes, readConfiguration } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
+import { openSystem, type System } from './configuration/system.ts';
 import { localSocket, localSockets } from './database-host.ts';
 import { StoreError } from './login.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
+import { readPhpSettings } from './php-settings.ts';
+import { closedAfter, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type StoreUrl, UrlOptions } from './source.ts';
 import type { Database, SqlDriver } from './stores/sql/driver.ts';
 import { mysql } from './stores/sql/mysql.ts';
 import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
-
-/** Milliseconds after which a changed configuration counts. */
-const rereadAfter = 60_000;
 
 const drivers: Record<SiteDatabase['kind'], SqlDriver> = { mysql, postgres, sqlite };
 
@@ -56,6 +56,8 @@ export interface SitePlace extends SiteOptions {
   database?: { driver: SqlDriver; open(): Database } | undefined;
   /** CHAT_SITE_ENV: the environment of PHP. */
   environment?: Readonly<Record<string, string>> | undefined;
+  /** The root of the machine that the site runs on, for the configuration of PHP; `/` if undefined. */
+  machine?: string | undefined;
   /** Without these no application with PHP sessions is found. */
   sessions?: GivenSessions;
   /** Called when the configuration has changed and cannot be read: what was read before still counts. */
@@ -80,7 +82,8 @@ export async function siteFolder({
   environment,
   database,
   cookieName,
-}: Pick<SitePlace, 'folder' | 'environment' | 'database' | 'cookieName'>): Promise<SiteFolder> {
+  machine,
+}: Pick<SitePlace, 'folder' | 'environment' | 'database' | 'cookieName' | 'machine'>): Promise<SiteFolder> {
   const given = new Set<string>();
   if (database !== undefined) given.add('CHAT_SITE_DATABASE');
   if (cookieName !== undefined) given.add('CHAT_SESSION_NAME');
@@ -88,6 +91,7 @@ export async function siteFolder({
     throw new ConfigurationError(`${path} cannot be read (${cause.code})`, { cause });
   });
   let known = environment;
+  const system: System = openSystem(machine);
   const at = (file: string) => (file.startsWith('/') ? file : join(real, file));
   return {
     path: real,
@@ -98,6 +102,8 @@ export async function siteFolder({
       ),
     list: (folder) => readdir(at(folder)).catch(() => []),
     text: (file) => textOf(at(file)),
+    settings: () => readPhpSettings(real, { system, environment }),
+    users: async () => (await system.text('/etc/passwd')) ?? '',
     php: (file, surroundings) =>
       readConfiguration(
         at(file),
@@ -209,9 +215,8 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   let open: OpenSite | undefined;
   let last: OpenSite | undefined;
   let opening: Promise<OpenSite> | undefined;
-  let readAt = performance.now();
-  let lastProblem = '';
   let closed = false;
+  const reread = rereading(reload, place.onProblem);
 
   async function connect(): Promise<OpenSite> {
     const now = open ?? (await connected(application, place, found));
@@ -237,28 +242,17 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   }
 
   async function reload(): Promise<void> {
-    readAt = performance.now();
-    try {
-      const now = await application.find(await siteFolder(place), place);
-      if (now === null)
-        throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is gone`);
-      if (!isDeepStrictEqual(now, found)) {
-        // The next question connects with the new one.
-        found = now;
-        const before = open;
-        open = undefined;
-        // Questions that are under way have a moment to end.
-        if (before !== undefined) setTimeout(() => before.database.close(), 2000).unref();
-      }
-      await connect();
-      lastProblem = '';
-    } catch (error) {
-      // The database says itself that it is silent, wherever it is asked.
-      if (error instanceof StoreError) return;
-      const { message } = error as Error;
-      if (message !== lastProblem) place.onProblem?.(error as Error);
-      lastProblem = message;
+    const now = await application.find(await siteFolder(place), place);
+    if (now === null)
+      throw new ConfigurationError(`${place.folder}: the configuration of ${application.title} is gone`);
+    if (!isDeepStrictEqual(now, found)) {
+      // The next question connects with the new one.
+      found = now;
+      const before = open;
+      open = undefined;
+      if (before !== undefined) setTimeout(() => before.database.close(), closedAfter).unref();
     }
+    await connect();
   }
 
   return {
@@ -272,12 +266,10 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
         });
         return opening;
       }
-      if (performance.now() - readAt > rereadAfter) {
-        void reload();
-      }
+      reread.ifDue();
       return Promise.resolve(open);
     },
-    reload,
+    reload: reread.now,
     close() {
       closed = true;
       open?.database.close();

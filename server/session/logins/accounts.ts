@@ -12,6 +12,7 @@ import {
 } from '../login.ts';
 import { located } from '../site.ts';
 import { asked } from '../stores/lookups.ts';
+import type { SessionLogins } from './changing-logins.ts';
 import type { PhpSession } from './php-sessions.ts';
 import { type Questions, questions } from './tables.ts';
 
@@ -37,8 +38,8 @@ interface Users {
 export function accountLogins(
   title: string,
   accounts: Accounts,
-  sessions: Logins<PhpSession>,
-): Logins<AccountLogin> {
+  sessions: SessionLogins<PhpSession>,
+): SessionLogins<AccountLogin> {
   let opening: Promise<Users> | undefined;
 
   /** @throws StoreError */
@@ -116,6 +117,10 @@ export function accountLogins(
     },
     ttl: ({ state }) => sessions.ttl(state.session),
     lifetime: sessions.lifetime,
+    unjudged: (login) => ({
+      ...login,
+      state: { session: sessions.unjudged(login.state.session), digest: null },
+    }),
     renew: ({ state }, seconds) => sessions.renew(state.session, seconds),
     answers: asked(async () => (await sessions.answers()) && (await fault()) === null),
     fault: async () => (await sessions.fault()) ?? fault(),

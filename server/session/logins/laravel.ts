@@ -308,6 +308,7 @@ async function accountsOf({
   return {
     proof: [`password_hash_${guard}`],
     database,
+    basis: { guard, appKey, table, key: model.key },
     users: () => ({
       view: 'chat_laravel_users',
       id: 'id',

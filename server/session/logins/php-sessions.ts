@@ -25,6 +25,7 @@ import {
 import { within } from '../stores/deadline.ts';
 import { asked } from '../stores/lookups.ts';
 import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
+import type { SessionLogins } from './changing-logins.ts';
 
 // Milliseconds.
 /** PHP may send its response before it has written the session. A visitor is therefore refused at the second check. */
@@ -56,7 +57,7 @@ export interface SessionSettings {
 }
 
 /** The logins of a site that keeps its users in PHP sessions. */
-export function phpSessions({ source, cookie, user }: SessionSettings): Logins<PhpSession> {
+export function phpSessions({ source, cookie, user }: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
   const read = sharedReads(store);
   const judge = createJudge(source, user);
@@ -143,6 +144,11 @@ export function phpSessions({ source, cookie, user }: SessionSettings): Logins<P
       return id === null ? noId('the value that the client sent') : fromId(id);
     },
     check: (logins) => logins.map(check),
+    // PHP writes no session without a byte that has a user in it.
+    unjudged: (login) => ({
+      ...login,
+      state: { ...login.state, bytes: Buffer.alloc(0), version: null },
+    }),
     binding: ({ cookies }) => sessionIdFrom(cookies, cookie),
     watch: (onNotifications) => watchSessions(store, onNotifications),
     lifetime: source.lifetime,

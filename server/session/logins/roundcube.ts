@@ -149,6 +149,7 @@ function accountsOf({
       return isOne ? null : because(`the cookie ${cookie} is not that of the session, or has expired`);
     },
     database,
+    basis: { users, lifetime, cookie },
     users: () => ({
       view: 'chat_roundcube_users',
       id: 'id',

@@ -1,0 +1,30 @@
+import type { SessionApplication, SiteFolder } from '../application.ts';
+import { storeOfPhp } from '../php-store.ts';
+
+/** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */
+export const php: SessionApplication = {
+  kind: 'php',
+  title: 'a site in PHP',
+  options: { userId: null, userName: null },
+
+  async find(folder, given) {
+    if (!(await hasPhp(folder))) return null;
+    const settings = await folder.settings();
+    return {
+      files: settings.files,
+      broken: settings.broken,
+      options: {
+        ...(given.cookieName ? {} : { cookieName: settings.get('session.name').value }),
+        ...(given.store ? {} : { store: storeOfPhp(settings, await folder.users()) }),
+      },
+    };
+  },
+};
+
+/** In the folder, or in the one for the web server. */
+async function hasPhp(folder: SiteFolder): Promise<boolean> {
+  for (const name of ['.', 'public', 'public_html', 'web', 'www', 'htdocs', 'html']) {
+    if ((await folder.list(name)).some((file) => file.endsWith('.php'))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,177 @@
+import { ConfigurationError } from './configuration/php.ts';
+import { isFormatName } from './formats/formats.ts';
+import type { PhpSetting, PhpSettings } from './php-settings.ts';
+
+/**
+ * The store URL of the sessions that PHP itself keeps, by its settings.
+ * @param settings `get` is asked only for those that count
+ * @param knownUsers the text of /etc/passwd
+ * @throws ConfigurationError if this project cannot read sessions that are kept so
+ */
+export function storeOfPhp(settings: PhpSettings, knownUsers = ''): string {
+  const handler = settings.get('session.save_handler');
+  const format = settings.get('session.serialize_handler');
+  if (!isFormatName(format.value) || format.value === 'json')
+    throw unread('session.serialize_handler', format);
+  const lifetime = String(quantity(settings.get('session.gc_maxlifetime').value));
+  const common = { format: format.value, lifetime };
+  switch (handler.value) {
+    case 'files':
+      return files(settings, common, knownUsers);
+    case 'memcached':
+      return memcached(settings, common);
+    case 'memcache':
+      return memcache(settings, common);
+    case 'redis':
+      return redis(settings, common);
+    default:
+      throw unread('session.save_handler', handler);
+  }
+}
+
+const unread = (
+  name: string,
+  { value, from }: PhpSetting,
+  why = 'sessions that are kept so cannot be read',
+) =>
+  // A value may hold a password.
+  new ConfigurationError(
+    `${from}: ${name}${name === 'session.save_path' ? '' : ` is ${JSON.stringify(value)}`}: ${why}: set CHAT_SESSION_STORE`,
+  );
+
+type Options = Readonly<Record<string, string>>;
+
+function url(place: string, options: Options): string {
+  const texts = Object.entries(options).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `${place}?${texts.join('&')}`;
+}
+
+const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
+
+/** `N;MODE;/path`, as `PS_OPEN_FUNC(files)` reads it. */
+function files(settings: PhpSettings, common: Options, knownUsers: string): string {
+  const given = settings.get('session.save_path');
+  // php_get_temporary_directory()
+  const temporary = () =>
+    settings
+      .get('sys_temp_dir')
+      .value.replace(/(.)\/$/, '$1')
+      .replace(/^\/$/, '') || '/tmp';
+  const [, depth = '', path = ''] =
+    /^(?:([^;]*);(?:[^;]*;)?)?([\s\S]*)$/.exec(given.value || temporary()) ?? [];
+  const levels = Number.parseInt(depth, 10) || 0;
+  if (!path.startsWith('/')) throw unread('session.save_path', given, 'it is not an absolute path');
+  const { user } = settings;
+  // A container may not know the users of the site.
+  const isKnown = user !== undefined && knownUsers.split('\n').some((line) => line.startsWith(`${user}:`));
+  return url(`file://${escapedPath(path)}`, {
+    ...common,
+    ...(levels === 0 ? {} : { depth: String(levels) }),
+    ...(isKnown ? { owner: user } : {}),
+  });
+}
+
+/** `host:port:weight,…`, as `memcached_servers_parse()` of libmemcached reads it. */
+function memcached(settings: PhpSettings, common: Options): string {
+  const path = settings.get('session.save_path');
+  const servers = path.value.split(',').map((server) => {
+    const parts = /^\s*(?<host>[A-Za-z0-9._-]+)(?::(?<port>\d{1,5})(?:[: ](?<weight>\d{1,4}))?)?\s*$/.exec(
+      server,
+    );
+    if (parts?.groups === undefined)
+      throw unread('session.save_path', path, 'not a list of hosts and ports of memcached');
+    return parts.groups;
+  });
+  const isOn = (name: string) => truthy(settings.get(name).value);
+  const type = settings.get('memcached.sess_consistent_hash_type').value;
+  const distribution = isOn('memcached.sess_consistent_hash') ? type : 'modula';
+  const weights = servers.map(({ weight }) => weight ?? '1');
+  return url(`memcached://${servers.map(({ host, port = '11211' }) => `${host}:${port}`).join(',')}`, {
+    handler: 'memcached',
+    prefix: settings.get('memcached.sess_prefix').value,
+    ...(distribution === 'ketama' ? {} : { distribution }),
+    ...(weights.some((weight) => weight !== '1') ? { weight: weights.join(',') } : {}),
+    ...common,
+  });
+}
+
+/** The servers of a save path of ext-memcache and phpredis: URLs, separated by commas or blanks. */
+const serversIn = (path: string) => path.split(/[\s,]+/).filter((server) => server !== '');
+
+function memcache(settings: PhpSettings, common: Options): string {
+  const own = settings.get('memcache.session_save_path');
+  const path = own.value === '' ? settings.get('session.save_path') : own;
+  const host = settings.get('memcache.session_prefix_host_key');
+  if (truthy(host.value)) throw unread('memcache.session_prefix_host_key', host);
+  const servers = serversIn(path.value).map((server) => {
+    const parts = /^tcp:\/\/([A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?(?:\?(.*))?$/.exec(server);
+    if (parts === null)
+      throw unread(
+        'session.save_path',
+        path,
+        'not a list of servers of memcached, such as tcp://127.0.0.1:11211',
+      );
+    const [, name = '', port = '11211', query = ''] = parts;
+    return { place: `${name}:${port}`, weight: new URLSearchParams(query).get('weight') ?? '1' };
+  });
+  const hash = settings.get('memcache.hash_function').value === 'fnv' ? '_fnv' : '';
+  const strategy =
+    settings.get('memcache.hash_strategy').value === 'standard' ? 'memcache_standard' : 'memcache';
+  return url(`memcached://${servers.map(({ place }) => place).join(',')}`, {
+    handler: 'memcache',
+    prefix: settings.get('memcache.session_prefix_static_key').value,
+    distribution: strategy + hash,
+    redundancy: settings.get('memcache.session_redundancy').value,
+    ...(servers.some(({ weight }) => weight !== '1')
+      ? { weight: servers.map(({ weight }) => weight).join(',') }
+      : {}),
+    ...common,
+  });
+}
+
+/** As `PS_OPEN_FUNC(redis)` of phpredis reads its save path. */
+function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): string {
+  const path = settings.get('session.save_path');
+  const compression = settings.get('redis.session.compression');
+  if (!/^(?:none)?$/.test(compression.value)) throw unread('redis.session.compression', compression);
+  const [server = '', ...others] = serversIn(path.value);
+  if (others.length > 0)
+    throw unread('session.save_path', path, 'sessions on several Redis servers are not read');
+  const parts =
+    /^(?:(?<scheme>tcp|tls|ssl|redis):\/\/)?(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>\d{1,5}))?\/?(?:\?(?<query>.*))?$/.exec(
+      server,
+    )?.groups ?? /^(?:unix|file):(?:\/\/)?(?<socket>\/[^?]*)(?:\?(?<query>.*))?$/.exec(server)?.groups;
+  if (parts === undefined) throw unread('session.save_path', path, 'not the URL of a Redis server');
+  const { scheme = 'tcp', host = '', port = '6379', socket, query = '' } = parts;
+  const given = new URLSearchParams(query);
+  const [user, password] = login(given);
+  const credentials =
+    password === undefined ? '' : `${encodeURIComponent(user ?? '')}:${encodeURIComponent(password)}@`;
+  const place = socket === undefined ? `${host}:${port}` : escapedPath(socket);
+  return url(`${/^(?:tls|ssl)$/.test(scheme) ? 'rediss' : 'redis'}://${credentials}${place}`, {
+    ...(given.has('prefix') ? { prefix: given.get('prefix') ?? '' } : {}),
+    ...(Number(given.get('database')) > 0 ? { database: given.get('database') ?? '' } : {}),
+    format,
+    lifetime,
+  });
+}
+
+/** `auth=PASSWORD`, `auth[]=USER&auth[]=PASSWORD`, or with the keys `user` and `pass`. */
+function login(query: URLSearchParams): [user: string | undefined, password: string | undefined] {
+  const all = [...query].filter(([name]) => /^auth(?:\[|$)/.test(name));
+  const named = (key: string) => all.find(([name]) => name === `auth[${key}]`)?.[1];
+  const values = all.map(([, value]) => value);
+  const user = named('user') ?? (values.length === 2 ? values[0] : undefined);
+  return [user, named('pass') ?? values.at(-1)];
+}
+
+/** As PHP takes a setting for a switch: `zend_ini_parse_bool()`. */
+const truthy = (value: string) => /^(?:true|yes|on)$/i.test(value) || (Number.parseInt(value, 10) || 0) !== 0;
+
+/** As PHP takes a setting for a number: `ZEND_STRTOL()` with the base of its prefix, and a unit at the end. */
+function quantity(value: string): number {
+  const [, sign = '', digits = '0'] = /^\s*([+-]?)(0x[0-9a-f]+|\d+)/i.exec(value) ?? [];
+  const base = /^0x/i.test(digits) ? 16 : digits.startsWith('0') ? 8 : 10;
+  const unit = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[value.trim().at(-1)?.toLowerCase() ?? ''] ?? 1;
+  return Math.max(0, Number(`${sign}${Number.parseInt(digits, base) || 0}`) * unit);
+}

@@ -1,0 +1,191 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { ConfigurationError, openSite } from '../../../../server/session/applications.ts';
+import type { Login, Logins } from '../../../../server/session/login.ts';
+import { readOptions } from '../../../../server/session/options.ts';
+import type { SitePlace } from '../../../../server/session/site.ts';
+import { startMemcached } from '../../../helpers/memcached.ts';
+import { startRedis } from '../../../helpers/redis.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'php-site-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+let sites = 0;
+
+/** A machine with a plain PHP site and a PHP-FPM of one pool. */
+class Machine {
+  readonly root = join(root, String(++sites));
+  readonly site = join(this.root, 'srv/site');
+  readonly sessions = join(this.root, 'sessions');
+
+  constructor(ini: Record<string, string>) {
+    this.write('srv/site/index.php', '<?php session_start();');
+    this.write('etc/php/8.2/fpm/php-fpm.conf', '[global]\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n');
+    this.write('etc/php/8.2/fpm/pool.d/www.conf', '[www]\nuser = nobody\nlisten = /run/php/www.sock\n');
+    this.ini(ini);
+    mkdirSync(this.sessions, { recursive: true });
+  }
+
+  write(file: string, text: string): void {
+    mkdirSync(dirname(join(this.root, file)), { recursive: true });
+    writeFileSync(join(this.root, file), text);
+  }
+
+  ini(settings: Record<string, string>): void {
+    const lines = Object.entries(settings).map(([name, value]) => `${name} = "${value}"\n`);
+    this.write('etc/php/8.2/fpm/php.ini', lines.join(''));
+  }
+
+  /** A session that PHP writes with this php.ini. @returns the cookie */
+  session(user: string): string {
+    const code = `session_start(); $_SESSION = ['who' => ['id' => $argv[1], 'name' => 'Zoë']]; echo session_name(), '=', session_id();`;
+    const ini = join(this.root, 'etc/php/8.2/fpm/php.ini');
+    return execFileSync('php', ['-c', ini, '-r', code, '--', user], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  }
+
+  async logins(given: Record<string, string> = {}): Promise<Logins> {
+    const { logins } = await openSite(this.place(given));
+    onTestFinished(() => logins.close());
+    return logins;
+  }
+
+  readonly problems: string[] = [];
+
+  place(given: Record<string, string> = {}): SitePlace {
+    const options = { site: this.site, userId: 'who.id', userName: 'who.name', ...given };
+    const read = readOptions(options, (name) => name);
+    if (!('site' in read)) throw new Error(JSON.stringify(read));
+    return { ...read.site, machine: this.root, onProblem: ({ message }) => void this.problems.push(message) };
+  }
+}
+
+const zoe = { user: { id: '7', name: 'Zoë' } };
+
+test('the folder of a PHP site is enough: where its sessions are and what its cookie is called, PHP says', async () => {
+  const [memcached, redis] = await Promise.all([startMemcached(), startRedis()]);
+  onTestFinished(async () => void (await Promise.all([memcached.stop(), redis.remove()])));
+  const files = new Machine({});
+  const machines: [string, Record<string, string>][] = [
+    ['files', { 'session.save_path': files.sessions, 'session.name': 'ID' }],
+    [
+      'files',
+      { 'session.save_path': `0;600;${files.sessions}`, 'session.serialize_handler': 'php_serialize' },
+    ],
+    ['memcached', { 'session.save_path': `127.0.0.1:${memcached.port}`, 'memcached.sess_prefix': 'own.' }],
+    [
+      'memcache',
+      {
+        'session.save_path': `tcp://127.0.0.1:${memcached.port}?persistent=1&weight=2`,
+        'session.serialize_handler': 'igbinary',
+        'memcache.session_prefix_static_key': 'site_',
+      },
+    ],
+    ['redis', { 'session.save_path': `tcp://127.0.0.1:${redis.port}?database=3&prefix=a%26b:&weight=1` }],
+    ['redis', { 'session.save_path': `127.0.0.1:${redis.port}`, 'session.serialize_handler': 'msgpack' }],
+  ];
+  for (const [handler, settings] of machines) {
+    const machine = new Machine({ 'session.save_handler': handler, ...settings });
+    const cookies = machine.session('7');
+    const logins = await machine.logins();
+    expect(await logins.identify({ cookies }), JSON.stringify(settings)).toMatchObject(zoe);
+    expect(await logins.fault()).toBeNull();
+  }
+});
+
+test('a setting that is not certain, or not read, is an error with the place and the setting to give', async () => {
+  const machine = new Machine({ 'session.save_path': '/from/php.ini' });
+  const problem = (given?: Record<string, string>) =>
+    openSite(machine.place(given)).then(
+      ({ logins }) => logins.close(),
+      (error: unknown) => {
+        expect(error).toBeInstanceOf(ConfigurationError);
+        return (error as Error).message;
+      },
+    );
+  expect(await problem({ userId: '', userName: '' })).toBe(
+    'userId: every site has its own, so it has to be given; userName: every site has its own, so it has to be given',
+  );
+
+  machine.write('etc/php/8.2/fpm/pool.d/other.conf', '[other]\nphp_value[session.save_path] = /other\n');
+  const two =
+    'session.save_path is "/other" in PHP-FPM 8.2, pool other (/etc/php/8.2/fpm/pool.d/other.conf line 2) and "/from/php.ini" in PHP-FPM 8.2, pool www (/etc/php/8.2/fpm/php.ini line 1), and it is not certain which one runs the site: set CHAT_SESSION_STORE';
+  expect(await problem()).toBe(two);
+  // The setting that is given does not matter any more, and no other differs.
+  expect(await problem({ store: 'file:///given' })).toBeUndefined();
+
+  machine.write('etc/php/8.2/fpm/pool.d/other.conf', '');
+  for (const [setting, error] of [
+    [
+      `session.save_path = $${'{WHERE}'}`,
+      /php\.ini line 1: session\.save_path depends on the variable WHERE of PHP's environment/,
+    ],
+    [
+      'session.save_handler = rediscluster',
+      /php\.ini line 1: session\.save_handler is "rediscluster": sessions that are kept so cannot be read: set CHAT_SESSION_STORE$/,
+    ],
+    ['session.save_path = relative', /php\.ini line 1: session\.save_path: it is not an absolute path/],
+    [
+      'session.save_handler = redis\nsession.save_path = "tcp://a?auth=secret,tcp://b"',
+      /php\.ini line 2: session\.save_path: sessions on several/,
+    ],
+  ] as const) {
+    machine.write('etc/php/8.2/fpm/php.ini', setting);
+    const message = await problem();
+    expect(message).toMatch(error);
+    expect(message).not.toContain('secret');
+  }
+});
+
+test('a changed configuration counts without a restart, and ends no login that still fits', async () => {
+  const machine = new Machine({});
+  const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
+  machine.ini(settings);
+  const before = machine.session('7');
+  const other = machine.session('8');
+  const logins = await machine.logins();
+  const login = (await logins.identify({ cookies: before })) as Login;
+  const notified: string[] = [];
+  const watch = logins.watch(() => {});
+  const followed = watch.add(login, { notified: () => void notified.push('changed'), opened: () => {} });
+  onTestFinished(() => watch.end());
+  const checked = () => Promise.all(logins.check([login]));
+  expect(await checked()).toEqual([null]);
+
+  machine.ini({ ...settings, 'session.name': 'after' });
+  await logins.reload?.();
+  expect(await logins.identify({ cookies: before })).toMatchObject({ code: 'unauthorized' });
+  expect(await logins.identify({ cookies: other.replace('before', 'after') })).toMatchObject({
+    user: { id: '8' },
+  });
+  // It is judged once more, and then known again.
+  expect(await checked()).toMatchObject([{ state: 'user', login: { handle: login.handle, ...zoe } }]);
+  expect(await checked()).toEqual([null]);
+
+  // A file that is missing, half-written or not usable changes nothing, and is reported once.
+  const ini = join(machine.root, 'etc/php/8.2/fpm/php.ini');
+  renameSync(ini, `${ini}.new`);
+  await logins.reload?.();
+  await logins.reload?.();
+  machine.write('etc/php/8.2/fpm/php.ini', 'session.name = "half');
+  await logins.reload?.();
+  machine.write('etc/php/8.2/fpm/php.ini', 'session.save_handler = none');
+  await logins.reload?.();
+  expect(machine.problems).toEqual([
+    expect.stringMatching(/php\.ini is gone, or counts no more/),
+    expect.stringMatching(/php\.ini line 1: PHP cannot read the rest of the file/),
+    expect.stringMatching(/session\.save_handler is "": sessions that are kept so cannot be read/),
+  ]);
+  expect(await checked()).toEqual([null]);
+
+  // Elsewhere there is no such session.
+  machine.ini({ 'session.save_path': join(machine.root, 'srv'), 'session.name': 'after' });
+  await logins.reload?.();
+  expect(await checked()).toMatchObject([{ state: 'nobody' }]);
+  followed.end();
+});
