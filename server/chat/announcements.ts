@@ -151,6 +151,10 @@ export class Announcements implements DirectoryListener {
     );
   }
 
+  partnerHidden(room: Room, { connections }: Person): void {
+    this.#summaries.tell(room, connections);
+  }
+
   roomDeleted(
     room: Room,
     people: readonly Person[],

@@ -7,6 +7,7 @@ import {
   isMember,
   isNamed,
   type MemberRecord,
+  otherOf,
   type RoomRecord,
   type StoredMessage,
   sources,
@@ -61,6 +62,8 @@ export interface DirectoryListener {
   roomChanged(room: Room): void;
   /** A setting has changed, or nobody can write there any more. */
   settingsChanged(room: Room): void;
+  /** This user of a direct room may no longer know the other one. */
+  partnerHidden(room: Room, person: Person): void;
   /**
    * @param people the users who knew of the room
    * @param left the connections that had joined it
@@ -151,6 +154,9 @@ export class Directory {
   readonly #bans = new Map<string, Ban>();
   /** Direct rooms by each of their users, because a user may be renamed without being connected. */
   readonly #directRooms = new Map<string, Set<Room>>();
+  /** Users who may have lost the last room in which they saw the other user of a direct room. */
+  readonly #unsure = new Set<string>();
+  #isChecking = false;
   readonly publicRooms = new PublicRooms();
   /** Mutes and bans in rooms. Bans from the whole site are `banOf`. */
   readonly restrictions = new Restrictions();
@@ -396,6 +402,44 @@ export class Directory {
       partners.set(other, found);
       for (const change of missed) this.#update(change, () => undefined);
     });
+  }
+
+  /** A user is no longer a member of a private room. Through it one of a direct room may have known the other. */
+  #lostRoom(user: string): void {
+    this.#unsure.add(user);
+    for (const { record, partners } of this.#directRooms.get(user) ?? []) {
+      const other = otherOf(record.pair, user);
+      if (other !== undefined && partners.get(user)?.shares) this.#unsure.add(other);
+    }
+    if (!this.#isChecking) void this.#checkPartners();
+  }
+
+  /** Hides the other users of direct rooms who share no other room any more. */
+  async #checkPartners(): Promise<void> {
+    this.#isChecking = true;
+    for (const user of this.#unsure) {
+      // A room that is lost from now on adds the user again.
+      this.#unsure.delete(user);
+      const person = this.person(user);
+      if (person === undefined) continue;
+      const seen = new Map<string, Room>();
+      for (const room of this.#directRooms.get(user) ?? []) {
+        const other = otherOf(room.record.pair, user);
+        if (other !== undefined && room.partners.get(other)?.shares) seen.set(other, room);
+      }
+      if (seen.size === 0) continue;
+      // If the history fails, they are hidden; the next connection reads this again.
+      const near = await this.#history.read
+        .sharesRoom({ user, of: [...seen.keys()] })
+        .catch((): string[] => []);
+      for (const [id, room] of seen) {
+        const partner = room.partners.get(id);
+        if (partner === undefined || near.includes(id)) continue;
+        partner.shares = false;
+        if (!this.isVisible(partner.user, partner)) this.#listener?.partnerHidden(room, person);
+      }
+    }
+    this.#isChecking = false;
   }
 
   /** @param take gets the result and the changes that arrived during the read, which may be newer */
@@ -677,6 +721,7 @@ export class Directory {
     if (room === undefined) return undefined;
     for (const { user, memberships } of members) {
       memberships.delete(id);
+      if (kind === 'private') this.#lostRoom(user.id);
       this.#others?.seenChanged(user.id);
     }
     const left = [...room.joined];
@@ -743,6 +788,7 @@ export class Directory {
     applyRecord(room.record, record);
     if (!isMember(now)) {
       if (!isMember(before)) return undefined;
+      if (record.kind === 'private') this.#lostRoom(user.id);
       const left = person === undefined ? [] : this.#remove(room, person);
       this.#forgetIfEmpty(room);
       return (listener) => listener.memberRemoved(room, change, person, left);

@@ -523,6 +523,34 @@ describe('the people whom a user may find', () => {
     await ben.request('room:join', { room });
     expect(await listed()).toMatchObject([{ user: { name: `Name of ${ben.id}` }, present: true }]);
   });
+
+  const losses: Record<string, (room: string, ann: Person, ben: Person) => Promise<unknown>> = {
+    'the other one is removed from': (room, ann, ben) => ann.request('room:remove', { room, user: ben.id }),
+    'the other one leaves': (room, _, ben) => ben.request('room:remove', { room, user: ben.id }),
+    'the site takes one out of': (room, ann) => api('PATCH', `/rooms/${room}/members`, { remove: [ann.id] }),
+    'the other one is banned from': (room, ann, ben) => ann.request('room:ban', { room, user: ben.id }),
+    'the owner deletes': (room, ann) => ann.request('room:delete', { room }),
+  };
+  test.each(Object.keys(losses))(
+    'a direct room hides the other one again when %s the last other room',
+    async (how) => {
+      const [ann, ben] = [await person(), await person()];
+      const lose = losses[how] as (typeof losses)[string];
+      const [first, last] = [await den(ann, [ben]), await den(ann, [ben])];
+      for (const room of [first, last]) await ben.request('room:join', { room });
+      const named = { name: `Name of ${ben.id}`, with: { name: `Name of ${ben.id}` }, present: true };
+      const { room: direct } = await ann.request('direct:open', { user: ben.id });
+      expect(direct).toMatchObject(named);
+      await lose(first, ann, ben);
+      const seen = async () => (await ann.request('room:list', {})).rooms.find(({ id }) => id === direct.id);
+      expect(await seen()).toMatchObject(named);
+      const told = nextOf(ann, 'room:changed');
+      await lose(last, ann, ben);
+      const hidden = { id: direct.id, name: ben.id, with: { id: ben.id, name: ben.id }, present: false };
+      expect(await told).toMatchObject(hidden);
+      expect(await seen()).toMatchObject(hidden);
+    },
+  );
 });
 
 describe('the PHP application', () => {
