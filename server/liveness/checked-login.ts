@@ -88,6 +88,8 @@ const transitions: Record<Event, Partial<Record<State, State>>> = {
 
 /** A login with open connections, and whether it is still alive. At most one check of it is under way. */
 export class CheckedLogin implements Watcher {
+  /** The login's handle when it was first seen. An answer may show another one. */
+  readonly handle: string;
   readonly #around: Surroundings;
   /** Mostly one: a set would take four times the memory, and so would an array that is pushed to. */
   #subscribers: readonly Subscriber[] = [];
@@ -106,6 +108,7 @@ export class CheckedLogin implements Watcher {
   #confirmed = performance.now();
 
   constructor(login: Login, around: Surroundings) {
+    this.handle = login.handle;
     this.#login = login;
     this.#around = around;
     this.#ttl = new LoginTtl(this, around);

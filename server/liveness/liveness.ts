@@ -91,7 +91,7 @@ export class Liveness {
 
   #add(login: Login): CheckedLogin {
     const checked = new CheckedLogin(login, this.#around);
-    this.#byHandle.set(login.handle, checked);
+    this.#byHandle.set(checked.handle, checked);
     this.#schedule.add(checked);
     if (this.#fresh.push(checked) === 1) setTimeout(() => this.#askTtls(), gatherTtlsFor).unref();
     return checked;
@@ -102,7 +102,7 @@ export class Liveness {
   }
 
   #release(checked: CheckedLogin): void {
-    this.#byHandle.delete(checked.login.handle);
+    this.#byHandle.delete(checked.handle);
     this.#schedule.delete(checked);
     this.#unanswered.delete(checked);
   }

@@ -211,6 +211,19 @@ describe('a check', () => {
     expect(await checksIn(5 * interval)).toBe(0);
   });
 
+  test('may show the login by another handle: after its end a new connection is checked', async () => {
+    const { asked, checksIn, followed, subscribe, willSee } = site();
+    const first = subscribe(login('a'));
+    willSee({ state: 'user', login: login('b') });
+    await wait(1.5 * interval);
+    first.end();
+    expect(followed.size).toBe(0);
+    for (const handle of ['a', 'b']) subscribe(login(handle));
+    asked.checks.length = 0;
+    expect(await checksIn(interval)).toBe(2);
+    expect(asked.checks.sort()).toEqual(['a', 'b']);
+  });
+
   test('of thousands of sessions is spread over the interval: each has one in it, and at most 500 begin at once', async () => {
     const { asked, checksIn, subscribe } = site();
     for (let n = 0; n < 4000; n++) subscribe(login(`s${n}`));
