@@ -87,7 +87,7 @@ export async function closeReport(
       const { access } = (await history.read.room({ room })) ?? record;
       const again = await actorIn(chat, room, connection);
       if (!outranks(again, await targetOf(chat, room, author))) throw new RequestError('forbidden');
-      needPlace(chat, room, author);
+      needPlace(chat, connection, room, author);
       return history.write.restrict({ room, user: author, kind: done, restriction, access, at });
     });
   }

@@ -31,7 +31,7 @@ export async function restrict(
     const at = Date.now();
     const restriction = restrictionOf(connection.person.user.id, { seconds, reason }, at);
     const lifted = seconds === 0;
-    if (!lifted) needPlace(chat, id, user);
+    if (!lifted) needPlace(chat, connection, id, user);
     const actor = connection.person.user.id;
     const what = { room: id, user, kind, restriction: lifted ? null : restriction, actor, access, at };
     return history.write.restrict(what, connection.id);
@@ -39,10 +39,19 @@ export async function restrict(
   return {};
 }
 
-/** @throws RequestError `limit_reached` if too many other users are muted or banned there */
-export function needPlace({ directory }: Chat, room: string, user: string): void {
-  if (directory.restrictions.hasPlaceFor(room, user)) return;
-  throw new RequestError('limit_reached', 'too many users are muted in this room, or banned from it');
+/** @throws RequestError `limit_reached` if too many other users are muted or banned there, or by this moderator */
+export function needPlace(
+  { directory }: Chat,
+  { identity: { id, roles } }: Connection,
+  room: string,
+  user: string,
+): void {
+  const by = roles.length === 0 ? id : undefined;
+  if (directory.restrictions.hasPlaceFor(room, user, by)) return;
+  throw new RequestError(
+    'limit_reached',
+    'too many users are muted or banned in this room, or by this moderator: lift some first',
+  );
 }
 
 /** @param what.seconds absent means permanent */

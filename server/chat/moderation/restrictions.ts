@@ -6,7 +6,7 @@ import {
   restrictionKinds,
 } from '../../history/history.ts';
 
-/** The most users of one room who may be muted or banned at a time, because all of them are in memory. */
+/** The most users who may be muted or banned at a time in a room, and by a moderator: all of them are in memory. */
 export const mostRestricted = 10_000;
 
 type Restricted = NonNullable<MemberRecord['restricted']>;
@@ -15,6 +15,8 @@ type Restricted = NonNullable<MemberRecord['restricted']>;
 export class Restrictions {
   readonly #byUser = new Map<string, Map<string, Restricted>>();
   readonly #byRoom = new Map<string, Set<string>>();
+  /** How many there are by each moderator. */
+  readonly #counts = new Map<string, number>();
   /** The earliest end; null if there is none, undefined if it must be searched for, since there may be very many. */
   #nextEnd: number | null | undefined = null;
 
@@ -29,6 +31,8 @@ export class Restrictions {
     const [before, now] = [firstEnd(rooms.get(room)), firstEnd(restricted)];
     if (before !== null && before === this.#nextEnd) this.#nextEnd = undefined;
     if (this.#nextEnd !== undefined) this.#nextEnd = earlier(this.#nextEnd, now);
+    this.#count(rooms.get(room), -1);
+    this.#count(restricted, 1);
     if (Object.keys(restricted).length > 0) {
       this.#byUser.set(user, rooms.set(room, restricted));
       this.#byRoom.set(room, users.add(user));
@@ -38,6 +42,14 @@ export class Restrictions {
     users.delete(user);
     if (rooms.size === 0) this.#byUser.delete(user);
     if (users.size === 0) this.#byRoom.delete(room);
+  }
+
+  #count(restricted: Restricted = {}, more: number): void {
+    for (const { by } of Object.values(restricted)) {
+      const count = (this.#counts.get(by) ?? 0) + more;
+      if (count === 0) this.#counts.delete(by);
+      else this.#counts.set(by, count);
+    }
   }
 
   forget(room: string): void {
@@ -73,12 +85,15 @@ export class Restrictions {
   }
 
   /**
-   * Whether one more user may be restricted there, or this user already is. Restrictions that are over but not yet
-   * lifted do not count.
+   * Whether one more user may be restricted there, or this user already is. In a full room, restrictions that are over
+   * but not yet lifted do not count.
+   * @param by the moderator; absent for one of the whole site, who may restrict any number of users
    */
-  hasPlaceFor(room: string, user: string): boolean {
+  hasPlaceFor(room: string, user: string, by?: string): boolean {
     const users = this.#byRoom.get(room);
-    if (users === undefined || users.size < mostRestricted || users.has(user)) return true;
+    if (users?.has(user)) return true;
+    if (by !== undefined && (this.#counts.get(by) ?? 0) >= mostRestricted) return false;
+    if (users === undefined || users.size < mostRestricted) return true;
     const at = Date.now();
     let left = mostRestricted;
     for (const one of users) {

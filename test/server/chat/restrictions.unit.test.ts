@@ -47,3 +47,24 @@ test('an expired restriction that is not lifted yet takes no place', () => {
   restrictions.set('den', '7', 'banned', { by: '1' });
   expect(restrictions.hasPlaceFor('den', 'new')).toBe(false);
 });
+
+test('a moderator may restrict so many users in all rooms together; others, and the users who are restricted already, are not concerned', () => {
+  const restrictions = new Restrictions();
+  const most = mostRestricted;
+  for (let n = 0; n < most; n++) restrictions.set(`den ${n % 2}`, `${n}`, 'muted', { by: '1' });
+  const places = (by: string) =>
+    [
+      ['den 0', '0'],
+      ['den 1', 'new'],
+    ].map(([room = '', user = '']) => restrictions.hasPlaceFor(room, user, by));
+  expect([places('1'), places('2')]).toEqual([
+    [true, false],
+    [true, true],
+  ]);
+  restrictions.set('den 0', '0', 'muted', { by: '2' });
+  expect(places('1')).toEqual([true, true]);
+  restrictions.set('den 0', '0', 'banned', { by: '1' });
+  expect(places('1')).toEqual([true, false]);
+  restrictions.forget('den 1');
+  expect(places('1')).toEqual([true, true]);
+});
