@@ -71,7 +71,7 @@ public final class SiteLogin {
    * @param user what goes into the field before the password
    * @param password what goes into the password's field
    * @throws Refused name or password are wrong, or the site does not want to be asked now
-   * @throws IOException the site cannot be reached, or shows no login form
+   * @throws IOException the site cannot be reached, fails, or shows no login form
    */
   public void logIn(String user, String password) throws IOException {
     Objects.requireNonNull(user, "user");
@@ -89,6 +89,9 @@ public final class SiteLogin {
     for (String[] field : form.filled(user, password)) body.add(field[0], field[1]);
     Request post = new Request.Builder().url(target).header("Referer", page.toString()).post(body.build()).build();
     try (Response response = http.newCall(post).execute()) {
+      if (response.code() >= 500) {
+        throw new IOException("the site could not check the login, try again later: HTTP " + response.code());
+      }
       boolean again = LoginForm.in(html(response)) != null;
       if (!response.isSuccessful() || again) {
         String what = "the site has refused the login: HTTP " + response.code();

@@ -1,6 +1,7 @@
 package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -121,6 +122,17 @@ class SiteLoginTest {
     SiteLogin.Refused refused = assertThrows(SiteLogin.Refused.class, () -> login.logIn("a", "b"));
     assertEquals(429, refused.status);
     assertEquals(3_600_000, refused.retryAfterMs);
+  }
+
+  @Test
+  void aSiteThatFailsHasNotRefusedThePassword() {
+    for (int status : new int[] {500, 502, 503}) {
+      encrypted.enqueue(page(FORM));
+      encrypted.enqueue(new MockResponse.Builder().code(status).body(FORM).build());
+      IOException error = assertThrows(IOException.class, () -> new SiteLogin(http, encryptedUrl()).logIn("a", "b"));
+      assertEquals("the site could not check the login, try again later: HTTP " + status, error.getMessage());
+      assertFalse(error instanceof SiteLogin.Refused);
+    }
   }
 
   @Test
