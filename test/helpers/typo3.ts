@@ -61,17 +61,20 @@ export async function typo3Site(
     );
   }
   mkdirSync(join(folder, 'public'));
+  const blob = db.kind === 'postgres' ? 'BYTEA' : 'BLOB';
   await db.run(
-    'CREATE TABLE fe_sessions (ses_id VARCHAR(190) NOT NULL PRIMARY KEY, ses_iplock VARCHAR(39) NOT NULL, ses_userid BIGINT NOT NULL, ses_tstamp BIGINT NOT NULL, ses_permanent SMALLINT DEFAULT 0)',
+    `CREATE TABLE fe_sessions (ses_id VARCHAR(190) NOT NULL PRIMARY KEY, ses_iplock VARCHAR(39) NOT NULL, ses_userid BIGINT NOT NULL, ses_tstamp BIGINT NOT NULL, ses_permanent SMALLINT DEFAULT 0, ses_data ${blob})`,
   );
   await db.run(
-    "CREATE TABLE fe_users (uid BIGINT PRIMARY KEY, username VARCHAR(255) NOT NULL, name VARCHAR(160) DEFAULT '' NOT NULL, first_name VARCHAR(50) DEFAULT '' NOT NULL, last_name VARCHAR(50) DEFAULT '' NOT NULL, usergroup TEXT, disable SMALLINT DEFAULT 0 NOT NULL, deleted SMALLINT DEFAULT 0 NOT NULL, starttime BIGINT DEFAULT 0 NOT NULL, endtime BIGINT DEFAULT 0 NOT NULL)",
+    `CREATE TABLE fe_users (uid BIGINT PRIMARY KEY, username VARCHAR(255) NOT NULL, name VARCHAR(160) DEFAULT '' NOT NULL, first_name VARCHAR(50) DEFAULT '' NOT NULL, last_name VARCHAR(50) DEFAULT '' NOT NULL, usergroup TEXT, disable SMALLINT DEFAULT 0 NOT NULL, deleted SMALLINT DEFAULT 0 NOT NULL, starttime BIGINT DEFAULT 0 NOT NULL, endtime BIGINT DEFAULT 0 NOT NULL, mfa ${blob})`,
   );
   await db.run(
-    'CREATE TABLE fe_groups (uid BIGINT PRIMARY KEY, title VARCHAR(50) NOT NULL, hidden SMALLINT NOT NULL, deleted SMALLINT NOT NULL)',
+    'CREATE TABLE fe_groups (uid BIGINT PRIMARY KEY, title VARCHAR(50) NOT NULL, hidden SMALLINT NOT NULL, deleted SMALLINT NOT NULL, subgroup TEXT)',
   );
   if (db.kind === 'postgres') await db.run(`GRANT UPDATE (ses_tstamp) ON fe_sessions TO ${db.user}`);
-  await db.run("INSERT INTO fe_groups VALUES (1, 'Staff', 0, 0), (11, 'Helpers', 0, 0), (2, 'Old', 1, 0)");
+  await db.run(
+    "INSERT INTO fe_groups VALUES (1, 'Staff', 0, 0, NULL), (11, 'Helpers', 0, 0, ''), (2, 'Old', 1, 0, '1'), (3, 'All: of them', 0, 0, '11,4,2'), (4, 'Between', 0, 0, '3,1')",
+  );
   const inTurn = oneAtATime();
   const insert = (table: string, row: Record<string, string | number>) =>
     db.run(

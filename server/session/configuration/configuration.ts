@@ -107,8 +107,9 @@ export class Configuration {
     if (!isUnknown(value)) return value ?? null;
     if (this.#given.has(instead)) return null;
     const { file, line, why } = value.unknown;
+    const given = why.startsWith('the environment variable ') ? ', or CHAT_SITE_ENV to a file with it' : '';
     throw new ConfigurationError(
-      `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}`,
+      `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}${given}`,
     );
   }
 }

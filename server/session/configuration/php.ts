@@ -28,7 +28,7 @@ export interface PhpSurroundings {
   /** For `getenv()` and the like; undefined if the environment of PHP is not known. */
   environment?: Readonly<Record<string, string>> | undefined;
   /** Variables that the application sets before it includes the file. */
-  variables?: Readonly<Record<string, string>>;
+  variables?: Readonly<Record<string, ConfigurationValue>>;
   /** The folder of an application of Laravel, for `storage_path()` and the like. */
   root?: string;
   /** Files that are not followed: the application itself, which the configuration starts at its end. */
@@ -298,11 +298,26 @@ class Reading {
         for (const [name, value] of result[kind]) {
           // The guard `defined('X') || define('X', …)` in a branch of its own is the same as without one.
           if (before.get(name) === value && before.has(name)) continue;
-          (kind === 'constants' ? constants : variables).set(name, this.#unknown(node, why));
+          const known = kind === 'constants' ? constants : variables;
+          known.set(name, this.#either(known.get(name), value, this.#unknown(node, why)));
         }
       }
     }
     return undefined;
+  }
+
+  /** One of two values: in arrays only the parts that differ are unknown. */
+  #either(a: ConfigurationValue | undefined, b: ConfigurationValue, unknown: Unknown): ConfigurationValue {
+    if (a === b) return b;
+    if (a === undefined || !isArray(a) || !isArray(b)) return unknown;
+    return this.#nested(() => {
+      const parts = new Map<string, ConfigurationValue>();
+      this.#steps += a.size + b.size;
+      this.#step();
+      for (const key of [...a.keys(), ...b.keys()])
+        if (!parts.has(key)) parts.set(key, this.#either(part(a, key), part(b, key), unknown));
+      return parts;
+    });
   }
 
   #class(node: Tree): void {
@@ -655,8 +670,16 @@ class Reading {
         this.#define(constant.replace(/^\\/, ''), value);
       return true;
     }
-    const known = functions[name];
-    if (known === undefined) return this.#unknown(node, `the function ${name || 'without a name'}()`);
+    const [first, second] = nodes;
+    // TYPO3's own: it changes its first argument.
+    if (name === 'arrayutility::mergerecursivewithoverrule' && first && second && nodes.length === 2)
+      return this.#assign(first, this.#replaced(this.#value(first), this.#value(second), true));
+    const known = Object.hasOwn(functions, name) ? functions[name] : undefined;
+    if (known === undefined) {
+      const unknown = this.#unknown(node, `the function ${name || 'without a name'}()`);
+      if (!byValue.has(name)) for (const each of nodes) this.#mayChange(each, unknown);
+      return unknown;
+    }
     const values: ConfigurationValue[] = [];
     for (const each of nodes) {
       const value = this.#value(each);
@@ -673,13 +696,46 @@ class Reading {
         root: this.#surroundings.root,
         found: (path) => this.#found(path),
         unknown: (why) => this.#unknown(node, why),
+        replaced: (before, after, isRecursive) => this.#replaced(before, after, isRecursive),
       },
       values,
     );
   }
+
+  #replaced(before: ConfigurationValue, after: ConfigurationValue, isRecursive: boolean): ConfigurationValue {
+    if (!isArray(after)) return after;
+    const others = after.get(rest);
+    if (others !== undefined) return others;
+    const array = new Map(isArray(before) ? before : isUnknown(before) ? [[rest, before]] : []);
+    this.#steps += array.size + after.size;
+    this.#step();
+    for (const [key, value] of after) {
+      const inside = isRecursive && isArray(value);
+      array.set(key, inside ? this.#nested(() => this.#replaced(part(array, key), value, true)) : value);
+    }
+    return array;
+  }
+
+  /** A function may change an array, or fill a variable, that it takes by reference. */
+  #mayChange(argument: Tree, unknown: Unknown): void {
+    if (!/^(variable|offsetlookup|propertylookup)$/.test(argument.kind)) return;
+    const path = this.#path(argument);
+    if (!Array.isArray(path) || superglobals.has(path[0] ?? '')) return;
+    const before = this.#lookup(argument);
+    if (before === null || isArray(before)) this.#assign(argument, unknown);
+  }
 }
 
+/** Functions of PHP that take nothing by reference, as far as configurations call them with arrays or unset variables. */
+const byValue = new Set(
+  'in_array array_key_exists array_keys array_values array_filter array_map array_search array_unique array_flip array_combine array_column array_slice array_merge_recursive count sizeof implode join explode is_array is_string is_null is_numeric is_object is_bool is_int is_dir strlen strpos stripos str_contains str_starts_with str_ends_with substr strtolower strtoupper str_replace sprintf printf print_r var_dump var_export json_encode json_decode serialize md5 sha1 hash parse_url ltrim rtrim ini_set putenv error_log error_reporting header http_build_query max min intval strval boolval filter_var function_exists class_exists method_exists extension_loaded call_user_func file_get_contents basename pathinfo version_compare date time'.split(
+    ' ',
+  ),
+);
+
 interface Called {
+  /** `array_replace()` of two arrays, or `array_replace_recursive()`. */
+  replaced(before: ConfigurationValue, after: ConfigurationValue, isRecursive: boolean): ConfigurationValue;
   constants: ReadonlyMap<string, ConfigurationValue>;
   environment: Readonly<Record<string, string>> | undefined;
   root: string | undefined;
@@ -718,6 +774,16 @@ const ofAscii = (name: string, change: (text: string, separator: string) => stri
     return typeof text === 'string' && /^[\0-\x7f]*$/.test(text) && (by === '-' || by === '_')
       ? change(text, by)
       : this.unknown(`Str::${name}() of this text`);
+  };
+
+/** Arrays of which the later ones replace parts of the earlier ones. */
+const replacing = (name: string, isRecursive: boolean): Function_ =>
+  function ([first = null, ...others]) {
+    // These merge lists otherwise: `array_merge()` counts their keys again.
+    const isPlain = (value: ConfigurationValue) =>
+      isArray(value) && (name !== 'array_merge' || ![...value.keys()].some((key) => /^-?\d+$/.test(key)));
+    if (![first, ...others].every(isPlain)) return this.unknown(`the function ${name}()`);
+    return others.reduce((before, after) => this.replaced(before, after, isRecursive), first);
   };
 
 /** The functions that configurations call, by their names in lower case. */
@@ -776,6 +842,9 @@ const functions: Readonly<Record<string, Function_>> = {
           .replace(/(.)(?=[A-Z])/g, `$1${separator}`)
           .toLowerCase(),
   ),
+  array_merge: replacing('array_merge', false),
+  array_replace: replacing('array_replace', false),
+  array_replace_recursive: replacing('array_replace_recursive', true),
   file_exists: exists,
   is_file: exists,
   is_readable: exists,

@@ -13,8 +13,11 @@ import {
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
+import { formats } from '../formats/formats.ts';
+import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import { follow, isEmpty, parsePath } from '../path.ts';
 
 /** The values of settings.php and additional.php. */
 interface Found {
@@ -49,6 +52,12 @@ interface Cookie extends Claim {
 const session = 'TYPO3\\CMS\\Core\\Session\\UserSession';
 const noLock = '[DISABLED]';
 
+/** Where a session says that the second factor was given. */
+const passed = parsePath('mfa');
+
+/** Bytes of one session. */
+const mostBytes = 1024 * 1024;
+
 /**
  * Frontend users of TYPO3 12 to 14: typo3/sysext/core/Classes/Session/UserSession.php, UserSessionManager.php,
  * Backend/DatabaseSessionBackend.php, Security/JwtTrait.php, Authentication/AbstractUserAuthentication.php, IpLocker.php.
@@ -62,12 +71,16 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (place === null) return null;
     const settings = await folder.php(join(place.system, 'settings.php'));
     const additional = join(place.system, 'additional.php');
-    const more = (await folder.has(additional)) ? await folder.php(additional) : null;
-    /** What `additional.php` sets replaces what `settings.php` returns. */
-    const text = (instead: string, ...path: string[]) =>
-      asText(more?.variable(['TYPO3_CONF_VARS', ...path], instead) ?? null) ??
-      asText(settings.returned(path, instead));
     const itself = 'its value in the file itself';
+    const more = (await folder.has(additional))
+      ? await folder.php(additional, { variables: { TYPO3_CONF_VARS: settings.returned([], itself) } })
+      : null;
+    const text = (instead: string, ...path: string[]) =>
+      asText(
+        more === null
+          ? settings.returned(path, instead)
+          : more.variable(['TYPO3_CONF_VARS', ...path], instead),
+      );
     const number = (...path: string[]) => Number(text(itself, ...path) ?? 0);
     const backend = text(itself, 'SYS', 'session', 'FE', 'backend');
     if (backend !== null && !/DatabaseSessionBackend$/.test(backend)) {
@@ -103,16 +116,23 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   site: (found) => found,
 
-  logins({ timeout }, { lines }) {
-    const groups = `SELECT ${lines('g.title')} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0 AND CONCAT(',', u.usergroup, ',') LIKE CONCAT('%,', g.uid, ',%')`;
-    const columns = ['id', 'iplock', 'userid', 'used', 'name', 'first_name', 'last_name', 'username'];
-    columns.push('uid', 'disable', 'deleted', 'starttime', 'endtime', 'titles');
+  logins({ timeout, admins, moderators }, { lines, start }) {
+    // All groups, since a group may have others, and these others again.
+    const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
+    const groups = admins.length + moderators.length > 0 ? `(${all})` : 'NULL';
+    const texts = ['id', 'iplock', 'userid', 'used', 'name', 'first_name', 'last_name', 'username'];
+    texts.push('uid', 'disable', 'deleted', 'starttime', 'endtime', 'member_of', 'all_groups');
+    // The text of a session is needed only for a user with second factors.
+    const data = `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${start('s.ses_data', mostBytes)} END`;
     const sessions: LoginTable = {
       view: 'chat_typo3',
       id: 'id',
       lookup: 'id',
-      columns: Object.fromEntries(columns.map((name) => [name, 'text' as const])),
-      select: `SELECT s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used, u.uid AS uid, u.name AS name, u.first_name AS first_name, u.last_name AS last_name, u.username AS username, u.disable AS disable, u.deleted AS deleted, u.starttime AS starttime, u.endtime AS endtime, (${groups}) AS titles FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      columns: {
+        ...Object.fromEntries(texts.map((name) => [name, 'text' as const])),
+        ...{ factors: 'bytes', data: 'bytes' },
+      },
+      select: `SELECT s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used, u.uid AS uid, u.name AS name, u.first_name AS first_name, u.last_name AS last_name, u.username AS username, u.disable AS disable, u.deleted AS deleted, u.starttime AS starttime, u.endtime AS endtime, u.usergroup AS member_of, ${groups} AS all_groups, u.mfa AS factors, ${data} AS data FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
       renewed: { table: 'fe_sessions', id: 'ses_id', column: 'ses_tstamp', lifetime: timeout },
     };
     return { sessions };
@@ -167,9 +187,11 @@ export const typo3: Application<Found, Found, Cookie> = {
     if (starts > minute || (stops !== 0 && stops <= minute))
       return nobody('the user is not active at present');
     if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
+      return nobody('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
     const user: SessionUser = { id, name: names.map(displayName).find((name) => name !== '') || id };
-    const own = text('titles').split('\n');
+    const own = titlesOf(text('member_of'), text('all_groups'));
     const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
     const roles = [
       ...(isOne(site.admins) ? (['admin'] as const) : []),
@@ -180,6 +202,49 @@ export const typo3: Application<Found, Found, Cookie> = {
     return { state: 'user', user, idle: Math.min(ends + 1, ended) };
   },
 };
+
+/** `MfaProviderPropertyManager`: the factors of a user are JSON. */
+function needsFactor(factors: Buffer | null): boolean {
+  if (factors === null || factors.length === 0) return false;
+  try {
+    const providers: unknown = JSON.parse(factors.toString('utf8'));
+    return Object.values(providers ?? {}).some((provider) => Boolean(provider?.active));
+  } catch {
+    return false;
+  }
+}
+
+/** `evaluateMfaRequirements()` of AbstractUserAuthentication.php. */
+function hasGivenFactor(data: Buffer | null): boolean {
+  if (data === null || data.length >= mostBytes) return false;
+  try {
+    const found = follow(formats.php_serialize(data), passed);
+    return 'value' in found && !isEmpty(found.value);
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+/** `GroupResolver`: the titles of groups, and of those that lie in them. */
+function titlesOf(memberOf: string, groups: string): string[] {
+  const known = new Map<string, { title: string; subgroups: string[] }>();
+  for (const line of groups.split('\n')) {
+    const [uid = '', subgroups = '', ...title] = line.split(':');
+    known.set(uid, { title: title.join(':'), subgroups: idsIn(subgroups) });
+  }
+  const found = new Set(idsIn(memberOf));
+  // A set that grows while it is gone through.
+  for (const id of found)
+    for (const below of known.get(id)?.subgroups ?? []) if (known.has(below)) found.add(below);
+  return [...found].flatMap((id) => known.get(id)?.title ?? []);
+}
+
+const idsIn = (list: string) =>
+  list
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== '');
 
 /** The payload of a token that has this site's signature; null for any other. */
 function verified(token: string, { keys, encryptionKey }: Found): object | null {

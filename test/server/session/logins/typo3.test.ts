@@ -43,6 +43,18 @@ describe.each(databases)('$kind', (db) => {
       ...{ id: '8', name: 'Bo', roles: ['admin', 'moderator'] },
     });
     expect(await user('9', { name: '', user: { usergroup: '111' } })).toEqual({ id: '9', name: 'user9' });
+    // Through groups of groups, but not through one that is hidden.
+    expect((await user('9', { user: { usergroup: '3' } })).roles).toEqual(['admin', 'moderator']);
+    expect((await user('9', { user: { usergroup: '2' } })).roles).toBeUndefined();
+    const active = '{"totp":{"secret":"x","active":true}}';
+    const factors = async (mfa: string, data: string) =>
+      logins.identify(await logIn('9', { user: { mfa }, row: { ses_data: data } }));
+    expect(await factors(active, 'a:1:{s:1:"x";s:2:"é";}')).toMatchObject({
+      reason: 'the user has not yet given the second factor',
+    });
+    expect(await factors(active, '')).toMatchObject({ code: 'unauthorized' });
+    expect(await factors(active, 'a:1:{s:3:"mfa";b:1;}')).toMatchObject({ user: { id: '9' } });
+    expect(await factors('{"totp":{"active":false}}', '')).toMatchObject({ user: { id: '9' } });
     const login = (await logins.identify(await logIn('7'))) as Login;
     const verdict = async () => logins.check([login as never])[0];
     await run('UPDATE fe_users SET disable = 1');
@@ -106,7 +118,7 @@ test('a TYPO3 whose version is not known; the folder that is served', async () =
 test('the settings: a longer life, a cookie of a domain, and what additional.php says', async () => {
   const { logins, logIn } = await siteFor({
     fe: "'sessionTimeout' => 60, 'cookieDomain' => 'old.example.org'",
-    more: "$GLOBALS['TYPO3_CONF_VARS']['FE']['lifetime'] = 600;\n$GLOBALS['TYPO3_CONF_VARS']['FE']['cookieDomain'] = '.example.org';",
+    more: "$GLOBALS['TYPO3_CONF_VARS'] = array_replace_recursive($GLOBALS['TYPO3_CONF_VARS'], ['FE' => ['lifetime' => 600]]);\nif (Environment::getContext()->isDevelopment()) $GLOBALS['TYPO3_CONF_VARS']['SYS']['displayErrors'] = 1;\n$GLOBALS['TYPO3_CONF_VARS']['FE']['cookieDomain'] = '.example.org';",
   });
   const scope = { domain: 'example.org', hostOnly: false, path: '/' };
   const answer = async (session: Typo3Session) => logins.identify(await logIn('7', session));
