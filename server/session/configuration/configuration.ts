@@ -20,6 +20,8 @@ export interface Reading {
 /** Milliseconds for one file: the bounds of the reading end it much earlier, but those of the parser are not ours. */
 const longest = 10_000;
 
+const { NODE_COMPILE_CACHE: compiled } = process.env;
+
 /**
  * Reads a configuration file of a PHP application without running it: see `readPhp`. The reading has a thread of its own,
  * which is ended if it takes too long or too much memory, whatever stands in the file.
@@ -35,8 +37,8 @@ export async function readConfiguration(
   const thread = new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
     workerData: { file, surroundings } satisfies Reading,
     resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
-    // The environment of this server is none of the site's.
-    env: {},
+    // The environment of this server is none of the site's, but for the place of the compiled code.
+    env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
   });
   const refused = (why: string, cause?: unknown) => new ConfigurationError(`${file}: ${why}`, { cause });
   let late: NodeJS.Timeout | undefined;

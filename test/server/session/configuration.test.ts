@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -286,4 +294,18 @@ G=a#b
   for (const wrong of ['X="no end', "X='a' b"]) {
     expect(() => parseEnv(`A=1\n${wrong}`, '/site/.env')).toThrow(/^\/site\/\.env line 2: /);
   }
+});
+
+test('the thread that reads keeps its compiled code where the server keeps its own', () => {
+  const cache = join(folder, 'compiled');
+  const code = `import('./server/session/configuration/configuration.ts')
+    .then(({ readConfiguration }) => readConfiguration('${written('<?php')}'));`;
+  execFileSync(process.execPath, ['-e', code], {
+    cwd: join(import.meta.dirname, '../../..'),
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: cache },
+  });
+  const kept = readdirSync(cache, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
+  expect(kept.filter((text) => text.includes('parentPort?.postMessage(reply())'))).toHaveLength(1);
 });
