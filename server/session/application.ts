@@ -128,6 +128,29 @@ export interface SettingsTable extends SiteTable {
   names: readonly string[];
 }
 
+/** The requests that browsers send a cookie with. */
+export interface CookieScope {
+  path: string;
+  /** Empty: the host alone that has set it. `.`: that host and all below it. */
+  domain: string;
+  secure: boolean;
+}
+
+/** All that an owner recognises a site by, as far as it is known. */
+export interface Portrait {
+  version?: string | null | undefined;
+  address?: string | null | undefined;
+  /** The page of its login, relative to the address. */
+  login?: string;
+  /** The number of users who are `admin` in the chat. */
+  administrators?: number;
+  cookie?: CookieScope;
+  /** PHP code that is true for people who are logged in. */
+  condition?: string;
+  /** The account that PHP runs as. */
+  account?: string | undefined;
+}
+
 /**
  * An application that keeps its logins in tables of its own. A single file in `logins/` says all of it; no other code
  * knows the application.
@@ -200,6 +223,16 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
    * @param memo of the judgement before; undefined for a login that is new
    */
   judge(site: Site, claim: Cookies, row: Row | null, now: number, memo?: string): Judged;
+  /**
+   * For `init`.
+   * @param ask for the only value of a SELECT; null for NULL
+   * @throws ConfigurationError, StoreError
+   */
+  portrait?(
+    folder: SiteFolder,
+    found: Found,
+    ask: (select: string) => Promise<string | null>,
+  ): Promise<Portrait>;
 }
 
 /** Options of PHP sessions, as text. Null: every site has its own, which is found or given. */
@@ -230,6 +263,8 @@ export interface SessionApplication {
    * @throws ConfigurationError that says what is wrong with it, and which setting helps
    */
   find?(folder: SiteFolder, given: SessionTexts): Promise<FoundSessions | null>;
+  /** For `init`. @throws ConfigurationError */
+  portrait?(folder: SiteFolder): Promise<Portrait>;
 }
 
 export interface FoundSessions {

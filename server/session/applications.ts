@@ -87,7 +87,7 @@ export async function openLogins(
 }
 
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */
-export type FoundSite =
+export type FoundSite = { folder: SiteFolder } & (
   | { application: Application | MemberApplication; found: unknown; reader: SiteReader }
   | {
       application: SessionApplication;
@@ -95,7 +95,8 @@ export type FoundSite =
       accounts?: Accounts | undefined;
       /** Reads the configuration again; absent if there is none. Undefined if nothing has changed. */
       again?(): Promise<ReadSessions | undefined>;
-    };
+    }
+);
 
 interface ReadSessions {
   session: SessionSettings;
@@ -131,7 +132,7 @@ async function findTables(
   if (found === null) return null;
   const { notForTables, notForMembers } = place.sessions ?? {};
   refuse(application, 'sessions' in application ? notForMembers : notForTables, 'says this itself');
-  return { application, found, reader: siteReader(application, place, found) };
+  return { application, folder, found, reader: siteReader(application, place, found) };
 }
 
 async function findSessions(
@@ -153,7 +154,7 @@ async function findSessions(
   if (found === null) return null;
   refuse(application, sessions.notForSessions, 'has PHP sessions');
   const read = settings(found);
-  if (find === undefined) return { application, ...read };
+  if (find === undefined) return { application, folder, ...read };
   const again = async () => {
     const before: FoundSessions = found ?? { options: {} };
     const folder = await siteFolder(place);
@@ -172,7 +173,7 @@ async function findSessions(
     found = now;
     return changed;
   };
-  return { application, ...read, again };
+  return { application, folder, ...read, again };
 }
 
 /** What two readings are compared by: functions are never the same. */
@@ -214,8 +215,10 @@ export async function openSite(
     reader.close();
     throw error;
   });
-  return {
-    title,
-    logins: 'sessions' in application ? memberLogins(application, reader) : tableLogins(application, reader),
-  };
+  return { title, logins: openTables(application, reader) };
+}
+
+/** The logins of a site by its tables. */
+export function openTables(application: Application | MemberApplication, reader: SiteReader): Logins {
+  return 'sessions' in application ? memberLogins(application, reader) : tableLogins(application, reader);
 }

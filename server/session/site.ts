@@ -60,6 +60,8 @@ export interface SitePlace extends SiteOptions {
   machine?: string | undefined;
   /** Without these no application with PHP sessions is found. */
   sessions?: GivenSessions;
+  /** Called with each file and folder that is looked at, also if that is forbidden. */
+  onFile?(path: string, wanted: 'seen' | 'read'): void;
   /** Called when the configuration has changed and cannot be read: what was read before still counts. */
   onProblem?(problem: Error): void;
 }
@@ -83,7 +85,11 @@ export async function siteFolder({
   database,
   cookieName,
   machine,
-}: Pick<SitePlace, 'folder' | 'environment' | 'database' | 'cookieName' | 'machine'>): Promise<SiteFolder> {
+  onFile = () => {},
+}: Pick<
+  SitePlace,
+  'folder' | 'environment' | 'database' | 'cookieName' | 'machine' | 'onFile'
+>): Promise<SiteFolder> {
   const given = new Set<string>();
   if (database !== undefined) given.add('CHAT_SITE_DATABASE');
   if (cookieName !== undefined) given.add('CHAT_SESSION_NAME');
@@ -92,11 +98,15 @@ export async function siteFolder({
   });
   let known = environment;
   const system: System = openSystem(machine);
-  const at = (file: string) => (file.startsWith('/') ? file : join(real, file));
+  const at = (file: string, wanted: 'seen' | 'read' = 'read') => {
+    const found = file.startsWith('/') ? file : join(real, file);
+    onFile(found, wanted);
+    return found;
+  };
   return {
     path: real,
     has: (file) =>
-      stat(at(file)).then(
+      stat(at(file, 'seen')).then(
         (found) => found.isFile(),
         () => false,
       ),
@@ -111,7 +121,8 @@ export async function siteFolder({
         given,
       ),
     async env(file) {
-      const found = parseEnv(await textOf(at(file)), at(file));
+      const path = at(file);
+      const found = parseEnv(await textOf(path), path);
       // The environment of PHP wins, as it does there.
       known = { ...found, ...environment };
       return known;
@@ -141,7 +152,11 @@ type AnyApplication = Application | MemberApplication;
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
-async function connected(application: AnyApplication, place: SitePlace, found: unknown): Promise<Connected> {
+export async function connected(
+  application: AnyApplication,
+  place: SitePlace,
+  found: unknown,
+): Promise<Connected> {
   const own = application.database(found);
   const { driver, open } = place.database ?? (await located(application, own));
   const database = open();

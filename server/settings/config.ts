@@ -228,7 +228,8 @@ type Settings = typeof settings;
 type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
 type Parsed = { [K in keyof Settings]: Value<K> };
 
-const names = [...Object.values(sessionSettings), ...Object.keys(settings)];
+/** The names of all settings. */
+export const settingNames: readonly string[] = [...Object.values(sessionSettings), ...Object.keys(settings)];
 
 /** The frozen settings of one run. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;
@@ -246,7 +247,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
         return line === undefined ? problem : `${line}: ${problem}`;
       }),
     );
-  const { texts, problems: flaws } = readTexts(names, env);
+  const { texts, problems: flaws } = readTexts(settingNames, env);
   if (flaws.length > 0) throw wrong(flaws);
   const { parsed, problems } = readEach(settings, texts);
   if (texts.CHAT_API_KEY && texts.CHAT_API_KEY_FILE) {
@@ -261,7 +262,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   }
   const logins = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
   if ('problems' in logins) problems.push(...logins.problems);
-  const unknown = unknownSettings(env, names);
+  const unknown = unknownSettings(env, settingNames);
   // A single wrong letter can change who gets in, so a misspelt name is refused. Other unknown names may belong to a
   // newer version or to a container manager.
   const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
@@ -387,7 +388,7 @@ export function listSettings(
   env: NodeJS.ProcessEnv,
   lines: ReadonlyMap<string, string> = new Map(),
 ): ShownSetting[] {
-  const { texts } = readTexts(names, env);
+  const { texts } = readTexts(settingNames, env);
   const given = (name: string) => (lines.has(name) ? ('file' as const) : ('environment' as const));
   const options = optionTexts(sessionOptions(texts));
   return [

@@ -28,7 +28,7 @@ function configuration(port: number, server: number, php: number | undefined): s
       : `server {
     listen 127.0.0.1:${port};
     location / { proxy_pass http://127.0.0.1:${php}; proxy_set_header Host $http_host; }
-    ${advised('install.md', 'nginx', 'location /chat/ {')}
+    ${advised('install.md', 'nginx', 'location ^~ /chat/ {')}
 }`;
   return (advised('install.md', 'nginx', 'map ') + block).replace(
     'proxy_pass http://127.0.0.1:7070',

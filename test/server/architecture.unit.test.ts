@@ -123,6 +123,8 @@ test('the rest of the server knows logins only by session/login.ts, and app.ts a
     'server/app.ts': /^applications\.ts$/,
     'server/cluster/': /^stores\/redis\/client\.ts$/,
     'server/doctor/': /^doctor\//,
+    'server/init/':
+      /^(application|applications|doctor\/(describe|finding|site)|login|logins\/php-sessions|path|site)\.ts$/,
     'server/main.ts': /^(doctor\/|applications\.ts$)/,
     'server/settings/': /^options\.ts$/,
   };

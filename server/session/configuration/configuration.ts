@@ -123,5 +123,15 @@ export function asText(value: ConfigurationValue): string | null {
   return typeof value === 'boolean' ? (value ? '1' : '') : null;
 }
 
+/** A value as text; undefined if only PHP knows it. */
+export function ifKnown(read: () => ConfigurationValue): string | null | undefined {
+  try {
+    return asText(read());
+  } catch (error) {
+    if (error instanceof ConfigurationError) return undefined;
+    throw error;
+  }
+}
+
 /** The size of a configuration that is read as text. */
 export const mostBytes = bounds.bytes;

@@ -94,7 +94,7 @@ const forms: readonly [RegExp, string][] = [
   [/(?:)/, 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'],
 ];
 
-function noId(cookie: string, settings: SessionSettings): Finding {
+export function noId(cookie: string, settings: SessionSettings): Finding {
   return wrong(
     `This value of the cookie ${settings.cookie.name} holds no id that PHP would accept.`,
     forms.find(([form]) => form.test(cookie))?.[1],

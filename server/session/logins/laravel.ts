@@ -61,6 +61,33 @@ export const laravel: SessionApplication = {
         : { accounts: await accountsOf({ folder, root, config, guard, appKey, given }) }),
     };
   },
+
+  async portrait(folder) {
+    const root = await rootOf(folder);
+    if (root === null) return {};
+    const { config } = await configurationOf(folder, root);
+    const known = (file: string, key: string) =>
+      config(file, [key], '').catch((error: unknown) => {
+        if (error instanceof ConfigurationError) return null;
+        throw error;
+      });
+    const framework = `${root}/vendor/laravel/framework/src/Illuminate/Foundation/Application.php`;
+    const address = await known('app', 'url');
+    return {
+      version: (await folder.has(framework))
+        ? /const VERSION = '([\d.]+)'/.exec(await folder.text(framework))?.[1]
+        : null,
+      // The skeleton has it until somebody sets another one.
+      address: address === 'http://localhost' ? null : address,
+      login: 'login',
+      condition: 'auth()->check()',
+      cookie: {
+        path: (await known('session', 'path')) || '/',
+        domain: (await known('session', 'domain')) ?? '',
+        secure: ['1', 'true'].includes((await known('session', 'secure')) ?? ''),
+      },
+    };
+  },
 };
 
 /** The folder of the application; the site's own may be `public` in it. */

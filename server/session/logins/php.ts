@@ -1,4 +1,5 @@
 import type { SessionApplication, SiteFolder } from '../application.ts';
+import { ifKnown } from '../configuration/configuration.ts';
 import { storeOfPhp } from '../php-store.ts';
 
 /** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */
@@ -16,6 +17,20 @@ export const php: SessionApplication = {
       options: {
         ...(given.cookieName ? {} : { cookieName: settings.get('session.name').value }),
         ...(given.store ? {} : { store: storeOfPhp(settings, await folder.users()) }),
+      },
+    };
+  },
+
+  async portrait(folder) {
+    const settings = await folder.settings();
+    const value = (name: string) => ifKnown(() => settings.get(name).value) ?? '';
+    return {
+      version: `(${settings.title})`,
+      account: settings.user,
+      cookie: {
+        path: value('session.cookie_path') || '/',
+        domain: value('session.cookie_domain'),
+        secure: /^(1|on|yes|true)$/i.test(value('session.cookie_secure')),
       },
     };
   },

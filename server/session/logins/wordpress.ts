@@ -11,7 +11,7 @@ import {
   type SiteOptions,
   textsOf,
 } from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
 import { withoutEntities } from '../entities.ts';
@@ -230,6 +230,44 @@ export const wordpress: Application<Found, Site, Cookie> = {
     if (text('ended') !== '0') user.banned = true;
     return { state: 'user', user, ends: (Math.min(Number(expiration), until) + 1) * 1000 };
   },
+
+  async portrait(folder, { prefix, users, usermeta, network, admins }, ask) {
+    const configuration = await configurationOf(folder);
+    if (configuration === null) return {};
+    const text = (name: string) => ifKnown(() => configuration.constant(name, ''));
+    const option = (name: string) =>
+      ask(`SELECT option_value FROM ${quoted(`${prefix}options`)} WHERE option_name = ${literal(name)}`);
+    const home = text('WP_HOME');
+    const address = home === null ? await option('home') : home;
+    const path = URL.canParse(address ?? '') ? new URL(`${address}/`).pathname : '/';
+    const below = network !== null && text('SUBDOMAIN_INSTALL') === '1' ? text('DOMAIN_CURRENT_SITE') : '';
+    const named = network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`;
+    const roles = (admins ?? ['administrator']).map(
+      (role) => `m.meta_value LIKE ${literal(`%"${role.replace(/[\\%_]/g, '\\$&')}"%`)}`,
+    );
+    const superAdmins =
+      network === null || admins !== null
+        ? null
+        : await ask(
+            `SELECT meta_value FROM ${quoted(`${prefix}sitemeta`)} WHERE site_id = ${network.id} AND meta_key = 'site_admins' ORDER BY meta_id LIMIT 1`,
+          );
+    const logins = superAdminsIn(superAdmins === null ? null : Buffer.from(superAdmins)).map(literal);
+    const count = await ask(
+      `SELECT COUNT(*) FROM ${quoted(users)} AS u WHERE EXISTS (SELECT 1 FROM ${quoted(usermeta)} AS m WHERE m.user_id = u.ID AND m.meta_key = ${literal(`${named}capabilities`)} AND (${roles.join(' OR ')}))${logins.length === 0 ? '' : ` OR u.user_login IN (${logins.join(', ')})`}`,
+    );
+    return {
+      version: await versionOf(configuration, folder),
+      address,
+      login: 'wp-login.php',
+      condition: 'is_user_logged_in()',
+      administrators: Number(count),
+      cookie: {
+        path: text('COOKIEPATH') ?? (network === null ? path : (text('PATH_CURRENT_SITE') ?? '/')),
+        domain: text('COOKIE_DOMAIN') || below || '',
+        secure: /^https:/.test(address ?? ''),
+      },
+    };
+  },
 };
 
 /** Whether `wp-config.php` is that of the folder: it may lie above, where WordPress has no other. */
@@ -310,6 +348,14 @@ async function foundIn(
 
 /** `$wp_version`: 6.8 made the hashes of passwords new. */
 async function hasNewFragments(configuration: Configuration, folder: SiteFolder): Promise<boolean> {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec((await versionOf(configuration, folder)) ?? '') ?? [];
+  if (major !== undefined) return Number(major) > 6 || (major === '6' && Number(minor) >= 8);
+  throw new ConfigurationError(
+    `${folder.path}: the version of WordPress is not known: wp-includes/version.php cannot be read`,
+  );
+}
+
+async function versionOf(configuration: Configuration, folder: SiteFolder): Promise<string | null> {
   const root = asText(configuration.constant('ABSPATH', 'its value in wp-config.php itself'));
   const places = [
     'wp-includes/version.php',
@@ -320,14 +366,11 @@ async function hasNewFragments(configuration: Configuration, folder: SiteFolder)
   for (const place of places) {
     if (!(await folder.has(place))) continue;
     const version = asText(
-      (await folder.php(place)).variable(['wp_version'], 'nothing; install WordPress anew'),
+      (await folder.php(place)).variable(['wp_version'], 'nothing; install WordPress again'),
     );
-    const [, major, minor] = /^(\d+)\.(\d+)/.exec(version ?? '') ?? [];
-    if (major !== undefined) return Number(major) > 6 || (major === '6' && Number(minor) >= 8);
+    if (version !== null && /^\d+\.\d+/.test(version)) return version;
   }
-  throw new ConfigurationError(
-    `${folder.path}: the version of WordPress is not known: wp-includes/version.php cannot be read`,
-  );
+  return null;
 }
 
 /** `DB_HOST`: `wpdb::parse_db_host()`. */

@@ -1,0 +1,165 @@
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { exit, InitProblem } from './problem.ts';
+
+/** An account of this machine. */
+export interface Account {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+/** A file or folder that the server looks at. */
+export type Wanted = 'seen' | 'read';
+
+/** Accounts that packages make for the chat, and then those that PHP has on Linux distributions. */
+const usual = { chat: ['php-session-chat', 'chat'], php: ['www-data', 'apache', 'nginx', 'http', 'www'] };
+
+const root = 0;
+
+const isRoot = () => process.geteuid?.() === root;
+
+function accounts(): Account[] {
+  let passwd = '';
+  try {
+    passwd = readFileSync('/etc/passwd', 'latin1');
+  } catch {
+    // Then only the account that runs this is known.
+  }
+  return passwd.split('\n').flatMap((line) => {
+    const [name = '', , uid = '', gid = ''] = line.split(':');
+    return /^\d+$/.test(uid) && /^\d+$/.test(gid) ? [{ name, uid: Number(uid), gid: Number(gid) }] : [];
+  });
+}
+
+export const accountOf = (uid: number): Account | undefined => accounts().find((one) => one.uid === uid);
+
+/**
+ * The account that the server is to run as.
+ * @param given by the owner, of `--user`
+ * @param php the account that PHP runs as, if that is known
+ * @param ofPhp only this account can read the sessions
+ * @throws InitProblem if there is no such account, or this one cannot become it
+ */
+export function serviceAccount(given: string | undefined, php: string | undefined, ofPhp: boolean): Account {
+  const all = accounts();
+  const named = (names: readonly (string | undefined)[]) =>
+    names.flatMap((name) => all.find((one) => one.name === name) ?? [])[0];
+  const { username: name, uid, gid } = userInfo();
+  const self = { name, uid, gid };
+  if (given !== undefined) {
+    const account = named([given]);
+    if (account === undefined)
+      throw new InitProblem(exit.usage, `--user ${given}: there is no such account on this machine`);
+    if (!isRoot() && account.uid !== uid)
+      throw new InitProblem(
+        exit.usage,
+        `--user ${given}: only root can test as another account; run this as root or as ${given}`,
+      );
+    return account;
+  }
+  if (!isRoot()) return self;
+  const phps = [php, ...usual.php];
+  return named(ofPhp ? phps : [...usual.chat, ...phps]) ?? self;
+}
+
+/** Does work with the rights of an account, as far as this process may. Meanwhile it does nothing else. */
+export async function asAccount<T>({ name, uid, gid }: Account, work: () => Promise<T>): Promise<T> {
+  // Node has them where there are users, and its types leave the last one out.
+  const { seteuid, setegid, setgroups, getgroups, initgroups } = process as Required<typeof process> & {
+    initgroups(user: string, group: number): void;
+  };
+  if (!isRoot() || uid === root) return work();
+  const before = { groups: getgroups(), group: process.getegid?.() ?? root };
+  initgroups(name, gid);
+  setegid(gid);
+  seteuid(uid);
+  try {
+    return await work();
+  } finally {
+    seteuid(root);
+    setegid(before.group);
+    setgroups(before.groups);
+  }
+}
+
+/** The rights that this account lacks, by path: `x` to go through a folder, `r` to read a file, `rx` to list a folder. */
+export async function missingRights(
+  paths: ReadonlyMap<string, Wanted>,
+  account: Account,
+): Promise<Map<string, 'x' | 'r' | 'rx'>> {
+  const missing = new Map<string, 'x' | 'r' | 'rx'>();
+  const wants = [...paths].flatMap(([path, wanted]) => {
+    // Many files are only looked for. What this process cannot see itself lies in a folder that bars the way.
+    const above = foldersAbove(path).flatMap((folder) =>
+      kindAt(folder) === null ? [] : [[folder, 'x'] as const],
+    );
+    const kind = kindAt(path);
+    if (wanted === 'seen' || kind === null) return above;
+    return [...above, [path, kind === 'folder' ? 'rx' : 'r'] as const];
+  });
+  await asAccount(account, async () => {
+    for (const [path, right] of new Map(wants)) {
+      const test =
+        right === 'x' ? () => void statSync(`${path}/.`) : () => closeSync(openSync(path, readOnly));
+      if (isForbidden(test)) missing.set(path, right);
+    }
+  });
+  // A folder that bars the way hides the rights of everything in it: what it lacks itself shows by its mode.
+  for (const [path, right] of missing) {
+    const isBarred = foldersAbove(path).some((folder) => missing.get(folder) === 'x');
+    if (isBarred && allowsByMode(path, right, account)) missing.delete(path);
+  }
+  return missing;
+}
+
+/** Null if nothing is there, or this process may not see it. */
+function kindAt(path: string): 'folder' | 'file' | null {
+  try {
+    return statSync(path).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return null;
+  }
+}
+
+const readOnly = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** The outermost first. */
+function foldersAbove(path: string): string[] {
+  const above: string[] = [];
+  for (let folder = dirname(path); folder !== above[0]; folder = dirname(folder)) above.unshift(folder);
+  return above;
+}
+
+/** By the owner, the group and all others. False if it cannot be seen. */
+function allowsByMode(path: string, right: 'x' | 'r' | 'rx', { uid, gid }: Account): boolean {
+  try {
+    const stats = statSync(path);
+    const bits = stats.mode >> (stats.uid === uid ? 6 : stats.gid === gid ? 3 : 0);
+    const wanted = { x: 1, r: 4, rx: 5 }[right];
+    return (bits & wanted) === wanted;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether work on a file is forbidden to this account. A file that is not there is not. */
+function isForbidden(work: () => void): boolean {
+  try {
+    work();
+    return false;
+  } catch (error) {
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
+
+/** Lines that give an account these rights, and no others. */
+export const setfaclLines = ({ name }: Account, missing: ReadonlyMap<string, string>): string[] =>
+  [...missing]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, right]) => `setfacl -m u:${name}:${right} ${shellWord(path)}`);
+
+/** As one word of a shell. */
+export const shellWord = (text: string): string =>
+  /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,503 @@
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { clientBuilt } from '../doctor/server.ts';
+import type { CookieScope } from '../session/application.ts';
+import { describeSession } from '../session/doctor/describe.ts';
+import type { Finding } from '../session/doctor/finding.ts';
+import { examineSite } from '../session/doctor/site.ts';
+import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import type { SitePlace } from '../session/site.ts';
+import { type Config, ConfigError, readConfig, settingNames } from '../settings/config.ts';
+import { parseSettings, usualFiles } from '../settings/file.ts';
+import {
+  type Account,
+  accountOf,
+  asAccount,
+  missingRights,
+  serviceAccount,
+  setfaclLines,
+  type Wanted,
+} from './account.ts';
+import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
+import { type Found, folderOfStore, lookAt, withoutUser } from './found.ts';
+import { nextSteps } from './next-steps.ts';
+import { exit, InitProblem } from './problem.ts';
+import { refuseExisting, type SettingsGroup, settingsText, writeSettings } from './settings-file.ts';
+import type { Terminal } from './terminal.ts';
+
+const usage = `npm run init -- FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]
+
+  FOLDER           the folder of the site, such as /var/www/html
+  --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
+  --user ACCOUNT   the account that the chat server will run as
+  --settings FILE  the file to write; without it ${usualFiles[0]}, or as another account than root ./${usualFiles[1]}
+  --yes            asks nothing, for scripts
+  --print          shows the settings and writes nothing
+  --force          replaces a file that is there
+
+Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
+Example: npm run init -- /var/www/html --url https://www.example.org`;
+
+const marks = { well: '✓', warning: '!', wrong: '✗' };
+
+/** What the command line says. */
+interface Options {
+  /** As CHAT_SITE takes it. */
+  site: string;
+  folder: string;
+  url: URL | null;
+  user: string | undefined;
+  /** The file to write. */
+  settings: string;
+  /** Where messages and files go. */
+  data: string;
+  yes: boolean;
+  print: boolean;
+  force: boolean;
+}
+
+/**
+ * Looks at the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the
+ * site.
+ * @returns the exit code
+ */
+export async function init(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
+): Promise<number> {
+  try {
+    const options = readOptions(args, env);
+    if (options === null) {
+      terminal.say(usage);
+      return 0;
+    }
+    await setUp(options, env, terminal);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InitProblem)) throw error;
+    terminal.problem(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`);
+    return error.code;
+  }
+}
+
+/** @returns null if only help is asked for. @throws InitProblem */
+function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | null {
+  const { values, positionals } = parsed(args);
+  if (values.help) return null;
+  const [given, ...more] = positionals;
+  if (given === undefined || given === '' || more.length > 0) {
+    throw new InitProblem(
+      exit.usage,
+      `${given ? `one folder, and not ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
+    );
+  }
+  // npm changes the folder, and says here from where it was called.
+  const from = env.INIT_CWD ?? process.cwd();
+  const [, kind = '', path = given] = /^([a-z][a-z0-9-]*:)(\/.*)$/.exec(given) ?? [];
+  const folder = resolve(from, path);
+  checkFolder(folder, kind !== '');
+  const url = values.url === undefined ? null : parseAddress(values.url);
+  const settings = values.settings === undefined ? usualFile() : resolve(from, values.settings);
+  if (!values.print) refuseExisting(settings, values.force);
+  return {
+    site: `${kind}${folder}`,
+    folder,
+    url,
+    user: values.user,
+    settings,
+    data: settings === usualFiles[0] ? '/var/lib/php-session-chat' : join(dirname(settings), 'data'),
+    yes: values.yes,
+    print: values.print,
+    force: values.force,
+  };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        url: { type: 'string' },
+        user: { type: 'string' },
+        settings: { type: 'string' },
+        yes: { type: 'boolean', default: false },
+        print: { type: 'boolean', default: false },
+        force: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+    throw new InitProblem(exit.usage, `${message}\n\n${usage}`);
+  }
+}
+
+/** The place for the settings of the machine, or for another account one of its own. */
+function usualFile(): string {
+  const [machine, own] = usualFiles;
+  if (process.geteuid?.() === 0) return machine;
+  try {
+    accessSync(dirname(machine), constants.W_OK);
+    return machine;
+  } catch {
+    return resolve(own);
+  }
+}
+
+/** @param file whether it may be a file: that of the configuration */
+function checkFolder(folder: string, file: boolean): void {
+  try {
+    const found = statSync(realpathSync(folder));
+    if (found.isDirectory() || file) return;
+    throw new InitProblem(
+      exit.usage,
+      `${folder} is a file: give the folder of the site, such as ${dirname(folder)}`,
+    );
+  } catch (error) {
+    if (error instanceof InitProblem) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const why = {
+      ENOENT: 'there is no such folder',
+      ENOTDIR: 'there is no such folder: a part of the path is a file',
+      ELOOP: 'its symbolic links lead in a circle',
+      EACCES: 'this account may not look into it: run this as root, or as the account of the chat server',
+    }[code ?? ''];
+    throw new InitProblem(
+      code === 'EACCES' ? exit.configuration : exit.usage,
+      `${folder}: ${why ?? `it cannot be read (${code})`}`,
+    );
+  }
+}
+
+async function setUp(options: Options, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<void> {
+  const say = ({ is, text, advice }: Finding) => {
+    terminal.say(`${marks[is]} ${text}`);
+    if (advice !== undefined) terminal.say(`  → ${advice}`);
+  };
+  const given = givenIn(env);
+  const config = configOf({ ...given, CHAT_SITE: options.site });
+  const place = placeIn(config);
+  const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
+
+  const known = addressOf(found.portrait.address);
+  const cookie = found.portrait.cookie ?? { path: '/', domain: '', secure: false };
+  const isOn = known === null ? '' : ` at ${known.href.replace(/\/$/, '')}`;
+  const version = found.portrait.version ? ` ${found.portrait.version}` : '';
+  say({
+    is: 'well',
+    text: [`${found.title}${version}${isOn}`, found.logins, administratorsIn(found)]
+      .filter(Boolean)
+      .join(', '),
+  });
+  const url = options.url ?? (known === null ? await askForAddress(options, terminal) : null);
+  const addresses = addressesFor(url, known, cookie, config.port);
+  say({ is: 'well', text: reachText(addresses, cookie) });
+
+  const account = serviceAccount(options.user, ownerOfSessions(found), found.store.startsWith('file:'));
+  const missing = await missingRights(found.files, account);
+  const acl = setfaclLines(account, missing);
+  if (acl.length > 0) {
+    say({
+      is: 'warning',
+      text: `The account ${account.name} may not read ${acl.length === 1 ? 'one file or folder' : `${acl.length} files and folders`} that the chat needs: see below.`,
+    });
+  } else {
+    const read = [...found.files].filter(([path, wanted]) => wanted === 'read' && existsSync(path)).length;
+    if (read > 0) {
+      say({
+        is: 'well',
+        text: `The account ${account.name} may read the ${read === 1 ? 'file' : `${read} files`} that the chat needs of the site.`,
+      });
+    }
+    await testAs(account, withoutUser(place), say);
+  }
+
+  const user = found.userKnown ? {} : await askForUser(options, found, account, terminal);
+  const login = await loginPage(options, found, addresses, terminal);
+  const groups = settingGroups(options, given, user, login, addresses);
+  const text = settingsText(
+    `Settings of the chat for ${addresses.site.href}, as npm run init has found them. docs/settings.md lists all.`,
+    groups,
+  );
+  const values = Object.fromEntries(
+    [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),
+  );
+  const checked = configOf(values);
+  if (options.print) {
+    terminal.say(`\n${terminal.strong(`${options.settings} would be:`)}\n`);
+    terminal.say(indented(withoutSecrets(text)));
+    return;
+  }
+  const isRoot = process.geteuid?.() === 0;
+  writeSettings(options.settings, text, isRoot ? account.gid : undefined, options.force);
+  say({ is: 'well', text: `Written: ${options.settings}` });
+  nextSteps(
+    {
+      addresses,
+      account,
+      acl,
+      login,
+      settings: options.settings,
+      data: options.data,
+      port: checked.port,
+      isBuilt: clientBuilt().is === 'well',
+      userPath: values.CHAT_USER_ID,
+      condition: found.portrait.condition,
+    },
+    terminal,
+  );
+}
+
+/** The account of this process. */
+function self(): Account {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+  return accountOf(uid) ?? { name: String(uid), uid, gid };
+}
+
+/** Says what an account may not read, and how it may; null if it may read all. */
+async function forbiddenTo(
+  account: Account,
+  folder: string,
+  files: ReadonlyMap<string, Wanted>,
+): Promise<string | null> {
+  const missing = await missingRights(files, account);
+  if (missing.size === 0) return null;
+  return `the account ${account.name} may not read all that it needs of ${folder}. As root, or as the owner of the files:\n\n${indented(setfaclLines(account, missing).join('\n'))}`;
+}
+
+const indented = (text: string) => text.replace(/^(?=.)/gm, '    ');
+
+/** The settings of the environment, which the file takes over. */
+function givenIn(env: NodeJS.ProcessEnv): Record<string, string> {
+  const found: Record<string, string> = {};
+  // Those of the chat that are unknown are refused by `readConfig`, or have no effect.
+  for (const [name, value] of Object.entries(env)) {
+    if (name.startsWith('CHAT_') && value && name !== 'CHAT_SITE') found[name] = value;
+  }
+  return found;
+}
+
+function configOf(values: NodeJS.ProcessEnv): Config {
+  try {
+    return readConfig(values);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new InitProblem(exit.configuration, error.message);
+    throw error;
+  }
+}
+
+function placeIn({ logins }: Config): SitePlace {
+  if ('site' in logins) return logins.site;
+  throw new InitProblem(exit.usage, 'the folder of the site is missing');
+}
+
+function addressOf(text: string | null | undefined): URL | null {
+  try {
+    return text ? parseAddress(text) : null;
+  } catch (error) {
+    // Whatever the site has in that place.
+    if (error instanceof InitProblem) return null;
+    throw error;
+  }
+}
+
+function administratorsIn({ portrait: { administrators: count } }: Found): string {
+  if (count === undefined) return '';
+  return count === 1 ? '1 administrator' : `${count} administrators`;
+}
+
+function reachText({ site, chat, way }: ChatAddresses, { secure }: CookieScope): string {
+  const cookie = `the cookie of its logins reaches it${secure ? ', over https' : ''}`;
+  if (way === 'direct')
+    return `The chat will be at ${chat.href} on this machine alone: ${cookie}, since cookies ignore the port.`;
+  return `The chat will be at ${chat.href}${way === 'host' ? `, and the pages at ${site.href}` : ''}: ${cookie}.`;
+}
+
+async function askForAddress({ yes }: Options, terminal: Terminal): Promise<URL> {
+  const answer = yes ? null : await terminal.ask('? Address of the site, as its visitors see it: ');
+  if (answer === null || answer === '') {
+    throw new InitProblem(
+      exit.usage,
+      'the site does not say its own address, and none was given: --url https://www.example.org',
+    );
+  }
+  return parseAddress(answer);
+}
+
+/** The account that writes the sessions, if they are in a folder of its own. */
+function ownerOfSessions(found: Found): string | undefined {
+  if (found.portrait.account !== undefined) return found.portrait.account;
+  const folder = folderOfStore(found.store);
+  if (folder === undefined) return undefined;
+  try {
+    const { uid } = statSync(folder);
+    return uid === 0 ? undefined : accountOf(uid)?.name;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads the site once more, with the rights that the server will have. @throws InitProblem if the chat could not work */
+async function testAs(account: Account, place: SitePlace, say: (finding: Finding) => void): Promise<void> {
+  let wrongs = 0;
+  await asAccount(account, async () => {
+    for await (const finding of examineSite(place, { cookie: undefined, keepalive: true })) {
+      // That it is the folder of this application is said already.
+      if (finding.is === 'well' && / is the folder of /.test(finding.text)) continue;
+      if (/ has no \w+ yet/.test(finding.text)) {
+        say({ is: 'warning', text: finding.text, advice: 'Log in to the site once, so that it makes it.' });
+        continue;
+      }
+      say(finding);
+      if (finding.is === 'wrong') wrongs++;
+    }
+  });
+  if (wrongs > 0)
+    throw new InitProblem(
+      exit.unavailable,
+      'so the chat could not work: nothing has been written. Mend that, and run this again',
+    );
+}
+
+/** For a site that is not known: the owner shows one login. */
+async function askForUser(
+  { yes }: Options,
+  found: Found,
+  account: Account,
+  terminal: Terminal,
+): Promise<Record<string, string>> {
+  const settings = found.sessions as SessionSettings;
+  const missing = () =>
+    new InitProblem(
+      exit.configuration,
+      'it is not known where the user is in a session: run this without --yes and show one login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")',
+    );
+  if (yes) throw missing();
+  const { name } = settings.cookie;
+  terminal.say(`
+This site is none that is known, so the chat has to learn where its users are in the session.
+Log in to the site with your browser, open its developer tools (F12), Application or Storage, Cookies,
+and copy the value of ${name}. It is not shown here, and neither are the values of the session.
+`);
+  const copied = await terminal.askHidden(`? Value of the cookie ${name} (hidden): `);
+  if (copied === null || copied === '') throw missing();
+  const session = await asAccount(account, () => describeSession(settings, copied));
+  if ('problem' in session) {
+    throw new InitProblem(
+      exit.configuration,
+      `${session.problem}${session.advice ? `\n  → ${session.advice}` : ''}`,
+    );
+  }
+  const width = Math.max(...session.keys.map(({ path }) => path.length));
+  terminal.say('The keys of your session:\n');
+  for (const { path, kind } of session.keys) terminal.say(`    ${path.padEnd(width)}  ${kind}`);
+  const ask = async (question: string, proposed: string) => {
+    const answer = await terminal.ask(`? ${question}${proposed === '' ? '' : ` [${proposed}]`}: `);
+    if (answer === null) throw missing();
+    return answer === '-' ? '' : answer || proposed;
+  };
+  let paths = {
+    id: session.ids[0] ?? '',
+    name: session.names[0] ?? session.ids[0] ?? '',
+    roles: session.roles[0] ?? '',
+  };
+  terminal.say('');
+  if (paths.id !== '') {
+    terminal.say(
+      `The id of the user seems to be ${paths.id}, the name ${paths.name}, the roles ${paths.roles || 'nowhere'}.`,
+    );
+    const answer = await terminal.ask('? Is that right? [Y/n] ');
+    if (answer === null) throw missing();
+    if (/^(y|yes|)$/i.test(answer)) return pathSettings(paths);
+  }
+  paths = {
+    id: await ask('Path to the id of the user', paths.id),
+    name: await ask('Path to the name', paths.name),
+    roles: await ask('Path to the roles (admin, moderator), - for none', paths.roles),
+  };
+  const problem = session.problemWith(paths.id, paths.name || paths.id);
+  if (problem !== null)
+    throw new InitProblem(exit.configuration, `by these paths nobody is logged in: ${problem}`);
+  return pathSettings(paths);
+}
+
+const pathSettings = ({
+  id,
+  name,
+  roles,
+}: {
+  id: string;
+  name: string;
+  roles: string;
+}): Record<string, string> => ({
+  CHAT_USER_ID: id,
+  CHAT_USER_NAME: name || id,
+  ...(roles === '' ? {} : { CHAT_USER_ROLES: roles }),
+});
+
+/** The address of the login page of the site. */
+async function loginPage(
+  { yes }: Options,
+  { portrait: { login } }: Found,
+  { site }: ChatAddresses,
+  terminal: Terminal,
+): Promise<URL> {
+  if (login !== undefined) return new URL(login, site);
+  const answer = yes ? '' : await terminal.ask(`? Login page of the site [${site.pathname}]: `);
+  const page = answer || site.pathname;
+  if (!URL.canParse(page, site))
+    throw new InitProblem(exit.usage, `${JSON.stringify(page)} is no address of a login page`);
+  return new URL(page, site);
+}
+
+function settingGroups(
+  { site, data }: Options,
+  given: Readonly<Record<string, string>>,
+  user: Readonly<Record<string, string>>,
+  login: URL,
+  { site: { origin }, chat, way }: ChatAddresses,
+): SettingsGroup[] {
+  const proposed: Record<string, string | undefined> = {
+    CHAT_ORIGINS: [...new Set([origin, chat.origin])].join(','),
+    CHAT_LOGIN_URL: login.href,
+    CHAT_HOST: '127.0.0.1',
+    CHAT_TRUSTED_PROXIES: way === 'direct' ? undefined : '127.0.0.1',
+    CHAT_HISTORY: `sqlite:${join(data, 'chat.db')}`,
+    CHAT_FILES: `dir:${join(data, 'files')}`,
+  };
+  const all: Record<string, string | undefined> = { ...proposed, ...user, ...given };
+  const taken = new Set<string>();
+  const group = (
+    comment: string,
+    fits: RegExp,
+    first: Record<string, string | undefined> = {},
+  ): SettingsGroup => {
+    const names = [...settingNames].filter(
+      (name) => fits.test(name) && !taken.has(name) && all[name] !== undefined,
+    );
+    for (const name of names) taken.add(name);
+    return { comment, settings: { ...first, ...Object.fromEntries(names.map((name) => [name, all[name]])) } };
+  };
+  return [
+    group('The site: from its folder the server knows who is logged in.', /^CHAT_(SITE_|SESSION_|USER_)/, {
+      CHAT_SITE: site,
+    }),
+    group('The pages with the chat, and where people log in.', /^CHAT_(ORIGINS|LOGIN_URL)$/),
+    group(
+      way === 'direct'
+        ? 'Only this machine reaches the chat server.'
+        : 'Only the web server of this machine reaches the chat server.',
+      /^CHAT_(HOST|PORT|TRUSTED_PROXIES)$/,
+    ),
+    group('The messages and the files in them.', /^CHAT_(HISTORY|FILES)$/),
+    group('As the environment had them.', /./),
+  ];
+}
+
+/** For a screen: keys and passwords are not for everybody who looks at it. */
+const withoutSecrets = (text: string) =>
+  text.replace(/^(CHAT_API_KEY=).*$/gm, '$1(not shown)').replace(/(:\/\/)[^/\s@]*@/g, '$1…@');

@@ -1,0 +1,165 @@
+import type { Portrait, SiteDatabase } from '../session/application.ts';
+import { ConfigurationError, findSite, openTables } from '../session/applications.ts';
+import { StoreError } from '../session/login.ts';
+import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import { pathText } from '../session/path.ts';
+import { connected, type OpenSite, type SitePlace } from '../session/site.ts';
+import type { Wanted } from './account.ts';
+import { exit, InitProblem } from './problem.ts';
+
+/** A site as its folder and its database show it. */
+export interface Found {
+  title: string;
+  portrait: Portrait;
+  /** Where the logins are, in words. */
+  logins: string;
+  /** The files and folders that the server looks at. */
+  files: ReadonlyMap<string, Wanted>;
+  /** Absent if the logins are in tables of the application. */
+  sessions?: SessionSettings;
+  /** Where the sessions are: `file:…`. */
+  store: string;
+  /** Whether it is known where the user is in a session. */
+  userKnown: boolean;
+}
+
+/**
+ * Finds out what is in a folder.
+ * @param forbidden the problem, if files could not be read
+ * @throws InitProblem
+ */
+export async function lookAt(
+  place: SitePlace,
+  forbidden: (files: ReadonlyMap<string, Wanted>) => Promise<string | null>,
+): Promise<Found> {
+  const files = new Map<string, Wanted>();
+  const onFile = (path: string, wanted: Wanted) => {
+    if (files.get(path) !== 'read') files.set(path, wanted);
+  };
+  try {
+    return await portraitOf({ ...withoutUser(place), onFile }, files);
+  } catch (error) {
+    if (error instanceof ConfigurationError)
+      throw new InitProblem(exit.configuration, (await forbidden(files)) ?? error.message);
+    if (error instanceof StoreError) throw databaseProblem(error);
+    throw error;
+  }
+}
+
+/** Stands where it is not known where the user is in a session. */
+const nowhere = 'not_known_yet';
+
+/** The same place, which can be opened before it is known where the user is in a session. */
+export function withoutUser(place: SitePlace): SitePlace {
+  const { sessions } = place;
+  if (sessions === undefined) return place;
+  const { settings } = sessions;
+  return {
+    ...place,
+    sessions: {
+      ...sessions,
+      settings: (found, appKeys) =>
+        settings(
+          { ...found, userId: found.userId ?? nowhere, userName: found.userName ?? found.userId ?? nowhere },
+          appKeys,
+        ),
+    },
+  };
+}
+
+async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>): Promise<Found> {
+  const site = await findSite(place);
+  const { title } = site.application;
+  if ('session' in site) {
+    const { application, session, folder } = site;
+    const { given = {} } = place.sessions ?? {};
+    const store = given.store ?? (await application.find?.(folder, given))?.options.store ?? '';
+    const userKnown = pathText(session.user.id) !== nowhere;
+    return {
+      ...{ title, files, sessions: session, store, userKnown },
+      portrait: (await application.portrait?.(folder)) ?? {},
+      logins: `sessions in ${storeTitle(session.source.protocol, store)}`,
+    };
+  }
+  const { application, found, reader, folder } = site;
+  const logins = openTables(application, reader);
+  try {
+    const fault = await logins.fault();
+    // The site makes it when somebody logs in for the first time.
+    if (fault !== null && !/ has no \w+ yet/.test(fault.message)) throw fault;
+  } finally {
+    logins.close();
+  }
+  const { database, driver } = await connected(application, place, found);
+  try {
+    const ask = asking(database, driver);
+    const where = `logins in ${await databaseTitle(application.database(found).kind, ask)}`;
+    // A user of the chat's own may not read all of this.
+    const portrait = application.portrait?.(folder, found, ask).catch((error: unknown) => {
+      if (error instanceof StoreError || error instanceof ConfigurationError) return {};
+      throw error;
+    });
+    return { title, files, store: '', userKnown: true, portrait: (await portrait) ?? {}, logins: where };
+  } finally {
+    database.close();
+  }
+}
+
+/** Asks a database for the only value of a SELECT. */
+const asking =
+  (database: OpenSite['database'], driver: OpenSite['driver']) =>
+  async (select: string): Promise<string | null> => {
+    const [row] = await database.rows(
+      `SELECT one.name, ${driver.asText(`(${select})`)}, NULL FROM (SELECT 'any' AS name) AS one WHERE one.name`,
+      ['any'],
+    );
+    return row?.data?.toString('utf8') ?? null;
+  };
+
+async function databaseTitle(
+  kind: SiteDatabase['kind'],
+  ask: (select: string) => Promise<string | null>,
+): Promise<string> {
+  if (kind !== 'mysql') return { postgres: 'PostgreSQL', sqlite: 'SQLite' }[kind];
+  return /maria/i.test((await ask('SELECT VERSION()')) ?? '') ? 'MariaDB' : 'MySQL';
+}
+
+const storeTitles: Readonly<Record<string, string>> = {
+  memcached: 'memcached',
+  redis: 'Redis',
+  rediss: 'Redis',
+  mysql: 'MariaDB or MySQL',
+  mariadb: 'MariaDB',
+  postgres: 'PostgreSQL',
+  postgresql: 'PostgreSQL',
+  sqlite: 'SQLite',
+  'session-server': 'the session server',
+};
+
+const storeTitle = (protocol: string, store: string) =>
+  protocol === 'file' ? `files in ${folderOfStore(store)}` : (storeTitles[protocol] ?? protocol);
+
+/** The folder of a `file:` store. */
+export function folderOfStore(store: string): string | undefined {
+  const [, path] = /^file:\/\/(\/[^?]*)/.exec(store) ?? [];
+  return path === undefined ? undefined : decodeURIComponent(path);
+}
+
+function databaseProblem({ message }: StoreError): InitProblem {
+  if (/no such (table|database)|no table of the name|lacks a column/.test(message)) {
+    return new InitProblem(
+      exit.configuration,
+      `the database of the site answers, but what has to be in it is missing: ${message}. Finish the installation of the site, and log in to it once`,
+    );
+  }
+  if (/refuses the user|does not accept this user|logs in by a method/.test(message)) {
+    return new InitProblem(
+      exit.configuration,
+      `${message.replace('of the store URL', 'that the configuration of the site names')}. CHAT_SITE_DATABASE names another user`,
+    );
+  }
+  return new InitProblem(
+    exit.unavailable,
+    `the database of the site does not answer: ${message}. Start it, and run this again; if it is elsewhere for this machine, set CHAT_SITE_DATABASE`,
+  );
+}

@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { usualFiles } from '../settings/file.ts';
+import { type Account, shellWord } from './account.ts';
+import type { ChatAddresses } from './address.ts';
+import type { Terminal } from './terminal.ts';
+import { blocksFor, findWebServers, reloadOf, type WebServer, webServers } from './web-server.ts';
+
+/** What is known when the settings have been written. */
+interface Done {
+  addresses: ChatAddresses;
+  account: Account;
+  /** Lines that let the account read the site. */
+  acl: readonly string[];
+  login: URL;
+  settings: string;
+  /** The folder for messages and files. */
+  data: string;
+  port: number;
+  /** Whether the browser client is built. */
+  isBuilt: boolean;
+  /** Where the user is in a PHP session. */
+  userPath: string | undefined;
+  /** What is true in the PHP of the site for people who are logged in. */
+  condition: string | undefined;
+}
+
+interface Step {
+  title: string;
+  /** Texts, and lines to copy. */
+  parts: (string | { lines: string })[];
+}
+
+/** Says what is left for the owner: all that is not this program's to change. */
+export function nextSteps(done: Done, terminal: Terminal): void {
+  const steps = [
+    ...(done.acl.length > 0 ? [rights(done)] : []),
+    start(done),
+    ...(done.addresses.way === 'direct' ? [] : [webServer(done)]),
+    page(done),
+  ];
+  terminal.say(`\n${terminal.strong('What is left for you')}`);
+  for (const [n, { title, parts }] of steps.entries()) {
+    const texts = parts.map((part) =>
+      typeof part === 'string' ? `   ${part}` : part.lines.replace(/^(?=.)/gm, '      '),
+    );
+    terminal.say(`\n${[terminal.strong(`${n + 1}. ${title}`), ...texts].join('\n\n')}`);
+  }
+  const named = usualFiles.some((file) => resolve(file) === done.settings)
+    ? ''
+    : ` --settings ${shellWord(done.settings)}`;
+  terminal.say(
+    `\nIf something does not work: npm run doctor --${named} --chat ${done.addresses.chat.href} says what, and what to change.`,
+  );
+}
+
+function rights({ account, acl }: Done): Step {
+  return {
+    title: `Let the account ${account.name} read the site`,
+    parts: ['As root (package acl). Nothing else of the site changes:', { lines: acl.join('\n') }],
+  };
+}
+
+function start({ account, settings, data, isBuilt }: Done): Step {
+  const isRoot = process.geteuid?.() === 0;
+  const other = isRoot && account.uid !== 0;
+  const named = usualFiles.some((file) => resolve(file) === settings)
+    ? ''
+    : ` -- --settings ${shellWord(settings)}`;
+  const lines = [
+    ...(isBuilt ? [] : ['npm run build']),
+    ...(other && !existsSync(data)
+      ? [`install -d -o ${account.name} -g ${account.name} -m 700 ${shellWord(data)}`]
+      : []),
+    `${other ? `runuser -u ${account.name} -- ` : ''}npm run server${named}`,
+  ];
+  return {
+    title: 'Start the chat server',
+    parts: [
+      { lines: lines.join('\n') },
+      'It is ready at the line with "listening". As a service: docs/operate.md, "systemd".',
+    ],
+  };
+}
+
+function webServer({ addresses, port }: Done): Step {
+  const { chat, site, way } = addresses;
+  const what = way === 'host' ? `${chat.hostname}` : chat.pathname;
+  const found = findWebServers(site.hostname);
+  const chosen: Pick<WebServer, 'kind' | 'file'>[] = found.filter(({ running }, n) => running || n === 0);
+  const title = chosen.length === 1 ? webServers[(chosen[0] as WebServer).kind].title : 'your web server';
+  const shown =
+    chosen.length > 0 ? chosen : (['nginx', 'apache'] as const).map((kind) => ({ kind, file: undefined }));
+  return {
+    title: `Let ${title} pass ${what} on to the chat server`,
+    parts: shown.flatMap((server) => [
+      ...(shown.length > 1 ? [`With ${webServers[server.kind].title}:`] : []),
+      ...blocksFor(server, addresses, port).flatMap(({ where, lines }) => [where, { lines }]),
+      'Then:',
+      { lines: reloadOf(server.kind) },
+    ]),
+  };
+}
+
+function page({ addresses: { site, chat, way }, login, userPath, condition }: Done): Step {
+  const server = way === 'path' ? chat.pathname : chat.href;
+  const loginUrl = login.origin === site.origin ? login.pathname + login.search : login.href;
+  const tag = `<script type="module" src="${attribute(server)}php-chat.js"></script>
+<php-chat server="${attribute(server)}" login-url="${attribute(loginUrl)}">The chat could not be loaded. It needs JavaScript.</php-chat>`;
+  const test = condition ?? (userPath === undefined ? undefined : phpTest(userPath));
+  const lines =
+    test === undefined ? tag : `<?php if (${test}): ?>\n${tag.replace(/^/gm, '  ')}\n<?php endif ?>`;
+  return {
+    title: 'Put the tag into a page',
+    parts: [
+      `The chat has a page of its own, ${chat.href}: log in to the site and try it first.`,
+      ...(test === undefined
+        ? ['In a page for people who are logged in:']
+        : [
+            'In a template of the site (without PHP, such as in a block of HTML, the two lines in the middle do):',
+          ]),
+      { lines },
+    ],
+  };
+}
+
+const attribute = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
+
+/** Whether somebody is logged in, by a path of plain keys. */
+function phpTest(path: string): string | undefined {
+  if (!/^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$/.test(path)) return undefined;
+  const keys = path.split('.').map((key) => `['${key}']`);
+  return `!empty($_SESSION${keys.join('')})`;
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { exit, InitProblem } from './problem.ts';
+
+/** Settings that belong together, under one comment. */
+export interface SettingsGroup {
+  comment: string;
+  settings: Readonly<Record<string, string | undefined>>;
+}
+
+/** The text of a file that systemd, a shell and the server itself read alike. */
+export function settingsText(title: string, groups: readonly SettingsGroup[]): string {
+  const parts = groups.flatMap(({ comment, settings }) => {
+    const lines = Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? [] : `${name}=${quoted(name, value)}`,
+    );
+    return lines.length === 0 ? [] : [[`# ${comment}`, ...lines].join('\n')];
+  });
+  return `${[`# ${title}`, ...parts].join('\n\n')}\n`;
+}
+
+function quoted(name: string, value: string): string {
+  if (/\p{Cc}/u.test(value))
+    throw new InitProblem(
+      exit.configuration,
+      `${name}: it has a control character in it, which no setting may have`,
+    );
+  if (/^[A-Za-z0-9_.,:/@%+-]*$/.test(value)) return value;
+  return value.includes("'") ? `"${value.replace(/["\\`$]/g, '\\$&')}"` : `'${value}'`;
+}
+
+/** @throws InitProblem if there is a file, unless it may be replaced */
+export function refuseExisting(path: string, replace: boolean): void {
+  if (replace || !existsSync(path)) return;
+  throw new InitProblem(
+    exit.configuration,
+    `${path} is there already, and stays as it is: --force replaces it, --print only shows what would be written, --settings FILE takes another file`,
+  );
+}
+
+/**
+ * Writes the file whole or not at all. Its group may read it, and nobody else: it may hold passwords.
+ * @param group that of the account of the server; undefined for that of this process
+ * @throws InitProblem
+ */
+export function writeSettings(path: string, text: string, group: number | undefined, replace: boolean): void {
+  const folder = dirname(path);
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    // The account of the server has to get through.
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const file = openSync(temporary, 'wx', 0o600);
+    try {
+      writeFileSync(file, text);
+      if (group !== undefined) chownSync(temporary, process.getuid?.() ?? 0, group);
+      fchmodSync(file, 0o640);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    if (replace) renameSync(temporary, path);
+    // It fails if another program has made the file meanwhile.
+    else linkSync(temporary, path);
+    const opened = openSync(folder, 'r');
+    fsyncSync(opened);
+    closeSync(opened);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') refuseExisting(path, false);
+    const why = {
+      ENOSPC: 'the disk is full',
+      EDQUOT: 'the quota is used up',
+      EROFS: 'the disk is read-only',
+    }[code ?? ''];
+    throw new InitProblem(
+      exit.output,
+      `${path} cannot be written: ${why ?? `this account may not, or the folder is none (${code})`}. Nothing has been written; --settings FILE takes another place`,
+    );
+  } finally {
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // Where it could not be made, it cannot be removed.
+    }
+  }
+}

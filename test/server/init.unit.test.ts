@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { addressesFor, parseAddress } from '../../server/init/address.ts';
+import { settingsText, writeSettings } from '../../server/init/settings-file.ts';
+import {
+  apacheProxy,
+  findWebServers,
+  nginxLocation,
+  nginxMap,
+  nginxServer,
+} from '../../server/init/web-server.ts';
+import { parseSettings } from '../../server/settings/file.ts';
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'init-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const hostOnly = { path: '/', domain: '', secure: false };
+
+test.each<[given: string | null, known: string | null, cookie: object, chat: string, way: string]>([
+  // The address of the site, and that of the chat.
+  ['https://a.org', null, {}, 'https://a.org/chat/', 'path'],
+  ['https://a.org/shop', null, {}, 'https://a.org/shop/chat/', 'path'],
+  ['https://a.org/shop/chat', null, {}, 'https://a.org/shop/chat/', 'path'],
+  [null, 'https://a.org/blog', { path: '/blog/' }, 'https://a.org/blog/chat/', 'path'],
+  ['https://a.org', 'https://a.org/blog', { path: '/blog/' }, 'https://a.org/blog/chat/', 'path'],
+  ['https://a.org/blog/talk', 'https://a.org/blog', { path: '/blog/' }, 'https://a.org/blog/talk/', 'path'],
+  ['https://a.org/talk', 'https://a.org', {}, 'https://a.org/talk/', 'path'],
+  // The cookie is for less than the site.
+  [null, 'https://a.org/', { path: '/members' }, 'https://a.org/members/chat/', 'path'],
+  // A host of its own.
+  ['https://chat.a.org', 'https://www.a.org', { domain: '.a.org' }, 'https://chat.a.org/', 'host'],
+  ['https://chat.a.org', 'https://a.org', { domain: '.' }, 'https://chat.a.org/', 'host'],
+  ['https://a.org:8443', 'https://a.org', {}, 'https://a.org:8443/', 'host'],
+  // One's own machine: without a web server before the chat.
+  ['http://localhost:8000', null, {}, 'http://localhost:7070/', 'direct'],
+  [null, 'http://127.0.0.1', { secure: true }, 'http://127.0.0.1:7070/', 'direct'],
+  ['http://localhost/shop', null, { path: '/shop' }, 'http://localhost/shop/chat/', 'path'],
+])('%s for the site %s with the cookie %j: %s', (given, known, cookie, chat, way) => {
+  const url = (text: string | null) => (text === null ? null : parseAddress(text));
+  const found = addressesFor(url(given), url(known), { ...hostOnly, ...cookie }, 7070);
+  expect([found.chat.href, found.way]).toEqual([chat, way]);
+});
+
+test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
+  ['https://chat.a.org', 'https://a.org', {}, /stays on a\.org, .* Take https:\/\/a\.org\/chat\//],
+  ['https://www.a.org', 'https://a.org', {}, /stays on a\.org/],
+  ['https://chat.b.org', 'https://a.org', { domain: 'a.org' }, /goes only to a\.org and below/],
+  ['https://xa.org', 'https://a.org', { domain: '.a.org' }, /goes only to a\.org and below/],
+  ['https://a.org', null, { domain: '.b.org' }, /for b\.org, and a\.org is not within it/],
+  [
+    'http://a.org',
+    'https://a.org',
+    {},
+    /the site is at https:\/\/a\.org\/ and this address begins with http:/,
+  ],
+  ['https://a.org', 'http://a.org', {}, /begins with https:/],
+  ['http://a.org', null, { secure: true }, /only over https \(Secure\)/],
+  [
+    'https://a.org/chat',
+    'https://a.org/blog',
+    { path: '/blog/' },
+    /paths within \/blog\/, .* Take .*\/blog\/chat\//,
+  ],
+  ['https://a.org/blogs/', 'https://a.org/blog', { path: '/blog' }, /paths within \/blog/],
+])('%s for the site %s with the cookie %j is refused', (given, known, cookie, why) => {
+  const site = known === null ? null : parseAddress(known);
+  const find = () => addressesFor(parseAddress(given), site, { ...hostOnly, ...cookie }, 7070);
+  expect(find).toThrow(expect.objectContaining({ code: 78, message: expect.stringMatching(why) }));
+});
+
+test('a file of settings reads alike for the server and for a shell', () => {
+  const values = {
+    A: 'file:///s?owner=www-data&x=y',
+    B: `it's "$HOME" \`id\` \\ #`,
+    C: 'ü 交 ;',
+    D: 'sqlite:/var/lib/chat.db',
+  };
+  const text = settingsText('A title', [{ comment: 'All', settings: { ...values, E: undefined } }]);
+  const read = Object.fromEntries([...parseSettings(text, 'f')].map(([name, { value }]) => [name, value]));
+  expect(read).toEqual(values);
+  const file = join(newFolder(), 'settings');
+  writeSettings(file, text, undefined, false);
+  const inShell = execFileSync('sh', ['-c', '. "$1"; printf "%s\\n" "$A" "$B" "$C" "$D"', 'sh', file]);
+  expect(inShell.toString()).toBe(`${Object.values(values).join('\n')}\n`);
+  expect(() => settingsText('', [{ comment: '', settings: { A: 'a\nb' } }])).toThrow(/A: it has a control/);
+});
+
+test('a file is written whole, readable by its group, or not at all', () => {
+  const file = join(newFolder(), 'made/settings');
+  writeSettings(file, 'A=1\n', undefined, false);
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+  expect(() => writeSettings(file, 'A=2\n', undefined, false)).toThrow(/is there already/);
+  expect(readFileSync(file, 'utf8')).toBe('A=1\n');
+  writeSettings(file, 'A=2\n', undefined, true);
+  expect(readFileSync(file, 'utf8')).toBe('A=2\n');
+  const within = join(file, 'settings');
+  expect(() => writeSettings(within, '', undefined, false)).toThrow(
+    expect.objectContaining({
+      code: 74,
+      message: expect.stringMatching(/cannot be written.*Nothing has been written/),
+    }),
+  );
+  expect(readdirSync(dirname(file))).toEqual(['settings']);
+});
+
+test('web servers by their files and processes, with the file of the site', () => {
+  const root = newFolder();
+  const write = (file: string, text: string) => {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+  };
+  expect(findWebServers('www.example.org', root)).toEqual([]);
+  write('etc/nginx/nginx.conf', '');
+  write('etc/nginx/sites-enabled/a', 'server {\n  server_name example.net;\n}');
+  write(
+    'etc/nginx/sites-enabled/b',
+    'server {\n  # server_name other;\n  server_name example.org www.example.org;\n}',
+  );
+  write('etc/apache2/apache2.conf', '');
+  write(
+    'etc/apache2/sites-enabled/site.conf',
+    '<VirtualHost *:80>\n  ServerName Example.org:80\n</VirtualHost>',
+  );
+  write('proc/17/comm', 'apache2\n');
+  write('proc/meminfo', 'nginx');
+  expect(findWebServers('example.org', root)).toEqual([
+    { kind: 'apache', running: true, file: '/etc/apache2/sites-enabled/site.conf' },
+    { kind: 'nginx', running: false, file: '/etc/nginx/sites-enabled/b' },
+  ]);
+});
+
+test('docs/install.md shows the blocks that `init` prints', () => {
+  const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
+  expect(page).toContain(`\`\`\`nginx\n${nginxLocation('/chat/', 7070)}\n\`\`\``);
+  expect(page).toContain(`\`\`\`nginx\n${nginxMap}\n\`\`\``);
+  expect(page).toContain(`\`\`\`nginx\n${nginxServer('chat.example.org', 7070)}\n\`\`\``);
+  expect(page).toContain(`\`\`\`apache\n${apacheProxy('/chat/', 7070)}\n\`\`\``);
+});
