@@ -75,11 +75,10 @@ export interface LoginTable extends SiteTable {
   /** The column of the claims. */
   lookup: string;
   /**
-   * The rows of which a row of logins is made, where less is read to see by these that it has not changed. `of`: the
-   * columns of logins that have the primary key of such a row, and those that have its other columns. With NULL in one
-   * of the keys the whole is read.
+   * The rows of which a row of logins is made, all of its columns but keys. Where the database knows when a table has
+   * changed last, they are compared, and the whole is read only if one has changed, or one of their keys is NULL.
    */
-  parts?: readonly (SiteTable & { id: string; of: Readonly<Record<string, readonly string[]>> })[];
+  parts?: readonly LoginPart[];
   /** Where a page view of the application would renew a login. */
   renewed?: {
     table: string;
@@ -90,6 +89,19 @@ export interface LoginTable extends SiteTable {
     /** Seconds after the last page view for which a login lasts. */
     lifetime: number;
   };
+}
+
+/** A row of which a row of logins is made. */
+export interface LoginPart extends SiteTable {
+  /** The column of the primary key. */
+  id: string;
+  /** The columns of logins that have the primary key of such a row, and those that have its columns. */
+  of: Readonly<Record<string, readonly string[]>>;
+  /**
+   * As long as none of these tables has changed, it is not read: what else it is made of is in another part. Left out
+   * where one of them changes all the time.
+   */
+  tables?: readonly string[];
 }
 
 /** The claim of a request's cookies, before any look at the database. */
@@ -320,6 +332,14 @@ export const noCookie = (name: string, hint: string): Explanation =>
     `there is no cookie ${name}, or there are several`,
     `if every visitor gets this: ${hint}; CHAT_SESSION_NAME sets another name`,
   );
+
+/** Columns of texts. */
+export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
+
+/** A part with a primary key `id`, which is in the column `key` of logins. */
+export const loginPart = (
+  part: Pick<LoginPart, 'view' | 'select' | 'tables'> & { key: string; columns: readonly string[] },
+): LoginPart => ({ ...part, columns: texts(...part.columns), id: 'id', of: { [part.key]: part.columns } });
 
 /** The columns of a row as texts: empty for NULL, and where there is no row. */
 export const textsOf =

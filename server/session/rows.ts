@@ -32,12 +32,3 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
   }
   return row;
 }
-
-/** The same as `SqlDriver.packed` makes of these values. */
-export function packed(values: readonly (Buffer | null)[]): Buffer {
-  return Buffer.concat(
-    values.flatMap((value) =>
-      value === null ? [Buffer.from('-')] : [Buffer.from(`${value.length}:`), value],
-    ),
-  );
-}

@@ -66,7 +66,9 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
     const quoted = (name: string) => driver.quote + name + driver.quote;
     const logins = Object.values(application.logins(site, driver));
     const settings = application.settings(found, driver);
-    const parts = logins.flatMap((each) => each.parts ?? []);
+    // Two tables of logins may have a part in common.
+    const parts = driver.changed === undefined ? [] : new Set(logins.flatMap((each) => each.parts ?? []));
+    const changing = new Set([...parts].flatMap((part) => part.tables ?? []));
     const store = 'sessions' in application ? application.sessions(site).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
     const tables = [...(settings === null ? [] : [settings]), ...logins, ...parts, ...sessions];
@@ -86,6 +88,8 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
         `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
         `GRANT SELECT ON ${quoted(view)} TO ${user};`,
       ]),
+      // A user with any right on a table sees when it has changed last. This right gives nothing else.
+      ...[...changing].map((table) => `GRANT REFERENCES ON ${quoted(table)} TO ${user};`),
       ...renewed.map(
         ({ table, id, column }) =>
           `GRANT SELECT (${id}, ${column}), UPDATE (${column}) ON ${table} TO ${user};`,

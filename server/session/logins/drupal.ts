@@ -5,6 +5,7 @@ import {
   because,
   type Claim,
   type LoginTable,
+  loginPart,
   nobody,
   type SiteDatabase,
   type SiteFolder,
@@ -75,13 +76,33 @@ export const drupal: Application<Found, Found> = {
         .map((part) => `${quote}${part}${quote}`)
         .join('.');
     const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
+    const ofSession = `s.sid AS sid, ${start('s.session', mostBytes)} AS session`;
     // COALESCE: in SQLite a column keeps its collation, NOCASE_UTF8, which only Drupal has.
+    const ofUser = `COALESCE(u.name, '') AS name, u.status AS status`;
+    const users = `${table('users_field_data')} AS u`;
     const sessions: LoginTable = {
       view: 'chat_drupal',
       id: 'sid',
       lookup: 'sid',
       columns: { sid: 'text', session: 'bytes', uid: 'text', name: 'text', status: 'text', roles: 'text' },
-      select: `SELECT s.sid AS sid, ${start('s.session', mostBytes)} AS session, u.uid AS uid, COALESCE(u.name, '') AS name, u.status AS status, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${table('users_field_data')} AS u ON u.uid = s.uid AND u.default_langcode = 1`,
+      select: `SELECT ${ofSession}, u.uid AS uid, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${users} ON u.uid = s.uid AND u.default_langcode = 1`,
+      parts: [
+        {
+          ...{ view: 'chat_drupal_sessions', id: 'sid', columns: { session: 'bytes', uid: 'text' } },
+          of: { sid: ['session', 'uid'] },
+          select: `SELECT ${ofSession}, s.uid AS uid FROM ${table('sessions')} AS s`,
+        },
+        loginPart({
+          ...{ view: 'chat_drupal_users', key: 'uid', columns: ['name', 'status'] },
+          tables: [`${prefix}users_field_data`],
+          select: `SELECT u.uid AS id, ${ofUser} FROM ${users} WHERE u.default_langcode = 1`,
+        }),
+        loginPart({
+          ...{ view: 'chat_drupal_roles', key: 'uid', columns: ['roles'] },
+          tables: [`${prefix}user__roles`],
+          select: `SELECT u.uid AS id, (${roles}) AS roles FROM ${users} WHERE u.default_langcode = 1`,
+        }),
+      ],
     };
     return { sessions };
   },

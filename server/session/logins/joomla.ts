@@ -3,9 +3,11 @@ import {
   type Application,
   because,
   type LoginTable,
+  loginPart,
   nobody,
   noCookie,
   type SiteDatabase,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -126,24 +128,39 @@ export const joomla: Application<Found, Site> = {
     const titles = `SELECT ${lines('title.title')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS title ON title.id = map.group_id WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${quote}${factorsTable(prefix)}${quote} AS f WHERE f.user_id = u.id`;
     const usesTitles = admins !== null || moderators !== null;
+    const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
+    const ofUser = 'u.name AS name, u.block AS block';
+    const ofRoles = `(${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors`;
     const sessions: LoginTable = {
       view: 'chat_joomla',
       id: 'id',
       lookup: 'id',
       columns: {
         id: 'bytes',
-        client: 'text',
-        guest: 'text',
-        time: 'text',
-        data: 'text',
-        userid: 'text',
-        name: 'text',
-        block: 'text',
-        member_of: 'text',
-        titles: 'text',
-        factors: 'text',
+        ...texts('client', 'guest', 'time', 'data', 'userid'),
+        ...texts('name', 'block', 'member_of', 'titles', 'factors'),
       },
-      select: `SELECT s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid, u.name AS name, u.block AS block, (${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
+      select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
+      parts: [
+        loginPart({
+          ...{ view: 'chat_joomla_sessions', key: 'id' },
+          columns: ['client', 'guest', 'time', 'data', 'userid'],
+          select: `SELECT ${ofSession} FROM ${table('session')} AS s`,
+        }),
+        loginPart({
+          ...{ view: 'chat_joomla_users', key: 'userid', columns: ['name', 'block'] },
+          tables: [`${prefix}users`],
+          select: `SELECT u.id AS id, ${ofUser} FROM ${table('users')} AS u`,
+        }),
+        loginPart({
+          ...{ view: 'chat_joomla_roles', key: 'userid', columns: ['member_of', 'titles', 'factors'] },
+          tables: [
+            ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`],
+            ...(secondFactors ? [factorsTable(prefix)] : []),
+          ],
+          select: `SELECT u.id AS id, ${ofRoles} FROM ${table('users')} AS u`,
+        }),
+      ],
     };
     return { sessions };
   },

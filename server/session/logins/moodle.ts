@@ -3,10 +3,12 @@ import {
   type Application,
   because,
   type LoginTable,
+  loginPart,
   nobody,
   noCookie,
   type SiteDatabase,
   type SiteFolder,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -121,16 +123,32 @@ export const moodle: Application<Found, Site> = {
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
     const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
     const data = secondFactors && hasTexts ? start('s.sessdata', mostBytes) : 'NULL';
+    const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data`;
+    const ofUsers = ['username', 'auth', 'deleted', 'suspended', ...shown];
+    const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
     const sessions: LoginTable = {
       view: 'chat_moodle',
       id: 'sid',
       lookup: 'sid',
-      columns: {
-        ...{ sid: 'text', userid: 'text', used: 'text', data: 'text', username: 'text', auth: 'text' },
-        ...{ deleted: 'text', suspended: 'text', roles: 'text' },
-        ...Object.fromEntries(shown.map((name) => [name, 'text' as const])),
-      },
-      select: `SELECT s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, u.username AS username, u.auth AS auth, u.deleted AS deleted, u.suspended AS suspended, (${roles}) AS roles${shown.map((name) => `, u.${name} AS ${name}`).join('')} FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      columns: texts('sid', 'userid', 'used', 'data', ...ofUsers, 'roles'),
+      select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      parts: [
+        {
+          ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts('userid', 'used', 'data') },
+          of: { sid: ['userid', 'used', 'data'] },
+          select: `SELECT ${ofSession} FROM ${table('sessions')} AS s`,
+        },
+        loginPart({
+          ...{ view: 'chat_moodle_users', key: 'userid', columns: ofUsers },
+          tables: [`${prefix}user`],
+          select: `SELECT u.id AS id, ${ofUser} FROM ${table('user')} AS u`,
+        }),
+        loginPart({
+          ...{ view: 'chat_moodle_roles', key: 'userid', columns: ['roles'] },
+          tables: ['role_assignments', 'role', 'context'].map((name) => prefix + name),
+          select: `SELECT u.id AS id, (${roles}) AS roles FROM ${table('user')} AS u`,
+        }),
+      ],
       renewed: { table: table('sessions'), id: 'sid', column: 'timemodified', lifetime: timeout },
     };
     return { sessions };

@@ -3,10 +3,12 @@ import {
   type Application,
   because,
   type Claim,
+  loginPart,
   nobody,
   type Row,
   type SiteDatabase,
   type SiteFolder,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -87,16 +89,43 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   }),
 
   logins({ prefix }, { lines }) {
-    const within = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
+    const isIn = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
-    const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${within('u.additionalgroups')} OR g.gid = b.oldgroup OR ${within('b.oldadditionalgroups')}`;
+    const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
     const sids = `SELECT ${lines('o.sid')} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
-    const user = `u.uid AS uid, u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list, (${sids}) AS sids`;
+    const own =
+      'u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups';
+    const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
+    const user = `u.uid AS uid, ${own}, ${within}, (${sids}) AS sids`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups'],
       ...['lifted', 'old_group', 'old_groups', 'group_list', 'sids'],
     );
+    const ofUser = [
+      loginPart({
+        ...{
+          view: 'chat_mybb_own',
+          key: 'uid',
+          columns: ['username', 'loginkey', 'own_group', 'own_groups'],
+        },
+        tables: [`${prefix}users`],
+        select: `SELECT u.uid AS id, ${own} FROM ${prefix}users u`,
+      }),
+      loginPart({
+        ...{
+          view: 'chat_mybb_groups',
+          key: 'uid',
+          columns: ['lifted', 'old_group', 'old_groups', 'group_list'],
+        },
+        tables: [`${prefix}usergroups`, `${prefix}banned`],
+        select: `SELECT u.uid AS id, ${within} FROM ${prefix}users u ${banned}`,
+      }),
+      loginPart({
+        ...{ view: 'chat_mybb_sids', key: 'uid', columns: ['sids'] },
+        select: `SELECT u.uid AS id, (${sids}) AS sids FROM ${prefix}users u`,
+      }),
+    ];
     return {
       sessions: {
         view: 'chat_mybb_sessions',
@@ -104,6 +133,13 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         lookup: 'id',
         columns: { ...columns, ...texts('seen') },
         select: `SELECT s.sid AS id, s.time AS seen, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
+        parts: [
+          loginPart({
+            ...{ view: 'chat_mybb_sessions_alone', key: 'id', columns: ['seen', 'uid'] },
+            select: `SELECT s.sid AS id, s.time AS seen, s.uid AS uid FROM ${prefix}sessions s`,
+          }),
+          ...ofUser,
+        ],
       },
       users: {
         view: 'chat_mybb_users',
@@ -111,6 +147,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         lookup: 'id',
         columns,
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
+        parts: ofUser,
       },
     };
   },
@@ -263,7 +300,5 @@ function isSame(stored: Buffer, given: string): boolean {
   const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
   return stored.length > 0 && timingSafeEqual(digest(stored), digest(Buffer.from(given, 'latin1')));
 }
-
-const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
 const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });

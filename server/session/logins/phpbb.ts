@@ -3,11 +3,13 @@ import { isIP } from 'node:net';
 import {
   type Application,
   type Claim,
+  loginPart,
   nobody,
   noCookie,
   type Row,
   type SiteDatabase,
   type SiteFolder,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
@@ -140,36 +142,62 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   logins({ prefix, isFour, forwardedForCheck, sessionLength }, sql) {
     const groups = `(SELECT ${sql.lines('g.group_name')} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_names`;
     const until = `MAX(CASE WHEN b.ban_end = 0 THEN ${forever} ELSE b.ban_end END)`;
-    const user = 'u.user_id AS user_id, u.user_type AS user_type, u.username AS username';
-    /** @param addresses columns with addresses that are separated by blanks */
-    const bans = (addresses: readonly string[]) => {
-      if (isFour) {
-        return `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed, NULL AS address_banned, NULL AS address_freed`;
-      }
-      const banned = (condition: string, exclude: 0 | 1) =>
-        `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND ${condition})`;
-      // The index of the bans finds those of the user, and those that have an address at all.
-      const byUser = 'b.ban_userid = u.user_id';
-      const matches = addresses.map(
+    const own = 'u.user_type AS user_type, u.username AS username';
+    const user = `u.user_id AS user_id, ${own}`;
+    const banned = (condition: string, exclude: 0 | 1) =>
+      `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND ${condition})`;
+    // The index of the bans finds those of the user, and those that have an address at all.
+    const ofUser = isFour
+      ? `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed`
+      : `${banned('b.ban_userid = u.user_id', 0)} AS banned, ${banned('b.ban_userid = u.user_id', 1)} AS freed`;
+    const within = `${groups}, ${ofUser}`;
+    /** @param columns with addresses that are separated by blanks */
+    const ofAddresses = (columns: readonly string[]) => {
+      if (isFour) return 'NULL AS address_banned, NULL AS address_freed';
+      const matches = columns.map(
         (column) =>
           `LOWER(CONCAT(' ', ${column}, ' ')) LIKE LOWER(CONCAT('% ', REPLACE(b.ban_ip, '*', '%'), ' %'))`,
       );
       const byAddress = `b.ban_ip > '' AND (${matches.join(' OR ')})`;
-      return `${banned(byUser, 0)} AS banned, ${banned(byUser, 1)} AS freed, ${banned(byAddress, 0)} AS address_banned, ${banned(byAddress, 1)} AS address_freed`;
+      return `${banned(byAddress, 0)} AS address_banned, ${banned(byAddress, 1)} AS address_freed`;
     };
     const columns = texts(
       ...['user_id', 'user_type', 'username', 'group_names'],
       ...['banned', 'freed', 'address_banned', 'address_freed'],
     );
-    const ofSession = texts('id', 'seen', 'autologin', 'address', 'browser', 'forwarded_for');
-    const addresses = ['s.session_ip', ...(forwardedForCheck ? ['s.session_forwarded_for'] : [])];
+    const ofSession = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
+    const session =
+      's.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for';
+    const bans = ofAddresses(['s.session_ip', ...(forwardedForCheck ? ['s.session_forwarded_for'] : [])]);
+    const bansTable = `${prefix}${isFour ? 'bans' : 'banlist'}`;
     return {
       sessions: {
         view: 'chat_phpbb_sessions',
         id: 'id',
         lookup: 'id',
-        columns: { ...columns, ...ofSession },
-        select: `SELECT s.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for, ${user}, ${groups}, ${bans(addresses)} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
+        columns: { ...columns, ...texts('id', ...ofSession) },
+        select: `SELECT ${session}, ${user}, ${within}, ${bans} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
+        parts: [
+          loginPart({
+            ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...ofSession] },
+            select: `SELECT ${session}, s.session_user_id AS user_id FROM ${prefix}sessions s`,
+          }),
+          loginPart({
+            ...{ view: 'chat_phpbb_users', key: 'user_id', columns: ['user_type', 'username'] },
+            tables: [`${prefix}users`],
+            select: `SELECT u.user_id AS id, ${own} FROM ${prefix}users u`,
+          }),
+          loginPart({
+            ...{ view: 'chat_phpbb_groups', key: 'user_id', columns: ['group_names', 'banned', 'freed'] },
+            tables: [`${prefix}user_group`, `${prefix}groups`, bansTable],
+            select: `SELECT u.user_id AS id, ${within} FROM ${prefix}users u`,
+          }),
+          loginPart({
+            ...{ view: 'chat_phpbb_bans', key: 'id', columns: ['address_banned', 'address_freed'] },
+            tables: [bansTable],
+            select: `SELECT s.session_id AS id, ${bans} FROM ${prefix}sessions s`,
+          }),
+        ],
         renewed: {
           table: `${prefix}sessions`,
           id: 'session_id',
@@ -182,7 +210,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         id: 'id',
         lookup: 'id',
         columns: { ...columns, ...texts('id') },
-        select: `SELECT k.key_id AS id, ${user}, ${groups}, ${bans(['k.last_ip'])} FROM ${prefix}sessions_keys k JOIN ${prefix}users u ON u.user_id = k.user_id`,
+        select: `SELECT k.key_id AS id, ${user}, ${within}, ${ofAddresses(['k.last_ip'])} FROM ${prefix}sessions_keys k JOIN ${prefix}users u ON u.user_id = k.user_id`,
       },
     };
   },
@@ -385,7 +413,5 @@ function start(address: string, parts: number): string {
   const groups = [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
   return groups.slice(0, parts < 4 ? parts + 1 : 8).join(':');
 }
-
-const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
 const md5 = (text: string) => createHash('md5').update(text, 'latin1').digest('hex');

@@ -3,9 +3,11 @@ import {
   type Application,
   because,
   type Claim,
+  loginPart,
   nobody,
   type Row,
   type SiteDatabase,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -103,16 +105,35 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     /** Until when a ban lasts that has one of these effects. */
     const banned = (...effects: string[]) =>
       `SELECT MAX(COALESCE(w.expire_time, ${forever})) FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE (${effects.map((effect) => `w.${effect} = 1`).join(' OR ')}) AND ${hit}`;
+    const bans = `(${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted`;
+    const ofMembers = ['name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'];
+    ofMembers.push('own_group', 'own_groups', 'post_group');
+    const ofMember =
+      'm.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group';
     return {
       members: {
         view: 'chat_smf',
         id: 'id',
         lookup: 'id',
-        columns: texts(
-          ...['id', 'name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'],
-          ...['own_group', 'own_groups', 'post_group', 'group_list', 'shut_out', 'muted'],
-        ),
-        select: `SELECT m.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, (${groups}) AS group_list, (${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted FROM ${prefix}members m`,
+        columns: texts('id', ...ofMembers, 'group_list', 'shut_out', 'muted'),
+        select: `SELECT ${ofMember}, (${groups}) AS group_list, ${bans} FROM ${prefix}members m`,
+        parts: [
+          loginPart({
+            ...{ view: 'chat_smf_members', key: 'id', columns: ofMembers, tables: [`${prefix}members`] },
+            select: `SELECT ${ofMember} FROM ${prefix}members m`,
+          }),
+          loginPart({
+            ...{ view: 'chat_smf_groups', key: 'id', columns: ['group_list'] },
+            tables: [`${prefix}membergroups`],
+            select: `SELECT m.id_member AS id, (${groups}) AS group_list FROM ${prefix}members m`,
+          }),
+          loginPart({
+            ...{ view: 'chat_smf_bans', key: 'id', columns: ['shut_out', 'muted'] },
+            // A ban may be of the address of a member, or of the mail.
+            tables: [`${prefix}ban_items`, `${prefix}ban_groups`, `${prefix}members`],
+            select: `SELECT m.id_member AS id, ${bans} FROM ${prefix}members m`,
+          }),
+        ],
       },
     };
   },
@@ -244,7 +265,5 @@ function databaseOf(configuration: Configuration, path: string): SiteDatabase {
           : 'server',
   };
 }
-
-const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

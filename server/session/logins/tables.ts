@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Application, Claim, Judged, LoginTable, Row } from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
@@ -13,12 +12,14 @@ import {
   unavailable,
   type Verdict,
 } from '../login.ts';
-import { packed as packedBytes, packedRows, unpacked } from '../rows.ts';
+import { packedRows, unpacked } from '../rows.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
 import { asked, batched } from '../stores/lookups.ts';
 
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
 const secondLookAfter = 250;
+/** Milliseconds for which the times of the tables stand for the rows at most. */
+const trustedFor = 60_000;
 
 /** A login in a table. */
 export interface TableLogin {
@@ -40,7 +41,14 @@ interface Part {
   nth: number;
   id: string;
   digest: string;
+  /** When its tables had changed last, as it was compared last. */
+  changed?: string | undefined;
+  /** From then on, by the monotonic clock, it is compared again in any case. */
+  trustedUntil: number;
 }
+
+/** When tables have changed last, by their names, as far as the database knows. */
+type Changes = ReadonlyMap<string, string>;
 
 interface Look {
   row: Row;
@@ -54,6 +62,8 @@ interface Tables {
   site: unknown;
   /** @param name that a claim has for it */
   table(name: string): Questions;
+  /** To be asked before the rows, which alone say it where this fails. */
+  changes(): Promise<Changes>;
   /** Any question: the database answers it or fails. */
   ask(): Promise<unknown>;
 }
@@ -64,7 +74,7 @@ export interface Questions {
   find(lookup: string): Promise<({ id: string } & Look) | null>;
   /** By the primary key. */
   digest(id: string): Promise<string | null>;
-  isUnchanged(login: Pick<TableLogin, 'id' | 'digest' | 'parts'>): Promise<boolean>;
+  isUnchanged(login: Pick<TableLogin, 'id' | 'digest' | 'parts'>, changes: Changes): Promise<boolean>;
   row(id: string): Promise<Look | null>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
@@ -132,13 +142,14 @@ export function claimedLogins(
       : look(claim.otherwise, memo);
   }
 
-  /** Most checks end with a digest that has not changed. */
+  /** Most checks end with a table or a digest that has not changed. */
   async function check({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin> | null> {
     const { claim, id, site, idle, memo } = state;
     const now = await tables();
+    const changes = await now.changes();
     const { isUnchanged, row } = now.table(claim.table);
     const due = idle !== undefined && Date.now() >= idle * 1000;
-    if (now.site === site && (await isUnchanged(state)) && !due) return null;
+    if (now.site === site && (await isUnchanged(state, changes)) && !due) return null;
     const at = await row(id);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
@@ -226,6 +237,17 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   };
 }
 
+/** @param changed see `SqlDriver` */
+async function changesBy(database: OpenSite['database'], changed: string): Promise<Changes> {
+  try {
+    const rows = await database.rows(changed, ['any']);
+    return new Map(rows.flatMap(({ id, state }) => (state === null ? [] : [[id, state]])));
+  } catch (error) {
+    if (error instanceof StoreError) return new Map();
+    throw error;
+  }
+}
+
 /** Nothing notifies of a change in these tables. */
 export const watchNothing: Logins['watch'] = () => ({
   add: () => ({ since: undefined, end() {} }),
@@ -233,11 +255,15 @@ export const watchNothing: Logins['watch'] = () => ({
 });
 
 function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenSite): Tables {
-  const { site, driver } = open;
-  const known = new Map(
-    Object.entries(application.logins(site, driver)).map(([name, table]) => [name, questions(table, open)]),
-  );
+  const { site, driver, database } = open;
+  const logins = Object.entries(application.logins(site, driver));
+  const known = new Map(logins.map(([name, table]) => [name, questions(table, open)]));
   const [first] = known.values();
+  const parts = logins.flatMap(([, table]) => table.parts ?? []);
+  const names = [...new Set(parts.flatMap(({ tables = [] }) => tables))];
+  const changed = names.length === 0 ? undefined : driver.changed?.(names);
+  /** Asked once for all checks that begin together. */
+  const changes = batched(async () => new Map([['all', await changesBy(database, changed ?? '')]]));
   return {
     open,
     site,
@@ -246,6 +272,7 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
       if (found === undefined) throw new Error(`${application.kind} has no table ${name} of logins`);
       return found;
     },
+    changes: async () => (changed === undefined ? null : await changes('all')) ?? new Map(),
     ask: () => (first as Questions).digest('0'),
   };
 }
@@ -261,14 +288,25 @@ export function questions(
   const keyOf = (key: string) => (table.columns[key] === 'bytes' ? quoted(key) : driver.asText(quoted(key)));
   const select = (key: string, data: string, state: string) =>
     `SELECT ${keyOf(key)}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
-  const digestSql = driver.digestOfBytes?.(packed);
+  const parts = driver.changed === undefined ? [] : (table.parts ?? []);
+  const rowsOfParts = parts.flatMap(({ of }, nth) =>
+    Object.entries(of).map(([key, columns]) => ({ nth, key, columns })),
+  );
+  const digestOf = (columns: readonly string[]) => driver.digestOfAll?.(columns.map(quoted)) ?? 'NULL';
+  /** The digests of the parts, with blanks between them. */
+  const digestSql =
+    rowsOfParts.length === 0
+      ? digestOf(names)
+      : `CONCAT(${rowsOfParts.map(({ columns }) => digestOf(columns)).join(`, ' ', `)})`;
   const rowsBy = (sql: string) => async (keys: readonly string[]) => {
     const rows = await database.rows(sql, keys);
     return new Map(rows.map((row) => [row.id, row]));
   };
-  const whole = select(table.id, packed, digestSql ?? `NULL`);
+  const whole = select(table.id, packed, digestSql);
   const found = batched(rowsBy(whole));
-  const digests = batched(rowsBy(digestSql === undefined ? whole : select(table.id, 'NULL', digestSql)));
+  const digests = batched(
+    rowsBy(driver.digestOfAll === undefined ? whole : select(table.id, 'NULL', digestSql)),
+  );
   /** The id is in the row; what a database considers equal may be several rows. */
   const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
   /** Where the database computes no digest, the row itself is compared. */
@@ -278,27 +316,43 @@ export function questions(
     const answer = await found(id);
     if (!answer?.data) return null;
     const values = unpacked(answer.data, names);
-    return { row: values, digest: digestIn(answer), parts: partsOf(values) };
+    const digest = digestIn(answer);
+    return { row: values, digest, parts: partsOf(values, digest) };
   }
-  const parts = digestSql === undefined ? [] : (table.parts ?? []);
   const digestsOfParts = parts.map((part) => {
-    const { packed: bytes, from: place } = packedRows(driver, part, { charset, views });
+    const { from: place } = packedRows(driver, part, { charset, views });
     const id = quoted(part.id);
-    const sql = `SELECT ${driver.asText(id)}, NULL, ${driver.digestOfBytes?.(bytes)} FROM ${place} WHERE ${id}`;
+    const isBytes = Object.keys(part.of).some((key) => table.columns[key] === 'bytes');
+    const sql = `SELECT ${isBytes ? id : driver.asText(id)}, NULL, ${digestOf(Object.keys(part.columns))} FROM ${place} WHERE ${id}`;
     return batched(rowsBy(sql));
   });
-  /** Computed of what has been read: asked for by itself, a digest could be that of a later change. */
-  function partsOf(row: Row): Part[] | undefined {
+  /** @param digests of the same answer: asked for by itself, one could be that of a later change */
+  function partsOf(row: Row, digests: string): Part[] | undefined {
+    const each = digests.split(' ');
     const all: Part[] = [];
-    for (const [nth, { of }] of parts.entries()) {
-      for (const [key, columns] of Object.entries(of)) {
-        const id = row[key];
-        if (!id) return undefined;
-        const digest = hash('sha256', packedBytes(columns.map((column) => row[column] ?? null)));
-        all.push({ nth, id: id.toString('latin1'), digest });
-      }
+    for (const [n, { nth, key }] of rowsOfParts.entries()) {
+      const id = row[key];
+      if (!id) return undefined;
+      all.push({ nth, id: id.toString('latin1'), digest: each[n] as string, trustedUntil: 0 });
     }
     return all.length === 0 ? undefined : all;
+  }
+  /** Undefined if the rows say it alone. */
+  function changedLast(nth: number, changes: Changes): string | undefined {
+    let all = '';
+    for (const name of parts[nth]?.tables ?? ['']) {
+      const one = changes.get(name);
+      if (one === undefined) return undefined;
+      all += `${one} `;
+    }
+    return all;
+  }
+  async function isSame(part: Part, changed: string | undefined): Promise<boolean> {
+    if ((await digestsOfParts[part.nth]?.(part.id))?.state !== part.digest) return false;
+    part.changed = changed;
+    // Not all at once.
+    part.trustedUntil = performance.now() + trustedFor * (0.5 + Math.random() / 2);
+    return true;
   }
   async function idsOf(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
@@ -319,15 +373,19 @@ export function questions(
       const answer = await digests(id);
       return answer && digestIn(answer);
     },
-    async isUnchanged({ id, digest, parts: known }) {
+    async isUnchanged({ id, digest, parts: known }, changes) {
       if (known === undefined) {
         const answer = await digests(id);
         return answer !== null && digestIn(answer) === digest;
       }
-      const same = known.map(
-        async (part) => (await digestsOfParts[part.nth]?.(part.id))?.state === part.digest,
-      );
-      return (await Promise.all(same)).every((one) => one);
+      const now = performance.now();
+      const asked: Promise<boolean>[] = [];
+      for (const part of known) {
+        const changed = changedLast(part.nth, changes);
+        if (changed === undefined || changed !== part.changed || now >= part.trustedUntil)
+          asked.push(isSame(part, changed));
+      }
+      return (await Promise.all(asked)).every((one) => one);
     },
     row,
     ...(renewed && {

@@ -5,10 +5,12 @@ import {
   because,
   type Claim,
   type LoginTable,
+  loginPart,
   nobody,
   noCookie,
   type SiteDatabase,
   type SiteFolder,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -119,20 +121,39 @@ export const typo3: Application<Found, Found, Cookie> = {
   logins({ timeout, admins, moderators }, { lines, start }) {
     // All groups, since a group may have others, and these others again.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
-    const groups = admins.length + moderators.length > 0 ? `(${all})` : 'NULL';
-    const texts = ['id', 'iplock', 'userid', 'used', 'name', 'first_name', 'last_name', 'username'];
-    texts.push('uid', 'disable', 'deleted', 'starttime', 'endtime', 'member_of', 'all_groups');
+    const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
+    const ofUsers = ['uid', 'name', 'first_name', 'last_name', 'username', 'disable', 'deleted'];
+    ofUsers.push('starttime', 'endtime');
+    const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, u.mfa AS factors`;
     // The text of a session is needed only for a user with second factors.
     const data = `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${start('s.ses_data', mostBytes)} END`;
+    const ofSession = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used, ${data} AS data`;
+    const both = 'fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid';
     const sessions: LoginTable = {
       view: 'chat_typo3',
       id: 'id',
       lookup: 'id',
       columns: {
-        ...Object.fromEntries(texts.map((name) => [name, 'text' as const])),
+        ...texts('id', 'iplock', 'userid', 'used', ...ofUsers, 'member_of', 'all_groups'),
         ...{ factors: 'bytes', data: 'bytes' },
       },
-      select: `SELECT s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used, u.uid AS uid, u.name AS name, u.first_name AS first_name, u.last_name AS last_name, u.username AS username, u.disable AS disable, u.deleted AS deleted, u.starttime AS starttime, u.endtime AS endtime, u.usergroup AS member_of, ${groups} AS all_groups, u.mfa AS factors, ${data} AS data FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      select: `SELECT ${ofSession}, ${ofUser}, ${groups} FROM ${both}`,
+      parts: [
+        loginPart({
+          ...{ view: 'chat_typo3_sessions', key: 'id', columns: ['iplock', 'userid', 'used', 'data'] },
+          select: `SELECT ${ofSession} FROM ${both}`,
+        }),
+        loginPart({
+          ...{ view: 'chat_typo3_users', key: 'userid', columns: [...ofUsers, 'member_of', 'factors'] },
+          tables: ['fe_users'],
+          select: `SELECT u.uid AS id, ${ofUser} FROM fe_users AS u`,
+        }),
+        loginPart({
+          ...{ view: 'chat_typo3_groups', key: 'userid', columns: ['all_groups'] },
+          tables: ['fe_groups'],
+          select: `SELECT u.uid AS id, ${groups} FROM fe_users AS u`,
+        }),
+      ],
       renewed: { table: 'fe_sessions', id: 'ses_id', column: 'ses_tstamp', lifetime: timeout },
     };
     return { sessions };

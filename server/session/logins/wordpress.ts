@@ -163,6 +163,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
           id: 'id',
           columns: user,
           of: { id: Object.keys(user) },
+          tables: [users],
           select: `SELECT ${ofUser} FROM ${quoted(users)} AS u`,
         },
         {
@@ -170,6 +171,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
           id: 'id',
           columns: { value: 'text' },
           of: { tokens_id: ['tokens'], capabilities_id: ['capabilities'] },
+          tables: [usermeta],
           select: `SELECT m.umeta_id AS id, ${bounded('m.meta_value')} AS value FROM ${quoted(usermeta)} AS m WHERE m.meta_key IN ('session_tokens', ${literal(capabilities)})`,
         },
       ],

@@ -62,8 +62,17 @@ export interface SqlDriver {
   asText(column: string): string;
   /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
   lines(column: string): string;
-  /** A digest of packed values, or of other bytes. Absent if reading them costs no more. */
-  digestOfBytes?(bytes: string): string;
+  /**
+   * A digest of several values: of the length of each, and its bytes as they are stored; NULL is not empty. Absent if
+   * reading them costs no more.
+   */
+  digestOfAll?(columns: readonly string[]): string;
+  /**
+   * A SELECT as `Database.rows` takes it, to be asked for with any id, of the tables with these names. Its third column
+   * says when a table has changed last. It is NULL if the database does not know, or if that is so recent that another
+   * change could have the same time. Absent if the database keeps no such times, or only late ones.
+   */
+  changed?(tables: readonly string[]): string;
   /**
    * The moment so many seconds ago, by the clock of the database, in the form of `value` and of the column. A negative
    * number of seconds means the future.

@@ -56,7 +56,12 @@ export const postgres: SqlDriver = {
   start: (column, length) => `substring(${column} from 1 for ${length})`,
   bytes: (column) => `octet_length(${column})`,
   digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
-  digestOfBytes: (bytes) => `encode(sha256(${bytes}), 'hex')`,
+  digestOfAll(columns) {
+    const each = columns.map(
+      (column) => `coalesce(octet_length(${column}::text) || ':' || ${column}::text, '-')`,
+    );
+    return `encode(sha256(convert_to(${each.join(' || ')}, getdatabaseencoding())), 'hex')`;
+  },
   asText: (column) => `(${column})::text`,
   lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text)`,
   packed(values) {
