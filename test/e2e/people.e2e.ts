@@ -232,22 +232,27 @@ test('pictures of people stand over their initials, which stay where there is no
   await alice.write('And here.');
   await expect(alice.message('And here.')).toBeVisible();
   await isKnownToFail();
+  // Several pictures may be on the page, and one may be asked for in the moment in which another one's answer comes.
+  const times = () => asked.filter((path) => path === '/1').length;
+  const first = times();
   await page.reload();
   await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
   await expect(avatar('Alice')).toHaveText('A');
-  // Nor at each repaint if the browser caches nothing.
   await expect(alice.message('And here.')).toBeVisible();
+  expect(times()).toBe(first);
   await page.evaluate(() => localStorage.clear());
   await page.reload();
-  await expect.poll(() => asked.filter((path) => path === '/1').length).toBe(2);
+  await expect.poll(times).toBeGreaterThan(first);
   await isKnownToFail();
   await expect(avatar('Alice').locator('img')).toHaveCount(0);
+  const second = times();
+  // Nor at each repaint if the browser keeps nothing.
   await page.evaluate(() => localStorage.clear());
   for (const text of ['Once more.', 'And more.']) {
     await alice.write(text);
     await expect(alice.message(text)).toBeVisible();
   }
-  expect(asked.filter((path) => path === '/1')).toHaveLength(2);
+  expect(times()).toBe(second);
   expect([...referrers]).toEqual([undefined]);
 });
 
