@@ -23,7 +23,7 @@ declare global {
 
 const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden' });
 const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
+  executablePath: '/usr/bin/chromium-headless-shell',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
 });
 try {

@@ -95,7 +95,7 @@ async function visit(browser: Browser, site: ChatSite, width: number, network: C
 
 const site = await startChatSite({ CHAT_ROOMS: 'lobby,garden,board' });
 const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
+  executablePath: '/usr/bin/chromium-headless-shell',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update'],
 });
 try {

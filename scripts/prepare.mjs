@@ -57,7 +57,11 @@ const needs = [
   { name: 'libfaketime', only: ['test'], present: hasFaketime },
   { name: 'openjdk-17-jdk-headless', only: ['test'], present: () => onPath('javac') },
   { name: 'maven', only: ['test'], present: () => onPath('mvn') },
-  { name: 'chromium', only: ['test'], present: () => existsSync('/usr/bin/chromium') },
+  {
+    name: 'chromium-headless-shell',
+    only: ['test'],
+    present: () => existsSync('/usr/bin/chromium-headless-shell'),
+  },
   // Pages with Chinese and emoji are compared and read.
   { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
   { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },
