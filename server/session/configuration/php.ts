@@ -29,6 +29,8 @@ export interface PhpSurroundings {
   environment?: Readonly<Record<string, string>> | undefined;
   /** Variables that the application sets before it includes the file. */
   variables?: Readonly<Record<string, ConfigurationValue>>;
+  /** Constants of the application. */
+  constants?: Readonly<Record<string, string | number>>;
   /** The folder of an application of Laravel, for `storage_path()` and the like. */
   root?: string;
   /** Files that are not followed: the application itself, which the configuration starts at its end. */
@@ -107,7 +109,7 @@ const knownConstants: Readonly<Record<string, ConfigurationValue>> = {
 
 class Reading {
   readonly #surroundings: PhpSurroundings;
-  #constants = new Map<string, ConfigurationValue>();
+  #constants: Map<string, ConfigurationValue>;
   #variables: Map<string, ConfigurationValue>;
   readonly #members = new Map<string, ConfigurationValue>();
   readonly #included = new Set<string>();
@@ -121,6 +123,7 @@ class Reading {
 
   constructor(surroundings: PhpSurroundings) {
     this.#surroundings = surroundings;
+    this.#constants = new Map(Object.entries(surroundings.constants ?? {}));
     this.#variables = new Map(Object.entries(surroundings.variables ?? {}));
   }
 

@@ -1,7 +1,35 @@
-import type { SessionApplication } from '../application.ts';
-import { asText } from '../configuration/configuration.ts';
+import {
+  type Accounts,
+  because,
+  noCookie,
+  type Row,
+  type SessionApplication,
+  type SiteDatabase,
+} from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { databaseHost, hostAndPort, localSocket, storePlace } from '../database-host.ts';
+import { hmacWhirlpool } from './whirlpool.ts';
 
-/** MediaWiki 1.35 to 1.43: includes/SetupDynamicConfig.php. */
+const file = 'LocalSettings.php';
+const storeSetting = 'CHAT_SESSION_STORE';
+const byHand = `set CHAT_SITE=mediawiki: without the folder, CHAT_SESSION_NAME and ${storeSetting}`;
+
+/** includes/Defines.php. */
+const constants = {
+  CACHE_ANYTHING: -1,
+  CACHE_NONE: 0,
+  CACHE_DB: 1,
+  CACHE_MEMCACHED: 'memcached-php',
+  CACHE_ACCEL: 3,
+} as const;
+
+/** A global variable, or what lies in it under these keys; empty if it is not set. */
+type Settings = (name: string, ...keys: string[]) => string;
+
+/**
+ * MediaWiki 1.35 to 1.45: includes/SetupDynamicConfig.php, session/CookieSessionProvider.php (provideSessionInfo),
+ * session/SessionManager.php (loadSessionInfoFromStore), user/User.php (getToken), objectcache/ObjectCache.php.
+ */
 export const mediawiki: SessionApplication = {
   kind: 'mediawiki',
   title: 'MediaWiki',
@@ -13,22 +41,177 @@ export const mediawiki: SessionApplication = {
   },
 
   async find(folder, given) {
-    const isWiki = (await folder.has('includes/WebStart.php')) && (await folder.has('LocalSettings.php'));
-    if (!isWiki) return null;
-    if (given.cookieName) return { options: {} };
-    const configuration = await folder.php('LocalSettings.php', {
+    if (!(await folder.has(file)) || !/\$wg[A-Z]/.test(await folder.text(file))) return null;
+    const configuration = await folder.php(file, {
       variables: { IP: folder.path },
+      constants,
       application: /\/(extensions|skins|includes)\//,
     });
-    const value = (name: string) =>
-      asText(configuration.variable([name], 'CHAT_SESSION_NAME, to the name of the cookie …_session')) ?? '';
-    if (value('wgSessionName') !== '') return { options: { cookieName: value('wgSessionName') } };
-    const parts = [value('wgDBname'), value('wgDBprefix')].filter((part) => part !== '');
-    // Wikis that share their users share a name, which has rules of its own.
-    const prefix = value('wgCookiePrefix') || (value('wgSharedDB') === '' ? parts.join('_') : '');
-    // Where the sessions are, the cache of the wiki decides.
-    return prefix === ''
-      ? { options: {} }
-      : { options: { cookieName: `${prefix.replace(/[=,; +."'\\[]/g, '_')}_session` } };
+    const settings =
+      (instead: string): Settings =>
+      (name, ...keys) =>
+        asText(configuration.variable([name, ...keys], instead)) ?? '';
+    const value = settings('its value itself');
+    const shared = value('wgSharedDB');
+    const cookiePrefix = prefixOf(settings('CHAT_SESSION_NAME'));
+    const cookieName = given.cookieName ?? (value('wgSessionName') || `${cookiePrefix}_session`);
+    const database = await databaseOf(value, folder.path);
+    const store = given.store ? {} : { store: storeOf(settings(storeSetting), configuration, database) };
+    const tables =
+      shared === '' ? value('wgDBprefix') : `${shared}.${value('wgSharedPrefix') || value('wgDBprefix')}`;
+    const version = configuration.variable(['wgAuthenticationTokenVersion'], 'its value itself');
+    return {
+      options: { cookieName, ...store },
+      accounts: accountsOf({ database, users: `${tables}user`, cookiePrefix, version: asText(version) }),
+    };
   },
 };
+
+/** `$wgCookiePrefix`, or as includes/SetupDynamicConfig.php makes it. */
+function prefixOf(value: Settings): string {
+  const [shared, sharedPrefix] = [value('wgSharedDB'), value('wgSharedPrefix')];
+  const parts = shared === '' ? [value('wgDBname'), value('wgDBprefix')] : [shared, sharedPrefix];
+  const prefix = value('wgCookiePrefix') || parts.filter((part) => part !== '').join('_');
+  return prefix.replace(/[=,; +."'\\[]/g, '_');
+}
+
+async function databaseOf(value: Settings, folder: string): Promise<SiteDatabase> {
+  const type = value('wgDBtype') || 'mysql';
+  const charset = 'utf8';
+  if (type === 'sqlite') return fileOf(value('wgSQLiteDataDir') || `${folder}/data`, value('wgDBname'));
+  if (
+    type !== 'mysql' ||
+    value('wgDBservers', '0', 'host') !== '' ||
+    value('wgLBFactoryConf', 'class') !== ''
+  )
+    throw new ConfigurationError(
+      `${folder}/${file}: the chat reads one server of MariaDB or MySQL, or SQLite, and the database of this wiki is another: ${byHand}`,
+    );
+  const { socket: given, ...host } = databaseHost(value('wgDBserver'));
+  const socket = given ?? (host.host === 'localhost' ? await localSocket() : undefined);
+  return {
+    kind: 'mysql',
+    place: {
+      user: value('wgDBuser'),
+      password: value('wgDBpassword'),
+      hosts: socket === undefined ? [host] : [],
+      path: `/${value('wgDBname')}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset,
+  };
+}
+
+const fileOf = (folder: string, name: string): SiteDatabase => ({
+  kind: 'sqlite',
+  place: { user: '', password: '', hosts: [], path: `${folder}/${name}.sqlite` },
+  charset: 'utf8',
+});
+
+/** The store URL: the sessions lie in one of the caches of the wiki. */
+function storeOf(value: Settings, configuration: Configuration, database: SiteDatabase): string {
+  const prefix = value('wgDBprefix');
+  const wiki = value('wgCachePrefix') || `${value('wgDBname')}${prefix === '' ? '' : `-${prefix}`}`;
+  const keys = `prefix=${encodeURIComponent(`${wiki}:MWSession:`)}&format=php_serialize`;
+  const types = ['wgSessionCacheType', 'wgMainCacheType', 'wgMessageCacheType', 'wgParserCacheType'].map(
+    (name) => value(name),
+  );
+  const unset = ['', String(constants.CACHE_ANYTHING)];
+  const [own = '', ...others] = types;
+  const { CACHE_ACCEL, CACHE_DB, CACHE_MEMCACHED, CACHE_NONE } = constants;
+  const cache = unset.includes(own)
+    ? (others.find((type) => ![...unset, String(CACHE_NONE)].includes(type)) ?? String(CACHE_DB))
+    : own;
+  if (cache === String(CACHE_DB)) {
+    const key = [String(CACHE_DB), 'server'];
+    const isOwnFile = value('wgObjectCaches', ...key, 'type') === 'sqlite';
+    const [place, tables] = isOwnFile
+      ? [
+          fileOf(value('wgObjectCaches', ...key, 'dbDirectory'), value('wgObjectCaches', ...key, 'dbname')),
+          value('wgObjectCaches', ...key, 'tablePrefix'),
+        ]
+      : [database, prefix];
+    const { place: start, options } = storePlace(place);
+    const socket = options.socket === undefined ? '' : `socket=${encodeURIComponent(options.socket)}&`;
+    const table = encodeURIComponent(`${tables}objectcache`);
+    return `${start}?${socket}table=${table}&id=keyname&data=value&expires=exptime&expires_unit=digits&layers=inflate&${keys}`;
+  }
+  if (cache === CACHE_MEMCACHED || cache === 'memcached-pecl') {
+    const [, host, port = '11211'] = /^([^:/]+)(?::(\d+))?$/.exec(value('wgMemCachedServers', '0')) ?? [];
+    const more = value('wgMemCachedServers', '1');
+    if (host !== undefined && more === '') return `memcached://${host}:${port}?${keys}`;
+  }
+  if (value('wgObjectCaches', cache, 'class').endsWith('RedisBagOStuff')) {
+    const [, host, port = '6379'] =
+      /^([^:/]+)(?::(\d+))?$/.exec(value('wgObjectCaches', cache, 'servers', '0')) ?? [];
+    const password = value('wgObjectCaches', cache, 'password');
+    const login = password === '' ? '' : `:${encodeURIComponent(password)}@`;
+    if (host !== undefined && value('wgObjectCaches', cache, 'servers', '1') === '')
+      return `redis://${login}${hostAndPort(host, port)}?${keys}`;
+  }
+  throw new ConfigurationError(
+    `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ', that of APCu' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${storeSetting}`,
+  );
+}
+
+/**
+ * MediaWiki takes a session only with the cookies of the user's id and name, and only while the user has the token and
+ * the name of its beginning. A new password gives a new token.
+ */
+function accountsOf({
+  database,
+  users,
+  cookiePrefix,
+  version,
+}: {
+  database: SiteDatabase;
+  users: string;
+  cookiePrefix: string;
+  /** `$wgAuthenticationTokenVersion`. */
+  version: string | null;
+}): Accounts {
+  return {
+    proof: ['metadata.userName', 'metadata.userToken'],
+    basis: { users, cookiePrefix, version },
+    refuses(cookie, { user, proof: [name = null, token = null] }) {
+      // A browser that deletes no cookies.
+      const sent = (part: string) => {
+        const value = cookie(cookiePrefix + part);
+        return value === 'deleted' ? null : value;
+      };
+      const [id, given, remembered] = [sent('UserID'), sent('UserName'), sent('Token')];
+      if (id === null)
+        return noCookie(
+          `${cookiePrefix}UserID`,
+          'MediaWiki sets it beside that of the session, for the same path and domain',
+        );
+      const isUser = Number(/^\s*\+?(\d{1,10})/.exec(id)?.[1]) === Number(user.id);
+      if (!isUser || (given !== null && given !== name) || (remembered !== null && remembered !== token))
+        return because('the cookies are not all of the user of the session');
+      return null;
+    },
+    database,
+    users: () => ({
+      view: 'chat_mediawiki_users',
+      id: 'id',
+      lookup: 'id',
+      columns: { id: 'text', name: 'bytes', token: 'bytes' },
+      select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token FROM ${users} AS u`,
+    }),
+    judge(row, { user, proof: [name = null, token = null] }) {
+      if (row === null) return because('there is no such user any more');
+      if (name !== null && row.name?.toString('latin1') !== name)
+        return because('the user has another name now, with which MediaWiki wants a new login');
+      if (token !== null && tokenOf(row, version) !== token)
+        return because('the user has a new password, or has been logged out everywhere');
+      return { user };
+    },
+  };
+}
+
+/** `User::getToken()`. */
+function tokenOf({ token }: Row, version: string | null): string {
+  const own = token?.toString('latin1').replace(/\0+$/, '') ?? '';
+  if (own === '' || own === '*** INVALID ***') return '';
+  return version === null ? own : hmacWhirlpool(version, Buffer.from(own, 'latin1')).slice(-32);
+}

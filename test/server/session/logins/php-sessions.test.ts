@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { deflateRawSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { openLogins } from '../../../../server/session/applications.ts';
 import { readOptions } from '../../../../server/session/options.ts';
@@ -166,28 +168,149 @@ test('Roundcube with its sessions in Redis and in memcached', async () => {
   }
 });
 
-test('MediaWiki by its folder: the name of its cookie', async () => {
-  const settings = (more: string) =>
-    `<?php if ( !defined( 'MEDIAWIKI' ) ) { exit; }
-    $wgDBname = "my.wiki"; $wgDBprefix = "w_"; require_once "$IP/extensions/Old/Old.php"; wfLoadSkin( 'Vector' ); ${more}`;
+/** What MediaWiki's installer writes, for SQLite. */
+const mediawiki = (data: string, more = '') => `<?php
+if ( !defined( 'MEDIAWIKI' ) ) {
+	exit;
+}
+require_once "$IP/includes/PlatformSettings.php";
+$wgDBtype = "sqlite"; $wgDBserver = ""; $wgDBname = "my_wiki"; $wgDBuser = ""; $wgDBpassword = "";
+$wgSQLiteDataDir = "${data}";
+$wgObjectCaches[CACHE_DB] = [
+	'class' => SqlBagOStuff::class,
+	'server' => [ 'type' => 'sqlite', 'dbname' => 'wikicache', 'tablePrefix' => '', 'dbDirectory' => $wgSQLiteDataDir, 'flags' => 0 ]
+];
+$wgSharedTables[] = "actor";
+$wgMainCacheType = CACHE_NONE;
+$wgMemCachedServers = [];
+$wgAuthenticationTokenVersion = "1";
+wfLoadSkin( 'Vector' );
+${more}`;
+
+/** `User::getToken()` with that version, by PHP. */
+const token = (own: string) =>
+  execFileSync('php', ['-r', `echo substr(hash_hmac('whirlpool', '1', '${own}'), -32);`], {
+    encoding: 'utf8',
+  });
+
+test('MediaWiki by its folder: its table of sessions, all its cookies, and the token and the name of the user', async () => {
+  const folder = folderOf({ 'LocalSettings.php': '' });
+  writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder));
+  const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
+  const cache = new DatabaseSync(join(folder, 'wikicache.sqlite'));
+  onTestFinished(() => void [wiki, cache].map((db) => db.close()));
+  const secret = 'c07b5909cb6ca6614615456b75e7489f';
+  const ours = token(secret);
+  wiki.exec('CREATE TABLE user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB)');
+  wiki.exec(`INSERT INTO user VALUES (7, 'Ann O''B x', '${secret}')`);
+  cache.exec('CREATE TABLE objectcache (keyname BLOB PRIMARY KEY, value BLOB, exptime BLOB)');
+  const put = (id: string, own: string, until = '20990101000000') => {
+    const data = `a:2:{s:4:"data";a:0:{}s:8:"metadata";a:3:{s:6:"userId";i:7;s:8:"userName";s:9:"Ann O'B x";s:9:"userToken";s:32:"${own}";}}`;
+    cache
+      .prepare('INSERT OR REPLACE INTO objectcache VALUES (?, ?, ?)')
+      .run(`my_wiki:MWSession:${id}`, deflateRawSync(data), until);
+  };
+  put('abc', ours);
+  const logins = await open({ site: folder });
+  const userBy = async (cookies: Record<string, string>) => {
+    const parts = Object.entries(cookies).map(
+      ([part, value]) => `my_wiki${part}=${encodeURIComponent(value)}`,
+    );
+    const answer = await logins.identify({ cookies: parts.join('; ') });
+    return 'code' in answer ? null : answer.user;
+  };
+  const all = { _session: 'abc', UserID: '7', UserName: "Ann O'B x" };
+  const ann = { id: '7', name: "Ann O'B x" };
+  const { UserName, ...noName } = all;
+  const cases: [Record<string, string>, typeof ann | null][] = [
+    [all, ann],
+    [noName, ann],
+    [{ ...all, Token: ours }, ann],
+    [{ ...all, Token: 'deleted' }, ann],
+    [{ ...all, Token: ours.replace(/./, 'x') }, null],
+    [{ ...all, UserName: "ann O'B x" }, null],
+    [{ ...all, UserID: '8' }, null],
+    [{ ...all, UserID: 'deleted' }, null],
+    [{ _session: 'abc' }, null],
+    [{ ...all, _session: 'abd' }, null],
+    // A new session is made of these by the next page of the wiki.
+    [{ UserID: '7', UserName, Token: ours }, null],
+  ];
+  for (const [cookies, user] of cases) expect(await userBy(cookies), JSON.stringify(cookies)).toEqual(user);
+
+  const cookies = `my_wiki_session=abc; my_wikiUserID=7`;
+  for (const [change, back] of [
+    [
+      `UPDATE user SET user_token = '${secret.replace(/./, 'a')}'`,
+      `UPDATE user SET user_token = '${secret}'`,
+    ],
+    ["UPDATE user SET user_token = '*** INVALID ***'", `UPDATE user SET user_token = '${secret}'`],
+    ["UPDATE user SET user_name = 'Zed'", "UPDATE user SET user_name = 'Ann O''B x'"],
+    ['UPDATE user SET user_id = 8', 'UPDATE user SET user_id = 7'],
+  ] as const) {
+    const login = await logins.identify({ cookies });
+    if ('code' in login) throw new Error(login.reason);
+    expect(await logins.check([login])[0]).toBeNull();
+    wiki.exec(change);
+    expect(await logins.check([login])[0], change).toMatchObject({ state: 'nobody' });
+    expect(await userBy(all), change).toBeNull();
+    wiki.exec(back);
+  }
+  put('abc', ours, '20250101000000');
+  expect(await userBy(all)).toBeNull();
+
+  const write = (more: string) => writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder, more));
+  put('abc', secret);
+  write('$wgAuthenticationTokenVersion = null;');
+  expect(await (await open({ site: folder })).identify({ cookies })).toMatchObject({ user: ann });
+  for (const [more, words] of [
+    ['$wgMainCacheType = CACHE_ACCEL;', /that of APCu: put \$wgSessionCacheType = CACHE_DB; there/],
+    ["$wgSessionCacheType = 'own';", /put \$wgSessionCacheType = CACHE_DB; there, or set CHAT_SESSION_STORE/],
+    ['$wgDBtype = "postgres";', /one server of MariaDB or MySQL, or SQLite.*set CHAT_SITE=mediawiki:/],
+  ] as const) {
+    write(more);
+    await expect(open({ site: folder }), more).rejects.toThrow(words);
+  }
+});
+
+test('MediaWiki by its folder: the names of its cookies, and its sessions elsewhere', async () => {
+  const [redis, memcached] = await Promise.all([startRedis([]), startMemcached()]);
+  onTestFinished(async () => void (await Promise.all([redis.remove(), memcached.stop()])));
   const sessions = mkdtempSync(join(tmpdir(), 'sessions-'));
   onTestFinished(() => rmSync(sessions, { recursive: true, force: true }));
-  writeFileSync(join(sessions, 'sess_abc'), 'metadata|a:2:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";}');
-  for (const [more, cookie] of [
-    ['', 'my_wiki_w__session'],
-    ["$wgCookiePrefix = 'own';", 'own_session'],
-    ["$wgSharedDB = 'all'; $wgCookiePrefix = 'all';", 'all_session'],
-    ["$wgSessionName = 'sid';", 'sid'],
-  ] as const) {
-    const site = folderOf({ 'includes/WebStart.php': '', 'LocalSettings.php': settings(more) });
-    const logins = await open({ site, store: `file://${sessions}` });
-    expect(await logins.identify({ cookies: `${cookie}=abc` })).toMatchObject({
-      user: { id: '7', name: 'Ann' },
+  const metadata = 'a:2:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";}';
+  writeFileSync(join(sessions, 'sess_abc'), `metadata|${metadata}`);
+  const whole = `a:1:{s:8:"metadata";${metadata}}`;
+  await redis.ask('SET', 'my.wiki-w_:MWSession:abc', whole);
+  await memcached.set('my.wiki-w_:MWSession:abc', Buffer.from(whole));
+  const store = { store: `file://${sessions}` };
+  for (const [more, cookie, prefix, options] of [
+    ['', 'my_wiki_w__session', 'my_wiki_w_', store],
+    ["$wgCookiePrefix = 'own';", 'own_session', 'own', store],
+    ["$wgSharedDB = 'main'; $wgSharedPrefix = 'w_';", 'main_w__session', 'main_w_', store],
+    ["$wgSessionName = 'sid';", 'sid', 'my_wiki_w_', store],
+    [
+      `$wgMainCacheType = 'redis'; $wgObjectCaches['redis'] = [ 'class' => 'RedisBagOStuff', 'servers' => [ '127.0.0.1:${redis.port}' ] ];`,
+      ...['my_wiki_w__session', 'my_wiki_w_', {}],
+    ],
+    [
+      `$wgSessionCacheType = CACHE_MEMCACHED; $wgMemCachedServers = [ '127.0.0.1:${memcached.port}' ];`,
+      ...['my_wiki_w__session', 'my_wiki_w_', {}],
+    ],
+  ] as [string, string, string, Record<string, string>][]) {
+    const site = folderOf({ 'LocalSettings.php': '' });
+    const names = '$wgDBname = "my.wiki"; $wgDBprefix = "w_";';
+    writeFileSync(join(site, 'LocalSettings.php'), mediawiki(site, `${names} ${more}`));
+    const wiki = new DatabaseSync(join(site, 'my.wiki.sqlite'));
+    onTestFinished(() => wiki.close());
+    wiki.exec('CREATE TABLE w_user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB)');
+    wiki.exec("INSERT INTO w_user VALUES (7, 'Ann', 'x')");
+    const logins = await open({ site, ...options });
+    const cookies = `${cookie}=abc; ${prefix}UserID=7`;
+    expect(await logins.identify({ cookies }), more).toMatchObject({ user: { id: '7', name: 'Ann' } });
+    const given = await open({ site, ...options, cookieName: 'given' });
+    expect(await given.identify({ cookies: `given=abc; ${prefix}UserID=7` })).toMatchObject({
+      user: { id: '7' },
     });
-    await expect(open({ site })).rejects.toThrow('store: not set');
   }
-  const shared = { 'includes/WebStart.php': '', 'LocalSettings.php': settings("$wgSharedDB = 'all';") };
-  await expect(open({ site: folderOf(shared), store: `file://${sessions}` })).rejects.toThrow(
-    'cookieName: every site has its own',
-  );
 });
