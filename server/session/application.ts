@@ -181,12 +181,15 @@ export interface Application<Found = unknown, Site = unknown, Cookies extends Cl
 export interface MemberApplication<Found = unknown, Site = unknown, Named extends Claim = Claim>
   extends SiteApplication<Found, Site, Named> {
   sessions(site: Site): MemberSessions;
-  /** @param proof the texts at `MemberSessions.proof`, as `Identity` has them */
-  claim(
-    site: Site,
-    proof: readonly (string | null)[],
-    credentials: Credentials,
-  ): Omit<Named, 'secrets'> | Explanation;
+  claim(site: Site, session: NamingSession, credentials: Credentials): Named | Explanation;
+}
+
+/** A session that names somebody. */
+export interface NamingSession {
+  /** For the claim. */
+  secrets: readonly string[];
+  /** The texts at `MemberSessions.proof`, as `Identity` has them. */
+  proof: readonly (string | null)[];
 }
 
 /** The sessions of a `MemberApplication`. */

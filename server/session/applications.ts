@@ -17,6 +17,7 @@ import { drupal } from './logins/drupal.ts';
 import { icingaweb2 } from './logins/icingaweb2.ts';
 import { joomla } from './logins/joomla.ts';
 import { laravel } from './logins/laravel.ts';
+import { magento } from './logins/magento.ts';
 import { mediawiki } from './logins/mediawiki.ts';
 import { memberLogins } from './logins/members.ts';
 import { moodle } from './logins/moodle.ts';
@@ -54,6 +55,7 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   smf,
   // PHP sessions, and a table of their users.
   opencart,
+  magento,
   // PHP sessions.
   laravel,
   cacti,

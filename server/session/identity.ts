@@ -66,11 +66,12 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   return { user, proof: paths.proof.map((path) => bytesOf(follow(session, path))) };
 }
 
-/** A text or a number as the bytes that PHP has, one character each; null for what is none. */
+/** A text, a number or a truth value as the bytes that PHP has, one character each; null for what is none. */
 function bytesOf(found: Found): string | null {
   if (!('value' in found)) return null;
   const { value } = found;
   if (value instanceof PhpBytes) return value.bytes.toString('latin1');
+  if (typeof value === 'boolean') return value ? '1' : '';
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   return typeof value === 'string' ? Buffer.from(value).toString('latin1') : null;
 }

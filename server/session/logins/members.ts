@@ -57,9 +57,10 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     session: Login<PhpSession>,
     from: Credentials,
   ): Promise<Verdict<MemberLogin>> {
-    const claim = application.claim(site, session.state.proof ?? [], from);
+    const { id, proof = [] } = session.state;
+    const claim = application.claim(site, { secrets: [id], proof }, from);
     if ('reason' in claim) return { state: 'nobody', ...claim };
-    return asMember(await rows.look({ ...claim, secrets: [session.state.id] }), session, from);
+    return asMember(await rows.look(claim), session, from);
   }
 
   async function identify(credentials: Credentials): Promise<Login<MemberLogin> | Refusal> {

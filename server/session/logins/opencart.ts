@@ -1,6 +1,5 @@
 import {
   because,
-  type Claim,
   type MemberApplication,
   type MemberSessions,
   nobody,
@@ -123,9 +122,9 @@ export const opencart: MemberApplication<Found, Found> = {
     };
   },
 
-  claim(_, [customer]): Omit<Claim, 'secrets'> | ReturnType<typeof because> {
+  claim(_, { secrets, proof: [customer] }) {
     return customer && /^[1-9]\d{0,17}$/.test(customer)
-      ? { table: 'customers', lookup: customer }
+      ? { table: 'customers', lookup: customer, secrets }
       : because('the session names no customer');
   },
 

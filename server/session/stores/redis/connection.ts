@@ -27,10 +27,14 @@ export class RedisConnection {
     this.#timeout = timeout;
   }
 
-  /** The sizes of these values in bytes, in one round trip; 0 for a key that does not exist or is no string. */
-  lengths(keys: readonly string[]): Promise<number[]> {
+  /**
+   * The sizes of these values in bytes, in one round trip; 0 for a key that does not exist or has no such value.
+   * @param field of hashes; undefined for strings
+   */
+  lengths(keys: readonly string[], field?: string): Promise<number[]> {
+    const command = (key: string) => (field === undefined ? ['STRLEN', key] : ['HSTRLEN', key, field]);
     return this.#ask(async (link) => {
-      const replies = await link.ask(keys.map((key) => ['STRLEN', key]));
+      const replies = await link.ask(keys.map(command));
       return replies.map((reply) => {
         // Where STRLEN has an error, MGET has null.
         if (reply instanceof ErrorReply && reply.message.startsWith('WRONGTYPE')) return 0;
@@ -39,10 +43,14 @@ export class RedisConnection {
     });
   }
 
-  /** The values of these keys; null for a key that does not exist or is no string. */
-  mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
+  /**
+   * The values of these keys; null for a key that does not exist or has no such value.
+   * @param field of hashes; undefined for strings
+   */
+  values(keys: readonly string[], field?: string): Promise<(Buffer | null)[]> {
     return this.#ask(async (link) => {
-      const values = await one(link, ['MGET', ...keys]);
+      const values =
+        field === undefined ? await one(link, ['MGET', ...keys]) : await fieldsOf(link, keys, field);
       if (values instanceof ErrorReply) throw values;
       if (!Array.isArray(values) || values.length !== keys.length || !values.every(isValue)) throw unasked();
       // Copies: a session that is remembered would keep everything in memory that was read beside it.
@@ -208,6 +216,16 @@ function open({ at }: RedisServer): Socket {
       connectSecurely({ ...options, ...tls, rejectUnauthorized: true });
 }
 
+/** The values of a field in hashes, where a key of another type has none, as for MGET. */
+async function fieldsOf(link: Link, keys: readonly string[], field: string): Promise<Reply[]> {
+  const replies = await link.ask(keys.map((key) => ['HGET', key, field]));
+  return replies.map((reply) => {
+    if (!(reply instanceof ErrorReply)) return reply;
+    if (reply.message.startsWith('WRONGTYPE')) return null;
+    throw reply;
+  });
+}
+
 /** Asks a single command. */
 async function one(link: Link, command: readonly string[]): Promise<Reply> {
   const [reply] = await link.ask([command]);
@@ -259,7 +277,7 @@ const refusals: readonly [RegExp, string][] = [
 
 /** Actions that Redis does not permit to its user, and what would permit them. */
 const permissions = {
-  read: 'read the sessions: let it use mget and strlen on these keys, and select for a database',
+  read: 'read the sessions: let it use mget and strlen (with field= hget and hstrlen) on these keys, and select for a database',
   ttl: 'read the TTL of sessions: let it use pttl on these keys (+pttl)',
   touch: 'renew the TTL of sessions: let it use expire on these keys (+expire)',
   list: 'list the keys: let it use scan (+scan)',

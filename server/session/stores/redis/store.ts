@@ -19,6 +19,7 @@ const unread = { large: Buffer.alloc(0), tooLarge: Buffer.alloc(0) };
  * own. A path without a host is a unix socket, `redis:///run/redis/redis.sock`. `rediss://` uses TLS. Options:
  * - `prefix=` before the id (default that of phpredis);
  * - `database=`, which replaces the path;
+ * - `field=` of a hash that has the session, in place of a string;
  * - `timeout=` of one answer (default 250ms; a look-up takes two answers);
  * - `ca=FILE` with the certificate of the site's own authority, for TLS.
  */
@@ -30,8 +31,9 @@ export const redisStore: StoreKind = (url) => {
     database: database(url),
   };
   const prefix = url.options.prefix(phpredisPrefix);
+  const field = url.options.take('field');
   const timeout = url.options.timeout();
-  return { format: 'php', open: () => openRedis(server, prefix, timeout) };
+  return { format: 'php', open: () => openRedis(server, prefix, field, timeout) };
 };
 
 function address({ protocol, hosts, path, options }: StoreUrl): RedisServer['at'] {
@@ -60,7 +62,12 @@ function database({ hosts, path, options }: StoreUrl): number {
  * Sessions in one Redis, under `prefix` + id. The size of a value is asked for before the value, and large values
  * come over a connection of their own.
  */
-function openRedis(server: RedisServer, prefix: string, timeout: number): SessionStore {
+function openRedis(
+  server: RedisServer,
+  prefix: string,
+  field: string | undefined,
+  timeout: number,
+): SessionStore {
   const small = new RedisConnection(server, timeout);
   const forLarge = new RedisConnection(server, timeout);
   const large = new LargeLookups(timeout, 'Redis');
@@ -69,7 +76,7 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
 
   const ask = batched(async (ids) => {
     const keys = ids.map(keyOf);
-    const lengths = await small.lengths(keys);
+    const lengths = await small.lengths(keys, field);
     const found = new Map<string, Buffer>();
     const together: { id: string; key: string }[] = [];
     for (const [n, id] of ids.entries()) {
@@ -79,7 +86,10 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
       else together.push({ id, key: keys[n] as string });
     }
     if (together.length === 0) return found;
-    const values = await small.mget(together.map(({ key }) => key));
+    const values = await small.values(
+      together.map(({ key }) => key),
+      field,
+    );
     for (const [n, { id }] of together.entries()) {
       const value = values[n];
       if (value) found.set(id, value);
@@ -88,7 +98,7 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
   });
 
   async function getLarge(id: string): Promise<Buffer | null> {
-    const [value = null] = await large.oneAtATime(() => forLarge.mget([keyOf(id)]));
+    const [value = null] = await large.oneAtATime(() => forLarge.values([keyOf(id)], field));
     return value;
   }
 

@@ -5,6 +5,7 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { drupalSite } from '../../../helpers/drupal.ts';
 import { joomlaSite } from '../../../helpers/joomla.ts';
+import { magentoSite } from '../../../helpers/magento.ts';
 import { moodleSite } from '../../../helpers/moodle.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { opencartSite } from '../../../helpers/opencart.ts';
@@ -17,6 +18,8 @@ const databases = await siteDatabases(kinds);
 
 describe.each(databases)('$kind', (db) => {
   test.each([
+    // It has one kind of database.
+    ...(db.kind === 'mysql' ? ([['Magento', magentoSite]] as const) : []),
     ['Joomla', joomlaSite],
     ['Drupal', drupalSite],
     ['Moodle', moodleSite],

@@ -1,0 +1,409 @@
+import { createHmac } from 'node:crypto';
+import { dirname } from 'node:path';
+import { inflateSync } from 'node:zlib';
+import {
+  because,
+  type Claim,
+  type MemberApplication,
+  type MemberSessions,
+  nobody,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { parseCookieForm } from '../cookie.ts';
+import { databaseHost } from '../database-host.ts';
+import { FormatError } from '../formats/value.ts';
+import { displayName } from '../identity.ts';
+import type { Layer } from '../layers/layers.ts';
+import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+import { readPhpSettings } from '../php-settings.ts';
+import { maxSessionBytes } from '../store.ts';
+
+/** The values of app/etc/env.php and config.php. */
+interface Found {
+  database: SiteDatabase;
+  prefix: string;
+  cookieName: string;
+  sessions: Handler;
+  /** Settings that stand in the files, and count before those in the database. */
+  fixed: Readonly<Record<string, string | null>>;
+  /** A new password ends the other sessions. */
+  hasCutoff: boolean;
+  checks: boolean;
+  admins: readonly string[];
+  moderators: readonly string[];
+  nobody: readonly string[];
+}
+
+/** Where the sessions are: `db` with the key that hashes their ids, or without. */
+type Handler = { is: 'db'; key: Buffer | null } | { is: 'url'; url: string; expires: boolean };
+
+interface Site extends Found {
+  /** Seconds after the last page view; 0: as long as the store keeps it. */
+  lifetime: number;
+  /** The parts of a session with the customer of each website, the one of the default website first. */
+  namespaces: readonly string[];
+  useAddress: boolean;
+  useAgent: boolean;
+}
+
+interface Member extends Claim {
+  customer: string;
+  /** The end of an id that has been replaced, in seconds since 1970. */
+  ends?: number;
+  /** What the session was begun with, if that is another than the visitor's. */
+  differs?: string;
+}
+
+/** The settings, with the defaults of Magento. */
+const settings = {
+  'web/cookie/cookie_lifetime': '3600',
+  'customer/account_share/scope': '1',
+  'web/session/use_remote_addr': '0',
+  'web/session/use_http_user_agent': '0',
+};
+
+type Setting = keyof typeof settings;
+
+const names = Object.keys(settings) as Setting[];
+
+/** The ids of the customers are the same on all websites. */
+const sharedAccounts = '0';
+
+const proof = [
+  'destroyed',
+  'default.visitor_data.visitor_id',
+  'default.visitor_data.customer_id',
+  '_session_validator_data.remote_addr',
+  '_session_validator_data.http_user_agent',
+] as const;
+
+/** User agents that Magento compares with nothing: Magento/Store/etc/di.xml. */
+const anyAgent = /Shockwave Flash|Adobe Flash Player\s+\w{1,10}/iu;
+
+/**
+ * Magento 2: Framework/Session/SessionManager.php, Validator.php, SaveHandler/DbTable.php,
+ * Customer/Model/Session.php, Session/Storage.php, Session/SessionCleaner.php, Session/Validators/CutoffValidator.php,
+ * Customer/Model/Visitor.php; for Redis colinmollenhour/php-redis-session-abstract.
+ */
+export const magento: MemberApplication<Found, Site, Member> = {
+  kind: 'magento',
+  title: 'Magento',
+
+  async find(folder, { cookieName, checks, admins, moderators, nobody, store }) {
+    const root = await rootOf(folder);
+    if (root === null) return null;
+    const env = await folder.php(`${root}/app/etc/env.php`);
+    const files = [env];
+    if (await folder.has(`${root}/app/etc/config.php`))
+      files.push(await folder.php(`${root}/app/etc/config.php`));
+    const prefix = asText(env.returned(['db', 'table_prefix'], 'its value in env.php itself')) ?? '';
+    if (!/^\w{0,48}$/.test(prefix))
+      throw new ConfigurationError(`${env.file}: table_prefix has other characters than A-Z a-z 0-9 _`);
+    return {
+      database: databaseOf(env),
+      prefix,
+      cookieName: cookieName ?? 'PHPSESSID',
+      sessions:
+        store === undefined
+          ? await handlerOf(folder, root, env)
+          : { is: 'url', url: store, expires: /[?&]lifetime=/.test(store) },
+      fixed: Object.fromEntries(names.map((name) => [name, fixedIn(files, name)])),
+      hasCutoff: await codeHas(folder, root, 'Customer/Model/Session/Validators/CutoffValidator.php', /./),
+      checks: checks ?? true,
+      admins: admins ?? [],
+      moderators: moderators ?? [],
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings({ prefix }, { lines }) {
+    const paths = names.map((name) => `'${name}'`).join(', ');
+    const website = `FROM ${prefix}store_website w WHERE w.website_id > 0`;
+    return {
+      view: 'chat_magento_settings',
+      columns: { value: 'text' },
+      names: [...names, 'website', 'websites'],
+      select: `SELECT d.path AS name, d.value AS value FROM ${prefix}core_config_data d WHERE d.scope = 'default' AND d.scope_id = 0 AND d.path IN (${paths}) UNION ALL SELECT 'website', w.code ${website} AND w.is_default = 1 UNION ALL SELECT 'websites', ${lines('w.code')} ${website}`,
+    };
+  },
+
+  site(found, table) {
+    const text = (name: string) => table.get(name)?.value?.toString('utf8') ?? '';
+    const value = (name: Setting) => found.fixed[name] ?? (text(name) || settings[name]);
+    const codes = [...new Set([text('website'), ...text('websites').split('\n')])];
+    const usable = codes.filter((code) => /^[A-Za-z]\w*$/.test(code));
+    if (usable.length === 0)
+      throw new StoreError('Magento has no website in its table store_website: is it installed?');
+    return {
+      ...found,
+      lifetime: Math.max(0, Number.parseInt(value('web/cookie/cookie_lifetime'), 10) || 0),
+      namespaces:
+        value('customer/account_share/scope') === sharedAccounts
+          ? ['customer']
+          : usable.map((code) => `customer_${code}`),
+      useAddress: isOn(value('web/session/use_remote_addr')),
+      useAgent: isOn(value('web/session/use_http_user_agent')),
+    };
+  },
+
+  sessions({ cookieName, sessions, prefix, lifetime, namespaces }): MemberSessions {
+    const plain = parseCookieForm('plain', cookieName);
+    const of = (key: string) => namespaces.map((namespace) => `${namespace}.${key}`);
+    const paths = { ids: of('customer_id') as [string], layer: uncompressed };
+    const all = { ...paths, proof: [...proof, ...of('customer_id'), ...of('is_customer_emulated')] };
+    if (sessions.is === 'url') {
+      const { url, expires } = sessions;
+      return { ...all, cookie: plain, store: expires ? url : `${url}&lifetime=${lifetime}` };
+    }
+    const { key } = sessions;
+    const hashed = (id: string) => (key === null ? id : createHmac('sha256', key).update(id).digest('hex'));
+    const table = `${prefix}session`;
+    return {
+      ...all,
+      cookie: {
+        name: cookieName,
+        idIn(value) {
+          const id = plain.idIn(value);
+          return id === null ? null : hashed(id);
+        },
+      },
+      store: {
+        view: 'chat_magento_sessions',
+        table,
+        columns: {},
+        select: `SELECT s.session_id AS session_id, s.session_data AS session_data, s.session_expires AS session_expires FROM ${table} s`,
+        options: `id=session_id&data=session_data&last=session_expires&lifetime=${lifetime}&layers=base64`,
+        renewed: { id: 'session_id', column: 'session_expires' },
+      },
+    };
+  },
+
+  logins({ prefix, hasCutoff }) {
+    const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;
+    const customer = `c.entity_id AS customer_id, c.firstname AS firstname, c.is_active AS is_active, c.confirmation AS confirmation, ${group}`;
+    const shown = ['customer_id', 'firstname', 'is_active', 'confirmation', 'group_name'];
+    const columns = Object.fromEntries(shown.map((name) => [name, 'text' as const]));
+    const customers = {
+      view: 'chat_magento',
+      id: 'customer_id',
+      lookup: 'customer_id',
+      columns,
+      select: `SELECT ${customer} FROM ${prefix}customer_entity c`,
+    };
+    if (!hasCutoff) return { customers };
+    return {
+      customers,
+      visitors: {
+        view: 'chat_magento_visitors',
+        id: 'visitor_id',
+        lookup: 'visitor_id',
+        columns: { visitor_id: 'text', begun: 'text', cutoff: 'text', ...columns },
+        select: `SELECT v.visitor_id AS visitor_id, UNIX_TIMESTAMP(v.created_at) AS begun, UNIX_TIMESTAMP(c.session_cutoff) AS cutoff, ${customer} FROM ${prefix}customer_visitor v JOIN ${prefix}customer_entity c ON c.entity_id = v.customer_id`,
+      },
+    };
+  },
+
+  claim(site, { secrets, proof: [destroyed, visitor, ofVisitor, address, agent, ...more] }, from) {
+    const { namespaces, lifetime, hasCutoff } = site;
+    const which = namespaces.findIndex((_, n) => isNumber(more[n]) && !more[namespaces.length + n]);
+    const customer = more[which];
+    // With the persistent cart Magento knows whom it greets, who has not logged in.
+    if (!customer) return because('the session names no customer, or one who has not logged in');
+    const differs = differing(site, { address, agent }, from);
+    const claim: Member = {
+      ...{ table: 'customers', lookup: customer, secrets, customer },
+      ...(destroyed ? { ends: Number(destroyed) + lifetime } : {}),
+      ...(differs === null ? {} : { differs }),
+    };
+    if (!hasCutoff || ofVisitor !== customer || !isNumber(visitor)) return claim;
+    // The row of the visitor says when the session was begun. Magento clears such rows away.
+    return { ...claim, table: 'visitors', lookup: visitor, otherwise: claim };
+  },
+
+  judge(site, { customer: id, table, ends, differs }, row, now) {
+    const text = textsOf(row);
+    const settled = (reason: string, hint?: string) => ({ ...nobody(reason, hint), settled: true as const });
+    if (differs !== undefined) {
+      return settled(
+        `the session was begun with another ${differs}`,
+        'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
+      );
+    }
+    if (ends !== undefined && now > ends) return settled('the session has got another id since');
+    if (row === null || text('customer_id') !== id) return nobody('the customer has been deleted');
+    if (table === 'visitors' && row.cutoff && row.begun && Number(text('cutoff')) > Number(text('begun')))
+      return settled('the session has ended there, as at a new password');
+    if (text('is_active') !== '1') return settled('the customer is disabled there');
+    if (row.confirmation) return settled('the mail address of the customer is not confirmed');
+    if (site.nobody.includes(id)) return settled('this user is nobody, by CHAT_USER_NOBODY');
+    const user: SessionUser = { id, name: displayName(text('firstname')) || id };
+    const roles = [
+      ...(site.admins.includes(text('group_name')) ? (['admin'] as const) : []),
+      ...(site.moderators.includes(text('group_name')) ? (['moderator'] as const) : []),
+    ];
+    if (roles.length > 0) user.roles = roles;
+    return { state: 'user', user, ...(ends === undefined ? {} : { idle: ends + 1 }) };
+  },
+};
+
+const isNumber = (text: string | null | undefined): text is string => /^[1-9]\d{0,17}$/.test(text ?? '');
+
+/** What a session was begun with, if it is another than the visitor's. */
+function differing(
+  { checks, useAddress, useAgent }: Site,
+  begun: { address: string | null | undefined; agent: string | null | undefined },
+  { address = '', userAgent = '' }: Credentials,
+): string | null {
+  if (!checks) return null;
+  if (useAddress && begun.address !== address.replace(/^::ffff:(?=\d+\.)/i, '')) return 'address';
+  return useAgent && begun.agent !== userAgent && !anyAgent.test(userAgent) ? 'browser' : null;
+}
+
+const isOn = (value: string) => value !== '' && value !== '0';
+
+/** The folder of Magento; the site's own may be `pub` in it. */
+async function rootOf(folder: SiteFolder): Promise<string | null> {
+  for (const root of [folder.path, dirname(folder.path)]) {
+    if (root !== folder.path && !folder.path.endsWith('/pub')) continue;
+    if ((await folder.has(`${root}/app/etc/env.php`)) && (await folder.has(`${root}/bin/magento`)))
+      return root;
+  }
+  return null;
+}
+
+/** Whether a file of Magento's own code is there with such a text; by Composer, or as in its repository. */
+async function codeHas(folder: SiteFolder, root: string, file: string, what: RegExp): Promise<boolean> {
+  const [module = '', ...rest] = file.split('/');
+  const isFramework = module === 'Framework';
+  const places = isFramework
+    ? [`vendor/magento/framework/${rest.join('/')}`, `lib/internal/Magento/${file}`]
+    : [`vendor/magento/module-${module.toLowerCase()}/${rest.join('/')}`, `app/code/Magento/${file}`];
+  for (const place of places) {
+    if (await folder.has(`${root}/${place}`)) return what.test(await folder.text(`${root}/${place}`));
+  }
+  return false;
+}
+
+/** A setting that a file has for all websites. */
+function fixedIn(files: readonly Configuration[], name: Setting): string | null {
+  for (const file of files) {
+    const value = asText(file.returned(['system', 'default', ...name.split('/')], 'its value itself'));
+    if (value !== null) return value;
+  }
+  return null;
+}
+
+const storeSetting = 'CHAT_SESSION_STORE';
+
+async function handlerOf(folder: SiteFolder, root: string, env: Configuration): Promise<Handler> {
+  const value = (...keys: string[]) => asText(env.returned(['session', ...keys], storeSetting)) ?? '';
+  const save = value('save') || 'files';
+  switch (save) {
+    case 'db': {
+      const hashes = await codeHas(
+        folder,
+        root,
+        'Framework/Session/SaveHandler/DbTable.php',
+        /encryptor->hash/,
+      );
+      return { is: 'db', key: hashes ? keyOf(env) : null };
+    }
+    case 'files':
+      return { is: 'url', url: await filesOf(root, env.file, value('save_path')), expires: false };
+    case 'redis':
+    case 'valkey':
+      return { is: 'url', url: redisOf(env.file, (key) => value(save, key)), expires: true };
+    default:
+      throw new ConfigurationError(
+        `${env.file}: sessions with ${JSON.stringify(save)} are not read: set ${storeSetting}`,
+      );
+  }
+}
+
+/** The last key, by which Magento encrypts and hashes. */
+function keyOf(env: Configuration): Buffer {
+  const keys = (asText(env.returned(['crypt', 'key'], storeSetting)) ?? '').trim().split(/\s+/);
+  const key = keys.at(-1) ?? '';
+  if (key === '') throw new ConfigurationError(`${env.file}: there is no crypt.key`);
+  return key.startsWith('base64') ? Buffer.from(key.slice(6), 'base64') : Buffer.from(key);
+}
+
+/** `session.save_path` of env.php, else that of PHP, else a folder of Magento. */
+async function filesOf(root: string, file: string, given: string): Promise<string> {
+  const own = given || (await phpSavePath(root, file)) || `${root}/var/session`;
+  const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
+  const escaped = path.split('/').map(encodeURIComponent).join('/');
+  return `file://${escaped}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
+}
+
+async function phpSavePath(root: string, file: string): Promise<string> {
+  try {
+    return (await readPhpSettings(root)).get('session.save_path', storeSetting).value;
+  } catch (cause) {
+    if (!(cause instanceof ConfigurationError)) throw cause;
+    throw new ConfigurationError(
+      `${file} has no session.save_path, and that of PHP is not known (${cause.message}): set ${storeSetting}`,
+      { cause },
+    );
+  }
+}
+
+function redisOf(file: string, value: (key: string) => string): string {
+  if (value('sentinel_servers') !== '' || value('sentinel_master') !== '')
+    throw new ConfigurationError(`${file}: the sessions are behind Redis Sentinel: set ${storeSetting}`);
+  const library = value('compression_library');
+  if (!['', 'gzip', 'none'].includes(library) && value('compression_threshold') !== '0')
+    throw new ConfigurationError(
+      `${file}: sessions that are compressed with ${JSON.stringify(library)} are not read: set compression_library to gzip`,
+    );
+  const [, scheme = '', host = '', port = value('port') || '6379'] =
+    /^(?:(\w+):\/\/)?(.*?)(?::(\d+))?$/.exec(value('host') || '127.0.0.1') ?? [];
+  const password = value('password');
+  const login =
+    password === '' ? '' : `${encodeURIComponent(value('username'))}:${encodeURIComponent(password)}@`;
+  const isSecure = scheme === 'tls' || scheme === 'ssl';
+  const at = host.startsWith('/') ? host.split('/').map(encodeURIComponent).join('/') : `${host}:${port}`;
+  return `${isSecure ? 'rediss' : 'redis'}://${login}${at}?prefix=sess_&field=data&format=php&database=${value('database') || '0'}`;
+}
+
+/** The marks before what another library has compressed. */
+const others: Readonly<Record<string, string>> = { ':sn:': 'snappy', ':lz:': 'lzf', ':l4:': 'lz4' };
+
+/** A session in Redis says itself how it is compressed. */
+const uncompressed: Layer = {
+  name: 'magento',
+  unwrap(bytes) {
+    const mark = bytes.toString('latin1', 0, 4);
+    if (Object.hasOwn(others, mark))
+      throw new FormatError(`compressed with ${others[mark]}, which is not read`);
+    if (mark !== ':gz:') return bytes;
+    try {
+      return inflateSync(bytes.subarray(4), { maxOutputLength: maxSessionBytes });
+    } catch {
+      throw new FormatError('compressed with gzip, and cut off or too large');
+    }
+  },
+};
+
+function databaseOf(env: Configuration): SiteDatabase {
+  const text = (name: string) =>
+    asText(env.returned(['db', 'connection', 'default', name], 'CHAT_SITE_DATABASE')) ?? '';
+  const given = text('host');
+  const { socket, ...place } = databaseHost(given.startsWith('/') ? `:${given}` : given);
+  return {
+    kind: 'mysql',
+    place: {
+      user: text('username'),
+      password: text('password'),
+      hosts: [place],
+      path: `/${text('dbname')}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset: 'utf8',
+  };
+}

@@ -1,0 +1,173 @@
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
+import { type MagentoConfig, type MagentoSession, magentoSite } from '../../../helpers/magento.ts';
+import { startRedis } from '../../../helpers/redis.ts';
+
+const [db] = (await siteDatabases(['mysql'])) as [Awaited<ReturnType<typeof siteDatabases>>[number]];
+
+const now = () => Math.floor(Date.now() / 1000);
+
+async function siteFor(config: MagentoConfig = {}, options: SiteOptions = {}) {
+  const site = await magentoSite(db, config);
+  onTestFinished(site.remove);
+  const logins = await loginsOf(site.folder, options);
+  return { ...site, logins, check: (login: Login) => logins.check([login as never])[0] };
+}
+
+loginContract('Magento', async () => {
+  const site = await magentoSite(db);
+  return {
+    open: async () => (await openSite({ folder: site.folder })).logins,
+    logIn: (user, firstname) => site.logIn(user, firstname === undefined ? {} : { firstname }),
+    silence: db.silence,
+    close: site.remove,
+  };
+});
+
+test('customers, their first names and groups, and those who may not come in', async () => {
+  const { logins, logIn, run, check } = await siteFor({}, { admins: ['Owners'], moderators: ['Staff'] });
+  const login = (await logins.identify(
+    await logIn('7', { firstname: 'Zoë <b>', customer: { group_id: 4 } }),
+  )) as Login;
+  // The last name and the mail address are nobody's business.
+  expect(login.user).toEqual({ id: '7', name: 'Zoë <b>', roles: ['moderator'] });
+  expect(await check(login)).toBeNull();
+  // As in Magento, which refuses a locked customer at the next login only: anybody can lock one.
+  await run('UPDATE #__customer_entity SET lock_expires = NOW() + INTERVAL 1 HOUR');
+  expect(await check(login)).toBeNull();
+  for (const [why, sql] of [
+    ['disabled', 'UPDATE #__customer_entity SET is_active = 0'],
+    ['confirmed', "UPDATE #__customer_entity SET is_active = 1, confirmation = 'abc'"],
+    ['deleted', 'DELETE FROM #__customer_entity'],
+  ] as const) {
+    await run(sql);
+    expect(await check(login)).toMatchObject({ state: 'nobody', reason: expect.stringContaining(why) });
+  }
+});
+
+test('the sessions that Magento would take, and those that it would not', async () => {
+  stopClock();
+  const { logins, logIn } = await siteFor();
+  const visitor = { visitor_id: '1' };
+  const cases: [string, MagentoSession, 'user' | 'nobody'][] = [
+    ['logged in', {}, 'user'],
+    ['anonymous', { session: { customer_base: [] } }, 'nobody'],
+    ['logged out', { session: { customer_base: { customer_id: null } } }, 'nobody'],
+    ['no visitor', { session: { default: { visitor_data: visitor } } }, 'user'],
+    ['greeted', { session: { customer_base: { customer_id: '7', is_customer_emulated: true } } }, 'nobody'],
+    ['on another website', { session: { customer_base: [], customer_other: { customer_id: 7 } } }, 'user'],
+    ['of no website', { session: { customer_base: [], customer_none: { customer_id: 7 } } }, 'nobody'],
+    ['of shared accounts', { session: { customer_base: [], customer: { customer_id: 7 } } }, 'nobody'],
+    ['near its end', { age: 3500 }, 'user'],
+    ['expired', { age: 3700 }, 'nobody'],
+    ['an id that was replaced', { session: { destroyed: now() - 3600 } }, 'user'],
+    ['an id that was replaced long ago', { session: { destroyed: now() - 3601 } }, 'nobody'],
+  ];
+  for (const [what, session, state] of cases) {
+    expect(await logins.identify(await logIn('7', session)), what).toMatchObject(
+      state === 'user' ? { user: { id: '7', name: 'Ann' } } : { code: 'unauthorized' },
+    );
+  }
+  // The default website comes first.
+  const both = { customer_other: { customer_id: '8' }, customer_base: { customer_id: '7' } };
+  expect(await logins.identify(await logIn('7', { session: both }))).toMatchObject({ user: { id: '7' } });
+});
+
+test('a new password ends the sessions of other devices, and those that were begun before it', async () => {
+  const { logins, logIn, run, check } = await siteFor();
+  const [one, other] = [await logIn('7', { begun: 500 }), await logIn('7', { begun: 400 })];
+  const [here, there] = [await logins.identify(one), await logins.identify(other)] as [Login, Login];
+  expect(here.handle).not.toBe(there.handle);
+  const cutoff = now() - 100;
+  await run('UPDATE #__customer_entity SET session_cutoff = FROM_UNIXTIME(?)', [cutoff]);
+  // SessionCleaner keeps the device at which it was changed.
+  await run('UPDATE #__customer_visitor SET created_at = FROM_UNIXTIME(?) WHERE visitor_id = ?', [
+    ...[cutoff + 1, one.visitor],
+  ]);
+  expect(await check(there)).toMatchObject({ state: 'nobody', reason: expect.stringContaining('password') });
+  expect(await check(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
+  expect(await logins.identify(other)).toMatchObject({ code: 'unauthorized' });
+  // Magento clears old visitors away. It compares nothing then.
+  await run('DELETE FROM #__customer_visitor');
+  expect(await check(here)).toMatchObject({ state: 'user', login: { handle: here.handle } });
+  await run('DELETE FROM #__session WHERE session_id = ?', [one.row]);
+  expect(await check(here)).toMatchObject({ state: 'nobody' });
+});
+
+test('what the settings say: accounts of all websites, a longer life, address and browser', async () => {
+  const { logins, logIn, agent, folder } = await siteFor({
+    settings: {
+      ...{ 'customer/account_share/scope': '0', 'web/cookie/cookie_lifetime': '60' },
+      ...{ 'web/session/use_remote_addr': '1', 'web/session/use_http_user_agent': '1' },
+    },
+    system: "'default' => ['web' => ['cookie' => ['cookie_lifetime' => '7200']]]",
+  });
+  const device = await logIn('7', { age: 7000, session: { customer: { customer_id: '7' } } });
+  const from = { ...device, address: '192.0.2.1', userAgent: agent };
+  const login = (await logins.identify(from)) as Login;
+  expect(login).toMatchObject({ user: { id: '7' } });
+  expect(await logins.identify({ ...from, address: '::ffff:192.0.2.1' })).toHaveProperty('user');
+  expect(await logins.identify({ ...from, address: '192.0.2.2' })).toMatchObject({
+    reason: 'the session was begun with another address',
+  });
+  expect(await logins.identify({ ...from, userAgent: 'curl' })).toMatchObject({
+    reason: 'the session was begun with another browser',
+  });
+  await device.rename('Zoë');
+  expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
+  await device.becomes('7');
+  expect(await logins.check([login as never])[0]).toMatchObject({ state: 'user' });
+  const lax = await loginsOf(folder, { checks: false });
+  expect(await lax.identify(device)).toMatchObject({ user: { id: '7' } });
+});
+
+test('Redis: a hash with a session that may be compressed', async () => {
+  const redis = await startRedis();
+  onTestFinished(redis.remove);
+  const { logins, logIn, check } = await siteFor({ save: 'redis', port: redis.port });
+  const large = await logIn('7', { session: { checkout: { text: 'a'.repeat(3000) } } });
+  const stored = await redis.ask(
+    'EVAL',
+    `redis.call('SELECT', 2) return redis.call('HGET', 'sess_${large.session}', 'data')`,
+    '0',
+  );
+  expect(String(stored)).toMatch(/^:gz:/);
+  const login = (await logins.identify(large)) as Login;
+  expect(login).toMatchObject({ user: { id: '7' } });
+  expect(await logins.identify(await logIn('8'))).toMatchObject({ user: { id: '8' } });
+  expect(await logins.ttl(login as never)).toBeGreaterThan(3_000_000);
+  await large.becomes('9');
+  expect(await check(login)).toMatchObject({ login: { user: { id: '9' } } });
+  await redis.ask('EVAL', `redis.call('SELECT', 2) return redis.call('DEL', 'sess_${large.session}')`, '0');
+  expect(await check(login)).toMatchObject({ state: 'nobody' });
+  await redis.ask('EVAL', "redis.call('SELECT', 2) return redis.call('SET', 'sess_abc', 'no hash')", '0');
+  expect(await logins.identify({ cookies: 'PHPSESSID=abc' })).toMatchObject({ code: 'unauthorized' });
+  const other = await magentoSite(db, { save: 'redis', port: redis.port, library: 'lzf' });
+  onTestFinished(other.remove);
+  await expect(openSite({ folder: other.folder })).rejects.toThrow('compression_library');
+});
+
+test('files, also by the folder that is served; ids that are not hashed', async () => {
+  const site = await magentoSite(db, { save: 'files' });
+  onTestFinished(site.remove);
+  const logins = await loginsOf(join(site.folder, 'pub'));
+  const device = await site.logIn('7');
+  const login = (await logins.identify(device)) as Login;
+  expect(login).toMatchObject({ user: { id: '7' } });
+  expect(await logins.identify(await site.logIn('7', { age: 3700 }))).toMatchObject({ code: 'unauthorized' });
+  await device.logOut();
+  expect(await logins.check([login as never])[0]).toMatchObject({ state: 'nobody' });
+  const old = await siteFor({ old: true });
+  expect(await old.logins.identify(await old.logIn('7'))).toMatchObject({ user: { id: '7' } });
+  // The id in a table that somebody has read is no cookie.
+  const hashed = await siteFor();
+  const { row } = await hashed.logIn('7');
+  expect(await hashed.logins.identify({ cookies: `PHPSESSID=${row}` })).toMatchObject({
+    code: 'unauthorized',
+  });
+});
