@@ -184,7 +184,13 @@ export async function located(
 
 async function urlOf({ kind, place, socket }: SiteDatabase): Promise<StoreUrl> {
   const isLocal = kind === 'mysql' && place.hosts[0]?.host === 'localhost';
-  const path = socket ?? (isLocal ? await localSocket() : undefined);
+  const [first] = place.hosts;
+  // libpq takes a folder in place of a host.
+  const inFolder =
+    kind === 'postgres' && first?.host.startsWith('/')
+      ? `${first.host}/.s.PGSQL.${first.port ?? 5432}`
+      : undefined;
+  const path = socket ?? inFolder ?? (isLocal ? await localSocket() : undefined);
   if (isLocal && path === undefined) {
     throw new StoreError(
       `the site's database is at localhost, which is a Unix socket to PHP, and there is none of ${localSockets.join(', ')}: set CHAT_SITE_DATABASE`,

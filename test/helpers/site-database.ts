@@ -18,6 +18,8 @@ export interface TestDatabase {
   password: string;
   /** Its name, or the path of the file. */
   name: string;
+  /** The folder of its Unix socket; absent for SQLite. */
+  folder?: string;
   /** Runs a statement with `?` for each value. */
   run(sql: string, values?: readonly Value[]): Promise<Record<string, unknown>[]>;
   /** It gives no answers until the returned function is called. */
@@ -36,6 +38,7 @@ export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<Tes
     user,
     password,
     name: 'site',
+    folder: server.folder,
     async run(sql, values = []) {
       if ('query' in server && kind === 'mysql') return server.query(sql, [...values]);
       let n = 0;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   type Application,
   because,
+  type Claim,
   type LoginTable,
   loginPart,
   nobody,
@@ -26,8 +27,10 @@ interface Found {
   prefix: string;
   cookieName: string | null;
   fixed: Readonly<Record<(typeof inBoth)[number], string | null>>;
-  /** The table has the text of the sessions, too. */
-  hasTexts: boolean;
+  /** `session_handler_class`; empty if Moodle chooses one. */
+  handler: string;
+  /** Whether CHAT_SITE_CHECKS lets addresses be compared. */
+  checks: boolean;
   admins: readonly string[] | null;
   moderators: readonly string[] | null;
   nobody: readonly string[];
@@ -41,10 +44,21 @@ interface Site extends Found {
   siteAdmins: readonly string[];
   nameFormat: string;
   secondFactors: boolean;
+  /** The table has the text of the sessions, too. */
+  hasTexts: boolean;
+  /** A session counts from the address of its login alone. */
+  tiedToAddress: boolean;
+}
+
+interface Cookie extends Claim {
+  address: string;
 }
 
 /** A value in config.php replaces the one of the table. */
-const inBoth = ['sessioncookie', 'sessiontimeout', 'siteguest', 'siteadmins', 'fullnamedisplay'] as const;
+const inBoth = [
+  ...(['sessioncookie', 'sessiontimeout', 'siteguest', 'siteadmins', 'fullnamedisplay'] as const),
+  ...(['dbsessions', 'tracksessionip'] as const),
+];
 
 const names = [
   'firstname',
@@ -64,11 +78,11 @@ const eightHours = 28_800;
 const mostBytes = 1024 * 1024;
 
 /** Moodle 4 and 5: lib/classes/session/manager.php, handler.php, redis.php, and admin/tool/mfa. */
-export const moodle: Application<Found, Site> = {
+export const moodle: Application<Found, Site, Cookie> = {
   kind: 'moodle',
   title: 'Moodle',
 
-  async find(folder, { cookieName, admins, moderators, nobody }) {
+  async find(folder, { cookieName, checks, admins, moderators, nobody }) {
     const file = await configurationOf(folder);
     if (file === null) return null;
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
@@ -85,7 +99,8 @@ export const moodle: Application<Found, Site> = {
       prefix: prefixOf(text('prefix') ?? ''),
       cookieName: cookieName ?? null,
       fixed: Object.fromEntries(inBoth.map((name) => [name, text(name)])) as Found['fixed'],
-      hasTexts: handler === '' ? Number(text('dbsessions') ?? 0) !== 0 : /database$/.test(handler),
+      handler,
+      checks: checks !== false,
       admins: admins ?? null,
       moderators: moderators ?? null,
       nobody: nobody ?? [],
@@ -100,13 +115,14 @@ export const moodle: Application<Found, Site> = {
       view: 'chat_moodle_settings',
       columns: { value: 'text' },
       names: [...inBoth, 'mfa'],
-      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${inBoth.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', p.value FROM ${table('config_plugins')} AS p WHERE p.plugin = 'tool_mfa' AND p.name = 'enabled'`,
+      select: `SELECT c.name AS name, c.value AS value FROM ${table('config')} AS c WHERE c.name IN (${inBoth.map((name) => `'${name}'`).join(', ')}) UNION ALL SELECT 'mfa', p.value FROM ${table('config_plugins')} AS p WHERE p.plugin = 'tool_mfa' AND p.name = 'enabled' AND EXISTS (SELECT 1 FROM ${table('config_plugins')} AS f WHERE f.plugin LIKE 'factor%' AND f.name = 'enabled' AND f.value NOT IN ('', '0'))`,
     };
   },
 
   site(found, settings) {
     const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
     const value = (name: (typeof inBoth)[number]) => found.fixed[name] ?? text(name);
+    const isOn = (name: (typeof inBoth)[number]) => !['', '0'].includes(value(name));
     return {
       ...found,
       cookie: found.cookieName ?? `MoodleSession${value('sessioncookie')}`,
@@ -114,28 +130,33 @@ export const moodle: Application<Found, Site> = {
       guest: value('siteguest'),
       siteAdmins: value('siteadmins').split(','),
       nameFormat: formatOf(value('fullnamedisplay')),
-      secondFactors: Number(text('mfa') || 0) !== 0,
+      // With no factor in use Moodle asks for none.
+      secondFactors: !['', '0'].includes(text('mfa')),
+      hasTexts: found.handler === '' ? isOn('dbsessions') : /database$/.test(found.handler),
+      tiedToAddress: found.checks && isOn('tracksessionip'),
     };
   },
 
-  logins({ prefix, timeout, nameFormat, secondFactors, hasTexts }, { quote, lines, start }) {
+  logins({ prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress }, { quote, lines, start }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     const roles = `SELECT ${lines('r.shortname')} FROM ${table('role_assignments')} AS a JOIN ${table('role')} AS r ON r.id = a.roleid JOIN ${table('context')} AS c ON c.id = a.contextid WHERE a.userid = u.id AND c.contextlevel = ${system}`;
     const shown = names.filter((name) => nameFormat.match(/[a-z]+/g)?.includes(name));
     const data = secondFactors && hasTexts ? start('s.sessdata', mostBytes) : 'NULL';
-    const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data`;
+    const address = tiedToAddress ? 's.firstip' : 'NULL';
+    const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
+    const ofSessions = ['userid', 'used', 'data', 'address'];
     const ofUsers = ['username', 'auth', 'deleted', 'suspended', ...shown];
     const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
     const sessions: LoginTable = {
       view: 'chat_moodle',
       id: 'sid',
       lookup: 'sid',
-      columns: texts('sid', 'userid', 'used', 'data', ...ofUsers, 'roles'),
+      columns: texts('sid', ...ofSessions, ...ofUsers, 'roles'),
       select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
       parts: [
         {
-          ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts('userid', 'used', 'data') },
-          of: { sid: ['userid', 'used', 'data'] },
+          ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts(...ofSessions) },
+          of: { sid: ofSessions },
           select: `SELECT ${ofSession} FROM ${table('sessions')} AS s`,
         },
         loginPart({
@@ -154,16 +175,16 @@ export const moodle: Application<Found, Site> = {
     return { sessions };
   },
 
-  claim({ cookie }, { cookies }) {
+  claim({ cookie }, { cookies, address = '' }) {
     const id = cookieValue(cookies, cookie);
     if (id === null) {
       return noCookie(cookie, 'Moodle sets the cookie for its own host and path (sessioncookiepath)');
     }
     if (!/^[A-Za-z0-9,-]{1,128}$/.test(id)) return because('its cookie is no session id');
-    return { table: 'sessions', lookup: id, secrets: [id] };
+    return { table: 'sessions', lookup: id, secrets: [id], address };
   },
 
-  judge(site, _, row, now) {
+  judge(site, { address }, row, now) {
     const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     const id = text('userid');
@@ -174,6 +195,13 @@ export const moodle: Application<Found, Site> = {
     if (text('deleted') !== '0') return nobody('the user has been deleted');
     if (text('suspended') !== '0' || text('auth') === 'nologin') return nobody('the user is suspended there');
     if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    // Moodle notes it at the first page after the login, in the text of the session.
+    if (site.tiedToAddress && text('address') !== address) {
+      return nobody(
+        'the address is not the one of the login',
+        'if every visitor gets this: PHP sees another address than this server, see CHAT_TRUSTED_PROXIES; CHAT_SITE_CHECKS=off leaves the comparison out',
+      );
+    }
     if (site.secondFactors && !hasGivenFactors(row.data ?? null)) {
       return nobody(
         'the user has not yet given the second factor',
@@ -252,15 +280,25 @@ function databaseOf(configuration: Configuration): SiteDatabase {
   const { socket: inHost, ...host } = databaseHost(text('dbhost'));
   const port = Number(text('dboptions', 'dbport'));
   const socket = text('dboptions', 'dbsocket');
+  const isPostgres = type === 'pgsql';
+  // There it is the folder of the socket, or says that PHP's usual one is taken.
+  if (isPostgres && socket !== '' && /^(localhost|127\.0\.0\.1)$/.test(host.host))
+    host.host = socket.includes('/') ? socket : '/var/run/postgresql';
   return {
-    kind: type === 'pgsql' ? 'postgres' : 'mysql',
+    kind: isPostgres ? 'postgres' : 'mysql',
     place: {
       user: text('dbuser'),
       password: text('dbpass'),
       hosts: [port > 0 ? { ...host, port } : host],
       path: `/${text('dbname')}`,
     },
-    ...(socket.startsWith('/') ? { socket } : inHost === undefined ? {} : { socket: inHost }),
+    ...(isPostgres
+      ? {}
+      : socket.startsWith('/')
+        ? { socket }
+        : inHost === undefined
+          ? {}
+          : { socket: inHost }),
     charset: 'utf8',
   };
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -111,13 +111,20 @@ describe.each(databases)('$kind', (db) => {
   });
 
   test('a second factor that was given shows in the text of the session alone', async () => {
-    const enabled = "INSERT INTO #__config_plugins VALUES (1, 'tool_mfa', 'enabled', '1')";
+    const enabled =
+      "INSERT INTO #__config_plugins VALUES (1, 'tool_mfa', 'enabled', '1'), (2, 'factor_totp', 'enabled', '1'), (3, 'factor_email', 'enabled', '0')";
     const files = await siteFor('', {}, enabled);
     expect(await files.logins.identify(await files.logIn('7'))).toMatchObject({
       code: 'unauthorized',
       hint: expect.stringContaining('tool_mfa'),
     });
-    const site = await siteFor('$CFG->dbsessions = true;', {}, enabled);
+    await files.run("UPDATE #__config_plugins SET value = '0' WHERE id = 2");
+    await files.logins.reload?.();
+    expect(await files.logins.identify(await files.logIn('7'))).toMatchObject({ user: { id: '7' } });
+    // The form of the administration writes it into the table.
+    const site = await siteFor('', {}, enabled);
+    await site.run("INSERT INTO #__config VALUES (9, 'dbsessions', '1')");
+    await site.logins.reload?.();
     const session = (code: string) =>
       execFileSync('php', ['-r', `echo base64_encode('SESSION|'.serialize((object) [${code}]));`], {
         encoding: 'utf8',
@@ -131,6 +138,30 @@ describe.each(databases)('$kind', (db) => {
       expect(await site.logins.identify(device)).toMatchObject({ code: 'unauthorized' });
     }
   });
+});
+
+test('a session that is tied to the address of its login', async () => {
+  const site = await moodleSite(databases[0] as (typeof databases)[number], '$CFG->tracksessionip = true;');
+  onTestFinished(site.remove);
+  const device = await site.logIn('7', { row: { firstip: '192.0.2.7' } });
+  const logins = await loginsOf(site.folder);
+  expect(await logins.identify({ ...device, address: '192.0.2.7' })).toMatchObject({ user: { id: '7' } });
+  expect(await logins.identify({ ...device, address: '192.0.2.8' })).toMatchObject({ code: 'unauthorized' });
+  const lax = await loginsOf(site.folder, { checks: false });
+  expect(await lax.identify({ ...device, address: '192.0.2.8' })).toMatchObject({ user: { id: '7' } });
+});
+
+test("the folder of PostgreSQL's socket in place of a host", async () => {
+  const db = databases[1] as (typeof databases)[number];
+  const folder = db.folder ?? '';
+  const port = readdirSync(folder).flatMap((name) => /^\.s\.PGSQL\.(\d+)$/.exec(name)?.[1] ?? [])[0];
+  const site = await moodleSite(
+    db,
+    `$CFG->dbhost = 'localhost'; $CFG->dboptions = ['dbsocket' => '${folder}', 'dbport' => ${port}];`,
+  );
+  onTestFinished(site.remove);
+  const logins = await loginsOf(site.folder);
+  expect(await logins.identify(await site.logIn('7'))).toMatchObject({ user: { id: '7' } });
 });
 
 test('config.php: values that replace those of the table, and handlers that keep no row', async () => {
