@@ -60,12 +60,14 @@ interface Options {
 /**
  * Looks at the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the
  * site.
+ * @param machine the root of the machine that the site runs on, if that is not `/`
  * @returns the exit code
  */
 export async function init(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   terminal: Terminal,
+  machine?: string,
 ): Promise<number> {
   try {
     const options = readOptions(args, env);
@@ -73,7 +75,7 @@ export async function init(
       terminal.say(usage);
       return 0;
     }
-    await setUp(options, env, terminal);
+    await setUp(options, env, terminal, machine);
     return 0;
   } catch (error) {
     if (!(error instanceof InitProblem)) throw error;
@@ -173,14 +175,19 @@ function checkFolder(folder: string, file: boolean): void {
   }
 }
 
-async function setUp(options: Options, env: NodeJS.ProcessEnv, terminal: Terminal): Promise<void> {
+async function setUp(
+  options: Options,
+  env: NodeJS.ProcessEnv,
+  terminal: Terminal,
+  machine: string | undefined,
+): Promise<void> {
   const say = ({ is, text, advice }: Finding) => {
     terminal.say(`${marks[is]} ${text}`);
     if (advice !== undefined) terminal.say(`  → ${advice}`);
   };
   const given = givenIn(env);
   const config = configOf({ ...given, CHAT_SITE: options.site });
-  const place = placeIn(config);
+  const place = { ...placeIn(config), machine };
   const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
 
   const known = addressOf(found.portrait.address);
@@ -189,7 +196,11 @@ async function setUp(options: Options, env: NodeJS.ProcessEnv, terminal: Termina
   const version = found.portrait.version ? ` ${found.portrait.version}` : '';
   say({
     is: 'well',
-    text: [`${found.title}${version}${isOn}`, found.logins, administratorsIn(found)]
+    text: [
+      `${found.title[0]?.toUpperCase()}${found.title.slice(1)}${version}${isOn}`,
+      found.logins,
+      administratorsIn(found),
+    ]
       .filter(Boolean)
       .join(', '),
   });
@@ -247,6 +258,7 @@ async function setUp(options: Options, env: NodeJS.ProcessEnv, terminal: Termina
       isBuilt: clientBuilt().is === 'well',
       userPath: values.CHAT_USER_ID,
       condition: found.portrait.condition,
+      machine,
     },
     terminal,
   );

@@ -23,6 +23,8 @@ interface Done {
   userPath: string | undefined;
   /** What is true in the PHP of the site for people who are logged in. */
   condition: string | undefined;
+  /** The root of the machine. */
+  machine: string | undefined;
 }
 
 interface Step {
@@ -83,10 +85,10 @@ function start({ account, settings, data, isBuilt }: Done): Step {
   };
 }
 
-function webServer({ addresses, port }: Done): Step {
+function webServer({ addresses, port, machine }: Done): Step {
   const { chat, site, way } = addresses;
   const what = way === 'host' ? `${chat.hostname}` : chat.pathname;
-  const found = findWebServers(site.hostname);
+  const found = findWebServers(site.hostname, machine);
   const chosen: Pick<WebServer, 'kind' | 'file'>[] = found.filter(({ running }, n) => running || n === 0);
   const title = chosen.length === 1 ? webServers[(chosen[0] as WebServer).kind].title : 'your web server';
   const shown =

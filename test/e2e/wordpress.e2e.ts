@@ -1,17 +1,27 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Browser, test as base, expect, type Page } from '@playwright/test';
+import { givenSettings } from '../../server/settings/file.ts';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { startWordPress, type WordPressApp } from '../helpers/wordpress-app.ts';
 import { Person } from './fixtures.ts';
 
-/** A WordPress with a chat server that has its folder, and nothing else. */
+/** A WordPress with a chat server that has the settings of `npm run init`, and nothing else. */
 const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatServer } }>({
   site: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it
     async ({}, use) => {
       const wordpress = await startWordPress();
-      const chat = await nextChatServer({ CHAT_SITE: wordpress.folder });
+      const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+      const file = join(folder, 'settings');
+      const program = ['server/init/init.ts', wordpress.folder, '--yes', '--settings', file];
+      execFileSync(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const chat = await nextChatServer(givenSettings(file, {}).env);
       await use({ wordpress, chat });
       await chat.stop();
+      rmSync(folder, { recursive: true });
       await wordpress.remove();
     },
     { scope: 'worker' },

@@ -14,12 +14,16 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { init } from '../../server/init/command.ts';
+import type { Terminal } from '../../server/init/terminal.ts';
 import { readConfig } from '../../server/settings/config.ts';
 import { givenSettings } from '../../server/settings/file.ts';
-import { ownPort } from '../helpers/child.ts';
+import { loginsOf } from '../helpers/application-site.ts';
+import { ownPort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
+import { phpRequest } from '../helpers/php-request.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
+const root = new URL('../..', import.meta.url).pathname;
 let db: Mariadb;
 let site: Awaited<ReturnType<typeof wordPressSite>>;
 let folder: string;
@@ -47,20 +51,26 @@ afterAll(async () => {
 const user = process.getuid?.() === 0 ? ['--user', 'nobody'] : [];
 
 /** Runs `init` in this process. @returns its exit code, and all that it has said */
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, answers: string[] = []) {
+async function run(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  answers: string[] = [],
+  machine?: string,
+) {
   const said: string[] = [];
   const answer = async (question: string) => {
     said.push(question);
     return answers.shift() ?? null;
   };
-  const code = await init(args, env, {
+  const terminal: Terminal = {
     say: (line = '') => void said.push(line),
     problem: (line) => void said.push(line),
     strong: (text) => text,
     ask: answer,
     askHidden: answer,
     close() {},
-  });
+  };
+  const code = await init(args, env, terminal, machine);
   return { code, said: said.join('\n') };
 }
 
@@ -219,4 +229,125 @@ test('a file that the account of the chat may not read: the line that lets it', 
   ]);
   // Root has read it nevertheless.
   expect(code).toBe(user.length > 0 ? 0 : 78);
+});
+
+/** A site in PHP behind PHP-FPM, whose pool has a folder of its own for sessions. */
+function plainSite() {
+  const machine = mkdtempSync(join(folder, 'machine-'));
+  const write = (file: string, text: string) => {
+    mkdirSync(join(machine, file, '..'), { recursive: true });
+    writeFileSync(join(machine, file), text);
+  };
+  const account = userInfo().username;
+  const sessions = join(machine, 'srv/site-sessions');
+  mkdirSync(sessions, { recursive: true });
+  for (const path of [machine, join(machine, 'srv')]) chmodSync(path, 0o755);
+  write('srv/site/index.php', '<?php session_start();');
+  write('etc/passwd', readFileSync('/etc/passwd', 'utf8'));
+  write('etc/php/8.2/fpm/php.ini', 'session.save_path = /var/lib/php/sessions\n');
+  write('etc/php/8.2/fpm/php-fpm.conf', 'include=/etc/php/8.2/fpm/pool.d/*.conf\n');
+  write(
+    'etc/php/8.2/fpm/pool.d/site.conf',
+    `[site]\nuser = ${account}\nphp_admin_value[session.save_path] = ${sessions}\nphp_value[session.name] = SITE\n`,
+  );
+  const id = phpRequest(
+    { 'session.save_path': sessions },
+    '$_SESSION = ["csrf" => "geheim", "cart" => ["id" => 3], "user" => ["id" => 7, "name" => "Zoë", "role" => "admin"]]',
+  );
+  return { machine, sessions, id, path: join(machine, 'srv/site') };
+}
+
+test('a plain PHP site: one login is shown, its keys without values are confirmed, and a server knows the user', async () => {
+  const { machine, sessions, id, path } = plainSite();
+  const file = newFile();
+  const args = [path, '--settings', file];
+  const unknown = await run([...args, '--yes', '--url', 'https://example.org'], {}, [], machine);
+  expect(unknown).toEqual({
+    code: 78,
+    said: expect.stringMatching(/not known where the user is[\s\S]*CHAT_USER_ID/),
+  });
+  const answers = ['https://example.org/shop/', `SITE=${id}`, 'y', '/login'];
+  const { code, said } = await run(args, {}, answers, machine);
+  expect(said).toContain(`A site in PHP (PHP-FPM 8.2, pool site), sessions in files in ${sessions}`);
+  expect(said).toMatch(
+    /cart\.id +a number\n +user +an array of 3\n +user\.id +a number\n +user\.name +a text/,
+  );
+  expect(said).toContain('the user seems to be user.id, the name user.name, the roles user.role');
+  expect(said).toContain("<?php if (!empty($_SESSION['user']['id'])): ?>");
+  expect(said).not.toMatch(new RegExp(`geheim|Zoë|${id}`));
+  expect(code).toBe(0);
+  const { env } = givenSettings(file, {});
+  expect(env).toMatchObject({
+    CHAT_SITE: path,
+    CHAT_USER_ID: 'user.id',
+    CHAT_USER_NAME: 'user.name',
+    CHAT_USER_ROLES: 'user.role',
+    CHAT_ORIGINS: 'https://example.org',
+    CHAT_LOGIN_URL: 'https://example.org/login',
+  });
+  const config = readConfig(env);
+  if (!('site' in config.logins)) throw new Error('these settings name no site');
+  const logins = await loginsOf(path, { ...config.logins.site, machine });
+  expect(await logins.identify({ cookies: `SITE=${id}` })).toMatchObject({
+    user: { id: '7', name: 'Zoë', roles: ['admin'] },
+  });
+});
+
+test('a plain PHP site as a program: the answers come from its input, and the cookie is not shown', async () => {
+  const { sessions, id, path } = plainSite();
+  const file = newFile();
+  const args = ['server/init/init.ts', path, '--settings', file, '--user', userInfo().username];
+  const child = startChild(process.execPath, args, {
+    cwd: root,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${sessions}`, CHAT_SESSION_NAME: 'SITE' },
+  });
+  const ended = new Promise<number>((resolve) => child.process.on('close', resolve));
+  child.process.stdin?.end(`https://example.org\n${id}\nn\nuser.id\nuser.name\n-\n\n`);
+  expect([await ended, child.output()]).toEqual([0, expect.stringContaining(`Written: ${file}`)]);
+  expect(child.output()).not.toContain(id);
+  expect(readFileSync(file, 'utf8')).toMatch(/CHAT_USER_ID=user\.id\nCHAT_USER_NAME=user\.name\n\n/);
+});
+
+test('Laravel: the address, the cookie and the store by its folder', async () => {
+  const laravel = mkdtempSync(join(folder, 'laravel-'));
+  const write = (name: string, text: string) => {
+    mkdirSync(join(laravel, name, '..'), { recursive: true });
+    writeFileSync(join(laravel, name), text);
+  };
+  write('artisan', '');
+  write('bootstrap/app.php', '<?php');
+  write(
+    '.env',
+    `APP_KEY=base64:${'A'.repeat(43)}=\nAPP_URL=https://app.example.org\nSESSION_DOMAIN=.example.org\n`,
+  );
+  write(
+    'config/app.php',
+    "<?php return ['key' => env('APP_KEY'), 'url' => env('APP_URL', 'http://localhost')];",
+  );
+  write(
+    'config/session.php',
+    "<?php return ['driver' => env('SESSION_DRIVER', 'file'), 'files' => storage_path('framework/sessions'), 'cookie' => 'app-session', 'domain' => env('SESSION_DOMAIN'), 'path' => '/', 'secure' => true];",
+  );
+  mkdirSync(join(laravel, 'storage/framework/sessions'), { recursive: true });
+  for (const path of [laravel, ...['storage', 'config', 'bootstrap'].map((name) => join(laravel, name))])
+    chmodSync(path, 0o755);
+  const file = newFile();
+  const own = ['--user', userInfo().username];
+  const url = ['--url', 'https://chat.example.org'];
+  const { code, said } = await run([laravel, '--settings', file, '--yes', ...url, ...own], {
+    CHAT_USER_ID: 'user',
+  });
+  expect(said).toMatch(
+    /✓ Laravel at https:\/\/app\.example\.org, sessions in files in .*storage\/framework\/sessions/,
+  );
+  expect(said).toContain(
+    'The chat will be at https://chat.example.org/, and the pages at https://app.example.org/',
+  );
+  expect(code).toBe(0);
+  expect(givenSettings(file, {}).env).toMatchObject({
+    CHAT_SITE: laravel,
+    CHAT_ORIGINS: 'https://app.example.org,https://chat.example.org',
+    CHAT_LOGIN_URL: 'https://app.example.org/login',
+  });
 });

@@ -86,7 +86,21 @@ export async function describeSession(
 
 function described(session: PhpValue): DescribedSession {
   const places = placesIn(session).filter(({ path }) => !leadsToTyped(path));
-  const shown = places.filter(({ path }) => keysOf(path).length <= 3).slice(0, mostKeys);
+  // What lies in a value comes behind it.
+  const order = new Map(places.map(({ path }, n) => [keysOf(path).map(String).join('\0'), n]));
+  const orderOf = ({ path }: Place) =>
+    path.map(
+      (_, n) =>
+        order.get(
+          keysOf(path.slice(0, n + 1))
+            .map(String)
+            .join('\0'),
+        ) ?? -1,
+    );
+  const shown = places
+    .filter(({ path }) => keysOf(path).length <= 3)
+    .slice(0, mostKeys)
+    .sort((a, b) => compared(orderOf(a), orderOf(b)));
   const likely = (names: readonly RegExp[], fits: (place: Place) => boolean) =>
     places
       .map((place) => ({ place, rank: rankOf(place, names) }))
@@ -111,6 +125,12 @@ function described(session: PhpValue): DescribedSession {
       }
     },
   };
+}
+
+/** One list of numbers before another that goes on, or has a greater number first. */
+function compared(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((number, n) => number !== b[n]);
+  return at === -1 ? a.length - b.length : (a[at] as number) - (b[at] ?? -1);
 }
 
 /** A small number for a likely place; null for one that is not called so. */

@@ -1,5 +1,5 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { access, opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FormatError } from '../../formats/value.ts';
@@ -159,7 +159,7 @@ function openFiles(settings: FilesSettings): SessionStore {
     async checkNotifications() {
       try {
         // The kernel notifies of what is in a folder those who may list it.
-        await onDisk(() => access(folder, constants.R_OK));
+        await onDisk(async () => (await opendir(folder)).close());
         return { text: 'The session folder can be watched: the chat notices a logout at once.' };
       } catch (error) {
         if (error instanceof StoreError) throw error;
