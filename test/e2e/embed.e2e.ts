@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { BrowserContext, Locator, Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
@@ -15,11 +15,9 @@ interface Html {
 }
 
 /** A page of the site made by the test, opened by a logged-in user. */
-async function open(site: Site, context: BrowserContext, html: Html = {}): Promise<Page> {
-  await join(site, await ownUser(site, context), 'elements');
-  const page = await context.newPage();
+async function open(site: Site, page: Page, html: Html = {}): Promise<void> {
+  await join(site, await ownUser(site, page.context()), 'elements');
   await show(site, page, html);
-  return page;
 }
 
 async function show(site: Site, page: Page, html: Html): Promise<void> {
@@ -68,12 +66,9 @@ const rules: [string, string, string, { width: number; height: number }][] = [
   ],
 ];
 
-test(`the element has its size under ${rules.map(([name]) => name).join('; ')}`, async ({
-  browser,
-  site,
-}) => {
-  const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
-  const page = await open(site, context);
+test(`the element has its size under ${rules.map(([name]) => name).join('; ')}`, async ({ page, site }) => {
+  await page.setViewportSize({ width: 1000, height: 800 });
+  await open(site, page);
   for (const [name, css, body, size] of rules) {
     await show(site, page, { css, body });
     await expect(field(page)).toBeVisible();
@@ -84,7 +79,6 @@ test(`the element has its size under ${rules.map(([name]) => name).join('; ')}`,
       .evaluate((chat) => getComputedStyle(chat.shadowRoot?.querySelector('.app') as Element).fontSize);
     expect(font, name).toBe('15px');
   }
-  await context.close();
 });
 
 for (const [width, height, header] of [
@@ -93,28 +87,26 @@ for (const [width, height, header] of [
 ] as const) {
   test(`below a header of ${header} pixels the field is in the window of ${width} × ${height}`, {
     tag: width === 390 ? [] : ['@soak'],
-  }, async ({ browser, site }) => {
-    const context = await browser.newContext({ viewport: { width, height } });
+  }, async ({ page, site }) => {
+    await page.setViewportSize({ width, height });
     const css = `body { margin: 0 } header { height: ${header}px }`;
-    const page = await open(site, context, { css, body: `<header></header>${tag}` });
+    await open(site, page, { css, body: `<header></header>${tag}` });
     await expect(field(page)).toBeVisible();
     expect(await bottom(page)).toBeLessThanOrEqual(height);
     expect((await box(page)).height).toBe(height - header);
     // The page's own rule wins.
     await page.addStyleTag({ content: 'php-chat { max-height: none }' });
     expect((await box(page)).height).toBe(640);
-    await context.close();
   });
 }
 
 test('in a box that cuts off what does not fit, it fits in, however high the box becomes', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
   const css = '.box { height: 400px; border: 3px solid; overflow: hidden } header { height: 50px }';
   const body = `<div class="box"><header></header><div>${tag}</div></div>`;
-  const page = await open(site, context, { css, body });
+  await open(site, page, { css, body });
   await expect(field(page)).toBeVisible();
   const height = async () => (await box(page)).height;
   expect(await height()).toBe(350);
@@ -130,26 +122,25 @@ test('in a box that cuts off what does not fit, it fits in, however high the box
     await set(of);
     await expect.poll(height).toBe(expected);
   }
-  await context.close();
 });
 
 test('far down a long page it is as high as it likes, and its place does not change it', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  await page.setViewportSize({ width: 1280, height: 720 });
   const css = 'body { margin: 0 } header { height: 1500px }';
-  const page = await open(site, context, { css, body: `<header></header>${tag}` });
+  await open(site, page, { css, body: `<header></header>${tag}` });
   await expect(field(page)).toBeVisible();
   expect((await box(page)).height).toBe(640);
   await page.setViewportSize({ width: 1280, height: 500 });
   await expect.poll(async () => (await box(page)).height).toBe(500);
-  await context.close();
 });
 
 test('the scheme is the page’s own; theme decides otherwise', async ({ browser, site }) => {
   const context = await browser.newContext({ colorScheme: 'dark' });
-  const page = await open(site, context);
+  const page = await context.newPage();
+  await open(site, page);
   await expect(field(page)).toBeVisible();
   const background = () =>
     page
@@ -165,9 +156,8 @@ test('the scheme is the page’s own; theme decides otherwise', async ({ browser
   await context.close();
 });
 
-test('on a plain page it has an edge; the page’s own wins', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const page = await open(site, context);
+test('on a plain page it has an edge; the page’s own wins', async ({ page, site }) => {
+  await open(site, page);
   const edge = () =>
     page.locator('php-chat').evaluate((chat) => {
       const { borderTopWidth, borderTopColor, borderTopLeftRadius } = getComputedStyle(chat);
@@ -177,14 +167,11 @@ test('on a plain page it has an edge; the page’s own wins', async ({ browser, 
   expect(await edge()).toEqual(['1px', 'rgb(227, 229, 236)', '12px']);
   await page.addStyleTag({ content: 'php-chat { border: 0; border-radius: 3px }' });
   expect((await edge()).filter((_, index) => index !== 1)).toEqual(['0px', '3px']);
-  await context.close();
 });
 
-test('--pc-radius is of the bubbles, too', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  await join(site, await ownUser(site, context), 'elements');
+test('--pc-radius is of the bubbles, too', async ({ page, site }) => {
+  await join(site, await ownUser(site, page.context()), 'elements');
   await seed(site, 'bob', 'elements', ['first', 'second']);
-  const page = await context.newPage();
   await show(site, page, {});
   const corners = () =>
     page.locator('php-chat .bubble').evaluateAll((bubbles) =>
@@ -201,25 +188,22 @@ test('--pc-radius is of the bubbles, too', async ({ browser, site }) => {
   expect((await corners()).flat()).toEqual(Array(6).fill('3.5px'));
   await page.addStyleTag({ content: 'php-chat { --pc-radius: 0 }' });
   expect((await corners()).flat()).toEqual(Array(6).fill('0px'));
-  await context.close();
 });
 
 test('the content of the tag is shown while the script has not loaded, and disappears afterwards', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  await context.route('**/php-chat.js', (route) => route.abort());
-  const page = await open(site, context);
+  await page.context().route('**/php-chat.js', (route) => route.abort());
+  await open(site, page);
   await expect(page.getByText('Write to us.')).toBeVisible();
-  await context.unroute('**/php-chat.js');
+  await page.context().unroute('**/php-chat.js');
   await page.reload();
   await expect(field(page)).toBeVisible();
   // The content is not shown, because no slot takes it.
   expect(
     await page.locator('php-chat').evaluate((chat) => (chat.firstChild as Text).assignedSlot === null),
   ).toBe(true);
-  await context.close();
 });
 
 test('on the pages that come with it, “could not be loaded” is not said before two seconds have passed', async ({
@@ -247,9 +231,9 @@ test('on the pages that come with it, “could not be loaded” is not said befo
   }
 });
 
-test('a single room: no list and no way back, narrow or wide', async ({ browser, site }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 600 } });
-  const page = await open(site, context, { body: '<php-chat room="elements" single></php-chat>' });
+test('a single room: no list and no way back, narrow or wide', async ({ page, site }) => {
+  await page.setViewportSize({ width: 360, height: 600 });
+  await open(site, page, { body: '<php-chat room="elements" single></php-chat>' });
   await expect(field(page)).toBeVisible();
   for (const width of [360, 800, 1280]) {
     await page.setViewportSize({ width, height: 600 });
@@ -259,19 +243,16 @@ test('a single room: no list and no way back, narrow or wide', async ({ browser,
     const { x } = (await page.getByRole('region', { name: 'elements' }).boundingBox()) ?? { x: 99 };
     expect(x).toBeLessThan(12);
   }
-  await context.close();
 });
 
 test('a single room has no way to another one, and does not count unread messages there', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  const user = await ownUser(site, context);
+  const user = await ownUser(site, page.context());
   await join(site, user, 'elements');
   const other = await privateRoom(site, 'bob', `elsewhere ${user.id}`, [user.id]);
   await seed(site, 'bob', other, ['unread there']);
-  const page = await context.newPage();
   const url = site.host(`<!doctype html><html lang="en"><title>Host</title>
     <script>
       counts = [];
@@ -297,14 +278,11 @@ test('a single room has no way to another one, and does not count unread message
   await page.getByRole('alertdialog').getByRole('button', { name: 'Leave room' }).click();
   await expect(page.getByRole('heading', { name: 'This room cannot be shown' })).toBeFocused();
   await expect(page.getByRole('region', { name: /^elsewhere/ })).toHaveCount(0);
-  await context.close();
 });
 
-test('a single room is not the one that other pages open next time', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const user = await ownUser(site, context);
+test('a single room is not the one that other pages open next time', async ({ page, site }) => {
+  const user = await ownUser(site, page.context());
   for (const room of ['elements', 'garden']) await join(site, user, room);
-  const page = await context.newPage();
   for (const [attributes, room] of [
     ['room="garden"', 'garden'],
     ['room="elements" single', 'elements'],
@@ -313,14 +291,12 @@ test('a single room is not the one that other pages open next time', async ({ br
     await show(site, page, { body: `<php-chat ${attributes}></php-chat>` });
     await expect(page.getByRole('textbox', { name: `Message to ${room}` })).toBeVisible();
   }
-  await context.close();
 });
 
 test('texts of the owner: a late file is applied, typed text stays, one language is loaded', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
   const texts = {
     'composer.label': { de: 'Nachricht an {room}' },
     'conn.connected': { de: 'Verbunden' },
@@ -330,17 +306,17 @@ test('texts of the owner: a late file is applied, typed text stays, one language
   const asked = new Promise<void>((resolve) => {
     send = resolve;
   });
-  await context.route('**/texts.json', async (route) => {
+  await page.context().route('**/texts.json', async (route) => {
     await asked;
     await route.fulfill({ json: texts });
   });
   const languages: string[] = [];
-  context.on('request', (request) => {
+  page.context().on('request', (request) => {
     const [, language] = /assets\/(en|fr|zh-Hans)-/.exec(request.url()) ?? [];
     if (language !== undefined) languages.push(language);
   });
   const body = '<php-chat room="elements" strings="/texts.json"></php-chat>';
-  const page = await open(site, context, { body, attributes: 'lang="de"' });
+  await open(site, page, { body, attributes: 'lang="de"' });
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await field(page).fill('half a sentence');
   // Parts that open later have their own texts.
@@ -356,28 +332,24 @@ test('texts of the owner: a late file is applied, typed text stays, one language
     Object.assign(chat, { strings: { 'conn.connected': { de: 'Da' } } });
   });
   await expect(page.getByText('Da', { exact: true })).toBeVisible();
-  await context.close();
 });
 
 test('texts that a script gives the elements before these are loaded count, whatever their language is called', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
   const texts = { 'conn.connected': { constructor: 'Here' }, 'launcher.open': { constructor: 'Talk to us' } };
   const body = `${tag}<php-chat-launcher></php-chat-launcher>
     <script>for (const one of document.body.children) one.strings = ${JSON.stringify(texts)}</script>`;
-  const page = await open(site, context, { body, attributes: 'lang="constructor"' });
+  await open(site, page, { body, attributes: 'lang="constructor"' });
   await expect(page.getByText('Here', { exact: true })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Talk to us' })).toBeVisible();
-  await context.close();
 });
 
 test('texts of the owner: an unknown key is named once, a value that is no text is ignored, and markup is plain text', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
   const markup = '<img src=x onerror="window.ran = 1">{constructor}';
   const texts = `{
     "conn.conected": { "en": "Here" },
@@ -387,11 +359,10 @@ test('texts of the owner: an unknown key is named once, a value that is no text 
     "launcher.open": { "en": { "toString": null }, "constructor": "c" },
     "__proto__": { "en": "b" }
   }`;
-  await context.route('**/texts.json', (route) => route.fulfill({ body: texts }));
+  await page.context().route('**/texts.json', (route) => route.fulfill({ body: texts }));
   const body = `<php-chat room="elements" strings="/texts.json"></php-chat>
     <php-chat-launcher strings="/texts.json"></php-chat-launcher><php-chat-badge strings="http://["></php-chat-badge>`;
-  await join(site, await ownUser(site, context), 'elements');
-  const page = await context.newPage();
+  await join(site, await ownUser(site, page.context()), 'elements');
   const said: string[] = [];
   page.on('console', (message) => said.push(message.text()));
   page.on('pageerror', ({ message }) => said.push(message));
@@ -416,15 +387,13 @@ test('texts of the owner: an unknown key is named once, a value that is no text 
     'php-chat: the texts of `strings` cannot be used: not an object of objects: by key, then by language',
   ]);
   expect(await page.evaluate('window.ran')).toBeUndefined();
-  await context.close();
 });
 
 test('English texts keep their full stop at their end in a page from right to left', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  const page = await open(site, context, { attributes: 'lang="ar" dir="rtl"' });
+  await open(site, page, { attributes: 'lang="ar" dir="rtl"' });
   const start = page.getByText('Everybody in elements will see it.');
   await expect(start).toBeVisible();
   const ends = await start.evaluate((element) => {
@@ -455,7 +424,6 @@ test('English texts keep their full stop at their end in a page from right to le
   const item = page.getByRole('menuitem', { name: 'Members' });
   expect((await left(item.locator('.i'))) - (await right(item.locator('span')))).toBeLessThan(20);
   expect(await left(page.getByRole('menu'))).toBeCloseTo(await left(opener), 0);
-  await context.close();
 });
 
 /** The headers that docs/element.md advises. */
@@ -485,7 +453,8 @@ test('the policy for a subdomain, and the strictest one, let the chat work by We
     const context = await browser.newContext();
     const said: string[] = [];
     context.on('page', (opened) => opened.on('websocket', (socket) => said.push(socket.url())));
-    const page = await open(site, context, { headers: { 'content-security-policy': policy } });
+    const page = await context.newPage();
+    await open(site, page, { headers: { 'content-security-policy': policy } });
     const bad = complaints(page);
     await page.reload();
     await expect(field(page)).toBeVisible();
@@ -499,12 +468,10 @@ test('the policy for a subdomain, and the strictest one, let the chat work by We
 });
 
 test('the policy for a path of the same host lets the chat work by WebSocket', { tag: '@soak' }, async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  await join(site, await ownUser(site, context), 'elements');
-  const page = await context.newPage();
+  await join(site, await ownUser(site, page.context()), 'elements');
   const bad = complaints(page);
   const sockets: string[] = [];
   page.on('websocket', (socket) => sockets.push(socket.url()));
@@ -521,19 +488,17 @@ test('the policy for a path of the same host lets the chat work by WebSocket', {
   await expect(field(page)).toBeVisible();
   expect(sockets.some((url) => url.includes('transport=websocket'))).toBe(true);
   expect(bad).toEqual([]);
-  await context.close();
 });
 
-test('several elements and a launcher on one page; the page gets no new names', async ({ browser, site }) => {
-  const context = await browser.newContext();
+test('several elements and a launcher on one page; the page gets no new names', async ({ page, site }) => {
   const two = '<php-chat room="elements"></php-chat><php-chat room="lobby"></php-chat>';
-  await context.addInitScript(() => {
+  await page.context().addInitScript(() => {
     const before = new Set(Object.getOwnPropertyNames(globalThis));
     Object.defineProperty(document, 'added', {
       get: () => Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name)),
     });
   });
-  const page = await open(site, context, { body: `${two}<php-chat-launcher></php-chat-launcher>` });
+  await open(site, page, { body: `${two}<php-chat-launcher></php-chat-launcher>` });
   await expect(page.getByRole('textbox', { name: 'Message to elements' })).toBeVisible();
   await expect(page.getByRole('textbox', { name: 'Message to lobby' })).toBeVisible();
   await page.getByRole('textbox', { name: 'Message to lobby' }).fill('in the second one');
@@ -541,7 +506,6 @@ test('several elements and a launcher on one page; the page gets no new names', 
   const second = page.locator('php-chat').nth(1);
   await expect(second.getByRole('article').filter({ hasText: 'in the second one' })).toBeVisible();
   expect(await page.evaluate(() => (document as unknown as { added: string[] }).added)).toEqual([]);
-  await context.close();
 });
 
 test('removed and put back many times: no socket, timer, listener or channel is left', async ({
@@ -599,7 +563,8 @@ test('removed and put back many times: no socket, timer, listener or channel is 
       };
     }
   });
-  const page = await open(site, context, { body: '<main></main>' });
+  const page = await context.newPage();
+  await open(site, page, { body: '<main></main>' });
   /** Some are removed before they are loaded; every tenth has connected. */
   const mount = (times: number) =>
     page.evaluate(async (count) => {
@@ -677,12 +642,11 @@ for (const [locale, size] of [
 }
 
 test('hints for who builds the page, once each: a foreign origin, an unknown room, two versions', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
   const two = '<php-chat room="no-such-room"></php-chat>'.repeat(2);
-  const page = await open(site, context, { body: two });
+  await open(site, page, { body: two });
   const said: string[] = [];
   page.on('console', (message) => message.type() === 'warning' && said.push(message.text()));
   await page.reload();
@@ -720,5 +684,4 @@ test('hints for who builds the page, once each: a foreign origin, an unknown roo
   await page.goto(other.href);
   await expect.poll(() => said.length).toBe(1);
   expect(said[0]).toContain(`CHAT_ORIGINS=${other.origin}`);
-  await context.close();
 });

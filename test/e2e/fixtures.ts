@@ -248,6 +248,8 @@ export const test = base.extend<
     history.remove();
   },
 
+  page: async ({ window }, use) => use(await window('page')),
+
   visitor: async ({ window }, use) => use(new Person(await window('visitor'))),
 
   alice: async ({ window, site }, use) => {

@@ -62,14 +62,12 @@ export class KeptWindow {
     for (const other of context.pages()) if (other !== page) await other.close();
     await context.setOffline(false);
     if (this.#size !== null) await page.setViewportSize(this.#size);
+    await empty(page);
     // Loading a page takes longer than removing the chat from the current one.
-    if (!page.url().startsWith(new URL(address).origin)) await page.goto(address);
-    await page.evaluate(async () => {
-      for (const chat of document.querySelectorAll('php-chat, php-chat-launcher')) chat.remove();
-      await null;
-      localStorage.clear();
-      sessionStorage.clear();
-    });
+    if (!page.url().startsWith(new URL(address).origin)) {
+      await page.goto(address);
+      await empty(page);
+    }
     await context.clearCookies();
   }
 
@@ -78,6 +76,17 @@ export class KeptWindow {
     this.#context = undefined;
     this.#page = undefined;
   }
+}
+
+/** Removes the chat, and what it has stored for this origin. */
+async function empty(page: Page): Promise<void> {
+  if (page.url() === 'about:blank') return;
+  await page.evaluate(async () => {
+    for (const chat of document.querySelectorAll('php-chat, php-chat-launcher')) chat.remove();
+    await null;
+    localStorage.clear();
+    sessionStorage.clear();
+  });
 }
 
 /** Reports each call of these methods of that object. */

@@ -1,4 +1,4 @@
-import { type BrowserContext, chromium, type Page } from '@playwright/test';
+import { chromium, type Page } from '@playwright/test';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { seed } from './seed.ts';
@@ -12,11 +12,11 @@ function shop(site: Site, inside = '', tag = '<php-chat-launcher></php-chat-laun
 }
 
 /** A member of the room who has read everything in it, and then gets those messages. */
-async function withUnread(site: Site, context: BrowserContext, room: string, texts: string[]) {
-  const user = await ownUser(site, context);
+async function withUnread(site: Site, page: Page, room: string, texts: string[]) {
+  const user = await ownUser(site, page.context());
   await join(site, user, room);
   if (texts.length > 0) await seed(site, 'bob', room, texts);
-  return { user, page: await context.newPage() };
+  return user;
 }
 
 /** The addresses of the chat server that a page requests, without their queries. */
@@ -31,9 +31,8 @@ function asked(page: Page, site: Site, address = site.chat.url): string[] {
 const button = (page: Page) => page.locator('php-chat-launcher').getByRole('button', { name: /^Open chat/ });
 const field = (page: Page) => page.getByRole('textbox', { name: /^Message to/ });
 
-test('before the first opening: the number, one question, and no chat code', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'garden', ['one', 'two']);
+test('before the first opening: the number, one question, and no chat code', async ({ page, site }) => {
+  await withUnread(site, page, 'garden', ['one', 'two']);
   const paths = asked(page, site);
   await page.goto(shop(site));
   await expect(button(page)).toHaveAccessibleName('Open chat, 2 unread');
@@ -45,24 +44,19 @@ test('before the first opening: the number, one question, and no chat code', asy
   await expect(field(page)).toBeFocused();
   expect(paths.some((path) => path.includes('chat-app'))).toBe(true);
   await expect(page.getByRole('dialog', { name: 'Chat' })).toBeVisible();
-  await context.close();
 });
 
-test('a click counts although the button is redrawn in the middle of it', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'lobby', []);
+test('a click counts although the button is redrawn in the middle of it', async ({ page, site }) => {
+  await withUnread(site, page, 'lobby', []);
   await page.goto(shop(site));
   await button(page).hover();
   await page.mouse.down();
   await page.locator('php-chat-launcher').evaluate((launcher) => Object.assign(launcher, { strings: {} }));
   await page.mouse.up();
   await expect(field(page)).toBeFocused();
-  await context.close();
 });
 
-test('nobody is logged in: no number, nothing in the console', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const page = await context.newPage();
+test('nobody is logged in: no number, nothing in the console', async ({ page, site }) => {
   const said: string[] = [];
   page.on('console', (message) => said.push(message.text()));
   page.on('pageerror', (error) => said.push(error.message));
@@ -72,7 +66,6 @@ test('nobody is logged in: no number, nothing in the console', async ({ browser,
   await expect(button(page)).toHaveAccessibleName('Open chat');
   await expect(page.locator('php-chat-badge')).toHaveText('');
   expect(said.filter((text) => !text.includes('favicon'))).toEqual([]);
-  await context.close();
 });
 
 test('on a page without TLS, whose own host serves the chat, nothing is asked that would be refused', async ({
@@ -103,11 +96,10 @@ test('on a page without TLS, whose own host serves the chat, nothing is asked th
   await browser.close();
 });
 
-test('pages that open together ask once, and all show the result of one', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'board', ['one']);
+test('pages that open together ask once, and all show the result of one', async ({ page, site }) => {
+  await withUnread(site, page, 'board', ['one']);
   const url = shop(site);
-  const pages = [page, await context.newPage(), await context.newPage()];
+  const pages = [page, await page.context().newPage(), await page.context().newPage()];
   const paths = pages.map((one) => asked(one, site));
   await Promise.all(pages.map((one) => one.goto(url)));
   for (const one of pages) await expect(button(one)).toHaveAccessibleName('Open chat, 1 unread');
@@ -128,12 +120,10 @@ test('pages that open together ask once, and all show the result of one', async 
     .click();
   await expect(button(second)).toHaveAccessibleName('Open chat');
   await expect(second.locator('php-chat-badge')).toHaveText('');
-  await context.close();
 });
 
-test('the chat has the colour of its button, unless the page gives it another', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'garden', []);
+test('the chat has the colour of its button, unless the page gives it another', async ({ page, site }) => {
+  await withUnread(site, page, 'garden', []);
   const colour = (at: string) =>
     page.locator(at).evaluate((element) => getComputedStyle(element).backgroundColor);
   const send = 'php-chat .send';
@@ -150,15 +140,13 @@ test('the chat has the colour of its button, unless the page gives it another', 
     expect(await colour('php-chat-launcher button[aria-label="Close chat"]:not(.icon)')).toBe(button);
     await field(page).fill('');
   }
-  await context.close();
 });
 
 test('Esc, the round button and the chat’s own button close it and give the focus back', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'lobby', []);
+  await withUnread(site, page, 'lobby', []);
   await page.goto(shop(site));
   const panel = page.getByRole('dialog', { name: 'Chat' });
   const box = async () => (await panel.boundingBox()) ?? { width: 0, height: 0 };
@@ -183,15 +171,13 @@ test('Esc, the round button and the chat’s own button close it and give the fo
   // The round button is a sibling of the panel; the other one is inside.
   await page.getByRole('button', { name: 'Close chat' }).last().click();
   await expect(panel).toBeHidden();
-  await context.close();
 });
 
 test('open stays open on the next page of the tab, without taking the focus; another tab is shut', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'lobby', []);
+  await withUnread(site, page, 'lobby', []);
   const url = shop(site, '<input aria-label="Search the shop" autofocus>');
   await page.goto(url);
   await button(page).click();
@@ -199,11 +185,10 @@ test('open stays open on the next page of the tab, without taking the focus; ano
   await page.reload();
   await expect(field(page)).toBeVisible();
   await expect(page.getByLabel('Search the shop')).toBeFocused();
-  const other = await context.newPage();
+  const other = await page.context().newPage();
   await other.goto(url);
   await expect(button(other)).toBeVisible();
   await expect(other.getByRole('dialog', { name: 'Chat' })).toBeHidden();
-  await context.close();
 });
 
 for (const [width, height] of [
@@ -211,11 +196,11 @@ for (const [width, height] of [
   [800, 400],
 ] as const) {
   test(`the whole window at ${width} × ${height}`, { tag: width === 360 ? [] : ['@soak'] }, async ({
-    browser,
+    page,
     site,
   }) => {
-    const context = await browser.newContext({ viewport: { width, height } });
-    const { page } = await withUnread(site, context, 'lobby', []);
+    await page.setViewportSize({ width, height });
+    await withUnread(site, page, 'lobby', []);
     await page.goto(shop(site, '<button>Buy</button>'));
     await button(page).click();
     await expect(field(page)).toBeFocused();
@@ -229,34 +214,29 @@ for (const [width, height] of [
     await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
     await expect(panel).toBeHidden();
     await expect(button(page)).toBeFocused();
-    await context.close();
   });
 }
 
 test('any button with data-chat-with opens the direct room, and gets the focus back', async ({
-  browser,
+  page,
   site,
 }) => {
-  const others = await browser.newContext();
-  const sofia = await withUnread(site, others, 'lobby', []);
-  await others.close();
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'lobby', []);
-  await page.goto(shop(site, `<button data-chat-with="${sofia.user.id}">Ask Sofia</button>`));
+  const sofia = await withUnread(site, page, 'lobby', []);
+  await page.context().clearCookies();
+  await withUnread(site, page, 'lobby', []);
+  await page.goto(shop(site, `<button data-chat-with="${sofia.id}">Ask Sofia</button>`));
   await page.getByRole('button', { name: 'Ask Sofia' }).click();
-  await expect(page.getByRole('region', { name: sofia.user.name })).toBeVisible();
-  await expect(page.getByRole('textbox', { name: `Message to ${sofia.user.name}` })).toBeFocused();
+  await expect(page.getByRole('region', { name: sofia.name })).toBeVisible();
+  await expect(page.getByRole('textbox', { name: `Message to ${sofia.name}` })).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(page.getByRole('button', { name: 'Ask Sofia' })).toBeFocused();
-  await context.close();
 });
 
 test('changes made while the button is out of the page reach the chat when it is back', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'lobby', []);
+  await withUnread(site, page, 'lobby', []);
   await page.goto(shop(site));
   await button(page).click();
   await expect(field(page)).toBeFocused();
@@ -268,12 +248,10 @@ test('changes made while the button is out of the page reach the chat when it is
     document.body.append(launcher);
   });
   await expect(page.locator('php-chat')).toHaveAttribute('theme', 'dark');
-  await context.close();
 });
 
-test('the chat cannot be loaded: it says so, and Try again loads it', async ({ browser, site }) => {
-  const context = await browser.newContext();
-  const { page } = await withUnread(site, context, 'lobby', []);
+test('the chat cannot be loaded: it says so, and Try again loads it', async ({ page, site }) => {
+  await withUnread(site, page, 'lobby', []);
   await page.goto(shop(site));
   await page.route(/chat-app/, (route) => route.abort());
   await button(page).click();
@@ -281,5 +259,4 @@ test('the chat cannot be loaded: it says so, and Try again loads it', async ({ b
   await page.unroute(/chat-app/);
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(field(page)).toBeVisible();
-  await context.close();
 });

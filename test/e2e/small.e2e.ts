@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
@@ -7,23 +7,22 @@ import { shot } from './shot.ts';
 const LONG = 'a room with a name that nobody can remember';
 
 /** The chat page, opened by a user whom no other test knows. */
-async function visit(site: Site, context: BrowserContext): Promise<{ page: Page; id: string }> {
+async function visit(site: Site, page: Page): Promise<string> {
   const firstname = 'Nobody With Such A Long Name That It Needs Several Lines';
-  const { id } = await ownUser(site, context, { firstname });
-  const page = await context.newPage();
+  const { id } = await ownUser(site, page.context(), { firstname });
   await page.goto(site.chat.url);
   await expect(page.getByRole('textbox', { name: /^Message to/ })).toBeVisible();
-  return { page, id };
+  return id;
 }
 
 const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 
 test('in the smallest element a dialog keeps its buttons visible, and its content scrolls', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 280, height: 320 } });
-  const { page } = await visit(site, context);
+  await page.setViewportSize({ width: 280, height: 320 });
+  await visit(site, page);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await page.getByRole('button', { name: 'New room or message' }).click();
   await page.getByRole('menuitem', { name: 'New room' }).click();
@@ -36,15 +35,14 @@ test('in the smallest element a dialog keeps its buttons visible, and its conten
   await dialog.getByRole('combobox').fill('an-exact-id');
   await expect(dialog.getByRole('option').first()).toBeInViewport({ ratio: 0.9 });
   await expect(dialog.getByRole('combobox')).toBeInViewport({ ratio: 1 });
-  await context.close();
 });
 
 test('a long name is cut: of a room in the field to write in, one’s own below the rooms', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page, id } = await visit(site, context);
+  await page.setViewportSize({ width: 360, height: 640 });
+  const id = await visit(site, page);
   const field = page.getByRole('textbox', { name: /^Message to/ });
   const height = async () => (await field.boundingBox())?.height;
   const before = await height();
@@ -58,7 +56,6 @@ test('a long name is cut: of a room in the field to write in, one’s own below 
   expect(await height()).toBe(before);
   // Browsers end it with an ellipsis only then: the placeholder's own rule is not enough.
   await expect(field).toHaveCSS('text-overflow', 'ellipsis');
-  await context.close();
 });
 
 for (const [hand, hasTouch] of [
@@ -69,7 +66,8 @@ for (const [hand, hasTouch] of [
     tag: hasTouch ? [] : ['@soak'],
   }, async ({ browser, site }) => {
     const context = await browser.newContext({ viewport: { width: 320, height: 200 }, hasTouch });
-    const { page } = await visit(site, context);
+    const page = await context.newPage();
+    await visit(site, page);
     await page.getByRole('button', { name: 'Room menu' }).click();
     const menu = page.getByRole('menu', { name: 'Room menu' });
     await expect(menu).toBeInViewport({ ratio: 0.98 });
@@ -81,11 +79,11 @@ for (const [hand, hasTouch] of [
   });
 
 test('on a phone a room that was left, or that one was taken out of, leads to the rooms', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page, id } = await visit(site, context);
+  await page.setViewportSize({ width: 360, height: 640 });
+  const id = await visit(site, page);
   const room = await privateRoom(site, 'bob', `attic ${id}`, [id]);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await rooms(page)
@@ -114,9 +112,9 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await expect(page.locator('php-chat .bone')).toHaveCount(0);
   // Neither a new connection nor another visit brings the user back there.
   const left = rooms(page).getByRole('button', { name: 'announcements , not joined' });
-  await context.setOffline(true);
+  await page.context().setOffline(true);
   await expect(page.getByText('Connection lost', { exact: true })).toBeVisible();
-  await context.setOffline(false);
+  await page.context().setOffline(false);
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
   await expect(left).toBeVisible();
@@ -127,15 +125,14 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeFocused();
   await page.reload();
   await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeVisible();
-  await context.close();
 });
 
 test('on a phone Back leads from the room to the rooms, and only then off the page', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page } = await visit(site, context);
+  await page.setViewportSize({ width: 360, height: 640 });
+  await visit(site, page);
   const field = (room: string) => page.getByRole('textbox', { name: `Message to ${room}` });
   await expect(page).toHaveURL(/#m=announcements$/);
   await page.evaluate(() => history.replaceState({ ...history.state, site: 1 }, ''));
@@ -165,15 +162,14 @@ test('on a phone Back leads from the room to the rooms, and only then off the pa
   await expect(field('garden')).toBeVisible();
   await page.goBack();
   await expect(rooms(page)).toBeVisible();
-  await context.close();
 });
 
 test('on a phone Back leads to the rooms before the chat is loaded, and a room that is opened at once stays', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page } = await visit(site, context);
+  await page.setViewportSize({ width: 360, height: 640 });
+  await visit(site, page);
   await expect(page).toHaveURL(/#m=announcements$/);
   const wanted = Promise.withResolvers<void>();
   await page.route(/\/assets\/chat-app-/, async (route) => {
@@ -202,15 +198,14 @@ test('on a phone Back leads to the rooms before the chat is loaded, and a room t
   });
   await expect(page).toHaveURL(/#m=lobby$/);
   await expect(page.getByRole('textbox', { name: 'Message to lobby' })).toBeVisible();
-  await context.close();
 });
 
 test('on a phone the search of a room is in its menu; from the rooms it looks in all of them', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page } = await visit(site, context);
+  await page.setViewportSize({ width: 360, height: 640 });
+  await visit(site, page);
   const where = page.getByRole('group', { name: 'Where' });
   await expect(page.getByRole('button', { name: 'Search in this room' })).toHaveCount(0);
   await page.getByRole('button', { name: 'Room menu' }).click();
@@ -223,12 +218,11 @@ test('on a phone the search of a room is in its menu; from the rooms it looks in
   await page.getByRole('button', { name: 'Search messages' }).click();
   await expect(page.getByRole('searchbox', { name: 'Search messages' })).toBeFocused();
   await expect(where).toHaveCount(0);
-  await context.close();
 });
 
-test('a notice of success does not cover the field', async ({ browser, site }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page, id } = await visit(site, context);
+test('a notice of success does not cover the field', async ({ page, site }) => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  const id = await visit(site, page);
   await privateRoom(site, 'bob', `pantry ${id}`, [id]);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await rooms(page)
@@ -243,12 +237,11 @@ test('a notice of success does not cover the field', async ({ browser, site }) =
   await page.getByRole('textbox', { name: `Message to pantry ${id}` }).fill('welcome');
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page.getByText('guest-to-be was invited.')).toHaveCount(0);
-  await context.close();
 });
 
-test('a direct room says who reads it', async ({ browser, site }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page } = await visit(site, context);
+test('a direct room says who reads it', async ({ page, site }) => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  await visit(site, page);
   await page
     .locator('php-chat')
     .evaluate((chat) => (chat as HTMLElement & { openDirect(id: string): void }).openDirect('nobody-yet'));
@@ -256,7 +249,6 @@ test('a direct room says who reads it', async ({ browser, site }) => {
   await page.getByRole('textbox', { name: 'Message to nobody-yet' }).fill('hello');
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page.getByText('This is the start of your messages with nobody-yet.')).toBeVisible();
-  await context.close();
 });
 
 test('a name and a topic that do not fit in are shown as a whole when they are pressed', async ({
@@ -268,7 +260,8 @@ test('a name and a topic that do not fit in are shown as a whole when they are p
     hasTouch: true,
     isMobile: true,
   });
-  const { page, id } = await visit(site, context);
+  const page = await context.newPage();
+  const id = await visit(site, page);
   // Where nothing is cut, nothing moves.
   const bar = page.locator('php-chat .main > .bar');
   const height = async () => (await bar.boundingBox())?.height;
@@ -303,11 +296,11 @@ test('a name and a topic that do not fit in are shown as a whole when they are p
 });
 
 test('with text of 200 % nothing of the bar is cut, and names are read in the lists', async ({
-  browser,
+  page,
   site,
 }) => {
-  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
-  const { page, id } = await visit(site, context);
+  await page.setViewportSize({ width: 360, height: 640 });
+  const id = await visit(site, page);
   await privateRoom(site, 'bob', 'spring fair', [id]);
   await asUser(site, 'bob', async (ask) => {
     const { rooms } = await ask('room:list', {});
@@ -358,5 +351,4 @@ test('with text of 200 % nothing of the bar is cut, and names are read in the li
     expect(await cut(), `${width}`).toEqual([]);
     await shot(page, `large-text-${width}`);
   }
-  await context.close();
 });
