@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { join } from 'node:path';
 import {
   type Application,
   because,
@@ -16,7 +17,7 @@ import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
-import { FormatError, type PhpValue } from '../formats/value.ts';
+import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
 
@@ -192,12 +193,15 @@ export const wordpress: Application<Found, Site, Cookie> = {
       .split('|');
     if (
       login === '' ||
-      !/^\d{1,12}$/.test(expiration) ||
+      // A plugin may set a length that is no whole number.
+      !/^\d{1,12}(\.\d{1,9})?$/.test(expiration) ||
       token === '' ||
       !/^[0-9a-f]{64}$/.test(hmac) ||
       more.length > 0
     )
       return because('its cookie is none that WordPress makes');
+    // WordPress puts backslashes before these in cookies, and then finds no such user.
+    if (/['"\\\0]/.test(login)) return because('WordPress itself takes no cookie of a user with such a name');
     return {
       ...{ table: 'users', lookup: login, secrets: [expiration, token, hmac] },
       ...{ login, expiration, token, hmac },
@@ -230,7 +234,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     const roles = rolesIn(site, login, row.capabilities ?? null);
     if (roles.length > 0) user.roles = roles;
     if (text('ended') !== '0') user.banned = true;
-    return { state: 'user', user, ends: (Math.min(Number(expiration), until) + 1) * 1000 };
+    return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };
   },
 
   async portrait(folder, { prefix, users, usermeta, network, admins }, ask) {
@@ -281,11 +285,19 @@ async function configurationOf(folder: SiteFolder): Promise<Configuration | null
     await folder.env('.env');
     return folder.php('config/application.php', surroundings);
   }
-  if (!(await folder.has('wp-includes/version.php'))) return null;
+  const own = await ownFolder(folder);
+  if (own === null) return null;
+  const dropIn = join(own, 'wp-content/db.php');
+  if ((await folder.has(dropIn)) && /sqlite/i.test(await folder.text(dropIn))) {
+    throw new ConfigurationError(
+      `${folder.path}/${dropIn}: this WordPress keeps its data in SQLite, which cannot be read`,
+    );
+  }
   // Debian reads the file of the host that is asked for.
-  if (await folder.has('wp-config.php')) {
-    const isDebian = (await folder.text('wp-config.php')).includes('/etc/wordpress/config-');
-    if (!isDebian) return folder.php('wp-config.php', surroundings);
+  const file = join(own, 'wp-config.php');
+  if (await folder.has(file)) {
+    const isDebian = (await folder.text(file)).includes('/etc/wordpress/config-');
+    if (!isDebian) return folder.php(file, surroundings);
     const names = (await folder.list('/etc/wordpress'))
       .filter((name) => /^config-.+\.php$/.test(name))
       .sort();
@@ -297,12 +309,20 @@ async function configurationOf(folder: SiteFolder): Promise<Configuration | null
         : `${folder.path}/wp-config.php: WordPress has several sites here; set one of${choices}`,
     );
   }
-  if (!(await folder.has('../wp-settings.php')) && (await folder.has('../wp-config.php'))) {
-    return folder.php('../wp-config.php', surroundings);
-  }
+  const above = join(own, '..');
+  if (!(await folder.has(join(above, 'wp-settings.php'))) && (await folder.has(join(above, 'wp-config.php'))))
+    return folder.php(join(above, 'wp-config.php'), surroundings);
   throw new ConfigurationError(
     `${folder.path}: WordPress is here, but no wp-config.php, neither in the folder above`,
   );
+}
+
+/** WordPress may lie in a folder of its own, which the `index.php` above it names; null if it is not here. */
+async function ownFolder(folder: SiteFolder): Promise<string | null> {
+  if (await folder.has('wp-includes/version.php')) return '.';
+  const index = (await folder.has('index.php')) ? await folder.text('index.php').catch(() => '') : '';
+  const [, below] = /['"]\/?([\w.-]+(?:\/[\w.-]+)*)\/wp-blog-header\.php['"]/.exec(index) ?? [];
+  return below !== undefined && (await folder.has(join(below, 'wp-includes/version.php'))) ? below : null;
 }
 
 async function foundIn(
@@ -312,16 +332,16 @@ async function foundIn(
 ): Promise<Found> {
   const constant = (name: string, instead: string) => configuration.constant(name, instead);
   const text = (name: string, instead: string) => asText(constant(name, instead));
-  const isNetwork = ['MULTISITE', 'SUBDOMAIN_INSTALL', 'VHOST', 'SUNRISE'].some((name) => {
-    const value = constant(name, 'its value in wp-config.php itself');
-    return name === 'MULTISITE' ? value === true || value === 1 : value !== null;
-  });
-  const number = (name: string) => Number(text(name, 'its value in wp-config.php itself') ?? 1);
-  const prefix = identifier(
-    asText(configuration.variable(['table_prefix'], 'its value in wp-config.php itself')) ?? 'wp_',
-  );
-  const table = (name: string, usual: string) =>
-    identifier(text(name, 'its value in wp-config.php itself') ?? usual);
+  const itself = 'its value in wp-config.php itself';
+  // `is_multisite()`.
+  const multisite = text('MULTISITE', itself);
+  const isNetwork =
+    multisite === null
+      ? ['SUBDOMAIN_INSTALL', 'VHOST', 'SUNRISE'].some((name) => constant(name, itself) !== null)
+      : !['', '0'].includes(multisite);
+  const number = (name: string) => Number(text(name, itself) ?? 1);
+  const prefix = identifier(asText(configuration.variable(['table_prefix'], itself)) ?? 'wp_');
+  const table = (name: string, usual: string) => identifier(text(name, itself) ?? usual);
   const phrase = (name: string) => usablePhrase(configuration, name);
   const siteUrl =
     cookieName === undefined
@@ -360,7 +380,7 @@ async function hasNewFragments(configuration: Configuration, folder: SiteFolder)
 async function versionOf(configuration: Configuration, folder: SiteFolder): Promise<string | null> {
   const root = asText(configuration.constant('ABSPATH', 'its value in wp-config.php itself'));
   const places = [
-    'wp-includes/version.php',
+    join((await ownFolder(folder)) ?? '.', 'wp-includes/version.php'),
     'web/wp/wp-includes/version.php',
     ...(root === null ? [] : [`${root}/wp-includes/version.php`]),
     '/usr/share/wordpress/wp-includes/version.php',
@@ -416,7 +436,9 @@ function expirationOf(tokens: Buffer | null, verifier: string): number | null {
   const sessions = decoded(tokens);
   const session = part(sessions, verifier);
   const expiration = typeof session === 'number' ? session : part(session, 'expiration');
-  return typeof expiration === 'number' ? expiration : null;
+  // PHP compares numbers of any kind, and texts of numbers, with the time.
+  const text = String(expiration instanceof PhpFloat ? expiration.value : expiration);
+  return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : null;
 }
 
 function rolesIn(site: Site, login: string, capabilities: Buffer | null): ('admin' | 'moderator')[] {

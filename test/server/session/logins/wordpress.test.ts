@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -284,6 +284,42 @@ test('a network: its address as it is stored, the roles of one blog, its super a
     state: 'user',
     login: { user: { banned: true } },
   });
+});
+
+test('WordPress in a folder of its own below index.php; MULTISITE that is switched off', async () => {
+  const site = await wordPressSite(db, {
+    config: `${phrase('LOGGED_IN_KEY', 'K')}${phrase('LOGGED_IN_SALT', 'S')}define('MULTISITE', false); define('SUBDOMAIN_INSTALL', true);`,
+  });
+  onTestFinished(site.remove);
+  mkdirSync(join(site.folder, 'cms'));
+  renameSync(join(site.folder, 'wp-includes'), join(site.folder, 'cms/wp-includes'));
+  writeFileSync(
+    join(site.folder, 'index.php'),
+    "<?php\ndefine( 'WP_USE_THEMES', true );\nrequire __DIR__ . '/cms/wp-blog-header.php';\n",
+  );
+  const device = await site.logIn('7', { secret: 'KS' });
+  for (const place of ['wp-config.php', 'cms/wp-config.php']) {
+    if (place !== 'wp-config.php') renameSync(join(site.folder, 'wp-config.php'), join(site.folder, place));
+    const logins = await loginsOf(site.folder);
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  }
+  mkdirSync(join(site.folder, 'cms/wp-content'));
+  writeFileSync(join(site.folder, 'cms/wp-content/db.php'), "<?php define('SQLITE_DB_DROPIN_VERSION', '2');");
+  await expect(openSite({ folder: site.folder })).rejects.toThrow('keeps its data in SQLite');
+});
+
+test('an end that is no whole number, as a plugin may set it; names that WordPress does not find', async () => {
+  const { site, open } = await siteFor();
+  const logins = await open();
+  const end = now() + day;
+  for (const expiration of [end + 0.5, `${end}.0`, String(end)]) {
+    const login = (await logins.identify(
+      await site.logIn('7', { expiration: expiration as number }),
+    )) as Login;
+    expect(login.ends).toBe((end + 1) * 1000);
+  }
+  for (const login of ["o'neill", 'a"b', 'a\\b'])
+    expect(await logins.identify(await site.logIn('8', { login }))).toMatchObject({ code: 'unauthorized' });
 });
 
 test('rows that a connection in latin1 has written', async () => {
