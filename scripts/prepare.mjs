@@ -31,6 +31,20 @@ const needs = [
   { name: 'php-redis', only: ['test'], present: () => phpHas('redis') },
   { name: 'php-mysql', only: ['test'], present: () => phpHas('pdo_mysql') },
   { name: 'php-pgsql', only: ['test'], present: () => phpHas('pdo_pgsql') },
+  {
+    name: 'php-fpm',
+    only: ['test'],
+    present: () =>
+      existsSync('/usr/sbin') && readdirSync('/usr/sbin').some((file) => file.startsWith('php-fpm')),
+  },
+  {
+    name: 'libapache2-mod-php',
+    only: ['test'],
+    present: () => {
+      const modules = '/usr/lib/apache2/modules';
+      return existsSync(modules) && readdirSync(modules).some((file) => file.startsWith('libphp'));
+    },
+  },
   // Laravel's own classes.
   { name: 'php-illuminate-session', only: ['test'], present: () => hasPhpClasses('Illuminate/Session') },
   {

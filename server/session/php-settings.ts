@@ -1,8 +1,11 @@
 import { join } from 'node:path';
+import { type ApacheSite, apacheSites } from './configuration/apache.ts';
 import { type IniValue, parseIni } from './configuration/ini.ts';
+import { nginxSites } from './configuration/nginx.ts';
 import { ConfigurationError, isUnknown } from './configuration/php.ts';
 import { type FpmPool, type PhpDirective, readPools } from './configuration/php-fpm.ts';
 import { openSystem, type System } from './configuration/system.ts';
+import { sitesOf, type WebSite } from './configuration/web-server.ts';
 
 /** A setting of PHP, with the place where it stands. */
 export interface PhpSetting {
@@ -219,8 +222,12 @@ class Layers {
     for (const [name, placed] of values) this.set(name, placed, by);
   }
 
+  /** As `fpm_php_zend_ini_alter_master()`, which locks no setting by a value that PHP refuses. */
   setDirectives(directives: readonly PhpDirective[]): void {
-    for (const { name, admin, ...placed } of directives) this.set(name, placed, admin ? 'system' : 'user');
+    for (const { name, admin, ...placed } of directives) {
+      if (isUnknown(placed.value) || isAccepted(name, placed.value))
+        this.set(name, placed, admin ? 'system' : 'user');
+    }
   }
 }
 
@@ -244,31 +251,57 @@ function foldersBetween(outer: string, inner: string): string[] {
 
 async function underFpm(
   look: Look,
-  folder: string,
-  installation: Installation,
-  pool: FpmPool,
+  pages: Pages,
+  { installation, pool }: InstalledPool,
+  directives: readonly PhpDirective[] = [],
 ): Promise<Candidate> {
   const layers = new Layers();
   const ini = await iniOf(look, installation);
   layers.setAll(ini.values, 'start');
   layers.setDirectives(pool.directives);
+  layers.setDirectives(directives);
   for (const values of ini.hosts.values()) {
     for (const [name, { file, line }] of values) {
       const value = { unknown: { file, line, why: 'the host of the page' } };
       layers.set(name, { value, file, line }, 'system');
     }
   }
-  for (const path of foldersBetween('', folder)) layers.setAll(ini.paths.get(path) ?? new Map(), 'system');
+  for (const path of foldersBetween('', pages.folder))
+    layers.setAll(ini.paths.get(path) ?? new Map(), 'system');
   const userIni = ini.values.get('user_ini.filename')?.value ?? '.user.ini';
   const own = emptyIni();
   if (typeof userIni === 'string' && userIni !== '') {
-    for (const at of foldersBetween(folder, folder)) await look.add(own, join(at, userIni), ini);
+    for (const at of foldersBetween(pages.root, pages.folder)) await look.add(own, join(at, userIni), ini);
   }
   layers.setAll(own.values, 'folder');
   look.files.add(pool.file);
   return {
-    title: `PHP-FPM${installation.version && ` ${installation.version}`}, pool ${pool.name}`,
+    title: `PHP-FPM${versionOf(installation)}, pool ${pool.name}`,
     user: pool.user || undefined,
+    settings: withPath(layers.settings, installation),
+  };
+}
+
+const versionOf = ({ version }: Installation) => version && ` ${version}`;
+
+/** The module of Apache: mod_php. */
+async function underApache(
+  look: Look,
+  pages: Pages,
+  installation: Installation,
+  site: ApacheSite,
+): Promise<Candidate> {
+  const layers = new Layers();
+  const { ini = installation.ini } = site;
+  layers.setAll((await iniOf(look, { ...installation, ini })).values, 'start');
+  for (const section of await site.sections(pages.folder)) {
+    // Of two in one section the last counts, whichever of them is for the administrator.
+    const last = new Map(section.map(({ name, ...rest }) => [name, rest]));
+    for (const [name, { admin, ...placed }] of last) layers.set(name, placed, admin ? 'system' : 'folder');
+  }
+  return {
+    title: `PHP${versionOf(installation)} in Apache`,
+    user: site.user,
     settings: withPath(layers.settings, installation),
   };
 }
@@ -277,7 +310,7 @@ async function alone(look: Look, installation: Installation): Promise<Candidate>
   const layers = new Layers();
   layers.setAll((await iniOf(look, installation)).values, 'start');
   return {
-    title: `PHP${installation.version && ` ${installation.version}`} of the command line`,
+    title: `PHP${versionOf(installation)} of the command line`,
     user: undefined,
     settings: withPath(layers.settings, installation),
   };
@@ -289,6 +322,82 @@ function withPath(settings: Map<string, Placed>, { savePath }: Installation): Ma
   return settings;
 }
 
+/** The folder of the site's pages, in the web server's folder for them. */
+interface Pages {
+  root: string;
+  folder: string;
+}
+
+interface InstalledPool {
+  installation: Installation;
+  pool: FpmPool;
+}
+
+/** Every PHP that may run the site: those that a web server names for its folder, or else all of the machine. */
+async function candidatesOf(look: Look, folder: string): Promise<Candidate[]> {
+  const { system, environment } = look;
+  const all = await installations(system);
+  const pools: InstalledPool[] = [];
+  for (const installation of all) {
+    if (installation.kind !== 'fpm') continue;
+    for (const pool of await readPools(system, installation.fpm, environment))
+      pools.push({ installation, pool });
+  }
+  const modules = all.filter(({ kind }) => kind === 'apache');
+  const ofVersion = ({ version }: ApacheSite) =>
+    modules.filter((module) => version === '' || module.version === '' || module.version === version);
+  const nginx = await nginxSites(system, environment);
+  const apache = await apacheSites(system, environment);
+  const sites: readonly (WebSite | ApacheSite)[] = [...nginx, ...apache];
+  const found: Candidate[] = [];
+  for (const site of await sitesOf(system, sites, folder)) {
+    const root = (await system.real(site.root)).replace(/(.)\/+$/, '$1');
+    const pages = { root, folder: root.startsWith(`${folder}/`) ? root : folder };
+    for (const { fpm, directives } of site.handlers) {
+      if (fpm === undefined && 'sections' in site) {
+        for (const module of ofVersion(site)) found.push(await underApache(look, pages, module, site));
+        continue;
+      }
+      const at = await addressOf(system, fpm ?? '');
+      let known = false;
+      for (const each of pools) {
+        if (!isSameAddress(at, await addressOf(system, each.pool.listen))) continue;
+        known = true;
+        found.push(await underFpm(look, pages, each, directives));
+      }
+      if (!known)
+        throw new ConfigurationError(
+          `the web server passes PHP of ${site.root} to ${fpm}, which is no pool of PHP-FPM on this machine: set CHAT_SESSION_STORE and CHAT_SESSION_NAME as its php.ini says`,
+        );
+    }
+  }
+  if (found.length > 0) return found;
+  const pages = { root: folder, folder };
+  for (const pool of pools) found.push(await underFpm(look, pages, pool));
+  const [withModule] = apache.filter(({ handlers }) => handlers.some(({ fpm }) => fpm === undefined));
+  if (withModule !== undefined)
+    for (const module of ofVersion(withModule))
+      found.push(await underApache(look, pages, module, withModule));
+  if (found.length > 0) return found;
+  return Promise.all(
+    all.filter(({ kind }) => kind === 'cli').map((installation) => alone(look, installation)),
+  );
+}
+
+/** Where PHP-FPM listens, in one form. */
+async function addressOf(
+  system: System,
+  text: string,
+): Promise<{ socket: string } | { host: string; port: string }> {
+  const address = text.replace(/^(?:unix:|tcp:\/\/)/, '');
+  if (address.startsWith('/'))
+    return { socket: await system.real(address.replace(/^\/var\/run\//, '/run/')) };
+  const [, host = '', port = address] = /^(.*):(\d+)$/.exec(address) ?? [];
+  return { host: /^(?:|\*|localhost|127\..*|0\.0\.0\.0|\[::1?\])$/.test(host) ? '' : host, port };
+}
+
+const isSameAddress = (one: object, other: object) => JSON.stringify(one) === JSON.stringify(other);
+
 /**
  * Finds the settings of the PHP that runs the site in a folder: php.ini and the files beside it, the pools of PHP-FPM,
  * `.user.ini`. Nothing is run.
@@ -296,17 +405,7 @@ function withPath(settings: Map<string, Placed>, { savePath }: Installation): Ma
  */
 export async function readPhpSettings(folder: string, machine: PhpMachine = {}): Promise<PhpSettings> {
   const look = new Look(machine);
-  const candidates: Candidate[] = [];
-  const all = await installations(look.system);
-  for (const installation of all) {
-    if (installation.kind !== 'fpm') continue;
-    for (const pool of await readPools(look.system, installation.fpm, look.environment))
-      candidates.push(await underFpm(look, folder, installation, pool));
-  }
-  if (candidates.length === 0) {
-    for (const installation of all)
-      if (installation.kind === 'cli') candidates.push(await alone(look, installation));
-  }
+  const candidates = await candidatesOf(look, folder);
   const [first, ...others] = candidates;
   if (first === undefined)
     throw new ConfigurationError(

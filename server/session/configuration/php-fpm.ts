@@ -38,6 +38,8 @@ export async function readPools(
   environment: IniSurroundings['environment'],
 ): Promise<FpmPool[]> {
   const pools = new Map<string, Pool>();
+  // What is not absolute begins at the prefix that PHP was built with.
+  const prefix = file.startsWith('/usr/local/') ? '/usr/local' : '/usr';
   let current: Pool | undefined;
 
   async function read(path: string, depth: number): Promise<void> {
@@ -68,14 +70,12 @@ export async function readPools(
   }
 
   async function include(pattern: string, depth: number): Promise<void> {
-    // What is not absolute begins at the prefix that PHP was built with.
-    const prefix = file.startsWith('/usr/local/') ? '/usr/local' : '/usr';
     const absolute = pattern.startsWith('/') ? pattern : `${prefix}/${pattern}`;
     for (const found of await system.glob(absolute)) await read(found, depth + 1);
   }
 
   await read(file, 1);
-  return [...pools.values()].map((pool) => pool.read());
+  return [...pools.values()].map((pool) => pool.read(prefix));
 }
 
 function literal(value: IniValue, file: string, line: number): string {
@@ -85,7 +85,7 @@ function literal(value: IniValue, file: string, line: number): string {
   );
 }
 
-const wanted = new Set(['user', 'listen', 'chroot']);
+const wanted = new Set(['user', 'listen', 'chroot', 'prefix']);
 
 class Pool {
   readonly #name: string;
@@ -113,15 +113,26 @@ class Pool {
     return text.replaceAll('$pool', this.#name);
   }
 
-  read(): FpmPool {
-    // PHP-FPM puts each before the others, so of two with one name the first in the file counts.
-    const backwards = this.#directives.toReversed();
+  /** @param builtIn the prefix of PHP-FPM */
+  read(builtIn: string): FpmPool {
+    const chroot = this.#options.get('chroot') ?? '';
+    const prefix = this.#options.get('prefix') || builtIn;
+    // PHP-FPM takes it for a path of the machine.
+    const absolute = (directive: PhpDirective): PhpDirective => {
+      const { name, value } = directive;
+      const isRelative = typeof value === 'string' && !value.startsWith('/') && chroot === '';
+      return name.toLowerCase() === 'session.cookie_path' && isRelative
+        ? { ...directive, value: `${prefix}/${value}` }
+        : directive;
+    };
+    // It puts each before the others, so of two with one name the first in the file counts.
+    const backwards = this.#directives.map(absolute).toReversed();
     return {
       name: this.#name,
       file: this.#file,
       user: this.#options.get('user') ?? '',
       listen: this.#options.get('listen') ?? '',
-      chroot: this.#options.get('chroot') ?? '',
+      chroot,
       directives: [...backwards.filter(({ admin }) => !admin), ...backwards.filter(({ admin }) => admin)],
     };
   }

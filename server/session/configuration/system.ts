@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bounds, ConfigurationError } from './php.ts';
 
@@ -8,6 +8,8 @@ export interface System {
   text(file: string): Promise<string | null>;
   /** The names in a folder, in the order of their bytes; none if it is not there. */
   list(folder: string): Promise<string[]>;
+  /** A path without symbolic links; the path itself if it is not there. */
+  real(path: string): Promise<string>;
   /** The files that a pattern with `*`, `?` and `[…]` names, as `glob()` of C finds them. */
   glob(pattern: string): Promise<string[]>;
 }
@@ -15,11 +17,12 @@ export interface System {
 /** Files and folders of one look at the configuration. */
 const mostFiles = 2000;
 
-/** @param root where the files are, if that is not `/` */
+/** @param root where the files are, if that is not `/`. What is named with it at its start is found, too */
 export function openSystem(root = '/'): System {
   let files = 0;
   let bytes = 0;
-  const at = (file: string) => join(root, file);
+  const isInside = (file: string) => root !== '/' && file.startsWith(`${root}/`);
+  const at = (file: string) => (isInside(file) ? file : join(root, file));
   const counted = (file: string) => {
     if (++files > mostFiles) throw new ConfigurationError(`${file}: one of more than ${mostFiles} files`);
   };
@@ -55,6 +58,12 @@ export function openSystem(root = '/'): System {
           { cause: error },
         );
       }
+    },
+    async real(path) {
+      const found = await realpath(at(path)).catch(() => path);
+      return found === path || isInside(path) || root === '/'
+        ? found
+        : found.replace(await realpath(root), '');
     },
     async glob(pattern) {
       let found = [''];

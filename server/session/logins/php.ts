@@ -10,6 +10,7 @@ export const php: SessionApplication = {
 
   async find(folder, given) {
     if (!(await hasPhp(folder))) return null;
+    if (given.store && given.cookieName) return { options: {} };
     const settings = await folder.settings();
     return {
       files: settings.files,

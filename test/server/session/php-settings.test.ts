@@ -1,15 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { type IniStatement, parseIni } from '../../../server/session/configuration/ini.ts';
 import { ConfigurationError } from '../../../server/session/configuration/php.ts';
 import { openSystem } from '../../../server/session/configuration/system.ts';
 import { phpSettingNames, readPhpSettings } from '../../../server/session/php-settings.ts';
+import { ownPort, startChild } from '../../helpers/child.ts';
 import { dice } from '../../helpers/dice.ts';
+import { fastCgi } from '../../helpers/fast-cgi.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'php-settings-'));
+// Apache gives up the rights of root.
+chmodSync(folder, 0o755);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 type Dice = ReturnType<typeof dice>;
@@ -178,4 +182,216 @@ test('the settings are those of PHP with the same php.ini and the same further f
     const ours = Object.fromEntries(sessionNames.map((name) => [name, settings.get(name).value]));
     expect(ours, ini).toEqual(JSON.parse(php.toString()));
   }
+});
+
+/** The settings by name that a random statement may set; a random value for one. */
+const changed = [
+  'session.name',
+  'session.save_path',
+  'session.gc_maxlifetime',
+  'session.cookie_path',
+  'session.cookie_domain',
+];
+const someValue = (random: Dice) => pick(random, ['a', '12', '0', '/tmp/x', 'b c', 'on', '']);
+const some = (random: Dice, most: number, line: (name: string, value: string) => string) =>
+  Array.from({ length: random(most + 1) }, () => line(pick(random, changed), someValue(random))).join('\n');
+/** A name of the session that PHP refuses is a fatal error in the files of a site. */
+const allowed = (line: (name: string, value: string) => string) => (name: string, value: string) =>
+  line(name, name === 'session.name' && /^\d*$/.test(value) ? 'id' : value);
+
+/** Values that PHP refuses are not printed on the page. */
+const quiet = 'display_errors = 0\ndisplay_startup_errors = 0\n';
+
+/** A page that prints the settings. */
+const page = `<?php foreach ([${changed.map((name) => `'${name}'`)}] as $name) $all[$name] = ini_get($name); echo json_encode($all);`;
+
+const valuesIn = async (site: string, root: string): Promise<unknown> => {
+  const settings = await readPhpSettings(site, { system: openSystem(root), environment: {} });
+  return Object.fromEntries(changed.map((name) => [name, settings.get(name).value]));
+};
+
+test('under PHP-FPM: php.ini and its sections for folders, the pool, nginx and .user.ini, in this order', async () => {
+  const random = dice(64);
+  const program = readdirSync('/usr/sbin').find((name) => name.startsWith('php-fpm')) ?? 'php-fpm';
+  for (let n = 0; n < 8; n++) {
+    const root = join(folder, `fpm-${n}`);
+    const site = join(root, 'srv/site');
+    const ini = (name: string, value: string) => `${name} = "${value}"`;
+    const pool = (kind: string) => (name: string, value: string) => `php_${kind}[${name}] = "${value}"`;
+    const param = (kind: string) => {
+      const text = some(
+        random,
+        2,
+        allowed((name, value) => `${name}=${value.replace(' ', '')}`),
+      );
+      return { text, line: `fastcgi_param ${kind} "${text}";` };
+    };
+    const [values, admin] = [param('PHP_VALUE'), param('PHP_ADMIN_VALUE')];
+    const etc = join(root, 'etc/php/8.2/fpm');
+    const socket = join(root, 'sock');
+    written(root, {
+      'etc/php/8.2/fpm/php.ini': `${quiet}${some(random, 4, ini)}\n[PATH=${join(root, 'srv')}]\n${some(random, 1, allowed(ini))}\n[PATH=${site}/sub/]\n${some(random, 1, allowed(ini))}\n`,
+      'etc/php/8.2/fpm/php-fpm.conf': `[global]\nerror_log = ${join(root, 'log')}\ninclude = ${etc}/pool.d/*.conf\n`,
+      'etc/php/8.2/fpm/pool.d/a.conf': `[a]\nuser = root\nlisten = ${root}/$pool\npm = static\npm.max_children = 1\nphp_value[session.name] = other\n`,
+      'etc/php/8.2/fpm/pool.d/sock.conf': `[sock]\nuser = root\nlisten = ${root}/$pool\npm = static\npm.max_children = 1\n${some(random, 4, pool('value'))}\n${some(random, 1, pool('admin_value'))}\n`,
+      'etc/nginx/nginx.conf': `events { } http { include ${root}/etc/nginx/sites/*; }`,
+      'etc/nginx/sites/one': `server { # a comment; with { signs\n root ${site}; location ~ \\.php$ { ${values.line} ${admin.line} fastcgi_pass unix:${socket}; } }`,
+      'srv/.user.ini': 'session.name = outside',
+      'srv/site/.user.ini': some(random, 2, allowed(ini)),
+      'srv/site/sub/.user.ini': some(random, 1, allowed(ini)),
+      'srv/site/index.php': page,
+      'srv/site/sub/index.php': page,
+    });
+    const fpm = startChild(
+      join('/usr/sbin', program),
+      ['-R', '-F', '-c', join(etc, 'php.ini'), '-y', join(etc, 'php-fpm.conf')],
+      {
+        env: { ...process.env, PHP_INI_SCAN_DIR: join(etc, 'conf.d') },
+      },
+    );
+    try {
+      await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 10_000, interval: 20 });
+      const variables = {
+        DOCUMENT_ROOT: site,
+        SERVER_NAME: 'example.org',
+        ...(values.text && { PHP_VALUE: values.text }),
+        ...(admin.text && { PHP_ADMIN_VALUE: admin.text }),
+      };
+      for (const at of [site, join(site, 'sub')]) {
+        const php = JSON.parse(await fastCgi(socket, join(at, 'index.php'), variables));
+        expect(await valuesIn(at, root), `${root} ${at}`).toEqual(php);
+      }
+    } finally {
+      await fpm.stop('SIGKILL');
+    }
+  }
+});
+
+test('in Apache: php.ini, the server, the host, its folders and .htaccess, where it counts', async () => {
+  const random = dice(6);
+  const modules = '/usr/lib/apache2/modules';
+  const php = readdirSync(modules).find((name) => name.startsWith('libphp')) ?? 'libphp.so';
+  for (let n = 0; n < 6; n++) {
+    const root = join(folder, `apache-${n}`);
+    const site = join(root, 'srv/site');
+    const port = await ownPort();
+    const line = (name: string, value: string) =>
+      `php_${pick(random, ['value', 'value', 'admin_value'])} ${name} "${value || 'none'}"`;
+    const own = (name: string, value: string) => `php_value ${name} "${value || 'none'}"`;
+    const override = pick(random, [
+      'AllowOverride All',
+      'AllowOverride None',
+      'AllowOverride Options',
+      'AllowOverride FileInfo',
+    ]);
+    const conf = join(root, 'etc/apache2/apache2.conf');
+    const mods = ['mpm_prefork', 'authz_core', 'dir', 'mime'].map(
+      (name) => `LoadModule ${name}_module ${modules}/mod_${name}.so\n`,
+    );
+    written(root, {
+      'etc/php/8.2/apache2/php.ini': quiet + some(random, 3, (name, value) => `${name} = "${value}"`),
+      'etc/apache2/envvars': `export APACHE_RUN_DIR=${root}\n`,
+      'etc/apache2/apache2.conf': `ServerRoot ${root}\nServerName localhost\nListen 127.0.0.1:${port}\n${mods.join('')}LoadModule php_module \\\n ${modules}/${php}\nUser nobody\nGroup nogroup\nTypesConfig /dev/null\nKeepAlive Off\nPidFile $\{APACHE_RUN_DIR}/pid\nErrorLog ${root}/log\nPHPIniDir ${root}/etc/php/8.2/apache2\n<IfModule mod_php.c>\nAddHandler application/x-httpd-php .php\n</IfModule>\n<IfModule mod_none.c>\nphp_value session.name no\n</IfModule>\n${some(random, 2, allowed(line))}\n<Directory />\nAllowOverride None\nRequire all granted\n</Directory>\nInclude sites/*.conf\n`,
+      'sites/one.conf': `<Directory "${root}/srv">\n${override}\n${some(random, 1, allowed(line))}\n</Directory>\n<VirtualHost *:${port}>\nDocumentRoot ${site}\n${some(random, 1, allowed(line))}\n<Directory ${site}/sub/>\n${some(random, 1, allowed(line))}\n</Directory>\n</VirtualHost>\n`,
+      // It is a fault of the page where it does not count.
+      'srv/site/.htaccess': /FileInfo/.test(override) ? '' : some(random, 2, allowed(own)),
+      'srv/site/sub/.htaccess': /FileInfo/.test(override) ? '' : some(random, 1, allowed(own)),
+      'srv/site/.user.ini': 'session.name = never',
+      'srv/site/index.php': page,
+      'srv/site/sub/index.php': page,
+    });
+    const apache = startChild('/usr/sbin/apache2', ['-X', '-f', conf], {
+      env: { ...process.env, PHP_INI_SCAN_DIR: join(root, 'none'), APACHE_RUN_DIR: root },
+    });
+    try {
+      const url = `http://127.0.0.1:${port}`;
+      await vi.waitFor(() => fetch(url), { timeout: 10_000, interval: 20 });
+      for (const at of ['', '/sub']) {
+        const answer = await (await fetch(`${url}${at}/index.php`)).text();
+        expect(await valuesIn(site + at, root), `${root} ${at} ${answer}`).toEqual(JSON.parse(answer));
+      }
+    } finally {
+      await apache.stop('SIGKILL');
+    }
+  }
+});
+
+const fpmConf = '[global]\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n';
+
+test('of several pools the web server names the one of a folder; PHP elsewhere is an error', async () => {
+  const root = join(folder, 'pools');
+  const pools = ['a', 'b', 'c'].map((name, n) => {
+    const listen = n === 2 ? '9002' : `/run/php/${name}.sock`;
+    return `[${name}]\nuser = www-${name}\nlisten = ${listen}\nphp_value[session.name] = ${name}\n`;
+  });
+  const nginx = `upstream tcp { server 127.0.0.1:9002; }
+    server { root ${root}/a/public; location ~ \\.php$ { fastcgi_pass unix:/var/run/php/a.sock; } }
+    server { root ${root}/none; location /c/ { alias ${root}/c/; location ~ \\.php { fastcgi_pass tcp; } } }
+    server { root ${root}/far; location / { fastcgi_pass 192.0.2.1:9000; } }
+    server { root ${root}/$host; location / { fastcgi_pass 192.0.2.1:9000; } }`;
+  written(root, {
+    'etc/php/8.2/fpm/php-fpm.conf': fpmConf,
+    'etc/php/8.2/fpm/pool.d/all.conf': pools.join(''),
+    'etc/nginx/nginx.conf': `http { ${nginx} }`,
+    'etc/apache2/apache2.conf': `DocumentRoot ${root}/b\n<FilesMatch "\\.php$">\nSetHandler "proxy:unix:/run/php/b.sock|fcgi://localhost"\n</FilesMatch>\n`,
+  });
+  const settings = (site: string) => readPhpSettings(join(root, site), { system: openSystem(root) });
+  for (const [site, name] of [
+    ['a', 'a'],
+    ['a/public', 'a'],
+    ['b/forum', 'b'],
+    ['c', 'c'],
+  ] as const) {
+    const { title, user, get } = await settings(site);
+    expect([title, user, get('session.name').value]).toEqual([
+      `PHP-FPM 8.2, pool ${name}`,
+      `www-${name}`,
+      name,
+    ]);
+  }
+  await expect(settings('far')).rejects.toThrow(/passes PHP of .*far to 192\.0\.2\.1:9000, which is no pool/);
+  const { title, get } = await settings('other');
+  expect(title).toBe('PHP-FPM 8.2, pool a or PHP-FPM 8.2, pool b or PHP-FPM 8.2, pool c');
+  expect(() => get('session.name')).toThrow(
+    /^session\.name is "a" in .* and "b" in .*: set CHAT_SESSION_NAME$/,
+  );
+  expect(get('session.save_path').value).toBe('/var/lib/php/sessions');
+});
+
+test('damaged configurations of web servers and pools: settings, or the error of the configuration', async () => {
+  const random = dice(8);
+  const root = join(folder, 'damaged');
+  const whole: Record<string, string> = {
+    'etc/php/8.2/fpm/php-fpm.conf': fpmConf,
+    'etc/php/8.2/fpm/pool.d/all.conf': '[www]\nlisten = /run/www.sock\nphp_value[session.name] = "a"\n',
+    'etc/nginx/nginx.conf': `http { server { root "/srv/site"; location ~ \\.php$ { fastcgi_param PHP_VALUE 'a=b'; fastcgi_pass unix:/run/www.sock; } } }`,
+    'etc/apache2/apache2.conf': `Define A "b"\n<IfModule !x>\n<VirtualHost *>\nDocumentRoot /srv/site\nInclude conf/[a-z]*.conf\nphp_value a \${A} \\\n</VirtualHost>\n</IfModule>\n`,
+    'etc/apache2/conf/a.conf': 'Include /etc/apache2/conf/*.conf\n',
+  };
+  let errors = 0;
+  for (let n = 0; n < 150; n++) {
+    const files = {
+      ...whole,
+      'etc/apache2/conf/a.conf': random(4) === 0 ? (whole['etc/apache2/conf/a.conf'] as string) : '',
+    };
+    const name = pick(random, Object.keys(whole));
+    const bytes = Buffer.from(files[name as keyof typeof files] || 'x');
+    for (let m = 0; m <= random(3); m++)
+      bytes[random(bytes.length)] =
+        random(3) === 0
+          ? random(256)
+          : pick(
+              random,
+              [...'{}<>"\'\\;\n[]$*'].map((sign) => sign.charCodeAt(0)),
+            );
+    written(root, { ...files, [name]: bytes.toString('latin1') });
+    try {
+      await readPhpSettings('/srv/site', { system: openSystem(root) });
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigurationError);
+      errors++;
+    }
+  }
+  expect(errors).toBeGreaterThan(10);
+  expect(errors).toBeLessThan(140);
 });
