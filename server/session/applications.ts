@@ -28,6 +28,7 @@ import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
 import { phpbb } from './logins/phpbb.ts';
 import { phpmyadmin } from './logins/phpmyadmin.ts';
 import { postfixadmin } from './logins/postfixadmin.ts';
+import { prestashop } from './logins/prestashop.ts';
 import { roundcube } from './logins/roundcube.ts';
 import { shaarli } from './logins/shaarli.ts';
 import { simplesamlphp } from './logins/simplesamlphp.ts';
@@ -53,6 +54,7 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   mybb,
   typo3,
   smf,
+  prestashop,
   // PHP sessions, and a table of their users.
   opencart,
   magento,

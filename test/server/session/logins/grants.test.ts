@@ -10,6 +10,7 @@ import { moodleSite } from '../../../helpers/moodle.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { opencartSite } from '../../../helpers/opencart.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
+import { prestashopSite } from '../../../helpers/prestashop.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
 
@@ -18,8 +19,13 @@ const databases = await siteDatabases(kinds);
 
 describe.each(databases)('$kind', (db) => {
   test.each([
-    // It has one kind of database.
-    ...(db.kind === 'mysql' ? ([['Magento', magentoSite]] as const) : []),
+    // They have one kind of database.
+    ...(db.kind === 'mysql'
+      ? ([
+          ['Magento', magentoSite],
+          ['PrestaShop', prestashopSite],
+        ] as const)
+      : []),
     ['Joomla', joomlaSite],
     ['Drupal', drupalSite],
     ['Moodle', moodleSite],

@@ -1,0 +1,219 @@
+import { createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { type Application, because, type Claim, nobody, type SiteDatabase, textsOf } from '../application.ts';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieNames, cookieValue } from '../cookie.ts';
+import { databaseHost } from '../database-host.ts';
+import { displayName } from '../identity.ts';
+import type { Explanation, SessionUser } from '../login.ts';
+
+/** The values of app/config/parameters.php. */
+interface Found {
+  database: SiteDatabase;
+  prefix: string;
+  cookieName: string | null;
+  /** `new_cookie_key` and `cookie_iv`. */
+  key: Buffer;
+  salt: string;
+  admins: readonly string[];
+  moderators: readonly string[];
+  nobody: readonly string[];
+}
+
+interface Cookie extends Claim {
+  customer: string;
+  token: string;
+}
+
+const parameters = 'app/config/parameters.php';
+
+/** The name has a hash of the version, the shop and the host. */
+const nameForm = /^PrestaShop-[0-9a-f]{32}$/;
+
+/** The cookies of one host that are decrypted: of its shops, and of the back office. */
+const mostCookies = 8;
+/** Browsers keep no cookie of more than 4 KB. */
+const mostCharacters = 8192;
+
+/** `¤` in UTF-8, as latin1. */
+const separator = '\u00c2\u00a4';
+
+/**
+ * PrestaShop 8 and 9: classes/Cookie.php, CustomerSession.php, Customer.php (isLogged, isBanned), config/bootstrap.php,
+ * config/config.inc.php; defuse/php-encryption 2, src/Crypto.php.
+ */
+export const prestashop: Application<Found, Found, Cookie> = {
+  kind: 'prestashop',
+  title: 'PrestaShop',
+
+  async find(folder, { cookieName, admins, moderators, nobody }) {
+    if (!(await folder.has(parameters)) || !(await folder.has('classes/Cookie.php'))) return null;
+    const configuration = await folder.php(parameters);
+    const text = (name: string, instead = `its value in ${parameters} itself`) =>
+      (asText(configuration.returned(['parameters', name], instead)) ?? '').replaceAll('%%', '%');
+    const prefix = text('database_prefix');
+    if (!/^\w{0,48}$/.test(prefix))
+      throw new ConfigurationError(
+        `${configuration.file}: database_prefix has other characters than A-Z a-z 0-9 _`,
+      );
+    return {
+      database: databaseOf((name) => text(name, 'CHAT_SITE_DATABASE')),
+      prefix,
+      cookieName: cookieName ?? null,
+      key: keyOf(configuration, text('new_cookie_key')),
+      salt: text('cookie_iv'),
+      admins: admins ?? [],
+      moderators: moderators ?? [],
+      nobody: nobody ?? [],
+    };
+  },
+
+  database: ({ database }) => database,
+
+  settings: () => null,
+
+  site: (found) => found,
+
+  logins({ prefix }, { lines }) {
+    const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;
+    const names = ['session_id', 'token', 'id_customer', 'firstname', 'active', 'deleted', 'is_guest'];
+    return {
+      sessions: {
+        view: 'chat_prestashop',
+        id: 'session_id',
+        lookup: 'session_id',
+        columns: Object.fromEntries([...names, 'group_names'].map((name) => [name, 'text' as const])),
+        select: `SELECT s.id_customer_session AS session_id, s.token AS token, c.id_customer AS id_customer, c.firstname AS firstname, c.active AS active, c.deleted AS deleted, c.is_guest AS is_guest, (${groups}) AS group_names FROM ${prefix}customer_session s JOIN ${prefix}customer c ON c.id_customer = s.id_customer`,
+      },
+    };
+  },
+
+  claim(site, { cookies }) {
+    const names =
+      site.cookieName === null
+        ? cookieNames(cookies).filter((name) => nameForm.test(name))
+        : [site.cookieName];
+    const claims = new Map<string, Cookie>();
+    let isReadable = false;
+    for (const name of names.slice(0, mostCookies)) {
+      const content = contentOf(cookieValue(cookies, name) ?? '', site);
+      if (content === null) continue;
+      isReadable = true;
+      const [id, token, customer] = ['session_id', 'session_token', 'id_customer'].map((key) =>
+        content.get(key),
+      );
+      // The back office keeps its users in other tables.
+      if (!isNumber(id) || !isNumber(customer) || !token || content.has('id_employee')) continue;
+      claims.set(`${id} ${token}`, { table: 'sessions', lookup: id, secrets: [id, token], customer, token });
+    }
+    const [first, ...more] = claims.values();
+    if (more.length > 0) {
+      return because(
+        'there are cookies of several customers',
+        'if a visitor may be logged in at several shops: CHAT_SESSION_NAME names the cookie of one',
+      );
+    }
+    return first ?? missing(names.length > 0, isReadable);
+  },
+
+  judge(site, { customer: id, token }, row) {
+    const text = textsOf(row);
+    if (row === null) return nobody('there is no such session, or it has ended there');
+    const [given, known] = [Buffer.from(token), row.token ?? Buffer.alloc(0)];
+    if (text('id_customer') !== id || given.length !== known.length || !timingSafeEqual(given, known))
+      return nobody('the session is that of another login');
+    if (text('active') !== '1' || text('deleted') !== '0')
+      return nobody('the customer has been disabled or deleted there');
+    if (text('is_guest') !== '0') return nobody('the customer ordered as a guest, without an account');
+    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    const user: SessionUser = { id, name: displayName(text('firstname')) || id };
+    const own = text('group_names').split('\n');
+    const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
+    const roles = [
+      ...(isOne(site.admins) ? (['admin'] as const) : []),
+      ...(isOne(site.moderators) ? (['moderator'] as const) : []),
+    ];
+    if (roles.length > 0) user.roles = roles;
+    return { state: 'user', user };
+  },
+};
+
+const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.test(text ?? '');
+
+function missing(isThere: boolean, isReadable: boolean): Explanation {
+  if (!isThere) {
+    return because(
+      'there is no cookie of PrestaShop',
+      'if every visitor gets this: PrestaShop sets its cookie for the host and the path of the shop',
+    );
+  }
+  return isReadable
+    ? because('nobody is logged in by its cookie')
+    : because(
+        'its cookie is none that this PrestaShop makes, or it was changed',
+        'if every visitor gets this: new_cookie_key or cookie_iv is not the one that PHP has',
+      );
+}
+
+const version = Buffer.from('def50200', 'hex');
+const [saltBytes, ivBytes, macBytes] = [32, 16, 32];
+
+/** The values in a cookie; null if it does not decrypt, or its checksum is wrong. */
+function contentOf(value: string, { key, salt }: Found): ReadonlyMap<string, string> | null {
+  const plain = value.length > mostCharacters ? null : decrypted(value, key);
+  if (plain === null) return null;
+  const text = plain.toString('latin1');
+  const content = new Map<string, string>();
+  for (const pair of text.split(separator)) {
+    const [name = '', its, ...more] = pair.split('|');
+    if (its !== undefined && more.length === 0) content.set(name, its);
+  }
+  const end = text.lastIndexOf(separator);
+  const checked = end === -1 ? separator : text.slice(0, end + separator.length);
+  const sum = createHash('sha256').update(salt).update(checked, 'latin1').digest('hex');
+  const given = Buffer.from(content.get('checksum') ?? '', 'latin1');
+  return given.length === sum.length && timingSafeEqual(given, Buffer.from(sum)) ? content : null;
+}
+
+/** `Crypto::decrypt()`: version, salt, initialization vector, what is encrypted by AES-256-CTR, and a code over them. */
+function decrypted(hex: string, key: Buffer): Buffer | null {
+  if (!/^(?:[0-9A-Fa-f]{2})+$/.test(hex)) return null;
+  const bytes = Buffer.from(hex, 'hex');
+  const start = version.length + saltBytes + ivBytes;
+  if (bytes.length < start + macBytes || !bytes.subarray(0, version.length).equals(version)) return null;
+  const salt = bytes.subarray(version.length, version.length + saltBytes);
+  const derived = (what: string) =>
+    Buffer.from(hkdfSync('sha256', key, salt, `DefusePHP|V2|KeyFor${what}`, 32));
+  const end = bytes.length - macBytes;
+  const code = createHmac('sha256', derived('Authentication')).update(bytes.subarray(0, end)).digest();
+  if (!timingSafeEqual(code, bytes.subarray(end))) return null;
+  const iv = bytes.subarray(start - ivBytes, start);
+  return createDecipheriv('aes-256-ctr', derived('Encryption'), iv).update(bytes.subarray(start, end));
+}
+
+/** `Key::loadFromAsciiSafeString()`: a header, the key and a checksum. */
+function keyOf({ file }: Configuration, text: string): Buffer {
+  const bytes = Buffer.from(/^[0-9A-Fa-f]{136}\s*$/.test(text) ? text.trim() : '', 'hex');
+  const [checked, sum] = [bytes.subarray(0, 36), bytes.subarray(36)];
+  if (
+    checked.toString('hex', 0, 4) !== 'def00000' ||
+    !createHash('sha256').update(checked).digest().equals(sum)
+  )
+    throw new ConfigurationError(`${file}: new_cookie_key is none that PrestaShop makes`);
+  return checked.subarray(4);
+}
+
+function databaseOf(text: (name: string) => string): SiteDatabase {
+  const { socket, ...place } = databaseHost(text('database_host'));
+  const port = Number(text('database_port'));
+  return {
+    kind: 'mysql',
+    place: {
+      user: text('database_user'),
+      password: text('database_password'),
+      hosts: [port > 0 ? { ...place, port } : place],
+      path: `/${text('database_name')}`,
+    },
+    ...(socket === undefined ? {} : { socket }),
+    charset: 'utf8',
+  };
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { SiteOptions } from '../../../../server/session/application.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import type { Login } from '../../../../server/session/login.ts';
+import { loginContract } from '../../../contracts/login.ts';
+import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
+import { cookieOf, type PrestashopSession, prestashopSite } from '../../../helpers/prestashop.ts';
+
+const [db] = (await siteDatabases(['mysql'])) as [Awaited<ReturnType<typeof siteDatabases>>[number]];
+
+async function siteFor(options: SiteOptions = {}) {
+  const site = await prestashopSite(db);
+  onTestFinished(site.remove);
+  const logins = await loginsOf(site.folder, options);
+  return { ...site, logins, check: (login: Login) => logins.check([login as never])[0] };
+}
+
+loginContract('PrestaShop', async () => {
+  const site = await prestashopSite(db);
+  return {
+    open: async () => (await openSite({ folder: site.folder })).logins,
+    logIn: (user, firstname) => site.logIn(user, firstname === undefined ? {} : { firstname }),
+    silence: db.silence,
+    close: site.remove,
+  };
+});
+
+test('customers, their first names and groups, and those who may not come in', async () => {
+  const { logins, logIn, run, check } = await siteFor({ admins: ['Owners'], moderators: ['Staff'] });
+  const device = await logIn('7', { firstname: 'Zoë' });
+  await run('INSERT INTO #__customer_group VALUES (7, 4)');
+  const login = (await logins.identify(device)) as Login;
+  // The last name and the mail address are nobody's business.
+  expect(login.user).toEqual({ id: '7', name: 'Zoë', roles: ['moderator'] });
+  const other = (await logins.identify(await logIn('7'))) as Login;
+  // As in PrestaShop: a new password ends no session.
+  await run("UPDATE #__customer SET passwd = 'another'");
+  expect(await check(other)).toBeNull();
+  await device.logOut();
+  expect(await check(login)).toMatchObject({ state: 'nobody' });
+  expect(await check(other)).toBeNull();
+  for (const change of ['active = 0', 'active = 1, deleted = 1', 'deleted = 0, is_guest = 1']) {
+    await run(`UPDATE #__customer SET ${change}`);
+    expect(await check(other), change).toMatchObject({ state: 'nobody' });
+  }
+  await run('DELETE FROM #__customer');
+  expect(await check(other)).toMatchObject({ state: 'nobody' });
+});
+
+test('the cookies that PrestaShop would take, and those that it would not', async () => {
+  const { logins, logIn } = await siteFor();
+  const one = await logIn('7');
+  const other = await logIn('8');
+  const cases: [string, PrestashopSession, 'user' | 'nobody'][] = [
+    ['logged in', {}, 'user'],
+    ['anonymous', { content: { id_customer: null, session_id: null, session_token: null } }, 'nobody'],
+    ['without a session', { content: { session_id: null } }, 'nobody'],
+    ['without a token', { content: { session_token: null } }, 'nobody'],
+    ['with another token', { content: { session_token: other.token } }, 'nobody'],
+    [
+      'with the session of another',
+      { content: { session_id: other.id, session_token: other.token } },
+      'nobody',
+    ],
+    ['for another customer', { content: { id_customer: '8' } }, 'nobody'],
+    ['of the back office', { content: { id_employee: '1' } }, 'nobody'],
+    ['of another key', { key: randomBytes(32) }, 'nobody'],
+    ['of another salt', { iv: 'another' }, 'nobody'],
+  ];
+  for (const [what, session, state] of cases) {
+    expect(await logins.identify(await logIn('7', session)), what).toMatchObject(
+      state === 'user' ? { user: { id: '7', name: 'Ann' } } : { code: 'unauthorized' },
+    );
+  }
+  const [version = '', salt = '', iv = '', box = '', code = ''] = one.secrets;
+  const name = cookieOf('ps-s1');
+  for (const value of [
+    ...[
+      `${version}${salt}${iv}${other.secrets[3]}${code}`,
+      `${version}${salt}${iv}${box}${other.secrets[4]}`,
+    ],
+    ...[version, `${version}${salt}${iv}${code}`, `${version}${salt}${iv}${box}${code}0`, 'z'.repeat(200)],
+    'ab'.repeat(5000),
+  ]) {
+    expect(await logins.identify({ cookies: `${name}=${value}` })).toMatchObject({ code: 'unauthorized' });
+  }
+});
+
+test('the cookies of several shops: one that names a customer, or the one that is set', async () => {
+  const site = await siteFor();
+  const { logins, logIn, folder } = site;
+  const guest = { id_customer: null, session_id: null, session_token: null };
+  const [one, two, none] = [
+    await logIn('7'),
+    await logIn('8', { name: cookieOf('ps-s2') }),
+    await logIn('9', { name: cookieOf('ps-s3'), content: guest }),
+  ];
+  expect(await logins.identify({ cookies: `${none.cookies}; ${one.cookies}` })).toMatchObject({
+    user: { id: '7' },
+  });
+  expect(await logins.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
+    reason: 'there are cookies of several customers',
+    hint: expect.stringContaining('CHAT_SESSION_NAME'),
+  });
+  // The cookie is made anew with each change of the cart. It is the same login.
+  const again = await logIn('7', { content: { session_id: one.id, session_token: one.token, id_cart: '6' } });
+  expect(logins.binding(again)).toBe(logins.binding(one));
+  const second = await loginsOf(folder, { cookieName: cookieOf('ps-s2') });
+  expect(await second.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
+    user: { id: '8' },
+  });
+  const file = join(folder, 'app/config/parameters.php');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('def00000', 'def00001'));
+  await expect(openSite({ folder })).rejects.toThrow('new_cookie_key');
+});
