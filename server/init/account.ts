@@ -91,7 +91,7 @@ export async function missingRights(
 ): Promise<Map<string, 'x' | 'r' | 'rx'>> {
   const missing = new Map<string, 'x' | 'r' | 'rx'>();
   const wants = [...paths].flatMap(([path, wanted]) => {
-    // Many files are only looked for. What this process cannot see itself lies in a folder that bars the way.
+    // Many files are only looked for. A file that this process cannot see itself lies in a folder that bars the way.
     const above = foldersAbove(path).flatMap((folder) =>
       kindAt(folder) === null ? [] : [[folder, 'x'] as const],
     );

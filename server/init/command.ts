@@ -41,7 +41,7 @@ Example: npm run init -- /var/www/html --url https://www.example.org`;
 
 const marks = { well: '✓', warning: '!', wrong: '✗' };
 
-/** What the command line says. */
+/** The command line, read. */
 interface Options {
   /** As CHAT_SITE takes it. */
   site: string;
@@ -286,7 +286,7 @@ const indented = (text: string) => text.replace(/^(?=.)/gm, '    ');
 /** The settings of the environment, which the file takes over. */
 function givenIn(env: NodeJS.ProcessEnv): Record<string, string> {
   const found: Record<string, string> = {};
-  // Those of the chat that are unknown are refused by `readConfig`, or have no effect.
+  // Unknown names of the chat are refused by `readConfig`, or have no effect.
   for (const [name, value] of Object.entries(env)) {
     if (name.startsWith('CHAT_') && value && name !== 'CHAT_SITE') found[name] = value;
   }
@@ -358,7 +358,7 @@ async function testAs(account: Account, place: SitePlace, say: (finding: Finding
   let wrongs = 0;
   await asAccount(account, async () => {
     for await (const finding of examineSite(place, { cookie: undefined, keepalive: true })) {
-      // That it is the folder of this application is said already.
+      // The first line has said so already.
       if (finding.is === 'well' && / is the folder of /.test(finding.text)) continue;
       if (/ has no \w+ yet/.test(finding.text)) {
         say({ is: 'warning', text: finding.text, advice: 'Log in to the site once, so that it makes it.' });

@@ -6,7 +6,7 @@ import type { ChatAddresses } from './address.ts';
 import type { Terminal } from './terminal.ts';
 import { blocksFor, findWebServers, reloadOf, type WebServer, webServers } from './web-server.ts';
 
-/** What is known when the settings have been written. */
+/** The facts once the settings have been written. */
 interface Done {
   addresses: ChatAddresses;
   account: Account;
@@ -21,7 +21,7 @@ interface Done {
   isBuilt: boolean;
   /** Where the user is in a PHP session. */
   userPath: string | undefined;
-  /** What is true in the PHP of the site for people who are logged in. */
+  /** PHP code that is true for people who are logged in. */
   condition: string | undefined;
   /** The root of the machine. */
   machine: string | undefined;

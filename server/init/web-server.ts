@@ -40,7 +40,7 @@ export const webServers: Readonly<Record<WebServer['kind'], Kind>> = {
 const largest = 1024 * 1024;
 
 /**
- * Finds web servers by their files and processes. Nothing is executed.
+ * Finds web servers by their files and processes, and executes nothing.
  * @param host of the site
  * @param root where the files are, if that is not `/`
  * @returns those that run first
@@ -130,7 +130,7 @@ ${nginxProxy(`http://127.0.0.1:${port}`, '        ')}
 export const apacheProxy = (path: string, port: number) => `ProxyPreserveHost On
 ProxyPass "${path}" "http://127.0.0.1:${port}/" upgrade=websocket`;
 
-/** What the owner adds to a web server. Where it goes, and the lines. */
+/** The lines that the owner adds to a web server, and their place in it. */
 export function blocksFor(
   { kind, file }: Pick<WebServer, 'kind' | 'file'>,
   { site, chat, way }: ChatAddresses,

@@ -37,7 +37,7 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
   ['https://chat.a.org', 'https://www.a.org', { domain: '.a.org' }, 'https://chat.a.org/', 'host'],
   ['https://chat.a.org', 'https://a.org', { domain: '.' }, 'https://chat.a.org/', 'host'],
   ['https://a.org:8443', 'https://a.org', {}, 'https://a.org:8443/', 'host'],
-  // One's own machine: without a web server before the chat.
+  // On this machine there need be no web server before the chat.
   ['http://localhost:8000', null, {}, 'http://localhost:7070/', 'direct'],
   [null, 'http://127.0.0.1', { secure: true }, 'http://127.0.0.1:7070/', 'direct'],
   ['http://localhost/shop', null, { path: '/shop' }, 'http://localhost/shop/chat/', 'path'],

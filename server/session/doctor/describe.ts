@@ -86,7 +86,7 @@ export async function describeSession(
 
 function described(session: PhpValue): DescribedSession {
   const places = placesIn(session).filter(({ path }) => !leadsToTyped(path));
-  // What lies in a value comes behind it.
+  // The parts of a value come behind it.
   const order = new Map(places.map(({ path }, n) => [keysOf(path).map(String).join('\0'), n]));
   const orderOf = ({ path }: Place) =>
     path.map(
@@ -127,7 +127,7 @@ function described(session: PhpValue): DescribedSession {
   };
 }
 
-/** One list of numbers before another that goes on, or has a greater number first. */
+/** Sorts lists of numbers: by the first number that differs, and a list before one that goes on. */
 function compared(a: readonly number[], b: readonly number[]): number {
   const at = a.findIndex((number, n) => number !== b[n]);
   return at === -1 ? a.length - b.length : (a[at] as number) - (b[at] ?? -1);
