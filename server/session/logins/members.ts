@@ -76,10 +76,13 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     }
   }
 
-  async function check({ state }: Login<MemberLogin>): Promise<Verdict<MemberLogin> | null> {
-    const { session, row, from } = state;
-    const { site, sessions } = await current();
-    const [changed = null, found] = await Promise.all([sessions.check([session])[0], rows.check(row)]);
+  /** @param ofRow the verdict on its row */
+  async function check(
+    { state: { session, from } }: Login<MemberLogin>,
+    ofRow: Promise<Verdict<TableLogin> | null>,
+  ): Promise<Verdict<MemberLogin> | null> {
+    const [{ site, sessions }, found] = await Promise.all([current(), ofRow]);
+    const changed = (await sessions.check([session])[0]) ?? null;
     if (changed === null) return found && asMember(found, session, from);
     return changed.state === 'user' ? judged(site, changed.login, from) : changed;
   }
@@ -91,7 +94,10 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 
   return {
     identify,
-    check: (logins) => logins.map(check),
+    check(logins) {
+      const ofRows = rows.check(logins.map(({ state }) => state.row));
+      return logins.map((login, n) => check(login, ofRows[n] as (typeof ofRows)[number]));
+    },
     binding({ cookies }) {
       return reader.last === undefined ? null : sessionIdFrom(cookies, sessionsOf(reader.last.site).cookie);
     },

@@ -14,7 +14,7 @@ import {
 } from '../login.ts';
 import { packedRows, unpacked } from '../rows.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
-import { asked, batched } from '../stores/lookups.ts';
+import { asked, batched, together } from '../stores/lookups.ts';
 
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
 const secondLookAfter = 250;
@@ -74,7 +74,8 @@ export interface Questions {
   find(lookup: string): Promise<({ id: string } & Look) | null>;
   /** By the primary key. */
   digest(id: string): Promise<string | null>;
-  isUnchanged(login: Pick<TableLogin, 'id' | 'digest' | 'parts'>, changes: Changes): Promise<boolean>;
+  /** The logins that are as they were when they were judged. */
+  unchanged(logins: readonly TableLogin[], changes: Changes): Promise<TableLogin[]>;
   row(id: string): Promise<Look | null>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
@@ -89,7 +90,7 @@ export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'>
   /** The verdict on a claim, or on the next one that finds a user. @param memo of the judgement before @throws StoreError */
   look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>>;
   /** As `Logins.check`. */
-  check(login: Login<TableLogin>): Promise<Verdict<TableLogin> | null>;
+  check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[];
   fault(): Promise<StoreError | null>;
 }
 
@@ -142,15 +143,34 @@ export function claimedLogins(
       : look(claim.otherwise, memo);
   }
 
-  /** Most checks end with a table or a digest that has not changed. */
-  async function check({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin> | null> {
-    const { claim, id, site, idle, memo } = state;
+  /** Most checks end here. */
+  async function unchanged(logins: readonly Login<TableLogin>[]): Promise<ReadonlySet<TableLogin>> {
     const now = await tables();
+    const byTable = new Map<string, TableLogin[]>();
+    for (const { state } of logins) {
+      const isDue = state.idle !== undefined && Date.now() >= state.idle * 1000;
+      if (now.site !== state.site || isDue) continue;
+      const others = byTable.get(state.claim.table);
+      if (others === undefined) byTable.set(state.claim.table, [state]);
+      else others.push(state);
+    }
+    if (byTable.size === 0) return new Set();
     const changes = await now.changes();
-    const { isUnchanged, row } = now.table(claim.table);
-    const due = idle !== undefined && Date.now() >= idle * 1000;
-    if (now.site === site && (await isUnchanged(state, changes)) && !due) return null;
-    const at = await row(id);
+    const found = [...byTable].map(([name, states]) => now.table(name).unchanged(states, changes));
+    return new Set((await Promise.all(found)).flat());
+  }
+
+  function check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[] {
+    const same = unchanged(logins);
+    // Nobody may wait for it.
+    same.catch(() => {});
+    return logins.map((login) => same.then((found) => (found.has(login.state) ? null : judgedAgain(login))));
+  }
+
+  async function judgedAgain({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin>> {
+    const { claim, id, memo } = state;
+    const now = await tables();
+    const at = await now.table(claim.table).row(id);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
     let other = await look(claim.otherwise, memo);
@@ -215,7 +235,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   return {
     identify,
-    check: (logins) => logins.map(check),
+    check,
     binding(credentials) {
       if (reader.last === undefined) return null;
       const claim = application.claim(reader.last.site, credentials);
@@ -304,9 +324,8 @@ export function questions(
   };
   const whole = select(table.id, packed, digestSql);
   const found = batched(rowsBy(whole));
-  const digests = batched(
-    rowsBy(driver.digestOfAll === undefined ? whole : select(table.id, 'NULL', digestSql)),
-  );
+  const readDigests = rowsBy(driver.digestOfAll === undefined ? whole : select(table.id, 'NULL', digestSql));
+  const digests = batched(readDigests);
   /** The id is in the row; what a database considers equal may be several rows. */
   const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
   /** Where the database computes no digest, the row itself is compared. */
@@ -319,12 +338,12 @@ export function questions(
     const digest = digestIn(answer);
     return { row: values, digest, parts: partsOf(values, digest) };
   }
-  const digestsOfParts = parts.map((part) => {
+  const readParts = parts.map((part) => {
     const { from: place } = packedRows(driver, part, { charset, views });
     const id = quoted(part.id);
     const isBytes = Object.keys(part.of).some((key) => table.columns[key] === 'bytes');
     const sql = `SELECT ${isBytes ? id : driver.asText(id)}, NULL, ${digestOf(Object.keys(part.columns))} FROM ${place} WHERE ${id}`;
-    return batched(rowsBy(sql));
+    return rowsBy(sql);
   });
   /** @param digests of the same answer: asked for by itself, one could be that of a later change */
   function partsOf(row: Row, digests: string): Part[] | undefined {
@@ -347,13 +366,6 @@ export function questions(
     }
     return all;
   }
-  async function isSame(part: Part, changed: string | undefined): Promise<boolean> {
-    if ((await digestsOfParts[part.nth]?.(part.id))?.state !== part.digest) return false;
-    part.changed = changed;
-    // Not all at once.
-    part.trustedUntil = performance.now() + trustedFor * (0.5 + Math.random() / 2);
-    return true;
-  }
   async function idsOf(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
     const rows = await database.rows(byLookup, [forColumn(lookup, charset)]);
@@ -373,19 +385,34 @@ export function questions(
       const answer = await digests(id);
       return answer && digestIn(answer);
     },
-    async isUnchanged({ id, digest, parts: known }, changes) {
-      if (known === undefined) {
-        const answer = await digests(id);
-        return answer !== null && digestIn(answer) === digest;
-      }
+    async unchanged(logins, changes) {
       const now = performance.now();
-      const asked: Promise<boolean>[] = [];
-      for (const part of known) {
-        const changed = changedLast(part.nth, changes);
-        if (changed === undefined || changed !== part.changed || now >= part.trustedUntil)
-          asked.push(isSame(part, changed));
+      const changed = parts.map((_, nth) => changedLast(nth, changes));
+      const isTrusted = ({ nth, changed: before, trustedUntil }: Part) =>
+        before !== undefined && before === changed[nth] && now < trustedUntil;
+      const wanted = parts.map(() => new Set<string>());
+      const whole: string[] = [];
+      for (const { id, parts: known } of logins) {
+        if (known === undefined) whole.push(id);
+        else for (const part of known) if (!isTrusted(part)) wanted[part.nth]?.add(part.id);
       }
-      return (await Promise.all(asked)).every((one) => one);
+      const [ofWhole, ...ofParts] = await Promise.all([
+        together(readDigests, whole),
+        ...wanted.map((ids, nth) => together(readParts[nth] as typeof readDigests, [...ids])),
+      ]);
+      const isSame = (part: Part): boolean => {
+        if (isTrusted(part)) return true;
+        if (ofParts[part.nth]?.get(part.id)?.state !== part.digest) return false;
+        part.changed = changed[part.nth];
+        // Not all at once.
+        part.trustedUntil = now + trustedFor * (0.5 + Math.random() / 2);
+        return true;
+      };
+      return logins.filter(({ id, digest, parts: known }) => {
+        if (known !== undefined) return known.every(isSame);
+        const answer = ofWhole.get(id);
+        return answer !== undefined && digestIn(answer) === digest;
+      });
     },
     row,
     ...(renewed && {

@@ -49,6 +49,18 @@ export function batched<T>(
   };
 }
 
+/** Asks the store for ids that are all known by now, as `batched` does. */
+export async function together<T>(
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, T>> {
+  if (ids.length === 0) return new Map();
+  if (ids.length <= mostTogether) return load(ids);
+  const found: Promise<ReadonlyMap<string, T>>[] = [];
+  for (let n = 0; n < ids.length; n += mostTogether) found.push(load(ids.slice(n, n + mostTogether)));
+  return new Map((await Promise.all(found)).flatMap((one) => [...one]));
+}
+
 /**
  * A visitor can make a session large, for example by what they type. Large sessions are therefore asked for apart
  * from the others and one question at a time, so that small sessions never wait for them.

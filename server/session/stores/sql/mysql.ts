@@ -64,10 +64,10 @@ export const mysql: SqlDriver = {
     return `CAST(CONCAT(${parts.join(', ')}) AS BINARY)`;
   },
   changed(tables) {
-    // The time of the last commit is kept in memory: of a table that is as it was when the server started there is none.
-    // It is known to be so of MariaDB's InnoDB alone.
+    // InnoDB keeps the time of the last commit in memory: of a table that is as it was when the server started there is
+    // none. The time of MyISAM is that of its file. Of MySQL this is not known.
     const last = `COALESCE(UPDATE_TIME, CONCAT(UUID_SHORT() >> 24, ' ', TABLE_ROWS))`;
-    const isKnown = `FALSE /*M!100600 OR ENGINE = 'InnoDB' AND CREATE_OPTIONS NOT LIKE '%partitioned%' AND (UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL 2 SECOND) */`;
+    const isKnown = `FALSE /*M!100600 OR ENGINE IN ('InnoDB', 'MyISAM') AND CREATE_OPTIONS NOT LIKE '%partitioned%' AND (UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL 2 SECOND) */`;
     const each = tables.map((table) => {
       const name = literal(table);
       return `SELECT ${name} AS id, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END AS changed FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ${name}`;
