@@ -35,15 +35,17 @@ $config['super_admins'] = '1';
   const tables: Record<string, string> = {
     settings: 'name VARCHAR(120), value TEXT',
     users:
-      'uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200)',
+      'uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200), lastip ADDRESS',
     usergroups:
       'gid INTEGER PRIMARY KEY, title VARCHAR(120), isbannedgroup INTEGER, cancp INTEGER, issupermod INTEGER',
     banned: 'uid INTEGER, lifted INTEGER, oldgroup INTEGER, oldadditionalgroups VARCHAR(200)',
-    sessions: 'sid VARCHAR(32) PRIMARY KEY, uid INTEGER, time INTEGER',
+    sessions: 'sid VARCHAR(32) PRIMARY KEY, uid INTEGER, time INTEGER, ip ADDRESS',
+    banfilters: 'filter VARCHAR(200), type INTEGER',
   };
+  const address = { mysql: 'VARBINARY(16)', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
   const engine = db.kind === 'mysql' ? ' ENGINE MyISAM CHARSET utf8' : '';
   for (const [name, columns] of Object.entries(tables))
-    await db.run(`CREATE TABLE ${prefix}${name} (${columns})${engine}`);
+    await db.run(`CREATE TABLE ${prefix}${name} (${columns.replace('ADDRESS', address)})${engine}`);
   const run = (sql: string, values: (string | number)[] = []) => db.run(sql.replaceAll('#_', prefix), values);
   const insert = (table: string, row: Record<string, string | number>) =>
     run(

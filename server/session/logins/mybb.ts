@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
 import {
   type Application,
   because,
@@ -44,7 +45,7 @@ const clearedAfter = 86_400;
 
 /**
  * MyBB 1.8: inc/class_session.php (init, load_user, create_session), inc/class_core.php (parse_cookies), member.php
- * (logout), inc/functions.php (usergroup_permissions).
+ * (logout), global.php, inc/functions.php (usergroup_permissions, is_banned_ip).
  *
  * The key of a login is one for all devices of a user and outlives a logout. A connection is therefore bound to the
  * session of its browser as well, while there is one: MyBB deletes it at a logout.
@@ -88,26 +89,26 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       (settings.get('cookieprefix')?.value?.toString('utf8') ?? '').replace(/[\n\r ]/g, ''),
   }),
 
-  logins({ prefix }, { lines }) {
+  logins({ prefix }, { hex, lines }) {
     const isIn = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
     const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
     const sids = `SELECT ${lines('o.sid')} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
-    const own =
-      'u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups';
+    const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address`;
     const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
-    const user = `u.uid AS uid, ${own}, ${within}, (${sids}) AS sids`;
+    const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
+    const user = `u.uid AS uid, ${own}, ${within}, ${filters}, (${sids}) AS sids`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
-      ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups'],
-      ...['lifted', 'old_group', 'old_groups', 'group_list', 'sids'],
+      ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address'],
+      ...['lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sids'],
     );
     const ofUser = [
       loginPart({
         ...{
           view: 'chat_mybb_own',
           key: 'uid',
-          columns: ['username', 'loginkey', 'own_group', 'own_groups'],
+          columns: ['username', 'loginkey', 'own_group', 'own_groups', 'last_address'],
         },
         tables: [`${prefix}users`],
         select: `SELECT u.uid AS id, ${own} FROM ${prefix}users u`,
@@ -122,6 +123,11 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         select: `SELECT u.uid AS id, ${within} FROM ${prefix}users u ${banned}`,
       }),
       loginPart({
+        ...{ view: 'chat_mybb_filters', key: 'uid', columns: ['filters'] },
+        tables: [`${prefix}banfilters`],
+        select: `SELECT u.uid AS id, ${filters} FROM ${prefix}users u`,
+      }),
+      loginPart({
         ...{ view: 'chat_mybb_sids', key: 'uid', columns: ['sids'] },
         select: `SELECT u.uid AS id, (${sids}) AS sids FROM ${prefix}users u`,
       }),
@@ -131,12 +137,12 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         view: 'chat_mybb_sessions',
         id: 'id',
         lookup: 'id',
-        columns: { ...columns, ...texts('seen') },
-        select: `SELECT s.sid AS id, s.time AS seen, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
+        columns: { ...columns, ...texts('seen', 'address') },
+        select: `SELECT s.sid AS id, s.time AS seen, ${hex('s.ip')} AS address, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
         parts: [
           loginPart({
-            ...{ view: 'chat_mybb_sessions_alone', key: 'id', columns: ['seen', 'uid'] },
-            select: `SELECT s.sid AS id, s.time AS seen, s.uid AS uid FROM ${prefix}sessions s`,
+            ...{ view: 'chat_mybb_sessions_alone', key: 'id', columns: ['seen', 'uid', 'address'] },
+            select: `SELECT s.sid AS id, s.time AS seen, s.uid AS uid, ${hex('s.ip')} AS address FROM ${prefix}sessions s`,
           }),
           ...ofUser,
         ],
@@ -189,6 +195,14 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     if (site.nobody.includes(uid)) return settled('this user is nobody, by CHAT_USER_NOBODY');
     const groups = groupsOf(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
+    // That of the last page view, as PHP saw it.
+    const address = Buffer.from(table === 'users' ? text('last_address') : text('address'), 'hex');
+    if (
+      text('filters')
+        .split('\n')
+        .some((filter) => isWithin(address, filter))
+    )
+      return settled('the address of this user is banned there');
     const user: SessionUser = { id: uid, name: displayName(text('username')) || uid };
     const isIn = (names: readonly string[] | null, can: 'isAdmin' | 'isModerator') =>
       groups.some((group) => (names === null ? group[can] : names.includes(group.title)));
@@ -213,6 +227,54 @@ function isLoggedOut(memo: string, sids: string, now: number): boolean {
   const [seen, ...before] = memo.split('\n');
   const hasNew = sids.split('\n').some((sid) => sid !== '' && !before.includes(sid));
   return !hasNew && now - Number(seen) < clearedAfter;
+}
+
+/** Whether an address is one that an administrator has banned: `fetch_ip_range()` in inc/functions.php. */
+function isWithin(address: Buffer, filter: string): boolean {
+  const range = filter.includes('*')
+    ? byStars(filter)
+    : filter.includes('/')
+      ? byBits(filter)
+      : [filter, filter].map(packed);
+  const [first, last] = range;
+  if (!first || !last || address.length === 0) return false;
+  return Buffer.compare(first, address) <= 0 && Buffer.compare(address, last) <= 0;
+}
+
+/** `203.0.113.*`, `203.*`, `2001:db8::*`. */
+function byStars(filter: string): (Buffer | null)[] {
+  if (filter.includes(':')) return ['0', 'ffff'].map((part) => packed(filter.replaceAll('*', part)));
+  const missing = Math.max(0, 4 - filter.split('.').length);
+  const at = filter.lastIndexOf('*') + 1;
+  const whole = filter.slice(0, at) + '.*'.repeat(missing) + filter.slice(at);
+  return ['0', '255'].map((part) => packed(whole.replaceAll('*', part)));
+}
+
+/** `203.0.113.0/24`. */
+function byBits(filter: string): (Buffer | null)[] {
+  const [text = '', count = ''] = filter.split('/');
+  const [start, bits] = [packed(text), Number.parseInt(count, 10) || 0];
+  if (start === null || bits === 0) return [];
+  const at = (rest: number) =>
+    start.map((byte, n) => {
+      const free = 0xff >> Math.min(8, Math.max(0, bits - 8 * n));
+      return (byte & ~free) | (rest & free);
+    });
+  return [at(0), at(0xff)].map((each) => Buffer.from(each));
+}
+
+/** PHP's `inet_pton()`. */
+function packed(text: string): Buffer | null {
+  if (isIP(text) === 4) return Buffer.from(text.split('.').map(Number));
+  if (isIP(text) !== 6 || text.includes('%')) return null;
+  const [before = '', after] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::');
+  const [first, last] = [before, after ?? ''].map((part) => part.split(':').filter(Boolean)) as [
+    string[],
+    string[],
+  ];
+  const zeros = Array<string>(8 - first.length - last.length).fill('0');
+  const groups = [...first, ...zeros, ...last].map((group) => group.padStart(4, '0'));
+  return Buffer.from(groups.join(''), 'hex');
 }
 
 interface MybbGroup {

@@ -3,10 +3,12 @@ import {
   type Application,
   because,
   type Claim,
+  type LoginPart,
   loginPart,
   nobody,
   type Row,
   type SiteDatabase,
+  type SiteTable,
   texts,
   textsOf,
 } from '../application.ts';
@@ -33,9 +35,15 @@ interface SmfFiles {
 interface SmfSite extends SmfFiles {
   /** Users may have a second factor. */
   secondFactor: boolean;
+  /** Warnings of a user from which on it may not write; 0: none. */
+  mutedFrom: number;
 }
 
 interface SmfClaim extends Claim {
+  /** `marked`: the browser has had a ban. */
+  table: 'members' | 'marked';
+  /** The ids of that. */
+  marks: readonly string[];
   hash: string;
   /** Of the second factor. */
   second: string;
@@ -46,12 +54,15 @@ const file = 'Settings.php';
 const administrators = '1';
 const globalModerators = '2';
 
+/** Bans that a browser may have kept. */
+const mostMarks = 100;
+
 /** A ban without an end is one until then. */
 const forever = 4294967295;
 
 /**
  * SMF 2.1: Sources/Load.php (loadUserSettings, get_auth_secret), Sources/Subs-Auth.php (setLoginCookie, hash_salt),
- * Sources/Security.php (is_not_banned).
+ * Sources/Security.php (is_not_banned, banPermissions).
  *
  * The cookie is the same on all devices of a user. A logout makes it invalid on all of them.
  */
@@ -89,13 +100,15 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   settings: ({ prefix }) => ({
     view: 'chat_smf_settings',
     columns: { value: 'text' },
-    names: ['tfa_mode'],
-    select: `SELECT variable AS name, value AS value FROM ${prefix}settings WHERE variable = 'tfa_mode'`,
+    names: ['tfa_mode', 'warning_mute'],
+    select: `SELECT variable AS name, value AS value FROM ${prefix}settings WHERE variable IN ('tfa_mode', 'warning_mute')`,
   }),
 
   site(found, settings) {
-    const mode = settings.get('tfa_mode')?.value?.toString('utf8') ?? '';
-    return { ...found, secondFactor: mode !== '' && mode !== '0' };
+    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const mode = text('tfa_mode');
+    const mutedFrom = Number.parseInt(text('warning_mute'), 10) || 0;
+    return { ...found, secondFactor: mode !== '' && mode !== '0', mutedFrom };
   },
 
   logins({ prefix }, { lines }) {
@@ -107,34 +120,44 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       `SELECT MAX(COALESCE(w.expire_time, ${forever})) FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE (${effects.map((effect) => `w.${effect} = 1`).join(' OR ')}) AND ${hit}`;
     const bans = `(${banned('cannot_access', 'cannot_login')}) AS shut_out, (${banned('cannot_post')}) AS muted`;
     const ofMembers = ['name', 'passwd', 'salt', 'activated', 'tfa_secret', 'tfa_backup'];
-    ofMembers.push('own_group', 'own_groups', 'post_group');
+    ofMembers.push('own_group', 'own_groups', 'post_group', 'warning');
     const ofMember =
-      'm.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group';
+      'm.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, m.warning AS warning';
+    const members = (view: string, more: Pick<SiteTable, 'select' | 'columns'>, parts: LoginPart[]) => ({
+      ...{ view, id: 'id', lookup: 'id' },
+      columns: { ...texts('id', ...ofMembers, 'group_list', 'shut_out', 'muted'), ...more.columns },
+      select: `SELECT ${ofMember}, (${groups}) AS group_list, ${bans}${more.select} FROM ${prefix}members m`,
+      parts: [
+        loginPart({
+          ...{ view: 'chat_smf_members', key: 'id', columns: ofMembers, tables: [`${prefix}members`] },
+          select: `SELECT ${ofMember} FROM ${prefix}members m`,
+        }),
+        loginPart({
+          ...{ view: 'chat_smf_groups', key: 'id', columns: ['group_list'] },
+          tables: [`${prefix}membergroups`],
+          select: `SELECT m.id_member AS id, (${groups}) AS group_list FROM ${prefix}members m`,
+        }),
+        loginPart({
+          ...{ view: 'chat_smf_bans', key: 'id', columns: ['shut_out', 'muted'] },
+          // A ban may be of the address of a member, or of the mail.
+          tables: [`${prefix}ban_items`, `${prefix}ban_groups`, `${prefix}members`],
+          select: `SELECT m.id_member AS id, ${bans} FROM ${prefix}members m`,
+        }),
+        ...parts,
+      ],
+    });
+    const end = `CONCAT(b.id_ban, ' ', COALESCE(w.expire_time, ${forever}))`;
+    const marks = `(SELECT ${lines(end)} FROM ${prefix}ban_items b JOIN ${prefix}ban_groups w ON w.id_ban_group = b.id_ban_group WHERE w.cannot_access = 1) AS all_bans`;
     return {
-      members: {
-        view: 'chat_smf',
-        id: 'id',
-        lookup: 'id',
-        columns: texts('id', ...ofMembers, 'group_list', 'shut_out', 'muted'),
-        select: `SELECT ${ofMember}, (${groups}) AS group_list, ${bans} FROM ${prefix}members m`,
-        parts: [
-          loginPart({
-            ...{ view: 'chat_smf_members', key: 'id', columns: ofMembers, tables: [`${prefix}members`] },
-            select: `SELECT ${ofMember} FROM ${prefix}members m`,
-          }),
-          loginPart({
-            ...{ view: 'chat_smf_groups', key: 'id', columns: ['group_list'] },
-            tables: [`${prefix}membergroups`],
-            select: `SELECT m.id_member AS id, (${groups}) AS group_list FROM ${prefix}members m`,
-          }),
-          loginPart({
-            ...{ view: 'chat_smf_bans', key: 'id', columns: ['shut_out', 'muted'] },
-            // A ban may be of the address of a member, or of the mail.
-            tables: [`${prefix}ban_items`, `${prefix}ban_groups`, `${prefix}members`],
-            select: `SELECT m.id_member AS id, ${bans} FROM ${prefix}members m`,
-          }),
-        ],
-      },
+      members: members('chat_smf', { select: '', columns: {} }, []),
+      // SMF leaves a cookie with the bans in the browser, which then count for each user there.
+      marked: members('chat_smf_marked', { select: `, ${marks}`, columns: texts('all_bans') }, [
+        loginPart({
+          ...{ view: 'chat_smf_all_bans', key: 'id', columns: ['all_bans'] },
+          tables: [`${prefix}ban_items`, `${prefix}ban_groups`],
+          select: `SELECT m.id_member AS id, ${marks} FROM ${prefix}members m`,
+        }),
+      ]),
     };
   },
 
@@ -149,10 +172,13 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const { id, hash } = first;
     const second = site.secondFactor ? partsOf(cookieValue(cookies, `${site.cookie}_tfa`)) : null;
     const factor = second?.id === id ? second.hash : '';
-    return { table: 'members', lookup: id, secrets: [id, hash, factor], hash, second: factor };
+    const ids = (cookieValue(cookies, `${site.cookie}_`) ?? '').split(',').slice(0, mostMarks);
+    const marks = ids.flatMap((mark) => /^\s*\+?0*(\d{1,10})/.exec(mark)?.[1] ?? []);
+    const table = marks.length > 0 ? 'marked' : 'members';
+    return { table, lookup: id, secrets: [id, hash, factor], hash, second: factor, marks };
   },
 
-  judge(site, { lookup: id, hash, second }, row, now) {
+  judge(site, { lookup: id, hash, second, marks }, row, now) {
     if (row === null) return nobody('there is no such user');
     const text = textsOf(row);
     const bytes = (name: string) => row[name] ?? Buffer.alloc(0);
@@ -176,7 +202,13 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const groups = groupsOf(row);
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
-    if (lasts('shut_out')) return nobody('this user is banned there');
+    const bans = new Map(
+      text('all_bans')
+        .split('\n')
+        .map((line) => line.split(' ') as [string, string]),
+    );
+    const isMarked = !isAdministrator && marks.some((mark) => Number(bans.get(mark)) > now);
+    if (lasts('shut_out') || isMarked) return nobody('this user is banned there');
     const user: SessionUser = { id, name: displayName(withoutEntities(text('name'))) || id };
     const isIn = (names: readonly string[] | null, usual: string) =>
       names === null ? groups.has(usual) : [...groups.values()].some((name) => names.includes(name));
@@ -186,7 +218,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     ];
     if (roles.length > 0) user.roles = roles;
     // A ban from writing alone leaves the login; the chat has no such right.
-    if (lasts('muted')) user.banned = true;
+    const isWarned = site.mutedFrom > 0 && Number(text('warning')) >= site.mutedFrom;
+    if (lasts('muted') || (isWarned && !isAdministrator)) user.banned = true;
     return { state: 'user', user };
   },
 };

@@ -60,6 +60,8 @@ export interface SqlDriver {
   packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
   /** A number or a text as text. */
   asText(column: string): string;
+  /** Bytes as hexadecimal digits, in either case. */
+  hex(column: string): string;
   /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
   lines(column: string): string;
   /**

@@ -55,6 +55,7 @@ export const mysql: SqlDriver = {
   digestOfAll: (columns) =>
     `SHA2(CONCAT(${columns.map((column) => `IFNULL(CONCAT(LENGTH(${column}), ':', CAST(${column} AS BINARY)), '-')`).join(', ')}), 256)`,
   asText: (column) => `CAST(${column} AS CHAR)`,
+  hex: (column) => `HEX(${column})`,
   lines: (column) => `GROUP_CONCAT(${column} ORDER BY ${column} SEPARATOR '\n')`,
   packed(values, charset = undefined) {
     const parts = values.map(({ sql, is }) => {

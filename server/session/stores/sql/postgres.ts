@@ -63,6 +63,7 @@ export const postgres: SqlDriver = {
     return `encode(sha256(convert_to(${each.join(' || ')}, getdatabaseencoding())), 'hex')`;
   },
   asText: (column) => `(${column})::text`,
+  hex: (column) => `encode(${column}, 'hex')`,
   lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text)`,
   packed(values) {
     const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;

@@ -37,6 +37,7 @@ export const sqlite: SqlDriver = {
   // The only function for this that does not read the column.
   bytes: (column) => `octet_length(${column})`,
   asText: (column) => `CAST(${column} AS BLOB)`,
+  hex: (column) => `hex(${column})`,
   lines: (column) => `group_concat(${column}, char(10) ORDER BY ${column})`,
   packed(values) {
     const parts = values.map(({ sql }) => {

@@ -81,6 +81,53 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
     expect(await others.identify(await site.logIn('8'))).toMatchObject({ code: 'unauthorized' });
   });
 
+  test('bans of addresses: of the last page view', async () => {
+    const { site, open } = await siteFor();
+    const logins = await open();
+    const device = await site.logIn('7');
+    const bytes = (hex: string) => (kind === 'postgres' ? `decode('${hex}', 'hex')` : `x'${hex}'`);
+    const [four, six] = ['CB007109', '20010DB8000000000000000000000001'];
+    const cases: [address: string, filter: string, may: boolean][] = [
+      [four, '203.0.113.9', false],
+      [four, '203.0.113.90', true],
+      [four, '203.0.113.*', false],
+      [four, '203.*', false],
+      [four, '*.9', false],
+      [four, '*', false],
+      [four, '203.0.113.8/30', false],
+      [four, '203.0.113.0/29', true],
+      [four, '203.0.113.0/0', true],
+      [four, '203.0.113.1-203.0.113.20', true],
+      [four, '::1', true],
+      [four, '', true],
+      [six, '2001:db8::1', false],
+      [six, '2001:db8::*', false],
+      [six, '2001:db8::/32', false],
+      [six, '2001:db9::/32', true],
+      ['', '*', true],
+    ];
+    // The database only stores them.
+    const some = kind === 'sqlite' ? cases : cases.filter(([, filter]) => filter.includes('/3'));
+    for (const [address, filter, may] of some) {
+      await site.run(`UPDATE #_sessions SET ip = ${bytes(address)}`);
+      await site.run('DELETE FROM #_banfilters');
+      const login = await logins.identify(device);
+      if ('code' in login) throw new Error(login.reason);
+      await site.insert('banfilters', { filter: '198.51.100.*', type: 1 });
+      // Names and mail addresses are banned at other times.
+      await site.insert('banfilters', { filter: '*', type: 2 });
+      await site.insert('banfilters', { filter, type: 1 });
+      const verdict = await logins.check([login as never])[0];
+      expect(verdict === null || verdict?.state === 'user', `${address} ${filter}`).toBe(may);
+    }
+    // MyBB ends the session of a user whose address is banned.
+    await site.insert('banfilters', { filter: '203.*', type: 1 });
+    await site.run('DELETE FROM #_sessions');
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+    await site.run(`UPDATE #_users SET lastip = ${bytes(four)}`);
+    expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
+  });
+
   test('a logout on one of two devices, a new password, and sessions that MyBB replaces or clears away', async () => {
     const { site, open } = await siteFor();
     const logins = await open();

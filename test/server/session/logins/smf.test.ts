@@ -97,6 +97,40 @@ describe.each(['mysql', 'postgres'] as const)('SMF on %s', async (kind) => {
     expect(await stateOf()).toBe('in');
   });
 
+  test('a browser that has had a ban; a user with warnings may not write', async () => {
+    const { site, open } = await siteFor();
+    const logins = await open();
+    const device = await site.logIn('7');
+    const by = async (marks: string) => {
+      const answer = await logins.identify({ cookies: `${device.cookies}; ${site.cookie}_=${marks}` });
+      return 'code' in answer ? null : answer;
+    };
+    await site.insert('ban_groups', { id_ban_group: 1, cannot_access: 1 });
+    await site.insert('ban_groups', { id_ban_group: 2, cannot_access: 1, expire_time: now() - 1 });
+    await site.insert('ban_groups', { id_ban_group: 3, cannot_access: 0, cannot_post: 1 });
+    for (const id of [1, 2, 3])
+      await site.insert('ban_items', { id_ban: id + 10, id_ban_group: id, id_member: 8 });
+    for (const marks of ['', '12', '13', '1', '0,99', 'x']) expect(await by(marks), marks).not.toBeNull();
+    for (const marks of ['12,11', '11x', '%20011']) expect(await by(marks), marks).toBeNull();
+    const login = await by('12');
+    await site.run('UPDATE #_ban_groups SET expire_time = NULL');
+    expect(await logins.check([login as never])[0]).toMatchObject({ state: 'nobody' });
+    await site.run('UPDATE #_members SET id_group = 1');
+    expect(await by('11,12')).toMatchObject({ user: { id: '7' } });
+
+    await site.insert('settings', { variable: 'warning_mute', value: '60' });
+    const strict = await open();
+    for (const [warning, group, banned] of [
+      [59, 0, undefined],
+      [60, 0, true],
+      [60, 1, undefined],
+    ] as const) {
+      await site.run('UPDATE #_members SET warning = ?, id_group = ?', [warning, group]);
+      const answer = await strict.identify(device);
+      expect('code' in answer ? answer : answer.user.banned).toBe(banned);
+    }
+  });
+
   test('a logout and a new password end the logins on all devices', async () => {
     const { site, open } = await siteFor();
     const logins = await open();
