@@ -74,6 +74,8 @@ export interface LoginTable extends SiteTable {
   id: string;
   /** The column of the claims. */
   lookup: string;
+  /** The application finds a name in that column also in capital or small letters, as far as the database does. */
+  ignoresCase?: true;
   /**
    * The rows of which a row of logins is made, all of its columns but keys. Where the database knows when a table has
    * changed last, they are compared, and the whole is read only if one has changed, or one of their keys is NULL.

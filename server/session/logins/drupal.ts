@@ -25,6 +25,8 @@ interface Found {
   prefix: string;
   /** Without it the cookie is known by the form of its name. */
   cookie: string | null;
+  /** The end of the cookie's name, if services.yml says it. */
+  ending: string | null;
   admins: readonly string[] | null;
   moderators: readonly string[] | null;
   nobody: readonly string[];
@@ -56,6 +58,7 @@ export const drupal: Application<Found, Found> = {
       database,
       prefix,
       cookie: cookieName ?? null,
+      ending: cookieName === undefined ? await endingOf(folder, join(root, site)) : null,
       admins: admins ?? null,
       moderators: moderators ?? null,
       nobody: nobody ?? [],
@@ -107,8 +110,8 @@ export const drupal: Application<Found, Found> = {
     return { sessions };
   },
 
-  claim({ cookie }, { cookies }): Claim | ReturnType<typeof because> {
-    const name = cookie ?? cookieName(cookies);
+  claim({ cookie, ending }, { cookies }): Claim | ReturnType<typeof because> {
+    const name = cookie ?? cookieName(cookies, ending);
     if (typeof name !== 'string') return name;
     const id = cookieValue(cookies, name);
     if (id === null) return because('there is no session cookie, or there are several of one name');
@@ -169,8 +172,10 @@ function userIn(session: Buffer | null): string | null | undefined {
  * Drupal makes the name of the host and the path that a page is asked for by (`getUnprefixedName()`), which settings.php
  * does not say. So the cookie is known by its form. Of one name only `SSESS…` counts on pages by https.
  */
-function cookieName(cookies: string | undefined): string | ReturnType<typeof because> {
-  const names = cookieNames(cookies).filter((name) => /^S?SESS[0-9a-f]{32}$/.test(name));
+function cookieName(cookies: string | undefined, ending: string | null): string | ReturnType<typeof because> {
+  const names = cookieNames(cookies).filter(
+    (name) => /^S?SESS[0-9a-f]{32}$/.test(name) && (ending === null || name.endsWith(ending)),
+  );
   const endings = new Set(names.map((name) => name.slice(-32)));
   if (endings.size === 1) return names.find((name) => name.startsWith('SS')) ?? (names[0] as string);
   return endings.size === 0
@@ -179,6 +184,15 @@ function cookieName(cookies: string | undefined): string | ReturnType<typeof bec
         'there are several cookies of the form SESS… or SSESS…',
         'set CHAT_SESSION_NAME to the name of the cookie of this site: its visitors have cookies of other sites, too',
       );
+}
+
+/** Of the domain that the site sets its cookie for; null if it makes the name of the host of the page. */
+async function endingOf(folder: SiteFolder, site: string): Promise<string | null> {
+  const file = join(site, 'services.yml');
+  if (!(await folder.has(file))) return null;
+  const [, , domain] =
+    /^ {2,8}cookie_domain:[ \t]*(['"]?)([\w.-]+)\1[ \t]*(?:#.*)?$/m.exec(await folder.text(file)) ?? [];
+  return domain === undefined ? null : createHash('sha256').update(domain).digest('hex').slice(0, 32);
 }
 
 /** @returns the root of Drupal, and the folder of its site there; null if it is not there */

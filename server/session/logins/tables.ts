@@ -371,13 +371,15 @@ export function questions(
     const rows = await database.rows(byLookup, [forColumn(lookup, charset)]);
     return rows.slice(0, mostEqual).map(({ data }) => String((data && unpacked(data, ['id']).id) ?? ''));
   }
-  const { renewed } = table;
+  const { renewed, ignoresCase } = table;
+  const compared = (text: string) => (ignoresCase ? text.toLowerCase() : text);
   return {
     async find(lookup) {
       for (const id of await idsOf(lookup)) {
         const at = await row(id);
-        // Only the application compares by bytes.
-        if (at !== null && String(at.row[table.lookup] ?? '') === lookup) return { id, ...at };
+        // The database may consider other texts equal to it.
+        const found = String(at?.row[table.lookup] ?? '');
+        if (at !== null && compared(found) === compared(lookup)) return { id, ...at };
       }
       return null;
     },

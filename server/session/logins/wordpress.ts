@@ -148,6 +148,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       view: 'chat_wordpress',
       id: 'id',
       lookup: 'login',
+      ignoresCase: true,
       columns: {
         id: 'text',
         ...user,
@@ -211,8 +212,9 @@ export const wordpress: Application<Found, Site, Cookie> = {
   judge(site, { login, expiration, token, hmac }, row, now) {
     if (Number(expiration) < now) return nobody('its cookie has expired');
     const text = textsOf(row);
-    // The database may consider other names equal to it.
-    if (row === null || text('login') !== login) return nobody('there is no such user');
+    // The user may have had the name in other letters; it is signed as it stands in the cookie.
+    if (row === null || text('login').toLowerCase() !== login.toLowerCase())
+      return nobody('there is no such user');
     const signed = `${login}|${expiration}|${token}`;
     const key = createHmac('md5', site.secret)
       .update(`${login}|${text('fragment')}|${expiration}|${token}`)
@@ -231,7 +233,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
     if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     const name = displayName(withoutEntities(text('name')));
     const user: SessionUser = { id, name: name || id };
-    const roles = rolesIn(site, login, row.capabilities ?? null);
+    const roles = rolesIn(site, text('login'), row.capabilities ?? null);
     if (roles.length > 0) user.roles = roles;
     if (text('ended') !== '0') user.banned = true;
     return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
@@ -109,6 +109,16 @@ test('the cookie of a host that nobody has named, of http and https, and beside 
   });
   const named = await loginsOf(folder, { cookieName: cookie });
   expect(await named.identify({ cookies: both })).toMatchObject(user);
+  writeFileSync(
+    join(folder, 'sites/default/services.yml'),
+    "parameters:\n  session.storage.options:\n    # cookie_domain: '.other.org'\n    cookie_domain: '.example.org' # all of them\n",
+  );
+  const ofDomain = await loginsOf(folder);
+  const cookies = `${cookieOf('.example.org')}=${device.id}; ${cookieOf('example.org')}=${other.id}`;
+  expect(await ofDomain.identify({ cookies })).toMatchObject(user);
+  expect(await ofDomain.identify({ cookies: `${cookie}=${device.id}` })).toMatchObject({
+    code: 'unauthorized',
+  });
 });
 
 test('settings.php: of a project of Composer, of a site of several, with a file that it includes', async () => {
