@@ -1,5 +1,6 @@
 import type { Configuration } from './configuration/configuration.ts';
 import type { PhpSurroundings } from './configuration/php.ts';
+import type { SessionCall } from './configuration/session-calls.ts';
 import type { SessionCookie } from './cookie.ts';
 import type { SessionUser } from './identity.ts';
 import type { Layer } from './layers/layers.ts';
@@ -21,6 +22,8 @@ export interface SiteFolder {
   php(file: string, surroundings?: Omit<PhpSurroundings, 'environment'>): Promise<Configuration>;
   /** The settings of the PHP that runs the site. @throws ConfigurationError */
   settings(): Promise<PhpSettings>;
+  /** The calls in the code that change settings of sessions. @throws ConfigurationError */
+  calls(): Promise<readonly SessionCall[]>;
   /** The text of /etc/passwd. */
   users(): Promise<string>;
   /** The variables of an `.env` file, which PHP files are then read with. */
@@ -276,10 +279,11 @@ export interface SessionApplication {
   /**
    * Reads the configuration; absent if it does not say where the sessions are.
    * @param given options of the operator, which need not be found
+   * @param before as it was read last
    * @returns null if the folder is not that of this application
    * @throws ConfigurationError that says what is wrong with it, and which setting helps
    */
-  find?(folder: SiteFolder, given: SessionTexts): Promise<FoundSessions | null>;
+  find?(folder: SiteFolder, given: SessionTexts, before?: FoundSessions): Promise<FoundSessions | null>;
   /** For `init`. @throws ConfigurationError */
   portrait?(folder: SiteFolder): Promise<Portrait>;
 }
@@ -294,6 +298,8 @@ export interface FoundSessions {
   files?: readonly string[];
   /** A file of these that PHP reads only up to an error of syntax. */
   broken?: string | undefined;
+  /** The code of a site is no configuration: it is looked through once. */
+  calls?: readonly SessionCall[];
 }
 
 /** A session that names a user, with what `Accounts.proof` leads to. */

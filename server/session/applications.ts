@@ -162,7 +162,7 @@ async function findSessions(
   const again = async () => {
     const before: FoundSessions = found ?? { options: {} };
     const folder = await siteFolder(place);
-    const now = await find(folder, sessions.given);
+    const now = await find(folder, sessions.given, before);
     if (now === null) throw new ConfigurationError(`${place.folder}: the configuration of ${title} is gone`);
     for (const file of before.files ?? []) {
       if (!now.files?.includes(file))

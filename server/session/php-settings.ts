@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { type ApacheSite, apacheSites } from './configuration/apache.ts';
 import { type IniValue, parseIni } from './configuration/ini.ts';
 import { nginxSites } from './configuration/nginx.ts';
-import { ConfigurationError, isUnknown } from './configuration/php.ts';
+import { ConfigurationError, isUnknown, type Unknown } from './configuration/php.ts';
 import { type FpmPool, type PhpDirective, readPools } from './configuration/php-fpm.ts';
+import type { SessionCall } from './configuration/session-calls.ts';
 import { openSystem, type System } from './configuration/system.ts';
 import { sitesOf, type WebSite } from './configuration/web-server.ts';
 
@@ -430,6 +431,31 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
   };
 }
 
+/**
+ * The settings, with those that calls in the code of the site change.
+ * @param calls of several for one setting all have to say the same
+ */
+export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]): PhpSettings {
+  return {
+    ...settings,
+    get(name, instead = insteadOf(name)) {
+      const [first, ...others] = calls.filter((call) => call.name === name);
+      if (first === undefined) return settings.get(name, instead);
+      const placeOf = ({ by, file, line }: SessionCall) => `${by} in ${file} line ${line}`;
+      const { value } = first;
+      if (typeof value !== 'string') throw unknownTo(name, value, instead);
+      for (const other of others) {
+        if (typeof other.value !== 'string') throw unknownTo(name, other.value, instead);
+        if (other.value !== value)
+          throw new ConfigurationError(
+            `${name} is ${JSON.stringify(value)} by ${placeOf(first)} and ${JSON.stringify(other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
+          );
+      }
+      return { value, from: placeOf(first) };
+    },
+  };
+}
+
 const insteadOf = (name: string) => (name === 'session.name' ? 'CHAT_SESSION_NAME' : 'CHAT_SESSION_STORE');
 
 function settingOf({ settings }: Candidate, name: string, instead: string): PhpSetting {
@@ -440,8 +466,10 @@ function settingOf({ settings }: Candidate, name: string, instead: string): PhpS
   const { value, file, line } = placed;
   if (typeof value === 'string')
     return { value, from: file === '' ? "PHP's default" : `${file} line ${line}` };
-  const { unknown } = value;
-  throw new ConfigurationError(
-    `${unknown.file} line ${unknown.line}: ${name} depends on ${unknown.why}, which only PHP knows: set ${instead}`,
-  );
+  throw unknownTo(name, value, instead);
 }
+
+const unknownTo = (name: string, { unknown: { file, line, why } }: Unknown, instead: string) =>
+  new ConfigurationError(
+    `${file} line ${line}: ${name} depends on ${why}, which only PHP knows: set ${instead}`,
+  );

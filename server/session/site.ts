@@ -10,7 +10,12 @@ import type {
   SiteFolder,
   SiteOptions,
 } from './application.ts';
-import { ConfigurationError, mostBytes, readConfiguration } from './configuration/configuration.ts';
+import {
+  ConfigurationError,
+  mostBytes,
+  readConfiguration,
+  readSessionCalls,
+} from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { openSystem, type System } from './configuration/system.ts';
 import { localSocket, localSockets } from './database-host.ts';
@@ -113,6 +118,7 @@ export async function siteFolder({
     list: (folder) => readdir(at(folder)).catch(() => []),
     text: (file) => textOf(at(file)),
     settings: () => readPhpSettings(real, { system, environment }),
+    calls: () => readSessionCalls(real),
     users: async () => (await system.text('/etc/passwd')) ?? '',
     php: (file, surroundings) =>
       readConfiguration(

@@ -10,21 +10,20 @@ import {
   part,
 } from './php.ts';
 
+import { filesWithCalls, type SessionCall } from './session-calls.ts';
+
 export { ConfigurationError } from './php.ts';
 
-export interface Reading {
-  file: string;
-  surroundings: PhpSurroundings;
-}
+/** What a thread reads: a configuration file, or the calls in files of code. */
+export type Reading = { file: string; surroundings: PhpSurroundings } | { files: readonly string[] };
 
-/** Milliseconds for one file: the bounds of the reading end it much earlier, but those of the parser are not ours. */
+/** Milliseconds for one reading: its bounds end it much earlier, but those of the parser are not ours. */
 const longest = 10_000;
 
 const { NODE_COMPILE_CACHE: compiled } = process.env;
 
 /**
- * Reads a configuration file of a PHP application without running it: see `readPhp`. The reading has a thread of its own,
- * which is ended if it takes too long or too much memory, whatever stands in the file.
+ * Reads a configuration file of a PHP application without running it: see `readPhp`.
  * @param given the settings of the operator that replace values of the file: it does not matter if these are not known
  * @throws ConfigurationError
  */
@@ -33,24 +32,36 @@ export async function readConfiguration(
   surroundings: PhpSurroundings = {},
   given: ReadonlySet<string> = new Set(),
 ): Promise<Configuration> {
+  const read = await inThread<PhpConfiguration>({ file, surroundings }, file);
+  return new Configuration(file, read, given);
+}
+
+/** The calls in the code of a site that change settings of sessions. @throws ConfigurationError */
+export async function readSessionCalls(folder: string): Promise<SessionCall[]> {
+  const files = await filesWithCalls(folder);
+  return files.length === 0 ? [] : inThread<SessionCall[]>({ files }, folder);
+}
+
+/** Each reading has a thread of its own, which is ended if it takes too long or too much memory, whatever is read. */
+async function inThread<T extends object>(reading: Reading, what: string): Promise<T> {
   // In the package this file and the thread's have been compiled.
   const thread = new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
-    workerData: { file, surroundings } satisfies Reading,
+    workerData: reading,
     resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
     // The environment of this server is none of the site's, but for the place of the compiled code.
     env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
   });
-  const refused = (why: string, cause?: unknown) => new ConfigurationError(`${file}: ${why}`, { cause });
+  const refused = (why: string, cause?: unknown) => new ConfigurationError(`${what}: ${why}`, { cause });
   let late: NodeJS.Timeout | undefined;
   try {
-    const read = await new Promise<PhpConfiguration | { wrong: string }>((resolve, reject) => {
+    const read = await new Promise<T | { wrong: string }>((resolve, reject) => {
       thread.once('message', resolve);
       thread.once('error', (cause) => reject(refused('it cannot be read as PHP within the bounds', cause)));
       thread.once('exit', () => reject(refused('its reading has ended early')));
       late = setTimeout(() => reject(refused(`its reading took longer than ${longest} ms`)), longest);
     });
     if ('wrong' in read) throw new ConfigurationError(read.wrong);
-    return new Configuration(file, read, given);
+    return read;
   } finally {
     clearTimeout(late);
     thread.removeAllListeners('exit');

@@ -1,5 +1,6 @@
 import type { SessionApplication, SiteFolder } from '../application.ts';
 import { ifKnown } from '../configuration/configuration.ts';
+import { withCalls } from '../php-settings.ts';
 import { storeOfPhp } from '../php-store.ts';
 
 /** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */
@@ -8,11 +9,13 @@ export const php: SessionApplication = {
   title: 'a site in PHP',
   options: { userId: null, userName: null },
 
-  async find(folder, given) {
+  async find(folder, given, before) {
     if (!(await hasPhp(folder))) return null;
     if (given.store && given.cookieName) return { options: {} };
-    const settings = await folder.settings();
+    const calls = before?.calls ?? (await folder.calls());
+    const settings = withCalls(await folder.settings(), calls);
     return {
+      calls,
       files: settings.files,
       broken: settings.broken,
       options: {
@@ -23,7 +26,7 @@ export const php: SessionApplication = {
   },
 
   async portrait(folder) {
-    const settings = await folder.settings();
+    const settings = withCalls(await folder.settings(), await folder.calls());
     const value = (name: string) => ifKnown(() => settings.get(name).value) ?? '';
     return {
       version: `(${settings.title})`,

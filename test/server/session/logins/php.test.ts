@@ -142,6 +142,48 @@ test('a setting that is not certain, or not read, is an error with the place and
   }
 });
 
+test('what the code of a site changes counts before php.ini, or is an error that names the line', async () => {
+  const machine = new Machine({ 'session.name': 'INI', 'session.save_path': '/nowhere' });
+  machine.write(
+    'srv/site/inc/start.php',
+    `<?php\n\\ini_set('session.save_path', dirname(__DIR__, 3) . '/sessions');\nini_set('display_errors', f());\nif (true) { session_start(['name' => "CODE", 'read_and_close' => true]); }`,
+  );
+  machine.write(
+    'srv/site/vendor/lib.php',
+    `<?php session_set_save_handler(new Own()); session_name('VENDOR');`,
+  );
+  machine.write('srv/site/broken.php', '<?php session_name("X"');
+  machine.ini({ 'session.name': 'CODE', 'session.save_path': machine.sessions });
+  const cookies = machine.session('7');
+  machine.ini({ 'session.name': 'INI', 'session.save_path': '/nowhere' });
+  expect(await (await machine.logins()).identify({ cookies })).toMatchObject(zoe);
+
+  const file = join(machine.site, 'own.php');
+  for (const [code, given, error] of [
+    [
+      `session_name('OTHER');`,
+      {},
+      /^session\.name is "OTHER" by session_name\(\) in .*own\.php line 1 and "CODE" by session_start\(\) in .* line 4, .*: set CHAT_SESSION_NAME$/,
+    ],
+    [
+      `session_name('A' . $b);`,
+      { store: 'file:///x' },
+      /own\.php line 1: session\.name depends on the call of session_name\(\), which only PHP knows: set CHAT_SESSION_NAME$/,
+    ],
+    [
+      `session_set_save_handler($own);`,
+      {},
+      /own\.php line 1: session\.save_handler depends on a handler of its own, .*: set CHAT_SESSION_STORE$/,
+    ],
+    [`session_set_save_handler($own);`, { store: 'file:///x' }, undefined],
+  ] as const) {
+    writeFileSync(file, `<?php ${code}`);
+    const opened = openSite(machine.place(given));
+    if (error === undefined) (await opened).logins.close();
+    else await expect(opened).rejects.toThrow(error);
+  }
+});
+
 test('a changed configuration counts without a restart, and ends no login that still fits', async () => {
   const machine = new Machine({});
   const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
