@@ -25,7 +25,7 @@ import { readPhpSettings } from './php-settings.ts';
 import { closedAfter, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type StoreUrl, UrlOptions } from './source.ts';
-import type { Database, SqlDriver } from './stores/sql/driver.ts';
+import { type Database, DatabaseError, type SqlDriver } from './stores/sql/driver.ts';
 import { mysql } from './stores/sql/mysql.ts';
 import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
@@ -157,6 +157,19 @@ type AnyApplication = Application | MemberApplication;
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
+/** The same database, whose failures name no store URL. */
+export function inWordsOfSite(database: Database): Database {
+  const explained = (error: unknown): never => {
+    throw error instanceof DatabaseError ? new StoreError(error.ofSite, { cause: error }) : error;
+  };
+  return {
+    timeout: database.timeout,
+    rows: (select, ids) => database.rows(select, ids).catch(explained),
+    change: (update, id) => database.change(update, id).catch(explained),
+    close: () => database.close(),
+  };
+}
+
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
 export async function connected(
   application: AnyApplication,
@@ -165,7 +178,7 @@ export async function connected(
 ): Promise<Connected> {
   const own = application.database(found);
   const { driver, open } = place.database ?? (await located(application, own));
-  const database = open();
+  const database = inWordsOfSite(open());
   if (own.charset !== 'server') return { driver, database, charset: own.charset };
   const [row] = await database.rows("SELECT 'any', @@character_set_server, NULL FROM DUAL WHERE 'any'", [
     'any',

@@ -10,7 +10,7 @@ import {
   unavailable,
   type Verdict,
 } from '../login.ts';
-import { located } from '../site.ts';
+import { inWordsOfSite, located } from '../site.ts';
 import { asked } from '../stores/lookups.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import type { PhpSession } from './php-sessions.ts';
@@ -133,7 +133,7 @@ export function accountLogins(
 
 async function opened(title: string, { database: own, users }: Accounts): Promise<Users> {
   const { driver, open } = await located({ title }, own);
-  const database = open();
+  const database = inWordsOfSite(open());
   const table = users(driver);
   const charset = own.charset === 'latin1' ? 'latin1' : 'utf8';
   // Whatever type the ids have: no row is read.

@@ -122,6 +122,34 @@ const meanings = {
     'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
 } as const;
 
+const unreadable =
+  'the database lacks a table or a column that is read, or its user may not read it: npm run doctor -- --grants prints the rights';
+
+/** The same where no store URL is, but a site whose logins lie in its tables. */
+const meaningsOfSite: Partial<Record<keyof typeof meanings, string>> = {
+  login:
+    'the database refuses the user or the password, which are those of the site or of CHAT_SITE_DATABASE',
+  database: 'there is no database of that name, or its user may not use it',
+  table: unreadable,
+  column: unreadable,
+  permission: unreadable,
+  hidden: unreadable,
+  hiddenColumn: unreadable,
+  renewal:
+    'the user of the database may not renew logins, so writing in the chat is no use of the site: npm run doctor -- --grants prints the right (UPDATE)',
+};
+
+/** A failure that has other words where the database is that of a site. */
+export class DatabaseError extends StoreError {
+  readonly ofSite: string;
+
+  constructor(problem: keyof typeof meanings, code: string) {
+    super(`${meanings[problem]} (${code})`);
+    this.name = 'DatabaseError';
+    this.ofSite = `${meaningsOfSite[problem] ?? meanings[problem]} (${code})`;
+  }
+}
+
 /** The meanings of a client library's error codes. */
 export type Problems = Readonly<Record<string, keyof typeof meanings>>;
 
@@ -143,8 +171,7 @@ export function failure(error: unknown, problems: Problems, wanted: 'read' | 're
       : undefined;
   if (problem !== undefined) {
     const refused = problem === 'permission' || problem === 'hidden' || problem === 'hiddenColumn';
-    const meaning = refused && wanted === 'renew' ? meanings.renewal : meanings[problem];
-    return new StoreError(`${meaning} (${known})`);
+    return new DatabaseError(refused && wanted === 'renew' ? 'renewal' : problem, known);
   }
   return new StoreError(
     /^E[A-Z]+$/.test(known)

@@ -130,6 +130,24 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(await logins.identify(await site.logIn('7', { ago: 3650 }))).toMatchObject({ user: { id: '7' } });
   });
 
+  if (kind === 'postgres')
+    test('without a right: the words are those of a site, and name no store URL', async () => {
+      const { site, open } = await siteFor(db);
+      const logins = await open();
+      const device = await site.logIn('7');
+      const login = (await logins.identify(device)) as Login;
+      await site.run('REVOKE UPDATE (session_time) ON #_sessions FROM site');
+      await expect(logins.renew(login as never, 3600)).rejects.toThrow(
+        /^the user of the database may not renew logins, .*doctor -- --grants/,
+      );
+      await site.run('ALTER TABLE #_banlist RENAME TO #_away');
+      expect(await logins.identify(device)).toMatchObject({
+        code: 'session_store_unavailable',
+        reason: expect.stringMatching(/^the database lacks a table or a column .*doctor -- --grants/),
+      });
+      await site.run('ALTER TABLE #_away RENAME TO #_banlist');
+    });
+
   if (kind === 'mysql')
     test('the rows are found by keys, and not by reading a table', async () => {
       const { site } = await siteFor(db);
