@@ -160,7 +160,7 @@ export interface Portrait {
   /** The page of its login, relative to the address. */
   login?: string;
   /** The number of users who are `admin` in the chat. */
-  administrators?: number;
+  administrators?: number | undefined;
   cookie?: CookieScope;
   /** PHP code that is true for people who are logged in. */
   condition?: string;

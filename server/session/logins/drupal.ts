@@ -150,6 +150,28 @@ export const drupal: Application<Found, Found> = {
     if (roles.length > 0) found.roles = roles;
     return { state: 'user', user: found };
   },
+
+  async portrait(folder, { prefix, admins }, ask) {
+    const place = await settingsOf(folder);
+    const file = join(place?.root ?? folder.path, 'core/lib/Drupal.php');
+    const roles = `SELECT 1 FROM ${prefix}user__roles r WHERE r.entity_id = u.uid AND r.roles_target_id = 'administrator'`;
+    return {
+      version: (await folder.has(file))
+        ? /const VERSION = '([\d.]+)/.exec(await folder.text(file))?.[1]
+        : undefined,
+      login: 'user/login',
+      administrators:
+        admins === null
+          ? Number(
+              await ask(
+                `SELECT COUNT(*) FROM ${prefix}users_field_data u WHERE u.default_langcode = 1 AND (u.uid = ${superUser} OR EXISTS (${roles}))`,
+              ),
+            )
+          : undefined,
+      // getCookieDomain(): the host that is asked for, unless services.yml names another one.
+      cookie: { path: '/', domain: '.', secure: false },
+    };
+  },
 };
 
 const uid = parsePath('_sf2_attributes.uid');

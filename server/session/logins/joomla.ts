@@ -10,7 +10,7 @@ import {
   texts,
   textsOf,
 } from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
 import { formats } from '../formats/formats.ts';
@@ -204,6 +204,29 @@ export const joomla: Application<Found, Site> = {
     const last = Math.max(Number(text('time')), session?.now ?? 0);
     if (last + site.lifetime < now) return nobody('the session has expired there');
     return { state: 'user', user, idle: last + site.lifetime + 1 };
+  },
+
+  async portrait(folder, { prefix, admins }, ask) {
+    const configuration = await folder.php(file);
+    const text = (name: string) => ifKnown(() => configuration.member(`JConfig::${name}`, '')) ?? '';
+    const version = (await folder.has(versionFile)) ? await folder.php(versionFile) : null;
+    const part = (name: string) =>
+      ifKnown(() => version?.member(`Version::${name}_VERSION`, '') ?? null) ?? '';
+    const isAdmin = `SELECT 1 FROM ${prefix}user_usergroup_map map JOIN ${prefix}usergroups own ON own.id = map.group_id JOIN ${prefix}usergroups above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id AND above.id IN (${groups.superUsers}, ${groups.administrators})`;
+    return {
+      version: version && [part('MAJOR'), part('MINOR'), part('PATCH')].filter(Boolean).join('.'),
+      address: text('live_site'),
+      login: 'index.php?option=com_users&view=login',
+      administrators:
+        admins === null
+          ? Number(await ask(`SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (${isAdmin})`))
+          : undefined,
+      cookie: {
+        path: text('cookie_path') || '/',
+        domain: text('cookie_domain'),
+        secure: text('force_ssl') === '2',
+      },
+    };
   },
 };
 

@@ -12,7 +12,7 @@ import {
   texts,
   textsOf,
 } from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { databaseHost } from '../database-host.ts';
 import { formats } from '../formats/formats.ts';
@@ -221,6 +221,33 @@ export const moodle: Application<Found, Site, Cookie> = {
     if (roles.length > 0) user.roles = roles;
     return { state: 'user', user, idle: ends + 1 };
   },
+
+  async portrait(folder, { prefix, fixed, admins }, ask) {
+    const file = await configurationOf(folder);
+    if (file === null) return {};
+    const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
+    const text = (name: string) => ifKnown(() => configuration.variable(['CFG', name], '')) ?? '';
+    const stored = async (name: string) =>
+      (await ask(`SELECT value FROM ${prefix}config WHERE name = '${name}'`)) ?? '';
+    const value = async (name: string) => text(name) || (await stored(name));
+    const address = text('wwwroot');
+    const [own, given] = [
+      URL.canParse(address) ? new URL(`${address}/`).pathname : '/',
+      await value('sessioncookiepath'),
+    ];
+    const all = fixed.siteadmins ?? (await stored('siteadmins'));
+    return {
+      version: await releaseOf(folder),
+      address,
+      login: 'login/index.php',
+      administrators: admins === null ? all.split(',').filter((id) => id.trim() !== '').length : undefined,
+      cookie: {
+        path: given !== '' && own.startsWith(given) && given.endsWith('/') ? given : own,
+        domain: await value('sessioncookiedomain'),
+        secure: address.startsWith('https:') && (await value('cookiesecure')) !== '0',
+      },
+    };
+  },
 };
 
 /** The setting names the parts of names, or leaves them to the language, most of which begin with the first name. */
@@ -269,6 +296,16 @@ async function branchOf(folder: SiteFolder): Promise<number> {
     return Number(asText(version.variable(['branch'], 'nothing: install Moodle again')) ?? Number.NaN);
   }
   return Number.NaN;
+}
+
+/** `$release` in version.php, such as `4.5.1+ (Build: …)`. */
+async function releaseOf(folder: SiteFolder): Promise<string | undefined> {
+  for (const file of ['version.php', 'public/version.php']) {
+    if (!(await folder.has(file))) continue;
+    const version = await folder.php(file);
+    return /^[\d.]+/.exec(ifKnown(() => version.variable(['release'], '')) ?? '')?.[0];
+  }
+  return undefined;
 }
 
 function databaseOf(configuration: Configuration): SiteDatabase {

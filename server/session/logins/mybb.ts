@@ -213,6 +213,35 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     if (roles.length > 0) user.roles = roles;
     return { state: 'user', user, ...(table === 'users' ? {} : { memo: `${text('seen')}\n${sids}` }) };
   },
+
+  async portrait(folder, { prefix, admins }, ask) {
+    const value = async (name: string) =>
+      ((await ask(`SELECT value FROM ${prefix}settings WHERE name = '${name}'`)) ?? '').replace(
+        /[\n\r]/g,
+        '',
+      );
+    const code = 'inc/class_core.php';
+    return {
+      version: (await folder.has(code))
+        ? /\$version = "([\d.]+)"/.exec(await folder.text(code))?.[1]
+        : undefined,
+      address: await value('bburl'),
+      login: 'member.php?action=login',
+      administrators:
+        admins === null
+          ? Number(
+              await ask(
+                `SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (SELECT 1 FROM ${prefix}usergroups g WHERE g.cancp = 1 AND (g.gid = u.usergroup OR CONCAT(',', u.additionalgroups, ',') LIKE CONCAT('%,', g.gid, ',%')))`,
+              ),
+            )
+          : undefined,
+      cookie: {
+        path: (await value('cookiepath')) || '/',
+        domain: await value('cookiedomain'),
+        secure: (await value('cookiesecureflag')) === '1',
+      },
+    };
+  },
 };
 
 /** PostgreSQL has no larger one in the column. */

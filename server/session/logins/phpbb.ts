@@ -260,6 +260,35 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const idle = seen + site.longestAutologin - 59;
     return idle <= now ? nobody('the session has expired') : userIn(site, row, now, idle);
   },
+
+  async portrait(_, { prefix, admins }, ask) {
+    const value = async (name: string) =>
+      (await ask(`SELECT config_value FROM ${prefix}config WHERE config_name = '${name}'`)) ?? '';
+    const [host, port, domain] = [
+      await value('server_name'),
+      await value('server_port'),
+      await value('cookie_domain'),
+    ];
+    const authority = /^(0|80|443)?$/.test(port) ? host : `${host}:${port}`;
+    return {
+      version: await value('version'),
+      address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
+      login: 'ucp.php?mode=login',
+      administrators:
+        admins === null
+          ? Number(
+              await ask(
+                `SELECT COUNT(*) FROM ${prefix}users u WHERE u.user_type = ${types.founder} OR (u.user_type = ${types.normal} AND EXISTS (SELECT 1 FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0 AND g.group_name = 'ADMINISTRATORS'))`,
+              ),
+            )
+          : undefined,
+      cookie: {
+        path: (await value('cookie_path')) || '/',
+        domain: domain.includes('.') && domain !== '127.0.0.1' ? domain : '',
+        secure: !/^0?$/.test(await value('cookie_secure')),
+      },
+    };
+  },
 };
 
 /** The user of a row that holds. Then no other claim counts, even if nobody is logged in. */

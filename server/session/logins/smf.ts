@@ -12,7 +12,7 @@ import {
   texts,
   textsOf,
 } from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
@@ -222,7 +222,51 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     if (lasts('muted') || (isWarned && !isAdministrator)) user.banned = true;
     return { state: 'user', user };
   },
+
+  async portrait(folder, { prefix, admins }, ask) {
+    const configuration = await folder.php(file);
+    const address = ifKnown(() => configuration.variable(['boardurl'], '')) ?? '';
+    const value = async (name: string) =>
+      (await ask(`SELECT value FROM ${prefix}settings WHERE variable = '${name}'`)) ?? '';
+    const isOn = async (name: string) => !/^0?$/.test(await value(name));
+    return {
+      version: (await folder.has('index.php'))
+        ? /SMF_VERSION'\s*,\s*'([\d.]+)/.exec(await folder.text('index.php'))?.[1]
+        : undefined,
+      address,
+      login: 'index.php?action=login',
+      administrators:
+        admins === null
+          ? Number(
+              await ask(
+                `SELECT COUNT(*) FROM ${prefix}members m WHERE m.id_group = ${administrators} OR CONCAT(',', m.additional_groups, ',') LIKE '%,${administrators},%'`,
+              ),
+            )
+          : undefined,
+      cookie: {
+        ...scopeOf(address, {
+          isLocal: await isOn('localCookies'),
+          isGlobal: await isOn('globalCookies'),
+          domain: await value('globalCookiesDomain'),
+        }),
+        secure: await isOn('secureCookies'),
+      },
+    };
+  },
 };
+
+/** `url_parts()`. */
+function scopeOf(
+  address: string,
+  { isLocal, isGlobal, domain }: { isLocal: boolean; isGlobal: boolean; domain: string },
+): { path: string; domain: string } {
+  const { hostname, pathname } = new URL(URL.canParse(address) ? address : 'http://localhost');
+  const path = isLocal ? `${pathname.replace(/\/+$/, '')}/` : '/';
+  if (domain !== '' && address.includes(domain)) return { path, domain };
+  const above = /^\d+(\.\d+){3}$/.test(hostname) ? null : /(?:[^.]+\.)?([^.]{2,}\..+)$/.exec(hostname);
+  if (isGlobal && above !== null) return { path, domain: `.${above[1]}` };
+  return { path, domain: (isLocal || isGlobal) && hostname.includes('.') ? hostname : '' };
+}
 
 /** The groups of a user, by their ids. */
 function groupsOf(row: Row): ReadonlyMap<string, string> {

@@ -222,6 +222,15 @@ export const typo3: Application<Found, Found, Cookie> = {
     const ended = stops === 0 ? Number.POSITIVE_INFINITY : Math.ceil(stops / 60) * 60;
     return { state: 'user', user, idle: Math.min(ends + 1, ended) };
   },
+
+  async portrait(folder, { domain }) {
+    const place = await settingsOf(folder);
+    const version = place === null ? null : await versionOf(folder, place.root);
+    return {
+      version: version === null ? null : `${Math.floor(version / 100)}.${version % 100}`,
+      cookie: { path: '/', domain: domain ?? '', secure: false },
+    };
+  },
 };
 
 /** `MfaProviderPropertyManager`: the factors of a user are JSON. */

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { lookAt } from '../../../../server/init/found.ts';
 import { grants } from '../../../../server/session/doctor/site.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
@@ -15,6 +16,45 @@ import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
 
 const kinds = ['mysql', 'postgres'] as const;
+/** As `init` shows the sites of the helpers, with these rows. */
+const portraits: Record<string, { rows?: string[]; portrait: object }> = {
+  Joomla: { portrait: { administrators: 0, cookie: { path: '/', domain: '', secure: false } } },
+  Drupal: { portrait: { administrators: 0, cookie: { path: '/', domain: '.', secure: false } } },
+  Moodle: {
+    portrait: {
+      ...{ address: 'https://learn.example.org', administrators: 2 },
+      cookie: { path: '/', domain: '', secure: true },
+    },
+  },
+  TYPO3: { portrait: { version: '13.4', cookie: { path: '/', domain: '', secure: false } } },
+  phpBB: {
+    rows: [
+      "INSERT INTO #_config (config_name, config_value) VALUES ('server_protocol', 'https://'), ('server_name', 'www.example.org'), ('server_port', '443'), ('script_path', '/forum'), ('cookie_domain', 'example.org'), ('cookie_path', '/forum'), ('cookie_secure', '1')",
+      "INSERT INTO #_users (user_id, user_type, username) VALUES (91, 3, 'founder'), (92, 0, 'member')",
+    ],
+    portrait: {
+      ...{ version: '3.3.16', address: 'https://www.example.org/forum', administrators: 1 },
+      cookie: { path: '/forum', domain: 'example.org', secure: true },
+    },
+  },
+  MyBB: {
+    rows: [
+      "INSERT INTO #_settings (name, value) VALUES ('bburl', 'https://www.example.org/forum'), ('cookiepath', '/forum/'), ('cookiedomain', '.example.org'), ('cookiesecureflag', '1')",
+    ],
+    portrait: {
+      ...{ address: 'https://www.example.org/forum', administrators: 0 },
+      cookie: { path: '/forum/', domain: '.example.org', secure: true },
+    },
+  },
+  SMF: {
+    rows: ["INSERT INTO #_settings (variable, value) VALUES ('localCookies', '1'), ('secureCookies', '0')"],
+    portrait: {
+      ...{ address: 'http://127.0.0.1/smf', administrators: 0 },
+      cookie: { path: '/smf/', domain: '127.0.0.1', secure: false },
+    },
+  },
+};
+
 const databases = await siteDatabases(kinds);
 
 describe.each(databases)('$kind', (db) => {
@@ -34,9 +74,12 @@ describe.each(databases)('$kind', (db) => {
     ['MyBB', mybbSite],
     ['SMF', smfSite],
     ['OpenCart', opencartSite],
-  ] as const)('the rights that the doctor prints are enough for %s, and no more', async (_, makeSite) => {
+  ] as const)('the rights that the doctor prints are enough for %s, and no more', async (name, makeSite) => {
     const site = await makeSite(db);
     const { folder } = site;
+    const { rows = [], portrait } = portraits[name] ?? { portrait: {} };
+    for (const row of rows) if ('run' in site) await site.run(row);
+    expect((await lookAt({ folder }, async () => null)).portrait).toMatchObject(portrait);
     const lines = await grants({ folder });
     if ('problem' in lines) throw new Error(lines.problem);
     const views = lines.flatMap((line) => /^CREATE OR REPLACE VIEW (\S+)/.exec(line)?.[1] ?? []);
