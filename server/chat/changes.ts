@@ -57,13 +57,10 @@ export function applyReset(record: RoomRecord, now: RoomRecord): void {
 
 /** Applies the room's own stored fields. `head`, `lastSeq` and `last` follow only messages. */
 export function applyRecord(record: RoomRecord, now: RoomRecord): void {
-  const { firstSeq } = now;
-  for (const field of ['name', 'topic', 'reports', 'access', 'members', 'settings'] as const) {
+  for (const field of ['name', 'topic', 'reports', 'access', 'members', 'firstSeq', 'settings'] as const) {
     if (now[field] === undefined) Reflect.deleteProperty(record, field);
     else Object.assign(record, { [field]: now[field] });
   }
-  // A server of the previous version does not send it.
-  if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
   if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
 }
 

@@ -257,10 +257,8 @@ export function mentionsJson({ mentions }: StoredMessage): string | null {
   return JSON.stringify(mentions.map(({ user, start, length }) => [user, start, length]));
 }
 
-// The version before leaves files and mentions where it deletes a message.
-
-function mentionsFrom({ mentions, names, deleted_at }: Row): StoredMention[] {
-  if (mentions === null || deleted_at !== null) return [];
+function mentionsFrom({ mentions, names }: Row): StoredMention[] {
+  if (mentions === null) return [];
   const known = new Map<string, readonly [name: string, shown: boolean]>([[everybody, [everybody, true]]]);
   for (const line of ((names as string | null) ?? '').split(next)) {
     const [id = '', name = '', shown] = line.split(field);
@@ -338,14 +336,14 @@ export function richOf(
   return JSON.stringify({ ...reacted, reactions: shown } satisfies Record<keyof Rich, unknown>);
 }
 
-export function reactedFrom({ rich, deleted_at }: Row): Reacted | undefined {
-  if (rich === null || deleted_at !== null) return undefined;
+export function reactedFrom({ rich }: Row): Reacted | undefined {
+  if (rich === null) return undefined;
   const { rev, textRev, placed } = JSON.parse(rich as string) as Rich;
   return { rev, textRev, placed };
 }
 
-function reactionsFrom({ rich, deleted_at }: Row): Reaction[] {
-  if (rich === null || deleted_at !== null) return [];
+function reactionsFrom({ rich }: Row): Reaction[] {
+  if (rich === null) return [];
   const { reactions } = JSON.parse(rich as string) as Rich;
   return reactions.map(([emoji, count, users]) => ({ emoji, count, users }));
 }
@@ -372,9 +370,7 @@ export function messageFrom(row: Row, room: string): StoredMessage {
             : { deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']> }),
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
-    ...(row.files === null || row.deleted_at !== null
-      ? {}
-      : { files: JSON.parse(row.files as string) as MessageFile[] }),
+    ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(reactions.length === 0 ? {} : { reactions }),
   };

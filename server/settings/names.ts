@@ -22,13 +22,7 @@ export function unknownSettings(env: NodeJS.ProcessEnv, known: readonly string[]
   const settings = new Set([...known, ...otherSettings]);
   return Object.keys(env)
     .filter((name) => name.startsWith('CHAT_') && env[name] && !settings.has(name))
-    .map((name) => ({
-      name,
-      // An earlier version had it.
-      ...(name === 'CHAT_PRESET'
-        ? { nearest: `CHAT_SITE=${env[name]}:`, misspelt: true }
-        : nearestTo(name, known)),
-    }));
+    .map((name) => ({ name, ...nearestTo(name, known) }));
 }
 
 function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting, 'name'> {

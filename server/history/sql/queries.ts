@@ -60,10 +60,8 @@ const reactionsAtOnce = 500;
 const room = raw(`num, ${roomColumns}`);
 const member = raw(memberColumns);
 const user = raw('id, name, acted_public, site_role');
-/** Bytes of what users have made of a message; its JSON has more. Reactions to a deleted message are not shown. */
-const size = raw(
-  '(octet_length(text) + coalesce(octet_length(files), 0) + CASE WHEN deleted_at IS NULL THEN coalesce(octet_length(rich), 0) ELSE 0 END)',
-);
+/** The bytes of a message that come from users; its JSON has more. */
+const size = raw('(octet_length(text) + coalesce(octet_length(files), 0) + coalesce(octet_length(rich), 0))');
 
 /** For each room of a user by the index, as far as the user has not read. The union has each message once. */
 export const unreadMentions = (user: string): Sql =>

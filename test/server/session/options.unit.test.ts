@@ -152,12 +152,6 @@ describe('the settings of the chat server', () => {
     );
   });
 
-  test('the setting of earlier versions is refused, with the one in its place', () => {
-    expect(problemOf({ CHAT_PRESET: 'dokuwiki' })).toBe(
-      'Settings that cannot be used:\n  CHAT_PRESET: there is no such setting; the nearest is CHAT_SITE=dokuwiki:',
-    );
-  });
-
   test('settings of tables are refused beside a kind alone', () => {
     expect(
       problemOf({ CHAT_SITE: 'roundcube:', CHAT_SITE_DATABASE: 'sqlite:/x', CHAT_SITE_BLOG: '2' }),
