@@ -4,6 +4,8 @@ import type {
   MessageFile,
   MessageReacted,
   Notify,
+  Report,
+  ReportEnd,
   RoomKind,
   RoomRole,
   RoomSettings,
@@ -189,21 +191,18 @@ export interface Partner {
   shares: boolean;
 }
 
-export const reportReasons = ['spam', 'abuse', 'other'] as const;
-export const reportEnds = ['deleted', 'muted', 'banned', 'nothing'] as const;
-
 /** A user's report of a message, as it is stored. */
 export interface StoredReport {
   id: string;
   room: string;
   seq: number;
   by: string;
-  reason: (typeof reportReasons)[number];
+  reason: Report['reason'];
   text?: string;
   at: number;
   /** As it was then, until the report is closed: it may have been edited or deleted since. */
   message?: StoredMessage;
-  closed?: { by: string; done: (typeof reportEnds)[number]; at: number };
+  closed?: { by: string; done: ReportEnd; at: number };
 }
 
 /** The treatment of the messages of an erased user. */
@@ -328,25 +327,24 @@ export type Change = {
   | { type: 'told'; from: string; what: object }
 );
 
-export const actKinds = [
-  'muted',
-  'unmuted',
-  'banned',
-  'unbanned',
-  'removed',
-  'message_deleted',
-  'report_closed',
-  'role_changed',
-  'room_changed',
-  'room_deleted',
-  'site_banned',
-  'site_unbanned',
-  'erased',
-] as const;
+type ActKind =
+  | 'muted'
+  | 'unmuted'
+  | 'banned'
+  | 'unbanned'
+  | 'removed'
+  | 'message_deleted'
+  | 'report_closed'
+  | 'role_changed'
+  | 'room_changed'
+  | 'room_deleted'
+  | 'site_banned'
+  | 'site_unbanned'
+  | 'erased';
 
 /** An act of moderation: by whom, of whom, where, when and why. It holds no name and no text of a message. */
 export interface Act {
-  kind: (typeof actKinds)[number];
+  kind: ActKind;
   /** Milliseconds since 1970. */
   at: number;
   /** The moderator; absent for the PHP application. */
@@ -359,7 +357,7 @@ export interface Act {
   to?: {
     until?: number;
     role?: RoomRole;
-    done?: (typeof reportEnds)[number];
+    done?: ReportEnd;
     changed?: ('name' | 'topic' | keyof RoomSettings)[];
   } & RoomSettings;
 }

@@ -166,18 +166,19 @@ const message = z.object({
   reactions: z.array(reaction).exactOptional(),
 });
 
+const reportReason = z.enum(['spam', 'abuse', 'other']);
+const reportEnd = z.enum(['deleted', 'muted', 'banned', 'nothing']);
+
 /** A user's report of a message. `message`: as it was when reported; once the report is closed, as it is now. */
 const report = z.object({
   id: z.string(),
   room: roomId,
   message,
   by: user,
-  reason: z.enum(['spam', 'abuse', 'other']),
+  reason: reportReason,
   text: z.string().exactOptional(),
   at: time,
-  closed: z
-    .object({ by: user, done: z.enum(['deleted', 'muted', 'banned', 'nothing']), at: time })
-    .exactOptional(),
+  closed: z.object({ by: user, done: reportEnd, at: time }).exactOptional(),
 });
 
 /** Actions that the operator's settings allow a user; all others are `forbidden`. */
@@ -227,6 +228,7 @@ export type MessageFile = z.output<typeof file>;
 export type ChosenFile = z.output<typeof chosenFiles>[number];
 export type Mention = z.output<typeof mention>;
 export type Report = z.output<typeof report>;
+export type ReportEnd = z.output<typeof reportEnd>;
 export type Reaction = z.output<typeof reaction>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
@@ -311,7 +313,7 @@ export const requests = {
   'message:report': z.object({
     room: roomId,
     seq,
-    reason: z.enum(['spam', 'abuse', 'other']),
+    reason: reportReason,
     /** May have several lines, like a message. */
     text: z
       .string()
@@ -323,7 +325,7 @@ export const requests = {
   'report:list': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
   'report:close': z.object({
     id: z.string().min(1).max(64),
-    done: z.enum(['deleted', 'muted', 'banned', 'nothing']),
+    done: reportEnd,
     /** Duration of `muted` and `banned`; absent means permanent. */
     seconds: z.int().min(1).max(31_536_000).optional(),
   }),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Change, type History, sources } from '../../server/history/history.ts';
+import { migrationsFolder } from '../../server/history/migrations.ts';
 import {
   type DatabaseConnection,
   raw,
@@ -153,7 +154,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const dialect = engine.dialect(fresh);
       const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
       closing.push(() => rmSync(folder, { recursive: true }));
-      cpSync(dialect.migrations, folder, { recursive: true });
+      cpSync(migrationsFolder, folder, { recursive: true });
       const limit = fresh.url.startsWith('mysql')
         ? '@@max_statement_time'
         : `current_setting('statement_timeout')`;
@@ -162,7 +163,6 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         join(folder, '099-next.sql'),
         `-- needs: 1\nCREATE TABLE seen AS SELECT ${limit} AS was;`,
       );
-      const newer = { ...dialect, migrations: pathToFileURL(`${folder}/`) };
 
       const [holder, ...others] = await Promise.all([1, 2, 3].map(() => dialect.connect()));
       closing.push(() => {
@@ -172,10 +172,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const said: unknown[] = [];
       const waiting = Promise.withResolvers<void>();
       const migrating = others.map((one) =>
-        migrate(one, newer, (is) => {
-          said.push(is);
-          if (said.length === 2) waiting.resolve();
-        }),
+        migrate(
+          one,
+          dialect,
+          (is) => {
+            said.push(is);
+            if (said.length === 2) waiting.resolve();
+          },
+          pathToFileURL(`${folder}/`),
+        ),
       );
       await waiting.promise;
       await holder?.query(dialect.unlock);

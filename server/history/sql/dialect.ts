@@ -102,8 +102,6 @@ export interface FormerText {
 
 /** A dialect of databases in servers of their own. */
 export interface ServerDialect extends Dialect {
-  /** The folder with the migrations. */
-  readonly migrations: URL;
   /** A connection that is ready for use: logged in, with time-outs. @throws SqlError */
   connect(): Promise<DatabaseConnection>;
   /**

@@ -1,9 +1,7 @@
 import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
-import { migrationsFolder } from '../migrations.ts';
 import { groupConcat, messageColumns } from '../rows.ts';
 import type { Row } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
-import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
   type DatabaseConnection,
@@ -12,9 +10,9 @@ import {
   type ServerDialect,
   type Sql,
   SqlError,
-  without,
 } from './dialect.ts';
 import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import { ofServers } from './server-dialect.ts';
 
 /** Numbers of errors, as mysql2 has no names for those of MariaDB alone. All others are `refused`. */
 const problems: Readonly<Record<number, readonly [Problem, string]>> = {
@@ -63,9 +61,8 @@ const lockName = `CONCAT('php-session-chat ', SHA1(DATABASE()))`;
 /** MariaDB 10.6 or later, by mysql2. */
 export function mariadb(address: DatabaseAddress): ServerDialect {
   return {
+    ...ofServers,
     name: 'MariaDB',
-    isShared: true,
-    migrations: migrationsFolder,
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', groupConcat)),
     among(columns, rows) {
@@ -76,9 +73,6 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
       const one = `(${columns.map((column) => `${column} = ?`).join(' AND ')})`;
       return { text: `(${rows.map(() => one).join(' OR ')})`, values: rows.flat() };
     },
-    each(columns, rows) {
-      return this.among(columns, rows);
-    },
     insert(table, columns, rows, more = '') {
       return { text: `INSERT INTO ${table} (${columns.join(', ')}) VALUES ? ${more}`, values: [rows] };
     },
@@ -86,17 +80,9 @@ export function mariadb(address: DatabaseAddress): ServerDialect {
       // Not IGNORE, which would ignore other errors, too.
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${columns[0]} = ${columns[0]}`);
     },
-    upsert(table, key, columns, rows) {
-      return this.update(table, key, columns, rows, without(columns, key));
-    },
     update(table, _key, columns, rows, changed) {
       const set = changed.map((column) => `${column} = VALUES(${column})`).join(', ');
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${set}`);
-    },
-    by: () => raw(''),
-    lock: raw('FOR UPDATE'),
-    outdate(transaction, former) {
-      return outdateBlocks(this, transaction, former);
     },
     restrictedBy: (kind) => raw(`${kind}_by`),
     tryLock: raw(`SELECT GET_LOCK(${lockName}, 0) AS num`),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { migrationsOf, tooNew } from '../migrations.ts';
+import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { type DatabaseConnection, raw, type ServerDialect, sql } from './dialect.ts';
 
 /** Milliseconds after which a server that waits for another one's migrations tries again. */
@@ -11,16 +11,17 @@ export type Migrating = { migration: string } | 'waiting';
 
 /**
  * Brings the tables to the newest form, one numbered migration after the other; servers that start together wait for
- * each other. No limit of time holds for a migration: an index of millions of rows takes minutes. A migration only adds to what the version before uses, so that both can run beside each other: what is no
- * longer used goes one version later.
+ * each other. No limit of time holds for a migration: an index of millions of rows takes minutes. A migration only adds
+ * to what the version before uses, so that both can run beside each other; a later version removes what is no longer used.
  * @throws Error when a newer version has changed the tables beyond what this one can work with
  */
 export async function migrate(
   connection: DatabaseConnection,
   dialect: ServerDialect,
   onProgress: (is: Migrating) => void,
+  folder = migrationsFolder,
 ): Promise<void> {
-  const steps = migrationsOf(dialect.name, dialect.migrations);
+  const steps = migrationsOf(dialect.name, folder);
   await lock(connection, dialect, onProgress);
   try {
     await connection.query(

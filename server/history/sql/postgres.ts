@@ -1,10 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
-import { migrationsFolder } from '../migrations.ts';
 import { messageColumns, stringAgg } from '../rows.ts';
 import { type ColumnName, type Columns, columnTypes, type Row, type Value } from '../tables.ts';
 import type { DatabaseAddress } from './address.ts';
-import { outdateBlocks } from './blocks.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
   type DatabaseConnection,
@@ -13,9 +11,9 @@ import {
   type ServerDialect,
   type Sql,
   SqlError,
-  without,
 } from './dialect.ts';
 import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import { ofServers } from './server-dialect.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. All others are `refused`. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {
@@ -54,9 +52,8 @@ const lockNumber = 7_020_511_733_101;
 /** PostgreSQL 14 or later, by pg. */
 export function postgres(address: DatabaseAddress): ServerDialect {
   return {
+    ...ofServers,
     name: 'PostgreSQL',
-    isShared: true,
-    migrations: migrationsFolder,
     connect: () => connect(address),
     messageColumns: raw(messageColumns('chat_', stringAgg)),
     among(columns, rows) {
@@ -65,9 +62,6 @@ export function postgres(address: DatabaseAddress): ServerDialect {
         ? { text: `${columns[0]} = ANY (?::${typeOf(columns[0] as ColumnName)}[])`, values }
         : { text: `(${columns.join(', ')}) IN (SELECT * FROM ${text})`, values };
     },
-    each(columns, rows) {
-      return this.among(columns, rows);
-    },
     insert(table, columns, rows, more = '') {
       const { text, values } = unnested(columns, rows);
       return { text: `INSERT INTO ${table} (${columns.join(', ')}) SELECT * FROM ${text} ${more}`, values };
@@ -75,17 +69,9 @@ export function postgres(address: DatabaseAddress): ServerDialect {
     insertNew(table, columns, rows) {
       return this.insert(table, columns, rows, 'ON CONFLICT DO NOTHING');
     },
-    upsert(table, key, columns, rows) {
-      return this.update(table, key, columns, rows, without(columns, key));
-    },
     update(table, key, columns, rows, changed) {
       const set = changed.map((column) => `${column} = EXCLUDED.${column}`).join(', ');
       return this.insert(table, columns, rows, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set}`);
-    },
-    by: () => raw(''),
-    lock: raw('FOR UPDATE'),
-    outdate(transaction, former) {
-      return outdateBlocks(this, transaction, former);
     },
     restrictedBy: (kind) => raw(`(restricted::jsonb #>> '{${kind},by}') COLLATE "C"`),
     tryLock: raw(`SELECT pg_try_advisory_lock(${lockNumber})::int AS num`),

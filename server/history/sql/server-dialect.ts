@@ -1,0 +1,20 @@
+import { outdateBlocks } from './blocks.ts';
+import { raw, type ServerDialect, without } from './dialect.ts';
+
+/** The part of a dialect that all database servers share. */
+type OfServers = 'isShared' | 'each' | 'upsert' | 'by' | 'lock' | 'outdate';
+
+export const ofServers: Pick<ServerDialect, OfServers> & ThisType<ServerDialect> = {
+  isShared: true,
+  each(columns, rows) {
+    return this.among(columns, rows);
+  },
+  upsert(table, key, columns, rows) {
+    return this.update(table, key, columns, rows, without(columns, key));
+  },
+  by: () => raw(''),
+  lock: raw('FOR UPDATE'),
+  outdate(transaction, former) {
+    return outdateBlocks(this, transaction, former);
+  },
+};
