@@ -18,7 +18,6 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
-import { readPhpSettings } from '../php-settings.ts';
 import { maxSessionBytes } from '../store.ts';
 
 /** The values of app/etc/env.php and config.php. */
@@ -314,7 +313,7 @@ async function handlerOf(folder: SiteFolder, root: string, env: Configuration): 
       return { is: 'db', key: hashes ? keyOf(env) : null };
     }
     case 'files':
-      return { is: 'url', url: await filesOf(root, env.file, value('save_path')), expires: false };
+      return { is: 'url', url: await filesOf(folder, root, env.file, value('save_path')), expires: false };
     case 'redis':
     case 'valkey':
       return { is: 'url', url: redisOf(env.file, (key) => value(save, key)), expires: true };
@@ -334,16 +333,16 @@ function keyOf(env: Configuration): Buffer {
 }
 
 /** `session.save_path` of env.php, else that of PHP, else a folder of Magento. */
-async function filesOf(root: string, file: string, given: string): Promise<string> {
-  const own = given || (await phpSavePath(root, file)) || `${root}/var/session`;
+async function filesOf(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
+  const own = given || (await phpSavePath(folder, file)) || `${root}/var/session`;
   const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
   const escaped = path.split('/').map(encodeURIComponent).join('/');
   return `file://${escaped}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
 }
 
-async function phpSavePath(root: string, file: string): Promise<string> {
+async function phpSavePath(folder: SiteFolder, file: string): Promise<string> {
   try {
-    return (await readPhpSettings(root)).get('session.save_path', storeSetting).value;
+    return (await folder.settings()).get('session.save_path', storeSetting).value;
   } catch (cause) {
     if (!(cause instanceof ConfigurationError)) throw cause;
     throw new ConfigurationError(

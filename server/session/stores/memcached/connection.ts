@@ -1,3 +1,4 @@
+/// <reference path="./memjs.d.ts" />
 import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
 import { StoreError } from '../../store.ts';
