@@ -146,18 +146,14 @@ export function folderOfStore(store: string): string | undefined {
 }
 
 function databaseProblem({ message }: StoreError): InitProblem {
-  if (/no such (table|database)|no table of the name|lacks a column/.test(message)) {
+  if (/lacks a table|no such table|no database of that name/.test(message)) {
     return new InitProblem(
       exit.configuration,
-      `the database of the site answers, but what has to be in it is missing: ${message}. Finish the installation of the site, and log in to it once`,
+      `the database of the site answers, but it is not complete: ${message}. Finish the installation of the site first`,
     );
   }
-  if (/refuses the user|does not accept this user|logs in by a method/.test(message)) {
-    return new InitProblem(
-      exit.configuration,
-      `${message.replace('of the store URL', 'that the configuration of the site names')}. CHAT_SITE_DATABASE names another user`,
-    );
-  }
+  if (/refuses the user|does not accept this user|logs in by a method/.test(message))
+    return new InitProblem(exit.configuration, message);
   return new InitProblem(
     exit.unavailable,
     `the database of the site does not answer: ${message}. Start it, and run this again; if it is elsewhere for this machine, set CHAT_SITE_DATABASE`,

@@ -193,12 +193,12 @@ test('the database: not there, with a wrong password, and without the tables', a
     [
       config.replace(/(define\('DB_PASSWORD', ).*\)/g, `$1${quoted('geheim')})`),
       78,
-      /refuses the user or the password that the configuration of the site names/,
+      /refuses the user or the password, which are those of the site/,
     ],
     [
       config.replace(/table_prefix = '\w+'/, "table_prefix = 'none_'"),
       78,
-      /Finish the installation of the site/,
+      /answers, but it is not complete: .* Finish the installation/,
     ],
   ] as const) {
     const answer = await run([otherFolder(text), '--yes', '--settings', newFile()]);
