@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
-import { examineSite, grants } from '../session/doctor/site.ts';
+import { examineSite, grants, siteCookie } from '../session/doctor/site.ts';
 import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { serverFindings } from './server.ts';
@@ -114,8 +114,10 @@ async function* checks(
   for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
   yield* serverFindings(config, origin);
   const { logins, sessionKeepalive } = config;
-  const name = 'session' in logins ? logins.session.cookie.name : (logins.site.cookieName ?? 'doctor');
-  if (chat !== undefined) yield* wayFromBrowser(config, name, chat);
+  if (chat !== undefined) {
+    const name = 'session' in logins ? logins.session.cookie.name : await siteCookie(logins.site);
+    yield* wayFromBrowser(config, name ?? 'doctor', chat);
+  }
   const how = { cookie, keepalive: sessionKeepalive };
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

@@ -338,11 +338,13 @@ export const nobody = (reason: string, hint?: string) => ({
 });
 
 /** The refusal of a request without the cookie. @param hint if every visitor gets it: how the site sets the cookie */
-export const noCookie = (name: string, hint: string): Explanation =>
-  because(
+export const noCookie = (name: string, hint: string): Explanation => ({
+  ...because(
     `there is no cookie ${name}, or there are several`,
     `if every visitor gets this: ${hint}; CHAT_SESSION_NAME sets another name`,
-  );
+  ),
+  cookie: name,
+});
 
 /** Columns of texts. */
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));

@@ -40,6 +40,8 @@ export interface Explanation {
   kind: string;
   /** Says what to change, if the settings are the cause. */
   hint?: string | undefined;
+  /** The name of the cookie that is missing. */
+  cookie?: string;
 }
 
 export interface Refusal extends Explanation {

@@ -16,7 +16,12 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
       if (session !== undefined && session.user.proof === undefined) return;
       const fault = await logins.fault();
       if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`);
-      yield well('The database of the site answers.');
+      yield (await isReplica(place))
+        ? wrong(
+            'The database of the site is a replica or read-only: a logout reaches it late, or never.',
+            'Set CHAT_SITE_DATABASE to the primary, which the site writes to.',
+          )
+        : well('The database of the site answers.');
       if (cookie === undefined) return;
       // Where the cookies come from is not known here.
       const cookies = cookieHeader(cookie, session?.cookie.name);
@@ -33,6 +38,38 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     yield wrong(error.message);
+  }
+}
+
+/** @throws StoreError */
+async function isReplica(place: SitePlace): Promise<boolean> {
+  const found = await findSite(place);
+  if (!('reader' in found)) return false;
+  try {
+    const { driver, database } = await found.reader.open();
+    if (driver.isReplica === undefined) return false;
+    const state = `CASE WHEN ${driver.isReplica} THEN 'replica' ELSE 'primary' END`;
+    const sql = `SELECT 'any', NULL, ${state} FROM (SELECT 1 AS one) AS one WHERE 'any'`;
+    return (await database.rows(sql, ['any']))[0]?.state === 'replica';
+  } finally {
+    found.reader.close();
+  }
+}
+
+/** The name of the cookie by which a site knows its users; undefined if the site cannot be read. */
+export async function siteCookie(place: SitePlace): Promise<string | undefined> {
+  try {
+    const { logins, session } = await openSite(place);
+    try {
+      if (session !== undefined) return session.cookie.name;
+      const answer = await logins.identify({});
+      return 'cookie' in answer ? answer.cookie : undefined;
+    } finally {
+      logins.close();
+    }
+  } catch (error) {
+    if (error instanceof ConfigurationError) return undefined;
+    throw error;
   }
 }
 

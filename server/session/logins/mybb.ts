@@ -171,10 +171,10 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       Number(digits) > largestUid ||
       loginkey === ''
     ) {
-      return because(
-        `there is no cookie ${cookiePrefix}mybbuser, or there are several, or it is none that MyBB makes`,
-        'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME',
-      );
+      const reason = `there is no cookie ${cookiePrefix}mybbuser, or there are several, or it is none that MyBB makes`;
+      const hint =
+        'if every visitor gets this: MyBB sets the cookie for the domain and path of its cookie settings; another name is set by CHAT_SESSION_NAME';
+      return { ...because(reason, hint), cookie: `${cookiePrefix}mybbuser` };
     }
     const byKey: MybbClaim = { table: 'users', lookup: uid, secrets: [uid, loginkey], uid, loginkey };
     const sid = named('sid');

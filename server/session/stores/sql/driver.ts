@@ -86,6 +86,8 @@ export interface SqlDriver {
   until(unit: Unit, column: string): string;
   /** True for the row with the id of `change`, and for no other that the database may consider equal. */
   exactly(column: string): string;
+  /** Whether the database is the copy of another one, which gets changes later; absent if there is no such thing. */
+  isReplica?: string;
   /** An UPDATE that, as far as the database can, does not wait for a locked row. */
   update(table: string, assignment: string, condition: string): string;
   /**

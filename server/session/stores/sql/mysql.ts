@@ -102,6 +102,7 @@ export const mysql: SqlDriver = {
       }[unit]
     } AS CHAR)`,
   exactly: (column) => `${column} = ? AND ${exactly(column)} = ${exactly('?')}`,
+  isReplica: `@@global.read_only <> 0 /*M! OR EXISTS (SELECT 1 FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVES_RUNNING' AND VARIABLE_VALUE > 0) */`,
   // MariaDB has a way not to wait.
   update: (table, assignment, condition) =>
     `/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ UPDATE ${table} SET ${assignment} WHERE ${condition}`,

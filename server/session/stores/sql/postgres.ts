@@ -93,6 +93,7 @@ export const postgres: SqlDriver = {
     })::text`,
   // The first condition uses the index; the second compares bytes, as hexadecimal digits or as text.
   exactly: (column) => `${column} = $1 AND ${column}::text COLLATE "C" = ANY ($2)`,
+  isReplica: 'pg_is_in_recovery()',
   update: (table, assignment, condition) =>
     `UPDATE ${table} SET ${assignment} WHERE ${condition} AND EXISTS (SELECT 1 FROM ${table} WHERE ${condition} FOR NO KEY UPDATE SKIP LOCKED)`,
   locate(url) {

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -478,6 +481,34 @@ test('a database user with the rights that the doctor prints: everything works, 
     await expect(asChat.query(sql)).rejects.toThrow(/denied/);
   }
   await expect(asChat.query('SELECT * FROM chat_wordpress')).resolves.toBeDefined();
+});
+
+test('the doctor: a replica is wrong, and the way from the browser goes by the cookie of the site', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const examined = async (...args: string[]) => {
+    const lines: string[] = [];
+    const say = {
+      finding: (line: string) => void lines.push(line),
+      problem: (line: string) => void lines.push(line),
+    };
+    await doctor(args, { CHAT_SITE: site.folder }, say);
+    return lines.join('\n');
+  };
+  const cookies: string[] = [];
+  const proxy = createServer(({ headers }, res) => {
+    cookies.push(headers.cookie ?? '');
+    res.writeHead(404).end();
+  });
+  proxy.listen(0, '127.0.0.1');
+  onTestFinished(() => void proxy.close());
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  expect(await examined('--chat', `http://127.0.0.1:${port}`)).toContain('The database of the site answers.');
+  expect(cookies[0]).toMatch(new RegExp(`^${cookieName}=doctor-`));
+  await db.query('SET GLOBAL read_only = 1');
+  onTestFinished(async () => void (await db.query('SET GLOBAL read_only = 0')));
+  expect(await examined()).toMatch(/^✗ The database of the site is a replica or read-only/m);
 });
 
 test('a changed configuration counts at SIGHUP; a half-written one does not, and is logged once; logins that fit stay', async () => {
