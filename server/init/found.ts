@@ -1,5 +1,6 @@
 import type { Portrait, SiteDatabase } from '../session/application.ts';
 import { ConfigurationError, findSite, openTables } from '../session/applications.ts';
+import { grants } from '../session/doctor/site.ts';
 import { StoreError } from '../session/login.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { pathText } from '../session/path.ts';
@@ -41,7 +42,8 @@ export async function lookAt(
   } catch (error) {
     if (error instanceof ConfigurationError)
       throw new InitProblem(exit.configuration, (await forbidden(files)) ?? error.message);
-    if (error instanceof StoreError) throw databaseProblem(error);
+    if (error instanceof StoreError)
+      throw (place.database && (await rightsProblem(error, place))) || databaseProblem(error);
     throw error;
   }
 }
@@ -145,8 +147,21 @@ export function folderOfStore(store: string): string | undefined {
   return path === undefined ? undefined : decodeURIComponent(path);
 }
 
+const incomplete = /lacks a table|no such table|no database of that name/;
+
+/** The problem of a database user of the chat's own, with the SQL that gives it its rights; null for another one. */
+async function rightsProblem({ message }: StoreError, place: SitePlace): Promise<InitProblem | null> {
+  if (!incomplete.test(message)) return null;
+  const lines = await grants(place);
+  if ('problem' in lines) return null;
+  return new InitProblem(
+    exit.configuration,
+    `the user of CHAT_SITE_DATABASE may not read all that the chat needs. As an administrator of the database, with the name and the password of that user:\n\n${lines.map((line) => `    ${line}`).join('\n')}`,
+  );
+}
+
 function databaseProblem({ message }: StoreError): InitProblem {
-  if (/lacks a table|no such table|no database of that name/.test(message)) {
+  if (incomplete.test(message)) {
     return new InitProblem(
       exit.configuration,
       `the database of the site answers, but it is not complete: ${message}. Finish the installation of the site first`,

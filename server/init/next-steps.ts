@@ -23,6 +23,8 @@ interface Done {
   userPath: string | undefined;
   /** PHP code that is true for people who are logged in. */
   condition: string | undefined;
+  /** Whether the chat reads the tables of the site by the user of the site itself. */
+  hasOwnLogins: boolean;
   /** The root of the machine. */
   machine: string | undefined;
 }
@@ -51,6 +53,11 @@ export function nextSteps(done: Done, terminal: Terminal): void {
   const named = usualFiles.some((file) => resolve(file) === done.settings)
     ? ''
     : ` --settings ${shellWord(done.settings)}`;
+  if (done.hasOwnLogins) {
+    terminal.say(
+      `\nThe chat uses the database user of the site. For one that can read less, and no hashes of passwords:\nnpm run -s doctor --${named} --grants prints the SQL, and CHAT_SITE_DATABASE names that user.`,
+    );
+  }
   terminal.say(
     `\nIf something does not work: npm run doctor --${named} --chat ${done.addresses.chat.href} says what, and what to change.`,
   );

@@ -207,6 +207,18 @@ test('the database: not there, with a wrong password, and without the tables', a
   }
 });
 
+test('a database user that may not read what the chat needs: the SQL that lets it', async () => {
+  await db.query("CREATE USER bare@'%' IDENTIFIED BY 'x'");
+  const own = { CHAT_SITE_DATABASE: `mysql://bare:x@127.0.0.1:${db.port}/site` };
+  const answer = await run([site.folder, '--settings', newFile()], own);
+  expect(answer).toEqual({
+    code: 78,
+    said: expect.stringMatching(
+      /user of CHAT_SITE_DATABASE may not read[\s\S]*\n {4}GRANT SELECT ON `chat_wordpress` TO/,
+    ),
+  });
+});
+
 test('an address to which the cookie does not go: refused, with one to which it goes', async () => {
   const url = 'https://chat.example.org';
   const answer = await run([site.folder, '--url', url, '--settings', newFile()]);
