@@ -12,6 +12,7 @@ import { type Logins, StoreError } from './login.ts';
 import { accountLogins } from './logins/accounts.ts';
 import { cacti } from './logins/cacti.ts';
 import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
+import { codeigniter } from './logins/codeigniter.ts';
 import { dokuwiki } from './logins/dokuwiki.ts';
 import { drupal } from './logins/drupal.ts';
 import { icingaweb2 } from './logins/icingaweb2.ts';
@@ -60,6 +61,7 @@ export const applications: readonly (Application | MemberApplication | SessionAp
   magento,
   // PHP sessions.
   laravel,
+  codeigniter,
   cacti,
   dokuwiki,
   icingaweb2,

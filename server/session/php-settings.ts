@@ -130,14 +130,14 @@ async function installations(system: System): Promise<Installation[]> {
 /** The values of php.ini and of the files beside it. */
 interface Ini {
   values: Map<string, Placed>;
-  /** Those in `[PATH=…]`, by the path. */
+  /** The values in `[PATH=…]`, by the path. */
   paths: Map<string, Map<string, Placed>>;
   hosts: Map<string, Map<string, Placed>>;
 }
 
 const emptyIni = (): Ini => ({ values: new Map(), paths: new Map(), hosts: new Map() });
 
-/** One look at the configuration. */
+/** A single reading of the configuration. */
 class Look {
   readonly system: System;
   readonly environment: PhpMachine['environment'];
@@ -203,7 +203,7 @@ interface Candidate {
   settings: Map<string, Placed>;
 }
 
-/** What changes one setting after another, in the order and by the rules of PHP. */
+/** The settings, changed one after another in the order and by the rules of PHP. */
 class Layers {
   readonly settings = new Map<string, Placed>();
   readonly #locked = new Set<string>();

@@ -10,7 +10,7 @@ export const closedAfter = 2000;
 export interface Reread {
   /** Reads it, if more than a minute has passed since it was read last. */
   ifDue(): void;
-  /** Reads it, after a reading that is under way. What is wrong with it goes to `onProblem`, once for each message. */
+  /** Reads it, after a reading that is under way. Its faults go to `onProblem`, once for each message. */
   now(): Promise<void>;
 }
 

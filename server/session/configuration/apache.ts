@@ -19,7 +19,7 @@ export interface ApacheSite extends WebSite {
   user: string | undefined;
   /** The folder of php.ini, if Apache names it. */
   ini: string | undefined;
-  /** What the module sets for a folder of the site: each section in the order in which Apache merges them. */
+  /** The settings of the module for a folder of the site, by sections, in the order in which Apache merges them. */
   sections(folder: string): Promise<readonly (readonly PhpDirective[])[]>;
 }
 

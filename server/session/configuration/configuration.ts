@@ -14,7 +14,7 @@ import { filesWithCalls, type SessionCall } from './session-calls.ts';
 
 export { ConfigurationError } from './php.ts';
 
-/** What a thread reads: a configuration file, or the calls in files of code. */
+/** The work of a thread: a configuration file, or the calls in files of code. */
 export type Reading = { file: string; surroundings: PhpSurroundings } | { files: readonly string[] };
 
 /** Milliseconds for one reading: its bounds end it much earlier, but those of the parser are not ours. */

@@ -26,7 +26,7 @@ export async function nginxSites(
   ): WebSite[] {
     const root = argument(block, 'root') ?? argument(block, 'alias') ?? outer.root;
     const own = paramsIn(block);
-    // Those of the outer block count only where this one has none.
+    // The parameters of the outer block count only where this one has none.
     const params = own.length > 0 ? own : outer.params;
     const handlers = block
       .filter(({ name }) => name === 'fastcgi_pass')
@@ -64,7 +64,7 @@ function directivesOf(
     : [];
 }
 
-/** What PHP-FPM sets by the variables `PHP_VALUE` and `PHP_ADMIN_VALUE` of a request. */
+/** The settings in the variables `PHP_VALUE` and `PHP_ADMIN_VALUE` of a request. */
 export function fastCgiDirectives(
   text: string,
   {

@@ -38,7 +38,7 @@ export async function readPools(
   environment: IniSurroundings['environment'],
 ): Promise<FpmPool[]> {
   const pools = new Map<string, Pool>();
-  // What is not absolute begins at the prefix that PHP was built with.
+  // A relative path begins at the prefix that PHP was built with.
   const prefix = file.startsWith('/usr/local/') ? '/usr/local' : '/usr';
   let current: Pool | undefined;
 

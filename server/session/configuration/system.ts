@@ -17,7 +17,7 @@ export interface System {
 /** Files and folders of one look at the configuration. */
 const mostFiles = 2000;
 
-/** @param root where the files are, if that is not `/`. What is named with it at its start is found, too */
+/** @param root where the files are, if that is not `/`. A path that begins with it is found, too */
 export function openSystem(root = '/'): System {
   let files = 0;
   let bytes = 0;

@@ -13,11 +13,11 @@ export interface Directive {
   block?: Directive[];
 }
 
-/** What a web server runs the PHP of a site by. */
+/** A way in which a web server runs the PHP of a site. */
 export interface PhpHandler {
   /** The address of PHP-FPM, as the web server names it; undefined for the module of Apache. */
   fpm: string | undefined;
-  /** What the web server sets, in the order in which PHP takes it. */
+  /** The settings of the web server for PHP, in the order in which PHP takes them. */
   directives: readonly PhpDirective[];
 }
 

@@ -1,4 +1,7 @@
 import type { SessionApplication } from '../application.ts';
+import { asText } from '../configuration/configuration.ts';
+import { hostAndPort, localSocket } from '../database-host.ts';
+import { ownSessions, says } from './own-sessions.ts';
 
 export const cacti: SessionApplication = {
   kind: 'cacti',
@@ -9,5 +12,25 @@ export const cacti: SessionApplication = {
     userName: 'sess_user_id',
     // The guest account that cacti.sql creates: with guest access all visitors have it.
     userNobody: '3',
+  },
+
+  // include/global.php, include/session.php
+  async find(folder, given) {
+    const file = 'include/config.php';
+    if (!(await folder.has(file)) || !(await says(folder, 'include/global.php', 'cacti_session_name')))
+      return null;
+    const configuration = await folder.php(file);
+    const value = (name: string, instead = 'CHAT_SESSION_STORE') =>
+      asText(configuration.variable([name], instead)) ?? '';
+    const cookieName = given.cookieName ?? (value('cacti_session_name', 'CHAT_SESSION_NAME') || 'Cacti');
+    if (given.store || !['1', 'true'].includes(value('cacti_db_session')))
+      return ownSessions(folder, given, { cookieName });
+    const host = value('database_hostname') || 'localhost';
+    const socket = host === 'localhost' ? await localSocket() : undefined;
+    const login = [value('database_username'), value('database_password')].map(encodeURIComponent).join(':');
+    const at = socket === undefined ? hostAndPort(host, value('database_port') || '3306') : '';
+    const place = `mysql://${login}@${at}/${encodeURIComponent(value('database_default'))}`;
+    const options = `table=sessions&id=id&data=data&last=access${socket === undefined ? '' : `&socket=${encodeURIComponent(socket)}`}`;
+    return { options: { cookieName, store: `${place}?${options}` } };
   },
 };

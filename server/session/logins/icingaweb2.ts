@@ -1,4 +1,5 @@
 import type { SessionApplication } from '../application.ts';
+import { ownSessions, says } from './own-sessions.ts';
 
 export const icingaweb2: SessionApplication = {
   kind: 'icingaweb2',
@@ -7,5 +8,10 @@ export const icingaweb2: SessionApplication = {
     cookieName: 'Icingaweb2',
     userId: 'user.localUsername',
     userName: 'user.localUsername',
+  },
+
+  async find(folder, given) {
+    const isIcinga = await says(folder, 'library/Icinga/Web/Session/PhpSession.php', 'Icinga');
+    return isIcinga ? ownSessions(folder, given) : null;
   },
 };

@@ -1,4 +1,6 @@
 import type { SessionApplication } from '../application.ts';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { ownSessions } from './own-sessions.ts';
 
 export const simplesamlphp: SessionApplication = {
   kind: 'simplesamlphp',
@@ -7,5 +9,25 @@ export const simplesamlphp: SessionApplication = {
     cookieName: 'SimpleSAML',
     userId: 'SimpleSAMLphp_SESSION!.authData.default-sp.Attributes.uid.0',
     userName: 'SimpleSAMLphp_SESSION!.authData.default-sp.Attributes.displayName.0',
+  },
+
+  // src/SimpleSAML/SessionHandlerPHP.php
+  async find(folder, given) {
+    const file = 'config/config.php';
+    const has = async (source: string) => folder.has(`${source}/SimpleSAML/SessionHandlerPHP.php`);
+    if (!((await has('src')) || (await has('lib'))) || !(await folder.has(file))) return null;
+    const configuration = await folder.php(file);
+    const value = (key: string, instead = 'CHAT_SESSION_STORE') =>
+      asText(configuration.variable(['config', key], instead)) ?? '';
+    const cookieName = given.cookieName ?? value('session.phpsession.cookiename', 'CHAT_SESSION_NAME');
+    const named = cookieName === '' ? {} : { cookieName };
+    if (given.store) return { options: named };
+    const type = value('store.type') || 'phpsession';
+    if (type !== 'phpsession')
+      throw new ConfigurationError(
+        `${configuration.file}: store.type is ${type}: set CHAT_SESSION_STORE, CHAT_SESSION_NAME, CHAT_USER_ID and CHAT_USER_NAME as docs/sessions.md says`,
+      );
+    const savePath = value('session.phpsession.savepath');
+    return ownSessions(folder, given, { ...named, savePath, file: configuration.file });
   },
 };

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { ConfigurationError, openSite } from '../../../../server/session/applications.ts';
+import { ConfigurationError, findSite, openSite } from '../../../../server/session/applications.ts';
 import type { Login, Logins } from '../../../../server/session/login.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import type { SitePlace } from '../../../../server/session/site.ts';
@@ -230,4 +230,144 @@ test('a changed configuration counts without a restart, and ends no login that s
   await logins.reload?.();
   expect(await checked()).toMatchObject([{ state: 'nobody' }]);
   followed.end();
+});
+
+const phpConfig = (values: string) => `<?php\n${values}`;
+
+test('known applications are found by their folders, with the sessions that PHP keeps for them', async () => {
+  const machine = new Machine({
+    'session.save_path': '/of/php',
+    'session.gc_maxlifetime': '900',
+    'session.name': 'OWN',
+  });
+  const symfony = {
+    'config/bundles.php': phpConfig('return [FrameworkBundle::class => []];'),
+    'vendor/symfony/http-kernel/Kernel.php': "<?php const VERSION = '7.1.2';",
+  };
+  const yaml = (session: string) => ({
+    ...symfony,
+    'config/packages/framework.yaml': `framework:\n    secret: '%env(APP_SECRET)%'\n    session: ${session}\nwhen@test:\n    framework:\n        session:\n            name: test\n`,
+  });
+  const codeIgniter = (values: string) => ({
+    spark: '',
+    'app/Config/Session.php': phpConfig(
+      `namespace Config; class Session extends BaseConfig { public string $driver = FileHandler::class; ${values} }`,
+    ),
+  });
+  const session = `public string $cookieName = 'ci'; public int $expiration = 7200; public string $savePath = WRITEPATH . 'session'; public bool $matchIP = false;`;
+  const saml = (values: string) => ({
+    'src/SimpleSAML/SessionHandlerPHP.php': '',
+    'config/config.php': phpConfig(`$config = [${values}];`),
+  });
+  const cacti = (values: string) => ({
+    'include/global.php': '<?php $cacti_session_name;',
+    'include/config.php': phpConfig(values),
+  });
+  const cases: [
+    kind: string,
+    files: Record<string, string>,
+    outcome: RegExp,
+    given?: Record<string, string>,
+  ][] = [
+    [
+      'dokuwiki',
+      { 'inc/init.php': "<?php define('DOKU_SESSION_NAME', 'DokuWiki');" },
+      /^DokuWiki file:\/\/\/of\/php\?format=php&lifetime=900$/,
+    ],
+    [
+      'postfixadmin',
+      { 'common.php': "<?php session_name('postfixadmin_session');" },
+      /^postfixadmin_session file:\/\/\/of\/php/,
+    ],
+    [
+      'shaarli',
+      { 'application/security/SessionManager.php': '<?php namespace Shaarli\\Security;' },
+      /^shaarli file:\/\/\/of\/php/,
+    ],
+    [
+      'icingaweb2',
+      { 'library/Icinga/Web/Session/PhpSession.php': '<?php namespace Icinga\\Web;' },
+      /^Icingaweb2 file:\/\/\/of\/php/,
+    ],
+    [
+      'phpmyadmin',
+      {
+        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
+        'config.inc.php': "<?php $cfg['SessionSavePath'] = '/pma';",
+      },
+      /^phpMyAdmin file:\/\/\/pma\?/,
+    ],
+    ['cacti', cacti("$cacti_session_name = 'C2'; $cacti_db_session = false;"), /^C2 file:\/\/\/of\/php/],
+    [
+      'cacti',
+      cacti(
+        "$cacti_db_session = true; $database_hostname = 'db'; $database_username = 'u'; $database_password = 'p@'; $database_default = 'c';",
+      ),
+      /^Cacti mysql:\/\/u:p%40@db:3306\/c\?table=sessions&id=id&data=data&last=access$/,
+    ],
+    [
+      'simplesamlphp',
+      saml("'session.phpsession.cookiename' => 'S', 'session.phpsession.savepath' => '/saml'"),
+      /^S file:\/\/\/saml\?/,
+    ],
+    [
+      'simplesamlphp',
+      saml("'store.type' => 'redis'"),
+      /config\.php: store\.type is redis: set CHAT_SESSION_STORE/,
+    ],
+    ['symfony', yaml('true'), /^OWN file:\/\/\/of\/php/],
+    ['symfony', yaml('\n        handler_id: null # php.ini\n        name: "sf"'), /^sf file:\/\/\/of\/php/],
+    [
+      'symfony',
+      {
+        ...yaml(
+          "\n        handler_id: session.handler.native_file\n        save_path: '%kernel.project_dir%/var/sessions/%kernel.environment%'",
+        ),
+        '.env': 'APP_ENV=test',
+      },
+      /^test file:\/\/\/.*\/site\/var\/sessions\/test\?/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: '%env(REDIS_URL)%'"),
+      /framework\.yaml: the session handler %env\(REDIS_URL\)% is not found by the folder: set CHAT_SESSION_STORE/,
+    ],
+    ['symfony', yaml('{ handler_id: null }'), /framework\.yaml line 3: what stands here is not read/],
+    [
+      'codeigniter',
+      codeIgniter(session),
+      /^ci file:\/\/\/.*\/site\/writable\/session\?prefix=ci&format=php&lifetime=7200$/,
+      { userId: 'user.id', userName: 'user.id' },
+    ],
+    [
+      'codeigniter',
+      { ...codeIgniter(session), '.env': "session.savePath = '/ci'\nsession.cookieName = env" },
+      /^env file:\/\/\/ci\?prefix=env&/,
+      { userId: 'user.id', userName: 'user.id' },
+    ],
+    ['codeigniter', codeIgniter(session.replace('false', 'true')), /matchIP is on/],
+    [
+      'codeigniter',
+      codeIgniter(session).spark === ''
+        ? { ...codeIgniter(session), '.env': 'session.driver = CodeIgniter\\Session\\Handlers\\RedisHandler' }
+        : {},
+      /sessions of the driver CodeIgniter\\Session\\Handlers\\RedisHandler are not found/,
+    ],
+  ];
+  for (const [kind, files, outcome, given] of cases) {
+    rmSync(machine.site, { recursive: true, force: true });
+    for (const [name, text] of Object.entries(files)) machine.write(join('srv/site', name), text);
+    const place = machine.place({ userId: '', userName: '', ...given });
+    const site = await findSite(place).catch((error: unknown) => error as Error);
+    if (site instanceof Error) {
+      expect(site, kind).toBeInstanceOf(ConfigurationError);
+      expect(site.message, kind).toMatch(outcome);
+      continue;
+    }
+    expect(site.application.kind).toBe(kind);
+    if (!('session' in site)) throw new Error(kind);
+    const found = await site.application.find?.(site.folder, {});
+    const { cookieName, store } = { ...site.application.options, ...found?.options };
+    expect(`${cookieName} ${store}`, JSON.stringify(files)).toMatch(outcome);
+  }
 });
