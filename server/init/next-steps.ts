@@ -55,7 +55,7 @@ export function nextSteps(done: Done, terminal: Terminal): void {
     : ` --settings ${shellWord(done.settings)}`;
   if (done.hasOwnLogins) {
     terminal.say(
-      `\nThe chat uses the database user of the site. For one that can read less, and no hashes of passwords:\nnpm run -s doctor --${named} --grants prints the SQL, and CHAT_SITE_DATABASE names that user.`,
+      `\nThe chat uses the database user of the site. For one that can read only what the chat needs:\nnpm run -s doctor --${named} --grants prints the SQL, and CHAT_SITE_DATABASE names that user.`,
     );
   }
   terminal.say(
