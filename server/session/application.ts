@@ -177,6 +177,8 @@ export interface Portrait {
 export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
   claim(site: Site, credentials: Credentials): Cookies | Explanation;
+  /** The name of the cookie, where a login has only one: a client may then send its value itself. */
+  onlyCookie?(site: Site): string;
 }
 
 /**

@@ -92,6 +92,7 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
     return {
       cookies: `${session.cookie ?? cookieOf('www.example.org')}=${id}`,
       secrets: [id],
+      session: id,
       id,
       sid: made.sid,
       rename: async (other: string) => {

@@ -104,6 +104,7 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
     return {
       cookies: `${cookie}=${id}`,
       secrets: [id],
+      session: id,
       id,
       rename: async (other: string) => {
         await db.run(`UPDATE ${prefix}users SET name = ? WHERE id = ?`, [other, Number(user)]);

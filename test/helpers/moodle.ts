@@ -89,6 +89,7 @@ require_once(__DIR__ . '/lib/setup.php');
       return {
         cookies: `MoodleSession=${sid}`,
         secrets: [sid],
+        session: sid,
         sid,
         rename: async (other: string) => {
           await db.run(`UPDATE ${prefix}user SET firstname = ?, lastname = '' WHERE id = ?`, [

@@ -110,6 +110,9 @@ export const drupal: Application<Found, Found> = {
     return { sessions };
   },
 
+  // A site with a name of each host takes the value under all of them.
+  onlyCookie: ({ cookie, ending }) => cookie ?? `SESS${ending ?? '0'.repeat(32)}`,
+
   claim({ cookie, ending }, { cookies }): Claim | ReturnType<typeof because> {
     const name = cookie ?? cookieName(cookies, ending);
     if (typeof name !== 'string') return name;

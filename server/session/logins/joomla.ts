@@ -165,6 +165,8 @@ export const joomla: Application<Found, Site> = {
     return { sessions };
   },
 
+  onlyCookie: ({ cookies: [first] }) => first,
+
   claim({ cookies: names }, { cookies }) {
     const id = names.map((name) => cookieValue(cookies, name)).find((value) => value !== null);
     if (id === undefined) {

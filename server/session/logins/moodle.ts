@@ -175,6 +175,8 @@ export const moodle: Application<Found, Site, Cookie> = {
     return { sessions };
   },
 
+  onlyCookie: ({ cookie }) => cookie,
+
   claim({ cookie }, { cookies, address = '' }) {
     const id = cookieValue(cookies, cookie);
     if (id === null) {

@@ -218,9 +218,11 @@ export function tableLogins(application: Application, reader: SiteReader): Login
 
   async function identify(credentials: Credentials): Promise<Login<TableLogin> | Refusal> {
     try {
-      if (credentials.session !== undefined)
-        return refused(unauthorized('a login of this site has cookies, and no single value'));
-      const claim = application.claim((await open()).site, credentials);
+      const { site } = await open();
+      const sent = asCookie(credentials, () => application.onlyCookie?.(site));
+      if (sent === null)
+        return refused(unauthorized('the value that the client sent is no login of this site'));
+      const claim = application.claim(site, sent);
       if ('reason' in claim) return refused(claim);
       let found = await look(claim);
       if (found.state === 'nobody') {
@@ -436,6 +438,23 @@ const windows1252 = new TextDecoder('windows-1252');
 /** A text as it stands in the columns of a site whose connection has that character set. */
 const forColumn = (text: string, charset: OpenSite['charset']) =>
   charset === 'latin1' ? windows1252.decode(Buffer.from(text)) : text;
+
+/** A value that the client sent itself, as the only cookie; null if there is no such login. */
+function asCookie(credentials: Credentials, name: () => string | undefined): Credentials | null {
+  const { session, ...others } = credentials;
+  if (session === undefined) return credentials;
+  const only = name();
+  if (only === undefined || typeof session !== 'string' || session === '' || session.length > 4096)
+    return null;
+  return {
+    ...others,
+    cookies: `${only}=${Buffer.from(session)
+      .toString('latin1')
+      .replace(/[^\w.-]/g, escaped)}`,
+  };
+}
+
+const escaped = (character: string) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 
 const unauthorized = (reason: string) => ({ reason, kind: reason });
 
