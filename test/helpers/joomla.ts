@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
-import type { TestDatabase } from './site-database.ts';
+import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface JoomlaSession {
@@ -97,10 +97,7 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
       ...{ session_id: id, client_id: 0, guest: 0, time: last, data, userid: Number(user) },
       ...session.row,
     };
-    await db.run(
-      `INSERT INTO ${prefix}session (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map(() => '?')})`,
-      Object.values(row),
-    );
+    await insertInto(db, `${prefix}session`, row);
     return {
       cookies: `${cookie}=${id}`,
       secrets: [id],

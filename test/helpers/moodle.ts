@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestDatabase } from './site-database.ts';
+import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface MoodleSession {
@@ -68,10 +68,7 @@ require_once(__DIR__ . '/lib/setup.php');
   );
   let last = 0;
   const insert = (table: string, row: Record<string, string | number | null>) =>
-    db.run(
-      `INSERT INTO ${prefix}${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map(() => '?')})`,
-      Object.values(row),
-    );
+    insertInto(db, `${prefix}${table}`, row);
   return {
     folder,
     run,

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
-import type { TestDatabase } from './site-database.ts';
+import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 const types = { mysql: 'mysqli', postgres: 'pgsql', sqlite: 'sqlite' };
@@ -48,12 +48,7 @@ $config['super_admins'] = '1';
     await db.run(`CREATE TABLE ${prefix}${name} (${columns.replace('ADDRESS', address)})${engine}`);
   const run = (sql: string, values: (string | number)[] = []) => db.run(sql.replaceAll('#_', prefix), values);
   const insert = (table: string, row: Record<string, string | number>) =>
-    run(
-      `INSERT INTO #_${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row)
-        .map(() => '?')
-        .join(', ')})`,
-      Object.values(row),
-    );
+    insertInto(db, `${prefix}${table}`, row);
   await insert('settings', { name: 'cookieprefix', value: cookiePrefix });
   for (const [gid, title, isbannedgroup, cancp, issupermod] of [
     [2, 'Registered', 0, 0, 0],

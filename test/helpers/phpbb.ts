@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestDatabase } from './site-database.ts';
+import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 const dbms = { mysql: 'mysqli', postgres: 'postgres', sqlite: 'sqlite3' };
@@ -60,12 +60,7 @@ $phpbb_adm_relative_path = 'adm/';
     await db.run(`CREATE TABLE ${prefix}${name} (${columns})${collation}`);
   if (db.kind === 'postgres') await db.run(`GRANT UPDATE (session_time) ON ${prefix}sessions TO site`);
   const insert = (table: string, row: Record<string, string | number>) =>
-    db.run(
-      `INSERT INTO ${prefix}${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row)
-        .map(() => '?')
-        .join(', ')})`,
-      Object.values(row),
-    );
+    insertInto(db, `${prefix}${table}`, row);
   const set = async (name: string, value: string) => {
     await db.run(`DELETE FROM ${prefix}config WHERE config_name = ?`, [name]);
     await insert('config', { config_name: name, config_value: value });

@@ -27,6 +27,15 @@ export interface TestDatabase {
   remove(): Promise<void>;
 }
 
+export function insertInto(
+  { run }: TestDatabase,
+  table: string,
+  row: Record<string, Value>,
+): ReturnType<TestDatabase['run']> {
+  const columns = Object.keys(row);
+  return run(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`, Object.values(row));
+}
+
 export async function startSiteDatabase(kind: TestDatabase['kind']): Promise<TestDatabase> {
   if (kind === 'sqlite') return sqliteFile();
   const server = kind === 'mysql' ? await startMariadb() : await startPostgres();

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
-import type { TestDatabase } from './site-database.ts';
+import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
 export interface Typo3Session {
@@ -76,11 +76,6 @@ export async function typo3Site(
     "INSERT INTO fe_groups VALUES (1, 'Staff', 0, 0, NULL), (11, 'Helpers', 0, 0, ''), (2, 'Old', 1, 0, '1'), (3, 'All: of them', 0, 0, '11,4,2'), (4, 'Between', 0, 0, '3,1')",
   );
   const inTurn = oneAtATime();
-  const insert = (table: string, row: Record<string, string | number>) =>
-    db.run(
-      `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map(() => '?')})`,
-      Object.values(row),
-    );
   async function logIn(user: string, session: Typo3Session) {
     const identifier = randomBytes(16).toString('hex');
     const made: { cookie: string; id: string } = JSON.parse(
@@ -93,11 +88,11 @@ export async function typo3Site(
       }),
     );
     await db.run('DELETE FROM fe_users WHERE uid = ?', [Number(user)]);
-    await insert('fe_users', {
+    await insertInto(db, 'fe_users', {
       ...{ uid: Number(user), username: `user${user}`, name: session.name ?? 'Ann', usergroup: '' },
       ...session.user,
     });
-    await insert('fe_sessions', {
+    await insertInto(db, 'fe_sessions', {
       ...{ ses_id: made.id, ses_iplock: '[DISABLED]', ses_userid: Number(user), ses_tstamp: now() },
       ...session.row,
     });
