@@ -104,8 +104,9 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
     const logins = Object.values(application.logins(site, driver));
     const settings = application.settings(found, driver);
     // Two tables of logins may have a part in common.
-    const parts = driver.changed === undefined ? [] : new Set(logins.flatMap((each) => each.parts ?? []));
-    const changing = new Set([...parts].flatMap((part) => part.tables ?? []));
+    const all = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
+    const parts = [...new Map(all.map((part) => [part.view, part])).values()];
+    const changing = new Set(parts.flatMap((part) => part.tables ?? []));
     const store = 'sessions' in application ? application.sessions(site).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
     const tables = [...(settings === null ? [] : [settings]), ...logins, ...parts, ...sessions];
