@@ -310,7 +310,7 @@ export interface NamedUser {
   proof: readonly (string | null)[];
 }
 
-/** What counts beside the session of a user: other cookies of the browser, and the user's row in a table of the site. */
+/** Other cookies of the browser, and the user's row in a table of the site, which count beside the session. */
 export interface Accounts {
   /** Paths in the session. */
   proof: readonly string[];

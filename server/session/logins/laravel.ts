@@ -373,7 +373,7 @@ interface Model {
   key: string;
 }
 
-/** What a model says of its table, if it says it in plain words. */
+/** The table of a model, as far as the model names it in plain words. */
 async function modelOf(folder: SiteFolder, root: string, name: string): Promise<Model> {
   const file = `${root}/${name.replace(/^\\?App\\/, 'app/').replaceAll('\\', '/')}.php`;
   const source = (await folder.has(file)) ? withoutComments(await folder.text(file)) : '';
