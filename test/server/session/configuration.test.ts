@@ -1,13 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -246,27 +238,6 @@ test('a value is the one that PHP has, or unknown: 500 expressions at random', (
     expect(ours, file).toEqual(php[n]);
   }
   expect(known).toBeGreaterThan(300);
-});
-
-test('damaged configurations: an error or values, and nothing of them has run', () => {
-  const random = dice(7);
-  const mark = join(folder, 'was-run');
-  const whole = `<?php
-define('DB_NAME', 'wp'); $table_prefix = 'wp_'; file_put_contents('${mark}', 'x'); system('touch ${mark}');
-if (!defined('A')) { define('A', __DIR__ . "/{$table_prefix}x"); } else { $x = ['a' => [1, 2, 'b' => null]]; }
-class JConfig { public $host = 'localhost'; const K = 'k'; } return ['a' => env('X', 'y'), 'b' => fn() => 1];`;
-  for (let n = 0; n < 500; n++) {
-    const bytes = Buffer.from(whole);
-    for (let m = 0; m <= random(4); m++) bytes[6 + random(bytes.length - 6)] = random(256);
-    const cut = random(3) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
-    writeFileSync(join(folder, 'damaged.php'), cut);
-    try {
-      readPhp(join(folder, 'damaged.php'));
-    } catch (error) {
-      expect(error).toBeInstanceOf(ConfigurationError);
-    }
-  }
-  expect(existsSync(mark)).toBe(false);
 });
 
 test('a file of the environment', () => {

@@ -319,6 +319,70 @@ test('WordPress in a folder of its own below index.php; MULTISITE that is switch
   await expect(openSite({ folder: site.folder })).rejects.toThrow('keeps its data in SQLite');
 });
 
+test('Bedrock by its .env, wp-config.php in the folder above, and the file of one host of Debian’s', async () => {
+  const { site } = await siteFor();
+  const device = await site.logIn('7');
+  const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
+  const expectLogin = async (folder: string) => {
+    const logins = await loginsOf(folder);
+    expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
+  };
+  const below = join(site.folder, 'blog');
+  mkdirSync(below);
+  renameSync(join(site.folder, 'wp-includes'), join(below, 'wp-includes'));
+  await expectLogin(below);
+  // Another WordPress above has a wp-config.php of its own.
+  writeFileSync(join(site.folder, 'wp-settings.php'), '<?php');
+  await expect(openSite({ folder: below })).rejects.toThrow('no wp-config.php');
+
+  const bedrock = join(site.folder, 'bedrock');
+  mkdirSync(join(bedrock, 'config'), { recursive: true });
+  mkdirSync(join(bedrock, 'web/wp'), { recursive: true });
+  renameSync(join(below, 'wp-includes'), join(bedrock, 'web/wp/wp-includes'));
+  const names = ['DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_HOST', 'LOGGED_IN_KEY', 'LOGGED_IN_SALT'];
+  const value = (name: string) =>
+    new RegExp(`define\\( ?['"]${name}['"], '((?:[^'\\\\]|\\\\.)*)' ?\\)`).exec(
+      config.replace("/* define('DB_PASSWORD', 'an old one'); */", ''),
+    )?.[1] ?? '';
+  const lines = names.map(
+    (name) =>
+      `${name}="${value(name)
+        .replace(/\\'/g, "'")
+        .replace(/["$\\]/g, '\\$&')}"`,
+  );
+  writeFileSync(join(bedrock, '.env'), `${lines.join('\n')}\nDB_PREFIX=${site.prefix}\n`);
+  const defined = names.map((name) => `Config::define('${name}', env('${name}'));\n`).join('');
+  writeFileSync(
+    join(bedrock, 'config/application.php'),
+    `<?php\nuse Roots\\WPConfig\\Config;\nuse function Env\\env;\n$root_dir = dirname(__DIR__);\n${defined}$table_prefix = env('DB_PREFIX') ?: 'wp_';\nConfig::apply();\n`,
+  );
+  await expectLogin(bedrock);
+
+  const etc = join(site.folder, 'etc');
+  const debian = join(site.folder, 'debian');
+  mkdirSync(etc);
+  mkdirSync(debian);
+  renameSync(join(bedrock, 'web/wp/wp-includes'), join(debian, 'wp-includes'));
+  writeFileSync(
+    join(debian, 'wp-config.php'),
+    "<?php\n$debian_file = '/etc/wordpress/config-' . $_SERVER['HTTP_HOST'] . '.php';\nrequire_once($debian_file);\n",
+  );
+  const own = await siteFolder({ folder: debian });
+  const here = (file: string) => file.replace(/^\/etc\/wordpress/, etc);
+  const folder: typeof own = {
+    ...own,
+    list: (name) => own.list(here(name)),
+    php: (file, surroundings) => own.php(here(file), surroundings),
+  };
+  await expect(wordpress.find(folder, {})).rejects.toThrow('there is no /etc/wordpress/config-HOST.php');
+  writeFileSync(join(etc, 'config-a.example.org.php'), config);
+  expect(await wordpress.find(folder, {})).toMatchObject({ prefix: site.prefix });
+  writeFileSync(join(etc, 'config-b.example.org.php'), config);
+  await expect(wordpress.find(folder, {})).rejects.toThrow(
+    /set one of\n {2}CHAT_SITE=wordpress:\/etc\/wordpress\/config-a\.example\.org\.php\n {2}CHAT_SITE=.*config-b/,
+  );
+});
+
 test('an end that is no whole number, as a plugin may set it; names that WordPress does not find', async () => {
   const { site, open } = await siteFor();
   const logins = await open();

@@ -1,0 +1,179 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { parseEnv } from '../../server/session/configuration/env.ts';
+import { parseIni } from '../../server/session/configuration/ini.ts';
+import {
+  bounds,
+  ConfigurationError,
+  type ConfigurationValue,
+  type PhpConfiguration,
+  readPhp,
+} from '../../server/session/configuration/php.ts';
+import { dice } from '../helpers/dice.ts';
+import { size } from './size.ts';
+
+/** Of each kind of file; the reduced ones are always the same. FUZZ_SEED repeats a run. */
+const cases = size(10_000, 150);
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_122));
+
+const folder = mkdtempSync(join(tmpdir(), 'configuration-fuzz-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+/** A file that is there if anything of a configuration has run. */
+const mark = join(folder, 'was-run');
+const run = `file_put_contents('${mark}', 'x'); system('touch ${mark}'); $run = \`touch ${mark}\`; eval("touch('${mark}');");`;
+
+const php: Record<string, string> = {
+  'wp-config.php': `<?php
+define('DB_NAME', 'wp'); define( "DB_HOST", getenv('HOST') ?: 'localhost:/run/s.sock' );
+$table_prefix = 'wp_'; ${run}
+if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . "/{$table_prefix}x"); } else { $x = ['a' => [1, 2, 'b' => null]]; }
+require_once ABSPATH . 'wp-settings.php';
+`,
+  'database.php': `<?php
+${run}
+return ['default' => env('DB', 'mysql'), 'connections' => ['mysql' => ['host' => "h\\x41{$x}", 'port' => 0x1F + 1] + $more,
+  'f' => fn() => touch('${mark}'), ...['a' => array_merge(['b'], [true, -1.5e3])]], 'k' => match (true) { default => 1 }];
+`,
+  'configuration.php': `<?php
+class JConfig extends Base { const K = 'k' . self::J; public $host = 'localhost', $list = array('a' => array(1));
+  public static $s = <<<'END'
+text
+END; function __destruct() { ${run} } }
+$o = new JConfig(); $o->host .= 'x'; switch ($o->host) { case 'a': $y = 1; break; default: $y = [2]; }
+`,
+};
+
+const pieces = [
+  '[',
+  ']',
+  '{',
+  '}',
+  '(',
+  ')',
+  "'",
+  '"',
+  '`',
+  '\\',
+  '${',
+  '<<<X\n',
+  '?>',
+  '<?php ',
+  '/*',
+  '#',
+  '\0',
+];
+pieces.push(
+  '\xff',
+  '$x = [$x, $x]; ',
+  '$x .= $x; ',
+  'include __FILE__; ',
+  run,
+  'define(',
+  '=',
+  ';',
+  ',',
+  '\r\n',
+);
+
+/** A change like those by a disk that is full, an editor that is ended, and attackers. */
+function damaged(whole: string, others: readonly string[], roll: (below: number) => number): Buffer {
+  let bytes = Buffer.from(whole, 'latin1');
+  for (let n = 0; n <= roll(4); n++) {
+    const at = roll(bytes.length + 1);
+    const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)];
+    const piece = Buffer.from(pieces[roll(pieces.length)] as string, 'latin1');
+    const other = Buffer.from(others[roll(others.length)] as string, 'latin1');
+    const again = bytes.subarray(roll(at + 1), at);
+    const changes = [
+      () => [head],
+      () => [head, Buffer.of(roll(256)), tail.subarray(1)],
+      () => [head, tail.subarray(1 + roll(20))],
+      () => [head, piece, tail],
+      () => [head, ...Array<Buffer>(1 + roll(500)).fill(piece), tail],
+      () => [head, other.subarray(roll(other.length + 1))],
+      () => [head, ...Array<Buffer>(1 + roll(30)).fill(again), tail],
+    ];
+    bytes = Buffer.concat((changes[roll(changes.length)] as () => Buffer[])()).subarray(0, 2 * bounds.bytes);
+  }
+  return bytes;
+}
+
+/** The arrays and the characters of what was read: an array that lies in several places counts once. */
+function extent({ constants, variables, members, returned = null }: PhpConfiguration) {
+  const [seen, waiting] = [
+    new Set<unknown>(),
+    [constants, variables, members, returned] as ConfigurationValue[],
+  ];
+  let [parts, longest] = [0, 0];
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (typeof value === 'string') longest = Math.max(longest, value.length);
+    if (!(value instanceof Map) || seen.has(value)) continue;
+    seen.add(value);
+    parts += value.size;
+    waiting.push(...value.values());
+  }
+  return { parts, longest };
+}
+
+const outcomes = { read: 0, refused: 0 };
+function attempt(read: () => void): void {
+  try {
+    read();
+    outcomes.read++;
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    outcomes.refused++;
+  }
+}
+
+test.each(Object.entries(php))(
+  'damaged files like %s: values within the bounds or an error, and nothing has run',
+  (name, whole) => {
+    const roll = dice(seed);
+    const file = join(folder, name);
+    for (let n = 0; n < cases; n++) {
+      writeFileSync(file, damaged(whole, Object.values(php), roll));
+      attempt(() => {
+        const { parts, longest } = extent(readPhp(file, { environment: { HOST: 'db' } }));
+        expect(parts).toBeLessThan(bounds.steps);
+        expect(longest).toBeLessThanOrEqual(bounds.text);
+      });
+      if (existsSync(mark)) throw new Error(`seed ${seed}, case ${n}: a part of the file has run`);
+    }
+  },
+);
+
+test.each([
+  [
+    '.env',
+    `A=1\nexport B="two \${A} \\n \\"x\\""\nC='$A' # no\nD=\${B}\${B}\nE="several\nlines"\nRUN=$(touch ${mark})\n`,
+  ],
+  [
+    'php.ini',
+    `[PHP]\na = 1 ; no\nb = "x\${a}"\nc = 'y' "z"\nlist[k] = E_ALL & ~E_NOTICE | 4\nd = \${HOME} \`touch ${mark}\`\n[HOST=x]\ne = on\n`,
+  ],
+] as const)(
+  'damaged files like %s: values within the bounds or an error, and nothing has run',
+  (name, whole) => {
+    const roll = dice(seed);
+    const all = [whole, ...Object.values(php)];
+    for (let n = 0; n < cases; n++) {
+      const text = damaged(whole, all, roll).toString('utf8');
+      attempt(() => {
+        const values: unknown[] =
+          name === '.env'
+            ? Object.values(parseEnv(text, name))
+            : [...parseIni(text, name, { environment: { HOME: '/' } })];
+        expect(JSON.stringify(values).length).toBeLessThanOrEqual(8 * bounds.text);
+      });
+    }
+    expect(existsSync(mark)).toBe(false);
+  },
+);
+
+test('both outcomes have happened', () => {
+  expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(cases / 10);
+});
