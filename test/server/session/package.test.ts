@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { phpRequest } from '../../helpers/php-request.ts';
 
@@ -176,6 +177,13 @@ test('knows the users of a site by its folder, from a request or its Cookie head
     `<?php return ['driver' => 'file', 'files' => '${files}', 'cookie' => 'laravel_session', 'lifetime' => 120];`,
   );
   mkdirSync(files);
+  write(
+    'config/database.php',
+    `<?php return ['default' => 'sqlite', 'connections' => ['sqlite' => ['driver' => 'sqlite', 'database' => '${join(site, 'users')}']]];`,
+  );
+  const users = new DatabaseSync(join(site, 'users'));
+  users.exec("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO users VALUES (7, 'Zoe')");
+  users.close();
   const job = JSON.stringify([{ cipher: 'aes-256-cbc', key, encrypt: false }]);
   const [answer] = JSON.parse(
     execFileSync('php', [join(root, 'test/fixtures/laravel.php'), files, job], { encoding: 'utf8' }),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
@@ -250,13 +250,15 @@ test('under PHP-FPM: php.ini and its sections for folders, the pool, nginx and .
       },
     );
     try {
-      await vi.waitFor(() => expect(existsSync(socket)).toBe(true), { timeout: 10_000, interval: 20 });
       const variables = {
         DOCUMENT_ROOT: site,
         SERVER_NAME: 'example.org',
         ...(values.text && { PHP_VALUE: values.text }),
         ...(admin.text && { PHP_ADMIN_VALUE: admin.text }),
       };
+      // It listens a moment after it has made the socket.
+      const page = join(site, 'index.php');
+      await vi.waitFor(() => fastCgi(socket, page, variables), { timeout: 10_000, interval: 20 });
       for (const at of [site, join(site, 'sub')]) {
         const php = JSON.parse(await fastCgi(socket, join(at, 'index.php'), variables));
         expect(await valuesIn(at, root), `${root} ${at}`).toEqual(php);
