@@ -1,5 +1,5 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { privateRoom } from './as-user.ts';
+import { axe } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
@@ -8,11 +8,10 @@ const inColours = ['color-contrast', 'link-in-text-block'];
 
 /** The violations that axe finds by these rules, or by all of WCAG 2.2 AA, one line each. */
 async function faults({ page }: Person, rules?: string[]): Promise<string[]> {
-  // Everything is in one frame. Otherwise each run would open a separate page to merge the results of frames.
-  const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
-  if (rules !== undefined) axe.withRules(rules);
-  else axe.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
-  const { violations } = await axe.analyze();
+  const builder = axe(page);
+  if (rules !== undefined) builder.withRules(rules);
+  else builder.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
+  const { violations } = await builder.analyze();
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.flat().join(' ')}: ${failureSummary}`),
   );

@@ -1,9 +1,9 @@
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
-import AxeBuilder from '@axe-core/playwright';
 import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 
 const picture = (color: string, width = 600, height = 400) =>
@@ -18,8 +18,6 @@ async function attach(person: Person, files: string | { name: string; mimeType: 
   await (await chosen).setFiles(files);
 }
 const tray = (person: Person) => person.page.getByRole('group', { name: 'Attachments' });
-const axe = async (person: Person) =>
-  (await new AxeBuilder({ page: person.page }).include('php-chat').analyze()).violations;
 
 test('pictures and a file: described, sent, seen by others, and seen large', async ({ alice, bob, site }) => {
   const room = await privateRoom(site, 'alice', 'pictures', ['2']);
@@ -44,7 +42,7 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   // The field has the focus, and shows it.
   await expect(dialog.getByLabel('For people who cannot see it')).toHaveCSS('outline-style', 'solid');
   await dialog.getByLabel('For people who cannot see it').fill('The orchard at noon');
-  expect(await axe(alice)).toEqual([]);
+  expect(await faultsIn(alice.page)).toEqual([]);
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expect(alice.page.getByRole('button', { name: 'Describe noon.png, done' })).toBeVisible();
   await alice.shot('tray');
@@ -64,7 +62,7 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await noon.click();
   const large = bob.page.getByRole('dialog', { name: 'Picture 1 of 2' });
   await expect(large.getByRole('img', { name: 'The orchard at noon' })).toBeVisible();
-  expect(await axe(bob)).toEqual([]);
+  expect(await faultsIn(bob.page)).toEqual([]);
   await bob.page.keyboard.press('ArrowRight');
   await expect(bob.page.getByRole('dialog', { name: 'Picture 2 of 2' })).toContainText('shed.png · 2 of 2');
   await expect(bob.page.getByRole('button', { name: 'Next picture' })).toHaveCount(0);
@@ -218,7 +216,7 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   await alice.page.evaluate(() => {
     document.documentElement.style.fontSize = '';
   });
-  expect(await axe(alice)).toEqual([]);
+  expect(await faultsIn(alice.page)).toEqual([]);
   const retry = tile('later.txt').getByRole('button', { name: 'Retry' });
   await retry.click();
   await expect(tile('later.txt')).toContainText('Too many uploads at the moment. Try again later.');
@@ -343,7 +341,7 @@ test('a picture that moves is played three times, and again when one points at i
   const play = alice.messages.last().getByRole('button', { name: 'Play wave.gif' });
   await expect(play).toBeVisible();
   await expect(image).toHaveAttribute('src', /\?size=preview$/);
-  expect(await axe(alice)).toEqual([]);
+  expect(await faultsIn(alice.page)).toEqual([]);
   await play.click();
   await expect(image).toHaveAttribute('src', /wave\.gif$/);
   await expect(image).toHaveAttribute('src', /\?size=preview$/);
@@ -491,7 +489,7 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   });
   expect(overflow).toBe(0);
   await alice.shot('files-360');
-  expect(await axe(alice)).toEqual([]);
+  expect(await faultsIn(alice.page)).toEqual([]);
   await shown.last().click();
   await alice.page.keyboard.press('ArrowLeft');
   await expect(alice.page.getByRole('dialog', { name: 'Picture 5 of 6' })).toBeVisible();

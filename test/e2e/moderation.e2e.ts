@@ -1,6 +1,6 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 
 const person = ({ page }: Person, name: string) =>
@@ -40,8 +40,7 @@ async function fits({ page }: Person): Promise<void> {
 
 /** The violations that axe finds within an element, one line each. */
 async function wrongIn(page: Page, part: string): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().include(['php-chat', part]).analyze();
-  return violations.map(({ id, help }) => `${id}: ${help}`);
+  return (await faultsIn(page, part)).map(({ id, help }) => `${id}: ${help}`);
 }
 
 test('a member is muted by the keyboard, reads why, and writes again when the moderator says so', async ({

@@ -1,7 +1,7 @@
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, type Site, test } from './fixtures.ts';
 
 /** A room with everything that a message can have: pictures, a file, a mention, reactions. */
@@ -35,8 +35,9 @@ async function richRoom(site: Site, alice: Person, name: string): Promise<void> 
 
 /** The violations that axe finds, one line each. */
 async function wrong(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).include('php-chat').analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 80)).join(' ')}`);
+  return (await faultsIn(page)).map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 80)).join(' ')}`,
+  );
 }
 
 /** The elements of that part that extend beyond the element, or scroll sideways. */
