@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import type { TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -78,12 +78,7 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
         ...[Number(user), langcode, own, status, isDefault],
       ]);
     const id = `${randomBytes(16).toString('hex')}-,A`;
-    const made: { sid: string; session: string } = JSON.parse(
-      execFileSync('php', [new URL('drupal-session.php', import.meta.url).pathname], {
-        input: JSON.stringify({ id, attributes, more }),
-        encoding: 'utf8',
-      }),
-    );
+    const made: { sid: string; session: string } = phpAnswer('drupal-session.php', { id, attributes, more });
     const literal = db.kind === 'postgres' ? `decode('${made.session}', 'hex')` : `x'${made.session}'`;
     await db.run(`INSERT INTO ${tables}sessions VALUES (?, ?, '127.0.0.1', 1, ${literal})`, [
       Number(user),

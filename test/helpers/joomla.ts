@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -87,12 +87,7 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
       `user${user}`,
     ]);
     const id = randomBytes(16).toString('hex');
-    const { data } = JSON.parse(
-      execFileSync('php', [new URL('joomla-session.php', import.meta.url).pathname], {
-        input: JSON.stringify({ id: userInSession, now: last, more }),
-        encoding: 'utf8',
-      }),
-    );
+    const { data } = phpAnswer('joomla-session.php', { id: userInSession, now: last, more });
     const row = {
       ...{ session_id: id, client_id: 0, guest: 0, time: last, data, userid: Number(user) },
       ...session.row,

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -64,12 +64,10 @@ $config['super_admins'] = '1';
   const inTurn = oneAtATime();
   async function logIn(id: string, name: string | undefined) {
     const [known] = await run('SELECT loginkey FROM #_users WHERE uid = ?', [Number(id)]);
-    const made: { loginkey: string; sid: string; cookie: string } = JSON.parse(
-      execFileSync('php', [new URL('mybb-login.php', import.meta.url).pathname], {
-        input: JSON.stringify({ uid: id, loginkey: known?.loginkey ?? null }),
-        encoding: 'utf8',
-      }),
-    );
+    const made: { loginkey: string; sid: string; cookie: string } = phpAnswer('mybb-login.php', {
+      uid: id,
+      loginkey: known?.loginkey ?? null,
+    });
     const rename = async (other: string) =>
       void (await run('UPDATE #_users SET username = ? WHERE uid = ?', [other, Number(id)]));
     if (known === undefined) {

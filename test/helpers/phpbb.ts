@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { phpAnswer } from './php-answer.ts';
 import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -97,12 +97,7 @@ $phpbb_adm_relative_path = 'adm/';
         await db.run(`UPDATE ${prefix}users SET username = ? WHERE user_id = ?`, [other, Number(id)]);
       };
       if (name !== undefined) await rename(name);
-      const made = JSON.parse(
-        execFileSync('php', [new URL('phpbb-login.php', import.meta.url).pathname], {
-          input: JSON.stringify({ browser, remember }),
-          encoding: 'utf8',
-        }),
-      );
+      const made = phpAnswer('phpbb-login.php', { browser, remember });
       await insert('sessions', {
         ...{ session_id: made.sid, session_user_id: Number(id), session_time: now() - ago },
         ...{ session_ip: address, session_browser: made.browser, session_forwarded_for: forwardedFor },

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import type { TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -100,15 +100,10 @@ if (!is_dir(realpath($boarddir)) && file_exists(dirname(__FILE__) . '/agreement.
       });
     } else if (name !== undefined) await rename(name);
     const [row] = await read();
-    const made = JSON.parse(
-      execFileSync('php', [new URL('smf-login.php', import.meta.url).pathname], {
-        input: JSON.stringify({
-          ...{ id: Number(id), passwd: row?.passwd, salt: row?.password_salt, secret: key },
-          backup: row?.tfa_secret ? row.tfa_backup : null,
-        }),
-        encoding: 'utf8',
-      }),
-    );
+    const made = phpAnswer('smf-login.php', {
+      ...{ id: Number(id), passwd: row?.passwd, salt: row?.password_salt, secret: key },
+      backup: row?.tfa_secret ? row.tfa_backup : null,
+    });
     return {
       cookies: [
         `${cookie}=${made.first.value}`,

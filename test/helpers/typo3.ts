@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import { insertInto, type TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -78,15 +78,10 @@ export async function typo3Site(
   const inTurn = oneAtATime();
   async function logIn(user: string, session: Typo3Session) {
     const identifier = randomBytes(16).toString('hex');
-    const made: { cookie: string; id: string } = JSON.parse(
-      execFileSync('php', [new URL('typo3-session.php', import.meta.url).pathname], {
-        input: JSON.stringify({
-          ...{ version: version || '13.4', key: session.key ?? key, identifier },
-          payload: session.payload ?? { scope: { domain: 'www.example.org', hostOnly: true, path: '/' } },
-        }),
-        encoding: 'utf8',
-      }),
-    );
+    const made: { cookie: string; id: string } = phpAnswer('typo3-session.php', {
+      ...{ version: version || '13.4', key: session.key ?? key, identifier },
+      payload: session.payload ?? { scope: { domain: 'www.example.org', hostOnly: true, path: '/' } },
+    });
     await db.run('DELETE FROM fe_users WHERE uid = ?', [Number(user)]);
     await insertInto(db, 'fe_users', {
       ...{ uid: Number(user), username: `user${user}`, name: session.name ?? 'Ann', usergroup: '' },

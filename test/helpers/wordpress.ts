@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mariadb } from './mariadb.ts';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 
 export interface WordPressOptions {
   version?: string;
@@ -94,13 +94,7 @@ require_once ABSPATH . 'wp-settings.php';
     );
     return row?.meta_value ?? null;
   };
-  const php = (input: object) =>
-    JSON.parse(
-      execFileSync('php', [new URL('wordpress-login.php', import.meta.url).pathname], {
-        input: JSON.stringify(input),
-        encoding: 'utf8',
-      }),
-    );
+  const php = (input: object) => phpAnswer('wordpress-login.php', input);
   /** Its sessions are one value, so logins of one user come one after the other. */
   const inTurn = oneAtATime();
   async function logIn(
