@@ -49,6 +49,9 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
     customer:
       'id_customer INT PRIMARY KEY, firstname VARCHAR(255) NOT NULL, lastname VARCHAR(255) NOT NULL, email VARCHAR(255) NOT NULL, passwd VARCHAR(255) NOT NULL, active TINYINT NOT NULL, deleted TINYINT NOT NULL, is_guest TINYINT NOT NULL',
     customer_group: 'id_customer INT, id_group INT, PRIMARY KEY (id_customer, id_group)',
+    shop_url:
+      'id_shop_url INT PRIMARY KEY, domain VARCHAR(150), domain_ssl VARCHAR(150), physical_uri VARCHAR(64), main TINYINT, active TINYINT',
+    configuration: 'id_configuration INT PRIMARY KEY, name VARCHAR(254), value TEXT',
     group_lang: 'id_group INT, id_lang INT, name VARCHAR(32), PRIMARY KEY (id_group, id_lang)',
   };
   const run = (sql: string, given: (string | number)[] = []) => db.run(sql.replaceAll('#__', prefix), given);

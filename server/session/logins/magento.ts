@@ -248,6 +248,24 @@ export const magento: MemberApplication<Found, Site, Member> = {
     if (roles.length > 0) user.roles = roles;
     return { state: 'user', user, ...(ends === undefined ? {} : { idle: ends + 1 }) };
   },
+
+  async portrait(_, { prefix }, ask) {
+    const value = async (path: string) =>
+      (await ask(
+        `SELECT value FROM ${prefix}core_config_data WHERE scope = 'default' AND scope_id = 0 AND path = '${path}'`,
+      )) ?? '';
+    const urls = [await value('web/secure/base_url'), await value('web/unsecure/base_url')];
+    const address = urls.find((url) => URL.canParse(url));
+    return {
+      address,
+      login: 'customer/account/login/',
+      cookie: {
+        path: (await value('web/cookie/cookie_path')) || (address ? new URL(address).pathname : '/'),
+        domain: await value('web/cookie/cookie_domain'),
+        secure: /^https:/.test(address ?? '') && urls[0] === urls[1],
+      },
+    };
+  },
 };
 
 const isNumber = (text: string | null | undefined): text is string => /^[1-9]\d{0,17}$/.test(text ?? '');

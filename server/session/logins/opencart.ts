@@ -7,7 +7,7 @@ import {
   type SiteFolder,
   textsOf,
 } from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
@@ -29,8 +29,8 @@ interface Found {
 
 type Engine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
 
-/** `session.gc_maxlifetime`, which OpenCart 3 takes, as PHP has it. */
-const lifetimeOfPhp = 1440;
+/** PHP's default. */
+const usualLifetime = 1440;
 
 const instead = 'its value in config.php itself';
 
@@ -64,7 +64,7 @@ export const opencart: MemberApplication<Found, Found> = {
       cookieName: cookieName ?? inSystem('session_name') ?? 'OCSESSID',
       sessions: given ?? { is: 'db' },
       store: store ?? null,
-      lifetime: isFour && expire > 0 ? expire : lifetimeOfPhp,
+      lifetime: isFour ? expire || usualLifetime : await lifetimeOfPhp(folder),
       admins: admins ?? [],
       moderators: moderators ?? [],
       nobody: nobody ?? [],
@@ -143,10 +143,33 @@ export const opencart: MemberApplication<Found, Found> = {
     if (roles.length > 0) user.roles = roles;
     return { state: 'user', user };
   },
+
+  async portrait(folder) {
+    const configuration = await folder.php('config.php');
+    const address = ['HTTPS_SERVER', 'HTTP_SERVER']
+      .map((name) => ifKnown(() => configuration.constant(name, '')))
+      .find(Boolean);
+    return {
+      version: /define\('VERSION', *'([\d.]+)'/.exec(await folder.text('index.php'))?.[1],
+      address,
+      login: 'index.php?route=account/login',
+      cookie: { path: '/', domain: '', secure: /^https:/.test(address ?? '') },
+    };
+  },
 };
 
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);
+
+/** `session.gc_maxlifetime`, which OpenCart 3 takes; PHP's default where no PHP is known. */
+async function lifetimeOfPhp(folder: SiteFolder): Promise<number> {
+  try {
+    return Number((await folder.settings()).get('session.gc_maxlifetime').value) || usualLifetime;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return usualLifetime;
+    throw error;
+  }
+}
 
 /** The settings of the shop, and those of all parts of OpenCart. */
 async function settingsIn(folder: SiteFolder, at: string): Promise<(key: string) => string | null> {

@@ -135,6 +135,26 @@ export const prestashop: Application<Found, Found, Cookie> = {
     if (roles.length > 0) user.roles = roles;
     return { state: 'user', user };
   },
+
+  async portrait(_, { prefix }, ask) {
+    const column = (sql: string) =>
+      ask(`SELECT ${sql} FROM ${prefix}shop_url WHERE main = 1 AND active = 1 ORDER BY id_shop_url LIMIT 1`);
+    const setting = (name: string) =>
+      ask(
+        `SELECT value FROM ${prefix}configuration WHERE name = '${name}' ORDER BY id_configuration LIMIT 1`,
+      );
+    const secure = (await setting('PS_SSL_ENABLED')) === '1';
+    const [host, path] = [
+      await column(secure ? 'domain_ssl' : 'domain'),
+      (await column('physical_uri')) ?? '/',
+    ];
+    return {
+      version: await setting('PS_VERSION_DB'),
+      address: host && `${secure ? 'https' : 'http'}://${host}${path}`,
+      login: 'index.php?controller=authentication',
+      cookie: { path, domain: '', secure },
+    };
+  },
 };
 
 const isNumber = (text: string | undefined): text is string => /^[1-9]\d{0,9}$/.test(text ?? '');

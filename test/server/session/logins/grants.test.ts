@@ -46,6 +46,31 @@ const portraits: Record<string, { rows?: string[]; portrait: object }> = {
       cookie: { path: '/forum/', domain: '.example.org', secure: true },
     },
   },
+  OpenCart: {
+    portrait: {
+      ...{ version: '4.0.4.1', address: 'http://shop.example.org/' },
+      cookie: { path: '/', domain: '', secure: false },
+    },
+  },
+  Magento: {
+    rows: [
+      "INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES ('default', 0, 'web/secure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/unsecure/base_url', 'https://example.org/shop/'), ('default', 0, 'web/cookie/cookie_domain', '.example.org')",
+    ],
+    portrait: {
+      address: 'https://example.org/shop/',
+      cookie: { path: '/shop/', domain: '.example.org', secure: true },
+    },
+  },
+  PrestaShop: {
+    rows: [
+      "INSERT INTO #__shop_url VALUES (1, 'example.org', 'www.example.org', '/shop/', 1, 1)",
+      "INSERT INTO #__configuration VALUES (1, 'PS_SSL_ENABLED', '1'), (2, 'PS_VERSION_DB', '8.1.7')",
+    ],
+    portrait: {
+      ...{ version: '8.1.7', address: 'https://www.example.org/shop/' },
+      cookie: { path: '/shop/', domain: '', secure: true },
+    },
+  },
   SMF: {
     rows: ["INSERT INTO #_settings (variable, value) VALUES ('localCookies', '1'), ('secureCookies', '0')"],
     portrait: {
