@@ -423,7 +423,7 @@ export async function readPhpSettings(folder: string, machine: PhpMachine = {}):
         const another = settingOf(other, name, instead);
         if (another.value !== setting.value)
           throw new ConfigurationError(
-            `${name} is ${JSON.stringify(setting.value)} in ${first.title} (${setting.from}) and ${JSON.stringify(another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
+            `${name} is ${shown(setting.value)} in ${first.title} (${setting.from}) and ${shown(another.value)} in ${other.title} (${another.from}), and it is not certain which one runs the site: set ${instead}`,
           );
       }
       return setting;
@@ -448,13 +448,17 @@ export function withCalls(settings: PhpSettings, calls: readonly SessionCall[]):
         if (typeof other.value !== 'string') throw unknownTo(name, other.value, instead);
         if (other.value !== value)
           throw new ConfigurationError(
-            `${name} is ${JSON.stringify(value)} by ${placeOf(first)} and ${JSON.stringify(other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
+            `${name} is ${shown(value)} by ${placeOf(first)} and ${shown(other.value)} by ${placeOf(other)}, and it is not certain which one counts: set ${instead}`,
           );
       }
       return { value, from: placeOf(first) };
     },
   };
 }
+
+/** Without a password of Redis. */
+const shown = (value: string) =>
+  JSON.stringify(value.replace(/(auth[^=&]*=)[^&,\s]*/gi, '$1…').replace(/\/\/[^@/]*@/g, '//…@'));
 
 const insteadOf = (name: string) => (name === 'session.name' ? 'CHAT_SESSION_NAME' : 'CHAT_SESSION_STORE');
 

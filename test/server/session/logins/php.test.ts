@@ -119,6 +119,12 @@ test('a setting that is not certain, or not read, is an error with the place and
   // The setting that is given does not matter any more, and no other differs.
   expect(await problem({ store: 'file:///given' })).toBeUndefined();
 
+  const redis = 'php_value[session.save_path] = "tcp://a?auth[]=chat&auth[]=secret&prefix=x"';
+  machine.write('etc/php/8.2/fpm/pool.d/other.conf', `[other]\n${redis}\n`);
+  expect(await problem()).toMatch(
+    /is "tcp:\/\/a\?auth\[\]=…&auth\[\]=…&prefix=x" in PHP-FPM 8\.2, pool other/,
+  );
+
   machine.write('etc/php/8.2/fpm/pool.d/other.conf', '');
   for (const [setting, error] of [
     [
