@@ -475,6 +475,38 @@ test('the chat of a WordPress: who is logged in there, a changed name and role, 
   for (const secret of [...phone.secrets, ...desk.secrets]) expect(server.output()).not.toContain(secret);
 });
 
+test('while the database of the site stands still, open chats go on and messages arrive; a logout counts after it', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const server = await nextChatServer({ CHAT_SITE: site.folder });
+  onTestFinished(async () => void (await server.stop()));
+  const [device, other] = [await site.logIn('7', { name: 'Ann' }), await site.logIn('8', { name: 'Ben' })];
+  const [ann, ben] = [
+    await connectChat(server.url, device.cookies),
+    await connectChat(server.url, other.cookies),
+  ];
+  onTestFinished(() => ben.close());
+  for (const client of [ann, ben]) await client.request('room:join', { room: 'lobby' });
+  process.kill(db.pid, 'SIGSTOP');
+  onTestFinished(() => void process.kill(db.pid, 'SIGCONT'));
+  const send = (n: number) =>
+    ann.request('message:send', { room: 'lobby', clientId: `message-${n}`, text: `${n}` });
+  await send(1);
+  // A check of the logins has got no answer.
+  await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(503);
+  await send(2);
+  const seen = () =>
+    ben.events
+      .filter(({ name }) => name === 'message:new')
+      .map(({ payload }) => (payload as { text: string }).text);
+  await expect.poll(seen).toEqual(['1', '2']);
+  await expect(connectChat(server.url, device.cookies)).rejects.toThrow('session_store_unavailable');
+  process.kill(db.pid, 'SIGCONT');
+  await device.logOut();
+  expect(await ann.ended).toMatchObject({ reason: 'logout' });
+  expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
+});
+
 test('settings that contradict the folder, or a folder of nothing known: the start ends with 78, and says what to do', async () => {
   const said = async (env: NodeJS.ProcessEnv) => {
     const child = startChild(process.execPath, chatProgram, {
