@@ -391,7 +391,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   await boss.request('room:mute', { ...lobby, seconds: 3600, reason: 'loud' });
   await boss.request('room:ban', { ...lobby, room: 'other' });
   await boss.request('room:mute', { room: 'lobby', user: 'only-muted' });
-  await boss.request('room:update', { room, slow: 60 });
+  await ann.request('room:update', { room, slow: 60 });
   boss.close();
   const ask = (user: string, headers: Record<string, string> = { Authorization: `Bearer ${apiKey}` }) =>
     fetch(`${site.chat.url}/api/users/${user}/export`, { headers });
