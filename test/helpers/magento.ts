@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import type { TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -100,18 +100,13 @@ export async function magentoSite(db: TestDatabase, config: MagentoConfig = {}) 
   }
   const now = () => Math.floor(Date.now() / 1000);
   const php = (id: string, session: object, age: number): { id: string; data: string } =>
-    JSON.parse(
-      execFileSync(
-        'php',
-        [...(save === 'redis' ? [] : ['-n']), new URL('magento-session.php', import.meta.url).pathname],
-        {
-          input: JSON.stringify({
-            ...{ id, session, save, folder: sessions, port, library, threshold: 2048, age },
-            key: old || save !== 'db' ? '' : secret.toString('latin1'),
-          }),
-          encoding: 'utf8',
-        },
-      ),
+    phpAnswer(
+      'magento-session.php',
+      {
+        ...{ id, session, save, folder: sessions, port, library, threshold: 2048, age },
+        key: old || save !== 'db' ? '' : secret.toString('latin1'),
+      },
+      save === 'redis',
     );
   const inTurn = oneAtATime();
 

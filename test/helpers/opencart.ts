@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import type { TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -99,15 +99,10 @@ ${more}`,
   async function logIn(user: string, session: OpencartSession) {
     const { firstname = 'Ann', group = 1, status = 1, expire = 3600, age = 10 } = session;
     const data = session.data ?? dataOf(user);
-    const made: { id: string; data: string; expire: string } = JSON.parse(
-      execFileSync(
-        'php',
-        [...(store === 'redis' ? [] : ['-n']), new URL('opencart-session.php', import.meta.url).pathname],
-        {
-          input: JSON.stringify({ version, engine: store, folder: sessions, port, data, expire, age }),
-          encoding: 'utf8',
-        },
-      ),
+    const made: { id: string; data: string; expire: string } = phpAnswer(
+      'opencart-session.php',
+      { version, engine: store, folder: sessions, port, data, expire, age },
+      store === 'redis',
     );
     await run('DELETE FROM #__customer WHERE customer_id = ?', [Number(user)]);
     await run('INSERT INTO #__customer VALUES (?, ?, ?, ?, ?, ?, ?)', [

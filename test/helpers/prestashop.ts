@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
+import { phpAnswer } from './php-answer.ts';
 import type { TestDatabase } from './site-database.ts';
 import { quoted } from './wordpress.ts';
 
@@ -83,13 +83,10 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
       ...{ email: 'ann@example.org', id_cart: '5', session_id: String(last), session_token: token },
       ...content,
     };
-    const value = execFileSync('php', [new URL('prestashop-cookie.php', import.meta.url).pathname], {
-      input: JSON.stringify({
-        key: (session.key ?? key).toString('hex'),
-        iv: session.iv ?? iv,
-        content: Object.fromEntries(Object.entries(all).filter(([, text]) => text !== null)),
-      }),
-      encoding: 'utf8',
+    const value: string = phpAnswer('prestashop-cookie.php', {
+      key: (session.key ?? key).toString('hex'),
+      iv: session.iv ?? iv,
+      content: Object.fromEntries(Object.entries(all).filter(([, text]) => text !== null)),
     });
     const parts = [
       value.slice(0, 8),
