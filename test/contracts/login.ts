@@ -7,6 +7,7 @@ import {
   StoreError,
   type Verdict,
 } from '../../server/session/login.ts';
+import { patient } from '../helpers/patient-logins.ts';
 
 /** A browser in which a user of the site is logged in. */
 export interface Device {
@@ -59,7 +60,7 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     const open = async () => {
       const logins = await site.open();
       onTestFinished(() => logins.close());
-      return logins;
+      return patient(logins);
     };
     const expectNoSecret = (value: unknown, { secrets }: Device) => {
       const text = inspect(value, { depth: Number.POSITIVE_INFINITY });
@@ -188,9 +189,10 @@ export function loginContract(name: string, start: () => Promise<LoginSite>): vo
     });
 
     test('a silent store ends no login and refuses nobody as logged out', async () => {
-      const logins = await open();
+      const logins = await site.open();
+      onTestFinished(() => logins.close());
       const device = await site.logIn('7');
-      const login = userOf(await logins.identify(device));
+      const login = userOf(await patient(logins).identify(device));
       const answers = await site.silence();
       // All at once, because each waits for the store.
       const [failure, refusal, isAnswering, fault] = await Promise.all([

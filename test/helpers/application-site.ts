@@ -2,6 +2,7 @@ import { afterAll, onTestFinished, vi } from 'vitest';
 import { openSite } from '../../server/session/applications.ts';
 import type { Logins } from '../../server/session/login.ts';
 import type { SitePlace } from '../../server/session/site.ts';
+import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 
 /** Databases for the tests of a file, which are removed after them. */
@@ -15,7 +16,7 @@ export async function siteDatabases(kinds: readonly TestDatabase['kind'][]): Pro
 export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): Promise<Logins> {
   const { logins } = await openSite({ folder, ...more });
   onTestFinished(() => logins.close());
-  return logins;
+  return patient(logins);
 }
 
 /** Stops the clock until the end of the test, however long that takes. */

@@ -116,7 +116,7 @@ describe.each(databases)('$kind', (db) => {
     for (const line of lines) {
       await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
     }
-    const database = parseDatabaseUrl(`${db.kind}://chat:own@127.0.0.1:${db.port}/${db.name}`);
+    const database = parseDatabaseUrl(`${db.kind}://chat:own@127.0.0.1:${db.port}/${db.name}?timeout=9999ms`);
     const logins = await loginsOf(folder, { database });
     const device = await site.logIn('7');
     const login = (await logins.identify(device)) as Login;

@@ -1,0 +1,43 @@
+import { type Logins, StoreError } from '../../server/session/login.ts';
+import { hanging } from './hanging.ts';
+
+const isLate = (why: string) => why.includes('did not answer within');
+
+/** Asks again while a busy machine lets a store be late: that says nothing about the login. */
+export function patient<State>(logins: Logins<State>): Logins<State> {
+  const again = async <T>(ask: () => Promise<T>, given = ask()): Promise<T> => {
+    const end = performance.now() + hanging;
+    for (let answer = given; ; answer = ask()) {
+      try {
+        return await answer;
+      } catch (error) {
+        if (!(error instanceof StoreError && isLate(error.message)) || performance.now() > end) throw error;
+      }
+    }
+  };
+  return {
+    async identify(credentials) {
+      const end = performance.now() + hanging;
+      for (;;) {
+        const answer = await logins.identify(credentials);
+        if (!('reason' in answer && isLate(answer.reason)) || performance.now() > end) return answer;
+      }
+    },
+    check: (known) =>
+      logins.check(known).map((verdict, n) => {
+        const login = known.slice(n, n + 1);
+        return again(() => logins.check(login)[0] as typeof verdict, verdict);
+      }),
+    ttl: (login) => again(() => logins.ttl(login)),
+    renew: (login, seconds) => again(() => logins.renew(login, seconds)),
+    binding: (credentials) => logins.binding(credentials),
+    watch: (onNotifications) => logins.watch(onNotifications),
+    get lifetime() {
+      return logins.lifetime;
+    },
+    ...(logins.reload === undefined ? {} : { reload: () => logins.reload?.() as Promise<void> }),
+    answers: () => logins.answers(),
+    fault: () => logins.fault(),
+    close: () => logins.close(),
+  };
+}
