@@ -115,7 +115,7 @@ function page({ addresses: { site, chat, way }, login, userPath, condition }: Do
   const server = way === 'path' ? chat.pathname : chat.href;
   const loginUrl = login.origin === site.origin ? login.pathname + login.search : login.href;
   const tag = `<script type="module" src="${attribute(server)}php-chat.js"></script>
-<php-chat server="${attribute(server)}" login-url="${attribute(loginUrl)}">The chat could not be loaded. It needs JavaScript.</php-chat>`;
+<php-chat server="${attribute(server)}" login-url="${attribute(loginUrl)}">The chat couldn’t be loaded. It needs JavaScript.</php-chat>`;
   const test = condition ?? (userPath === undefined ? undefined : phpTest(userPath));
   const lines =
     test === undefined ? tag : `<?php if (${test}): ?>\n${tag.replace(/^/gm, '  ')}\n<?php endif ?>`;

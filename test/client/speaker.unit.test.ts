@@ -52,7 +52,7 @@ describe('an announcement can be read again until', () => {
     const speaker = start();
     speaker.arrived(room, { user: bob, seq: 7, text: 'hello' });
     speaker.arrived(room, { user: bob, seq: 7, text: '@Alice hello', mentions: [named] });
-    const said = ['Bob: hello', 'Bob mentions you: @Alice hello'];
+    const said = ['Bob: hello', 'Bob mentioned you: @Alice hello'];
     expect(textsOf(speaker.draw())).toEqual(said);
     // Unrelated calls have no effect.
     speaker.blocked({ user: '3', blocked: true });

@@ -44,11 +44,11 @@ test('the owner’s texts come before ours, and bring their own plural forms', (
   const en = new Strings(merged('en', ours, owners));
   expect([en.text('msg.sent'), en.text('msg.read'), en.count('timeline.unread', 1)]).toEqual([
     'Delivered',
-    'Read',
+    'Seen',
     '1 unread message',
   ]);
   const pl = new Strings(merged('pl', ours, owners));
-  expect([pl.text('msg.sent'), pl.text('msg.read')]).toEqual(['Wysłano', 'Read']);
+  expect([pl.text('msg.sent'), pl.text('msg.read')]).toEqual(['Wysłano', 'Seen']);
   expect([1, 3, 5].map((n) => pl.count('timeline.jump', n))).toEqual(['1 nowa', '3 nowe', '5 nowych']);
   expect(pl.count('conn.outbox', 1)).toBe('1 wiadomości');
 });
@@ -82,7 +82,7 @@ test('plural forms', () => {
     '2 nouveaux messages',
   ]);
   expect(zh.count('timeline.jump', 1)).toBe('1 条新消息');
-  expect(en.count('ended.kept', 1, { name: 'Alice' })).toBe('1 unsent message waits for you, Alice.');
+  expect(en.count('ended.kept', 1, { name: 'Alice' })).toBe('1 unsent message is saved for you, Alice.');
 });
 
 test('a value with braces or a dollar sign is not changed', () => {

@@ -88,7 +88,7 @@ for (const width of [360, 1280]) {
         .cookies()
         .then((all) => all.map(({ name: key, value }) => `${key}=${value}`).join('; ')),
     );
-    await expect(page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
     await check('ended', 'wide');
   });
 }

@@ -39,9 +39,9 @@ test('offline, three written, reload, online: each once and in order', async ({ 
 
   await network.block(true);
   await visitor.page.context().setOffline(true);
-  await expect(visitor.banner).toContainText('You are offline. You can go on writing.');
+  await expect(visitor.banner).toContainText('You’re offline. You can keep writing.');
   for (const text of ['one', 'two', 'three']) await visitor.write(text);
-  await expect(visitor.banner).toContainText('3 messages wait and will be sent.');
+  await expect(visitor.banner).toContainText('3 messages will be sent when you’re back online');
   await expect(visitor.page.getByText('Waiting for connection').first()).toBeVisible();
   await visitor.shot('offline-1-waiting');
   await bob.write('meanwhile');
@@ -49,7 +49,7 @@ test('offline, three written, reload, online: each once and in order', async ({ 
 
   await visitor.page.context().setOffline(false);
   await visitor.page.reload();
-  await expect(visitor.page.getByRole('heading', { name: 'The chat cannot be reached' })).toBeVisible();
+  await expect(visitor.page.getByRole('heading', { name: 'The chat can’t be reached' })).toBeVisible();
   await expect(visitor.page.getByRole('button', { name: 'Try again' })).toBeVisible();
   await visitor.shot('offline-2-reloaded');
   await network.block(false);
@@ -74,7 +74,7 @@ test('ten written offline, and the page reloaded while they are sent: each once 
   await bob.open('midway');
   await network.block(true);
   await visitor.page.context().setOffline(true);
-  await expect(visitor.banner).toContainText('You are offline');
+  await expect(visitor.banner).toContainText(/You’re offline|back online/);
   const ten = numbered(10, 'offline');
   for (const text of ten) await visitor.write(text);
   await network.block(false);
@@ -99,7 +99,7 @@ test('messages that others wrote during a disconnection are all there, by pages'
   await expect(visitor.texts).toHaveText(numbered(3, 'early'));
   await network.block(true);
   await visitor.page.context().setOffline(true);
-  await expect(visitor.banner).toContainText(/You are offline/);
+  await expect(visitor.banner).toContainText(/You’re offline|back online/);
   await seed(site, 'carol', 'announcements', numbered(60, 'away'));
   await network.block(false);
   await visitor.page.context().setOffline(false);
@@ -201,7 +201,9 @@ test('a page of a foreign origin says so, and does not try again by itself', asy
   let attempts = 0;
   visitor.page.on('websocket', () => attempts++);
   await visitor.page.goto(url.replace('127.0.0.1', 'localhost'));
-  await expect(visitor.page.getByRole('heading', { name: 'This page may not use the chat' })).toBeVisible();
+  await expect(
+    visitor.page.getByRole('heading', { name: 'This page isn’t allowed to use the chat' }),
+  ).toBeVisible();
   await visitor.shot('origin-refused');
   await visitor.page.waitForTimeout(4000);
   expect(attempts).toBe(1);

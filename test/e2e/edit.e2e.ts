@@ -33,7 +33,7 @@ test('a message is edited in the composer: the draft waits, the others see the n
   await choose(alice, 'Gate opens at nine.', 'Edit');
   await expect(editing(alice)).toBeFocused();
   await expect(editing(alice)).toHaveValue('Gate opens at nine.');
-  await expect(alice.page.getByText('Enter saves, Esc cancels')).toBeVisible();
+  await expect(alice.page.getByText('Enter to save, Esc to cancel')).toBeVisible();
   // Others are not notified while a user edits, and nothing is sent twice.
   await editing(alice).fill('Gate opens at eight.');
   await editing(alice).press('Enter');
@@ -90,7 +90,7 @@ test('a text that was changed elsewhere meanwhile stands above one’s own: eith
   });
   await expect(alice.texts).toHaveText(['two rakes(edited)']);
   await editing(alice).press('Enter');
-  const clash = alice.page.getByRole('alert').filter({ hasText: 'Changed elsewhere meanwhile' });
+  const clash = alice.page.getByRole('alert').filter({ hasText: 'Edited on another device' });
   await expect(clash).toContainText('two rakes');
   await expect(editing(alice)).toHaveValue('three rakes');
   await alice.shot('edit-clash');
@@ -109,7 +109,7 @@ test('a text that was changed elsewhere meanwhile stands above one’s own: eith
   });
   await expect(alice.texts).toHaveText(['four rakes(edited)']);
   await editing(alice).press('Enter');
-  await clash.getByRole('button', { name: 'Use that text' }).click();
+  await clash.getByRole('button', { name: 'Use the other text' }).click();
   await expect(editing(alice)).toHaveValue('four rakes');
 });
 
@@ -124,8 +124,8 @@ test('a message that was deleted while it is edited can be sent as a new one', a
   });
   await expect(alice.texts).toHaveText(['Message deleted']);
   await editing(alice).press('Enter');
-  await expect(alice.page.getByRole('alert').filter({ hasText: 'Deleted meanwhile' })).toBeVisible();
-  await alice.page.getByRole('button', { name: 'Send as new' }).click();
+  await expect(alice.page.getByRole('alert').filter({ hasText: 'This message was deleted' })).toBeVisible();
+  await alice.page.getByRole('button', { name: 'Send as a new message' }).click();
   await expect(alice.texts).toHaveText(['Message deleted', 'still here']);
 });
 
@@ -145,14 +145,14 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await page.keyboard.press('Delete');
   const dialog = page.getByRole('alertdialog', { name: 'Delete this message?' });
   await expect(dialog.getByRole('button', { name: 'Keep' })).toBeFocused();
-  await expect(dialog).toContainText('“from Alice” is removed for everybody.');
+  await expect(dialog).toContainText('“from Alice” will be deleted for everyone.');
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
   await expect(alice.message('from Alice')).toBeFocused();
   await page.keyboard.press('Delete');
   wire.answers.set('message:delete', { ok: false, error: { code: 'internal', message: '' } });
   await dialog.getByRole('button', { name: 'Delete' }).click();
-  await expect(dialog.getByRole('alert')).toHaveText('Could not delete the message.');
+  await expect(dialog.getByRole('alert')).toHaveText('The message couldn’t be deleted.');
   wire.answers.clear();
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await expect(bob.texts).toHaveText(['from Bob', 'Message deleted']);
@@ -181,5 +181,5 @@ test('in a direct room one sees what the other has read', async ({ alice, bob, s
   await alice.open('Bob');
   await expect(alice.message('have you read this?')).toContainText('Sent');
   await bob.open('Alice');
-  await expect(alice.message('have you read this?')).toContainText('Read');
+  await expect(alice.message('have you read this?')).toContainText('Seen');
 });

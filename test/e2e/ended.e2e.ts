@@ -97,7 +97,7 @@ test('after a logout elsewhere: a calm second, then the card, and nothing of it 
   const began = Date.now();
   await expect(alice.message('what only members know')).toHaveCount(0);
   await alice.shot('checking');
-  await expect(alice.page.getByRole('heading', heading('You are logged out'))).toBeVisible();
+  await expect(alice.page.getByRole('heading', heading('You’re logged out'))).toBeVisible();
   expect(Date.now() - began).toBeLessThan(4000);
   // Once it is certain: within the five seconds the same user may be let in again.
   await expect
@@ -119,7 +119,7 @@ test('expired: the text being written is kept, and back after the login', async 
   await expect(alice.page.getByRole('heading', heading('Your login has expired'))).toBeVisible({
     timeout: 15_000,
   });
-  await expect(alice.page.getByText('Your drafts wait for you, Alice.')).toBeVisible();
+  await expect(alice.page.getByText('Your drafts are saved, Alice.')).toBeVisible();
   await alice.shot('expired');
   await site.memcached.set(key, Buffer.from(record, 'latin1'));
   await expect(async () => {
@@ -134,7 +134,7 @@ test('a renewed login within the five seconds brings everything back', async ({ 
   const key = `sessions/${session}`;
   const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';
   await site.memcached.delete(key);
-  await expect(alice.page.getByRole('heading', heading('You are logged out'))).toBeVisible();
+  await expect(alice.page.getByRole('heading', heading('You’re logged out'))).toBeVisible();
   await site.memcached.set(key, Buffer.from(record, 'latin1'));
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
 });
@@ -208,7 +208,7 @@ test('offline shows at once', async ({ alice }) => {
   await alice.open('lobby');
   await alice.page.context().setOffline(true);
   const began = Date.now();
-  await expect(alice.banner).toContainText('You are offline');
+  await expect(alice.banner).toContainText(/You’re offline|back online/);
   expect(Date.now() - began).toBeLessThan(5000);
   await alice.page.context().setOffline(false);
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
@@ -230,7 +230,7 @@ test('a server that is down when the page loads: a calm card, and the chat when 
       <script type="module" src="${site.chat.url}/php-chat.js"></script>
       <php-chat server="${server}"></php-chat>`);
   await alice.page.goto(page(`http://127.0.0.1:${gone}`));
-  await expect(alice.page.getByRole('heading', heading('The chat cannot be reached'))).toBeVisible();
+  await expect(alice.page.getByRole('heading', heading('The chat can’t be reached'))).toBeVisible();
   await expect(alice.page.getByText(/^Trying again in \d+ s$/)).toBeVisible();
   await expect(alice.page.getByRole('button', { name: 'Try again' })).toBeVisible();
   await alice.shot('down');
@@ -306,7 +306,7 @@ test('a banned user is notified of the ban, not of a lost connection', async ({ 
       body: '{}',
     });
     expect(banned.status).toBe(200);
-    await expect(visitor.page.getByRole('heading', heading('Your connection was closed'))).toBeVisible();
+    await expect(visitor.page.getByRole('heading', heading('You were disconnected'))).toBeVisible();
     await visitor.page.reload();
     await expect(visitor.page.getByRole('heading', heading('You may not use this chat'))).toBeVisible();
     await visitor.shot('banned');

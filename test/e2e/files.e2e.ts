@@ -40,8 +40,8 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await alice.page.keyboard.press('Enter');
   const dialog = alice.page.getByRole('dialog', { name: 'Describe this picture' });
   // The field has the focus, and shows it.
-  await expect(dialog.getByLabel('For people who cannot see it')).toHaveCSS('outline-style', 'solid');
-  await dialog.getByLabel('For people who cannot see it').fill('The orchard at noon');
+  await expect(dialog.getByLabel('For people who can’t see it')).toHaveCSS('outline-style', 'solid');
+  await dialog.getByLabel('For people who can’t see it').fill('The orchard at noon');
   expect(await faultsIn(alice.page)).toEqual([]);
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expect(alice.page.getByRole('button', { name: 'Describe noon.png, done' })).toBeVisible();
@@ -204,7 +204,7 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   await attach(alice, huge);
   const tile = (name: string) => tray(alice).getByRole('group', { name });
   await expect(tile('huge.zip')).toContainText('Larger than 10 MB');
-  await expect(tile('program.exe')).toContainText('This kind of file is not allowed.');
+  await expect(tile('program.exe')).toContainText('This kind of file isn’t allowed.');
   await expect(tile('later.txt')).toContainText('Not uploaded.');
   await alice.shot('tray-refused');
   // With larger letters the whole reason is still visible.
@@ -295,7 +295,7 @@ test('hostile files are neither run nor shown: scripts in pictures, names that t
   ]);
   await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
   await expect(tray(alice).getByRole('group', { name: 'c.png' })).toContainText(
-    'This kind of file is not allowed.',
+    'This kind of file isn’t allowed.',
   );
   const names = await tray(alice)
     .getByRole('group')
@@ -363,11 +363,11 @@ test('if files are off, a dropped one is refused with a message and does not rep
   const room = await privateRoom(site, 'alice', 'no files', ['2']);
   await asUser(site, 'alice', (ask) => ask('room:update', { room, write: 'moderators' }));
   await bob.open('no files');
-  await bob.page.getByText('Only moderators write here.').waitFor();
+  await bob.page.getByText('Only moderators can post').waitFor();
   expect(await drag(bob, '.timeline', 'dragover')).toBe(false);
   await expect(bob.page.getByText('Drop to send to')).toHaveCount(0);
   expect(await drag(bob, '.timeline', 'drop')).toBe(false);
-  await expect(bob.page.locator('.toast')).toContainText('Files cannot be sent.');
+  await expect(bob.page.locator('.toast')).toContainText('You can’t send files here.');
   expect(await drag(bob, '.rooms', 'drop')).toBe(false);
   await expect(tray(bob)).toHaveCount(0);
 });
@@ -382,7 +382,7 @@ test('without a connection uploads and pictures wait, and are tried again by the
   await bob.open('offline files');
   const text = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) });
   await alice.page.context().setOffline(true);
-  await expect(alice.banner).toContainText('You are offline');
+  await expect(alice.banner).toContainText(/You’re offline|back online/);
   await attach(alice, [text('sent.txt')]);
   await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
   await attach(alice, [text('kept.txt')]);
@@ -404,7 +404,7 @@ test('without a connection uploads and pictures wait, and are tried again by the
   await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect(alice.messages.last()).toHaveAttribute('aria-posinset', '3');
   await bob.open('offline files');
-  await expect(bob.messages.last()).toContainText('This file is no longer there.');
+  await expect(bob.messages.last()).toContainText('This file is no longer available.');
   broken = false;
   await site.restart('SIGTERM');
   await expect(bob.messages.last().locator('img')).toHaveJSProperty('complete', true);

@@ -81,7 +81,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await member.getByRole('button', { name: 'New room', exact: true }).click();
   // There is only one kind, so it is not asked for.
   await expect(member.getByRole('radio')).toHaveCount(0);
-  await expect(member.getByText('Only people who are invited.')).toBeVisible();
+  await expect(member.getByText('Only people who are invited can see it.')).toBeVisible();
   await shot(member, 'first-run-6-new-room');
   await member.getByLabel('Name').fill('harvest');
   await member.getByRole('button', { name: 'Create room' }).click();
@@ -89,7 +89,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await chat.stop();
   // A user who may not create rooms is offered the allowed actions.
   for (const [direct, text, button] of [
-    ['on', 'Write to somebody, or wait to be invited.', 'New direct message'],
+    ['on', 'Write to somebody, or wait to be invited.', 'Message someone'],
     ['off', 'A room appears here when you are invited.', undefined],
   ] as const) {
     const bare = await nextChatServer({

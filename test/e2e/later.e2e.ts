@@ -111,7 +111,7 @@ test('code that cannot be loaded: Try again opens it, and at the second time rel
   await failed;
   // Nobody has requested it yet.
   await expect(visitor.field).toBeVisible();
-  await expect(page.getByText('That did not work. Please try again.')).toHaveCount(0);
+  await expect(page.getByText('Something went wrong. Please try again.')).toHaveCount(0);
   let loads = 0;
   page.on('load', () => loads++);
   await menu(page).click();

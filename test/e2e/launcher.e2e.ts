@@ -255,7 +255,7 @@ test('the chat cannot be loaded: it says so, and Try again loads it', async ({ p
   await page.goto(shop(site));
   await page.route(/chat-app/, (route) => route.abort());
   await button(page).click();
-  await expect(page.getByText('The chat could not be loaded.')).toBeVisible();
+  await expect(page.getByText('The chat couldn’t be loaded.')).toBeVisible();
   await page.unroute(/chat-app/);
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(field(page)).toBeVisible();

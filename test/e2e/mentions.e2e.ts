@@ -47,7 +47,7 @@ test('a person chosen from the list is mentioned; a name typed by hand mentions 
   await expect(mention(bob)).toHaveClass('mention you');
   await expect(bob.messages.last()).toHaveClass(/tome/);
   await expect(bob.messages.last()).toHaveAccessibleName(/@Bob has the plan/);
-  await expect(bob.page.getByRole('alert').filter({ hasText: 'Alice mentions you' })).toBeAttached();
+  await expect(bob.page.getByRole('alert').filter({ hasText: 'Alice mentioned you' })).toBeAttached();
 
   await alice.page.keyboard.type('@Bob by hand');
   await alice.page.keyboard.press('Escape');
@@ -85,10 +85,10 @@ test('the room list shows where one is mentioned, until it is read', async ({ al
   await alice.page.keyboard.type('look');
   await alice.page.keyboard.press('Enter');
   const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /spring/ });
-  await expect(row).toHaveAccessibleName(/1 unread, you are mentioned/);
+  await expect(row).toHaveAccessibleName(/1 unread, you were mentioned/);
   await expect(row.locator('.badge.at')).toHaveText('@');
   await row.click();
-  await expect(row).not.toHaveAccessibleName(/you are mentioned/);
+  await expect(row).not.toHaveAccessibleName(/you were mentioned/);
 });
 
 test('beside the way to the newest message, one leads to the next that mentions the reader', async ({
@@ -115,8 +115,8 @@ test('beside the way to the newest message, one leads to the next that mentions 
   await expect(bob.messages).toHaveCount(10);
   // The list of rooms shows it too, until everything is read.
   const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /stalls/ });
-  await expect(row).toHaveAccessibleName(/unread, you are mentioned/);
-  const at = bob.page.getByRole('button', { name: 'you are mentioned', exact: true });
+  await expect(row).toHaveAccessibleName(/unread, you were mentioned/);
+  const at = bob.page.getByRole('button', { name: 'you were mentioned', exact: true });
   // They stand side by side however wide the room is.
   const gap = async () => {
     const pill = await bob.page.locator('php-chat .composer .jump').boundingBox();
@@ -131,5 +131,5 @@ test('beside the way to the newest message, one leads to the next that mentions 
   await expect(bob.messages.nth(5)).toBeFocused();
   await expect(at).toHaveCount(0);
   await bob.page.getByRole('button', { name: /new messages|Jump to latest/ }).click();
-  await expect(row).not.toHaveAccessibleName(/you are mentioned/);
+  await expect(row).not.toHaveAccessibleName(/you were mentioned/);
 });

@@ -319,7 +319,7 @@ export const market: Readonly<Record<string, RoomScript>> = {
       ['phoneAlice', '-1 09:21', 'Who has the key to the tool shed?'],
       ['carol', '-1 09:33', 'Me, I will hang it back on the hook by the door.'],
       ['carol', '-1 09:33', '👍'],
-      ['dimitri', '-1 09:40', 'Can someone bring the long hose? The short one does not reach the back beds.'],
+      ['dimitri', '-1 09:40', 'Can someone bring the long hose? The short one doesn’t reach the back beds.'],
       ['dimitri', '-1 09:41', 'Otherwise I will drive by the store at noon.'],
     ],
   },

@@ -168,7 +168,7 @@ export class MockWorld {
         CHAT_ORIGINS: `http://127.0.0.1:${phpPort},${this.url}`,
         CHAT_SESSION_STORE: memcached.url,
         CHAT_HISTORY: history.url,
-        CHAT_FILES: 'off',
+        CHAT_FILES: history.files,
         CHAT_ROOMS: site,
         CHAT_CREATE_ROOMS: 'all',
         CHAT_FIND_PEOPLE: 'rooms',
@@ -188,7 +188,7 @@ export class MockWorld {
     for (const [key, { name, hue: wanted, id: beginning = '' }] of Object.entries(people)) {
       let number = 11;
       const idOf = () => `${beginning}${number}`;
-      while (taken.has(idOf()) || hue(idOf()) !== wanted) number += 1;
+      while (taken.has(idOf()) || hue(idOf()) !== `h${wanted}`) number += 1;
       const id = beginning === '' ? number : idOf();
       taken.add(idOf());
       const session = Buffer.from(key.padEnd(16, '.')).toString('hex');

@@ -156,7 +156,7 @@ test('whether to notify is asked at the third visit, and not again for thirty da
     await expect(card).toBeHidden();
     await visit(1);
   }
-  await expect(card).toContainText('Know about new messages while this page is in the background.');
+  await expect(card).toContainText('Get notified when someone writes while this page is in the background.');
   await alice.shot('notifications');
   await card.getByRole('button', { name: 'Not now' }).click();
   await expect(card).toBeHidden();

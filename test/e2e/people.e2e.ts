@@ -77,7 +77,7 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await expect(bob.page.getByRole('menuitem')).toHaveText(['Message', 'Profile', 'Block Alice']);
   await bob.page.keyboard.press('Escape');
   await person(alice, 'Bob').click();
-  await items.getByText('No longer moderator').click();
+  await items.getByText('Remove as moderator').click();
   await expect(person(alice, 'Bob')).not.toContainText('moderator');
 
   const opened = page.context().waitForEvent('page');
@@ -163,7 +163,7 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
   await expect(under(alice, 'Others')).toHaveText(['Bob']);
   await alice.open('lookout');
   await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
-  const alone = people(alice).getByText('Only you are here');
+  const alone = people(alice).getByText('You’re the only one here');
   await expect(alone).toBeVisible();
   await site.restart('SIGKILL', async () => {
     await expect(alice.banner).toContainText('Connection lost');

@@ -107,7 +107,7 @@ test('more than twenty rooms: any part of a name finds one, ignoring case and ac
   await expect(room(alice, 'Zubringer')).toBeVisible();
 
   await page.keyboard.type('xylo');
-  await expect(page.getByText('No room or person is called “xylo”.')).toBeVisible();
+  await expect(page.getByText('No room or person matches “xylo”.')).toBeVisible();
   // On touch screens neither hover nor focus is reliable, so the button that clears the field is always there.
   await alice.field.focus();
   await page.mouse.move(0, 0);
@@ -168,13 +168,13 @@ test('a muted room has a crossed bell and a quiet count, and is in no sum', asyn
   const id = await privateRoom(site, 'bob', 'gloves', ['1']);
   await alice.open('gloves');
   await page.getByRole('button', { name: 'Room menu' }).click();
-  await page.getByRole('menuitem', { name: 'Mute notifications' }).click();
-  await expect(room(alice, 'gloves')).toHaveAccessibleName(/^gloves ?, private, muted/);
+  await page.getByRole('menuitem', { name: 'Turn notifications off' }).click();
+  await expect(room(alice, 'gloves')).toHaveAccessibleName(/^gloves ?, private, notifications off/);
   await alice.open('lobby');
   await expect(room(alice, 'lobby')).not.toHaveAccessibleName(/unread/);
   const before = await page.title();
   await seed(site, 'bob', id, ['Gloves, please']);
-  await expect(room(alice, 'gloves')).toHaveAccessibleName(/^gloves ?, private, 1 unread, muted/);
+  await expect(room(alice, 'gloves')).toHaveAccessibleName(/^gloves ?, private, 1 unread, notifications off/);
   await expect(room(alice, 'gloves').locator('.badge.quiet')).toHaveText('1');
   expect(await page.title()).toBe(before);
   await alice.shot('rooms-3-muted');
@@ -191,8 +191,8 @@ test('a direct room is named by the other, who has a dot while here, and shows t
 }) => {
   const { page } = alice;
   await page.getByRole('button', { name: 'New room or message' }).click();
-  await page.getByRole('menuitem', { name: 'New direct message' }).click();
-  const dialog = page.getByRole('dialog', { name: 'New direct message' });
+  await page.getByRole('menuitem', { name: 'Message someone' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Message someone' });
   await expect(dialog.getByRole('combobox', { name: 'To' })).toBeFocused();
   await page.keyboard.type('2');
   await expect(dialog.getByRole('option').first()).toBeVisible();
@@ -279,7 +279,7 @@ test('leaving asks for confirmation, and Stay stays; a user who is removed is no
   const remove = page.getByRole('alertdialog', { name: 'Remove Bob from shed?' });
   await remove.getByRole('button', { name: 'Remove from room' }).click();
   await expect(page.getByText('Bob was removed.')).toBeVisible();
-  await expect(bob.page.getByText('You are no longer in shed.')).toBeVisible();
+  await expect(bob.page.getByText('You’re no longer in shed.')).toBeVisible();
   await expect(room(bob, 'shed')).toHaveCount(0);
 
   await page.getByRole('button', { name: 'Room menu' }).click();

@@ -24,7 +24,7 @@ test('a logout in one tab ends every tab, and nothing of it stays', async ({ ali
   for (const [index, tab] of tabs.entries()) {
     // At once, even while it is not yet known whether the session was only renewed.
     await expect(tab.message('a secret')).toHaveCount(0);
-    await expect(tab.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+    await expect(tab.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
     // The storage, when it is certain that no session follows.
     await expect.poll(() => everything(tab), { timeout: 30_000 }).not.toContain('secret');
     expect(await everything(tab)).not.toContain('Alice');
@@ -79,7 +79,7 @@ test('another user in the same session takes over nothing', async ({ alice, site
     `sessions/${cookie?.value}`,
     JSON.stringify({ user_id: 99, firstname: 'Mallory' }),
   );
-  await expect(alice.page.getByRole('heading', { name: 'Somebody else is logged in' })).toBeVisible();
+  await expect(alice.page.getByRole('heading', { name: 'Someone else is logged in' })).toBeVisible();
   expect(await everything(alice)).not.toMatch(/eyes|unfinished/);
   await alice.shot('user-changed');
 });

@@ -93,7 +93,7 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await page.getByRole('button', { name: /^Here now/ }).click();
   await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: id }));
-  await expect(page.getByText(`You are no longer in attic ${id}.`)).toBeVisible();
+  await expect(page.getByText(`You’re no longer in attic ${id}.`)).toBeVisible();
   await expect(rooms(page)).toBeVisible();
   await expect(rooms(page).getByRole('button', { name: /^attic/ })).toHaveCount(0);
   await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);

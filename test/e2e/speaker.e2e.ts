@@ -28,7 +28,7 @@ test('said without being asked: the messages of others, rooms elsewhere, a lost 
 
   const [cookie] = await alice.page.context().cookies();
   await site.memcached.delete(`sessions/${cookie?.value}`);
-  await expect(alerted(alice)).toHaveText('You are logged out');
+  await expect(alerted(alice)).toHaveText('You’re logged out');
   await expect(said(alice)).toBeEmpty();
 });
 

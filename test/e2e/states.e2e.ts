@@ -48,12 +48,12 @@ test('the states of the user’s own messages: sending, sent, conflict, failed',
     }
   });
   await alice.page.reload();
-  await expect(alice.message('other words').getByText('Already sent with other text.')).toBeVisible();
+  await expect(alice.message('other words').getByText('Already sent with different text.')).toBeVisible();
   await expect(alice.message('refused').getByText('Not sent.')).toBeVisible();
   await alice.shot('states-2-refused');
   await alice.message('refused').getByRole('button', { name: 'Discard' }).click();
   await expect(alice.message('refused')).toHaveCount(0);
-  await alice.message('other words').getByRole('button', { name: 'Send as new' }).click();
+  await alice.message('other words').getByRole('button', { name: 'Send as a new message' }).click();
   await expect(alice.message('other words').getByText('Sent', { exact: true })).toBeVisible();
   await expect(alice.texts).toHaveText(['the first words', 'slow', 'other words']);
 });

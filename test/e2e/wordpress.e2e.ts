@@ -106,7 +106,7 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   // Elsewhere it ends at once; here it goes on.
   await desk.admin.goto(`${wordpress.url}/wp-admin/profile.php`);
   await desk.admin.getByRole('button', { name: 'Log Out Everywhere Else' }).click();
-  await expect(phone.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+  await expect(phone.person.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
   await desk.person.write('Still here');
   await expect(mia.person.message('Still here')).toBeVisible();
 
@@ -116,11 +116,11 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   await desk.admin.getByRole('button', { name: 'Set New Password' }).click();
   await fillPassword(desk.admin, 'a third long password 2026');
   await desk.admin.getByRole('button', { name: 'Update User' }).click();
-  await expect(mia.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+  await expect(mia.person.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
 
   await desk.admin.goto(`${wordpress.url}/wp-login.php?action=logout`);
   await desk.admin.getByRole('link', { name: 'log out' }).click();
-  await expect(desk.person.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+  await expect(desk.person.page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
   const secrets = [...desk.secrets, ...phone.secrets, ...mia.secrets];
   expect(secrets.length).toBeGreaterThan(8);
   for (const secret of secrets) expect(chat.output()).not.toContain(secret);

@@ -15,9 +15,9 @@ function firstLetter(word: string): string {
   return letter.replace(/(\p{M}{3})\p{M}+/gu, '$1');
 }
 
-/** Which of eight hues: FNV-1a of the id, so that a person has the same colour everywhere. */
-export function hue(id: string): number {
+/** The class of one of eight hues: FNV-1a of the id, so that a person or a room has the same colour everywhere. */
+export function hue(id: string): string {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash % 8;
+  return `h${hash % 8}`;
 }

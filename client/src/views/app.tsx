@@ -9,6 +9,7 @@ import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './controls/focus-keeper.ts';
+import { arrive } from './controls/fresh.ts';
 import { Toasts } from './controls/toasts.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
@@ -460,6 +461,7 @@ export class AppView {
     this.#late.parts?.search.clear();
     this.#panes.togglePeople();
     this.render();
+    arrive(this.#root.querySelector('.side'));
     if (!this.#panes.wide && this.#panes.peopleAbove)
       this.#root.querySelector<HTMLElement>('.side .bar button:last-of-type')?.focus();
     else this.#peopleButton.current?.focus();

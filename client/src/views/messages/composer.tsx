@@ -1,5 +1,6 @@
 import { Component, createRef } from 'preact';
 import { number, object, optional, text } from '../../chat/form.ts';
+import type { Store } from '../../chat/storage.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
@@ -54,6 +55,10 @@ interface Props {
 }
 
 const DRAFT_MS = 300;
+
+/** The text that was begun in a room. */
+export const draftOf = (room: Room, store: Store | undefined): string | undefined =>
+  store?.get(`draft/${room.id}`, draftForm)?.text;
 
 /** Where one writes into one room. The text is kept as a draft until it is sent. */
 export class Composer extends Component<Props> {

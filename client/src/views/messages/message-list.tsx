@@ -2,6 +2,8 @@ import type { Message as Stored } from '../../../../server/wire/events.ts';
 import { blocks, type TimelineBlock } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
+import { ERASED } from '../../store/user-ids.ts';
+import { hue } from '../../text/avatar.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { Avatar } from '../people/avatar.tsx';
@@ -10,6 +12,8 @@ import { Message, type MessageActions, type MessageState } from './message.tsx';
 
 /** A message that is acknowledged sooner needs no "Sending…". */
 const SENDING_MS = 400;
+/** After so long, a group of one's own messages says the time again. */
+const AGAIN_MS = 15 * 60_000;
 
 interface Port {
   /** A message that is read is getting another height. */
@@ -28,6 +32,8 @@ export class MessageList {
   readonly #actions: MessageActions;
   readonly #port: Port;
   readonly #groups = new GroupKeys();
+  /** The end of the list as it was drawn last. */
+  #end: { room: Room; key: string } | undefined;
 
   constructor(context: Context, actions: MessageActions, port: Port) {
     this.#context = context;
@@ -41,12 +47,13 @@ export class MessageList {
     const { complete, first } = room.timeline;
     const name = strings.roomName(room.summary);
     const isDirect = room.summary.kind === 'direct';
+    const fresh = this.#arrived(room, list);
     if (list.length === 0) {
       const text = strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name });
       if (!complete) return false;
       return (
         this.#context.firstRun() ?? (
-          <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />
+          <Empty picture="talk" title={strings.text('empty.room.title')} text={text} />
         )
       );
     }
@@ -66,7 +73,7 @@ export class MessageList {
       ...parts.map((block) => {
         if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
         if (block.kind === 'new') return this.#line('new', 'new', strings.text('timeline.new'));
-        return this.#group(block, names[group++] ?? 0, room, last);
+        return this.#group(block, names[group++] ?? 0, room, { last, fresh });
       }),
     ];
   }
@@ -80,21 +87,44 @@ export class MessageList {
     );
   }
 
-  /** `last`: the key of one's own newest message, which says that it was sent. */
-  #group({ own, entries: list }: TimelineBlock & { kind: 'group' }, name: number, room: Room, last?: string) {
+  /** The messages behind the end that was drawn last. Those that are fetched, or jumped to, have not arrived. */
+  #arrived(room: Room, list: readonly Entry[]): ReadonlySet<string> {
+    const before = this.#end?.room === room ? list.findIndex(({ key }) => key === this.#end?.key) : -1;
+    const end = room.timeline.attached ? list.at(-1) : undefined;
+    this.#end = end && { room, key: end.key };
+    const behind = end === undefined || before === -1 ? [] : list.slice(before + 1);
+    return new Set(behind.map(({ key }) => key));
+  }
+
+  /**
+   * @param marks `last`: the key of one's own newest message, which says that it was sent; `fresh`: the keys of those
+   *   that have just arrived
+   */
+  #group(
+    { own, entries: list }: TimelineBlock & { kind: 'group' },
+    name: number,
+    room: Room,
+    { last, fresh }: { last: string | undefined; fresh: ReadonlySet<string> },
+  ) {
     const { strings } = this.#context;
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
+    let said = sentAt;
+    /** One's own have no name beside them: a long group says its time again. */
+    const again = (at: number) => {
+      if (Math.abs(at - said) < AGAIN_MS) return undefined;
+      said = at;
+      return this.#time(at, 'again');
+    };
     return (
-      <div class={own ? 'group own' : 'group'} key={name}>
+      <div class={own ? 'group own' : `group ${user.id === ERASED ? '' : hue(user.id)}`.trim()} key={name}>
         {!own && <Avatar user={user} />}
         <div class="stack">
           <div class="by" key="by">
             {!own && <bdi>{strings.name(user)}</bdi>}
-            <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
-              {strings.time(sentAt)}
-            </time>
+            {this.#time(sentAt)}
           </div>
-          {list.map((entry) => (
+          {list.flatMap((entry) => [
+            own && again(entry.sentAt),
             <Message
               key={entry.key}
               context={this.#context}
@@ -107,11 +137,21 @@ export class MessageList {
               quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}
               setSize={room.summary.lastSeq}
               flash={entry.key === this.flash}
+              fresh={fresh.has(entry.key)}
               resize={this.#port.resize}
-            />
-          ))}
+            />,
+          ])}
         </div>
       </div>
+    );
+  }
+
+  #time(at: number, name?: string) {
+    const { strings } = this.#context;
+    return (
+      <time class={name} key={`at ${at}`} dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
+        {strings.time(at)}
+      </time>
     );
   }
 

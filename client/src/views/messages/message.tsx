@@ -6,6 +6,7 @@ import type { Strings } from '../../strings/strings.ts';
 import { onlyEmoji } from '../../text/emoji.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context, Named } from '../context.ts';
+import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { quotation } from './quotation.ts';
@@ -41,6 +42,8 @@ interface Props {
   readonly setSize: number;
   /** It was jumped to. */
   readonly flash: boolean;
+  /** It has arrived while its room was shown, so it may move when it is first drawn. */
+  readonly fresh: boolean;
   /** Draws with what is read staying where it is. */
   resize(): void;
 }
@@ -62,6 +65,7 @@ export class Message extends Component<Props> {
 
   override componentDidMount(): void {
     this.props.drawn.set(this.props.entry.key, this);
+    if (this.props.fresh) arrive(this.element);
   }
 
   override componentWillUnmount(): void {
@@ -245,6 +249,17 @@ export class Message extends Component<Props> {
     const { strings } = this.props.context;
     return (
       <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
+        <button
+          type="button"
+          class="icon"
+          tabIndex={-1}
+          aria-label={strings.text('react.add')}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget, '+')}
+        >
+          <Icon name="react" />
+        </button>
         <button
           type="button"
           class="icon"

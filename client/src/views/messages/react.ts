@@ -3,6 +3,16 @@ import { afterChange } from '../../store/reactions.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
+/** How long a reaction that was just given may move. */
+const FRESH_MS = 340;
+
+let given: { message: Message; emoji: string } | undefined;
+
+/** The user has given it just now, here. */
+export function isFresh({ id }: Message, emoji: string): boolean {
+  return given?.message.id === id && given.emoji === emoji;
+}
+
 /** Gives a reaction or takes it back: shown at once, and as it was if it is refused. */
 export async function react(context: Context, message: Message, emoji: string): Promise<void> {
   const { chat, strings, toast, changed } = context;
@@ -14,6 +24,11 @@ export async function react(context: Context, message: Message, emoji: string): 
   const on = known === undefined || !isMine(known, me);
   const count = known?.count ?? 0;
   const change = on ? { count: count + 1, added: [me] } : { count: count - 1, removed: [me] };
+  const fresh = on ? { message, emoji } : undefined;
+  given = fresh;
+  setTimeout(() => {
+    if (given === fresh) given = undefined;
+  }, FRESH_MS);
   const show = (as: Message) => {
     timeline.shown(as);
     changed();

@@ -1,7 +1,7 @@
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { isMine, react } from './react.ts';
+import { isFresh, isMine, react } from './react.ts';
 import type { Messages } from './touch-and-keys.ts';
 
 /** The reactions to a message: a press gives the same, or takes the own one back. */
@@ -17,7 +17,7 @@ export function reactions(entry: Entry, context: Context, open: Messages['open']
         return (
           <button
             type="button"
-            class="react"
+            class={isFresh(message, emoji) ? 'react fresh' : 'react'}
             tabIndex={-1}
             key={emoji}
             data-emoji={emoji}

@@ -8,7 +8,7 @@ export function Avatar({ user, kind = '' }: { user: User; kind?: string }) {
   const erased = user.id === ERASED;
   return (
     <span
-      class={`avatar ${erased ? 'none' : `h${hue(user.id)}`} ${kind}`.trim()}
+      class={`avatar ${erased ? 'none' : hue(user.id)} ${kind}`.trim()}
       data-user={user.id}
       aria-hidden="true"
     >

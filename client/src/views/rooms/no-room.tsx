@@ -18,7 +18,7 @@ export function NoRoom({ context }: { context: Context }) {
     const which = chat.single ? 'single' : 'none';
     return (
       <Empty
-        picture={chat.single ? 'alert' : 'bubble'}
+        picture={chat.single ? 'alert' : 'talk'}
         title={strings.text(`empty.${which}.title`)}
         text={strings.text(`empty.${which}.text`)}
       />
@@ -30,7 +30,7 @@ export function NoRoom({ context }: { context: Context }) {
       ? ({ text: 'empty.rooms.direct', label: 'direct.title', kind: 'direct' } as const)
       : ({ text: 'empty.rooms.wait' } as const);
   return (
-    <Empty picture="hash" title={strings.text('empty.rooms.title')} text={strings.text(begin.text)}>
+    <Empty picture="talk" title={strings.text('empty.rooms.title')} text={strings.text(begin.text)}>
       {begin.kind !== undefined && (
         <button type="button" class="btn primary" onClick={() => dialog({ kind: begin.kind })}>
           {strings.text(begin.label)}

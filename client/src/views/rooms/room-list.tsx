@@ -7,6 +7,7 @@ import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
+import { draftOf } from '../messages/composer.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { RoomRow } from './room-row.tsx';
 
@@ -142,6 +143,7 @@ export class RoomList extends Component<Props> {
                   unread={chat.unreadIn(room)}
                   fresh={room.fresh}
                   current={room === chat.current}
+                  draft={room === chat.current ? undefined : draftOf(room, chat.store)}
                   instead={context.blocking()?.instead(room.summary.last?.user)}
                 />
               ))}

@@ -3,6 +3,7 @@ import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import { atMost99, startOfDay } from '../../strings/strings.ts';
+import { hue } from '../../text/avatar.ts';
 import { plain } from '../../text/format.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -20,6 +21,8 @@ interface Props {
   readonly current: boolean;
   /** It is not what is looked for. */
   readonly hidden: boolean;
+  /** The text that the reader has begun, in a room that is not open. */
+  readonly draft: string | undefined;
   /** Stands in place of the last message of somebody whom the reader has blocked. */
   readonly instead: string | undefined;
 }
@@ -29,10 +32,11 @@ export class RoomRow extends Component<Props> {
   #day = 0;
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { summary, texts, unread, fresh, current, hidden, instead } = this.props;
+    const { summary, texts, unread, fresh, current, hidden, instead, draft } = this.props;
     return (
       hidden !== next.hidden ||
       instead !== next.instead ||
+      draft !== next.draft ||
       summary !== next.summary ||
       unread !== next.unread ||
       fresh !== next.fresh ||
@@ -65,7 +69,7 @@ export class RoomRow extends Component<Props> {
                 kind={summary.present === true ? 'here' : ''}
               />
             ) : (
-              <span class="tile" aria-hidden="true">
+              <span class={`tile ${hue(room.id)}`} aria-hidden="true">
                 <Icon name={kind === 'private' ? 'lock' : 'hash'} />
               </span>
             )}
@@ -126,9 +130,16 @@ export class RoomRow extends Component<Props> {
 
   /** "Bob: …"; of the other one of a direct room the words alone. */
   #last() {
-    const { context, summary, instead } = this.props;
+    const { context, summary, instead, draft } = this.props;
     const { chat, strings } = context;
     const { last } = summary;
+    if (draft) {
+      return (
+        <>
+          <span class="draft">{strings.text('rooms.draft')}</span> <bdi>{draft.replace(/\s+/gu, ' ')}</bdi>
+        </>
+      );
+    }
     if (instead) return instead;
     if (last === undefined) return strings.text('rooms.lastNone');
     const text =

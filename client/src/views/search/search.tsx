@@ -7,6 +7,7 @@ import type { Strings } from '../../strings/strings.ts';
 import { snippet } from '../../text/snippet.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
+import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { listTime } from '../rooms/list-time.ts';
@@ -37,6 +38,7 @@ interface Props {
 export class SearchPanel extends Component<Props> {
   readonly #field = createRef<HTMLInputElement>();
   readonly #list = createRef<HTMLDivElement>();
+  readonly #pane = createRef<HTMLElement>();
   readonly #search: Search;
   readonly #store: Store | undefined;
   #query: string;
@@ -57,6 +59,7 @@ export class SearchPanel extends Component<Props> {
   }
 
   override componentDidMount(): void {
+    arrive(this.#pane.current);
     this.props.context.chat.followers.add(this.#search);
     this.#find();
     this.props.shown(this);
@@ -93,7 +96,12 @@ export class SearchPanel extends Component<Props> {
     const { strings, chat } = context;
     const busy = this.#search.state?.busy === true;
     return (
-      <aside class="pane side search" aria-label={strings.text('search.heading')} inert={inert}>
+      <aside
+        class="pane side search"
+        aria-label={strings.text('search.heading')}
+        inert={inert}
+        ref={this.#pane}
+      >
         <div class="bar">
           <h2>
             <span>{strings.text('search.heading')}</span>
