@@ -11,7 +11,12 @@ export const icingaweb2: SessionApplication = {
   },
 
   async find(folder, given) {
-    const isIcinga = await says(folder, 'library/Icinga/Web/Session/PhpSession.php', 'Icinga');
+    // Its packages put the library elsewhere.
+    const isIcinga = await says(
+      folder,
+      'application/controllers/AuthenticationController.php',
+      'Icinga\\Controllers',
+    );
     return isIcinga ? ownSessions(folder, given) : null;
   },
 };

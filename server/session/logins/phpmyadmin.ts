@@ -1,7 +1,8 @@
 import type { SessionApplication } from '../application.ts';
-import { asText } from '../configuration/configuration.ts';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
+/** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php. */
 export const phpmyadmin: SessionApplication = {
   kind: 'phpmyadmin',
   title: 'phpMyAdmin',
@@ -9,15 +10,29 @@ export const phpmyadmin: SessionApplication = {
     cookieName: 'phpMyAdmin',
     userId: 'relation.1.user',
     userName: 'relation.1.user',
+    // Without second factors it is true, too. The name is there before the second factor is given.
+    userRequire: 'two_factor_check',
   },
 
   async find(folder, given) {
-    const isThis = async (file: string) => says(folder, file, 'PhpMyAdmin');
-    if (!(await isThis('libraries/classes/Session.php')) && !(await isThis('src/Session.php'))) return null;
+    if (!given.userId && (await says(folder, 'src/Session.php', 'PhpMyAdmin')))
+      throw new ConfigurationError(
+        `${folder.path}: phpMyAdmin 6 keeps the name of nobody in its sessions: the chat can use phpMyAdmin 4.8 to 5.2`,
+      );
+    if (!(await says(folder, 'libraries/classes/Session.php', 'PhpMyAdmin'))) return null;
     const file = 'config.inc.php';
-    if (given.store || !(await folder.has(file))) return ownSessions(folder, given);
+    if (!(await folder.has(file))) return ownSessions(folder, given);
     const configuration = await folder.php(file);
-    const savePath = asText(configuration.variable(['cfg', 'SessionSavePath'], 'CHAT_SESSION_STORE')) ?? '';
-    return ownSessions(folder, given, { savePath, file: configuration.file });
+    const value = (name: string, instead: string) =>
+      asText(configuration.variable(['cfg', name], instead)) ?? '';
+    return ownSessions(folder, given, {
+      file: configuration.file,
+      // It also names the cookie so where the request comes by HTTPS, which no file says.
+      ...(!given.cookieName && /^https:/i.test(value('PmaAbsoluteUri', 'CHAT_SESSION_NAME'))
+        ? { cookieName: 'phpMyAdmin_https' }
+        : {}),
+      ...(given.store ? {} : { savePath: value('SessionSavePath', 'CHAT_SESSION_STORE') }),
+      handler: 'files',
+    });
   },
 };

@@ -8,6 +8,8 @@ export const postfixadmin: SessionApplication = {
     cookieName: 'postfixadmin_session',
     userId: 'sessid.username',
     userName: 'sessid.username',
+    // From version 4 on the name is there before the second factor is given, and no role.
+    userRequire: 'sessid.roles.0',
   },
 
   async find(folder, given) {

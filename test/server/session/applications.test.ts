@@ -53,8 +53,10 @@ describe('the user of a known application, by its kind alone', () => {
     expect(kinds.sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
   });
 
-  test('nobody: a guest account, and the session of the id before the login', () => {
+  test('nobody: a guest account, a missing second factor, and the session of the id before the login', () => {
     expect(who('cacti', 'a guest')).toHaveProperty('nobody');
+    for (const application of ['phpmyadmin', 'postfixadmin'])
+      expect(who(application, 'before the second factor'), application).toHaveProperty('nobody');
     expect(who('roundcube', 'the record of the id before the login')).toEqual({
       nobody: 'nobody is logged in: auth_secret is not in the session',
     });

@@ -292,7 +292,7 @@ test('known applications are found by their folders, with the sessions that PHP 
     ],
     [
       'icingaweb2',
-      { 'library/Icinga/Web/Session/PhpSession.php': '<?php namespace Icinga\\Web;' },
+      { 'application/controllers/AuthenticationController.php': '<?php namespace Icinga\\Controllers;' },
       /^Icingaweb2 file:\/\/\/of\/php/,
     ],
     [
@@ -302,6 +302,22 @@ test('known applications are found by their folders, with the sessions that PHP 
         'config.inc.php': "<?php $cfg['SessionSavePath'] = '/pma';",
       },
       /^phpMyAdmin file:\/\/\/pma\?/,
+    ],
+    [
+      'phpmyadmin',
+      {
+        'libraries/classes/Session.php': '<?php namespace PhpMyAdmin;',
+        // It sets the handler `files` with its path.
+        '.user.ini': 'session.save_handler = redis',
+        'config.inc.php':
+          "<?php $cfg['SessionSavePath'] = '/pma'; $cfg['PmaAbsoluteUri'] = 'https://db.example.org/';",
+      },
+      /^phpMyAdmin_https file:\/\/\/pma\?/,
+    ],
+    [
+      'phpmyadmin',
+      { 'src/Session.php': '<?php namespace PhpMyAdmin;' },
+      /phpMyAdmin 6 keeps the name of nobody in its sessions/,
     ],
     ['cacti', cacti("$cacti_session_name = 'C2'; $cacti_db_session = false;"), /^C2 file:\/\/\/of\/php/],
     [
