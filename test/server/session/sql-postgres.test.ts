@@ -236,7 +236,7 @@ describe('notifications', () => {
     await ended;
     expect(store.received.slice(0, 3)).toEqual([
       lost(null),
-      lost(expect.objectContaining({ name: 'StoreError', message: expect.stringMatching(/57P01/) })),
+      lost(expect.objectContaining({ name: 'DatabaseError', message: expect.stringMatching(/57P01/) })),
       lost(null),
     ]);
   });
