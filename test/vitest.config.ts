@@ -26,8 +26,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
-          // Vitest uses one worker less than there are cores.
-          maxWorkers: 2,
+          // As below. A process for each file would take as much CPU as all of the tests, and so do two that share the cores
+          // with the other steps.
+          isolate: false,
+          maxWorkers: 1,
           testTimeout: hanging,
           allowOnly: false,
         },
