@@ -24,7 +24,7 @@ test('a reaction is given by key, shows at once with everybody, and is taken bac
   const hearts = { name: '❤️ 1' };
   await expect(row(bob).getByRole('button', { ...hearts, pressed: true })).toBeVisible();
   await expect(row(alice).getByRole('button', { ...hearts, pressed: false })).toBeVisible();
-  await expect(alice.page.getByRole('status').filter({ hasText: 'Bob reacted ❤️' })).toBeAttached();
+  await expect(alice.page.getByRole('status').filter({ hasText: 'Bob reacted with ❤️' })).toBeAttached();
 
   await row(alice).getByRole('button', hearts).click();
   await expect(row(bob).getByRole('button', { name: '❤️ 2', pressed: true })).toBeVisible();

@@ -89,10 +89,10 @@ test('a session store that is silent is no logout', async ({ alice, site }) => {
   site.memcached.signal('SIGSTOP');
   try {
     await alice.page.goto(site.chat.url);
-    await expect(alice.banner).toContainText(/The login service does not answer/);
+    await expect(alice.banner).toContainText(/The login service isn’t responding/);
     // It is not reported as a chat server that is down either.
     await alice.page.waitForTimeout(2500);
-    await expect(alice.banner).toContainText(/The login service does not answer/);
+    await expect(alice.banner).toContainText(/The login service isn’t responding/);
     await alice.shot('store-silent');
   } finally {
     site.memcached.signal('SIGCONT');

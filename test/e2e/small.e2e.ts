@@ -269,27 +269,31 @@ test('a name and a topic that do not fit in are shown as a whole when they are p
   await bar.getByRole('button', { expanded: false }).first().tap();
   await expect(bar.getByRole('button', { expanded: true })).toBeVisible();
   expect(await height()).toBe(before);
+  // Two lines of the bar hold LONG.
+  const longer = `${LONG}, nor read at one glance`;
   const topic = `House rules, opening times and the number of the caretaker. ${'And more. '.repeat(10)}The end.`;
   const members = [id];
   await asUser(site, 'bob', (ask) =>
-    ask('room:create', { name: LONG, topic, kind: 'private', members, clientId: `t-${id}` }),
+    ask('room:create', { name: longer, topic, kind: 'private', members, clientId: `t-${id}` }),
   );
   await page.getByRole('button', { name: /^Back to rooms/ }).tap();
   await rooms(page)
-    .getByRole('button', { name: new RegExp(`^${LONG}`) })
+    .getByRole('button', { name: new RegExp(`^${longer}`) })
     .tap();
-  const title = page.getByRole('heading', { name: LONG }).getByRole('button');
+  const title = page.getByRole('heading', { name: longer }).getByRole('button');
   await expect(title).toHaveAttribute('aria-expanded', 'false');
   const cut = () =>
     title
       .locator('bdi, small')
-      .evaluateAll((parts) => parts.map((part) => part.scrollWidth > part.clientWidth));
+      .evaluateAll((parts) =>
+        parts.map((part) => part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight),
+      );
   await expect.poll(cut).toEqual([true, true]);
   await title.tap();
   await expect(title).toHaveAttribute('aria-expanded', 'true');
   await expect.poll(cut).toEqual([false, false]);
   await expect(page.getByText('The end.')).toBeInViewport();
-  await expect(page.getByRole('textbox', { name: `Message to ${LONG}` })).toBeInViewport({ ratio: 1 });
+  await expect(page.getByRole('textbox', { name: `Message to ${longer}` })).toBeInViewport({ ratio: 1 });
   await title.tap();
   await expect.poll(cut).toEqual([true, true]);
   await context.close();
