@@ -237,6 +237,8 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   settings(found: Found, sql: SqlDriver): SettingsTable | null;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
+  /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */
+  keys?(site: Site): unknown;
   /** By the names that the claims have for them. */
   logins(site: Site, sql: SqlDriver): Readonly<Record<string, LoginTable>>;
   /**

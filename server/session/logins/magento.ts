@@ -150,6 +150,8 @@ export const magento: MemberApplication<Found, Site, Member> = {
     };
   },
 
+  keys: ({ sessions }) => (sessions.is === 'db' ? sessions.key : null),
+
   sessions({ cookieName, sessions, prefix, lifetime, namespaces }): MemberSessions {
     const plain = parseCookieForm('plain', cookieName);
     const of = (key: string) => namespaces.map((namespace) => `${namespace}.${key}`);

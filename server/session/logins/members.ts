@@ -13,6 +13,7 @@ import { parsePath } from '../path.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
 import { asked } from '../stores/lookups.ts';
+import type { SessionLogins } from './changing-logins.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
 import { claimedLogins, type TableLogin, watchNothing } from './tables.ts';
 
@@ -29,7 +30,7 @@ const closeAfter = 2000;
 
 /** The logins of an application whose users are in PHP sessions and in a table. */
 export function memberLogins(application: MemberApplication, reader: SiteReader): Logins<MemberLogin> {
-  let known: { open: OpenSite; sessions: Logins<PhpSession> } | undefined;
+  let known: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
   let named: { site: unknown; sessions: MemberSessions } | undefined;
   const rows = claimedLogins(application, reader);
 
@@ -41,7 +42,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
   }
 
   /** @throws StoreError */
-  async function current(): Promise<{ site: unknown; sessions: Logins<PhpSession> }> {
+  async function current(): Promise<{ site: unknown; sessions: SessionLogins<PhpSession> }> {
     const open = await rows.open();
     if (known?.open !== open) {
       const before = known?.sessions;
@@ -78,11 +79,13 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 
   /** @param ofRow the verdict on its row */
   async function check(
-    { state: { session, from } }: Login<MemberLogin>,
+    { state: { session, row, from } }: Login<MemberLogin>,
     ofRow: Promise<Verdict<TableLogin> | null>,
   ): Promise<Verdict<MemberLogin> | null> {
     const [{ site, sessions }, found] = await Promise.all([current(), ofRow]);
-    const changed = (await sessions.check([session])[0]) ?? null;
+    // Another setting may make another claim of the same session.
+    const isSame = row.state.site === site || found === null || found.state !== 'user';
+    const changed = (await sessions.check([isSame ? session : sessions.unjudged(session)])[0]) ?? null;
     if (changed === null) return found && asMember(found, session, from);
     return changed.state === 'user' ? judged(site, changed.login, from) : changed;
   }
@@ -125,7 +128,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 function openSessions(
   { cookie, store, layer, ids, proof }: MemberSessions,
   { driver, database, views }: OpenSite,
-): Logins<PhpSession> {
+): SessionLogins<PhpSession> {
   const source =
     typeof store === 'string'
       ? parseStoreUrl(store)

@@ -39,7 +39,7 @@ const retryPause = 50;
 const noCookie =
   'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
 
-/** `bytes` are as PHP wrote them: a comparison shows a change without decoding. */
+/** `bytes` are as PHP wrote them: a comparison shows a change without decoding. Empty: not judged. */
 export interface PhpSession {
   readonly id: string;
   readonly bytes: Buffer;
@@ -118,7 +118,7 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
   ): Promise<Verdict<PhpSession> | null> {
     const { id, bytes } = state;
     return store.get(id).then((found) => {
-      if (!found?.equals(bytes)) return judged(id, found, version);
+      if (bytes.length === 0 || !found?.equals(bytes)) return judged(id, found, version);
       if (version !== null) state.version = version;
       return null;
     }, judgedUnread(id));
@@ -144,7 +144,6 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
       return id === null ? noId('the value that the client sent') : fromId(id);
     },
     check: (logins) => logins.map(check),
-    // PHP writes no session without a byte that has a user in it.
     unjudged: (login) => ({
       ...login,
       state: { ...login.state, bytes: Buffer.alloc(0), version: null },

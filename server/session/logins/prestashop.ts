@@ -73,6 +73,8 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
   site: (found) => found,
 
+  keys: ({ key, salt }) => [key, salt],
+
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;
     const names = ['session_id', 'token', 'id_customer', 'firstname', 'active', 'deleted', 'is_guest'];

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Application, Claim, Judged, LoginTable, Row } from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import {
@@ -96,7 +97,7 @@ export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'>
 
 /** Judges claims, whatever they are made of, by the tables of an application. */
 export function claimedLogins(
-  application: Pick<Application, 'kind' | 'logins' | 'judge'>,
+  application: Pick<Application, 'kind' | 'keys' | 'logins' | 'judge'>,
   reader: SiteReader,
 ): ClaimedLogins {
   let known: { open: OpenSite; tables: Tables } | undefined;
@@ -170,6 +171,11 @@ export function claimedLogins(
   async function judgedAgain({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin>> {
     const { claim, id, memo } = state;
     const now = await tables();
+    if (
+      now.site !== state.site &&
+      !isDeepStrictEqual(application.keys?.(now.site), application.keys?.(state.site))
+    )
+      return { state: 'nobody', ...unauthorized('the site has another key for its logins now') };
     const at = await now.table(claim.table).row(id);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;

@@ -118,6 +118,8 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   site: (found) => found,
 
+  keys: ({ encryptionKey }) => encryptionKey,
+
   logins({ timeout, admins, moderators }, { lines, start }) {
     // All groups, since a group may have others, and these others again.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
@@ -124,6 +125,26 @@ test('what the settings say: accounts of all websites, a longer life, address an
   expect(await logins.check([login as never])[0]).toMatchObject({ state: 'user' });
   const lax = await loginsOf(folder, { checks: false });
   expect(await lax.identify(device)).toMatchObject({ user: { id: '7' } });
+});
+
+test('what the settings say counts for logins from before, too, and so does a new key', async () => {
+  const { logins, logIn, agent, run, check, folder } = await siteFor();
+  const from = { ...(await logIn('7')), userAgent: agent };
+  const [here, there] = await Promise.all(
+    ['192.0.2.1', '192.0.2.2'].map((address) => logins.identify({ ...from, address }) as Promise<Login>),
+  );
+  await run(
+    "INSERT INTO #__core_config_data (scope, scope_id, path, value) VALUES ('default', 0, 'web/session/use_remote_addr', '1')",
+  );
+  await logins.reload?.();
+  expect(await check(here as Login)).toMatchObject({ state: 'user', login: { handle: here?.handle } });
+  expect(await check(there as Login)).toMatchObject({ reason: 'the session was begun with another address' });
+  const file = join(folder, 'app/etc/env.php');
+  const env = readFileSync(file, 'utf8');
+  writeFileSync(file, env.replace(/'crypt'(?:[^'\\]|\\.)*'key'(?:[^'\\]|\\.)*'(?:[^'\\]|\\.)*/, '$&\nnew'));
+  expect(readFileSync(file, 'utf8')).not.toBe(env);
+  await logins.reload?.();
+  expect(await check(here as Login)).toMatchObject({ state: 'nobody' });
 });
 
 test('Redis: a hash with a session that may be compressed', async () => {

@@ -231,6 +231,12 @@ test('a changed configuration counts without a restart, and ends no login that s
   ]);
   expect(await checked()).toEqual([null]);
 
+  // The code of the site has removed everything from the session.
+  writeFileSync(join(machine.sessions, `sess_${before.split('=')[1]}`), '');
+  machine.ini({ ...settings, 'session.name': 'later' });
+  await logins.reload?.();
+  expect(await checked()).toMatchObject([{ state: 'empty' }]);
+
   // Elsewhere there is no such session.
   machine.ini({ 'session.save_path': join(machine.root, 'srv'), 'session.name': 'after' });
   await logins.reload?.();

@@ -89,6 +89,17 @@ test('the cookies that PrestaShop would take, and those that it would not', asyn
   }
 });
 
+test('a new cookie_iv ends the logins by the one before', async () => {
+  const { logins, logIn, check, folder } = await siteFor();
+  const login = (await logins.identify(await logIn('7'))) as Login;
+  const file = join(folder, 'app/config/parameters.php');
+  const parameters = readFileSync(file, 'utf8');
+  writeFileSync(file, parameters.replace("'cookie_iv' => '", '$&x'));
+  await logins.reload?.();
+  expect(readFileSync(file, 'utf8')).not.toBe(parameters);
+  expect(await check(login)).toMatchObject({ state: 'nobody' });
+});
+
 test('the cookies of several shops: one that names a customer, or the one that is set', async () => {
   const site = await siteFor();
   const { logins, logIn, folder } = site;

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SiteOptions } from '../../../../server/session/application.ts';
@@ -135,6 +136,23 @@ test('the settings: a longer life, a cookie of a domain, and what additional.php
   });
   onTestFinished(site.remove);
   await expect(openSite({ folder: site.folder })).rejects.toThrow('SYS.session.FE.backend');
+});
+
+test('a new encryptionKey ends the logins by the one before; other settings do not', async () => {
+  const { logins, logIn, folder } = await siteFor();
+  const login = (await logins.identify(await logIn('7'))) as Login;
+  const file = join(folder, 'config/system/settings.php');
+  const settings = readFileSync(file, 'utf8');
+  const answer = async (changed: string) => {
+    writeFileSync(file, changed);
+    await logins.reload?.();
+    return logins.check([login])[0];
+  };
+  expect(await answer(settings.replace("'debug'", "'sessionTimeout' => 7000, 'debug'"))).toMatchObject({
+    state: 'user',
+    login: { handle: login.handle },
+  });
+  expect(await answer(settings.replace('eee', 'fff'))).toMatchObject({ state: 'nobody' });
 });
 
 test('sessions that are tied to an address, in IPv4 and IPv6, also when they are checked again', async () => {
