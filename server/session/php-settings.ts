@@ -59,6 +59,8 @@ const defaults: Readonly<Record<string, string>> = {
   'memcached.sess_consistent_hash': '1',
   'memcached.sess_consistent_hash_type': 'ketama',
   'memcached.sess_number_of_replicas': '0',
+  'memcached.sess_sasl_username': '',
+  'memcached.sess_sasl_password': '',
   'memcache.hash_strategy': 'consistent',
   'memcache.hash_function': 'crc32',
   'memcache.session_redundancy': '2',

@@ -74,7 +74,13 @@ function files(settings: PhpSettings, common: Options, knownUsers: string): stri
 /** `host:port:weight,…`, as `memcached_servers_parse()` of libmemcached reads it. */
 function memcached(settings: PhpSettings, common: Options): string {
   const path = settings.get('session.save_path');
-  const servers = path.value.split(',').map((server) => {
+  const account = settings.get('memcached.sess_sasl_username');
+  if (account.value !== '' && settings.get('memcached.sess_sasl_password').value !== '')
+    throw unread('memcached.sess_sasl_username', account, 'memcached with a password (SASL) is not read');
+  if (/^\s*\//.test(path.value))
+    throw unread('session.save_path', path, 'memcached on a Unix socket is not read');
+  const list = path.value.replace(/,\s*$/, '').split(',');
+  const servers = list.map((server) => {
     const parts = /^\s*(?<host>[A-Za-z0-9._-]+)(?::(?<port>\d{1,5})(?:[: ](?<weight>\d{1,4}))?)?\s*$/.exec(
       server,
     );
@@ -85,8 +91,10 @@ function memcached(settings: PhpSettings, common: Options): string {
   const isOn = (name: string) => truthy(settings.get(name).value);
   const type = settings.get('memcached.sess_consistent_hash_type').value;
   const distribution = isOn('memcached.sess_consistent_hash') ? type : 'modula';
-  const weights = servers.map(({ weight }) => weight ?? '1');
-  return url(`memcached://${servers.map(({ host, port = '11211' }) => `${host}:${port}`).join(',')}`, {
+  // A port or a weight of 0 is the default.
+  const weights = servers.map(({ weight }) => String(Number(weight) || 1));
+  const places = servers.map(({ host, port }) => `${host}:${Number(port) || 11211}`);
+  return url(`memcached://${places.join(',')}`, {
     handler: 'memcached',
     prefix: settings.get('memcached.sess_prefix').value,
     ...(distribution === 'ketama' ? {} : { distribution }),

@@ -140,12 +140,32 @@ test('a setting that is not certain, or not read, is an error with the place and
       'session.save_handler = redis\nsession.save_path = "tcp://a?auth=secret,tcp://b"',
       /php\.ini line 2: session\.save_path: sessions on several/,
     ],
+    [
+      'session.save_handler = memcached\nsession.save_path = /run/memcached.sock:0',
+      /php\.ini line 2: session\.save_path: memcached on a Unix socket is not read/,
+    ],
+    [
+      'session.save_handler = memcached\nsession.save_path = a:1\nmemcached.sess_sasl_username = chat\nmemcached.sess_sasl_password = secret',
+      /php\.ini line 3: memcached\.sess_sasl_username is "chat": memcached with a password/,
+    ],
   ] as const) {
     machine.write('etc/php/8.2/fpm/php.ini', setting);
     const message = await problem();
     expect(message).toMatch(error);
     expect(message).not.toContain('secret');
   }
+});
+
+test('servers of memcached are read as libmemcached reads them', async () => {
+  const machine = new Machine({
+    'session.save_handler': 'memcached',
+    'session.save_path': '"a:0, b:11212:0,c:1:3,"',
+  });
+  const site = await findSite(machine.place());
+  if (!('session' in site)) throw new Error('no site in PHP');
+  expect((await site.application.find?.(site.folder, {}))?.options.store).toMatch(
+    /^memcached:\/\/a:11211,b:11212,c:1\?.*&weight=1%2C1%2C3&/,
+  );
 });
 
 test('what the code of a site changes counts before php.ini, or is an error that names the line', async () => {
