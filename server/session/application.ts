@@ -153,7 +153,7 @@ export interface CookieScope {
   secure: boolean;
 }
 
-/** All that an owner recognises a site by, as far as it is known. */
+/** Helps an owner to recognise the site. Unknown parts are left out. */
 export interface Portrait {
   version?: string | null | undefined;
   address?: string | null | undefined;

@@ -182,7 +182,7 @@ async function findSessions(
   return { application, folder, ...read, again };
 }
 
-/** What two readings are compared by: functions are never the same. */
+/** Two readings are compared by this: functions are never the same. */
 const valuesOf = ({ options, appKeys, accounts }: FoundSessions) => [
   options,
   appKeys,

@@ -9,7 +9,7 @@ export function axe(page: Page): AxeBuilder {
   return new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
 }
 
-/** What axe finds wrong in this part of the chat. */
+/** The violations that axe finds in this part of the chat. */
 export async function faultsIn(page: Page, part?: string) {
   const builder = axe(page).include(part === undefined ? 'php-chat' : ['php-chat', part]);
   return (await builder.analyze()).violations;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 
 /**
- * What PHP makes of this input by a script of this folder. To load its extensions takes PHP half of such a run, and few
+ * The output of a script of this folder, run by PHP with this input. To load its extensions takes PHP half of such a run, and few
  * scripts need one.
  */
 export function phpAnswer(script: string, input: object, withExtensions = false) {

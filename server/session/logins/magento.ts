@@ -52,7 +52,7 @@ interface Member extends Claim {
   customer: string;
   /** The end of an id that has been replaced, in seconds since 1970. */
   ends?: number;
-  /** What the session was begun with, if that is another than the visitor's. */
+  /** The address or the browser of the session's beginning, if it is not the visitor's. */
   differs?: string;
 }
 
@@ -272,7 +272,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
 const isNumber = (text: string | null | undefined): text is string => /^[1-9]\d{0,17}$/.test(text ?? '');
 
-/** What a session was begun with, if it is another than the visitor's. */
+/** Names the one of the two in which the visitor differs from the beginning of the session. */
 function differing(
   { checks, useAddress, useAgent }: Site,
   begun: { address: string | null | undefined; agent: string | null | undefined },

@@ -168,7 +168,7 @@ test('Roundcube with its sessions in Redis and in memcached', async () => {
   }
 });
 
-/** What MediaWiki's installer writes, for SQLite. */
+/** The configuration that MediaWiki's installer writes, for SQLite. */
 const mediawiki = (data: string, more = '') => `<?php
 if ( !defined( 'MEDIAWIKI' ) ) {
 	exit;

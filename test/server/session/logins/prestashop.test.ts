@@ -116,7 +116,7 @@ test('the cookies of several shops: one that names a customer, or the one that i
     reason: 'there are cookies of several customers',
     hint: expect.stringContaining('CHAT_SESSION_NAME'),
   });
-  // The cookie is made anew with each change of the cart. It is the same login.
+  // PrestaShop makes a new cookie with each change of the cart. It is the same login.
   const again = await logIn('7', { content: { session_id: one.id, session_token: one.token, id_cart: '6' } });
   expect(logins.binding(again)).toBe(logins.binding(one));
   const second = await loginsOf(folder, { cookieName: cookieOf('ps-s2') });
