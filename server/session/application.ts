@@ -350,6 +350,13 @@ export const noCookie = (name: string, hint: string): Explanation => ({
   cookie: name,
 });
 
+/** The name of a table for SQL, whatever its prefix has. A dot ends the name of a database or a schema. */
+export const tableIn = (name: string, { quote }: Pick<SqlDriver, 'quote'>): string =>
+  name
+    .split('.')
+    .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
+    .join('.');
+
 /** Columns of texts. */
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 

@@ -9,6 +9,7 @@ import {
   nobody,
   type SiteDatabase,
   type SiteFolder,
+  tableIn,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -72,12 +73,7 @@ export const drupal: Application<Found, Found> = {
   site: (found) => found,
 
   logins({ prefix }, { quote, lines, start }) {
-    // With PostgreSQL a prefix may name a schema.
-    const table = (name: string) =>
-      `${prefix}${name}`
-        .split('.')
-        .map((part) => `${quote}${part}${quote}`)
-        .join('.');
+    const table = (name: string) => tableIn(prefix + name, { quote });
     const roles = `SELECT ${lines('r.roles_target_id')} FROM ${table('user__roles')} AS r WHERE r.entity_id = u.uid`;
     const ofSession = `s.sid AS sid, ${start('s.session', mostBytes)} AS session`;
     // COALESCE: in SQLite a column keeps its collation, NOCASE_UTF8, which only Drupal has.

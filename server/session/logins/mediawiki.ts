@@ -5,6 +5,7 @@ import {
   type Row,
   type SessionApplication,
   type SiteDatabase,
+  tableIn,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost, hostAndPort, localSocket, storePlace } from '../database-host.ts';
@@ -191,12 +192,12 @@ function accountsOf({
       return null;
     },
     database,
-    users: () => ({
+    users: (driver) => ({
       view: 'chat_mediawiki_users',
       id: 'id',
       lookup: 'id',
       columns: { id: 'text', name: 'bytes', token: 'bytes' },
-      select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token FROM ${users} AS u`,
+      select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token FROM ${tableIn(users, driver)} AS u`,
     }),
     judge(row, { user, proof: [name = null, token = null] }) {
       if (row === null) return because('there is no such user any more');

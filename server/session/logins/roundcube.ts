@@ -9,6 +9,7 @@ import {
   type SessionTexts,
   type SiteDatabase,
   type SiteFolder,
+  tableIn,
 } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
@@ -150,12 +151,12 @@ function accountsOf({
     },
     database,
     basis: { users, lifetime, cookie },
-    users: () => ({
+    users: (driver) => ({
       view: 'chat_roundcube_users',
       id: 'id',
       lookup: 'id',
       columns: { id: 'text' },
-      select: `SELECT u.user_id AS id FROM ${users} AS u`,
+      select: `SELECT u.user_id AS id FROM ${tableIn(users, driver)} AS u`,
     }),
     judge: (row, { user }) => (row === null ? because('there is no such user any more') : { user }),
   };

@@ -289,6 +289,7 @@ test('MediaWiki by its folder: the names of its cookies, and its sessions elsewh
     ["$wgCookiePrefix = 'own';", 'own_session', 'own', store],
     ["$wgSharedDB = 'main'; $wgSharedPrefix = 'w_';", 'main_w__session', 'main_w_', store],
     ["$wgSessionName = 'sid';", 'sid', 'my_wiki_w_', store],
+    ["$wgDBprefix = 'w-';", 'my_wiki_w-_session', 'my_wiki_w-', store],
     [
       `$wgMainCacheType = 'redis'; $wgObjectCaches['redis'] = [ 'class' => 'RedisBagOStuff', 'servers' => [ '127.0.0.1:${redis.port}' ] ];`,
       ...['my_wiki_w__session', 'my_wiki_w_', {}],
@@ -305,6 +306,7 @@ test('MediaWiki by its folder: the names of its cookies, and its sessions elsewh
     onTestFinished(() => wiki.close());
     wiki.exec('CREATE TABLE w_user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB)');
     wiki.exec("INSERT INTO w_user VALUES (7, 'Ann', 'x')");
+    wiki.exec('CREATE VIEW "w-user" AS SELECT * FROM w_user');
     const logins = await open({ site, ...options });
     const cookies = `${cookie}=abc; ${prefix}UserID=7`;
     expect(await logins.identify({ cookies }), more).toMatchObject({ user: { id: '7', name: 'Ann' } });
