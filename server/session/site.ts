@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type {
@@ -17,6 +17,7 @@ import {
   readSessionCalls,
 } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
+import { readRegularFile } from './configuration/regular-file.ts';
 import { openSystem, type System } from './configuration/system.ts';
 import { localSocket, localSockets } from './database-host.ts';
 import { StoreError } from './login.ts';
@@ -138,9 +139,9 @@ export async function siteFolder({
 
 async function textOf(file: string): Promise<string> {
   try {
-    if ((await stat(file)).size > mostBytes)
-      throw new ConfigurationError(`${file}: larger than ${mostBytes} bytes`);
-    return await readFile(file, 'utf8');
+    const read = await readRegularFile(file, mostBytes);
+    if (typeof read === 'string') throw new ConfigurationError(`${file} ${read}`);
+    return read.toString();
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
     throw new ConfigurationError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`, {

@@ -123,7 +123,8 @@ class Apache {
       }
       const text = overrides ? await this.#system.text(`${at === '/' ? '' : at}/.htaccess`) : null;
       if (text === null) continue;
-      const lines = parse(text, `${at}/.htaccess`);
+      // Apache takes none of these from there, and others than the administrator may write it.
+      const lines = parse(text, `${at}/.htaccess`, ofServer);
       found.push((await this.#resolved(lines, `${at}/.htaccess`, 1)).flatMap(phpDirective));
     }
     // Sections whose folders, files or addresses only a request has.
@@ -209,6 +210,9 @@ class Apache {
   }
 }
 
+/** Directives that change how the rest is read. */
+const ofServer = new Set(['define', 'include', 'includeoptional', 'loadmodule', 'serverroot']);
+
 /** Modules that are part of the program. */
 const builtIn = new Set([
   'core',
@@ -247,15 +251,20 @@ function phpDirective({ name, args: [key = '', given = ''], file, line }: Direct
   return [{ name: key, value, admin: admin !== undefined, file, line }];
 }
 
+const continued = /\\\r?$/;
+
 /** Lines and blocks, as `ap_build_config()` takes them apart. */
-function parse(text: string, file: string): Directive[] {
+function parse(text: string, file: string, without: ReadonlySet<string> = new Set()): Directive[] {
   const blocks: Directive[][] = [[]];
   const rows = text.split('\n');
   for (let n = 0; n < rows.length; n++) {
     const line = n + 1;
-    let row = rows[n] as string;
-    while (/\\\r?$/.test(row) && n + 1 < rows.length) row = row.replace(/\\\r?$/, '') + rows[++n];
-    row = row.trim();
+    const parts = [rows[n] as string];
+    while (continued.test(parts.at(-1) as string) && n + 1 < rows.length) parts.push(rows[++n] as string);
+    const row = parts
+      .map((part, at) => (at < parts.length - 1 ? part.replace(continued, '') : part))
+      .join('')
+      .trim();
     if (row === '' || row.startsWith('#')) continue;
     if (row.startsWith('</')) {
       if (blocks.length > 1) blocks.pop();
@@ -263,6 +272,7 @@ function parse(text: string, file: string): Directive[] {
     }
     const isBlock = row.startsWith('<');
     const [name = '', ...args] = words(isBlock ? row.slice(1).replace(/>\s*$/, '') : row);
+    if (!isBlock && without.has(name.toLowerCase())) continue;
     const block: Directive[] = [];
     blocks.at(-1)?.push({ name: name.toLowerCase(), args, file, line, ...(isBlock ? { block } : {}) });
     if (isBlock && blocks.push(block) > deepest) throw tooDeep({ file, line });

@@ -12,6 +12,18 @@ export function parseEnv(text: string, file: string): Record<string, string> {
   const found: Record<string, string> = Object.create(null);
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
   let size = 0;
+  const grow = (by: number) => {
+    size += by;
+    if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
+  };
+  const expanded = (text: string) =>
+    text.replace(/\\\$|\$\{([A-Za-z0-9_.]+)\}/g, (all, name?: string) => {
+      if (name === undefined) return '$';
+      if (!Object.hasOwn(found, name)) return all;
+      const value = found[name] as string;
+      grow(value.length);
+      return value;
+    });
   for (let n = 0; n < lines.length; n++) {
     const line = lines[n] as string;
     const wrong = () =>
@@ -33,12 +45,11 @@ export function parseEnv(text: string, file: string): Record<string, string> {
         throw wrong();
       }
       value = value.slice(1, end);
-      if (quote === '"') value = expanded(unescaped(value), found);
+      if (quote === '"') value = expanded(unescaped(value));
     } else {
-      value = expanded(value.replace(/(^|\s+)#.*$/s, '').trimEnd(), found);
+      value = expanded(value.replace(/(?<!\S)#.*$/s, '').trimEnd());
     }
-    size += value.length;
-    if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
+    grow(value.length);
     if (!Object.hasOwn(found, name)) found[name] = value;
   }
   return found;
@@ -60,8 +71,3 @@ const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', f
 /** A `\$` stays for `expanded`. */
 const unescaped = (text: string) =>
   text.replace(/\\([^$])/gs, (_, character: string) => escapes[character] ?? character);
-
-const expanded = (text: string, known: Readonly<Record<string, string>>) =>
-  text.replace(/\\\$|\$\{([A-Za-z0-9_.]+)\}/g, (all, name?: string) =>
-    name === undefined ? '$' : Object.hasOwn(known, name) ? (known[name] as string) : all,
-  );

@@ -87,7 +87,7 @@ const rule = (pattern: string, kind: Rule['kind'], others: Omit<Rule, 'pattern' 
   ...others,
 });
 
-const trimmed = (matched: string) => matched.replace(/^[ \t]+/, '').replace(/[ \t\r\n]+$/, '');
+const trimmed = (matched: string) => matched.replace(/^[ \t]+/, '').replace(/(?<![ \t\r\n])[ \t\r\n]+$/, '');
 const single = rule("'[^']+'", 'raw', { text: (matched) => matched.slice(1, -1) });
 const variable = rule('\\$\\{', '${', { next: { inside: 'variable' } });
 const yes = rule('(?:true|on|yes)[ \\t]*', 'boolean', { text: () => '1' });

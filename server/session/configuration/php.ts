@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import parser from 'php-parser';
+import { readRegularFileSync } from './regular-file.ts';
 
 /** A value as PHP has it. An object of a configuration is an array by its properties. */
 export type ConfigurationValue = string | number | boolean | null | ConfigurationArray | Unknown;
@@ -155,10 +156,10 @@ class Reading {
     this.#included.add(file);
     let text: string;
     try {
-      const { size } = statSync(file);
-      this.#bytes += size;
-      if (this.#bytes > bounds.bytes) throw this.#refused(`larger than ${bounds.bytes} bytes`);
-      text = readFileSync(file, 'utf8');
+      const read = readRegularFileSync(file, bounds.bytes - this.#bytes);
+      if (typeof read === 'string') throw this.#refused(read);
+      this.#bytes += read.length;
+      text = read.toString();
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;
       throw this.#refused(`cannot be read (${(error as NodeJS.ErrnoException).code})`);

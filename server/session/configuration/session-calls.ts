@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import parser from 'php-parser';
 import type { IniValue } from './ini.ts';
 import { bounds } from './php.ts';
+import { readRegularFile, readRegularFileSync } from './regular-file.ts';
 
 /** A call in the code of a site that changes a setting of sessions, such as `session_name('ID')`. */
 export interface SessionCall {
@@ -38,17 +38,13 @@ export async function filesWithCalls(folder: string): Promise<string[]> {
       const entries = await readdir(at, { withFileTypes: true }).catch(() => []);
       for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
         const path = join(at, entry.name);
-        if (entry.isDirectory() && !left.test(entry.name)) next.push(path);
+        if (entry.isDirectory() && !left.test(entry.name) && next.length < most.files) next.push(path);
         if (!entry.isFile() || !/\.(?:php|inc)$/i.test(entry.name)) continue;
-        const size = await stat(path).then(
-          (stats) => stats.size,
-          () => 0,
-        );
-        if (size > bounds.bytes) continue;
-        bytes += size;
+        const read = await readRegularFile(path, bounds.bytes).catch(() => '');
+        if (typeof read === 'string') continue;
+        bytes += read.length;
         if (++files > most.files || bytes > most.bytes) return found;
-        const text = await readFile(path, 'latin1').catch(() => '');
-        if (candidate.test(text)) found.push(path);
+        if (candidate.test(read.toString('latin1'))) found.push(path);
       }
     }
     folders = next;
@@ -58,7 +54,10 @@ export async function filesWithCalls(folder: string): Promise<string[]> {
 
 /** The calls in these files. */
 export function sessionCallsIn(files: readonly string[]): SessionCall[] {
-  return files.flatMap((file) => callsIn(readFileSync(file, 'utf8'), file));
+  return files.flatMap((file) => {
+    const read = readRegularFileSync(file, bounds.bytes);
+    return typeof read === 'string' ? [] : callsIn(read.toString(), file);
+  });
 }
 
 interface Tree {

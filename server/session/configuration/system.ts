@@ -1,6 +1,7 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bounds, ConfigurationError } from './php.ts';
+import { readRegularFile } from './regular-file.ts';
 
 /** The configuration of the machine that a site runs on: files of PHP and of web servers. */
 export interface System {
@@ -35,7 +36,10 @@ export function openSystem(root = '/'): System {
         bytes += found.size;
         if (found.size > bounds.bytes || bytes > 16 * bounds.bytes)
           throw new ConfigurationError(`${file}: the configuration is too large`);
-        return await readFile(at(file), 'utf8');
+        const read = await readRegularFile(at(file), bounds.bytes);
+        // It has been replaced meanwhile.
+        if (typeof read === 'string') throw new ConfigurationError(`${file} ${read}`);
+        return read.toString();
       } catch (error) {
         if (error instanceof ConfigurationError) throw error;
         const { code } = error as NodeJS.ErrnoException;

@@ -20,7 +20,7 @@ export function yamlScalar(text: string, file: string, path: readonly string[]):
     const isOnTheWay = inside.every(({ key }, level) => key === path[level]);
     if (!isOnTheWay) continue;
     const [, quoted, plain, value = ''] =
-      /^ *(?:(["'])(.*?)\1|([^\s:#"'][^:#]*?)) *:(?: +(.*))?$/.exec(row)?.slice(1) ?? [];
+      /^ *(?:(["'])(.*?)\1|([^\s:#"'](?:[^:#]*[^:# ])?)) *:(?: +(.*))?$/.exec(row)?.slice(1) ?? [];
     const key = plain ?? quoted;
     if (key === undefined) throw unclear();
     inside.push({ indent, key });
@@ -31,7 +31,7 @@ export function yamlScalar(text: string, file: string, path: readonly string[]):
     if (level === path.length - 1) {
       if (scalar === undefined) throw unclear();
       found = scalar;
-    } else if (value.replace(/\s*#.*$/, '') !== '' && !/^(?:true|null|~)$/.test(scalar ?? ''))
+    } else if (value.replace(/#.*$/, '').trim() !== '' && !/^(?:true|null|~)$/.test(scalar ?? ''))
       throw unclear();
   }
   return found;
@@ -43,7 +43,7 @@ function scalarOf(text: string): string | null | undefined {
   if (single !== undefined) return single.replaceAll("''", "'");
   const [, double] = /^"([^"\\]*)"\s*(?:#.*)?$/.exec(text) ?? [];
   if (double !== undefined) return double;
-  const plain = text.replace(/(?:^|\s+)#.*$/, '').trim();
+  const plain = text.replace(/(?<!\S)#.*$/, '').trim();
   if (/^(?:null|~)?$/i.test(plain)) return null;
   return /^[&*!|>[{"'%@`]/.test(plain) && !/^%[\w.]+%/.test(plain) ? undefined : plain;
 }

@@ -9,7 +9,10 @@ import {
   readConfiguration,
 } from '../../../server/session/configuration/configuration.ts';
 import { parseEnv } from '../../../server/session/configuration/env.ts';
+import { parseIni } from '../../../server/session/configuration/ini.ts';
 import { type ConfigurationValue, isUnknown, readPhp } from '../../../server/session/configuration/php.ts';
+import { yamlScalar } from '../../../server/session/configuration/yaml.ts';
+import { siteFolder } from '../../../server/session/site.ts';
 import { dice } from '../../helpers/dice.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'configuration-'));
@@ -264,6 +267,40 @@ G=a#b
   });
   for (const wrong of ['X="no end', "X='a' b"]) {
     expect(() => parseEnv(`A=1\n${wrong}`, '/site/.env')).toThrow(/^\/site\/\.env line 2: /);
+  }
+});
+
+test('hostile files of text: none costs more than its length, and none grows', () => {
+  const long = 400_000;
+  const blanks = ' '.repeat(long);
+  const started = performance.now();
+  expect(parseEnv(`A=x${'y '.repeat(long)}z`, '.env').A).toHaveLength(2 * long + 2);
+  const straight = performance.now() - started;
+  for (const read of [
+    () => parseEnv(`A=x${blanks}y`, '.env'),
+    () => yamlScalar(`a: x${blanks}y`, 'f', ['a']),
+    () => yamlScalar(`a${blanks}: y`, 'f', ['a']),
+    () => [...parseIni(`x${blanks}y=1`, 'f')],
+  ]) {
+    const before = performance.now();
+    read();
+    // The square of the length would be some thousand times as much.
+    expect(performance.now() - before).toBeLessThan(50 * Math.max(straight, 10));
+  }
+  expect(() => yamlScalar(`a${blanks}y`, 'f', ['a'])).toThrow(ConfigurationError);
+  const growing = `A=${'x'.repeat(4000)}\nB=${`\${A}`.repeat(200_000)}`;
+  expect(() => parseEnv(growing, '.env')).toThrow(/its values are too long/);
+});
+
+test('a pipe and a device are no files of a site: nothing waits for them', async () => {
+  const pipe = join(folder, 'pipe');
+  const zero = join(folder, 'zero');
+  execFileSync('mkfifo', [pipe]);
+  symlinkSync('/dev/zero', zero);
+  const site = await siteFolder({ folder });
+  for (const name of ['pipe', 'zero']) {
+    await expect(site.text(name)).rejects.toThrow(/is no regular file/);
+    expect(() => readPhp(join(folder, name), {})).toThrow(/is no regular file/);
   }
 });
 
