@@ -1,3 +1,4 @@
+import { forScreen } from '../session/blank.ts';
 import { doctor } from './report.ts';
 
 // A reader such as `head` may close the pipe early.
@@ -7,6 +8,6 @@ process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await doctor(process.argv.slice(2), process.env, {
-  finding: (line) => console.log(line),
-  problem: (line) => console.error(line),
+  finding: (line) => console.log(forScreen(line)),
+  problem: (line) => console.error(forScreen(line)),
 });

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { lineForScreen } from '../session/blank.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
 import { examineSite, grants, siteCookie } from '../session/doctor/site.ts';
@@ -65,8 +66,8 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   for (const line of settingLines(given)) say.finding(line);
   let wrongs = 0;
   for await (const { is, text, advice } of checks(config, values)) {
-    say.finding(`${marks[is]} ${text}`);
-    if (advice !== undefined) say.finding(`  → ${advice}`);
+    say.finding(`${marks[is]} ${lineForScreen(text)}`);
+    if (advice !== undefined) say.finding(`  → ${lineForScreen(advice)}`);
     if (is === 'wrong') wrongs++;
   }
   if (values.cookie === undefined) {

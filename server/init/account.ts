@@ -160,6 +160,12 @@ export const setfaclLines = ({ name }: Account, missing: ReadonlyMap<string, str
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, right]) => `setfacl -m u:${name}:${right} ${shellWord(path)}`);
 
-/** As one word of a shell. */
-export const shellWord = (text: string): string =>
-  /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** As one word of a shell, in one line. */
+export function shellWord(text: string): string {
+  if (/^[A-Za-z0-9_./:@%+=,-]+$/.test(text)) return text;
+  if (!/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  const escaped = text.replace(/[^A-Za-z0-9_./ -]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+  return `$'${escaped}'`;
+}

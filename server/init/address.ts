@@ -27,7 +27,17 @@ export function parseAddress(text: string): URL {
     );
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/';
+  refuseOdd(url);
   return url;
+}
+
+/** The address goes into commands and into the configuration of web servers, and the site may say it itself. */
+function refuseOdd(url: URL): void {
+  if (/^https?:\/\/[A-Za-z0-9._~%@+,=:/[\]-]*$/.test(url.href)) return;
+  throw new InitProblem(
+    exit.usage,
+    `the address ${JSON.stringify(url.href.slice(0, 200))} has characters in it that have a meaning for a shell or a web server: give one without them`,
+  );
 }
 
 /**
@@ -46,6 +56,7 @@ export function addressesFor(
   const site = known ?? siteOf(given as URL);
   const fits = domainOf(cookie, site);
   const proposed = proposal(site, cookie, port);
+  refuseOdd(proposed);
   const chat = given === null || given.href === site.href || isRoot(given, site) ? proposed : given;
   if (chat.protocol !== site.protocol) {
     throw new InitProblem(

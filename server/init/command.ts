@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { clientBuilt } from '../doctor/server.ts';
 import type { CookieScope } from '../session/application.ts';
+import { lineForScreen } from '../session/blank.ts';
 import { describeSession } from '../session/doctor/describe.ts';
 import type { Finding } from '../session/doctor/finding.ts';
 import { examineSite } from '../session/doctor/site.ts';
@@ -157,7 +158,7 @@ function checkFolder(folder: string, file: boolean): void {
     if (found.isDirectory() || file) return;
     throw new InitProblem(
       exit.usage,
-      `${folder} is a file: give the folder of the site, such as ${dirname(folder)}`,
+      `${lineForScreen(folder)} is a file: give the folder of the site, such as ${dirname(folder)}`,
     );
   } catch (error) {
     if (error instanceof InitProblem) throw error;
@@ -170,7 +171,7 @@ function checkFolder(folder: string, file: boolean): void {
     }[code ?? ''];
     throw new InitProblem(
       code === 'EACCES' ? exit.configuration : exit.usage,
-      `${folder}: ${why ?? `it cannot be read (${code})`}`,
+      `${lineForScreen(folder)}: ${why ?? `it cannot be read (${code})`}`,
     );
   }
 }
@@ -182,8 +183,8 @@ async function setUp(
   machine: string | undefined,
 ): Promise<void> {
   const say = ({ is, text, advice }: Finding) => {
-    terminal.say(`${marks[is]} ${text}`);
-    if (advice !== undefined) terminal.say(`  → ${advice}`);
+    terminal.say(`${marks[is]} ${lineForScreen(text)}`);
+    if (advice !== undefined) terminal.say(`  → ${lineForScreen(advice)}`);
   };
   const given = givenIn(env);
   const config = configOf({ ...given, CHAT_SITE: options.site });
@@ -239,8 +240,8 @@ async function setUp(
   );
   const checked = configOf(values);
   if (options.print) {
-    terminal.say(`\n${terminal.strong(`${options.settings} would be:`)}\n`);
-    terminal.say(indented(withoutSecrets(text)));
+    terminal.heading(`${options.settings} would be:`);
+    terminal.say(`\n${indented(withoutSecrets(text))}`);
     return;
   }
   const isRoot = process.geteuid?.() === 0;
@@ -407,7 +408,8 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
   }
   const width = Math.max(...session.keys.map(({ path }) => path.length));
   terminal.say('The keys of your session:\n');
-  for (const { path, kind } of session.keys) terminal.say(`    ${path.padEnd(width)}  ${kind}`);
+  for (const { path, kind } of session.keys)
+    terminal.say(`    ${lineForScreen(path.padEnd(width))}  ${kind}`);
   const ask = async (question: string, proposed: string) => {
     const answer = await terminal.ask(`? ${question}${proposed === '' ? '' : ` [${proposed}]`}: `);
     if (answer === null) throw missing();

@@ -1,5 +1,6 @@
 import type { Portrait, SiteDatabase } from '../session/application.ts';
 import { ConfigurationError, findSite, openTables } from '../session/applications.ts';
+import { lineForScreen } from '../session/blank.ts';
 import { grants } from '../session/doctor/site.ts';
 import { StoreError } from '../session/login.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
@@ -41,7 +42,7 @@ export async function lookAt(
     return await portraitOf({ ...withoutUser(place), onFile }, files);
   } catch (error) {
     if (error instanceof ConfigurationError)
-      throw new InitProblem(exit.configuration, (await forbidden(files)) ?? error.message);
+      throw new InitProblem(exit.configuration, (await forbidden(files)) ?? lineForScreen(error.message));
     if (error instanceof StoreError)
       throw (place.database && (await rightsProblem(error, place))) || databaseProblem(error);
     throw error;
@@ -160,7 +161,8 @@ async function rightsProblem({ message }: StoreError, place: SitePlace): Promise
   );
 }
 
-function databaseProblem({ message }: StoreError): InitProblem {
+function databaseProblem(error: StoreError): InitProblem {
+  const message = lineForScreen(error.message);
   if (incomplete.test(message)) {
     return new InitProblem(
       exit.configuration,

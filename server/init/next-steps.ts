@@ -43,12 +43,13 @@ export function nextSteps(done: Done, terminal: Terminal): void {
     ...(done.addresses.way === 'direct' ? [] : [webServer(done)]),
     page(done),
   ];
-  terminal.say(`\n${terminal.strong('What is left for you')}`);
+  terminal.heading('What is left for you');
   for (const [n, { title, parts }] of steps.entries()) {
     const texts = parts.map((part) =>
       typeof part === 'string' ? `   ${part}` : part.lines.replace(/^(?=.)/gm, '      '),
     );
-    terminal.say(`\n${[terminal.strong(`${n + 1}. ${title}`), ...texts].join('\n\n')}`);
+    terminal.heading(`${n + 1}. ${title}`);
+    terminal.say(`\n${texts.join('\n\n')}`);
   }
   const named = usualFiles.some((file) => resolve(file) === done.settings)
     ? ''
@@ -59,7 +60,7 @@ export function nextSteps(done: Done, terminal: Terminal): void {
     );
   }
   terminal.say(
-    `\nIf something does not work: npm run doctor --${named} --chat ${done.addresses.chat.href} says what, and what to change.`,
+    `\nIf something does not work: npm run doctor --${named} --chat ${shellWord(done.addresses.chat.href)} says what, and what to change.`,
   );
 }
 

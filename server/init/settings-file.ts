@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import {
-  chownSync,
   closeSync,
-  existsSync,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -42,9 +43,26 @@ function quoted(name: string, value: string): string {
   return value.includes("'") ? `"${value.replace(/["\\`$]/g, '\\$&')}"` : `'${value}'`;
 }
 
-/** @throws InitProblem if there is a file, unless it may be replaced */
+/** A link itself, and not the file that it leads to. Null if nothing is there, or this account may not see it. */
+function entryAt(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/** @throws InitProblem if there is a file, unless it may be replaced, and if there is anything else */
 export function refuseExisting(path: string, replace: boolean): void {
-  if (replace || !existsSync(path)) return;
+  const found = entryAt(path);
+  if (found === null) return;
+  // As root a rename would put a file in the place of /dev/null, for every program of the machine.
+  if (!found.isFile() && !found.isSymbolicLink())
+    throw new InitProblem(
+      exit.configuration,
+      `${path} is no file: nothing replaces it; --settings FILE takes a file`,
+    );
+  if (replace) return;
   throw new InitProblem(
     exit.configuration,
     `${path} is there already, and stays as it is: --force replaces it, --print only shows what would be written, --settings FILE takes another file`,
@@ -65,12 +83,13 @@ export function writeSettings(path: string, text: string, group: number | undefi
     const file = openSync(temporary, 'wx', 0o600);
     try {
       writeFileSync(file, text);
-      if (group !== undefined) chownSync(temporary, process.getuid?.() ?? 0, group);
+      if (group !== undefined) fchownSync(file, process.getuid?.() ?? 0, group);
       fchmodSync(file, 0o640);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
+    refuseExisting(path, replace);
     if (replace) renameSync(temporary, path);
     // It fails if another program has made the file meanwhile.
     else linkSync(temporary, path);
@@ -78,6 +97,7 @@ export function writeSettings(path: string, text: string, group: number | undefi
     fsyncSync(opened);
     closeSync(opened);
   } catch (error) {
+    if (error instanceof InitProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') refuseExisting(path, false);
     const why = {

@@ -1,13 +1,14 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
+import { forScreen, lineForScreen } from '../session/blank.ts';
 
 /** A conversation with the owner. */
 export interface Terminal {
   say(line?: string): void;
   problem(line: string): void;
-  /** A heading, a mark of a finding, a command. */
-  strong(text: string): string;
+  /** A line in bold, below an empty one. */
+  heading(text: string): void;
   /** @returns the answer; null if there is nobody to answer */
   ask(question: string): Promise<string | null>;
   /** The same without showing what is typed. */
@@ -60,7 +61,7 @@ export function openTerminal(): Terminal {
 
   async function ask(question: string, isHidden: boolean): Promise<string | null> {
     listen();
-    process.stdout.write(question);
+    process.stdout.write(lineForScreen(question));
     hidden = isHidden;
     const line = lines.shift();
     const answer =
@@ -76,9 +77,11 @@ export function openTerminal(): Terminal {
   }
 
   return {
-    say: (line = '') => void process.stdout.write(`${line}\n`),
-    problem: (line) => void process.stderr.write(`${line}\n`),
-    strong: (text) => styleText('bold', text, { stream: process.stdout }),
+    // A site has its say in what is printed: file names, versions, messages of its database.
+    say: (line = '') => void process.stdout.write(`${forScreen(line)}\n`),
+    problem: (line) => void process.stderr.write(`${forScreen(line)}\n`),
+    heading: (text) =>
+      void process.stdout.write(`\n${styleText('bold', lineForScreen(text), { stream: process.stdout })}\n`),
     ask: (question) => ask(question, false),
     askHidden: (question) => ask(question, true),
     close: () => reader?.close(),

@@ -10,6 +10,17 @@ const controls = new RegExp(control, 'gu');
 export const isLine = (text: string): boolean => !control.test(text);
 export const asLine = (text: string): string => text.toWellFormed().replace(controls, '');
 
+/**
+ * For a screen: a control character would command it, and a mark of direction would reorder the line. Ends of lines stay.
+ */
+export const forScreen = (text: string): string =>
+  text.replace(/[^\P{Cc}\n]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, code);
+
+/** The same in one line. */
+export const lineForScreen = (text: string): string => forScreen(text).replaceAll('\n', code);
+
+const code = (character: string) => `\\u{${character.codePointAt(0)?.toString(16)}}`;
+
 /** Marks of direction, and letters without a width: with them one name can look like another, or like none. */
 const unseen = /[\p{Bidi_Control}\u00ad\u180e\u200b\u2060-\u2064\ufeff]/gu;
 

@@ -65,7 +65,7 @@ async function run(
   const terminal: Terminal = {
     say: (line = '') => void said.push(line),
     problem: (line) => void said.push(line),
-    strong: (text) => text,
+    heading: (text) => void said.push(`\n${text}`),
     ask: answer,
     askHidden: answer,
     close() {},
@@ -168,6 +168,18 @@ test.each<[string, string[], number, RegExp]>([
   expect(answer.code).toBe(code);
   expect(answer.said).toMatch(expected);
   expect(answer.said).not.toContain('geheim');
+});
+
+test('what a site names cannot command the screen of root, nor forge a line of its own', async () => {
+  const forged = '\n✓ All is well.\u001b[2J';
+  const config = `<?php require '/none${forged}';`;
+  const answer = await run([otherFolder(config), '--yes', '--url', 'http://x', '--settings', newFile()]);
+  expect(answer).toEqual({ code: 78, said: expect.stringContaining('✓ All is well.') });
+  expect(answer.said).not.toMatch(/^✓ All|(?!\n)\p{Cc}/mu);
+  const child = startChild(process.execPath, ['server/init/init.ts', `/none${forged}`], { cwd: root });
+  await new Promise((resolve) => child.process.on('close', resolve));
+  expect(child.output()).toContain('there is no such folder');
+  expect(child.output()).not.toMatch(/^✓ All|(?!\n)\p{Cc}/mu);
 });
 
 test('a file, a circle of links, and a WordPress that is half installed', async () => {

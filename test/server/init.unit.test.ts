@@ -1,10 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { setfaclLines } from '../../server/init/account.ts';
 import { addressesFor, parseAddress } from '../../server/init/address.ts';
-import { settingsText, writeSettings } from '../../server/init/settings-file.ts';
+import { refuseExisting, settingsText, writeSettings } from '../../server/init/settings-file.ts';
 import {
   apacheProxy,
   findWebServers,
@@ -107,6 +118,54 @@ test('a file is written whole, readable by its group, or not at all', () => {
     }),
   );
   expect(readdirSync(dirname(file))).toEqual(['settings']);
+});
+
+test('only a file is replaced: no device, pipe or folder; a link itself, and not the file that it leads to', () => {
+  const folder = newFolder();
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of [pipe, folder, '/dev/null']) {
+    const kind = statSync(path).mode;
+    expect(() => refuseExisting(path, true)).toThrow(/is no file: nothing replaces it/);
+    expect(statSync(path).mode).toBe(kind);
+  }
+  expect(() => writeSettings(pipe, 'A=1\n', undefined, true)).toThrow(/is no file/);
+  expect(statSync(pipe).isFIFO()).toBe(true);
+  const other = join(folder, 'other');
+  const link = join(folder, 'link');
+  const nowhere = join(folder, 'nowhere');
+  writeFileSync(other, 'own\n');
+  symlinkSync(other, link);
+  symlinkSync(join(folder, 'none'), nowhere);
+  for (const path of [link, nowhere]) expect(() => refuseExisting(path, false)).toThrow(/is there already/);
+  writeSettings(link, 'A=1\n', undefined, true);
+  expect([readFileSync(other, 'utf8'), lstatSync(link).isFile()]).toEqual(['own\n', true]);
+});
+
+test.each([
+  'https://a$(id)b.org/',
+  'https://a;b.org/',
+  'https://a.org/$(id)/',
+  "https://a.org/'/",
+  'https://a.org/x;y/',
+  'https://a.org/x&y/',
+])('%s is no address for a shell or a web server', (text) => {
+  expect(() => parseAddress(text)).toThrow(/has characters in it that/);
+});
+
+test('a path of a cookie gets no such character into the address of the chat', () => {
+  const cookie = { ...hostOnly, path: '/$(id)' };
+  expect(() => addressesFor(null, parseAddress('https://a.org'), cookie, 7070)).toThrow(
+    /has characters in it that/,
+  );
+});
+
+test('a name with an end of a line stays one line of a shell', () => {
+  const name = "/srv/a\n\u001b[2J'b";
+  const [line = ''] = setfaclLines({ name: 'chat', uid: 1, gid: 1 }, new Map([[name, 'r']]));
+  expect(line).not.toMatch(/\p{Cc}/u);
+  const words = execFileSync('bash', ['-c', `setfacl() { printf '%s' "$3"; }; ${line}`]);
+  expect(words.toString()).toBe(name);
 });
 
 test('web servers by their files and processes, with the file of the site', () => {

@@ -116,7 +116,7 @@ async function grantsOf(place: SitePlace): Promise<string[]> {
       ...sessions.map(({ view, renewed }) => ({ ...renewed, table: quoted(view) })),
     ];
     const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
-    const database = quoted(own.path.slice(1));
+    const database = quoted(own.path.slice(1).replaceAll(driver.quote, driver.quote.repeat(2)));
     return [
       kind === 'mysql'
         ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
