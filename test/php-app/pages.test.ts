@@ -46,7 +46,7 @@ describe('chat page', () => {
     const cookie = await app.login('alice');
     const { body, headers } = await raw(app.url, { headers: { cookie } });
     expect(body).toContain(
-      '<php-chat server="http://127.0.0.1:7070" login-url="/" history="hash"><p>The chat could not be',
+      '<php-chat server="http://127.0.0.1:7070" login-url="/" history="hash"><p>The chat couldn’t be',
     );
     expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
     // On phones: the field to write in stays above the keyboard.
