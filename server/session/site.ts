@@ -47,7 +47,7 @@ export interface OpenSite {
 export interface SiteReader {
   /** @throws StoreError if the database does not answer, ConfigurationError if the configuration cannot be read */
   open(): Promise<OpenSite>;
-  /** Reads the configuration and the settings again. What is wrong with them goes to `SitePlace.onProblem`. */
+  /** Reads the configuration and the settings again. `SitePlace.onProblem` gets the faults in them. */
   reload(): Promise<void>;
   /** As it was opened last; undefined before. */
   readonly last: OpenSite | undefined;
@@ -153,7 +153,7 @@ async function textOf(file: string): Promise<string> {
 /** Milliseconds for a question to the database of a site. */
 const timeout = 1000;
 
-/** One with tables. */
+/** An application with tables. */
 type AnyApplication = Application | MemberApplication;
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;

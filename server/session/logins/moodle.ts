@@ -21,7 +21,7 @@ import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, parsePath } from '../path.ts';
 
-/** The values of config.php. Those that also lie in the table of settings are null if the file does not give them. */
+/** The values of config.php. A value that also lies in the table of settings is null if the file does not give it. */
 interface Found {
   database: SiteDatabase;
   prefix: string;

@@ -87,7 +87,7 @@ export class MessageList {
     );
   }
 
-  /** The messages behind the end that was drawn last. Those that are fetched, or jumped to, have not arrived. */
+  /** The messages behind the end that was drawn last. A message that is fetched, or jumped to, has not arrived. */
   #arrived(room: Room, list: readonly Entry[]): ReadonlySet<string> {
     const before = this.#end?.room === room ? list.findIndex(({ key }) => key === this.#end?.key) : -1;
     const end = room.timeline.attached ? list.at(-1) : undefined;
@@ -109,7 +109,7 @@ export class MessageList {
     const { strings } = this.#context;
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
     let said = sentAt;
-    /** One's own have no name beside them: a long group says its time again. */
+    // A long group of the reader's own messages, which have no name beside them, says its time again.
     const again = (at: number) => {
       if (Math.abs(at - said) < AGAIN_MS) return undefined;
       said = at;
