@@ -21,6 +21,8 @@ vi.stubGlobal(
 );
 vi.stubGlobal('addEventListener', () => {});
 vi.stubGlobal('removeEventListener', () => {});
+// A clock that jumps makes the connection ask whether somebody looks at the page.
+vi.stubGlobal('document', { hidden: false });
 
 export interface OpenChat {
   readonly chat: Chat;

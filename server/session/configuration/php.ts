@@ -52,7 +52,7 @@ export class ConfigurationError extends Error {
 /**
  * Reads a configuration file of a PHP application as far as it is known without running it: constants, assignments,
  * `return`, class members, and files that it includes. A value that depends on anything else is `Unknown`.
- * Nothing is written, and only files are looked at.
+ * It reads files alone, and writes nothing.
  * @throws ConfigurationError
  */
 export function readPhp(file: string, surroundings: PhpSurroundings = {}): PhpConfiguration {
