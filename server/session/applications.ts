@@ -9,7 +9,6 @@ import type {
 } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { type Logins, StoreError } from './login.ts';
-import { accountLogins } from './logins/accounts.ts';
 import { cacti } from './logins/cacti.ts';
 import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
 import { codeigniter } from './logins/codeigniter.ts';
@@ -20,7 +19,7 @@ import { joomla } from './logins/joomla.ts';
 import { laravel } from './logins/laravel.ts';
 import { magento } from './logins/magento.ts';
 import { mediawiki } from './logins/mediawiki.ts';
-import { memberLogins } from './logins/members.ts';
+import { accountLogins, memberLogins } from './logins/members.ts';
 import { moodle } from './logins/moodle.ts';
 import { mybb } from './logins/mybb.ts';
 import { opencart } from './logins/opencart.ts';
@@ -40,7 +39,7 @@ import { ttrss } from './logins/ttrss.ts';
 import { typo3 } from './logins/typo3.ts';
 import { wordpress } from './logins/wordpress.ts';
 import { parsePath } from './path.ts';
-import { type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
+import { accountsReader, type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
 
 export { ConfigurationError } from './configuration/configuration.ts';
 
@@ -204,7 +203,7 @@ export async function openSite(
   if ('session' in site) {
     const open = ({ session, accounts }: ReadSessions): SessionLogins => {
       const sessions = phpSessions(session);
-      return accounts ? accountLogins(title, accounts, sessions) : sessions;
+      return accounts ? accountLogins(accounts, sessions, accountsReader(title, accounts, place)) : sessions;
     };
     const { session, again } = site;
     const changed = again && (() => again().then((read) => read && open(read)));

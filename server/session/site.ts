@@ -2,6 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type {
+  Accounts,
   Application,
   MemberApplication,
   Row,
@@ -154,12 +155,15 @@ async function textOf(file: string): Promise<string> {
 const timeout = 1000;
 
 /** An application with tables. */
-type AnyApplication = Application | MemberApplication;
+type AnyApplication = Pick<
+  Application | MemberApplication,
+  'title' | 'find' | 'database' | 'settings' | 'site'
+>;
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
 /** The same database, whose failures name no store URL. */
-export function inWordsOfSite(database: Database): Database {
+function inWordsOfSite(database: Database): Database {
   const explained = (error: unknown): never => {
     throw error instanceof DatabaseError ? new StoreError(error.ofSite, { cause: error }) : error;
   };
@@ -188,7 +192,7 @@ export async function connected(
 }
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
-export async function located(
+async function located(
   { title }: { title: string },
   own: SiteDatabase,
 ): Promise<{ driver: SqlDriver; open(): Database }> {
@@ -316,4 +320,16 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       open?.database.close();
     },
   };
+}
+
+/** Opens the database with the accounts of a site with PHP sessions, whose configuration is read elsewhere. */
+export function accountsReader(title: string, accounts: Accounts, { folder }: SitePlace): SiteReader {
+  const application = {
+    title,
+    find: () => Promise.resolve(accounts),
+    database: () => accounts.database,
+    settings: () => null,
+    site: () => accounts,
+  };
+  return siteReader(application, { folder }, accounts);
 }

@@ -1,7 +1,8 @@
-import type { MemberApplication, MemberSessions } from '../application.ts';
-import { sessionIdFrom } from '../cookie.ts';
+import type { Accounts, Claim, MemberApplication, MemberSessions, NamedUser } from '../application.ts';
+import { cookieValue } from '../cookie.ts';
 import {
   type Credentials,
+  type Explanation,
   type Login,
   type Logins,
   type Refusal,
@@ -10,12 +11,13 @@ import {
   type Verdict,
 } from '../login.ts';
 import { parsePath } from '../path.ts';
+import { closedAfter } from '../reread.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
 import { asked } from '../stores/lookups.ts';
 import type { SessionLogins } from './changing-logins.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
-import { claimedLogins, type TableLogin, watchNothing } from './tables.ts';
+import { type ClaimedLogins, claimedLogins, type TableLogin, watchNothing } from './tables.ts';
 
 /** A login whose user is in a PHP session, and whose session counts by a row. */
 export interface MemberLogin {
@@ -25,52 +27,120 @@ export interface MemberLogin {
   from: Credentials;
 }
 
-/** Questions that are under way have so many milliseconds to end. */
-const closeAfter = 2000;
-
-/** The logins of an application whose users are in PHP sessions and in a table. */
+/** The logins of an application whose cookie is the id of a PHP session. Settings in its database may name its store. */
 export function memberLogins(application: MemberApplication, reader: SiteReader): Logins<MemberLogin> {
-  let known: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
-  let named: { site: unknown; sessions: MemberSessions } | undefined;
   const rows = claimedLogins(application, reader);
+  let known: { open: OpenSite; sessions: SessionLogins<PhpSession> } | undefined;
 
-  function sessionsOf(site: unknown): MemberSessions {
-    if (named !== undefined && named.site === site) return named.sessions;
-    const sessions = application.sessions(site);
-    named = { site, sessions };
-    return sessions;
-  }
-
-  /** @throws StoreError */
-  async function current(): Promise<{ site: unknown; sessions: SessionLogins<PhpSession> }> {
-    const open = await rows.open();
+  function sessionsOf(open: OpenSite): SessionLogins<PhpSession> {
     if (known?.open !== open) {
       const before = known?.sessions;
-      known = { open, sessions: openSessions(sessionsOf(open.site), open) };
-      if (before !== undefined) setTimeout(() => before.close(), closeAfter).unref();
+      known = { open, sessions: openSessions(application.sessions(open.site), open) };
+      if (before !== undefined) setTimeout(() => before.close(), closedAfter).unref();
     }
-    return { site: open.site, sessions: known.sessions };
+    return known.sessions;
   }
 
+  return {
+    ...withRows({
+      rows,
+      sessions: async () => sessionsOf(await rows.open()),
+      claim: (site, { state: { id, proof = [] } }, from) =>
+        application.claim(site, { secrets: [id], proof }, from),
+    }),
+    binding: (credentials) => (reader.last ? sessionsOf(reader.last).binding(credentials) : null),
+    watch: watchNothing,
+    get lifetime() {
+      return known?.sessions.lifetime;
+    },
+    reload: () => reader.reload(),
+    close() {
+      known?.sessions.close();
+      reader.close();
+    },
+  };
+}
+
+/** The logins of an application with PHP sessions that may outlive the account of their user, and a new password. */
+export function accountLogins(
+  accounts: Accounts,
+  sessions: SessionLogins<PhpSession>,
+  reader: SiteReader,
+): SessionLogins<MemberLogin> {
+  const named = ({ user, state }: Login<PhpSession>): NamedUser => ({ user, proof: state.proof ?? [] });
+  const rows = claimedLogins(
+    {
+      kind: 'php',
+      logins: (_, sql) => ({ users: accounts.users(sql) }),
+      judge(_, claim: Claim & NamedUser, row) {
+        const verdict = accounts.judge(row, claim);
+        return 'reason' in verdict ? { state: 'nobody', ...verdict } : { state: 'user', ...verdict };
+      },
+    },
+    reader,
+  );
+  return {
+    ...withRows({
+      rows,
+      sessions: () => Promise.resolve(sessions),
+      refuses(session, { cookies, session: sent }) {
+        const value = (name: string) => (sent === undefined ? cookieValue(cookies, name) : null);
+        return accounts.refuses?.(value, named(session), Math.floor(Date.now() / 1000)) ?? null;
+      },
+      claim(_, session) {
+        const { user, state } = session;
+        return { table: 'users', lookup: user.id, secrets: [state.id], ...named(session) };
+      },
+    }),
+    binding: (credentials) => sessions.binding(credentials),
+    watch(onNotifications) {
+      const watch = sessions.watch(onNotifications);
+      return { add: ({ state }, watcher) => watch.add(state.session, watcher), end: () => watch.end() };
+    },
+    lifetime: sessions.lifetime,
+    unjudged: (login) => ({
+      ...login,
+      state: { ...login.state, session: sessions.unjudged(login.state.session) },
+    }),
+    close() {
+      sessions.close();
+      reader.close();
+    },
+  };
+}
+
+interface Members {
+  rows: ClaimedLogins;
+  /** @throws StoreError */
+  sessions(): Promise<SessionLogins<PhpSession>>;
+  /** Why the other cookies of a browser do not belong to its session, when it logs in. */
+  refuses?(session: Login<PhpSession>, credentials: Credentials): Explanation | null;
+  /** The claim of a session that names somebody. */
+  claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | Explanation;
+}
+
+/** A login counts by its session and by the row of the user whom the session names. */
+function withRows({
+  rows,
+  sessions: current,
+  refuses = () => null,
+  claim: claimOf,
+}: Members): Pick<Logins<MemberLogin>, 'identify' | 'check' | 'ttl' | 'renew' | 'answers' | 'fault'> {
   /** The verdict on a session that names somebody. */
-  async function judged(
-    site: unknown,
-    session: Login<PhpSession>,
-    from: Credentials,
-  ): Promise<Verdict<MemberLogin>> {
-    const { id, proof = [] } = session.state;
-    const claim = application.claim(site, { secrets: [id], proof }, from);
+  async function judged(session: Login<PhpSession>, from: Credentials): Promise<Verdict<MemberLogin>> {
+    const claim = claimOf((await rows.open()).site, session, from);
     if ('reason' in claim) return { state: 'nobody', ...claim };
     return asMember(await rows.look(claim), session, from);
   }
 
   async function identify(credentials: Credentials): Promise<Login<MemberLogin> | Refusal> {
     try {
-      const { site, sessions } = await current();
-      const session = await sessions.identify(credentials);
+      const session = await (await current()).identify(credentials);
       if ('code' in session) return session;
+      const wrong = refuses(session, credentials);
+      if (wrong !== null) return { code: 'unauthorized', ...wrong };
       const { address, userAgent } = credentials;
-      const found = await judged(site, session, { address, userAgent });
+      const found = await judged(session, { address, userAgent });
       return found.state === 'user' ? found.login : refusalOf(found);
     } catch (error) {
       return unavailable(error);
@@ -82,18 +152,20 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     { state: { session, row, from } }: Login<MemberLogin>,
     ofRow: Promise<Verdict<TableLogin> | null>,
   ): Promise<Verdict<MemberLogin> | null> {
-    const [{ site, sessions }, found] = await Promise.all([current(), ofRow]);
+    // A session that has ended says so even if the database of the rows is silent.
+    ofRow.catch(() => {});
+    const changed = await (await current()).check([session])[0];
+    if (changed) return changed.state === 'user' ? judged(changed.login, from) : changed;
+    const found = await ofRow;
+    if (found?.state !== 'user' || found.login.state.site === row.state.site)
+      return found && asMember(found, session, from);
     // Another setting may make another claim of the same session.
-    const isSame = row.state.site === site || found === null || found.state !== 'user';
-    const changed = (await sessions.check([isSame ? session : sessions.unjudged(session)])[0]) ?? null;
-    if (changed === null) return found && asMember(found, session, from);
-    return changed.state === 'user' ? judged(site, changed.login, from) : changed;
+    const sessions = await current();
+    const again = await sessions.check([sessions.unjudged(session)])[0];
+    return again?.state === 'user' ? judged(again.login, from) : (again ?? null);
   }
 
-  async function fault() {
-    const ofRows = await rows.fault();
-    return ofRows ?? (await current()).sessions.fault();
-  }
+  const fault = async () => (await rows.fault()) ?? (await current()).fault();
 
   return {
     identify,
@@ -101,27 +173,15 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
       const ofRows = rows.check(logins.map(({ state }) => state.row));
       return logins.map((login, n) => check(login, ofRows[n] as (typeof ofRows)[number]));
     },
-    binding({ cookies }) {
-      return reader.last === undefined ? null : sessionIdFrom(cookies, sessionsOf(reader.last.site).cookie);
-    },
-    watch: watchNothing,
     async ttl({ state: { session } }) {
-      const { sessions } = await current();
+      const sessions = await current();
       const changed = await sessions.check([session])[0];
       // After a logout the session lives on without a user.
       return !changed || changed.state === 'user' ? sessions.ttl(session) : null;
     },
-    get lifetime() {
-      return known?.sessions.lifetime;
-    },
-    renew: async ({ state }, seconds) => (await current()).sessions.renew(state.session, seconds),
-    reload: () => reader.reload(),
+    renew: async ({ state }, seconds) => (await current()).renew(state.session, seconds),
     answers: asked(async () => (await fault()) === null),
     fault,
-    close() {
-      known?.sessions.close();
-      reader.close();
-    },
   };
 }
 

@@ -70,9 +70,11 @@ interface Tables {
 }
 
 /** The questions about one table. */
-export interface Questions {
+interface Questions {
   /** By the column of the claims. */
   find(lookup: string): Promise<({ id: string } & Look) | null>;
+  /** Reads no row: the database answers it or fails. */
+  ask(): Promise<unknown>;
   /** By the primary key. */
   digest(id: string): Promise<string | null>;
   /** The logins that are as they were when they were judged. */
@@ -301,14 +303,11 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
       return found;
     },
     changes: async () => (changed === undefined ? null : await changes('all')) ?? new Map(),
-    ask: () => (first as Questions).digest('0'),
+    ask: () => (first as Questions).ask(),
   };
 }
 
-export function questions(
-  table: LoginTable,
-  { driver, database, charset, views }: Omit<OpenSite, 'site'>,
-): Questions {
+function questions(table: LoginTable, { driver, database, charset, views }: OpenSite): Questions {
   const names = Object.keys(table.columns);
   const { packed, from } = packedRows(driver, table, { charset, views });
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
@@ -382,6 +381,12 @@ export function questions(
   const { renewed, ignoresCase } = table;
   const compared = (text: string) => (ignoresCase ? text.toLowerCase() : text);
   return {
+    // The keys may have any type.
+    ask: () =>
+      database.rows(
+        `SELECT 'any', ${driver.digestOfAll === undefined ? packed : 'NULL'}, ${digestSql} FROM ${from} WHERE 1 = 0 AND 'any'`,
+        ['any'],
+      ),
     async find(lookup) {
       for (const id of await idsOf(lookup)) {
         const at = await row(id);
