@@ -341,6 +341,9 @@ export const nobody = (reason: string, hint?: string) => ({
   ...because(reason, hint),
 });
 
+/** The verdict on a login that the keys of the site no longer lead to. */
+export const byAnotherKey = nobody('the site has another key for its logins now');
+
 /** The refusal of a request without the cookie. @param hint if every visitor gets it: how the site sets the cookie */
 export const noCookie = (name: string, hint: string): Explanation => ({
   ...because(

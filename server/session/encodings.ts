@@ -27,11 +27,16 @@ export function decodePercent(text: Buffer): Buffer | null {
   return percentDecoded(text, 'refused');
 }
 
-/** PHP's `urldecode()`: a plus sign is a blank, and a `%` that two hexadecimal digits do not follow stays. */
+/** PHP's `rawurldecode()`: a `%` that two hexadecimal digits do not follow stays. */
+export function rawUrlDecode(text: Buffer): Buffer {
+  return percentDecoded(text, 'kept') as Buffer;
+}
+
+/** PHP's `urldecode()`: a plus sign is a blank too. */
 export function urlDecode(text: Buffer): Buffer {
   const bytes = Buffer.from(text);
   for (let at = bytes.indexOf(plus); at !== -1; at = bytes.indexOf(plus, at)) bytes[at] = blank;
-  return percentDecoded(bytes, 'kept') as Buffer;
+  return rawUrlDecode(bytes);
 }
 
 function percentDecoded(text: Buffer, malformed: 'kept' | 'refused'): Buffer | null {

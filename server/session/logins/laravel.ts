@@ -11,6 +11,7 @@ import {
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
+import { rawUrlDecode } from '../encodings.ts';
 import { displayName } from '../identity.ts';
 
 /** `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user. */
@@ -225,14 +226,15 @@ async function connectionOf(
   if (!URL.canParse(given))
     throw new ConfigurationError(`the url of ${keys.join('.')} is none: set ${storeSetting}`);
   const url = new URL(given);
+  const decoded = (part: string) => rawUrlDecode(Buffer.from(part)).toString();
   const parts: Record<string, string> = {
     driver: url.protocol.slice(0, -1),
     scheme: url.protocol.slice(0, -1),
     host: url.hostname,
     port: url.port,
-    username: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
+    username: decoded(url.username),
+    password: decoded(url.password),
+    database: decoded(url.pathname.slice(1)),
   };
   return async (key) => parts[key] || (await value(key));
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type SessionCookie, sessionIdFrom } from '../cookie.ts';
+import { byAnotherKey } from '../application.ts';
+import { cookieValue, type SessionCookie, sessionIdFrom } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import type { UserPaths } from '../identity.ts';
 import {
@@ -42,6 +43,8 @@ const noCookie =
 /** `bytes` are as PHP wrote them: a comparison shows a change without decoding. Empty: not judged. */
 export interface PhpSession {
   readonly id: string;
+  /** The value of the cookie, where the id is not all of it: another key may not lead to that id. */
+  readonly sent?: string;
   readonly bytes: Buffer;
   /** The version of these bytes, once the store has told it. */
   version: string | null;
@@ -62,12 +65,12 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
   const read = sharedReads(store);
   const judge = createJudge(source, user);
 
-  async function fromId(id: string): Promise<Login<PhpSession> | Refusal> {
+  async function from(sent: Sent): Promise<Login<PhpSession> | Refusal> {
     try {
       const checkWithin = (budget: number) =>
-        readWithRetries(id, budget).then(
-          (found) => judged(id, found?.bytes ?? null, found?.version ?? null),
-          judgedUnread(id),
+        readWithRetries(sent.id, budget).then(
+          (found) => judged(sent, found?.bytes ?? null, found?.version ?? null),
+          judgedUnread(sent),
         );
       let verdict = await checkWithin(firstBudget);
       if (verdict.state === 'nobody' || verdict.state === 'empty') {
@@ -81,15 +84,15 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
   }
 
   async function judged(
-    id: string,
+    sent: Sent,
     bytes: Buffer | null,
     version: string | null,
   ): Promise<Verdict<PhpSession>> {
-    return asLogin(id, await judge.verdict(id, bytes), version);
+    return asLogin(sent, await judge.verdict(sent.id, bytes), version);
   }
 
-  const judgedUnread = (id: string) => async (error: unknown) =>
-    asLogin(id, await judgeFailure(error, (bytes) => judge.verdict(id, bytes)), null);
+  const judgedUnread = (sent: Sent) => async (error: unknown) =>
+    asLogin(sent, await judgeFailure(error, (bytes) => judge.verdict(sent.id, bytes)), null);
 
   /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
   async function readWithRetries(id: string, budget: number): Promise<Versioned | null> {
@@ -118,14 +121,15 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
   ): Promise<Verdict<PhpSession> | null> {
     const { id, bytes } = state;
     return store.get(id).then((found) => {
-      if (bytes.length === 0 || !found?.equals(bytes)) return judged(id, found, version);
+      if (bytes.length === 0 || !found?.equals(bytes)) return judged(state, found, version);
       if (version !== null) state.version = version;
       return null;
-    }, judgedUnread(id));
+    }, judgedUnread(state));
   }
 
   function check(login: Login<PhpSession>): Promise<Verdict<PhpSession> | null> {
-    const { id } = login.state;
+    const { id, sent = id, bytes } = login.state;
+    if (bytes.length === 0 && cookie.idIn(sent) !== id) return Promise.resolve(byAnotherKey);
     // Nearly all checks end here, thousands in a second: few promises.
     if (store.version === undefined) return compare(login, null);
     return store.version(id).then(
@@ -136,12 +140,11 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
 
   return {
     async identify({ cookies, session }) {
-      if (session === undefined) {
-        const id = sessionIdFrom(cookies, cookie);
-        return id === null ? noId(`the cookie ${cookie.name}`, noCookie) : fromId(id);
-      }
-      const id = cookie.idIn(session);
-      return id === null ? noId('the value that the client sent') : fromId(id);
+      const isCookie = session === undefined;
+      const sent = isCookie ? cookieValue(cookies, cookie.name) : session;
+      const id = sent === null ? null : cookie.idIn(sent);
+      if (id !== null) return from(sent === id ? { id } : { id, sent: String(sent) });
+      return isCookie ? noId(`the cookie ${cookie.name}`, noCookie) : noId('the value that the client sent');
     },
     check: (logins) => logins.map(check),
     unjudged: (login) => ({
@@ -176,11 +179,13 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
   };
 }
 
-function asLogin(id: string, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
+type Sent = Pick<PhpSession, 'id' | 'sent'>;
+
+function asLogin({ id, sent }: Sent, verdict: SessionVerdict, version: string | null): Verdict<PhpSession> {
   if (verdict.state !== 'user') return verdict;
   const { user, bytes, proof } = verdict;
   const handle = handleOf('php', user.id, [id]);
-  const state = { id, bytes, version, ...(proof && { proof }) };
+  const state = { id, ...(sent !== undefined && { sent }), bytes, version, ...(proof && { proof }) };
   return { state: 'user', login: { handle, user, state } };
 }
 

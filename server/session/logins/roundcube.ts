@@ -13,6 +13,7 @@ import {
 } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
+import { rawUrlDecode } from '../encodings.ts';
 
 /**
  * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,
@@ -203,11 +204,4 @@ async function databaseOf(dsn: string, file: string): Promise<SiteDatabase> {
   };
 }
 
-/** PHP's `rawurldecode()`: a `%` that nothing follows stays. */
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-};
+const decoded = (text: string) => rawUrlDecode(Buffer.from(text)).toString();

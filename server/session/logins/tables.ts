@@ -1,6 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Application, Claim, Judged, LoginTable, Row } from '../application.ts';
+import {
+  type Application,
+  byAnotherKey,
+  type Claim,
+  type Judged,
+  type LoginTable,
+  nobody,
+  type Row,
+} from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import {
   type Credentials,
@@ -177,7 +185,7 @@ export function claimedLogins(
       now.site !== state.site &&
       !isDeepStrictEqual(application.keys?.(now.site), application.keys?.(state.site))
     )
-      return { state: 'nobody', ...unauthorized('the site has another key for its logins now') };
+      return byAnotherKey;
     const at = await now.table(claim.table).row(id);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
@@ -228,10 +236,9 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     try {
       const { site } = await open();
       const sent = asCookie(credentials, () => application.onlyCookie?.(site));
-      if (sent === null)
-        return refused(unauthorized('the value that the client sent is no login of this site'));
+      if (sent === null) return refusalOf(nobody('the value that the client sent is no login of this site'));
       const claim = application.claim(site, sent);
-      if ('reason' in claim) return refused(claim);
+      if ('reason' in claim) return refusalOf({ state: 'nobody', ...claim });
       let found = await look(claim);
       if (found.state === 'nobody') {
         await pause(secondLookAfter);
@@ -466,10 +473,3 @@ function asCookie(credentials: Credentials, name: () => string | undefined): Cre
 }
 
 const escaped = (character: string) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-
-const unauthorized = (reason: string) => ({ reason, kind: reason });
-
-const refused = (why: { reason: string; kind: string; hint?: string | undefined }): Refusal => ({
-  code: 'unauthorized',
-  ...why,
-});

@@ -7,7 +7,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openLogins } from '../../../../server/session/applications.ts';
 import { readConfiguration } from '../../../../server/session/configuration/configuration.ts';
+import { laravel } from '../../../../server/session/logins/laravel.ts';
 import { readOptions } from '../../../../server/session/options.ts';
+import { siteFolder } from '../../../../server/session/site.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
@@ -77,13 +79,14 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
     `<?php class RedisStore { ${store} }`,
   );
   mkdirSync(join(folder, 'storage/framework/sessions'), { recursive: true });
-  const given = { APP_NAME: '"My Site"', APP_KEY: key, ...env };
-  write(
-    '.env',
-    Object.entries(given)
-      .map(([name, value]) => `${name}=${value}\n`)
-      .join(''),
-  );
+  const setEnv = (more: Record<string, string | number>) =>
+    write(
+      '.env',
+      Object.entries({ APP_NAME: '"My Site"', APP_KEY: key, ...env, ...more })
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    );
+  setEnv({});
   config('app', "'key' => env('APP_KEY'), 'cipher' => 'AES-256-CBC'");
   config(
     'auth',
@@ -127,7 +130,14 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
   onTestFinished(() => db.close());
   db.exec(`CREATE TABLE ${env.DB_PREFIX ?? ''}users ${usersTable}`);
   db.exec(`INSERT INTO ${env.DB_PREFIX ?? ''}users VALUES (7, 'Ann', 'hash', NULL)`);
-  return { folder, write, db, sessions: join(folder, 'storage/framework/sessions'), ...versions[version] };
+  return {
+    folder,
+    write,
+    setEnv,
+    db,
+    sessions: join(folder, 'storage/framework/sessions'),
+    ...versions[version],
+  };
 }
 
 /** A request by Laravel's own classes: the session's file, and the cookie of the response. */
@@ -327,6 +337,39 @@ test('other guards, and a cookie that is not encrypted', async () => {
   await expect(open(siteOf(13, { AUTH_GUARD: 'api' }).folder)).rejects.toThrow(
     /the guard api keeps no users in sessions .*CHAT_USER_ID=login_GUARD/,
   );
+});
+
+test('a new APP_KEY ends the open logins by the one before, unless that is a previous key', async () => {
+  const site = siteOf(13, {});
+  const { cookies } = logIn(site.sessions, { name: site.name });
+  const logins = await open(site.folder);
+  const login = await logins.identify({ cookies });
+  if ('code' in login) throw new Error(login.reason);
+  const [, session] = cookies.split(`${site.name}=`);
+  const native = await logins.identify({ session });
+  if ('code' in native) throw new Error(native.reason);
+  site.setEnv({ APP_KEY: previous, APP_PREVIOUS_KEYS: key });
+  await logins.reload?.();
+  for (const each of [login, native])
+    expect(await logins.check([each])[0]).toMatchObject({ login: { handle: each.handle, user } });
+  site.setEnv({ APP_KEY: previous });
+  await logins.reload?.();
+  for (const each of [login, native])
+    expect(await logins.check([each])[0]).toMatchObject({
+      state: 'nobody',
+      reason: expect.stringMatching(/another key/),
+    });
+});
+
+test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
+  const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql' });
+  site.setEnv({ DB_URL: 'pgsql://o%27neil:100%@127.0.0.1:1/si%C3%A9%zz' });
+  const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
+  expect(found?.accounts?.database.place).toMatchObject({
+    user: "o'neil",
+    password: '100%',
+    path: '/sié%zz',
+  });
 });
 
 test('the files of the framework count where the application has none; each setting that is given wins', async () => {
