@@ -26,13 +26,13 @@ export function mayRead(room: RoomRecord, member: MemberRecord | undefined, bann
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   // If the other user was erased, nobody would read the messages.
-  if (room.kind === 'direct') return room.pair === undefined ? [] : ['send'];
+  if (room.kind === 'direct') return room.pair === undefined ? [] : ['send', 'pin'];
   const admin = roles.includes('admin');
   const owner = member?.role === 'owner' || admin;
   const moderator = owner || member?.role === 'moderator' || roles.includes('moderator');
   const may: Right[] = room.settings.write === 'moderators' && !moderator ? [] : ['send'];
   if (room.kind === 'private') may.push('invite');
-  if (moderator) may.push('update', 'remove', 'moderate');
+  if (moderator) may.push('update', 'remove', 'moderate', 'pin');
   if (owner) may.push('roles', 'delete');
   if (member !== undefined && member.sources === sources.people) may.push('leave');
   return may;

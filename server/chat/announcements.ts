@@ -6,7 +6,7 @@ import {
   otherOf,
   type RoomRecord,
 } from '../history/history.ts';
-import type { RemovalReason, Report, RoomMember, SiteRole, User } from '../wire/events.ts';
+import type { Pin, RemovalReason, Report, RoomMember, SiteRole, User } from '../wire/events.ts';
 import { rightsIn } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
@@ -34,6 +34,8 @@ export class Announcements implements DirectoryListener {
   readonly #onAsideFailure: OnAsideFailure;
   readonly #readReport: (id: string) => Promise<Report | null>;
   #reports: Promise<void> = Promise.resolve();
+  readonly #readPin: (room: string, seq: number) => Promise<Pin | undefined>;
+  #pins: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #people: PeopleChanges;
@@ -51,6 +53,8 @@ export class Announcements implements DirectoryListener {
     onAsideFailure: OnAsideFailure;
     /** A report as moderators see it; null if it is gone. */
     readReport: (id: string) => Promise<Report | null>;
+    /** A pin as everybody in the room sees it; undefined if the message is not pinned any more. */
+    readPin: (room: string, seq: number) => Promise<Pin | undefined>;
     hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   }) {
     this.#publisher = options.publisher;
@@ -61,6 +65,7 @@ export class Announcements implements DirectoryListener {
     this.#onRestrictions = options.onRestrictions;
     this.#onAsideFailure = options.onAsideFailure;
     this.#readReport = options.readReport;
+    this.#readPin = options.readPin;
     this.#hasJoinedElsewhere = options.hasJoinedElsewhere;
   }
 
@@ -224,6 +229,20 @@ export class Announcements implements DirectoryListener {
         : removalBy(id, ban),
     );
     this.#people.member(room, user.id, { user: this.#shown(user, now), gone: true });
+  }
+
+  pinned(room: Room, seq: number): void {
+    // One after the other, so that the last event is the newest.
+    this.#pins = this.#pins
+      .then(async () => {
+        if (room.joined.size === 0) return;
+        const pin = await this.#readPin(room.record.id, seq);
+        const count = room.record.pins ?? 0;
+        const change = { room: room.record.id, seq, ...(pin === undefined ? {} : { pin }), count };
+        this.#publisher.toRoom(room.record.id, 'pin:changed', change);
+      })
+      // Clients still get it with the list.
+      .catch((error) => this.#onAsideFailure('pin_changed', error));
   }
 
   reported(room: RoomRecord, id: string): void {

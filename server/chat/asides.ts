@@ -4,6 +4,8 @@ export type Aside =
   | 'session_rooms'
   /** Notify the author of a message why a moderator has deleted it. */
   | 'deletion_reason'
+  /** Announce a pinned message. */
+  | 'pin_changed'
   /** Notify moderators of a report. */
   | 'report_changed';
 

@@ -57,7 +57,16 @@ export function applyReset(record: RoomRecord, now: RoomRecord): void {
 
 /** Applies the room's own stored fields. `head`, `lastSeq` and `last` follow only messages. */
 export function applyRecord(record: RoomRecord, now: RoomRecord): void {
-  for (const field of ['name', 'topic', 'reports', 'access', 'members', 'firstSeq', 'settings'] as const) {
+  for (const field of [
+    'name',
+    'topic',
+    'reports',
+    'pins',
+    'access',
+    'members',
+    'firstSeq',
+    'settings',
+  ] as const) {
     if (now[field] === undefined) Reflect.deleteProperty(record, field);
     else Object.assign(record, { [field]: now[field] });
   }

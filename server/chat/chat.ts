@@ -5,6 +5,7 @@ import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
 import { NewestPages } from './messages/newest-pages.ts';
 import { Reactions } from './messages/reactions.ts';
+import { pinOf } from './messages/shown-pins.ts';
 import { keepSweeping, type Retention } from './messages/sweeping.ts';
 import { Typing } from './messages/typing.ts';
 import { keepEnding } from './moderation/restriction-ends.ts';
@@ -86,6 +87,12 @@ export async function openChat(options: {
     onRestrictions: () => endInTime(),
     onAsideFailure,
     readReport: (id) => reportOf({ history, directory }, id),
+    async readPin(room, seq) {
+      const pin = await pinOf({ history, directory }, room, seq);
+      // Another server may have stored what was read, and before it that somebody was removed.
+      await history.current();
+      return pin;
+    },
     async hasJoinedElsewhere(user, room) {
       if (others === undefined || !others.isConnected(user)) return false;
       return (await others.orderOthers(user, { is: 'joined', room })) > 0;

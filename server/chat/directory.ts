@@ -95,6 +95,8 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
+  /** A message was pinned or unpinned. */
+  pinned(room: Room, seq: number): void;
   /** A report of a message in that room was made or closed. */
   reported(room: RoomRecord, id: string): void;
   /** @param recounted rooms in which the user's number of unread mentions has changed */
@@ -623,6 +625,12 @@ export class Directory {
         const known = this.#rooms.get(room.id);
         if (known !== undefined) applyRecord(known.record, room);
         return (listener) => listener.reported(room, id);
+      }
+      case 'pin': {
+        const known = this.#rooms.get(change.room.id);
+        if (known === undefined) return undefined;
+        applyRecord(known.record, change.room);
+        return (listener) => listener.pinned(known, change.seq);
       }
       case 'blocked': {
         const person = find(change.user);

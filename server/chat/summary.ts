@@ -43,6 +43,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   Object.assign(summary, record.settings);
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
   if (summary.may.includes('moderate')) summary.reports = record.reports ?? 0;
+  if (record.pins !== undefined) summary.pins = record.pins;
   const muted = directory.restrictions.muteOf(record.id, identity.id);
   if (muted !== undefined) {
     summary.mutedForMs = muted.forMs;

@@ -68,6 +68,9 @@ export const namedReactors = 10;
 /** Of so many unread mentions in a room their number is exact. */
 export const mostUnreadMentions = 1000;
 
+/** Pinned messages of one room. */
+export const mostPins = 50;
+
 /** Users whom one user may block. */
 export const mostBlocked = 1000;
 
@@ -104,6 +107,8 @@ export interface RoomRecord {
   settings: RoomSettings;
   /** Open reports of messages that are not too old; absent for none. */
   reports?: number;
+  /** Pinned messages that are not too old; absent for none. */
+  pins?: number;
   /** The head when what was known before said nothing any more: so much had changed at once. */
   reset?: number;
   /** Both users of a direct room; absent if one of them was erased. */
@@ -203,6 +208,18 @@ export interface StoredReport {
   /** As it was then, until the report is closed: it may have been edited or deleted since. */
   message?: StoredMessage;
   closed?: { by: string; done: ReportEnd; at: number };
+}
+
+/** A pinned message. */
+export interface StoredPin {
+  room: string;
+  seq: number;
+  by: string;
+  at: number;
+  /** The newest message of the room at that time. */
+  after: number;
+  /** Pins are listed by it: a later one has a higher place. */
+  place: number;
 }
 
 /** The treatment of the messages of an erased user. */
@@ -310,6 +327,8 @@ export type Change = {
   | { type: 'blocked'; user: string; other: string; blocked: boolean }
   /** A report of a message of that room is new, or closed. */
   | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
+  /** A message of that room was pinned, or is not pinned any more. */
+  | { type: 'pin'; room: RoomRecord; seq: number }
   /** It has begun, changed or (null) ended. If a ban changes a membership, another change follows it. */
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   | { type: 'read'; room: string; user: string; readSeq: number }
@@ -334,6 +353,8 @@ type ActKind =
   | 'unbanned'
   | 'removed'
   | 'message_deleted'
+  | 'pinned'
+  | 'unpinned'
   | 'report_closed'
   | 'role_changed'
   | 'room_changed'
@@ -384,6 +405,7 @@ export const changeBits = {
   told: 1 << 12,
   act: 1 << 13,
   erasing: 1 << 14,
+  pin: 1 << 15,
 } as const satisfies Record<Change['type'], number>;
 
 /** A message without its text, which may be deleted while the log still has the change. */
@@ -487,6 +509,15 @@ export interface Writes {
   react: {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
     out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
+  };
+  /**
+   * Pins a message, or unpins it. Doing it again changes nothing. Codes: `unknown_room` (also for users who are not
+   * members), `forbidden` (the other one of a direct room has blocked the user), `unknown_message` (none, or a deleted one
+   * is to be pinned), `limit_reached` (`mostPins`).
+   */
+  pin: {
+    in: { room: string; seq: number; user: string; pinned: boolean; access: number; at: number };
+    out: { changed: boolean; stale: boolean };
   };
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */
   addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
@@ -759,6 +790,16 @@ export interface Reads {
   reactionsBy: {
     in: { user: string; from: string; limit: number };
     out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
+  };
+  /** The pinned messages of a room, the last one pinned first. `seq`: this one alone. */
+  pins: {
+    in: { room: string; seq?: number };
+    out: { pin: StoredPin; message: StoredMessage }[];
+  };
+  /** All pins by a user; pages as those of `written`. */
+  pinsBy: {
+    in: { user: string; from: string; limit: number };
+    out: { pins: Pick<StoredPin, 'room' | 'seq' | 'at'>[]; next?: string };
   };
   /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
   file: {

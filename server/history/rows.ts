@@ -45,6 +45,7 @@ export const roomFields: Columns = [
   'empty_since',
   ...settings.map(([, { column }]) => column),
   'reports',
+  'pins',
   'reset_rev',
 ];
 /** The columns that only the rules need. */
@@ -69,6 +70,7 @@ export function roomFrom(row: Row): RoomRecord {
     createdAt: row.created_at as number,
     settings: settingsFrom(row),
     ...(row.reports === null ? {} : { reports: row.reports as number }),
+    ...(row.pins === null ? {} : { pins: row.pins as number }),
     ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),
     ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
   };
@@ -114,6 +116,7 @@ export function roomRow(room: RoomRow): Value[] {
     room.emptySince ?? null,
     ...settings.map(([name]) => room.settings[name] ?? null),
     room.reports ?? null,
+    room.pins ?? null,
     room.reset ?? null,
   ];
 }

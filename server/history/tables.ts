@@ -1,5 +1,5 @@
 import type { RoomSettings } from '../wire/events.ts';
-import type { Ban, Change, StoredReport } from './history.ts';
+import { type Ban, type Change, deletedUser, type StoredPin, type StoredReport } from './history.ts';
 
 /** A row of a statement's answer. */
 export type Row = Record<string, unknown>;
@@ -27,6 +27,8 @@ export const columnTypes = {
   writers: 'text',
   slow: 'int',
   reports: 'int',
+  pins: 'int',
+  behind: 'int',
   by_id: 'text',
   note: 'text',
   reported_at: 'int',
@@ -163,7 +165,14 @@ export const reports = table<StoredReport>('chat_reports', ['id'], {
   closed: 'closed',
 });
 
-export const tables: readonly Table[] = [bans, blocks, reports];
+export const pins = table<StoredPin>(
+  'chat_pins',
+  ['room', 'seq'],
+  { room: 'room', seq: 'seq', by: 'by_id', at: 'at', after: 'behind', place: 'place' },
+  { users: ['by'], without: (pin) => ({ row: { ...pin, by: deletedUser.id } }) },
+);
+
+export const tables: readonly Table[] = [bans, blocks, reports, pins];
 
 /** The columns that hold JSON. */
 const json: ReadonlySet<ColumnName> = new Set(['message', 'closed']);

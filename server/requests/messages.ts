@@ -11,17 +11,20 @@ import {
   search,
   send,
 } from '../chat/messages/messages.ts';
+import { pin } from '../chat/messages/pins.ts';
 import { checkText } from '../chat/messages/texts.ts';
 import { messageFor } from '../chat/mine.ts';
 import { closeReport, listReports, maySeeReports, report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { RequestHandlers } from './request.ts';
+import type { RequestHandler, RequestHandlers } from './request.ts';
 
 export const messageRequests: RequestHandlers<
   | 'message:send'
   | 'message:edit'
   | 'message:delete'
   | 'message:react'
+  | 'message:pin'
+  | 'message:unpin'
   | 'message:reactions'
   | 'message:report'
   | 'report:list'
@@ -97,6 +100,8 @@ export const messageRequests: RequestHandlers<
     probe: async ({ chat, connection, room, payload }) =>
       connection.joined.has(room) ? reacted(chat, connection, payload) : null,
   },
+  'message:pin': pinRequest(true),
+  'message:unpin': pinRequest(false),
   'message:report': {
     order: 'ordered',
     counts: () => ({ report: 1 }),
@@ -144,3 +149,17 @@ export const messageRequests: RequestHandlers<
     },
   },
 };
+
+function pinRequest(pinned: boolean): RequestHandler<'message:pin'> & RequestHandler<'message:unpin'> {
+  return {
+    order: 'ordered',
+    joined: true,
+    right: 'pin',
+    counts: () => ({ change: 1 }),
+    async run({ chat, connection, room, payload, notCounted, active }) {
+      if (await pin(chat, connection, room, { ...payload, pinned })) active();
+      else notCounted();
+      return {};
+    },
+  };
+}

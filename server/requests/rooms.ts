@@ -9,6 +9,7 @@ import {
   setRole,
   update,
 } from '../chat/members.ts';
+import { pins } from '../chat/messages/pins.ts';
 import { block, blockedBy } from '../chat/moderation/blocking.ts';
 import { restrict, restricted } from '../chat/moderation/restrict.ts';
 import { create, created, join, leave, list, mayCreate, sync } from '../chat/rooms.ts';
@@ -31,6 +32,7 @@ export const roomRequests: RequestHandlers<
   | 'room:mute'
   | 'room:ban'
   | 'room:restricted'
+  | 'room:pins'
   | 'direct:open'
   | 'user:find'
   | 'user:block'
@@ -117,6 +119,10 @@ export const roomRequests: RequestHandlers<
     order: 'read',
     right: 'moderate',
     run: ({ chat, connection, room, payload }) => restricted(chat, connection, room, payload),
+  },
+  'room:pins': {
+    order: 'read',
+    run: ({ chat, connection, room }) => pins(chat, connection, room),
   },
   'direct:open': {
     order: 'change',

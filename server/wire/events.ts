@@ -41,7 +41,7 @@ const role = z.enum(['owner', 'moderator', 'member']);
 const siteRole = z.enum(['admin', 'moderator']);
 const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
-const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave']);
+const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
 
 /** The newest message of a room as it is now; `text` is cut to 120 characters, `files` counts its files. */
 const lastMessage = z.object({
@@ -53,6 +53,16 @@ const lastMessage = z.object({
   files: seq.exactOptional(),
 });
 
+/** A pinned message as it is now; `text` is cut to 120 characters. */
+const pin = lastMessage.extend({
+  /** In answers only: the asking user has blocked the author. */
+  hidden: z.literal(true).exactOptional(),
+  /** The user who has pinned it, and when. */
+  by: user,
+  at: time,
+  /** The newest message at that time: “… pinned a message” stands behind it. */
+  after: counter,
+});
 /** The settings of a room as an update takes them. With `all` and 0 a room has none of them. */
 const roomSettings = z.object({
   write: write.exactOptional(),
@@ -92,6 +102,8 @@ const roomSummary = z.object({
   mutedReason: z.string().exactOptional(),
   /** Open reports, for users who have the right `moderate` there. */
   reports: counter.exactOptional(),
+  /** Pinned messages; absent if there are none. */
+  pins: seq.exactOptional(),
 });
 
 /** A user who is named in a text, and where, in characters. Mentions do not overlap. */
@@ -202,6 +214,7 @@ export const shapes = {
   User: user,
   RoomSummary: roomSummary,
   LastMessage: lastMessage,
+  Pin: pin,
   RoomMember: roomMember,
   Message: message,
   Mention: mention,
@@ -221,6 +234,7 @@ export type RoomSettings = z.output<typeof roomSettings>;
 /** An action that a user may take in a room, as in `RoomSummary.may`. */
 export type Right = z.output<typeof right>;
 export type LastMessage = z.output<typeof lastMessage>;
+export type Pin = z.output<typeof pin>;
 export type RoomSummary = z.output<typeof roomSummary>;
 export type RoomMember = z.output<typeof roomMember>;
 export type Message = z.output<typeof message>;
@@ -288,6 +302,7 @@ export const requests = {
   'room:mute': restriction,
   'room:ban': restriction,
   'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
+  'room:pins': z.object({ room: roomId }),
   'direct:open': z.object({ user: userId }),
   'user:block': z.object({ user: userId, blocked: z.boolean() }),
   'user:blocked': z.object({}),
@@ -310,6 +325,8 @@ export const requests = {
   }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
   'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
+  'message:pin': z.object({ room: roomId, seq }),
+  'message:unpin': z.object({ room: roomId, seq }),
   'message:report': z.object({
     room: roomId,
     seq,
@@ -386,6 +403,7 @@ export const answers = {
     ),
     next,
   }),
+  'room:pins': z.object({ pins: z.array(pin) }),
   'direct:open': z.object({ room: roomSummary }),
   'user:block': nothing,
   'user:blocked': z.object({ users: z.array(user) }),
@@ -394,6 +412,8 @@ export const answers = {
   'message:edit': z.object({ message }),
   'message:delete': z.object({ message }),
   'message:react': z.object({ message }),
+  'message:pin': nothing,
+  'message:unpin': nothing,
   'message:report': nothing,
   'report:list': z.object({ reports: z.array(report), next }),
   'report:close': nothing,
@@ -449,6 +469,8 @@ export const events = {
       }),
     ),
   }),
+  /** `pin` absent: it is not pinned any more. `count`: pinned messages of the room. */
+  'pin:changed': z.object({ room: roomId, seq, pin: pin.exactOptional(), count: counter }),
   mention: z.object({ message }),
   'room:activity': z.object({
     room: roomId,
@@ -495,6 +517,7 @@ export type EventName = keyof typeof events;
 export type EventPayload<E extends EventName> = z.output<(typeof events)[E]>;
 export type SessionReady = EventPayload<'session:ready'>;
 export type SessionChange = EventPayload<'session:changed'>;
+export type PinChange = EventPayload<'pin:changed'>;
 export type PresenceChange = EventPayload<'presence:changed'>;
 export type MembersChange = EventPayload<'members:changed'>;
 export type MessageReacted = EventPayload<'message:reacted'>;

@@ -6,6 +6,7 @@ import {
   methods,
   mostBlocked,
   type Reads,
+  type RoomRecord,
   sources,
   type Writes,
 } from '../../server/history/history.ts';
@@ -435,6 +436,55 @@ export function moderationContract(
       } while (from !== undefined);
       expect(pages).toEqual([[6], [5, 4, 3], [2, 1]]);
     }
+  });
+
+  test('a message is pinned once and unpinned once; the last one is first; pins go with their messages and the room', async () => {
+    await join(ann, ben);
+    for (const text of ['first', 'second', 'third']) await send(ben, { text });
+    const { access } = (await now().history.read.room({ room: 'lobby' })) as RoomRecord;
+    const pin = (seq: number, over: Partial<Writes['pin']['in']> = {}) =>
+      now().history.write.pin({ room: 'lobby', seq, user: ann.id, pinned: true, access, at, ...over });
+    now().changes.length = 0;
+    const done = { changed: true, stale: false };
+    const same = { changed: false, stale: false };
+    expect(await Promise.all([pin(2), pin(1), pin(2, { user: ben.id }), pin(3)])).toEqual([
+      done,
+      done,
+      same,
+      done,
+    ]);
+    expect(now().changes).toMatchObject(
+      [2, 1, 3].map((seq, n) => ({ type: 'pin', seq, room: { pins: n + 1 } })),
+    );
+    expect(await pin(1, { access: access + 1 })).toEqual({ changed: false, stale: true });
+    await expect(pin(1, { user: 'nobody' })).rejects.toEqual(refused('unknown_room'));
+    for (const pinned of [true, false])
+      await expect(pin(9, { pinned })).rejects.toEqual(refused('unknown_message'));
+    await write.delete({ room: 'lobby', seq: 1, user: ben.id, moderator: false, at });
+    const history = await now().reopen();
+    const list = () => history.read.pins({ room: 'lobby' });
+    expect(await list()).toMatchObject([
+      { pin: { room: 'lobby', seq: 3, by: ann.id, at, after: 3 }, message: { text: 'third', user: ben } },
+      { pin: { seq: 1 }, message: { text: '', deletedAt: at } },
+      { pin: { seq: 2 }, message: { text: 'second' } },
+    ]);
+    expect(await history.read.pins({ room: 'lobby', seq: 2 })).toHaveLength(1);
+    const first = await history.read.pinsBy({ user: ann.id, from: '', limit: 2 });
+    const rest = await history.read.pinsBy({ user: ann.id, from: first.next ?? '', limit: 2 });
+    expect([...first.pins, ...rest.pins]).toEqual([1, 2, 3].map((seq) => ({ room: 'lobby', seq, at })));
+    expect(rest).not.toHaveProperty('next');
+    expect(await pin(1, { pinned: false })).toEqual(done);
+    expect(await pin(1, { pinned: false })).toEqual(same);
+    await expect(pin(1)).rejects.toEqual(refused('unknown_message'));
+    await history.write.expire({ room: 'lobby', firstSeq: 3 });
+    expect((await list()).map(({ pin }) => pin.seq)).toEqual([3]);
+    expect(await history.read.room({ room: 'lobby' })).toMatchObject({ pins: 1 });
+    await pin(3, { pinned: false });
+    expect(await history.read.room({ room: 'lobby' })).not.toHaveProperty('pins');
+    await pin(3);
+    await history.write.deleteRoom({ room: 'lobby' });
+    expect(await list()).toEqual([]);
+    expect((await history.read.pinsBy({ user: ann.id, from: '', limit: 9 })).pins).toEqual([]);
   });
 
   it('a report comes from who may read the room', async () => {

@@ -662,6 +662,12 @@ describe('two servers', () => {
     // Moderators are notified of a report on the other server, when it is new and when it is closed.
     await bob.request('message:report', { room: room.id, seq, reason: 'other' });
     await lastOf(ann, 'report:changed').toMatchObject({ report: { room: room.id }, open: 1 });
+    await bob.request('message:pin', { room: room.id, seq });
+    await lastOf(ann, 'pin:changed').toMatchObject({
+      seq,
+      pin: { text: 'hello', by: { id: '2' } },
+      count: 1,
+    });
     const [report] = (await bob.request('report:list', {})).reports;
     await bob.request('report:close', { id: report?.id ?? '', done: 'nothing' });
     await lastOf(ann, 'report:changed').toMatchObject({ report: { id: report?.id }, open: 0 });
@@ -692,6 +698,7 @@ describe('two servers', () => {
       ['message:history', (room: string) => ({ room, after: 0 })],
       ['room:sync', (room: string) => ({ room, since: 0 })],
       ['room:join', (room: string) => ({ room })],
+      ['room:pins', (room: string) => ({ room })],
       ['report:list', () => ({})],
     ] as const;
     for (const [event, payload] of reads) {
@@ -707,6 +714,7 @@ describe('two servers', () => {
         (await ann.request('message:send', { room: room.id, text, clientId: newClientId() })).message;
       const { seq } = await write('hello');
       await bob.request('room:join', { room: room.id });
+      await ann.request('message:pin', { room: room.id, seq });
       await ann.request('room:remove', { room: room.id, user: '2' });
       await ann.request('message:edit', { room: room.id, seq, text: 'a secret' });
       await write('another secret');
@@ -735,6 +743,7 @@ describe('two servers', () => {
       for (const client of [ann, bob]) await client.request('room:join', { room: id });
       const sent = { room: id, text: 'hello', clientId: newClientId() };
       const { seq } = (await ann.request('message:send', sent)).message;
+      await ann.request('message:pin', { room: id, seq });
       await ann.request('room:remove', { room: id, user: '2' });
       await ann.request('message:edit', { room: id, seq, text: 'a secret' });
       await lastOf(bob, 'room:removed').toMatchObject({ room: id });

@@ -93,6 +93,20 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       }),
     ],
     [
+      4,
+      () => ({
+        op: 'pin',
+        input: {
+          room: one(roomIds),
+          seq: 1 + roll(6),
+          user: one(userIds),
+          pinned: roll(3) > 0,
+          access: roll(8),
+          at: at++,
+        },
+      }),
+    ],
+    [
       6,
       () => ({
         op: 'addFile',
@@ -320,6 +334,7 @@ export async function readAll(history: History): Promise<unknown> {
     users.push((await history.read.reportsBy({ user, limit: 500 })).reports);
     users.push(
       await pages('messages', (from) => history.read.written({ user, from, limit: 7 })),
+      await pages('pins', (from) => history.read.pinsBy({ user, from, limit: 2 })),
       await pages('reactions', (from) => history.read.reactionsBy({ user, from, limit: 7 })),
     );
     for (const other of userIds) users.push(await history.read.partner({ user, other, room: 'd1' }));
@@ -338,6 +353,7 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read.changes({ room, since: 0, ...page }),
       await history.read.newest({ room, ...page }),
       await history.read.after({ room, after: 2, ...page }),
+      await history.read.pins({ room }),
       await history.read.members({ room, limit: 100 }),
       await history.read.members({ room, limit: 100, query: 'b' }),
     );

@@ -4,6 +4,7 @@ import type {
   Message,
   MessageFile,
   MessageReacted,
+  PinChange,
   PresenceChange,
 } from '../../../server/wire/events.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
@@ -55,6 +56,10 @@ export interface Follower {
   /** Here or elsewhere. */
   opened?(room: Room): void;
   removed?(room: Room, removal: RoomRemoval): void;
+  /** Over the connection that is open now. */
+  joined?(room: Room): void;
+  /** A message is pinned, or not any more. */
+  pinned?(room: Room, change: PinChange): void;
   typing?(change: EventPayload<'typing:changed'>): void;
   reported?(change: EventPayload<'report:changed'>): void;
   /** Here or on another device; also what is known already. */

@@ -437,6 +437,13 @@ export class Chat implements ConnectionListener {
     'typing:changed': (change) => {
       for (const follower of this.followers) follower.typing?.(change);
     },
+    'pin:changed': (change) => {
+      const room = this.rooms.get(change.room);
+      if (room === undefined) return;
+      room.summary = { ...room.summary, pins: change.count };
+      for (const follower of this.followers) follower.pinned?.(room, change);
+      this.#listener.changed();
+    },
     'read:changed': (read) => this.#read(read),
     mention: ({ message }) => {
       const room = this.rooms.get(message.room);
@@ -541,6 +548,7 @@ export class Chat implements ConnectionListener {
     this.shown.joined(room);
     if (isNew && room.summary.last === undefined) void this.list.place();
     this.outbox?.flush();
+    for (const follower of this.followers) follower.joined?.(room);
     if (room === this.current) {
       if (!this.shown.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;
       void this.sync.unseen(room);

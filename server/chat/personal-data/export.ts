@@ -13,7 +13,7 @@ interface ExportedFile {
 
 /**
  * All stored data of a user, for that user: identity, rooms, blocked users, mutes and bans, own messages with their
- * files, reactions, reports, and acts of moderation. It omits data of others: reports lack the reported message and the
+ * files, reactions, reports, pins, and acts of moderation. It omits data of others: reports lack the reported message and the
  * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file; null if it is gone
  */
@@ -92,6 +92,13 @@ export async function exported(
       from = page.next;
     } while (from !== undefined);
   }
+  async function* pins(): AsyncIterable<string> {
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const page: Reads['pinsBy']['out'] = await history.read.pinsBy({ user: id, from, limit: atOnce });
+      if (page.pins.length > 0) yield lines(page.pins);
+      from = page.next;
+    }
+  }
   async function* acts(): AsyncIterable<string> {
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
       const page: Reads['acts']['out'] = await history.read.acts({ user: id, before, limit: atOnce });
@@ -109,6 +116,7 @@ export async function exported(
     yield { name: 'messages.jsonl', bytes: messages() };
     yield { name: 'reactions.jsonl', bytes: reactions() };
     yield { name: 'reports.jsonl', bytes: reports() };
+    yield { name: 'pins.jsonl', bytes: pins() };
     yield { name: 'acts.jsonl', bytes: acts() };
     for (const { id: file, name } of files) {
       const bytes = await open(file);

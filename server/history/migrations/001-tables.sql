@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   slow INT,
   -- How many reports are open; NULL for none.
   reports INT,
+  -- How many messages are pinned; NULL for none.
+  pins INT,
   -- The head when so much had changed at once that what was known before says nothing; NULL if that has never happened.
   reset_rev INT,
   UNIQUE (created_by, client_id),
@@ -198,6 +200,20 @@ CREATE INDEX IF NOT EXISTS chat_reports_open_by_room ON chat_reports (room, num)
 ;
 -- For all that is kept of one user: see `reportsBy`.
 CREATE INDEX IF NOT EXISTS chat_reports_by_user ON chat_reports (by_id, num);
+
+-- Pinned messages. `place` orders them; `behind`: the newest message of the room when it was pinned.
+CREATE TABLE IF NOT EXISTS chat_pins (
+  room INT NOT NULL,
+  seq INT NOT NULL,
+  by_id BYTES(256) NOT NULL,
+  at INT NOT NULL,
+  behind INT NOT NULL,
+  place INT NOT NULL,
+  PRIMARY KEY (room, seq),
+  FOREIGN KEY (room, seq) REFERENCES chat_messages (room, seq) ON DELETE CASCADE
+) KEYED;
+-- For all that is kept of one user: see `pinsBy`.
+CREATE INDEX IF NOT EXISTS chat_pins_by_user ON chat_pins (by_id, room, seq);
 
 CREATE TABLE IF NOT EXISTS chat_users (
   id BYTES(256) NOT NULL PRIMARY KEY,

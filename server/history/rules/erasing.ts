@@ -98,6 +98,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       if (left === undefined) return;
       work.remove(table, where);
       if (left.row !== null) work.put(table, left.row);
+      if ('room' in where) note(work, user, where.room as string);
       if (left.change !== undefined) changes.push(left.change);
     },
   },

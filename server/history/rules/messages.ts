@@ -15,7 +15,6 @@ import {
   type NewMention,
   type NewMessage,
   namedReactors,
-  otherOf,
   type Sending,
   type StoredMention,
   type StoredMessage,
@@ -26,7 +25,8 @@ import {
   actInPublic,
   add,
   existing,
-  hasBlocked,
+  existingFor,
+  isBlocked,
   messageIn,
   named,
   peopleIn,
@@ -252,24 +252,8 @@ export const react: Rule<'react'> = {
   },
 };
 
-/**
- * The room of a member: somebody who was removed while the request was under way is none. @throws RequestError
- * `unknown_room`
- */
-function existingFor(work: Work, id: string, user: string): RoomRow {
-  const room = existing(work, id);
-  if (!isMember(work.member(id, user))) refuse('unknown_room');
-  return room;
-}
-
 function isRoomModerator(member: MemberRecord | undefined): boolean {
   return isMember(member) && member.role !== 'member';
-}
-
-/** Whether the other one of a direct room has blocked this user. */
-function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean {
-  const other = otherOf(pair, user);
-  return other !== undefined && hasBlocked(work, other, user);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   isBanned,
   isMember,
   type MemberRecord,
+  otherOf,
   type RoomRecord,
   type StoredMessage,
   sources,
@@ -28,6 +29,16 @@ export function refuse(code: RequestErrorCode, detail?: string): never {
 /** @throws RequestError `unknown_room` */
 export function existing(work: Work, id: string): RoomRow {
   return work.room(id) ?? refuse('unknown_room');
+}
+
+/**
+ * The room of a member: somebody who was removed while the request was under way is none. @throws RequestError
+ * `unknown_room`
+ */
+export function existingFor(work: Work, id: string, user: string): RoomRow {
+  const room = existing(work, id);
+  if (!isMember(work.member(id, user))) refuse('unknown_room');
+  return room;
 }
 
 export function record(work: Work, row: RoomRow): RoomRecord {
@@ -62,6 +73,10 @@ export function removeRoom(work: Work, room: RoomRow, changes: Change[]): void {
 export function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
   const now = reports + more;
   work.putRoom({ ...room, ...(now === 0 ? {} : { reports: now }) });
+}
+
+export function countPins(work: Work, { pins: _, ...room }: RoomRow, now: number): void {
+  work.putRoom({ ...room, ...(now === 0 ? {} : { pins: now }) });
 }
 
 /** Changes the number of members. */
@@ -216,6 +231,12 @@ export function add(
 /** Whether this user has blocked the other one. */
 export function hasBlocked(work: Work, user: string, other: string): boolean {
   return work.find(blocks, { user, other }).length > 0;
+}
+
+/** Whether the other one of a direct room has blocked this user. */
+export function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean {
+  const other = otherOf(pair, user);
+  return other !== undefined && hasBlocked(work, other, user);
 }
 
 /** The needs of a rule that concerns people in a room. */

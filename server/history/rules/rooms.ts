@@ -2,7 +2,7 @@ import type { RoomSettings } from '../../wire/events.ts';
 import { acted, type Change, deletedUser, type RoomRecord, type Writes } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { blocks, roomSettings, rows } from '../tables.ts';
+import { blocks, pins, roomSettings, rows } from '../tables.ts';
 import { nameKey } from '../text-keys.ts';
 import {
   actInPublic,
@@ -91,14 +91,22 @@ export const deleteRoom: Rule<'deleteRoom'> = {
 };
 
 export const expire: Rule<'expire'> = {
-  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  needs: ({ room }) => [{ what: 'lastMessage', room }, rows(pins, { room })],
   run(work, { room: id, firstSeq }, changes) {
     const room = existing(work, id);
     if (firstSeq <= room.firstSeq) return {};
-    const { reports = 0, ...rest } = room;
+    const { reports = 0, pins: pinned = 0, ...rest } = room;
     const first = Math.min(firstSeq, room.lastSeq + 1);
     const left = reports === 0 ? 0 : work.openReports(id, first);
-    const now = { ...rest, firstSeq: first, ...(left === 0 ? {} : { reports: left }) };
+    const expired = pinned === 0 ? [] : work.find(pins, { room: id }).filter(({ seq }) => seq < first);
+    for (const { seq } of expired) work.remove(pins, { room: id, seq });
+    const stillPinned = pinned - expired.length;
+    const now = {
+      ...rest,
+      firstSeq: first,
+      ...(left === 0 ? {} : { reports: left }),
+      ...(stillPinned === 0 ? {} : { pins: stillPinned }),
+    };
     work.putRoom(now);
     changes.push({ type: 'room', is: 'changed', room: record(work, now) });
     return {};

@@ -5,6 +5,7 @@ import * as log from './log.ts';
 import * as members from './members.ts';
 import * as messages from './messages.ts';
 import * as moderation from './moderation.ts';
+import * as pins from './pins.ts';
 import * as rooms from './rooms.ts';
 import type { Rule } from './rule.ts';
 
@@ -14,6 +15,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...rooms,
   ...members,
   ...moderation,
+  ...pins,
   ...files,
   ...log,
   erase,

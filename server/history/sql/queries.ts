@@ -42,7 +42,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
-import { bans, type Row, reports, rowFrom } from '../tables.ts';
+import { bans, pins, type Row, reports, rowFrom } from '../tables.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
@@ -388,6 +388,33 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
             ORDER BY rooms.num, seq, emoji LIMIT ${limit + 1}`,
       );
       return ownReactionsPage(rows, limit);
+    },
+    *pins({ room, seq }) {
+      const rows = yield* ask(
+        sql`SELECT by_id, at, behind, place, ${message} FROM chat_messages AS messages
+            JOIN (SELECT seq AS pin, by_id, at, behind, place FROM chat_pins
+              WHERE room = ${numOf(room)} ${seq === undefined ? raw('') : sql`AND seq = ${seq}`}) AS pins ON pins.pin = seq
+            WHERE room = ${numOf(room)} AND ${notExpired(room)} ORDER BY place DESC`,
+      );
+      return rows.map((row) => ({
+        pin: rowFrom(pins, row, room),
+        message: messageFrom(row, room),
+      }));
+    },
+    *pinsBy({ user: id, from, limit }) {
+      const [num, seq] = placeFrom(from);
+      const rows = yield* ask(
+        sql`SELECT room, seq, at, rooms.id AS id
+            FROM chat_pins AS pins JOIN chat_rooms AS rooms ON rooms.num = pins.room
+            WHERE by_id = ${id} AND seq >= first_seq AND room >= ${num} AND (room > ${num} OR seq > ${seq})
+            ORDER BY room, seq LIMIT ${limit + 1}`,
+      );
+      const shown = rows.slice(0, limit);
+      const last = shown.at(-1);
+      return {
+        pins: shown.map((row) => ({ room: row.id as string, seq: row.seq as number, at: row.at as number })),
+        ...(rows.length <= limit || last === undefined ? {} : { next: `${last.room} ${last.seq}` }),
+      };
     },
     *file({ id, user: asker }) {
       const [row] = yield* ask(

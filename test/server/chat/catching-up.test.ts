@@ -4,7 +4,14 @@ import { found } from '../../../server/chat/directory.ts';
 import type { Connection } from '../../../server/chat/model.ts';
 import { join } from '../../../server/chat/rooms.ts';
 import { summaryOf } from '../../../server/chat/summary.ts';
-import { type Change, everybody, type History, methods, sources } from '../../../server/history/history.ts';
+import {
+  type Change,
+  everybody,
+  type History,
+  methods,
+  type RoomRecord,
+  sources,
+} from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { carryOutErasures } from '../../helpers/erasures.ts';
 
@@ -72,6 +79,10 @@ const remove = (room: string, id: string) =>
   });
 const restrict = (kind: 'muted' | 'banned', { den, id, owner }: World, ends?: true) =>
   history.write.restrict({ room: den, user: id, kind, restriction: ends ? null : { by: owner }, at });
+const pin = async (room: string, user: string, pinned: boolean) => {
+  const { access } = (await history.read.room({ room })) as RoomRecord;
+  return history.write.pin({ room, seq: 1, user, pinned, access, at });
+};
 const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${id}` }, at });
 /** Joins the room on the user's connection, if there is one. */
 async function joinHere(room: string, id: string): Promise<void> {
@@ -186,6 +197,12 @@ const kinds: {
   report: {
     'a report': ({ den, other }) =>
       history.write.report({ room: den, seq: 1, by: other, reason: 'spam', at }),
+  },
+  pin: {
+    'a pinned message': ({ den, owner }) => pin(den, owner, true),
+    'a message that is pinned no more': async ({ den, owner }) => {
+      for (const pinned of [true, false]) await pin(den, owner, pinned);
+    },
   },
   blocked: {
     'a block': ({ id, owner }) => history.write.block({ user: id, other: owner, blocked: true, at }),

@@ -44,8 +44,8 @@ test('a site role changes the rights in the user’s rooms, and each is announce
   const changed = () => eventsOf(ben, 'room:changed').map((room) => [room.id, room.may]);
   await expect.poll(changed).toHaveLength(2);
   expect(Object.fromEntries(changed())).toEqual({
-    [id]: ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
-    lobby: ['send', 'update', 'remove', 'moderate', 'leave'],
+    [id]: ['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'leave'],
+    lobby: ['send', 'update', 'remove', 'moderate', 'pin', 'leave'],
   });
 });
 

@@ -43,6 +43,9 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
   await join('lobby', ann, ben);
   await say(ann, 'garden', 'first', { mentions: [{ user: ben.id, start: 0, length: 5 }] });
   await say(cat, 'garden', 'second');
+  const overseer = await site.person({ roles: 'moderator' }, ann.id);
+  await join('garden', overseer);
+  await overseer.request('message:pin', { room: 'garden', seq: 2 });
   await cat.request('message:react', { room: 'garden', seq: 1, emoji: '👍', on: true });
   const before = await cat.request('room:sync', { room: 'garden', since: 0 });
   await cat.request('room:leave', { room: 'garden' });
@@ -77,6 +80,8 @@ test('an erased user is disconnected, each room concerned gets one event, and cl
   expect(await ben.request('room:sync', { room: 'garden', since: before.head })).toMatchObject({
     reset: true,
   });
+  const { pins } = await ben.request('room:pins', { room: 'garden' });
+  expect(pins).toMatchObject([{ seq: 2, text: 'second', by: deletedUser }]);
   const now = await ben.request('room:sync', { room: 'garden', since: back.room.head });
   expect(now).toEqual({ head: back.room.head, messages: [], complete: true });
   expect((await ben.request('room:members', { room: 'garden' })).members).toHaveLength(2);

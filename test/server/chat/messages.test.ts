@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message, MessageReacted, RoomActivity } from '../../../server/wire/events.ts';
+import type { Message, MessageReacted, PinChange, RoomActivity } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
@@ -26,6 +26,45 @@ async function talk() {
 }
 const changesOf = (client: ChatClient) =>
   client.events.filter(({ name }) => name === 'message:changed').map(({ payload }) => payload as Message);
+
+test('a pinned message is listed with who pinned it, and announced to everybody who has joined; it follows its edits', async () => {
+  const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
+  const room = (await ann.request('direct:open', { user: '2' })).room.id;
+  await ann.request('room:join', { room });
+  await send(ann, room, 'x'.repeat(130));
+  await ben.request('room:join', { room });
+  await send(ben, room, 'second');
+  expect((await ann.request('room:pins', { room })).pins).toEqual([]);
+  await ann.request('message:pin', { room, seq: 2 });
+  await ben.request('message:pin', { room, seq: 1 });
+  await ben.request('message:pin', { room, seq: 1 });
+  const changes = (client: ChatClient) =>
+    client.events.filter(({ name }) => name === 'pin:changed').map(({ payload }) => payload as PinChange);
+  const [one, two] = [ann, ben].map(({ ready }) => ready.user);
+  const at = expect.any(Number);
+  const pin = { seq: 1, user: one, text: 'x'.repeat(120), sentAt: at, by: two, at, after: 2 };
+  await expect
+    .poll(() => changes(ann))
+    .toEqual([
+      { room, seq: 2, pin: expect.objectContaining({ seq: 2, by: one, text: 'second' }), count: 1 },
+      { room, seq: 1, pin, count: 2 },
+    ]);
+  expect(changes(ben)).toEqual(changes(ann));
+  await ann.request('message:edit', { room, seq: 1, text: 'short' });
+  await ben.request('message:delete', { room, seq: 2 });
+  await ann.request('user:block', { user: '2', blocked: true });
+  const { pins } = await ann.request('room:pins', { room });
+  expect(pins).toEqual([
+    { ...pin, text: 'short' },
+    expect.objectContaining({ seq: 2, text: '', deletedAt: at, hidden: true, by: one }),
+  ]);
+  await ann.request('user:block', { user: '2', blocked: false });
+  await ann.request('message:unpin', { room, seq: 2 });
+  await expect.poll(() => changes(ben).at(-1)).toEqual({ room, seq: 2, count: 1 });
+  expect((await ben.request('room:join', { room })).room).toMatchObject({ pins: 1, head: 4 });
+  expect(changes(eve)).toEqual([]);
+  for (const client of [ann, ben, eve]) client.close();
+});
 
 describe('editing', () => {
   test('is one’s own, keeps its place, and reaches everybody as a change', async () => {

@@ -34,27 +34,40 @@ const api = async (method: string, path: string, body?: object) =>
   (await site.api(method, path, body)).status;
 
 type Role = 'admin' | 'site moderator' | 'owner' | 'moderator' | 'member' | 'stranger';
-const actions = ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'] as const;
+const actions = [
+  'send',
+  'invite',
+  'update',
+  'remove',
+  'moderate',
+  'pin',
+  'roles',
+  'delete',
+  'leave',
+] as const;
 /** Each group in a separate room, in an order in which none removes the precondition of the next. */
-const groups = [['send', 'invite', 'update', 'moderate', 'roles', 'remove', 'leave'], ['delete']] as const;
+const groups = [
+  ['send', 'invite', 'update', 'pin', 'moderate', 'roles', 'remove', 'leave'],
+  ['delete'],
+] as const;
 type Action = (typeof actions)[number];
 type Rights = Record<Role, readonly Action[]>;
 
 /** The rules of docs/protocol.md in full: the allowed actions. A stranger is not a member. */
 const inPublic: Rights = {
-  admin: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-  'site moderator': ['send', 'update', 'remove', 'moderate', 'leave'],
-  owner: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-  moderator: ['send', 'update', 'remove', 'moderate', 'leave'],
+  admin: ['send', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave'],
+  'site moderator': ['send', 'update', 'remove', 'moderate', 'pin', 'leave'],
+  owner: ['send', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave'],
+  moderator: ['send', 'update', 'remove', 'moderate', 'pin', 'leave'],
   member: ['send', 'leave'],
   // They become members by joining.
   stranger: ['send', 'leave'],
 };
 const inPrivate: Rights = {
-  admin: ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-  'site moderator': ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
-  owner: ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-  moderator: ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
+  admin: ['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave'],
+  'site moderator': ['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'leave'],
+  owner: ['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave'],
+  moderator: ['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'leave'],
   member: ['send', 'invite', 'leave'],
   stranger: [],
 };
@@ -166,6 +179,7 @@ async function cell(place: Place, role: Role) {
   if (place.private) await boss.request('room:invite', { room, users: [other.id] });
   await other.request('room:join', { room });
   await say(other, room, 'of another');
+  await say(other, room, 'to pin');
   return { room, actor, boss, other };
 }
 
@@ -216,6 +230,10 @@ async function attempt(
     invite: ['room:invite', { users: ['somebody'] }],
     update: ['room:update', { topic: 'new', write: 'all', slow: 0 }],
     remove: ['room:remove', { user: other.id }],
+    pin: [
+      ['message:pin', { seq: 2 }],
+      ['message:unpin', { seq: 2 }],
+    ],
     moderate: [['message:delete', { seq: 1 }], ...laid('mute'), ...laid('ban'), ['room:restricted', {}]],
     roles: ['room:role', { user: other.id, role: 'moderator' }],
     delete: ['room:delete', {}],
@@ -261,7 +279,7 @@ describe.each(places)('in $title', (place) => {
 });
 
 test.each(['member', 'admin', 'stranger'] as const)(
-  'in a direct room somebody who is %s may send and nothing else; a stranger does not see it',
+  'in a direct room somebody who is %s may send, pin and nothing else; a stranger does not see it',
   async (role) => {
     const [one, other] = [await user(role === 'admin' ? { roles: 'admin' } : {}), await user()];
     const opener = role === 'stranger' ? await user() : one;
@@ -271,14 +289,15 @@ test.each(['member', 'admin', 'stranger'] as const)(
     await other.request('room:join', { room: room.id });
     const { seq } = await say(other, room.id);
     if (role !== 'stranger') {
-      expect((await one.request('room:join', { room: room.id })).room.may).toEqual(['send']);
+      expect((await one.request('room:join', { room: room.id })).room.may).toEqual(['send', 'pin']);
     }
     for (const action of actions) {
       const code =
         action === 'moderate'
           ? await codeOf(one, 'message:delete', { room: room.id, seq })
           : await attempt({ room: room.id, actor: one, other }, action);
-      const expected = role === 'stranger' ? 'unknown_room' : action === 'send' ? 'ok' : 'forbidden';
+      const expected =
+        role === 'stranger' ? 'unknown_room' : action === 'send' || action === 'pin' ? 'ok' : 'forbidden';
       expect([action, code]).toEqual([action, expected]);
     }
   },

@@ -425,6 +425,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
     { ...report, seq: 5 },
     { ...report, seq: 4, text: 'look' },
   ]);
+  expect(lines('pins.jsonl')).toEqual([]);
   const act = { at: expect.any(Number), as: 'user' };
   const acts = async () => {
     const archive = unzipSync(new Uint8Array(await (await ask('1')).arrayBuffer()));

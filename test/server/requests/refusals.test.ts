@@ -70,6 +70,20 @@ const blocked =
     await ann.request('user:block', { user: eve.id, blocked: true });
     return { ...payload, room: room.id };
   };
+/** Ann has pinned her message. */
+const pinned =
+  (payload: object) =>
+  async ({ ann, room }: Scene) => {
+    await ann.request('message:pin', { room, seq: 1 });
+    return payload;
+  };
+/** Ann has deleted her message. */
+const deleted =
+  (payload: object) =>
+  async ({ ann, room }: Scene) => {
+    await ann.request('message:delete', { room, seq: 1 });
+    return payload;
+  };
 const taken = 'The taken name';
 
 const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
@@ -545,6 +559,57 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_room: [['eve', { seq: 1, emoji: '👍' }]],
     unknown_message: [['ben', { seq: 3, emoji: '👍' }]],
+  },
+  'message:pin': {
+    ok: [
+      ['ann', { seq: 1 }],
+      ['ann', pinned({ seq: 1 })],
+      ['ann', muted({ seq: 1 })],
+    ],
+    bad_request: [['ann', { seq: 0 }]],
+    unknown_room: [['eve', { seq: 1 }]],
+    not_joined: [['ann', leaves('ann', { seq: 1 })]],
+    forbidden: [
+      ['ben', { seq: 1 }],
+      ['eve', blocked({ seq: 1 })],
+    ],
+    unknown_message: [
+      ['ann', { seq: 3 }],
+      ['ann', deleted({ seq: 1 })],
+    ],
+    limit_reached: [
+      [
+        'ann',
+        async ({ ann, room }) => {
+          for (let seq = 3; seq <= 51; seq++) await say(ann, room);
+          for (let seq = 2; seq <= 51; seq++) await ann.request('message:pin', { room, seq });
+          return { seq: 1 };
+        },
+      ],
+    ],
+  },
+  'message:unpin': {
+    ok: [
+      ['ann', pinned({ seq: 1 })],
+      ['ann', { seq: 1 }],
+      ['ann', deleted({ seq: 1 })],
+    ],
+    bad_request: [['ann', {}]],
+    unknown_room: [['eve', { seq: 1 }]],
+    not_joined: [['ann', leaves('ann', { seq: 1 })]],
+    forbidden: [
+      ['ben', pinned({ seq: 1 })],
+      ['eve', blocked({ seq: 1 })],
+    ],
+    unknown_message: [['ann', { seq: 3 }]],
+  },
+  'room:pins': {
+    ok: [
+      ['ben', pinned({})],
+      ['ben', leaves('ben')],
+    ],
+    bad_request: [['ben', { room: 7 }]],
+    unknown_room: [['eve', {}]],
   },
   'message:history': {
     ok: [

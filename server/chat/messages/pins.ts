@@ -1,0 +1,36 @@
+import type { Answers, RequestPayload } from '../../wire/events.ts';
+import type { Chat } from '../chat.ts';
+import { found } from '../directory.ts';
+import { decided, need } from '../members.ts';
+import type { Connection, Room } from '../model.ts';
+import { settled } from '../rooms.ts';
+import { shownPins } from './shown-pins.ts';
+
+/** Pins a message, or unpins it. @returns whether that has changed anything */
+export async function pin(
+  { history, directory }: Chat,
+  connection: Connection,
+  room: Room,
+  { seq, pinned }: RequestPayload<'message:pin'> & { pinned: boolean },
+): Promise<boolean> {
+  let changed = false;
+  const { id } = room.record;
+  await decided(async () => {
+    found(directory.find(connection.person, id));
+    need(room, connection, 'pin');
+    const { access } = room.record;
+    const user = connection.person.user.id;
+    const done = await history.write.pin({ room: id, seq, user, pinned, access, at: Date.now() });
+    ({ changed } = done);
+    return done;
+  });
+  return changed;
+}
+
+/** The pinned messages of a room, the last one pinned first. */
+export async function pins(chat: Chat, { person }: Connection, room: Room): Promise<Answers['room:pins']> {
+  return settled(room, async () => {
+    const stored = await chat.history.read.pins({ room: room.record.id });
+    return { pins: await shownPins(chat, room.record.id, stored, person) };
+  });
+}
