@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import manifest from '../package.json' with { type: 'json' };
 import { audit } from './changes/audit.ts';
 import { runConsumers } from './changes/consumer.ts';
 import { openChat } from './chat/chat.ts';
@@ -33,6 +34,7 @@ import { type Log, QuietLog } from './log.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
 import { openLogins } from './session/applications.ts';
+import type { Logins } from './session/login.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 
@@ -105,13 +107,37 @@ async function openCluster(
 }
 
 function openServers(
-  { self, history, log }: { self: string; history: History; log: Log },
+  {
+    self,
+    history,
+    logins,
+    metrics,
+    log,
+  }: { self: string; history: History; logins: Logins; metrics: Metrics; log: Log },
   onFailure: (error: Error) => void,
 ): Servers {
+  const { digest } = history;
   return new Servers({
     self,
     history,
     onFailure,
+    site: digest &&
+      logins.fingerprint && {
+        async read() {
+          const read = await logins.fingerprint?.(digest);
+          return read ? { by: digest(`${manifest.version} ${read.settings}`), is: read.site } : null;
+        },
+        onDiffers(servers) {
+          metrics.siteDiffers.set(servers === null ? 0 : 1);
+          if (servers === null)
+            log.info('this server has read the same configuration of the site as the others');
+          else
+            log.error(
+              { servers, hint: 'compare the files of the site on this server with those on the others' },
+              'the configuration of the site is another one than on most servers: this one is not ready',
+            );
+        },
+      },
     onSilence: (server, silent) => {
       if (silent)
         log.warn({ server }, 'nothing has come from a server for 15 s: its users no longer count as present');
@@ -167,7 +193,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
   const historyAnswers = asking(history);
-  if (cluster !== undefined) servers = openServers({ self: cluster.self, history, log }, onFailure);
+  if (cluster !== undefined)
+    servers = openServers({ self: cluster.self, history, logins, metrics, log }, onFailure);
   const endReport = reportStore(logins, log);
   const admission = new Admission(config, logins, drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
@@ -330,6 +357,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       if (config.history.kind !== 'sqlite' && !(await historyAnswers())) missing.push('history');
       const downSince = cluster?.bus?.downSince ?? null;
       if (downSince !== null && performance.now() - downSince > busGrace) missing.push('bus');
+      if (servers?.hasSameSite === false) missing.push('site configuration');
       return missing;
     },
   });

@@ -4,6 +4,7 @@ import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { GivenOrders } from './given-orders.ts';
+import { SameSite, type SiteRead } from './same-site.ts';
 
 // Milliseconds.
 /** Users who come and go within this time are announced together. */
@@ -38,7 +39,7 @@ const mostUsers = 100;
  */
 type Told =
   /** `at` means something only to the sender: it is the sender's wall clock. */
-  | { is: 'hello' | 'beat'; name: string; at: number }
+  | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead }
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
@@ -63,6 +64,14 @@ interface Known {
   silent: boolean;
   /** It has let an order wait in vain since `heardAt`: the next order does not wait for it. */
   late: boolean;
+}
+
+/** The configuration of a site, which all servers have to read alike. */
+interface SiteReading {
+  /** As it was read last; null as long as it is unknown. */
+  read(): Promise<Omit<SiteRead, 'since'> | null>;
+  /** Called with the servers whose configuration counts, and with null when this server has read the same. */
+  onDiffers(servers: string[] | null): void;
 }
 
 /** The same may succeed later, or this server is ending. */
@@ -108,12 +117,16 @@ export class Servers implements OtherServers {
   /** The next beat must be a `hello`. */
   #asks = false;
   #deafUntil = 0;
+  readonly #site: SiteReading | undefined;
+  readonly #sameSite = new SameSite();
+  #siteDiffers = false;
 
   /**
    * @param options.self the id of this run of the server
    * @param options.onSilence called when another server falls silent, and when it is heard again
    * @param options.onSameName called once, when two servers have one name
    * @param options.onFailure called after a bug in this program
+   * @param options.site absent where nothing is read of a site
    */
   constructor(options: {
     self: string;
@@ -121,12 +134,14 @@ export class Servers implements OtherServers {
     onSilence: (server: string, silent: boolean) => void;
     onSameName: (server: string) => void;
     onFailure: (error: Error) => void;
+    site?: SiteReading | undefined;
   }) {
     this.#self = options.self;
     this.#history = options.history;
     this.#onSilence = options.onSilence;
     this.#onSameName = options.onSameName;
     this.#onFailure = options.onFailure;
+    this.#site = options.site;
     this.#elsewhere = new Elsewhere((room, user) => {
       if (this.#here === undefined) this.#unseen.push({ room, user });
       else this.#here.presenceChanged(room, user);
@@ -147,8 +162,14 @@ export class Servers implements OtherServers {
    */
   async join(name: string): Promise<void> {
     this.#name = name;
-    await this.#tell({ is: 'hello', name, at: Date.now() });
+    if (this.#site !== undefined) await this.#readSite();
+    await this.#tell(this.#alive('hello'));
     void this.#keepBeating();
+  }
+
+  /** Whether this server has read the same configuration of the site as the others, as far as they are known. */
+  get hasSameSite(): boolean {
+    return this.#site === undefined || this.#sameSite.verdict === 'fits';
   }
 
   /** All connections to this server are closed. */
@@ -208,6 +229,31 @@ export class Servers implements OtherServers {
     }
   }
 
+  #alive(is: 'hello' | 'beat'): Told {
+    const site = this.#sameSite.own;
+    return { is, name: this.#name, at: Date.now(), ...(site === null ? {} : { site }) };
+  }
+
+  async #readSite(): Promise<void> {
+    try {
+      const read = await this.#site?.read();
+      if (read && this.#sameSite.read(read) && this.#introducedAt < Number.POSITIVE_INFINITY)
+        void this.#attempt(this.#alive('beat'));
+    } catch (error) {
+      this.#onFailure(error as Error);
+    }
+  }
+
+  async #compareSite(): Promise<void> {
+    await this.#readSite();
+    this.#sameSite.judge();
+    const differs = this.#sameSite.verdict === 'differs';
+    if (differs === this.#siteDiffers) return;
+    this.#siteDiffers = differs;
+    const servers = this.#sameSite.counting.map((id) => this.#known.get(id)?.name ?? '');
+    this.#site?.onDiffers(differs ? servers : null);
+  }
+
   async #keepBeating(): Promise<void> {
     let wait = beatEvery;
     while (!this.#closed) {
@@ -215,7 +261,7 @@ export class Servers implements OtherServers {
       const is = this.#asks ? 'hello' : 'beat';
       this.#asks = false;
       const began = performance.now();
-      if (await this.#attempt({ is, name: this.#name, at: Date.now() })) {
+      if (await this.#attempt(this.#alive(is))) {
         wait = Math.max(0, beatEvery - (performance.now() - began));
       } else {
         if (is === 'hello') this.#asks = true;
@@ -252,7 +298,10 @@ export class Servers implements OtherServers {
   #heardFrom(from: string, told: Told): void {
     const own = from === this.#self;
     if (own) {
-      if (told.is === 'hello') this.#introducedAt = performance.now();
+      if (told.is === 'hello') {
+        this.#introducedAt = performance.now();
+        this.#sameSite.introduced();
+      }
       if (told.is === 'hello' || told.is === 'beat') {
         this.#upToDate = told.at;
         for (const known of this.#known.values()) known.beats++;
@@ -265,6 +314,7 @@ export class Servers implements OtherServers {
       if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);
     }
+    if (!own && (told.is === 'hello' || told.is === 'beat')) this.#sameSite.heard(from, told.site);
     switch (told.is) {
       case 'hello':
         if (own) return;
@@ -304,7 +354,7 @@ export class Servers implements OtherServers {
   /** Another server has started, or has forgotten one that lives: it does not know the users here. */
   #introduce(): void {
     // At once, so that orders of that server wait for this one.
-    void this.#attempt({ is: 'beat', name: this.#name, at: Date.now() });
+    void this.#attempt(this.#alive('beat'));
     for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
   }
 
@@ -335,6 +385,7 @@ export class Servers implements OtherServers {
 
   #isGone(id: string, known: Known): void {
     known.alive = false;
+    this.#sameSite.gone(id);
     this.#elsewhere.setCounts(id, false);
   }
 
@@ -366,10 +417,12 @@ export class Servers implements OtherServers {
         this.#forget(id);
       }
     }
+    void this.#compareSite();
   }
 
   #forget(id: string): void {
     this.#known.delete(id);
+    this.#sameSite.gone(id);
     this.#elsewhere.forget(id);
   }
 }

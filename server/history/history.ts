@@ -867,6 +867,8 @@ export interface History {
   onChange(listener: (change: Change) => void): void;
   /** With several servers and a bus: says something small to the others, which may be lost. Never waits, never fails. */
   say?(what: object): void;
+  /** With several servers: the digest of a text by a key that only servers of this history have. */
+  digest?(text: string): string;
   /** Finishes what was asked for, then closes. */
   close(): Promise<void>;
 }

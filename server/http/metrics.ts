@@ -51,6 +51,12 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly siteDiffers = new Gauge({
+    name: 'chat_site_differs',
+    help: '1 while the configuration of the site is another one than on most servers, so that this one is not ready',
+    registers: [this.#registry],
+  });
+
   /** @param connections returns the number of connected clients */
   constructor(connections: () => number) {
     // Node's own metrics, such as nodejs_eventloop_lag_seconds. With its default of 10 ms, measuring the event loop

@@ -39,7 +39,14 @@ import { ttrss } from './logins/ttrss.ts';
 import { typo3 } from './logins/typo3.ts';
 import { wordpress } from './logins/wordpress.ts';
 import { parsePath } from './path.ts';
-import { accountsReader, type SitePlace, type SiteReader, siteFolder, siteReader } from './site.ts';
+import {
+  accountsReader,
+  fingerprintOf,
+  type SitePlace,
+  type SiteReader,
+  siteFolder,
+  siteReader,
+} from './site.ts';
 
 export { ConfigurationError } from './configuration/configuration.ts';
 
@@ -100,6 +107,8 @@ export type FoundSite = { folder: SiteFolder } & (
       accounts?: Accounts | undefined;
       /** Reads the configuration again; absent if there is none. Undefined if nothing has changed. */
       again?(): Promise<ReadSessions | undefined>;
+      /** All that counts of the configuration, as it was read last. */
+      values?(): unknown;
     }
 );
 
@@ -178,17 +187,14 @@ async function findSessions(
     found = now;
     return changed;
   };
-  return { application, folder, ...read, again };
+  return { application, folder, ...read, again, values: () => valuesOf(found ?? { options: {} }) };
 }
 
 /** Two readings are compared by this: functions are never the same. */
-const valuesOf = ({ options, appKeys, accounts }: FoundSessions) => [
-  options,
-  appKeys,
-  accounts?.proof,
-  accounts?.database,
-  accounts?.basis,
-];
+const valuesOf = ({ options, appKeys, accounts }: FoundSessions) => {
+  const { proof, database, basis } = accounts ?? {};
+  return { options, appKeys, proof, database, basis };
+};
 
 function refuse({ title }: { title: string }, names: readonly string[] = [], why: string): void {
   if (names.length > 0) throw new ConfigurationError(`${names.join(', ')}: ${title} ${why}; leave it out`);
@@ -205,13 +211,15 @@ export async function openSite(
       const sessions = phpSessions(session);
       return accounts ? accountLogins(accounts, sessions, accountsReader(title, accounts, place)) : sessions;
     };
-    const { session, again } = site;
-    const changed = again && (() => again().then((read) => read && open(read)));
-    return {
-      title,
-      logins: changed ? changingLogins(open(site), changed, place.onProblem) : open(site),
-      session,
-    };
+    const { session, again, values } = site;
+    if (again === undefined || values === undefined) return { title, logins: open(site), session };
+    const logins = changingLogins(
+      open(site),
+      () => again().then((read) => read && open(read)),
+      (digest) => fingerprintOf(place, title, values(), digest),
+      place.onProblem,
+    );
+    return { title, logins, session };
   }
   const { application, reader } = site;
   // The names of the cookies may lie in the database. If it is silent now, the first visitor asks again.

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Digest, Fingerprint } from './fingerprint.ts';
 import type { SessionUser } from './identity.ts';
 import { type Followed, StoreError } from './store.ts';
 
@@ -85,6 +86,11 @@ export interface Logins<State = unknown> {
   renew(login: Login<State>, seconds: number): Promise<void>;
   /** Reads a changed configuration of the site now, and not within a minute; absent if there is none. */
   reload?(): Promise<void>;
+  /**
+   * Of the configuration as it was read last, and read again if that is due; null as long as it is unknown. Absent if
+   * there is none.
+   */
+  fingerprint?(digest: Digest): Promise<Fingerprint | null>;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
   /** Why the store, or one server of it, cannot be read; null if it can. */

@@ -107,7 +107,7 @@ export function readOptions(
       nobody: userNobody,
       store: texts.store ?? undefined,
       sessions: {
-        given: texts,
+        given: Object.fromEntries(ofSessions.filter(isGiven).map((name) => [name, texts[name]])),
         notForTables: unfit(ofSessions.filter((name) => !ofBoth.includes(name))),
         notForMembers: unfit(ofSessions.filter((name) => ![...ofBoth, 'store'].includes(name))),
         notForSessions: unfit(ofTables),

@@ -21,6 +21,7 @@ import { parseEnv } from './configuration/env.ts';
 import { readRegularFile } from './configuration/regular-file.ts';
 import { openSystem, type System } from './configuration/system.ts';
 import { localSocket, localSockets } from './database-host.ts';
+import { asText, type Digest, type Fingerprint } from './fingerprint.ts';
 import { StoreError } from './login.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
 import { readPhpSettings } from './php-settings.ts';
@@ -52,6 +53,8 @@ export interface SiteReader {
   reload(): Promise<void>;
   /** As it was opened last; undefined before. */
   readonly last: OpenSite | undefined;
+  /** As in `Logins`. */
+  fingerprint(digest: Digest): Promise<Fingerprint | null>;
   close(): void;
 }
 
@@ -83,6 +86,13 @@ interface GivenSessions {
   notForSessions: readonly string[];
   /** @throws ConfigurationError if what was found and what was given is not enough */
   settings(found: SessionTexts, appKeys: readonly Buffer[] | undefined): SessionSettings;
+}
+
+/** @param values all that counts of the configuration. @param title of the application */
+export function fingerprintOf(place: SitePlace, title: string, values: unknown, digest: Digest): Fingerprint {
+  const { cookieName, blog, admins, moderators, checks, nobody, sessions } = place;
+  const settings = { cookieName, blog, admins, moderators, checks, nobody, given: sessions?.given };
+  return { settings: digest(asText(settings)), site: digest(asText({ title, values })) };
 }
 
 /** The files of a site, with the environment that they are read with. */
@@ -315,6 +325,13 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       return Promise.resolve(open);
     },
     reload: reread.now,
+    async fingerprint(digest) {
+      await this.open().catch((error: unknown) => {
+        // The store answers nobody then, and says why.
+        if (!(error instanceof StoreError || error instanceof ConfigurationError)) throw error;
+      });
+      return last === undefined ? null : fingerprintOf(place, application.title, last.site, digest);
+    },
     close() {
       closed = true;
       open?.database.close();

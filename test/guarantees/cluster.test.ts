@@ -1,5 +1,7 @@
 import { createHmac, randomInt } from 'node:crypto';
-import { hostname } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -978,6 +980,73 @@ test.each(['postgres', 'mysql'] as const)(
     expect(Number(first?.num)).toBe(3);
   },
 );
+
+describe('the configuration of the site', () => {
+  /** A CodeIgniter with a folder and with sessions of its own. */
+  function siteFolder(cookieName: string) {
+    const folder = mkdtempSync(join(tmpdir(), 'codeigniter-'));
+    closing.push(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, 'app/Config'), { recursive: true });
+    mkdirSync(join(folder, 'writable/session'), { recursive: true });
+    writeFileSync(join(folder, 'spark'), '');
+    const write = (name: string) =>
+      writeFileSync(
+        join(folder, 'app/Config/Session.php'),
+        `<?php namespace Config; class Session extends BaseConfig { public string $driver = FileHandler::class; public string $cookieName = '${name}'; public string $savePath = WRITEPATH . 'session'; }`,
+      );
+    write(cookieName);
+    return { folder, write };
+  }
+
+  test.each([
+    ['Redis', 'mysql', (): string => `redis://127.0.0.1:${redis.port}`],
+    ['PostgreSQL', 'postgres', (): string => 'postgres'],
+  ] as const)(
+    'a server that has read another one than the others is not ready and says so, until it has read the same; its place need not be the same (over %s)',
+    async (_, kind, bus) => {
+      const history = await newHistory(kind);
+      const start = async (node: string, folder: string, by = nextChatServer): Promise<ChatServer> => {
+        const server = await by({
+          CHAT_HISTORY: history.url,
+          CHAT_CLUSTER: bus(),
+          CHAT_NODE: node,
+          CHAT_DRAIN: '0s',
+          CHAT_SITE: folder,
+          CHAT_USER_ID: 'user_id',
+          CHAT_USER_NAME: 'firstname',
+        });
+        closing.push(() => server.stop());
+        return server;
+      };
+      const ready = async ({ url }: ChatServer) => {
+        const answer = await fetch(`${url}/readyz`);
+        return [answer.status, await answer.json()];
+      };
+      const differs = async ({ url }: ChatServer) =>
+        /^chat_site_differs (\d)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
+      const yes = [200, { status: 'ready' }];
+      const no = [503, { status: 'not ready', missing: ['site configuration'] }];
+      const one = await start('one', siteFolder('ci_session').folder);
+      const two = await start('two', siteFolder('ci_session').folder);
+      for (const server of [one, two])
+        await expect.poll(() => ready(server), { timeout: hanging }).toEqual(yes);
+      const site = siteFolder('other_session');
+      const three = await start('three', site.folder, startChatServer);
+      const [line] = await three.until(/^\{.*this one is not ready"\}$/m);
+      expect((JSON.parse(line) as { servers: string[] }).servers.sort()).toEqual(['one', 'two']);
+      expect(await ready(three)).toEqual(no);
+      expect(await differs(three)).toBe('1');
+      expect([await ready(one), await ready(two)]).toEqual([yes, yes]);
+      site.write('ci_session');
+      three.process.kill('SIGHUP');
+      await expect.poll(() => ready(three), { timeout: hanging }).toEqual(yes);
+      expect(await differs(three)).toBe('0');
+      const told = await history.query(`SELECT changes FROM chat_changes`);
+      expect(JSON.stringify(told)).toContain('"since');
+      expect(JSON.stringify(told)).not.toMatch(/ci_session|other_session/);
+    },
+  );
+});
 
 test('no text outlives its deletion, neither in the database nor in what servers tell each other', async () => {
   const history = await newHistory('postgres');

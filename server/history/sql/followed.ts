@@ -38,6 +38,7 @@ export interface Others {
   upTo(entry: number): Promise<void>;
   /** As in `History`. */
   say(what: object): void;
+  digest(text: string): string;
   close(): Promise<void>;
 }
 
@@ -159,6 +160,7 @@ export async function follow(
     },
     upTo: (entry) => delivery.upTo(entry),
     say: (what) => publish(sealed(digestKey, { from: self, nth: ++said, said: what }), 'said'),
+    digest: (text) => codeOf(digestKey, text),
     async close() {
       closing.abort();
       delivery.close(new SqlError('lost', 'the history is closed'));

@@ -116,7 +116,7 @@ export async function openSqlHistory(
     onChange: (listener) => {
       listeners.push(listener);
     },
-    ...(others === undefined ? {} : { say: others.say }),
+    ...(others === undefined ? {} : { say: others.say, digest: others.digest }),
     close() {
       closing ??= (async () => {
         const readersEnd = Promise.all([

@@ -1,3 +1,4 @@
+import type { Digest, Fingerprint } from '../fingerprint.ts';
 import type { Login, Logins, Verdict, Watcher } from '../login.ts';
 import { closedAfter, rereading } from '../reread.ts';
 import type { Followed } from '../store.ts';
@@ -19,10 +20,12 @@ interface Watched {
  * Logins whose settings may change while the server runs. After a change each open login is judged again, and stays if
  * the new settings lead to the same user.
  * @param again opens the logins by changed settings; undefined if nothing has changed
+ * @param fingerprint as in `Logins`
  */
 export function changingLogins(
   first: SessionLogins,
   again: () => Promise<SessionLogins | undefined>,
+  fingerprint: (digest: Digest) => Fingerprint,
   onProblem?: (problem: Error) => void,
 ): Logins {
   let logins = first;
@@ -99,6 +102,10 @@ export function changingLogins(
     },
     renew: (login, seconds) => logins.renew(login, seconds),
     reload: reread.now,
+    async fingerprint(digest) {
+      reread.ifDue();
+      return fingerprint(digest);
+    },
     answers() {
       reread.ifDue();
       return logins.answers();

@@ -54,6 +54,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
       return known?.sessions.lifetime;
     },
     reload: () => reader.reload(),
+    fingerprint: (digest) => reader.fingerprint(digest),
     close() {
       known?.sessions.close();
       reader.close();

@@ -269,6 +269,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
     renew,
     answers: asked(() => fault().then((error) => error === null)),
     reload: () => reader.reload(),
+    fingerprint: (digest) => reader.fingerprint(digest),
     fault,
     close: () => reader.close(),
   };

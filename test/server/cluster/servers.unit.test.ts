@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Order, Seen } from '../../../server/chat/other-servers.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
 import type { Change, History } from '../../../server/history/history.ts';
@@ -91,9 +91,17 @@ class Server {
   readonly sameName: string[] = [];
   readonly failures: string[] = [];
 
-  /** @param name absent: it is being started, and shows nobody yet */
-  constructor(database: Database, name?: string) {
+  /** The site that it reads now. */
+  site: { by: string; is: string } | null;
+  readonly differs: (string[] | null)[] = [];
+
+  /**
+   * @param name absent: it is being started, and shows nobody yet
+   * @param site what it reads of the site; undefined if it reads nothing
+   */
+  constructor(database: Database, name?: string, site?: Server['site']) {
     this.#database = database;
+    this.site = site ?? null;
     const history = database.history(() => this.cut);
     this.#servers = new Servers({
       self: randomUUID(),
@@ -101,6 +109,7 @@ class Server {
       onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1),
       onSameName: (same) => this.sameName.push(same),
       onFailure: ({ message }) => this.failures.push(message),
+      site: site === undefined ? undefined : this.#reading(),
     });
     history.onChange((change) => {
       if (change.type === 'member') this.#set(change.user.id, (own) => own !== change.room.id);
@@ -111,6 +120,17 @@ class Server {
     if (name === undefined) return;
     this.open();
     void this.#servers.join(name);
+  }
+
+  #reading() {
+    return {
+      read: async () => this.site,
+      onDiffers: (servers: string[] | null) => void this.differs.push(servers),
+    };
+  }
+
+  get ready(): boolean {
+    return this.#servers.hasSameSite;
   }
 
   open(): void {
@@ -429,4 +449,105 @@ test('a database that does not answer is waited for; a bug of this program is re
   database.broken = true;
   await seconds(5);
   expect(new Set(server.failures)).toEqual(new Set(['not a function']));
+});
+
+describe('the configuration of the site', () => {
+  const read = (is: string) => ({ by: 'settings', is });
+  const running = async (...sites: string[]) => {
+    const database = new Database();
+    const servers: Server[] = [];
+    for (const [n, site] of sites.entries()) {
+      servers.push(new Server(database, `server-${n}`, read(site)));
+      await seconds(20);
+    }
+    const readiness = () => servers.map(({ ready }) => ready);
+    const start = (site: Server['site']) => {
+      const started = new Server(database, `server-${servers.length}`, site);
+      servers.push(started);
+      return started;
+    };
+    return { database, servers, readiness, start };
+  };
+  const changed = (server: Server | undefined, is: string) => {
+    if (server !== undefined) server.site = read(is);
+  };
+
+  test('a server that starts with another one is never ready, until it has read the same', async () => {
+    const { readiness, start } = await running('a', 'a');
+    const third = start(read('b'));
+    for (let n = 0; n < 200; n++) {
+      await seconds(1);
+      expect(readiness()).toEqual([true, true, false]);
+    }
+    expect(third.differs).toEqual([['server-0', 'server-1']]);
+    changed(third, 'a');
+    await seconds(1);
+    expect(readiness()).toEqual([true, true, true]);
+    expect(third.differs).toEqual([['server-0', 'server-1'], null]);
+  });
+
+  test('of two the one that has held it for longer stays ready, whatever starts again', async () => {
+    const { database, readiness, start } = await running('a');
+    start(read('b'));
+    await seconds(200);
+    expect(readiness()).toEqual([true, false]);
+    expect(new Server(database, 'server-1', read('b')).ready).toBe(false);
+  });
+
+  test('one that runs with another one for 90 s is not ready; with that of most it is again', async () => {
+    const { servers, readiness } = await running('a', 'a', 'a');
+    changed(servers[0], 'b');
+    await seconds(85);
+    expect(readiness()).toEqual([true, true, true]);
+    await seconds(10);
+    expect(readiness()).toEqual([false, true, true]);
+    changed(servers[1], 'b');
+    await seconds(6);
+    // Of the majority, though it is younger.
+    expect(readiness()).toEqual([true, true, true]);
+    await seconds(90);
+    expect(readiness()).toEqual([true, true, false]);
+  });
+
+  test('a change that each of them reads within a minute makes none unready', async () => {
+    const { servers, readiness } = await running('a', 'a', 'a', 'a');
+    for (const server of servers) {
+      changed(server, 'b');
+      for (let n = 0; n < 20; n++) {
+        await seconds(1);
+        expect(readiness()).toEqual([true, true, true, true]);
+      }
+    }
+    await seconds(100);
+    expect(readiness()).toEqual([true, true, true, true]);
+    expect(servers.flatMap(({ differs }) => differs)).toEqual([]);
+  });
+
+  test('servers that have gone, that compare nothing, or that have other settings do not count', async () => {
+    const { database, servers, readiness, start } = await running('a', 'a', 'a');
+    const old = new Server(database, 'old');
+    for (const server of servers.slice(0, 2)) void server.close();
+    await seconds(1);
+    servers.splice(0, 2);
+    const other = start({ by: 'other settings', is: 'b' });
+    await seconds(20);
+    expect([old.ready, ...readiness()]).toEqual([true, true, true]);
+    void servers[0]?.close();
+    const last = start(read('b'));
+    await seconds(20);
+    expect([other.ready, last.ready]).toEqual([true, true]);
+  });
+
+  test('a server that cannot read it yet says so when it can', async () => {
+    const { start } = await running('a', 'a');
+    const late = start(null);
+    await seconds(60);
+    expect([late.ready, late.differs]).toEqual([false, []]);
+    changed(late, 'b');
+    await seconds(2);
+    expect([late.ready, late.differs]).toEqual([false, [['server-0', 'server-1']]]);
+    changed(late, 'a');
+    await seconds(1);
+    expect(late.ready).toBe(true);
+  });
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { asText } from '../../../server/session/fingerprint.ts';
 import { handleOf, type Login } from '../../../server/session/login.ts';
 import { type Device, type LoginSite, loginContract } from '../../contracts/login.ts';
 import { readerAt } from '../../helpers/session-stores.ts';
@@ -79,4 +80,39 @@ test('when a session gets another user, the connections of the earlier one are c
   await expect.poll(() => counts.first).toBeGreaterThan(before);
   expect(counts.second).toBe(last);
   ofFirst.end();
+});
+
+test('a fingerprint is the same wherever databases and stores are, and another one for any other value', () => {
+  const values = {
+    prefix: 'wp_',
+    database: { place: { password: 'one' } },
+    key: Buffer.from([0, 255]),
+    roles: new Set(['editor', 'author']),
+    fixed: new Map([['b', null] as const, ['a', 1] as const]),
+    sessions: { is: 'file', url: 'redis://one:6379/2?prefix=s_&timeout=90ms&format=php' },
+    store: 'file:///var/one?owner=33&lifetime=9',
+    absent: undefined,
+  };
+  const text = asText(values);
+  const elsewhere = {
+    store: 'file:///srv/two?lifetime=9',
+    sessions: { url: 'redis://a:b@two?format=php&prefix=s_', is: 'file' },
+    fixed: new Map([['a', 1] as const, ['b', null] as const]),
+    roles: new Set(['author', 'editor']),
+    key: Buffer.from([0, 255]),
+    database: { place: { password: 'two' } },
+    prefix: 'wp_',
+  };
+  expect(asText(elsewhere)).toBe(text);
+  expect(text).not.toMatch(/one|two/);
+  const others = [
+    { prefix: 'wp2_' },
+    { key: Buffer.from([0, 254]) },
+    { roles: new Set(['author']) },
+    { fixed: new Map([['a', 1]]) },
+    { sessions: { is: 'file', url: 'redis://one:6379/2?prefix=t_&format=php' } },
+    { store: 'mysql://one/two?lifetime=9' },
+    { more: false },
+  ];
+  for (const other of others) expect(asText({ ...values, ...other })).not.toBe(text);
 });
