@@ -220,6 +220,11 @@ export class Directory {
     return this.#people.has(id) || (this.#others?.isConnected(id) ?? false);
   }
 
+  /** How many members of a room are present, on all servers. */
+  presentCount(room: string): number {
+    return (this.#rooms.get(room)?.present ?? this.#others?.presentIn(room))?.size ?? 0;
+  }
+
   /** How others see a user who is connected to this server; null if the user is not. */
   seen(id: string): Seen | null {
     const person = this.person(id);

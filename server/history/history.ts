@@ -71,6 +71,9 @@ export const mostUnreadMentions = 1000;
 /** Pinned messages of one room. */
 export const mostPins = 50;
 
+/** Invite links of one room. */
+export const mostInvites = 20;
+
 /** Users whom one user may block. */
 export const mostBlocked = 1000;
 
@@ -131,6 +134,8 @@ export interface MemberRecord {
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
   /** The user has ended the membership: people do not begin it again. */
   left?: true;
+  /** The room's `access` when somebody else ended the membership: only links that moderators made since begin it again. */
+  removed?: number;
   /** While the user is banned: the sources that make a member again when the ban ends. `sources` is 0 until then. */
   held?: number;
 }
@@ -160,6 +165,28 @@ export function leftOf({ until }: Restriction, at: number): number {
 /** The other one of the two who have a direct room. */
 export function otherOf(pair: RoomRecord['pair'], user: string): string | undefined {
   return pair?.find((one) => one !== user);
+}
+
+/**
+ * Whether a link lets this user in who is no member: neither somebody who is banned, nor somebody who was removed, unless an
+ * owner or moderator has made it since.
+ * @param of.maker the membership of the link's maker, and the role on the whole site
+ */
+export function opens(
+  { access, readmits, until, uses, used }: StoredInvite,
+  {
+    member,
+    maker,
+  }: {
+    member: MemberRecord | null;
+    maker: { member: MemberRecord | null; siteRole?: SiteRole };
+  },
+  at: number,
+): boolean {
+  if ((until !== undefined && until <= at) || (uses !== undefined && used >= uses)) return false;
+  if (!isMember(maker.member) || isBanned(member)) return false;
+  if (readmits && maker.member.role === 'member' && maker.siteRole === undefined) return false;
+  return member?.removed === undefined || (readmits === 1 && access >= member.removed);
 }
 
 /** Whether somebody is a member now. */
@@ -220,6 +247,25 @@ export interface StoredPin {
   after: number;
   /** Pins are listed by it: a later one has a higher place. */
   place: number;
+}
+
+/** A link by which people become members of a room. The token is not stored. */
+export interface StoredInvite {
+  id: string;
+  room: string;
+  /** Of the token: see `digestOf` in chat/invites.ts. */
+  digest: string;
+  by: string;
+  /** The room's number when the link was made. */
+  access: number;
+  /** Made by an owner or moderator: it lets in people who were removed before. */
+  readmits?: 1;
+  at: number;
+  /** Absent if it does not expire. */
+  until?: number;
+  /** The number of people whom it lets in; absent for any number. */
+  uses?: number;
+  used: number;
 }
 
 /** The treatment of the messages of an erased user. */
@@ -592,6 +638,27 @@ export interface Writes {
     };
     out: { results: (Code | null)[]; stale: boolean };
   };
+  /**
+   * Makes an invite link. `limit_reached` if the room has `mostInvites`. Codes: `unknown_room`, `forbidden` (no member),
+   * `limit_reached`.
+   */
+  createInvite: {
+    in: { invite: Omit<StoredInvite, 'access' | 'used'>; access?: number };
+    out: { stale: boolean };
+  };
+  /** @param in.by the maker; absent for a link of whomever */
+  revokeInvite: { in: { room: string; id: string; by?: string }; out: Nothing };
+  /**
+   * Makes the user a member by this link, and counts that; a member stays one. Codes: `unknown_invite` (it lets this user
+   * in no more, see `opens`), `limit_reached` (`most` members).
+   * @param in.by the maker, as it was read
+   */
+  acceptInvite: {
+    in: { room: string; id: string; by: string; user: User; most: number; at: number };
+    out: Nothing;
+  };
+  /** Forgets links that expired before that time. */
+  forgetInvites: { in: { before: number }; out: Nothing };
   /** Joining by oneself: as `addMembers` from people, and an own act. Codes: `unknown_room`. */
   join: { in: { room: string; user: User; at: number }; out: Nothing };
   /**
@@ -728,6 +795,19 @@ export interface Reads {
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];
   };
   room: { in: { room: string }; out: RoomRecord | null };
+  /** The links of a room, the newest first. */
+  invites: { in: { room: string }; out: StoredInvite[] };
+  /** All links that a user has made, the oldest first. */
+  invitesBy: { in: { user: string }; out: StoredInvite[] };
+  /** The link of that digest, with its room, and what decides whether it lets `user` in: see `opens`. */
+  invite: {
+    in: { digest: string; user: string };
+    out:
+      | ({ invite: StoredInvite; room: Pick<RoomRecord, 'name' | 'topic' | 'members'> } & Parameters<
+          typeof opens
+        >[1])
+      | null;
+  };
   partner: { in: { user: string; other: string; room: string }; out: Partner };
   /** All rooms that a user is a member of, what is known of the user, and whom the user has blocked, the last one first. */
   user: {

@@ -130,7 +130,8 @@ export const roomRowFrom = (row: Row): RoomRow => ({
 });
 export const roomRowColumns = `num, ${roomColumns}, ${ofRules.join(', ')}`;
 
-export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at, has_left, restricted, held';
+export const memberColumns =
+  'sources, role, read_seq, notify, acted, wrote_at, has_left, removed, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -141,6 +142,7 @@ export function memberFrom(row: Row): MemberRecord {
     acted: row.acted as number,
     ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
     ...(row.has_left === 1 ? { left: true } : {}),
+    ...(row.removed === null ? {} : { removed: row.removed as number }),
     ...(row.restricted === null ? {} : { restricted: JSON.parse(row.restricted as string) }),
     ...(row.held === null ? {} : { held: row.held as number }),
   };
@@ -157,6 +159,7 @@ export const memberFields: Columns = [
   'acted',
   'wrote_at',
   'has_left',
+  'removed',
   'held',
   'restricted',
   'restricted_until',
@@ -179,6 +182,7 @@ export function memberRow(
     row.acted,
     row.wroteAt ?? null,
     row.left ? 1 : 0,
+    row.removed ?? null,
     row.held ?? null,
     ...restrictedOf(row),
     since,

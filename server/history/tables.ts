@@ -1,5 +1,12 @@
 import type { RoomSettings } from '../wire/events.ts';
-import { type Ban, type Change, deletedUser, type StoredPin, type StoredReport } from './history.ts';
+import {
+  type Ban,
+  type Change,
+  deletedUser,
+  type StoredInvite,
+  type StoredPin,
+  type StoredReport,
+} from './history.ts';
 
 /** A row of a statement's answer. */
 export type Row = Record<string, unknown>;
@@ -75,6 +82,10 @@ export const columnTypes = {
   site_role: 'text',
   find_key: 'text',
   until: 'int',
+  removed: 'int',
+  readmits: 'int',
+  uses: 'int',
+  used: 'int',
   reason: 'text',
   block: 'int',
   term: 'int',
@@ -172,7 +183,26 @@ export const pins = table<StoredPin>(
   { users: ['by'], without: (pin) => ({ row: { ...pin, by: deletedUser.id } }) },
 );
 
-export const tables: readonly Table[] = [bans, blocks, reports, pins];
+/** The links by which people become members of rooms. They end with the membership of who has made them: see `putMember`. */
+export const invites = table<StoredInvite>(
+  'chat_invites',
+  ['id'],
+  {
+    id: 'id',
+    room: 'room',
+    digest: 'digest',
+    by: 'by_id',
+    access: 'access',
+    readmits: 'readmits',
+    at: 'at',
+    until: 'until',
+    uses: 'uses',
+    used: 'used',
+  },
+  { users: ['by'], without: () => ({ row: null }) },
+);
+
+export const tables: readonly Table[] = [bans, blocks, reports, pins, invites];
 
 /** The columns that hold JSON. */
 const json: ReadonlySet<ColumnName> = new Set(['message', 'closed']);

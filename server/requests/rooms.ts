@@ -1,3 +1,4 @@
+import { acceptInvite, createInvite, listInvites, lookAtInvite, revokeInvite } from '../chat/invites.ts';
 import {
   deleteRoom,
   findPeople,
@@ -33,6 +34,11 @@ export const roomRequests: RequestHandlers<
   | 'room:ban'
   | 'room:restricted'
   | 'room:pins'
+  | 'invite:create'
+  | 'invite:list'
+  | 'invite:revoke'
+  | 'invite:look'
+  | 'invite:accept'
   | 'direct:open'
   | 'user:find'
   | 'user:block'
@@ -123,6 +129,33 @@ export const roomRequests: RequestHandlers<
   'room:pins': {
     order: 'read',
     run: ({ chat, connection, room }) => pins(chat, connection, room),
+  },
+  'invite:create': {
+    order: 'change',
+    right: 'invite',
+    counts: () => ({ invite: 1 }),
+    run: ({ chat, connection, room, payload }) => createInvite(chat, connection, room, payload),
+  },
+  'invite:list': {
+    order: 'read',
+    right: 'invite',
+    run: ({ chat, connection, room }) => listInvites(chat, connection, room),
+  },
+  'invite:revoke': {
+    order: 'change',
+    right: 'invite',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => revokeInvite(chat, connection, room, payload),
+  },
+  'invite:look': {
+    order: 'read',
+    counts: () => ({ invite: 1 }),
+    run: ({ chat, connection, payload }) => lookAtInvite(chat, connection, payload),
+  },
+  'invite:accept': {
+    order: 'change',
+    counts: () => ({ invite: 1 }),
+    run: ({ chat, connection, payload }) => acceptInvite(chat, connection, payload),
   },
   'direct:open': {
     order: 'change',

@@ -10,6 +10,7 @@ export const requestErrors = {
   unknown_message: 'There is no such message in this room.',
   unknown_user: 'There is no such user here.',
   unknown_file: 'There is no such file of this user in this room, or another message has it.',
+  unknown_invite: 'This invite link does not work for this user, or does not work any more.',
   forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',
   conflict: 'It has changed meanwhile, or its name or clientId is in use. Read it again.',

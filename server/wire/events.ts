@@ -193,6 +193,19 @@ const report = z.object({
   closed: z.object({ by: user, done: reportEnd, at: time }).exactOptional(),
 });
 
+/** A link by which people become members of a private room. Its token is given to its maker alone, once. */
+const invite = z.object({
+  id: z.string(),
+  /** The maker. */
+  by: user,
+  at: time,
+  /** Absent if it does not expire. */
+  until: time.exactOptional(),
+  /** The number of people whom it lets in; absent for any number. */
+  uses: seq.exactOptional(),
+  used: counter,
+});
+
 /** Actions that the operator's settings allow a user; all others are `forbidden`. */
 const can = z.object({
   createPublic: z.boolean(),
@@ -221,6 +234,7 @@ export const shapes = {
   File: file,
   Reaction: reaction,
   Report: report,
+  Invite: invite,
 } as const;
 
 export type User = z.output<typeof user>;
@@ -243,6 +257,7 @@ export type ChosenFile = z.output<typeof chosenFiles>[number];
 export type Mention = z.output<typeof mention>;
 export type Report = z.output<typeof report>;
 export type ReportEnd = z.output<typeof reportEnd>;
+export type Invite = z.output<typeof invite>;
 export type Reaction = z.output<typeof reaction>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
@@ -259,6 +274,9 @@ const restriction = z.object({
   reason: line(250).optional(),
 });
 const query = line(100).refine((text) => !isBlank(text));
+
+/** Of an invite link. Its form is not checked further: a token that is not stored is unknown. */
+const token = z.string().regex(/^[!-~]{1,128}$/);
 
 /** Mentions as a client sends them. Whether they fit is checked with the text. */
 const mentions = z.array(z.object({ user: userId, start: counter, length: seq })).max(mostMentions);
@@ -303,6 +321,17 @@ export const requests = {
   'room:ban': restriction,
   'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
   'room:pins': z.object({ room: roomId }),
+  'invite:create': z.object({
+    room: roomId,
+    /** 0: it does not expire. */
+    seconds: z.int().min(0).max(31_536_000).default(604_800),
+    /** 0: any number of people. */
+    uses: z.int().min(0).max(10_000).default(50),
+  }),
+  'invite:list': z.object({ room: roomId }),
+  'invite:revoke': z.object({ room: roomId, id: z.string().min(1).max(64) }),
+  'invite:look': z.object({ token }),
+  'invite:accept': z.object({ token }),
   'direct:open': z.object({ user: userId }),
   'user:block': z.object({ user: userId, blocked: z.boolean() }),
   'user:blocked': z.object({}),
@@ -404,6 +433,22 @@ export const answers = {
     next,
   }),
   'room:pins': z.object({ pins: z.array(pin) }),
+  'invite:create': z.object({ invite, token: z.string() }),
+  'invite:list': z.object({ invites: z.array(invite) }),
+  'invite:revoke': nothing,
+  'invite:look': z.object({
+    by: user,
+    name: z.string(),
+    topic: z.string().exactOptional(),
+    members: counter,
+    /** How many of the members are present. */
+    present: counter,
+    /** Some of the members. */
+    people: z.array(user),
+    /** The id of the room, for its members. */
+    room: roomId.exactOptional(),
+  }),
+  'invite:accept': z.object({ room: roomSummary }),
   'direct:open': z.object({ room: roomSummary }),
   'user:block': nothing,
   'user:blocked': z.object({ users: z.array(user) }),

@@ -141,6 +141,8 @@ export function erasureContract(
     await write.block({ user: ann.id, other: ben.id, blocked: true, at });
     await write.block({ user: cat.id, other: ann.id, blocked: true, at });
     await write.setBan({ user: ann.id, ban: { reason: mark } });
+    const invite = { id: `i${n++}`, room: den, digest: `digest ${n}`, by: ann.id, at };
+    await write.createInvite({ invite });
     return { den, alone, direct, unseen, carried, bare, closed: closed.id };
   }
 
@@ -155,6 +157,7 @@ export function erasureContract(
       await history.read.written({ user: ann.id, from: '', limit: 50 }),
       await history.read.reactionsBy({ user: ann.id, from: '', limit: 50 }),
       (await history.read.user({ user: ann.id })).memberships,
+      await history.read.invitesBy({ user: ann.id }),
       await history.read.user({ user: ben.id }),
       await history.read.user({ user: cat.id }),
       await history.read.search({ query: 'hello', rooms, everyPublic: true, limit: 50 }),

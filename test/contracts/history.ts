@@ -10,6 +10,7 @@ import {
   type Writes,
 } from '../../server/history/history.ts';
 import { erasureContract } from './history-erasure.ts';
+import { invitesContract } from './history-invites.ts';
 import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
 
@@ -1323,6 +1324,7 @@ export function historyContract(
     });
 
     describe('order among people', () => {
+      invitesContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
       moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
     });
 

@@ -88,6 +88,7 @@ const fields: Record<string, Json> = {
     [1],
   ),
   id: json('none', '', 'x'.repeat(65)),
+  token: json('none', 'a b', '', 'x'.repeat(129)),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 
@@ -213,6 +214,11 @@ const dataKeys: Record<RequestName, string> = {
   'room:restricted': 'users',
   'room:members': 'count,members',
   'room:notify': 'room',
+  'invite:create': 'invite,token',
+  'invite:list': 'invites',
+  'invite:revoke': '',
+  'invite:look': 'by,members,name,people,present',
+  'invite:accept': 'room',
   'direct:open': 'room',
   'message:report': '',
   'report:list': 'reports',

@@ -31,6 +31,7 @@ const tables = [
   'user_keys',
   'bans',
   'blocked',
+  'invites',
   'blocks',
   'terms',
   'writers',

@@ -19,6 +19,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
   const some = <T>(list: readonly T[]) => list.filter(() => roll(3) === 0);
   const maybe = <T extends object>(part: T): T | Record<never, never> => (roll(2) === 0 ? part : {});
   const files: string[] = [];
+  let links = 0;
   const chosen = () =>
     [...new Set(some(files.slice(-4)))].map((id) => ({ id, ...maybe({ alt: one(texts) }) }));
   const newFile = () => {
@@ -223,6 +224,50 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       }),
     ],
     [
+      4,
+      () => {
+        links++;
+        return {
+          op: 'createInvite',
+          input: {
+            invite: {
+              id: `i${links}`,
+              room: one(roomIds),
+              digest: `digest${links}`,
+              by: one(userIds),
+              at: at++,
+              ...maybe({ readmits: 1 as const }),
+              ...maybe({ until: at + roll(40) }),
+              ...maybe({ uses: 1 + roll(3) }),
+            },
+            ...(roll(5) === 0 ? { access: roll(8) } : {}),
+          },
+        };
+      },
+    ],
+    [
+      8,
+      () => ({
+        op: 'acceptInvite',
+        input: {
+          room: one(roomIds),
+          id: `i${links - roll(6)}`,
+          by: one(userIds),
+          user: user(),
+          most: roll(5),
+          at: at++,
+        },
+      }),
+    ],
+    [
+      1,
+      () => ({
+        op: 'revokeInvite',
+        input: { room: one(roomIds), id: `i${links - roll(6)}`, ...maybe({ by: one(userIds) }) },
+      }),
+    ],
+    [1, () => ({ op: 'forgetInvites', input: { before: at - roll(80) } })],
+    [
       2,
       () => ({
         op: 'block',
@@ -332,6 +377,8 @@ export async function readAll(history: History): Promise<unknown> {
     );
     users.push(await history.read.sharesRoom({ user, of: userIds }));
     users.push((await history.read.reportsBy({ user, limit: 500 })).reports);
+    users.push(await history.read.invitesBy({ user }));
+    users.push(await history.read.invite({ digest: 'digest3', user }));
     users.push(
       await pages('messages', (from) => history.read.written({ user, from, limit: 7 })),
       await pages('pins', (from) => history.read.pinsBy({ user, from, limit: 2 })),
@@ -350,6 +397,7 @@ export async function readAll(history: History): Promise<unknown> {
   for (const room of [...rooms].sort()) {
     content.push(
       await history.read.room({ room }),
+      await history.read.invites({ room }),
       await history.read.changes({ room, since: 0, ...page }),
       await history.read.newest({ room, ...page }),
       await history.read.after({ room, after: 2, ...page }),

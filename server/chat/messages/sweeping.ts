@@ -6,6 +6,8 @@ const emptyFor = 30 * 24 * 60 * 60 * 1000;
 const sweepEvery = 60 * 60 * 1000;
 const sweepAtMost = 1000;
 const sweepMost = 100;
+/** Milliseconds that an expired invite link is listed. */
+const invitesFor = 30 * 24 * 60 * 60 * 1000;
 
 /** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
 export interface Retention {
@@ -16,7 +18,7 @@ export interface Retention {
 }
 
 /**
- * Deletes private rooms that have long had no members, expired messages and acts: now and regularly, until `signal`
+ * Deletes private rooms that have long had no members, invite links that expired long ago, expired messages and acts: now and regularly, until `signal`
  * aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
  */
 export function keepSweeping(
@@ -54,6 +56,7 @@ export function keepSweeping(
       await sweepRooms();
       await sweepMessages();
       await sweepActs();
+      await history.write.forgetInvites({ before: Date.now() - invitesFor });
     } catch (error) {
       onFailure(error as Error);
     } finally {

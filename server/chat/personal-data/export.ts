@@ -12,7 +12,7 @@ interface ExportedFile {
 }
 
 /**
- * All stored data of a user, for that user: identity, rooms, blocked users, mutes and bans, own messages with their
+ * All stored data of a user, for that user: identity, rooms, invite links, blocked users, mutes and bans, own messages with their
  * files, reactions, reports, pins, and acts of moderation. It omits data of others: reports lack the reported message and the
  * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file; null if it is gone
@@ -40,6 +40,13 @@ export async function exported(
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
     blocked,
+    invites: (await history.read.invitesBy({ user: id })).map(({ room, at, until, uses, used }) => ({
+      room,
+      at,
+      ...(until === undefined ? {} : { until }),
+      ...(uses === undefined ? {} : { uses }),
+      used,
+    })),
     restricted: restricted.map(({ room, kind, restriction: { until, reason } }) => ({
       room,
       kind,

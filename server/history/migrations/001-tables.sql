@@ -68,6 +68,8 @@ CREATE TABLE IF NOT EXISTS chat_members (
   wrote_at INT,
   -- 1: the user has ended the membership, and people do not begin it again.
   has_left INT NOT NULL DEFAULT 0,
+  -- The room's access when somebody else ended the membership; NULL if nobody has, or it has begun again.
+  removed INT,
   -- What moderators have laid on the user there, as JSON; when the first of it ends; and, while the user is banned, the sources
   -- that make a member again afterwards.
   restricted LONG,
@@ -214,6 +216,24 @@ CREATE TABLE IF NOT EXISTS chat_pins (
 ) KEYED;
 -- For all that is kept of one user: see `pinsBy`.
 CREATE INDEX IF NOT EXISTS chat_pins_by_user ON chat_pins (by_id, room, seq);
+
+-- Links by which people become members of a room. The token is not stored, only its digest. `access` is that of the room when
+-- the link was made; `readmits`: 1 if it lets in people who were removed before; `uses` people at most.
+CREATE TABLE IF NOT EXISTS chat_invites (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  room INT NOT NULL,
+  digest BYTES(64) NOT NULL UNIQUE,
+  by_id BYTES(256) NOT NULL,
+  access INT NOT NULL,
+  readmits INT,
+  at INT NOT NULL,
+  until INT,
+  uses INT,
+  used INT NOT NULL
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_invites_by_room ON chat_invites (room);
+CREATE INDEX IF NOT EXISTS chat_invites_by_maker ON chat_invites (by_id);
+CREATE INDEX IF NOT EXISTS chat_invites_by_end ON chat_invites (until);
 
 CREATE TABLE IF NOT EXISTS chat_users (
   id BYTES(256) NOT NULL PRIMARY KEY,

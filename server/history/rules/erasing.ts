@@ -97,8 +97,11 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const left = found && table.erased?.without(found, user);
       if (left === undefined) return;
       work.remove(table, where);
-      if (left.row !== null) work.put(table, left.row);
-      if ('room' in where) note(work, user, where.room as string);
+      if (left.row !== null) {
+        work.put(table, left.row);
+        // The members of the room see it otherwise from now on.
+        if ('room' in where) note(work, user, where.room as string);
+      }
       if (left.change !== undefined) changes.push(left.change);
     },
   },

@@ -22,6 +22,7 @@ import {
   isStale,
   newRoom,
   peopleIn,
+  peopleLosing,
   putMember,
   putUser,
   refuse,
@@ -83,7 +84,7 @@ export const join: Rule<'join'> = {
 };
 
 export const removeMembers: Rule<'removeMembers'> = {
-  needs: ({ room, users }) => [{ what: 'lastMessage', room }, ...peopleIn(room, users)],
+  needs: ({ room, users }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, users)],
   run(work, { room: id, users, sources: bits, by, cause, actor, access, at }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
@@ -101,7 +102,7 @@ export const setRole: Rule<'setRole'> = {
   needs: ({ room, user }) => [
     { what: 'lastMessage', room },
     { what: 'owner', room },
-    ...peopleIn(room, [user]),
+    ...peopleLosing(room, [user]),
   ],
   run(work, { room: id, user, role, actor, access }, changes) {
     const room = existing(work, id);
@@ -195,10 +196,10 @@ function take(
   if (!isMember(before)) return;
   const left = before.sources & ~bits;
   if (left === before.sources) return;
-  const hasLeft = cause === 'left' ? { left: true as const } : {};
-  const now: MemberRecord =
-    left === 0 ? { ...before, sources: 0, role: 'member', ...hasLeft } : { ...before, sources: left };
   if (left === 0) countMembers(work, room, -1, at);
+  const end = cause === 'left' ? { left: true as const } : { removed: existing(work, id).access };
+  const now: MemberRecord =
+    left === 0 ? { ...before, sources: 0, role: 'member', ...end } : { ...before, sources: left };
   putMember(work, { room: id, user, before, now, by, cause }, changes);
   if (left === 0) handOver(work, id, user, before, changes);
 }

@@ -21,7 +21,7 @@ import {
   hasBlocked,
   isStale,
   messageIn,
-  peopleIn,
+  peopleLosing,
   putMember,
   record,
   refuse,
@@ -30,7 +30,7 @@ import {
 import type { Rule } from './rule.ts';
 
 export const restrict: Rule<'restrict'> = {
-  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleIn(room, [user])],
+  needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, [user])],
   run(work, { room: id, user, kind, restriction, actor, access, at }, changes) {
     if (isStale(existing(work, id), access)) return { stale: true };
     const isLaid = work.member(id, user)?.restricted?.[kind] !== undefined;
@@ -160,8 +160,12 @@ function layRestriction(
   if (kind === 'banned') {
     const held = before.held ?? before.sources;
     // A user who comes back is a member like a new one.
-    if (restriction === null) now = { ...rest, sources: held, readSeq: room.lastSeq, ...laid };
-    else now = { ...rest, sources: 0, role: 'member', held, ...laid };
+    if (restriction === null) {
+      const { removed: _, ...member } = rest;
+      now = { ...(held === 0 ? rest : member), sources: held, readSeq: room.lastSeq, ...laid };
+    } else {
+      now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...laid };
+    }
   } else if (restriction === null) {
     now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...laid };
   }

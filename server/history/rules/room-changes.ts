@@ -15,7 +15,7 @@ import {
 } from '../history.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { blocks } from '../tables.ts';
+import { blocks, invites, rows } from '../tables.ts';
 
 // Changes of rooms and of their members, for rules of several kinds.
 
@@ -99,6 +99,10 @@ export function putMember(
 ): void {
   const { room, user, before = null, now, by, cause, since } = change;
   work.putMember(room, user, now, since);
+  if (isMember(before) && (!isMember(now) || (before.role !== 'member' && now.role === 'member'))) {
+    // With the right of who has made them, the invite links end, for good.
+    for (const link of work.find(invites, { room, by: user })) work.remove(invites, link);
+  }
   const after = record(work, existing(work, room));
   changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
 }
@@ -245,6 +249,12 @@ export const peopleIn = (room: string, users: readonly string[]): Need[] =>
     { what: 'member', room, user },
     { what: 'user', id: user },
   ]);
+
+/** The same of a rule that may end their memberships, or take a role from them. */
+export const peopleLosing = (room: string, users: readonly string[]): Need[] => [
+  ...peopleIn(room, users),
+  ...users.map((by) => rows(invites, { room, by })),
+];
 
 /** Notes that the changes are an act of moderation. */
 export function tellAct(

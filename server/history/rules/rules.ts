@@ -1,6 +1,7 @@
 import type { Writes } from '../history.ts';
 import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
+import * as invites from './invites.ts';
 import * as log from './log.ts';
 import * as members from './members.ts';
 import * as messages from './messages.ts';
@@ -17,6 +18,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...moderation,
   ...pins,
   ...files,
+  ...invites,
   ...log,
   erase,
   eraseStep,

@@ -42,7 +42,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
-import { bans, pins, type Row, reports, rowFrom } from '../tables.ts';
+import { bans, invites, pins, type Row, reports, rowFrom } from '../tables.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
@@ -83,11 +83,20 @@ const reportsWhere = raw(
    FROM chat_reports AS reports JOIN chat_rooms AS rooms ON rooms.num = reports.room WHERE`,
 );
 
+const invitesWhere = raw(
+  `SELECT rooms.id AS room_id, name, topic, members, ${Object.values(invites.columns)
+    .map((name) => `invites.${name} AS ${name}`)
+    .join(', ')}
+   FROM chat_invites AS invites JOIN chat_rooms AS rooms ON rooms.num = invites.room WHERE`,
+);
+
 /** The rows of all of these statements. */
 const inOneAnswer = (statements: readonly Sql[]): Sql => ({
   text: statements.map(({ text }, n) => `SELECT * FROM (${text}) AS some_${n}`).join(' UNION ALL '),
   values: statements.flatMap(({ values }) => values),
 });
+
+const inviteFrom = (row: Row) => rowFrom(invites, row, row.room_id as string);
 
 const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
@@ -170,6 +179,40 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
     *room({ room: id }) {
       const rows = yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`);
       return (yield* withLast(rows))[0] ?? null;
+    },
+    *invites({ room }) {
+      return (yield* ask(sql`${invitesWhere} rooms.id = ${room} ORDER BY at DESC, invites.id`)).map(
+        inviteFrom,
+      );
+    },
+    *invitesBy({ user }) {
+      return (yield* ask(sql`${invitesWhere} by_id = ${user} ORDER BY at, invites.id`)).map(inviteFrom);
+    },
+    *invite({ digest, user }) {
+      const [row] = yield* ask(sql`${invitesWhere} digest = ${digest}`);
+      // The same statements, whether there is such a link or not.
+      const invite = row && inviteFrom(row);
+      const { id = '', by = '' } = { id: invite?.room, by: invite?.by };
+      const members = yield* ask(
+        sql`SELECT user_id, ${member} FROM chat_members WHERE room = ${numOf(id)} AND ${amongUsers('user_id', [user, by])}`,
+      );
+      const maker = (yield* usersOf([by])).get(by);
+      if (invite === undefined) return null;
+      const of = (id: string) => {
+        const found = members.find(({ user_id }) => user_id === id);
+        return found === undefined ? null : memberFrom(found);
+      };
+      const { name, topic = null, members: count } = row as Row;
+      return {
+        invite,
+        room: {
+          name: name as string,
+          ...(topic === null ? {} : { topic: topic as string }),
+          members: count as number,
+        },
+        member: of(user),
+        maker: { member: of(by), ...(maker?.siteRole === undefined ? {} : { siteRole: maker.siteRole }) },
+      };
     },
     *partner({ user, other, room }) {
       const found = yield* partners(user, [{ other, room }]);

@@ -723,6 +723,10 @@ export class Work {
     this.#later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
   }
 
+  forgetInvites(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);
+  }
+
   /** The act of this number names the user no more, and gives no reason. */
   eraseAct(user: string, act: string): void {
     const erased = (column: 'by_id' | 'user_id') =>

@@ -17,6 +17,7 @@ type Code =
   | 'unknown_message'
   | 'unknown_user'
   | 'unknown_file'
+  | 'unknown_invite'
   | 'conflict'
   | 'muted'
   | 'limit_reached'
@@ -84,6 +85,10 @@ const deleted =
     await ann.request('message:delete', { room, seq: 1 });
     return payload;
   };
+/** Ann has made a link to the room. */
+const linked = async ({ ann, room }: Scene) => ({
+  token: (await ann.request('invite:create', { room })).token,
+});
 const taken = 'The taken name';
 
 const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
@@ -290,6 +295,71 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     bad_request: [['ben', { notify: 'loud' }]],
     unknown_room: [['eve', { notify: 'none' }]],
     forbidden: [['eve', { room: 'lobby', notify: 'none' }]],
+  },
+  'invite:create': {
+    ok: [
+      ['ben', {}],
+      ['ann', { seconds: 0, uses: 0 }],
+      ['ann', { seconds: 31_536_000, uses: 10_000 }],
+    ],
+    bad_request: [
+      ['ann', { seconds: 31_536_001 }],
+      ['ann', { seconds: -1 }],
+      ['ann', { uses: 10_001 }],
+      ['ann', { uses: 0.5 }],
+    ],
+    unknown_room: [['eve', {}]],
+    forbidden: [['eve', { room: 'lobby' }]],
+    limit_reached: [
+      [
+        'ben',
+        async ({ ann, room }) => {
+          for (let n = 0; n < 20; n++) await ann.request('invite:create', { room });
+          return {};
+        },
+      ],
+    ],
+  },
+  'invite:list': {
+    ok: [['ben', {}]],
+    bad_request: [['ben', { room: '' }]],
+    unknown_room: [['eve', {}]],
+    forbidden: [['eve', { room: 'lobby' }]],
+  },
+  'invite:revoke': {
+    ok: [['ben', { id: 'none' }]],
+    bad_request: [['ben', { id: '' }]],
+    unknown_room: [['eve', { id: 'none' }]],
+    forbidden: [['eve', { room: 'lobby', id: 'none' }]],
+  },
+  'invite:look': {
+    ok: [['eve', linked]],
+    bad_request: [
+      ['eve', { token: 'a b' }],
+      ['eve', { token: 'x'.repeat(129) }],
+    ],
+    unknown_invite: [['eve', { token: 'none' }]],
+  },
+  'invite:accept': {
+    ok: [
+      ['eve', linked],
+      ['ben', linked],
+    ],
+    bad_request: [['eve', { token: '' }]],
+    unknown_invite: [['eve', { token: 'none' }]],
+    limit_reached: [
+      [
+        'eve',
+        async ({ ann, room }) => {
+          const { token } = await ann.request('invite:create', { room });
+          await ann.request('room:invite', {
+            room,
+            users: ['x', 'y', 'z', 'u', 'v'].map((id) => id + fresh()),
+          });
+          return { token };
+        },
+      ],
+    ],
   },
   'direct:open': {
     ok: [
@@ -761,7 +831,10 @@ describe('rate_limited, with the time to wait', () => {
       ['room:create', () => ({ name: 'x', kind: 'private', clientId: fresh() })],
       ['direct:open', (_, n) => ({ user: `somebody-${n}` })],
     ],
-    CHAT_LIMIT_INVITE: [['room:invite', (_, n) => ({ users: [`somebody-${n}`] })]],
+    CHAT_LIMIT_INVITE: [
+      ['room:invite', (_, n) => ({ users: [`somebody-${n}`] })],
+      ['invite:create', () => ({})],
+    ],
     CHAT_LIMIT_SEARCH: [
       ['message:search', () => ({ query: 'x' })],
       ['user:find', () => ({ query: 'x' })],

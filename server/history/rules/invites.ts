@@ -1,0 +1,63 @@
+import { acted, isMember, mostInvites, opens } from '../history.ts';
+import { invites, rows } from '../tables.ts';
+import { add, existing, isStale, peopleIn, refuse, rename } from './room-changes.ts';
+import type { Rule } from './rule.ts';
+
+export const createInvite: Rule<'createInvite'> = {
+  needs: ({ invite: { room, by } }) => [
+    { what: 'room', id: room },
+    { what: 'member', room, user: by },
+    rows(invites, { room }),
+  ],
+  run(work, { invite, access }) {
+    const room = existing(work, invite.room);
+    if (isStale(room, access)) return { stale: true };
+    if (!isMember(work.member(room.id, invite.by))) refuse('forbidden');
+    if (work.find(invites, { room: room.id }).length >= mostInvites) {
+      refuse('limit_reached', `the room has ${mostInvites} invite links: turn one off first`);
+    }
+    work.put(invites, { ...invite, access: room.access, used: 0 });
+    return { stale: false };
+  },
+};
+
+export const revokeInvite: Rule<'revokeInvite'> = {
+  needs: ({ room, id }) => [rows(invites, { room, id })],
+  run(work, { room: id, id: invite, by }) {
+    existing(work, id);
+    const [known] = work.find(invites, { room: id, id: invite });
+    if (known?.room === id && (by === undefined || known.by === by)) work.remove(invites, known);
+    return {};
+  },
+};
+
+export const acceptInvite: Rule<'acceptInvite'> = {
+  needs: ({ room, id, by, user }) => [
+    { what: 'lastMessage', room },
+    ...peopleIn(room, [user.id, by]),
+    rows(invites, { room, id }),
+  ],
+  run(work, { room: id, id: invite, by, user, most, at }, changes) {
+    const room = work.room(id) ?? refuse('unknown_invite');
+    const [link] = work.find(invites, { room: id, id: invite });
+    if (link === undefined || link.room !== id || link.by !== by) refuse('unknown_invite');
+    const member = work.member(id, user.id) ?? null;
+    if (isMember(member)) return {};
+    const { siteRole } = work.user(by) ?? {};
+    const maker = { member: work.member(id, by) ?? null, ...(siteRole === undefined ? {} : { siteRole }) };
+    if (!opens(link, { member, maker }, at)) refuse('unknown_invite');
+    if (most > 0 && room.members >= most) refuse('limit_reached');
+    work.put(invites, { ...link, used: link.used + 1 });
+    rename(work, user, changes);
+    add(work, room, user, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
+    return {};
+  },
+};
+
+export const forgetInvites: Rule<'forgetInvites'> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.forgetInvites(before);
+    return {};
+  },
+};

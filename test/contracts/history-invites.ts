@@ -1,0 +1,197 @@
+import { expect } from 'vitest';
+import { type History, methods, mostInvites, type Writes } from '../../server/history/history.ts';
+
+const [ann, ben, cat, dan] = [1, 2, 3, 4].map((n) => ({ id: `${n}`, name: `N${n}` })) as [
+  { id: string; name: string },
+  { id: string; name: string },
+  { id: string; name: string },
+  { id: string; name: string },
+];
+const at = 1_700_000_000_000;
+const room = 'den';
+let n = 0;
+
+/** The contract of every history for invite links. Ann owns the room `den`, Ben is in it; Cat and Dan are not. */
+export function invitesContract(
+  now: () => { history: History; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
+) {
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+  const refused = (code: string) => expect.objectContaining({ code });
+  const begin = async () => {
+    await write.createRoom({
+      id: room,
+      kind: 'private',
+      name: 'Den',
+      by: ann,
+      clientId: `r${n++}`,
+      most: 0,
+      at,
+    });
+    await add(ben);
+  };
+  const add = (user: typeof ann) =>
+    write.addMembers({ room, users: [user], source: 'people', by: ann.id, mayReturn: true, at });
+  const link = async (
+    by: typeof ann,
+    over: Partial<Writes['createInvite']['in']['invite']> = {},
+  ): Promise<string> => {
+    const id = `i${n++}`;
+    await write.createInvite({
+      invite: {
+        id,
+        room,
+        digest: `of ${id}`,
+        by: by.id,
+        at,
+        ...(by === ann ? { readmits: 1 } : {}),
+        ...over,
+      },
+    });
+    return id;
+  };
+  const accept = (id: string, user: typeof ann, over = {}, by = ann) =>
+    write.acceptInvite({ room, id, by: by.id, user, most: 0, at, ...over });
+  const remove = (user: typeof ann, cause: 'left' | 'removed' = 'removed') =>
+    write.removeMembers({ room, users: [user.id], sources: 7, by: 'people', cause, at });
+  const ban = (user: typeof ann, restriction: { by: string } | null) =>
+    write.restrict({ room, user: user.id, kind: 'banned', restriction, at });
+  const links = async () => (await now().history.read.invites({ room })).map(({ id }) => id).sort();
+  const isMember = async ({ id }: typeof ann) =>
+    (await now().history.read.membersOf({ room, users: [id] }))[0]?.sources === 4;
+
+  it('an invite link makes members, as many as it may, also after reopening; members are not counted', async () => {
+    await begin();
+    const id = await link(ann, { uses: 1, until: at + 10 });
+    await accept(id, ben);
+    await now().reopen();
+    await accept(id, cat);
+    await accept(id, cat);
+    expect(await isMember(cat)).toBe(true);
+    await expect(accept(id, dan)).rejects.toEqual(refused('unknown_invite'));
+    const late = await link(ann, { until: at + 10 });
+    await expect(accept(late, dan, { at: at + 10 })).rejects.toEqual(refused('unknown_invite'));
+    await expect(accept(late, dan, { most: 3 })).rejects.toEqual(refused('limit_reached'));
+    await accept(late, dan, { at: at + 9, most: 4 });
+    expect(await now().history.read.invites({ room })).toEqual([
+      {
+        id,
+        room,
+        digest: `of ${id}`,
+        by: ann.id,
+        access: 2,
+        readmits: 1,
+        at,
+        until: at + 10,
+        uses: 1,
+        used: 1,
+      },
+      {
+        id: late,
+        room,
+        digest: `of ${late}`,
+        by: ann.id,
+        access: 3,
+        readmits: 1,
+        at,
+        until: at + 10,
+        used: 1,
+      },
+    ]);
+    await write.forgetInvites({ before: at + 11 });
+    expect(await links()).toEqual([]);
+  });
+
+  it('a link ends with the right of who has made it, and does not come back with it', async () => {
+    await begin();
+    const ends: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+      ['removed', () => remove(ben), () => add(ben)],
+      ['left', () => remove(ben, 'left'), () => accept(own, ben)],
+      ['banned', () => ban(ben, { by: ann.id }), () => ban(ben, null)],
+    ];
+    const own = await link(ann);
+    for (const [why, end, again] of ends) {
+      await link(ben);
+      await end();
+      expect([why, await links()]).toEqual([why, [own]]);
+      await again();
+      expect(await isMember(ben)).toBe(true);
+    }
+    const role = (role: 'member' | 'moderator') => write.setRole({ room, user: ben.id, role });
+    const early = await link(ben);
+    await role('moderator');
+    expect(await links()).toEqual([own, early].sort());
+    await role('member');
+    expect(await links()).toEqual([own]);
+    await expect(accept(early, cat, {}, ben)).rejects.toEqual(refused('unknown_invite'));
+    // The owner's right goes with the role alone.
+    await write.setRole({ room, user: ben.id, role: 'owner' });
+    expect(await links()).toEqual([own]);
+    await write.deleteRoom({ room });
+    await expect(accept(own, cat)).rejects.toEqual(refused('unknown_invite'));
+    expect(await now().history.read.invitesBy({ user: ann.id })).toEqual([]);
+  });
+
+  it('a user who was removed or banned comes back only by a link that a moderator has made since', async () => {
+    await begin();
+    await add(cat);
+    await add(dan);
+    const before = await link(ann);
+    await remove(cat);
+    const members = await link(ben);
+    const since = await link(ann);
+    for (const id of [before]) await expect(accept(id, cat)).rejects.toEqual(refused('unknown_invite'));
+    await expect(accept(members, cat, {}, ben)).rejects.toEqual(refused('unknown_invite'));
+    await accept(since, cat);
+    // Once back, a user is a member like others, and may leave and return.
+    await remove(cat, 'left');
+    await accept(members, cat, {}, ben);
+    await ban(dan, { by: ann.id });
+    const during = await link(ann);
+    for (const id of [since, during])
+      await expect(accept(id, dan)).rejects.toEqual(refused('unknown_invite'));
+    // The membership ends during the ban, and so the ban gives none back.
+    await remove(dan);
+    await ban(dan, null);
+    expect(await isMember(dan)).toBe(false);
+    await expect(accept(since, dan)).rejects.toEqual(refused('unknown_invite'));
+    await expect(accept(members, dan, {}, ben)).rejects.toEqual(refused('unknown_invite'));
+    await accept(during, dan);
+  });
+
+  it('a link of a site’s moderator lets nobody in while the site has taken the role away', async () => {
+    await begin();
+    const strong = await link(ben, { readmits: 1 });
+    await expect(accept(strong, cat, {}, ben)).rejects.toEqual(refused('unknown_invite'));
+    await write.arrive({ user: ben, siteRole: 'moderator', at });
+    await accept(strong, cat, {}, ben);
+    const open = await now().history.read.invite({ digest: `of ${strong}`, user: dan.id });
+    expect(open).toMatchObject({
+      invite: { id: strong, used: 1 },
+      room: { name: 'Den', members: 3 },
+      member: null,
+      maker: { member: { role: 'member' }, siteRole: 'moderator' },
+    });
+    expect(await now().history.read.invite({ digest: 'of none', user: dan.id })).toBeNull();
+  });
+
+  it('a room has so many links and no more; who has made them turns them off, or anybody who may', async () => {
+    await begin();
+    const all = [];
+    for (let i = 0; i < mostInvites; i++) all.push(await link(i % 2 ? ann : ben));
+    await expect(link(ben)).rejects.toEqual(refused('limit_reached'));
+    const [first, second] = all as [string, string];
+    await write.revokeInvite({ room, id: second, by: ben.id });
+    await write.revokeInvite({ room: 'lobby', id: second });
+    expect(await links()).toHaveLength(mostInvites);
+    await write.revokeInvite({ room, id: second });
+    await write.revokeInvite({ room, id: first, by: ben.id });
+    await write.revokeInvite({ room, id: first });
+    expect(await links()).toHaveLength(mostInvites - 2);
+    await link(ann);
+    await expect(link(cat)).rejects.toEqual(refused('forbidden'));
+    const { access = 0 } = (await now().history.read.room({ room })) ?? {};
+    const invite = { id: 'late', room, digest: 'of late', by: ann.id, at };
+    expect(await write.createInvite({ invite, access: access - 1 })).toEqual({ stale: true });
+  });
+}

@@ -1,0 +1,125 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Answers } from '../../../server/wire/events.ts';
+import { eventsOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_LIMIT_INVITE: '1000/1h' });
+});
+afterAll(() => site.close());
+
+const people: Person[] = [];
+afterEach(() => {
+  for (const one of people.splice(0)) one.close();
+});
+async function person(session?: object): Promise<Person> {
+  const one = await site.person(session);
+  people.push(one);
+  return one;
+}
+const link = (by: Person, room: string, over = {}) => by.request('invite:create', { room, ...over });
+const accept = (who: Person, token: string) => who.request('invite:accept', { token });
+/** All that a user gets who looks at a link, and who presses the button. */
+const triesOf = async (who: Person, token: string) => [
+  await who.raw('invite:look', { token }),
+  await who.raw('invite:accept', { token }),
+];
+
+test('a link shows its room to whom it lets in, who joins by a press, and to members', async () => {
+  const [ann, ben, eve] = [await person(), await person(), await person()];
+  const { id: room } = await site.den(ann, [ben], { name: 'Den', topic: 'Saturday' });
+  const { invite, token } = await link(ben, room);
+  expect(invite).toEqual({
+    id: expect.any(String),
+    by: { id: ben.id, name: `Name of ${ben.id}` },
+    at: expect.any(Number),
+    until: invite.at + 7 * 24 * 60 * 60 * 1000,
+    uses: 50,
+    used: 0,
+  });
+  expect(Buffer.from(token, 'base64url').length).toBeGreaterThanOrEqual(16);
+  // Nobody has seen anything of Ben, whom Ann has added.
+  const seen: Answers['invite:look'] = {
+    by: { id: ben.id, name: ben.id },
+    name: 'Den',
+    topic: 'Saturday',
+    members: 2,
+    present: 1,
+    people: [{ id: ann.id, name: `Name of ${ann.id}` }],
+  };
+  expect(await eve.request('invite:look', { token })).toEqual(seen);
+  expect(await eve.request('room:list', {})).toEqual({ rooms: [] });
+  const joined = await accept(eve, token);
+  expect(joined.room).toMatchObject({ id: room, member: true, role: 'member', members: 3, unread: 0 });
+  expect(eventsOf(eve, 'room:added')).toEqual([]);
+  expect(await eve.request('invite:look', { token })).toMatchObject({ room, members: 3, present: 2 });
+  expect(await accept(eve, token)).toEqual(joined);
+  const { invites } = await ben.request('invite:list', { room });
+  expect(invites).toEqual([{ ...invite, used: 1 }]);
+});
+
+test('a link that does not let somebody in answers like one that does not exist, whatever the reason', async () => {
+  const [ann, ben, eve] = [await person(), await person(), await person()];
+  const { id: room } = await site.den(ann, [ben, eve]);
+  const used = await link(ann, room, { uses: 1 });
+  const expired = await link(ann, room, { seconds: 1 });
+  const revoked = await link(ann, room);
+  await ann.request('invite:revoke', { room, id: revoked.invite.id });
+  const makerGone = await link(ben, room);
+  const beforeRemoval = await link(ann, room);
+  for (const { id: user } of [ben, eve]) await ann.request('room:remove', { room, user });
+  await accept(await person(), used.token);
+  const stranger = await person();
+  const nothing = await triesOf(eve, 'no-such-token');
+  expect(nothing[0]).toEqual({ ok: false, error: { code: 'unknown_invite', message: expect.any(String) } });
+  await expect.poll(() => stranger.raw('invite:look', expired)).toEqual(nothing[0]);
+  for (const { token } of [expired, used, revoked, makerGone])
+    expect(await triesOf(stranger, token)).toEqual(nothing);
+  expect(await triesOf(eve, beforeRemoval.token)).toEqual(nothing);
+  const since = await link(ann, room);
+  await ann.request('room:ban', { room, user: eve.id });
+  expect(await triesOf(eve, since.token)).toEqual(nothing);
+  await ann.request('room:ban', { room, user: eve.id, seconds: 0 });
+  expect(await triesOf(eve, since.token)).toEqual(nothing);
+  await accept(eve, (await link(ann, room)).token);
+  // With the room everything about it is gone.
+  await ann.request('room:delete', { room });
+  expect(await triesOf(stranger, beforeRemoval.token)).toEqual(nothing);
+});
+
+test('members see and turn off their own links alone, moderators all; by the API or an erasure they end, too', async () => {
+  const [ann, ben, cat] = [await person(), await person(), await person()];
+  const { id: room } = await site.den(ann, [ben, cat]);
+  const [byAnn, byBen, byCat] = [await link(ann, room), await link(ben, room), await link(cat, room)];
+  const idsFor = async (who: Person) =>
+    (await who.request('invite:list', { room })).invites.map(({ id }) => id).sort();
+  const all = [byAnn, byBen, byCat].map(({ invite }) => invite.id);
+  expect(await idsFor(ann)).toEqual([...all].sort());
+  expect(await idsFor(ben)).toEqual([byBen.invite.id]);
+  expect(await ben.raw('invite:revoke', { room, id: byCat.invite.id })).toEqual({ ok: true, data: {} });
+  expect(await idsFor(cat)).toEqual([byCat.invite.id]);
+  await ann.request('invite:revoke', { room, id: byBen.invite.id });
+  expect(await idsFor(ben)).toEqual([]);
+  const exported = await fetch(`${site.chat.url}/api/users/${cat.id}/export`, {
+    headers: { authorization: 'Bearer an-api-key-for-tests' },
+  });
+  const archive = Buffer.from(await exported.arrayBuffer());
+  expect(archive.includes(byCat.token)).toBe(false);
+  expect((await site.api('DELETE', `/users/${cat.id}`)).status).toBe(202);
+  await expect.poll(() => idsFor(ann)).toEqual([byAnn.invite.id]);
+  expect(site.chat.output()).not.toContain(byAnn.token);
+});
+
+test('a site’s moderator who is a member makes links that let in people who were removed', async () => {
+  const [ann, mod, eve] = [await person(), await person({ roles: 'moderator' }), await person()];
+  const { id: room } = await site.den(ann, [mod, eve]);
+  await ann.request('room:remove', { room, user: eve.id });
+  const { token } = await link(mod, room);
+  expect(await accept(eve, token)).toMatchObject({ room: { id: room } });
+  await ann.request('room:remove', { room, user: eve.id });
+  const again = await link(mod, room);
+  await site.writeSession(mod, {});
+  const nothing = await triesOf(eve, 'no-such-token');
+  await expect.poll(() => eve.raw('invite:look', again)).toEqual(nothing[0]);
+  expect(await triesOf(eve, again.token)).toEqual(nothing);
+});
