@@ -5,12 +5,14 @@ import {
   type MemberRecord,
   otherOf,
   type RoomRecord,
+  type StoredMessage,
 } from '../history/history.ts';
-import type { Pin, RemovalReason, Report, RoomMember, SiteRole, User } from '../wire/events.ts';
+import type { EventPayload, Pin, RemovalReason, Report, RoomMember, SiteRole, User } from '../wire/events.ts';
 import { rightsIn } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
+import type { ThreadChanges } from './messages/thread-changes.ts';
 import type { Typing } from './messages/typing.ts';
 import type { Connection, Person, Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
@@ -39,6 +41,7 @@ export class Announcements implements DirectoryListener {
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #people: PeopleChanges;
+  readonly #threads: ThreadChanges;
   readonly #direct = new Map<Room, Map<string, User | null>>();
   /** Rooms whose `room:activity` was sent within the last second; `waiting`: there was more since then. */
   readonly #activity = new Map<Room, { waiting: boolean }>();
@@ -46,6 +49,7 @@ export class Announcements implements DirectoryListener {
   constructor(options: {
     publisher: Publisher;
     typing: Typing;
+    threads: ThreadChanges;
     directory: () => Directory;
     kick: (user: string) => void;
     /** Called after a mute or ban in a room has begun or ended. */
@@ -59,6 +63,7 @@ export class Announcements implements DirectoryListener {
   }) {
     this.#publisher = options.publisher;
     this.#people = new PeopleChanges(options.publisher);
+    this.#threads = options.threads;
     this.#typing = options.typing;
     this.#directory = options.directory;
     this.#kick = options.kick;
@@ -79,12 +84,12 @@ export class Announcements implements DirectoryListener {
       const shown = this.#directory().messageOf(message);
       this.#publisher.toRoom(id, is === 'new' ? 'message:new' : 'message:changed', shown);
     }
+    if (is === 'new' || message.deletedAt !== undefined) this.#threads.changed(room, message);
     this.#active(room);
   }
 
   mentioned(room: Room, { message, added, removed }: Change & { type: 'mentions' }): void {
     const directory = this.#directory();
-    const { id } = room.record;
     const namedNow = new Set((message.mentions ?? []).map(({ user }) => user));
     const payload = { message: directory.messageOf(message) };
     const people = new Set(namedNow.has(everybody) && added.includes(everybody) ? room.here : []);
@@ -92,17 +97,7 @@ export class Announcements implements DirectoryListener {
       const person = directory.person(user);
       // A server that gets this late may find that the message has changed since.
       if (person === undefined || people.has(person) || !namedNow.has(user)) continue;
-      const isToHear = () =>
-        !person.blocked.has(message.user.id) &&
-        directory.find(person, id) === room &&
-        !this.#hasJoined(room, person);
-      if (!isToHear()) continue;
-      const tell = () => {
-        // The user may have lost the room while the other servers were asked.
-        if (isToHear()) this.#publisher.toConnections(idsOf([person]), 'mention', payload);
-      };
-      // If the other servers cannot be asked, a repeated mention is better than a lost one.
-      this.#hasJoinedElsewhere(user, id).then((has) => has || tell(), tell);
+      this.#concern(room, person, payload);
     }
     // A mention of everybody is one frame for all, and other servers are not asked about each member.
     const absent = [...people].filter(
@@ -111,18 +106,59 @@ export class Announcements implements DirectoryListener {
     this.#publisher.toConnections(idsOf(absent), 'mention', payload);
     // Their number of mentions has fallen. A removed mention of everybody is not announced, as that would be an event
     // for each member.
-    for (const user of removed) {
+    this.#recounted(
+      room,
+      message,
+      removed.filter((user) => user !== everybody),
+    );
+  }
+
+  concerned(room: Room, { message, users, is }: Change & { type: 'concerned' }): void {
+    if (is !== 'new') return this.#recounted(room, message, users);
+    const directory = this.#directory();
+    const named = new Set((message.mentions ?? []).map(({ user }) => user));
+    // They have learned of it by the mention.
+    if (named.has(everybody) || message.deletedAt !== undefined) return;
+    const payload = { message: directory.messageOf(message), followed: true as const };
+    for (const user of users) {
       const person = directory.person(user);
-      if (user === everybody || person?.blocked.has(message.user.id)) continue;
+      if (person !== undefined && !named.has(user)) this.#concern(room, person, payload);
+    }
+  }
+
+  followed({ room, thread, user, following }: Change & { type: 'followed' }): void {
+    const person = this.#directory().person(user);
+    if (!person?.memberships.has(room)) return;
+    this.#publisher.toConnections(idsOf([person]), 'thread:followed', { room, thread, following });
+  }
+
+  /** The number of mentions has changed for these users, by a change of that message. */
+  #recounted(room: Room, { user: author }: StoredMessage, users: readonly string[]): void {
+    const directory = this.#directory();
+    for (const user of users) {
+      const person = directory.person(user);
+      if (person?.blocked.has(author.id)) continue;
       for (const connection of person?.connections ?? []) {
-        if (!connection.person.memberships.has(id)) continue;
-        this.#publisher.toConnections(
-          [connection.id],
-          'room:changed',
-          summaryOf(directory, room, connection),
-        );
+        if (!connection.person.memberships.has(room.record.id)) continue;
+        this.#changed(room, connection);
       }
     }
+  }
+
+  /** Sends a message to a user whom it concerns, if no connection of the user has joined the room. */
+  #concern(room: Room, person: Person, payload: EventPayload<'mention'>): void {
+    const { id } = room.record;
+    const isToHear = () =>
+      !person.blocked.has(payload.message.user.id) &&
+      this.#directory().find(person, id) === room &&
+      !this.#hasJoined(room, person);
+    if (!isToHear()) return;
+    const tell = () => {
+      // The user may have lost the room while the other servers were asked.
+      if (isToHear()) this.#publisher.toConnections(idsOf([person]), 'mention', payload);
+    };
+    // If the other servers cannot be asked, a repeated mention is better than a lost one.
+    this.#hasJoinedElsewhere(person.user.id, id).then((has) => has || tell(), tell);
   }
 
   roomAdded(room: Room, asker: string | undefined): void {

@@ -7,6 +7,8 @@ export type Aside =
   /** Announce a pinned message. */
   | 'pin_changed'
   /** Notify moderators of a report. */
-  | 'report_changed';
+  | 'report_changed'
+  /** Announce new counts of threads. */
+  | 'thread_changed';
 
 export type OnAsideFailure = (aside: Aside, error: unknown) => void;

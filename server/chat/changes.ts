@@ -23,6 +23,18 @@ export function applyMentions(
   membership.mentions = isUnread ? withMention(others, author, seq) : others;
 }
 
+/** Updates the unread mentions of a person whom a reply concerns. Applying it again has no further effect. */
+export function applyConcerned(
+  person: Person | undefined,
+  { message: { room, seq, user: author }, is }: Change & { type: 'concerned' },
+): void {
+  const membership = person?.memberships.get(room);
+  if (membership === undefined) return;
+  const others = withoutMention(membership.mentions, seq);
+  const isUnread = is !== 'deleted' && seq > membership.member.readSeq;
+  membership.mentions = isUnread ? withMention(others, author.id, seq) : others;
+}
+
 /** @returns the rooms in which the number of unread mentions has changed for this user */
 export function applyBlock(person: Person, { other, blocked }: Change & { type: 'blocked' }): Room[] {
   const countIn = ({ room, mentions }: RoomOfPerson) =>

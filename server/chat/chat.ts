@@ -7,6 +7,7 @@ import { NewestPages } from './messages/newest-pages.ts';
 import { Reactions } from './messages/reactions.ts';
 import { pinOf } from './messages/shown-pins.ts';
 import { keepSweeping, type Retention } from './messages/sweeping.ts';
+import { ThreadChanges } from './messages/thread-changes.ts';
 import { Typing } from './messages/typing.ts';
 import { keepEnding } from './moderation/restriction-ends.ts';
 import { reportOf } from './moderation/shown-reports.ts';
@@ -31,6 +32,7 @@ export interface Chat {
   directory: Directory;
   publisher: Publisher;
   typing: Typing;
+  threads: ThreadChanges;
   newest: NewestPages;
   reactions: Reactions;
   settings: ChatSettings;
@@ -77,11 +79,13 @@ export async function openChat(options: {
 }): Promise<Chat> {
   const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
   const typing = new Typing(publisher, others);
+  const threads = new ThreadChanges(history, publisher, onAsideFailure);
   const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
   await history.write.publicRooms({ rooms, at: Date.now() });
   const announcements: Announcements = new Announcements({
     publisher,
     typing,
+    threads,
     directory: () => directory,
     kick,
     onRestrictions: () => endInTime(),
@@ -138,6 +142,7 @@ export async function openChat(options: {
     directory,
     publisher,
     typing,
+    threads,
     newest: new NewestPages(history),
     reactions: new Reactions(history),
     settings,

@@ -20,6 +20,7 @@ import { mayRead } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import {
   applyBlock,
+  applyConcerned,
   applyMentions,
   applyMessage,
   applyRead,
@@ -57,6 +58,8 @@ export type MemberChange = Change & { type: 'member' };
 export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
   mentioned(room: Room, change: Change & { type: 'mentions' }): void;
+  concerned(room: Room, change: Change & { type: 'concerned' }): void;
+  followed(change: Change & { type: 'followed' }): void;
   roomAdded(room: Room, asker: string | undefined): void;
   /** The name, the topic, or the oldest kept message has changed. */
   roomChanged(room: Room): void;
@@ -605,6 +608,14 @@ export class Directory {
         return this.#message(change, find(change.message.user.id));
       case 'mentions':
         return this.#mentions(change, find);
+      case 'concerned': {
+        const room = this.#rooms.get(change.message.room);
+        if (room === undefined) return undefined;
+        for (const user of change.users) applyConcerned(find(user), change);
+        return (listener) => listener.concerned(room, change);
+      }
+      case 'followed':
+        return (listener) => listener.followed(change);
       case 'room':
         return change.is === 'deleted' ? this.#deleted(change, find) : this.#room(change);
       case 'member':
@@ -675,6 +686,8 @@ export class Directory {
         return [change.user];
       case 'mentions':
         return [...change.added, ...change.removed];
+      case 'concerned':
+        return [...change.users];
       default:
         return [];
     }

@@ -5,6 +5,7 @@ import {
   maxPageBytes,
   type Page,
   type StoredMessage,
+  type StoredThread,
   sizeOf,
 } from '../history/history.ts';
 import { nameKey } from '../history/text-keys.ts';
@@ -15,7 +16,8 @@ import { cursorOf, decodeCursor } from './cursor.ts';
 import { type Directory, found } from './directory.ts';
 import { addPeople } from './members.ts';
 import { joinPage } from './messages/newest-pages.ts';
-import { Mine, pageFor } from './mine.ts';
+import { threadsFor, timelineFor } from './messages/timeline.ts';
+import { Mine } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
 import { canOf, nameFor, summaryOf } from './summary.ts';
@@ -130,12 +132,14 @@ export async function join(
   const missed: StoredMessage[] = [];
   const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
   const mine = new Mine(chat, person);
-  let page: Page;
+  let page: Page & { threads?: StoredThread[] };
+  let threads: Awaited<ReturnType<typeof threadsFor>>;
   try {
     const { head } = room.record;
     if (resume === head || head === 0) page = nothing;
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read.changes({ room: id, since: resume, upTo: head, limit: joinChanges });
+    threads = await threadsFor(chat, person, id, page.messages, page.threads);
     // Another server may have stored what was read, and before it that the user was removed.
     if (page !== nothing) await history.current();
     // Messages published meanwhile may need a look too. Only one more, since messages may change at each look: the rest
@@ -157,10 +161,13 @@ export async function join(
   connection.joined.add(room);
   room.joined.add(connection);
   room.joins++;
+  // Their threads may have been announced before this connection joined.
+  for (const message of missed) chat.threads.changed(room, message);
   return {
     room: summaryOf(directory, room, connection),
     ...answer,
     messages: mine.in(answer.messages),
+    ...threads,
     ...(since !== undefined && resume === undefined ? { reset: true as const } : {}),
     ...presentIn(room, person),
   };
@@ -189,10 +196,10 @@ export async function sync(
     // The client discards the room and starts again.
     if (!isKnown(room, since)) {
       const page = await chat.history.read.newest({ room: id, upTo: lastSeq, limit: joinPage });
-      return { head, ...(await pageFor(chat, person, page)), reset: true as const };
+      return { head, ...(await timelineFor(chat, person, id, page)), reset: true as const };
     }
     const page = await chat.history.read.changes({ room: id, since, upTo: head, limit });
-    return { head, ...(await pageFor(chat, person, page)) };
+    return { head, ...(await timelineFor(chat, person, id, page)) };
   });
 }
 

@@ -70,6 +70,12 @@ export const mostUnreadMentions = 1000;
 
 /** Pinned messages of one room. */
 export const mostPins = 50;
+/** Users who may follow one thread: each reply is noted for all of them. */
+export const mostFollowers = 200;
+/** Authors of a thread that are named. */
+export const namedAuthors = 3;
+/** Of so many new replies in a thread their number is exact. */
+export const mostNewReplies = 100;
 
 /** Invite links of one room. */
 export const mostInvites = 20;
@@ -118,6 +124,35 @@ export interface RoomRecord {
   pair?: readonly [string, string];
   /** The newest message as it is now, with its whole text. */
   last?: StoredMessage;
+}
+
+/** A thread, by the message that was its first one. That may have expired. */
+export interface ThreadPlace {
+  room: string;
+  thread: number;
+}
+
+export interface ThreadAuthor {
+  user: User;
+  replies: number;
+  /** Of the last one. */
+  seq: number;
+  at: number;
+}
+
+/** The replies of a thread that are neither deleted nor too old. */
+export interface StoredThread {
+  thread: number;
+  /** The first message that is left. */
+  root: number;
+  /** With those of the authors who come apart. */
+  replies: number;
+  /** The last ones, the last first. */
+  authors: ThreadAuthor[];
+  /** All of those asked for. */
+  apart: ThreadAuthor[];
+  /** Of the replies that `unread` asks for, up to `mostNewReplies`. */
+  fresh: number;
 }
 
 /** The stored data of a user in a room. It stays after the user has left: `sources` is 0 then. */
@@ -359,6 +394,12 @@ export type Change = {
    * then.
    */
   | { type: 'mentions'; message: StoredMessage; added: readonly string[]; removed: readonly string[] }
+  /**
+   * A reply concerns these users, because they follow its thread: it is new, concerns them still when it mentions them
+   * no more (`again`), or is deleted.
+   */
+  | { type: 'concerned'; message: StoredMessage; users: readonly string[]; is: 'new' | 'again' | 'deleted' }
+  | ({ type: 'followed'; user: string; following: boolean } & ThreadPlace)
   /** Created, renamed, or with another number of members. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
   | {
@@ -452,6 +493,8 @@ export const changeBits = {
   act: 1 << 13,
   erasing: 1 << 14,
   pin: 1 << 15,
+  concerned: 1 << 16,
+  followed: 1 << 17,
 } as const satisfies Record<Change['type'], number>;
 
 /** A message without its text, which may be deleted while the log still has the change. */
@@ -463,8 +506,9 @@ export interface MessagePlace {
 
 /** A change as the log has it. */
 export type LoggedChange =
-  | Exclude<Change, { type: 'message' | 'mentions' }>
+  | Exclude<Change, { type: 'message' | 'mentions' | 'concerned' }>
   | (Omit<Change & { type: 'mentions' }, 'message'> & { message: MessagePlace })
+  | (Omit<Change & { type: 'concerned' }, 'message'> & { message: MessagePlace })
   | { type: 'message'; is: 'new' | 'changed'; message: MessagePlace };
 
 /** The changes of a transaction, as far as the log has them. `num` rises in the order of the commits. */
@@ -567,6 +611,11 @@ export interface Writes {
   };
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */
   addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
+  /**
+   * From now on a user follows a thread, or does not want to. Codes: `unknown_room` (no member), `unknown_message` (no
+   * such thread), `limit_reached` (`mostFollowers`).
+   */
+  follow: { in: ThreadPlace & { user: string; following: boolean }; out: Nothing };
   /**
    * Drops files that no message has carried since before `before`, so many at a time. `ids`: those whose bytes are to be
    * deleted, these and others, those of deleted rooms among them.
@@ -837,6 +886,37 @@ export interface Reads {
   newest: { in: { room: string; upTo: number; limit: number }; out: Page };
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
+  /**
+   * Those of the threads that have replies. `apart`: these authors are not among the last ones.
+   * @param in.unread counts the replies after that message by others than this user and those apart
+   */
+  threads: {
+    in: {
+      room: string;
+      threads: readonly number[];
+      apart?: readonly string[];
+      unread?: { after: number; user: string };
+    };
+    out: StoredThread[];
+  };
+  /**
+   * The thread of that message, which may have expired: its first message that is left, and whether the user follows
+   * it. Null where nothing is left.
+   */
+  thread: {
+    in: ThreadPlace & { user: string };
+    out: { thread: number; root: StoredMessage; following: boolean } | null;
+  };
+  /** The replies of a thread with `after` < `seq` < `before`, oldest first: the last ones, or (`from: 'start'`) the first. */
+  replies: {
+    in: ThreadPlace & { after: number; before: number; from: 'start' | 'end'; limit: number };
+    out: Page;
+  };
+  /** The threads that a user follows; pages as those of `written`. */
+  followedBy: {
+    in: { user: string; from: string; limit: number };
+    out: { threads: ThreadPlace[]; next?: string };
+  };
   /**
    * The messages that changed after `since` and up to `upTo`, by `rev`, each once and in its newest state. A complete
    * answer also

@@ -3,6 +3,7 @@ import type { Erasure } from './erasure.ts';
 import type { Shown } from './find-users.ts';
 import {
   type Act,
+  deletedUser,
   everybody,
   forGood,
   isNamed,
@@ -14,7 +15,9 @@ import {
   type StoredFile,
   type StoredMention,
   type StoredMessage,
+  type StoredThread,
   sizeOf,
+  type ThreadAuthor,
   type UnreadMentions,
   type UserRecord,
 } from './history.ts';
@@ -231,7 +234,7 @@ export function userFrom(row: Row): UserRecord {
 
 const ownColumns =
   'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
-  'deleted_by, reply_to, rich, files, mentions';
+  'deleted_by, reply_to, thread, rich, files, mentions';
 
 /** Between two fields and two users in the column `names`: neither ids nor names have control characters. */
 const field = '\t';
@@ -377,6 +380,7 @@ export function messageFrom(row: Row, room: string): StoredMessage {
             : { deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']> }),
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
+    ...(row.thread === null ? {} : { thread: row.thread as number }),
     ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(reactions.length === 0 ? {} : { reactions }),
@@ -398,6 +402,7 @@ export const messageFields: Columns = [
   'deleted_at',
   'deleted_by',
   'reply_to',
+  'thread',
   'rich',
   'files',
   'mentions',
@@ -423,6 +428,7 @@ export function messageRow(
     message.deletedAt ?? null,
     message.deletedBy ?? null,
     message.replyTo ?? null,
+    message.thread ?? null,
     richOf(message, reacted),
     filesColumn(message),
     mentionsJson(message),
@@ -460,6 +466,37 @@ export function erasureFrom(row: Row): Erasure {
     upTo: row.up_to as number,
     stage: row.stage as Erasure['stage'],
     place: row.place as number,
+  };
+}
+
+/**
+ * @param root the first message that is left, where that is a reply: it is not counted
+ * @param fresh a count
+ */
+export function threadFrom(
+  { thread, replies }: Row,
+  of: { root: Row | undefined; authors: readonly Row[]; apart: readonly Row[]; fresh: Row | undefined },
+): StoredThread {
+  const { root, fresh } = of;
+  const author = (row: Row): ThreadAuthor => {
+    const id = row.user_id as string;
+    // The first message is none of the author's replies.
+    const isRoot = root?.user_id === id && root.deleted_at === null;
+    return {
+      user: id === deletedUser.id ? deletedUser : { id, name: row.name as string },
+      replies: (row.replies as number) - Number(isRoot),
+      seq: row.last_seq as number,
+      at: row.last_at as number,
+    };
+  };
+  const isCounted = root !== undefined && root.deleted_at === null;
+  return {
+    thread: thread as number,
+    root: (root?.seq ?? thread) as number,
+    replies: (replies as number) - Number(isCounted),
+    authors: of.authors.map(author),
+    apart: of.apart.map(author).filter(({ replies }) => replies > 0),
+    fresh: (fresh?.num as number | undefined) ?? 0,
   };
 }
 

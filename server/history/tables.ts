@@ -6,6 +6,7 @@ import {
   type StoredInvite,
   type StoredPin,
   type StoredReport,
+  type ThreadPlace,
 } from './history.ts';
 
 /** A row of a statement's answer. */
@@ -66,6 +67,10 @@ export const columnTypes = {
   deleted_at: 'int',
   deleted_by: 'text',
   reply_to: 'int',
+  thread: 'int',
+  replies: 'int',
+  last_at: 'int',
+  following: 'int',
   rich: 'text',
   mentions: 'text',
   emoji: 'text',
@@ -202,7 +207,54 @@ export const invites = table<StoredInvite>(
   { users: ['by'], without: () => ({ row: null }) },
 );
 
-export const tables: readonly Table[] = [bans, blocks, reports, pins, invites];
+const ofThread = { room: 'room', thread: 'thread' } as const;
+
+/** The threads that have replies. */
+export const threads = table<ThreadPlace & { replies: number }>('chat_threads', ['room', 'thread'], {
+  ...ofThread,
+  replies: 'replies',
+});
+
+/** The authors of the replies. Those of an erased user go with the messages, or become nobody's. */
+export const threadAuthors = table<ThreadPlace & { user: string; replies: number; seq: number; at: number }>(
+  'chat_thread_authors',
+  ['room', 'thread', 'user'],
+  {
+    ...ofThread,
+    user: 'user_id',
+    replies: 'replies',
+    seq: 'last_seq',
+    at: 'last_at',
+  },
+);
+
+/** The users who follow threads (1), or do not want to (0). */
+export const followers = table<ThreadPlace & { user: string; following: number }>(
+  'chat_followers',
+  ['room', 'thread', 'user'],
+  { ...ofThread, user: 'user_id', following: 'following' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The users whom a reply concerns. */
+export const concerned = table<{ room: string; user: string; seq: number }>(
+  'chat_concerned',
+  ['room', 'user', 'seq'],
+  { room: 'room', user: 'user_id', seq: 'seq' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+export const tables: readonly Table[] = [
+  bans,
+  blocks,
+  reports,
+  pins,
+  invites,
+  threads,
+  threadAuthors,
+  followers,
+  concerned,
+];
 
 /** The columns that hold JSON. */
 const json: ReadonlySet<ColumnName> = new Set(['message', 'closed']);

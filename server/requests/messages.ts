@@ -13,6 +13,7 @@ import {
 } from '../chat/messages/messages.ts';
 import { pin } from '../chat/messages/pins.ts';
 import { checkText } from '../chat/messages/texts.ts';
+import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';
 import { closeReport, listReports, maySeeReports, report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../wire/errors.ts';
@@ -30,6 +31,8 @@ export const messageRequests: RequestHandlers<
   | 'report:list'
   | 'report:close'
   | 'message:history'
+  | 'thread:get'
+  | 'thread:follow'
   | 'message:search'
   | 'read:mark'
   | 'typing:set'
@@ -129,6 +132,15 @@ export const messageRequests: RequestHandlers<
   'message:history': {
     order: 'read',
     run: ({ chat, connection, room, payload }) => history(chat, connection, room, payload),
+  },
+  'thread:get': {
+    order: 'read',
+    run: ({ chat, connection, room, payload }) => thread(chat, connection, room, payload),
+  },
+  'thread:follow': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => follow(chat, connection, room, payload),
   },
   'message:search': {
     order: 'read',

@@ -168,6 +168,8 @@ const message = z.object({
   deletedAt: time.exactOptional(),
   deletedBy: z.enum(['author', 'moderator']).exactOptional(),
   replyTo: seq.exactOptional(),
+  /** Of a reply: the first message of its thread, which may have expired. */
+  thread: seq.exactOptional(),
   /** By position, with current names. Absent if there are none. */
   mentions: z.array(mention).exactOptional(),
   /** In display order; absent if there are none. */
@@ -176,6 +178,19 @@ const message = z.object({
   hidden: z.literal(true).exactOptional(),
   /** In order of first use; absent if there are none. */
   reactions: z.array(reaction).exactOptional(),
+});
+
+/** The replies of a thread that are not deleted, without those of users whom the asking user has blocked. */
+const thread = z.object({
+  thread: seq,
+  /** The first message that is left: the thread is shown under it. */
+  root: seq,
+  replies: counter,
+  /** The last authors, at most three, the last first. */
+  authors: z.array(user),
+  lastAt: time.exactOptional(),
+  /** In answers only: those that the asking member has not read, up to 100. */
+  new: seq.exactOptional(),
 });
 
 const reportReason = z.enum(['spam', 'abuse', 'other']);
@@ -230,6 +245,7 @@ export const shapes = {
   Pin: pin,
   RoomMember: roomMember,
   Message: message,
+  Thread: thread,
   Mention: mention,
   File: file,
   Reaction: reaction,
@@ -254,6 +270,7 @@ export type RoomMember = z.output<typeof roomMember>;
 export type Message = z.output<typeof message>;
 export type MessageFile = z.output<typeof file>;
 export type ChosenFile = z.output<typeof chosenFiles>[number];
+export type Thread = z.output<typeof thread>;
 export type Mention = z.output<typeof mention>;
 export type Report = z.output<typeof report>;
 export type ReportEnd = z.output<typeof reportEnd>;
@@ -381,6 +398,18 @@ export const requests = {
     .refine(({ before, after }) => before === undefined || after === undefined, {
       message: 'before and after cannot be used together',
     }),
+  'thread:get': z
+    .object({
+      room: roomId,
+      thread: seq,
+      before: counter.optional(),
+      after: counter.optional(),
+      limit: limit(100, 50),
+    })
+    .refine(({ before, after }) => before === undefined || after === undefined, {
+      message: 'before and after cannot be used together',
+    }),
+  'thread:follow': z.object({ room: roomId, thread: seq, following: z.boolean() }),
   'message:search': z.object({ query, room: roomId.optional(), cursor: cursor.optional(), limit: limit(50) }),
   'read:mark': z.object({ room: roomId, seq: counter }),
   'typing:set': z.object({ room: roomId, typing: z.boolean() }),
@@ -395,6 +424,8 @@ const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...Req
 const failed = z.array(z.object({ user: userId, code: errorCode }));
 const messages = z.array(message);
 const complete = z.boolean();
+/** The threads of the messages of an answer; absent if there are none. */
+const threads = z.array(thread).exactOptional();
 const reset = z.literal(true).exactOptional();
 
 /** The `data` of each request's answer. */
@@ -403,12 +434,13 @@ export const answers = {
   'room:join': z.object({
     room: roomSummary,
     messages,
+    threads,
     complete,
     reset,
     present: z.array(user),
     presentCount: counter,
   }),
-  'room:sync': z.object({ head: counter, messages, complete, reset }),
+  'room:sync': z.object({ head: counter, messages, threads, complete, reset }),
   'room:leave': nothing,
   'room:create': z.object({ room: roomSummary, failed }),
   'room:update': z.object({ room: roomSummary }),
@@ -463,7 +495,9 @@ export const answers = {
   'report:list': z.object({ reports: z.array(report), next }),
   'report:close': nothing,
   'message:reactions': z.object({ users: z.array(user), next }),
-  'message:history': z.object({ messages, complete }),
+  'message:history': z.object({ messages, threads, complete }),
+  'thread:get': z.object({ root: message, thread, following: z.boolean(), messages, complete }),
+  'thread:follow': nothing,
   'message:search': z.object({ messages, next }),
   'read:mark': z.object({ room: roomSummary }),
   'typing:set': nothing,
@@ -516,7 +550,13 @@ export const events = {
   }),
   /** `pin` absent: it is not pinned any more. `count`: pinned messages of the room. */
   'pin:changed': z.object({ room: roomId, seq, pin: pin.exactOptional(), count: counter }),
-  mention: z.object({ message }),
+  mention: z.object({
+    message,
+    /** It does not mention the user, but is a reply in a thread that the user follows. */
+    followed: z.literal(true).exactOptional(),
+  }),
+  'thread:changed': z.object({ room: roomId, threads: z.array(thread) }),
+  'thread:followed': z.object({ room: roomId, thread: seq, following: z.boolean() }),
   'room:activity': z.object({
     room: roomId,
     head: counter,

@@ -13,6 +13,7 @@ import { erasureContract } from './history-erasure.ts';
 import { invitesContract } from './history-invites.ts';
 import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
+import { threadsContract } from './history-threads.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -1325,6 +1326,7 @@ export function historyContract(
 
     describe('order among people', () => {
       invitesContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
+      threadsContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
       moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
     });
 

@@ -235,6 +235,8 @@ const dataKeys: Record<RequestName, string> = {
   'message:unpin': '',
   'room:pins': 'pins',
   'message:history': 'complete,messages',
+  'thread:get': 'complete,following,messages,root,thread',
+  'thread:follow': '',
   'message:search': 'messages',
   'read:mark': 'room',
   'typing:set': '',

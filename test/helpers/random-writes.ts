@@ -296,6 +296,18 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { room: one(roomIds), user: one(userIds), notify: one(['all', 'none'] as const) },
       }),
     ],
+    [
+      2,
+      () => ({
+        op: 'follow',
+        input: {
+          room: one(roomIds),
+          thread: 1 + roll(4),
+          user: one(userIds),
+          following: roll(3) > 0,
+        },
+      }),
+    ],
     [3, () => ({ op: 'markRead', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
     [
       4,
@@ -384,6 +396,11 @@ export async function readAll(history: History): Promise<unknown> {
       await pages('pins', (from) => history.read.pinsBy({ user, from, limit: 2 })),
       await pages('reactions', (from) => history.read.reactionsBy({ user, from, limit: 7 })),
     );
+    users.push(
+      (await history.read.followedBy({ user, from: '', limit: 500 })).threads
+        .map(({ thread }) => thread)
+        .sort(),
+    );
     for (const other of userIds) users.push(await history.read.partner({ user, other, room: 'd1' }));
     for (const query of ['b', 'a', 'é', 'adams', '李']) {
       for (const onlyShared of [true, false]) {
@@ -412,6 +429,21 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read.changes({ room, since: 2, ...short }),
       await history.read.changes({ room, since: 0, upTo: 9, limit: 1 }),
     );
+    const threads = Array.from({ length: 12 }, (_, n) => n + 1);
+    content.push(
+      await history.read.threads({ room, threads }),
+      await history.read.threads({
+        ...{ room, threads },
+        apart: ['Bob', '2'],
+        unread: { after: 2, user: '1' },
+      }),
+    );
+    for (const thread of [1, 2]) {
+      content.push(
+        await history.read.thread({ room, thread, user: '1' }),
+        await history.read.replies({ room, thread, after: 0, before: 1000, from: 'end', limit: 3 }),
+      );
+    }
     content.push(...(await history.read.membersOf({ room, users: userIds })));
     for (const emoji of emojis) {
       content.push(await history.read.reactors({ room, seq: 1, emoji, after: 0, limit: 2 }));

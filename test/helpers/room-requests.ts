@@ -27,6 +27,8 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'message:report': { seq: 1, reason: 'spam' },
   'message:reactions': { seq: 1, emoji: '👍' },
   'message:history': {},
+  'thread:get': { thread: 1 },
+  'thread:follow': { thread: 1, following: true },
   'message:search': { query: 'secret' },
   'read:mark': { seq: 1 },
   'typing:set': { typing: true },

@@ -61,6 +61,8 @@ export interface Follower {
   /** A message is pinned, or not any more. */
   pinned?(room: Room, change: PinChange): void;
   typing?(change: EventPayload<'typing:changed'>): void;
+  /** The user follows a thread from now on, or no longer does. */
+  followed?(change: EventPayload<'thread:followed'>): void;
   reported?(change: EventPayload<'report:changed'>): void;
   /** Here or on another device; also what is known already. */
   blocked?(change: EventPayload<'blocked:changed'>): void;

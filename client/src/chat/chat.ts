@@ -202,6 +202,7 @@ export class Chat implements ConnectionListener {
     this.ownTyping.stop();
     if (before !== undefined) {
       before.newFrom = undefined;
+      before.seenReplies();
       before.timeline.toEnd();
     }
     this.shown.show(room);
@@ -451,6 +452,13 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.mentioned?.(message);
       this.#listener.changed();
     },
+    'thread:changed': ({ room, threads }) => {
+      this.rooms.get(room)?.noteThreads(threads);
+      this.#listener.changed();
+    },
+    'thread:followed': (change) => {
+      for (const follower of this.followers) follower.followed?.(change);
+    },
     'report:changed': (change) => {
       const room = this.rooms.get(change.report.room);
       if (room !== undefined) room.summary = { ...room.summary, reports: change.open };
@@ -479,6 +487,7 @@ export class Chat implements ConnectionListener {
     if (viewed && room.markRead()) this.#marks.changed();
     else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
     if (fresh) {
+      if (!viewed) room.noteReply(message);
       this.#listener.message(room, message);
       this.list.heard(room, message.user);
     }

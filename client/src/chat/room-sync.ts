@@ -57,6 +57,7 @@ export class RoomSync {
       });
       if (!current()) return;
       timeline.joined(answer, since);
+      room.noteThreads(answer.threads);
       if (answer.reset === true) room.summary = answer.room;
       room.update(answer.room);
       room.present = answer.present;
@@ -89,6 +90,7 @@ export class RoomSync {
         });
         if (!current()) return;
         room.timeline.synced(answer, from);
+        room.noteThreads(answer.threads);
         this.#port.arrived(room, answer.messages);
       });
       if (!done) return;
@@ -103,6 +105,7 @@ export class RoomSync {
     await this.#once(`older ${room.id}`, room, async () => {
       const answer = await this.#connection.request('message:history', { room: room.id, before });
       room.timeline.older(answer, before, epoch);
+      room.noteThreads(answer.threads);
       this.#port.loaded(answer.messages.length);
     });
   }
@@ -114,6 +117,7 @@ export class RoomSync {
     await this.#once(`newer ${room.id}`, room, async () => {
       const answer = await this.#connection.request('message:history', { room: room.id, after });
       room.timeline.newer(answer, epoch);
+      room.noteThreads(answer.threads);
     });
   }
 
@@ -138,6 +142,7 @@ export class RoomSync {
         limit: 2 * AROUND,
       });
       timeline.window(answer, epoch);
+      room.noteThreads(answer.threads);
     });
     return listed();
   }

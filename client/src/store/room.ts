@@ -4,6 +4,7 @@ import type {
   PresenceChange,
   RoomActivity,
   RoomSummary,
+  Thread,
   User,
 } from '../../../server/wire/events.ts';
 import { Timeline } from './timeline.ts';
@@ -34,6 +35,8 @@ export class Room {
   marked: number;
   /** Up to here the other one of a direct room has read. */
   readByOther: number;
+  /** The threads that have replies, by number. */
+  readonly threads = new Map<number, Thread>();
   /** Which quotes were asked for. */
   readonly askedQuotes = new Set<string>();
 
@@ -105,6 +108,33 @@ export class Room {
       readSeq: own ? Math.max(readSeq, message.seq) : readSeq,
       ...(newest ? { last: preview(message) } : {}),
     };
+  }
+
+  /** The thread that is shown under that message. */
+  threadUnder({ seq, thread = seq }: Pick<Message, 'seq' | 'thread'>): Thread | undefined {
+    const known = this.threads.get(thread);
+    return known?.root === seq && known.replies > 0 ? known : undefined;
+  }
+
+  /** From an answer or an event, which says nothing of what is new. */
+  noteThreads(threads: readonly Thread[] = []): void {
+    for (const thread of threads) {
+      const fresh = thread.new ?? this.threads.get(thread.thread)?.new;
+      this.threads.set(thread.thread, fresh === undefined ? thread : { ...thread, new: fresh });
+    }
+  }
+
+  /** A reply that has come while nobody was looking. */
+  noteReply({ thread: number }: Message): void {
+    const known = number === undefined ? undefined : this.threads.get(number);
+    if (known !== undefined) this.threads.set(known.thread, { ...known, new: (known.new ?? 0) + 1 });
+  }
+
+  /** The new replies of that thread, or of all, have been seen. */
+  seenReplies(number?: number): void {
+    for (const { new: fresh, ...thread } of this.threads.values())
+      if (fresh !== undefined && (number ?? thread.thread) === thread.thread)
+        this.threads.set(thread.thread, thread);
   }
 
   markRead(): boolean {

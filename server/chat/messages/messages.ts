@@ -11,6 +11,7 @@ import { lastWritten } from '../moderation/slow-mode.ts';
 import { settled } from '../rooms.ts';
 import { summaryOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
+import { timelineFor } from './timeline.ts';
 
 /** Users on one page of `message:reactions`. */
 const reactorsListed = 100;
@@ -171,7 +172,7 @@ export async function history(
       after === undefined
         ? await chat.history.read.newest({ room: id, upTo, limit })
         : await chat.history.read.after({ room: id, after, upTo: lastSeq, limit });
-    return pageFor(chat, person, page);
+    return timelineFor(chat, person, id, page);
   });
 }
 

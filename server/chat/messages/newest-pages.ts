@@ -1,5 +1,9 @@
-import type { History, Page } from '../../history/history.ts';
+import type { History, Page, StoredThread } from '../../history/history.ts';
 import type { Room } from '../model.ts';
+import { threadsIn } from './shown-threads.ts';
+
+/** A page with the threads of its messages. */
+type NewestPage = Page & { threads: StoredThread[] };
 
 /** Messages that a join without `since` returns. */
 export const joinPage = 50;
@@ -13,7 +17,7 @@ const mostRooms = 100;
 export class NewestPages {
   readonly #history: History;
   /** The current page, by room. `named`: users mentioned in it; undefined until it has been read. */
-  readonly #pages = new Map<string, { page: Promise<Page>; named: ReadonlySet<string> | undefined }>();
+  readonly #pages = new Map<string, { page: Promise<NewestPage>; named: ReadonlySet<string> | undefined }>();
 
   constructor(history: History) {
     this.#history = history;
@@ -28,7 +32,7 @@ export class NewestPages {
   }
 
   /** The room's page as published now, or newer. */
-  of({ record: { id, lastSeq } }: Room): Promise<Page> {
+  of({ record: { id, lastSeq } }: Room): Promise<NewestPage> {
     const known = this.#pages.get(id) ?? this.#read(id, lastSeq);
     // Moved to the end, so that the room joined longest ago is dropped first.
     this.#pages.delete(id);
@@ -39,20 +43,29 @@ export class NewestPages {
   }
 
   #read(id: string, lastSeq: number) {
-    const page = this.#history.read.newest({ room: id, upTo: lastSeq, limit: joinPage });
-    const reading: { page: Promise<Page>; named: ReadonlySet<string> | undefined } = {
+    const page = this.#readWithThreads(id, lastSeq);
+    const reading: { page: Promise<NewestPage>; named: ReadonlySet<string> | undefined } = {
       page,
       named: undefined,
     };
     page.then(
-      ({ messages }) => {
-        reading.named = new Set(messages.flatMap(({ mentions = [] }) => mentions.map(({ user }) => user)));
+      ({ messages, threads }) => {
+        reading.named = new Set([
+          ...messages.flatMap(({ mentions = [] }) => mentions.map(({ user }) => user)),
+          ...threads.flatMap(({ authors }) => authors.map(({ user }) => user.id)),
+        ]);
       },
       () => {
         if (this.#pages.get(id) === reading) this.#pages.delete(id);
       },
     );
     return reading;
+  }
+
+  async #readWithThreads(room: string, upTo: number): Promise<NewestPage> {
+    const page = await this.#history.read.newest({ room, upTo, limit: joinPage });
+    const threads = threadsIn(page.messages);
+    return { ...page, threads: await this.#history.read.threads({ room, threads }) };
   }
 
   #renamed(user: string): void {

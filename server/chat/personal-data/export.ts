@@ -13,7 +13,7 @@ interface ExportedFile {
 
 /**
  * All stored data of a user, for that user: identity, rooms, invite links, blocked users, mutes and bans, own messages with their
- * files, reactions, reports, pins, and acts of moderation. It omits data of others: reports lack the reported message and the
+ * files, reactions, followed threads, reports, pins, and acts of moderation. It omits data of others: reports lack the reported message and the
  * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file; null if it is gone
  */
@@ -79,6 +79,17 @@ export async function exported(
       from = page.next;
     }
   }
+  async function* followed(): AsyncIterable<string> {
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const page: Reads['followedBy']['out'] = await history.read.followedBy({
+        user: id,
+        from,
+        limit: atOnce,
+      });
+      if (page.threads.length > 0) yield lines(page.threads);
+      from = page.next;
+    }
+  }
   async function* reports(): AsyncIterable<string> {
     let from: string | undefined;
     do {
@@ -122,6 +133,7 @@ export async function exported(
     yield { name: 'about.json', bytes: once(`${JSON.stringify(about, null, 2)}\n`) };
     yield { name: 'messages.jsonl', bytes: messages() };
     yield { name: 'reactions.jsonl', bytes: reactions() };
+    yield { name: 'followed.jsonl', bytes: followed() };
     yield { name: 'reports.jsonl', bytes: reports() };
     yield { name: 'pins.jsonl', bytes: pins() };
     yield { name: 'acts.jsonl', bytes: acts() };

@@ -123,6 +123,8 @@ CREATE TABLE IF NOT EXISTS chat_messages (
   deleted_at INT,
   deleted_by CHARS(16),
   reply_to INT,
+  -- Of a reply, the first message of its thread, which may have expired since.
+  thread INT,
   rich LONG,
   files LONG,
   mentions LONG,
@@ -136,6 +138,50 @@ CREATE TABLE IF NOT EXISTS chat_messages (
 CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_by_seq ON chat_messages (room, seq); -- SQLite
 CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_by_rev ON chat_messages (room, rev); -- SQLite
 CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_by_author ON chat_messages (room, user_id, client_id); -- SQLite
+
+CREATE INDEX IF NOT EXISTS chat_messages_by_thread ON chat_messages (room, thread, seq)
+  WHERE thread IS NOT NULL -- PostgreSQL, SQLite
+;
+
+-- How many replies a thread has, and how many of each author: without those that are deleted or too old. A thread without any
+-- has no row. `last_seq`, `last_at`: the author's last one.
+CREATE TABLE IF NOT EXISTS chat_threads (
+  room INT NOT NULL,
+  thread INT NOT NULL,
+  replies INT NOT NULL,
+  PRIMARY KEY (room, thread)
+) KEYED;
+CREATE TABLE IF NOT EXISTS chat_thread_authors (
+  room INT NOT NULL,
+  thread INT NOT NULL,
+  user_id BYTES(256) NOT NULL,
+  replies INT NOT NULL,
+  last_seq INT NOT NULL,
+  last_at INT NOT NULL,
+  PRIMARY KEY (room, thread, user_id)
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_thread_authors_by_last ON chat_thread_authors (room, thread, last_seq);
+
+-- Who follows a thread: 1, or 0 of a user who does not want to.
+CREATE TABLE IF NOT EXISTS chat_followers (
+  room INT NOT NULL,
+  thread INT NOT NULL,
+  user_id BYTES(256) NOT NULL,
+  following INT NOT NULL,
+  PRIMARY KEY (room, thread, user_id)
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_followers_by_user ON chat_followers (user_id, room, thread);
+
+-- The users whom a reply concerns: those who followed its thread when it was sent.
+CREATE TABLE IF NOT EXISTS chat_concerned (
+  room INT NOT NULL,
+  user_id BYTES(256) NOT NULL,
+  seq INT NOT NULL,
+  PRIMARY KEY (room, user_id, seq),
+  FOREIGN KEY (room, seq) REFERENCES chat_messages (room, seq) ON DELETE CASCADE
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_concerned_by_message ON chat_concerned (room, seq);
+CREATE INDEX IF NOT EXISTS chat_concerned_by_user ON chat_concerned (user_id);
 
 -- Who has reacted to a message, and in which order. How many there are stands with the message, in `rich`.
 CREATE TABLE IF NOT EXISTS chat_reactions (

@@ -28,6 +28,7 @@ import {
   tellMentions,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
+import { giveReply, isReply, removeReply } from './threads.ts';
 
 /** The work of a stage on each of the rows that it finds. */
 interface Step {
@@ -217,6 +218,10 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
       work.eraseMessage(message, before);
       tellMentions(message, before, changes);
+      if (isReply(before) && before.deletedAt === undefined) {
+        if (message.deletedAt !== undefined) removeReply(work, message, before, changes);
+        else giveReply(work, { ...message, thread: before.thread }, before);
+      }
       note(work, user, id);
     },
   },

@@ -36,12 +36,14 @@ import {
   tellMentions,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
+import { addReply, isReply, keepConcerned, removeReply, replyNeeds, threadOf } from './threads.ts';
 
 export const send: Rule<'send'> = {
-  needs: ({ room, user, clientId, files, mentions }) => [
+  needs: ({ room, user, clientId, replyTo, files, mentions }) => [
     { what: 'member', room, user: user.id },
     { what: 'clientId', room, user: user.id, clientId },
     { what: 'user', id: user.id },
+    ...replyNeeds(room, user.id, replyTo),
     ...filesNamed(files),
     ...mentionsNamed(room, mentions),
   ],
@@ -57,7 +59,7 @@ export const send: Rule<'send'> = {
     if (input.asMember && isBlocked(work, room, user.id)) refuse('forbidden');
     if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
     if (input.asMember) checkMuted(member, input.sentAt);
-    checkReply(room, input.replyTo);
+    const thread = input.replyTo === undefined ? undefined : threadOf(work, room, input.replyTo);
     const files = filesOf(work, input, { chosen: input.files ?? [] });
     const mentions = mentionsFor(work, room, input.mentions, free);
     const { slow } = room.settings;
@@ -72,6 +74,7 @@ export const send: Rule<'send'> = {
       text: input.text,
       sentAt: input.sentAt,
       ...(input.replyTo === undefined ? {} : { replyTo: input.replyTo }),
+      ...(thread === undefined ? {} : { thread }),
       ...(files.length === 0 ? {} : { files }),
       ...(mentions.length === 0 ? {} : { mentions }),
     };
@@ -93,6 +96,7 @@ export const send: Rule<'send'> = {
     if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
     // At the end: this message may have made the mentioned user a member.
     tellMentions(message, undefined, changes);
+    if (isReply(message)) addReply(work, message, changes);
     return { message, repeated: false };
   },
 };
@@ -146,6 +150,7 @@ export const edit: Rule<'edit'> = {
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     tellMentions(message, before, changes);
+    keepConcerned(work, message, before, changes);
     return { message };
   },
 };
@@ -175,6 +180,7 @@ const deleteMessage: Rule<'delete'> = {
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     tellMentions(message, before, changes);
+    if (isReply(before)) removeReply(work, message, before, changes);
     const author = before.user.id;
     if (!own) tellAct(changes, { kind: 'message_deleted', by: user, user: author, room: id, seq, reason });
     return { message, changed: true };
@@ -379,12 +385,6 @@ function mentionsFor(
     const known = work.user(user);
     return [{ user, start, length, name: known?.name ?? user, shown: isNamed(known, member) }];
   });
-}
-
-function checkReply(room: RoomRow, replyTo: number | undefined): void {
-  if (replyTo !== undefined && (replyTo > room.lastSeq || replyTo < room.firstSeq)) {
-    refuse('unknown_message', 'replyTo names no message of this room');
-  }
 }
 
 /** The other side of a direct room becomes a member with the first message, which is then unread. */

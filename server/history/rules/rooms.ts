@@ -19,6 +19,7 @@ import {
   tellAct,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
+import { expireReplies } from './threads.ts';
 
 export const publicRooms: Rule<'publicRooms'> = {
   needs: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),
@@ -91,7 +92,11 @@ export const deleteRoom: Rule<'deleteRoom'> = {
 };
 
 export const expire: Rule<'expire'> = {
-  needs: ({ room }) => [{ what: 'lastMessage', room }, rows(pins, { room })],
+  needs: ({ room, firstSeq }) => [
+    { what: 'lastMessage', room },
+    rows(pins, { room }),
+    { what: 'oldReplies', room, to: firstSeq },
+  ],
   run(work, { room: id, firstSeq }, changes) {
     const room = existing(work, id);
     if (firstSeq <= room.firstSeq) return {};
@@ -108,6 +113,7 @@ export const expire: Rule<'expire'> = {
       ...(stillPinned === 0 ? {} : { pins: stillPinned }),
     };
     work.putRoom(now);
+    expireReplies(work, id, room.firstSeq, first);
     changes.push({ type: 'room', is: 'changed', room: record(work, now) });
     return {};
   },

@@ -9,6 +9,7 @@ import * as moderation from './moderation.ts';
 import * as pins from './pins.ts';
 import * as rooms from './rooms.ts';
 import type { Rule } from './rule.ts';
+import { follow } from './threads.ts';
 
 /** The rules of all operations, the same for every database. */
 export const rules: { [Op in keyof Writes]: Rule<Op> } = {
@@ -20,6 +21,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...files,
   ...invites,
   ...log,
+  follow,
   erase,
   eraseStep,
 };

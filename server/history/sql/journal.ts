@@ -135,7 +135,7 @@ export async function entriesAfter(
         if (message === undefined || (is === 'changed' && message.rev > rev)) return [];
         return [{ type: 'message', is, message: { ...(shownAt(num, message, rev) ?? message), rev } }];
       }
-      if (change.type === 'mentions') {
+      if (change.type === 'mentions' || change.type === 'concerned') {
         const message = shownAt(num, change.message, change.message.rev);
         return message === undefined ? [] : [{ ...change, message }];
       }
@@ -160,7 +160,7 @@ export function withContents(change: Change, withheld: Set<string>): Change {
 /** The messages of a change that have changed again. */
 function newerThan(change: LoggedChange, messages: ReadonlyMap<string, StoredMessage>): StoredMessage[] {
   const rev =
-    change.type === 'message' || change.type === 'mentions'
+    change.type === 'message' || change.type === 'mentions' || change.type === 'concerned'
       ? change.message.rev
       : isOfRoom(change)
         ? change.room.head
@@ -359,6 +359,7 @@ function stored({ asker: _, ...change }: Change): LoggedChange {
     return { type: 'message', is: change.is, message: placeOf(change.message) };
   }
   if (change.type === 'mentions') return { ...change, message: placeOf(change.message) };
+  if (change.type === 'concerned') return { ...change, message: placeOf(change.message) };
   if (!isOfRoom(change)) return change;
   const { last: _last, ...room } = change.room;
   return { ...change, room };
@@ -371,7 +372,9 @@ function isOfRoom(change: LoggedChange): change is Extract<LoggedChange, { room:
 
 /** The messages that a change needs. */
 function placesOf(change: LoggedChange): { room: string; seq: number }[] {
-  if (change.type === 'message' || change.type === 'mentions') return [change.message];
+  if (change.type === 'message' || change.type === 'mentions' || change.type === 'concerned') {
+    return [change.message];
+  }
   return isOfRoom(change) ? [lastOf(change.room)] : [];
 }
 

@@ -17,11 +17,14 @@ import {
 import {
   blocks,
   type ColumnName,
+  followers,
   keyOf,
   type Row,
   rowFrom,
   rows as rowsIn,
   type Table,
+  threadAuthors,
+  threads,
   type Value,
   valuesOf,
 } from '../tables.ts';
@@ -32,6 +35,8 @@ import { loadConsumer } from './journal.ts';
 import type { Place } from './transaction.ts';
 import {
   clientIdKey,
+  earlierKey,
+  type LoadedReply,
   type LoadedRoom,
   makerKey,
   type Need,
@@ -79,10 +84,75 @@ export function* load(place: Place, work: Work, asked: readonly Need[]): Asking<
       const { name } = need.input;
       yield* place.transaction.flush();
       work.consuming = { name, loaded: yield* loadConsumer(place.dialect, need.input) };
+    } else if (need.what === 'oldReplies') {
+      const replies = yield* loadOldReplies(place, need);
+      work.repliesUpTo.set(need.room, { to: need.to, replies });
+      needs.push(...replies.flatMap(({ thread, user }) => threadNeeds(need.room, thread, user)));
     }
   }
+  needs.push(...(yield* needsOfReplies(place, asked)));
   yield* new Loading(place, work, needs).load();
 }
+
+const threadNeeds = (room: string, thread: number, user: string): Need[] => [
+  rowsIn(threads, { room, thread }),
+  rowsIn(threadAuthors, { room, thread, user }),
+];
+
+/**
+ * What replies will need of their threads, which the messages name that they reply to. If another transaction or this
+ * one makes it something else meanwhile, that is loaded when a rule asks for it.
+ */
+function* needsOfReplies({ transaction }: Place, asked: readonly Need[]): Asking<Need[]> {
+  const replies = asked.filter((need) => need.what === 'replied');
+  if (replies.length === 0) return [];
+  const found = yield* transaction.queryAll(
+    replies.map(
+      ({ room, seq }) =>
+        sql`SELECT coalesce(said.thread, said.seq) AS thread, root.user_id AS user_id
+            FROM chat_rooms AS rooms JOIN chat_messages AS said ON said.room = rooms.num
+            LEFT JOIN chat_messages AS root ON root.room = said.room AND root.seq = coalesce(said.thread, said.seq)
+            WHERE rooms.id = ${room} AND said.seq = ${seq}`,
+    ),
+  );
+  return replies.flatMap(({ room, seq, user }, n): Need[] => {
+    const [row] = found[n] as Row[];
+    if (row === undefined) return [{ what: 'message', room, seq }];
+    const thread = row.thread as number;
+    const authors = new Set([user, ...(row.user_id === null ? [] : [row.user_id as string])]);
+    return [
+      { what: 'message', room, seq },
+      { what: 'message', room, seq: thread },
+      ...threadNeeds(room, thread, user),
+      rowsIn(followers, { room, thread, following: 1 }),
+      ...[...authors].map((one) => rowsIn(followers, { room, thread, user: one })),
+    ];
+  });
+}
+
+/** Locks the room before: another transaction might count them otherwise. */
+function* loadOldReplies(
+  { dialect, transaction }: Place,
+  { room: id, to }: NeedOf<'oldReplies'>,
+): Asking<LoadedReply[]> {
+  const [room] = yield* transaction.query(
+    sql`SELECT num, first_seq FROM chat_rooms WHERE id = ${id} ${dialect.lock}`,
+  );
+  if (room === undefined) return [];
+  const rows = yield* transaction.query(
+    sql`SELECT seq, thread, user_id, sent_at FROM chat_messages
+        WHERE room = ${room.num as number} AND seq >= ${room.first_seq as number} AND seq < ${to}
+          AND thread IS NOT NULL AND deleted_at IS NULL ORDER BY seq`,
+  );
+  return rows.map(replyFrom);
+}
+
+const replyFrom = ({ seq, thread, user_id, sent_at }: Row): LoadedReply => ({
+  seq: seq as number,
+  thread: thread as number,
+  user: user_id as string,
+  at: sent_at as number,
+});
 
 // A class, since V8 keeps the data of each call of a generator that is a function in another one until the next
 // collection of the whole heap.
@@ -131,6 +201,7 @@ class Loading {
     }
     if (this.#members.length > 0 || this.#hasAny('owner', 'heirs')) this.#askMembers();
     if (this.#messages.length > 0 || this.#hasAny('clientId')) this.#askMessages();
+    if (this.#hasAny('earlierReply')) this.#askEarlierReplies();
     if (this.#hasAny('reaction', 'reactors')) this.#askReactions();
     if (this.#users.size > 0) this.#askUsers();
     if (this.#rows.length > 0) this.#askRows();
@@ -364,6 +435,23 @@ class Loading {
       this.#questions.push({
         sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`,
         take: (rows) => this.#keep(rows),
+      });
+    }
+  }
+
+  #askEarlierReplies(): void {
+    for (const { room: id, thread, user, before } of this.#of('earlierReply')) {
+      const room = this.#stored(id);
+      if (room === undefined) continue;
+      this.#questions.push({
+        sql: sql`SELECT seq, thread, user_id, sent_at FROM chat_messages
+            WHERE room = ${room.num} AND thread = ${thread} AND seq >= ${room.row.firstSeq} AND seq < ${before}
+              AND user_id = ${user} AND deleted_at IS NULL ORDER BY seq DESC LIMIT 1`,
+        take: ([row]) =>
+          void this.#work.earlierReplies.set(
+            earlierKey(id, thread, user, before),
+            row === undefined ? null : replyFrom(row),
+          ),
       });
     }
   }

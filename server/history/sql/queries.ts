@@ -3,7 +3,9 @@ import {
   everybody,
   type Membership,
   maxPageBytes,
+  mostNewReplies,
   mostUnreadMentions,
+  namedAuthors,
   otherOf,
   type Page,
   type Partner,
@@ -38,6 +40,7 @@ import {
   roomFrom,
   roomsLookedThrough,
   shownFrom,
+  threadFrom,
   unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
@@ -72,7 +75,10 @@ export const unreadMentions = (user: string): Sql =>
             AND mentions.room = members.room AND mentions.user_id = members.user_id AND seq > read_seq
         UNION SELECT mentions.room AS room, seq FROM chat_members AS members CROSS JOIN chat_mentions AS mentions
           WHERE members.user_id = ${user} AND sources <> 0
-            AND mentions.room = members.room AND mentions.user_id = ${everybody} AND seq > read_seq) AS found) AS numbered
+            AND mentions.room = members.room AND mentions.user_id = ${everybody} AND seq > read_seq
+        UNION SELECT concerned.room AS room, seq FROM chat_members AS members CROSS JOIN chat_concerned AS concerned
+          WHERE members.user_id = ${user} AND sources <> 0
+            AND concerned.room = members.room AND concerned.user_id = members.user_id AND seq > read_seq) AS found) AS numbered
       JOIN chat_messages AS messages ON messages.room = numbered.room AND messages.seq = numbered.seq
       WHERE place <= ${mostUnreadMentions} ORDER BY numbered.room, numbered.seq`;
 
@@ -397,6 +403,100 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
       );
       return reactorsPage(rows, limit);
     },
+    *threads({ room: id, threads: of, apart = [], unread }) {
+      const [room] =
+        of.length === 0 ? [] : yield* ask(sql`SELECT num, first_seq FROM chat_rooms WHERE id = ${id}`);
+      if (room === undefined) return [];
+      const [num, first] = [room.num as number, room.first_seq as number];
+      const amongThreads = dialect.among(
+        ['thread'],
+        of.map((thread) => [thread]),
+      );
+      const known = yield* ask(
+        sql`SELECT thread, replies FROM chat_threads WHERE room = ${num} AND ${amongThreads} ORDER BY thread`,
+      );
+      if (known.length === 0) return [];
+      // Of a thread whose first message has expired the oldest reply that is left is the first one.
+      const expired = known.filter(({ thread }) => (thread as number) < first);
+      const oldest = yield* each(expired, ({ thread }) => oldestReply(num, thread as number, first));
+      const roots = new Map(expired.map(({ thread }, n) => [thread, oldest[n]?.[0]]));
+      const isApart = apart.length === 0 ? undefined : amongUsers('user_id', apart);
+      const names = raw(
+        'thread, user_id, coalesce(users.name, user_id) AS name, replies, last_seq, last_at FROM chat_thread_authors AS authors LEFT JOIN chat_users AS users ON users.id = authors.user_id',
+      );
+      const rootOf = (row: Row) => (roots.get(row.thread)?.seq ?? row.thread) as number;
+      const last = yield* each(
+        known,
+        (row) =>
+          sql`SELECT ${names} WHERE room = ${num} AND thread = ${row.thread as number} AND last_seq > ${rootOf(row)}
+              ${isApart === undefined ? raw('') : sql`AND NOT (${isApart})`} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
+      );
+      const others =
+        isApart === undefined
+          ? []
+          : yield* ask(sql`SELECT ${names} WHERE room = ${num} AND ${amongThreads} AND ${isApart}`);
+      const byThread = Map.groupBy(others, ({ thread }) => thread);
+      const fresh =
+        unread === undefined
+          ? []
+          : yield* each(
+              known,
+              (row) =>
+                sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages
+                    WHERE room = ${num} AND thread = ${row.thread as number}
+                      AND seq > ${Math.max(unread.after, rootOf(row))} AND deleted_at IS NULL AND user_id <> ${unread.user}
+                      ${isApart === undefined ? raw('') : sql`AND NOT (${isApart})`} LIMIT ${mostNewReplies}) AS fresh`,
+            );
+      return known.map((row, n) => {
+        const root = roots.get(row.thread);
+        return threadFrom(row, {
+          root,
+          authors: last[n] ?? [],
+          apart: byThread.get(row.thread) ?? [],
+          fresh: fresh[n]?.[0],
+        });
+      });
+    },
+    *thread({ room: id, thread: seq, user }) {
+      const [room] = yield* ask(sql`SELECT num, first_seq FROM chat_rooms WHERE id = ${id}`);
+      if (room === undefined) return null;
+      const [num, first] = [room.num as number, room.first_seq as number];
+      const one = (which: number) =>
+        ask(sql`SELECT ${message} FROM chat_messages AS messages WHERE room = ${num} AND seq = ${which}`);
+      const [named] = seq < first ? [] : yield* one(seq);
+      if (named === undefined && seq >= first) return null;
+      const thread = (named?.thread ?? seq) as number;
+      const [oldest] = thread < first ? yield* ask(oldestReply(num, thread, first)) : [{ seq: thread }];
+      const [root] = oldest === undefined ? [] : yield* one(oldest.seq as number);
+      if (root === undefined) return null;
+      const [follower] = yield* ask(
+        sql`SELECT following FROM chat_followers WHERE room = ${num} AND thread = ${thread} AND user_id = ${user}`,
+      );
+      return { thread, root: messageFrom(root, id), following: follower?.following === 1 };
+    },
+    *replies({ room, thread, after, before, from, limit }) {
+      const which = sql`${notExpired(room)} AND thread = ${thread} AND seq > ${after} AND seq < ${before}`;
+      const found = yield* page(room, which, raw(from === 'start' ? 'seq' : 'seq DESC'), limit);
+      if (from === 'end') found.messages.reverse();
+      return found;
+    },
+    *followedBy({ user: id, from, limit }) {
+      const [room, thread] = placeFrom(from);
+      const rows = yield* ask(
+        sql`SELECT rooms.num AS num, rooms.id AS room, thread FROM chat_followers AS followers
+            JOIN chat_rooms AS rooms ON rooms.num = followers.room
+            WHERE user_id = ${id} AND following = 1 AND followers.room >= ${room}
+              AND (followers.room > ${room} OR thread > ${thread})
+            ORDER BY followers.room, thread LIMIT ${limit + 1}`,
+      );
+      const some = rows.slice(0, limit);
+      const threads = some.map((row) => ({ room: row.room as string, thread: row.thread as number }));
+      const last = some.at(-1);
+      return {
+        threads,
+        ...(rows.length > some.length && last ? { next: `${last.num} ${last.thread}` } : {}),
+      };
+    },
     *written({ user: id, from, limit }) {
       const [num, seq] = placeFrom(from);
       const [room] = yield* ask(sql`SELECT id, first_seq, last_seq FROM chat_rooms WHERE num = ${num}`);
@@ -522,6 +622,16 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
     if (next !== undefined) return { next: `${next.num} 0` };
     const [later] = yield* ask(sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`);
     return later === undefined ? {} : { next: `${end} ${Number.MAX_SAFE_INTEGER}` };
+  }
+
+  /** A statement for each of them. */
+  function* each(rows: readonly Row[], statement: (row: Row) => Sql): Asking<Row[][]> {
+    return rows.length === 0 ? [] : yield rows.map(statement);
+  }
+
+  function oldestReply(num: number, thread: number, first: number): Sql {
+    return sql`SELECT seq, user_id, deleted_at FROM chat_messages
+               WHERE room = ${num} AND thread = ${thread} AND seq >= ${first} ORDER BY seq LIMIT 1`;
   }
 
   function* page(room: string, which: Sql, order: Sql, limit: number): Asking<Page> {

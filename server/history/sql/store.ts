@@ -290,7 +290,14 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
       if (gone.length > 0) {
         transaction.later(sql`DELETE FROM ${raw(table.name)} WHERE ${dialect.each(key, gone)}`);
       }
-      if (put.length > 0) transaction.later(dialect.upsert(table.name, key, columnsOf(fields), put));
+      if (put.length === 0) continue;
+      const columns = columnsOf(fields);
+      // Where all of a row is its key, nothing of it changes.
+      transaction.later(
+        columns.length === key.length
+          ? dialect.insertNew(table.name, columns, put)
+          : dialect.upsert(table.name, key, columns, put),
+      );
     }
   }
 

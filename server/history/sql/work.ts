@@ -45,6 +45,12 @@ export type Need =
   | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
   /** The first users who have reacted so, by time. */
   | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
+  /** What a reply of this user to that message needs. */
+  | { what: 'replied'; room: string; seq: number; user: string }
+  /** The author's last reply before that one. */
+  | { what: 'earlierReply'; room: string; thread: number; user: string; before: number }
+  /** The replies that are left before that message, and their threads. Locks the room. */
+  | { what: 'oldReplies'; room: string; to: number }
   | { what: 'file'; id: string }
   /** The rows of a table with these fields. */
   | { what: 'rows'; table: Table; where: object }
@@ -173,6 +179,16 @@ export const makerKey = clientIdKey;
 /** The same for the same question. */
 export const rowsKey = ({ name }: Table, where: object) =>
   `${name} ${JSON.stringify(Object.entries(where).sort())}`;
+/** A reply as far as threads count it. */
+export interface LoadedReply {
+  seq: number;
+  thread: number;
+  user: string;
+  at: number;
+}
+
+export const earlierKey = (room: string, thread: number, user: string, before: number) =>
+  `${thread} ${before} ${room} ${user}`;
 export const openKey = (room: string, from: number) => `${from} ${room}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
@@ -189,6 +205,10 @@ export class Work {
   readonly asked = new Set<string>();
   /** By `openKey`, as the database knows it. */
   readonly openReportsIn = new Map<string, number>();
+  /** By `earlierKey`, as the database knows it. */
+  readonly earlierReplies = new Map<string, LoadedReply | null>();
+  /** By room, up to that message, as the database knows them. */
+  readonly repliesUpTo = new Map<string, { to: number; replies: readonly LoadedReply[] }>();
   /** Deleted rooms of the database. */
   readonly deleted: number[] = [];
   /** Answers to questions about many rows, as the database knows them. */
@@ -480,6 +500,50 @@ export class Work {
       count += Number(isOpen(row)) - Number(isOpen(stored));
     }
     return count;
+  }
+
+  /** The last reply of this user in the thread before that one. */
+  earlierReply(id: string, thread: number, user: string, before: number): LoadedReply | undefined {
+    const room = this.#existing(id);
+    // What the transaction has loaded or sent is newer than what the database says.
+    let last: LoadedReply | undefined;
+    for (const known of room.messages.values()) {
+      const reply = known === null ? undefined : replyOf(known);
+      if (reply?.thread !== thread || reply.user !== user || reply.seq >= before) continue;
+      if (last === undefined || reply.seq > last.seq) last = reply;
+    }
+    if (room.num === undefined) return last;
+    for (let end = before; ; ) {
+      const stored = this.earlierReplies.get(earlierKey(id, thread, user, end));
+      if (stored === undefined) {
+        throw new Missing({ what: 'earlierReply', room: id, thread, user, before: end });
+      }
+      if (stored === null || (last !== undefined && stored.seq <= last.seq)) return last;
+      if (!room.messages.get(stored.seq)) return stored;
+      end = stored.seq;
+    }
+  }
+
+  /** The replies from one message on and before another. */
+  oldReplies(id: string, from: number, to: number): LoadedReply[] {
+    const room = this.#existing(id);
+    const loaded = room.num === undefined ? { to, replies: [] } : this.repliesUpTo.get(id);
+    if (loaded === undefined || loaded.to < to) throw new Missing({ what: 'oldReplies', room: id, to });
+    const known = [...room.messages.values()].flatMap((one) => (one === null ? [] : (replyOf(one) ?? [])));
+    const isIn = ({ seq }: LoadedReply) => seq >= from && seq < to;
+    return [...loaded.replies.filter(({ seq }) => !room.messages.get(seq)), ...known].filter(isIn);
+  }
+
+  /** Those of threads of which nothing is left. @param before the first message that is left in the room */
+  forgetFollowers(id: string, before: number): void {
+    const { num: room } = this.#existing(id);
+    if (room === undefined) return;
+    this.#later(
+      () =>
+        sql`DELETE FROM chat_followers WHERE room = ${room} AND thread < ${before} AND NOT EXISTS (
+              SELECT 1 FROM chat_threads AS threads
+              WHERE threads.room = chat_followers.room AND threads.thread = chat_followers.thread)`,
+    );
   }
 
   message(id: string, seq: number): StoredMessage | undefined {
@@ -849,6 +913,14 @@ export class Work {
     if (this.#probing) throw wouldChange;
     this.#undo.push(undo);
   }
+}
+
+/** As a thread counts it; undefined if no thread does. */
+function replyOf({ row: { message } }: LoadedMessage): LoadedReply | undefined {
+  const { seq, thread, user, sentAt, deletedAt } = message;
+  return thread === undefined || deletedAt !== undefined
+    ? undefined
+    : { seq, thread, user: user.id, at: sentAt };
 }
 
 /** The known reactions of a message with this emoji, to add to them. */

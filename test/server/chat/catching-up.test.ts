@@ -66,6 +66,18 @@ const say = (room: string, by: string, text = 'news', mentioned?: string) =>
     sentAt: at,
     asMember: true,
   });
+/** To the first message of the room. */
+const reply = (room: string, by: string, mentioned?: string) =>
+  history.write.send({
+    room,
+    clientId: `c${clientIds++}`,
+    user: user(by),
+    text: 'a reply',
+    replyTo: 1,
+    ...(mentioned === undefined ? {} : { mentions: [{ user: mentioned, start: 0, length: 1 }] }),
+    sentAt: at,
+    asMember: true,
+  });
 const add = (room: string, id: string) =>
   history.write.addMembers({ room, users: [user(id)], source: 'people', mayReturn: true, at });
 const remove = (room: string, id: string) =>
@@ -120,6 +132,28 @@ const kinds: {
       const { seq } = message;
       await history.write.edit({ room: den, seq, user: owner, text: 'nobody', mentions: [], at });
     },
+  },
+  concerned: {
+    'a reply in a followed thread': async ({ den, owner, id }) => {
+      await history.write.follow({ room: den, thread: 1, user: id, following: true });
+      await reply(den, owner);
+    },
+    'a reply in a followed thread that goes again': async ({ den, owner, id }) => {
+      await history.write.follow({ room: den, thread: 1, user: id, following: true });
+      const { message } = await reply(den, owner);
+      const { seq } = message;
+      await history.write.delete({ room: den, seq, user: owner, moderator: false, at });
+    },
+    'a reply that mentions the user no more': async ({ den, owner, id }) => {
+      await history.write.follow({ room: den, thread: 1, user: id, following: true });
+      const { message } = await reply(den, owner, id);
+      const { seq } = message;
+      await history.write.edit({ room: den, seq, user: owner, text: 'nobody', mentions: [], at });
+    },
+  },
+  followed: {
+    'a followed thread': ({ den, id }) =>
+      history.write.follow({ room: den, thread: 1, user: id, following: true }),
   },
   room: {
     'another name': ({ den }) => history.write.updateRoom({ room: den, name: 'Other' }),

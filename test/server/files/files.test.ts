@@ -373,6 +373,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   const said = { room, text: 'of Ben', clientId: newClientId() };
   const { message } = await ben.request('message:send', said);
   await ann.request('message:react', { room, seq: message.seq, emoji: '👍', on: true });
+  await ann.request('thread:follow', { room, thread: message.seq, following: true });
   await ann.request('user:block', { user: '3', blocked: true });
   for (const text of ['look', undefined]) {
     const { message: rude } = await ben.request('message:send', {
@@ -420,6 +421,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
       { room: 'other', kind: 'banned' },
     ],
   });
+  expect(lines('followed.jsonl')).toEqual([{ room, thread: message.seq }]);
   const report = { id: expect.any(String), room, reason: 'abuse', at: expect.any(Number) };
   expect(lines('reports.jsonl')).toEqual([
     { ...report, seq: 5 },

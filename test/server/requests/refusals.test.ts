@@ -692,6 +692,29 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_room: [['eve', {}]],
   },
+  'thread:get': {
+    ok: [
+      ['ben', leaves('ben', { thread: 1 })],
+      ['ben', { thread: 2, after: 0, limit: 100 }],
+    ],
+    bad_request: [
+      ['ben', { thread: 0 }],
+      ['ben', { thread: 1, before: 2, after: 1 }],
+      ['ben', { thread: 1, limit: 101 }],
+    ],
+    unknown_room: [['eve', { thread: 1 }]],
+    unknown_message: [['ben', { thread: 3 }]],
+  },
+  'thread:follow': {
+    ok: [
+      ['ben', leaves('ben', { thread: 1, following: true })],
+      ['ben', { thread: 1, following: false }],
+    ],
+    bad_request: [['ben', { thread: 1, following: 1 }]],
+    unknown_room: [['eve', { thread: 1, following: true }]],
+    unknown_message: [['ben', { thread: 3, following: true }]],
+    forbidden: [['eve', { room: 'lobby', thread: 1, following: true }]],
+  },
   'message:search': {
     ok: [
       ['ben', { query: 'a message' }],
@@ -825,6 +848,7 @@ describe('rate_limited, with the time to wait', () => {
       ['message:edit', (_, n) => ({ seq: 1, text: `x${n}` })],
       ['message:delete', () => ({ seq: 1 })],
       ['message:react', (_, n) => ({ seq: 1, emoji: '👍', on: n % 2 === 0 })],
+      ['thread:follow', (_, n) => ({ thread: 1, following: n % 2 === 0 })],
       ['room:update', (_, n) => ({ topic: `x${n}` })],
     ],
     CHAT_LIMIT_CREATE: [

@@ -1,0 +1,54 @@
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
+import type { Chat } from '../chat.ts';
+import { pageFor } from '../mine.ts';
+import type { Connection, Room } from '../model.ts';
+import { settled } from '../rooms.ts';
+import { noReplies } from './shown-threads.ts';
+import { threadsFor } from './timeline.ts';
+
+/** A page of the replies of a thread, with its first message. */
+export async function thread(
+  chat: Chat,
+  { person }: Connection,
+  room: Room,
+  { thread: seq, before, after, limit }: RequestPayload<'thread:get'>,
+): Promise<Answers['thread:get']> {
+  const { history } = chat;
+  return settled(room, async () => {
+    const { id, lastSeq } = room.record;
+    const found =
+      seq > lastSeq ? null : await history.read.thread({ room: id, thread: seq, user: person.user.id });
+    if (found === null) throw new RequestError('unknown_message');
+    const { thread, root, following } = found;
+    const { messages, complete } = await history.read.replies({
+      room: id,
+      thread,
+      after: Math.max(after ?? 0, root.seq),
+      before: Math.min(before ?? lastSeq + 1, lastSeq + 1),
+      from: after === undefined ? 'end' : 'start',
+      limit,
+    });
+    const page = await pageFor(chat, person, { messages: [root, ...messages] });
+    const [first, ...replies] = page.messages as [Message, ...Message[]];
+    const { threads = [] } = await threadsFor(chat, person, id, [found.root]);
+    const summary = threads.find((one) => one.thread === thread) ?? { ...noReplies(thread), root: root.seq };
+    return { root: first, thread: summary, following, messages: replies, complete };
+  });
+}
+
+export async function follow(
+  { history }: Chat,
+  connection: Connection,
+  room: Room,
+  { thread, following }: RequestPayload<'thread:follow'>,
+): Promise<Answers['thread:follow']> {
+  const { id } = room.record;
+  const { person } = connection;
+  if (!person.memberships.has(id)) throw new RequestError('forbidden');
+  const found = await history.read.thread({ room: id, thread, user: person.user.id });
+  if (found === null) throw new RequestError('unknown_message');
+  const place = { room: id, thread: found.thread };
+  await history.write.follow({ ...place, user: person.user.id, following }, connection.id);
+  return {};
+}

@@ -1,0 +1,159 @@
+import {
+  type Change,
+  deletedUser,
+  everybody,
+  isMember,
+  mostFollowers,
+  type StoredMessage,
+  type ThreadPlace,
+} from '../history.ts';
+import { mentioned, type RoomRow } from '../rows.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { concerned, followers, rows, threadAuthors, threads } from '../tables.ts';
+import { existing, messageIn, refuse } from './room-changes.ts';
+import type { Rule } from './rule.ts';
+
+type Reply = StoredMessage & { thread: number };
+
+export const isReply = (message: StoredMessage): message is Reply => message.thread !== undefined;
+
+/** The needs of a message that replies to another one. */
+export const replyNeeds = (room: string, user: string, replyTo: number | undefined): Need[] =>
+  replyTo === undefined ? [] : [{ what: 'replied', room, seq: replyTo, user }];
+
+export const follow: Rule<'follow'> = {
+  needs: ({ room, thread, user }) => [
+    { what: 'member', room, user },
+    { what: 'message', room, seq: thread },
+    rows(followers, { room, thread, user }),
+    rows(followers, { room, thread, following: 1 }),
+    rows(threads, { room, thread }),
+  ],
+  run(work, { room: id, thread, user, following }, changes) {
+    const room = existing(work, id);
+    if (!isMember(work.member(id, user))) refuse('unknown_room');
+    // The first message may have expired, or may be a reply itself.
+    const root = messageIn(work, room, thread);
+    const isThread = root === undefined ? repliesIn(work, { room: id, thread }) > 0 : !isReply(root);
+    if (!isThread) refuse('unknown_message');
+    const [known] = work.find(followers, { room: id, thread, user });
+    if ((known?.following === 1) === following) return {};
+    if (following && work.find(followers, { room: id, thread, following: 1 }).length >= mostFollowers) {
+      refuse('limit_reached');
+    }
+    putFollower(work, { room: id, thread }, user, following, changes);
+    return {};
+  },
+};
+
+/** The thread of a message that replies to this one. @throws RequestError `unknown_message` */
+export function threadOf(work: Work, room: RoomRow, replyTo: number): number {
+  if (replyTo > room.lastSeq || replyTo < room.firstSeq) {
+    refuse('unknown_message', 'replyTo names no message of this room');
+  }
+  return work.message(room.id, replyTo)?.thread ?? replyTo;
+}
+
+/** A reply is new. It concerns those who follow the thread by now, as its author and that of the first message do. */
+export function addReply(work: Work, message: Reply, changes: Change[]): void {
+  const { room: id, thread, user, seq } = message;
+  countReply(work, message);
+  const place = { room: id, thread };
+  const following = new Set(work.find(followers, { ...place, following: 1 }).map((one) => one.user));
+  const root = messageIn(work, existing(work, id), thread);
+  for (const one of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
+    const isKnown = one === deletedUser.id || work.find(followers, { ...place, user: one }).length > 0;
+    if (isKnown || following.size >= mostFollowers) continue;
+    putFollower(work, place, one, true, changes);
+    following.add(one);
+  }
+  following.delete(user.id);
+  for (const one of following) work.put(concerned, { room: id, user: one, seq });
+  if (following.size > 0)
+    changes.push({ type: 'concerned', message, users: [...following].sort(), is: 'new' });
+}
+
+/** A reply is deleted. */
+export function removeReply(work: Work, message: StoredMessage, before: Reply, changes: Change[]): void {
+  const { room, seq } = before;
+  uncountReply(work, before);
+  const users = work.find(concerned, { room, seq }).map(({ user }) => user);
+  for (const user of users) work.remove(concerned, { room, user, seq });
+  if (users.length > 0) changes.push({ type: 'concerned', message, users: users.sort(), is: 'deleted' });
+}
+
+/** A reply is somebody else's. */
+export function giveReply(work: Work, message: Reply, before: Reply): void {
+  uncountReply(work, before);
+  countReply(work, message);
+}
+
+/** Users whom a reply mentions no more, and concerns still. */
+export function keepConcerned(
+  work: Work,
+  message: StoredMessage,
+  before: StoredMessage,
+  changes: Change[],
+): void {
+  if (!isReply(message)) return;
+  const [were, are] = [mentioned(before.mentions), mentioned(message.mentions)];
+  const lost = [...were].filter((user) => !are.has(user));
+  if (lost.length === 0 || are.has(everybody)) return;
+  const isLost = (user: string) => !are.has(user) && (lost.includes(everybody) || lost.includes(user));
+  const { room, seq } = message;
+  const users = work.find(concerned, { room, seq }).map(({ user }) => user);
+  const still = users.filter(isLost).sort();
+  if (still.length > 0) changes.push({ type: 'concerned', message, users: still, is: 'again' });
+}
+
+/** The messages from `from` on and before `to` are too old: no thread counts them any more. */
+export function expireReplies(work: Work, room: string, from: number, to: number): void {
+  for (const { thread, user } of work.oldReplies(room, from, to)) {
+    const [author] = work.find(threadAuthors, { room, thread, user });
+    if (author !== undefined) {
+      if (author.replies === 1) work.remove(threadAuthors, author);
+      else work.put(threadAuthors, { ...author, replies: author.replies - 1 });
+    }
+    changeReplies(work, { room, thread }, -1);
+  }
+  work.forgetFollowers(room, to);
+}
+
+const repliesIn = (work: Work, place: ThreadPlace): number => work.find(threads, place)[0]?.replies ?? 0;
+
+function changeReplies(work: Work, { room, thread }: ThreadPlace, by: 1 | -1): void {
+  const replies = repliesIn(work, { room, thread }) + by;
+  if (replies > 0) work.put(threads, { room, thread, replies });
+  else work.remove(threads, { room, thread });
+}
+
+function countReply(work: Work, { room, thread, user: { id: user }, seq, sentAt: at }: Reply): void {
+  changeReplies(work, { room, thread }, 1);
+  const [author] = work.find(threadAuthors, { room, thread, user });
+  const last = author === undefined || author.seq < seq ? { seq, at } : author;
+  const { seq: lastSeq, at: lastAt } = last;
+  work.put(threadAuthors, {
+    ...{ room, thread, user, seq: lastSeq, at: lastAt },
+    replies: (author?.replies ?? 0) + 1,
+  });
+}
+
+function uncountReply(work: Work, { room, thread, user: { id: user }, seq }: Reply): void {
+  changeReplies(work, { room, thread }, -1);
+  const [author] = work.find(threadAuthors, { room, thread, user });
+  if (author === undefined) return;
+  const last = author.seq === seq ? work.earlierReply(room, thread, user, seq) : author;
+  if (author.replies === 1 || last === undefined) work.remove(threadAuthors, author);
+  else work.put(threadAuthors, { ...author, replies: author.replies - 1, seq: last.seq, at: last.at });
+}
+
+function putFollower(
+  work: Work,
+  place: ThreadPlace,
+  user: string,
+  following: boolean,
+  changes: Change[],
+): void {
+  work.put(followers, { ...place, user, following: following ? 1 : 0 });
+  changes.push({ type: 'followed', ...place, user, following });
+}

@@ -1,0 +1,240 @@
+import { expect } from 'vitest';
+import {
+  type Change,
+  deletedUser,
+  type History,
+  methods,
+  mostFollowers,
+  mostNewReplies,
+  type Reads,
+  type Writes,
+} from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
+
+const ann = { id: '1', name: 'Ann' };
+const ben = { id: '2', name: 'Ben' };
+const cat = { id: '3', name: 'Cat' };
+const dan = { id: '4', name: 'Dan' };
+const at = 1_700_000_000_000;
+let n = 0;
+
+/** The contract of every history for threads. `now`: the history of this test, with the public room `lobby`. */
+export function threadsContract(
+  now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
+) {
+  const room = 'lobby';
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+  const read = methods<History['read']>((query, input) => now().history.read[query](input));
+  const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user, at })));
+  const send = async (user: typeof ann, replyTo?: number, over: Partial<Writes['send']['in']> = {}) =>
+    (
+      await write.send({
+        ...{ room, user, clientId: `t${n++}`, text: 'hello', sentAt: at + n, asMember: true },
+        ...(replyTo === undefined ? {} : { replyTo }),
+        ...over,
+      })
+    ).message;
+  const remove = (user: typeof ann, seq: number) =>
+    write.delete({ room, seq, user: user.id, moderator: false, at });
+  const of = async (thread: number, over: Partial<Reads['threads']['in']> = {}) =>
+    (await read.threads({ room, threads: [thread], ...over }))[0];
+  const ids = (people: { user: { id: string } }[] = []) => people.map(({ user }) => user.id);
+  const mentionsOf = async (user: typeof ann) => {
+    const { memberships } = await read.user({ user: user.id });
+    return [...(memberships.find((one) => one.room.id === room)?.mentions ?? new Map()).values()]
+      .flat()
+      .sort();
+  };
+  const refused = (code: string) => expect.objectContaining({ code });
+  /** What is known of the users who follow the thread. */
+  const following = async (thread: number, ...users: (typeof ann)[]) => {
+    const all = await Promise.all(users.map(({ id }) => read.thread({ room, thread, user: id })));
+    return all.map((one) => one?.following);
+  };
+
+  it('a thread is all that replies to one message, at whatever depth; it counts replies and names the last authors', async () => {
+    await join(ann, ben, cat, dan);
+    await send(ann);
+    await send(ben);
+    expect(await send(ben, 1)).toMatchObject({ seq: 3, replyTo: 1, thread: 1 });
+    expect(await send(cat, 3)).toMatchObject({ seq: 4, replyTo: 3, thread: 1 });
+    await send(dan, 4);
+    const last = await send(ann, 1);
+    await send(cat, 2);
+    expect(await of(1)).toMatchObject({ thread: 1, root: 1, replies: 4, apart: [], fresh: 0 });
+    expect(ids((await of(1))?.authors)).toEqual(['1', '4', '3']);
+    expect((await of(1))?.authors[0]).toEqual({ user: ann, replies: 1, seq: 6, at: last.sentAt });
+    expect(await read.threads({ room, threads: [1, 2, 3, 4] })).toMatchObject([{ thread: 1 }, { thread: 2 }]);
+    const page = await read.replies({ room, thread: 1, after: 0, before: 99, from: 'end', limit: 2 });
+    expect(page).toMatchObject({ messages: [{ seq: 5 }, { seq: 6 }], complete: false });
+    const first = await read.replies({ room, thread: 1, after: 3, before: 99, from: 'start', limit: 9 });
+    expect(first).toMatchObject({ messages: [{ seq: 4 }, { seq: 5 }, { seq: 6 }], complete: true });
+    // By any message of it.
+    for (const seq of [1, 4]) {
+      const found = await read.thread({ room, thread: seq, user: ann.id });
+      expect(found).toMatchObject({ thread: 1, root: { seq: 1 }, following: true });
+    }
+    expect(await read.thread({ room, thread: 99, user: ann.id })).toBeNull();
+    await expect(send(ann, 99)).rejects.toEqual(refused('unknown_message'));
+  });
+
+  it('authors apart, such as those whom the asker has blocked, are named and counted by themselves; so are new replies', async () => {
+    await join(ann, ben, cat, dan);
+    await send(ann);
+    for (const user of [ben, cat, cat, dan]) await send(user, 1);
+    const unread = { after: 2, user: dan.id };
+    const found = await of(1, { apart: [cat.id, 'nobody'], unread });
+    expect(found).toMatchObject({ replies: 4, apart: [{ user: cat, replies: 2, seq: 4 }], fresh: 0 });
+    expect(ids(found?.authors)).toEqual(['4', '2']);
+    expect((await of(1, { unread }))?.fresh).toBe(2);
+    expect((await of(1, { unread: { after: 0, user: 'other' } }))?.fresh).toBe(4);
+    for (let count = 0; count < mostNewReplies; count++) await send(ben, 1);
+    expect((await of(1, { unread: { after: 0, user: 'other' } }))?.fresh).toBe(mostNewReplies);
+  });
+
+  it('deleted replies are not counted, and their authors are as their other replies say', async () => {
+    await join(ann, ben);
+    await send(ann);
+    await send(ben, 1);
+    await send(ann, 1);
+    const kept = await send(ben, 1);
+    await send(ben, 1);
+    // Two of one author in one transaction, the older first.
+    await Promise.all([send(ben, 1), remove(ben, 2), remove(ben, 5)]);
+    await remove(ben, 6);
+    expect((await of(1))?.authors[0]).toEqual({ user: ben, replies: 1, seq: 4, at: kept.sentAt });
+    expect((await of(1))?.replies).toBe(2);
+    await remove(ben, 4);
+    await remove(ann, 1);
+    expect(await of(1)).toMatchObject({ root: 1, replies: 1, authors: [{ user: ann }] });
+    const root = await read.thread({ room, thread: 1, user: ann.id });
+    expect(root?.root).toMatchObject({ seq: 1, text: '', deletedBy: 'author' });
+    await remove(ann, 3);
+    expect(await of(1)).toBeUndefined();
+    // Deleting again counts nothing.
+    await remove(ann, 3);
+    await send(ben, 3);
+    expect((await of(1))?.replies).toBe(1);
+  });
+
+  it('the author of the first message and those who reply follow a thread, if they have not said otherwise', async () => {
+    await join(ann, ben, cat);
+    await send(ann);
+    expect(await following(1, ann)).toEqual([false]);
+    await send(ben, 1);
+    expect(await following(1, ann, ben, cat)).toEqual([true, true, false]);
+    const followed = (user: string, is: boolean) => ({
+      type: 'followed',
+      room,
+      thread: 1,
+      user,
+      following: is,
+    });
+    expect(now().changes).toEqual(
+      expect.arrayContaining(
+        [followed('1', true), followed('2', true)].map((one) => expect.objectContaining(one)),
+      ),
+    );
+    await write.follow({ room, thread: 1, user: ben.id, following: false });
+    await send(ben, 1);
+    await write.follow({ room, thread: 1, user: cat.id, following: true });
+    now().changes.length = 0;
+    await write.follow({ room, thread: 1, user: cat.id, following: true });
+    expect(now().changes).toEqual([]);
+    const history = await now().reopen();
+    expect(await following(1, ann, ben, cat)).toEqual([true, false, true]);
+    expect(await history.read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({
+      threads: [{ room, thread: 1 }],
+    });
+    await send(cat);
+    await write.follow({ room, thread: 4, user: cat.id, following: true });
+    const pages = await read.followedBy({ user: cat.id, from: '', limit: 1 });
+    expect(pages.threads).toEqual([{ room, thread: 1 }]);
+    const rest = await read.followedBy({ user: cat.id, from: pages.next as string, limit: 1 });
+    expect(rest).toEqual({ threads: [{ room, thread: 4 }] });
+    const none = { room, user: cat.id, following: true };
+    for (const thread of [2, 99]) {
+      await expect(write.follow({ ...none, thread })).rejects.toEqual(refused('unknown_message'));
+    }
+    await expect(write.follow({ ...none, thread: 1, user: 'x' })).rejects.toEqual(refused('unknown_room'));
+  });
+
+  it('a reply in a followed thread counts like a mention, until it is read or deleted', async () => {
+    await join(ann, ben, cat);
+    await send(ann);
+    await send(ben, 1);
+    await send(cat, 1);
+    expect([await mentionsOf(ann), await mentionsOf(ben), await mentionsOf(cat)]).toEqual([[2, 3], [3], []]);
+    const named = [{ user: ben.id, start: 0, length: 1 }];
+    // Once, though it mentions Ben as well; and still when it does so no more.
+    await send(cat, 1, { mentions: named });
+    expect(await mentionsOf(ben)).toEqual([3, 4]);
+    now().changes.length = 0;
+    await write.edit({ room, seq: 4, user: cat.id, text: 'other', mentions: [], at });
+    expect(now().changes.map(({ type }) => type)).toEqual(['message', 'mentions', 'concerned']);
+    expect(now().changes.at(-1)).toMatchObject({ users: [ben.id], is: 'again' });
+    expect(await mentionsOf(ben)).toEqual([3, 4]);
+    await remove(cat, 3);
+    expect(now().changes.at(-1)).toMatchObject({ type: 'concerned', users: ['1', '2'], is: 'deleted' });
+    expect([await mentionsOf(ann), await mentionsOf(ben)]).toEqual([[2, 4], [4]]);
+    await write.markRead({ room, user: ann.id, seq: 4 });
+    expect(await mentionsOf(ann)).toEqual([]);
+  });
+
+  it(`a thread has at most ${mostFollowers} followers; whoever replies to it then does not follow it`, async () => {
+    await join(ann, ben);
+    await send(ann);
+    const many = Array.from({ length: mostFollowers }, (_, each) => ({ id: `f${each}`, name: `F${each}` }));
+    await join(...many);
+    await Promise.all(many.map(({ id }) => write.follow({ room, thread: 1, user: id, following: true })));
+    const more = { room, thread: 1, user: ben.id, following: true };
+    await expect(write.follow(more)).rejects.toEqual(refused('limit_reached'));
+    await send(ben, 1);
+    expect(await following(1, ann, ben)).toEqual([false, false]);
+    await write.follow({ ...more, user: 'f0', following: false });
+    await write.follow(more);
+    expect(await following(1, ben)).toEqual([true]);
+  });
+
+  it('where the first messages have expired, the oldest reply that is left is the first one', async () => {
+    await join(ann, ben, cat);
+    await send(ann);
+    for (const user of [ben, cat, ben, cat]) await send(user, 1);
+    await write.expire({ room, firstSeq: 3 });
+    expect(await of(1)).toMatchObject({ thread: 1, root: 3, replies: 2 });
+    expect(ids((await of(1))?.authors)).toEqual(['3', '2']);
+    expect(await of(1, { apart: [cat.id] })).toMatchObject({ replies: 2, apart: [{ replies: 1 }] });
+    expect(await read.thread({ room, thread: 1, user: cat.id })).toMatchObject({
+      ...{ thread: 1, following: true },
+      root: { seq: 3 },
+    });
+    expect(await send(ann, 3)).toMatchObject({ seq: 6, thread: 1 });
+    await write.expire({ room, firstSeq: 6 });
+    expect(await of(1)).toMatchObject({ root: 6, replies: 0 });
+    await write.expire({ room, firstSeq: 7 });
+    expect(await of(1)).toBeUndefined();
+    expect(await read.thread({ room, thread: 1, user: cat.id })).toBeNull();
+    expect(await read.followedBy({ user: cat.id, from: '', limit: 9 })).toEqual({ threads: [] });
+  });
+
+  it('an erased user’s replies are nobody’s, or gone; nobody follows, and nothing concerns that user', async () => {
+    await join(ann, ben, cat);
+    await send(ann);
+    for (const user of [ben, cat, ben]) await send(user, 1);
+    await write.erase({ user: ben.id, messages: 'anonymise', at });
+    await carryOutErasures(now().history);
+    expect(await of(1)).toMatchObject({
+      replies: 3,
+      authors: [{ user: deletedUser, replies: 2, seq: 4 }, { user: cat }],
+    });
+    expect(await following(1, ben)).toEqual([false]);
+    await write.erase({ user: cat.id, messages: 'delete', at });
+    await carryOutErasures(now().history);
+    expect(await of(1)).toMatchObject({ replies: 2, authors: [{ user: deletedUser }] });
+    await join(ben);
+    expect(await mentionsOf(ben)).toEqual([]);
+    // What concerned others goes with the reply.
+    expect(await mentionsOf(ann)).toEqual([2, 4]);
+  });
+}

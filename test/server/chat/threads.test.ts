@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  codeOf,
+  eventsOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
+
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_CHANGE: '0', CHAT_LIMIT_SEND: '0' });
+});
+afterAll(() => site.close());
+
+const ids = (users: readonly { id: string }[]) => users.map(({ id }) => id);
+/** A private room of these people, which all but the last have joined, with a first message of the first. */
+async function scene(...people: Person[]) {
+  const [owner, ...others] = people as [Person, ...Person[]];
+  const { id: room } = await site.den(owner, others);
+  for (const person of people.slice(0, -1)) await person.request('room:join', { room });
+  const { seq: thread } = await say(owner, room, 'the question');
+  return {
+    room,
+    thread,
+    reply: (who: Person, over: object = {}) => say(who, room, 'an answer', { replyTo: thread, ...over }),
+  };
+}
+/** The last state that the events have given of the thread. */
+const announced = (who: Person, thread: number) =>
+  eventsOf(who, 'thread:changed')
+    .flatMap(({ threads }) => threads)
+    .findLast((one) => one.thread === thread);
+
+describe('a thread', () => {
+  test('is announced to those who have joined, and comes with the timeline, with what is new to whom', async () => {
+    const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+    const { room, thread, reply } = await scene(ann, ben, cat);
+    const replies = [await reply(ben), await reply(ann), await reply(ben)];
+    expect(replies[0]).toMatchObject({ replyTo: 1, thread: 1 });
+    const last = replies[2]?.sentAt;
+    const shown = { thread, root: thread, replies: 3, lastAt: last };
+    await expect.poll(() => announced(ann, thread)).toMatchObject(shown);
+    expect(ids(announced(ann, thread)?.authors ?? [])).toEqual([ben.id, ann.id]);
+    // At most one a second, of which the first comes at once.
+    expect(eventsOf(ann, 'thread:changed').length).toBeLessThanOrEqual(3);
+    expect(eventsOf(cat, 'thread:changed')).toEqual([]);
+
+    const joined = await cat.request('room:join', { room });
+    expect(joined.threads).toEqual([{ ...announced(ann, thread), new: 3 }]);
+    const got = await cat.request('thread:get', { room, thread: 3, limit: 2 });
+    expect(got).toMatchObject({
+      root: { seq: 1 },
+      thread: joined.threads?.[0],
+      following: false,
+      complete: false,
+    });
+    expect(got.messages.map(({ seq }) => seq)).toEqual([3, 4]);
+    const first = await cat.request('thread:get', { room, thread, after: 0, limit: 1 });
+    expect(first.messages.map(({ seq }) => seq)).toEqual([2]);
+    await cat.request('read:mark', { room, seq: 4 });
+    expect((await cat.request('message:history', { room })).threads).toEqual([announced(ann, thread)]);
+    // A client that has missed only the last reply gets the whole count with it.
+    const missed = await cat.request('room:sync', { room, since: 3 });
+    expect(missed).toMatchObject({ messages: [{ seq: 4 }], threads: [{ thread, replies: 3 }] });
+    for (const { seq } of replies) {
+      const author = seq === 3 ? ann : ben;
+      await author.request('message:delete', { room, seq });
+    }
+    await expect
+      .poll(() => announced(cat, thread))
+      .toEqual({ thread, root: thread, replies: 0, authors: [] });
+    const gone = await cat.request('room:sync', { room, since: 4 });
+    expect(gone.threads).toEqual([announced(cat, thread)]);
+    expect((await cat.request('message:history', { room, before: 2 })).threads).toBeUndefined();
+  });
+
+  test('shows nothing of people whom one has blocked: no count, no author, no time, nothing new, no mark', async () => {
+    const [ann, ben, cat, eve] = (await Promise.all([1, 2, 3, 4].map(() => site.person()))) as [
+      Person,
+      Person,
+      Person,
+      Person,
+    ];
+    const { room, thread, reply } = await scene(ann, ben, eve, cat);
+    await ann.request('user:block', { user: eve.id, blocked: true });
+    const { sentAt } = await reply(ben);
+    await reply(eve);
+    await reply(eve);
+    await expect.poll(() => announced(ben, thread)?.replies).toBe(3);
+    const shown = {
+      thread,
+      root: thread,
+      replies: 1,
+      authors: [{ id: ben.id, name: `Name of ${ben.id}` }],
+      lastAt: sentAt,
+    };
+    await expect.poll(() => announced(ann, thread)).toEqual(shown);
+    expect((await ann.request('message:history', { room })).threads).toEqual([{ ...shown, new: 1 }]);
+    expect((await ann.request('room:join', { room })).threads).toEqual([{ ...shown, new: 1 }]);
+    const { thread: got, messages } = await ann.request('thread:get', { room, thread });
+    expect(got).toEqual({ ...shown, new: 1 });
+    expect(messages.map(({ hidden }) => hidden)).toEqual([undefined, true, true]);
+    const { rooms } = await ann.request('room:list', {});
+    // Of Ben's reply alone.
+    expect(rooms.find(({ id }) => id === room)?.mentions).toBe(1);
+
+    // A thread in which only she writes is like one without replies.
+    const other = await say(ben, room, 'another question');
+    const before = await ann.request('message:history', { room, after: other.seq - 1 });
+    await say(eve, room, 'an answer', { replyTo: other.seq });
+    const after = await ann.request('message:history', { room, after: other.seq - 1, limit: 1 });
+    expect(after.threads).toEqual(before.threads);
+    expect(after.threads).toBeUndefined();
+  });
+
+  test('exists only for those who may read the room, and can be followed by members alone', async () => {
+    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const { room, thread, reply } = await scene(ann, ben);
+    await ann.request('room:join', { room });
+    await reply(ann);
+    for (const [event, payload] of [
+      ['thread:get', { thread }],
+      ['thread:follow', { thread, following: true }],
+    ] as const) {
+      expect(await codeOf(eve, event, { room, ...payload })).toBe('unknown_room');
+      expect(await codeOf(ben, event, { room, ...payload })).toBe('ok');
+      await ann.request('room:ban', { room, user: ben.id });
+      expect(await codeOf(ben, event, { room, ...payload })).toBe('unknown_room');
+      await ann.request('room:ban', { room, user: ben.id, seconds: 0 });
+    }
+    // Followers who have lost the room hear nothing.
+    await ann.request('room:remove', { room, user: ben.id });
+    const heard = eventsOf(ben, 'mention').length;
+    await reply(ann);
+    await say(ann, room);
+    await ben.request('room:list', {});
+    expect(eventsOf(ben, 'mention')).toHaveLength(heard);
+  });
+});
+
+describe('following a thread', () => {
+  test('is announced, concerns the user like a mention, and ends', async () => {
+    const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+    const { room, thread, reply } = await scene(ann, ben, cat);
+    const second = await site.again(ann);
+    await reply(ben);
+    await expect.poll(() => eventsOf(ann, 'thread:followed')).toEqual([{ room, thread, following: true }]);
+    expect((await ann.request('thread:get', { room, thread })).following).toBe(true);
+    const followed = nextOf(cat, 'thread:followed');
+    await cat.request('thread:follow', { room, thread: 2, following: true });
+    expect(await followed).toEqual({ room, thread, following: true });
+    const told = nextOf(cat, 'mention');
+    const answer = await reply(ben);
+    expect(await told).toEqual({ message: answer, followed: true });
+    // Ann has the room open on one connection.
+    expect(eventsOf(ann, 'mention')).toEqual([]);
+    const mentions = async (who: Person) =>
+      (await who.request('room:list', {})).rooms.find(({ id }) => id === room)?.mentions;
+    expect([await mentions(ann), await mentions(cat), await mentions(ben)]).toEqual([2, 1, 0]);
+    // Mentioned as well: one event, one mark.
+    const name = [{ user: cat.id, start: 0, length: 1 }];
+    const named = nextOf(cat, 'mention');
+    const { seq } = await reply(ben, { mentions: name });
+    expect(await named).not.toHaveProperty('followed');
+    expect(await mentions(cat)).toBe(2);
+    const changed = nextOf(cat, 'room:changed');
+    await ben.request('message:delete', { room, seq });
+    expect((await changed).mentions).toBe(1);
+    await cat.request('thread:follow', { room, thread, following: false });
+    await reply(ben);
+    expect(await mentions(cat)).toBe(1);
+    second.close();
+  });
+});
