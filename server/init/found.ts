@@ -98,7 +98,7 @@ async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>):
     const ask = asking(database, driver);
     const where = `logins in ${await databaseTitle(application.database(found).kind, ask)}`;
     // A user of the chat's own may not read all of this.
-    const portrait = application.portrait?.(folder, found, ask).catch((error: unknown) => {
+    const portrait = application.portrait?.(folder, found, ask, driver).catch((error: unknown) => {
       if (error instanceof StoreError || error instanceof ConfigurationError) return {};
       throw error;
     });

@@ -256,6 +256,7 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
     folder: SiteFolder,
     found: Found,
     ask: (select: string) => Promise<string | null>,
+    sql: SqlDriver,
   ): Promise<Portrait>;
 }
 
@@ -294,6 +295,8 @@ export interface SessionApplication {
 
 export interface FoundSessions {
   options: SessionTexts;
+  /** Where the sessions are, if that is a table, with the options of its store URL. */
+  table?: { database: SiteDatabase; options: Readonly<Record<string, string>> };
   /** The keys for the forms `laravel` of the cookie and of a layer. */
   appKeys?: readonly Buffer[];
   /** Absent where the session alone says who is logged in. */

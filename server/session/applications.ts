@@ -8,6 +8,7 @@ import type {
   SiteFolder,
 } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
+import { tableUrl } from './database-host.ts';
 import { type Logins, StoreError } from './login.ts';
 import { cacti } from './logins/cacti.ts';
 import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
@@ -157,8 +158,9 @@ async function findSessions(
   const { kind, sessions } = place;
   if (sessions === undefined) return null;
   const { find, title } = application;
-  const settings = ({ options, appKeys, accounts }: FoundSessions): ReadSessions => {
-    const session = sessions.settings({ ...application.options, ...options }, appKeys);
+  const settings = async ({ options, table, appKeys, accounts }: FoundSessions): Promise<ReadSessions> => {
+    const store = table && { store: await tableUrl(table.database, table.options) };
+    const session = sessions.settings({ ...application.options, ...options, ...store }, appKeys);
     if (accounts === undefined) return { session };
     const proof = accounts.proof.map(parsePath);
     return { session: { ...session, user: { ...session.user, proof } }, accounts };
@@ -167,7 +169,7 @@ async function findSessions(
   let found = find ? await find(folder, sessions.given) : kind ? { options: {} } : null;
   if (found === null) return null;
   refuse(application, sessions.notForSessions, 'has PHP sessions');
-  const read = settings(found);
+  const read = await settings(found);
   if (find === undefined) return { application, folder, ...read };
   const again = async () => {
     const before: FoundSessions = found ?? { options: {} };
@@ -183,7 +185,7 @@ async function findSessions(
     if (now.broken !== undefined && now.broken !== before.broken)
       throw new ConfigurationError(`${now.broken}: PHP cannot read the rest of the file`);
     if (isDeepStrictEqual(valuesOf(now), valuesOf(before))) return undefined;
-    const changed = settings(now);
+    const changed = await settings(now);
     found = now;
     return changed;
   };
@@ -191,9 +193,9 @@ async function findSessions(
 }
 
 /** Two readings are compared by this: functions are never the same. */
-const valuesOf = ({ options, appKeys, accounts }: FoundSessions) => {
+const valuesOf = ({ options, table, appKeys, accounts }: FoundSessions) => {
   const { proof, database, basis } = accounts ?? {};
-  return { options, appKeys, proof, database, basis };
+  return { options, table, appKeys, proof, database, basis };
 };
 
 function refuse({ title }: { title: string }, names: readonly string[] = [], why: string): void {

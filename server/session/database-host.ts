@@ -21,29 +21,53 @@ export function databaseHost(text: string): { host: string; port?: number; socke
   };
 }
 
-/** PHP's `localhost` is a Unix socket of MySQL: where Debian, Red Hat and MySQL itself put it. */
-export const localSockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
+/** Where Debian, Red Hat and MySQL itself put its socket. */
+const mysqlSockets = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock'];
+
+/** Where the packages of PostgreSQL and PostgreSQL itself put the folder of its socket. */
+const postgresFolders = ['/run/postgresql', '/tmp'];
+
+/**
+ * The Unix sockets by one of which PHP reaches a database; none if it takes a host. PHP's `localhost` is a socket of
+ * MySQL, whatever the port is. To libpq it is a host; a folder in its place, or no host, is a socket.
+ */
+export function socketsOf({ kind, place: { hosts }, socket }: SiteDatabase): readonly string[] {
+  if (socket !== undefined) return [socket];
+  const [first] = hosts;
+  if (kind === 'mysql') return first?.host.toLowerCase() === 'localhost' ? mysqlSockets : [];
+  if (kind === 'sqlite' || first === undefined || /^[^/]/.test(first.host)) return [];
+  const folders = first.host === '' ? postgresFolders : [first.host];
+  return folders.map((folder) => `${folder}/.s.PGSQL.${first.port ?? 5432}`);
+}
 
 /** The first of these that is there. */
-export async function localSocket(): Promise<string | undefined> {
-  for (const path of localSockets) if (await stat(path).catch(() => null)) return path;
+export async function firstThere(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await stat(path).catch(() => null)) return path;
   return undefined;
 }
 
-/** The part of a store URL before its options, and the option that names a socket. */
-export function storePlace({ kind, place, socket }: SiteDatabase): {
-  place: string;
-  options: Record<string, string>;
-} {
-  if (kind === 'sqlite') return { place: `sqlite:${escapedPath(place.path)}`, options: {} };
+/** The store URL of a table in that database. @param options that name the table and its columns */
+export async function tableUrl(database: SiteDatabase, options: Record<string, string>): Promise<string> {
+  const { kind, place } = database;
+  if (kind === 'sqlite') return urlWith(`sqlite:${escapedPath(place.path)}`, options);
+  const sockets = socketsOf(database);
+  // A database that is not started yet may have none.
+  const socket = (await firstThere(sockets)) ?? sockets[0];
   const [first] = place.hosts;
-  const server = first === undefined ? '' : hostAndPort(first.host, String(first.port ?? ''));
+  const server =
+    socket === undefined && first !== undefined ? hostAndPort(first.host, String(first.port ?? '')) : '';
   const login = `${encodeURIComponent(place.user)}:${encodeURIComponent(place.password)}`;
-  return {
-    place: `${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`,
-    options: socket === undefined ? {} : { socket },
-  };
+  return urlWith(`${kind}://${login}@${server}/${encodeURIComponent(place.path.slice(1))}`, {
+    ...(socket === undefined ? {} : { socket }),
+    ...options,
+  });
 }
+
+/** A store URL of its place and its options. */
+export const urlWith = (place: string, options: Readonly<Record<string, string>>) =>
+  `${place}?${Object.entries(options)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&')}`;
 
 export const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 

@@ -1,4 +1,5 @@
 import { ConfigurationError } from './configuration/php.ts';
+import { escapedPath, urlWith } from './database-host.ts';
 import { isFormatName } from './formats/formats.ts';
 import type { PhpSetting, PhpSettings } from './php-settings.ts';
 
@@ -41,13 +42,6 @@ const unread = (
 
 type Options = Readonly<Record<string, string>>;
 
-function url(place: string, options: Options): string {
-  const texts = Object.entries(options).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  return `${place}?${texts.join('&')}`;
-}
-
-const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
-
 /** `N;MODE;/path`, as `PS_OPEN_FUNC(files)` reads it. */
 function files(settings: PhpSettings, common: Options, knownUsers: string): string {
   const given = settings.get('session.save_path');
@@ -64,7 +58,7 @@ function files(settings: PhpSettings, common: Options, knownUsers: string): stri
   const { user } = settings;
   // A container may not know the users of the site.
   const isKnown = user !== undefined && knownUsers.split('\n').some((line) => line.startsWith(`${user}:`));
-  return url(`file://${escapedPath(path)}`, {
+  return urlWith(`file://${escapedPath(path)}`, {
     ...common,
     ...(levels === 0 ? {} : { depth: String(levels) }),
     ...(isKnown ? { owner: user } : {}),
@@ -94,7 +88,7 @@ function memcached(settings: PhpSettings, common: Options): string {
   // A port or a weight of 0 is the default.
   const weights = servers.map(({ weight }) => String(Number(weight) || 1));
   const places = servers.map(({ host, port }) => `${host}:${Number(port) || 11211}`);
-  return url(`memcached://${places.join(',')}`, {
+  return urlWith(`memcached://${places.join(',')}`, {
     handler: 'memcached',
     prefix: settings.get('memcached.sess_prefix').value,
     ...(distribution === 'ketama' ? {} : { distribution }),
@@ -125,7 +119,7 @@ function memcache(settings: PhpSettings, common: Options): string {
   const hash = settings.get('memcache.hash_function').value === 'fnv' ? '_fnv' : '';
   const strategy =
     settings.get('memcache.hash_strategy').value === 'standard' ? 'memcache_standard' : 'memcache';
-  return url(`memcached://${servers.map(({ place }) => place).join(',')}`, {
+  return urlWith(`memcached://${servers.map(({ place }) => place).join(',')}`, {
     handler: 'memcache',
     prefix: settings.get('memcache.session_prefix_static_key').value,
     distribution: strategy + hash,
@@ -156,7 +150,7 @@ function redis(settings: PhpSettings, { format = '', lifetime = '' }: Options): 
   const credentials =
     password === undefined ? '' : `${encodeURIComponent(user ?? '')}:${encodeURIComponent(password)}@`;
   const place = socket === undefined ? `${host}:${port}` : escapedPath(socket);
-  return url(`${/^(?:tls|ssl)$/.test(scheme) ? 'rediss' : 'redis'}://${credentials}${place}`, {
+  return urlWith(`${/^(?:tls|ssl)$/.test(scheme) ? 'rediss' : 'redis'}://${credentials}${place}`, {
     ...(given.has('prefix') ? { prefix: given.get('prefix') ?? '' } : {}),
     ...(Number(given.get('database')) > 0 ? { database: given.get('database') ?? '' } : {}),
     format,

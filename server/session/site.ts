@@ -20,7 +20,7 @@ import {
 import { parseEnv } from './configuration/env.ts';
 import { readRegularFile } from './configuration/regular-file.ts';
 import { openSystem, type System } from './configuration/system.ts';
-import { localSocket, localSockets } from './database-host.ts';
+import { firstThere, socketsOf } from './database-host.ts';
 import { asText, type Digest, type Fingerprint } from './fingerprint.ts';
 import { StoreError } from './login.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
@@ -216,18 +216,13 @@ async function located(
   }
 }
 
-async function urlOf({ kind, place, socket }: SiteDatabase): Promise<StoreUrl> {
-  const isLocal = kind === 'mysql' && place.hosts[0]?.host === 'localhost';
-  const [first] = place.hosts;
-  // libpq takes a folder in place of a host.
-  const inFolder =
-    kind === 'postgres' && first?.host.startsWith('/')
-      ? `${first.host}/.s.PGSQL.${first.port ?? 5432}`
-      : undefined;
-  const path = socket ?? inFolder ?? (isLocal ? await localSocket() : undefined);
-  if (isLocal && path === undefined) {
+async function urlOf(own: SiteDatabase): Promise<StoreUrl> {
+  const { kind, place } = own;
+  const sockets = socketsOf(own);
+  const path = await firstThere(sockets);
+  if (sockets.length > 0 && path === undefined) {
     throw new StoreError(
-      `the site's database is at localhost, which is a Unix socket to PHP, and there is none of ${localSockets.join(', ')}: set CHAT_SITE_DATABASE`,
+      `PHP reaches the site's database by a Unix socket, and there is none of ${sockets.join(', ')}: set CHAT_SITE_DATABASE if it is elsewhere`,
     );
   }
   const options = new URLSearchParams({ timeout: `${timeout}ms` });

@@ -36,7 +36,8 @@ export async function drupalSite(db: TestDatabase, { prefix = `d${randomBytes(3)
         password: db.password,
         prefix,
       };
-  const tables = isFile ? '' : prefix;
+  const quote = db.kind === 'mysql' ? '`' : '"';
+  const table = (name: string) => `${quote}${isFile ? '' : prefix}${name}${quote}`;
   mkdirSync(join(folder, 'sites/default'), { recursive: true });
   const lines = Object.entries(values).map(([name, value]) => `  '${name}' => ${quoted(value)},`);
   const configure = (text: string, file = 'sites/default/settings.php') =>
@@ -58,29 +59,29 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
   configure(usual);
   const blob = { mysql: 'LONGBLOB', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
   await db.run(
-    `CREATE TABLE ${tables}sessions (uid BIGINT NOT NULL, sid VARCHAR(128) NOT NULL PRIMARY KEY, hostname VARCHAR(128), timestamp BIGINT, session ${blob})`,
+    `CREATE TABLE ${table('sessions')} (uid BIGINT NOT NULL, sid VARCHAR(128) NOT NULL PRIMARY KEY, hostname VARCHAR(128), timestamp BIGINT, session ${blob})`,
   );
   await db.run(
-    `CREATE TABLE ${tables}users_field_data (uid BIGINT NOT NULL, langcode VARCHAR(12) NOT NULL, name VARCHAR(60)${isFile ? ' COLLATE NOCASE_UTF8' : ''}, status SMALLINT NOT NULL, default_langcode SMALLINT NOT NULL, PRIMARY KEY (uid, langcode))`,
+    `CREATE TABLE ${table('users_field_data')} (uid BIGINT NOT NULL, langcode VARCHAR(12) NOT NULL, name VARCHAR(60)${isFile ? ' COLLATE NOCASE_UTF8' : ''}, status SMALLINT NOT NULL, default_langcode SMALLINT NOT NULL, PRIMARY KEY (uid, langcode))`,
   );
   await db.run(
-    `CREATE TABLE ${tables}user__roles (entity_id BIGINT NOT NULL, delta BIGINT NOT NULL, langcode VARCHAR(32) NOT NULL, roles_target_id VARCHAR(255) NOT NULL, PRIMARY KEY (entity_id, delta, langcode))`,
+    `CREATE TABLE ${table('user__roles')} (entity_id BIGINT NOT NULL, delta BIGINT NOT NULL, langcode VARCHAR(32) NOT NULL, roles_target_id VARCHAR(255) NOT NULL, PRIMARY KEY (entity_id, delta, langcode))`,
   );
   const inTurn = oneAtATime();
   async function logIn(user: string, session: DrupalSession) {
     const { name = 'Ann', attributes = { uid: user }, more = {}, status = 1 } = session;
-    await db.run(`DELETE FROM ${tables}users_field_data WHERE uid = ?`, [Number(user)]);
+    await db.run(`DELETE FROM ${table('users_field_data')} WHERE uid = ?`, [Number(user)]);
     for (const [langcode, own, isDefault] of [
       ['en', name, 1],
       ['fr', 'translated', 0],
     ] as const)
-      await db.run(`INSERT INTO ${tables}users_field_data VALUES (?, ?, ?, ?, ?)`, [
+      await db.run(`INSERT INTO ${table('users_field_data')} VALUES (?, ?, ?, ?, ?)`, [
         ...[Number(user), langcode, own, status, isDefault],
       ]);
     const id = `${randomBytes(16).toString('hex')}-,A`;
     const made: { sid: string; session: string } = phpAnswer('drupal-session.php', { id, attributes, more });
     const literal = db.kind === 'postgres' ? `decode('${made.session}', 'hex')` : `x'${made.session}'`;
-    await db.run(`INSERT INTO ${tables}sessions VALUES (?, ?, '127.0.0.1', 1, ${literal})`, [
+    await db.run(`INSERT INTO ${table('sessions')} VALUES (?, ?, '127.0.0.1', 1, ${literal})`, [
       Number(user),
       made.sid,
     ]);
@@ -91,24 +92,24 @@ if (file_exists($app_root . '/' . $site_path . '/settings.local.php')) {
       id,
       sid: made.sid,
       rename: async (other: string) => {
-        await db.run(`UPDATE ${tables}users_field_data SET name = ? WHERE uid = ? AND default_langcode = 1`, [
-          other,
-          Number(user),
-        ]);
+        await db.run(
+          `UPDATE ${table('users_field_data')} SET name = ? WHERE uid = ? AND default_langcode = 1`,
+          [other, Number(user)],
+        );
       },
-      logOut: async () => void (await db.run(`DELETE FROM ${tables}sessions WHERE sid = ?`, [made.sid])),
+      logOut: async () => void (await db.run(`DELETE FROM ${table('sessions')} WHERE sid = ?`, [made.sid])),
     };
   }
   return {
     folder,
     configure,
     usual,
-    run: (sql: string) => db.run(sql.replaceAll('#__', tables)),
+    run: (sql: string) => db.run(sql.replace(/#__(\w+)/g, (_, name) => table(name))),
     logIn: (user: string, session: DrupalSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['sessions', 'users_field_data', 'user__roles'])
-        await db.run(`DROP TABLE ${tables}${table}`);
+      for (const each of ['sessions', 'users_field_data', 'user__roles'])
+        await db.run(`DROP TABLE ${table(each)}`);
     },
   };
 }

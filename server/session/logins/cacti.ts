@@ -1,6 +1,5 @@
 import type { SessionApplication } from '../application.ts';
 import { asText } from '../configuration/configuration.ts';
-import { hostAndPort, localSocket } from '../database-host.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 export const cacti: SessionApplication = {
@@ -25,12 +24,17 @@ export const cacti: SessionApplication = {
     const cookieName = given.cookieName ?? (value('cacti_session_name', 'CHAT_SESSION_NAME') || 'Cacti');
     if (given.store || !['1', 'true'].includes(value('cacti_db_session')))
       return ownSessions(folder, given, { cookieName });
-    const host = value('database_hostname') || 'localhost';
-    const socket = host === 'localhost' ? await localSocket() : undefined;
-    const login = [value('database_username'), value('database_password')].map(encodeURIComponent).join(':');
-    const at = socket === undefined ? hostAndPort(host, value('database_port') || '3306') : '';
-    const place = `mysql://${login}@${at}/${encodeURIComponent(value('database_default'))}`;
-    const options = `table=sessions&id=id&data=data&last=access${socket === undefined ? '' : `&socket=${encodeURIComponent(socket)}`}`;
-    return { options: { cookieName, store: `${place}?${options}` } };
+    const port = Number(value('database_port')) || 3306;
+    const place = {
+      user: value('database_username'),
+      password: value('database_password'),
+      hosts: [{ host: value('database_hostname') || 'localhost', port }],
+      path: `/${value('database_default')}`,
+    };
+    const options = { table: 'sessions', id: 'id', data: 'data', last: 'access' };
+    return {
+      options: { cookieName },
+      table: { database: { kind: 'mysql', place, charset: 'utf8' }, options },
+    };
   },
 };

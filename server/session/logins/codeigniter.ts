@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { SessionApplication, SiteFolder } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath } from '../database-host.ts';
+import { escapedPath, urlWith } from '../database-host.ts';
 
 const file = 'app/Config/Session.php';
 const storeSetting = 'CHAT_SESSION_STORE';
@@ -44,11 +44,10 @@ export const codeigniter: SessionApplication = {
     const path =
       value('savePath', storeSetting).replace(/[/\\]+$/, '') || settings.get('session.save_path').value;
     const place = `file://${escapedPath(path || `${root}/writable/session`)}`;
-    const texts = Object.entries(options).map(([name, text]) => `${name}=${encodeURIComponent(text)}`);
     return {
       files: settings.files,
       broken: settings.broken,
-      options: { cookieName, store: `${place}?${texts.join('&')}` },
+      options: { cookieName, store: urlWith(place, options) },
     };
   },
 };

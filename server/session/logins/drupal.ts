@@ -150,10 +150,11 @@ export const drupal: Application<Found, Found> = {
     return { state: 'user', user: found };
   },
 
-  async portrait(folder, { prefix, admins }, ask) {
+  async portrait(folder, { prefix, admins }, ask, sql) {
+    const table = (name: string) => tableIn(prefix + name, sql);
     const place = await settingsOf(folder);
     const file = join(place?.root ?? folder.path, 'core/lib/Drupal.php');
-    const roles = `SELECT 1 FROM ${prefix}user__roles r WHERE r.entity_id = u.uid AND r.roles_target_id = 'administrator'`;
+    const roles = `SELECT 1 FROM ${table('user__roles')} r WHERE r.entity_id = u.uid AND r.roles_target_id = 'administrator'`;
     return {
       version: (await folder.has(file))
         ? /const VERSION = '([\d.]+)/.exec(await folder.text(file))?.[1]
@@ -163,7 +164,7 @@ export const drupal: Application<Found, Found> = {
         admins === null
           ? Number(
               await ask(
-                `SELECT COUNT(*) FROM ${prefix}users_field_data u WHERE u.default_langcode = 1 AND (u.uid = ${superUser} OR EXISTS (${roles}))`,
+                `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (u.uid = ${superUser} OR EXISTS (${roles}))`,
               ),
             )
           : undefined,

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import {
   type Accounts,
   because,
+  type FoundSessions,
   type SessionApplication,
   type SessionTexts,
   type SiteDatabase,
@@ -10,7 +11,7 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
+import { escapedPath, hostAndPort, urlWith } from '../database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { displayName } from '../identity.ts';
 
@@ -47,6 +48,7 @@ export const laravel: SessionApplication = {
       throw new ConfigurationError(`${root}: there is no APP_KEY: php artisan key:generate makes it`);
     const appKeys = given.cookie ? [] : [appKey ?? '', ...previousKeys].map((text) => keyOf(root, text));
     const cookieName = given.cookieName ?? (await needed(root, config, 'cookie', 'CHAT_SESSION_NAME'));
+    const stored = given.store ? {} : await storeOf(folder, root, config);
     return {
       appKeys,
       options: {
@@ -54,8 +56,9 @@ export const laravel: SessionApplication = {
         cookie: (await isPlain(folder, root, cookieName)) ? 'plain' : 'laravel',
         userId: user,
         userName: user,
-        ...(given.store ? {} : { store: await storeOf(folder, root, config) }),
+        ...stored.options,
       },
+      ...(stored.table && { table: stored.table }),
       // Another value of the session than Laravel's own is the application's affair.
       ...(guard === undefined
         ? {}
@@ -161,8 +164,8 @@ function keyOf(root: string, text: string): Buffer {
   throw new ConfigurationError(`${root}: an APP_KEY is none of 16 or 32 bytes`);
 }
 
-/** The store URL. */
-async function storeOf(folder: SiteFolder, root: string, config: Config): Promise<string> {
+/** Where the sessions are. */
+async function storeOf(folder: SiteFolder, root: string, config: Config): Promise<Partial<FoundSessions>> {
   const session = (key: string) => config('session', [key], storeSetting);
   const driver = await needed(root, config, 'driver', storeSetting);
   const encrypted = await session('encrypt');
@@ -170,11 +173,13 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
     encrypted === null || encrypted === '' || encrypted === '0' ? [] : ['laravel', 'unserialize'];
   const format = (await session('serialization')) === 'json' ? 'json' : 'php_serialize';
   const lifetime = `${Number.parseInt((await session('lifetime')) ?? '', 10) || 120}m`;
-  const url = (place: string, options: Record<string, string>, outer: string[] = []) => {
-    const all = { ...options, format, layers: [...outer, ...layers].join(',') };
-    const texts = Object.entries(all).filter(([name, value]) => value !== '' || name === 'prefix');
-    return `${place}?${texts.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
+  const all = (options: Record<string, string>, outer: string[] = []) => {
+    const inside = [...outer, ...layers].join(',');
+    return { ...options, format, ...(inside === '' ? {} : { layers: inside }) };
   };
+  const url = (...[place, ...options]: [string, ...Parameters<typeof all>]) => ({
+    options: { store: urlWith(place, all(...options)) },
+  });
   switch (driver) {
     case 'file':
     case 'native': {
@@ -183,10 +188,9 @@ async function storeOf(folder: SiteFolder, root: string, config: Config): Promis
     }
     case 'database': {
       const { database, prefix } = await databaseOf(root, config, await session('connection'));
-      const { place, options } = storePlace(database);
       const table = prefix + ((await session('table')) ?? 'sessions');
       const columns = { table, id: 'id', data: 'payload', last: 'last_activity', lifetime };
-      return url(place, { ...options, ...columns }, ['base64']);
+      return { table: { database, options: all(columns, ['base64']) } };
     }
     case 'redis': {
       const { place, options, prefix } = await redisOf(config, (await session('connection')) ?? 'default');
@@ -269,9 +273,7 @@ async function databaseOf(
     const place = { user: '', password: '', hosts: [], path: path.startsWith('/') ? path : join(root, path) };
     return { database: { kind, place, charset }, prefix };
   }
-  const host = await value('host');
-  const isLocal = kind === 'mysql' && host === 'localhost';
-  const socket = (await value('unix_socket')) || (isLocal ? ((await localSocket()) ?? '') : '');
+  const [host, socket] = [await value('host'), kind === 'mysql' ? await value('unix_socket') : ''];
   if (kind === undefined || (host === '' && socket === ''))
     throw new ConfigurationError(
       `${root}: the database connection ${JSON.stringify(name)} cannot be read, it has to be one server of MariaDB, MySQL, PostgreSQL or SQLite: otherwise set CHAT_SITE=laravel: without the folder, and ${storeSetting}`,

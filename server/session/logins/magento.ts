@@ -13,7 +13,7 @@ import {
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { parseCookieForm } from '../cookie.ts';
-import { databaseHost } from '../database-host.ts';
+import { databaseHost, escapedPath, hostAndPort } from '../database-host.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
@@ -356,8 +356,7 @@ function keyOf(env: Configuration): Buffer {
 async function filesOf(folder: SiteFolder, root: string, file: string, given: string): Promise<string> {
   const own = given || (await phpSavePath(folder, file)) || `${root}/var/session`;
   const [, depth, path = own] = /^(\d);(?:\d+;)?(.*)$/.exec(own) ?? [];
-  const escaped = path.split('/').map(encodeURIComponent).join('/');
-  return `file://${escaped}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
+  return `file://${escapedPath(path)}?format=php${depth === undefined ? '' : `&depth=${depth}`}`;
 }
 
 async function phpSavePath(folder: SiteFolder, file: string): Promise<string> {
@@ -386,7 +385,7 @@ function redisOf(file: string, value: (key: string) => string): string {
   const login =
     password === '' ? '' : `${encodeURIComponent(value('username'))}:${encodeURIComponent(password)}@`;
   const isSecure = scheme === 'tls' || scheme === 'ssl';
-  const at = host.startsWith('/') ? host.split('/').map(encodeURIComponent).join('/') : `${host}:${port}`;
+  const at = host.startsWith('/') ? escapedPath(host) : hostAndPort(host, port);
   return `${isSecure ? 'rediss' : 'redis'}://${login}${at}?prefix=sess_&field=data&format=php&database=${value('database') || '0'}`;
 }
 

@@ -1,6 +1,7 @@
 import {
   type Accounts,
   because,
+  type FoundSessions,
   noCookie,
   type Row,
   type SessionApplication,
@@ -8,7 +9,7 @@ import {
   tableIn,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost, hostAndPort, localSocket, storePlace } from '../database-host.ts';
+import { databaseHost, hostAndPort, urlWith } from '../database-host.ts';
 import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';
@@ -56,13 +57,14 @@ export const mediawiki: SessionApplication = {
     const shared = value('wgSharedDB');
     const cookiePrefix = prefixOf(settings('CHAT_SESSION_NAME'));
     const cookieName = given.cookieName ?? (value('wgSessionName') || `${cookiePrefix}_session`);
-    const database = await databaseOf(value, folder.path);
-    const store = given.store ? {} : { store: storeOf(settings(storeSetting), configuration, database) };
+    const database = databaseOf(value, folder.path);
+    const stored = given.store ? {} : storeOf(settings(storeSetting), configuration, database);
     const tables =
       shared === '' ? value('wgDBprefix') : `${shared}.${value('wgSharedPrefix') || value('wgDBprefix')}`;
     const version = configuration.variable(['wgAuthenticationTokenVersion'], 'its value itself');
     return {
-      options: { cookieName, ...store },
+      ...stored,
+      options: { cookieName, ...stored.options },
       accounts: accountsOf({ database, users: `${tables}user`, cookiePrefix, version: asText(version) }),
     };
   },
@@ -76,7 +78,7 @@ function prefixOf(value: Settings): string {
   return prefix.replace(/[=,; +."'\\[]/g, '_');
 }
 
-async function databaseOf(value: Settings, folder: string): Promise<SiteDatabase> {
+function databaseOf(value: Settings, folder: string): SiteDatabase {
   const type = value('wgDBtype') || 'mysql';
   const charset = 'utf8';
   if (type === 'sqlite') return fileOf(value('wgSQLiteDataDir') || `${folder}/data`, value('wgDBname'));
@@ -88,14 +90,13 @@ async function databaseOf(value: Settings, folder: string): Promise<SiteDatabase
     throw new ConfigurationError(
       `${folder}/${file}: the chat reads one server of MariaDB or MySQL, or SQLite, and the database of this wiki is another: ${byHand}`,
     );
-  const { socket: given, ...host } = databaseHost(value('wgDBserver'));
-  const socket = given ?? (host.host === 'localhost' ? await localSocket() : undefined);
+  const { socket, ...host } = databaseHost(value('wgDBserver'));
   return {
     kind: 'mysql',
     place: {
       user: value('wgDBuser'),
       password: value('wgDBpassword'),
-      hosts: socket === undefined ? [host] : [],
+      hosts: [host],
       path: `/${value('wgDBname')}`,
     },
     ...(socket === undefined ? {} : { socket }),
@@ -109,11 +110,16 @@ const fileOf = (folder: string, name: string): SiteDatabase => ({
   charset: 'utf8',
 });
 
-/** The store URL: the sessions lie in one of the caches of the wiki. */
-function storeOf(value: Settings, configuration: Configuration, database: SiteDatabase): string {
+/** The sessions lie in one of the caches of the wiki. */
+function storeOf(
+  value: Settings,
+  configuration: Configuration,
+  database: SiteDatabase,
+): Partial<FoundSessions> {
   const prefix = value('wgDBprefix');
   const wiki = value('wgCachePrefix') || `${value('wgDBname')}${prefix === '' ? '' : `-${prefix}`}`;
-  const keys = `prefix=${encodeURIComponent(`${wiki}:MWSession:`)}&format=php_serialize`;
+  const keys = { prefix: `${wiki}:MWSession:`, format: 'php_serialize' };
+  const at = (place: string) => ({ options: { store: urlWith(place, keys) } });
   const types = ['wgSessionCacheType', 'wgMainCacheType', 'wgMessageCacheType', 'wgParserCacheType'].map(
     (name) => value(name),
   );
@@ -132,15 +138,14 @@ function storeOf(value: Settings, configuration: Configuration, database: SiteDa
           value('wgObjectCaches', ...key, 'tablePrefix'),
         ]
       : [database, prefix];
-    const { place: start, options } = storePlace(place);
-    const socket = options.socket === undefined ? '' : `socket=${encodeURIComponent(options.socket)}&`;
-    const table = encodeURIComponent(`${tables}objectcache`);
-    return `${start}?${socket}table=${table}&id=keyname&data=value&expires=exptime&expires_unit=digits&layers=inflate&${keys}`;
+    const columns = { id: 'keyname', data: 'value', expires: 'exptime', expires_unit: 'digits' };
+    const options = { table: `${tables}objectcache`, ...columns, layers: 'inflate', ...keys };
+    return { table: { database: place, options } };
   }
   if (cache === CACHE_MEMCACHED || cache === 'memcached-pecl') {
     const [, host, port = '11211'] = /^([^:/]+)(?::(\d+))?$/.exec(value('wgMemCachedServers', '0')) ?? [];
     const more = value('wgMemCachedServers', '1');
-    if (host !== undefined && more === '') return `memcached://${host}:${port}?${keys}`;
+    if (host !== undefined && more === '') return at(`memcached://${host}:${port}`);
   }
   if (value('wgObjectCaches', cache, 'class').endsWith('RedisBagOStuff')) {
     const [, host, port = '6379'] =
@@ -148,7 +153,7 @@ function storeOf(value: Settings, configuration: Configuration, database: SiteDa
     const password = value('wgObjectCaches', cache, 'password');
     const login = password === '' ? '' : `:${encodeURIComponent(password)}@`;
     if (host !== undefined && value('wgObjectCaches', cache, 'servers', '1') === '')
-      return `redis://${login}${hostAndPort(host, port)}?${keys}`;
+      return at(`redis://${login}${hostAndPort(host, port)}`);
   }
   throw new ConfigurationError(
     `${configuration.file}: the sessions are in a cache that cannot be read${cache === String(CACHE_ACCEL) ? ', that of APCu' : ''}: put $wgSessionCacheType = CACHE_DB; there, or set ${storeSetting}`,

@@ -320,9 +320,10 @@ function databaseOf(configuration: Configuration): SiteDatabase {
   const port = Number(text('dboptions', 'dbport'));
   const socket = text('dboptions', 'dbsocket');
   const isPostgres = type === 'pgsql';
-  // There it is the folder of the socket, or says that PHP's usual one is taken.
+  // There it is the folder of the socket, or says that libpq's usual one is taken.
   if (isPostgres && socket !== '' && /^(localhost|127\.0\.0\.1)$/.test(host.host))
-    host.host = socket.includes('/') ? socket : '/var/run/postgresql';
+    host.host = socket.includes('/') ? socket : '';
+  if (isPostgres && text('dbhost') === '') host.host = '';
   return {
     kind: isPostgres ? 'postgres' : 'mysql',
     place: {

@@ -373,7 +373,8 @@ function databaseOf(folder: SiteFolder, configuration: Configuration): SiteDatab
     place: {
       user: text('username'),
       password: text('password'),
-      hosts: [host],
+      // Without a host libpq takes its socket.
+      hosts: [type === 'pgsql' && /^(:|$)/.test(text('hostname')) ? { ...host, host: '' } : host],
       path: `/${text('database')}`,
     },
     ...(socket === undefined ? {} : { socket }),

@@ -8,6 +8,7 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import { escapedPath } from '../database-host.ts';
 import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
@@ -192,7 +193,7 @@ function engineOf(engine: string, constant: (name: string) => string, isFour: bo
     case 'db':
       return { is: 'db' };
     case 'file': {
-      const path = constant('DIR_SESSION').split('/').map(encodeURIComponent).join('/');
+      const path = escapedPath(constant('DIR_SESSION'));
       return { is: 'file', url: `file://${path}?format=${isFour ? 'json' : 'php_serialize'}` };
     }
     case 'redis': {

@@ -344,7 +344,8 @@ function databaseOf(
     const [database = '', schema] = name.split('.');
     if (schema !== undefined && !/^\w{1,63}$/.test(schema))
       throw new ConfigurationError(`${folder.path}/config.php: $dbname names a schema of other characters`);
-    const hosts = [{ host: short || 'localhost', ...portOf(its) }];
+    // phpBB names neither `localhost` nor its port to libpq, which then takes its socket.
+    const hosts = [{ host: short === 'localhost' ? '' : short, ...(short === '' ? {} : portOf(its)) }];
     return {
       database: { kind: 'postgres', place: { user, password, hosts, path: `/${database}` }, charset },
       ...(schema === undefined ? {} : { schema }),

@@ -12,7 +12,7 @@ import {
   tableIn,
 } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort, localSocket, storePlace } from '../database-host.ts';
+import { escapedPath, hostAndPort } from '../database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 
 /**
@@ -40,20 +40,20 @@ export const roundcube: SessionApplication = {
     const setting = (key: string) => value(key, 'CHAT_SESSION_STORE');
     const cookieName = given.cookieName ?? value('session_name', 'CHAT_SESSION_NAME');
     const minutes = Number.parseInt(setting('session_lifetime'), 10) || 10;
-    const database = await databaseOf(value('db_dsnw', 'its value itself'), file);
+    const database = databaseOf(value('db_dsnw', 'its value itself'), file);
     const prefix = value('db_prefix', 'its value itself');
     const storage = setting('session_storage') || 'db';
     const first = (key: string) =>
       asText(configuration.variable(['config', key, '0'], 'CHAT_SESSION_STORE')) ?? '';
-    const found: SessionTexts = given.store
-      ? {}
-      : storage === 'db'
-        ? { store: tableOf(database, `${prefix}session`, minutes, await hasEnds(folder, root)) }
-        : { store: cacheOf(storage, first, file), ...inVars };
-    const options = { ...(cookieName === '' ? {} : { cookieName }), ...found };
+    const inTable = !given.store && storage === 'db';
+    const found = given.store || inTable ? {} : { store: cacheOf(storage, first, file), ...inVars };
+    const options: SessionTexts = { ...(cookieName === '' ? {} : { cookieName }), ...found };
     const secret = given.userRequire ?? options.userRequire ?? 'auth_secret';
     return {
       options,
+      ...(inTable && {
+        table: { database, options: tableOf(`${prefix}session`, minutes, await hasEnds(folder, root)) },
+      }),
       accounts: accountsOf({
         ...{ database, users: `${prefix}users`, secret, lifetime: Math.max(120, minutes * 60) },
         cookie: value('session_auth_name', 'its value itself') || 'roundcube_sessauth',
@@ -84,15 +84,11 @@ async function hasEnds(folder: SiteFolder, root: string): Promise<boolean> {
   return (await folder.has(file)) && (await folder.text(file)).includes('expires_at');
 }
 
-function tableOf(database: SiteDatabase, table: string, minutes: number, hasEnd: boolean): string {
-  const { place, options } = storePlace(database);
-  const end = hasEnd
+function tableOf(table: string, minutes: number, hasEnd: boolean): Record<string, string> {
+  const end: Record<string, string> = hasEnd
     ? { expires: 'expires_at', expires_unit: 'datetime' }
     : { last: 'changed', last_unit: 'datetime', lifetime: `${minutes}m` };
-  const all = { ...options, table, id: 'sess_id', data: 'vars', ...end, layers: 'base64' };
-  return `${place}?${Object.entries(all)
-    .map(([name, text]) => `${name}=${encodeURIComponent(text)}`)
-    .join('&')}`;
+  return { table, id: 'sess_id', data: 'vars', ...end, layers: 'base64' };
 }
 
 /** The sessions in Redis or memcached. @param first the first of the hosts in a list */
@@ -169,7 +165,7 @@ function isSame(given: string, expected: string): boolean {
 }
 
 /** `mysql://USER:PASSWORD@HOST/DATABASE`, also with `unix(PATH)` as the host, and `sqlite:///PATH?mode=0646`. */
-async function databaseOf(dsn: string, file: string): Promise<SiteDatabase> {
+function databaseOf(dsn: string, file: string): SiteDatabase {
   const charset = 'utf8';
   const [, path] = /^sqlite3?:(?:\/\/)?(\/[^?]*)/.exec(dsn) ?? [];
   if (path !== undefined) {
@@ -184,22 +180,19 @@ async function databaseOf(dsn: string, file: string): Promise<SiteDatabase> {
     throw new ConfigurationError(
       `${file}: db_dsnw names no database of MariaDB, MySQL, PostgreSQL or SQLite: set CHAT_SITE=roundcube: without the folder, and CHAT_SESSION_STORE`,
     );
-  const [, kind = '', user = '', password = '', host = '', port, given, database = ''] = parts;
+  const [, kind = '', user = '', password = '', host = '', port, socket, database = ''] = parts;
   const isMysql = kind.startsWith('mysql');
-  const isLocal = isMysql && (host === '' || host === 'localhost') && port === undefined;
-  const socket = given ?? (isLocal ? await localSocket() : undefined);
+  // For PostgreSQL it is the folder of the socket, and so a host to libpq.
+  const named = (isMysql ? undefined : socket) ?? (host || 'localhost');
   return {
     kind: isMysql ? 'mysql' : 'postgres',
     place: {
       user: decoded(user),
       password: decoded(password),
-      hosts:
-        socket === undefined
-          ? [{ host: host || 'localhost', ...(port === undefined ? {} : { port: Number(port) }) }]
-          : [],
+      hosts: [{ host: named, ...(port === undefined ? {} : { port: Number(port) }) }],
       path: `/${database}`,
     },
-    ...(socket === undefined ? {} : { socket }),
+    ...(isMysql && socket !== undefined ? { socket } : {}),
     charset,
   };
 }

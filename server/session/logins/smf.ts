@@ -330,7 +330,10 @@ function databaseOf(configuration: Configuration, path: string): SiteDatabase {
       user: text('db_user'),
       password: text('db_passwd'),
       hosts: [
-        { host: text('db_server') || 'localhost', ...(Number(port) > 0 ? { port: Number(port) } : {}) },
+        {
+          host: text('db_server') || (kind === 'mysql' ? 'localhost' : ''),
+          ...(Number(port) > 0 ? { port: Number(port) } : {}),
+        },
       ],
       path: `/${text('db_name')}`,
     },

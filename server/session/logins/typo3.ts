@@ -401,7 +401,7 @@ function databaseOf({ file }: Configuration, text: (...path: string[]) => string
     place: {
       user: own('user'),
       password: own('password'),
-      hosts: [{ host: own('host') || 'localhost', ...(port > 0 ? { port } : {}) }],
+      hosts: [{ host: own('host') || (kind === 'mysql' ? 'localhost' : ''), ...(port > 0 ? { port } : {}) }],
       path: `/${own('dbname')}`,
     },
     ...(socket === '' ? {} : { socket }),

@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { FoundSessions } from '../../../server/session/application.ts';
 import { applications } from '../../../server/session/applications.ts';
+import { socketsOf } from '../../../server/session/database-host.ts';
 import { decodePhp } from '../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
 import { identify } from '../../../server/session/identity.ts';
+import { siteFolder } from '../../../server/session/site.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { nextChatServer } from '../../helpers/chat-server.ts';
 import { sessionsOf } from '../../helpers/config.ts';
@@ -73,6 +76,73 @@ test('Roundcube with a storage of its own, where the session is a string', () =>
   const session = sessions.find((one) => one.case === 'its own storage');
   expect(identify(decodePhpSerialize(session?.bytes ?? Buffer.alloc(0)), user)).toEqual({
     user: { id: '7', name: 'ann' },
+  });
+});
+
+const dotEnv = (env: string) => ({
+  artisan: '',
+  'bootstrap/app.php': '<?php',
+  '.env': `APP_KEY=${'x'.repeat(32)}\n${env}`,
+  'config/app.php': "<?php return ['key' => env('APP_KEY')];",
+  'config/auth.php': '<?php return [];',
+  'config/session.php': "<?php return ['cookie' => 'c', 'driver' => 'file'];",
+  'config/database.php':
+    "<?php return ['default' => env('DB'), 'connections' => ['mysql' => ['driver' => 'mysql', 'host' => env('DB_HOST'), 'unix_socket' => env('DB_SOCKET')], 'pgsql' => ['driver' => 'pgsql', 'host' => env('DB_HOST')]]];",
+});
+
+/** By the code of each application, and that of libpq and PHP's mysqlnd. */
+describe('where a database is', () => {
+  const phpbb = (dbms: string, host: string) => ({
+    'config.php': `<?php $dbms = '${dbms}'; $table_prefix = 'p_'; $dbhost = '${host}'; $dbport = '5433';`,
+  });
+  const mybb = (type: string, host: string) => ({
+    'inc/config.php': `<?php $config['database'] = ['type' => '${type}', 'table_prefix' => '', 'database' => 'x', 'hostname' => '${host}'];`,
+  });
+  const roundcube = (dsn: string) => ({
+    'program/lib/Roundcube/rcube.php': '',
+    'config/config.inc.php': `<?php $config['db_dsnw'] = '${dsn}';`,
+  });
+  const smf = "<?php $db_type = 'postgresql'; $db_prefix = 's_'; $cookiename = 'c'; $auth_secret = 'x';";
+  const moodle =
+    "<?php $CFG = new stdClass(); $CFG->dbtype = 'pgsql'; $CFG->dbhost = ''; require_once(__DIR__ . '/lib/setup.php');";
+  const mediawiki = "<?php $wgDBtype = 'mysql'; $wgDBserver = 'localhost'; $wgDBname = 'w';";
+  const inMysql = '/run/mysqld/mysqld.sock';
+  const inPostgres = '/run/postgresql/.s.PGSQL.5432';
+  const at5433 = '/run/postgresql/.s.PGSQL.5433';
+  test.each<[string, string, Record<string, string>]>([
+    ['phpbb', at5433, phpbb('postgres', 'localhost')],
+    ['phpbb', inPostgres, phpbb('postgres', '')],
+    ['phpbb', 'db:5434', phpbb('postgres', 'db:5434')],
+    ['phpbb', inMysql, phpbb('mysqli', '')],
+    ['mybb', inPostgres, mybb('pgsql', '')],
+    ['mybb', at5433, mybb('pgsql', ':5433')],
+    ['mybb', 'localhost', mybb('pgsql', 'localhost')],
+    ['mybb', inMysql, mybb('mysqli', 'localhost:3307')],
+    ['smf', inPostgres, { 'Settings.php': smf }],
+    ['moodle', inPostgres, { 'config.php': moodle }],
+    ['roundcube', '/run/pg/.s.PGSQL.5432', roundcube('pgsql://a:b@unix(/run/pg)/c')],
+    ['roundcube', 'localhost', roundcube('pgsql://a:b@localhost/c')],
+    ['roundcube', inMysql, roundcube('mysql://a:b@localhost:3307/c')],
+    ['laravel', inMysql, dotEnv('DB=mysql\nDB_HOST=localhost')],
+    ['laravel', '/own.sock', dotEnv('DB=mysql\nDB_HOST=localhost\nDB_SOCKET=/own.sock')],
+    ['laravel', 'localhost', dotEnv('DB=pgsql\nDB_HOST=localhost')],
+    ['mediawiki', inMysql, { 'LocalSettings.php': mediawiki }],
+  ])('%s: %s', async (kind, wanted, files) => {
+    const path = mkdtempSync(join(tmpdir(), 'site-'));
+    onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(path, file)), { recursive: true });
+      writeFileSync(join(path, file), text);
+    }
+    const application = applications.find((one) => one.kind === kind);
+    const found = await application?.find?.(await siteFolder({ folder: path }), {});
+    const database =
+      application && 'database' in application
+        ? application.database(found)
+        : (found as FoundSessions).accounts?.database;
+    if (database === undefined) throw new Error('no database');
+    const [{ host, port } = { host: '', port: undefined }] = database.place.hosts;
+    expect(socketsOf(database)[0] ?? (port === undefined ? host : `${host}:${port}`)).toBe(wanted);
   });
 });
 

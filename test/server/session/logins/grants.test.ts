@@ -92,7 +92,7 @@ describe.each(databases)('$kind', (db) => {
         ] as const)
       : []),
     ['Joomla', joomlaSite],
-    ['Drupal', drupalSite],
+    ['Drupal', (db: (typeof databases)[number]) => drupalSite(db, { prefix: 'a-drupal_' })],
     ['Moodle', moodleSite],
     ['TYPO3', typo3Site],
     ['phpBB', phpbbSite],
