@@ -46,3 +46,18 @@ test('the New line stands before the first unseen message of others, and parts a
   expect(shape(list, list[3]?.seq)).toEqual(['day', '1', 'own 1', '1', 'new', '1']);
   expect(shape(list, 10_000)).toEqual(['day', '1', 'own 1', '2']);
 });
+
+test('the line of a pin stands behind the newest message of that time, and ends a group', () => {
+  seq = 0;
+  const messages = [message('a', noon), message('a', noon), message('a', noon)];
+  const user = { id: 'a', name: 'a' };
+  const pin = (seq: number, after: number) => ({ seq, user, text: '', sentAt: 0, by: user, at: 0, after });
+  const list = blocks(entries(messages, [], undefined), 'me', undefined, [pin(3, 9), pin(2, 2), pin(1, 2)]);
+  expect(list.map((block) => (block.kind === 'pin' ? `pin ${block.pin.seq}` : block.kind))).toEqual([
+    'day',
+    'group',
+    'pin 1',
+    'pin 2',
+    'group',
+  ]);
+});

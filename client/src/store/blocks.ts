@@ -1,3 +1,4 @@
+import type { Pin } from '../../../server/wire/events.ts';
 import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
 
@@ -5,12 +6,22 @@ import type { Entry } from './entries.ts';
 export type TimelineBlock =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }
+  | { readonly kind: 'pin'; readonly pin: Pin }
   | { readonly kind: 'group'; readonly own: boolean; readonly entries: Entry[] };
 
 const GAP_MS = 5 * 60_000;
 
-/** Groups of one author's messages, with lines where the day changes and where the unseen ones begin. */
-export function blocks(entries: readonly Entry[], me: string, newFrom: number | undefined): TimelineBlock[] {
+/**
+ * Groups of one author's messages, with lines where the day changes, where the unseen ones begin, and where somebody has
+ * pinned a message.
+ */
+export function blocks(
+  entries: readonly Entry[],
+  me: string,
+  newFrom: number | undefined,
+  pins: readonly Pin[] = [],
+): TimelineBlock[] {
+  const pinned = Map.groupBy(pins.toReversed(), ({ after }) => after);
   const list: TimelineBlock[] = [];
   let last: Entry | undefined;
   let open: Entry[] | undefined;
@@ -35,6 +46,10 @@ export function blocks(entries: readonly Entry[], me: string, newFrom: number | 
       list.push({ kind: 'group', own: entry.user.id === me, entries: open });
     }
     last = entry;
+    for (const pin of pinned.get(seq) ?? []) {
+      list.push({ kind: 'pin', pin });
+      open = undefined;
+    }
   }
   return list;
 }

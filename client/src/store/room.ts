@@ -1,6 +1,7 @@
 import type {
   LastMessage,
   Message,
+  Pin,
   PresenceChange,
   RoomActivity,
   RoomSummary,
@@ -37,6 +38,8 @@ export class Room {
   readByOther: number;
   /** The threads that have replies, by number. */
   readonly threads = new Map<number, Thread>();
+  /** Pinned messages, the last one pinned first; known once the room is joined. */
+  pins: readonly Pin[] = [];
   /** Which quotes were asked for. */
   readonly askedQuotes = new Set<string>();
 
@@ -71,6 +74,7 @@ export class Room {
    */
   update(summary: RoomSummary): void {
     this.timeline.expire(summary.firstSeq);
+    this.#expire(summary.firstSeq);
     const { member, readSeq } = this.summary;
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
     const read = member && summary.member ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
@@ -81,6 +85,7 @@ export class Room {
   /** Takes in the activity of a room that is not joined. */
   activity({ head, lastSeq, firstSeq, members, name, topic, last }: RoomActivity): void {
     this.timeline.expire(firstSeq);
+    this.#expire(firstSeq);
     const { topic: _topic, last: before, ...rest } = this.summary;
     const news = head >= rest.head;
     const shown = news ? last : before;
@@ -137,6 +142,14 @@ export class Room {
         this.threads.set(thread.thread, thread);
   }
 
+  /** The message is pinned now; undefined: it is not. */
+  pin(seq: number, pin: Pin | undefined): void {
+    const isKnown = this.pins.some((known) => known.seq === seq);
+    if (pin === undefined) this.pins = this.pins.filter((known) => known.seq !== seq);
+    else if (isKnown) this.pins = this.pins.map((known) => (known.seq === seq ? pin : known));
+    else this.pins = [pin, ...this.pins];
+  }
+
   markRead(): boolean {
     return this.readUpTo(this.summary.lastSeq);
   }
@@ -164,6 +177,11 @@ export class Room {
     this.newFrom = undefined;
   }
 
+  #expire(firstSeq = 1): void {
+    if (this.pins.some(({ seq }) => seq < firstSeq))
+      this.pins = this.pins.filter(({ seq }) => seq >= firstSeq);
+  }
+
   presence(change: PresenceChange): void {
     const other = this.summary.with?.id;
     if (other !== undefined) {
@@ -177,7 +195,8 @@ export class Room {
   }
 }
 
-function preview({ seq, user, text, sentAt, deletedAt }: Message): LastMessage {
+/** A message as the list of rooms shows it. */
+export function preview({ seq, user, text, sentAt, deletedAt }: Omit<LastMessage, 'files'>): LastMessage {
   const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
   return { seq, user, text: short, sentAt, ...(deletedAt === undefined ? {} : { deletedAt }) };
 }

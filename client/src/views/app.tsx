@@ -68,7 +68,8 @@ export class AppView {
         this.render();
         this.#opener = undefined;
       },
-      toast: (text, kind) => this.toast(text, kind),
+      toast: (text, kind, undo) =>
+        this.#toasts.show(text, kind, undo && { label: strings.text('common.undo'), run: undo }),
       open: (room) => this.open(room),
       jump: (to) => void this.#jump(to),
       layer: (content) => {
@@ -119,7 +120,10 @@ export class AppView {
     this.#reading = new ReadMarker(chat, this.#timeline);
     const { find } = this.#timeline;
     this.#late = new LateParts(this.#context, root, { find, open }, (again) =>
-      this.#toasts.show(strings.text('error.other'), 'bad', again),
+      this.#toasts.show(strings.text('error.other'), 'bad', {
+        label: strings.text('common.again'),
+        run: again,
+      }),
     );
     this.#panes = new Panes(chat);
     this.#entry = new RoomEntry(this.#context);
@@ -313,6 +317,7 @@ export class AppView {
             togglePeople={this.#togglePeople}
             search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
           />
+          {room !== undefined && this.#late.parts?.pins.bar(room)}
           <Banner context={context} notice={notice} />
           {this.#timeline.draw()}
           {room !== undefined && (
@@ -484,6 +489,7 @@ export class AppView {
     if (this.#late.panels === undefined && key === 'Enter' && target.matches('.msg'))
       return this.#late.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
+      if (this.#late.parts?.pins.close() === true) return event.preventDefault();
       if (this.#searching) this.#late.parts?.search.close();
       else if (this.#panes.peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;

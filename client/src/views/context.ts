@@ -111,7 +111,8 @@ export interface Context {
    * @param opener - what opened that which closes: it gets the focus that was there
    */
   draw(opener?: Element | null): void;
-  toast(text: string, kind: 'good' | 'bad'): void;
+  /** @param undo - takes back what was done */
+  toast(text: string, kind: 'good' | 'bad', undo?: () => void): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
   /** Shows a message, whichever room it is in. */

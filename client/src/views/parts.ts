@@ -12,6 +12,7 @@ import { UnreadMentions } from './messages/unread-mentions.ts';
 import { Barring } from './moderation/barring.tsx';
 import { BlockedPeople } from './moderation/blocked-people.tsx';
 import { Portraits } from './people/portraits.ts';
+import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { RoomNews } from './rooms/room-news.ts';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
@@ -28,6 +29,7 @@ export interface Parts {
   readonly barring: Barring;
   readonly blocking: BlockedPeople;
   readonly portraits: Portraits;
+  readonly pins: PinnedMessages;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -53,6 +55,8 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
   chat.followers.add(suggest);
   const files = new FileViews(context, root, signal, (text) => speaker.say(text));
   chat.followers.add(files);
+  const pins = new PinnedMessages(context, speaker);
+  chat.followers.add(pins);
   void hintAtScripts();
   // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
   for (const element of root.querySelectorAll('.msg')) messages.find(element)?.forceUpdate();
@@ -68,6 +72,7 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
     barring,
     blocking,
     portraits: new Portraits(context, root),
+    pins,
     unsent({ room, failed }) {
       speaker.unsent();
       const other = chat.rooms.get(room)?.summary.with;

@@ -3,14 +3,20 @@ import { Icon } from './icon.tsx';
 
 const SHOWN_MS = 6000;
 
+/** A button of a notice. */
+interface Press {
+  readonly label: string;
+  run(): void;
+}
+
 /**
- * Shows a single short notice at a time; it stays while it is pointed at, holds the focus, or has something to
- * press.
+ * Shows a single short notice at a time; it stays while it is pointed at, holds the focus, or offers to try
+ * again.
  */
 export class Toasts {
   readonly #strings: Strings;
   readonly #changed: () => void;
-  #shown: { text: string; kind: 'good' | 'bad'; again: (() => void) | undefined } | undefined;
+  #shown: { text: string; kind: 'good' | 'bad'; press: Press | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(strings: Strings, changed: () => void) {
@@ -18,9 +24,9 @@ export class Toasts {
     this.#changed = changed;
   }
 
-  /** @param again - offers to try again what failed */
-  show(text: string, kind: 'good' | 'bad', again?: () => void): void {
-    this.#shown = { text, kind, again };
+  /** @param press - offers to try again what failed, or to take back what was done */
+  show(text: string, kind: 'good' | 'bad', press?: Press): void {
+    this.#shown = { text, kind, press };
     this.#countDown();
     this.#changed();
   }
@@ -51,9 +57,9 @@ export class Toasts {
           <div class={`toast ${toast.kind}`}>
             <Icon name={toast.kind === 'good' ? 'check' : 'alert'} />
             <span>{toast.text}</span>
-            {toast.again !== undefined && (
-              <button type="button" class="link" onClick={this.#again}>
-                {this.#strings.text('common.again')}
+            {toast.press !== undefined && (
+              <button type="button" class="link" onClick={this.#press}>
+                {toast.press.label}
               </button>
             )}
             <button
@@ -70,17 +76,18 @@ export class Toasts {
     );
   }
 
-  readonly #again = () => {
-    const again = this.#shown?.again;
+  readonly #press = () => {
+    const press = this.#shown?.press;
     this.clear();
-    again?.();
+    press?.run();
   };
 
   readonly #stay = () => clearTimeout(this.#timer);
 
   readonly #countDown = () => {
     this.#stay();
-    if (this.#shown !== undefined && this.#shown.again === undefined)
+    // An error that can be tried again stays until it is.
+    if (this.#shown !== undefined && (this.#shown.kind === 'good' || this.#shown.press === undefined))
       this.#timer = setTimeout(this.clear, SHOWN_MS);
   };
 }

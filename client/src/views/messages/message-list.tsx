@@ -1,4 +1,4 @@
-import type { Message as Stored } from '../../../../server/wire/events.ts';
+import type { Pin, Message as Stored } from '../../../../server/wire/events.ts';
 import { blocks, type TimelineBlock } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -6,6 +6,7 @@ import { ERASED } from '../../store/user-ids.ts';
 import { hue } from '../../text/avatar.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
+import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { GroupKeys } from './group-keys.ts';
 import { Message, type MessageActions, type MessageState } from './message.tsx';
@@ -58,7 +59,7 @@ export class MessageList {
       );
     }
     const newFrom = first <= (room.newFrom ?? 0) || complete ? room.newFrom : undefined;
-    const parts = blocks(shown, chat.me?.id ?? '', newFrom);
+    const parts = blocks(shown, chat.me?.id ?? '', newFrom, room.pins);
     const names = this.#groups.name(
       parts.flatMap((block) => (block.kind === 'group' ? [block.entries] : [])),
     );
@@ -72,10 +73,24 @@ export class MessageList {
       ),
       ...parts.map((block) => {
         if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
+        if (block.kind === 'pin') return this.#pinned(block.pin);
         if (block.kind === 'new') return this.#line('new', 'new', strings.text('timeline.new'));
         return this.#group(block, names[group++] ?? 0, room, { last, fresh });
       }),
     ];
+  }
+
+  #pinned({ seq, by }: Pin) {
+    const { chat, strings } = this.#context;
+    const own = by.id === chat.me?.id;
+    return (
+      <p class="note sys" key={`pin ${seq}`}>
+        <Icon name="pin" size="s" />
+        <span>
+          {own ? strings.text('pin.lineYou') : strings.text('pin.line', { name: strings.name(by) })}
+        </span>
+      </p>
+    );
   }
 
   #line(kind: 'day' | 'new', key: string, words: string) {

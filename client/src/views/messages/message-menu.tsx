@@ -7,6 +7,7 @@ import { type MenuItem, openMenu, type QuickPick } from '../controls/menu.tsx';
 import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { blockItem } from '../moderation/block-item.ts';
+import { setPinned } from '../pins/pinning.ts';
 import { editedAt } from './message.tsx';
 import { react } from './react.ts';
 
@@ -38,6 +39,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
   if (message === undefined || message.deletedAt !== undefined) return [];
   const own = entry.user.id === chat.me?.id;
   const room = chat.rooms.get(message.room);
+  const isPinned = room?.pins.some(({ seq }) => seq === message.seq) === true;
   const moderates = room?.summary.may.includes('moderate') === true;
   const items: (MenuItem | false)[] = [
     !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
@@ -62,6 +64,11 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
         label: strings.text('mention.person', { name: entry.user.name }),
         run: () => context.mention(entry.user),
       },
+    room?.summary.may.includes('pin') === true && {
+      picture: 'pin',
+      label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
+      run: () => setPinned(room, message, !isPinned, context),
+    },
     own && {
       picture: 'edit',
       label: strings.text('action.edit'),

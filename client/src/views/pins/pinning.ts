@@ -1,0 +1,44 @@
+import type { Message, Pin } from '../../../../server/wire/events.ts';
+import { RequestError } from '../../connection/connection-state.ts';
+import { preview, type Room } from '../../store/room.ts';
+import { plain } from '../../text/format.ts';
+import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
+
+/** The most pinned messages of a room (docs/protocol.md). */
+const MOST = 50;
+
+/** The words of a pinned message, in one line. */
+export function pinnedWords(pin: Pin, { strings, blocking }: Context): string {
+  const instead = blocking()?.instead(pin.user);
+  if (instead !== undefined) return instead;
+  if (pin.deletedAt !== undefined) return strings.text('pin.gone');
+  return plain(pin.text).replace(/\s+/gu, ' ') || strings.text('file.tray');
+}
+
+/** Pins a message, or unpins it: what is shown changes at once, and changes back if that is refused. */
+export function setPinned(room: Room, message: Message | Pin, pinned: boolean, context: Context): void {
+  const { chat, strings, toast } = context;
+  if (chat.me === undefined) return;
+  const { seq } = message;
+  const now = { by: chat.me, at: Date.now(), after: room.summary.lastSeq };
+  const before = room.pins.find((pin) => pin.seq === seq);
+  room.pin(seq, pinned ? { ...(before ?? preview(message)), ...now } : undefined);
+  const done = () => {
+    if (pinned) return;
+    toast(strings.text('pin.removed'), 'good', () => setPinned(room, message, true, context));
+  };
+  const refused = (error: unknown) => {
+    room.pin(seq, before);
+    toast(whyNot(error, context), 'bad');
+  };
+  chat.request(pinned ? 'message:pin' : 'message:unpin', { room: room.id, seq }).then(done, refused);
+  context.changed();
+}
+
+function whyNot(error: unknown, { strings }: Context): string {
+  const code = error instanceof RequestError ? error.code : undefined;
+  if (code === 'limit_reached') return strings.text('pin.full', { n: MOST });
+  if (code === 'forbidden') return strings.text('refused.pin');
+  return refusal(error, strings);
+}
