@@ -329,8 +329,10 @@ export interface Accounts {
   database: SiteDatabase;
   /** All values of the configuration that these functions use: what is the same has not changed. */
   basis: unknown;
-  /** The users by their ids. */
-  users(sql: SqlDriver): LoginTable;
+  /** What has to be known of the database before users are looked for; absent if nothing. */
+  settings?(sql: SqlDriver): SettingsTable;
+  /** The users by their ids. @param known the names of the settings that are there */
+  users(sql: SqlDriver, known: ReadonlySet<string>): LoginTable;
   /** The user by the row of that id, or why nobody is logged in. */
   judge(row: Row | null, named: NamedUser): { user: SessionUser } | Explanation;
 }

@@ -334,14 +334,17 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   };
 }
 
+/** The settings that are there. */
+export type AccountSite = ReadonlySet<string>;
+
 /** Opens the database with the accounts of a site with PHP sessions, whose configuration is read elsewhere. */
 export function accountsReader(title: string, accounts: Accounts, { folder }: SitePlace): SiteReader {
   const application = {
     title,
     find: () => Promise.resolve(accounts),
     database: () => accounts.database,
-    settings: () => null,
-    site: () => accounts,
+    settings: (_: unknown, sql: SqlDriver) => accounts.settings?.(sql) ?? null,
+    site: (_: unknown, settings: ReadonlyMap<string, Row>): AccountSite => new Set(settings.keys()),
   };
   return siteReader(application, { folder }, accounts);
 }

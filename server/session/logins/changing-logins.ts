@@ -101,7 +101,10 @@ export function changingLogins(
       return logins.lifetime;
     },
     renew: (login, seconds) => logins.renew(login, seconds),
-    reload: reread.now,
+    async reload() {
+      await reread.now();
+      await logins.reload?.();
+    },
     async fingerprint(digest) {
       reread.ifDue();
       return fingerprint(digest);

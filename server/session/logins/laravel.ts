@@ -8,6 +8,8 @@ import {
   type SessionTexts,
   type SiteDatabase,
   type SiteFolder,
+  tableIn,
+  texts,
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
@@ -330,23 +332,34 @@ async function accountsOf({
   const table = prefix + model.table;
   if (!/^\w+(\.\w+)?$/.test(table))
     throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
-  // A column that the table lacks is that of the row of NULLs.
+  // An application may have none of these.
   const columns = ['name', 'password', 'deleted_at'];
-  const optional = columns.map(
-    (column) => `(SELECT ${column} FROM ${table} AS u WHERE u.${model.key} = k.${model.key}) AS ${column}`,
-  );
-  const nulls = columns.map((column) => `NULL AS ${column}`).join(', ');
+  const [bare = '', schema] = table.split('.').reverse();
   return {
     proof: [`password_hash_${guard}`],
     database,
     basis: { guard, appKey, table, key: model.key },
-    users: () => ({
-      view: 'chat_laravel_users',
-      id: 'id',
-      lookup: 'id',
-      columns: { id: 'text', name: 'text', password: 'text', deleted_at: 'text' },
-      select: `SELECT k.${model.key} AS id, ${optional.join(', ')} FROM ${table} AS k CROSS JOIN (SELECT ${nulls}) AS missing`,
+    settings: (sql) => ({
+      view: 'chat_laravel_columns',
+      columns: { value: 'text' },
+      names: columns,
+      select:
+        database.kind === 'sqlite'
+          ? `SELECT c.name AS name, c.name AS value FROM pragma_table_info('${bare}') AS c`
+          : `SELECT c.column_name AS name, c.column_name AS value FROM information_schema.columns AS c WHERE c.table_schema = ${schema === undefined ? sql.schema : `'${schema}'`} AND c.table_name = '${bare}'`,
     }),
+    users(sql, known) {
+      const read = columns.map(
+        (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,
+      );
+      return {
+        view: 'chat_laravel_users',
+        id: 'id',
+        lookup: 'id',
+        columns: texts('id', ...columns),
+        select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read.join(', ')} FROM ${tableIn(table, sql)} AS u`,
+      };
+    },
     judge(row, { user, proof: [hash = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');

@@ -12,7 +12,7 @@ import {
 } from '../login.ts';
 import { parsePath } from '../path.ts';
 import { closedAfter } from '../reread.ts';
-import type { OpenSite, SiteReader } from '../site.ts';
+import type { AccountSite, OpenSite, SiteReader } from '../site.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
 import { asked } from '../stores/lookups.ts';
 import type { SessionLogins } from './changing-logins.ts';
@@ -72,7 +72,7 @@ export function accountLogins(
   const rows = claimedLogins(
     {
       kind: 'php',
-      logins: (_, sql) => ({ users: accounts.users(sql) }),
+      logins: (known, sql) => ({ users: accounts.users(sql, known as AccountSite) }),
       judge(_, claim: Claim & NamedUser, row) {
         const verdict = accounts.judge(row, claim);
         return 'reason' in verdict ? { state: 'nobody', ...verdict } : { state: 'user', ...verdict };
@@ -99,6 +99,7 @@ export function accountLogins(
       return { add: ({ state }, watcher) => watch.add(state.session, watcher), end: () => watch.end() };
     },
     lifetime: sessions.lifetime,
+    reload: () => reader.reload(),
     unjudged: (login) => ({
       ...login,
       state: { ...login.state, session: sessions.unjudged(login.state.session) },

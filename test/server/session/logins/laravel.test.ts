@@ -268,6 +268,26 @@ test.each(['mysql', 'postgres'] as const)('in a table of %s, by its parts and by
   });
 });
 
+test('a table of users without some of the columns, and with others, asked again and again', async () => {
+  const db = await startSiteDatabase('mysql');
+  onTestFinished(() => db.remove());
+  await db.run('CREATE TABLE users (id INTEGER PRIMARY KEY, mail VARCHAR(255))');
+  await db.run("INSERT INTO users VALUES (7, 'a@example.org')");
+  const parts = { DB_CONNECTION: 'mariadb', DB_PORT: db.port, DB_DATABASE: db.name };
+  const login = { DB_USERNAME: db.user, DB_PASSWORD: `'${db.password}'` };
+  const site = siteOf(11, { ...parts, ...login });
+  const { cookies } = logIn(site.sessions, { name: site.name });
+  const logins = await open(site.folder);
+  // A statement that is prepared once and runs for the second time has ended MariaDB.
+  for (let n = 0; n < 3; n++)
+    expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7', name: '7' } });
+  await db.run("ALTER TABLE users ADD COLUMN deleted_at TIMESTAMP NULL, ADD COLUMN name TEXT DEFAULT 'Ann'");
+  await logins.reload?.();
+  expect(await logins.identify({ cookies })).toMatchObject({ user });
+  await db.run('UPDATE users SET deleted_at = NOW()');
+  expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+});
+
 test('with sessions in files, the user counts, too', async () => {
   const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
   await expectJudgedByAccount(site, {
