@@ -68,6 +68,10 @@ export const namedReactors = 10;
 /** Of so many unread mentions in a room their number is exact. */
 export const mostUnreadMentions = 1000;
 
+/** The lists of a room: messages with pictures, with other files, and with links. */
+export const holdings = ['pictures', 'files', 'links'] as const;
+export type Holding = (typeof holdings)[number];
+
 /** Pinned messages of one room. */
 export const mostPins = 50;
 /** Users who may follow one thread: each reply is noted for all of them. */
@@ -951,6 +955,8 @@ export interface Reads {
     in: { user: string; from: string; limit: number };
     out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
   };
+  /** The newest messages with `seq` < `before` that hold such things, newest first. */
+  holding: { in: { room: string; what: Holding; before: number; limit: number }; out: Page };
   /** The pinned messages of a room, the last one pinned first. `seq`: this one alone. */
   pins: {
     in: { room: string; seq?: number };

@@ -6,6 +6,8 @@ import {
   deletedUser,
   everybody,
   forGood,
+  type Holding,
+  holdings,
   isNamed,
   type MemberRecord,
   maxPageBytes,
@@ -299,6 +301,19 @@ export function withNames(
     return { ...mention, name: known?.name ?? mention.name, shown };
   });
   return { ...message, mentions: now };
+}
+
+/** Where a link may begin: the client decides what is one. */
+const link = /(?<![\p{L}\p{N}])(?:https?:\/\/|www\.)[^\s<>"`]/iu;
+
+/** The lists of its room in which a message is, as in the column `holds`. */
+export function holdingsOf({ text, files = [] }: Pick<StoredMessage, 'text' | 'files'>): number[] {
+  const isIn: Record<Holding, boolean> = {
+    pictures: files.some(({ image }) => image !== undefined),
+    files: files.some(({ image }) => image === undefined),
+    links: link.test(text),
+  };
+  return holdings.flatMap((what, n) => (isIn[what] ? [n] : []));
 }
 
 /** Each of those who are mentioned once. */

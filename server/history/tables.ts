@@ -37,6 +37,7 @@ export const columnTypes = {
   reports: 'int',
   pins: 'int',
   behind: 'int',
+  holds: 'int',
   by_id: 'text',
   note: 'text',
   reported_at: 'int',

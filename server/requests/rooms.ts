@@ -10,6 +10,7 @@ import {
   setRole,
   update,
 } from '../chat/members.ts';
+import { files } from '../chat/messages/messages.ts';
 import { pins } from '../chat/messages/pins.ts';
 import { block, blockedBy } from '../chat/moderation/blocking.ts';
 import { restrict, restricted } from '../chat/moderation/restrict.ts';
@@ -33,6 +34,7 @@ export const roomRequests: RequestHandlers<
   | 'room:mute'
   | 'room:ban'
   | 'room:restricted'
+  | 'room:files'
   | 'room:pins'
   | 'invite:create'
   | 'invite:list'
@@ -125,6 +127,10 @@ export const roomRequests: RequestHandlers<
     order: 'read',
     right: 'moderate',
     run: ({ chat, connection, room, payload }) => restricted(chat, connection, room, payload),
+  },
+  'room:files': {
+    order: 'read',
+    run: ({ chat, connection, room, payload }) => files(chat, connection, room, payload),
   },
   'room:pins': {
     order: 'read',

@@ -337,6 +337,12 @@ export const requests = {
   'room:mute': restriction,
   'room:ban': restriction,
   'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
+  'room:files': z.object({
+    room: roomId,
+    what: z.enum(['pictures', 'files', 'links']),
+    before: counter.optional(),
+    limit: limit(100, 30),
+  }),
   'room:pins': z.object({ room: roomId }),
   'invite:create': z.object({
     room: roomId,
@@ -464,6 +470,7 @@ export const answers = {
     ),
     next,
   }),
+  'room:files': z.object({ messages, complete }),
   'room:pins': z.object({ pins: z.array(pin) }),
   'invite:create': z.object({ invite, token: z.string() }),
   'invite:list': z.object({ invites: z.array(invite) }),

@@ -487,6 +487,46 @@ export function moderationContract(
     expect((await history.read.pinsBy({ user: ann.id, from: '', limit: 9 })).pins).toEqual([]);
   });
 
+  test('messages are listed by what they hold, newest first, page by page; not when they are deleted or too old', async () => {
+    await join(ann);
+    const file = (id: string, image?: object) => ({
+      room: 'lobby',
+      user: ann.id,
+      file: { id, name: id, type: 'x/y', size: 1, ...(image ? { image } : {}) } as never,
+      at,
+    });
+    for (const id of ['p1', 'p2', 'p3']) await write.addFile(file(id, { width: 1, height: 1, blur: 'L' }));
+    for (const id of ['f1', 'f2']) await write.addFile(file(id));
+    await send(ann, { text: 'plain', files: [{ id: 'p1' }] });
+    await send(ann, { text: 'see www.example.org', files: [{ id: 'p2' }, { id: 'f1' }] });
+    await send(ann, { text: 'nothing, xhttp://no' });
+    await send(ann, { text: 'HTTPS://example.org' });
+    await send(ann, { files: [{ id: 'p3' }] });
+    const list = async (what: 'pictures' | 'files' | 'links', before = 99, limit = 9) => {
+      const { messages, complete } = await now().history.read.holding({ room: 'lobby', what, before, limit });
+      return [messages.map(({ seq }) => seq), complete];
+    };
+    expect(await list('pictures')).toEqual([[5, 2, 1], true]);
+    expect(await list('pictures', 99, 2)).toEqual([[5, 2], false]);
+    expect(await list('pictures', 2, 2)).toEqual([[1], true]);
+    expect(await list('files')).toEqual([[2], true]);
+    expect(await list('links')).toEqual([[4, 2], true]);
+    await write.edit({ room: 'lobby', seq: 3, user: ann.id, text: 'http://now', files: [{ id: 'f2' }], at });
+    await write.edit({ room: 'lobby', seq: 4, user: ann.id, text: 'gone', at });
+    await write.delete({ room: 'lobby', seq: 5, user: ann.id, moderator: false, at });
+    expect([await list('pictures'), await list('files'), await list('links')]).toEqual([
+      [[2, 1], true],
+      [[3, 2], true],
+      [[3, 2], true],
+    ]);
+    await write.expire({ room: 'lobby', firstSeq: 3 });
+    expect([await list('pictures'), await list('files'), await list('links')]).toEqual([
+      [[], true],
+      [[3], true],
+      [[3], true],
+    ]);
+  });
+
   it('a report comes from who may read the room', async () => {
     await join(ben);
     await send(ben);

@@ -701,6 +701,7 @@ describe('two servers', () => {
       ['room:sync', (room: string) => ({ room, since: 0 })],
       ['room:join', (room: string) => ({ room })],
       ['room:pins', (room: string) => ({ room })],
+      ['room:files', (room: string) => ({ room, what: 'links' })],
       ['report:list', () => ({})],
     ] as const;
     for (const [event, payload] of reads) {
@@ -719,7 +720,7 @@ describe('two servers', () => {
       await ann.request('message:pin', { room: room.id, seq });
       await ann.request('room:remove', { room: room.id, user: '2' });
       await ann.request('message:edit', { room: room.id, seq, text: 'a secret' });
-      await write('another secret');
+      await write('another secret: www.example.org');
       await carol.request('message:report', { room: room.id, seq, reason: 'other' });
       const answer = await bob.raw(event, payload(room.id));
       expect([event, JSON.stringify(answer)]).toEqual([event, expect.not.stringContaining('secret')]);

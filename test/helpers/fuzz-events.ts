@@ -233,6 +233,7 @@ const dataKeys: Record<RequestName, string> = {
   'message:reactions': 'users',
   'message:pin': '',
   'message:unpin': '',
+  'room:files': 'complete,messages',
   'room:pins': 'pins',
   'message:history': 'complete,messages',
   'thread:get': 'complete,following,messages,root,thread',

@@ -50,6 +50,7 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['message:history', { room, after: 0, limit: 1 }],
   ['message:reactions', { room, seq: 1, emoji: '👍' }],
   ['room:pins', { room }],
+  ['room:files', { room, what: 'links' }],
   ['message:search', { query: 'code', limit: 1 }],
   ['message:search', { query: 'code', room, limit: 1 }],
   ['message:search', { query: 'code is 7', limit: 1 }],

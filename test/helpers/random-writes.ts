@@ -1,4 +1,4 @@
-import type { History, Reads, Writes } from '../../server/history/history.ts';
+import { type History, holdings, type Reads, type Writes } from '../../server/history/history.ts';
 
 type Write = { [Op in keyof Writes]: { op: Op; input: Writes[Op]['in'] } }[keyof Writes];
 
@@ -6,7 +6,16 @@ const userIds = ['1', '2', '3', 'Bob', 'bob', 'bob ', 'Bób'];
 const roomIds = ['lobby', 'p1', 'p2', 'r1', 'r2', 'r3', 's1', 's2', 'd1', 'd2', 'd3', 'none'];
 const names = ['Ann', 'ann', 'Été', 'ÉTÉ', 'Zoë Adams', '李雷', 'bob'];
 const emojis = ['👍', '❤️', '🇪🇺', '👩🏽‍💻'];
-const texts = ['hello', 'Hello World', '你好，世界', 'ΣΊΣΥΦΟΣ', '👋🏽 here', '"x" AND *', "it's a\\ % _ ?"];
+const texts = [
+  'hello',
+  'Hello World',
+  '你好，世界',
+  'ΣΊΣΥΦΟΣ',
+  '👋🏽 here',
+  '"x" AND *',
+  "it's a\\ % _ ?",
+  'see www.example.org',
+];
 
 /**
  * Writes to a few rooms by a few users, so that they often interact: of all kinds but `closeReport`, which needs an id that
@@ -419,6 +428,9 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read.newest({ room, ...page }),
       await history.read.after({ room, after: 2, ...page }),
       await history.read.pins({ room }),
+      ...(await Promise.all(
+        holdings.map((what) => history.read.holding({ room, what, before: 9, limit: 3 })),
+      )),
       await history.read.members({ room, limit: 100 }),
       await history.read.members({ room, limit: 100, query: 'b' }),
     );

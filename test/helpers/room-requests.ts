@@ -23,6 +23,7 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'message:react': { seq: 1, emoji: '👍', on: true },
   'message:pin': { seq: 1 },
   'message:unpin': { seq: 1 },
+  'room:files': { what: 'links' },
   'room:pins': {},
   'message:report': { seq: 1, reason: 'spam' },
   'message:reactions': { seq: 1, emoji: '👍' },

@@ -176,6 +176,20 @@ export async function history(
   });
 }
 
+/** The newest messages with pictures, files or links. */
+export async function files(
+  chat: Chat,
+  { person }: Connection,
+  room: Room,
+  { what, before, limit }: RequestPayload<'room:files'>,
+): Promise<Answers['room:files']> {
+  return settled(room, async () => {
+    const { id, lastSeq } = room.record;
+    const upTo = Math.min(before ?? lastSeq + 1, lastSeq + 1);
+    return pageFor(chat, person, await chat.history.read.holding({ room: id, what, before: upTo, limit }));
+  });
+}
+
 export async function markRead(
   { history, directory }: Chat,
   connection: Connection,

@@ -208,6 +208,16 @@ CREATE TABLE IF NOT EXISTS chat_mentions (
 CREATE INDEX IF NOT EXISTS chat_mentions_by_message ON chat_mentions (room, seq);
 CREATE INDEX IF NOT EXISTS chat_mentions_by_user ON chat_mentions (user_id);
 
+-- Messages with pictures (`holds` 0), other files (1) or links (2), for the lists of a room.
+CREATE TABLE IF NOT EXISTS chat_holdings (
+  room INT NOT NULL,
+  holds INT NOT NULL,
+  seq INT NOT NULL,
+  PRIMARY KEY (room, holds, seq),
+  FOREIGN KEY (room, seq) REFERENCES chat_messages (room, seq) ON DELETE CASCADE
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_holdings_by_message ON chat_holdings (room, seq);
+
 -- Files that were uploaded. Their bytes are elsewhere: see CHAT_FILES. state: 0 loose, 1 carried by the message `seq`,
 -- 2 dropped, which means that the bytes are to be deleted.
 CREATE TABLE IF NOT EXISTS chat_files (

@@ -1,6 +1,7 @@
 import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
   everybody,
+  holdings,
   type Membership,
   maxPageBytes,
   mostNewReplies,
@@ -531,6 +532,21 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
             ORDER BY rooms.num, seq, emoji LIMIT ${limit + 1}`,
       );
       return ownReactionsPage(rows, limit);
+    },
+    *holding({ room, what, before, limit }) {
+      const num = numOf(room);
+      // No more than the first message beyond the size of a page is fetched.
+      const rows = yield* ask(
+        sql`SELECT * FROM (
+              SELECT p.*, sum(${size}) OVER (ORDER BY seq DESC) - ${size} AS bytes_so_far FROM (
+                SELECT ${message} FROM (
+                  SELECT seq AS held FROM chat_holdings
+                  WHERE room = ${num} AND holds = ${holdings.indexOf(what)} AND seq < ${before} AND ${notExpired(room)}
+                  ORDER BY seq DESC LIMIT ${limit + 1}) AS found
+                JOIN chat_messages AS messages ON messages.room = ${num} AND messages.seq = found.held) AS p) AS q
+            WHERE bytes_so_far <= ${maxPageBytes} ORDER BY seq DESC`,
+      );
+      return pageOf(rows, room, limit);
     },
     *pins({ room, seq }) {
       const rows = yield* ask(

@@ -4,6 +4,7 @@ import {
   fileRow,
   fileStates,
   gone,
+  holdingsOf,
   memberFields,
   memberRow,
   mentioned,
@@ -52,6 +53,7 @@ const neededOfRoom: Columns = [
   'created_at',
 ];
 const mentionColumns: Columns = ['room', 'user_id', 'seq'];
+const holdingColumns: Columns = ['room', 'holds', 'seq'];
 const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
 
 /**
@@ -75,6 +77,8 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
   const cleared: Rows = [];
   const named: Rows = [];
   const unnamed: Rows = [];
+  const held: Rows = [];
+  const moved: Rows = [];
   for (const room of rooms) {
     const num = room.num as number;
     for (const [user, member] of room.members) {
@@ -103,6 +107,10 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
       if (message.state === 'new' || message.named) {
         if (message.state !== 'new') unnamed.push([num, seq]);
         for (const user of mentioned(mentions)) named.push([num, user, seq]);
+      }
+      if (message.state === 'new' || message.moved) {
+        if (message.state !== 'new') moved.push([num, seq]);
+        for (const holds of holdingsOf(message.row.message)) held.push([num, holds, seq]);
       }
       if (deletedAt !== undefined) {
         if (message.reacted !== undefined) cleared.push([num, seq]);
@@ -152,6 +160,10 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
     transaction.later(sql`DELETE FROM chat_mentions WHERE ${dialect.each(['room', 'seq'], unnamed)}`);
   }
   if (named.length > 0) transaction.later(dialect.insert('chat_mentions', mentionColumns, named));
+  if (moved.length > 0) {
+    transaction.later(sql`DELETE FROM chat_holdings WHERE ${dialect.each(['room', 'seq'], moved)}`);
+  }
+  if (held.length > 0) transaction.later(dialect.insert('chat_holdings', holdingColumns, held));
   storeUsers();
   storeTables();
   storeFiles();

@@ -21,6 +21,7 @@ import {
   erasureColumns,
   erasureRow,
   fileStates,
+  holdingsOf,
   type MessageRow,
   type Reacted,
   type RoomRow,
@@ -118,6 +119,8 @@ export interface LoadedMessage {
   former?: string;
   /** Its mentions are not those of the database. */
   named?: true;
+  /** It is in other lists of its room than in the database. */
+  moved?: true;
   /** It has another author than in the database. */
   erased?: true;
   /** Its place among all new ones, of whatever room. */
@@ -588,6 +591,7 @@ export class Work {
       state: known.state === 'new' ? 'new' : 'changed',
       ...(message.text === before.text ? {} : { former: known.former ?? before.text }),
       ...(sameMentions(message.mentions, before.mentions) ? {} : { named: true }),
+      ...(holdingsOf(message).join() === holdingsOf(before).join() ? {} : { moved: true }),
     });
   }
 

@@ -385,6 +385,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   reactionsOf: [{ user: '3', of: [{ room, seq: 2, emoji: '👍' }] }],
   written: [{ user: '1', from: '', ...page }],
   pins: [{ room }, { room, seq: 2 }],
+  holding: [{ room, what: 'files', before: 9, limit: 9 }],
   pinsBy: [{ user: '1', from: '', ...page }],
   threads: [
     { room, threads: [1, 2] },

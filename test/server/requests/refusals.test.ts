@@ -673,6 +673,18 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_message: [['ann', { seq: 3 }]],
   },
+  'room:files': {
+    ok: [
+      ['ben', { what: 'pictures' }],
+      ['ben', leaves('ben', { what: 'links', before: 2, limit: 100 })],
+    ],
+    bad_request: [
+      ['ben', {}],
+      ['ben', { what: 'voices' }],
+      ['ben', { what: 'files', limit: 101 }],
+    ],
+    unknown_room: [['eve', { what: 'files' }]],
+  },
   'room:pins': {
     ok: [
       ['ben', pinned({})],
