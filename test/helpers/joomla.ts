@@ -46,11 +46,12 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
     `<?php\nclass JConfig {\n	public $offline = false;\n${lines.join('\n')}\n}\n`,
   );
   const bytes = db.kind === 'mysql' ? 'VARBINARY(192)' : 'BYTEA';
+  const reset = db.kind === 'mysql' ? 'requireReset' : '"requireReset"';
   await db.run(
     `CREATE TABLE ${prefix}session (session_id ${bytes} NOT NULL PRIMARY KEY, client_id SMALLINT DEFAULT NULL, guest SMALLINT DEFAULT 1, time INTEGER NOT NULL DEFAULT 0, data TEXT, userid BIGINT DEFAULT 0, username VARCHAR(150) DEFAULT '')`,
   );
   await db.run(
-    `CREATE TABLE ${prefix}users (id BIGINT PRIMARY KEY, name VARCHAR(400) NOT NULL, username VARCHAR(150), password VARCHAR(100), block SMALLINT NOT NULL DEFAULT 0, activation VARCHAR(100) DEFAULT '')`,
+    `CREATE TABLE ${prefix}users (id BIGINT PRIMARY KEY, name VARCHAR(400) NOT NULL, username VARCHAR(150), password VARCHAR(100), block SMALLINT NOT NULL DEFAULT 0, activation VARCHAR(100) DEFAULT '', ${reset} SMALLINT NOT NULL DEFAULT 0)`,
   );
   await db.run(
     `CREATE TABLE ${prefix}user_usergroup_map (user_id BIGINT, group_id BIGINT, PRIMARY KEY (user_id, group_id))`,
@@ -60,10 +61,13 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
   );
   await db.run(`CREATE TABLE ${prefix}user_mfa (id BIGINT PRIMARY KEY, user_id BIGINT, method VARCHAR(100))`);
   await db.run(
-    `CREATE TABLE ${prefix}extensions (type VARCHAR(20), folder VARCHAR(100), element VARCHAR(100), params TEXT)`,
+    `CREATE TABLE ${prefix}extensions (type VARCHAR(20), folder VARCHAR(100), element VARCHAR(100), enabled SMALLINT, params TEXT)`,
   );
   await db.run(
-    `INSERT INTO ${prefix}extensions VALUES ('plugin', 'user', 'joomla', '{"autoregister":"1","mail_to_user":"1","forceLogout":"1"}')`,
+    `INSERT INTO ${prefix}extensions VALUES ('plugin', 'user', 'joomla', 1, '{"autoregister":"1","mail_to_user":"1","forceLogout":"1"}'), ('plugin', 'system', 'privacyconsent', 0, '{}')`,
+  );
+  await db.run(
+    `CREATE TABLE ${prefix}privacy_consents (id BIGINT PRIMARY KEY, user_id BIGINT, state SMALLINT, subject VARCHAR(255))`,
   );
   for (const group of [
     [1, 0, 1, 14, 'Public'],
@@ -111,8 +115,8 @@ export async function joomlaSite(db: TestDatabase, config: Record<string, string
     logIn: (user: string, session: JoomlaSession = {}) => inTurn(() => logIn(user, session)),
     async remove() {
       rmSync(folder, { recursive: true });
-      for (const table of ['session', 'users', 'user_usergroup_map', 'usergroups', 'user_mfa', 'extensions'])
-        await db.run(`DROP TABLE ${prefix}${table}`);
+      const more = ['user_usergroup_map', 'usergroups', 'user_mfa', 'extensions', 'privacy_consents'];
+      for (const table of ['session', 'users', ...more]) await db.run(`DROP TABLE ${prefix}${table}`);
     },
   };
 }

@@ -39,6 +39,8 @@ interface Found {
 interface Site extends Found {
   /** Joomla 4.2 and later has a table of second factors. */
   secondFactors: boolean;
+  /** Pages are for users alone who have agreed to the privacy policy. */
+  needsConsent: boolean;
 }
 
 /** Groups of the installation: installation/sql/mysql/base.sql. Their children inherit their rights. */
@@ -48,12 +50,14 @@ const file = 'configuration.php';
 const versionFile = 'libraries/src/Version.php';
 /** It ends the sessions of a user at a logout. */
 const logoutPlugin = 'plg_user_joomla';
+const consentPlugin = 'plg_system_privacyconsent';
 const factorsTable = (prefix: string) => `${prefix}user_mfa`;
 
 /**
  * Joomla 4 to 6: libraries/src/Service/Provider/Session.php, Session/MetadataManager.php,
- * Session/Storage/JoomlaStorage.php, Application/MultiFactorAuthenticationHandler.php, User/User.php,
- * and Session.php of joomla-framework/session.
+ * Session/Storage/JoomlaStorage.php, Application/MultiFactorAuthenticationHandler.php,
+ * Application/CMSApplication.php (checkUserRequiresReset), User/User.php, plugins/system/privacyconsent, and Session.php
+ * of joomla-framework/session.
  */
 export const joomla: Application<Found, Site> = {
   kind: 'joomla',
@@ -98,39 +102,47 @@ export const joomla: Application<Found, Site> = {
 
   database: ({ database }) => database,
 
-  settings({ prefix, hasTexts }, { schema, quote, asText }) {
+  settings({ prefix }, { schema, quote, asText }) {
     const name = asText('t.table_name');
     const factors = `SELECT ${name} AS name, ${name} AS value FROM information_schema.tables AS t WHERE t.table_schema = ${schema} AND t.table_name = '${factorsTable(prefix)}'`;
-    const plugin = `SELECT ${asText(`'${logoutPlugin}'`)}, ${asText('e.params')} FROM ${quote}${prefix}extensions${quote} AS e WHERE e.type = 'plugin' AND e.folder = 'user' AND e.element = 'joomla'`;
+    const plugin = (name: string) => {
+      const [, folder, element] = name.split('_');
+      return `SELECT ${asText(`'${name}'`)}, ${asText('e.params')} FROM ${quote}${prefix}extensions${quote} AS e WHERE e.type = 'plugin' AND e.folder = '${folder}' AND e.element = '${element}' AND e.enabled = 1`;
+    };
     return {
       view: 'chat_joomla_settings',
       columns: { value: 'text' },
-      names: [factorsTable(prefix), logoutPlugin],
-      // Its own handler for the database deletes the row itself.
-      select: hasTexts ? factors : `${factors} UNION ALL ${plugin}`,
+      names: [factorsTable(prefix), logoutPlugin, consentPlugin],
+      select: `${factors} UNION ALL ${plugin(logoutPlugin)} UNION ALL ${plugin(consentPlugin)}`,
     };
   },
 
   site(found, settings) {
     const plugin = settings.get(logoutPlugin)?.value?.toString('utf8') ?? '';
+    // The handler “Database” deletes the row itself.
     if (!found.hasTexts && /"forceLogout":"?0/.test(plugin)) {
       throw new ConfigurationError(
         'a logout of Joomla leaves its row of the session: take the session handler “Database”, or switch on “Force Logout for all Sessions” in its plugin “User - Joomla!”',
       );
     }
-    return { ...found, secondFactors: settings.has(factorsTable(found.prefix)) };
+    return {
+      ...found,
+      secondFactors: settings.has(factorsTable(found.prefix)),
+      needsConsent: settings.has(consentPlugin),
+    };
   },
 
-  logins({ prefix, admins, moderators, secondFactors, hasTexts }, { quote, lines }) {
+  logins({ prefix, admins, moderators, secondFactors, needsConsent, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;
     // A group has the rights of all groups that it lies in.
     const within = `SELECT ${lines('above.id')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS own ON own.id = map.group_id JOIN ${table('usergroups')} AS above ON above.lft <= own.lft AND above.rgt >= own.rgt WHERE map.user_id = u.id`;
     const titles = `SELECT ${lines('title.title')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS title ON title.id = map.group_id WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${quote}${factorsTable(prefix)}${quote} AS f WHERE f.user_id = u.id`;
+    const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
     const usesTitles = admins !== null || moderators !== null;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
-    const ofUser = 'u.name AS name, u.block AS block';
-    const ofRoles = `(${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors`;
+    const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
+    const ofRoles = `(${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors, ${needsConsent ? `(${consents})` : '1'} AS consents`;
     const sessions: LoginTable = {
       view: 'chat_joomla',
       id: 'id',
@@ -138,7 +150,7 @@ export const joomla: Application<Found, Site> = {
       columns: {
         id: 'bytes',
         ...texts('client', 'guest', 'time', 'data', 'userid'),
-        ...texts('name', 'block', 'member_of', 'titles', 'factors'),
+        ...texts('name', 'block', 'reset', 'member_of', 'titles', 'factors', 'consents'),
       },
       select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
       parts: [
@@ -148,15 +160,17 @@ export const joomla: Application<Found, Site> = {
           select: `SELECT ${ofSession} FROM ${table('session')} AS s`,
         }),
         loginPart({
-          ...{ view: 'chat_joomla_users', key: 'userid', columns: ['name', 'block'] },
+          ...{ view: 'chat_joomla_users', key: 'userid', columns: ['name', 'block', 'reset'] },
           tables: [`${prefix}users`],
           select: `SELECT u.id AS id, ${ofUser} FROM ${table('users')} AS u`,
         }),
         loginPart({
-          ...{ view: 'chat_joomla_roles', key: 'userid', columns: ['member_of', 'titles', 'factors'] },
+          ...{ view: 'chat_joomla_roles', key: 'userid' },
+          columns: ['member_of', 'titles', 'factors', 'consents'],
           tables: [
             ...[`${prefix}user_usergroup_map`, `${prefix}usergroups`],
             ...(secondFactors ? [factorsTable(prefix)] : []),
+            ...(needsConsent ? [`${prefix}privacy_consents`] : []),
           ],
           select: `SELECT u.id AS id, ${ofRoles} FROM ${table('users')} AS u`,
         }),
@@ -185,6 +199,8 @@ export const joomla: Application<Found, Site> = {
     if (row.name === null) return nobody('the user has been deleted');
     if (text('block') !== '0') return nobody('the user is blocked there');
     if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
+    if (text('reset') !== '0') return nobody('the user has to set a new password first');
+    if (text('consents') === '0') return nobody('the user has not yet agreed to the privacy policy');
     const session = sessionIn(row.data ?? null);
     if (session === undefined)
       return { state: 'invalid', ...because('the session is not what Joomla writes') };

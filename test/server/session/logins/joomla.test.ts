@@ -85,6 +85,11 @@ describe.each(databases)('$kind', (db) => {
     await run('UPDATE #__users SET block = 1');
     expect(await verdictOf(onDesk)).toMatchObject({ state: 'nobody', reason: 'the user is blocked there' });
     await run('UPDATE #__users SET block = 0');
+    // Joomla sends them to the form for a new password, whichever page they ask for.
+    const reset = db.kind === 'mysql' ? 'requireReset' : '"requireReset"';
+    await run(`UPDATE #__users SET ${reset} = 1`);
+    expect(await verdictOf(onDesk)).toMatchObject({ reason: expect.stringContaining('new password') });
+    await run(`UPDATE #__users SET ${reset} = 0`);
     await run("INSERT INTO #__user_mfa VALUES (1, 7, 'totp')");
     expect(await verdictOf(onDesk)).toMatchObject({ state: 'nobody' });
     const checked = await logIn('7', { more: { com_users: { mfa_checked: 1 } } });
@@ -96,6 +101,23 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.ttl(late as never)).toBe(0);
     await run('DELETE FROM #__users WHERE id = 7');
     expect(await verdictOf(onDesk)).toMatchObject({ state: 'nobody', reason: 'the user has been deleted' });
+  });
+
+  test('who has not agreed to the privacy policy is nobody, where the plugin asks for it', async () => {
+    const { folder, logIn, run } = await siteFor();
+    await run("UPDATE #__extensions SET enabled = 1 WHERE element = 'privacyconsent'");
+    const logins = await loginsOf(folder);
+    const device = await logIn('7');
+    const subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT';
+    await run(`INSERT INTO #__privacy_consents VALUES (1, 7, 0, '${subject}'), (2, 8, 1, '${subject}')`);
+    expect(await logins.identify(device)).toMatchObject({
+      reason: expect.stringContaining('privacy policy'),
+    });
+    await run(`INSERT INTO #__privacy_consents VALUES (3, 7, 1, '${subject}')`);
+    const login = (await logins.identify(device)) as Login;
+    expect(login).toMatchObject({ user: { id: '7' } });
+    await run('UPDATE #__privacy_consents SET state = 0');
+    expect(await logins.check([login as never])[0]).toMatchObject({ state: 'nobody' });
   });
 
   test('the roles, also of groups within a group', async () => {
