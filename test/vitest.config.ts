@@ -37,22 +37,11 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          // Each file stops what it starts, so the modules need not be loaded again for the next file.
+          // Each file stops what it starts, so the modules need not be loaded again for the next file. A worker serves no
+          // second project, so the guarantees have none of their own.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.{unit,soak}.test.ts', 'test/guarantees/*.test.ts'],
-          testTimeout: 3 * hanging,
-          expect: { poll: { timeout: hanging } },
-          hookTimeout: 3 * hanging,
-          allowOnly: false,
-        },
-      },
-      {
-        test: {
-          name: 'guarantees',
-          isolate: false,
-          include: ['test/guarantees/*.test.ts'],
-          exclude: ['test/**/*.soak.test.ts'],
+          exclude: ['test/**/*.{unit,soak}.test.ts'],
           // Within one file, where they mostly wait.
           maxConcurrency: 6,
           testTimeout: 3 * hanging,
