@@ -19,6 +19,8 @@ export type Reading = { file: string; surroundings: PhpSurroundings } | { files:
 
 /** Milliseconds for one reading: its bounds end it much earlier, but those of the parser are not ours. */
 const longest = 10_000;
+/** Milliseconds for which a thread waits for the next reading. */
+const idle = 500;
 
 const { NODE_COMPILE_CACHE: compiled } = process.env;
 
@@ -42,31 +44,59 @@ export async function readSessionCalls(folder: string): Promise<SessionCall[]> {
   return files.length === 0 ? [] : inThread<SessionCall[]>({ files }, folder);
 }
 
-/** Each reading has a thread of its own, which is ended if it takes too long or too much memory, whatever is read. */
+/** The thread of the last reading, which waits for the next one. */
+let waiting: { thread: Worker; ends: NodeJS.Timeout } | undefined;
+
+/**
+ * A thread reads one thing at a time, and is ended if that takes too long or too much memory, whatever is read. After a
+ * reading it waits for the next one: to start it takes longer than to read, and a site has several files.
+ */
 async function inThread<T extends object>(reading: Reading, what: string): Promise<T> {
-  // In the package this file and the thread's have been compiled.
-  const thread = new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
-    workerData: reading,
-    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
-    // The environment of this server is none of the site's, but for the place of the compiled code.
-    env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
-  });
+  const thread = waiting?.thread ?? startThread();
+  if (thread === waiting?.thread) {
+    clearTimeout(waiting.ends);
+    waiting = undefined;
+    thread.ref();
+  }
   const refused = (why: string, cause?: unknown) => new ConfigurationError(`${what}: ${why}`, { cause });
   let late: NodeJS.Timeout | undefined;
+  let done = false;
   try {
     const read = await new Promise<T | { wrong: string }>((resolve, reject) => {
       thread.once('message', resolve);
       thread.once('error', (cause) => reject(refused('it cannot be read as PHP within the bounds', cause)));
       thread.once('exit', () => reject(refused('its reading has ended early')));
       late = setTimeout(() => reject(refused(`its reading took longer than ${longest} ms`)), longest);
+      thread.postMessage(reading);
     });
+    done = true;
     if ('wrong' in read) throw new ConfigurationError(read.wrong);
     return read;
   } finally {
     clearTimeout(late);
-    thread.removeAllListeners('exit');
-    await thread.terminate();
+    for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
+    if (done && waiting === undefined) keep(thread);
+    else await thread.terminate();
   }
+}
+
+function startThread(): Worker {
+  // In the package this file and the thread's have been compiled.
+  return new Worker(new URL(`./reader-thread${extname(import.meta.url)}`, import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
+    // The environment of this server is none of the site's, but for the place of the compiled code.
+    env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
+  });
+}
+
+/** It keeps no process from ending. */
+function keep(thread: Worker): void {
+  thread.unref();
+  const end = () => {
+    waiting = undefined;
+    void thread.terminate();
+  };
+  waiting = { thread, ends: setTimeout(end, idle).unref() };
 }
 
 /** The values of a configuration file. A value that only PHP can compute is an error where it is asked for. */

@@ -1,13 +1,12 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { Reading } from './configuration.ts';
 import { ConfigurationError, readPhp } from './php.ts';
 import { sessionCallsIn } from './session-calls.ts';
 
-/** The thread of `readConfiguration` and `readSessionCalls`: reads, and ends. */
-const reading = workerData as Reading;
-parentPort?.postMessage(reply());
+/** The thread of `readConfiguration` and `readSessionCalls`. */
+parentPort?.on('message', (reading: Reading) => parentPort?.postMessage(reply(reading)));
 
-function reply(): unknown {
+function reply(reading: Reading): unknown {
   try {
     return 'files' in reading ? sessionCallsIn(reading.files) : readPhp(reading.file, reading.surroundings);
   } catch (error) {

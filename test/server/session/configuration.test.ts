@@ -315,5 +315,5 @@ test('the thread that reads keeps its compiled code where the server keeps its o
   const kept = readdirSync(cache, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
-  expect(kept.filter((text) => text.includes('parentPort?.postMessage(reply())'))).toHaveLength(1);
+  expect(kept.filter((text) => text.includes('parentPort?.postMessage(reply(reading))'))).toHaveLength(1);
 });
