@@ -21,8 +21,10 @@ vi.stubGlobal(
 );
 vi.stubGlobal('addEventListener', () => {});
 vi.stubGlobal('removeEventListener', () => {});
-// A clock that jumps makes the connection ask whether somebody looks at the page.
+// A clock that jumps makes the connection ask whether somebody looks at the page, and after a first connection that fails
+// it asks for the cause, which depends on the origin of the page. The client without its views needs no more of a browser.
 vi.stubGlobal('document', { hidden: false });
+vi.stubGlobal('location', new URL('http://127.0.0.1/'));
 
 export interface OpenChat {
   readonly chat: Chat;
