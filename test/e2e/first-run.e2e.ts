@@ -62,6 +62,23 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   expect(await guide.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   await shot(guide, 'first-run-4-guide');
   await guide.close();
+  // A page of the site that has the tag needs no lines for it. Then neither does the chat's own page.
+  const other = await (await visit('a')).context().newPage();
+  await other.route(`${chat.url}/shop`, (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<script type="module" src="/php-chat.js"></script><php-chat server="/"></php-chat>`,
+    }),
+  );
+  for (const page of ['/shop', '/']) {
+    await other.goto(chat.url + page);
+    // It comes with the code of the card.
+    await expect(other.getByRole('complementary', { name: 'People' })).toBeVisible();
+    await expect(other.getByText('No messages yet').last()).toBeVisible();
+    await expect(other.getByRole('region', { name: 'Your chat is ready' })).toBeHidden();
+    if (page === '/shop') await shot(other, 'first-run-7-site');
+  }
+  await other.context().close();
   await card.getByRole('button', { name: 'Hide' }).click();
   await expect(card).toBeHidden();
   await owner.reload();

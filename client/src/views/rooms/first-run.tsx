@@ -4,18 +4,30 @@ import { text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { ReadyCard } from './ready-card.tsx';
-import { isTrial } from './trial.ts';
 
 /** The card for the owner of a new chat, in place of an empty room. */
 export function firstRun(context: Context): ComponentChildren {
   const { chat, changed } = context;
-  if (!isTrial(location.href, chat.server) || !isNew(chat)) return undefined;
-  const hide = () => {
-    chat.settings.set('ready', 'hidden');
-    changed();
-  };
-  return <ReadyCard context={context} hide={hide} />;
+  if (!isNew(chat)) return undefined;
+  const hide = () => chat.settings.set('ready', 'hidden');
+  if (!isOwnPage(chat)) {
+    // The site has the chat.
+    hide();
+    return undefined;
+  }
+  return (
+    <ReadyCard
+      context={context}
+      hide={() => {
+        hide();
+        changed();
+      }}
+    />
+  );
 }
+
+/** The page is that of the chat server, not one of the site. */
+const isOwnPage = ({ server }: Chat) => location.origin + location.pathname === server;
 
 /** No message of a person anywhere, and the one who looks has set it up. */
 function isNew(chat: Chat): boolean {

@@ -2,7 +2,6 @@ import style from '../../styles/first-run.css?inline';
 import type { Context } from '../context.ts';
 import { copy } from '../controls/copy.ts';
 import { Icon } from '../controls/icon.tsx';
-import { isOwnPage } from './trial.ts';
 
 let sheet: CSSStyleSheet | undefined;
 
@@ -22,8 +21,7 @@ export function ReadyCard({ context, hide }: { context: Context; hide(): void })
   const { chat, strings } = context;
   const address = chat.server.replace(/\/$/, '');
   // People log in on the site, which may have another host than the chat's own page.
-  const login = isOwnPage(location.href, chat.server) && context.attribute('login-url');
-  const site = URL.parse(login || '.', location.href)?.origin;
+  const site = URL.parse(context.attribute('login-url') || '.', location.href)?.origin;
   const lines = [
     `CHAT_ORIGINS=${site}`,
     `<script type="module" src="${address}/php-chat.js"></script>`,
