@@ -4,5 +4,5 @@ const home = import.meta.env.DEV ? location.origin : new URL(/* @vite-ignore */ 
 /** With a slash at the end, so that addresses below it can be resolved. */
 export function serverAddress(element: Element): string {
   const named = element.getAttribute('server');
-  return new URL(`${named || home}/`, document.baseURI).href.replace(/\/+$/, '/');
+  return `${new URL(named || home, document.baseURI).href.replace(/\/+$/, '')}/`;
 }
