@@ -31,6 +31,10 @@ export class Addresses {
     }
   }
 
+  isProxy(address: string): boolean {
+    return this.#end(plain(address)).trusted;
+  }
+
   /** Whether the peer is a trusted proxy. */
   isProxied(socket: Socket): boolean {
     return this.#peer(socket).trusted;

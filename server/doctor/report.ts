@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { Addresses } from '../connections/address.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
@@ -119,6 +120,8 @@ async function* checks(
     const name = 'session' in logins ? logins.session.cookie.name : await siteCookie(logins.site);
     yield* wayFromBrowser(config, name ?? 'doctor', chat);
   }
-  const how = { cookie, keepalive: sessionKeepalive };
+  const addresses = new Addresses(config.trustedProxies);
+  const isProxy = (address: string) => addresses.isProxy(address);
+  const how = { cookie, keepalive: sessionKeepalive, isProxy };
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

@@ -177,6 +177,11 @@ export interface Portrait {
 export interface Application<Found = unknown, Site = unknown, Cookies extends Claim = Claim>
   extends SiteApplication<Found, Site, Cookies> {
   claim(site: Site, credentials: Credentials): Cookies | Explanation;
+  /**
+   * For the doctor: what the login noted of the request that began it, as far as others are compared with it; null where
+   * they are not.
+   */
+  begun?(site: Site, claim: Cookies, row: Row): { address: string | null; browser: string | null } | null;
   /** The name of the cookie, where a login has only one: a client may then send its value itself. */
   onlyCookie?(site: Site): string;
 }

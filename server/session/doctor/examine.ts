@@ -21,6 +21,8 @@ export interface Examined {
   cookie: string | undefined;
   /** Whether sessions are to be renewed. */
   keepalive: boolean;
+  /** Whether an address is that of a proxy, which the chat takes for no visitor's; absent if that is not known yet. */
+  isProxy?(address: string): boolean;
 }
 
 /** Accepts any copied form: the value alone, with the name before it, or the whole header, which it is without a name. */

@@ -1,6 +1,7 @@
 import { findSite, openSite } from '../applications.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
+import { questions } from '../logins/tables.ts';
 import type { SitePlace } from '../site.ts';
 import { cookieHeader, type Examined, examine } from './examine.ts';
 import { type Finding, printable, well, wrong } from './finding.ts';
@@ -31,6 +32,7 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
       const { id, name, roles = [], banned } = answer.user;
       const more = [...roles, ...(banned ? ['kept out of the chat'] : [])];
       const suffix = more.length === 0 ? '' : `, ${more.join(', ')}`;
+      yield* begun(place, cookies, how);
       yield well(`The user ${printable(id)} is logged in, whom others see as ${printable(name)}${suffix}.`);
     } finally {
       logins.close();
@@ -38,6 +40,40 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     yield wrong(error.message);
+  }
+}
+
+const leaveOut =
+  'where that cannot be, CHAT_SITE_CHECKS=off leaves the comparison out. Be warned: a stolen session id then works from everywhere.';
+
+/** Compares the row of a login with what the chat sees of visitors. @throws StoreError */
+async function* begun(place: SitePlace, cookies: string, { isProxy }: Examined): AsyncGenerator<Finding> {
+  if (isProxy === undefined) return;
+  const found = await findSite(place);
+  if (!('reader' in found)) return;
+  const { application, reader } = found;
+  try {
+    if ('sessions' in application || application.begun === undefined) return;
+    const open = await reader.open();
+    const claim = application.claim(open.site, { cookies });
+    if ('reason' in claim) return;
+    const table = application.logins(open.site, open.driver)[claim.table];
+    const row = table && (await questions(table, open).find(claim.lookup))?.row;
+    const noted = row && application.begun(open.site, claim, row);
+    if (!noted) return;
+    const { title } = application;
+    if (noted.address !== null && isProxy(noted.address))
+      yield wrong(
+        `${title} has noted ${printable(noted.address)} as the address of this login, which is a proxy of CHAT_TRUSTED_PROXIES. Unless the browser runs on that machine, PHP sees no address of a visitor, and the chat, which compares them, refuses everybody.`,
+        `Let PHP see the addresses of visitors (nginx: set_real_ip_from, Apache: mod_remoteip); ${leaveOut}`,
+      );
+    if (noted.browser === '')
+      yield wrong(
+        `${title} has noted no browser for this login. The chat compares it with the header User-Agent, and refuses everybody.`,
+        `Let the proxy in front of PHP pass on the header User-Agent; ${leaveOut}`,
+      );
+  } finally {
+    reader.close();
   }
 }
 

@@ -235,6 +235,15 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     return noCookie(`${cookie}_sid`, 'phpBB sets the cookie for the domain and path of its cookie settings');
   },
 
+  begun({ checks, ipCheck, browserCheck }, { table }, row) {
+    if (!checks || table !== 'sessions') return null;
+    const text = textsOf(row);
+    return {
+      address: ipCheck < 1 ? null : normalised(text('address')),
+      browser: browserCheck ? text('browser') : null,
+    };
+  },
+
   judge(site, claim, row, now) {
     const text = textsOf(row);
     if (claim.table === 'keys') {

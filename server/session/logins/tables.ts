@@ -315,7 +315,7 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
   };
 }
 
-function questions(table: LoginTable, { driver, database, charset, views }: OpenSite): Questions {
+export function questions(table: LoginTable, { driver, database, charset, views }: OpenSite): Questions {
   const names = Object.keys(table.columns);
   const { packed, from } = packedRows(driver, table, { charset, views });
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;

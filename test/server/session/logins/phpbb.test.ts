@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { doctor } from '../../../../server/doctor/report.ts';
 import { openSite } from '../../../../server/session/applications.ts';
 import type { Credentials, Login } from '../../../../server/session/login.ts';
 import { phpbb } from '../../../../server/session/logins/phpbb.ts';
@@ -194,6 +195,28 @@ describe('phpBB', async () => {
     await device.logOut();
     expect(await client.ended).toMatchObject({ reason: 'logout' });
     expect(server.output()).not.toContain(device.sid);
+  });
+
+  test('the doctor recommends CHAT_SITE_CHECKS=off only where the row of a login has what no visitor has, and warns', async () => {
+    const { site } = await siteFor(db);
+    const examined = async (given: Partial<PhpbbLogin>, env: Record<string, string> = {}) => {
+      const { cookies } = await site.logIn('7', { browser: 'Mozilla', ...given });
+      const lines: string[] = [];
+      const line = (text: string) => void lines.push(text);
+      const settings = { CHAT_SITE: site.folder, CHAT_TRUSTED_PROXIES: '10.0.0.0/8,127.0.0.1', ...env };
+      await doctor(['--cookie', cookies], settings, { finding: line, problem: line });
+      expect(lines.join('\n')).toContain('The user 7 is logged in');
+      return lines.filter((text) => /noted|→.*CHAT_SITE_CHECKS/.test(text)).join('\n');
+    };
+    const recommended =
+      /^✗ phpBB has noted (10\.1\.2\.3|no browser) .*refuses everybody\.\n {2}→ .*CHAT_SITE_CHECKS=off .*Be warned: a stolen session id then works from everywhere\.$/;
+    expect(await examined({ address: '10.1.2.3' })).toMatch(recommended);
+    expect(await examined({ address: '203.0.113.9', browser: '' })).toMatch(recommended);
+    expect(await examined({ address: '203.0.113.9' })).toBe('');
+    expect(await examined({ address: '10.1.2.3' }, { CHAT_TRUSTED_PROXIES: '' })).toBe('');
+    expect(await examined({ address: '10.1.2.3' }, { CHAT_SITE_CHECKS: 'off' })).toBe('');
+    await site.set('ip_check', '0');
+    expect(await examined({ address: '10.1.2.3' })).toBe('');
   });
 
   test('cookies: of a session that is gone, of the browser, of two users, changed', async () => {
