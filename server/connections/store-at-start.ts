@@ -24,7 +24,10 @@ export function reportStore(logins: Pick<Logins, 'fault'>, log: Log): () => void
     }
     // The fault may be another one by now, for example a wrong password once the store answers.
     if (fault.message !== reported) {
-      log.error({ reason: fault.message, hint }, 'the session store cannot be read: nobody can connect');
+      log.error(
+        { reason: fault.message, hint: fault.hint ?? hint },
+        'the session store cannot be read: nobody can connect',
+      );
     }
     reported = fault.message;
     timer = setTimeout(ask, againAfter);

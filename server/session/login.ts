@@ -130,5 +130,10 @@ export function refusalOf({ state, ...why }: Exclude<Verdict, { state: 'user' }>
 /** The refusal of a visitor when the store gives no answer. @throws the error if it is another one */
 export function unavailable(error: unknown): Refusal {
   if (!(error instanceof StoreError)) throw error;
-  return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
+  return {
+    code: 'session_store_unavailable',
+    reason: error.message,
+    kind: error.message,
+    hint: error.hint,
+  };
 }

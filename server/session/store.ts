@@ -93,9 +93,13 @@ export interface Followed {
 
 /** The store gave no usable answer. This never means that a session does not exist. */
 export class StoreError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Says what to do, where it is not to start the store or to correct the settings. */
+  readonly hint: string | undefined;
+
+  constructor(message: string, { hint, ...options }: ErrorOptions & { hint?: string } = {}) {
     super(message, options);
     this.name = 'StoreError';
+    this.hint = hint;
   }
 
   /** For an error of a socket: what the system, or TLS, says of the connection. @param name of the server */

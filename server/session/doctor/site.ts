@@ -16,7 +16,7 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
       if (session !== undefined) yield* examine(session, how);
       if (session !== undefined && session.user.proof === undefined) return;
       const fault = await logins.fault();
-      if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`);
+      if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`, fault.hint);
       yield (await isReplica(place))
         ? wrong(
             'The database of the site is a replica or read-only: a logout reaches it late, or never.',

@@ -117,7 +117,9 @@ export const wordpress: Application<Found, Site, Cookie> = {
       const bytes = value(name);
       if (bytes !== null && bytes.length > 0) return bytes.toString('utf8');
       // WordPress makes it when somebody logs in for the first time.
-      throw new StoreError(`WordPress has no ${name} yet, neither in wp-config.php nor in its options`);
+      throw new StoreError(`WordPress has no ${name} yet, neither in wp-config.php nor in its options`, {
+        hint: 'log in to the site once: WordPress then makes it, and the chat goes on by itself',
+      });
     };
     const roles = value(rolesOption(found.prefix, found.network?.blog ?? 1));
     return {

@@ -633,3 +633,20 @@ test('a changed configuration counts at SIGHUP; a half-written one does not, and
   );
   again.close();
 });
+
+test('a new WordPress, in which nobody has logged in: the log says what to do, and the first login is enough', async () => {
+  const site = await wordPressSite(db, { config: '' });
+  onTestFinished(site.remove);
+  const server = await nextChatServer({ CHAT_SITE: site.folder });
+  onTestFinished(async () => void (await server.stop()));
+  const [line] = await server.until(/^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
+  expect(JSON.parse(line)).toMatchObject({
+    reason: expect.stringMatching(/^WordPress has no logged_in_key yet/),
+    hint: expect.stringMatching(/log in to the site once/),
+  });
+  for (const name of ['logged_in_key', 'logged_in_salt'])
+    await db.query(
+      `INSERT INTO ${site.prefix}options (option_name, option_value) VALUES ('${name}', '${name}')`,
+    );
+  await server.until(/"the session store can be read"/);
+});
