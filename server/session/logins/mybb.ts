@@ -94,13 +94,13 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
     const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
     const sids = `SELECT ${lines('o.sid')} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
-    const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address`;
+    const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended`;
     const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
     const user = `u.uid AS uid, ${own}, ${within}, ${filters}, (${sids}) AS sids`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
-      ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address'],
+      ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
       ...['lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sids'],
     );
     const ofUser = [
@@ -108,7 +108,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         ...{
           view: 'chat_mybb_own',
           key: 'uid',
-          columns: ['username', 'loginkey', 'own_group', 'own_groups', 'last_address'],
+          columns: ['username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
         },
         tables: [`${prefix}users`],
         select: `SELECT u.uid AS id, ${own} FROM ${prefix}users u`,
@@ -211,6 +211,8 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       ...(isIn(site.moderators, 'isModerator') ? (['moderator'] as const) : []),
     ];
     if (roles.length > 0) user.roles = roles;
+    // May read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends it.
+    if (text('suspended') === '1') user.banned = true;
     return { state: 'user', user, ...(table === 'users' ? {} : { memo: `${text('seen')}\n${sids}` }) };
   },
 

@@ -74,6 +74,17 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
         roles && { id: '7', name: 'Zoë <&amp;>', ...(roles.length > 0 && { roles }) },
       );
     }
+    const login = (await logins.identify(device)) as Login;
+    for (const [suspended, more] of [
+      [1, { banned: true }],
+      [0, {}],
+    ] as const) {
+      await site.run('UPDATE #_users SET usergroup = 2, suspendposting = ?', [suspended]);
+      const user = { id: '7', name: 'Zoë <&amp;>', ...more };
+      expect(await logins.identify(device)).toMatchObject({ user });
+      const verdict = await logins.check([login as never])[0];
+      expect(verdict === null ? login.user : verdict?.state === 'user' && verdict.login.user).toEqual(user);
+    }
     await site.run(`UPDATE #_users SET usergroup = 22`);
     await site.run('DELETE FROM #_banned');
     const others = await open({ admins: ['Friends & Co'], moderators: [], nobody: ['8'] });
