@@ -370,6 +370,22 @@ export const tableIn = (name: string, { quote }: Pick<SqlDriver, 'quote'>): stri
     .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
     .join('.');
 
+/** The settings that say which of these columns a table has. @param table may stand in a schema */
+export function columnsIn(
+  table: string,
+  names: readonly string[],
+  { view, kind, schema: own }: { view: string; kind: SiteDatabase['kind']; schema: string },
+): SettingsTable {
+  const literal = (text: string) =>
+    `'${(kind === 'mysql' ? text.replaceAll('\\', '\\\\') : text).replaceAll("'", "''")}'`;
+  const [bare = '', schema] = table.split('.').reverse();
+  const select =
+    kind === 'sqlite'
+      ? `SELECT c.name AS name, c.name AS value FROM pragma_table_info(${literal(bare)}) AS c`
+      : `SELECT c.column_name AS name, c.column_name AS value FROM information_schema.columns AS c WHERE c.table_schema = ${schema === undefined ? own : literal(schema)} AND c.table_name = ${literal(bare)}`;
+  return { view, columns: { value: 'text' }, names, select };
+}
+
 /** Columns of texts. */
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 

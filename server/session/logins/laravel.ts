@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import {
   type Accounts,
   because,
+  columnsIn,
   type FoundSessions,
   type SessionApplication,
   type SessionTexts,
@@ -334,20 +335,12 @@ async function accountsOf({
     throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
   // An application may have none of these.
   const columns = ['name', 'password', 'deleted_at'];
-  const [bare = '', schema] = table.split('.').reverse();
   return {
     proof: [`password_hash_${guard}`],
     database,
     basis: { guard, appKey, table, key: model.key },
-    settings: (sql) => ({
-      view: 'chat_laravel_columns',
-      columns: { value: 'text' },
-      names: columns,
-      select:
-        database.kind === 'sqlite'
-          ? `SELECT c.name AS name, c.name AS value FROM pragma_table_info('${bare}') AS c`
-          : `SELECT c.column_name AS name, c.column_name AS value FROM information_schema.columns AS c WHERE c.table_schema = ${schema === undefined ? sql.schema : `'${schema}'`} AND c.table_name = '${bare}'`,
-    }),
+    settings: ({ schema }) =>
+      columnsIn(table, columns, { view: 'chat_laravel_columns', kind: database.kind, schema }),
     users(sql, known) {
       const read = columns.map(
         (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,

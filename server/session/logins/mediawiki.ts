@@ -1,6 +1,7 @@
 import {
   type Accounts,
   because,
+  columnsIn,
   type FoundSessions,
   noCookie,
   type Row,
@@ -24,6 +25,9 @@ const constants = {
   CACHE_MEMCACHED: 'memcached-php',
   CACHE_ACCEL: 3,
 } as const;
+
+/** The column of a user. */
+const isTemporary = 'user_is_temp';
 
 /** A global variable, or what lies in it under these keys; empty if it is not set. */
 type Settings = (name: string, ...keys: string[]) => string;
@@ -197,15 +201,22 @@ function accountsOf({
       return null;
     },
     database,
-    users: (driver) => ({
+    // Since MediaWiki 1.41.
+    settings: ({ schema }) =>
+      columnsIn(users, [isTemporary], { view: 'chat_mediawiki_columns', kind: database.kind, schema }),
+    users: (driver, known) => ({
       view: 'chat_mediawiki_users',
       id: 'id',
       lookup: 'id',
-      columns: { id: 'text', name: 'bytes', token: 'bytes' },
-      select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token FROM ${tableIn(users, driver)} AS u`,
+      columns: { id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
+      select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary FROM ${tableIn(users, driver)} AS u`,
     }),
     judge(row, { user, proof: [name = null, token = null] }) {
       if (row === null) return because('there is no such user any more');
+      if (row.temporary?.toString() === '1')
+        return because(
+          'it is a temporary account, which MediaWiki makes for people who edit without a login',
+        );
       if (name !== null && row.name?.toString('latin1') !== name)
         return because('the user has another name now, with which MediaWiki wants a new login');
       if (token !== null && tokenOf(row, version) !== token)

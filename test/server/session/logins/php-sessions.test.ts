@@ -256,6 +256,12 @@ test('MediaWiki by its folder: its table of sessions, all its cookies, and the t
     expect(await userBy(all), change).toBeNull();
     wiki.exec(back);
   }
+  // Since MediaWiki 1.41, for people who edit without a login.
+  wiki.exec('ALTER TABLE user ADD COLUMN user_is_temp INTEGER NOT NULL DEFAULT 1');
+  await logins.reload?.();
+  expect(await userBy(all)).toBeNull();
+  wiki.exec('UPDATE user SET user_is_temp = 0');
+  expect(await userBy(all)).toEqual(ann);
   put('abc', ours, '20250101000000');
   expect(await userBy(all)).toBeNull();
 
