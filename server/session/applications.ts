@@ -8,7 +8,7 @@ import type {
   SiteFolder,
 } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
-import { tableUrl } from './database-host.ts';
+import { queryOf, tableUrl } from './database-host.ts';
 import { type Logins, StoreError } from './login.ts';
 import { cacti } from './logins/cacti.ts';
 import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
@@ -41,10 +41,11 @@ import { typo3 } from './logins/typo3.ts';
 import { wordpress } from './logins/wordpress.ts';
 import { parsePath } from './path.ts';
 import {
-  accountsReader,
+  accountTables,
   fingerprintOf,
   type SitePlace,
   type SiteReader,
+  type SiteTables,
   siteFolder,
   siteReader,
 } from './site.ts';
@@ -101,21 +102,19 @@ export async function openLogins(
 
 /** A site that was found, with its logins in tables of its own or in PHP sessions. */
 export type FoundSite = { folder: SiteFolder } & (
-  | { application: Application | MemberApplication; found: unknown; reader: SiteReader }
-  | {
+  | SiteTables<Application | MemberApplication>
+  | (ReadSessions & {
       application: SessionApplication;
-      session: SessionSettings;
-      accounts?: Accounts | undefined;
       /** Reads the configuration again; absent if there is none. Undefined if nothing has changed. */
       again?(): Promise<ReadSessions | undefined>;
       /** All that counts of the configuration, as it was read last. */
       values?(): unknown;
-    }
+    })
 );
 
 interface ReadSessions {
   session: SessionSettings;
-  accounts?: Accounts | undefined;
+  accounts?: (SiteTables & { accounts: Accounts; sessions: FoundSessions['table'] }) | undefined;
 }
 
 /**
@@ -159,16 +158,28 @@ async function findSessions(
   if (sessions === undefined) return null;
   const { find, title } = application;
   const settings = async ({ options, table, appKeys, accounts }: FoundSessions): Promise<ReadSessions> => {
-    const store = table && { store: await tableUrl(table.database, table.options) };
-    const session = sessions.settings({ ...application.options, ...options, ...store }, appKeys);
+    // Otherwise they are in another database than the accounts.
+    const beside = isDeepStrictEqual(table?.database, accounts?.database) ? table : undefined;
+    const store =
+      beside && place.database
+        ? place.database.table(queryOf(beside.options))
+        : table && (await tableUrl(table.database, table.options));
+    const session = sessions.settings(
+      { ...application.options, ...options, ...(store && { store }) },
+      appKeys,
+    );
     if (accounts === undefined) return { session };
     const proof = accounts.proof.map(parsePath);
-    return { session: { ...session, user: { ...session.user, proof } }, accounts };
+    return {
+      session: { ...session, user: { ...session.user, proof } },
+      accounts: { ...accountTables(title, accounts, place), accounts, sessions: beside },
+    };
   };
   // A folder that says nothing belongs to an application that the operator has named.
   let found = find ? await find(folder, sessions.given) : kind ? { options: {} } : null;
   if (found === null) return null;
-  refuse(application, sessions.notForSessions, 'has PHP sessions');
+  const { notForSessions, notForAccounts } = sessions;
+  refuse(application, found.accounts ? notForAccounts : notForSessions, 'has PHP sessions');
   const read = await settings(found);
   if (find === undefined) return { application, folder, ...read };
   const again = async () => {
@@ -211,7 +222,7 @@ export async function openSite(
   if ('session' in site) {
     const open = ({ session, accounts }: ReadSessions): SessionLogins => {
       const sessions = phpSessions(session);
-      return accounts ? accountLogins(accounts, sessions, accountsReader(title, accounts, place)) : sessions;
+      return accounts ? accountLogins(accounts.accounts, sessions, accounts) : sessions;
     };
     const { session, again, values } = site;
     if (again === undefined || values === undefined) return { title, logins: open(site), session };

@@ -47,7 +47,10 @@ export async function firstThere(paths: readonly string[]): Promise<string | und
 }
 
 /** The store URL of a table in that database. @param options that name the table and its columns */
-export async function tableUrl(database: SiteDatabase, options: Record<string, string>): Promise<string> {
+export async function tableUrl(
+  database: SiteDatabase,
+  options: Readonly<Record<string, string>>,
+): Promise<string> {
   const { kind, place } = database;
   if (kind === 'sqlite') return urlWith(`sqlite:${escapedPath(place.path)}`, options);
   const sockets = socketsOf(database);
@@ -65,9 +68,13 @@ export async function tableUrl(database: SiteDatabase, options: Record<string, s
 
 /** A store URL of its place and its options. */
 export const urlWith = (place: string, options: Readonly<Record<string, string>>) =>
-  `${place}?${Object.entries(options)
+  `${place}?${queryOf(options)}`;
+
+/** The options of a store URL. */
+export const queryOf = (options: Readonly<Record<string, string>>) =>
+  Object.entries(options)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-    .join('&')}`;
+    .join('&');
 
 export const escapedPath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 

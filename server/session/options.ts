@@ -111,6 +111,7 @@ export function readOptions(
         notForTables: unfit(ofSessions.filter((name) => !ofBoth.includes(name))),
         notForMembers: unfit(ofSessions.filter((name) => ![...ofBoth, 'store'].includes(name))),
         notForSessions: unfit(ofTables),
+        notForAccounts: unfit(ofTables.filter((name) => name !== 'siteDatabase')),
         settings(found, appKeys) {
           const { parsed, problems } = parse(ofSessions, { ...found, ...texts }, appKeys);
           if (problems.length > 0) throw new ConfigurationError(problems.join('; '));

@@ -1,15 +1,16 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  Accounts,
-  Application,
-  MemberApplication,
-  Row,
-  SessionTexts,
-  SiteDatabase,
-  SiteFolder,
-  SiteOptions,
+import {
+  type Accounts,
+  type Application,
+  type MemberApplication,
+  type Row,
+  type SessionTexts,
+  type SiteDatabase,
+  type SiteFolder,
+  type SiteOptions,
+  tableIn,
 } from './application.ts';
 import {
   ConfigurationError,
@@ -28,6 +29,7 @@ import { readPhpSettings } from './php-settings.ts';
 import { closedAfter, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type StoreUrl, UrlOptions } from './source.ts';
+import type { GivenDatabase } from './store-url.ts';
 import { type Database, DatabaseError, type SqlDriver } from './stores/sql/driver.ts';
 import { mysql } from './stores/sql/mysql.ts';
 import { postgres } from './stores/sql/postgres.ts';
@@ -63,7 +65,7 @@ export interface SitePlace extends SiteOptions {
   /** The kind of application; undefined to find out. */
   kind?: string | undefined;
   /** CHAT_SITE_DATABASE: replaces the credentials of the site. */
-  database?: { driver: SqlDriver; open(): Database } | undefined;
+  database?: GivenDatabase | undefined;
   /** CHAT_SITE_ENV: the environment of PHP. */
   environment?: Readonly<Record<string, string>> | undefined;
   /** The root of the machine that the site runs on, for the configuration of PHP; `/` if undefined. */
@@ -82,8 +84,9 @@ interface GivenSessions {
   /** The names of given options that logins in tables do not have, and those whose sessions name the user. */
   notForTables: readonly string[];
   notForMembers: readonly string[];
-  /** The names of given options that PHP sessions do not have. */
+  /** The names of given options that PHP sessions do not have, and those that they do not have beside accounts. */
   notForSessions: readonly string[];
+  notForAccounts: readonly string[];
   /** @throws ConfigurationError if what was found and what was given is not enough */
   settings(found: SessionTexts, appKeys: readonly Buffer[] | undefined): SessionSettings;
 }
@@ -167,8 +170,15 @@ const timeout = 1000;
 /** An application with tables. */
 type AnyApplication = Pick<
   Application | MemberApplication,
-  'title' | 'find' | 'database' | 'settings' | 'site'
+  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins'
 >;
+
+/** An application with tables, and its place. */
+export interface SiteTables<Of extends AnyApplication = AnyApplication> {
+  application: Of;
+  found: unknown;
+  reader: SiteReader;
+}
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
@@ -244,7 +254,15 @@ async function settingsOf(
   views: boolean,
 ): Promise<ReadonlyMap<string, Row>> {
   const table = application.settings(found, driver);
-  if (table === null) return new Map();
+  if (table === null) {
+    const logins = views ? Object.values(application.logins(application.site(found, new Map()), driver)) : [];
+    // Otherwise only the first login would show that there are no views.
+    for (const { view } of logins)
+      await database.rows(`SELECT 'any', NULL, NULL FROM ${tableIn(view, driver)} WHERE 1 = 0 AND 'any'`, [
+        'any',
+      ]);
+    return new Map();
+  }
   const { packed, from } = packedRows(driver, table, { charset, views });
   const name = `${driver.quote}name${driver.quote}`;
   const rows = await database.rows(
@@ -334,17 +352,15 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   };
 }
 
-/** The settings that are there. */
-export type AccountSite = ReadonlySet<string>;
-
-/** Opens the database with the accounts of a site with PHP sessions, whose configuration is read elsewhere. */
-export function accountsReader(title: string, accounts: Accounts, { folder }: SitePlace): SiteReader {
-  const application = {
+/** The table with the accounts of a site with PHP sessions, whose configuration is read elsewhere. */
+export function accountTables(title: string, accounts: Accounts, place: SitePlace): SiteTables {
+  const application: AnyApplication = {
     title,
     find: () => Promise.resolve(accounts),
     database: () => accounts.database,
-    settings: (_: unknown, sql: SqlDriver) => accounts.settings?.(sql) ?? null,
-    site: (_: unknown, settings: ReadonlyMap<string, Row>): AccountSite => new Set(settings.keys()),
+    settings: (_, sql) => accounts.settings?.(sql) ?? null,
+    site: (_, settings): ReadonlySet<string> => new Set(settings.keys()),
+    logins: (known, sql) => ({ users: accounts.users(sql, known as ReadonlySet<string>) }),
   };
-  return siteReader(application, { folder }, accounts);
+  return { application, found: accounts, reader: siteReader(application, place, accounts) };
 }

@@ -103,17 +103,25 @@ const databases: Readonly<Record<string, SqlDriver>> = {
   sqlite,
 };
 
+/** A database that a URL names. */
+export interface GivenDatabase {
+  driver: SqlDriver;
+  open(): Database;
+  /** The store URL of a table in it. @param options as behind the `?` */
+  table(options: string): string;
+}
+
 /**
  * Reads the URL of a database, such as `mysql://USER:PASSWORD@HOST/DATABASE`, with the options of `readServer`.
  * @throws TypeError as `parseStoreUrl` does
  */
-export function parseDatabaseUrl(text: string): { driver: SqlDriver; open(): Database } {
-  const { query: _, ...url } = partsOf(text);
+export function parseDatabaseUrl(text: string): GivenDatabase {
+  const { query, ...url } = partsOf(text);
   const driver = Object.hasOwn(databases, url.protocol) ? databases[url.protocol] : undefined;
   if (driver === undefined) throw new TypeError(`it is none of ${Object.keys(databases).join(': ')}:`);
   const open = driver.locate(url);
   url.options.finish();
-  return { driver, open };
+  return { driver, open, table: (options) => `${text}${query === '' ? '?' : '&'}${options}` };
 }
 
 /** @param query the text behind the `?` */

@@ -1,8 +1,10 @@
+import { type MemberApplication, tableIn } from '../application.ts';
 import { findSite, openSite } from '../applications.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
 import { questions } from '../logins/tables.ts';
 import type { SitePlace } from '../site.ts';
+import type { SqlDriver } from '../stores/sql/driver.ts';
 import { cookieHeader, type Examined, examine } from './examine.ts';
 import { type Finding, printable, well, wrong } from './finding.ts';
 
@@ -80,15 +82,16 @@ async function* begun(place: SitePlace, cookies: string, { isProxy }: Examined):
 /** @throws StoreError */
 async function isReplica(place: SitePlace): Promise<boolean> {
   const found = await findSite(place);
-  if (!('reader' in found)) return false;
+  const tables = 'session' in found ? found.accounts : found;
+  if (tables === undefined) return false;
   try {
-    const { driver, database } = await found.reader.open();
+    const { driver, database } = await tables.reader.open();
     if (driver.isReplica === undefined) return false;
     const state = `CASE WHEN ${driver.isReplica} THEN 'replica' ELSE 'primary' END`;
     const sql = `SELECT 'any', NULL, ${state} FROM (SELECT 1 AS one) AS one WHERE 'any'`;
     return (await database.rows(sql, ['any']))[0]?.state === 'replica';
   } finally {
-    found.reader.close();
+    tables.reader.close();
   }
 }
 
@@ -123,50 +126,62 @@ export async function grants(place: SitePlace): Promise<string[] | { problem: st
   }
 }
 
+/** What is read and renewed of a table of sessions. @param options of its store URL */
+function columnsOf(options: Readonly<Record<string, string>>, driver: SqlDriver) {
+  const { table = '', id = '', data = '', expires, last = '' } = options;
+  const column = tableIn(expires ?? last, driver);
+  return { table: tableIn(table, driver), read: [id, data].map((name) => tableIn(name, driver)), column };
+}
+
 async function grantsOf(place: SitePlace): Promise<string[]> {
   // With the user of the site itself, who can see all of it.
   const site = await findSite({ ...place, database: undefined });
-  if ('session' in site)
+  const tables = 'session' in site ? site.accounts : site;
+  if (tables === undefined)
     throw new StoreError(
       `${site.application.title} has PHP sessions: docs/sessions.md says which rights their store needs`,
     );
-  const { application, found, reader } = site;
+  const { application, found, reader } = tables;
   try {
-    const { site, driver } = await reader.open();
+    const { site: state, driver } = await reader.open();
     const { kind, place: own } = application.database(found);
     if (kind === 'sqlite')
       throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
-    const quoted = (name: string) => driver.quote + name + driver.quote;
-    const logins = Object.values(application.logins(site, driver));
+    const quoted = (name: string) => tableIn(name, driver);
+    const logins = Object.values(application.logins(state, driver));
     const settings = application.settings(found, driver);
     // Two tables of logins may have a part in common.
     const all = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
     const parts = [...new Map(all.map((part) => [part.view, part])).values()];
     const changing = new Set(parts.flatMap((part) => part.tables ?? []));
-    const store = 'sessions' in application ? application.sessions(site).store : '';
+    const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
-    const tables = [...(settings === null ? [] : [settings]), ...logins, ...parts, ...sessions];
+    const views = [...(settings === null ? [] : [settings]), ...logins, ...parts, ...sessions];
+    const named = 'session' in site ? site.accounts?.sessions?.options : undefined;
     // A login that ends when unused: so that writing in the chat counts as a use.
     const renewed = [
-      ...logins.flatMap((each) => each.renewed ?? []),
-      ...sessions.map(({ view, renewed }) => ({ ...renewed, table: quoted(view) })),
+      ...logins.flatMap((each) => each.renewed ?? []).map(({ id, ...rest }) => ({ ...rest, read: [id] })),
+      ...sessions.map(({ view, renewed: { id, column } }) => ({ table: quoted(view), read: [id], column })),
+      ...(named === undefined ? [] : [columnsOf(named, driver)]),
     ];
     const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
-    const database = quoted(own.path.slice(1).replaceAll(driver.quote, driver.quote.repeat(2)));
+    // A dot in it is part of the name.
+    const name = own.path.slice(1).replaceAll(driver.quote, driver.quote.repeat(2));
+    const database = driver.quote + name + driver.quote;
     return [
       kind === 'mysql'
         ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
         : `CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD';`,
       ...(kind === 'mysql' ? [`USE ${database};`] : []),
-      ...tables.flatMap(({ view, select }) => [
+      ...views.flatMap(({ view, select }) => [
         `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
         `GRANT SELECT ON ${quoted(view)} TO ${user};`,
       ]),
       // A user with any right on a table sees when it has changed last. This right gives nothing else.
-      ...[...changing].map((table) => `GRANT REFERENCES ON ${quoted(table)} TO ${user};`),
+      ...[...changing].map((table) => `GRANT REFERENCES ON ${tableIn(table, driver)} TO ${user};`),
       ...renewed.map(
-        ({ table, id, column }) =>
-          `GRANT SELECT (${id}, ${column}), UPDATE (${column}) ON ${table} TO ${user};`,
+        ({ table, read, column }) =>
+          `GRANT SELECT (${[...read, column].join(', ')}), UPDATE (${column}) ON ${table} TO ${user};`,
       ),
     ];
   } finally {

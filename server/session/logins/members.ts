@@ -12,7 +12,7 @@ import {
 } from '../login.ts';
 import { parsePath } from '../path.ts';
 import { closedAfter } from '../reread.ts';
-import type { AccountSite, OpenSite, SiteReader } from '../site.ts';
+import type { OpenSite, SiteReader, SiteTables } from '../site.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
 import { asked } from '../stores/lookups.ts';
 import type { SessionLogins } from './changing-logins.ts';
@@ -66,13 +66,13 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
 export function accountLogins(
   accounts: Accounts,
   sessions: SessionLogins<PhpSession>,
-  reader: SiteReader,
+  { application, reader }: SiteTables,
 ): SessionLogins<MemberLogin> {
   const named = ({ user, state }: Login<PhpSession>): NamedUser => ({ user, proof: state.proof ?? [] });
   const rows = claimedLogins(
     {
       kind: 'php',
-      logins: (known, sql) => ({ users: accounts.users(sql, known as AccountSite) }),
+      logins: application.logins,
       judge(_, claim: Claim & NamedUser, row) {
         const verdict = accounts.judge(row, claim);
         return 'reason' in verdict ? { state: 'nobody', ...verdict } : { state: 'user', ...verdict };

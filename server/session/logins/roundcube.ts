@@ -190,7 +190,7 @@ function databaseOf(dsn: string, file: string): SiteDatabase {
       user: decoded(user),
       password: decoded(password),
       hosts: [{ host: named, ...(port === undefined ? {} : { port: Number(port) }) }],
-      path: `/${database}`,
+      path: `/${decoded(database)}`,
     },
     ...(isMysql && socket !== undefined ? { socket } : {}),
     charset,

@@ -1,8 +1,17 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lookAt } from '../../../../server/init/found.ts';
-import { grants } from '../../../../server/session/doctor/site.ts';
+import { openSite } from '../../../../server/session/applications.ts';
+import { examineSite, grants } from '../../../../server/session/doctor/site.ts';
 import type { Login } from '../../../../server/session/login.ts';
+import { readOptions } from '../../../../server/session/options.ts';
+import type { SitePlace } from '../../../../server/session/site.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
+import {
+  type AccountSite,
+  laravelSite,
+  mediawikiSite,
+  roundcubeSite,
+} from '../../../helpers/account-sites.ts';
 import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { drupalSite } from '../../../helpers/drupal.ts';
 import { joomlaSite } from '../../../helpers/joomla.ts';
@@ -12,6 +21,7 @@ import { mybbSite } from '../../../helpers/mybb.ts';
 import { opencartSite } from '../../../helpers/opencart.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
 import { prestashopSite } from '../../../helpers/prestashop.ts';
+import type { TestDatabase } from '../../../helpers/site-database.ts';
 import { smfSite } from '../../../helpers/smf.ts';
 import { typo3Site } from '../../../helpers/typo3.ts';
 
@@ -82,6 +92,33 @@ const portraits: Record<string, { rows?: string[]; portrait: object }> = {
 
 const databases = await siteDatabases(kinds);
 
+const urlOf = ({ kind, port, name }: TestDatabase, login: readonly string[]) =>
+  `${kind}://${login.map(encodeURIComponent).join(':')}@127.0.0.1:${port}/${encodeURIComponent(name)}?timeout=9999ms`;
+
+/** Makes the user `chat`, with the rights that the doctor prints, until the end of the test. */
+async function granted(
+  db: TestDatabase,
+  place: SitePlace,
+  site: { remove(): Promise<unknown> },
+): Promise<void> {
+  const lines = await grants(place);
+  if ('problem' in lines) throw new Error(lines.problem);
+  const views = lines.flatMap((line) => /^CREATE OR REPLACE VIEW (\S+)/.exec(line)?.[1] ?? []);
+  onTestFinished(async () => {
+    for (const view of views) await db.run(`DROP VIEW ${view}`);
+    await site.remove();
+    await db.run(db.kind === 'mysql' ? "DROP USER 'chat'@'%'" : 'DROP ROLE chat');
+  });
+  for (const line of lines)
+    await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
+}
+
+function placeOf(options: Record<string, string>): SitePlace {
+  const settings = readOptions(options, (name) => name);
+  if (!('site' in settings)) throw new Error(JSON.stringify(settings));
+  return settings.site;
+}
+
 describe.each(databases)('$kind', (db) => {
   test.each([
     // They have one kind of database.
@@ -105,20 +142,14 @@ describe.each(databases)('$kind', (db) => {
     const { rows = [], portrait } = portraits[name] ?? { portrait: {} };
     for (const row of rows) if ('run' in site) await site.run(row);
     expect((await lookAt({ folder }, async () => null)).portrait).toMatchObject(portrait);
-    const lines = await grants({ folder });
-    if ('problem' in lines) throw new Error(lines.problem);
-    const views = lines.flatMap((line) => /^CREATE OR REPLACE VIEW (\S+)/.exec(line)?.[1] ?? []);
-    onTestFinished(async () => {
-      for (const view of views) await db.run(`DROP VIEW ${view}`);
-      await site.remove();
-      await db.run(db.kind === 'mysql' ? "DROP USER 'chat'@'%'" : 'DROP ROLE chat');
-    });
-    for (const line of lines) {
-      await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
-    }
-    const database = parseDatabaseUrl(`${db.kind}://chat:own@127.0.0.1:${db.port}/${db.name}?timeout=9999ms`);
-    const logins = await loginsOf(folder, { database });
     const device = await site.logIn('7');
+    // The user of the site itself needs no views, as where only the host is another for the chat.
+    const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));
+    const byOwn = await loginsOf(folder, { database: own });
+    expect(await byOwn.identify(device)).toMatchObject({ user: { id: '7' } });
+    await granted(db, { folder }, site);
+    const database = parseDatabaseUrl(urlOf(db, ['chat', 'own']));
+    const logins = await loginsOf(folder, { database });
     const login = (await logins.identify(device)) as Login;
     expect(login).toMatchObject({ user: { id: '7' } });
     await logins.renew(login as never, 60);
@@ -126,9 +157,80 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
     const asChat = database.open();
     onTestFinished(() => asChat.close());
+    const lines = (await grants({ folder })) as string[];
     const users = lines.join('\n').match(/(?:FROM|JOIN) (\S*(?:user|members|customer)\S*)/)?.[1];
     await expect(asChat.rows(`SELECT 'x', NULL, NULL FROM ${users} WHERE 'x'`, ['x'])).rejects.toThrow(
       'GRANT',
     );
   });
+
+  test.each<readonly [string, (db: TestDatabase) => Promise<AccountSite>]>([
+    ['Laravel', laravelSite],
+    ['Roundcube', roundcubeSite],
+    ...(db.kind === 'mysql' ? ([['MediaWiki', mediawikiSite]] as const) : []),
+  ])('they are enough for %s with its sessions in a table', async (_, makeSite) => {
+    const site = await makeSite(db);
+    const { folder, cookies } = site;
+    const login = (await identified(folder, cookies, urlOf(db, [db.user, db.password]))).login;
+    expect(login).toMatchObject({ user: { id: '7' } });
+    await granted(db, placeOf({ site: folder }), site);
+    const { place, logins, ...chat } = await identified(folder, cookies, urlOf(db, ['chat', 'own']));
+    expect(chat.login).toMatchObject({ handle: login.handle, user: login.user });
+    await logins.renew(chat.login, 60);
+    expect(await logins.ttl(chat.login)).toBeGreaterThan(0);
+    expect(await logins.fault()).toBeNull();
+    const said = async () => {
+      const texts: string[] = [];
+      for await (const { text } of examineSite(place, { cookie: cookies, keepalive: true })) texts.push(text);
+      return texts.join('\n');
+    };
+    const words =
+      /sessions of users .* can be renewed(.|\n)*database of the site answers(.|\n)*user 7 is logged in/i;
+    expect(await said()).toMatch(words);
+    if (db.kind === 'mysql') {
+      await db.run('SET GLOBAL read_only = ON');
+      onTestFinished(async () => void (await db.run('SET GLOBAL read_only = OFF')));
+      expect(await said()).toContain('The database of the site is a replica or read-only');
+      await db.run('SET GLOBAL read_only = OFF');
+    }
+    await db.run(site.gone);
+    expect(await logins.check([chat.login])[0]).toMatchObject({ state: 'nobody' });
+    const asChat = parseDatabaseUrl(urlOf(db, ['chat', 'own'])).open();
+    onTestFinished(() => asChat.close());
+    for (const [table, column] of site.hidden) {
+      const select = `SELECT 'x', NULL, NULL FROM ${table} WHERE ${column} IS NULL AND 'x'`;
+      await expect(asChat.rows(select, ['x']), `${table}.${column}`).rejects.toThrow('GRANT');
+    }
+  });
+
+  // In PostgreSQL the lines name no database.
+  if (db.kind === 'mysql')
+    test('names of databases and users with quotes', async () => {
+      onTestFinished(async () => {
+        await db.run('USE site');
+        await db.run('DROP DATABASE `si``te`');
+        await db.run("DROP USER 'o''ne`il'@'%'");
+      });
+      await db.run('CREATE DATABASE `si``te`');
+      await db.run("CREATE USER 'o''ne`il'@'%' IDENTIFIED BY 'it''s`'");
+      await db.run("GRANT ALL ON `si``te`.* TO 'o''ne`il'@'%'");
+      await db.run('USE `si``te`');
+      const odd = { ...db, name: 'si`te', user: "o'ne`il", password: "it's`" };
+      const site = await roundcubeSite(odd);
+      await db.run('USE site');
+      await granted(db, placeOf({ site: site.folder }), site);
+      const url = urlOf(odd, ['chat', 'own']);
+      expect(await identified(site.folder, site.cookies, url)).toMatchObject({
+        login: { user: { id: '7' } },
+      });
+    });
+
+  async function identified(site: string, cookies: string, siteDatabase: string) {
+    const place = placeOf({ site, siteDatabase });
+    const { logins } = await openSite(place);
+    onTestFinished(() => logins.close());
+    const found = await logins.identify({ cookies });
+    if ('code' in found) throw new Error(found.reason);
+    return { place, logins, login: found };
+  }
 });

@@ -449,7 +449,7 @@ test.each([
     {},
     /"other" cannot be read, .*: otherwise set CHAT_SITE=laravel: .*CHAT_SESSION_STORE/,
   ],
-  [{}, { siteDatabase: 'sqlite:/x' }, /^siteDatabase: Laravel has PHP sessions; leave it out$/],
+  [{}, { siteBlog: '2' }, /^siteBlog: Laravel has PHP sessions; leave it out$/],
 ])('%j %j is refused in words', async (env, more, words) => {
   await expect(open(siteOf(13, env).folder, more)).rejects.toThrow(words);
 });
