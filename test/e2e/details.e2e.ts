@@ -1,3 +1,5 @@
+import sharp from 'sharp';
+import { upload } from '../helpers/files.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
@@ -75,4 +77,87 @@ test('pinned messages stand in a bar that leads from one to the next; unpinning 
     await ask('message:pin', { room: market, seq: 2 });
   });
   await expect(bar.getByRole('button', { name: 'All 2 pinned messages' })).toBeVisible();
+});
+
+test('the name of the room opens its details: people, pictures by month, files, links and pinned messages; arrow keys change the tab, which is kept', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const market = await privateRoom(site, 'alice', 'spring market', ['2']);
+  const cookie = `PHPSESSID=${await site.login('bob')}`;
+  const headers = { origin: site.php.url };
+  const files: { id: string }[] = [];
+  for (let n = 0; n < 40; n++) {
+    const hue = { background: { r: 6 * n, g: 120, b: 90 }, width: 40, height: 30, channels: 3 as const };
+    const picture = await sharp({ create: hue }).png().toBuffer();
+    const { file } = await upload(site.chat.url, cookie, picture, {
+      room: market,
+      name: `${n}.png`,
+      headers,
+    });
+    files.push({ id: file.id });
+  }
+  const name = 'spring-market-layout.txt';
+  const { file } = await upload(site.chat.url, cookie, 'the plan', { room: market, name, headers });
+  const seeds = [
+    ...files.map((one, n) => ({ text: n % 10 === 0 ? `picture ${n}` : '', files: [one] })),
+    { text: 'the layout', files: [{ id: file.id }] },
+    { text: 'see https://weather.example/orchard-lane and www.example.org' },
+  ];
+  await seed(site, 'bob', market, seeds);
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room: market });
+    await ask('message:pin', { room: market, seq: 41 });
+  });
+  await alice.open('spring market');
+  const title = page.getByRole('button', { name: 'spring market', exact: true });
+  await title.click();
+  const details = page.getByRole('complementary', { name: 'Details' });
+  const tab = (name: RegExp) => details.getByRole('tab', { name });
+  await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
+  await expect(tab(/^People 2$/)).toBeFocused();
+  await expect(details.getByRole('button', { name: /^Bob/ })).toBeVisible();
+  expect(await faultsIn(page, '.about-room')).toEqual([]);
+
+  await page.keyboard.press('ArrowRight');
+  await expect(tab(/^Files$/)).toBeFocused();
+  const pictures = details.locator('.pics button');
+  await expect(pictures.first().locator('img')).toBeVisible();
+  expect(await pictures.count()).toBeGreaterThanOrEqual(30);
+  await pictures.last().scrollIntoViewIfNeeded();
+  await expect(pictures).toHaveCount(40);
+  await pictures.first().scrollIntoViewIfNeeded();
+  await alice.shot('details files');
+  expect(await faultsIn(page, '.about-room')).toEqual([]);
+  await details.getByRole('button', { name: 'Links' }).click();
+  await expect(details.getByRole('link')).toHaveText([/^https:\/\/weather.example/, /^www.example.org/]);
+  await details.getByRole('button', { name: 'Files' }).click();
+  await expect(details.getByRole('link', { name })).toBeVisible();
+  // A message that comes, or is deleted, changes the list.
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room: market });
+    await ask('message:delete', { room: market, seq: 41 });
+  });
+  await expect(details.getByText('No files yet')).toBeVisible();
+
+  await tab(/^Files$/).focus();
+  await page.keyboard.press('ArrowRight');
+  await expect(details.getByText('This message was deleted.')).toBeVisible();
+  await page.keyboard.press('ArrowRight');
+  await details.getByRole('button', { name: 'Mentions' }).click();
+  await expect(details.getByRole('button', { name: 'Mentions' })).toHaveAttribute('aria-pressed', 'true');
+  expect(await faultsIn(page, '.about-room')).toEqual([]);
+  await page.keyboard.press('Escape');
+  await expect(title).toBeFocused();
+
+  // On a phone it stands in place of the room; the tab is kept.
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.reload();
+  await title.click();
+  await expect(tab(/^Settings$/)).toHaveAttribute('aria-selected', 'true');
+  await tab(/^People/).click();
+  await alice.shot('details 360');
+  await details.getByRole('button', { name: 'Close details' }).click();
+  await expect(details).toHaveCount(0);
 });

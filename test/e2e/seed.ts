@@ -1,7 +1,7 @@
 import { asUser } from './as-user.ts';
 import type { Site } from './fixtures.ts';
 
-export type Seed = string | { text: string; replyTo?: number; clientId?: string };
+export type Seed = string | { text: string; replyTo?: number; clientId?: string; files?: { id: string }[] };
 
 /** Writes messages as another user, over a separate connection. */
 export async function seed(site: Site, user: string, room: string, seeds: readonly Seed[]): Promise<void> {

@@ -191,6 +191,7 @@ export class AppView {
     this.#layer = undefined;
     this.#dialog = undefined;
     this.#late.parts?.search.clear();
+    this.#late.parts?.details.clear();
     this.#late.parts?.tooltip.hide();
     this.#toasts.clear();
     this.#late.parts?.speaker.clear();
@@ -259,6 +260,7 @@ export class AppView {
 
   #draw(content: ComponentChildren): void {
     const side = (this.#peopleShown || this.#searching) && !this.#carded;
+    const details = this.#detailed && !this.#carded;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
@@ -267,7 +269,7 @@ export class AppView {
         part="app"
         lang={this.#context.strings.lang}
         data-view={this.#carded ? 'ended' : this.#panes.shown}
-        data-side={side ? (this.#panes.wide ? '' : 'open') : undefined}
+        data-side={details ? 'details' : side ? (this.#panes.wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
         onPointerOver={this.#late.parts?.tooltip.pointed}
@@ -315,6 +317,8 @@ export class AppView {
             people={this.#peopleButton}
             back={this.#back}
             togglePeople={this.#togglePeople}
+            detailed={this.#detailed}
+            toggleDetails={this.#toggleDetails}
             search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
           />
           {room !== undefined && this.#late.parts?.pins.bar(room)}
@@ -335,6 +339,7 @@ export class AppView {
           {room !== undefined && this.#late.parts?.files.frame(room)}
         </section>
         {this.#late.parts?.search.draw(room !== undefined && this.#panes.roomInSight, inert)}
+        {room !== undefined && this.#detailed && this.#late.parts?.details.draw(room, inert, lost)}
         {room !== undefined && this.#peopleShown && People !== undefined && (
           <People
             key={room.id}
@@ -362,8 +367,13 @@ export class AppView {
     return this.#late.parts?.search.where !== undefined;
   }
 
+  /** The details of the room are shown. */
+  get #detailed(): boolean {
+    return this.#late.parts?.details.shown === true && !this.#context.chat.roomless;
+  }
+
   get #peopleShown(): boolean {
-    return this.#panes.people && !this.#searching;
+    return this.#panes.people && !this.#searching && !this.#detailed;
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
@@ -426,7 +436,9 @@ export class AppView {
   #toRooms(): void {
     this.#panes.view = 'rooms';
     this.#panes.peopleAbove = false;
-    if (!this.#panes.wide) this.#late.parts?.search.clear();
+    if (this.#panes.wide) return;
+    this.#late.parts?.search.clear();
+    this.#late.parts?.details.clear();
   }
 
   readonly #back = () => {
@@ -441,6 +453,7 @@ export class AppView {
     this.#late.withPanels(() => {
       // One of them is above the timeline where there is no room beside it.
       this.#panes.peopleAbove = false;
+      this.#late.parts?.details.clear();
       this.#late.parts?.search.open(where, focused);
     });
   }
@@ -454,17 +467,35 @@ export class AppView {
       return toast(refusal(error, strings), 'bad');
     }
     this.#panes.view = 'room';
-    // It would stand above what was found.
-    if (!this.#panes.wide) this.#late.parts?.search.clear();
+    // They would stand above what was found.
+    if (!this.#panes.wide) {
+      this.#late.parts?.search.clear();
+      this.#late.parts?.details.clear();
+    }
     this.render();
     await this.#timeline.jump(seq);
   }
 
   readonly #togglePeople = () => this.#late.withPanels(() => this.#toggle());
 
+  readonly #toggleDetails = () => {
+    const focused = this.#root.activeElement;
+    this.#late.withPanels(() => {
+      const { details, search } = this.#late.parts ?? {};
+      if (details?.shown) return details.close();
+      search?.clear();
+      this.#panes.peopleAbove = false;
+      details?.open(focused);
+      arrive(this.#root.querySelector('.side'));
+    });
+  };
+
   #toggle(): void {
     this.#late.parts?.search.clear();
-    this.#panes.togglePeople();
+    // Where the details stood, the people are behind them.
+    const behind = this.#detailed && this.#panes.people;
+    this.#late.parts?.details.clear();
+    if (!behind) this.#panes.togglePeople();
     this.render();
     arrive(this.#root.querySelector('.side'));
     if (!this.#panes.wide && this.#panes.peopleAbove)
@@ -491,6 +522,7 @@ export class AppView {
     if (key === 'Escape') {
       if (this.#late.parts?.pins.close() === true) return event.preventDefault();
       if (this.#searching) this.#late.parts?.search.close();
+      else if (this.#detailed) this.#late.parts?.details.close();
       else if (this.#panes.peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
     } else if (single) {

@@ -1,4 +1,4 @@
-import { Component, type RefObject } from 'preact';
+import type { RefObject } from 'preact';
 import { atMost99 } from '../strings/strings.ts';
 import type { Context } from './context.ts';
 import { Icon } from './controls/icon.tsx';
@@ -13,6 +13,9 @@ interface Props {
   readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
   togglePeople(): void;
+  /** Whether the details of the room are shown. */
+  readonly detailed: boolean;
+  toggleDetails(): void;
   /** Absent where there is no room for it: then it is in the room's menu. */
   search: (() => void) | undefined;
 }
@@ -44,7 +47,7 @@ export function Header(props: Props) {
         )}
       </button>
       <h2 tabIndex={-1} ref={title}>
-        {room !== undefined && <Title context={context} key={room.id} />}
+        {room !== undefined && <Title {...props} key={room.id} />}
       </h2>
       <div class="tail">
         {room !== undefined && room.summary.kind !== 'direct' && (
@@ -83,35 +86,22 @@ export function Header(props: Props) {
   );
 }
 
-/** A text that does not fit in is cut, and shown when it is pressed. */
-class Title extends Component<Pick<Props, 'context'>> {
-  #open = false;
-
-  override render({ context: { chat, strings } }: Pick<Props, 'context'>) {
-    const { current } = chat;
-    if (current === undefined) return null;
-    const { id, kind, name, topic, with: other, present } = current.summary;
-    if (kind === 'direct') {
-      return (
-        <>
-          <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
-          <bdi>{strings.roomName(current.summary)}</bdi>
-        </>
-      );
-    }
-    return (
-      <>
+/** The name of the room, which opens its details. */
+function Title({ context: { chat, strings }, detailed, toggleDetails }: Props) {
+  const { current } = chat;
+  if (current === undefined) return null;
+  const { id, kind, name, topic, with: other, present } = current.summary;
+  return (
+    <>
+      {kind === 'direct' ? (
+        <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
+      ) : (
         <Icon name={kind === 'private' ? 'lock' : 'hash'} />
-        <button type="button" class="titles" aria-expanded={this.#open} onClick={this.#toggle}>
-          <bdi>{name}</bdi>
-          {topic !== undefined && <small title={topic}>{topic}</small>}
-        </button>
-      </>
-    );
-  }
-
-  readonly #toggle = () => {
-    this.#open = !this.#open;
-    this.props.context.changed();
-  };
+      )}
+      <button type="button" class="titles" aria-expanded={detailed} onClick={toggleDetails}>
+        <bdi>{strings.roomName(current.summary)}</bdi>
+        {topic !== undefined && <small title={topic}>{topic}</small>}
+      </button>
+    </>
+  );
 }

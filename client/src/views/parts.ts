@@ -2,6 +2,7 @@ import { Notifications } from '../chat/notifications.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Context } from './context.ts';
 import { Tooltip } from './controls/tooltip.tsx';
+import { DetailsPane } from './details/details-pane.tsx';
 import { FileViews } from './files/file-views.tsx';
 import { hintAtScripts } from './hints.ts';
 import { FormatBar } from './messages/format-bar.tsx';
@@ -30,6 +31,7 @@ export interface Parts {
   readonly blocking: BlockedPeople;
   readonly portraits: Portraits;
   readonly pins: PinnedMessages;
+  readonly details: DetailsPane;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -73,6 +75,7 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
     blocking,
     portraits: new Portraits(context, root),
     pins,
+    details: new DetailsPane(context),
     unsent({ room, failed }) {
       speaker.unsent();
       const other = chat.rooms.get(room)?.summary.with;

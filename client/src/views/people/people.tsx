@@ -13,10 +13,13 @@ import { openPersonMenu, personItems } from './person-menu.tsx';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** Under a dialog nothing can be reached. */
-  readonly inert: boolean;
   /** The connection is lost: nobody is known to be here. */
   readonly lost: boolean;
+}
+
+interface PanelProps extends Props {
+  /** Under a dialog nothing can be reached. */
+  readonly inert: boolean;
   close(): void;
 }
 
@@ -32,8 +35,39 @@ const AHEAD = 300;
  */
 const known = new WeakMap<Room, RoomMembers>();
 
+/** The panel with the members of the room. */
+export function People({ context, room, inert, lost, close }: PanelProps) {
+  const { strings, dialog } = context;
+  const { members, may } = room.summary;
+  const heading = strings.text('people.title');
+  return (
+    <aside class="pane side" part="people" aria-label={heading} inert={inert}>
+      <div class="bar">
+        <h2>
+          <span>{heading}</span>
+          <small>{members}</small>
+        </h2>
+        {may.includes('invite') && (
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('rooms.invite')}
+            onClick={() => dialog({ kind: 'invite', room })}
+          >
+            <Icon name="invite" />
+          </button>
+        )}
+        <button type="button" class="icon" aria-label={strings.text('people.close')} onClick={close}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <PeopleList context={context} room={room} lost={lost} />
+    </aside>
+  );
+}
+
 /** The members of the room: who is here now, then the others. */
-export class People extends Component<Props> {
+export class PeopleList extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #people: RoomMembers;
   #query = '';
@@ -62,33 +96,18 @@ export class People extends Component<Props> {
     this.props.context.chat.followers.delete(this.#people);
   }
 
-  override render({ context, room, inert, lost, close }: Props) {
-    const { strings, dialog } = context;
-    const { members, may } = room.summary;
-    const heading = strings.text('people.title');
+  override render({ context, room, lost }: Props) {
+    const { strings } = context;
+    const { members } = room.summary;
     return (
-      <aside class="pane side" part="people" aria-label={heading} inert={inert}>
-        <div class="bar">
-          <h2>
-            <span>{heading}</span>
-            <small>{members}</small>
-          </h2>
-          {may.includes('invite') && (
-            <button
-              type="button"
-              class="icon"
-              aria-label={strings.text('rooms.invite')}
-              onClick={() => dialog({ kind: 'invite', room })}
-            >
-              <Icon name="invite" />
-            </button>
-          )}
-          <button type="button" class="icon" aria-label={strings.text('people.close')} onClick={close}>
-            <Icon name="close" />
-          </button>
-        </div>
+      <>
         {members > MANY && this.#field()}
-        <RovingList items=".person" label={heading} element={this.#list} onScroll={this.#extend}>
+        <RovingList
+          items=".person"
+          label={strings.text('people.title')}
+          element={this.#list}
+          onScroll={this.#extend}
+        >
           {this.#query.trim() === '' ? this.#everybody(lost) : this.#found()}
           {!lost &&
             members === 1 &&
@@ -101,7 +120,7 @@ export class People extends Component<Props> {
               />
             )}
         </RovingList>
-      </aside>
+      </>
     );
   }
 

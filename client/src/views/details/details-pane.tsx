@@ -1,0 +1,199 @@
+import { createRef } from 'preact';
+import { text } from '../../chat/form.ts';
+import type { Room } from '../../store/room.ts';
+import { hue } from '../../text/avatar.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { Avatar } from '../people/avatar.tsx';
+import { PeopleList } from '../people/people.tsx';
+import { PinnedList } from '../pins/pinned-list.tsx';
+import { NotifyLine } from '../rooms/ask-card.tsx';
+import { RoomFiles } from './room-files.tsx';
+
+const tabs = ['people', 'files', 'pinned', 'settings'] as const;
+type Tab = (typeof tabs)[number];
+
+/** The panel of the room that is shown: its people, files, pinned messages and settings. */
+export class DetailsPane {
+  shown = false;
+  readonly #context: Context;
+  readonly #pane = createRef<HTMLElement>();
+  #opener: Element | null = null;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  open(opener: Element | null): void {
+    this.shown = true;
+    this.#opener = opener;
+    this.#context.draw();
+    this.#pane.current?.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.focus();
+  }
+
+  /** Is not drawn any more. */
+  clear(): void {
+    this.shown = false;
+  }
+
+  readonly close = () => {
+    this.clear();
+    this.#context.draw(this.#opener);
+    this.#opener = null;
+  };
+
+  /** @param lost - nobody is known to be here */
+  draw(room: Room, inert: boolean, lost: boolean) {
+    const { strings, dialog } = this.#context;
+    const { id, kind, name, topic, members, may, with: other } = room.summary;
+    const offered = this.#tabs(room);
+    const tab = this.#tab(offered);
+    const close = strings.text('details.close');
+    return (
+      <aside
+        class="pane side about-room"
+        aria-label={strings.text('details.title')}
+        inert={inert}
+        ref={this.#pane}
+      >
+        <div class="bar">
+          <button type="button" class="icon back" aria-label={close} onClick={this.close}>
+            <Icon name="back" size="flip" />
+          </button>
+          <h2>
+            <span>{strings.text('details.title')}</span>
+          </h2>
+          {may.includes('invite') && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('rooms.invite')}
+              onClick={() => dialog({ kind: 'invite', room })}
+            >
+              <Icon name="invite" />
+            </button>
+          )}
+          <button type="button" class="icon shut" aria-label={close} onClick={this.close}>
+            <Icon name="close" />
+          </button>
+        </div>
+        <div class="card-top">
+          {kind === 'direct' ? (
+            <Avatar user={other ?? { id, name }} kind="xl" />
+          ) : (
+            <span class={`tile ${hue(id)}`} aria-hidden="true">
+              <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+            </span>
+          )}
+          <h3>
+            <bdi>{strings.roomName(room.summary)}</bdi>
+          </h3>
+          <p>
+            {kind === 'direct' ? strings.text('rooms.direct') : strings.count(`rooms.about.${kind}`, members)}
+          </p>
+          {topic !== undefined && <p class="topic">{topic}</p>}
+        </div>
+        <div class="tabbar" role="tablist" aria-label={strings.text('details.title')} onKeyDown={this.#key}>
+          {offered.map((one) => (
+            <button
+              type="button"
+              role="tab"
+              key={one}
+              id={`details-${one}`}
+              aria-selected={one === tab}
+              aria-controls="details-panel"
+              tabIndex={one === tab ? 0 : -1}
+              onClick={() => this.#select(one)}
+            >
+              {strings.text(`details.${one}`)}
+              {one === 'people' && <small> {members}</small>}
+              {one === 'pinned' && room.pins.length > 0 && <small> {room.pins.length}</small>}
+            </button>
+          ))}
+        </div>
+        <div class="tabpanel" role="tabpanel" id="details-panel" aria-labelledby={`details-${tab}`} key={id}>
+          {this.#content(tab, room, lost)}
+        </div>
+      </aside>
+    );
+  }
+
+  #content(tab: Tab, room: Room, lost: boolean) {
+    const context = this.#context;
+    if (tab === 'people') return <PeopleList context={context} room={room} lost={lost} />;
+    if (tab === 'files') return <RoomFiles context={context} room={room} />;
+    if (tab === 'settings') return <Settings context={context} room={room} />;
+    return (
+      <div class="scroll">
+        <PinnedList context={context} room={room} go={({ seq }) => context.jump({ room: room.id, seq })} />
+      </div>
+    );
+  }
+
+  #tabs({ summary: { kind, member } }: Room): readonly Tab[] {
+    return tabs.filter((tab) =>
+      tab === 'people' ? kind !== 'direct' : tab === 'settings' ? kind !== 'direct' && member : true,
+    );
+  }
+
+  /** The one that was chosen last on this device, whichever room it was. */
+  #tab(offered: readonly Tab[]): Tab {
+    const chosen = this.#context.chat.settings.get('details', text);
+    return offered.find((tab) => tab === chosen) ?? (offered[0] as Tab);
+  }
+
+  #select(tab: Tab): void {
+    this.#context.chat.settings.set('details', tab);
+    this.#context.draw();
+  }
+
+  readonly #key = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    const all = [...event.currentTarget.querySelectorAll<HTMLElement>('[role=tab]')];
+    const at = all.indexOf(event.target as HTMLElement);
+    const step = event.currentTarget.matches(':dir(rtl)') ? -1 : 1;
+    const to: Record<string, number> = {
+      ArrowRight: at + step,
+      ArrowLeft: at - step,
+      Home: 0,
+      End: all.length - 1,
+    };
+    const next = to[event.key];
+    if (next === undefined) return;
+    const tab = all.at(next % all.length);
+    tab?.click();
+    tab?.focus();
+    event.preventDefault();
+  };
+}
+
+/** What the user wants to be told of the room; for those who may, the way to its rules. */
+function Settings({ context, room }: { readonly context: Context; readonly room: Room }) {
+  const { chat, strings, toast, dialog } = context;
+  const label = strings.text('settings.notify');
+  return (
+    <div class="scroll form">
+      <p class="label">{label}</p>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+      <div class="seg" role="group" aria-label={label}>
+        {(['all', 'mentions', 'none'] as const).map((notify) => (
+          <button
+            type="button"
+            key={notify}
+            aria-pressed={room.summary.notify === notify}
+            onClick={() => {
+              chat.notify(room, notify).catch(() => toast(strings.text('error.other'), 'bad'));
+            }}
+          >
+            {strings.text(`settings.notify.${notify}`)}
+          </button>
+        ))}
+      </div>
+      <NotifyLine context={context} />
+      {room.summary.may.includes('update') && (
+        <button type="button" class="btn" onClick={() => dialog({ kind: 'settings', room })}>
+          {strings.text('rooms.settings')}
+        </button>
+      )}
+    </div>
+  );
+}
