@@ -1,4 +1,4 @@
-import { formats } from './formats/formats.ts';
+import { decodeStored, formatOf } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
 import { parseLayers } from './layers/layers.ts';
@@ -26,7 +26,7 @@ export class UnreadableError extends FormatError {
 export function decodeSession(source: SessionSource, id: string, bytes: Buffer): PhpValue | undefined {
   const inner = unwrapped(source, id, bytes);
   try {
-    return inner.length === 0 ? undefined : formats[source.format](inner);
+    return inner.length === 0 ? undefined : decodeStored(source.format, inner);
   } catch (error) {
     throw unreadable(error, source, inner);
   }
@@ -70,7 +70,7 @@ function hint(source: SessionSource, inner: Buffer, taken: number): string | und
   const layers = [...given.slice(0, taken), ...more].join(',');
   const options = [
     layers === given.join(',') || layers === '' ? '' : `layers=${layers}`,
-    option === `format=${source.format}` ? '' : (option ?? ''),
+    option === `format=${formatOf(source.format, inner)}` ? '' : (option ?? ''),
   ].filter((one) => one !== '');
   if (options.length > 0) return `the store URL has to say ${options.join('&')}`;
   if (option === undefined) return undefined;

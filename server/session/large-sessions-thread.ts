@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { formats } from './formats/formats.ts';
+import { decodeStored } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import { identify, type UserPaths } from './identity.ts';
 import type { DecodeReply, DecodeRequest, ThreadSettings } from './large-sessions.ts';
@@ -28,7 +28,7 @@ port.on('message', ({ id, bytes }: DecodeRequest) => {
 
 function answer(id: number, bytes: Buffer): DecodeReply {
   try {
-    return { id, found: identify(formats[format](bytes), user) };
+    return { id, found: identify(decodeStored(format, bytes), user) };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { id, wrong: error.message };

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { FormatName } from './formats/formats.ts';
+import type { StoredFormat } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import type { Identity, UserPaths } from './identity.ts';
 import { pathText } from './path.ts';
@@ -8,7 +8,7 @@ import { SessionBusyError, StoreError } from './store.ts';
 
 /** Settings for the thread. Paths go as text: a thread cannot be handed the functions that decode in them. */
 export interface ThreadSettings {
-  format: FormatName;
+  format: StoredFormat;
   paths: Record<'id' | 'name', string> &
     Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & {
       nobody?: readonly string[];
@@ -46,7 +46,7 @@ export class LargeSessions {
   /** Bytes. */
   #waiting = 0;
 
-  constructor(format: FormatName, user: UserPaths) {
+  constructor(format: StoredFormat, user: UserPaths) {
     const { id, name, nobody, require, rooms, roles, banned, others, proof } = user;
     const optional = Object.entries({ require, rooms, roles, banned }).flatMap(([key, path]) =>
       path === undefined ? [] : [[key, pathText(path)]],

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { FormatName } from './formats/formats.ts';
+import type { StoredFormat } from './formats/formats.ts';
 import type { Layer } from './layers/layers.ts';
 import type { SessionStore } from './store.ts';
 
@@ -21,14 +21,14 @@ export interface StoreUrl {
  * the store does not compute with it.
  * @throws TypeError that says what is wrong with the URL, without a password
  */
-export type StoreKind = (url: StoreUrl) => { format: FormatName; lifetime?: number; open(): SessionStore };
+export type StoreKind = (url: StoreUrl) => { format: StoredFormat; lifetime?: number; open(): SessionStore };
 
 /** Where the sessions of a site are, and how they are encoded there. */
 export interface SessionSource {
   protocol: string;
   /** The text behind the `?`. */
   options: string;
-  format: FormatName;
+  format: StoredFormat;
   /** The TTL that PHP gives a session at each use, in milliseconds; undefined if the URL does not say it. */
   lifetime: number | undefined;
   /** The outermost first. */

@@ -87,12 +87,18 @@ export function openTable(driver: SqlDriver, database: Database, text: string): 
 function readSource(kind: StoreKind, url: StoreUrl, appKeys: readonly Buffer[]) {
   const { options } = url;
   const store = kind(url);
-  const format = options.take('format') ?? store.format;
-  if (!isFormatName(format)) throw new TypeError(`format=${format} is not a format that PHP writes`);
+  const format = options.take('format');
+  if (format !== undefined && !isFormatName(format))
+    throw new TypeError(`format=${format} is not a format that PHP writes`);
   const lifetime = store.lifetime ?? options.seconds('lifetime', '0');
   const layers = parseLayers(options.take('layers') ?? '', appKeys);
   options.finish();
-  return { format, lifetime: lifetime === 0 ? undefined : lifetime * 1000, layers, open: store.open };
+  return {
+    format: format ?? store.format,
+    lifetime: lifetime === 0 ? undefined : lifetime * 1000,
+    layers,
+    open: store.open,
+  };
 }
 
 const databases: Readonly<Record<string, SqlDriver>> = {

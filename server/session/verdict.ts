@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UnreadableError, unreadable, unwrapped } from './decode.ts';
-import { formats } from './formats/formats.ts';
+import { decodeStored } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import { type Identity, identify, type SessionUser, type UserPaths } from './identity.ts';
 import { LargeSessions } from './large-sessions.ts';
@@ -52,7 +52,7 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
         return large.identify(inner).then((found) => byIdentity(found, bytes), failed);
       }
       try {
-        return byIdentity(identify(formats[source.format](inner), user), bytes);
+        return byIdentity(identify(decodeStored(source.format, inner), user), bytes);
       } catch (error) {
         return failed(error);
       }

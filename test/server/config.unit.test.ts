@@ -429,7 +429,7 @@ describe('the list of all settings', () => {
 test.each([
   ['memcached://h?handler=memcached', 'php'],
   ['memcached://h?handler=memcached&format=igbinary&prefix=x.', 'igbinary'],
-  ['memcached://h:1?prefix=a/', 'php_serialize'],
+  ['memcached://h:1?prefix=a/', 'memcached'],
   ['file:///var/lib/php/sessions', 'php'],
   ['memcached://h?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15', 'php'],
   ['redis://h?prefix=siam_&lifetime=1440&lock=5&lease=30', 'php'],

@@ -93,7 +93,6 @@ function tableOf(table: string, minutes: number, hasEnd: boolean): Record<string
 
 /** The sessions in Redis or memcached. @param first the first of the hosts in a list */
 function cacheOf(storage: string, first: (key: string) => string, file: string): string {
-  const options = 'prefix=&format=php_serialize';
   if (storage === 'redis') {
     const [, path, host = '', rest = ''] =
       /^(?:(?:unix:\/\/)?(\/[^:]*)|([^:]*))(.*)$/.exec(first('redis_hosts')) ?? [];
@@ -102,11 +101,12 @@ function cacheOf(storage: string, first: (key: string) => string, file: string):
     const [database = '', password = ''] = parts;
     const login = password === '' ? '' : `:${encodeURIComponent(password)}@`;
     const at = path === undefined ? hostAndPort(host || '127.0.0.1', port || '6379') : escapedPath(path);
-    return `redis://${login}${at}?${options}&database=${encodeURIComponent(database || '0')}`;
+    return `redis://${login}${at}?prefix=&format=php_serialize&database=${encodeURIComponent(database || '0')}`;
   }
   if (storage === 'memcache' || storage === 'memcached') {
     const [, host, port = '11211'] = /^([^:/]+)(?::(\d+))?$/.exec(first('memcache_hosts')) ?? [];
-    if (host !== undefined) return `memcached://${host}:${port}?${options}`;
+    const object = storage === 'memcache' ? '&distribution=memcache' : '';
+    if (host !== undefined) return `memcached://${host}:${port}?prefix=${object}`;
   }
   throw new ConfigurationError(
     `${file}: session_storage is ${storage}: set CHAT_SESSION_STORE as docs/sessions.md says`,

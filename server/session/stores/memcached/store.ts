@@ -1,4 +1,4 @@
-import type { FormatName } from '../../formats/formats.ts';
+import type { StoredFormat } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { mostKeys, probeId, type SessionStore, StoreError } from '../../store.ts';
 import { batched } from '../lookups.ts';
@@ -34,7 +34,7 @@ const touchAnswer = /^(?:TOUCHED|NOT_FOUND)$/;
 /** By `handler=`. The first distribution is the default. */
 const handlers: Record<
   'memcached' | 'memcache' | 'own',
-  { distributions: readonly Distribution[]; prefix: string; format: FormatName }
+  { distributions: readonly Distribution[]; prefix: string; format: StoredFormat }
 > = {
   memcached: {
     distributions: ['ketama', 'modula', 'ketama_weighted'],
@@ -46,7 +46,7 @@ const handlers: Record<
     prefix: '',
     format: 'php',
   },
-  own: { distributions: Object.keys(distributions) as Distribution[], prefix: '', format: 'php_serialize' },
+  own: { distributions: Object.keys(distributions) as Distribution[], prefix: '', format: 'memcached' },
 };
 
 /**
@@ -77,8 +77,8 @@ const handlers: Record<
  * | `memcache_standard`, `memcache_standard_fnv` | standard |
  *
  * A `Memcache` object needs one of these with a single server too, since they decide what the flags of an item mean.
- * Packed items are unpacked (zlib, FastLZ). An array or an object in an item is serialized; `format=` names the
- * serializer (default `php_serialize`).
+ * Packed items are unpacked (zlib, FastLZ). An array in an item is serialized, which the default format reads whatever
+ * the serializer.
  *
  * A server that fails makes its own sessions unavailable, and no others. If ext-memcache would ask another server,
  * the store does too: for a copy, or for an item that a `Memcache` object has put there meanwhile.

@@ -155,17 +155,31 @@ test('Roundcube with its sessions in Redis and in memcached', async () => {
   onTestFinished(async () => void (await Promise.all([redis.remove(), memcached.stop()])));
   const own = `a:3:{s:7:"changed";i:1;s:2:"ip";s:3:"::1";s:4:"vars";s:${vars.length}:"${vars}";}`;
   await redis.ask('EVAL', "redis.call('SELECT', 2) redis.call('SET', KEYS[1], ARGV[1])", '1', 'abc', own);
-  await memcached.set('abc', Buffer.from(own));
   const cookies = `roundcube_sessid=abc; roundcube_sessauth=${secondCookie('Xy1', 600)}`;
-  for (const storage of [
-    `'redis'; $config['redis_hosts'] = ['127.0.0.1:${redis.port}:2:geheim'];`,
-    `'memcached'; $config['memcache_hosts'] = ['127.0.0.1:${memcached.port}'];`,
-  ]) {
+  const isRead = async (storage: string) => {
     const { folder } = roundcubeOf(`$config['session_storage'] = ${storage}`);
     expect(await (await open({ site: folder })).identify({ cookies }), storage).toMatchObject({
       user: { id: '7', name: 'ann' },
     });
+  };
+  await isRead(`'redis'; $config['redis_hosts'] = ['127.0.0.1:${redis.port}:2:geheim'];`);
+  const hosts = `$config['memcache_hosts'] = ['127.0.0.1:${memcached.port}'];`;
+  // Roundcube gives a Memcached object an array, and a Memcache object a text that this packs.
+  const session = `unserialize(${JSON.stringify(own).replaceAll('$', '\\$')})`;
+  const written = (code: string, ini: string) =>
+    execFileSync('php', ['-d', ini, '-r', `${code.replaceAll('PORT', String(memcached.port))}`]);
+  for (const serializer of ['php', 'igbinary', 'msgpack', 'json_array']) {
+    written(
+      `$m = new Memcached; $m->addServer('127.0.0.1', PORT); $m->set('abc', ${session}) || exit(1);`,
+      `memcached.serializer=${serializer}`,
+    );
+    await isRead(`'memcached'; ${hosts} // ${serializer}`);
   }
+  written(
+    `$m = new Memcache; $m->addServer('127.0.0.1', PORT); $m->set('abc', serialize(${session} + ['more' => str_repeat('x', 30000)]), MEMCACHE_COMPRESSED) || exit(1);`,
+    'memcache.hash_strategy=consistent',
+  );
+  await isRead(`'memcache'; ${hosts}`);
 });
 
 /** The configuration that MediaWiki's installer writes, for SQLite. */
