@@ -24,7 +24,13 @@ import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
 import { type Found, folderOfStore, lookAt, withoutUser } from './found.ts';
 import { nextSteps } from './next-steps.ts';
 import { exit, InitProblem } from './problem.ts';
-import { refuseExisting, type SettingsGroup, settingsText, writeSettings } from './settings-file.ts';
+import {
+  refuseExisting,
+  refuseOpenFolder,
+  type SettingsGroup,
+  settingsText,
+  writeSettings,
+} from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
 
 const usage = `npm run init -- FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]
@@ -210,6 +216,7 @@ async function setUp(
   say({ is: 'well', text: reachText(addresses, cookie) });
 
   const account = serviceAccount(options.user, ownerOfSessions(found), found.store.startsWith('file:'));
+  if (!options.print) refuseOpenFolder(options.settings, account);
   const missing = await missingRights(found.files, account);
   const acl = setfaclLines(account, missing);
   if (acl.length > 0) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
@@ -8,9 +9,11 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  realpathSync,
   renameSync,
   rmSync,
   type Stats,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -67,6 +70,29 @@ export function refuseExisting(path: string, replace: boolean): void {
     exit.configuration,
     `${path} is there already, and stays as it is: --force replaces it, --print only shows what would be written, --settings FILE takes another file`,
   );
+}
+
+/**
+ * Refuses a folder that others may change, or move away with one above it: they could put other settings there.
+ * @param account of the server
+ * @throws InitProblem
+ */
+export function refuseOpenFolder(path: string, account: { uid: number; gid: number }): void {
+  let folder = dirname(path);
+  while (!existsSync(folder)) folder = dirname(folder);
+  const nearest = realpathSync(folder);
+  for (let at = nearest; at !== '/'; at = dirname(at)) {
+    const { mode, uid, gid } = statSync(at);
+    const group = (mode & 0o020) !== 0 && ![0, process.getegid?.(), account.gid].includes(gid);
+    // In a folder such as /tmp nobody can move what is another's.
+    const isSticky = at !== nearest && (mode & 0o1000) !== 0;
+    const isOpen = !isSticky && ((mode & 0o002) !== 0 || group);
+    if (!isOpen && [0, process.geteuid?.(), account.uid].includes(uid)) continue;
+    throw new InitProblem(
+      exit.configuration,
+      `other accounts may change ${at}, and so replace the settings: let only root or ${isOpen ? 'its owner' : 'this account'} write there, or take another place by --settings FILE`,
+    );
+  }
 }
 
 /**

@@ -131,6 +131,28 @@ test('a file that is there stays, unless --force is given; --print writes nothin
   expect(readFileSync(file, 'utf8')).toContain('CHAT_SITE=');
 });
 
+test('a folder that other accounts may change: refused, as they could replace the settings', async () => {
+  const file = newFile();
+  const at = join(file, '..');
+  mkdirSync(join(at, 'below'), { recursive: true });
+  for (const [mode, path] of [
+    [0o777, file],
+    [0o1777, file],
+    [0o777, join(at, 'below/settings')],
+    [0o777, join(at, 'new/settings')],
+  ] as const) {
+    chmodSync(at, mode);
+    expect(await run([site.folder, '--settings', path, '--yes', ...user])).toEqual({
+      code: 78,
+      said: expect.stringContaining(`ther accounts may change ${at}, and so replace the settings`),
+    });
+  }
+  expect(readdirSync(at)).toEqual(['below']);
+  chmodSync(at, 0o1777);
+  const below = join(at, 'below/settings');
+  expect((await run([site.folder, '--settings', below, '--yes', ...user])).code).toBe(0);
+});
+
 test('the settings of the environment are taken over; a wrong one is refused before anything is written', async () => {
   const file = newFile();
   const url = `mysql://${db.login}@127.0.0.1:${db.port}/site`;

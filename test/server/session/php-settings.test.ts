@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
+import { readSessionCalls } from '../../../server/session/configuration/configuration.ts';
 import { type IniStatement, parseIni } from '../../../server/session/configuration/ini.ts';
 import { ConfigurationError } from '../../../server/session/configuration/php.ts';
 import { openSystem } from '../../../server/session/configuration/system.ts';
@@ -358,6 +359,35 @@ test('of several pools the web server names the one of a folder; PHP elsewhere i
     /^session\.name is "a" in .* and "b" in .*: set CHAT_SESSION_NAME$/,
   );
   expect(get('session.save_path').value).toBe('/var/lib/php/sessions');
+});
+
+test('what .htaccess includes or defines does not count, since others than the administrator may write it', async () => {
+  const root = join(folder, 'htaccess');
+  written(root, {
+    'etc/php/8.2/apache2/php.ini': 'session.name = ini\n',
+    'etc/apache2/apache2.conf': `ServerRoot ${root}/etc\nDefine HERE server\nLoadModule php_module /usr/lib/libphp8.2.so\nDocumentRoot ${root}/site\n<Directory ${root}/site>\nAllowOverride All\n</Directory>\n`,
+    'etc/other.conf': 'php_value session.name other\n',
+    'site/.htaccess': `php_value session.name in_$\{HERE}\nDefine HERE own\nphp_value session.save_path /$\{HERE}\nInclude other.conf\n<IfModule core>\nIncludeOptional ${root}/etc/*.conf\n</IfModule>\n`,
+  });
+  const { get, files } = await readPhpSettings(join(root, 'site'), { system: openSystem(root) });
+  expect([get('session.name').value, get('session.save_path').value]).toEqual(['in_server', '/server']);
+  expect(files).not.toContain('/etc/other.conf');
+});
+
+test('the bounds of files and folders: an error names the file that is too many, and deep code is not read', async () => {
+  const root = join(folder, 'many');
+  const deep = 'a/b/c/d/e/f/g';
+  written(root, {
+    'etc/apache2/apache2.conf': `ServerRoot ${root}/etc\n${'Include one.conf\n'.repeat(2000)}`,
+    'etc/one.conf': '',
+    [`site/${deep}/in.php`]: "<?php session_name('IN');",
+    [`site/${deep}/h/out.php`]: "<?php session_name('OUT');",
+  });
+  await expect(readPhpSettings(join(root, 'site'), { system: openSystem(root) })).rejects.toThrow(
+    /etc\/one\.conf: one of more than 2000 files$/,
+  );
+  const calls = await readSessionCalls(join(root, 'site'));
+  expect(calls.map(({ value }) => value)).toEqual(['IN']);
 });
 
 test('damaged configurations of web servers and pools: settings, or the error of the configuration', async () => {
