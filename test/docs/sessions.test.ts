@@ -22,10 +22,15 @@ const saml = (start: string) => ({
   userId: `${start}authData.default-sp.Attributes.uid.0`,
   userName: `${start}authData.default-sp.Attributes.displayName.0`,
 });
+const codeigniter = { site: 'codeigniter:', userId: 'user_id', userName: 'firstname' };
 const mediawiki = { site: 'mediawiki:', cookieName: 'wiki_session' };
 /** The page's other settings besides the URL, and the logged-in user. */
 const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
   'Cacti mysql': [{ site: 'cacti:' }, '7'],
+  'CodeIgniter mysql': [codeigniter, 'Ann'],
+  'CodeIgniter postgres': [codeigniter, 'Ann'],
+  'CodeIgniter redis': [codeigniter, 'Ann'],
+  'CodeIgniter memcached': [codeigniter, 'Ann'],
   'Laravel memcached': [{ site: 'laravel:' }, '7'],
   'MediaWiki mysql': [mediawiki, 'Ann'],
   'MediaWiki memcached': [mediawiki, 'Ann'],
@@ -93,6 +98,7 @@ describe('the store URLs of docs/sessions.md, with sessions that PHP writes as t
       const cookies = [
         'PHPSESSID',
         'Cacti',
+        'ci_session',
         'laravel_session',
         'wiki_session',
         'roundcube_sessid',

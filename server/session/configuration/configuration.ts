@@ -125,9 +125,9 @@ export class Configuration {
     return this.#under(this.#read.variables.get(name), keys, `$${path.join('.')}`, instead);
   }
 
-  /** A constant or property of a class. */
-  member(name: string, instead: string): ConfigurationValue {
-    return this.#known(this.#read.members.get(name), name, instead);
+  /** A constant or property of a class, or what lies in it under these keys. */
+  member(name: string, instead: string, keys: readonly string[] = []): ConfigurationValue {
+    return this.#under(this.#read.members.get(name), keys, [name, ...keys].join('.'), instead);
   }
 
   /** Under these keys in what the file returns. */

@@ -1,13 +1,14 @@
 import { dirname } from 'node:path';
-import type { SessionApplication, SiteFolder } from '../application.ts';
+import type { SessionApplication, SiteDatabase, SiteFolder } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, urlWith } from '../database-host.ts';
 
 const file = 'app/Config/Session.php';
+const databaseFile = 'app/Config/Database.php';
 const storeSetting = 'CHAT_SESSION_STORE';
 
 /**
- * CodeIgniter 4.3 and later: system/Session/Session.php (configure), Handlers/FileHandler.php, Config/BaseConfig.php. The
+ * CodeIgniter 4.3 and later: system/Session/Session.php (configure), Session/Handlers/*.php, Config/BaseConfig.php. The
  * code of the site says where the user is.
  */
 export const codeigniter: SessionApplication = {
@@ -26,31 +27,120 @@ export const codeigniter: SessionApplication = {
     const cookieName = given.cookieName ?? (value('cookieName', 'CHAT_SESSION_NAME') || 'ci_session');
     if (given.store) return { options: { cookieName } };
     const driver = environment['session.driver'] ?? (await driverOf(folder, `${root}/${file}`));
-    if (!driver.endsWith('FileHandler'))
-      throw new ConfigurationError(
-        `${configuration.file}: sessions of the driver ${driver || 'that it names'} are not found by the folder: set ${storeSetting}`,
+    const [handler = ''] = /(File|Redis|Memcached|Database|MySQLi|Postgre)Handler$/.exec(driver) ?? [];
+    const refused = (why: string) => new ConfigurationError(`${configuration.file}: ${why}`);
+    if (handler === '')
+      throw refused(
+        `sessions of the driver ${driver || 'that it names'} are not found by the folder: set ${storeSetting}`,
       );
     if (/^(?:1|true)$/.test(value('matchIP', storeSetting)))
-      throw new ConfigurationError(
-        `${configuration.file}: matchIP is on, which puts the address of a visitor into the name of the session: switch it off`,
+      throw refused(
+        'matchIP is on, which puts the address of a visitor into the name of the session: switch it off',
       );
     const settings = await folder.settings();
     const expiration = value('expiration', storeSetting);
-    const options = {
-      prefix: cookieName,
-      format: settings.get('session.serialize_handler').value,
-      lifetime: Number(expiration) > 0 ? expiration : settings.get('session.gc_maxlifetime').value,
-    };
-    const path =
-      value('savePath', storeSetting).replace(/[/\\]+$/, '') || settings.get('session.save_path').value;
-    const place = `file://${escapedPath(path || `${root}/writable/session`)}`;
+    const format = settings.get('session.serialize_handler').value;
+    const lifetime = Number(expiration) > 0 ? expiration : settings.get('session.gc_maxlifetime').value;
+    const savePath = value('savePath', storeSetting);
+    const found = (store: string, options: Readonly<Record<string, string>>) => ({
+      files: settings.files,
+      broken: settings.broken,
+      options: { cookieName, store: urlWith(store, options) },
+    });
+    if (handler === 'FileHandler') {
+      const path = savePath.replace(/[/\\]+$/, '') || settings.get('session.save_path').value;
+      const place = `file://${escapedPath(path || `${root}/writable/session`)}`;
+      return found(place, { prefix: cookieName, format, lifetime });
+    }
+    const prefix = `ci_session:${cookieName}:`;
+    if (handler === 'RedisHandler') {
+      const redis = redisOf(savePath);
+      if (redis === null) throw refused(`savePath names no Redis that can be read: set ${storeSetting}`);
+      return found(redis.place, { prefix, format, ...redis.options });
+    }
+    if (handler === 'MemcachedHandler') {
+      const servers = [...savePath.matchAll(/([^,:\s]+):(\d{1,5})(?::(\d+))?/g)];
+      if (servers.length === 0) throw refused(`savePath names no memcached: set ${storeSetting}`);
+      const place = `memcached://${servers.map(([, host, port]) => `${host}:${port}`).join(',')}`;
+      // Their weights do not count, as without a consistent hash.
+      return found(place, { prefix, format, lifetime });
+    }
+    const { database, tables } = await databaseOf(folder, root, environment, value('DBGroup', storeSetting));
     return {
       files: settings.files,
       broken: settings.broken,
-      options: { cookieName, store: urlWith(place, options) },
+      options: { cookieName },
+      table: {
+        database,
+        options: {
+          ...{ table: tables + savePath, id: 'id', prefix: `${cookieName}:`, data: 'data' },
+          ...{ last: 'timestamp', last_unit: 'datetime', lifetime, format },
+        },
+      },
     };
   },
 };
+
+/** `tcp://HOST:PORT?auth=…&database=…&prefix=…`, `tls://…`, `unix:///PATH?…`, or the path of a socket alone. */
+function redisOf(savePath: string): { place: string; options: Record<string, string> } | null {
+  const [, scheme = 'tcp', path, host = '', port = '6379', query = ''] =
+    /^(?:(tcp|tls|unix):\/\/)?(?:(\/[^?:]+)|([^/?:]+)(?::(\d{1,5}))?)(?:\?(.*))?$/.exec(savePath) ?? [];
+  if (path === undefined && host === '') return null;
+  const options = new URLSearchParams(query);
+  const auth = options.get('auth');
+  const login = auth === null ? '' : `:${encodeURIComponent(auth)}@`;
+  const database = options.get('database') ?? '0';
+  if (!/^\d{1,5}$/.test(database)) return null;
+  const own = options.get('prefix');
+  const prefix = own === null ? {} : { prefix: own };
+  return path === undefined
+    ? {
+        place: `${scheme === 'tls' ? 'rediss' : 'redis'}://${login}${host}:${port}/${database}`,
+        options: prefix,
+      }
+    : { place: `redis://${login}${escapedPath(path)}`, options: { database, ...prefix } };
+}
+
+/** The database of a group of connections, and the prefix of its tables. */
+async function databaseOf(
+  folder: SiteFolder,
+  root: string,
+  environment: Readonly<Record<string, string>>,
+  named: string,
+): Promise<{ database: SiteDatabase; tables: string }> {
+  const configuration = await folder.php(`${root}/${databaseFile}`);
+  const group =
+    named ||
+    (environment['database.defaultGroup'] ??
+      asText(configuration.member('Database::defaultGroup', storeSetting)) ??
+      '') ||
+    'default';
+  const value = (key: string) =>
+    environment[`database.${group}.${key}`] ??
+    asText(configuration.member(`Database::${group}`, storeSetting, [key])) ??
+    '';
+  const driver = value('DBDriver');
+  if ((driver !== 'MySQLi' && driver !== 'Postgre') || value('DSN') !== '')
+    throw new ConfigurationError(
+      `${configuration.file}: the sessions are in a database that is not found by the folder (${group}): set ${storeSetting}`,
+    );
+  const isMysql = driver === 'MySQLi';
+  const host = value('hostname') || 'localhost';
+  const port = Number(value('port')) || (isMysql ? 3306 : 5432);
+  return {
+    tables: value('DBPrefix'),
+    database: {
+      kind: isMysql ? 'mysql' : 'postgres',
+      place: {
+        user: value('username'),
+        password: value('password'),
+        hosts: [{ host, port }],
+        path: `/${value('database')}`,
+      },
+      charset: 'utf8',
+    },
+  };
+}
 
 /** The folder of the application; the site's own may be `public` in it. */
 async function rootOf(folder: SiteFolder): Promise<string | null> {

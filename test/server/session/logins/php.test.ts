@@ -395,13 +395,48 @@ test('known applications are found by their folders, with the sessions that PHP 
       { userId: 'user.id', userName: 'user.id' },
     ],
     ['codeigniter', codeIgniter(session.replace('false', 'true')), /matchIP is on/],
-    [
+    ...(
+      [
+        [
+          'RedisHandler',
+          'tcp://r:6380?auth=p@&database=2',
+          /^ci redis:\/\/:p%40@r:6380\/2\?prefix=ci_session%3Aci%3A&format=php$/,
+        ],
+        ['RedisHandler', 'tls://r?prefix=own', /^ci rediss:\/\/r:6379\/0\?prefix=own&format=php$/],
+        [
+          'RedisHandler',
+          '/run/redis.sock?database=1',
+          /^ci redis:\/\/\/run\/redis.sock\?prefix=ci_session%3Aci%3A&format=php&database=1$/,
+        ],
+        ['RedisHandler', 'tcp://', /savePath names no Redis that can be read: set CHAT_SESSION_STORE/],
+        [
+          'MemcachedHandler',
+          'm:11211:2,n:11212',
+          /^ci memcached:\/\/m:11211,n:11212\?prefix=ci_session%3Aci%3A&format=php&lifetime=7200$/,
+        ],
+        [
+          'DatabaseHandler',
+          'sessions',
+          /^ci mysql:\/\/u:p@db:3306\/app\?table=t_sessions&id=id&prefix=ci%3A&data=data&last=timestamp&last_unit=datetime&lifetime=7200&format=php$/,
+        ],
+        [
+          'OwnHandler',
+          '',
+          /sessions of the driver OwnHandler are not found by the folder: set CHAT_SESSION_STORE/,
+        ],
+      ] as const
+    ).map(([handler, savePath, outcome]): (typeof cases)[number] => [
       'codeigniter',
-      codeIgniter(session).spark === ''
-        ? { ...codeIgniter(session), '.env': 'session.driver = CodeIgniter\\Session\\Handlers\\RedisHandler' }
-        : {},
-      /sessions of the driver CodeIgniter\\Session\\Handlers\\RedisHandler are not found/,
-    ],
+      {
+        ...codeIgniter(session.replace("WRITEPATH . 'session'", `'${savePath}'`)),
+        '.env': `session.driver = ${handler}\ndatabase.default.database = app\ndatabase.default.hostname = db`,
+        'app/Config/Database.php': phpConfig(
+          "namespace Config; class Database extends Config { public string $defaultGroup = 'default'; public array $default = ['DSN' => '', 'hostname' => 'localhost', 'username' => 'u', 'password' => 'p', 'database' => '', 'DBDriver' => 'MySQLi', 'DBPrefix' => 't_', 'port' => 3306]; }",
+        ),
+      },
+      outcome,
+      { userId: 'user.id', userName: 'user.id' },
+    ]),
   ];
   for (const [kind, files, outcome, given] of cases) {
     rmSync(machine.site, { recursive: true, force: true });
