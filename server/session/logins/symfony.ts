@@ -1,6 +1,8 @@
-import type { SessionApplication, SiteFolder } from '../application.ts';
-import { ConfigurationError } from '../configuration/configuration.ts';
+import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from '../application.ts';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { yamlScalar } from '../configuration/yaml.ts';
+import { hostAndPort, urlWith } from '../database-host.ts';
+import { rawUrlDecode } from '../encodings.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** The firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
@@ -39,17 +41,34 @@ export const symfony: SessionApplication = {
     const version = Number(await versionOf(folder, root));
     if (isNative || (handler === undefined && !savePath && version >= 7))
       return ownSessions(folder, given, named);
-    const isFile = handler === 'session.handler.native_file' || (version >= 7 && !handler);
-    if (!isFile || !savePath)
-      throw new ConfigurationError(
-        `${name}: the session handler ${handler ?? 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
-      );
     const known: Readonly<Record<string, string>> = {
       '%kernel.project_dir%': root,
       '%kernel.environment%': environment,
       '%kernel.cache_dir%': `${root}/var/cache/${environment}`,
     };
-    const path = savePath.replace(/%[\w.()]+%/g, (parameter) => known[parameter] ?? parameter);
+    const resolved = (text: string) =>
+      text.replace(/%[\w.()]+%/g, (parameter) => known[parameter] ?? parameter);
+    const dsn =
+      handler == null ? null : await dsnOf(handler, (name) => variableOf(folder, root, environment, name));
+    if (dsn !== null) {
+      const settings = await folder.settings();
+      const found = sessionsAt(resolved(dsn), settings.get('session.serialize_handler').value);
+      if (found === null)
+        throw new ConfigurationError(
+          `${name}: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE`,
+        );
+      if ('savePath' in found)
+        return ownSessions(folder, given, { ...named, savePath: found.savePath, file: name });
+      const { files, broken } = settings;
+      const { store, ...table } = found;
+      return { files, broken, options: { ...named, ...(store === undefined ? {} : { store }) }, ...table };
+    }
+    const isFile = handler === 'session.handler.native_file' || (version >= 7 && !handler);
+    if (!isFile || !savePath)
+      throw new ConfigurationError(
+        `${name}: the session handler ${handler ?? 'that is the default of this version'} is not found by the folder: set CHAT_SESSION_STORE as docs/sessions.md says, or handler_id: null`,
+      );
+    const path = resolved(savePath);
     if (path.includes('%'))
       throw new ConfigurationError(
         `${name}: save_path has a parameter that is not known: set CHAT_SESSION_STORE`,
@@ -57,6 +76,97 @@ export const symfony: SessionApplication = {
     return ownSessions(folder, given, { ...named, savePath: path, file: name });
   },
 };
+
+/** The address that a session handler stands for; null if it is a service. */
+async function dsnOf(
+  handler: string,
+  variable: (name: string) => Promise<string | undefined>,
+): Promise<string | null> {
+  const [, name] = /^%env\((?:resolve:)?(\w+)\)%$/.exec(handler) ?? [];
+  const text = name === undefined ? handler : ((await variable(name)) ?? handler);
+  return /^[a-z][a-z0-9+]*:\/\//.test(text) ? text : null;
+}
+
+/** A variable of the files of the environment, of which the later ones count; a compiled one counts alone. */
+async function variableOf(
+  folder: SiteFolder,
+  root: string,
+  environment: string,
+  name: string,
+): Promise<string | undefined> {
+  const compiled = `${root}/.env.local.php`;
+  if (await folder.has(compiled))
+    return asText((await folder.php(compiled)).returned([name], 'CHAT_SESSION_STORE')) ?? undefined;
+  for (const file of [`.env.${environment}.local`, `.env.${environment}`, '.env.local', '.env']) {
+    if (!(await folder.has(`${root}/${file}`))) continue;
+    const value = (await folder.env(`${root}/${file}`))[name];
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+type Found = Pick<FoundSessions, 'table'> & { store?: string };
+
+/** HttpFoundation/Session/Storage/Handler/SessionHandlerFactory.php, PdoSessionHandler.php (buildDsnFromUrl). */
+function sessionsAt(dsn: string, format: string): Found | { savePath: string } | null {
+  const [, savePath] = /^file:\/\/(\/.+)$/.exec(dsn) ?? [];
+  if (savePath !== undefined) return { savePath };
+  const [, sqlite] = /^sqlite3?:\/\/\/(\/?[^?%]+)/.exec(dsn) ?? [];
+  const url = URL.parse(dsn);
+  if (url === null) return null;
+  const { protocol, hostname, port, searchParams } = url;
+  const [user, password] = [url.username, url.password].map(decoded) as [string, string];
+  const path = decoded(url.pathname.slice(1));
+  const prefix = searchParams.get('prefix');
+  if (protocol === 'redis:' || protocol === 'rediss:') {
+    // Without a colon it is the password.
+    const secret = password === '' ? user : password;
+    const isUsers = password !== '' && user !== '' && user !== 'default';
+    if (isUsers || hostname === '' || !/^\d{0,5}$/.test(path)) return null;
+    const login = secret === '' ? '' : `:${encodeURIComponent(secret)}@`;
+    const place = `${protocol}//${login}${hostAndPort(hostname, port || '6379')}/${path || '0'}`;
+    return { store: urlWith(place, { prefix: prefix ?? 'sf_s', format }) };
+  }
+  if (protocol === 'memcached:') {
+    if (hostname === '' || user !== '' || path !== '') return null;
+    const place = `memcached://${hostAndPort(hostname, port || '11211')}`;
+    return { store: urlWith(place, { prefix: prefix ?? 'sf2s', format }) };
+  }
+  const kind = sqlite ? 'sqlite' : kinds[protocol];
+  if (kind === undefined || (kind !== 'sqlite' && path === '')) return null;
+  const own = (name: string, usual: string) => searchParams.get(name) ?? usual;
+  const socket = searchParams.get('unix_socket');
+  const hosts = hostname === '' ? [] : [{ host: hostname, ...(port === '' ? {} : { port: Number(port) }) }];
+  return {
+    table: {
+      database: {
+        kind,
+        place: sqlite
+          ? { user: '', password: '', hosts: [], path: `/${sqlite.replace(/^\/+/, '')}` }
+          : { user, password, hosts, path: `/${path}` },
+        ...(socket === null ? {} : { socket }),
+        charset: 'utf8',
+      },
+      options: {
+        table: own('db_table', 'sessions'),
+        id: own('db_id_col', 'sess_id'),
+        data: own('db_data_col', 'sess_data'),
+        expires: own('db_lifetime_col', 'sess_lifetime'),
+        format,
+      },
+    },
+  };
+}
+
+const kinds: Readonly<Record<string, SiteDatabase['kind']>> = {
+  'mysql:': 'mysql',
+  'mysql2:': 'mysql',
+  'pgsql:': 'postgres',
+  'postgres:': 'postgres',
+  'postgresql:': 'postgres',
+};
+
+const decoded = (text: string) => rawUrlDecode(Buffer.from(text)).toString();
 
 /** `APP_ENV` of the files of the environment; a compiled one counts alone. */
 async function environmentOf(folder: SiteFolder, root: string): Promise<string> {

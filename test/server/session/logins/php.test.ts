@@ -381,6 +381,48 @@ test('known applications are found by their folders, with the sessions that PHP 
       yaml("\n        handler_id: '%env(REDIS_URL)%'"),
       /framework\.yaml: the session handler %env\(REDIS_URL\)% is not found by the folder: set CHAT_SESSION_STORE/,
     ],
+    [
+      'symfony',
+      {
+        ...yaml("\n        handler_id: '%env(REDIS_URL)%'"),
+        '.env': 'REDIS_URL=redis://localhost',
+        '.env.prod': 'REDIS_URL=redis://p%40@r:6380/3?prefix=own',
+      },
+      /^OWN redis:\/\/:p%40@r:6380\/3\?prefix=own&format=php$/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: 'redis://ann:p@r'"),
+      /framework\.yaml: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: 'memcached://m'"),
+      /^OWN memcached:\/\/m:11211\?prefix=sf2s&format=php$/,
+    ],
+    [
+      'symfony',
+      {
+        ...yaml("\n        handler_id: '%env(resolve:DATABASE_URL)%'"),
+        '.env': 'DATABASE_URL="mysql://u:p%40@db:3307/app?serverVersion=8.0&charset=utf8mb4"',
+      },
+      /^OWN mysql:\/\/u:p%40@db:3307\/app\?table=sessions&id=sess_id&data=sess_data&expires=sess_lifetime&format=php$/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: 'postgresql://u:p@db/app?db_table=own'"),
+      /^OWN postgres:\/\/u:p@db\/app\?table=own&id=sess_id/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: 'sqlite:///%kernel.project_dir%/var/data.db'"),
+      /^OWN sqlite:\/.*\/site\/var\/data\.db\?table=sessions&/,
+    ],
+    [
+      'symfony',
+      yaml("\n        handler_id: 'file://%kernel.project_dir%/var/own'"),
+      /^OWN file:\/\/\/.*\/site\/var\/own\?/,
+    ],
     ['symfony', yaml('{ handler_id: null }'), /framework\.yaml line 3: what stands here is not read/],
     [
       'codeigniter',
