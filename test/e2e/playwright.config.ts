@@ -1,5 +1,8 @@
 import { defineConfig } from '@playwright/test';
 
+const pictures = 'mock.e2e.ts';
+const ownSites = ['wordpress', 'nodes', 'first-run', 'behind-nginx'].map((name) => `${name}.e2e.ts`);
+
 export default defineConfig({
   testDir: '.',
   outputDir: '../../test-results/e2e',
@@ -13,10 +16,12 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 10_000 },
   reporter: [['list']],
-  // The pictures share a site, and so a worker, which would end last: it starts first.
+  // The pictures share a site, and so a worker; the others start sites of their own. They would end last, one beside
+  // nothing: they start first.
   projects: [
-    { name: 'pictures', testMatch: 'mock.e2e.ts' },
-    { name: 'all others', testMatch: '*.e2e.ts', testIgnore: 'mock.e2e.ts' },
+    { name: 'pictures', testMatch: pictures },
+    { name: 'own sites', testMatch: ownSites },
+    { name: 'all others', testMatch: '*.e2e.ts', testIgnore: [pictures, ...ownSites] },
   ],
   use: {
     viewport: { width: 1280, height: 800 },
