@@ -168,6 +168,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
     /^Add a reaction/,
     /^Reply/,
     /^Copy text/,
+    /^Copy link/,
     'Mention Alice',
     'Report message',
     'Block Alice',

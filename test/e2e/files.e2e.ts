@@ -478,7 +478,7 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   await alice.messages.last().focus();
   await alice.page.keyboard.press('Enter');
   await expect(alice.page.getByRole('menuitem', { name: 'Edit' })).toBeVisible();
-  await expect(alice.page.getByRole('menuitem', { name: 'Copy' })).toHaveCount(0);
+  await expect(alice.page.getByRole('menuitem', { name: 'Copy text' })).toHaveCount(0);
   await alice.page.getByRole('menuitem', { name: 'Reply' }).click();
   await expect(alice.page.getByText('Reply to Alice · 0.png, 0.png, 1.png')).toBeVisible();
   await alice.page.keyboard.press('Escape');

@@ -131,6 +131,9 @@ export class Person {
     await this.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name }).click();
     await expect(this.page.getByRole('region', { name: room })).toBeVisible();
     await expect(this.timeline).not.toHaveAttribute('aria-busy', 'true');
+    // A public room that is new to the user.
+    const join = this.page.getByRole('button', { name: 'Join', exact: true });
+    if (await join.isVisible()) await join.click();
   }
 
   async write(text: string): Promise<void> {

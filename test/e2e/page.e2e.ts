@@ -12,6 +12,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   // Into the element, to the search field, to the list.
   await keys('Tab', 'Control+k', 'Tab', 'k', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
+  await page.getByRole('button', { name: 'Join', exact: true }).press('Enter');
   await expect(alice.field).toBeFocused();
   await page.keyboard.type('from the keyboard');
   await keys('Shift+Enter');

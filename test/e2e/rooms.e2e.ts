@@ -76,7 +76,7 @@ test('a room shows its last message with author and time; the newest is first, b
   await alice.shot('rooms-1-list');
 });
 
-test('a room of the site that one is not in stands below; opening it makes one a member', async ({
+test('a room of the site that one is not in stands below, and can be read; a press of Join makes one a member', async ({
   alice,
   site,
 }) => {
@@ -85,6 +85,9 @@ test('a room of the site that one is not in stands below; opening it makes one a
   await expect(bees).toHaveAccessibleName('bee keeping , not joined');
   await bees.click();
   await expect(alice.page.getByRole('region', { name: 'bee keeping' })).toBeVisible();
+  await expect(bees).toHaveAttribute('aria-current', 'true');
+  await expect(bees).toHaveAccessibleName('bee keeping , not joined');
+  await alice.page.getByRole('button', { name: 'Join', exact: true }).click();
   await expect(bees).toHaveAccessibleName('bee keeping No messages yet');
   await expect(alice.field).toBeFocused();
 });

@@ -1,18 +1,19 @@
 import type { Locator, Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
-import { ownUser } from './own-user.ts';
+import { join, ownUser } from './own-user.ts';
 import { shot } from './shot.ts';
 
 const LONG = 'a room with a name that nobody can remember';
 
 /** The chat page, opened by a user whom no other test knows. */
-async function visit(site: Site, page: Page): Promise<string> {
+async function visit(site: Site, page: Page, joined: string[] = []): Promise<string> {
   const firstname = 'Nobody With Such A Long Name That It Needs Several Lines';
-  const { id } = await ownUser(site, page.context(), { firstname });
+  const user = await ownUser(site, page.context(), { firstname });
+  for (const room of joined) await join(site, user, room);
   await page.goto(site.chat.url);
   await expect(page.getByRole('textbox', { name: /^Message to/ })).toBeVisible();
-  return id;
+  return user.id;
 }
 
 const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
@@ -122,6 +123,7 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
   await left.click();
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
   await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeFocused();
   await page.reload();
   await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeVisible();
@@ -132,7 +134,7 @@ test('on a phone Back leads from the room to the rooms, and only then off the pa
   site,
 }) => {
   await page.setViewportSize({ width: 360, height: 640 });
-  await visit(site, page);
+  await visit(site, page, ['lobby', 'garden']);
   const field = (room: string) => page.getByRole('textbox', { name: `Message to ${room}` });
   await expect(page).toHaveURL(/#m=announcements$/);
   await page.evaluate(() => history.replaceState({ ...history.state, site: 1 }, ''));
@@ -169,7 +171,7 @@ test('on a phone Back leads to the rooms before the chat is loaded, and a room t
   site,
 }) => {
   await page.setViewportSize({ width: 360, height: 640 });
-  await visit(site, page);
+  await visit(site, page, ['lobby', 'garden']);
   await expect(page).toHaveURL(/#m=announcements$/);
   const wanted = Promise.withResolvers<void>();
   await page.route(/\/assets\/chat-app-/, async (route) => {
@@ -232,7 +234,7 @@ test('a notice of success does not cover the field', async ({ page, site }) => {
   await page.getByRole('menuitem', { name: 'Invite' }).click();
   await page.getByRole('combobox').fill('guest-to-be');
   await page.getByRole('option', { name: /guest-to-be/ }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Invite', exact: true }).click();
   await expect(page.getByText('guest-to-be was invited.')).toBeVisible();
   await page.getByRole('textbox', { name: `Message to pantry ${id}` }).fill('welcome');
   await page.getByRole('button', { name: 'Send' }).click();

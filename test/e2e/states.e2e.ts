@@ -17,6 +17,7 @@ test('a room that is being opened shows nothing that is not known yet', async ({
   } finally {
     site.chat.signal('SIGCONT');
   }
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
   await expect(page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
   await expect(alice.timeline.getByText('No messages yet')).toBeVisible();
 });

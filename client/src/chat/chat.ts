@@ -92,6 +92,7 @@ export class Chat implements ConnectionListener {
     wanted: string | undefined,
     listener: ChatListener,
     single: () => boolean = () => false,
+    byAddress = false,
   ) {
     this.server = server;
     this.#listener = listener;
@@ -102,7 +103,7 @@ export class Chat implements ConnectionListener {
       removed: (room, removal) => this.#removed(room, removal),
       changed,
     });
-    this.shown = new ShownRoom(wanted, single, this.list, this.tasks, {
+    this.shown = new ShownRoom(wanted, byAddress, single, this.list, this.tasks, {
       shown: (room) => this.#shown(room),
       unknown: (id) => listener.unknownRoom?.(id),
       changed,
@@ -210,12 +211,32 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  /** Shows a room, listed or not, as soon as there is a connection; fails with `unknown_room` if there is none. */
-  async openRoom(id: string): Promise<Room> {
+  /**
+   * Shows a room, listed or not, as soon as there is a connection; fails with `unknown_room` if there is none.
+   *
+   * @param wanted - the page wants it: a public one is joined
+   */
+  async openRoom(id: string, wanted = false): Promise<Room> {
     await this.#ready();
     const room = this.rooms.get(id) ?? (await this.list.fetch(id));
+    if (wanted) room.wanted = true;
     this.open(room.id);
     return room;
+  }
+
+  /** Joins the public room that is shown. */
+  join(room: Room): void {
+    room.wanted = true;
+    this.#enter(room);
+    this.#listener.changed();
+  }
+
+  /** Becomes a member by an invite link, and shows the room. */
+  async accept(token: string): Promise<Room> {
+    const { room } = await this.connection.request('invite:accept', { token });
+    const listed = this.list.put(room);
+    this.open(room.id);
+    return listed;
   }
 
   /** Shows the direct room with that user, which is made if there is none. */
@@ -405,6 +426,8 @@ export class Chat implements ConnectionListener {
       if (member !== true) for (const follower of this.followers) follower.added?.(room);
       // The ban is over.
       if (this.shown.ban?.id === room.id) this.open(room.id);
+      // It was joined in another window.
+      if (room === this.current && room.preview && summary.member) this.#enter(room);
       this.#listener.changed();
     },
     'room:changed': (summary) => this.#put({ room: summary }),
@@ -549,7 +572,10 @@ export class Chat implements ConnectionListener {
   }
 
   #enter(room: Room): void {
-    if (!room.joined) void this.sync.join(room);
+    const { kind, member } = room.summary;
+    room.preview = !room.joined && kind === 'public' && !member && !room.wanted;
+    if (room.preview) void this.sync.look(room);
+    else if (!room.joined) void this.sync.join(room);
     else void this.sync.unseen(room);
   }
 

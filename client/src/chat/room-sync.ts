@@ -71,6 +71,21 @@ export class RoomSync {
     else if (room.joined) await this.sync(room);
   }
 
+  /** Reads the newest messages of a public room, and joins it not. */
+  async look(room: Room): Promise<void> {
+    await this.#once(`look at ${room.id}`, room, async (current) => {
+      // First the room: what is written between the answers counts as unknown.
+      const answer = await this.#connection.request('read:mark', { room: room.id, seq: 0 });
+      const page = await this.#connection.request('message:history', { room: room.id });
+      if (!current() || !room.preview) return;
+      const { timeline } = room;
+      timeline.join();
+      timeline.joined({ room: answer.room, ...page }, undefined);
+      room.update(answer.room);
+      room.opening = false;
+    });
+  }
+
   /** The room is no longer shown. */
   leave(room: Room): void {
     room.joined = false;

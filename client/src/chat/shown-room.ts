@@ -27,6 +27,8 @@ export class ShownRoom {
   readonly #port: ShownRoomPort;
   /** The room the page wants opened; undefined once it was, or was found missing. */
   #wanted: string | undefined;
+  /** Its address alone names it: a public one is not joined for that. */
+  readonly #byAddress: boolean;
   /** New users begin with it, says the server. */
   #first: string | undefined;
   #user: string | undefined;
@@ -39,12 +41,14 @@ export class ShownRoom {
 
   constructor(
     wanted: string | undefined,
+    byAddress: boolean,
     single: () => boolean,
     list: Rooms,
     tasks: Tasks,
     port: ShownRoomPort,
   ) {
     this.#wanted = wanted;
+    this.#byAddress = byAddress;
     this.single = single;
     this.#list = list;
     this.#tasks = tasks;
@@ -132,6 +136,7 @@ export class ShownRoom {
 
   #beginWith(room: Room | undefined): void {
     if (room === undefined) return;
+    if (room.id !== this.#wanted || !this.#byAddress) room.wanted = true;
     if (!this.single()) this.#wanted = undefined;
     this.show(room);
   }

@@ -6,6 +6,7 @@ import { atMost99, Strings } from '../strings/strings.ts';
 import { sheet } from '../styles/styles.ts';
 import { AppView } from '../views/app.tsx';
 import { refusal } from '../views/refusal.ts';
+import { takeAsked } from './asked.ts';
 import { Surroundings } from './surroundings.ts';
 
 /** Events for the element. */
@@ -41,9 +42,10 @@ export class ChatApp {
     root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
     this.#surroundings = new Surroundings(host, root);
     const single = () => host.hasAttribute('single') && host.hasAttribute('room');
+    const asked = takeAsked(host);
     const chat = new Chat(
       server,
-      host.getAttribute('room') ?? roomOfAddress(host),
+      host.getAttribute('room') ?? (asked !== undefined && 'room' in asked ? asked.room : undefined),
       {
         changed: () => this.#changed(),
         hide: () => this.#view?.hide(),
@@ -59,6 +61,7 @@ export class ChatApp {
         removed: (room, removal) => this.#view?.removed(room, removal),
       },
       single,
+      !host.hasAttribute('room'),
     );
     this.#chat = chat;
     root.replaceChildren();
@@ -71,6 +74,7 @@ export class ChatApp {
         changed: () => this.#changed(),
       },
       root,
+      asked,
     );
     for (const [target, name] of this.#watched()) target.addEventListener(name, this.#woken);
     addEventListener('pagehide', this.#leaving);
@@ -93,7 +97,7 @@ export class ChatApp {
   }
 
   openRoom(id: string): void {
-    void this.#show(this.#chat.openRoom(id));
+    void this.#show(this.#chat.openRoom(id, true));
   }
 
   openDirect(user: string): void {
@@ -202,9 +206,4 @@ export class ChatApp {
     const plain = document.title.replace(/^\(\d+\+?\) /, '');
     document.title = unread > 0 ? `(${atMost99(unread)}) ${plain}` : plain;
   }
-}
-
-/** The room that the page's address names, where the page lets the chat have a part of it. */
-function roomOfAddress(host: HTMLElement): string | undefined {
-  return host.getAttribute('history') === 'hash' ? /^#m=([\w-]+)/.exec(location.hash)?.[1] : undefined;
 }

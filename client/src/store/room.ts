@@ -22,6 +22,10 @@ export class Room {
   presentCount = 0;
   /** Joined over the connection that is open now. */
   joined = false;
+  /** A public room that is shown to somebody who has not joined it: it is read, and no more. */
+  preview = false;
+  /** Opening it joins it, although it is a public one: the page, or the user, wants that. */
+  wanted = false;
   /** The "New" line stands before the first message of others from this `seq` on. */
   newFrom: number | undefined;
   /** Somebody else has added the user, who has not opened the room since. */
@@ -61,6 +65,11 @@ export class Room {
   /** Unread messages that mention one. */
   get mentions(): number {
     return Math.min(this.summary.mentions, this.unread);
+  }
+
+  /** Its messages can be asked for over the connection that is open now. */
+  get readable(): boolean {
+    return this.joined || this.preview;
   }
 
   /** Counts neither in the page's title nor in any other sum. */
@@ -155,7 +164,7 @@ export class Room {
   }
 
   readUpTo(seq: number): boolean {
-    if (this.summary.readSeq >= seq) return false;
+    if (!this.summary.member || this.summary.readSeq >= seq) return false;
     this.summary = { ...this.summary, readSeq: seq };
     return true;
   }
@@ -174,6 +183,7 @@ export class Room {
     };
     this.marked = 0;
     this.joined = false;
+    this.wanted = false;
     this.newFrom = undefined;
   }
 

@@ -4,6 +4,7 @@ import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
+import type { PageAddress } from '../text/page-address.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
@@ -41,6 +42,8 @@ export class AppView {
   #layer: (() => ComponentChildren) | undefined;
   /** A dialog: what is below it is inert. */
   #dialog: (() => ComponentChildren) | undefined;
+  /** The page's address asks for it, which is done when its code has come. */
+  #asked: PageAddress;
   /** Where the page says that one logs in. */
   #loginUrl: string | null = null;
   /** A card replaces everything. */
@@ -57,9 +60,15 @@ export class AppView {
     edit: (entry) => this.#composer?.edit(entry),
   };
 
-  constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed'>, root: ShadowRoot) {
+  constructor(
+    context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed'>,
+    root: ShadowRoot,
+    asked?: PageAddress,
+  ) {
     const { chat, strings, changed } = context;
     this.#root = root;
+    // A room alone is opened with the others.
+    this.#asked = asked !== undefined && ('token' in asked || 'seq' in asked) ? asked : undefined;
     this.#toasts = new Toasts(strings, changed);
     this.#context = {
       ...context,
@@ -103,6 +112,8 @@ export class AppView {
         this.render();
       },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
+      linked: (href) => this.#late.parts?.links.of(href),
+      focusCard: () => this.#focusCard(),
       searchInMenu: () => (this.#panes.searchInBar ? undefined : () => this.#search('here')),
     };
     const open: MessageActions['menu'] = (entry, opener, key) =>
@@ -126,7 +137,14 @@ export class AppView {
       }),
     );
     this.#panes = new Panes(chat);
-    this.#entry = new RoomEntry(this.#context);
+    this.#entry = new RoomEntry({
+      ...this.#context,
+      uncover: () => this.#uncover(),
+      visit: (to) => {
+        this.#asked = to;
+        changed();
+      },
+    });
     if (this.#entry.atRooms) this.#panes.view = 'rooms';
     // The first messages may be drawn before the observer speaks.
     this.#panes.fit(root.host.clientWidth);
@@ -142,6 +160,7 @@ export class AppView {
     const { chat, strings } = this.#context;
     this.#late.start();
     this.#late.parts?.blocking.settle();
+    this.#visit();
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
@@ -156,7 +175,7 @@ export class AppView {
     this.#late.parts?.portraits.hang();
     this.#resume();
     this.#reading.watch();
-    this.#entry.follow(this.#panes.single);
+    this.#entry.follow(this.#panes.single, this.#covered);
     if (this.#timeline.shown || chat.roomless) this.#late.load(this.#peopleShown);
   }
 
@@ -176,6 +195,7 @@ export class AppView {
   }
 
   open(id: string): void {
+    this.#late.parts?.visits.close();
     this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
     this.#panes.view = 'room';
@@ -192,6 +212,7 @@ export class AppView {
     this.#dialog = undefined;
     this.#late.parts?.search.clear();
     this.#late.parts?.details.clear();
+    this.#late.parts?.visits.clear();
     this.#late.parts?.tooltip.hide();
     this.#toasts.clear();
     this.#late.parts?.speaker.clear();
@@ -294,6 +315,7 @@ export class AppView {
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
     const { AskCard, People } = this.#late.panels ?? {};
+    const card = this.#card();
     return (
       <>
         <RoomList
@@ -306,37 +328,10 @@ export class AppView {
         />
         <section
           class="main"
-          aria-label={room ? strings.roomName(room.summary) : strings.text('rooms.heading')}
+          aria-label={room && !card ? strings.roomName(room.summary) : strings.text('rooms.heading')}
           inert={inert}
         >
-          <Header
-            context={context}
-            peopleShown={this.#peopleShown}
-            lost={lost}
-            title={this.#title}
-            people={this.#peopleButton}
-            back={this.#back}
-            togglePeople={this.#togglePeople}
-            detailed={this.#detailed}
-            toggleDetails={this.#toggleDetails}
-            search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
-          />
-          {room !== undefined && this.#late.parts?.pins.bar(room)}
-          <Banner context={context} notice={notice} />
-          {this.#timeline.draw()}
-          {room !== undefined && (
-            <Composer
-              key={room.id}
-              context={context}
-              room={room}
-              below={this.#pill()}
-              unreadBelow={this.#timeline.unreadBelow}
-              toEnd={this.#toEnd}
-              lastOwn={() => this.#timeline.lastOwn}
-              shown={this.#setComposer}
-            />
-          )}
-          {room !== undefined && this.#late.parts?.files.frame(room)}
+          {card ?? this.#room(room, notice, lost)}
         </section>
         {this.#late.parts?.search.draw(room !== undefined && this.#panes.roomInSight, inert)}
         {room !== undefined && this.#detailed && this.#late.parts?.details.draw(room, inert, lost)}
@@ -362,6 +357,86 @@ export class AppView {
     );
   }
 
+  #room(room: Room | undefined, notice: ReturnType<typeof noticeOf>, lost: boolean) {
+    const context = this.#context;
+    return (
+      <>
+        <Header
+          context={context}
+          peopleShown={this.#peopleShown}
+          lost={lost}
+          title={this.#title}
+          people={this.#peopleButton}
+          back={this.#back}
+          togglePeople={this.#togglePeople}
+          detailed={this.#detailed}
+          toggleDetails={this.#toggleDetails}
+          search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
+        />
+        {room !== undefined && this.#late.parts?.pins.bar(room)}
+        <Banner context={context} notice={notice} />
+        {this.#timeline.draw()}
+        {room !== undefined && (
+          <Composer
+            key={room.id}
+            context={context}
+            room={room}
+            below={this.#pill()}
+            unreadBelow={this.#timeline.unreadBelow}
+            toEnd={this.#toEnd}
+            lastOwn={() => this.#timeline.lastOwn}
+            shown={this.#setComposer}
+          />
+        )}
+        {room !== undefined && this.#late.parts?.files.frame(room)}
+      </>
+    );
+  }
+
+  /** Stands in place of the room: what the page's address asks for. */
+  #card(): ComponentChildren {
+    const { chat } = this.#context;
+    if (this.#asked !== undefined && 'token' in this.#asked && chat.me !== undefined)
+      return <div class="scroll back-drop" />;
+    return this.#late.parts?.visits.draw();
+  }
+
+  /** As soon as there is somebody for whom it can be done. */
+  #visit(): void {
+    const { chat } = this.#context;
+    const asked = this.#asked;
+    this.#panes.card = this.#late.parts?.visits.shown === true;
+    if (asked === undefined || chat.connection.state.kind !== 'ready') return;
+    this.#panes.view = 'room';
+    this.#panes.card = true;
+    if (this.#late.parts === undefined) return this.#late.withPanels(() => this.#context.changed());
+    this.#asked = undefined;
+    this.#late.parts.visits.begin(asked);
+  }
+
+  #focusCard(): void {
+    const heading = this.#root.querySelector<HTMLElement>('.main :is(.landing, .empty) h3');
+    if (heading === null) return;
+    heading.focus();
+    this.#late.speak((speaker) => speaker.say(heading.textContent));
+  }
+
+  /** Something lies above the panes, where there is not room for all of them. */
+  get #covered(): boolean {
+    if (this.#panes.wide) return false;
+    const side = this.#peopleShown || this.#searching || this.#detailed;
+    return side || this.#layer !== undefined || this.#dialog !== undefined;
+  }
+
+  /** As Esc does; a dialog in which something was typed stays. */
+  #uncover(): void {
+    const large = this.#root.querySelector('dialog[open]');
+    if (large instanceof HTMLDialogElement) return large.close();
+    const layers = this.#root.querySelectorAll('.layer :is([role="menu"], [aria-modal="true"])');
+    const top = [...layers].at(-1) ?? this.#root.querySelector('.app');
+    top?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
+  }
+
   /** Messages are looked for. */
   get #searching(): boolean {
     return this.#late.parts?.search.where !== undefined;
@@ -369,11 +444,12 @@ export class AppView {
 
   /** The details of the room are shown. */
   get #detailed(): boolean {
-    return this.#late.parts?.details.shown === true && !this.#context.chat.roomless;
+    const shown = this.#late.parts?.details.shown === true && !this.#panes.card;
+    return shown && !this.#context.chat.roomless;
   }
 
   get #peopleShown(): boolean {
-    return this.#panes.people && !this.#searching && !this.#detailed;
+    return this.#panes.people && !this.#searching && !this.#detailed && !this.#panes.card;
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
@@ -434,6 +510,7 @@ export class AppView {
 
   /** Where there is one pane; what lay above the room goes with it. */
   #toRooms(): void {
+    this.#late.parts?.visits.close();
     this.#panes.view = 'rooms';
     this.#panes.peopleAbove = false;
     if (this.#panes.wide) return;
@@ -467,6 +544,7 @@ export class AppView {
       return toast(refusal(error, strings), 'bad');
     }
     this.#panes.view = 'room';
+    this.#late.parts?.visits.close();
     // They would stand above what was found.
     if (!this.#panes.wide) {
       this.#late.parts?.search.clear();

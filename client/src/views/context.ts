@@ -5,7 +5,7 @@ import type { MessagePlace } from '../chat/notifications.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings/strings.ts';
-import type { Say } from './messages/formatted.tsx';
+import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
 
 /** A dialog to open, and its subject. */
@@ -14,6 +14,7 @@ export type DialogRequest =
   | { readonly kind: 'direct' }
   /** `failed`: who could not be invited when the room was made. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
+  | { readonly kind: 'inviteLink'; readonly room: Room }
   | { readonly kind: 'settings'; readonly room: Room }
   | { readonly kind: 'leave'; readonly room: Room }
   | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
@@ -148,6 +149,10 @@ export interface Context {
   bar(room: Room): { line?: ComponentChildren; status?: ComponentChildren; wait?: boolean } | undefined;
   /** The people whom the reader has blocked; their code comes later. */
   blocking(): Blocking | undefined;
+  /** A link to a message that the reader may see; its code comes later. */
+  readonly linked: Linked;
+  /** Moves the focus to the heading of the card in place of a room, and says it. */
+  focusCard(): void;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** In place of an empty room, for somebody who has just set the chat up. */

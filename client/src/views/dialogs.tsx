@@ -10,6 +10,7 @@ import { Reports } from './moderation/reports.tsx';
 import { RestrictMember } from './moderation/restrict-member.tsx';
 import { NewDirect } from './people/direct.tsx';
 import { Invite } from './people/invite.tsx';
+import { InviteLink } from './people/invite-link.tsx';
 import { CreateRoom } from './rooms/create.tsx';
 import { RoomSettings } from './rooms/settings.tsx';
 
@@ -66,6 +67,7 @@ export function Dialogs({ context, request, close }: Props) {
   const { name, kind } = room.summary;
   if (request.kind === 'invite')
     return <Invite context={context} room={room} failed={request.failed ?? []} close={close} />;
+  if (request.kind === 'inviteLink') return <InviteLink context={context} room={room} close={close} />;
   if (request.kind === 'settings') return <RoomSettings context={context} room={room} close={close} />;
   if (request.kind === 'leave') {
     return (

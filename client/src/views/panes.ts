@@ -15,6 +15,8 @@ export class Panes {
   view: Pane = 'room';
   /** People above the timeline, where there is no room beside it. */
   peopleAbove = false;
+  /** A card stands in place of the room. */
+  card = false;
   readonly #chat: Chat;
   /** People beside the timeline, where there is room for it: remembered. */
   #peopleBeside: boolean;
@@ -32,7 +34,8 @@ export class Panes {
 
   /** The one that is shown where there is room for one. A ban is shown in place of its room. */
   get shown(): Pane {
-    return this.#chat.roomless && this.#chat.shown.ban === undefined ? 'rooms' : this.view;
+    const none = this.#chat.roomless && this.#chat.shown.ban === undefined && !this.card;
+    return none ? 'rooms' : this.view;
   }
 
   /** The same; undefined where there is room for two. */

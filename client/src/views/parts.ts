@@ -17,6 +17,8 @@ import { PinnedMessages } from './pins/pinned-messages.tsx';
 import { RoomNews } from './rooms/room-news.ts';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
+import { MessageLinks } from './visits/message-links.ts';
+import { Visits } from './visits/visits.tsx';
 
 /** The parts that one element has from when the panels have come until the signal stops them. */
 export interface Parts {
@@ -32,6 +34,8 @@ export interface Parts {
   readonly portraits: Portraits;
   readonly pins: PinnedMessages;
   readonly details: DetailsPane;
+  readonly visits: Visits;
+  readonly links: MessageLinks;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -59,10 +63,17 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
   chat.followers.add(files);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
+  const visits = new Visits(context);
+  chat.followers.add(visits);
+  const redraw = (those: string) => {
+    for (const element of root.querySelectorAll(those)) messages.find(element)?.forceUpdate();
+    changed();
+  };
+  const links = new MessageLinks(context, () => redraw('.msg a[href*="#m="]'));
+  chat.followers.add(links);
   void hintAtScripts();
   // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
-  for (const element of root.querySelectorAll('.msg')) messages.find(element)?.forceUpdate();
-  changed();
+  redraw('.msg');
   return {
     tooltip,
     speaker,
@@ -76,6 +87,8 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
     portraits: new Portraits(context, root),
     pins,
     details: new DetailsPane(context),
+    visits,
+    links,
     unsent({ room, failed }) {
       speaker.unsent();
       const other = chat.rooms.get(room)?.summary.with;

@@ -1,13 +1,19 @@
 import type { Context } from '../context.ts';
 
-export function copy(text: string, { strings, toast }: Context): void {
-  // Pages without TLS have no clipboard.
-  const copied =
-    navigator.clipboard?.writeText(text) ??
-    (copiedByCommand(text) ? Promise.resolve() : Promise.reject(new Error('no clipboard')));
-  copied.then(
-    () => toast(strings.text('common.copied'), 'good'),
+/** @param said - the notice that it was copied */
+export function copy(text: string, { strings, toast }: Context, said = strings.text('common.copied')): void {
+  copied(text).then(
+    () => toast(said, 'good'),
     () => toast(strings.text('error.other'), 'bad'),
+  );
+}
+
+/** Rejects where it could not be copied. */
+export function copied(text: string): Promise<void> {
+  // Pages without TLS have no clipboard.
+  return (
+    navigator.clipboard?.writeText(text) ??
+    (copiedByCommand(text) ? Promise.resolve() : Promise.reject(new Error('no clipboard')))
   );
 }
 

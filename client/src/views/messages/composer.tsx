@@ -140,9 +140,10 @@ export class Composer extends Component<Props> {
   }
 
   override render() {
-    const { context, room, below, unreadBelow, toEnd } = this.props;
+    const { context, room, below, toEnd } = this.props;
     const { chat, strings } = context;
     const { name } = room.summary;
+    if (room.preview) return this.#preview();
     const bar = context.bar(room);
     if (bar?.line) return bar.line;
     const limited =
@@ -165,14 +166,7 @@ export class Composer extends Component<Props> {
           this.#submit();
         }}
       >
-        {below !== undefined && (
-          <button type="button" class="jump" onClick={toEnd}>
-            <Icon name="down" />
-            {below > 0
-              ? strings.count(unreadBelow ? 'timeline.unread' : 'timeline.jump', below)
-              : strings.text('timeline.jump')}
-          </button>
-        )}
+        {below !== undefined && this.#jump(below, toEnd)}
         <div class="status">
           <span>
             {edit !== undefined && !context.touch()
@@ -230,6 +224,48 @@ export class Composer extends Component<Props> {
           </div>
         </div>
       </form>
+    );
+  }
+
+  /** In place of the field, before joining. */
+  #preview() {
+    const { context, room, below, toEnd } = this.props;
+    const { chat, strings } = context;
+    return (
+      <div class="composer column">
+        {below !== undefined && this.#jump(below, toEnd)}
+        <div class="status">
+          <span />
+        </div>
+        {/* biome-ignore lint/a11y/useSemanticElements: there are no fields in it. */}
+        <div class="joinbar" role="group" aria-label={room.summary.name}>
+          <span>{strings.text('rooms.joinText')}</span>
+          <button
+            type="button"
+            class="btn primary"
+            onClick={() => {
+              chat.join(room);
+              context.draw();
+              this.focus();
+            }}
+          >
+            {strings.text('rooms.join')}
+          </button>
+        </div>
+      </div>
+    );
+  }
+
+  #jump(below: number, toEnd: () => void) {
+    const { context, unreadBelow } = this.props;
+    const { strings } = context;
+    return (
+      <button type="button" class="jump" onClick={toEnd}>
+        <Icon name="down" />
+        {below > 0
+          ? strings.count(unreadBelow ? 'timeline.unread' : 'timeline.jump', below)
+          : strings.text('timeline.jump')}
+      </button>
     );
   }
 

@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { type Block, blocks, type Inline, said, words } from '../../text/format.ts';
 
+/** A link that is shown in another way, and leads to a place in the chat. */
+export type Linked = (href: string) => { readonly text: string; open(): void } | undefined;
 /** Says how a piece of text is shown; `code`: as words alone. */
 export type Say = (text: string, code?: boolean) => ComponentChildren;
 
@@ -8,7 +10,13 @@ export type Say = (text: string, code?: boolean) => ComponentChildren;
  * A message's text as elements; `end` follows its last word. About `most` nodes stand for it: what comes after them is
  * shown as plain words, since three signs can make two elements.
  */
-export function formatted(text: string, most: number, end: ComponentChildren, say: Say = (piece) => piece) {
+export function formatted(
+  text: string,
+  most: number,
+  end: ComponentChildren,
+  say: Say = (piece) => piece,
+  linked: Linked = () => undefined,
+) {
   const all = blocks(text);
   let left = most;
 
@@ -35,6 +43,8 @@ export function formatted(text: string, most: number, end: ComponentChildren, sa
       const inside = inlines(piece.inline);
       return piece.mark === 'strong' ? <strong>{inside}</strong> : <em>{inside}</em>;
     }
+    const inside = linked(piece.href);
+    if (inside !== undefined) return <MessageLink href={piece.href} {...inside} />;
     return (
       <a
         href={piece.href}
@@ -100,4 +110,18 @@ export function formatted(text: string, most: number, end: ComponentChildren, sa
       {end}
     </p>
   ));
+}
+
+/** A press with the mouse alone stays in the chat; with a key it opens another tab, as for any link. */
+function MessageLink({ href, text, open }: { href: string; text: string; open(): void }) {
+  const press = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    open();
+  };
+  return (
+    <a class="mention" href={href} rel="noopener" target="_blank" tabIndex={-1} onClick={press}>
+      <bdi>{text}</bdi>
+    </a>
+  );
 }

@@ -187,7 +187,7 @@ export class MessageList {
 
   #quoted(room: Room, seq: number): Stored | undefined {
     const message = room.timeline.get(seq);
-    if (message === undefined && room.joined) void this.#context.chat.sync.askQuote(room, seq);
+    if (message === undefined && room.readable) void this.#context.chat.sync.askQuote(room, seq);
     return message;
   }
 }

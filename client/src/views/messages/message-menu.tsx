@@ -8,6 +8,7 @@ import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 import { setPinned } from '../pins/pinning.ts';
+import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { react } from './react.ts';
 
@@ -15,6 +16,7 @@ import { react } from './react.ts';
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
   if (message === undefined || message.deletedAt !== undefined) return [];
   const { settings, rooms } = context.chat;
+  if (rooms.get(message.room)?.preview) return [];
   const give = (emoji: string) => {
     used(settings, emoji);
     // It may have changed while the menu was open.
@@ -41,14 +43,26 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
   const room = chat.rooms.get(message.room);
   const isPinned = room?.pins.some(({ seq }) => seq === message.seq) === true;
   const moderates = room?.summary.may.includes('moderate') === true;
+  const preview = room?.preview === true;
   const items: (MenuItem | false)[] = [
-    !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
-    { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
+    !touch() && !preview && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
+    !preview && {
+      picture: 'reply',
+      label: strings.text('action.reply'),
+      key: 'R',
+      run: () => writing.reply(entry),
+    },
     text !== '' && {
       picture: 'copy',
       label: strings.text('action.copy'),
       key: 'C',
       run: () => copy(text, context),
+    },
+    {
+      picture: 'link',
+      label: strings.text('copyLink.action'),
+      key: 'L',
+      run: () => copyLink(message, context),
     },
     text !== '' &&
       touch() && {
@@ -59,6 +73,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
     !own &&
       entry.user.id !== ERASED &&
       room?.summary.kind !== 'direct' &&
+      !preview &&
       room?.summary.may.includes('send') === true && {
         picture: 'at',
         label: strings.text('mention.person', { name: entry.user.name }),

@@ -170,7 +170,7 @@ export class Message extends Component<Props> {
       </span>
     );
     const most = this.#open ? OPEN_NODES : NODES;
-    const text = formatted(named?.marked ?? entry.text, most, edited, named?.say);
+    const text = formatted(named?.marked ?? entry.text, most, edited, named?.say, context.linked);
     if (!mayBeLong(entry.text)) return text;
     return (
       <>

@@ -17,6 +17,7 @@ export function isFresh({ id }: Message, emoji: string): boolean {
 export async function react(context: Context, message: Message, emoji: string): Promise<void> {
   const { chat, strings, toast, changed } = context;
   const { room, seq, rev, reactions = [] } = message;
+  if (chat.rooms.get(room)?.preview) return toast(strings.text('rooms.joinText'), 'bad');
   const timeline = chat.rooms.get(room)?.timeline;
   const me = chat.me?.id;
   if (timeline === undefined || me === undefined) return;

@@ -12,7 +12,7 @@ export function strip(stripped: Stripped, context: Context) {
   if (edit?.clash !== undefined)
     return <ClashStrip key="clash" context={context} {...stripped} clash={edit.clash} />;
   const message = replyTo === undefined ? undefined : room.timeline.get(replyTo);
-  if (replyTo !== undefined && message === undefined && room.joined) void chat.sync.askQuote(room, replyTo);
+  if (replyTo !== undefined && message === undefined && room.readable) void chat.sync.askQuote(room, replyTo);
   const { name, line } = quotation(message, context);
   const [before, after] = strings.text('composer.replyTo').split('{name}');
   return (

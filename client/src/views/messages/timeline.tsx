@@ -144,7 +144,7 @@ export class TimelineView {
     const nothing = chat.roomless || (!waiting && this.#entries.length === 0);
     return (
       <div
-        class="timeline scroll"
+        class={room?.preview ? 'timeline scroll preview' : 'timeline scroll'}
         part="timeline"
         role="log"
         aria-live="off"
@@ -310,7 +310,7 @@ export class TimelineView {
     const below = scroll.below < AHEAD;
     const moved = (above && this.#slice.older(this.#entries)) || (below && this.#slice.newer(this.#entries));
     if (moved) this.#context.changed();
-    else if (room.joined) {
+    else if (room.readable) {
       if (above) void sync.older(room);
       if (below) void sync.newer(room);
     }

@@ -7,7 +7,7 @@ const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
 
 /** The items of a message's menu that have a key of their own. */
-const KEYS = new Set(['r', 'c', 'e', 'del', '+']);
+const KEYS = new Set(['r', 'c', 'l', 'e', 'del', '+']);
 
 /** The messages that are drawn in the timeline, and a function that opens the menu of a message. */
 export interface Messages {

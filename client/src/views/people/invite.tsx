@@ -3,6 +3,7 @@ import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context, FailedInvitation } from '../context.ts';
 import { FormDialog } from '../controls/form-dialog.tsx';
+import { Icon } from '../controls/icon.tsx';
 import { Submission } from '../controls/submission.ts';
 import { type Chip, PeopleField } from './people-field.tsx';
 
@@ -64,6 +65,20 @@ export class Invite extends Component<Props> {
             this.#people = field;
           }}
         />
+        {!done && (
+          <>
+            <div class="or">{strings.text('invite.or')}</div>
+            <p class="hint">{strings.text('link.why')}</p>
+            <button
+              type="button"
+              class="btn wide"
+              onClick={() => context.dialog({ kind: 'inviteLink', room })}
+            >
+              <Icon name="link" />
+              {strings.text('link.make')}
+            </button>
+          </>
+        )}
       </FormDialog>
     );
   }

@@ -36,8 +36,8 @@ export class RoomList extends Component<Props> {
   readonly #filter = createRef<HTMLInputElement>();
   readonly #order = new StillOrder<Room>();
   readonly #names = new Map<string, { name: string; plain: string }>();
-  /** The room that was open when the list was last drawn. */
-  #open: Room | undefined;
+  /** The room that was open when the list was last drawn, and whether it stood among one's own. */
+  #open: { readonly room: Room | undefined; readonly own: boolean } | undefined;
   #query = '';
   /** The last pointer on the list was a finger. */
   #finger = false;
@@ -81,14 +81,16 @@ export class RoomList extends Component<Props> {
     const { can, me } = chat;
     const label = strings.text('rooms.list');
     const wanted = plain(this.#query.trim());
+    // Opening it joins it, unless it is only looked at.
+    const joining = chat.current?.preview ? undefined : chat.current;
     const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
     // Rows that do not match are hidden, not removed: to make hundreds of rows again takes longer than a
     // frame.
     const own = this.#order
-      .draw(chat.list.own(chat.current), this.#held)
+      .draw(chat.list.own(joining), this.#held)
       .map((room) => ({ room, hidden: !matches(room) }));
     const found = own.filter(({ hidden }) => !hidden).length;
-    const others = chat.list.others(strings.locale, chat.current).filter(matches);
+    const others = chat.list.others(strings.locale, joining).filter(matches);
     return (
       <nav class="pane rooms" part="rooms" aria-label={label} inert={inert} ref={this.#nav}>
         <div class="bar">
@@ -181,10 +183,17 @@ export class RoomList extends Component<Props> {
   }
 
   #other(room: Room) {
-    const { strings, open } = this.props.context;
+    const { chat, strings, open } = this.props.context;
     return (
       <li key={room.id}>
-        <button type="button" class="room" tabIndex={-1} data-key={room.id} onClick={() => open(room.id)}>
+        <button
+          type="button"
+          class="room"
+          aria-current={room === chat.current || undefined}
+          tabIndex={-1}
+          data-key={room.id}
+          onClick={() => open(room.id)}
+        >
           <span class="lead">
             <Icon name="hash" />
           </span>
@@ -279,8 +288,9 @@ export class RoomList extends Component<Props> {
   /** A public room that is opened far below goes up to one's own, out of sight. */
   #showOpen(): void {
     const { current } = this.props.context.chat;
-    if (current === this.#open) return;
-    this.#open = current;
+    const own = current?.preview !== true;
+    if (current === this.#open?.room && own === this.#open?.own) return;
+    this.#open = { room: current, own };
     const list = this.#list.current;
     const row = list?.querySelector('[aria-current]');
     if (list === null || !row) return;

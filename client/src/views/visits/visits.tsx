@@ -1,0 +1,219 @@
+import type { Answers } from '../../../../server/wire/events.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
+import { RequestError } from '../../connection/connection-state.ts';
+import { forgetToken } from '../../element/asked.ts';
+import { hue } from '../../text/avatar.ts';
+import type { PageAddress } from '../../text/page-address.ts';
+import type { Context } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { Avatar } from '../people/avatar.tsx';
+import { refusal } from '../refusal.ts';
+
+type Look = Answers['invite:look'];
+
+/** An address of the page leads to a message, or is an invite link: what stands in place of the room for it. */
+export class Visits implements Follower {
+  readonly #context: Context;
+  #token: string | undefined;
+  /** What the link leads to; `over`: to nothing. */
+  #look: Look | 'over' | undefined;
+  #joining = false;
+  /** A message that cannot be shown was asked for. */
+  #unseen = false;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** It stands in place of the room. */
+  get shown(): boolean {
+    return this.#token !== undefined || this.#unseen;
+  }
+
+  begin(asked: PageAddress): void {
+    if (asked === undefined) return;
+    if ('token' in asked) {
+      this.close();
+      this.#token = asked.token;
+      void this.#lookAt(asked.token);
+    } else void this.#find(asked);
+    this.#context.changed();
+  }
+
+  ready(): void {
+    if (this.#token !== undefined && this.#look === undefined) void this.#lookAt(this.#token);
+  }
+
+  /** The session may be over: nothing of the room may stay. The link is for whoever logs in. */
+  clear(): void {
+    this.#look = undefined;
+    this.#unseen = false;
+    this.#joining = false;
+  }
+
+  close(): void {
+    if (this.#token !== undefined) forgetToken();
+    this.clear();
+    this.#token = undefined;
+  }
+
+  draw() {
+    const { strings } = this.#context;
+    if (this.#unseen) {
+      return (
+        <Empty
+          picture="lock"
+          title={strings.text('copyLink.hidden.title')}
+          text={strings.text('copyLink.hidden.text')}
+        >
+          <button type="button" class="btn" onClick={this.#leave}>
+            {strings.text('join.toChat')}
+          </button>
+        </Empty>
+      );
+    }
+    if (this.#token === undefined) return undefined;
+    return (
+      <div class="scroll back-drop">
+        {this.#look === 'over' ? this.#over() : this.#look && this.#landing(this.#look)}
+      </div>
+    );
+  }
+
+  #over() {
+    const { strings } = this.#context;
+    return (
+      <div class="landing">
+        <span class="tile h5" aria-hidden="true">
+          <Icon name="link" />
+        </span>
+        <h3 tabIndex={-1}>{strings.text('join.over.title')}</h3>
+        <p>{strings.text('join.over.text')}</p>
+        <button type="button" class="btn primary" onClick={this.#leave}>
+          {strings.text('join.toChat')}
+        </button>
+      </div>
+    );
+  }
+
+  #landing({ by, name, topic, members, present, people }: Look) {
+    const { strings } = this.#context;
+    const [before, after] = strings.text('join.by').split('{name}');
+    return (
+      <div class="landing">
+        <span class={`tile ${hue(name)}`} aria-hidden="true">
+          <Icon name="lock" />
+        </span>
+        <small>
+          {before}
+          <bdi>{strings.name(by)}</bdi>
+          {after}
+        </small>
+        <h3 tabIndex={-1}>
+          <bdi>{name}</bdi>
+        </h3>
+        {topic !== undefined && <p>{topic}</p>}
+        <div class="joining">
+          <span class="faces l" aria-hidden="true">
+            {people.map((user) => (
+              <Avatar user={user} key={user.id} />
+            ))}
+          </span>
+          <span>{strings.text('join.members', { n: members, here: present })}</span>
+        </div>
+        <button
+          type="button"
+          class="btn primary"
+          aria-disabled={this.#joining || undefined}
+          onClick={this.#join}
+        >
+          {this.#joining && <span class="spin" aria-hidden="true" />}
+          {strings.text(this.#joining ? 'join.busy' : 'join.submit', { room: name })}
+        </button>
+        <button type="button" class="btn quiet" onClick={this.#leave}>
+          {strings.text('join.later')}
+        </button>
+      </div>
+    );
+  }
+
+  async #lookAt(token: string): Promise<void> {
+    const { chat, strings, toast, open, draw } = this.#context;
+    try {
+      if (chat.connection.state.kind !== 'ready') return;
+      const look = await chat.request('invite:look', { token });
+      if (this.#token !== token) return;
+      forgetToken();
+      if (look.room !== undefined) {
+        const room = await chat.openRoom(look.room);
+        this.close();
+        return open(room.id);
+      }
+      this.#look = look;
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (this.#token !== token) return;
+      if (error.code === 'unknown_invite') {
+        forgetToken();
+        this.#look = 'over';
+      } else if (error.code !== 'offline') {
+        // The link is asked for again over the next connection.
+        toast(refusal(error, strings), 'bad');
+      }
+    }
+    draw();
+    this.#focus();
+  }
+
+  readonly #join = async () => {
+    const { chat, strings, toast, open, draw } = this.#context;
+    const token = this.#token;
+    if (this.#joining || token === undefined) return;
+    this.#joining = true;
+    draw();
+    try {
+      await chat.connected();
+      const room = await chat.accept(token);
+      if (this.#token === token) this.close();
+      open(room.id);
+    } catch (error) {
+      this.#joining = false;
+      if (error instanceof RequestError && error.code === 'unknown_invite') this.#look = 'over';
+      else toast(refusal(error, strings), 'bad');
+      draw();
+      this.#focus();
+    }
+  };
+
+  /** A message that is private, deleted or unknown is the same: it cannot be seen. */
+  async #find(place: { room: string; seq?: number }): Promise<void> {
+    const { chat, strings, toast, jump, open, draw } = this.#context;
+    const { room, seq } = place;
+    this.close();
+    try {
+      await chat.connected();
+      if (seq === undefined) return open((await chat.openRoom(room)).id);
+      const { messages } = await chat.request('message:history', { room, before: seq + 1, limit: 1 });
+      const [message] = messages;
+      if (message?.seq === seq && message.deletedAt === undefined) return jump({ room, seq });
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (error.code !== 'unknown_room') return toast(refusal(error, strings), 'bad');
+    }
+    this.#unseen = true;
+    draw();
+    this.#focus();
+  }
+
+  readonly #leave = () => {
+    const { chat, open, draw } = this.#context;
+    this.close();
+    if (chat.current === undefined) draw();
+    else open(chat.current.id);
+  };
+
+  #focus(): void {
+    this.#context.focusCard();
+  }
+}
