@@ -1,16 +1,13 @@
-import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { clientBuilt } from '../doctor/server.ts';
 import type { CookieScope } from '../session/application.ts';
 import { lineForScreen } from '../session/blank.ts';
-import { describeSession } from '../session/doctor/describe.ts';
 import type { Finding } from '../session/doctor/finding.ts';
 import { examineSite } from '../session/doctor/site.ts';
-import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import type { SitePlace } from '../session/site.ts';
 import { type Config, ConfigError, readConfig, settingNames } from '../settings/config.ts';
-import { parseSettings, usualFiles } from '../settings/file.ts';
+import { parseSettings } from '../settings/file.ts';
 import {
   type Account,
   accountOf,
@@ -21,48 +18,15 @@ import {
   type Wanted,
 } from './account.ts';
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
+import { askForUser } from './ask-for-user.ts';
+import { type Options, readOptions, usage } from './command-line.ts';
 import { type Found, folderOfStore, lookAt, withoutUser } from './found.ts';
 import { nextSteps } from './next-steps.ts';
 import { exit, InitProblem } from './problem.ts';
-import {
-  refuseExisting,
-  refuseOpenFolder,
-  type SettingsGroup,
-  settingsText,
-  writeSettings,
-} from './settings-file.ts';
+import { refuseOpenFolder, type SettingsGroup, settingsText, writeSettings } from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = `npm run init -- FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]
-
-  FOLDER           the folder of the site, such as /var/www/html
-  --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
-  --user ACCOUNT   the account that the chat server will run as
-  --settings FILE  the file to write; without it ${usualFiles[0]}, or as another account than root ./${usualFiles[1]}
-  --yes            asks nothing, for scripts
-  --print          shows the settings and writes nothing
-  --force          replaces a file that is there
-
-Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
-Example: npm run init -- /var/www/html --url https://www.example.org`;
-
 const marks = { well: '✓', warning: '!', wrong: '✗' };
-
-/** The command line, read. */
-interface Options {
-  /** As CHAT_SITE takes it. */
-  site: string;
-  folder: string;
-  url: URL | null;
-  user: string | undefined;
-  /** The file to write. */
-  settings: string;
-  /** Where messages and files go. */
-  data: string;
-  yes: boolean;
-  print: boolean;
-  force: boolean;
-}
 
 /**
  * Looks at the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the
@@ -88,97 +52,6 @@ export async function init(
     if (!(error instanceof InitProblem)) throw error;
     terminal.problem(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`);
     return error.code;
-  }
-}
-
-/** @returns null if only help is asked for. @throws InitProblem */
-function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | null {
-  const { values, positionals } = parsed(args);
-  if (values.help) return null;
-  const [given, ...more] = positionals;
-  if (given === undefined || given === '' || more.length > 0) {
-    throw new InitProblem(
-      exit.usage,
-      `${given ? `one folder, and not ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
-    );
-  }
-  // npm changes the folder, and says here from where it was called.
-  const from = env.INIT_CWD ?? process.cwd();
-  const [, kind = '', path = given] = /^([a-z][a-z0-9-]*:)(\/.*)$/.exec(given) ?? [];
-  const folder = resolve(from, path);
-  checkFolder(folder, kind !== '');
-  const url = values.url === undefined ? null : parseAddress(values.url);
-  const settings = values.settings === undefined ? usualFile() : resolve(from, values.settings);
-  if (!values.print) refuseExisting(settings, values.force);
-  return {
-    site: `${kind}${folder}`,
-    folder,
-    url,
-    user: values.user,
-    settings,
-    data: settings === usualFiles[0] ? '/var/lib/php-session-chat' : join(dirname(settings), 'data'),
-    yes: values.yes,
-    print: values.print,
-    force: values.force,
-  };
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        url: { type: 'string' },
-        user: { type: 'string' },
-        settings: { type: 'string' },
-        yes: { type: 'boolean', default: false },
-        print: { type: 'boolean', default: false },
-        force: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
-    throw new InitProblem(exit.usage, `${message}\n\n${usage}`);
-  }
-}
-
-/** The place for the settings of the machine, or for another account one of its own. */
-function usualFile(): string {
-  const [machine, own] = usualFiles;
-  if (process.geteuid?.() === 0) return machine;
-  try {
-    accessSync(dirname(machine), constants.W_OK);
-    return machine;
-  } catch {
-    return resolve(own);
-  }
-}
-
-/** @param file whether it may be a file: that of the configuration */
-function checkFolder(folder: string, file: boolean): void {
-  try {
-    const found = statSync(realpathSync(folder));
-    if (found.isDirectory() || file) return;
-    throw new InitProblem(
-      exit.usage,
-      `${lineForScreen(folder)} is a file: give the folder of the site, such as ${dirname(folder)}`,
-    );
-  } catch (error) {
-    if (error instanceof InitProblem) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const why = {
-      ENOENT: 'there is no such folder',
-      ENOTDIR: 'there is no such folder: a part of the path is a file',
-      ELOOP: 'its symbolic links lead in a circle',
-      EACCES: 'this account may not look into it: run this as root, or as the account of the chat server',
-    }[code ?? ''];
-    throw new InitProblem(
-      code === 'EACCES' ? exit.configuration : exit.usage,
-      `${lineForScreen(folder)}: ${why ?? `it cannot be read (${code})`}`,
-    );
   }
 }
 
@@ -369,10 +242,6 @@ async function testAs(account: Account, place: SitePlace, say: (finding: Finding
     for await (const finding of examineSite(place, { cookie: undefined, keepalive: true })) {
       // The first line has said so already.
       if (finding.is === 'well' && / is the folder of /.test(finding.text)) continue;
-      if (/ has no \w+ yet/.test(finding.text)) {
-        say({ is: 'warning', text: finding.text, advice: 'Log in to the site once, so that it makes it.' });
-        continue;
-      }
       say(finding);
       if (finding.is === 'wrong') wrongs++;
     }
@@ -383,83 +252,6 @@ async function testAs(account: Account, place: SitePlace, say: (finding: Finding
       'so the chat could not work: nothing has been written. Mend that, and run this again',
     );
 }
-
-/** For a site that is not known: the owner shows one login. */
-async function askForUser(
-  { yes }: Options,
-  found: Found,
-  account: Account,
-  terminal: Terminal,
-): Promise<Record<string, string>> {
-  const settings = found.sessions as SessionSettings;
-  const missing = () =>
-    new InitProblem(
-      exit.configuration,
-      'it is not known where the user is in a session: run this without --yes and show one login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")',
-    );
-  if (yes) throw missing();
-  const { name } = settings.cookie;
-  terminal.say(`
-This site is none that is known, so the chat has to learn where its users are in the session.
-Log in to the site with your browser, open its developer tools (F12), Application or Storage, Cookies,
-and copy the value of ${name}. It is not shown here, and neither are the values of the session.
-`);
-  const copied = await terminal.askHidden(`? Value of the cookie ${name} (hidden): `);
-  if (copied === null || copied === '') throw missing();
-  const session = await asAccount(account, () => describeSession(settings, copied));
-  if ('problem' in session) {
-    throw new InitProblem(
-      exit.configuration,
-      `${session.problem}${session.advice ? `\n  → ${session.advice}` : ''}`,
-    );
-  }
-  const width = Math.max(...session.keys.map(({ path }) => path.length));
-  terminal.say('The keys of your session:\n');
-  for (const { path, kind } of session.keys)
-    terminal.say(`    ${lineForScreen(path.padEnd(width))}  ${kind}`);
-  const ask = async (question: string, proposed: string) => {
-    const answer = await terminal.ask(`? ${question}${proposed === '' ? '' : ` [${proposed}]`}: `);
-    if (answer === null) throw missing();
-    return answer === '-' ? '' : answer || proposed;
-  };
-  let paths = {
-    id: session.ids[0] ?? '',
-    name: session.names[0] ?? session.ids[0] ?? '',
-    roles: session.roles[0] ?? '',
-  };
-  terminal.say('');
-  if (paths.id !== '') {
-    terminal.say(
-      `The id of the user seems to be ${paths.id}, the name ${paths.name}, the roles ${paths.roles || 'nowhere'}.`,
-    );
-    const answer = await terminal.ask('? Is that right? [Y/n] ');
-    if (answer === null) throw missing();
-    if (/^(y|yes|)$/i.test(answer)) return pathSettings(paths);
-  }
-  paths = {
-    id: await ask('Path to the id of the user', paths.id),
-    name: await ask('Path to the name', paths.name),
-    roles: await ask('Path to the roles (admin, moderator), - for none', paths.roles),
-  };
-  const problem = session.problemWith(paths.id, paths.name || paths.id);
-  if (problem !== null)
-    throw new InitProblem(exit.configuration, `by these paths nobody is logged in: ${problem}`);
-  return pathSettings(paths);
-}
-
-const pathSettings = ({
-  id,
-  name,
-  roles,
-}: {
-  id: string;
-  name: string;
-  roles: string;
-}): Record<string, string> => ({
-  CHAT_USER_ID: id,
-  CHAT_USER_NAME: name || id,
-  ...(roles === '' ? {} : { CHAT_USER_ROLES: roles }),
-});
 
 /** The address of the login page of the site. */
 async function loginPage(

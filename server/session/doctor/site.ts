@@ -6,7 +6,7 @@ import { questions } from '../logins/tables.ts';
 import type { SitePlace } from '../site.ts';
 import type { SqlDriver } from '../stores/sql/driver.ts';
 import { cookieHeader, type Examined, examine } from './examine.ts';
-import { type Finding, printable, well, wrong } from './finding.ts';
+import { type Finding, printable, warning, well, wrong } from './finding.ts';
 
 /** Checks the configuration of a site and its database or session store, and follows one login. */
 export async function* examineSite(place: SitePlace, how: Examined): AsyncGenerator<Finding> {
@@ -18,7 +18,9 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
       if (session !== undefined) yield* examine(session, how);
       if (session !== undefined && session.user.proof === undefined) return;
       const fault = await logins.fault();
-      if (fault !== null) return yield wrong(`The database of the site: ${fault.message}.`, fault.hint);
+      // With a hint it ends by itself.
+      const find = fault?.hint === undefined ? wrong : warning;
+      if (fault !== null) return yield find(`The database of the site: ${fault.message}.`, fault.hint);
       yield (await isReplica(place))
         ? wrong(
             'The database of the site is a replica or read-only: a logout reaches it late, or never.',

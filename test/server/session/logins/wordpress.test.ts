@@ -644,6 +644,12 @@ test('a new WordPress, in which nobody has logged in: the log says what to do, a
     reason: expect.stringMatching(/^WordPress has no logged_in_key yet/),
     hint: expect.stringMatching(/log in to the site once/),
   });
+  const lines: string[] = [];
+  const say = { finding: (text: string) => void lines.push(text), problem: () => {} };
+  await doctor([], { CHAT_SITE: site.folder }, say);
+  expect(lines.join('\n')).toMatch(
+    /^! .*WordPress has no logged_in_key yet.*\n {2}→ log in to the site once/m,
+  );
   for (const name of ['logged_in_key', 'logged_in_salt'])
     await db.query(
       `INSERT INTO ${site.prefix}options (option_name, option_value) VALUES ('${name}', '${name}')`,

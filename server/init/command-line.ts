@@ -1,0 +1,128 @@
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { lineForScreen } from '../session/blank.ts';
+import { usualFiles } from '../settings/file.ts';
+import { parseAddress } from './address.ts';
+import { exit, InitProblem } from './problem.ts';
+import { refuseExisting } from './settings-file.ts';
+
+export const usage = `npm run init -- FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]
+
+  FOLDER           the folder of the site, such as /var/www/html
+  --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
+  --user ACCOUNT   the account that the chat server will run as
+  --settings FILE  the file to write; without it ${usualFiles[0]}, or as another account than root ./${usualFiles[1]}
+  --yes            asks nothing, for scripts
+  --print          shows the settings and writes nothing
+  --force          replaces a file that is there
+
+Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
+Example: npm run init -- /var/www/html --url https://www.example.org`;
+
+/** The command line, read. */
+export interface Options {
+  /** As CHAT_SITE takes it. */
+  site: string;
+  folder: string;
+  url: URL | null;
+  user: string | undefined;
+  /** The file to write. */
+  settings: string;
+  /** Where messages and files go. */
+  data: string;
+  yes: boolean;
+  print: boolean;
+  force: boolean;
+}
+
+/** @returns null if only help is asked for. @throws InitProblem */
+export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | null {
+  const { values, positionals } = parsed(args);
+  if (values.help) return null;
+  const [given, ...more] = positionals;
+  if (given === undefined || given === '' || more.length > 0) {
+    throw new InitProblem(
+      exit.usage,
+      `${given ? `one folder, and not ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
+    );
+  }
+  // npm changes the folder, and says here from where it was called.
+  const from = env.INIT_CWD ?? process.cwd();
+  const [, kind = '', path = given] = /^([a-z][a-z0-9-]*:)(\/.*)$/.exec(given) ?? [];
+  const folder = resolve(from, path);
+  checkFolder(folder, kind !== '');
+  const url = values.url === undefined ? null : parseAddress(values.url);
+  const settings = values.settings === undefined ? usualFile() : resolve(from, values.settings);
+  if (!values.print) refuseExisting(settings, values.force);
+  return {
+    site: `${kind}${folder}`,
+    folder,
+    url,
+    user: values.user,
+    settings,
+    data: settings === usualFiles[0] ? '/var/lib/php-session-chat' : join(dirname(settings), 'data'),
+    yes: values.yes,
+    print: values.print,
+    force: values.force,
+  };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        url: { type: 'string' },
+        user: { type: 'string' },
+        settings: { type: 'string' },
+        yes: { type: 'boolean', default: false },
+        print: { type: 'boolean', default: false },
+        force: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+    throw new InitProblem(exit.usage, `${message}\n\n${usage}`);
+  }
+}
+
+/** The place for the settings of the machine, or for another account one of its own. */
+function usualFile(): string {
+  const [machine, own] = usualFiles;
+  if (process.geteuid?.() === 0) return machine;
+  try {
+    accessSync(dirname(machine), constants.W_OK);
+    return machine;
+  } catch {
+    return resolve(own);
+  }
+}
+
+/** @param file whether it may be a file: that of the configuration */
+function checkFolder(folder: string, file: boolean): void {
+  try {
+    const found = statSync(realpathSync(folder));
+    if (found.isDirectory() || file) return;
+    throw new InitProblem(
+      exit.usage,
+      `${lineForScreen(folder)} is a file: give the folder of the site, such as ${dirname(folder)}`,
+    );
+  } catch (error) {
+    if (error instanceof InitProblem) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const why = {
+      ENOENT: 'there is no such folder',
+      ENOTDIR: 'there is no such folder: a part of the path is a file',
+      ELOOP: 'its symbolic links lead in a circle',
+      EACCES: 'this account may not look into it: run this as root, or as the account of the chat server',
+    }[code ?? ''];
+    throw new InitProblem(
+      code === 'EACCES' ? exit.configuration : exit.usage,
+      `${lineForScreen(folder)}: ${why ?? `it cannot be read (${code})`}`,
+    );
+  }
+}
