@@ -2,8 +2,7 @@ import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
 import style from '../styles/badge.css?inline';
 import { sharedSheet } from '../styles/shared-sheet.ts';
 import { serverAddress } from './server-address.ts';
-import { Unread } from './unread.ts';
-import { unreadNumber } from './unread-number.ts';
+import { Unread, unreadNumber } from './unread.ts';
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -5,8 +5,7 @@ import { sharedSheet } from '../styles/shared-sheet.ts';
 import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
 import { serverAddress } from './server-address.ts';
-import { Unread } from './unread.ts';
-import { unreadNumber } from './unread-number.ts';
+import { Unread, unreadNumber } from './unread.ts';
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 declare global {
