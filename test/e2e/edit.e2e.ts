@@ -167,6 +167,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await expect(menu(bob).getByRole('menuitem')).toHaveText([
     /^Add a reaction/,
     /^Reply/,
+    /^Open replies/,
     /^Copy text/,
     /^Copy link/,
     'Mention Alice',

@@ -2,6 +2,7 @@ import { type Browser, type BrowserContext, expect, type Locator, type Page, tes
 import { compare, type Exception, retext, scrollAlike, still } from './mock-compare.ts';
 import { market, now, orchard } from './mock-script.ts';
 import { MockWorld } from './mock-world.ts';
+import { withoutReplies } from './without-replies.ts';
 
 /**
  * The main views made by the real element, beside the design's own pages in the same run. People look at the other views
@@ -160,6 +161,8 @@ test('desktop, in both schemes and at three widths', async ({ browser }) => {
   await expect(page.getByText('Connected', { exact: true })).toBeAttached();
   await expect(page.locator('article').filter({ hasText: '👍' })).toBeVisible();
   await still(page);
+  // The page of the design is older than the line under a message that has replies.
+  await withoutReplies(page);
   for (const [width, scheme] of [
     [1280, 'light'],
     [640, 'dark'],

@@ -5,6 +5,7 @@ import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
 import { numbered, seed } from './seed.ts';
 import { shot } from './shot.ts';
+import { withoutReplies } from './without-replies.ts';
 
 /** The characters of an element in their visual order, from left to right. */
 const asShown = (element: Locator) =>
@@ -44,6 +45,7 @@ test('stacked combining marks paint over no other message, no quote and no name'
   const [rings, dots] = ['\u030a'.repeat(40), '\u0323'.repeat(40)];
   const shots: Buffer[][] = [];
   await alice.page.mouse.move(0, 0);
+  await withoutReplies(alice.page);
   for (const text of ['a z', `a${rings} z${dots}`]) {
     await seed(site, 'carol', 'marks', ['the message above']);
     await seed(site, 'bob', 'marks', [{ text, replyTo: 1 }, { text: 'the message below' }]);

@@ -248,17 +248,23 @@ export class Chat implements ConnectionListener {
     return listed;
   }
 
-  /** False when there is no room for it in the browser's storage. */
+  /**
+   * False when there is no room for it in the browser's storage.
+   *
+   * @param aside - it is written beside the room, which stays where it is read
+   */
   send(
     text: string,
     replyTo?: number,
     mentions?: readonly NewMention[],
     files?: readonly SentFile[],
+    aside = false,
   ): boolean {
     const room = this.current;
     if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files) !== true)
       return false;
     this.ownTyping.stop();
+    if (aside) return true;
     room.newFrom = undefined;
     room.timeline.toEnd();
     return true;

@@ -7,6 +7,8 @@ export type TimelineBlock =
   | { readonly kind: 'day'; readonly at: number; readonly key: string }
   | { readonly kind: 'new' }
   | { readonly kind: 'pin'; readonly pin: Pin }
+  /** Behind the first message of a thread. */
+  | { readonly kind: 'root' }
   | { readonly kind: 'group'; readonly own: boolean; readonly entries: Entry[] };
 
 const GAP_MS = 5 * 60_000;
@@ -14,12 +16,14 @@ const GAP_MS = 5 * 60_000;
 /**
  * Groups of one author's messages, with lines where the day changes, where the unseen ones begin, and where somebody has
  * pinned a message.
+ * @param root - the first message of a thread, whose day goes without saying
  */
 export function blocks(
   entries: readonly Entry[],
   me: string,
   newFrom: number | undefined,
   pins: readonly Pin[] = [],
+  root?: number,
 ): TimelineBlock[] {
   const pinned = Map.groupBy(pins.toReversed(), ({ after }) => after);
   const list: TimelineBlock[] = [];
@@ -27,7 +31,9 @@ export function blocks(
   let open: Entry[] | undefined;
   let marked = false;
   for (const entry of entries) {
-    if (last === undefined || startOfDay(last.sentAt) !== startOfDay(entry.sentAt)) {
+    const isNewDay =
+      last === undefined ? root === undefined : startOfDay(last.sentAt) !== startOfDay(entry.sentAt);
+    if (isNewDay) {
       list.push({ kind: 'day', at: entry.sentAt, key: entry.key });
       open = undefined;
     }
@@ -48,6 +54,10 @@ export function blocks(
     last = entry;
     for (const pin of pinned.get(seq) ?? []) {
       list.push({ kind: 'pin', pin });
+      open = undefined;
+    }
+    if (root !== undefined && entry.message?.seq === root) {
+      list.push({ kind: 'root' });
       open = undefined;
     }
   }

@@ -57,6 +57,10 @@ export class Room {
     return this.summary.id;
   }
 
+  get room(): this {
+    return this;
+  }
+
   get unread(): number {
     const { member, lastSeq, readSeq, firstSeq = 1 } = this.summary;
     return member && !this.blocked ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;

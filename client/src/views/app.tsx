@@ -2,7 +2,7 @@ import { type ComponentChildren, createRef, render } from 'preact';
 import type { NewMessage, RoomRemoval } from '../chat/chat-listener.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
-import type { Pending } from '../store/entries.ts';
+import { entries, type Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { PageAddress } from '../text/page-address.ts';
 import { Banner, noticeOf } from './banner.tsx';
@@ -101,6 +101,13 @@ export class AppView {
       tray: (room) => this.#late.parts?.files.tray(room),
       attach: (room, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(room, files)),
       reactions: (entry) => this.#late.panels?.reactions(entry, this.#context, open),
+      replies: (thread, isOpen, seq) => this.#late.panels?.repliesLine(thread, isOpen, this.#context, seq),
+      repliesOf: (room) => {
+        const { thread } = this.#late.parts?.replies ?? {};
+        return thread?.room === room ? (thread.root ?? thread.number) : undefined;
+      },
+      showReplies: (...of) => this.#showReplies(...of),
+      focus: (which) => this.#root.querySelector<HTMLElement>(which)?.focus(),
       noRoom: () => {
         const { NoRoom } = this.#late.panels ?? {};
         return NoRoom && <NoRoom context={this.#context} />;
@@ -118,19 +125,33 @@ export class AppView {
     };
     const open: MessageActions['menu'] = (entry, opener, key) =>
       this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener);
-    this.#timeline = new TimelineView(this.#context, {
-      reply: this.#writing.reply,
-      menu: open,
-      jump: (seq) => void this.#timeline.jump(seq),
-      retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
-      discard: ({ pending }) => {
-        if (pending !== undefined) chat.outbox?.discard(pending.clientId);
-        this.#composer?.focus();
+    this.#timeline = new TimelineView(
+      this.#context,
+      {
+        reply: this.#writing.reply,
+        menu: open,
+        jump: (seq) => void this.#timeline.jump(seq),
+        retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
+        discard: ({ pending }) => {
+          if (pending !== undefined) chat.outbox?.discard(pending.clientId);
+          this.#composer?.focus();
+        },
       },
-    });
+      {
+        talk: () => chat.current,
+        label: () =>
+          strings.text('timeline.label', {
+            room: chat.current ? strings.roomName(chat.current.summary) : '',
+          }),
+        entries: () => this.#entries(),
+        reach: async (seq) => chat.current !== undefined && chat.sync.reach(chat.current, seq),
+        older: () => chat.current && void chat.sync.older(chat.current),
+        newer: () => chat.current && void chat.sync.newer(chat.current),
+      },
+    );
     this.#reading = new ReadMarker(chat, this.#timeline);
     const { find } = this.#timeline;
-    this.#late = new LateParts(this.#context, root, { find, open }, (again) =>
+    this.#late = new LateParts(this.#context, root, { find }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', {
         label: strings.text('common.again'),
         run: again,
@@ -166,10 +187,14 @@ export class AppView {
     if (card !== undefined) return this.#draw(<CardView {...card} />);
     const focus = holdFocus(this.#root, () => this.#heirs());
     this.#timeline.hold();
+    this.#late.parts?.replies.hold();
     const pill = this.#pill();
     this.#draw(this.#content());
-    if (this.#timeline.fold()) this.#draw(this.#content());
+    // Both are looked at before anything is drawn.
+    const folds = [this.#timeline.fold(), this.#late.parts?.replies.fold()];
+    if (folds.includes(true)) this.#draw(this.#content());
     this.#timeline.settle();
+    this.#late.parts?.replies.settle();
     if (this.#pill() !== pill) this.#draw(this.#content());
     focus();
     this.#late.parts?.portraits.hang();
@@ -210,8 +235,7 @@ export class AppView {
     this.#reading.stop();
     this.#layer = undefined;
     this.#dialog = undefined;
-    this.#late.parts?.search.clear();
-    this.#late.parts?.details.clear();
+    this.#clearPanels();
     this.#late.parts?.visits.clear();
     this.#late.parts?.tooltip.hide();
     this.#toasts.clear();
@@ -277,11 +301,18 @@ export class AppView {
   /** The page may be going. */
   keep(): void {
     this.#composer?.keepNow();
+    this.#late.parts?.replies.keep();
   }
 
   #draw(content: ComponentChildren): void {
     const side = (this.#peopleShown || this.#searching) && !this.#carded;
-    const details = this.#detailed && !this.#carded;
+    const wide = this.#carded
+      ? undefined
+      : this.#replies
+        ? 'replies'
+        : this.#detailed
+          ? 'details'
+          : undefined;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
@@ -290,7 +321,7 @@ export class AppView {
         part="app"
         lang={this.#context.strings.lang}
         data-view={this.#carded ? 'ended' : this.#panes.shown}
-        data-side={details ? 'details' : side ? (this.#panes.wide ? '' : 'open') : undefined}
+        data-side={wide ?? (side ? (this.#panes.wide ? '' : 'open') : undefined)}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
         onPointerOver={this.#late.parts?.tooltip.pointed}
@@ -335,6 +366,7 @@ export class AppView {
         </section>
         {this.#late.parts?.search.draw(room !== undefined && this.#panes.roomInSight, inert)}
         {room !== undefined && this.#detailed && this.#late.parts?.details.draw(room, inert, lost)}
+        {this.#replies && this.#late.parts?.replies.draw(inert)}
         {room !== undefined && this.#peopleShown && People !== undefined && (
           <People
             key={room.id}
@@ -424,7 +456,7 @@ export class AppView {
   /** Something lies above the panes, where there is not room for all of them. */
   get #covered(): boolean {
     if (this.#panes.wide) return false;
-    const side = this.#peopleShown || this.#searching || this.#detailed;
+    const side = this.#peopleShown || this.#searching || this.#detailed || this.#replies;
     return side || this.#layer !== undefined || this.#dialog !== undefined;
   }
 
@@ -448,8 +480,21 @@ export class AppView {
     return shown && !this.#context.chat.roomless;
   }
 
+  /** The replies of a thread are shown. */
+  get #replies(): boolean {
+    const shown = this.#late.parts?.replies.thread !== undefined && !this.#panes.card;
+    return shown && this.#panes.roomInSight;
+  }
+
   get #peopleShown(): boolean {
-    return this.#panes.people && !this.#searching && !this.#detailed && !this.#panes.card;
+    const instead = this.#searching || this.#detailed || this.#replies;
+    return this.#panes.people && !instead && !this.#panes.card;
+  }
+
+  /** One panel is shown at a time: the others go. */
+  #clearPanels(): void {
+    const { search, details, replies } = this.#late.parts ?? {};
+    for (const panel of [search, details, replies]) panel?.clear();
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
@@ -513,9 +558,7 @@ export class AppView {
     this.#late.parts?.visits.close();
     this.#panes.view = 'rooms';
     this.#panes.peopleAbove = false;
-    if (this.#panes.wide) return;
-    this.#late.parts?.search.clear();
-    this.#late.parts?.details.clear();
+    if (!this.#panes.wide) this.#clearPanels();
   }
 
   readonly #back = () => {
@@ -531,7 +574,27 @@ export class AppView {
       // One of them is above the timeline where there is no room beside it.
       this.#panes.peopleAbove = false;
       this.#late.parts?.details.clear();
+      this.#late.parts?.replies.clear();
       this.#late.parts?.search.open(where, focused);
+    });
+  }
+
+  /** The messages of the room; one on its way belongs to the end. */
+  #entries() {
+    const { chat } = this.#context;
+    const { current } = chat;
+    if (current === undefined) return [];
+    const { timeline } = current;
+    return entries(timeline.list(), timeline.attached ? chat.pending(current) : [], chat.me);
+  }
+
+  #showReplies(room: Room, thread: number, opener: Element | null): void {
+    this.#late.withPanels(() => {
+      this.#late.parts?.search.clear();
+      this.#late.parts?.details.clear();
+      this.#panes.peopleAbove = false;
+      this.#late.parts?.replies.open(room, thread, opener);
+      arrive(this.#root.querySelector('.talk'));
     });
   }
 
@@ -546,10 +609,7 @@ export class AppView {
     this.#panes.view = 'room';
     this.#late.parts?.visits.close();
     // They would stand above what was found.
-    if (!this.#panes.wide) {
-      this.#late.parts?.search.clear();
-      this.#late.parts?.details.clear();
-    }
+    if (!this.#panes.wide) this.#clearPanels();
     this.render();
     await this.#timeline.jump(seq);
   }
@@ -559,9 +619,9 @@ export class AppView {
   readonly #toggleDetails = () => {
     const focused = this.#root.activeElement;
     this.#late.withPanels(() => {
-      const { details, search } = this.#late.parts ?? {};
+      const { details } = this.#late.parts ?? {};
       if (details?.shown) return details.close();
-      search?.clear();
+      this.#clearPanels();
       this.#panes.peopleAbove = false;
       details?.open(focused);
       arrive(this.#root.querySelector('.side'));
@@ -569,10 +629,9 @@ export class AppView {
   };
 
   #toggle(): void {
-    this.#late.parts?.search.clear();
-    // Where the details stood, the people are behind them.
-    const behind = this.#detailed && this.#panes.people;
-    this.#late.parts?.details.clear();
+    // Where the details or replies stood, the people are behind them.
+    const behind = (this.#detailed || this.#replies) && this.#panes.people;
+    this.#clearPanels();
     if (!behind) this.#panes.togglePeople();
     this.render();
     arrive(this.#root.querySelector('.side'));
@@ -599,10 +658,14 @@ export class AppView {
       return this.#late.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
       if (this.#late.parts?.pins.close() === true) return event.preventDefault();
+      const { replies } = this.#late.parts ?? {};
       if (this.#searching) this.#late.parts?.search.close();
       else if (this.#detailed) this.#late.parts?.details.close();
+      else if (replies?.thread !== undefined && target.closest('.talk') !== null) replies.escape();
       else if (this.#panes.peopleAbove) this.#togglePeople();
-      else if (this.#composer?.cancel() !== true) return;
+      else if (this.#composer?.cancel() === true) return void event.preventDefault();
+      else if (replies?.thread !== undefined) replies.close();
+      else return;
     } else if (single) {
       // There is no other room.
       return;

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Message, User } from '../../../server/wire/events.ts';
+import type { Message, Thread, User } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';
@@ -132,6 +132,14 @@ export interface Context {
   strip(stripped: Stripped): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
+  /** The line under the first message of a thread; its code comes later. */
+  replies(thread: Thread, open: boolean, seq: number): ComponentChildren;
+  /** Under which message the replies are that are shown beside that room. */
+  repliesOf(room: Room): number | undefined;
+  /** Shows the replies of a thread; `opener` gets the focus back. */
+  showReplies(room: Room, thread: number, opener: Element | null): void;
+  /** Moves the focus to the first of these elements. */
+  focus(which: string): void;
   /** A message that mentions somebody; its code comes later. */
   named(entry: Entry): Named | undefined;
   /** The mentions of a text that is written into a room, or in place of that message. */

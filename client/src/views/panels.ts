@@ -16,6 +16,7 @@ export { strip } from './messages/strip.tsx';
 export { tools } from './messages/tools.tsx';
 export { start } from './parts.ts';
 export { People } from './people/people.tsx';
+export { repliesLine } from './replies/replies-line.tsx';
 export { AskCard } from './rooms/ask-card.tsx';
 export { firstRun } from './rooms/first-run.tsx';
 export { NoRoom } from './rooms/no-room.tsx';

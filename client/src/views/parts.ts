@@ -14,6 +14,7 @@ import { Barring } from './moderation/barring.tsx';
 import { BlockedPeople } from './moderation/blocked-people.tsx';
 import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
+import { RepliesPane } from './replies/replies-pane.tsx';
 import { RoomNews } from './rooms/room-news.ts';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
@@ -27,6 +28,7 @@ export interface Parts {
   readonly formatBar: FormatBar;
   readonly suggest: Suggest;
   readonly search: SearchPane;
+  readonly replies: RepliesPane;
   readonly notifications: Notifications;
   readonly files: FileViews;
   readonly barring: Barring;
@@ -50,7 +52,9 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
   chat.followers.add(speaker);
   chat.followers.add(new RoomNews(context, speaker));
   chat.followers.add(new UnreadMentions(context));
-  listenToMessages(root, messages, tooltip, signal);
+  const replies = new RepliesPane(context);
+  const { find } = messages;
+  listenToMessages(root, { find: (element) => find(element) ?? replies.find(element) }, tooltip, signal);
   const notifications = new Notifications(chat, strings, root.host, context.jump, signal);
   chat.followers.add(notifications);
   const typing = new OthersTyping(changed, (user) => blocking.has(user));
@@ -80,6 +84,7 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
     formatBar: new FormatBar(context, root, signal),
     suggest,
     search: new SearchPane(context, context.jump, speaker),
+    replies,
     notifications,
     files,
     barring,

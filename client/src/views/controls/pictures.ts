@@ -1,6 +1,7 @@
 /** Pictures that the first view of a room does not show. */
 export const pictures = {
   link: 'M10 13.5a4 4 0 0 0 5.7.3l3-3A4 4 0 0 0 13 5.1l-1.6 1.6M14 10.5a4 4 0 0 0-5.7-.3l-3 3a4 4 0 0 0 5.7 5.7l1.6-1.6',
+  talk: 'M4 4.5h16V16h-9l-4.5 4v-4H4zM8 8.5h8M8 12h5',
   bell: 'M6 17v-6a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21h4',
   invite:
     'M10 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM3 19.5c.7-3.3 3.5-5 7-5 1.4 0 2.7.3 3.8.8M18.5 13.5v6M15.5 16.5h6',

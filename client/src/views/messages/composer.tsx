@@ -43,6 +43,8 @@ export type Caret = readonly [start: number, end: number];
 interface Props {
   readonly context: Context;
   readonly room: Room;
+  /** One writes into that thread of it, to its first message where no other is chosen. */
+  readonly thread?: { readonly number: number; readonly root: number; readonly label: string };
   /** The pill that leads to the newest message; undefined while that is in sight. */
   readonly below: number | undefined;
   /** Some of them were there when the room was opened. */
@@ -75,7 +77,7 @@ export class Composer extends Component<Props> {
 
   constructor(props: Props) {
     super(props);
-    const draft = props.context.chat.store?.get(`draft/${props.room.id}`, draftForm);
+    const draft = props.context.chat.store?.get(this.#place, draftForm);
     this.#text = draft?.text ?? '';
     this.#replyTo = draft?.replyTo;
     this.#edit = draft?.edit;
@@ -140,7 +142,7 @@ export class Composer extends Component<Props> {
   }
 
   override render() {
-    const { context, room, below, toEnd } = this.props;
+    const { context, room, thread, below, toEnd } = this.props;
     const { chat, strings } = context;
     const { name } = room.summary;
     if (room.preview) return this.#preview();
@@ -154,7 +156,7 @@ export class Composer extends Component<Props> {
     const { text: limit } = chat.limits;
     const left = limit - codePoints(this.#shown);
     const near = chat.me !== undefined && left <= limit / 10;
-    const tray = edit === undefined ? context.tray(room) : undefined;
+    const tray = this.#tray;
     const words =
       left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
     return (
@@ -181,7 +183,7 @@ export class Composer extends Component<Props> {
           {context.strip({ room, edit, replyTo: this.#replyTo, use: this.#use, cancel: this.cancel })}
           {tray?.draw()}
           <div class="row">
-            {chat.can.files && edit === undefined && (
+            {chat.can.files && edit === undefined && thread === undefined && (
               <button
                 type="button"
                 class="icon"
@@ -196,10 +198,14 @@ export class Composer extends Component<Props> {
               enterkeyhint="enter"
               aria-label={
                 edit === undefined
-                  ? strings.text('composer.label', { room: name })
+                  ? (thread?.label ?? strings.text('composer.label', { room: name }))
                   : strings.text('composer.editing')
               }
-              placeholder={strings.text('composer.placeholder', { room: name })}
+              placeholder={
+                thread === undefined
+                  ? strings.text('composer.placeholder', { room: name })
+                  : strings.text('replies.placeholder')
+              }
               value={this.#shown}
               readOnly={this.#saving}
               ref={this.#field}
@@ -269,6 +275,18 @@ export class Composer extends Component<Props> {
     );
   }
 
+  /** Where the draft is kept. */
+  get #place(): string {
+    const { room, thread } = this.props;
+    return thread === undefined ? `draft/${room.id}` : `draft/${room.id}/${thread.number}`;
+  }
+
+  /** Files go with messages to the room, and not with edits. */
+  get #tray() {
+    const { room, thread, context } = this.props;
+    return this.#edit === undefined && thread === undefined ? context.tray(room) : undefined;
+  }
+
   /** The text in the field. */
   get #shown(): string {
     return this.#edit?.text ?? this.#text;
@@ -316,18 +334,19 @@ export class Composer extends Component<Props> {
   }
 
   #submit(): void {
-    const { room, context } = this.props;
+    const { room, thread, context } = this.props;
     const { chat, strings, toast, draw } = context;
     const text = cleaned(this.#shown);
     const edit = this.#edit;
-    const tray = edit === undefined ? context.tray(room) : undefined;
+    const tray = this.#tray;
     if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
       return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A reply belongs to the draft, which waits.
-    const replyTo = edit === undefined ? this.#replyTo : undefined;
+    const replyTo = (edit === undefined ? this.#replyTo : undefined) ?? thread?.root;
     const mentions = context.mentions(room, text, edit?.seq);
-    if (!chat.send(text, replyTo, mentions, tray?.take())) return toast(strings.text('error.other'), 'bad');
+    if (!chat.send(text, replyTo, mentions, tray?.take(), thread !== undefined))
+      return toast(strings.text('error.other'), 'bad');
     // A message that was deleted while it was edited goes as a new one, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';
@@ -360,7 +379,7 @@ export class Composer extends Component<Props> {
     this.#timer = undefined;
     const { store } = this.props.context.chat;
     if (store === undefined) return;
-    const key = `draft/${this.props.room.id}`;
+    const key = this.#place;
     const edit = this.#edit;
     if (this.#text === '' && this.#replyTo === undefined && edit === undefined) store.delete(key);
     else store.set(key, { text: this.#text, replyTo: this.#replyTo, edit });
@@ -387,7 +406,9 @@ export class Composer extends Component<Props> {
     const text = data.getData('text/plain');
     if (text === '' && data.files.length > 0) {
       event.preventDefault();
-      return this.props.context.attach(this.props.room, data.files);
+      const { context, room, thread } = this.props;
+      if (thread === undefined) context.attach(room, data.files);
+      return;
     }
     const clean = cleaned(text);
     if (clean === text) return;

@@ -2,6 +2,7 @@ import type { Pin, Message as Stored } from '../../../../server/wire/events.ts';
 import { blocks, type TimelineBlock } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
+import type { Talk } from '../../store/talk.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import { hue } from '../../text/avatar.ts';
 import type { Context } from '../context.ts';
@@ -34,7 +35,7 @@ export class MessageList {
   readonly #port: Port;
   readonly #groups = new GroupKeys();
   /** The end of the list as it was drawn last. */
-  #end: { room: Room; key: string } | undefined;
+  #end: { talk: Talk; key: string } | undefined;
 
   constructor(context: Context, actions: MessageActions, port: Port) {
     this.#context = context;
@@ -43,12 +44,13 @@ export class MessageList {
   }
 
   /** @param list - all of them; `shown`: those that are drawn */
-  draw(room: Room, list: readonly Entry[], shown: readonly Entry[]) {
+  draw(talk: Talk, list: readonly Entry[], shown: readonly Entry[]) {
     const { chat, strings } = this.#context;
-    const { complete, first } = room.timeline;
+    const { room, timeline, root } = talk;
+    const { complete, first } = timeline;
     const name = strings.roomName(room.summary);
     const isDirect = room.summary.kind === 'direct';
-    const fresh = this.#arrived(room, list);
+    const fresh = this.#arrived(talk, list);
     if (list.length === 0) {
       const text = strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name });
       if (!complete) return false;
@@ -58,15 +60,15 @@ export class MessageList {
         )
       );
     }
-    const newFrom = first <= (room.newFrom ?? 0) || complete ? room.newFrom : undefined;
-    const parts = blocks(shown, chat.me?.id ?? '', newFrom, room.pins);
+    const newFrom = first <= (talk.newFrom ?? 0) || complete ? talk.newFrom : undefined;
+    const parts = blocks(shown, chat.me?.id ?? '', newFrom, root === undefined ? room.pins : [], root);
     const names = this.#groups.name(
       parts.flatMap((block) => (block.kind === 'group' ? [block.entries] : [])),
     );
     let group = 0;
     const last = list.findLast((entry) => entry.user.id === chat.me?.id)?.key;
     return [
-      complete && shown[0] === list[0] && (
+      root === undefined && complete && shown[0] === list[0] && (
         <p class="note start" key="start">
           {strings.text(isDirect ? 'timeline.startDirect' : 'timeline.start', { name, room: name })}
         </p>
@@ -74,8 +76,24 @@ export class MessageList {
       ...parts.map((block) => {
         if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
         if (block.kind === 'pin') return this.#pinned(block.pin);
-        if (block.kind === 'new') return this.#line('new', 'new', strings.text('timeline.new'));
-        return this.#group(block, names[group++] ?? 0, room, { last, fresh });
+        if (block.kind === 'new') {
+          const words = strings.text('timeline.new');
+          return this.#line(
+            'new',
+            'new',
+            words,
+            root === undefined ? words : strings.text('replies.divider'),
+          );
+        }
+        if (block.kind === 'root') {
+          const known = talk.timeline.get(root ?? 0);
+          const replies = (known && room.threadUnder(known)?.replies) ?? 0;
+          if (replies > 0 || list.length > 1)
+            return this.#line('count-line', 'count', strings.count('replies.count', replies));
+          const text = strings.text('replies.none.text');
+          return <Empty key="none" picture="talk" title={strings.text('replies.none.title')} text={text} />;
+        }
+        return this.#group(block, names[group++] ?? 0, talk, { last, fresh });
       }),
     ];
   }
@@ -93,20 +111,20 @@ export class MessageList {
     );
   }
 
-  #line(kind: 'day' | 'new', key: string, words: string) {
+  #line(kind: 'day' | 'new' | 'count-line', key: string, words: string, said = words) {
     return (
       // biome-ignore lint/a11y/useSemanticElements: an hr has no words.
-      <div class={kind} role="separator" aria-label={words} key={key}>
+      <div class={kind} role="separator" aria-label={said} key={key}>
         <span aria-hidden="true">{words}</span>
       </div>
     );
   }
 
   /** The messages behind the end that was drawn last. A message that is fetched, or jumped to, has not arrived. */
-  #arrived(room: Room, list: readonly Entry[]): ReadonlySet<string> {
-    const before = this.#end?.room === room ? list.findIndex(({ key }) => key === this.#end?.key) : -1;
-    const end = room.timeline.attached ? list.at(-1) : undefined;
-    this.#end = end && { room, key: end.key };
+  #arrived(talk: Talk, list: readonly Entry[]): ReadonlySet<string> {
+    const before = this.#end?.talk === talk ? list.findIndex(({ key }) => key === this.#end?.key) : -1;
+    const end = talk.timeline.attached ? list.at(-1) : undefined;
+    this.#end = end && { talk, key: end.key };
     const behind = end === undefined || before === -1 ? [] : list.slice(before + 1);
     return new Set(behind.map(({ key }) => key));
   }
@@ -118,10 +136,11 @@ export class MessageList {
   #group(
     { own, entries: list }: TimelineBlock & { kind: 'group' },
     name: number,
-    room: Room,
+    talk: Talk,
     { last, fresh }: { last: string | undefined; fresh: ReadonlySet<string> },
   ) {
     const { strings } = this.#context;
+    const { room, root } = talk;
     const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
     let said = sentAt;
     // A long group of the reader's own messages, which have no name beside them, says its time again.
@@ -149,7 +168,9 @@ export class MessageList {
               texts={strings.texts}
               own={own}
               state={this.#state(entry, last, room)}
-              quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}
+              quoted={entry.replyTo === undefined ? undefined : this.#quoted(talk, entry.replyTo)}
+              thread={root === undefined && entry.message ? room.threadUnder(entry.message) : undefined}
+              opened={root === undefined && this.#context.repliesOf(room) === entry.message?.seq}
               setSize={room.summary.lastSeq}
               flash={entry.key === this.flash}
               fresh={fresh.has(entry.key)}
@@ -185,8 +206,8 @@ export class MessageList {
     return undefined;
   }
 
-  #quoted(room: Room, seq: number): Stored | undefined {
-    const message = room.timeline.get(seq);
+  #quoted({ room, timeline }: Talk, seq: number): Stored | undefined {
+    const message = timeline.get(seq);
     if (message === undefined && room.readable) void this.#context.chat.sync.askQuote(room, seq);
     return message;
   }

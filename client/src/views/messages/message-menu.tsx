@@ -35,7 +35,13 @@ function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Qu
 }
 
 /** The actions on a message that the user may take. */
-function messageItems(entry: Entry, context: Context, writing: Writing, pick: () => void): MenuItem[] {
+function messageItems(
+  entry: Entry,
+  context: Context,
+  writing: Writing,
+  opener: HTMLElement,
+  pick: () => void,
+): MenuItem[] {
   const { chat, strings, touch, dialog } = context;
   const { message, text } = entry;
   if (message === undefined || message.deletedAt !== undefined) return [];
@@ -51,6 +57,12 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
       label: strings.text('action.reply'),
       key: 'R',
       run: () => writing.reply(entry),
+    },
+    room !== undefined && {
+      picture: 'talk',
+      label: strings.text('replies.open'),
+      key: 'T',
+      run: () => context.showReplies(room, message.thread ?? message.seq, opener),
     },
     text !== '' && {
       picture: 'copy',
@@ -128,7 +140,7 @@ export function openMessageMenu(
       beside: opener.querySelector('.bubble'),
     });
   if (key === '+' && picks.length > 0) return pick();
-  const items = messageItems(entry, context, writing, pick);
+  const items = messageItems(entry, context, writing, opener, pick);
   if (key !== undefined) return items.find((item) => item.key?.toLowerCase() === key)?.run();
   if (items.length === 0) return;
   const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user);

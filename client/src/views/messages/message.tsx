@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { Message as Stored } from '../../../../server/wire/events.ts';
+import type { Message as Stored, Thread } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import type { Strings } from '../../strings/strings.ts';
@@ -39,6 +39,9 @@ interface Props {
   readonly state: MessageState;
   /** The message that is replied to; undefined while it is fetched. */
   readonly quoted: Stored | undefined;
+  /** The replies to it, and whether they are shown beside it. */
+  readonly thread: Thread | undefined;
+  readonly opened: boolean;
   readonly setSize: number;
   /** It was jumped to. */
   readonly flash: boolean;
@@ -74,7 +77,7 @@ export class Message extends Component<Props> {
   }
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { entry, own, state, quoted, setSize, flash, texts } = this.props;
+    const { entry, own, state, quoted, thread, opened, setSize, flash, texts } = this.props;
     const changed =
       entry.message !== next.entry.message ||
       entry.pending !== next.entry.pending ||
@@ -90,6 +93,8 @@ export class Message extends Component<Props> {
       own !== next.own ||
       state !== next.state ||
       quoted !== next.quoted ||
+      thread !== next.thread ||
+      opened !== next.opened ||
       flash !== next.flash
     );
   }
@@ -114,7 +119,7 @@ export class Message extends Component<Props> {
   }
 
   override render() {
-    const { context, entry, own, state, quoted, setSize, flash } = this.props;
+    const { context, entry, own, state, quoted, thread, opened, setSize, flash } = this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
     // Its code comes later, as that of reactions and files: `equip` has all messages drawn again then.
@@ -157,6 +162,7 @@ export class Message extends Component<Props> {
         </div>
         {message !== undefined && !gone && this.#tools()}
         {message?.reactions && context.reactions(entry)}
+        {thread !== undefined && message && context.replies(thread, opened, message.seq)}
         {state !== undefined && this.#state(state)}
       </article>
     );

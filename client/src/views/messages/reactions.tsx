@@ -1,11 +1,11 @@
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import type { MessageActions } from './message.tsx';
 import { isFresh, isMine, react } from './react.ts';
-import type { Messages } from './touch-and-keys.ts';
 
 /** The reactions to a message: a press gives the same, or takes the own one back. */
-export function reactions(entry: Entry, context: Context, open: Messages['open']) {
+export function reactions(entry: Entry, context: Context, open: MessageActions['menu']) {
   const { chat, strings } = context;
   const { message } = entry;
   if (message === undefined) return null;

@@ -1,6 +1,6 @@
-import { type Entry, entries } from '../../store/entries.ts';
-import type { Room } from '../../store/room.ts';
+import type { Entry } from '../../store/entries.ts';
 import { Slice } from '../../store/slice.ts';
+import type { Talk } from '../../store/talk.ts';
 import type { Context } from '../context.ts';
 import { Roving } from '../controls/roving.ts';
 import { Skeleton } from '../controls/skeleton.tsx';
@@ -20,8 +20,19 @@ interface Place {
   readonly end: boolean;
 }
 
+/** What is shown, and how more of it is had. */
+export interface Source {
+  talk(): Talk | undefined;
+  label(): string;
+  entries(): readonly Entry[];
+  /** Brings that message into the list; false if it cannot be had. */
+  reach(seq: number): Promise<boolean>;
+  older(): void;
+  newer(): void;
+}
+
 /**
- * The messages of the open room. A drawing has three steps, so that all reading of the page comes before all
+ * The messages of the open room, or of a thread. A drawing has three steps, so that all reading of the page comes before all
  * writing: `hold` looks where the reader is, `draw` says what is shown, `settle` puts the reader back.
  */
 export class TimelineView {
@@ -30,13 +41,14 @@ export class TimelineView {
   /** The newest message when the room was opened. */
   #opened = 0;
   readonly #context: Context;
+  readonly #source: Source;
   readonly #slice = new Slice();
   readonly #list: MessageList;
   readonly #left = new Map<string, Place>();
   #element: HTMLElement | undefined;
   #scroll: ScrollKeeper | undefined;
   #roving: Roving | undefined;
-  #room: Room | undefined;
+  #talk: Talk | undefined;
   #placed = false;
   #seen = 0;
   #entries: readonly Entry[] = [];
@@ -49,16 +61,17 @@ export class TimelineView {
   #resizing = false;
   #target: number | undefined;
   /** Where to jump to when the room has been joined. */
-  #awaited: { room: Room; seq: number } | undefined;
+  #awaited: { talk: Talk; seq: number } | undefined;
 
-  constructor(context: Context, actions: MessageActions) {
+  constructor(context: Context, actions: MessageActions, source: Source) {
     this.#context = context;
+    this.#source = source;
     this.#list = new MessageList(context, actions, { resize: this.#resize, later: (ms) => this.#later(ms) });
   }
 
   /** The newest message is in sight. */
   get atEnd(): boolean {
-    const attached = this.#room?.timeline.attached === true;
+    const attached = this.#talk?.timeline.attached === true;
     return this.#placed && attached && this.#slice.follows && this.#scroll?.atEnd === true;
   }
 
@@ -78,7 +91,7 @@ export class TimelineView {
 
   /** Goes to the newest message: after sending, or when the pill is pressed. */
   readonly toEnd = () => {
-    this.#room?.timeline.toEnd();
+    this.#talk?.timeline.toEnd();
     this.#slice.toEnd();
     this.#scroll?.toEnd();
     this.#context.changed();
@@ -86,11 +99,10 @@ export class TimelineView {
 
   /** Shows that message in the middle and marks it for a moment; fetches it first where it has to. */
   async jump(seq: number): Promise<void> {
-    const room = this.#context.chat.current;
+    const talk = this.#source.talk();
     // As soon as it has been joined.
-    if (room !== undefined && room.timeline.head === undefined) this.#awaited = { room, seq };
-    if (room === undefined || !(await this.#context.chat.sync.reach(room, seq)) || room !== this.#room)
-      return;
+    if (talk !== undefined && talk.timeline.head === undefined) this.#awaited = { talk, seq };
+    if (talk === undefined || !(await this.#source.reach(seq)) || talk !== this.#talk) return;
     this.#target = seq;
     this.#context.draw();
   }
@@ -111,18 +123,15 @@ export class TimelineView {
   }
 
   hold(): void {
-    const { chat } = this.#context;
-    const room = chat.current;
-    if (room !== this.#room) this.#change(room);
+    const talk = this.#source.talk();
+    if (talk !== this.#talk) this.#change(talk);
     this.#restore = undefined;
-    if (room === undefined || !isReady(room)) return;
+    if (talk === undefined || !isReady(talk)) return;
     const awaited = this.#awaited;
     this.#awaited = undefined;
-    if (awaited?.room === room) void this.jump(awaited.seq);
-    // A message on its way belongs to the end.
-    const pending = room.timeline.attached ? chat.pending(room) : [];
-    this.#entries = entries(room.timeline.list(), pending, chat.me);
-    const place = this.#placed ? undefined : this.#place(room);
+    if (awaited?.talk === talk) void this.jump(awaited.seq);
+    this.#entries = this.#source.entries();
+    const place = this.#placed ? undefined : this.#place(talk);
     const target = this.#entries.findIndex(
       ({ message }) => message !== undefined && message.seq === this.#target,
     );
@@ -131,26 +140,26 @@ export class TimelineView {
       this.#mark(this.#entries[target]?.key);
     }
     this.#shown = this.#slice.of(this.#entries, this.#scroll?.atEnd === false);
-    const follow = room.timeline.attached && this.#slice.follows && !this.#resizing;
+    const follow = talk.timeline.attached && this.#slice.follows && !this.#resizing;
     const restore = this.#scroll?.hold(follow);
     this.#restore = place ?? restore;
-    this.#count(room);
+    this.#count(talk);
   }
 
   draw() {
-    const { chat, strings } = this.#context;
-    const room = this.#room;
-    const waiting = room === undefined || !isReady(room);
+    const { chat } = this.#context;
+    const talk = this.#talk;
+    const waiting = talk === undefined || !isReady(talk);
     const nothing = chat.roomless || (!waiting && this.#entries.length === 0);
     return (
       <div
-        class={room?.preview ? 'timeline scroll preview' : 'timeline scroll'}
+        class={talk?.room.preview ? 'timeline scroll preview' : 'timeline scroll'}
         part="timeline"
         role="log"
         aria-live="off"
-        aria-label={strings.text('timeline.label', { room: room ? strings.roomName(room.summary) : '' })}
+        aria-label={this.#source.label()}
         aria-busy={waiting || undefined}
-        key={room?.id ?? ''}
+        key={talk?.id ?? ''}
         ref={this.#attach}
         onScroll={() => this.#scroll?.scrolled()}
       >
@@ -158,7 +167,7 @@ export class TimelineView {
           {chat.roomless
             ? this.#context.noRoom()
             : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
-          {!waiting && this.#list.draw(room, this.#entries, this.#shown)}
+          {!waiting && this.#list.draw(talk, this.#entries, this.#shown)}
         </div>
       </div>
     );
@@ -177,17 +186,17 @@ export class TimelineView {
   }
 
   settle(): void {
-    const room = this.#room;
+    const talk = this.#talk;
     const scroll = this.#scroll;
-    if (room === undefined || !isReady(room) || scroll === undefined) return;
+    if (talk === undefined || !isReady(talk) || scroll === undefined) return;
     this.#restore?.();
     this.#placed = true;
     if (this.#resizing) scroll.measure();
     this.#resizing = false;
     this.#show(scroll);
     this.#roving?.update(this.#roving.items().at(-1));
-    this.#count(room);
-    this.#extend(room, scroll);
+    this.#count(talk);
+    this.#extend(talk, scroll);
   }
 
   readonly #attach = (element: HTMLElement | null) => {
@@ -201,19 +210,22 @@ export class TimelineView {
     this.#roving = new Roving(column, '.msg');
   };
 
-  readonly find = (element: Element) =>
-    this.#list.drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
+  /** The message that the element is in, if it is one of this list: a thread beside the room has the same messages. */
+  readonly find = (element: Element) => {
+    const message = this.#list.drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
+    return message?.element?.contains(element) === true ? message : undefined;
+  };
 
-  #change(room: Room | undefined): void {
+  #change(talk: Talk | undefined): void {
     const { chat } = this.#context;
-    if (this.#room !== undefined && this.#scroll !== undefined && this.#placed) {
+    if (this.#talk !== undefined && this.#scroll !== undefined && this.#placed) {
       const place = { ...this.#scroll.position(), end: this.atEnd };
-      if (chat.rooms.has(this.#room.id)) this.#left.set(this.#room.id, place);
+      if (chat.rooms.has(this.#talk.room.id)) this.#left.set(this.#talk.id, place);
     }
-    // Each room has an element of its own.
+    // Each room and thread has an element of its own.
     this.#scroll?.stop();
     this.#scroll = undefined;
-    this.#room = room;
+    this.#talk = talk;
     this.#placed = false;
     this.#entries = [];
     this.#shown = [];
@@ -237,23 +249,23 @@ export class TimelineView {
   }
 
   /** Opens a room: at the New line, or where one left it, or at the end. */
-  #place(room: Room): () => void {
+  #place(talk: Talk): () => void {
     const me = this.#context.chat.me?.id;
-    const { newFrom } = room;
+    const { newFrom } = talk;
     const unseen =
-      newFrom === undefined || room.timeline.first > newFrom
+      newFrom === undefined || talk.timeline.first > newFrom
         ? -1
         : this.#entries.findIndex(
             ({ message, user }) => message !== undefined && message.seq >= newFrom && user.id !== me,
           );
-    const left = this.#left.get(room.id);
+    const left = this.#left.get(talk.id);
     const before =
       left === undefined || left.end ? -1 : this.#entries.findIndex(({ key }) => key === left.from);
     if (unseen !== -1) this.#slice.around(this.#entries, unseen);
     else if (before !== -1) this.#slice.around(this.#entries, before);
     const key = this.#entries[before]?.key ?? '';
     return () => {
-      this.#opened = room.summary.lastSeq;
+      this.#opened = talk.room.summary.lastSeq;
       this.#seen = newFrom === undefined ? this.#opened : newFrom - 1;
       const scroll = this.#scroll;
       scroll?.toEnd();
@@ -288,8 +300,7 @@ export class TimelineView {
   };
 
   /** The number on the pill: how many messages of others are below the last one that was in sight. */
-  #count(room: Room): void {
-    const { timeline, summary } = room;
+  #count({ timeline, room: { summary } }: Talk): void {
     const last = this.#list.drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
     if (this.atEnd) this.#seen = Math.max(this.#seen, summary.lastSeq);
     else if (this.#placed) this.#seen = Math.max(this.#seen, last?.seq ?? 0);
@@ -302,20 +313,19 @@ export class TimelineView {
   }
 
   /** Shows, or fetches, more where the reader comes near an edge. */
-  #extend(room: Room, scroll: ScrollKeeper): void {
+  #extend({ room }: Talk, scroll: ScrollKeeper): void {
     // Without a height it is not on the page, and every edge is near.
     if (this.#element?.clientHeight === 0) return;
-    const { sync } = this.#context.chat;
     const above = scroll.above < AHEAD;
     const below = scroll.below < AHEAD;
     const moved = (above && this.#slice.older(this.#entries)) || (below && this.#slice.newer(this.#entries));
     if (moved) this.#context.changed();
     else if (room.readable) {
-      if (above) void sync.older(room);
-      if (below) void sync.newer(room);
+      if (above) this.#source.older();
+      if (below) this.#source.newer();
     }
   }
 }
 
 /** There is something to show, and where it begins is known. */
-const isReady = ({ timeline, opening }: Room) => timeline.head !== undefined && !opening;
+const isReady = ({ timeline, opening }: Talk) => timeline.head !== undefined && !opening;

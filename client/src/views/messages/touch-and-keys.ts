@@ -7,13 +7,11 @@ const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
 
 /** The items of a message's menu that have a key of their own. */
-const KEYS = new Set(['r', 'c', 'l', 'e', 'del', '+']);
+const KEYS = new Set(['r', 't', 'c', 'l', 'e', 'del', '+']);
 
-/** The messages that are drawn in the timeline, and a function that opens the menu of a message. */
+/** The messages that are drawn. */
 export interface Messages {
   find(element: Element): Message | undefined;
-  /** `key`: does at once what that key of the menu does. */
-  open(entry: Entry, opener: HTMLElement, key?: string): void;
 }
 
 /** Handles fingers and keys on messages until the signal stops it. */
@@ -29,12 +27,12 @@ export function listenToMessages(
 }
 
 /** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
-function onKeys(root: ShadowRoot, { find, open }: Messages, signal: AbortSignal): void {
+function onKeys(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
   const pressed = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
     const message = find(target);
     if (message?.element == null || event.altKey || event.ctrlKey || event.metaKey) return;
-    const { entry } = message.props;
+    const { entry, actions } = message.props;
     // On a link, or a button in the message, Enter does what that is for.
     const menu =
       (event.key === 'Enter' && message.element === target) ||
@@ -43,7 +41,7 @@ function onKeys(root: ShadowRoot, { find, open }: Messages, signal: AbortSignal)
     const key = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
     if (!isStored(entry) || !(menu || (KEYS.has(key) && (key === '+' || !event.shiftKey)))) return;
     event.preventDefault();
-    open(entry, message.element, menu ? undefined : key);
+    actions.menu(entry, message.element, menu ? undefined : key);
   };
   root.addEventListener('keydown', (event) => event instanceof KeyboardEvent && pressed(event), { signal });
 }
@@ -59,12 +57,7 @@ function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal)
 }
 
 /** A long press on a message opens its sheet; on a reaction it says whose it is. */
-function onLongPress(
-  root: ShadowRoot,
-  { find, open }: Messages,
-  tooltip: Tooltip,
-  signal: AbortSignal,
-): void {
+function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, signal: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
   let opened = false;
@@ -82,7 +75,7 @@ function onLongPress(
       if (message.element === null) return;
       opened = true;
       if (reaction !== null) tooltip.show(reaction);
-      else open(message.props.entry, message.element);
+      else message.props.actions.menu(message.props.entry, message.element);
     }, LONG_PRESS_MS);
   };
   const moved = ({ clientX, clientY }: PointerEvent) => {

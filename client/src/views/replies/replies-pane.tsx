@@ -1,0 +1,239 @@
+import { Thread } from '../../chat/thread.ts';
+import { entries } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context, Writing } from '../context.ts';
+import { Empty } from '../controls/empty.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { Composer } from '../messages/composer.tsx';
+import type { MessageActions } from '../messages/message.tsx';
+import { TimelineView } from '../messages/timeline.tsx';
+import { refusal } from '../refusal.ts';
+
+/** The panel of one thread beside the room, or above it where there is no room beside it. */
+export class RepliesPane {
+  /** The thread that is shown; undefined for none. */
+  thread: Thread | undefined;
+  readonly #context: Context;
+  readonly #view: TimelineView;
+  #composer: Composer | undefined;
+  #opener: Element | null = null;
+
+  readonly #writing: Writing = {
+    reply: (entry) => this.#composer?.reply(entry),
+    edit: (entry) => this.#composer?.edit(entry),
+  };
+
+  constructor(context: Context) {
+    this.#context = context;
+    const { chat } = context;
+    const actions: MessageActions = {
+      reply: this.#writing.reply,
+      menu: (entry, opener, key) =>
+        context.menu({ kind: 'message', entry, writing: this.#writing, key }, opener),
+      jump: (seq) => void this.#jump(seq),
+      retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
+      discard: ({ pending }) => {
+        if (pending !== undefined) chat.outbox?.discard(pending.clientId);
+        this.#composer?.focus();
+      },
+    };
+    this.#view = new TimelineView(context, actions, {
+      talk: () => this.thread,
+      label: () => this.#label('replies.label'),
+      entries: () => this.#entries(),
+      reach: async (seq) => (await this.thread?.reach(seq)) === true,
+      older: () => void this.thread?.older(),
+      newer() {},
+    });
+  }
+
+  /** @param opener - gets the focus back */
+  open(room: Room, number: number, opener: Element | null): void {
+    const { chat, touch, changed } = this.#context;
+    if (this.thread?.room === room && this.thread.number === number) return this.#focus();
+    this.clear();
+    this.#opener = opener;
+    this.thread = new Thread(room, number, {
+      connection: chat.connection,
+      tasks: chat.tasks,
+      me: () => chat.me?.id ?? '',
+      changed,
+    });
+    chat.followers.add(this.thread);
+    void this.thread.load();
+    this.#context.draw();
+    if (!touch()) this.#focus();
+    else this.#context.focus('.talk .bar h2');
+  }
+
+  /** Is not drawn any more. */
+  clear(): void {
+    if (this.thread === undefined) return;
+    this.#composer?.keepNow();
+    this.thread.room.seenReplies(this.thread.number);
+    this.#context.chat.followers.delete(this.thread);
+    this.thread = undefined;
+    this.#view.clear();
+  }
+
+  readonly close = () => {
+    const opener = this.#opener;
+    this.#opener = null;
+    this.clear();
+    this.#context.draw(opener);
+  };
+
+  /** Escape was pressed in the panel. */
+  escape(): void {
+    if (this.#composer?.cancel() !== true) this.close();
+  }
+
+  readonly find = (element: Element) => this.#view.find(element);
+
+  keep(): void {
+    this.#composer?.keepNow();
+  }
+
+  // Drawing: see TimelineView
+
+  hold(): void {
+    if (this.thread !== undefined && this.thread.room !== this.#context.chat.current) this.clear();
+    this.#view.hold();
+  }
+
+  fold(): boolean {
+    return this.thread !== undefined && this.#view.fold();
+  }
+
+  settle(): void {
+    if (this.thread !== undefined) this.#view.settle();
+  }
+
+  draw(inert: boolean) {
+    const { thread } = this;
+    if (thread === undefined) return undefined;
+    const { strings } = this.#context;
+    const { room } = thread;
+    const name = strings.roomName(room.summary);
+    const back = strings.text('replies.back', { room: name });
+    return (
+      <aside class="pane side talk" aria-label={strings.text('replies.title')} inert={inert} key="replies">
+        <div class="bar">
+          <button type="button" class="icon back" aria-label={back} onClick={this.close}>
+            <Icon name="back" size="flip" />
+          </button>
+          <h2 tabIndex={-1}>
+            <span class="titles">
+              <span>{strings.text('replies.title')}</span>
+              <small>{name}</small>
+            </span>
+          </h2>
+          {room.summary.member && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('replies.follow')}
+              aria-pressed={thread.following}
+              onClick={() => void this.#follow()}
+            >
+              <Icon name="bell" />
+            </button>
+          )}
+          <button
+            type="button"
+            class="icon shut"
+            aria-label={strings.text('replies.close')}
+            onClick={this.close}
+          >
+            <Icon name="close" />
+          </button>
+        </div>
+        {thread.failed && thread.opening ? this.#failure(thread) : this.#view.draw()}
+        <Composer
+          key={thread.id}
+          context={this.#context}
+          room={room}
+          thread={{
+            number: thread.number,
+            root: thread.root ?? thread.number,
+            label: this.#label('replies.composer'),
+          }}
+          below={this.#view.atEnd || !this.#view.shown ? undefined : this.#view.below}
+          unreadBelow={false}
+          toEnd={this.#view.toEnd}
+          lastOwn={() => this.#view.lastOwn}
+          shown={this.#setComposer}
+        />
+      </aside>
+    );
+  }
+
+  #failure(thread: Thread) {
+    const { strings } = this.#context;
+    return (
+      <div class="timeline">
+        <Empty
+          picture="alert"
+          title={strings.text('replies.error.title')}
+          text={strings.text('replies.error.text')}
+        >
+          <button type="button" class="btn" onClick={() => void thread.load()}>
+            {strings.text('common.again')}
+          </button>
+        </Empty>
+      </div>
+    );
+  }
+
+  /** The quotes of the first message are left out: it stands above. */
+  #entries() {
+    const { thread } = this;
+    const { chat } = this.#context;
+    if (thread === undefined) return [];
+    const pending = chat.pending(thread.room).filter((item) => thread.takes(item));
+    return entries(thread.timeline.list(), pending, chat.me).map((entry) =>
+      entry.replyTo === thread.root || entry.replyTo === thread.number || entry.message?.seq === thread.root
+        ? { ...entry, replyTo: undefined }
+        : entry,
+    );
+  }
+
+  #label(key: 'replies.label' | 'replies.composer'): string {
+    const { strings } = this.#context;
+    const { user } = this.thread?.first ?? {};
+    return user === undefined
+      ? strings.text('replies.title')
+      : strings.text(key, { name: strings.name(user) });
+  }
+
+  async #jump(seq: number): Promise<void> {
+    const { thread } = this;
+    if (thread !== undefined && (await thread.reach(seq))) return this.#view.jump(seq);
+    // It is in the room alone.
+    this.#context.jump({ room: thread?.room.id ?? '', seq });
+  }
+
+  async #follow(): Promise<void> {
+    const { thread } = this;
+    if (thread === undefined) return;
+    const { strings, toast, changed } = this.#context;
+    const following = !thread.following;
+    thread.following = following;
+    changed();
+    try {
+      await thread.follow(following);
+    } catch (error) {
+      thread.following = !following;
+      toast(refusal(error, strings), 'bad');
+    }
+    changed();
+  }
+
+  #focus(): void {
+    this.#composer?.focus();
+  }
+
+  readonly #setComposer = (composer: Composer | undefined) => {
+    this.#composer = composer;
+  };
+}
