@@ -14,7 +14,8 @@ import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { ThreadChanges } from './messages/thread-changes.ts';
 import type { Typing } from './messages/typing.ts';
-import type { Connection, Person, Room } from './model.ts';
+import { countMentions, noMentions } from './messages/unread-mentions.ts';
+import { type Connection, nobody, type Person, type Room } from './model.ts';
 import { removalBy } from './moderation/removals.ts';
 import { seesReportsOf } from './moderation/shown-reports.ts';
 import { PeopleChanges } from './people-changes.ts';
@@ -336,16 +337,20 @@ export class Announcements implements DirectoryListener {
     if (bothWrote(room)) this.#tellPartner(room, user, now);
   }
 
-  read(room: Room | undefined, { user, readSeq, asker }: Change & { type: 'read' }): void {
+  read(room: Room | undefined, { user, readSeq, again, unread, asker }: Change & { type: 'read' }): void {
     if (room === undefined) return;
     const person = this.#directory().person(user);
     const others = idsOf(person === undefined ? [] : [person], asker);
     const partner = otherOf(room.record.pair, user);
     const otherSide = partner === undefined ? undefined : this.#directory().person(partner);
-    const ids = otherSide?.memberships.has(room.record.id) ? [...others, ...idsOf([otherSide])] : others;
-    if (ids.length > 0) {
-      this.#publisher.toConnections(ids, 'read:changed', { room: room.record.id, user, seq: readSeq });
-    }
+    const { id, firstSeq } = room.record;
+    const isNews = again !== true && otherSide?.memberships.has(id) === true;
+    const ids = isNews ? [...others, ...idsOf([otherSide])] : others;
+    if (ids.length === 0) return;
+    const { mentions = noMentions } = person?.memberships.get(id) ?? {};
+    const fallen =
+      unread === undefined ? {} : { mentions: countMentions(mentions, person?.blocked ?? nobody, firstSeq) };
+    this.#publisher.toConnections(ids, 'read:changed', { room: id, user, seq: readSeq, ...fallen });
   }
 
   banned(user: string): void {

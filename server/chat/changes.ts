@@ -3,10 +3,16 @@ import type { RoomSettings } from '../wire/events.ts';
 import { countMentions, stillUnread, withMention, withoutMention } from './messages/unread-mentions.ts';
 import { nobody, type Person, type Room, type RoomOfPerson } from './model.ts';
 
-export function applyRead(membership: RoomOfPerson, upTo: number): void {
-  const { member, mentions } = membership;
-  const readSeq = Math.max(member.readSeq, upTo);
-  membership.member = { ...member, readSeq };
+export function applyRead(
+  membership: RoomOfPerson,
+  { readSeq: upTo, seenSeq, unread }: Change & { type: 'read' },
+): void {
+  const { seenSeq: _, ...member } = membership.member;
+  const readSeq = unread === undefined ? Math.max(member.readSeq, upTo) : upTo;
+  membership.member = { ...member, readSeq, ...(seenSeq === undefined ? {} : { seenSeq }) };
+  let { mentions } = membership;
+  for (const [seq, author] of unread ?? [])
+    mentions = withMention(withoutMention(mentions, seq), author, seq);
   membership.mentions = stillUnread(mentions, readSeq);
 }
 

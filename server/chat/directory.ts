@@ -568,7 +568,12 @@ export class Directory {
     room.here.add(person);
     if (room.record.pair !== undefined) {
       const shares = room.partners.get(user.id)?.shares ?? false;
-      room.partners.set(user.id, { user, acted: member.acted, readSeq: member.readSeq, shares });
+      room.partners.set(user.id, {
+        user,
+        acted: member.acted,
+        readSeq: member.seenSeq ?? member.readSeq,
+        shares,
+      });
     }
     if (isVisible) this.#show(room, user);
     if (isVisible !== wasVisible) this.#others?.seenChanged(user.id);
@@ -622,7 +627,7 @@ export class Directory {
         return this.#member(change, find(change.user.id));
       case 'read': {
         const membership = find(change.user)?.memberships.get(change.room);
-        if (membership !== undefined) applyRead(membership, change.readSeq);
+        if (membership !== undefined) applyRead(membership, change);
         this.#partnerRead(change.room, change.user, change.readSeq);
         return (listener) => listener.read(this.#rooms.get(change.room), change);
       }

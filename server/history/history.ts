@@ -164,6 +164,8 @@ export interface MemberRecord {
   sources: number;
   role: RoomRole;
   readSeq: number;
+  /** Up to here the user had read before the mark was moved back; absent where the mark is as far. */
+  seenSeq?: number;
   notify?: Notify;
   /** One of `acted`. */
   acted: number;
@@ -422,7 +424,19 @@ export type Change = {
   | { type: 'pin'; room: RoomRecord; seq: number }
   /** It has begun, changed or (null) ended. If a ban changes a membership, another change follows it. */
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
-  | { type: 'read'; room: string; user: string; readSeq: number }
+  /**
+   * `seenSeq`: as in `MemberRecord`. `again`: the other one of a direct room knows that already. `unread`: the mark was
+   * moved back; the mentions behind it, with their authors.
+   */
+  | {
+      type: 'read';
+      room: string;
+      user: string;
+      readSeq: number;
+      seenSeq?: number;
+      again?: true;
+      unread?: readonly (readonly [seq: number, author: string])[];
+    }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
   /** Much of the room has changed, and no other change says what. */
@@ -768,8 +782,10 @@ export interface Writes {
   };
   /** Codes: `unknown_room` (not a member). */
   setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
-  /** Never falls. Codes: `unknown_room` (not a member). */
+  /** Changes nothing where the mark is as far. Codes: `unknown_room` (not a member). */
   markRead: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
+  /** Moves the mark back. Codes: `unknown_room` (not a member). */
+  markUnread: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
   /**
    * A user is here: keeps name and role, and makes the session's rooms exactly `rooms` (absent: as they are), which are
    * made at first sight.

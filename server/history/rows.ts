@@ -136,13 +136,14 @@ export const roomRowFrom = (row: Row): RoomRow => ({
 export const roomRowColumns = `num, ${roomColumns}, ${ofRules.join(', ')}`;
 
 export const memberColumns =
-  'sources, role, read_seq, notify, acted, wrote_at, has_left, removed, restricted, held';
+  'sources, role, read_seq, seen_seq, notify, acted, wrote_at, has_left, removed, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
     sources: row.sources as number,
     role: row.role as MemberRecord['role'],
     readSeq: row.read_seq as number,
+    ...(row.seen_seq === null ? {} : { seenSeq: row.seen_seq as number }),
     ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
     acted: row.acted as number,
     ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
@@ -160,6 +161,7 @@ export const memberFields: Columns = [
   'sources',
   'role',
   'read_seq',
+  'seen_seq',
   'notify',
   'acted',
   'wrote_at',
@@ -183,6 +185,7 @@ export function memberRow(
     row.sources,
     row.role,
     row.readSeq,
+    row.seenSeq ?? null,
     row.notify ?? null,
     row.acted,
     row.wroteAt ?? null,

@@ -50,6 +50,7 @@ export const columnTypes = {
   sources: 'int',
   role: 'text',
   read_seq: 'int',
+  seen_seq: 'int',
   notify: 'text',
   acted: 'int',
   wrote_at: 'int',

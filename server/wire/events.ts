@@ -417,7 +417,7 @@ export const requests = {
     }),
   'thread:follow': z.object({ room: roomId, thread: seq, following: z.boolean() }),
   'message:search': z.object({ query, room: roomId.optional(), cursor: cursor.optional(), limit: limit(50) }),
-  'read:mark': z.object({ room: roomId, seq: counter }),
+  'read:mark': z.object({ room: roomId, seq: counter, unread: z.boolean().optional() }),
   'typing:set': z.object({ room: roomId, typing: z.boolean() }),
 } as const;
 
@@ -599,7 +599,8 @@ export const events = {
     partial,
   }),
   'typing:changed': z.object({ room: roomId, user, typing: z.boolean() }),
-  'read:changed': z.object({ room: roomId, user: userId, seq: counter }),
+  /** `mentions`: the mark has fallen back to `seq`, and so many mentions are unread now. */
+  'read:changed': z.object({ room: roomId, user: userId, seq: counter, mentions: counter.exactOptional() }),
   'report:changed': z.object({ report, open: counter }),
   'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),

@@ -57,6 +57,20 @@ describe('unread', () => {
     expect(room.unread).toBe(0);
   });
 
+  test('a mark that was moved back on another device counts, unless this client has read on since', () => {
+    const room = new Room(summary());
+    room.update(summary({ readSeq: 7 }));
+    expect(room.unread).toBe(3);
+    room.readUpTo(9);
+    room.update(summary({ readSeq: 7 }));
+    expect(room.unread).toBe(1);
+    room.unreadAfter(4, 0);
+    room.keptUnread = true;
+    expect(room.markRead()).toBe(false);
+    room.note(message(11, me), me);
+    expect(room.unread).toBe(0);
+  });
+
   test('a user who is not a member has no unread messages', () => {
     expect(new Room(summary({ member: false, readSeq: 0 })).unread).toBe(0);
   });

@@ -77,6 +77,22 @@ test('pinned messages stand in a bar that leads from one to the next; unpinning 
     await ask('message:pin', { room: market, seq: 2 });
   });
   await expect(bar.getByRole('button', { name: 'All 2 pinned messages' })).toBeVisible();
+
+  // From here on it is unread, until the room is opened again.
+  const last = alice.message('message 60');
+  await last.hover();
+  await last.getByRole('button', { name: 'More actions' }).click();
+  await page.getByRole('menuitem', { name: 'Mark as unread' }).click();
+  const row = page.getByRole('navigation').getByRole('button', { name: /^spring market/ });
+  await expect(row).toHaveAccessibleName(/2 unread/);
+  await expect(alice.timeline.getByRole('separator', { name: 'New' })).toBeVisible();
+  await alice.open('announcements');
+  await expect(row).toHaveAccessibleName(/2 unread/);
+  await alice.open('spring market');
+  await expect(row).not.toHaveAccessibleName(/unread/);
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Mark as unread' }).click();
+  await expect(row).toHaveAccessibleName(/1 unread/);
 });
 
 test('the name of the room opens its details: people, pictures by month, files, links and pinned messages; arrow keys change the tab, which is kept', async ({

@@ -317,6 +317,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         },
       }),
     ],
+    [2, () => ({ op: 'markUnread', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
     [3, () => ({ op: 'markRead', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
     [
       4,

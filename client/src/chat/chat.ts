@@ -174,7 +174,7 @@ export class Chat implements ConnectionListener {
 
   /** Messages in sight are not counted as unread, even before the server has them as read. */
   unreadIn(room: Room): number {
-    return room === this.current && this.shown.viewing ? 0 : room.unread;
+    return room === this.current && this.shown.viewing && !room.keptUnread ? 0 : room.unread;
   }
 
   pending(room?: Room): Pending[] {
@@ -296,6 +296,15 @@ export class Chat implements ConnectionListener {
   readUpTo(room: Room, seq: number): void {
     if (!room.readUpTo(seq)) return;
     this.#marks.changed();
+    this.#listener.changed();
+  }
+
+  /** Messages after that one are unread again, until the room is opened the next time. */
+  async markUnread(room: Room, seq: number): Promise<void> {
+    const answer = await this.connection.request('read:mark', { room: room.id, seq, unread: true });
+    room.keptUnread = room === this.current;
+    if (room === this.current) room.newFrom = seq + 1;
+    room.unreadAfter(answer.room.readSeq, answer.room.mentions);
     this.#listener.changed();
   }
 
@@ -545,10 +554,14 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  #read({ room: id, user, seq }: EventPayload<'read:changed'>): void {
+  #read({ room: id, user, seq, mentions }: EventPayload<'read:changed'>): void {
     const room = this.rooms.get(id);
     if (room === undefined) return;
-    if (user === this.me?.id) {
+    if (user === this.me?.id && mentions !== undefined) {
+      room.keptUnread = room === this.current;
+      room.unreadAfter(seq, mentions);
+    } else if (user === this.me?.id) {
+      room.keptUnread = false;
       room.readUpTo(seq);
       room.marked = Math.max(room.marked, seq);
       for (const follower of this.followers) follower.opened?.(room);

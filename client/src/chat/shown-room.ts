@@ -71,6 +71,7 @@ export class ShownRoom {
     this.room = room;
     this.ban = undefined;
     this.viewing = false;
+    room.keptUnread = false;
     room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
     // It is only what that page shows: other pages go on where they were.
     if (!this.single()) this.#store?.set('room', room.id);

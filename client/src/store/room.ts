@@ -32,6 +32,8 @@ export class Room {
   fresh = false;
   /** The other one of a direct room is somebody whom the user has blocked: nothing is unread there. */
   blocked = false;
+  /** The user has marked messages as unread: they stay so until the room is opened again. */
+  keptUnread = false;
   /** The unread messages are being fetched: the room opens where they begin. */
   opening = false;
   /** Where the room stands among the others: the later, the further above. */
@@ -83,14 +85,15 @@ export class Room {
 
   /**
    * The room as the server describes it now. Messages that were read here stay read, unless the history begins
-   * again.
+   * again, or the server knew that and the mark was moved back since.
    */
   update(summary: RoomSummary): void {
     this.timeline.expire(summary.firstSeq);
     this.#expire(summary.firstSeq);
     const { member, readSeq } = this.summary;
+    const isNews = member && summary.member && readSeq > this.marked;
+    const read = isNews ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
-    const read = member && summary.member ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
     this.summary = { ...summary, readSeq: Math.min(read, summary.lastSeq) };
     this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
   }
@@ -118,7 +121,10 @@ export class Room {
     const { lastSeq, readSeq, head, last } = this.summary;
     const own = message.user.id === me.id;
     const newest = message.seq > lastSeq || (message.seq === last?.seq && message.rev > head);
-    if (own) this.marked = Math.max(this.marked, message.seq);
+    if (own) {
+      this.marked = Math.max(this.marked, message.seq);
+      this.keptUnread = false;
+    }
     this.summary = {
       ...this.summary,
       head: Math.max(head, message.rev),
@@ -167,8 +173,14 @@ export class Room {
     return this.readUpTo(this.summary.lastSeq);
   }
 
+  /** The mark was moved back: messages after it are unread again, and so many mentions. */
+  unreadAfter(seq: number, mentions: number): void {
+    this.marked = seq;
+    this.summary = { ...this.summary, readSeq: seq, mentions };
+  }
+
   readUpTo(seq: number): boolean {
-    if (!this.summary.member || this.summary.readSeq >= seq) return false;
+    if (this.keptUnread || !this.summary.member || this.summary.readSeq >= seq) return false;
     this.summary = { ...this.summary, readSeq: seq };
     return true;
   }

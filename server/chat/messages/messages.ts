@@ -194,7 +194,7 @@ export async function markRead(
   { history, directory }: Chat,
   connection: Connection,
   room: Room,
-  { seq }: RequestPayload<'read:mark'>,
+  { seq, unread }: RequestPayload<'read:mark'>,
 ): Promise<Answers['read:mark']> {
   // The client has the message from another server, and this one has not got it yet.
   if (seq > room.record.lastSeq) {
@@ -207,7 +207,9 @@ export async function markRead(
   const { id } = room.record;
   const membership = person.memberships.get(id);
   // A public room may be read by users who are not members; no mark is stored for them.
-  if (membership !== undefined && seq > membership.member.readSeq) {
+  if (unread && membership !== undefined && seq < membership.member.readSeq) {
+    await history.write.markUnread({ room: id, user: person.user.id, seq }, connection.id);
+  } else if (membership !== undefined && seq > membership.member.readSeq) {
     await history.write.markRead({ room: id, user: person.user.id, seq }, connection.id);
   }
   return { room: summaryOf(directory, room, connection) };

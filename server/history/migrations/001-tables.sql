@@ -62,6 +62,8 @@ CREATE TABLE IF NOT EXISTS chat_members (
   sources INT NOT NULL,
   role CHARS(16) NOT NULL CHECK (role IN ('owner', 'moderator', 'member')),
   read_seq INT NOT NULL,
+  -- Up to here was read before the mark was moved back; NULL where it is as far.
+  seen_seq INT,
   notify CHARS(16),
   acted INT NOT NULL,
   -- When the member has written last.

@@ -139,9 +139,30 @@ export const markRead: Rule<'markRead'> = {
     const member = work.member(id, user);
     if (!isMember(member)) refuse('unknown_room');
     if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
-    if (seq <= member.readSeq) return { readSeq: member.readSeq };
-    work.putMember(id, user, { ...member, readSeq: seq });
-    changes.push({ type: 'read', room: id, user, readSeq: seq });
+    const { readSeq, seenSeq = readSeq, ...rest } = member;
+    if (seq <= readSeq) return { readSeq };
+    const seen = seenSeq > seq ? { seenSeq } : {};
+    work.putMember(id, user, { ...rest, readSeq: seq, ...seen });
+    const again = seenSeq >= seq ? { again: true as const } : {};
+    changes.push({ type: 'read', room: id, user, readSeq: seq, ...seen, ...again });
+    return { readSeq: seq };
+  },
+};
+
+export const markUnread: Rule<'markUnread'> = {
+  needs: ({ room, user, seq }) => [
+    { what: 'member', room, user },
+    { what: 'unreadMentions', room, user, after: seq },
+  ],
+  run(work, { room: id, user, seq }, changes) {
+    existing(work, id);
+    const member = work.member(id, user);
+    if (!isMember(member)) refuse('unknown_room');
+    const { readSeq, seenSeq = readSeq } = member;
+    if (seq >= readSeq) return { readSeq };
+    work.putMember(id, user, { ...member, readSeq: seq, seenSeq });
+    const unread = work.unreadMentions(id, user, seq);
+    changes.push({ type: 'read', room: id, user, readSeq: seq, seenSeq, again: true, unread });
     return { readSeq: seq };
   },
 };

@@ -84,8 +84,9 @@ export const send: Rule<'send'> = {
     changes.push({ type: 'message', is: 'new', message });
     rename(work, user, changes);
     if (isMember(member)) {
+      const { seenSeq, ...rest } = member;
       work.putMember(id, user.id, {
-        ...member,
+        ...rest,
         readSeq: message.seq,
         acted: acted.written,
         wroteAt: input.sentAt,

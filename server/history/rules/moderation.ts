@@ -161,8 +161,9 @@ function layRestriction(
     const held = before.held ?? before.sources;
     // A user who comes back is a member like a new one.
     if (restriction === null) {
-      const { removed: _, ...member } = rest;
-      now = { ...(held === 0 ? rest : member), sources: held, readSeq: room.lastSeq, ...laid };
+      const { removed, seenSeq: _, ...member } = rest;
+      const keeps = held === 0 && removed !== undefined ? { removed } : {};
+      now = { ...member, ...keeps, sources: held, readSeq: room.lastSeq, ...laid };
     } else {
       now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...laid };
     }

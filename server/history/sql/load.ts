@@ -1,4 +1,4 @@
-import { otherOf, type UserRecord } from '../history.ts';
+import { everybody, mostUnreadMentions, otherOf, type UserRecord } from '../history.ts';
 import {
   erasureColumns,
   erasureFrom,
@@ -44,6 +44,7 @@ import {
   pairKey,
   reactionsBy,
   rowsKey,
+  unreadKey,
   type Work,
 } from './work.ts';
 
@@ -206,6 +207,7 @@ class Loading {
     if (this.#users.size > 0) this.#askUsers();
     if (this.#rows.length > 0) this.#askRows();
     if (this.#hasAny('openReports')) this.#askOpenReports();
+    if (this.#hasAny('unreadMentions')) this.#askUnreadMentions();
     if (this.#hasAny('file', 'doomedFiles')) this.#askFiles();
     if (this.#hasAny('entry')) this.#askEntries();
     if (this.#hasAny('erasing')) this.#askErasures();
@@ -564,6 +566,30 @@ class Loading {
       this.#questions.push({
         sql: sql`SELECT count(*) AS num FROM chat_reports WHERE room = ${room.num} AND seq >= ${from} AND closed IS NULL`,
         take: ([row]) => void this.#work.openReportsIn.set(openKey(id, from), row?.num as number),
+      });
+    }
+  }
+
+  #askUnreadMentions(): void {
+    for (const { room: id, user, after } of this.#of('unreadMentions')) {
+      const room = this.#stored(id);
+      const key = unreadKey(id, user, after);
+      if (room === undefined) {
+        this.#work.unreadMentionsOf.set(key, []);
+        continue;
+      }
+      const seqs = (table: string, of: string) =>
+        sql`SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}`;
+      this.#questions.push({
+        sql: sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
+            ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}
+            UNION ${seqs('chat_concerned', user)}) AS found
+            JOIN chat_messages AS messages ON messages.room = ${room.num} AND messages.seq = found.seq
+            ORDER BY messages.seq DESC LIMIT ${mostUnreadMentions}`,
+        take: (rows) => {
+          const unread = rows.map(({ seq, by_id }) => [seq as number, by_id as string] as const);
+          this.#work.unreadMentionsOf.set(key, unread);
+        },
       });
     }
   }

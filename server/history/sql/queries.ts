@@ -711,7 +711,8 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
       of.map(({ room }) => [room]),
     );
     const rows = yield* ask(
-      sql`SELECT user_id, acted, read_seq FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+      sql`SELECT user_id, acted, coalesce(seen_seq, read_seq) AS read_seq
+          FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
           WHERE ${rooms} AND user_id <> ${user}`,
     );
     const members = new Map(rows.map((row) => [row.user_id as string, row]));

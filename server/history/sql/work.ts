@@ -68,6 +68,7 @@ export type Need =
   | { what: 'sessionRooms'; user: string }
   | { what: 'endedRestrictions'; before: number; most: number }
   | { what: 'openReports'; room: string; from: number }
+  | { what: 'unreadMentions'; room: string; user: string; after: number }
   | { what: 'entry'; num: number }
   /** Locks the erasure: no step of it is taken meanwhile. */
   | { what: 'erasureOf'; user: string }
@@ -193,6 +194,7 @@ export interface LoadedReply {
 export const earlierKey = (room: string, thread: number, user: string, before: number) =>
   `${thread} ${before} ${room} ${user}`;
 export const openKey = (room: string, from: number) => `${from} ${room}`;
+export const unreadKey = (room: string, user: string, after: number) => `${after} ${room} ${user}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
 /**
@@ -208,6 +210,8 @@ export class Work {
   readonly asked = new Set<string>();
   /** By `openKey`, as the database knows it. */
   readonly openReportsIn = new Map<string, number>();
+  /** By `unreadKey`, as the database knows them. */
+  readonly unreadMentionsOf = new Map<string, readonly (readonly [seq: number, author: string])[]>();
   /** By `earlierKey`, as the database knows it. */
   readonly earlierReplies = new Map<string, LoadedReply | null>();
   /** By room, up to that message, as the database knows them. */
@@ -489,6 +493,13 @@ export class Work {
   putUser(row: UserRecord): void {
     this.user(row.id);
     this.#set(this.users, row.id, { row, before: this.users.get(row.id)?.before });
+  }
+
+  /** Messages after that one that mention or concern the user, the newest ones, with their authors. */
+  unreadMentions(room: string, user: string, after: number): readonly (readonly [number, string])[] {
+    const known = this.unreadMentionsOf.get(unreadKey(room, user, after));
+    if (known === undefined) throw new Missing({ what: 'unreadMentions', room, user, after });
+    return known;
   }
 
   /** How many are open of messages from `from` on. */

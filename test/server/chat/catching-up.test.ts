@@ -208,6 +208,10 @@ const kinds: {
   },
   read: {
     'own reading': ({ den, id }) => history.write.markRead({ room: den, user: id, seq: 1 }),
+    'own reading that is taken back': async ({ den, id }) => {
+      await history.write.markRead({ room: den, user: id, seq: 1 });
+      await history.write.markUnread({ room: den, user: id, seq: 0 });
+    },
     'the reading of the other side': async ({ direct, other }) => {
       await history.write.join({ room: direct, user: user(other), at });
       await history.write.markRead({ room: direct, user: other, seq: 1 });

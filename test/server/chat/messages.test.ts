@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message, MessageReacted, PinChange, RoomActivity } from '../../../server/wire/events.ts';
+import type {
+  EventPayload,
+  Message,
+  MessageReacted,
+  PinChange,
+  RoomActivity,
+} from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+type ReadChange = EventPayload<'read:changed'>;
 
 const rooms = Array.from({ length: 17 }, (_, i) => `room-${i}`);
 let site: ChatSite;
@@ -64,6 +72,41 @@ test('a pinned message is listed with who pinned it, and announced to everybody 
   expect((await ben.request('room:join', { room })).room).toMatchObject({ pins: 1, head: 4 });
   expect(changes(eve)).toEqual([]);
   for (const client of [ann, ben, eve]) client.close();
+});
+
+test('a mark that is moved back counts again on all devices, mentions too; the other one of a direct room learns nothing of it', async () => {
+  const [ann, ben] = [await connect(1), await connect(2)];
+  const room = (await ann.request('direct:open', { user: '2' })).room.id;
+  await ann.request('room:join', { room });
+  for (const text of ['one', 'two']) await send(ann, room, text);
+  await send(ann, room, 'ben', { mentions: [{ user: '2', start: 0, length: 3 }] });
+  const benToo = await connect(2);
+  const mark = async (seq: number, unread = false) =>
+    (await ben.request('read:mark', { room, seq, unread })).room;
+  const marks = (client: ChatClient) =>
+    client.events
+      .filter(({ name }) => name === 'read:changed')
+      .map(({ payload }) => payload as ReadChange)
+      .filter(({ user }) => user === '2');
+  await mark(3);
+  expect(await mark(1, true)).toMatchObject({ readSeq: 1, unread: 2, mentions: 1 });
+  await expect
+    .poll(() => marks(benToo))
+    .toEqual([
+      { room, user: '2', seq: 3 },
+      { room, user: '2', seq: 1, mentions: 1 },
+    ]);
+  // Also for who comes later.
+  const summary = (client: ChatClient) => client.ready.rooms.find(({ id }) => id === room);
+  const [annLater, benLater] = [await connect(1), await connect(2)];
+  expect(summary(annLater)).toMatchObject({ readByOther: 3 });
+  expect(summary(benLater)).toMatchObject({ readSeq: 1, unread: 2, mentions: 1 });
+  expect(await mark(3)).toMatchObject({ readSeq: 3, unread: 0, mentions: 0 });
+  await send(ann, room, 'four');
+  await mark(2, true);
+  await mark(4);
+  await expect.poll(() => marks(ann)).toEqual([3, 4].map((seq) => ({ room, user: '2', seq })));
+  for (const client of [ann, ben, benToo, annLater, benLater]) client.close();
 });
 
 describe('editing', () => {

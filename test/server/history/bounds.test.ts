@@ -318,6 +318,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   setRole: [{ room: 'mine', user: '1', role: 'moderator' }],
   setNotify: [{ room, user: '1', notify: 'none' }],
   markRead: [{ room, user: '2', seq: 2 }],
+  markUnread: [{ room, user: '2', seq: 0 }],
   createInvite: [{ invite: { id: 'i', room, digest: 'x', by: '1', at, until: at + 9, uses: 2 } }],
   acceptInvite: [{ room, id: 'i', by: '1', user: { id: '5', name: 'N5' }, most: 9, at }],
   revokeInvite: [{ room, id: 'i', by: '1' }],

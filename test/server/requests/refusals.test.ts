@@ -741,6 +741,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
   },
   'read:mark': {
     ok: [
+      ['ben', { seq: 1, unread: true }],
       ['ben', leaves('ben', { seq: 2 })],
       ['ben', { seq: 0 }],
     ],

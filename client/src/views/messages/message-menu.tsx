@@ -1,4 +1,5 @@
 import type { Entry } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context, Writing } from '../context.ts';
@@ -8,6 +9,7 @@ import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 import { setPinned } from '../pins/pinning.ts';
+import { refusal } from '../refusal.ts';
 import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { react } from './react.ts';
@@ -91,11 +93,17 @@ function messageItems(
         label: strings.text('mention.person', { name: entry.user.name }),
         run: () => context.mention(entry.user),
       },
-    room?.summary.may.includes('pin') === true && {
-      picture: 'pin',
-      label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
-      run: () => setPinned(room, message, !isPinned, context),
+    room?.summary.member === true && {
+      picture: 'bubble',
+      label: strings.text('msg.markUnread'),
+      run: () => markUnread(room, message.seq, context),
     },
+    room?.summary.member === true &&
+      room.summary.may.includes('pin') && {
+        picture: 'pin',
+        label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
+        run: () => setPinned(room, message, !isPinned, context),
+      },
     own && {
       picture: 'edit',
       label: strings.text('action.edit'),
@@ -120,6 +128,11 @@ function messageItems(
     },
   ];
   return items.filter((item) => item !== false);
+}
+
+/** That message, and all after it. */
+export function markUnread(room: Room, seq: number, { chat, strings, toast }: Context): void {
+  chat.markUnread(room, seq - 1).catch((error) => toast(refusal(error, strings), 'bad'));
 }
 
 /** @param key - does at once what that key of the menu does */

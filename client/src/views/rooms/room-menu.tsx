@@ -1,6 +1,7 @@
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
+import { markUnread } from '../messages/message-menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 
 /** The actions on a room that the user may take. */
@@ -25,6 +26,13 @@ function roomItems(room: Room, context: Context): MenuItem[] {
       label: reports ? `${strings.text('reports.title')} · ${reports}` : strings.text('reports.title'),
       run: () => dialog({ kind: 'reports' }),
     },
+    member &&
+      chat.unreadIn(room) === 0 &&
+      room.summary.lastSeq > 0 && {
+        picture: 'bubble',
+        label: strings.text('msg.markUnread'),
+        run: () => markUnread(room, room.summary.lastSeq, context),
+      },
     member && {
       picture: quiet ? 'bell' : 'bellOff',
       label: strings.text(quiet ? 'rooms.unmute' : 'rooms.mute'),
