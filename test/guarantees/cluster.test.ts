@@ -629,7 +629,10 @@ describe('two servers', () => {
     );
     closing.push(() => database.close());
     const url = history.url.replace(String(postgres.port), String(database.port));
-    const [one, two] = [await startNode(history, bus), await startNode({ ...history, url }, bus)];
+    const [one, two] = [
+      await startNode(history, bus, 0, nextChatServer),
+      await startNode({ ...history, url }, bus, 0, nextChatServer),
+    ];
     // So that it has a connection to the database for its queries.
     await connect(two, 9);
     const asked = new Promise<void>((resolve) => {

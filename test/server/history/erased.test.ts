@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { historyFolder, nextChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
@@ -16,7 +16,7 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
   await memcached.set('sessions/u2', '{"user_id":2,"roles":"admin"}');
   const history = historyFolder();
   onTestFinished(() => history.remove());
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_USER_ROLES: 'roles',
@@ -65,7 +65,7 @@ test('data older than CHAT_RETENTION leaves the rooms, the unread counts, and al
   for (const user of [1, 2]) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
   const history = historyFolder();
   onTestFinished(() => history.remove());
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_RETENTION: '4s',
@@ -178,7 +178,7 @@ test('an erased user is in no file of the server: neither id, name, files, nor t
   });
   const history = historyFolder();
   onTestFinished(() => history.remove());
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_FILES: history.files,
