@@ -1,7 +1,82 @@
-import type { SessionApplication } from '../application.ts';
+import { because, type FoundSessions, type SessionApplication, type SiteDatabase } from '../application.ts';
+import { ConfigurationError } from '../configuration/configuration.ts';
+import { says } from './own-sessions.ts';
 
+const file = 'config.php';
+
+/** Tiny Tiny RSS since 2021: classes/config.php, include/sessions.php, which classes/Sessions.php has replaced. */
 export const ttrss: SessionApplication = {
   kind: 'ttrss',
   title: 'Tiny Tiny RSS',
   options: { cookieName: 'ttrss_sid', userId: 'uid', userName: 'name' },
+
+  async find(folder, given): Promise<FoundSessions | null> {
+    const code = ['classes/Config.php', 'classes/config.php'];
+    const known = await Promise.all(code.map((name) => says(folder, name, 'TTRSS_')));
+    if (!known.includes(true) || !(await folder.has(file))) return null;
+    // It is made of such calls alone.
+    const text = (await folder.text(file)).replace(/^\s*(?:\/\/|#|\/?\*).*$/gm, '');
+    const values = new Map<string, string>();
+    for (const [, , name = '', value = ''] of text.matchAll(
+      /\bputenv\s*\(\s*(['"])TTRSS_(\w+)=((?:(?!\1)[^\\$\n])*)\1\s*\)/g,
+    ))
+      values.set(name, value);
+    const value = (name: string) => values.get(name) ?? '';
+    const cookieName = given.cookieName ?? (value('SESSION_NAME') || 'ttrss_sid');
+    if (value('DB_USER') === '' || value('DB_NAME') === '')
+      throw new ConfigurationError(
+        `${folder.path}/${file}: no putenv() in it names the database (TTRSS_DB_USER, TTRSS_DB_NAME): set CHAT_SITE=ttrss: without the folder, and CHAT_SESSION_STORE`,
+      );
+    const kind = value('DB_TYPE') === 'mysql' ? 'mysql' : 'postgres';
+    const database: SiteDatabase = {
+      kind,
+      place: {
+        user: value('DB_USER'),
+        password: value('DB_PASS'),
+        hosts: [
+          {
+            host: value('DB_HOST') || 'db',
+            port: Number(value('DB_PORT')) || (kind === 'mysql' ? 3306 : 5432),
+          },
+        ],
+        path: `/${value('DB_NAME')}`,
+      },
+      charset: 'utf8',
+    };
+    return {
+      options: { cookieName },
+      ...(given.store
+        ? {}
+        : {
+            table: {
+              database,
+              options: {
+                table: 'ttrss_sessions',
+                id: 'id',
+                data: 'data',
+                expires: 'expire',
+                layers: 'base64',
+              },
+            },
+          }),
+      accounts: {
+        proof: ['pwd_hash'],
+        database,
+        basis: null,
+        users: () => ({
+          view: 'chat_ttrss_users',
+          id: 'id',
+          lookup: 'id',
+          columns: { id: 'text', password: 'text' },
+          select: 'SELECT u.id AS id, u.pwd_hash AS password FROM ttrss_users AS u',
+        }),
+        judge(row, { user, proof: [hash = null] }) {
+          if (row === null) return because('there is no such user any more');
+          return row.password?.toString('latin1') === hash
+            ? { user }
+            : because('the user has a new password');
+        },
+      },
+    };
+  },
 };

@@ -9,6 +9,7 @@ import { openLogins } from '../../../../server/session/applications.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { stopClock } from '../../../helpers/application-site.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
+import { startPostgres } from '../../../helpers/postgres.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 
 /** A folder with these files. */
@@ -335,4 +336,43 @@ test('MediaWiki by its folder: the names of its cookies, and its sessions elsewh
       user: { id: '7' },
     });
   }
+});
+
+test('Tiny Tiny RSS by its folder: its table of sessions; a new password and a deleted user end the login', async () => {
+  const postgres = await startPostgres();
+  onTestFinished(() => postgres.remove());
+  for (const sql of [
+    "CREATE USER rss PASSWORD 'p@ss'",
+    'CREATE TABLE ttrss_sessions (id VARCHAR(250) PRIMARY KEY, data TEXT, expire INTEGER NOT NULL)',
+    'CREATE TABLE ttrss_users (id SERIAL PRIMARY KEY, pwd_hash VARCHAR(250))',
+    'GRANT SELECT ON ALL TABLES IN SCHEMA public TO rss',
+    "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')",
+    `INSERT INTO ttrss_sessions VALUES ('abc', '${Buffer.from('uid|i:7;name|s:3:"Ann";pwd_hash|s:9:"MODE2:abc";').toString('base64')}', ${Math.floor(Date.now() / 1000) + 3600})`,
+  ])
+    await postgres.query(sql);
+  const settings = {
+    ...{ DB_TYPE: 'pgsql', DB_HOST: '127.0.0.1', DB_PORT: postgres.port },
+    ...{ DB_USER: 'rss', DB_NAME: 'site', DB_PASS: 'p@ss', SESSION_NAME: 'own_sid' },
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `putenv('TTRSS_${name}=${value}');`);
+  const config = (...more: string[]) => `<?php\n// putenv('TTRSS_DB_HOST=nowhere');\n${more.join('\n')}\n`;
+  const code = { 'classes/Config.php': '<?php const _ENVVAR_PREFIX = "TTRSS_";' };
+  const logins = await open({ site: folderOf({ ...code, 'config.php': config(...lines) }) });
+  const cookies = 'own_sid=abc';
+  for (const [change, back] of [
+    ["UPDATE ttrss_users SET pwd_hash = 'MODE2:def'", "UPDATE ttrss_users SET pwd_hash = 'MODE2:abc'"],
+    ['DELETE FROM ttrss_users', "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')"],
+  ] as const) {
+    const login = await logins.identify({ cookies });
+    expect(login).toMatchObject({ user: { id: '7', name: 'Ann' } });
+    if ('code' in login) return;
+    expect(await logins.check([login])[0]).toBeNull();
+    await postgres.query(change);
+    expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
+    expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    await postgres.query(back);
+  }
+  await expect(open({ site: folderOf({ ...code, 'config.php': config() }) })).rejects.toThrow(
+    /no putenv\(\) in it names the database .*set CHAT_SITE=ttrss: without the folder, and CHAT_SESSION_STORE/,
+  );
 });
