@@ -355,7 +355,7 @@ describe('direct rooms', () => {
   test('one per pair, whoever opens it; the other side gets it with the first message', async () => {
     const [ann, ben] = [await person(), await person()];
     const { room } = await ann.request('direct:open', { user: ben.id });
-    expect(room).toMatchObject({ kind: 'direct', may: ['send'], members: 2, with: { id: ben.id } });
+    expect(room).toMatchObject({ kind: 'direct', may: ['send', 'pin'], members: 2, with: { id: ben.id } });
     expect((await ben.request('room:list', {})).rooms).toEqual([]);
     expect(await codeOf(ben, 'room:join', { room: room.id })).toBe('unknown_room');
     const added = nextOf(ben, 'room:added');
