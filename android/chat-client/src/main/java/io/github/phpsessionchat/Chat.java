@@ -743,6 +743,43 @@ public final class Chat {
     ask("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
   }
 
+  // Threads
+
+  /**
+   * @param room the id of a room
+   * @param thread the {@code seq} of any message of the thread
+   * @param before of the replies before this {@code seq}; 0: of the last ones
+   * @param callback a page of the thread; {@code unknown_message} if nothing of it is left
+   */
+  public void replies(String room, long thread, long before, @Nullable Callback<RepliesPage> callback) {
+    Objects.requireNonNull(room, "room");
+    ask(
+        "thread:get",
+        Wire.payload("room", room, "thread", thread, "before", before == 0 ? null : before),
+        data ->
+            new RepliesPage(
+                blocks.shown(Wire.message(Wire.object(data, "root"))),
+                Wire.replies(Wire.object(data, "thread")),
+                data.optBoolean("following"),
+                Wire.list(data, "messages", json -> blocks.shown(Wire.message(json))),
+                data.optBoolean("complete")),
+        callback);
+  }
+
+  /**
+   * Follows a thread, or no longer does. Its replies then count like mentions. A user also follows a thread by replying, and
+   * by having written its first message, unless the user has unfollowed it before.
+   *
+   * @param room the id of a room of the user's
+   * @param thread the {@code seq} of any message of the thread
+   * @param following whether the user is to follow it
+   * @param callback no answer; {@code limit_reached} if as many follow it as may
+   */
+  public void follow(String room, long thread, boolean following, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(room, "room");
+    ask("thread:follow", Wire.payload("room", room, "thread", thread, "following", following), data -> null, callback);
+  }
+
   // Order among people
 
   /**
@@ -1000,6 +1037,15 @@ public final class Chat {
         case "mention":
           mentioned(Wire.message(Wire.object(payload, "message")));
           break;
+        case "thread:changed":
+          if (room != null) replied(room, Wire.list(payload, "threads", Wire::replies));
+          break;
+        case "thread:followed":
+          String in = payload.optString("room");
+          long thread = Wire.number(payload, "thread");
+          boolean following = payload.optBoolean("following");
+          tellOfUser(() -> listener.onFollowed(in, thread, following));
+          break;
         case "room:activity":
           activity(payload, room);
           break;
@@ -1089,6 +1135,11 @@ public final class Chat {
     room.mentioned(message.seq);
     listChanged();
     tellOfMention(room, message);
+  }
+
+  private void replied(Room room, List<Replies> threads) {
+    String id = room.id();
+    tellOfUser(() -> listener.onReplies(id, threads));
   }
 
   private void tellOfMention(Room room, Message message) {
@@ -1190,6 +1241,11 @@ public final class Chat {
     @Override
     public void arrived(Room room, List<Message> messages) {
       note(room, messages);
+    }
+
+    @Override
+    public void replies(Room room, List<Replies> threads) {
+      replied(room, threads);
     }
 
     @Override

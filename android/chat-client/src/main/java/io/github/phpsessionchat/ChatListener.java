@@ -43,7 +43,7 @@ public interface ChatListener {
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
   /**
-   * Somebody names this user, or everybody: for a notification. Of a room that is not open here, it is told if the room is
+   * Somebody names this user, or everybody, or replies in a thread that the user follows: for a notification. Of a room that is not open here, it is told if the room is
    * open on no other device of the user either. It is not called where the user wants nothing ({@link
    * RoomSummary.Notify#NONE}).
    *
@@ -51,6 +51,23 @@ public interface ChatListener {
    * @param message the message; of a room that is not open, an edit may have put the name in
    */
   default void onMention(RoomSummary room, Message message) {}
+
+  /**
+   * Threads have got replies or lost them, or have come with messages. Those that are not told stay as they were.
+   *
+   * @param room the id of a room that is open
+   * @param threads each as it is now
+   */
+  default void onReplies(String room, List<Replies> threads) {}
+
+  /**
+   * The user follows a thread, or no longer does: by {@link Chat#follow}, or because of a reply.
+   *
+   * @param room the id of the room
+   * @param thread the number of the thread
+   * @param following whether the user does
+   */
+  default void onFollowed(String room, long thread, boolean following) {}
 
   /** @param message was refused, or could not be kept: {@link PendingMessage#failed} says why */
   default void onUnsent(PendingMessage message) {}

@@ -42,6 +42,8 @@ public final class Message {
   public final @Nullable DeletedBy deletedBy;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
+  /** Of a reply, the number of its thread: the {@code seq} of the first message, which may have expired; 0: it is none. */
+  public final long thread;
   /** Its mentions, by their places. Unmodifiable. */
   public final List<Mention> mentions;
   /** Its files, in the order in which they are shown. Unmodifiable. */
@@ -64,6 +66,7 @@ public final class Message {
     deletedAt = draft.deletedAt;
     deletedBy = draft.deletedBy;
     replyTo = draft.replyTo;
+    thread = draft.thread;
     mentions = draft.mentions;
     files = draft.files;
     reactions = Collections.unmodifiableList(draft.reactions);
@@ -136,6 +139,7 @@ public final class Message {
     long deletedAt;
     @Nullable DeletedBy deletedBy;
     long replyTo;
+    long thread;
     List<Mention> mentions;
     List<ChatFile> files;
     List<Reaction> reactions;
@@ -156,6 +160,7 @@ public final class Message {
       deletedAt = from.deletedAt;
       deletedBy = from.deletedBy;
       replyTo = from.replyTo;
+      thread = from.thread;
       mentions = from.mentions;
       files = from.files;
       reactions = from.reactions;

@@ -9,6 +9,9 @@ final class RoomSync {
     /** Messages came with an answer, not as an event. */
     void arrived(Room room, List<Message> messages);
 
+    /** These have come with an answer. */
+    void replies(Room room, List<Replies> threads);
+
     void joined(Room room);
 
     /** There is no such room any more. */
@@ -83,6 +86,7 @@ final class RoomSync {
             room.presentCount = Wire.count(data, "presentCount");
             room.joined = true;
             port.arrived(room, changes.messages);
+            replies(room, data);
             port.joined(room);
             sync(room);
           }
@@ -130,6 +134,7 @@ final class RoomSync {
             Timeline.Changes changes = Wire.synced(data);
             timeline.synced(changes, since);
             port.arrived(room, changes.messages);
+            replies(room, data);
             // An answer that leads no further would be asked for for ever; the next event asks again.
             if (timeline.head() != since) sync(room);
           }
@@ -153,6 +158,7 @@ final class RoomSync {
           @Override
           void answered(JSONObject data) {
             timeline.older(messages(data), data.optBoolean("complete"), before, epoch);
+            replies(room, data);
             port.changed(room);
           }
         });
@@ -175,6 +181,7 @@ final class RoomSync {
           @Override
           void answered(JSONObject data) {
             timeline.newer(messages(data), epoch);
+            replies(room, data);
             port.changed(room);
           }
         });
@@ -199,9 +206,15 @@ final class RoomSync {
           @Override
           void answered(JSONObject data) {
             timeline.window(messages(data), epoch);
+            replies(room, data);
             port.changed(room);
           }
         });
+  }
+
+  private void replies(Room room, JSONObject data) {
+    List<Replies> threads = Wire.list(data, "threads", Wire::replies);
+    if (!threads.isEmpty()) port.replies(room, threads);
   }
 
   private static List<Message> messages(JSONObject data) {

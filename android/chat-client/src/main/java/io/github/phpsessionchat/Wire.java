@@ -90,11 +90,22 @@ final class Wire {
     draft.deletedAt = number(json, "deletedAt");
     draft.deletedBy = named(Message.DeletedBy.class, text(json, "deletedBy"), null);
     draft.replyTo = number(json, "replyTo");
+    draft.thread = number(json, "thread");
     draft.mentions = list(json, "mentions", Wire::mention);
     draft.files = list(json, "files", Wire::file);
     draft.reactions = list(json, "reactions", Wire::reaction);
     draft.hidden = json.optBoolean("hidden");
     return draft.done();
+  }
+
+  static Replies replies(JSONObject json) {
+    return new Replies(
+        number(json, "thread"),
+        number(json, "root"),
+        count(json, "replies"),
+        list(json, "authors", Wire::user),
+        number(json, "lastAt"),
+        count(json, "new"));
   }
 
   static Mention mention(JSONObject json) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -425,6 +426,48 @@ class ChatTest {
     String before = told.until("messages of lobby: 2");
     assertFalse(before.contains("messages of lobby: 0"), before);
     assertEquals(2, chat.messages("lobby").get(0).message.seq);
+  }
+
+  @Test
+  void theRepliesOfAThreadAreToldAndReadAndFollowed() throws Exception {
+    JSONObject author = new JSONObject().put("id", "bob").put("name", "Bob");
+    JSONObject thread = new JSONObject().put("thread", 1).put("root", 1).put("replies", 1).put("lastAt", 9);
+    thread.put("authors", new JSONArray().put(author));
+    JSONObject joined = new JSONObject().put("room", ScriptedServer.room("lobby").put("head", 2).put("lastSeq", 2));
+    JSONObject reply = message(2).put("replyTo", 1).put("thread", 1);
+    joined.put("messages", new JSONArray().put(message(1)).put(reply)).put("complete", true);
+    joined.put("threads", new JSONArray().put(new JSONObject(thread.toString()).put("new", 1)));
+    JSONObject page = new JSONObject().put("root", message(1)).put("thread", thread).put("following", true);
+    page.put("messages", new JSONArray().put(reply)).put("complete", true);
+    server.answers =
+        (name, payload) ->
+            name.equals("room:join")
+                ? ScriptedServer.ok(joined)
+                : name.equals("thread:get") ? ScriptedServer.ok(page) : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("[1 replies in thread 1] of lobby");
+    List<RepliesPage> pages = Collections.synchronizedList(new ArrayList<>());
+    chat.replies(
+        "lobby",
+        2,
+        0,
+        answer -> {
+          pages.add(answer);
+          told.told("page");
+        });
+    told.until("page");
+    assertFalse(server.asked("thread:get").has("before"));
+    assertEquals("Bob", pages.get(0).replies.authors.get(0).name);
+    assertEquals(1, pages.get(0).messages.get(0).thread);
+    assertEquals(0, pages.get(0).root.thread);
+    chat.follow("lobby", 2, false, told.answer("followed"));
+    assertFalse(server.asked("thread:follow").getBoolean("following"));
+    server.event("thread:followed", new JSONObject().put("room", "lobby").put("thread", 1).put("following", false));
+    told.until("leaves lobby 1");
+    JSONObject none = new JSONObject().put("thread", 1).put("root", 1).put("replies", 0);
+    server.event("thread:changed", new JSONObject().put("room", "lobby").put("threads", new JSONArray().put(none)));
+    told.until("[0 replies in thread 1] of lobby");
   }
 
   @Test

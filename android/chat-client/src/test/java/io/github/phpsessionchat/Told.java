@@ -60,6 +60,16 @@ class Told implements ChatListener {
   }
 
   @Override
+  public void onReplies(String room, List<Replies> threads) {
+    told.add(threads + " of " + room);
+  }
+
+  @Override
+  public void onFollowed(String room, long thread, boolean following) {
+    told.add((following ? "follows " : "leaves ") + room + " " + thread);
+  }
+
+  @Override
   public void onSendingPaused(String code, long ms) {
     told.add(code == null ? "sending" : "paused " + code);
   }
