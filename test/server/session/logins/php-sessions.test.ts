@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { deflateRawSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { openLogins } from '../../../../server/session/applications.ts';
+import { grants } from '../../../../server/session/doctor/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import { stopClock } from '../../../helpers/application-site.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
@@ -372,6 +373,16 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password and a d
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
     await postgres.query(back);
   }
+  const site = folderOf({ ...code, 'config.php': config(...lines) });
+  const place = readOptions({ site }, (name) => name);
+  if (!('site' in place)) throw new Error('no site');
+  const sql = await grants(place.site);
+  if ('problem' in sql) throw new Error(sql.problem);
+  for (const line of sql) await postgres.query(line);
+  const siteDatabase = `postgres://chat:PASSWORD@127.0.0.1:${postgres.port}/site`;
+  expect(await (await open({ site, siteDatabase })).identify({ cookies })).toMatchObject({
+    user: { id: '7' },
+  });
   await expect(open({ site: folderOf({ ...code, 'config.php': config() }) })).rejects.toThrow(
     /no putenv\(\) in it names the database .*set CHAT_SITE=ttrss: without the folder, and CHAT_SESSION_STORE/,
   );
