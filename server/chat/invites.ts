@@ -76,7 +76,7 @@ export async function revokeInvite(
   return {};
 }
 
-/** What a link says to a user whom it would let in. */
+/** The room of a link, for a user whom it would let in. */
 export async function lookAtInvite(
   chat: Chat,
   connection: Connection,

@@ -258,6 +258,30 @@ test('mentions and reactions: counted, reported, shown with current names and us
   also.close();
 });
 
+test('invite links: made, listed, looked at, used and turned off', async () => {
+  const also = await start();
+  const [owner, guest] = [await site.person(), await site.person()];
+  const theirs = await site.den(owner, [], { topic: 'Saturday' });
+  const { token } = await owner.request('invite:create', { room: theirs.id });
+  const seen = { by: owner.id, name: 'Den', topic: 'Saturday', members: 1, people: 1 };
+  expect(await app.ask('lookAtInvite', { token })).toEqual(seen);
+  expect(await app.ask('acceptInvite', { token })).toMatchObject({ id: theirs.id });
+  expect(await room(theirs.id)).toBeDefined();
+  const { room: den } = await app.ask<{ room: JavaRoom }>('createRoom', { name: 'Mine', members: ['hal'] });
+  const made = await app.ask<{ id: string; token: string }>('createInvite', {
+    room: den.id,
+    seconds: 60,
+    uses: 0,
+  });
+  expect(made).toMatchObject({ by: also.id, lasts: 60_000, uses: 0, used: 0 });
+  await guest.request('invite:accept', made);
+  const { token: _, ...listed } = made;
+  expect(await app.ask('invites', { room: den.id })).toEqual([{ ...listed, used: 1 }]);
+  await app.ask('revokeInvite', { room: den.id, invite: made.id });
+  expect(await app.ask('invites', { room: den.id })).toEqual([]);
+  await expect(app.ask('acceptInvite', { token: 'none' })).rejects.toEqual(refused('unknown_invite'));
+});
+
 test('order among people: reports, mutes, bans, slow mode and who may write', async () => {
   const also = await start();
   expect(await app.isTold('identity')).toMatchObject({

@@ -11,7 +11,7 @@ const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 const message = (page: Page, text: string) => page.getByRole('article').filter({ hasText: text });
 const hidden = (page: Page) => page.getByRole('heading', { name: 'You can’t see this message' });
 
-/** Messages of Bob in a room, of which one is far back. */
+/** Sends messages as Bob. */
 async function talk(site: Site, room: string, count = 60): Promise<void> {
   await asUser(site, 'bob', async (ask) => {
     await ask('room:join', { room });

@@ -7,7 +7,7 @@ const KEPT = 'php-chat/join';
 export const hasAddress = (host: Element): boolean => host.getAttribute('history') === 'hash';
 
 /**
- * What the page's address asks the chat for. A token is taken out of the address: nobody sees it in the bar, and it is
+ * The wish in the page's address. A token is taken out of the address: nobody sees it in the bar, and it is
  * in no history.
  */
 export function takeAsked(host: Element): PageAddress {

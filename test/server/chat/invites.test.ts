@@ -19,7 +19,7 @@ async function person(session?: object): Promise<Person> {
 }
 const link = (by: Person, room: string, over = {}) => by.request('invite:create', { room, ...over });
 const accept = (who: Person, token: string) => who.request('invite:accept', { token });
-/** All that a user gets who looks at a link, and who presses the button. */
+/** The answers to a user who looks at a link and presses the button. */
 const triesOf = async (who: Person, token: string) => [
   await who.raw('invite:look', { token }),
   await who.raw('invite:accept', { token }),

@@ -227,7 +227,12 @@ async function attempt(
   ];
   const requests: Record<Action, [string, object] | [string, object][]> = {
     send: ['message:send', { text: 'x', clientId: newClientId() }],
-    invite: ['room:invite', { users: ['somebody'] }],
+    invite: [
+      ['room:invite', { users: ['somebody'] }],
+      ['invite:create', {}],
+      ['invite:list', {}],
+      ['invite:revoke', { id: 'none' }],
+    ],
     update: ['room:update', { topic: 'new', write: 'all', slow: 0 }],
     remove: ['room:remove', { user: other.id }],
     pin: [

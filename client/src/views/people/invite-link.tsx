@@ -258,7 +258,7 @@ export class InviteLink extends Component<Props> {
     );
   };
 
-  /** One that has expired needs no question. */
+  /** An expired link needs no question. */
   #remove(invite: Invite): void {
     void this.#submission.run(
       () => this.#revoke(invite),

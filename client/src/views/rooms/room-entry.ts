@@ -5,7 +5,7 @@ import type { Pane } from '../panes.ts';
 /** Says in `history.state` what an entry shows, beside what the site keeps there. */
 const MARK = 'php-chat';
 
-/** What an entry shows: which pane, and whether something lies above it. */
+/** The content of an entry: a pane, and whether something lies above it. */
 interface Mark {
   readonly pane: Pane;
   readonly above?: true;

@@ -12,7 +12,7 @@ export interface MessageLink {
   open(): void;
 }
 
-/** So many messages are asked for in all: links are no means to have other people's clients ask without end. */
+/** The most messages that are asked for: nobody can make other people's clients ask without end by links. */
 const MOST_ASKED = 100;
 
 /** The page to which links to messages and to rooms lead: the chat's own, wherever this one is shown. */
@@ -81,7 +81,7 @@ export class MessageLinks {
     const at = this.#times.get(key);
     if (at !== undefined) return at;
     this.#times.set(key, null);
-    // One after the other.
+    // The next one waits for the answer.
     if (this.#times.size <= MOST_ASKED) this.#asking = this.#asking.then(() => this.#ask(room.id, seq, key));
     return null;
   }

@@ -16,7 +16,7 @@ type Look = Answers['invite:look'];
 export class Visits implements Follower {
   readonly #context: Context;
   #token: string | undefined;
-  /** What the link leads to; `over`: to nothing. */
+  /** The room of the link; `over`: the link lets nobody in any more. */
   #look: Look | 'over' | undefined;
   #joining = false;
   /** A message that cannot be shown was asked for. */

@@ -666,6 +666,68 @@ public final class Chat {
   }
 
   /**
+   * Makes a link by which people become members of a room, with the right {@link RoomSummary.Right#INVITE}.
+   *
+   * @param room the id of a private room
+   * @param seconds for how long it works; 0: without an end
+   * @param uses how many people it lets in; 0: any number
+   * @param callback the link, with its token
+   */
+  public void createInvite(String room, long seconds, int uses, @Nullable Callback<Invite> callback) {
+    Objects.requireNonNull(room, "room");
+    JSONObject payload = Wire.payload("room", room, "seconds", seconds, "uses", uses);
+    ask(
+        "invite:create",
+        payload,
+        data -> Wire.invite(Wire.object(data, "invite"), Wire.text(data, "token")),
+        callback);
+  }
+
+  /**
+   * @param room the id of a private room
+   * @param callback the user's own links, for moderators all of the room; the newest first
+   */
+  public void invites(String room, @Nullable Callback<List<Invite>> callback) {
+    Objects.requireNonNull(room, "room");
+    ask(
+        "invite:list",
+        Wire.payload("room", room),
+        data -> Wire.list(data, "invites", json -> Wire.invite(json, null)),
+        callback);
+  }
+
+  /**
+   * @param room the id of a private room
+   * @param id {@link Invite#id} of the link that is to let in nobody any more
+   * @param callback no answer
+   */
+  public void revokeInvite(String room, String id, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(id, "id");
+    ask("invite:revoke", Wire.payload("room", room, "id", id), data -> null, callback);
+  }
+
+  /**
+   * @param token {@link ChatLink#token}
+   * @param callback the room to which the link leads; fails with {@code unknown_invite} if it does not let the user in
+   */
+  public void lookAtInvite(String token, @Nullable Callback<InvitedRoom> callback) {
+    Objects.requireNonNull(token, "token");
+    ask("invite:look", Wire.payload("token", token), Wire::invitedRoom, callback);
+  }
+
+  /**
+   * Makes the user a member, when the user has asked for that.
+   *
+   * @param token {@link ChatLink#token}
+   * @param callback the room; fails with {@code unknown_invite} if the link does not let the user in
+   */
+  public void acceptInvite(String token, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(token, "token");
+    ask("invite:accept", Wire.payload("token", token), this::putRoom, callback);
+  }
+
+  /**
    * @param room the id of a room
    * @param user the id of a member
    * @param role {@link RoomSummary.Role#OWNER} hands the room over

@@ -216,6 +216,28 @@ final class Wire {
                 number(closed, "at")));
   }
 
+  static Invite invite(JSONObject json, @Nullable String token) {
+    return new Invite(
+        json.optString("id"),
+        user(object(json, "by")),
+        number(json, "at"),
+        number(json, "until"),
+        count(json, "uses"),
+        count(json, "used"),
+        token);
+  }
+
+  static InvitedRoom invitedRoom(JSONObject json) {
+    return new InvitedRoom(
+        user(object(json, "by")),
+        json.optString("name"),
+        text(json, "topic"),
+        count(json, "members"),
+        count(json, "present"),
+        list(json, "people", Wire::user),
+        text(json, "room"));
+  }
+
   static Restriction restriction(JSONObject json) {
     return new Restriction(
         user(object(json, "user")),

@@ -253,6 +253,21 @@ public final class Robot implements ChatListener {
       case "removeMember":
         chat.removeMember(room, c.getString("user"), answering(c));
         return;
+      case "createInvite":
+        chat.createInvite(room, c.getLong("seconds"), c.getInt("uses"), answering(c));
+        return;
+      case "invites":
+        chat.invites(room, answering(c));
+        return;
+      case "revokeInvite":
+        chat.revokeInvite(room, c.getString("invite"), answering(c));
+        return;
+      case "lookAtInvite":
+        chat.lookAtInvite(c.getString("token"), answering(c));
+        return;
+      case "acceptInvite":
+        chat.acceptInvite(c.getString("token"), answering(c));
+        return;
       case "invite":
         chat.invite(room, Wire.texts(c, "users"), answering(c));
         return;
@@ -520,6 +535,26 @@ public final class Robot implements ChatListener {
           .put("reason", report.reason.name())
           .put("text", report.text)
           .put("done", report.closed == null ? null : report.closed.done.name());
+    }
+    if (value instanceof Invite) {
+      Invite invite = (Invite) value;
+      return new JSONObject()
+          .put("id", invite.id)
+          .put("by", invite.by.id)
+          .put("lasts", invite.until == 0 ? 0 : invite.until - invite.at)
+          .put("uses", invite.uses)
+          .put("used", invite.used)
+          .put("token", invite.token);
+    }
+    if (value instanceof InvitedRoom) {
+      InvitedRoom invited = (InvitedRoom) value;
+      return new JSONObject()
+          .put("by", invited.by.id)
+          .put("name", invited.name)
+          .put("topic", invited.topic)
+          .put("members", invited.members)
+          .put("people", invited.people.size())
+          .put("room", invited.room);
     }
     if (value instanceof Restriction) {
       Restriction one = (Restriction) value;

@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Field;
@@ -53,6 +54,7 @@ class ValuesTest {
         Arrays.asList(
             Wire.message(json), Wire.last(json), Wire.room(json), Wire.report(json), Wire.restriction(json),
             Wire.removal(json), Wire.member(json), Wire.file(file), Wire.identity(json, null),
+            Wire.invite(json, "secret"), Wire.invitedRoom(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
             Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Wire::message),
             new PendingFile("k1", "secret", 5, "secret", null), new HistoryView(true, false, true));
     for (Object value : values) {
@@ -60,5 +62,20 @@ class ValuesTest {
       assertFalse(value.toString().matches(".*@[0-9a-f]+"), value::toString);
     }
     assertEquals("42 is MUTED", Wire.restriction(json).toString());
+  }
+
+  @Test
+  void aLinkToTheChatNamesARoomAMessageOrAnInvite() {
+    ChatLink message = ChatLink.parse("https://chat.example/?a=1#m=u-1_x/17");
+    assertEquals("u-1_x", message.room);
+    assertEquals(17, message.seq);
+    ChatLink room = ChatLink.parse("#m=lobby");
+    assertEquals("lobby", room.room);
+    assertEquals(0, room.seq);
+    ChatLink invite = ChatLink.parse("https://chat.example/#join=a-B_9");
+    assertEquals("a-B_9", invite.token);
+    assertNull(invite.room);
+    for (String other : Arrays.asList("https://chat.example/", "#m=", "#m=a b", "#m=a/0", "#m=a/1x", "#join=", "#m=a/1234567890123456", "m=a"))
+      assertNull(ChatLink.parse(other), other);
   }
 }
