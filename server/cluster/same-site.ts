@@ -6,9 +6,9 @@ const answeredWithin = 1000;
 /** So old a server has heard of all that live. */
 const startsFor = 15_000;
 
-/** What a server announces of the configuration of the site that it has read. */
+/** The configuration of the site that a server has read, as it announces it. */
 export interface SiteRead {
-  /** The version of the server and the settings that it reads by. Those of others are not compared with it. */
+  /** The version of the server and the settings that it reads by. Only servers with the same ones are compared. */
   by: string;
   is: string;
   /** Since when it has been so, in milliseconds since 1970. */
