@@ -907,7 +907,7 @@ export interface Reads {
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /**
-   * Those of the threads that have replies. `apart`: these authors are not among the last ones.
+   * The threads among these that have replies. `apart`: these authors are not among the last ones.
    * @param in.unread counts the replies after that message by others than this user and those apart
    */
   threads: {

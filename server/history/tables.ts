@@ -217,7 +217,7 @@ export const threads = table<ThreadPlace & { replies: number }>('chat_threads', 
   replies: 'replies',
 });
 
-/** The authors of the replies. Those of an erased user go with the messages, or become nobody's. */
+/** The authors of the replies. The rows of an erased user go with the messages, or become nobody's. */
 export const threadAuthors = table<ThreadPlace & { user: string; replies: number; seq: number; at: number }>(
   'chat_thread_authors',
   ['room', 'thread', 'user'],

@@ -60,7 +60,7 @@ test('replies are counted under the message, read and written beside the room, a
   await bell.click();
   await expect(bell).toHaveAttribute('aria-pressed', 'false');
 
-  // One panel at a time.
+  // A search takes the place of the panel.
   await page.getByRole('button', { name: 'Search messages' }).first().click();
   await expect(panel).toHaveCount(0);
   await page.keyboard.press('Escape');

@@ -892,6 +892,19 @@ describe('two servers', () => {
       events.filter(({ name }) => name === 'typing:changed'),
     );
     expect(JSON.stringify(typing)).not.toContain('"id":"1"');
+    // A reply on one server is counted on the other, and concerns the users there who follow the thread.
+    for (const event of ['room:join', 'room:leave'] as const) await dan.request(event, { room: 'lobby' });
+    await dan.request('thread:follow', { room: 'lobby', thread: 1, following: true });
+    await eventOf(danToo, 'thread:followed').toEqual({ room: 'lobby', thread: 1, following: true });
+    const answer = { room: 'lobby', text: 'an answer', replyTo: 1, clientId: newClientId() };
+    const { message: reply } = await bob.request('message:send', answer);
+    await expect
+      .poll(() => toldOf(danToo, reply))
+      .toMatchObject([{ payload: { message: reply, followed: true } }]);
+    await eventOf(ann, 'thread:changed').toMatchObject({
+      room: 'lobby',
+      threads: [{ thread: 1, replies: 1 }],
+    });
   });
 
   test('texts that were recorded on the bus before the database was restored change nothing after it, and end no server; one of more than 64 KB is not even looked at', async () => {

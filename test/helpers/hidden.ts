@@ -49,6 +49,7 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['message:history', { room, limit: 1 }],
   ['message:history', { room, after: 0, limit: 1 }],
   ['message:reactions', { room, seq: 1, emoji: '👍' }],
+  ['thread:get', { room, thread: 1 }],
   ['room:pins', { room }],
   ['room:files', { room, what: 'links' }],
   ['message:search', { query: 'code', limit: 1 }],

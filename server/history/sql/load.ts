@@ -101,7 +101,7 @@ const threadNeeds = (room: string, thread: number, user: string): Need[] => [
 ];
 
 /**
- * What replies will need of their threads, which the messages name that they reply to. If another transaction or this
+ * The needs of replies, whose threads are known by the messages that they reply to. If another transaction or this
  * one makes it something else meanwhile, that is loaded when a rule asks for it.
  */
 function* needsOfReplies({ transaction }: Place, asked: readonly Need[]): Asking<Need[]> {

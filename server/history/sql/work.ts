@@ -46,7 +46,7 @@ export type Need =
   | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
   /** The first users who have reacted so, by time. */
   | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
-  /** What a reply of this user to that message needs. */
+  /** The needs of a reply of this user to that message. */
   | { what: 'replied'; room: string; seq: number; user: string }
   /** The author's last reply before that one. */
   | { what: 'earlierReply'; room: string; thread: number; user: string; before: number }
@@ -519,7 +519,7 @@ export class Work {
   /** The last reply of this user in the thread before that one. */
   earlierReply(id: string, thread: number, user: string, before: number): LoadedReply | undefined {
     const room = this.#existing(id);
-    // What the transaction has loaded or sent is newer than what the database says.
+    // The messages that the transaction has loaded or sent are newer than those of the database.
     let last: LoadedReply | undefined;
     for (const known of room.messages.values()) {
       const reply = known === null ? undefined : replyOf(known);
@@ -548,7 +548,7 @@ export class Work {
     return [...loaded.replies.filter(({ seq }) => !room.messages.get(seq)), ...known].filter(isIn);
   }
 
-  /** Those of threads of which nothing is left. @param before the first message that is left in the room */
+  /** Forgets the followers of threads of which nothing is left. @param before the first message that is left in the room */
   forgetFollowers(id: string, before: number): void {
     const { num: room } = this.#existing(id);
     if (room === undefined) return;

@@ -20,7 +20,7 @@ interface Place {
   readonly end: boolean;
 }
 
-/** What is shown, and how more of it is had. */
+/** The messages that are shown, and the ways to more of them. */
 export interface Source {
   talk(): Talk | undefined;
   label(): string;
