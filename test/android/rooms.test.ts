@@ -252,6 +252,12 @@ test('mentions and reactions: counted, reported, shown with current names and us
   await expect(app.ask('react', { room: den.id, seq, emoji: 'x', on: true })).rejects.toEqual(
     refused('bad_request'),
   );
+  await expect(app.ask('pin', { room: den.id, seq, pinned: true })).rejects.toEqual(refused('forbidden'));
+  await frank.request('message:pin', { room: den.id, seq });
+  expect(await app.ask('pinned', { room: den.id })).toEqual([{ seq, text: '👋 @x', by: 'frank' }]);
+  await frank.request('room:role', { room: den.id, user: also.id, role: 'moderator' });
+  await app.ask('pin', { room: den.id, seq, pinned: false });
+  expect(await app.ask('pinned', { room: den.id })).toEqual([]);
   const told = app.told.filter((one) => one.told === 'newMessage' && one.room === den.id);
   expect(told.map(({ text }) => text)).toEqual(['👋 @x', '@y']);
   frank.close();

@@ -842,6 +842,28 @@ public final class Chat {
     ask("thread:follow", Wire.payload("room", room, "thread", thread, "following", following), data -> null, callback);
   }
 
+  // Pinned messages
+
+  /**
+   * @param message as it was seen, in a room that is open and where one has the right {@link RoomSummary.Right#PIN}
+   * @param pinned whether it is to be pinned
+   * @param callback no answer; {@code limit_reached} if the room has as many as one may have
+   */
+  public void pin(Message message, boolean pinned, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(message, "message");
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq);
+    ask(pinned ? "message:pin" : "message:unpin", payload, data -> null, callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param callback its pinned messages, the one that was pinned last first
+   */
+  public void pinned(String room, @Nullable Callback<List<PinnedMessage>> callback) {
+    Objects.requireNonNull(room, "room");
+    ask("room:pins", Wire.payload("room", room), data -> Wire.list(data, "pins", Wire::pinned), callback);
+  }
+
   // Order among people
 
   /**

@@ -38,6 +38,8 @@ public final class RoomSummary {
     REMOVE,
     /** To delete messages of others, to mute and ban people, to see and close reports. */
     MODERATE,
+    /** To pin messages and to unpin them. */
+    PIN,
     /** To give roles and to hand the room over. */
     ROLES,
     /** To delete the room. */

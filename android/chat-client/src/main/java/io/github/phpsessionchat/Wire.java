@@ -166,6 +166,11 @@ final class Wire {
         false);
   }
 
+  static PinnedMessage pinned(JSONObject json) {
+    RoomSummary.Last message = last(json).hidden(json.optBoolean("hidden"));
+    return new PinnedMessage(message, user(object(json, "by")), number(json, "at"));
+  }
+
   static RoomSummary room(JSONObject json) {
     RoomSummary.Draft draft = new RoomSummary.Draft();
     draft.id = json.optString("id");

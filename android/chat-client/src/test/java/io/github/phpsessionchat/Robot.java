@@ -212,6 +212,12 @@ public final class Robot implements ChatListener {
       case "reactions":
         chat.reactions(message(c.getLong("seq")), c.getString("emoji"), Wire.text(c, "cursor"), answering(c));
         return;
+      case "pin":
+        chat.pin(message(c.getLong("seq")), c.getBoolean("pinned"), answering(c));
+        return;
+      case "pinned":
+        chat.pinned(room, answering(c));
+        return;
       case "report":
         chat.report(
             message(c.getLong("seq")), Report.Reason.valueOf(c.getString("reason")), Wire.text(c, "text"), answering(c));
@@ -493,6 +499,13 @@ public final class Robot implements ChatListener {
     if (value instanceof Map) return new JSONObject((Map<?, ?>) value);
     if (value instanceof Enum) return ((Enum<?>) value).name();
     if (value instanceof User) return ((User) value).id;
+    if (value instanceof PinnedMessage) {
+      PinnedMessage pinned = (PinnedMessage) value;
+      return new JSONObject()
+          .put("seq", pinned.message.seq)
+          .put("text", pinned.message.text)
+          .put("by", pinned.by.id);
+    }
     if (value instanceof RoomMember) {
       RoomMember member = (RoomMember) value;
       return new JSONObject()
