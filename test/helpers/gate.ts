@@ -6,6 +6,13 @@ export interface Gate {
   readonly port: number;
   /** Accepts connections and forwards nothing until it ends; held data is forwarded then. */
   readonly silence: { begin(): void; end(): void };
+  /** Forwards each piece of an answer so many milliseconds after it has come, until it ends. */
+  readonly delay: {
+    begin(ms: number): void;
+    /** The pieces that were forwarded late. */
+    readonly late: number;
+    end(): void;
+  };
   /** Refuses connections, and cuts the open ones. */
   readonly outage: { begin(): Promise<void>; end(): Promise<void> };
   close(): Promise<void>;
@@ -15,6 +22,8 @@ export interface Gate {
 export async function startGate(target: number | string): Promise<Gate> {
   const open = new Set<Socket>();
   let silent = false;
+  let delay = 0;
+  let late = 0;
   const server = createServer((client) => {
     const upstream = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target);
     for (const [socket, other] of [
@@ -24,7 +33,13 @@ export async function startGate(target: number | string): Promise<Gate> {
       open.add(socket);
       socket.setNoDelay(true);
       if (silent) socket.pause();
-      socket.on('data', (piece) => other.write(piece));
+      socket.on('data', (piece) => {
+        if (delay === 0 || socket === client) return void other.write(piece);
+        setTimeout(() => {
+          late++;
+          other.write(piece);
+        }, delay).unref();
+      });
       if (silent) socket.pause();
       socket.on('error', () => {});
       socket.on('close', () => {
@@ -52,6 +67,17 @@ export async function startGate(target: number | string): Promise<Gate> {
       end() {
         silent = false;
         for (const socket of open) socket.resume();
+      },
+    },
+    delay: {
+      begin(ms) {
+        delay = ms;
+      },
+      get late() {
+        return late;
+      },
+      end() {
+        delay = 0;
       },
     },
     outage: {

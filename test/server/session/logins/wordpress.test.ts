@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { doctor } from '../../../../server/doctor/report.ts';
 import { openLogins, openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
@@ -20,6 +20,7 @@ import { connectChat } from '../../../helpers/chat-client.ts';
 import { chatProgram, nextChatServer, startChatServer } from '../../../helpers/chat-server.ts';
 import { startChild } from '../../../helpers/child.ts';
 import { startGate } from '../../../helpers/gate.ts';
+import { hanging } from '../../../helpers/hanging.ts';
 import { startMariadb } from '../../../helpers/mariadb.ts';
 import {
   cookieName,
@@ -502,6 +503,42 @@ test('while the database of the site stands still, open chats go on and messages
   await expect.poll(seen).toEqual(['1', '2']);
   await expect(connectChat(server.url, device.cookies)).rejects.toThrow('session_store_unavailable');
   process.kill(db.pid, 'SIGCONT');
+  await device.logOut();
+  expect(await ann.ended).toMatchObject({ reason: 'logout' });
+  expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
+});
+
+test('while each answer of the database comes 2 s late, messages arrive between them and connections are refused; then all is well', async () => {
+  const gate = await startGate(db.port);
+  onTestFinished(() => gate.close());
+  const site = await wordPressSite({ ...db, port: gate.port });
+  onTestFinished(site.remove);
+  const server = await nextChatServer({ CHAT_SITE: site.folder });
+  onTestFinished(async () => void (await server.stop()));
+  const enter = async ({ cookies }: { cookies: string }) => {
+    const client = await connectChat(server.url, cookies);
+    onTestFinished(() => client.close());
+    await client.request('room:join', { room: 'lobby' });
+    return client;
+  };
+  const [device, other] = [await site.logIn('7', { name: 'Ann' }), await site.logIn('8', { name: 'Ben' })];
+  const [ann, ben] = [await enter(device), await enter(other)];
+  gate.delay.begin(2000);
+  const third = connectChat(server.url, other.cookies).catch((error: unknown) => error);
+  await expect.poll(() => gate.delay.late).toBeGreaterThan(0);
+  let between = 0;
+  for (let n = 0; n < 10; n++) {
+    const { late } = gate.delay;
+    await ann.request('message:send', { room: 'lobby', clientId: `late-${n}`, text: `${n}` });
+    await expect.poll(() => ben.events.filter(({ name }) => name === 'message:new').length).toBe(n + 1);
+    if (gate.delay.late === late) between++;
+  }
+  // A message that waited for the database would see an answer of it.
+  expect(between).toBeGreaterThan(5);
+  expect(await third).toMatchObject({ message: 'session_store_unavailable' });
+  gate.delay.end();
+  // The answers that are under way still come late.
+  await vi.waitFor(() => enter(other), hanging);
   await device.logOut();
   expect(await ann.ended).toMatchObject({ reason: 'logout' });
   expect(ben.events.some(({ name }) => name === 'session:ended')).toBe(false);
