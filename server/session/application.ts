@@ -1,11 +1,11 @@
 import type { Configuration } from './configuration/configuration.ts';
 import type { PhpSurroundings } from './configuration/php.ts';
+import type { PhpSettings } from './configuration/php-settings.ts';
 import type { SessionCall } from './configuration/session-calls.ts';
 import type { SessionCookie } from './cookie.ts';
 import type { SessionUser } from './identity.ts';
 import type { Layer } from './layers/layers.ts';
 import type { Credentials, Explanation } from './login.ts';
-import type { PhpSettings } from './php-settings.ts';
 import type { StoreUrl } from './source.ts';
 import type { SqlDriver } from './stores/sql/driver.ts';
 

@@ -8,7 +8,7 @@ import type {
   SiteFolder,
 } from './application.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
-import { queryOf, tableUrl } from './database-host.ts';
+import { databaseUrl, queryOf } from './configuration/database-host.ts';
 import { type Logins, StoreError } from './login.ts';
 import { cacti } from './logins/cacti.ts';
 import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
@@ -163,7 +163,7 @@ async function findSessions(
     const store =
       beside && place.database
         ? place.database.table(queryOf(beside.options))
-        : table && (await tableUrl(table.database, table.options));
+        : table && (await databaseUrl(table.database, table.options));
     const session = sessions.settings(
       { ...application.options, ...options, ...(store && { store }) },
       appKeys,

@@ -18,24 +18,18 @@ import {
   readConfiguration,
   readSessionCalls,
 } from './configuration/configuration.ts';
+import { databaseUrl, firstThere, socketsOf } from './configuration/database-host.ts';
 import { parseEnv } from './configuration/env.ts';
+import { readPhpSettings } from './configuration/php-settings.ts';
 import { readRegularFile } from './configuration/regular-file.ts';
 import { openSystem, type System } from './configuration/system.ts';
-import { firstThere, socketsOf } from './database-host.ts';
 import { asText, type Digest, type Fingerprint } from './fingerprint.ts';
 import { StoreError } from './login.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
-import { readPhpSettings } from './php-settings.ts';
 import { closedAfter, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
-import { type StoreUrl, UrlOptions } from './source.ts';
-import type { GivenDatabase } from './store-url.ts';
+import { type GivenDatabase, parseDatabaseUrl } from './store-url.ts';
 import { type Database, DatabaseError, type SqlDriver } from './stores/sql/driver.ts';
-import { mysql } from './stores/sql/mysql.ts';
-import { postgres } from './stores/sql/postgres.ts';
-import { sqlite } from './stores/sql/sqlite.ts';
-
-const drivers: Record<SiteDatabase['kind'], SqlDriver> = { mysql, postgres, sqlite };
 
 /** A site whose configuration has been read and whose database answers. */
 export interface OpenSite {
@@ -212,38 +206,20 @@ export async function connected(
 }
 
 /** @throws StoreError if the server is not there, ConfigurationError if it is named wrongly */
-async function located(
-  { title }: { title: string },
-  own: SiteDatabase,
-): Promise<{ driver: SqlDriver; open(): Database }> {
-  const driver = drivers[own.kind];
-  const url = await urlOf(own);
-  try {
-    return { driver, open: driver.locate(url) };
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new ConfigurationError(`the database of ${title}: ${error.message}`, { cause: error });
-  }
-}
-
-async function urlOf(own: SiteDatabase): Promise<StoreUrl> {
-  const { kind, place } = own;
+async function located({ title }: { title: string }, own: SiteDatabase): Promise<GivenDatabase> {
   const sockets = socketsOf(own);
-  const path = await firstThere(sockets);
-  if (sockets.length > 0 && path === undefined) {
+  if (sockets.length > 0 && (await firstThere(sockets)) === undefined) {
     throw new StoreError(
       `PHP reaches the site's database by a Unix socket, and there is none of ${sockets.join(', ')}: set CHAT_SITE_DATABASE if it is elsewhere`,
     );
   }
-  const options = new URLSearchParams({ timeout: `${timeout}ms` });
-  if (kind !== 'sqlite') options.set('charset', 'utf8mb4');
-  if (path !== undefined) options.set('socket', path);
-  return {
-    protocol: kind,
-    ...place,
-    hosts: path === undefined ? place.hosts : [],
-    options: new UrlOptions(kind, String(options)),
-  };
+  const charset = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };
+  try {
+    return parseDatabaseUrl(await databaseUrl(own, { timeout: `${timeout}ms`, ...charset }));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ConfigurationError(`the database of ${title}: ${error.message}`, { cause: error });
+  }
 }
 
 /** The settings that lie in the database, by their names. */

@@ -11,17 +11,21 @@ import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
 import { sqlStore } from './stores/sql/store.ts';
 
+const databases: Readonly<Record<string, SqlDriver>> = {
+  mysql,
+  mariadb: mysql,
+  postgres,
+  postgresql: postgres,
+  sqlite,
+};
+
 /** A new store gets a row here, and in doctor/nearby.ts the options that the doctor tries. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
   redis: redisStore,
   rediss: redisStore,
-  mysql: sqlStore(mysql),
-  mariadb: sqlStore(mysql),
-  postgres: sqlStore(postgres),
-  postgresql: sqlStore(postgres),
-  sqlite: sqlStore(sqlite),
+  ...Object.fromEntries(Object.entries(databases).map(([name, driver]) => [name, sqlStore(driver)])),
   'session-server': sessionServerStore,
 };
 
@@ -100,14 +104,6 @@ function readSource(kind: StoreKind, url: StoreUrl, appKeys: readonly Buffer[]) 
     open: store.open,
   };
 }
-
-const databases: Readonly<Record<string, SqlDriver>> = {
-  mysql,
-  mariadb: mysql,
-  postgres,
-  postgresql: postgres,
-  sqlite,
-};
 
 /** A database that a URL names. */
 export interface GivenDatabase {

@@ -11,8 +11,8 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
-import { databaseHost } from '../database-host.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';

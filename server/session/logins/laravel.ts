@@ -14,7 +14,7 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort, urlWith } from '../database-host.ts';
+import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { displayName } from '../identity.ts';
 

@@ -12,8 +12,8 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { databaseHost, escapedPath, hostAndPort } from '../configuration/database-host.ts';
 import { parseCookieForm } from '../cookie.ts';
-import { databaseHost, escapedPath, hostAndPort } from '../database-host.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';

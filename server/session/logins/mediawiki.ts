@@ -10,7 +10,7 @@ import {
   tableIn,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost, hostAndPort, urlWith } from '../database-host.ts';
+import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';

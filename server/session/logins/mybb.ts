@@ -13,8 +13,8 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
-import { databaseHost } from '../database-host.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 

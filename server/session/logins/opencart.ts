@@ -8,10 +8,10 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
-import { escapedPath } from '../database-host.ts';
-import { withoutEntities } from '../entities.ts';
+import { escapedPath } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import { withoutEntities } from './entities.ts';
 
 /** The values of config.php and of system/config. */
 interface Found {

@@ -1,6 +1,6 @@
 import type { FoundSessions, SessionTexts, SiteFolder } from '../application.ts';
-import { withCalls } from '../php-settings.ts';
-import { storeOfPhp } from '../php-store.ts';
+import { withCalls } from '../configuration/php-settings.ts';
+import { storeOfPhp } from './php-store.ts';
 
 /**
  * The sessions of an application that leaves it to PHP where they are.

@@ -1,7 +1,7 @@
 import type { SessionApplication, SiteFolder } from '../application.ts';
 import { ifKnown } from '../configuration/configuration.ts';
-import { withCalls } from '../php-settings.ts';
-import { storeOfPhp } from '../php-store.ts';
+import { withCalls } from '../configuration/php-settings.ts';
+import { storeOfPhp } from './php-store.ts';
 
 /** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */
 export const php: SessionApplication = {

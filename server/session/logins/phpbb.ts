@@ -14,9 +14,9 @@ import {
 } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
-import { withoutEntities } from '../entities.ts';
 import { displayName } from '../identity.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+import { withoutEntities } from './entities.ts';
 
 /** The values of config.php. */
 interface PhpbbFiles {

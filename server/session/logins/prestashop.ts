@@ -1,8 +1,8 @@
 import { createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { type Application, because, type Claim, nobody, type SiteDatabase, textsOf } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { databaseHost } from '../configuration/database-host.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
-import { databaseHost } from '../database-host.ts';
 import { displayName } from '../identity.ts';
 import type { Explanation, SessionUser } from '../login.ts';
 

@@ -12,7 +12,7 @@ import {
   tableIn,
 } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort } from '../database-host.ts';
+import { escapedPath, hostAndPort } from '../configuration/database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 
 /**

@@ -14,11 +14,11 @@ import {
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
-import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import { withoutEntities } from './entities.ts';
 
 /** The values of Settings.php. */
 interface SmfFiles {

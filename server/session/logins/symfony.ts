@@ -1,7 +1,7 @@
 import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { yamlScalar } from '../configuration/yaml.ts';
-import { hostAndPort, urlWith } from '../database-host.ts';
 import { rawUrlDecode } from '../encodings.ts';
 import { ownSessions, says } from './own-sessions.ts';
 

@@ -13,13 +13,13 @@ import {
   textsOf,
 } from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
+import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
-import { databaseHost } from '../database-host.ts';
-import { withoutEntities } from '../entities.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
+import { withoutEntities } from './entities.ts';
 
 /** The values of wp-config.php and wp-includes/version.php. */
 interface Found {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { FoundSessions } from '../../../server/session/application.ts';
 import { applications } from '../../../server/session/applications.ts';
-import { socketsOf } from '../../../server/session/database-host.ts';
+import { socketsOf } from '../../../server/session/configuration/database-host.ts';
 import { decodePhp } from '../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
 import { identify } from '../../../server/session/identity.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { ConfigurationError, findSite, openSite } from '../../../../server/session/applications.ts';
-import { tableUrl } from '../../../../server/session/database-host.ts';
+import { databaseUrl } from '../../../../server/session/configuration/database-host.ts';
 import type { Login, Logins } from '../../../../server/session/login.ts';
 import { readOptions } from '../../../../server/session/options.ts';
 import type { SitePlace } from '../../../../server/session/site.ts';
@@ -494,7 +494,7 @@ test('known applications are found by their folders, with the sessions that PHP 
     if (!('session' in site)) throw new Error(kind);
     const found = await site.application.find?.(site.folder, {});
     const { table } = found ?? {};
-    const inTable = table && { store: await tableUrl(table.database, table.options) };
+    const inTable = table && { store: await databaseUrl(table.database, table.options) };
     const { cookieName, store } = { ...site.application.options, ...found?.options, ...inTable };
     expect(`${cookieName} ${store}`, JSON.stringify(files)).toMatch(outcome);
   }

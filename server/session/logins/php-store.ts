@@ -1,7 +1,7 @@
-import { ConfigurationError } from './configuration/php.ts';
-import { escapedPath, urlWith } from './database-host.ts';
-import { isFormatName } from './formats/formats.ts';
-import type { PhpSetting, PhpSettings } from './php-settings.ts';
+import { escapedPath, urlWith } from '../configuration/database-host.ts';
+import { ConfigurationError } from '../configuration/php.ts';
+import type { PhpSetting, PhpSettings } from '../configuration/php-settings.ts';
+import { isFormatName } from '../formats/formats.ts';
 
 /**
  * The store URL of the sessions that PHP itself keeps, by its settings.

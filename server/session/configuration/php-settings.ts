@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { type ApacheSite, apacheSites } from './configuration/apache.ts';
-import { type IniValue, parseIni } from './configuration/ini.ts';
-import { nginxSites } from './configuration/nginx.ts';
-import { ConfigurationError, isUnknown, type Unknown } from './configuration/php.ts';
-import { type FpmPool, type PhpDirective, readPools } from './configuration/php-fpm.ts';
-import type { SessionCall } from './configuration/session-calls.ts';
-import { openSystem, type System } from './configuration/system.ts';
-import { sitesOf, type WebSite } from './configuration/web-server.ts';
+import { type ApacheSite, apacheSites } from './apache.ts';
+import { type IniValue, parseIni } from './ini.ts';
+import { nginxSites } from './nginx.ts';
+import { ConfigurationError, isUnknown, type Unknown } from './php.ts';
+import { type FpmPool, type PhpDirective, readPools } from './php-fpm.ts';
+import type { SessionCall } from './session-calls.ts';
+import { openSystem, type System } from './system.ts';
+import { sitesOf, type WebSite } from './web-server.ts';
 
 /** A setting of PHP, with the place where it stands. */
 export interface PhpSetting {

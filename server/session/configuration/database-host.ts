@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { SiteDatabase } from './application.ts';
+import type { SiteDatabase } from '../application.ts';
 
 /**
  * The place of a database as PHP applications write it: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.
@@ -46,8 +46,8 @@ export async function firstThere(paths: readonly string[]): Promise<string | und
   return undefined;
 }
 
-/** The store URL of a table in that database. @param options that name the table and its columns */
-export async function tableUrl(
+/** The URL of a database. @param options that may name a table of sessions and its columns, as in a store URL */
+export async function databaseUrl(
   database: SiteDatabase,
   options: Readonly<Record<string, string>>,
 ): Promise<string> {
