@@ -166,7 +166,7 @@ export class DetailsPane {
   };
 }
 
-/** What the user wants to be told of the room; for those who may, the way to its rules. */
+/** The notifications of the room that the user wants; for users with the right to change it, the way to its settings. */
 function Settings({ context, room }: { readonly context: Context; readonly room: Room }) {
   const { chat, strings, toast, dialog } = context;
   const label = strings.text('settings.notify');
