@@ -58,7 +58,8 @@ export function keepSweeping(
       await sweepActs();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
     } catch (error) {
-      onFailure(error as Error);
+      // Once it is stopped, the history may be closed while a turn still runs.
+      if (!signal.aborted) onFailure(error as Error);
     } finally {
       sweeping = false;
     }
