@@ -1,16 +1,18 @@
 /**
- * The cost of checking the logins of a site once a second, beside sessions in a table of the same MariaDB: CPU of the
+ * The cost of checking the logins of a site once a second, beside sessions in a table of the same database: CPU of the
  * server and of the database, rows and bytes. Of each application that keeps its logins in tables, and of a WordPress
- * where others change all the time what is checked.
+ * where others change all the time what is checked. Meanwhile the site writes into its sessions, as a live site does.
  * Run: npm run bench site-logins [LOGINS [NAME …]]
  */
-import { execFile } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Liveness } from '../server/liveness/liveness.ts';
 import { openLogins } from '../server/session/applications.ts';
 import type { Credentials, Login } from '../server/session/login.ts';
@@ -21,16 +23,22 @@ import { startMariadb } from '../test/helpers/mariadb.ts';
 import { moodleSite } from '../test/helpers/moodle.ts';
 import { mybbSite } from '../test/helpers/mybb.ts';
 import { phpbbSite } from '../test/helpers/phpbb.ts';
-import type { TestDatabase } from '../test/helpers/site-database.ts';
+import { startPostgres } from '../test/helpers/postgres.ts';
+import { startSiteDatabase, type TestDatabase } from '../test/helpers/site-database.ts';
 import { smfSite } from '../test/helpers/smf.ts';
 import { typo3Site } from '../test/helpers/typo3.ts';
 import { cookieName, phrases, wordPressSite } from '../test/helpers/wordpress.ts';
 
-const warmUp = 6000;
-const measured = 10_000;
+/** Milliseconds of a slice that are not measured, and those that are. */
+const warmUp = 2200;
+const measured = 4000;
+const slices = 5;
+/** Page views of the site a second, each of one of the logins. */
+const pageViews = 20;
 const idOf = (n: number) => createHash('md5').update(String(n)).digest('hex');
 const expiration = Math.floor(Date.now() / 1000) + 86_400;
 const hash = '$P$BabcdefghiJKLMNOPqrstuvwxyz0123';
+const now = () => Math.floor(Date.now() / 1000);
 const tokenOf = (n: number) => idOf(n).repeat(2).slice(0, 43);
 
 /** The cookie of a user, as WordPress makes it. */
@@ -50,8 +58,11 @@ interface Figures {
   checks: number;
 }
 
-/** Runs in a process of its own, which says when it is about to be measured. */
-async function live(options: Record<string, string>, credentials: readonly Credentials[]): Promise<Figures> {
+/**
+ * Runs in a process of its own and checks its logins in slices, each begun by a line of its input, so that those of
+ * several kinds of logins can alternate.
+ */
+async function live(options: Record<string, string>, credentials: readonly Credentials[]): Promise<void> {
   const settings = readOptions(options, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, console.error);
@@ -61,27 +72,36 @@ async function live(options: Record<string, string>, credentials: readonly Crede
     if ('code' in login) throw new Error(login.reason);
     known.push(login);
   }
+  const say = (line: unknown) => console.log(JSON.stringify(line));
   let checks = 0;
-  const liveness = new Liveness(logins, {
-    interval: 1000,
-    grace: 60_000,
-    keepalive: false,
-    onCheck: () => checks++,
-    onEnd: (reason) => console.error('ended', reason),
-    onStore: () => {},
-    onUnreadable: () => {},
-    onNotifications: () => {},
-    onKeepaliveFailure: () => {},
-  });
-  for (const login of known) liveness.subscribe(login, { ended() {}, unconfirmed() {}, changed() {} });
-  await pause(warmUp);
-  console.error('begins');
-  const [before, cpu, began] = [checks, process.cpuUsage(), performance.now()];
-  await pause(measured);
-  const { user, system } = process.cpuUsage(cpu);
-  const seconds = (performance.now() - began) / 1000;
-  liveness.stop();
-  return { cpu: (user + system) / 1e6 / seconds, checks: (checks - before) / seconds };
+  const liveness = () =>
+    new Liveness(logins, {
+      interval: 1000,
+      grace: 60_000,
+      keepalive: false,
+      onCheck: () => checks++,
+      onEnd: (reason) => console.error('ended', reason),
+      onStore: (silent) => silent && console.error(silent.message),
+      onUnreadable: (error) => console.error(error.message),
+      onNotifications: () => {},
+      onKeepaliveFailure: () => {},
+    });
+  say('ready');
+  for await (const _ of createInterface({ input: process.stdin })) {
+    const running = liveness();
+    const checked = known.map((login) =>
+      running.subscribe(login, { ended() {}, unconfirmed() {}, changed() {} }),
+    );
+    await pause(warmUp);
+    say('begins');
+    const [before, cpu, began] = [checks, process.cpuUsage(), performance.now()];
+    await pause(measured);
+    const { user, system } = process.cpuUsage(cpu);
+    const seconds = (performance.now() - began) / 1000;
+    running.stop();
+    for (const [n, { login }] of checked.entries()) known[n] = login;
+    say({ cpu: (user + system) / 1e6 / seconds, checks: (checks - before) / seconds });
+  }
 }
 
 const [, , first, ...given] = process.argv;
@@ -90,41 +110,112 @@ if (first === 'live') {
     options: Record<string, string>;
     credentials: Credentials[];
   };
-  console.log(JSON.stringify(await live(options, credentials)));
+  await live(options, credentials);
   process.exit();
 }
 
 const count = Number(first ?? 1000);
+const wanted = given.filter((name) => name !== '');
 /** Ids of the same length, so that they can replace each other in serialized texts. */
 const numbers = Array.from({ length: count }, (_, n) => 100_001 + n);
-const db = await startMariadb(['--innodb-buffer-pool-size=128M']);
-const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
-const database: TestDatabase = {
-  ...{ kind: 'mysql', port: db.port, user, password, name: 'site' },
-  run: (sql, values = []) => db.query(sql, [...values]),
-  silence: () => Promise.reject(new Error('it is not silenced here')),
-  remove: db.remove,
-};
+
+/** The database of a site, with a user `site` that only the chat servers log in as. */
+interface Site extends TestDatabase {
+  /** Seconds of CPU for that user, rows that it has read and bytes that it has sent, as far as it counts them. */
+  spent(): Promise<readonly number[]>;
+}
+
+async function mariadb(): Promise<Site> {
+  const db = await startMariadb(['--innodb-buffer-pool-size=128M']);
+  const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
+  const statusOf = async (name: string) =>
+    Number((await db.query('SHOW GLOBAL STATUS LIKE ?', [name]))[0]?.Value);
+  return {
+    ...{ kind: 'mysql', port: db.port, user, password, name: 'site' },
+    run: (sql, values = []) => db.query(sql, [...values]),
+    silence: () => Promise.reject(new Error('it is not silenced here')),
+    async spent() {
+      const threads = await db.query(
+        "SELECT TID AS id FROM information_schema.PROCESSLIST WHERE USER = 'site'",
+      );
+      const cpu = cpuOf(threads.map(({ id }) => `${db.pid}/task/${id}`));
+      return [cpu, await statusOf('Rows_read'), await statusOf('Bytes_sent')];
+    },
+    remove: db.remove,
+  };
+}
+
+async function postgresql(): Promise<Site> {
+  const db = await startPostgres(['shared_buffers=128MB']);
+  const [user = '', password = ''] = db.login.split(':').map(decodeURIComponent);
+  return {
+    ...{ kind: 'postgres', port: db.port, user, password, name: 'site' },
+    run(sql, values = []) {
+      let n = 0;
+      return db.query(
+        sql.replace(/\?/g, () => `$${++n}`),
+        [...values],
+      );
+    },
+    silence: () => Promise.reject(new Error('it is not silenced here')),
+    async spent() {
+      const processes = await db.query("SELECT pid FROM pg_stat_activity WHERE usename = 'site'");
+      return [cpuOf(processes.map(({ pid }) => `${pid}`))];
+    },
+    remove: db.remove,
+  };
+}
+
+async function sqlite(): Promise<Site> {
+  const db = await startSiteDatabase('sqlite');
+  // As applications that write often set it.
+  await db.run('PRAGMA journal_mode = WAL');
+  return { ...db, spent: async () => [0] };
+}
+
+/** Seconds of CPU of threads below /proc. */
+function cpuOf(threads: readonly string[]): number {
+  const used = threads.map((thread) =>
+    Number(readFileSync(`/proc/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return used.reduce((sum, one) => sum + one, 0) / 1e9;
+}
+
+/** Inserts many rows by few statements. */
+async function insertAll(
+  db: TestDatabase,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly unknown[])[],
+): Promise<void> {
+  const quote = db.kind === 'mysql' ? '`' : '"';
+  const names = columns.map((name) => quote + name + quote).join(', ');
+  const row = `(${columns.map(() => '?').join(', ')})`;
+  for (let n = 0; n < rows.length; n += 100) {
+    const some = rows.slice(n, n + 100);
+    await db.run(
+      `INSERT INTO ${table} (${names}) VALUES ${some.map(() => row).join(', ')}`,
+      some.flat() as (string | number | null)[],
+    );
+  }
+}
 
 /** The rows of one login for each number, made of the row of another login. */
 async function copies(
+  db: TestDatabase,
   table: string,
   id: string,
   made: string | number,
   change: (row: Record<string, unknown>, n: number) => Record<string, unknown>,
 ): Promise<void> {
-  const [row] = await db.query(`SELECT * FROM ${table} WHERE ${id} = ?`, [made]);
+  const [row] = await db.run(`SELECT * FROM ${table} WHERE ${id} = ?`, [made]);
   if (row === undefined) throw new Error(`${table} has no row ${made}`);
   const columns = Object.keys(row);
-  for (let n = 0; n < count; n += 500) {
-    const rows = numbers.slice(n, n + 500).map((number) => {
-      const changed = { ...row, ...change(row, number) };
-      return columns.map((column) => changed[column]);
-    });
-    await db.query(`INSERT INTO ${table} (${columns.map((name) => `\`${name}\``).join(', ')}) VALUES ?`, [
-      rows,
-    ]);
-  }
+  const rows = numbers.map((number) => {
+    const changed = { ...row, ...change(row, number) };
+    return columns.map((column) => changed[column]);
+  });
+  await insertAll(db, table, columns, rows);
 }
 
 const template = '100000';
@@ -132,70 +223,90 @@ const template = '100000';
 interface Way {
   options: Record<string, string>;
   credentials: Credentials[];
-  /** Another change of what is checked, of a user who is not logged in here. */
-  others?: () => void;
+  /** A page view of a login, or a change of what is checked, of a user who is not logged in here. */
+  viewed?: (n: number) => Promise<unknown>;
   remove?(): Promise<void>;
 }
 
 const cookies = (cookie: (n: number) => string) => numbers.map((n) => ({ cookies: cookie(n) }));
 
-const ways: Record<string, () => Promise<Way>> = {
-  async 'sessions in a table'() {
-    await db.query(
-      'CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data MEDIUMBLOB, expires INT UNSIGNED)',
+const ways: Record<string, (db: TestDatabase) => Promise<Way>> = {
+  async 'sessions in a table'(db) {
+    const bytes = { mysql: 'MEDIUMBLOB', postgres: 'BYTEA', sqlite: 'BLOB' }[db.kind];
+    await db.run(`CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data ${bytes}, expires BIGINT)`);
+    if (db.kind === 'postgres') await db.run('GRANT SELECT ON sessions TO site');
+    const data = (n: number, token = 'a1b2c3d4') =>
+      Buffer.from(
+        `user_id|i:${n};firstname|s:5:"Alice";csrf|s:64:"${token.repeat(8)}";cart|s:380:"${'x'.repeat(380)}";`,
+      ) as unknown as string;
+    await insertAll(
+      db,
+      'sessions',
+      ['id', 'data', 'expires'],
+      numbers.map((n) => [idOf(n), data(n), expiration]),
     );
-    const data = (n: number) =>
-      `user_id|i:${n};firstname|s:5:"Alice";csrf|s:64:"${'a1b2c3d4'.repeat(8)}";cart|s:380:"${'x'.repeat(380)}";`;
-    await db.query('INSERT INTO sessions VALUES (?, ?, ?)', [template, data(100_000), expiration]);
-    await copies('sessions', 'id', template, (_, n) => ({ id: idOf(n), data: data(n) }));
-    const store = `mysql://${db.login}@127.0.0.1:${db.port}/site?table=sessions&id=id&data=data&expires=expires&timeout=5000ms`;
-    return { options: { store }, credentials: numbers.map((n) => ({ session: idOf(n) })) };
+    const login = `${db.user}:${encodeURIComponent(db.password)}`;
+    const place =
+      db.kind === 'sqlite' ? `sqlite:${db.name}` : `${db.kind}://${login}@127.0.0.1:${db.port}/site`;
+    const store = `${place}?table=sessions&id=id&data=data&expires=expires&timeout=5000ms`;
+    return {
+      options: { store },
+      credentials: numbers.map((n) => ({ session: idOf(n) })),
+      viewed: (n) =>
+        db.run('UPDATE sessions SET data = ? WHERE id = ?', [data(n, idOf(Date.now()).slice(0, 8)), idOf(n)]),
+    };
   },
-  WordPress: () => wordPress(false),
-  'WordPress, changing': () => wordPress(true),
-  async Joomla() {
-    const site = await joomlaSite(database);
+  WordPress: (db) => wordPress(db, false),
+  'WordPress, changing': (db) => wordPress(db, true),
+  async Joomla(db) {
+    const site = await joomlaSite(db);
     const { secrets, cookies: header } = await site.logIn(template);
     const [id = ''] = secrets;
-    const prefix = await prefixOf('_user_usergroup_map');
-    await copies(`${prefix}users`, 'id', template, (_, n) => ({ id: n, username: `user ${n}` }));
-    await copies(`${prefix}session`, 'session_id', id, ({ data }, n) => ({
+    const prefix = await prefixOf(db, 'j', '_user_usergroup_map');
+    await copies(db, `${prefix}users`, 'id', template, (_, n) => ({ id: n, username: `user ${n}` }));
+    await copies(db, `${prefix}session`, 'session_id', id, ({ data }, n) => ({
       ...{ session_id: idOf(n), userid: n },
       data: String(data).replace(/"([\w+/=]{20,})"/, (_, text: string) => {
         const inner = Buffer.from(text, 'base64').toString('latin1').replaceAll(template, String(n));
         return `"${Buffer.from(inner, 'latin1').toString('base64')}"`;
       }),
     }));
-    await db.query(`INSERT INTO ${prefix}user_usergroup_map SELECT id, 2 FROM ${prefix}users`);
+    await db.run(`INSERT INTO ${prefix}user_usergroup_map SELECT id, 2 FROM ${prefix}users`);
     return {
       ...{ options: { site: site.folder }, remove: site.remove },
+      viewed: (n) => db.run(`UPDATE ${prefix}session SET time = ? WHERE session_id = ?`, [now(), idOf(n)]),
       credentials: cookies((n) => header.replace(id, idOf(n))),
     };
   },
-  async Drupal() {
-    const site = await drupalSite(database);
+  async Drupal(db) {
+    const site = await drupalSite(db);
     const { id, sid, cookies: header } = await site.logIn(template);
-    const prefix = await prefixOf('_users_field_data');
-    await copies(`${prefix}users_field_data`, 'langcode', 'en', (_, n) => ({ uid: n, name: `user ${n}` }));
-    await copies(`${prefix}sessions`, 'sid', sid, ({ session }, n) => ({
+    const hashed = (n: number) => createHash('sha256').update(idOf(n)).digest('base64url');
+    const prefix = await prefixOf(db, 'd', '_users_field_data');
+    await copies(db, `${prefix}users_field_data`, 'langcode', 'en', (_, n) => ({
+      uid: n,
+      name: `user ${n}`,
+    }));
+    await copies(db, `${prefix}sessions`, 'sid', sid, ({ session }, n) => ({
       ...{ uid: n, sid: createHash('sha256').update(idOf(n)).digest('base64url') },
       session: Buffer.from((session as Buffer).toString('latin1').replaceAll(template, String(n)), 'latin1'),
     }));
-    await db.query(
+    await db.run(
       `INSERT INTO ${prefix}user__roles SELECT uid, 0, 'en', 'member' FROM ${prefix}users_field_data WHERE langcode = 'en'`,
     );
     return {
       ...{ options: { site: site.folder }, remove: site.remove },
+      viewed: (n) => db.run(`UPDATE ${prefix}sessions SET timestamp = ? WHERE sid = ?`, [now(), hashed(n)]),
       credentials: cookies((n) => header.replace(id, idOf(n))),
     };
   },
-  async phpBB() {
-    const site = await phpbbSite(database);
+  async phpBB(db) {
+    const site = await phpbbSite(db);
     const { sid, cookies: header } = await site.logIn(template);
-    await copies(`${site.prefix}users`, 'user_id', template, (_, n) => ({
+    await copies(db, `${site.prefix}users`, 'user_id', template, (_, n) => ({
       ...{ user_id: n, username: `user ${n}` },
     }));
-    await copies(`${site.prefix}sessions`, 'session_id', sid, (_, n) => ({
+    await copies(db, `${site.prefix}sessions`, 'session_id', sid, (_, n) => ({
       ...{ session_id: idOf(n), session_user_id: n },
     }));
     await site.run('ALTER TABLE #_user_group ADD KEY (user_id)');
@@ -203,31 +314,34 @@ const ways: Record<string, () => Promise<Way>> = {
     await site.run('ALTER TABLE #_banlist ADD KEY (ban_userid), ADD KEY (ban_ip)');
     return {
       ...{ options: { site: site.folder }, remove: site.remove },
+      viewed: (n) =>
+        site.run('UPDATE #_sessions SET session_time = ? WHERE session_id = ?', [now(), idOf(n)]),
       credentials: cookies((n) => header.replace(sid, idOf(n)).replace(template, String(n))),
     };
   },
-  async MyBB() {
-    const site = await mybbSite(database);
+  async MyBB(db) {
+    const site = await mybbSite(db);
     const { sid, cookies: header } = await site.logIn(template);
-    const prefix = await prefixOf('_usergroups');
+    const prefix = await prefixOf(db, 'b', '_usergroups');
     await site.run('ALTER TABLE #_sessions ADD KEY (uid)');
     await site.run('ALTER TABLE #_banned ADD KEY (uid)');
-    await copies(`${prefix}users`, 'uid', template, (_, n) => ({ uid: n, username: `user ${n}` }));
-    await copies(`${prefix}sessions`, 'sid', sid, (_, n) => ({ sid: idOf(n), uid: n }));
+    await copies(db, `${prefix}users`, 'uid', template, (_, n) => ({ uid: n, username: `user ${n}` }));
+    await copies(db, `${prefix}sessions`, 'sid', sid, (_, n) => ({ sid: idOf(n), uid: n }));
     return {
       ...{ options: { site: site.folder }, remove: site.remove },
+      viewed: (n) => site.run('UPDATE #_sessions SET time = ? WHERE sid = ?', [now(), idOf(n)]),
       credentials: cookies((n) => header.replace(sid, idOf(n)).replace(template, String(n))),
     };
   },
-  async SMF() {
-    const site = await smfSite(database);
+  async SMF(db) {
+    const site = await smfSite(db);
     await site.logIn(template);
-    const prefix = await prefixOf('_membergroups');
+    const prefix = await prefixOf(db, 's', '_membergroups');
     const [row] = await site.run('SELECT passwd, password_salt FROM #_members');
     const hash = createHmac('sha512', 'a1'.repeat(32) + row?.password_salt)
       .update(String(row?.passwd))
       .digest('hex');
-    await copies(`${prefix}members`, 'id_member', template, (_, n) => ({
+    await copies(db, `${prefix}members`, 'id_member', template, (_, n) => ({
       id_member: n,
       real_name: `user ${n}`,
     }));
@@ -238,20 +352,21 @@ const ways: Record<string, () => Promise<Way>> = {
       credentials: cookies((n) => `${site.cookie}=${encodeURIComponent(value(n))}`),
     };
   },
-  async Moodle() {
-    const site = await moodleSite(database);
+  async Moodle(db) {
+    const site = await moodleSite(db);
     const { sid } = await site.logIn(template);
-    const prefix = await prefixOf('_role_assignments');
+    const prefix = await prefixOf(db, 'm', '_role_assignments');
     await site.run('ALTER TABLE #__role_assignments ADD KEY (userid)');
-    await copies(`${prefix}user`, 'id', template, (_, n) => ({ id: n, username: `user ${n}` }));
-    await copies(`${prefix}sessions`, 'sid', sid, (_, n) => ({ id: n, sid: idOf(n), userid: n }));
+    await copies(db, `${prefix}user`, 'id', template, (_, n) => ({ id: n, username: `user ${n}` }));
+    await copies(db, `${prefix}sessions`, 'sid', sid, (_, n) => ({ id: n, sid: idOf(n), userid: n }));
     return {
       ...{ options: { site: site.folder }, remove: site.remove },
+      viewed: (n) => db.run(`UPDATE ${prefix}sessions SET timemodified = ? WHERE sid = ?`, [now(), idOf(n)]),
       credentials: cookies((n) => `MoodleSession=${idOf(n)}`),
     };
   },
-  async TYPO3() {
-    const site = await typo3Site(database);
+  async TYPO3(db) {
+    const site = await typo3Site(db);
     await site.logIn(template);
     const key = 'b5$x"\''.padEnd(96, 'e');
     const joined = createHash('sha1').update(`${key}core-session-backend`).digest('hex');
@@ -264,119 +379,187 @@ const ways: Record<string, () => Promise<Way>> = {
       return `${text}.${createHmac('sha256', signing).update(text).digest('base64url')}`;
     };
     const [made] = await site.run('SELECT ses_id FROM fe_sessions');
-    await copies('fe_users', 'uid', template, (_, n) => ({ uid: n, username: `user ${n}`, usergroup: '1' }));
-    await copies('fe_sessions', 'ses_id', String(made?.ses_id), (_, n) => ({ ses_id: id(n), ses_userid: n }));
+    await copies(db, 'fe_users', 'uid', template, (_, n) => ({
+      uid: n,
+      username: `user ${n}`,
+      usergroup: '1',
+    }));
+    await copies(db, 'fe_sessions', 'ses_id', String(made?.ses_id), (_, n) => ({
+      ses_id: id(n),
+      ses_userid: n,
+    }));
     return {
       ...{ options: { site: site.folder }, remove: site.remove },
+      viewed: (n) => db.run('UPDATE fe_sessions SET ses_tstamp = ? WHERE ses_id = ?', [now(), id(n)]),
       credentials: cookies((n) => `fe_typo_user=${token(n)}`),
     };
   },
 };
 
-/** The prefix that stands before the name of a table. */
-async function prefixOf(table: string): Promise<string> {
-  const [row] = await db.query(
-    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'site' AND table_name LIKE ?",
-    [`%${table}`],
-  );
+/** The prefix that stands before the name of a table, by the letter that it begins with. */
+async function prefixOf(db: TestDatabase, first: string, table: string): Promise<string> {
+  const tables =
+    db.kind === 'sqlite'
+      ? 'SELECT name FROM sqlite_master WHERE name LIKE ?'
+      : 'SELECT table_name AS name FROM information_schema.tables WHERE table_name LIKE ?';
+  const [row] = await db.run(tables, [`${first}%${table}`]);
   return String(row?.name).slice(0, 1 - table.length);
 }
 
-async function wordPress(changing: boolean): Promise<Way> {
-  const site = await wordPressSite(db);
+async function wordPress(db: TestDatabase, changing: boolean): Promise<Way> {
+  const site = await wordPressSite({
+    port: db.port,
+    login: `${db.user}:${encodeURIComponent(db.password)}`,
+    query: db.run as never,
+  });
   const other = 1;
   const session = (n: number) =>
     `a:1:{s:64:"${createHash('sha256').update(tokenOf(n)).digest('hex')}";a:4:{s:10:"expiration";i:${expiration};s:2:"ip";s:3:"::1";s:2:"ua";s:100:"${'x'.repeat(100)}";s:5:"login";i:1;}}`;
   const all = [other, ...numbers];
-  for (let n = 0; n < all.length; n += 200) {
-    const some = all.slice(n, n + 200);
-    await db.query(`INSERT INTO ${site.prefix}users (ID, user_login, user_pass, display_name) VALUES ?`, [
-      some.map((id) => [id, `user ${id}`, hash, `User ${id}`]),
-    ]);
-    await db.query(`INSERT INTO ${site.prefix}usermeta (user_id, meta_key, meta_value) VALUES ?`, [
-      some.flatMap((id) => [
-        [id, 'nickname', `User ${id}`],
-        [id, 'session_tokens', session(id)],
-        [id, `${site.prefix}capabilities`, 'a:1:{s:10:"subscriber";b:1;}'],
-        // Plugins add more.
-        ...Array.from({ length: 37 }, (_, k) => [id, `key_${k}`, 'x'.repeat(20)]),
-      ]),
-    ]);
-  }
-  const write = () => {
-    void db.query(`UPDATE ${site.prefix}users SET display_name = ? WHERE ID = ?`, [`${Date.now()}`, other]);
-    void db.query(
+  await insertAll(
+    db,
+    `${site.prefix}users`,
+    ['ID', 'user_login', 'user_pass', 'display_name'],
+    all.map((id) => [id, `user ${id}`, hash, `User ${id}`]),
+  );
+  const values = all.flatMap((id) => [
+    [id, 'nickname', `User ${id}`],
+    [id, 'session_tokens', session(id)],
+    [id, `${site.prefix}capabilities`, 'a:1:{s:10:"subscriber";b:1;}'],
+    // Plugins add more.
+    ...Array.from({ length: 37 }, (_, k) => [id, `key_${k}`, 'x'.repeat(20)]),
+  ]);
+  await insertAll(db, `${site.prefix}usermeta`, ['user_id', 'meta_key', 'meta_value'], values);
+  const write = async () => {
+    await db.run(`UPDATE ${site.prefix}users SET display_name = ? WHERE ID = ?`, [`${Date.now()}`, other]);
+    await db.run(
       `UPDATE ${site.prefix}usermeta SET meta_value = ? WHERE user_id = ? AND meta_key = 'nickname'`,
       [`${Date.now()}`, other],
     );
   };
   return {
     ...{ options: { site: site.folder }, credentials: cookies(cookieOf), remove: site.remove },
-    ...(changing ? { others: write } : {}),
+    ...(changing ? { viewed: write } : {}),
   };
 }
 
-/** Seconds of CPU of a process, of all its threads. */
-function cpuOf(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const used = threads.map((thread) => {
-    const [spent] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-    return Number(spent);
-  });
-  return used.reduce((sum, one) => sum + one, 0) / 1e9;
-}
+/** A kind of logins whose checks run in a process of their own. */
+class Running {
+  readonly name: string;
+  readonly #way: Way;
+  readonly #db: Site;
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+  readonly #folder: string;
 
-const statusOf = async (name: string) =>
-  Number((await db.query('SHOW GLOBAL STATUS LIKE ?', [name]))[0]?.Value ?? 0);
-
-async function measure({ options, credentials, others }: Way) {
-  const folder = mkdtempSync(join(tmpdir(), 'site-logins-'));
-  const file = join(folder, 'way.json');
-  writeFileSync(file, JSON.stringify({ options, credentials }));
-  const writing = others && setInterval(others, 500);
-  try {
-    const running = promisify(execFile)(process.execPath, [import.meta.filename, 'live', file]);
-    await new Promise<void>((resolve, reject) => {
-      running.catch(reject);
-      running.child.stderr?.on('data', (text: Buffer) => {
-        if (String(text).includes('begins')) resolve();
-        else process.stderr.write(text);
-      });
+  private constructor(name: string, way: Way, db: Site) {
+    this.name = name;
+    this.#way = way;
+    this.#db = db;
+    this.#folder = mkdtempSync(join(tmpdir(), 'site-logins-'));
+    const file = join(this.#folder, 'way.json');
+    writeFileSync(file, JSON.stringify({ options: way.options, credentials: way.credentials }));
+    this.#child = spawn(process.execPath, [import.meta.filename, 'live', file], {
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const state = async () => [cpuOf(db.pid), await statusOf('Rows_read'), await statusOf('Bytes_sent')];
-    const [before, began] = [await state(), performance.now()];
-    await pause(measured - 500);
-    const [after, seconds] = [await state(), (performance.now() - began) / 1000];
-    const [its = 0, rows = 0, bytes = 0] = after.map((value, n) => (value - (before[n] as number)) / seconds);
-    const { cpu, checks } = JSON.parse((await running).stdout) as Figures;
-    return { checks, own: (1e6 * cpu) / count, its: (1e6 * its) / count, rows, bytes };
-  } finally {
-    clearInterval(writing);
-    rmSync(folder, { recursive: true });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  static async start(name: string, way: Way, db: Site): Promise<Running> {
+    const running = new Running(name, way, db);
+    await running.#said();
+    return running;
+  }
+
+  async #said(): Promise<unknown> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.name} has ended`);
+    return JSON.parse(value);
+  }
+
+  /** Microseconds a second for each login: of the server and of the database; and checks, rows and bytes a second. */
+  async slice(): Promise<{ own: number; its: number; checks: number; rows: number; bytes: number }> {
+    let views = 0;
+    const { viewed } = this.#way;
+    const viewing =
+      viewed &&
+      setInterval(() => {
+        // A number that has no common divisor with theirs leads to each.
+        void viewed(numbers[(views++ * 37) % count] as number);
+      }, 1000 / pageViews);
+    try {
+      this.#child.stdin.write('go\n');
+      await this.#said();
+      const [before, began] = [await this.#db.spent(), performance.now()];
+      await pause(measured - 300);
+      const [after, seconds] = [await this.#db.spent(), (performance.now() - began) / 1000];
+      const [its = 0, rows = Number.NaN, bytes = Number.NaN] = after.map(
+        (value, n) => (value - (before[n] as number)) / seconds,
+      );
+      const { cpu, checks } = (await this.#said()) as Figures;
+      return { checks, own: (1e6 * cpu) / count, its: (1e6 * its) / count, rows, bytes };
+    } finally {
+      clearInterval(viewing);
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    await once(this.#child, 'exit');
+    rmSync(this.#folder, { recursive: true });
+    await this.#way.remove?.();
   }
 }
 
-try {
-  console.log(
-    `${count} logins        checks/s   µs each   µs of the database   beside the table   rows/s   KB/s`,
-  );
-  let table: { own: number; its: number } | undefined;
-  for (const [name, prepare] of Object.entries(ways)) {
-    if (table !== undefined && given.length > 0 && !given.includes(name)) continue;
-    const way = await prepare();
-    const { checks, own, its, rows, bytes } = await measure(way);
-    table ??= { own, its };
-    const cells = [
-      checks.toFixed(0).padStart(8),
-      own.toFixed(1).padStart(9),
-      its.toFixed(1).padStart(20),
-      `${(own / table.own).toFixed(2)}, ${(its / table.its).toFixed(2)}`.padStart(18),
-      rows.toFixed(0).padStart(8),
-      (bytes / 1000).toFixed(0).padStart(6),
-    ];
-    console.log(name.padEnd(19), cells.join(' '));
-    await way.remove?.();
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+const shown = (value: number, digits: number, width: number) =>
+  (Number.isNaN(value) ? '' : value.toFixed(digits)).padStart(width);
+
+const databases = [
+  { title: 'MariaDB', start: mariadb, names: Object.keys(ways) },
+  {
+    ...{ title: 'PostgreSQL', start: postgresql },
+    names: ['sessions in a table', 'Joomla', 'Drupal', 'phpBB', 'MyBB', 'SMF', 'Moodle', 'TYPO3'],
+  },
+  { title: 'SQLite', start: sqlite, names: ['sessions in a table', 'Drupal', 'phpBB', 'MyBB', 'TYPO3'] },
+];
+
+for (const { title, start, names } of databases) {
+  const isWanted = (name: string) =>
+    wanted.length === 0 ||
+    wanted.includes(name) ||
+    wanted.includes(`${title}/${name}`) ||
+    wanted.includes(title);
+  const [table = '', ...others] = names;
+  const chosen = others.filter(isWanted);
+  if (chosen.length === 0) continue;
+  const db = await start();
+  try {
+    const running: Running[] = [];
+    for (const name of [table, ...chosen])
+      running.push(await Running.start(name, await (ways[name] as (typeof ways)[string])(db), db));
+    const all = new Map<Running, Awaited<ReturnType<Running['slice']>>[]>(running.map((one) => [one, []]));
+    for (let n = 0; n < slices; n++) for (const one of running) all.get(one)?.push(await one.slice());
+    console.log(
+      `${title}, ${count} logins`.padEnd(25),
+      'checks/s  µs each  µs of the database  beside the table   rows/s   KB/s',
+    );
+    const [reference = []] = all.values();
+    for (const [one, figures] of all) {
+      const of = (key: 'own' | 'its' | 'checks' | 'rows' | 'bytes') =>
+        median(figures.map((each) => each[key]));
+      /** Of slices that ran one after the other. */
+      const beside = (key: 'own' | 'its') =>
+        median(figures.map((each, n) => each[key] / (reference[n]?.[key] as number)));
+      const ratios = `${shown(beside('own'), 2, 0)}, ${shown(beside('its'), 2, 0)}`;
+      console.log(
+        one.name.padEnd(25),
+        [shown(of('checks'), 0, 8), shown(of('own'), 1, 8), shown(of('its'), 1, 19)].join(' '),
+        [ratios.padStart(17), shown(of('rows'), 0, 8), shown(of('bytes') / 1000, 0, 6)].join(' '),
+      );
+    }
+    for (const one of running) await one.end();
+  } finally {
+    await db.remove();
   }
-} finally {
-  await db.remove();
 }

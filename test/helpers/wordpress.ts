@@ -34,7 +34,10 @@ export const roles = 'a:3:{s:13:"administrator";a:0:{}s:6:"editor";a:0:{}s:10:"s
 export const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
 
 /** The tables and the folder of a WordPress, with rows as it writes them. */
-export async function wordPressSite(db: Mariadb, options: WordPressOptions = {}) {
+export async function wordPressSite(
+  db: Pick<Mariadb, 'port' | 'login' | 'query'>,
+  options: WordPressOptions = {},
+) {
   const { version = '6.9.7', prefix = `w${randomBytes(4).toString('hex')}_` } = options;
   const folder = mkdtempSync(join(tmpdir(), 'wordpress-'));
   mkdirSync(join(folder, 'wp-includes'));
