@@ -107,6 +107,15 @@ export interface LoginPart extends SiteTable {
    * where one of them changes all the time.
    */
   tables?: readonly string[];
+  /** The values are short: to compare them costs less than a digest of them. */
+  short?: true;
+  /**
+   * The only column of logins has the values of all rows with that key, as `SqlDriver.lines`, and none may exist. The
+   * name of a column of logins: without a line that begins with its value and a blank, there is no such row of logins.
+   */
+  lines?: string | true;
+  /** A row of logins whose key is NULL has no such part. */
+  optional?: true;
 }
 
 /** The claim of a request's cookies, before any look at the database. */
@@ -390,9 +399,16 @@ export function columnsIn(
 export const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'text' as const]));
 
 /** A part with a primary key `id`, which is in the column `key` of logins. */
-export const loginPart = (
-  part: Pick<LoginPart, 'view' | 'select' | 'tables'> & { key: string; columns: readonly string[] },
-): LoginPart => ({ ...part, columns: texts(...part.columns), id: 'id', of: { [part.key]: part.columns } });
+export const loginPart = ({
+  key,
+  columns,
+  ...part
+}: Omit<LoginPart, 'id' | 'of' | 'columns'> & { key: string; columns: readonly string[] }): LoginPart => ({
+  ...part,
+  columns: texts(...columns),
+  id: 'id',
+  of: { [key]: columns },
+});
 
 /** The columns of a row as texts: empty for NULL, and where there is no row. */
 export const textsOf =

@@ -32,3 +32,12 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
   }
   return row;
 }
+
+/** What `unpacked` takes apart. */
+export function packedRow(row: Row, names: readonly string[]): Buffer {
+  const parts = names.flatMap((name) => {
+    const value = row[name];
+    return value ? [Buffer.from(`${value.length}:`), value] : [Buffer.from('-')];
+  });
+  return Buffer.concat(parts);
+}

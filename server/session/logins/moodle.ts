@@ -157,6 +157,7 @@ export const moodle: Application<Found, Site, Cookie> = {
         {
           ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts(...ofSessions) },
           of: { sid: ofSessions },
+          ...(data === 'NULL' ? { short: true } : {}),
           select: `SELECT ${ofSession} FROM ${table('sessions')} AS s`,
         },
         loginPart({

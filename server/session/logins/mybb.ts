@@ -93,15 +93,16 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const isIn = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
     const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
-    const sids = `SELECT ${lines('o.sid')} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
+    const session = `CONCAT(o.sid, ' ', o.time, ' ', COALESCE(${hex('o.ip')}, ''))`;
+    const sessions = `SELECT ${lines(session)} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
     const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended`;
     const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
-    const user = `u.uid AS uid, ${own}, ${within}, ${filters}, (${sids}) AS sids`;
+    const user = `u.uid AS uid, ${own}, ${within}, ${filters}, (${sessions}) AS sessions`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
-      ...['lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sids'],
+      ...['lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sessions'],
     );
     const ofUser = [
       loginPart({
@@ -127,25 +128,20 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         tables: [`${prefix}banfilters`],
         select: `SELECT u.uid AS id, ${filters} FROM ${prefix}users u`,
       }),
-      loginPart({
-        ...{ view: 'chat_mybb_sids', key: 'uid', columns: ['sids'] },
-        select: `SELECT u.uid AS id, (${sids}) AS sids FROM ${prefix}users u`,
-      }),
     ];
+    const ofSessions = (lines: 'id' | true) =>
+      loginPart({
+        ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines },
+        select: `SELECT o.uid AS id, ${session} AS sessions FROM ${prefix}sessions o`,
+      });
     return {
       sessions: {
         view: 'chat_mybb_sessions',
         id: 'id',
         lookup: 'id',
-        columns: { ...columns, ...texts('seen', 'address') },
-        select: `SELECT s.sid AS id, s.time AS seen, ${hex('s.ip')} AS address, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
-        parts: [
-          loginPart({
-            ...{ view: 'chat_mybb_sessions_alone', key: 'id', columns: ['seen', 'uid', 'address'] },
-            select: `SELECT s.sid AS id, s.time AS seen, s.uid AS uid, ${hex('s.ip')} AS address FROM ${prefix}sessions s`,
-          }),
-          ...ofUser,
-        ],
+        columns,
+        select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
+        parts: [ofSessions('id'), ...ofUser],
       },
       users: {
         view: 'chat_mybb_users',
@@ -153,7 +149,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         lookup: 'id',
         columns,
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
-        parts: ofUser,
+        parts: [ofSessions(true), ...ofUser],
       },
     };
   },
@@ -182,21 +178,29 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     return { ...byKey, table: 'sessions', lookup: sid, secrets: [uid, loginkey, sid], otherwise: byKey };
   },
 
-  judge(site, { table, uid, loginkey }, row, now, memo) {
+  judge(site, { table, lookup, uid, loginkey }, row, now, memo) {
     const text = textsOf(row);
     if (row === null || text('uid') !== uid) {
       return nobody(table === 'users' ? 'there is no such user' : 'the browser has no session of this user');
     }
     if (!isSame(row.loginkey ?? Buffer.alloc(0), loginkey))
       return settled('the key of the login is no longer valid');
-    const sids = text('sids');
-    if (table === 'users' && memo !== undefined && isLoggedOut(memo, sids, now))
+    const sessions = new Map(
+      text('sessions')
+        .split('\n')
+        .map((line) => {
+          const [sid = '', ...rest] = line.split(' ');
+          return [sid, rest];
+        }),
+    );
+    if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
       return settled('the login has ended there');
     if (site.nobody.includes(uid)) return settled('this user is nobody, by CHAT_USER_NOBODY');
     const groups = groupsOf(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
+    const [seen = '', last = ''] = sessions.get(lookup) ?? [];
     // That of the last page view, as PHP saw it.
-    const address = Buffer.from(table === 'users' ? text('last_address') : text('address'), 'hex');
+    const address = Buffer.from(table === 'users' ? text('last_address') : last, 'hex');
     if (
       text('filters')
         .split('\n')
@@ -213,7 +217,11 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     if (roles.length > 0) user.roles = roles;
     // May read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends it.
     if (text('suspended') === '1') user.banned = true;
-    return { state: 'user', user, ...(table === 'users' ? {} : { memo: `${text('seen')}\n${sids}` }) };
+    return {
+      state: 'user',
+      user,
+      ...(table === 'users' ? {} : { memo: [seen, ...sessions.keys()].join('\n') }),
+    };
   },
 
   async portrait(folder, { prefix, admins }, ask) {
@@ -254,9 +262,9 @@ const largestUid = 2_147_483_647;
  * browser that has none: then there is a new one.
  * @param memo its last page view, and the sessions that the user had
  */
-function isLoggedOut(memo: string, sids: string, now: number): boolean {
+function isLoggedOut(memo: string, sids: readonly string[], now: number): boolean {
   const [seen, ...before] = memo.split('\n');
-  const hasNew = sids.split('\n').some((sid) => sid !== '' && !before.includes(sid));
+  const hasNew = sids.some((sid) => sid !== '' && !before.includes(sid));
   return !hasNew && now - Number(seen) < clearedAfter;
 }
 

@@ -179,7 +179,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         select: `SELECT ${session}, ${user}, ${within}, ${bans} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
         parts: [
           loginPart({
-            ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...ofSession] },
+            ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...ofSession], short: true },
             select: `SELECT ${session}, s.session_user_id AS user_id FROM ${prefix}sessions s`,
           }),
           loginPart({

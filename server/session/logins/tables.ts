@@ -24,20 +24,17 @@ import {
 import { packedRows, unpacked } from '../rows.ts';
 import type { OpenSite, SiteReader } from '../site.ts';
 import { asked, batched, together } from '../stores/lookups.ts';
+import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts';
 
+/** Milliseconds for which the times of the tables are used again: for the checks of a moment. */
+const timesFor = 250;
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
 const secondLookAfter = 250;
-/** Milliseconds for which the times of the tables stand for the rows at most. */
-const trustedFor = 60_000;
-
 /** A login in a table. */
-export interface TableLogin {
+export interface TableLogin extends Look {
   claim: Claim;
   /** The primary key of the row. */
   id: string;
-  /** A digest of all that is judged of the row. */
-  digest: string;
-  parts: readonly Part[] | undefined;
   /** The settings that it was judged by: with others it is judged again. */
   site: unknown;
   /** As in `Judged`. */
@@ -45,24 +42,17 @@ export interface TableLogin {
   memo: string | undefined;
 }
 
-/** A row of `LoginTable.parts`: of which of them, its primary key and its digest. */
-interface Part {
-  nth: number;
-  id: string;
+/** A row as it was judged. */
+interface Look {
+  /** A digest of all that is judged of it. */
   digest: string;
-  /** When its tables had changed last, as it was compared last. */
-  changed?: string | undefined;
-  /** From then on, by the monotonic clock, it is compared again in any case. */
-  trustedUntil: number;
+  /** These are compared in place of the digest. */
+  parts: Parts | undefined;
 }
 
-/** When tables have changed last, by their names, as far as the database knows. */
-type Changes = ReadonlyMap<string, string>;
-
-interface Look {
+/** A row to be judged. */
+interface Found extends Look {
   row: Row;
-  digest: string;
-  parts: readonly Part[] | undefined;
 }
 
 /** The questions about one state of the settings. */
@@ -80,14 +70,18 @@ interface Tables {
 /** The questions about one table. */
 interface Questions {
   /** By the column of the claims. */
-  find(lookup: string): Promise<({ id: string } & Look) | null>;
+  find(lookup: string): Promise<({ id: string } & Found) | null>;
   /** Reads no row: the database answers it or fails. */
   ask(): Promise<unknown>;
   /** By the primary key. */
-  digest(id: string): Promise<string | null>;
-  /** The logins that are as they were when they were judged. */
-  unchanged(logins: readonly TableLogin[], changes: Changes): Promise<TableLogin[]>;
-  row(id: string): Promise<Look | null>;
+  exists(id: string): Promise<boolean>;
+  /** The logins that are not as they were when they were judged, each with the parts of it that are known to differ. */
+  changed(
+    logins: readonly TableLogin[],
+    changes: Changes,
+  ): Promise<(readonly [TableLogin, readonly ChangedPart[]])[]>;
+  /** The row of a login, as it is now. */
+  again(before: TableLogin, changed: readonly ChangedPart[]): Promise<Found | null>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
   /** Seconds, if it can be renewed. */
@@ -126,7 +120,7 @@ export function claimedLogins(
   function verdict(
     site: unknown,
     claim: Claim,
-    found: ({ id: string } & Look) | null,
+    found: ({ id: string } & Found) | null,
     before?: string,
   ): Verdict<TableLogin> & { settled?: true } {
     const now = Math.floor(Date.now() / 1000);
@@ -154,31 +148,47 @@ export function claimedLogins(
       : look(claim.otherwise, memo);
   }
 
-  /** Most checks end here. */
-  async function unchanged(logins: readonly Login<TableLogin>[]): Promise<ReadonlySet<TableLogin>> {
+  /** The logins that have to be judged again, each with the parts of it that are known to differ. */
+  async function changed(
+    logins: readonly Login<TableLogin>[],
+  ): Promise<ReadonlyMap<TableLogin, readonly ChangedPart[]>> {
     const now = await tables();
+    const all = new Map<TableLogin, readonly ChangedPart[]>();
     const byTable = new Map<string, TableLogin[]>();
     for (const { state } of logins) {
       const isDue = state.idle !== undefined && Date.now() >= state.idle * 1000;
-      if (now.site !== state.site || isDue) continue;
+      if (now.site !== state.site || isDue) {
+        all.set(state, []);
+        continue;
+      }
       const others = byTable.get(state.claim.table);
       if (others === undefined) byTable.set(state.claim.table, [state]);
       else others.push(state);
     }
-    if (byTable.size === 0) return new Set();
+    if (byTable.size === 0) return all;
     const changes = await now.changes();
-    const found = [...byTable].map(([name, states]) => now.table(name).unchanged(states, changes));
-    return new Set((await Promise.all(found)).flat());
+    const found = [...byTable].map(([name, states]) => now.table(name).changed(states, changes));
+    for (const each of await Promise.all(found)) for (const [state, parts] of each) all.set(state, parts);
+    return all;
   }
 
   function check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[] {
-    const same = unchanged(logins);
+    const judging = changed(logins);
     // Nobody may wait for it.
-    same.catch(() => {});
-    return logins.map((login) => same.then((found) => (found.has(login.state) ? null : judgedAgain(login))));
+    judging.catch(() => {});
+    return logins.map((login) =>
+      judging.then((found) => {
+        const parts = found.get(login.state);
+        // Most checks end here.
+        return parts === undefined ? null : judgedAgain(login, parts);
+      }),
+    );
   }
 
-  async function judgedAgain({ handle, user, state }: Login<TableLogin>): Promise<Verdict<TableLogin>> {
+  async function judgedAgain(
+    { handle, user, state }: Login<TableLogin>,
+    parts: readonly ChangedPart[],
+  ): Promise<Verdict<TableLogin>> {
     const { claim, id, memo } = state;
     const now = await tables();
     if (
@@ -186,7 +196,7 @@ export function claimedLogins(
       !isDeepStrictEqual(application.keys?.(now.site), application.keys?.(state.site))
     )
       return byAnotherKey;
-    const at = await now.table(claim.table).row(id);
+    const at = await now.table(claim.table).again(state, parts);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
     let other = await look(claim.otherwise, memo);
@@ -210,8 +220,8 @@ export function claimedLogins(
       if (idle === undefined) return null;
       const left = Math.max(0, idle * 1000 - Date.now());
       if (left === 0) return 0;
-      const { lifetime, digest } = (await tables()).table(claim.table);
-      return lifetime === undefined || (await digest(id)) === null ? null : left;
+      const { lifetime, exists } = (await tables()).table(claim.table);
+      return lifetime !== undefined && (await exists(id)) ? left : null;
     },
     async renew({ state: { claim, id } }) {
       await (await tables()).table(claim.table).renew?.(id);
@@ -300,8 +310,8 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
   const parts = logins.flatMap(([, table]) => table.parts ?? []);
   const names = [...new Set(parts.flatMap(({ tables = [] }) => tables))];
   const changed = names.length === 0 ? undefined : driver.changed?.(names);
-  /** Asked once for all checks that begin together. */
-  const changes = batched(async () => new Map([['all', await changesBy(database, changed ?? '')]]));
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let changes: Promise<Changes> = Promise.resolve(new Map());
   return {
     open,
     site,
@@ -310,76 +320,48 @@ function tablesOf(application: Pick<Application, 'kind' | 'logins'>, open: OpenS
       if (found === undefined) throw new Error(`${application.kind} has no table ${name} of logins`);
       return found;
     },
-    changes: async () => (changed === undefined ? null : await changes('all')) ?? new Map(),
+    changes() {
+      if (changed !== undefined && performance.now() - askedAt > timesFor) {
+        askedAt = performance.now();
+        changes = changesBy(database, changed);
+      }
+      return changes;
+    },
     ask: () => (first as Questions).ask(),
   };
 }
 
-export function questions(table: LoginTable, { driver, database, charset, views }: OpenSite): Questions {
+export function questions(table: LoginTable, site: OpenSite): Questions {
+  const { driver, database, charset, views } = site;
   const names = Object.keys(table.columns);
-  const { packed, from } = packedRows(driver, table, { charset, views });
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
   // The key comes as text, or as its bytes.
   const keyOf = (key: string) => (table.columns[key] === 'bytes' ? quoted(key) : driver.asText(quoted(key)));
   const select = (key: string, data: string, state: string) =>
     `SELECT ${keyOf(key)}, ${data}, ${state} FROM ${from} WHERE ${quoted(key)}`;
-  const parts = driver.changed === undefined ? [] : (table.parts ?? []);
-  const rowsOfParts = parts.flatMap(({ of }, nth) =>
-    Object.entries(of).map(([key, columns]) => ({ nth, key, columns })),
-  );
-  const digestOf = (columns: readonly string[]) => driver.digestOfAll?.(columns.map(quoted)) ?? 'NULL';
-  /** The digests of the parts, with blanks between them. */
-  const digestSql =
-    rowsOfParts.length === 0
-      ? digestOf(names)
-      : `CONCAT(${rowsOfParts.map(({ columns }) => digestOf(columns)).join(`, ' ', `)})`;
+  const parts = partsOf(table, site);
+  const { packed: columns, from } = packedRows(driver, table, { charset, views });
+  const packed = parts?.withValues(columns) ?? columns;
+  // Parts have digests of their own.
+  const digestSql = (parts === undefined && driver.digestOfAll?.(names.map(quoted))) || 'NULL';
   const rowsBy = (sql: string) => async (keys: readonly string[]) => {
     const rows = await database.rows(sql, keys);
     return new Map(rows.map((row) => [row.id, row]));
   };
   const whole = select(table.id, packed, digestSql);
   const found = batched(rowsBy(whole));
-  const readDigests = rowsBy(driver.digestOfAll === undefined ? whole : select(table.id, 'NULL', digestSql));
-  const digests = batched(readDigests);
+  const readDigests = rowsBy(digestSql === 'NULL' ? whole : select(table.id, 'NULL', digestSql));
+  const keys = batched(rowsBy(parts?.keys ?? select(table.id, 'NULL', 'NULL')));
   /** The id is in the row; what a database considers equal may be several rows. */
   const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');
   /** Where the database computes no digest, the row itself is compared. */
   const digestIn = ({ data, state }: { data: Buffer | null; state: string | null }) =>
     state ?? data?.toString('latin1') ?? '';
-  async function row(id: string): Promise<Look | null> {
+  async function row(id: string): Promise<Found | null> {
     const answer = await found(id);
     if (!answer?.data) return null;
-    const values = unpacked(answer.data, names);
-    const digest = digestIn(answer);
-    return { row: values, digest, parts: partsOf(values, digest) };
-  }
-  const readParts = parts.map((part) => {
-    const { from: place } = packedRows(driver, part, { charset, views });
-    const id = quoted(part.id);
-    const isBytes = Object.keys(part.of).some((key) => table.columns[key] === 'bytes');
-    const sql = `SELECT ${isBytes ? id : driver.asText(id)}, NULL, ${digestOf(Object.keys(part.columns))} FROM ${place} WHERE ${id}`;
-    return rowsBy(sql);
-  });
-  /** @param digests of the same answer: asked for by itself, one could be that of a later change */
-  function partsOf(row: Row, digests: string): Part[] | undefined {
-    const each = digests.split(' ');
-    const all: Part[] = [];
-    for (const [n, { nth, key }] of rowsOfParts.entries()) {
-      const id = row[key];
-      if (!id) return undefined;
-      all.push({ nth, id: id.toString('latin1'), digest: each[n] as string, trustedUntil: 0 });
-    }
-    return all.length === 0 ? undefined : all;
-  }
-  /** Undefined if the rows say it alone. */
-  function changedLast(nth: number, changes: Changes): string | undefined {
-    let all = '';
-    for (const name of parts[nth]?.tables ?? ['']) {
-      const one = changes.get(name);
-      if (one === undefined) return undefined;
-      all += `${one} `;
-    }
-    return all;
+    const read = parts?.read(answer.data) ?? { row: unpacked(answer.data, names), parts: undefined };
+    return { ...read, digest: read.parts === undefined ? digestIn(answer) : '' };
   }
   async function idsOf(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
@@ -392,7 +374,7 @@ export function questions(table: LoginTable, { driver, database, charset, views 
     // The keys may have any type.
     ask: () =>
       database.rows(
-        `SELECT 'any', ${driver.digestOfAll === undefined ? packed : 'NULL'}, ${digestSql} FROM ${from} WHERE 1 = 0 AND 'any'`,
+        `SELECT 'any', ${digestSql === 'NULL' ? packed : 'NULL'}, ${digestSql} FROM ${from} WHERE 1 = 0 AND 'any'`,
         ['any'],
       ),
     async find(lookup) {
@@ -404,40 +386,28 @@ export function questions(table: LoginTable, { driver, database, charset, views 
       }
       return null;
     },
-    async digest(id) {
-      const answer = await digests(id);
-      return answer && digestIn(answer);
-    },
-    async unchanged(logins, changes) {
-      const now = performance.now();
-      const changed = parts.map((_, nth) => changedLast(nth, changes));
-      const isTrusted = ({ nth, changed: before, trustedUntil }: Part) =>
-        before !== undefined && before === changed[nth] && now < trustedUntil;
-      const wanted = parts.map(() => new Set<string>());
-      const whole: string[] = [];
-      for (const { id, parts: known } of logins) {
-        if (known === undefined) whole.push(id);
-        else for (const part of known) if (!isTrusted(part)) wanted[part.nth]?.add(part.id);
-      }
-      const [ofWhole, ...ofParts] = await Promise.all([
-        together(readDigests, whole),
-        ...wanted.map((ids, nth) => together(readParts[nth] as typeof readDigests, [...ids])),
+    exists: async (id) => (await keys(id)) !== null,
+    async changed(logins, changes) {
+      const made = logins.filter((login) => login.parts !== undefined) as (TableLogin & { parts: Parts })[];
+      const wholes = logins.filter((login) => login.parts === undefined);
+      const [ofParts = [], ofWhole] = await Promise.all([
+        parts?.changed(made, changes),
+        together(
+          readDigests,
+          wholes.map(({ id }) => id),
+        ),
       ]);
-      const isSame = (part: Part): boolean => {
-        if (isTrusted(part)) return true;
-        if (ofParts[part.nth]?.get(part.id)?.state !== part.digest) return false;
-        part.changed = changed[part.nth];
-        // Not all at once.
-        part.trustedUntil = now + trustedFor * (0.5 + Math.random() / 2);
-        return true;
-      };
-      return logins.filter(({ id, digest, parts: known }) => {
-        if (known !== undefined) return known.every(isSame);
+      const differing = wholes.filter(({ id, digest }) => {
         const answer = ofWhole.get(id);
-        return answer !== undefined && digestIn(answer) === digest;
+        return answer === undefined || digestIn(answer) !== digest;
       });
+      return [...ofParts, ...differing.map((login) => [login, []] as const)];
     },
-    row,
+    async again({ id, parts: before }, changed) {
+      // Most changes are those of a session alone.
+      const made = before && changed.length > 0 ? await parts?.renewed(before, changed) : null;
+      return made ? { ...made, digest: '' } : row(id);
+    },
     ...(renewed && {
       lifetime: renewed.lifetime,
       renew(id) {

@@ -128,22 +128,26 @@ export const typo3: Application<Found, Found, Cookie> = {
     ofUsers.push('starttime', 'endtime');
     const ofUser = `${ofUsers.map((name) => `u.${name} AS ${name}`).join(', ')}, u.usergroup AS member_of, u.mfa AS factors`;
     // The text of a session is needed only for a user with second factors.
-    const data = `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${start('s.ses_data', mostBytes)} END`;
-    const ofSession = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used, ${data} AS data`;
-    const both = 'fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid';
+    const data = start('s.ses_data', mostBytes);
+    const ifNeeded = (value: string) => `CASE WHEN u.mfa IS NULL THEN NULL ELSE ${value} END`;
+    const ofSession = `s.ses_id AS id, s.ses_iplock AS iplock, s.ses_userid AS userid, s.ses_tstamp AS used`;
     const sessions: LoginTable = {
       view: 'chat_typo3',
       id: 'id',
       lookup: 'id',
       columns: {
-        ...texts('id', 'iplock', 'userid', 'used', ...ofUsers, 'member_of', 'all_groups'),
+        ...texts('id', 'iplock', 'userid', 'used', 'data_of', ...ofUsers, 'member_of', 'all_groups'),
         ...{ factors: 'bytes', data: 'bytes' },
       },
-      select: `SELECT ${ofSession}, ${ofUser}, ${groups} FROM ${both}`,
+      select: `SELECT ${ofSession}, ${ifNeeded('s.ses_id')} AS data_of, ${ifNeeded(data)} AS data, ${ofUser}, ${groups} FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
       parts: [
         loginPart({
-          ...{ view: 'chat_typo3_sessions', key: 'id', columns: ['iplock', 'userid', 'used', 'data'] },
-          select: `SELECT ${ofSession} FROM ${both}`,
+          ...{ view: 'chat_typo3_sessions', key: 'id', columns: ['iplock', 'userid', 'used'], short: true },
+          select: `SELECT ${ofSession} FROM fe_sessions AS s`,
+        }),
+        loginPart({
+          ...{ view: 'chat_typo3_data', key: 'data_of', columns: ['data'], optional: true },
+          select: `SELECT s.ses_id AS id, ${data} AS data FROM fe_sessions AS s JOIN fe_users AS u ON u.uid = s.ses_userid WHERE u.mfa IS NOT NULL`,
         }),
         loginPart({
           ...{ view: 'chat_typo3_users', key: 'userid', columns: [...ofUsers, 'member_of', 'factors'] },

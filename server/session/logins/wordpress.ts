@@ -168,6 +168,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
           columns: user,
           of: { id: Object.keys(user) },
           tables: [users],
+          short: true,
           select: `SELECT ${ofUser} FROM ${quoted(users)} AS u`,
         },
         {

@@ -64,10 +64,9 @@ export interface SqlDriver {
   hex(column: string): string;
   /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
   lines(column: string): string;
-  /**
-   * A digest of several values: of the length of each, and its bytes as they are stored; NULL is not empty. Absent if
-   * reading them costs no more.
-   */
+  /** Bytes made of several values: the length of each, and its bytes as they are stored; NULL is not empty. */
+  allOf?(columns: readonly string[]): string;
+  /** A digest of these bytes. Absent if reading the values costs no more. */
   digestOfAll?(columns: readonly string[]): string;
   /**
    * A SELECT as `Database.rows` takes it, to be asked for with any id, of the tables with these names. Its third column

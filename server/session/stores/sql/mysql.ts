@@ -51,9 +51,13 @@ export const mysql: SqlDriver = {
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
   digest: (column) => `SHA2(${column}, 256)`,
-  // Bytes as they are stored: to convert a text costs as much as the digest.
+  // Its lengths, then its values. Bytes as they are stored: to convert a text costs as much as the digest.
+  allOf: (columns) =>
+    `CONCAT_WS(CAST(',' AS BINARY), ${columns.map((column) => `IFNULL(LENGTH(${column}), '-')`).join(', ')}, ${columns.join(', ')})`,
   digestOfAll: (columns) =>
-    `SHA2(CONCAT(${columns.map((column) => `IFNULL(CONCAT(LENGTH(${column}), ':', CAST(${column} AS BINARY)), '-')`).join(', ')}), 256)`,
+    columns.length === 1
+      ? `IFNULL(SHA2(${columns[0]}, 256), '${'-'.repeat(64)}')`
+      : `SHA2(${mysql.allOf?.(columns)}, 256)`,
   asText: (column) => `CAST(${column} AS CHAR)`,
   hex: (column) => `HEX(${column})`,
   lines: (column) => `GROUP_CONCAT(${column} ORDER BY ${column} SEPARATOR '\n')`,
@@ -69,11 +73,7 @@ export const mysql: SqlDriver = {
     // none. The time of MyISAM is that of its file. Of MySQL this is not known.
     const last = `COALESCE(UPDATE_TIME, CONCAT(UUID_SHORT() >> 24, ' ', TABLE_ROWS))`;
     const isKnown = `FALSE /*M!100600 OR ENGINE IN ('InnoDB', 'MyISAM') AND CREATE_OPTIONS NOT LIKE '%partitioned%' AND (UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL 2 SECOND) */`;
-    const each = tables.map((table) => {
-      const name = literal(table);
-      return `SELECT ${name} AS id, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END AS changed FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ${name}`;
-    });
-    return `SELECT id, NULL, changed FROM (${each.join(' UNION ALL ')}) AS tables WHERE 'any'`;
+    return `SELECT TABLE_NAME, NULL, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (${tables.map(literal).join(', ')}) AND 'any'`;
   },
   // A datetime becomes a large number. A value that is no datetime becomes NULL, and not one in the past.
   value: (unit, column) =>

@@ -56,7 +56,15 @@ describe.each(databases)('$kind', (db) => {
     expect(await factors(active, '')).toMatchObject({ code: 'unauthorized' });
     expect(await factors(active, 'a:1:{s:3:"mfa";b:1;}')).toMatchObject({ user: { id: '9' } });
     expect(await factors('{"totp":{"active":false}}', '')).toMatchObject({ user: { id: '9' } });
-    const login = (await logins.identify(await logIn('7'))) as Login;
+    const passed = (await factors(active, 'a:1:{s:3:"mfa";b:1;}')) as Login;
+    const [login, without] = (await Promise.all(
+      ['7', '8'].map(async (id) => logins.identify(await logIn(id))),
+    )) as [Login, Login];
+    expect(await Promise.all(logins.check([passed, without]))).toEqual([null, null]);
+    await run("UPDATE fe_sessions SET ses_data = 'a:0:{}' WHERE ses_userid = 9");
+    await run(`UPDATE fe_users SET mfa = '${active}' WHERE uid = 8`);
+    const factor = { state: 'nobody', reason: 'the user has not yet given the second factor' };
+    expect(await Promise.all(logins.check([passed, without]))).toMatchObject([factor, factor]);
     const verdict = async () => logins.check([login as never])[0];
     await run('UPDATE fe_users SET disable = 1');
     expect(await verdict()).toMatchObject({ state: 'nobody', reason: 'the user is disabled there' });

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { grants } from '../../../../server/session/doctor/site.ts';
-import type { Login } from '../../../../server/session/login.ts';
+import type { Login, Verdict } from '../../../../server/session/login.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
@@ -13,12 +13,20 @@ type Logins = Awaited<ReturnType<typeof loginsOf>>;
 
 const checked = (logins: Logins, login: Login) => logins.check([login])[0];
 
+/** The times of the tables are asked for a few times a second. */
+async function changed(logins: Logins, login: Login): Promise<Verdict> {
+  let verdict: Verdict | null = null;
+  await expect.poll(async () => (verdict = (await checked(logins, login)) ?? null)).not.toBeNull();
+  return verdict as unknown as Verdict;
+}
+
+const keysRead = async () => Number((await db.run("SHOW GLOBAL STATUS LIKE 'Handler_read_key'"))[0]?.Value);
+
 /** The keys that one check reads. */
 async function keysOfCheck(logins: Logins, login: Login): Promise<number> {
-  const read = async () => Number((await db?.run("SHOW GLOBAL STATUS LIKE 'Handler_read_key'"))?.[0]?.Value);
-  const before = await read();
+  const before = await keysRead();
   expect(await checked(logins, login)).toBeNull();
-  return (await read()) - before;
+  return (await keysRead()) - before;
 }
 
 /** Some rows are read each time. The others are, until the last change of their tables is long enough ago. */
@@ -28,7 +36,7 @@ async function readsLittle(logins: Logins, login: Login): Promise<void> {
 }
 
 test.each(['the user of the site', 'a user with the least rights'])(
-  'tables that have not changed are not read, by %s, and every change is seen at once',
+  'tables that have not changed are not read, by %s, and every change is seen',
   async (who) => {
     const site = await phpbbSite(db);
     onTestFinished(site.remove);
@@ -49,16 +57,46 @@ test.each(['the user of the site', 'a user with the least rights'])(
       await device.rename(name);
       expect(await checked(logins, login)).toBeNull();
       await db.run('COMMIT');
-      const verdict = await checked(logins, login);
+      const verdict = await changed(logins, login);
       expect(verdict).toMatchObject({ state: 'user', login: { user: { name } } });
       login = (verdict as { login: Login }).login;
     }
     await site.insert('user_group', { group_id: 2, user_id: 7, user_pending: 0 });
-    expect(await checked(logins, login)).toMatchObject({ login: { user: { roles: ['admin'] } } });
+    expect(await changed(logins, login)).toMatchObject({ login: { user: { roles: ['admin'] } } });
     await site.insert('banlist', { ban_userid: 7 });
-    expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
+    expect(await changed(logins, login)).toMatchObject({ state: 'nobody' });
   },
 );
+
+test('of a login whose session has changed, the row of the session is read again, and no other', async () => {
+  const site = await phpbbSite(db);
+  onTestFinished(site.remove);
+  const logins = await loginsOf(site.folder);
+  const device = await site.logIn('7', { name: 'Ann' });
+  // A table with a single row is read without its key.
+  await site.logIn('8', { name: 'Bob' });
+  const before = await keysRead();
+  let login = (await logins.identify(device)) as Login;
+  const whole = (await keysRead()) - before;
+  await readsLittle(logins, login);
+  const view = (seen: number) =>
+    site.run('UPDATE #_sessions SET session_time = ? WHERE session_id = ?', [seen, device.sid]);
+  const now = Math.floor(Date.now() / 1000);
+  for (const seen of [now + 5, now + 9]) {
+    await view(seen);
+    const start = await keysRead();
+    const verdict = await checked(logins, login);
+    expect((await keysRead()) - start).toBeLessThan(whole);
+    login = (verdict as { login: Login }).login;
+    expect(await logins.ttl(login)).toBeGreaterThan(0);
+    expect(await checked(logins, login)).toBeNull();
+  }
+  // With the session of another user all of it is another login.
+  await site.run('UPDATE #_sessions SET session_user_id = 8 WHERE session_id = ?', [device.sid]);
+  expect(await checked(logins, login)).toMatchObject({ login: { user: { id: '8', name: 'Bob' } } });
+  await view(now - 100_000);
+  expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
+});
 
 test('tables of MyISAM', async () => {
   const site = await mybbSite(db);
@@ -71,10 +109,10 @@ test('tables of MyISAM', async () => {
   await readsLittle(logins, login);
   for (const name of ['Bea', 'Zoë', 'Ann', 'Cem']) {
     await device.rename(name);
-    const verdict = await checked(logins, login);
+    const verdict = await changed(logins, login);
     expect(verdict).toMatchObject({ state: 'user', login: { user: { name } } });
     login = (verdict as { login: Login }).login;
   }
   await site.run('UPDATE #_usergroups SET isbannedgroup = 1 WHERE gid = 2');
-  expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
+  expect(await changed(logins, login)).toMatchObject({ state: 'nobody' });
 });
