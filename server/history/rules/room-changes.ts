@@ -15,7 +15,7 @@ import {
 } from '../history.ts';
 import { mentioned, type RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { blocks, invites, rows } from '../tables.ts';
+import { blocks, followers, invites, rows } from '../tables.ts';
 
 // Changes of rooms and of their members, for rules of several kinds.
 
@@ -102,6 +102,10 @@ export function putMember(
   if (isMember(before) && (!isMember(now) || (before.role !== 'member' && now.role === 'member'))) {
     // With the right of who has made them, the invite links end, for good.
     for (const link of work.find(invites, { room, by: user })) work.remove(invites, link);
+  }
+  if (isMember(before) && !isMember(now)) {
+    // Nobody follows a thread without being a member, since only members can unfollow it.
+    for (const one of work.find(followers, { room, user, following: 1 })) work.remove(followers, one);
   }
   const after = record(work, existing(work, room));
   changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
@@ -253,7 +257,10 @@ export const peopleIn = (room: string, users: readonly string[]): Need[] =>
 /** The same of a rule that may end their memberships, or take a role from them. */
 export const peopleLosing = (room: string, users: readonly string[]): Need[] => [
   ...peopleIn(room, users),
-  ...users.map((by) => rows(invites, { room, by })),
+  ...users.flatMap((user) => [
+    rows(invites, { room, by: user }),
+    rows(followers, { room, user, following: 1 }),
+  ]),
 ];
 
 /** Notes that the changes are an act of moderation. */

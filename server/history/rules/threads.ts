@@ -1,6 +1,5 @@
 import {
   type Change,
-  deletedUser,
   everybody,
   isMember,
   mostFollowers,
@@ -62,8 +61,8 @@ export function addReply(work: Work, message: Reply, changes: Change[]): void {
   const following = new Set(work.find(followers, { ...place, following: 1 }).map((one) => one.user));
   const root = messageIn(work, existing(work, id), thread);
   for (const one of new Set([...(root === undefined ? [] : [root.user.id]), user.id])) {
-    const isKnown = one === deletedUser.id || work.find(followers, { ...place, user: one }).length > 0;
-    if (isKnown || following.size >= mostFollowers) continue;
+    if (!isMember(work.member(id, one)) || following.size >= mostFollowers) continue;
+    if (work.find(followers, { ...place, user: one }).length > 0) continue;
     putFollower(work, place, one, true, changes);
     following.add(one);
   }

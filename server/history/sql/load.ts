@@ -126,7 +126,10 @@ function* needsOfReplies({ transaction }: Place, asked: readonly Need[]): Asking
       { what: 'message', room, seq: thread },
       ...threadNeeds(room, thread, user),
       rowsIn(followers, { room, thread, following: 1 }),
-      ...[...authors].map((one) => rowsIn(followers, { room, thread, user: one })),
+      ...[...authors].flatMap((one): Need[] => [
+        { what: 'member', room, user: one },
+        rowsIn(followers, { room, thread, user: one }),
+      ]),
     ];
   });
 }

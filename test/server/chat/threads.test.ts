@@ -174,4 +174,26 @@ describe('following a thread', () => {
     expect(await mentions(cat)).toBe(1);
     second.close();
   });
+
+  test('ends with the membership, and is no longer begun by others then', async () => {
+    const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+    const room = 'lobby';
+    for (const one of [ann, ben, cat]) await one.request('room:join', { room });
+    const { seq: thread } = await say(ann, room, 'the question');
+    const { seq: other } = await say(ann, room, 'another question');
+    await say(ben, room, 'an answer', { replyTo: thread });
+    for (const one of [ann, ben]) await one.request('room:remove', { room, user: one.id });
+    for (const replyTo of [thread, other]) await say(cat, room, 'an answer', { replyTo });
+    // A message that mentions somebody is announced behind the others.
+    for (const { id: user } of [ann, ben]) {
+      await say(cat, room, 'x', { mentions: [{ user, start: 0, length: 1 }] });
+    }
+    for (const one of [ann, ben]) {
+      await expect.poll(() => eventsOf(one, 'mention').length).toBeGreaterThan(0);
+      expect(eventsOf(one, 'mention').map(({ followed }) => followed)).toEqual([undefined]);
+      await one.request('room:join', { room });
+      const { following } = await one.request('thread:get', { room, thread });
+      expect(following).toBe(false);
+    }
+  });
 });
