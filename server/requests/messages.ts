@@ -149,6 +149,8 @@ export const messageRequests: RequestHandlers<
   },
   'read:mark': {
     order: 'ordered',
+    // Only so many messages can be read, but the mark can be moved back without end.
+    counts: ({ unread }) => (unread ? { change: 1 } : {}),
     run: ({ chat, connection, room, payload }) => markRead(chat, connection, room, payload),
   },
   'typing:set': {

@@ -582,7 +582,8 @@ class Loading {
         continue;
       }
       const seqs = (table: string, of: string) =>
-        sql`SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}`;
+        sql`SELECT seq FROM (SELECT seq FROM ${raw(table)} WHERE room = ${room.num} AND user_id = ${of} AND seq > ${after}
+            ORDER BY seq DESC LIMIT ${mostUnreadMentions}) AS newest`;
       this.#questions.push({
         sql: sql`SELECT messages.seq AS seq, messages.user_id AS by_id FROM (
             ${seqs('chat_mentions', user)} UNION ${seqs('chat_mentions', everybody)}

@@ -862,6 +862,7 @@ describe('rate_limited, with the time to wait', () => {
       ['message:delete', () => ({ seq: 1 })],
       ['message:react', (_, n) => ({ seq: 1, emoji: '👍', on: n % 2 === 0 })],
       ['thread:follow', (_, n) => ({ thread: 1, following: n % 2 === 0 })],
+      ['read:mark', () => ({ seq: 0, unread: true })],
       ['room:update', (_, n) => ({ topic: `x${n}` })],
     ],
     CHAT_LIMIT_CREATE: [
