@@ -452,7 +452,7 @@ test('no statement looks through a table that grows, but for what the start read
       'SCAN chat_digest_key',
       // Values that a statement gets, and rows that it has found by an index: as many as fit into an answer.
       'SCAN json_each VIRTUAL TABLE INDEX 1:',
-      ...['found', 'fresh', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1'].map(
+      ...['found', 'fresh', 'newest', 'numbered', 'one', 'other', 'p', 'q', 'some_0', 'some_1'].map(
         (list) => `SCAN ${list}`,
       ),
     ].sort(),
