@@ -406,7 +406,9 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
     },
     *threads({ room: id, threads: of, apart = [], unread }) {
       const [room] =
-        of.length === 0 ? [] : yield* ask(sql`SELECT num, first_seq FROM chat_rooms WHERE id = ${id}`);
+        of.length === 0
+          ? []
+          : yield* ask(sql`SELECT num, first_seq, last_seq FROM chat_rooms WHERE id = ${id}`);
       if (room === undefined) return [];
       const [num, first] = [room.num as number, room.first_seq as number];
       const amongThreads = dialect.among(
@@ -421,22 +423,40 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
       const expired = known.filter(({ thread }) => (thread as number) < first);
       const oldest = yield* each(expired, ({ thread }) => oldestReply(num, thread as number, first));
       const roots = new Map(expired.map(({ thread }, n) => [thread, oldest[n]?.[0]]));
-      const isApart = apart.length === 0 ? undefined : amongUsers('user_id', apart);
       const names = raw(
         'thread, user_id, coalesce(users.name, user_id) AS name, replies, last_seq, last_at FROM chat_thread_authors AS authors LEFT JOIN chat_users AS users ON users.id = authors.user_id',
       );
       const rootOf = (row: Row) => (roots.get(row.thread)?.seq ?? row.thread) as number;
+      const authorsIn = (rows: readonly Row[]) => {
+        const numbers = rows.map(({ thread }) => [thread as number]);
+        return sql`SELECT ${names} WHERE room = ${num} AND ${dialect.among(['thread'], numbers)}`;
+      };
+      // A thread has no more authors than replies. Where these are few, all are read: nobody is looked for in vain.
+      const isShort = ({ replies }: Row) => (replies as number) <= apart.length;
+      const [short, long] = [known.filter(isShort), known.filter((row) => !isShort(row))];
+      const asked = [
+        ...(short.length === 0 ? [] : [authorsIn(short)]),
+        ...(apart.length === 0 || long.length === 0
+          ? []
+          : [sql`${authorsIn(long)} AND ${amongUsers('user_id', apart)}`]),
+      ];
+      const others = (yield* each(asked, (statement) => statement)).flat();
+      const isApart = new Set(apart);
+      const byThread = Map.groupBy(
+        others.filter(({ user_id }) => isApart.has(user_id as string)),
+        ({ thread }) => thread,
+      );
+      const isOther = ({ thread }: Row) => {
+        const users = byThread.get(thread)?.map(({ user_id }) => user_id as string);
+        return users === undefined ? raw('') : sql`AND NOT (${amongUsers('user_id', users)})`;
+      };
       const last = yield* each(
         known,
         (row) =>
           sql`SELECT ${names} WHERE room = ${num} AND thread = ${row.thread as number} AND last_seq > ${rootOf(row)}
-              ${isApart === undefined ? raw('') : sql`AND NOT (${isApart})`} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
+              ${isOther(row)} ORDER BY last_seq DESC LIMIT ${namedAuthors}`,
       );
-      const others =
-        isApart === undefined
-          ? []
-          : yield* ask(sql`SELECT ${names} WHERE room = ${num} AND ${amongThreads} AND ${isApart}`);
-      const byThread = Map.groupBy(others, ({ thread }) => thread);
+      // No reply is counted of an author who was not there yet when the others were read.
       const fresh =
         unread === undefined
           ? []
@@ -445,14 +465,14 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
               (row) =>
                 sql`SELECT count(*) AS num FROM (SELECT 1 FROM chat_messages
                     WHERE room = ${num} AND thread = ${row.thread as number}
-                      AND seq > ${Math.max(unread.after, rootOf(row))} AND deleted_at IS NULL AND user_id <> ${unread.user}
-                      ${isApart === undefined ? raw('') : sql`AND NOT (${isApart})`} LIMIT ${mostNewReplies}) AS fresh`,
+                      AND seq > ${Math.max(unread.after, rootOf(row))} AND seq <= ${room.last_seq as number} AND deleted_at IS NULL AND user_id <> ${unread.user}
+                      ${isOther(row)} LIMIT ${mostNewReplies}) AS fresh`,
             );
       return known.map((row, n) => {
         const root = roots.get(row.thread);
         return threadFrom(row, {
           root,
-          authors: last[n] ?? [],
+          authors: (last[n] ?? []).filter(({ user_id }) => !isApart.has(user_id as string)),
           apart: byThread.get(row.thread) ?? [],
           fresh: fresh[n]?.[0],
         });
@@ -641,7 +661,7 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
   }
 
   /** A statement for each of them. */
-  function* each(rows: readonly Row[], statement: (row: Row) => Sql): Asking<Row[][]> {
+  function* each<Of>(rows: readonly Of[], statement: (row: Of) => Sql): Asking<Row[][]> {
     return rows.length === 0 ? [] : yield rows.map(statement);
   }
 

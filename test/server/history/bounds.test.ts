@@ -264,6 +264,38 @@ test('a user in hundreds of rooms finds people with little work', async () => {
   expect(cpuOf(find)).toBeLessThan(20 * tenMillionBytes());
 });
 
+test('to leave a thousand blocked people out of five hundred threads is little work', async () => {
+  const path = newFile();
+  const history = await open(path);
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  const count = 500;
+  await fill(history, 'lobby', count, (n) => `question ${n}`);
+  await Promise.all(
+    Array.from({ length: count }, (_, n) =>
+      history.write.send({
+        ...{ room: 'lobby', clientId: randomUUID(), user: { id: `u${n % 9}`, name: 'x' } },
+        ...{ text: 'answer', replyTo: n + 1, sentAt: at, asMember: false },
+      }),
+    ),
+  );
+  await history.close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  const connection = new SqliteConnection(db);
+  const queries = queriesOf(sqlite(db), new SealedCursors(digestKeyOf(db), 'report'));
+  const threads = Array.from({ length: count }, (_, n) => n + 1);
+  const asked = (apart: string[]) =>
+    connection.answered(
+      queries.threads({ room: 'lobby', threads, apart, unread: { after: 0, user: user.id } }),
+    );
+  const blocked = ['u1', ...Array.from({ length: 999 }, (_, n) => `blocked-${n}`)];
+  const without = asked(blocked).filter(({ fresh }) => fresh === 0);
+  expect(without).toHaveLength(Math.ceil((count - 1) / 9));
+  expect(without[0]).toMatchObject({ authors: [], apart: [{ user: { id: 'u1' }, replies: 1 }] });
+  const least = (apart: string[]) => Math.min(...[1, 2, 3].map(() => cpuOf(() => asked(apart))));
+  expect(least(blocked) / least([])).toBeLessThan(4);
+});
+
 const room = 'den';
 const mentions = [
   { user: '2', start: 0, length: 3 },
