@@ -213,5 +213,11 @@ for (const width of [1280, 360]) {
     expect(await faultsIn(guest)).toEqual([]);
     await guest.getByRole('button', { name: 'Go to the chat' }).click();
     await expect(field(guest, 'announcements')).toBeVisible();
+    // Pasted into the address of the open page, it stays in no entry of the browser's history either.
+    await guest.evaluate((hash) => location.assign(hash), new URL(address).hash);
+    await expect(guest.getByRole('heading', { name: 'This link no longer works' })).toBeFocused();
+    expect(guest.url()).not.toContain('join');
+    await guest.goBack();
+    expect(guest.url()).not.toContain('join');
   });
 }

@@ -6,20 +6,23 @@ const KEPT = 'php-chat/join';
 /** Whether the page lets the chat have the part of its address behind `#`. */
 export const hasAddress = (host: Element): boolean => host.getAttribute('history') === 'hash';
 
-/**
- * The wish in the page's address. A token is taken out of the address: nobody sees it in the bar, and it is
- * in no history.
- */
+/** The wish in the page's address, or of the link that was opened before a login. */
 export function takeAsked(host: Element): PageAddress {
   if (!hasAddress(host)) return undefined;
+  const asked = takeAddress();
+  if (asked !== undefined && 'token' in asked) return asked;
+  const token = keptToken();
+  return token === undefined ? asked : { token };
+}
+
+/** A token is taken out of the page's address: nobody sees it in the bar, and it is in no history. */
+export function takeAddress(): PageAddress {
   const asked = addressIn(location.hash);
   if (asked !== undefined && 'token' in asked) {
     history.replaceState(history.state, '', location.pathname + location.search);
     keepToken(asked.token);
-    return asked;
   }
-  const token = keptToken();
-  return token === undefined ? asked : { token };
+  return asked;
 }
 
 function keepToken(token: string): void {

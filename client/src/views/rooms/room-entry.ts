@@ -1,4 +1,5 @@
-import { addressIn, hashOf, type PageAddress } from '../../text/page-address.ts';
+import { takeAddress } from '../../element/asked.ts';
+import { hashOf, type PageAddress } from '../../text/page-address.ts';
 import type { Context } from '../context.ts';
 import type { Pane } from '../panes.ts';
 
@@ -89,7 +90,7 @@ export class RoomEntry {
     // The browser has come late: the user may be in another room by now.
     if (leaving) return changed();
     const mark = marked();
-    const asked = addressIn(location.hash);
+    const asked = takeAddress();
     // Somebody has typed an address, or pressed a link to one.
     if (mark === undefined && asked !== undefined) return visit(asked);
     if (this.#above && !mark?.above) uncover();
