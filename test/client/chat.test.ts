@@ -262,7 +262,7 @@ describe('the list of rooms', () => {
     await ben.request('room:join', { room });
     await write(ben, room, 'hello');
     const { chat } = await open(ann.cookie);
-    chat.open(old.room.id);
+    await chat.openRoom(old.room.id, true);
     const listed = ['spoken in', 'old and empty', 'lobby'];
     await expect.poll(() => names(chat.list.own())).toEqual(listed);
     const again = (await open(ann.cookie)).chat;
@@ -395,7 +395,7 @@ describe('actions on rooms', () => {
   test('a public room that was left stays offered, and is not joined again by itself', async () => {
     const ann = await person();
     const { chat } = await open(ann.cookie);
-    chat.open('garden');
+    await chat.openRoom('garden', true);
     await expect.poll(() => chat.current?.summary.member && chat.current.joined).toBe(true);
     await chat.leaveRoom(chat.current as Room);
     expect(chat.current?.id).toBe('lobby');

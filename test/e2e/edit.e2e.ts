@@ -171,6 +171,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
     /^Copy text/,
     /^Copy link/,
     'Mention Alice',
+    'Mark as unread',
     'Report message',
     'Block Alice',
   ]);

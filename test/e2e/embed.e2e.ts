@@ -221,11 +221,15 @@ test('on the pages that come with it, “could not be loaded” is not said befo
     await page.goto(url, { waitUntil: 'commit' });
     const fallback = page.getByText('The chat couldn’t be loaded.');
     await expect(fallback).toBeAttached();
-    const hidden = await fallback.evaluate((element) => [
-      getComputedStyle(element).visibility,
-      element.getAnimations()[0]?.effect?.getComputedTiming().duration,
-    ]);
-    expect(hidden).toEqual(['hidden', 2000]);
+    // The style sheet may come after the element.
+    await expect
+      .poll(() =>
+        fallback.evaluate((element) => [
+          getComputedStyle(element).visibility,
+          element.getAnimations()[0]?.effect?.getComputedTiming().duration,
+        ]),
+      )
+      .toEqual(['hidden', 2000]);
     await cdp.send('Animation.setPlaybackRate', { playbackRate: 1 });
     await expect(fallback).toBeVisible();
   }
