@@ -638,7 +638,7 @@ for (const [locale, size] of [
         .map((element) => element.textContent);
     });
     expect(cut).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
     const header = await page.locator('header.top').boundingBox();
     expect(header?.height).toBeGreaterThanOrEqual(52);
     await context.close();
