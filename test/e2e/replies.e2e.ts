@@ -45,13 +45,46 @@ test('replies are counted under the message, read and written beside the room, a
   // In the flow it has its quote.
   const flown = alice.message('Could you open at half past six?');
   await expect(flown.locator('.quote')).toContainText('tool shed');
+  // A file that is let go over the field, or pasted there, goes with the reply and not with the room's draft.
+  for (const [type, name] of [
+    ['drop', 'key.txt'],
+    ['paste', 'map.txt'],
+  ] as const)
+    await field.evaluate(
+      (element, [type, name]) => {
+        const data = new DataTransfer();
+        data.items.add(new File(['words'], name, { type: 'text/plain' }));
+        const how = { bubbles: true, composed: true, cancelable: true };
+        if (type === 'paste')
+          return element.dispatchEvent(new ClipboardEvent(type, { ...how, clipboardData: data }));
+        // Chromium ignores the setter outside a real drag.
+        Object.defineProperty(data, 'dropEffect', { value: 'copy', writable: true });
+        const over = new DragEvent('dragover', { ...how, dataTransfer: data });
+        element.dispatchEvent(over);
+        // A browser drops nothing where the page takes nothing.
+        if (over.dataTransfer?.dropEffect !== 'none')
+          element.dispatchEvent(new DragEvent(type, { ...how, dataTransfer: data }));
+      },
+      [type, name] as const,
+    );
+  await expect(page.getByRole('group', { name: 'Attachments' })).toHaveCount(1);
+  await expect(panel.getByRole('group', { name: 'Attachments' }).locator('.att')).toHaveCount(2);
+  await page.keyboard.press('Escape');
+  await line.click();
+  await expect(panel.getByRole('group', { name: 'Attachments' }).locator('.att')).toHaveCount(2);
+  await field.fill('With a map');
+  await field.press('Enter');
+  await expect(panel.getByRole('group', { name: 'Attachments' })).toHaveCount(0);
+  await expect(alice.timeline.locator('.replies button')).toContainText('3 replies');
+  await expect(alice.message('With a map')).toContainText('key.txt');
+  await expect(alice.message('With a map')).toContainText('map.txt');
   // To another one, if Reply was pressed there: its quote stays.
   await talk.getByRole('article').nth(1).focus();
   await page.keyboard.press('r');
   await field.fill('Thanks!');
   await field.press('Enter');
   await expect(talk.locator('.quote')).toHaveText(/On the hook/);
-  await expect(alice.timeline.locator('.replies button')).toContainText('3 replies');
+  await expect(alice.timeline.locator('.replies button')).toContainText('4 replies');
   expect(await faultsIn(page, '.talk')).toEqual([]);
   await bob.shot('replies-1-panel');
 
@@ -70,7 +103,7 @@ test('replies are counted under the message, read and written beside the room, a
   await alice.page.keyboard.press('Delete');
   await alice.page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click();
   await expect(talk.getByRole('article').first()).toContainText('deleted');
-  await expect(talk.getByRole('article')).toHaveCount(4);
+  await expect(talk.getByRole('article')).toHaveCount(5);
 
   for (const [width, name] of [
     [800, 'above'],

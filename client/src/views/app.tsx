@@ -98,8 +98,8 @@ export class AppView {
       named: (entry) => this.#late.panels?.named(entry, chat.me?.id),
       mentions: (...of) => this.#late.parts?.suggest.mentions(...of),
       files: (entry) => this.#late.parts?.files.shown(entry),
-      tray: (room) => this.#late.parts?.files.tray(room),
-      attach: (room, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(room, files)),
+      tray: (place) => this.#late.parts?.files.tray(place),
+      attach: (place, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(place, files)),
       reactions: (entry) => this.#late.panels?.reactions(entry, this.#context, open),
       replies: (thread, isOpen, seq) => this.#late.panels?.repliesLine(thread, isOpen, this.#context, seq),
       repliesOf: (room) => {

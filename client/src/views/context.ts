@@ -78,6 +78,16 @@ export interface Stripped {
   cancel(): void;
 }
 
+/** Where one writes: into a room, or into a thread of it. */
+export interface Place {
+  readonly room: Room;
+  readonly thread?: { readonly number: number } | undefined;
+}
+
+/** Under which a draft and its files are kept. */
+export const keyOf = ({ room, thread }: Place): string =>
+  thread === undefined ? room.id : `${room.id}/${thread.number}`;
+
 /** The files of what is being written. */
 export interface Tray {
   /** There is something to send. */
@@ -147,9 +157,9 @@ export interface Context {
   /** The pictures and files of a message; its code comes later. */
   files(entry: Entry): ComponentChildren;
   /** The files that are attached to the draft; their code comes later. */
-  tray(room: Room): Tray | undefined;
+  tray(place: Place): Tray | undefined;
   /** Attaches files; without any, asks for some. */
-  attach(room: Room, files?: FileList): void;
+  attach(place: Place, files?: FileList): void;
   /**
    * Stands at the field of a room: `line` in its place, where the user may not write, or `status` above it.
    * With `wait` nothing can be sent for a moment. Its code comes later.

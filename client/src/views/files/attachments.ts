@@ -3,7 +3,7 @@ import { list, number, object, optional, text } from '../../chat/form.ts';
 import { type Upload, Uploads } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import type { Context } from '../context.ts';
+import { type Context, keyOf, type Place } from '../context.ts';
 import { fileSize } from './file-size.ts';
 
 /** A file of the next message. */
@@ -31,7 +31,7 @@ const keptForm = list(
 
 const lockOf = (key: string) => `php-chat/upload/${key}`;
 
-/** The files of what is being written, by rooms, and of messages that wait for their files. */
+/** The files of what is being written, by places, and of messages that wait for their files. */
 export class Attachments {
   readonly uploads: Uploads;
   readonly #context: Context;
@@ -62,34 +62,34 @@ export class Attachments {
   }
 
   /** Adds files; without any, asks for some. */
-  attach(room: Room, files?: FileList): void {
+  attach(place: Place, files?: FileList): void {
     const { strings, toast } = this.#context;
-    if (!this.may(room)) return toast(strings.text('composer.noFiles'), 'bad');
-    if (files !== undefined) return this.#add(room, [...files]);
+    if (!this.may(place.room)) return toast(strings.text('composer.noFiles'), 'bad');
+    if (files !== undefined) return this.#add(place, [...files]);
     const input = document.createElement('input');
     input.type = 'file';
     input.multiple = true;
-    input.addEventListener('change', () => this.#add(room, [...(input.files ?? [])]));
+    input.addEventListener('change', () => this.#add(place, [...(input.files ?? [])]));
     input.click();
   }
 
-  remove(room: Room, { upload }: Attached): void {
+  remove(place: Place, { upload }: Attached): void {
     this.uploads.cancel(upload.key);
     this.#set(
-      room,
-      this.items(room).filter((item) => item.upload !== upload),
+      place,
+      this.items(place).filter((item) => item.upload !== upload),
     );
   }
 
-  describe(room: Room, item: Attached): void {
+  describe(place: Place, item: Attached): void {
     const { upload } = item;
     this.#context.dialog({
       kind: 'describe',
       source: upload.source,
       alt: item.alt ?? '',
       save: (alt) => {
-        const items = this.items(room).map((one) => (one.upload === upload ? { upload, alt } : one));
-        this.#set(room, items);
+        const items = this.items(place).map((one) => (one.upload === upload ? { upload, alt } : one));
+        this.#set(place, items);
       },
     });
   }
@@ -167,14 +167,15 @@ export class Attachments {
   }
 
   /** The files that are attached to the draft. */
-  items(room: Room): Attached[] {
-    const known = this.#trays.get(room.id);
+  items(place: Place): Attached[] {
+    const key = keyOf(place);
+    const known = this.#trays.get(key);
     if (known !== undefined) return known;
-    const kept = this.#context.chat.store?.get(`tray/${room.id}`, keptForm) ?? [];
+    const kept = this.#context.chat.store?.get(`tray/${key}`, keptForm) ?? [];
     const items = kept.map(({ alt, stored, ...file }): Attached => {
       const upload: Upload = {
         ...file,
-        room: room.id,
+        room: place.room.id,
         source: undefined,
         progress: 1,
         problem: stored === undefined ? 'failed' : undefined,
@@ -183,43 +184,44 @@ export class Attachments {
       this.uploads.restore(upload);
       return { upload, alt };
     });
-    this.#trays.set(room.id, items);
+    this.#trays.set(key, items);
     return items;
   }
 
-  #set(room: Room, items: Attached[]): void {
-    this.#trays.set(room.id, items);
-    this.#keep(room.id, items);
+  #set(place: Place, items: Attached[]): void {
+    const key = keyOf(place);
+    this.#trays.set(key, items);
+    this.#keep(key, items);
     this.#context.changed();
   }
 
-  #keep(room: string, items: readonly Attached[]): void {
+  #keep(place: string, items: readonly Attached[]): void {
     const { store } = this.#context.chat;
     const kept = items.map(({ upload: { key, name, type, size, stored }, alt }): StoredFile => {
       return { key, name, type, size, alt, stored };
     });
-    if (kept.length === 0) store?.delete(`tray/${room}`);
-    else store?.set(`tray/${room}`, kept);
+    if (kept.length === 0) store?.delete(`tray/${place}`);
+    else store?.set(`tray/${place}`, kept);
   }
 
-  #add(room: Room, files: readonly File[]): void {
+  #add(place: Place, files: readonly File[]): void {
     const { chat, strings, toast } = this.#context;
-    const items = this.items(room);
+    const items = this.items(place);
     const left = chat.limits.files - items.length;
     if (files.length > left) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
     const added = files
       .slice(0, Math.max(left, 0))
-      .map((file) => ({ upload: this.uploads.add(room.id, file, chat.limits.file) }));
-    this.#set(room, [...items, ...added]);
+      .map((file) => ({ upload: this.uploads.add(place.room.id, file, chat.limits.file) }));
+    this.#set(place, [...items, ...added]);
   }
 
   /** The files of the message that is sent now; a file that will not be sent stays, with the reason. */
-  take(room: Room): SentFile[] | undefined {
-    const items = this.items(room).filter(({ upload }) => upload.problem === undefined);
+  take(place: Place): SentFile[] | undefined {
+    const items = this.items(place).filter(({ upload }) => upload.problem === undefined);
     if (items.length === 0) return undefined;
     this.#set(
-      room,
-      this.items(room).filter((item) => !items.includes(item)),
+      place,
+      this.items(place).filter((item) => !items.includes(item)),
     );
     return items.map(({ upload, alt }) => {
       if (upload.stored === undefined) this.#hold(upload);
@@ -261,8 +263,8 @@ export class Attachments {
         const { failed: _, ...item } = { ...waiting, files: files ?? [] };
         outbox?.put(upload.problem === undefined ? item : { ...item, failed: 'upload' });
       }
-      const items = this.#trays.get(upload.room);
-      if (items?.some((item) => item.upload === upload)) this.#keep(upload.room, items);
+      for (const [place, items] of this.#trays)
+        if (items.some((item) => item.upload === upload)) this.#keep(place, items);
     }
     this.#context.changed();
   }
@@ -274,10 +276,11 @@ export class Attachments {
     if (!isFile) return;
     // The field takes what is let go above it by itself.
     if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
-      this.attach(current, event.dataTransfer?.files);
+      this.attach({ room: current }, event.dataTransfer?.files);
     // Else the browser would show the file in place of the page.
     event.preventDefault();
-    if (!isHere && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
+    const isField = event.target instanceof Element && event.target.matches('.talk textarea');
+    if (!isHere && !isField && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
     const left = event.type === 'dragleave' && !(event.relatedTarget instanceof Node);
     const dragged = isHere && event.type !== 'drop' && !left && current !== undefined && this.may(current);
     if (dragged === this.dragged) return;

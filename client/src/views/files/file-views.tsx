@@ -1,7 +1,7 @@
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import type { Tray as ComposersTray, Context } from '../context.ts';
+import type { Tray as ComposersTray, Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Attachments } from './attachments.ts';
 import { fileSize } from './file-size.ts';
@@ -29,21 +29,21 @@ export class FileViews implements Follower {
     this.#attachments.ready();
   }
 
-  tray(room: Room): ComposersTray {
+  tray(place: Place): ComposersTray {
     const attachments = this.#attachments;
-    const items = attachments.items(room);
+    const items = attachments.items(place);
     return {
       full: items.some(({ upload }) => upload.problem === undefined),
       draw: () =>
         items.length > 0 && (
-          <Tray context={this.#context} attachments={attachments} room={room} items={items} />
+          <Tray context={this.#context} attachments={attachments} place={place} items={items} />
         ),
-      take: () => attachments.take(room),
+      take: () => attachments.take(place),
     };
   }
 
-  attach(room: Room, files?: FileList): void {
-    this.#attachments.attach(room, files);
+  attach(place: Place, files?: FileList): void {
+    this.#attachments.attach(place, files);
   }
 
   /** The pictures and files of a message. */

@@ -1,5 +1,4 @@
-import type { Room } from '../../store/room.ts';
-import type { Context } from '../context.ts';
+import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { Attached, Attachments } from './attachments.ts';
 import { fileSize } from './file-size.ts';
@@ -8,16 +7,16 @@ import { Thumbnail } from './thumbnail.tsx';
 interface Props {
   readonly context: Context;
   readonly attachments: Attachments;
-  readonly room: Room;
+  readonly place: Place;
   readonly items: readonly Attached[];
 }
 
 /** The files that go with the next message: a single Tab stop, arrow keys within, Del removes. */
-export function Tray({ context, attachments, room, items }: Props) {
+export function Tray({ context, attachments, place, items }: Props) {
   const { strings } = context;
   const remove = (item: Attached, tile: HTMLElement | null) => {
     const next = tile?.nextElementSibling ?? tile?.previousElementSibling;
-    attachments.remove(room, item);
+    attachments.remove(place, item);
     if (next instanceof HTMLElement) next.focus();
     else context.draw(tile?.closest('form')?.querySelector('textarea'));
   };
@@ -98,7 +97,7 @@ export function Tray({ context, attachments, room, items }: Props) {
                 class={alt ? 'alt done' : 'alt'}
                 tabIndex={-1}
                 aria-label={strings.text(alt ? 'file.described' : 'file.describe', { name })}
-                onClick={() => attachments.describe(room, item)}
+                onClick={() => attachments.describe(place, item)}
               />
             )}
             <button

@@ -4,7 +4,7 @@ import type { Store } from '../../chat/storage.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
-import type { Clash, Context } from '../context.ts';
+import { type Clash, type Context, keyOf } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
 
@@ -188,7 +188,7 @@ export class Composer extends Component<Props> {
                 type="button"
                 class="icon"
                 aria-label={strings.text('file.attach')}
-                onClick={() => context.attach(room)}
+                onClick={() => context.attach({ room })}
               >
                 <Icon name="clip" />
               </button>
@@ -277,14 +277,13 @@ export class Composer extends Component<Props> {
 
   /** Where the draft is kept. */
   get #place(): string {
-    const { room, thread } = this.props;
-    return thread === undefined ? `draft/${room.id}` : `draft/${room.id}/${thread.number}`;
+    return `draft/${keyOf(this.props)}`;
   }
 
-  /** Files go with messages to the room, and not with edits. */
+  /** Files do not go with edits. */
   get #tray() {
-    const { room, thread, context } = this.props;
-    return this.#edit === undefined && thread === undefined ? context.tray(room) : undefined;
+    const { context } = this.props;
+    return this.#edit === undefined ? context.tray(this.props) : undefined;
   }
 
   /** The text in the field. */
@@ -406,9 +405,7 @@ export class Composer extends Component<Props> {
     const text = data.getData('text/plain');
     if (text === '' && data.files.length > 0) {
       event.preventDefault();
-      const { context, room, thread } = this.props;
-      if (thread === undefined) context.attach(room, data.files);
-      return;
+      return this.props.context.attach(this.props, data.files);
     }
     const clean = cleaned(text);
     if (clean === text) return;
