@@ -18,6 +18,12 @@ const readings = `
   echo json_encode([base64_encode($bytes), eval("return $argv[1];")]);
   session_abort();`;
 
+/** PHP with the extension of a format only: PHP needs most of such a run to load all of them. */
+const phpFor = (format: Exclude<FormatName, 'json'>): string[] => [
+  '-n',
+  ...(format === 'igbinary' || format === 'msgpack' ? ['-d', `extension=${format}`] : []),
+];
+
 /** A session that PHP code makes, and the value of an expression after PHP has read that session. */
 export function phpReads(
   format: Exclude<FormatName, 'json'>,
@@ -25,7 +31,10 @@ export function phpReads(
   expression: string,
 ): { bytes: Buffer; read: unknown } {
   const settings = { 'session.serialize_handler': format, 'session.use_cookies': '0' };
-  const args = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
+  const args = [
+    ...phpFor(format),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]),
+  ];
   const output = execFileSync('php', [...args, '-r', `session_start(); ${readings}`, '--', expression], {
     encoding: 'utf8',
     input: code,
