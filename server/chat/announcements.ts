@@ -269,7 +269,7 @@ export class Announcements implements DirectoryListener {
   }
 
   pinned(room: Room, seq: number): void {
-    // One after the other, so that the last event is the newest.
+    // In turn, so that the last event is the newest.
     this.#pins = this.#pins
       .then(async () => {
         if (room.joined.size === 0) return;

@@ -343,7 +343,7 @@ export interface Accounts {
   database: SiteDatabase;
   /** All values of the configuration that these functions use: what is the same has not changed. */
   basis: unknown;
-  /** What has to be known of the database before users are looked for; absent if nothing. */
+  /** Gives facts that the query for users needs, such as the columns that exist; absent if it needs none. */
   settings?(sql: SqlDriver): SettingsTable;
   /** The users by their ids. @param known the names of the settings that are there */
   users(sql: SqlDriver, known: ReadonlySet<string>): LoginTable;

@@ -107,7 +107,7 @@ export type FoundSite = { folder: SiteFolder } & (
       application: SessionApplication;
       /** Reads the configuration again; absent if there is none. Undefined if nothing has changed. */
       again?(): Promise<ReadSessions | undefined>;
-      /** All that counts of the configuration, as it was read last. */
+      /** The values of the configuration that decide about logins, as last read. */
       values?(): unknown;
     })
 );

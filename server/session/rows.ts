@@ -33,7 +33,7 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
   return row;
 }
 
-/** What `unpacked` takes apart. */
+/** The form that `unpacked` takes apart. */
 export function packedRow(row: Row, names: readonly string[]): Buffer {
   const parts = names.flatMap((name) => {
     const value = row[name];

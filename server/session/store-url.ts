@@ -158,7 +158,7 @@ export function withoutPassword(text: string): string {
 /** Options of the way to a store, and of PHP's own account. */
 const ofPlace = ['socket', 'tls', 'ca', 'auth_file', 'timeout', 'owner'];
 
-/** What a store URL says of the sessions, without the place where they are. */
+/** A store URL without the place of the sessions: two such texts are equal if the sessions are read alike. */
 export function withoutPlace(text: string): string {
   const [, protocol = '', query = ''] = /^([a-z-]+):[^?]*(?:\?(.*))?$/s.exec(text) ?? [];
   const options = readQuery(query);

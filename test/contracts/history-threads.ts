@@ -47,7 +47,7 @@ export function threadsContract(
       .sort();
   };
   const refused = (code: string) => expect.objectContaining({ code });
-  /** What is known of the users who follow the thread. */
+  /** Whether each of these users follows the thread. */
   const following = async (thread: number, ...users: (typeof ann)[]) => {
     const all = await Promise.all(users.map(({ id }) => read.thread({ room, thread, user: id })));
     return all.map((one) => one?.following);
@@ -234,7 +234,7 @@ export function threadsContract(
     expect(await of(1)).toMatchObject({ replies: 2, authors: [{ user: deletedUser }] });
     await join(ben);
     expect(await mentionsOf(ben)).toEqual([]);
-    // What concerned others goes with the reply.
+    // Deleting the reply took its mark from the others, too.
     expect(await mentionsOf(ann)).toEqual([2, 4]);
   });
 }

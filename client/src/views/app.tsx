@@ -433,7 +433,7 @@ export class AppView {
     return this.#late.parts?.visits.draw();
   }
 
-  /** As soon as there is somebody for whom it can be done. */
+  /** Opens the message or the invite link of the address, once the user is known. */
   #visit(): void {
     const { chat } = this.#context;
     const asked = this.#asked;
@@ -491,7 +491,7 @@ export class AppView {
     return this.#panes.people && !instead && !this.#panes.card;
   }
 
-  /** One panel is shown at a time: the others go. */
+  /** Closes the other panels: the page shows a single one. */
   #clearPanels(): void {
     const { search, details, replies } = this.#late.parts ?? {};
     for (const panel of [search, details, replies]) panel?.clear();

@@ -128,7 +128,7 @@ export async function grants(place: SitePlace): Promise<string[] | { problem: st
   }
 }
 
-/** What is read and renewed of a table of sessions. @param options of its store URL */
+/** The columns of a session table that the chat reads, and the one that it renews. @param options of its store URL */
 function columnsOf(options: Readonly<Record<string, string>>, driver: SqlDriver) {
   const { table = '', id = '', data = '', expires, last = '' } = options;
   const column = tableIn(expires ?? last, driver);

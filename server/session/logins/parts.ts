@@ -42,7 +42,7 @@ export interface PartsOfTable {
   withValues(packed: string): string;
   /** Takes these apart. Without parts if a key is NULL. */
   read(data: Buffer): { row: Row; parts: Parts | undefined };
-  /** Those of which parts have changed. */
+  /** The logins that have changed parts, with these parts. */
   changed<Made extends { parts: Parts }>(
     all: readonly Made[],
     changes: Changes,
@@ -160,7 +160,7 @@ export function partsOf(
       const values = await Promise.all(
         wanted.map((ids, nth) => together((keys) => (readers[nth] as Reader).values(keys), [...ids])),
       );
-      // Those that are compared together become due together.
+      // Logins that are compared together become due together.
       const trustedUntil = now + trustedFor * (0.5 + Math.random() / 2);
       const found: (readonly [(typeof all)[number], ChangedPart[]])[] = [];
       for (const { made, doubtful } of compared) {

@@ -43,7 +43,7 @@ export type Caret = readonly [start: number, end: number];
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** One writes into that thread of it, to its first message where no other is chosen. */
+  /** The thread into which the user writes: a reply to its first message, unless another one is chosen. */
   readonly thread?: { readonly number: number; readonly root: number; readonly label: string };
   /** The pill that leads to the newest message; undefined while that is in sight. */
   readonly below: number | undefined;

@@ -53,7 +53,7 @@ public interface ChatListener {
   default void onMention(RoomSummary room, Message message) {}
 
   /**
-   * Threads have got replies or lost them, or have come with messages. Those that are not told stay as they were.
+   * Threads have got replies or lost them, or have come with messages. Other threads have not changed.
    *
    * @param room the id of a room that is open
    * @param threads each as it is now
