@@ -2,7 +2,6 @@ import { type LoginTable, type Row, textsOf } from '../application.ts';
 import { packedRow, packedRows, unpacked } from '../rows.ts';
 import type { OpenSite } from '../site.ts';
 import { batched, together } from '../stores/lookups.ts';
-import type { SqlRow } from '../stores/sql/driver.ts';
 
 /** Milliseconds for which the times of the tables stand for the rows at most. */
 const trustedFor = 60_000;
@@ -86,9 +85,10 @@ export function partsOf(
       async values(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
         const rows = await database.rows(compared, keys);
         if (!part.lines) return new Map(rows.map(({ id, data }) => [id, data?.toString('latin1') ?? '']));
-        const byKey = Map.groupBy(rows, (row) => row.id);
-        const line = ({ data }: SqlRow) => textsOf(data && unpacked(data, columns))(columns[0] as string);
-        return new Map(keys.map((key) => [key, sorted((byKey.get(key) ?? []).map(line))]));
+        const lines = new Map(keys.map((key): [string, string[]] => [key, []]));
+        for (const { id, data } of rows)
+          lines.get(id)?.push(textsOf(data && unpacked(data, columns))(columns[0] as string));
+        return new Map([...lines].map(([key, texts]) => [key, sorted(texts)]));
       },
     };
   });
