@@ -14,8 +14,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import memjs from 'memjs';
 import { Liveness } from '../server/liveness/liveness.ts';
-import { openLogins } from '../server/session/applications.ts';
 import type { Login } from '../server/session/login.ts';
+import { openLogins } from '../server/session/logins/applications.ts';
 import { readOptions } from '../server/session/options.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
@@ -94,7 +94,7 @@ async function live(store: string, sessions: number): Promise<Figures> {
 
 async function plainly(server: string): Promise<Figures> {
   const [host = '', port] = server.split(':');
-  const client = new memjs.Client([new memjs.Server(host, Number(port))], { retries: 0 });
+  const client = memjs.Client.create(`${host}:${port}`, { retries: 0 });
   let checks = 0;
   const all = () => {
     for (const [n, id] of ids.entries()) {

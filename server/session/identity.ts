@@ -14,6 +14,8 @@ export interface SessionUser {
   roomsProblem?: string;
   /** The site keeps this user out of the chat, by `userBanned`. */
   banned?: true;
+  /** The text at `userMail`, as it is; absent if there is none. */
+  mail?: string;
 }
 
 /** `proof` has the texts at `UserPaths.proof`. */
@@ -23,6 +25,8 @@ export type Identity =
   | { invalid: string };
 
 const maxCharacters = 64;
+/** Longer than any address. */
+const longestMail = 300;
 
 /** Where in a session its user lies. */
 export interface UserPaths {
@@ -37,6 +41,7 @@ export interface UserPaths {
   rooms?: Path | undefined;
   roles?: Path | undefined;
   banned?: Path | undefined;
+  mail?: Path | undefined;
   /** Texts that are compared with other cookies, or with the user's row in a table of the site. */
   proof?: readonly Path[] | undefined;
 }
@@ -62,6 +67,15 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
     if (problem !== undefined) user.roomsProblem = problem;
   }
   if (paths.banned !== undefined && 'value' in present(session, paths.banned)) user.banned = true;
+  const mail = paths.mail === undefined ? { absent: '' } : follow(session, paths.mail);
+  if (
+    'value' in mail &&
+    typeof mail.value === 'string' &&
+    mail.value !== '' &&
+    mail.value.length <= longestMail
+  )
+    // A copy, as of the id.
+    user.mail = [...mail.value].join('');
   if (paths.proof === undefined) return { user };
   return { user, proof: paths.proof.map((path) => bytesOf(follow(session, path))) };
 }

@@ -1,8 +1,8 @@
 /// <reference types="node" preserve="true" />
 // All that the published package php-session-chat/session exports.
 import type { IncomingHttpHeaders } from 'node:http';
-import { ConfigurationError, openLogins } from './applications.ts';
 import type { Credentials, Login, Logins, Refusal, Verdict } from './login.ts';
+import { ConfigurationError, openLogins } from './logins/applications.ts';
 import type { PhpSession } from './logins/php-sessions.ts';
 import { readOptions } from './options.ts';
 

@@ -3,18 +3,11 @@ import { Worker } from 'node:worker_threads';
 import type { StoredFormat } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import type { Identity, UserPaths } from './identity.ts';
-import { pathText } from './path.ts';
 import { SessionBusyError, StoreError } from './store.ts';
 
-/** Settings for the thread. Paths go as text: a thread cannot be handed the functions that decode in them. */
 export interface ThreadSettings {
   format: StoredFormat;
-  paths: Record<'id' | 'name', string> &
-    Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & {
-      nobody?: readonly string[];
-      others?: readonly string[];
-      proof?: readonly string[];
-    };
+  user: UserPaths;
 }
 
 export interface DecodeRequest {
@@ -47,21 +40,7 @@ export class LargeSessions {
   #waiting = 0;
 
   constructor(format: StoredFormat, user: UserPaths) {
-    const { id, name, nobody, require, rooms, roles, banned, others, proof } = user;
-    const optional = Object.entries({ require, rooms, roles, banned }).flatMap(([key, path]) =>
-      path === undefined ? [] : [[key, pathText(path)]],
-    );
-    this.#settings = {
-      format,
-      paths: {
-        id: pathText(id),
-        name: pathText(name),
-        ...Object.fromEntries(optional),
-        ...(nobody === undefined ? {} : { nobody }),
-        ...(others === undefined ? {} : { others: others.map(pathText) }),
-        ...(proof === undefined ? {} : { proof: proof.map(pathText) }),
-      },
-    };
+    this.#settings = { format, user };
   }
 
   /**

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import type { Digest, Fingerprint } from './fingerprint.ts';
 import type { SessionUser } from './identity.ts';
 import { type Followed, StoreError } from './store.ts';
 
@@ -45,6 +44,17 @@ export interface Explanation {
   cookie?: string;
 }
 
+/** Nobody can find out the text from what it returns. */
+export type Digest = (text: string) => string;
+
+/** Digests of what was read of a site, by which servers compare it. */
+export interface Fingerprint {
+  /** Of the operator's settings beside the folder. With others the configuration may rightly be read otherwise. */
+  settings: string;
+  /** Of everything that counts in the configuration, but for the places of databases and of stores. */
+  site: string;
+}
+
 export interface Refusal extends Explanation {
   code: RefusalCode;
 }
@@ -84,6 +94,12 @@ export interface Logins<State = unknown> {
    * @throws StoreError
    */
   renew(login: Login<State>, seconds: number): Promise<void>;
+  /**
+   * The address of a user for mails, from the site's own tables; null if there is none. Absent if the site has no table of
+   * addresses.
+   * @throws StoreError
+   */
+  mailOf?(user: string): Promise<string | null>;
   /** Reads a changed configuration of the site now, and not within a minute; absent if there is none. */
   reload?(): Promise<void>;
   /**

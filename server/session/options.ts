@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { applications, type LoginSettings } from './applications.ts';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
+import { applications, type LoginSettings, withBeside } from './logins/applications.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
 import { parsePath } from './path.ts';
 import { parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
@@ -33,6 +33,7 @@ const table = {
   userRooms: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userRoles: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
+  userMail: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userNobody: ['', listed],
 } as const satisfies Record<string, [fallback: string, parse: (text: string, context: Context) => unknown]>;
 
@@ -69,9 +70,21 @@ export function readOptions(
   }
   const isGiven = (name: OptionName) => texts[name] !== undefined;
   const parse = (which: readonly OptionName[], all: Texts, appKeys: readonly Buffer[] = []) => {
-    const { parsed, wrong } = parsedOptions(which, all, appKeys);
-    const inWords = wrong.map(({ name, why }) => `${nameOf(name)}: ${why}`);
-    return { parsed, problems: inWords };
+    const parsed: Record<string, unknown> = {};
+    const problems: string[] = [];
+    for (const name of which) {
+      const [fallback, parseText] = table[name];
+      const text = all[name];
+      try {
+        if (text === null) throw new TypeError('every site has its own, so it has to be given');
+        if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
+        parsed[name] = parseText(text ?? fallback, { cookieName: String(parsed.cookieName), appKeys });
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        problems.push(`${nameOf(name)}: ${error.message}`);
+      }
+    }
+    return { parsed: parsed as Parsed, problems };
   };
   const aboutSite = parse(
     names.filter((name) => name.startsWith('site')),
@@ -87,7 +100,8 @@ export function readOptions(
     problems.push(...read.problems);
     if (site !== undefined)
       problems.push(...unfit([...ofTables, 'siteEnv']).map((name) => `${name}: for a site with a folder`));
-    return problems.length > 0 ? { problems } : { session: settingsOf(read.parsed) };
+    const beside = application && 'options' in application ? application.beside : undefined;
+    return problems.length > 0 ? { problems } : { session: withBeside(beside, settingsOf(read.parsed)) };
   }
   const read = parse(ofSessions.filter(isGiven), texts);
   problems.push(...read.problems);
@@ -122,28 +136,6 @@ export function readOptions(
   };
 }
 
-function parsedOptions(
-  which: readonly OptionName[],
-  texts: Texts,
-  appKeys: readonly Buffer[],
-): { parsed: Parsed; wrong: { name: OptionName; why: string }[] } {
-  const parsed: Record<string, unknown> = {};
-  const wrong: { name: OptionName; why: string }[] = [];
-  for (const name of which) {
-    const [fallback, parse] = table[name];
-    const text = texts[name];
-    try {
-      if (text === null) throw new TypeError('every site has its own, so it has to be given');
-      if (text !== undefined && typeof text !== 'string') throw new TypeError('a string is needed');
-      parsed[name] = parse(text ?? fallback, { cookieName: String(parsed.cookieName), appKeys });
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      wrong.push({ name, why: error.message });
-    }
-  }
-  return { parsed: parsed as Parsed, wrong };
-}
-
 const settingsOf = (parsed: Parsed): SessionSettings => ({
   source: parsed.store,
   cookie: parsed.cookie,
@@ -155,6 +147,7 @@ const settingsOf = (parsed: Parsed): SessionSettings => ({
     rooms: parsed.userRooms,
     roles: parsed.userRoles,
     banned: parsed.userBanned,
+    mail: parsed.userMail,
   },
 });
 

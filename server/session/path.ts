@@ -14,10 +14,11 @@ import {
 /** From the outermost value of a session to the innermost. */
 export type Path = readonly Step[];
 
-/** A key, the only key that begins so, or the string that was reached decoded. */
-export type Step = string | { beginning: string } | typeof decoding;
+/** A key, the only key that begins so, or the string that was reached decoded. A thread can be handed it. */
+export type Step = Key | typeof decoding;
+export type Key = string | { beginning: string };
 
-export const decoding: unique symbol = Symbol('!');
+export const decoding = true;
 
 /** A session holds a string in a string at most twice, as far as is known; each costs a decoding of its own. */
 const mostDecodings = 4;
@@ -75,7 +76,7 @@ export function follow(session: PhpValue, path: Path): Found {
 }
 
 /** Own properties only: `__proto__` is a key like any other. */
-function inside(value: PhpValue, step: Exclude<Step, symbol>, passed: Path): Found {
+function inside(value: PhpValue, step: Key, passed: Path): Found {
   const [key, another] = keysLike(value, step);
   const wanted = () => pathText([...passed, step]);
   if (another !== undefined) return { wrong: `${wanted()} fits several keys` };
@@ -87,7 +88,7 @@ function inside(value: PhpValue, step: Exclude<Step, symbol>, passed: Path): Fou
   return { absent: `${pathText(passed)} is there, ${wanted()} is not` };
 }
 
-function keysLike(value: PhpValue, step: Exclude<Step, symbol>): string[] {
+function keysLike(value: PhpValue, step: Key): string[] {
   const container = containerOf(value);
   if (container === null) return [];
   if (value instanceof PhpObject) {
@@ -100,7 +101,7 @@ function keysLike(value: PhpValue, step: Exclude<Step, symbol>): string[] {
   return Object.hasOwn(container, step) ? [step] : [];
 }
 
-function fitting(step: Exclude<Step, symbol>): (key: string) => boolean {
+function fitting(step: Key): (key: string) => boolean {
   if (typeof step === 'string') return (key) => key === step;
   const { beginning } = step;
   // A key may begin so and not be UTF-8 further on.

@@ -155,18 +155,6 @@ export function withoutPassword(text: string): string {
   return `${start}${user === undefined ? '' : `${user}:`}…@${rest}`;
 }
 
-/** Options of the way to a store, and of PHP's own account. */
-const ofPlace = ['socket', 'tls', 'ca', 'auth_file', 'timeout', 'owner'];
-
-/** A store URL without the place of the sessions: two such texts are equal if the sessions are read alike. */
-export function withoutPlace(text: string): string {
-  const [, protocol = '', query = ''] = /^([a-z-]+):[^?]*(?:\?(.*))?$/s.exec(text) ?? [];
-  const options = readQuery(query);
-  for (const name of ofPlace) options.delete(name);
-  options.sort();
-  return `${protocol}?${options}`;
-}
-
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -203,7 +203,9 @@ final class TableSessionTest extends TestCase
             'a new visitor' => [null, "$change \$session->save(); \$session->save(); $executed", ['INSERT']],
             'nobody' => [null, "\$session->getValue('a'); \$session->save(); $executed", []],
         ] as $case => [$visitor, $code, $statements]) {
-            self::assertSame($statements, $this->site->page($visitor, $code, as: 'PDO')->value, $case);
+            // Without the requests that delete expired sessions, by chance.
+            $page = $this->site->page($visitor, $code, ['collect' => 0], 'PDO');
+            self::assertSame($statements, $page->value, $case);
         }
     }
 

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { filesWithCalls, type SessionCall } from './session-calls.ts';
 import {
   bounds,
   ConfigurationError,
@@ -8,11 +9,9 @@ import {
   type PhpConfiguration,
   type PhpSurroundings,
   part,
-} from './php.ts';
+} from './value.ts';
 
-import { filesWithCalls, type SessionCall } from './session-calls.ts';
-
-export { ConfigurationError } from './php.ts';
+export { ConfigurationError } from './value.ts';
 
 /** The work of a thread: a configuration file, or the calls in files of code. */
 export type Reading = { file: string; surroundings: PhpSurroundings } | { files: readonly string[] };

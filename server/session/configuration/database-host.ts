@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { SiteDatabase } from '../application.ts';
+import type { SiteDatabase } from '../logins/application.ts';
 
 /**
  * The place of a database as PHP applications write it: `host`, `host:port`, `host:/socket`, `:/socket`, `[v6]:port`.

@@ -1,4 +1,4 @@
-import { bounds, ConfigurationError } from './php.ts';
+import { bounds, ConfigurationError } from './value.ts';
 
 /**
  * The variables of an `.env` file, as phpdotenv reads it (Laravel, Bedrock): `NAME=value`, `export NAME=value`,

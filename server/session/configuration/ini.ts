@@ -1,4 +1,4 @@
-import { bounds, ConfigurationError, type Unknown } from './php.ts';
+import { bounds, ConfigurationError, type Unknown } from './value.ts';
 
 /** A value of an ini file. `Unknown` depends on what only the running PHP has. */
 export type IniValue = string | Unknown;

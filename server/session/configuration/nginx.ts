@@ -1,7 +1,7 @@
 import { type IniSurroundings, parseIni } from './ini.ts';
-import { ConfigurationError } from './php.ts';
 import type { PhpDirective } from './php-fpm.ts';
 import type { System } from './system.ts';
+import { ConfigurationError } from './value.ts';
 import { type Directive, deepest, type PhpHandler, tooDeep, type WebSite } from './web-server.ts';
 
 const main = '/etc/nginx/nginx.conf';

@@ -1,6 +1,6 @@
 import { type IniSurroundings, type IniValue, parseIni } from './ini.ts';
-import { ConfigurationError } from './php.ts';
 import type { System } from './system.ts';
+import { ConfigurationError } from './value.ts';
 
 /** A setting of PHP outside php.ini. */
 export interface PhpDirective {

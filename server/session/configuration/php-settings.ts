@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { type ApacheSite, apacheSites } from './apache.ts';
 import { type IniValue, parseIni } from './ini.ts';
 import { nginxSites } from './nginx.ts';
-import { ConfigurationError, isUnknown, type Unknown } from './php.ts';
 import { type FpmPool, type PhpDirective, readPools } from './php-fpm.ts';
 import type { SessionCall } from './session-calls.ts';
 import { openSystem, type System } from './system.ts';
+import { ConfigurationError, isUnknown, type Unknown } from './value.ts';
 import { sitesOf, type WebSite } from './web-server.ts';
 
 /** A setting of PHP, with the place where it stands. */

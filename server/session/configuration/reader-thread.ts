@@ -1,7 +1,8 @@
 import { parentPort } from 'node:worker_threads';
+import { sessionCallsIn } from './calls-in-code.ts';
 import type { Reading } from './configuration.ts';
-import { ConfigurationError, readPhp } from './php.ts';
-import { sessionCallsIn } from './session-calls.ts';
+import { readPhp } from './php.ts';
+import { ConfigurationError } from './value.ts';
 
 /** The thread of `readConfiguration` and `readSessionCalls`. */
 parentPort?.on('message', (reading: Reading) => parentPort?.postMessage(reply(reading)));

@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bounds, ConfigurationError } from './php.ts';
 import { readRegularFile } from './regular-file.ts';
+import { bounds, ConfigurationError } from './value.ts';
 
 /** The configuration of the machine that a site runs on: files of PHP and of web servers. */
 export interface System {

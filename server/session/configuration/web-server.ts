@@ -1,6 +1,6 @@
-import { ConfigurationError } from './php.ts';
 import type { PhpDirective } from './php-fpm.ts';
 import type { System } from './system.ts';
+import { ConfigurationError } from './value.ts';
 
 /** A line of a web server's configuration, or a block with its lines. */
 export interface Directive {

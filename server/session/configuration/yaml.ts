@@ -1,4 +1,4 @@
-import { ConfigurationError } from './php.ts';
+import { ConfigurationError } from './value.ts';
 
 /**
  * A scalar in nested maps of a YAML file, such as that of `framework`, `session`, `name`; null for null, undefined if it

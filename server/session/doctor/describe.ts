@@ -1,14 +1,11 @@
 import { sessionIdFrom } from '../cookie.ts';
-import { decodeSession, UnreadableError } from '../decode.ts';
-import { FormatError, PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../formats/value.ts';
-import { displayName, identify } from '../identity.ts';
+import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../formats/value.ts';
+import { identify } from '../identity.ts';
 import type { SessionSettings } from '../logins/php-sessions.ts';
-import { parsePath, pathText } from '../path.ts';
-import { StoreError } from '../store.ts';
-import { cookieHeader, noId } from './examine.ts';
-import { printable } from './finding.ts';
-import { kindOf, nearby } from './nearby.ts';
-import { keysOf, type Place, placesIn } from './places.ts';
+import { type Key, parsePath, pathText } from '../path.ts';
+import { cookieHeader, noId, sessionOf, storeFailure } from './examine.ts';
+import { type Finding, printable } from './finding.ts';
+import { keysOf, likelyPlaces, type Place, placesIn, type Wanted } from './places.ts';
 import { leadsToTyped } from './typed.ts';
 
 /** The session of somebody who is logged in: its keys with their kinds, and no value. */
@@ -24,25 +21,6 @@ export interface DescribedSession {
 
 const mostKeys = 60;
 
-/** As sites call the keys, the likeliest first. */
-const usual = {
-  id: [
-    /^(user|member|customer|client|account)_?id$|^uid$/i,
-    /^id$/i,
-    /^(user_?name|user|login|account|local_?username)$/i,
-  ],
-  name: [
-    /^(display|full|real|screen)_?name$/i,
-    /^name$/i,
-    /^(first|nick)_?name$/i,
-    /^(user|login)_?name$|^(user|login)$/i,
-  ],
-  roles: [/^(user_?)?roles$/i, /^(user_?)?role$/i, /^(user_?)?groups?$/i],
-};
-
-/** The name of what a user's data lies in. */
-const ofUser = /user|member|customer|account|auth|login|identity|me$/i;
-
 /**
  * Reads the session of a cookie, in order to ask where the user is in it.
  * @param copied the cookie of somebody who is logged in, in any form in which it can be copied
@@ -51,70 +29,42 @@ export async function describeSession(
   settings: SessionSettings,
   copied: string,
 ): Promise<DescribedSession | { problem: string; advice?: string | undefined }> {
-  const id = sessionIdFrom(cookieHeader(copied, settings.cookie.name), settings.cookie);
-  if (id === null) {
-    const { text, advice } = noId(cookieHeader(copied, settings.cookie.name), settings);
-    return { problem: text, advice };
-  }
+  const header = cookieHeader(copied, settings.cookie.name);
+  const id = sessionIdFrom(header, settings.cookie);
+  if (id === null) return problemOf(noId(header, settings));
   const store = settings.source.open();
   try {
-    const bytes = await store.get(id);
-    if (bytes === null) {
-      const { text, advice } = await nearby(settings.source, id);
-      return { problem: `The store has no session of this id. ${text}`, advice };
-    }
-    const session = decodeSession(settings.source, id, bytes);
-    if (session === undefined)
-      return { problem: 'This session is empty: nobody is logged in.', advice: 'Log in to the site first.' };
-    return described(session);
+    const session = await sessionOf(settings, id, await store.get(id));
+    return 'problems' in session ? problemOf(...session.problems) : described(session.value);
   } catch (error) {
-    if (error instanceof StoreError) return { problem: `The session store: ${error.message}.` };
-    if (error instanceof UnreadableError)
-      return {
-        problem: `The session cannot be read as ${settings.source.format}: ${error.message}.`,
-        advice: error.hint,
-      };
-    if (error instanceof FormatError)
-      return {
-        problem: `What the store (${kindOf(settings.source)}) holds is not what was expected: ${error.message}.`,
-      };
-    throw error;
+    return problemOf(storeFailure(error, settings));
   } finally {
     store.close();
   }
 }
 
+const problemOf = (...findings: Finding[]) => ({
+  problem: findings.map(({ text }) => text).join(' '),
+  advice: findings.at(-1)?.advice,
+});
+
 function described(session: PhpValue): DescribedSession {
   const places = placesIn(session).filter(({ path }) => !leadsToTyped(path));
-  // The parts of a value come behind it.
-  const order = new Map(places.map(({ path }, n) => [keysOf(path).map(String).join('\0'), n]));
-  const orderOf = ({ path }: Place) =>
-    path.map(
-      (_, n) =>
-        order.get(
-          keysOf(path.slice(0, n + 1))
-            .map(String)
-            .join('\0'),
-        ) ?? -1,
-    );
-  const shown = places
-    .filter(({ path }) => keysOf(path).length <= 3)
-    .slice(0, mostKeys)
-    .sort((a, b) => compared(orderOf(a), orderOf(b)));
-  const likely = (names: readonly RegExp[], fits: (place: Place) => boolean) =>
-    places
-      .map((place) => ({ place, rank: rankOf(place, names) }))
-      .filter(({ place, rank }) => rank !== null && fits(place))
-      .sort((a, b) => (a.rank as number) - (b.rank as number))
-      .map(({ place }) => pathText(place.path));
-  const isText = ({ value }: Place) => displayName(value) !== '' && typeof value !== 'number';
+  const shown = places.filter(({ path }) => keysOf(path).length <= 3).slice(0, mostKeys);
   const isRoles = ({ value }: Place) =>
     typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
+  const likely = (what: Wanted, fits?: (place: Place) => boolean) =>
+    likelyPlaces(session, what)
+      .filter((place) => fits?.(place) ?? true)
+      .map(({ path }) => pathText(path));
   return {
-    keys: shown.map(({ path, value }) => ({ path: printable(pathText(path)), kind: kindOfValue(value) })),
-    ids: likely(usual.id, ({ path }) => 'user' in identify(session, { id: path, name: path })),
-    names: likely(usual.name, isText),
-    roles: likely(usual.roles, isRoles),
+    keys: inOrder(shown).map(({ path, value }) => ({
+      path: printable(pathText(path)),
+      kind: kindOfValue(value),
+    })),
+    ids: likely('id'),
+    names: likely('name', ({ value }) => typeof value !== 'number'),
+    roles: likely('roles', isRoles),
     problemWith(id, name) {
       try {
         const found = identify(session, { id: parsePath(id), name: parsePath(name) });
@@ -127,22 +77,12 @@ function described(session: PhpValue): DescribedSession {
   };
 }
 
-/** Sorts lists of numbers: by the first number that differs, and a list before one that goes on. */
-function compared(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((number, n) => number !== b[n]);
-  return at === -1 ? a.length - b.length : (a[at] as number) - (b[at] ?? -1);
-}
-
-/** A small number for a likely place; null for one that is not called so. */
-function rankOf({ path }: Place, names: readonly RegExp[]): number | null {
-  const keys = keysOf(path).map(String);
-  const last = keys.at(-1) ?? '';
-  const rank = names.findIndex((name) => name.test(last));
-  if (rank === -1 || keys.includes('')) return null;
-  const isOfUser = keys.length > 1 && keys.slice(0, -1).some((key) => ofUser.test(key));
-  const isBare = /^(id|name|roles?|groups?)$/i.test(last);
-  // `cart.id` is hardly that of the user.
-  return (isOfUser ? rank / 2 : isBare && keys.length > 1 ? rank + 10 : rank) + keys.length / 100;
+/** The parts of each value behind it. @param within the keys of a value */
+function inOrder(places: readonly Place[], within = ''): Place[] {
+  const name = (keys: readonly Key[]) => keys.map((key) => `\0${String(key)}`).join('');
+  return places
+    .filter(({ path }) => name(keysOf(path).slice(0, -1)) === within)
+    .flatMap((place) => [place, ...inOrder(places, name(keysOf(place.path)))]);
 }
 
 function kindOfValue(value: PhpValue): string {

@@ -21,6 +21,8 @@ export interface Examined {
   cookie: string | undefined;
   /** Whether sessions are to be renewed. */
   keepalive: boolean;
+  /** Whether addresses of users are needed, for mails. */
+  mails?: boolean;
   /** Whether an address is that of a proxy, which the chat takes for no visitor's; absent if that is not known yet. */
   isProxy?(address: string): boolean;
 }
@@ -57,16 +59,18 @@ export async function* examine(
     if (id !== null) yield* follow(settings, id, bytes);
     else if (cookie !== undefined) yield noId(cookie, settings);
   } catch (error) {
-    if (error instanceof StoreError) yield wrong(`The session store: ${error.message}.`);
-    else if (error instanceof FormatError) {
-      yield wrong(
-        `What the store holds is not what was expected: ${error.message}.`,
-        notExpected[kindOf(settings.source)],
-      );
-    } else throw error;
+    yield storeFailure(error, settings);
   } finally {
     store.close();
   }
+}
+
+/** An error of a store. @throws any other error */
+export function storeFailure(error: unknown, { source }: SessionSettings): Finding {
+  if (error instanceof StoreError) return wrong(`The session store: ${error.message}.`);
+  if (!(error instanceof FormatError)) throw error;
+  const expected = notExpected[kindOf(source)];
+  return wrong(`What the store holds is not what was expected: ${error.message}.`, expected);
 }
 
 /** Whether sessions may be renewed. The session that it renews for the test does not exist. */
@@ -104,28 +108,30 @@ export function noId(cookie: string, settings: SessionSettings): Finding {
 }
 
 async function* follow(settings: SessionSettings, id: string, bytes: Buffer | null): AsyncGenerator<Finding> {
-  if (bytes === null) {
-    yield wrong('The store has no session of this id in the place that CHAT_SESSION_STORE names.');
-    yield await nearby(settings.source, id);
-    return;
-  }
-  yield well(`The store has a session of this id: ${bytes.length} bytes.`);
-  const session = decoded(settings, id, bytes);
-  if ('is' in session) return yield session;
+  if (bytes !== null) yield well(`The store has a session of this id: ${bytes.length} bytes.`);
+  const session = await sessionOf(settings, id, bytes);
+  if ('problems' in session) return yield* session.problems;
   yield well(`It can be read as ${settings.source.format}.`);
   yield* userIn(session.value, settings.user);
 }
 
-function decoded(settings: SessionSettings, id: string, bytes: Buffer): Finding | { value: PhpValue } {
+/** The session in these bytes of a store, or why there is none. */
+export async function sessionOf(
+  { source }: SessionSettings,
+  id: string,
+  bytes: Buffer | null,
+): Promise<{ value: PhpValue } | { problems: Finding[] }> {
+  if (bytes === null) {
+    const missing = wrong('The store has no session of this id in the place that CHAT_SESSION_STORE names.');
+    return { problems: [missing, await nearby(source, id)] };
+  }
   try {
-    const value = decodeSession(settings.source, id, bytes);
+    const value = decodeSession(source, id, bytes);
     if (value !== undefined) return { value };
-    return wrong('It is empty: nobody is logged in.', 'Log in to the site first.');
+    return { problems: [wrong('The session is empty: nobody is logged in.', 'Log in to the site first.')] };
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
-    return wrong(
-      `It cannot be read as ${settings.source.format}: ${error.message}.`,
-      error.hint && `${error.hint} (CHAT_SESSION_STORE)`,
-    );
+    const advice = error.hint && `${error.hint} (CHAT_SESSION_STORE)`;
+    return { problems: [wrong(`The session cannot be read as ${source.format}: ${error.message}.`, advice)] };
   }
 }

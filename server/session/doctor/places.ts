@@ -1,5 +1,7 @@
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue, propertyName } from '../formats/value.ts';
-import { decoding, follow, isEmpty, type Path, type Step } from '../path.ts';
+import { displayName, identify } from '../identity.ts';
+import { decoding, follow, isEmpty, type Key, type Path } from '../path.ts';
+import { leadsToTyped } from './typed.ts';
 
 /** A value in a session, and the path to it. */
 export interface Place {
@@ -42,7 +44,7 @@ export function serialized({ path, value }: Place): Place | null {
 }
 
 /** The keys of a path, without what stands for a decoding. */
-export const keysOf = (path: Path): Exclude<Step, symbol>[] => path.filter((step) => step !== decoding);
+export const keysOf = (path: Path): Key[] => path.filter((step) => step !== decoding);
 
 function isContainer(value: PhpValue): boolean {
   return (
@@ -51,4 +53,53 @@ function isContainer(value: PhpValue): boolean {
     !(value instanceof PhpFloat) &&
     !(value instanceof PhpBytes)
   );
+}
+
+/** As sites call the keys, the likeliest first. */
+const usual = {
+  id: [
+    /^(user|member|customer|client|account)_?id$|^uid$/i,
+    /^id$/i,
+    /^(user_?name|user|login|account|local_?username)$/i,
+  ],
+  name: [
+    /^(display|full|real|screen)_?name$/i,
+    /^name$/i,
+    /^(first|nick)_?name$/i,
+    /^(user|login)_?name$|^(user|login)$/i,
+  ],
+  roles: [/^(user_?)?roles$/i, /^(user_?)?role$/i, /^(user_?)?groups?$/i],
+};
+
+/** The name of what a user's data lies in. */
+const ofUser = /user|member|customer|account|auth|login|identity|me$/i;
+
+export type Wanted = keyof typeof usual;
+
+/** The places that may hold the id, the name or the roles of the user by their keys, the likeliest first. */
+export function likelyPlaces(session: PhpValue, what: Wanted): Place[] {
+  return placesIn(session)
+    .map((place) => ({ place, rank: rankOf(place, usual[what]) }))
+    .filter(({ place, rank }) => rank !== null && mayBe(what, place, session))
+    .sort((a, b) => (a.rank as number) - (b.rank as number))
+    .map(({ place }) => place);
+}
+
+/** Whether the value there could be that of the user. */
+export function mayBe(what: Wanted | undefined, { path, value }: Place, session: PhpValue): boolean {
+  if (leadsToTyped(path) || keysOf(path).includes('')) return false;
+  if (what === 'id') return 'user' in identify(session, { id: path, name: path });
+  return what !== 'name' || displayName(value) !== '';
+}
+
+/** A small number for a likely place; null for one that is not called so. */
+function rankOf({ path }: Place, names: readonly RegExp[]): number | null {
+  const keys = keysOf(path).map(String);
+  const last = keys.at(-1) ?? '';
+  const rank = names.findIndex((name) => name.test(last));
+  if (rank === -1) return null;
+  const isOfUser = keys.length > 1 && keys.slice(0, -1).some((key) => ofUser.test(key));
+  const isBare = /^(id|name|roles?|groups?)$/i.test(last);
+  // `cart.id` is hardly that of the user.
+  return (isOfUser ? rank / 2 : isBare && keys.length > 1 ? rank + 10 : rank) + keys.length / 100;
 }

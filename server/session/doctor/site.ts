@@ -1,10 +1,9 @@
-import { type MemberApplication, tableIn } from '../application.ts';
-import { findSite, openSite } from '../applications.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
-import { StoreError } from '../login.ts';
+import type { UserPaths } from '../identity.ts';
+import { type Logins, StoreError } from '../login.ts';
+import { findSite, openSite } from '../logins/applications.ts';
+import type { SitePlace } from '../logins/site.ts';
 import { questions } from '../logins/tables.ts';
-import type { SitePlace } from '../site.ts';
-import type { SqlDriver } from '../stores/sql/driver.ts';
 import { cookieHeader, type Examined, examine } from './examine.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
 
@@ -17,16 +16,19 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
       yield well(`${place.folder} is the folder of ${title}, and its configuration can be read.`);
       if (session !== undefined) yield* examine(session, how);
       if (session !== undefined && session.user.proof === undefined) return;
-      const fault = await logins.fault();
-      // With a hint it ends by itself.
-      const find = fault?.hint === undefined ? wrong : warning;
-      if (fault !== null) return yield find(`The database of the site: ${fault.message}.`, fault.hint);
-      yield (await isReplica(place))
-        ? wrong(
-            'The database of the site is a replica or read-only: a logout reaches it late, or never.',
-            'Set CHAT_SITE_DATABASE to the primary, which the site writes to.',
-          )
-        : well('The database of the site answers.');
+      if (session?.refuses === undefined) {
+        const fault = await logins.fault();
+        // With a hint it ends by itself.
+        const find = fault?.hint === undefined ? wrong : warning;
+        if (fault !== null) return yield find(`The database of the site: ${fault.message}.`, fault.hint);
+        yield (await isReplica(place))
+          ? wrong(
+              'The database of the site is a replica or read-only: a logout reaches it late, or never.',
+              'Set CHAT_SITE_DATABASE to the primary, which the site writes to.',
+            )
+          : well('The database of the site answers.');
+      }
+      if (how.mails) yield await mailAddresses(logins, session?.user);
       if (cookie === undefined) return;
       // Where the cookies come from is not known here.
       const cookies = cookieHeader(cookie, session?.cookie.name);
@@ -44,6 +46,31 @@ export async function* examineSite(place: SitePlace, how: Examined): AsyncGenera
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     yield wrong(error.message);
+  }
+}
+
+/** Whether it is known where the addresses of users are. @param paths in their sessions */
+export async function mailAddresses(
+  logins: Pick<Logins, 'mailOf'>,
+  paths: Pick<UserPaths, 'mail'> | undefined,
+): Promise<Finding> {
+  if (logins.mailOf === undefined) {
+    return paths?.mail === undefined
+      ? wrong(
+          'Nobody can be mailed: nothing says where the addresses of users are.',
+          'Set CHAT_USER_MAIL to their path in the session, or leave CHAT_MAIL out.',
+        )
+      : well('The addresses for mails come from the sessions of users.');
+  }
+  try {
+    await logins.mailOf('0');
+    return well('The addresses for mails can be read in the database of the site.');
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return wrong(
+      `The addresses for mails cannot be read: ${error.message}.`,
+      'With CHAT_MAIL, npm run doctor -- --grants prints the right for them, too.',
+    );
   }
 }
 
@@ -84,17 +111,8 @@ async function* begun(place: SitePlace, cookies: string, { isProxy }: Examined):
 /** @throws StoreError */
 async function isReplica(place: SitePlace): Promise<boolean> {
   const found = await findSite(place);
-  const tables = 'session' in found ? found.accounts : found;
-  if (tables === undefined) return false;
-  try {
-    const { driver, database } = await tables.reader.open();
-    if (driver.isReplica === undefined) return false;
-    const state = `CASE WHEN ${driver.isReplica} THEN 'replica' ELSE 'primary' END`;
-    const sql = `SELECT 'any', NULL, ${state} FROM (SELECT 1 AS one) AS one WHERE 'any'`;
-    return (await database.rows(sql, ['any']))[0]?.state === 'replica';
-  } finally {
-    tables.reader.close();
-  }
+  const reader = 'session' in found ? found.accounts?.reader : found.reader;
+  return reader === undefined ? false : await reader.isReplica().finally(reader.close);
 }
 
 /** The name of the cookie by which a site knows its users; undefined if the site cannot be read. */
@@ -111,82 +129,5 @@ export async function siteCookie(place: SitePlace): Promise<string | undefined> 
   } catch (error) {
     if (error instanceof ConfigurationError) return undefined;
     throw error;
-  }
-}
-
-/**
- * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
- * and nothing else.
- * @returns its lines, or why they cannot be known
- */
-export async function grants(place: SitePlace): Promise<string[] | { problem: string }> {
-  try {
-    return await grantsOf(place);
-  } catch (error) {
-    if (!(error instanceof ConfigurationError || error instanceof StoreError)) throw error;
-    return { problem: error.message };
-  }
-}
-
-/** The columns of a session table that the chat reads, and the one that it renews. @param options of its store URL */
-function columnsOf(options: Readonly<Record<string, string>>, driver: SqlDriver) {
-  const { table = '', id = '', data = '', expires, last = '' } = options;
-  const column = tableIn(expires ?? last, driver);
-  return { table: tableIn(table, driver), read: [id, data].map((name) => tableIn(name, driver)), column };
-}
-
-async function grantsOf(place: SitePlace): Promise<string[]> {
-  // With the user of the site itself, who can see all of it.
-  const site = await findSite({ ...place, database: undefined });
-  const tables = 'session' in site ? site.accounts : site;
-  if (tables === undefined)
-    throw new StoreError(
-      `${site.application.title} has PHP sessions: docs/sessions.md says which rights their store needs`,
-    );
-  const { application, found, reader } = tables;
-  try {
-    const { site: state, driver } = await reader.open();
-    const { kind, place: own } = application.database(found);
-    if (kind === 'sqlite')
-      throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
-    const quoted = (name: string) => tableIn(name, driver);
-    const logins = Object.values(application.logins(state, driver));
-    const settings = application.settings(found, driver);
-    // Two tables of logins may have a part in common.
-    const all = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
-    const parts = [...new Map(all.map((part) => [part.view, part])).values()];
-    const changing = new Set(parts.flatMap((part) => part.tables ?? []));
-    const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
-    const sessions = typeof store === 'string' ? [] : [store];
-    const views = [...(settings === null ? [] : [settings]), ...logins, ...parts, ...sessions];
-    const named = 'session' in site ? site.accounts?.sessions?.options : undefined;
-    // A login that ends when unused: so that writing in the chat counts as a use.
-    const renewed = [
-      ...logins.flatMap((each) => each.renewed ?? []).map(({ id, ...rest }) => ({ ...rest, read: [id] })),
-      ...sessions.map(({ view, renewed: { id, column } }) => ({ table: quoted(view), read: [id], column })),
-      ...(named === undefined ? [] : [columnsOf(named, driver)]),
-    ];
-    const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
-    // A dot in it is part of the name.
-    const name = own.path.slice(1).replaceAll(driver.quote, driver.quote.repeat(2));
-    const database = driver.quote + name + driver.quote;
-    return [
-      kind === 'mysql'
-        ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
-        : `CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD';`,
-      ...(kind === 'mysql' ? [`USE ${database};`] : []),
-      ...views.flatMap(({ view, select }) => [
-        `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
-        `GRANT SELECT ON ${quoted(view)} TO ${user};`,
-      ]),
-      // A user with any right on a table sees when it has changed last. This right gives nothing else.
-      ...[...changing].map((table) => `GRANT REFERENCES ON ${tableIn(table, driver)} TO ${user};`),
-      ...renewed.map(
-        ({ table, read, column }) =>
-          `GRANT SELECT (${[...read, column].join(', ')}), UPDATE (${column}) ON ${table} TO ${user};`,
-      ),
-    ];
-  } finally {
-    reader.close();
   }
 }

@@ -2,17 +2,11 @@ import { PhpObject, type PhpValue } from '../formats/value.ts';
 import { displayName, identify, type SessionUser, type UserPaths } from '../identity.ts';
 import { follow, type Path, pathText } from '../path.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
-import { inside, keysOf, type Place, placesIn, serialized } from './places.ts';
+import { inside, keysOf, likelyPlaces, mayBe, placesIn, serialized } from './places.ts';
 import { leadsToTyped } from './typed.ts';
 
 const mostKeys = 40;
 const mostSuggestions = 3;
-/** As sites call the key with a user's id, and with a name. */
-const usualKeys = {
-  id: /^(uid|id|login|account|member_?id|user_?(id|name)?|local_?username)$/i,
-  name: /^((first|user|full|display|nick|login)?_?name|user|login)$/i,
-};
-
 /** The user of a session, by the paths of the settings. It reports keys and the user, and nothing else of the contents. */
 export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding> {
   yield well(`Its keys: ${keysText(session)}.`);
@@ -62,6 +56,7 @@ function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generat
     ['CHAT_USER_ROOMS', paths.rooms],
     ['CHAT_USER_ROLES', paths.roles],
     ['CHAT_USER_BANNED', paths.banned],
+    ['CHAT_USER_MAIL', paths.mail],
   ] as const) {
     const found = path && follow(session, path);
     if (found !== undefined && 'wrong' in found) {
@@ -71,6 +66,8 @@ function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generat
         `This user has no rooms by ${name}: ${found.absent}.`,
         adviceFor(name, session, path as Path),
       );
+    } else if (found !== undefined && name === 'CHAT_USER_MAIL' && user.mail === undefined) {
+      yield warning('This user has no address by CHAT_USER_MAIL.', adviceFor(name, session, path as Path));
     } else if (name === 'CHAT_USER_ROOMS' && user.rooms === 'unreadable') {
       yield wrong(`${name} leads to neither a list of ids nor a map from ids to names.`);
     }
@@ -88,6 +85,7 @@ function adviceFor(setting: string, session: PhpValue, path: Path): string {
     CHAT_USER_ROOMS: 'the rooms of the user',
     CHAT_USER_ROLES: 'the roles of the user',
     CHAT_USER_BANNED: 'what says that the user is banned',
+    CHAT_USER_MAIL: 'the address of the user',
   }[setting];
   const better = suggestions(setting, session, path).map(shownPath);
   if (better.length === 1) return `Was ${setting}=${better[0]} meant?`;
@@ -97,28 +95,22 @@ function adviceFor(setting: string, session: PhpValue, path: Path): string {
 }
 
 function suggestions(setting: string, session: PhpValue, path: Path): Path[] {
-  const fits = ({ value, path: at }: Place) => {
-    if (leadsToTyped(at) || keysOf(at).includes('')) return false;
-    if (setting === 'CHAT_USER_ID') return 'user' in identify(session, { id: at, name: at });
-    return setting !== 'CHAT_USER_NAME' || displayName(value) !== '';
-  };
+  const what = ({ CHAT_USER_ID: 'id', CHAT_USER_NAME: 'name' } as const)[setting];
   // Keys may have been joined by dots that are part of a key, and `!` may be missing or too many.
   const written = (one: Path) => keysOf(one).map(String).join('.');
   const wanted = written(path);
   const last = wanted.slice(wanted.lastIndexOf('.') + 1);
-  const usual =
-    setting === 'CHAT_USER_ID' ? usualKeys.id : setting === 'CHAT_USER_NAME' ? usualKeys.name : /^\b$/;
   const places = placesIn(session);
   for (const meant of [
     (one: string) => one === wanted,
     (one: string) => one.toLowerCase() === wanted.toLowerCase() || one.endsWith(`.${wanted}`),
     (one: string) => one.slice(one.lastIndexOf('.') + 1) === last,
-    (one: string) => usual.test(one.slice(one.lastIndexOf('.') + 1)),
   ]) {
-    const found = places.filter((place) => meant(written(place.path)) && fits(place));
+    const found = places.filter((place) => meant(written(place.path)) && mayBe(what, place, session));
     if (found.length > 0) return found.slice(0, mostSuggestions).map((place) => place.path);
   }
-  return [];
+  const likely = what === undefined ? [] : likelyPlaces(session, what);
+  return likely.slice(0, mostSuggestions).map(({ path }) => path);
 }
 
 /** Two levels of keys, as they stand in a path. */

@@ -28,42 +28,21 @@ class IgbinaryDecoder {
   value(): PhpValue {
     const start = this.#in.offset;
     const tag = this.#in.byte('a value');
+    if (tag >= 0x0d && tag <= 0x13) return this.#string(tag, start).text;
+    if (tag >= 0x06 && tag <= 0x0b) return this.#integer(tag, start);
+    if (tag >= 0x14 && tag <= 0x16) return this.#array(this.#unsigned(tag - 0x14));
+    if (tag >= 0x17 && tag <= 0x1c) return this.#object(this.#className(tag, start));
+    if (tag >= 0x01 && tag <= 0x03) return this.#slot(this.#unsigned(tag - 0x01), start);
+    if (tag >= 0x22 && tag <= 0x24) return this.#slot(this.#unsigned(tag - 0x22), start);
     switch (tag) {
       case 0x00:
         return null;
-      case 0x01:
-      case 0x02:
-      case 0x03:
-        return this.#slot(this.#unsigned(tag - 0x01), start);
       case 0x04:
         return false;
       case 0x05:
         return true;
       case 0x0c:
         return new PhpFloat(this.#in.take(8).readDoubleBE());
-      case 0x0d:
-      case 0x0e:
-      case 0x0f:
-      case 0x10:
-      case 0x11:
-      case 0x12:
-      case 0x13:
-        return this.#string(tag, start).text;
-      case 0x14:
-      case 0x15:
-      case 0x16:
-        return this.#array(this.#unsigned(tag - 0x14));
-      case 0x17:
-      case 0x18:
-      case 0x19:
-      case 0x1a:
-      case 0x1b:
-      case 0x1c:
-        return this.#object(this.#className(tag, start));
-      case 0x22:
-      case 0x23:
-      case 0x24:
-        return this.#slot(this.#unsigned(tag - 0x22), start);
       case 0x25:
         return this.#reference();
       default:

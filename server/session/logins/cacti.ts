@@ -1,5 +1,5 @@
-import type { SessionApplication } from '../application.ts';
 import { asText } from '../configuration/configuration.ts';
+import type { SessionApplication } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 export const cacti: SessionApplication = {

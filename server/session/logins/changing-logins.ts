@@ -1,7 +1,6 @@
-import type { Digest, Fingerprint } from '../fingerprint.ts';
-import type { Login, Logins, Verdict, Watcher } from '../login.ts';
-import { closedAfter, rereading } from '../reread.ts';
+import type { Digest, Fingerprint, Login, Logins, Verdict, Watcher } from '../login.ts';
 import type { Followed } from '../store.ts';
+import { closedAfter, rereading } from './reread.ts';
 
 /** Logins by PHP sessions. */
 export interface SessionLogins<State = unknown> extends Logins<State> {

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
-import type { SessionApplication, SiteDatabase, SiteFolder } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { escapedPath, urlWith } from '../configuration/database-host.ts';
+import type { SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
 
 const file = 'app/Config/Session.php';
 const databaseFile = 'app/Config/Database.php';

@@ -1,17 +1,5 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
-import {
-  type Application,
-  because,
-  type Claim,
-  type LoginTable,
-  loginPart,
-  nobody,
-  type SiteDatabase,
-  type SiteFolder,
-  tableIn,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
@@ -19,6 +7,19 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, parsePath } from '../path.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  loginPart,
+  mailsIn,
+  nobody,
+  type SiteDatabase,
+  type SiteFolder,
+  tableIn,
+  textsOf,
+} from './application.ts';
 
 /** The values of settings.php. */
 interface Found {
@@ -71,6 +72,15 @@ export const drupal: Application<Found, Found> = {
   settings: () => null,
 
   site: (found) => found,
+
+  mails: ({ prefix }, sql) =>
+    mailsIn(
+      'chat_drupal_mails',
+      `${tableIn(`${prefix}users_field_data`, sql)} WHERE default_langcode = 1`,
+      'uid',
+      // As of the name.
+      "COALESCE(mail, '')",
+    ),
 
   logins({ prefix }, { quote, lines, start }) {
     const table = (name: string) => tableIn(prefix + name, { quote });

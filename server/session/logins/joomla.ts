@@ -1,15 +1,4 @@
 import { createHash } from 'node:crypto';
-import {
-  type Application,
-  because,
-  type LoginTable,
-  loginPart,
-  nobody,
-  noCookie,
-  type SiteDatabase,
-  texts,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
@@ -18,6 +7,19 @@ import { FormatError, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, parsePath } from '../path.ts';
+import {
+  type Application,
+  because,
+  type LoginTable,
+  loginPart,
+  mailsIn,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  tableIn,
+  texts,
+  textsOf,
+} from './application.ts';
 
 /** The values of configuration.php. */
 interface Found {
@@ -131,6 +133,8 @@ export const joomla: Application<Found, Site> = {
       needsConsent: settings.has(consentPlugin),
     };
   },
+
+  mails: ({ prefix }, sql) => mailsIn('chat_joomla_mails', tableIn(`${prefix}users`, sql), 'id', 'email'),
 
   logins({ prefix, admins, moderators, secondFactors, needsConsent, hasTexts }, { quote, lines }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;

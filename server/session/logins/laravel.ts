@@ -1,5 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
+import { rawUrlDecode } from '../encodings.ts';
+import { displayName } from '../identity.ts';
 import {
   type Accounts,
   because,
@@ -12,11 +16,7 @@ import {
   tableIn,
   texts,
   textsOf,
-} from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort, urlWith } from '../configuration/database-host.ts';
-import { rawUrlDecode } from '../encodings.ts';
-import { displayName } from '../identity.ts';
+} from './application.ts';
 
 /** `SessionGuard::getName()` of a guard: the SHA-1 is that of its class. The session has no name of the user. */
 const userOf = (guard: string) => `login_${guard}_59ba36addc2b2f9401580f014c7f58ea4e30989d`;

@@ -1,16 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { dirname } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import {
-  because,
-  type Claim,
-  type MemberApplication,
-  type MemberSessions,
-  nobody,
-  type SiteDatabase,
-  type SiteFolder,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost, escapedPath, hostAndPort } from '../configuration/database-host.ts';
 import { parseCookieForm } from '../cookie.ts';
@@ -19,6 +9,17 @@ import { displayName } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import { maxSessionBytes } from '../store.ts';
+import {
+  because,
+  type Claim,
+  type MemberApplication,
+  type MemberSessions,
+  mailsIn,
+  nobody,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from './application.ts';
 
 /** The values of app/etc/env.php and config.php. */
 interface Found {
@@ -183,6 +184,8 @@ export const magento: MemberApplication<Found, Site, Member> = {
       },
     };
   },
+
+  mails: ({ prefix }) => mailsIn('chat_magento_mails', `${prefix}customer_entity`, 'entity_id', 'email'),
 
   logins({ prefix, hasCutoff }) {
     const group = `(SELECT g.customer_group_code FROM ${prefix}customer_group g WHERE g.customer_group_id = c.group_id) AS group_name`;

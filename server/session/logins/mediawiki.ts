@@ -1,3 +1,5 @@
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
 import {
   type Accounts,
   because,
@@ -8,9 +10,7 @@ import {
   type SessionApplication,
   type SiteDatabase,
   tableIn,
-} from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost, hostAndPort, urlWith } from '../configuration/database-host.ts';
+} from './application.ts';
 import { hmacWhirlpool } from './whirlpool.ts';
 
 const file = 'LocalSettings.php';

@@ -1,4 +1,3 @@
-import type { Accounts, Claim, MemberApplication, MemberSessions, NamedUser } from '../application.ts';
 import { cookieValue } from '../cookie.ts';
 import {
   type Credentials,
@@ -11,13 +10,14 @@ import {
   type Verdict,
 } from '../login.ts';
 import { parsePath } from '../path.ts';
-import { closedAfter } from '../reread.ts';
-import type { OpenSite, SiteReader, SiteTables } from '../site.ts';
 import { openTable, parseStoreUrl } from '../store-url.ts';
-import { asked } from '../stores/lookups.ts';
+import type { Accounts, Claim, MemberApplication, MemberSessions, NamedUser } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
+import { asked } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
-import { type ClaimedLogins, claimedLogins, type TableLogin, watchNothing } from './tables.ts';
+import { closedAfter } from './reread.ts';
+import type { OpenSite, SiteReader, SiteTables } from './site.ts';
+import { type ClaimedLogins, claimedLogins, mailOf, type TableLogin, watchNothing } from './tables.ts';
 
 /** A login whose user is in a PHP session, and whose session counts by a row. */
 export interface MemberLogin {
@@ -42,6 +42,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
   }
 
   return {
+    ...mailOf(application, rows.open),
     ...withRows({
       rows,
       sessions: async () => sessionsOf(await rows.open()),

@@ -1,17 +1,4 @@
 import { join } from 'node:path';
-import {
-  type Application,
-  because,
-  type Claim,
-  type LoginTable,
-  loginPart,
-  nobody,
-  noCookie,
-  type SiteDatabase,
-  type SiteFolder,
-  texts,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
@@ -20,6 +7,21 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, parsePath } from '../path.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  loginPart,
+  mailsIn,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  type SiteFolder,
+  tableIn,
+  texts,
+  textsOf,
+} from './application.ts';
 
 /** The values of config.php. A value that also lies in the table of settings is null if the file does not give it. */
 interface Found {
@@ -136,6 +138,9 @@ export const moodle: Application<Found, Site, Cookie> = {
       tiedToAddress: found.checks && isOn('tracksessionip'),
     };
   },
+
+  mails: ({ prefix }, sql) =>
+    mailsIn('chat_moodle_mails', `${tableIn(`${prefix}user`, sql)} WHERE deleted = 0`, 'id', 'email'),
 
   logins({ prefix, timeout, nameFormat, secondFactors, hasTexts, tiedToAddress }, { quote, lines, start }) {
     const table = (name: string) => `${quote}${prefix}${name}${quote}`;

@@ -1,22 +1,23 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
+import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
+import { databaseHost } from '../configuration/database-host.ts';
+import { cookieValue } from '../cookie.ts';
+import { displayName } from '../identity.ts';
+import type { SessionUser } from '../login.ts';
 import {
   type Application,
   because,
   type Claim,
   loginPart,
+  mailsIn,
   nobody,
   type Row,
   type SiteDatabase,
   type SiteFolder,
   texts,
   textsOf,
-} from '../application.ts';
-import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
-import { databaseHost } from '../configuration/database-host.ts';
-import { cookieValue } from '../cookie.ts';
-import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+} from './application.ts';
 
 /** The values of inc/config.php. */
 interface MybbFiles {
@@ -30,6 +31,8 @@ interface MybbFiles {
 
 interface MybbSite extends MybbFiles {
   cookiePrefix: string;
+  /** Members may keep a mail address that is banned. */
+  keepsMail: boolean;
 }
 
 interface MybbClaim extends Claim {
@@ -45,7 +48,7 @@ const clearedAfter = 86_400;
 
 /**
  * MyBB 1.8: inc/class_session.php (init, load_user, create_session), inc/class_core.php (parse_cookies), member.php
- * (logout), global.php, inc/functions.php (usergroup_permissions, is_banned_ip).
+ * (logout), global.php, inc/functions.php (usergroup_permissions, is_banned_ip, is_banned_email).
  *
  * The key of a login is one for all devices of a user and outlives a logout. A connection is therefore bound to the
  * session of its browser as well, while there is one: MyBB deletes it at a logout.
@@ -78,16 +81,20 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   settings: ({ prefix }) => ({
     view: 'chat_mybb_settings',
     columns: { value: 'text' },
-    names: ['cookieprefix'],
-    select: `SELECT name AS name, value AS value FROM ${prefix}settings WHERE name = 'cookieprefix'`,
+    names: ['cookieprefix', 'emailkeep'],
+    select: `SELECT name AS name, value AS value FROM ${prefix}settings WHERE name IN ('cookieprefix', 'emailkeep')`,
   }),
 
-  site: (found, settings) => ({
-    ...found,
-    cookiePrefix:
-      found.cookiePrefix ??
-      (settings.get('cookieprefix')?.value?.toString('utf8') ?? '').replace(/[\n\r ]/g, ''),
-  }),
+  site(found, settings) {
+    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    return {
+      ...found,
+      cookiePrefix: found.cookiePrefix ?? text('cookieprefix').replace(/[\n\r ]/g, ''),
+      keepsMail: text('emailkeep') === '1',
+    };
+  },
+
+  mails: ({ prefix }) => mailsIn('chat_mybb_mails', `${prefix}users`, 'uid', 'email'),
 
   logins({ prefix }, { hex, lines }) {
     const isIn = (list: string) => `CONCAT(',', ${list}, ',') LIKE CONCAT('%,', g.gid, ',%')`;
@@ -95,23 +102,29 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
     const session = `CONCAT(o.sid, ' ', o.time, ' ', COALESCE(${hex('o.ip')}, ''))`;
     const sessions = `SELECT ${lines(session)} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
-    const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended`;
+    // A filter may match a part of the address, and its `*` any text.
+    const wanted =
+      "REPLACE(REPLACE(REPLACE(REPLACE(LOWER(f.filter), '!', '!!'), '%', '!%'), '_', '!_'), '*', '%')";
+    const mailBan = `SELECT COUNT(*) FROM ${prefix}banfilters f WHERE f.type = 3 AND LOWER(u.email) LIKE CONCAT('%', ${wanted}, '%') ESCAPE '!'`;
+    const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended, (${mailBan}) AS mail_ban`;
     const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
     const user = `u.uid AS uid, ${own}, ${within}, ${filters}, (${sessions}) AS sessions`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
-      ...['lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sessions'],
+      ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sessions'],
     );
     const ofUser = [
       loginPart({
         ...{
           view: 'chat_mybb_own',
           key: 'uid',
-          columns: ['username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
+          columns: [
+            ...['username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended', 'mail_ban'],
+          ],
         },
-        tables: [`${prefix}users`],
+        tables: [`${prefix}users`, `${prefix}banfilters`],
         select: `SELECT u.uid AS id, ${own} FROM ${prefix}users u`,
       }),
       loginPart({
@@ -207,6 +220,9 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         .some((filter) => isWithin(address, filter))
     )
       return settled('the address of this user is banned there');
+    // Such a member reaches no page but the form for another address.
+    if (!site.keepsMail && text('mail_ban') !== '0')
+      return settled('the mail address of this user is banned there');
     const user: SessionUser = { id: uid, name: displayName(text('username')) || uid };
     const isIn = (names: readonly string[] | null, can: 'isAdmin' | 'isModerator') =>
       groups.some((group) => (names === null ? group[can] : names.includes(group.title)));

@@ -1,16 +1,17 @@
-import {
-  because,
-  type MemberApplication,
-  type MemberSessions,
-  nobody,
-  type SiteDatabase,
-  type SiteFolder,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { escapedPath } from '../configuration/database-host.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import {
+  because,
+  type MemberApplication,
+  type MemberSessions,
+  mailsIn,
+  nobody,
+  type SiteDatabase,
+  type SiteFolder,
+  textsOf,
+} from './application.ts';
 import { withoutEntities } from './entities.ts';
 
 /** The values of config.php and of system/config. */
@@ -109,6 +110,8 @@ export const opencart: MemberApplication<Found, Found> = {
       proof: ['customer_id'],
     };
   },
+
+  mails: ({ prefix }) => mailsIn('chat_opencart_mails', `${prefix}customer`, 'customer_id', 'email'),
 
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;

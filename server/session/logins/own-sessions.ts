@@ -1,5 +1,5 @@
-import type { FoundSessions, SessionTexts, SiteFolder } from '../application.ts';
 import { withCalls } from '../configuration/php-settings.ts';
+import type { FoundSessions, SessionTexts, SiteFolder } from './application.ts';
 import { storeOfPhp } from './php-store.ts';
 
 /**

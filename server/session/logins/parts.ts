@@ -1,7 +1,8 @@
-import { type LoginTable, type Row, textsOf } from '../application.ts';
-import { packedRow, packedRows, unpacked } from '../rows.ts';
-import type { OpenSite } from '../site.ts';
-import { batched, together } from '../stores/lookups.ts';
+import { batched } from '../stores/lookups.ts';
+import { type LoginTable, type Row, textsOf } from './application.ts';
+import { together } from './lookups.ts';
+import { packedRow, packedRows, unpacked } from './rows.ts';
+import type { OpenSite } from './site.ts';
 
 /** Milliseconds for which the times of the tables stand for the rows at most. */
 const trustedFor = 60_000;

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { byAnotherKey } from '../application.ts';
 import { cookieValue, type SessionCookie, sessionIdFrom } from '../cookie.ts';
 import { FormatError } from '../formats/value.ts';
 import type { UserPaths } from '../identity.ts';
@@ -24,9 +23,10 @@ import {
   type Versioned,
 } from '../store.ts';
 import { within } from '../stores/deadline.ts';
-import { asked } from '../stores/lookups.ts';
 import { createJudge, judgeFailure, type SessionVerdict } from '../verdict.ts';
+import { type Beside, byAnotherKey } from './application.ts';
 import type { SessionLogins } from './changing-logins.ts';
+import { asked } from './lookups.ts';
 
 // Milliseconds.
 /** PHP may send its response before it has written the session. A visitor is therefore refused at the second check. */
@@ -57,10 +57,12 @@ export interface SessionSettings {
   source: SessionSource;
   cookie: SessionCookie;
   user: UserPaths;
+  /** As in `Beside`. */
+  refuses?: Beside['refuses'];
 }
 
 /** The logins of a site that keeps its users in PHP sessions. */
-export function phpSessions({ source, cookie, user }: SessionSettings): SessionLogins<PhpSession> {
+export function phpSessions({ source, cookie, user, refuses }: SessionSettings): SessionLogins<PhpSession> {
   const store = source.open();
   const read = sharedReads(store);
   const judge = createJudge(source, user);
@@ -143,8 +145,15 @@ export function phpSessions({ source, cookie, user }: SessionSettings): SessionL
       const isCookie = session === undefined;
       const sent = isCookie ? cookieValue(cookies, cookie.name) : session;
       const id = sent === null ? null : cookie.idIn(sent);
-      if (id !== null) return from(sent === id ? { id } : { id, sent: String(sent) });
-      return isCookie ? noId(`the cookie ${cookie.name}`, noCookie) : noId('the value that the client sent');
+      if (id === null)
+        return isCookie
+          ? noId(`the cookie ${cookie.name}`, noCookie)
+          : noId('the value that the client sent');
+      const answer = await from(sent === id ? { id } : { id, sent: String(sent) });
+      if ('code' in answer || refuses === undefined) return answer;
+      const { user, state } = answer;
+      const wrong = refuses(isCookie ? cookies : undefined, { user, proof: state.proof ?? [] });
+      return wrong === null ? answer : { code: 'unauthorized', ...wrong };
     },
     check: (logins) => logins.map(check),
     unjudged: (login) => ({

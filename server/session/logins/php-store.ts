@@ -1,6 +1,6 @@
 import { escapedPath, urlWith } from '../configuration/database-host.ts';
-import { ConfigurationError } from '../configuration/php.ts';
 import type { PhpSetting, PhpSettings } from '../configuration/php-settings.ts';
+import { ConfigurationError } from '../configuration/value.ts';
 import { isFormatName } from '../formats/formats.ts';
 
 /**

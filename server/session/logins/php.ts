@@ -1,6 +1,6 @@
-import type { SessionApplication, SiteFolder } from '../application.ts';
 import { ifKnown } from '../configuration/configuration.ts';
 import { withCalls } from '../configuration/php-settings.ts';
+import type { SessionApplication, SiteFolder } from './application.ts';
 import { storeOfPhp } from './php-store.ts';
 
 /** Any site in PHP that uses its sessions. Its own code says where in a session the user is. */

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { cookieValue } from '../cookie.ts';
+import { displayName } from '../identity.ts';
+import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   type Claim,
   loginPart,
+  mailsIn,
   nobody,
   noCookie,
   type Row,
@@ -11,11 +16,7 @@ import {
   type SiteFolder,
   texts,
   textsOf,
-} from '../application.ts';
-import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { cookieValue } from '../cookie.ts';
-import { displayName } from '../identity.ts';
-import { type Credentials, type SessionUser, StoreError } from '../login.ts';
+} from './application.ts';
 import { withoutEntities } from './entities.ts';
 
 /** The values of config.php. */
@@ -138,6 +139,8 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       forwardedForCheck: number('forwarded_for_check') !== 0,
     };
   },
+
+  mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),
 
   logins({ prefix, isFour, forwardedForCheck, sessionLength }, sql) {
     const groups = `(SELECT ${sql.lines('g.group_name')} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_names`;

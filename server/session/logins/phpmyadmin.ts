@@ -1,5 +1,5 @@
-import type { SessionApplication } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import type { SessionApplication } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** phpMyAdmin 4.8 to 5.2: Session.php, Config.php, TwoFactor.php, ConfigStorage/Relation.php. */

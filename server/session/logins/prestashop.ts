@@ -1,10 +1,18 @@
 import { createDecipheriv, createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { type Application, because, type Claim, nobody, type SiteDatabase, textsOf } from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieNames, cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
 import type { Explanation, SessionUser } from '../login.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  mailsIn,
+  nobody,
+  type SiteDatabase,
+  textsOf,
+} from './application.ts';
 
 /** The values of app/config/parameters.php. */
 interface Found {
@@ -74,6 +82,8 @@ export const prestashop: Application<Found, Found, Cookie> = {
   site: (found) => found,
 
   keys: ({ key, salt }) => [key, salt],
+
+  mails: ({ prefix }) => mailsIn('chat_prestashop_mails', `${prefix}customer`, 'id_customer', 'email'),
 
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;

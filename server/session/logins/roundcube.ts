@@ -1,5 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { dirname } from 'node:path';
+import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import { escapedPath, hostAndPort } from '../configuration/database-host.ts';
+import { rawUrlDecode } from '../encodings.ts';
 import {
   type Accounts,
   because,
@@ -10,10 +13,7 @@ import {
   type SiteDatabase,
   type SiteFolder,
   tableIn,
-} from '../application.ts';
-import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import { escapedPath, hostAndPort } from '../configuration/database-host.ts';
-import { rawUrlDecode } from '../encodings.ts';
+} from './application.ts';
 
 /**
  * Roundcube 1.4 to 1.7: index.php, program/lib/Roundcube/rcube_session.php (check_auth), session/*.php, rcube_user.php,

@@ -1,4 +1,4 @@
-import type { SessionApplication } from '../application.ts';
+import type { SessionApplication } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 export const shaarli: SessionApplication = {

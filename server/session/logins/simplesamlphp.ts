@@ -1,5 +1,5 @@
-import type { SessionApplication } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
+import type { SessionApplication } from './application.ts';
 import { ownSessions } from './own-sessions.ts';
 
 export const simplesamlphp: SessionApplication = {

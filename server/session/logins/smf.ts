@@ -1,23 +1,24 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import {
-  type Application,
-  because,
-  type Claim,
-  type LoginPart,
-  loginPart,
-  nobody,
-  type Row,
-  type SiteDatabase,
-  type SiteTable,
-  texts,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
 import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginPart,
+  loginPart,
+  mailsIn,
+  nobody,
+  type Row,
+  type SiteDatabase,
+  type SiteTable,
+  texts,
+  textsOf,
+} from './application.ts';
 import { withoutEntities } from './entities.ts';
 
 /** The values of Settings.php. */
@@ -110,6 +111,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     const mutedFrom = Number.parseInt(text('warning_mute'), 10) || 0;
     return { ...found, secondFactor: mode !== '' && mode !== '0', mutedFrom };
   },
+
+  mails: ({ prefix }) => mailsIn('chat_smf_mails', `${prefix}members`, 'id_member', 'email_address'),
 
   logins({ prefix }, { lines }) {
     const within = `CONCAT(',', m.additional_groups, ',') LIKE CONCAT('%,', g.id_group, ',%')`;

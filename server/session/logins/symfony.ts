@@ -1,8 +1,8 @@
-import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from '../application.ts';
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
 import { hostAndPort, urlWith } from '../configuration/database-host.ts';
 import { yamlScalar } from '../configuration/yaml.ts';
 import { rawUrlDecode } from '../encodings.ts';
+import type { FoundSessions, SessionApplication, SiteDatabase, SiteFolder } from './application.ts';
 import { ownSessions, says } from './own-sessions.ts';
 
 /** The firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */

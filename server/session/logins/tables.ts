@@ -1,14 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type Application,
-  byAnotherKey,
-  type Claim,
-  type Judged,
-  type LoginTable,
-  nobody,
-  type Row,
-} from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import {
   type Credentials,
@@ -21,10 +12,22 @@ import {
   unavailable,
   type Verdict,
 } from '../login.ts';
-import { packedRows, unpacked } from '../rows.ts';
-import type { OpenSite, SiteReader } from '../site.ts';
-import { asked, batched, together } from '../stores/lookups.ts';
+import { batched } from '../stores/lookups.ts';
+import {
+  type Application,
+  byAnotherKey,
+  type Claim,
+  type Judged,
+  type LoginTable,
+  nobody,
+  type Row,
+  type SiteTable,
+} from './application.ts';
+import { asked, together } from './lookups.ts';
 import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts';
+import { packedRows, unpacked } from './rows.ts';
+import type { OpenSite, SiteReader } from './site.ts';
+import type { SiteSql } from './sql.ts';
 
 /** Milliseconds for which the times of the tables are used again: for the checks of a moment. */
 const timesFor = 250;
@@ -238,6 +241,26 @@ export function claimedLogins(
   };
 }
 
+/** As `Logins.mailOf`. @param open as in `ClaimedLogins` */
+export function mailOf<Site>(
+  { mails }: { mails?(site: Site, sql: SiteSql): SiteTable },
+  open: () => Promise<OpenSite>,
+): Pick<Logins, 'mailOf'> {
+  if (mails === undefined) return {};
+  return {
+    async mailOf(user) {
+      const { site, driver, database, charset, views } = await open();
+      const { packed, from } = packedRows(driver, mails(site as Site, driver), { charset, views });
+      const id = `${driver.quote}id${driver.quote}`;
+      const [row] = await database.rows(
+        `SELECT ${driver.asText(id)}, ${packed}, NULL FROM ${from} WHERE ${id}`,
+        [user],
+      );
+      return row?.data ? unpacked(row.data, ['mail']).mail?.toString('utf8') || null : null;
+    },
+  };
+}
+
 /** The logins of an application that keeps them in tables of its own. */
 export function tableLogins(application: Application, reader: SiteReader): Logins<TableLogin> {
   const { open, look, check, ttl, renew, fault } = claimedLogins(application, reader);
@@ -261,6 +284,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   }
 
   return {
+    ...mailOf(application, open),
     identify,
     check,
     binding(credentials) {
@@ -285,7 +309,7 @@ export function tableLogins(application: Application, reader: SiteReader): Login
   };
 }
 
-/** @param changed see `SqlDriver` */
+/** @param changed see `SiteSql` */
 async function changesBy(database: OpenSite['database'], changed: string): Promise<Changes> {
   try {
     const rows = await database.rows(changed, ['any']);

@@ -1,5 +1,5 @@
-import { because, type FoundSessions, type SessionApplication, type SiteDatabase } from '../application.ts';
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { because, type FoundSessions, type SessionApplication, type SiteDatabase } from './application.ts';
 import { says } from './own-sessions.ts';
 
 const file = 'config.php';

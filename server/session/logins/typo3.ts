@@ -1,18 +1,5 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
-import {
-  type Application,
-  because,
-  type Claim,
-  type LoginTable,
-  loginPart,
-  nobody,
-  noCookie,
-  type SiteDatabase,
-  type SiteFolder,
-  texts,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError } from '../configuration/configuration.ts';
 import { cookieValue } from '../cookie.ts';
 import { formats } from '../formats/formats.ts';
@@ -20,6 +7,20 @@ import { FormatError } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import { follow, isEmpty, parsePath } from '../path.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  loginPart,
+  mailsIn,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  type SiteFolder,
+  texts,
+  textsOf,
+} from './application.ts';
 
 /** The values of settings.php and additional.php. */
 interface Found {
@@ -119,6 +120,8 @@ export const typo3: Application<Found, Found, Cookie> = {
   site: (found) => found,
 
   keys: ({ encryptionKey }) => encryptionKey,
+
+  mails: () => mailsIn('chat_typo3_mails', 'fe_users WHERE deleted = 0', 'uid', 'email'),
 
   logins({ timeout, admins, moderators }, { lines, start }) {
     // All groups, since a group may have others, and these others again.

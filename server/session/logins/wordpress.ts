@@ -1,17 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
-import {
-  type Application,
-  because,
-  type Claim,
-  type LoginTable,
-  nobody,
-  noCookie,
-  type SiteDatabase,
-  type SiteFolder,
-  type SiteOptions,
-  textsOf,
-} from '../application.ts';
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
@@ -19,6 +7,19 @@ import { formats } from '../formats/formats.ts';
 import { FormatError, PhpFloat, type PhpValue } from '../formats/value.ts';
 import { displayName } from '../identity.ts';
 import { type SessionUser, StoreError } from '../login.ts';
+import {
+  type Application,
+  because,
+  type Claim,
+  type LoginTable,
+  mailsIn,
+  nobody,
+  noCookie,
+  type SiteDatabase,
+  type SiteFolder,
+  type SiteOptions,
+  textsOf,
+} from './application.ts';
 import { withoutEntities } from './entities.ts';
 
 /** The values of wp-config.php and wp-includes/version.php. */
@@ -132,6 +133,8 @@ export const wordpress: Application<Found, Site, Cookie> = {
       superAdmins: new Set(superAdminsIn(value('site_admins'))),
     };
   },
+
+  mails: ({ users }) => mailsIn('chat_wordpress_mails', quoted(users), 'ID', 'user_email'),
 
   logins({ prefix, users, usermeta, network, newFragments }) {
     const capabilities = `${network === null || network.blog === 1 ? prefix : `${prefix}${network.blog}_`}capabilities`;

@@ -11,15 +11,18 @@ const parts = 5;
 export function deadline(milliseconds: number, late: () => void): () => void {
   let waiting = true;
   let passed = 0;
-  const timer = setInterval(() => {
-    if (++passed < parts) return;
-    clearInterval(timer);
-    setImmediate(() =>
-      setImmediate(() => {
-        if (waiting) late();
-      }),
-    );
-  }, milliseconds / parts);
+  const timer = setInterval(
+    () => {
+      if (++passed < parts) return;
+      clearInterval(timer);
+      setImmediate(() =>
+        setImmediate(() => {
+          if (waiting) late();
+        }),
+      );
+    },
+    Math.ceil(milliseconds / parts),
+  );
   return () => {
     waiting = false;
     clearInterval(timer);
@@ -46,57 +49,4 @@ export function within<T>(
     };
     work.finally(ended).then(resolve, reject);
   });
-}
-
-/**
- * The questions on a connection that answers in order. If the oldest answer is late, so are all behind it; one
- * deadline at a time is therefore enough for any number of questions.
- */
-export class Unanswered<Question> {
-  readonly #timeout: number;
-  readonly #late: () => void;
-  #waiting: { question: Question; at: number }[] = [];
-  /** Ends the deadline of the oldest question. */
-  #answered: (() => void) | undefined;
-
-  /**
-   * @param timeout of an answer, in milliseconds
-   * @param late is called when the oldest question has waited longer than that
-   */
-  constructor(timeout: number, late: () => void) {
-    this.#timeout = timeout;
-    this.#late = late;
-  }
-
-  /** The question that the next answer belongs to. */
-  get oldest(): Question | undefined {
-    return this.#waiting[0]?.question;
-  }
-
-  add(question: Question): void {
-    this.#waiting.push({ question, at: performance.now() });
-    if (this.#answered === undefined) this.#expectAnswer();
-  }
-
-  /** Removes the oldest question, whose answer has come. */
-  shift(): Question | undefined {
-    return this.#waiting.shift()?.question;
-  }
-
-  /** Removes all questions, since none will be answered. @returns them */
-  clear(): Question[] {
-    this.#answered?.();
-    this.#answered = undefined;
-    return this.#waiting.splice(0).map(({ question }) => question);
-  }
-
-  #expectAnswer(): void {
-    const [oldest] = this.#waiting;
-    this.#answered = undefined;
-    if (oldest === undefined) return;
-    this.#answered = deadline(Math.max(0, oldest.at + this.#timeout - performance.now()), () => {
-      if (this.#waiting[0] === oldest) this.#late();
-      else this.#expectAnswer();
-    });
-  }
 }

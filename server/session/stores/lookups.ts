@@ -4,24 +4,9 @@ import { deadline } from './deadline.ts';
 import { Semaphore } from './semaphore.ts';
 
 /** A batch holds so many ids at most. */
-const mostTogether = 500;
-/** Milliseconds for which the answer of `asked` is used again. */
-const answersFor = 250;
+export const mostTogether = 500;
 /** The store remembers so many large sessions at most. */
 const mostRemembered = 10_000;
-
-/** Asks seldom, however often the answer is wanted. */
-export function asked(ask: () => Promise<boolean>): () => Promise<boolean> {
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let answer: Promise<boolean> = Promise.resolve(false);
-  return () => {
-    if (performance.now() - askedAt > answersFor) {
-      askedAt = performance.now();
-      answer = ask();
-    }
-    return answer;
-  };
-}
 
 /**
  * Gathers the ids that are asked for in one turn of the event loop and asks the store once for all of them. Each
@@ -47,18 +32,6 @@ export function batched<T>(
     gathered.add(id);
     return answer.then((found) => found.get(id) ?? null);
   };
-}
-
-/** Asks the store for ids that are all known by now, as `batched` does. */
-export async function together<T>(
-  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, T>> {
-  if (ids.length === 0) return new Map();
-  if (ids.length <= mostTogether) return load(ids);
-  const found: Promise<ReadonlyMap<string, T>>[] = [];
-  for (let n = 0; n < ids.length; n += mostTogether) found.push(load(ids.slice(n, n + mostTogether)));
-  return new Map((await Promise.all(found)).flatMap((one) => [...one]));
 }
 
 /**

@@ -10,9 +10,10 @@ import {
 } from '../../../server/session/configuration/configuration.ts';
 import { parseEnv } from '../../../server/session/configuration/env.ts';
 import { parseIni } from '../../../server/session/configuration/ini.ts';
-import { type ConfigurationValue, isUnknown, readPhp } from '../../../server/session/configuration/php.ts';
+import { readPhp } from '../../../server/session/configuration/php.ts';
+import { type ConfigurationValue, isUnknown } from '../../../server/session/configuration/value.ts';
 import { yamlScalar } from '../../../server/session/configuration/yaml.ts';
-import { siteFolder } from '../../../server/session/site.ts';
+import { siteFolder } from '../../../server/session/logins/site.ts';
 import { dice } from '../../helpers/dice.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'configuration-'));

@@ -90,12 +90,12 @@ const sites: [redundancy: number, weights: number[]][] = [
 ];
 /** After 20 misses, 8.2 asks a server again and waits 30 s for its own lock. */
 const asked = pastMisses ? sites.slice(0, 2) : sites;
-/** The number of sessions each time. */
-const count = process.env.SOAK === '1' ? 200 : 80;
 
 test.each(asked)(
   'the chat asks the servers that PHP asks, and sees what PHP sees: redundancy=%d&weight=%s',
   async (redundancy, weights) => {
+    // Of so many sessions some are on each server.
+    const count = Math.max(...weights) > 1 ? 160 : 50;
     const first = await mortal();
     const on = [first, ...others];
     const options = `redundancy=${redundancy}&weight=${weights}${pastMisses ? '&past_misses=1' : ''}`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { applications } from '../../../server/session/applications.ts';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
+import { applications } from '../../../server/session/logins/applications.ts';
 import { pathText } from '../../../server/session/path.ts';
 import { ConfigError } from '../../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../../helpers/config.ts';

@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { siteSql } from '../../../server/session/logins/sql.ts';
 import { logoutMarker } from '../../../server/session/logout-marker.ts';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { postgres } from '../../../server/session/stores/sql/postgres.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
@@ -90,6 +92,29 @@ sqlServerContract('PostgreSQL', async () => {
 });
 
 describe('in PostgreSQL only', () => {
+  test('no statement is compiled, since that takes longer than the statement', async () => {
+    await db.query("CREATE VIEW compiled AS SELECT 'x'::text AS id, current_setting('jit') AS data");
+    await db.query('GRANT SELECT ON compiled TO site');
+    expect(await text(open(`${at()}?table=compiled&id=id&data=data`).get('x'))).toBe('off');
+  });
+
+  test('the digest of a row computes each column once, and no other row has the same', async () => {
+    const digest = siteSql(postgres).digestOfAll?.(['a', 'b']);
+    const counted = '(SELECT count(*)::text FROM pg_class AS c WHERE c.oid = t.oid)';
+    const plan = await db.query(
+      `EXPLAIN SELECT ${digest} FROM (SELECT ${counted} AS a, ${counted} AS b FROM pg_class AS t) AS t`,
+    );
+    expect(plan.filter((line) => /^ *SubPlan \d+$/.test(String(line['QUERY PLAN'])))).toHaveLength(2);
+    const rows = [
+      ...["NULL, ''", "'', NULL", 'NULL, NULL', "'', ''", "'-', ''", "'NULL', ''", `'"', ''`, "'\\', ''"],
+      ...["'1', '2'", "'1,2', ''", "'', '1,2'", "'1,', '2'", "'1', ',2'", "'(1', '2)'"],
+    ];
+    const [found] = await db.query(
+      `SELECT count(DISTINCT ${digest}) AS n FROM (VALUES ${rows.map((row) => `(${row})`).join(', ')}) AS t (a, b)`,
+    );
+    expect(Number(found?.n)).toBe(rows.length);
+  });
+
   test('a datetime with its zone', async () => {
     await db.query('CREATE TABLE zoned (id TEXT, data TEXT, ends TIMESTAMPTZ)');
     await db.query(

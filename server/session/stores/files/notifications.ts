@@ -18,13 +18,10 @@ const oneCharacter = /^[A-Za-z0-9,-]$/;
 export function subscribeFiles(settings: FilesSettings, onDisk: OnDisk, listener: StoreListener): () => void {
   const { depth, prefix } = settings;
   const folder = resolve(settings.folder);
-  const inFolder = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await onDisk(work);
-    } catch (error) {
-      throw error instanceof StoreError ? error : unreadable(folder, error);
-    }
-  };
+  const inFolder = <T>(work: () => Promise<T>): Promise<T> =>
+    onDisk(work).catch((error: unknown) => {
+      throw unreadable(folder, error);
+    });
   /** Which folder is there now: another one may be mounted, or take its name. */
   const identity = () => inFolder(() => stat(folder).then(({ dev, ino }) => `${dev}/${ino}`));
 

@@ -61,7 +61,6 @@ export async function withFile<T>(
       await handle?.close();
     }
   } catch (error) {
-    if (error instanceof StoreError || error instanceof FormatError) throw error;
     throw unreadable(folder, error);
   }
 }
@@ -119,8 +118,9 @@ function notPhps(): FormatError {
   );
 }
 
-/** The error does not name the file, since its name is the session id. */
-export function unreadable(folder: string, error: unknown): StoreError {
+/** The failure for an error of the disk, any other error as it is. It does not name the file: that is the session id. */
+export function unreadable(folder: string, error: unknown): Error {
+  if (error instanceof StoreError || error instanceof FormatError) return error;
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const advice =
     code === 'EACCES' || code === 'EPERM'

@@ -151,7 +151,7 @@ function openFiles(settings: FilesSettings): SessionStore {
         }
       };
       await list(folder, settings.depth).catch((error: unknown) => {
-        throw error instanceof StoreError ? error : unreadable(folder, error);
+        throw unreadable(folder, error);
       });
       return names;
     },

@@ -11,7 +11,7 @@ export interface Item {
 
 /** `count`: a number that each write changes, 0 if memcached is configured not to keep it (`-C`). */
 export interface CountedItem extends Item {
-  count: bigint;
+  count: string;
 }
 
 /**

@@ -2,6 +2,8 @@ import { connect } from 'node:net';
 import { markerPrefix } from '../../logout-marker.ts';
 import { type SessionName, StoreError, type StoreListener } from '../../store.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
+import { nameOf } from './connection.ts';
+import type { MemcachedServer } from './servers.ts';
 
 /** More than the longest line, which has a key of 250 bytes with three characters for each byte. */
 const maxLineBytes = 4096;
@@ -14,23 +16,18 @@ const marker = /^[0-9a-f]{32}$/;
 /** Newer versions report deletions too. 1.6.18 answers the first command with an error, and accepts the second. */
 const commands = ['watch mutations deletions', 'watch mutations'];
 
-interface Address {
-  host: string;
-  port: number;
-}
-
 /**
  * Subscribes to what each memcached logs of its items: that PHP has locked a session, that a session was stored, and
  * the logout marker of MemcachedHandler.php. 1.6.18 does not log deletions. No version logs everything when it has
  * much to log.
  */
 export function subscribeMemcached(
-  servers: readonly Address[],
+  servers: readonly MemcachedServer[],
   prefix: string,
   listener: StoreListener,
 ): () => void {
-  const lost = new Map<Address, StoreError>();
-  const begun = new Set<Address>();
+  const lost = new Map<MemcachedServer, StoreError>();
+  const begun = new Set<MemcachedServer>();
   let active: boolean | undefined;
   const ends = servers.map((server) =>
     keepSubscribed((sink) => listen(server, prefix, sink), {
@@ -53,8 +50,9 @@ export function subscribeMemcached(
   };
 }
 
-function listen({ host, port }: Address, prefix: string, sink: Sink): Promise<() => Promise<void>> {
-  const name = `memcached at ${host}:${port}`;
+function listen(server: MemcachedServer, prefix: string, sink: Sink): Promise<() => Promise<void>> {
+  const { host, port } = server;
+  const name = nameOf(server);
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: probeAfter });
     const failed = (error: StoreError) => {

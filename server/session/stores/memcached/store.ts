@@ -2,9 +2,9 @@ import type { StoredFormat } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { mostKeys, probeId, type SessionStore, StoreError } from '../../store.ts';
 import { batched } from '../lookups.ts';
-import { MemcachedConnection } from './connection.ts';
+import type { ReadReply } from '../pipeline.ts';
+import { itemOf, keysEndingWith, linesPipeline, valuesPipeline } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
-import { keysEndingWith } from './keys.ts';
 import { subscribeMemcached } from './notifications.ts';
 import {
   type Distribution,
@@ -14,11 +14,10 @@ import {
   type ServerOrder,
   serverOrder,
 } from './servers.ts';
-import { TextConnection } from './text-connection.ts';
 
 /**
  * memcached refuses longer keys (`KEY_MAX_LENGTH` in its source), so no such session can exist. Other characters would
- * end the key in its text protocol.
+ * end the key in the protocol.
  */
 const possibleKey = /^[\x21-\x7e]{1,250}$/;
 /** memcached takes a longer TTL for a date (`REALTIME_MAXDELTA`), and one in 1970 if it is given in seconds. */
@@ -30,6 +29,12 @@ const versionAnswer = /^(?:HD c(\d+)|EN|(ERROR))$/;
 /** After a failed question for versions, a server is not asked for them for so many milliseconds. */
 const versionsAgainAfter = 10_000;
 const touchAnswer = /^(?:TOUCHED|NOT_FOUND)$/;
+
+/** Reads an answer that is a line of this form. */
+const fits =
+  (form: RegExp): ReadReply<string, RegExpExecArray> =>
+  (line) =>
+    form.exec(line) ?? undefined;
 
 /** By `handler=`. The first distribution is the default. */
 const handlers: Record<
@@ -141,12 +146,12 @@ function openMemcached(settings: {
 }): SessionStore {
   const { servers, order, decode, prefix, timeout } = settings;
   // Each server has its own connection: a silent server delays its own sessions only.
-  const connections = servers.map(({ host, port }) => new MemcachedConnection(host, port, timeout));
-  const texts = servers.map(({ host, port }) => new TextConnection(host, port, timeout));
+  const connections = servers.map((server) => valuesPipeline(server, timeout));
+  // Large sessions on the way hold up no versions and no TTLs.
+  const texts = servers.map((server) => linesPipeline(server, timeout));
   /** Servers that do not know the meta commands. */
   const withoutMeta = new Set<number>();
 
-  /** An empty key never gets an answer, and a key that is too long spoils the connection for the next call. */
   function keyOf(id: string): string | null {
     const key = prefix + id;
     return id !== '' && possibleKey.test(key) ? key : null;
@@ -182,11 +187,13 @@ function openMemcached(settings: {
   const versions = texts.map((text, n) => {
     let again = 0;
     const ask = batched(async (keys) => {
-      const questions = keys.map((key) => `mg ${key} c`);
-      const answers = await text.askAll(questions, versionAnswer).catch((error: unknown) => {
-        again = performance.now() + versionsAgainAfter;
-        throw error;
-      });
+      const questions = keys.map((key) => `mg ${key} c\r\n`).join('');
+      const answers = await text
+        .askAll(questions, keys.length, fits(versionAnswer))
+        .catch((error: unknown) => {
+          again = performance.now() + versionsAgainAfter;
+          throw error;
+        });
       const found = new Map<string, string>();
       for (const [k, [, count, unknown]] of answers.entries()) {
         if (unknown !== undefined) withoutMeta.add(n);
@@ -201,9 +208,10 @@ function openMemcached(settings: {
 
   const ttls = texts.map((text, n) =>
     batched(async (keys) => {
-      const questions = keys.map((key) => `mg ${key} t`);
+      const questions = keys.map((key) => `mg ${key} t\r\n`).join('');
       const found = new Map<string, number>();
-      for (const [k, { groups }] of (await text.askAll(questions, ttlAnswer)).entries()) {
+      const answers = await text.askAll(questions, keys.length, fits(ttlAnswer));
+      for (const [k, { groups }] of answers.entries()) {
         if (groups?.unknown !== undefined) withoutMeta.add(n);
         const left = groups?.left;
         if (left === undefined) continue;
@@ -220,14 +228,14 @@ function openMemcached(settings: {
       return (key !== null && first !== undefined && versions[first]?.(key)) || Promise.resolve(null);
     },
     async check() {
-      await Promise.all(connections.map((connection) => connection.get(probeId)));
+      await Promise.all(connections.map((connection) => itemOf(connection, probeId)));
     },
     async keys(end) {
       const found = await Promise.all(servers.map((server) => keysEndingWith(server, end, timeout)));
       return found.flat().slice(0, mostKeys);
     },
     async get(id) {
-      const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));
+      const item = await ask(id, (n, key) => itemOf(connections[n] as (typeof connections)[0], key));
       return item && decode(item);
     },
     async getVersioned(id) {
@@ -236,10 +244,10 @@ function openMemcached(settings: {
       const item = await ask(id, async (n, key) => {
         // The count of another server, or of one that was restarted meanwhile, says nothing.
         const before = texts[n]?.connections;
-        const found = await (connections[n] as MemcachedConnection).get(key);
+        const found = await itemOf(connections[n] as (typeof connections)[0], key);
         version =
           found !== null && n === first && before === texts[n]?.connections
-            ? versionOf(n, String(found.count))
+            ? versionOf(n, found.count)
             : null;
         return found;
       });
@@ -256,7 +264,7 @@ function openMemcached(settings: {
       let done = false;
       for (const n of order.of(id)) {
         try {
-          await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
+          await (texts[n] as (typeof texts)[0]).ask(`touch ${key} ${end}\r\n`, fits(touchAnswer));
           done = true;
           // Then an item on another server is no copy, but left from a time when this server gave no answer.
           if (!order.copies) break;

@@ -1,30 +1,41 @@
-import { connect, type Socket } from 'node:net';
-import { connect as connectSecurely } from 'node:tls';
 import { mostKeys, StoreError } from '../../store.ts';
-import { deadline } from '../deadline.ts';
-import type { RedisServer } from './client.ts';
+import { Pipeline, type Protocol, type ReadReply, type ServerAddress } from '../pipeline.ts';
 import { ErrorReply, encoded, type Reply, ReplyReader } from './replies.ts';
 
-/** A question that follows a failure sooner than this, in milliseconds, gets the same failure and no new connection. */
-const reconnectAfter = 50;
+/** Where a Redis listens, and the user to log in as. An empty `user` is Redis's default user. */
+export interface RedisServer {
+  at: ServerAddress;
+  user: string;
+  password: string;
+  database: number;
+}
+
+type Read<T> = ReadReply<Reply, T>;
 
 /**
- * Holds a single connection to Redis at a time. The first question opens it, and so does the first question after a failure.
- * Each method throws StoreError after `timeout` milliseconds at the latest.
- *
- * It speaks the protocol itself: each session is asked for once a second, and each command of the library `redis` leaves
- * 4 KB of garbage.
+ * Speaks RESP itself: each session is asked for once a second, and each command of the library `redis` leaves 4 KB of
+ * garbage.
  */
-export class RedisConnection {
-  readonly #server: RedisServer;
-  readonly #timeout: number;
-  #link: Link | undefined;
-  #closed = false;
+export function redisProtocol({ at, user, password, database }: RedisServer): Protocol<Reply> {
+  const read: Read<true> = permitted('read', () => true);
+  const greeting: { request: string; read: Read<true> }[] = [];
+  const login = user === '' ? ['AUTH', password] : ['AUTH', user, password];
+  if (password !== '') greeting.push({ request: encoded([login]), read });
+  if (database !== 0) greeting.push({ request: encoded([['SELECT', String(database)]]), read });
+  const reader: Protocol<Reply>['reader'] = (take) => {
+    const replies = new ReplyReader(take);
+    return (piece) => replies.read(piece);
+  };
+  return { name: 'Redis', at, reader, greeting };
+}
 
-  /** @param timeout of one call in all, in milliseconds */
+/** The questions to one Redis. Each throws StoreError after the timeout at the latest. */
+export class RedisConnection {
+  readonly #redis: Pipeline<Reply>;
+
+  /** @param timeout of one answer, in milliseconds */
   constructor(server: RedisServer, timeout: number) {
-    this.#server = server;
-    this.#timeout = timeout;
+    this.#redis = new Pipeline(redisProtocol(server), timeout);
   }
 
   /**
@@ -33,226 +44,103 @@ export class RedisConnection {
    */
   lengths(keys: readonly string[], field?: string): Promise<number[]> {
     const command = (key: string) => (field === undefined ? ['STRLEN', key] : ['HSTRLEN', key, field]);
-    return this.#ask(async (link) => {
-      const replies = await link.ask(keys.map(command));
-      return replies.map((reply) => {
-        // Where STRLEN has an error, MGET has null.
-        if (reply instanceof ErrorReply && reply.message.startsWith('WRONGTYPE')) return 0;
-        return integer(reply, 0);
-      });
-    });
+    // Where STRLEN has an error, MGET has null.
+    return this.#askAll(keys.map(command), otherType(0, permitted('read', integer(0))));
   }
 
   /**
    * The values of these keys; null for a key that does not exist or has no such value.
    * @param field of hashes; undefined for strings
    */
-  values(keys: readonly string[], field?: string): Promise<(Buffer | null)[]> {
-    return this.#ask(async (link) => {
-      const values =
-        field === undefined ? await one(link, ['MGET', ...keys]) : await fieldsOf(link, keys, field);
-      if (values instanceof ErrorReply) throw values;
-      if (!Array.isArray(values) || values.length !== keys.length || !values.every(isValue)) throw unasked();
-      // Copies: a session that is remembered would keep everything in memory that was read beside it.
-      return values.map((value) => value && Buffer.from(value));
-    });
+  async values(keys: readonly string[], field?: string): Promise<(Buffer | null)[]> {
+    if (field !== undefined) {
+      const commands = keys.map((key) => ['HGET', key, field]);
+      return this.#askAll(commands, otherType(null, permitted('read', copied)));
+    }
+    const [values] = await this.#askAll(
+      [['MGET', ...keys]],
+      permitted('read', (reply) => {
+        if (!Array.isArray(reply) || reply.length !== keys.length) return undefined;
+        const values = reply.map(copied);
+        return values.includes(undefined) ? undefined : (values as (Buffer | null)[]);
+      }),
+    );
+    return values as (Buffer | null)[];
   }
 
   /** The TTLs of these keys in milliseconds, in one round trip; -1 for none, -2 for a key that does not exist. */
   ttls(keys: readonly string[]): Promise<number[]> {
-    return this.#ask(async (link) => {
-      const replies = await link.ask(keys.map((key) => ['PTTL', key]));
-      return replies.map((reply) => integer(permitted('ttl', reply), -2));
-    });
+    return this.#askAll(
+      keys.map((key) => ['PTTL', key]),
+      permitted('ttl', integer(-2)),
+    );
   }
 
   /** Gives a key a TTL in seconds, if it exists. */
-  expire(key: string, seconds: number): Promise<void> {
-    return this.#ask(async (link) => {
-      permitted('touch', await one(link, ['EXPIRE', key, String(seconds)]));
-    });
+  async expire(key: string, seconds: number): Promise<void> {
+    await this.#askAll(
+      [['EXPIRE', key, String(seconds)]],
+      permitted('touch', () => true),
+    );
   }
 
   /** Some of the keys that end so, by going through all keys. @param end without what has a meaning in a pattern */
-  keysEndingWith(end: string): Promise<string[]> {
-    return this.#ask(async (link) => {
-      const found: string[] = [];
-      let cursor = '0';
-      do {
-        const command = ['SCAN', cursor, 'MATCH', `*${end}`, 'COUNT', '1000'];
-        const reply = permitted('list', await one(link, command));
-        if (!isScanReply(reply)) throw unasked();
-        cursor = String(reply[0]);
-        found.push(...reply[1].map(String));
-      } while (cursor !== '0' && found.length < mostKeys);
-      return found.slice(0, mostKeys);
-    });
+  async keysEndingWith(end: string): Promise<string[]> {
+    const found: string[] = [];
+    let cursor = '0';
+    do {
+      const [scanned] = await this.#askAll(
+        [['SCAN', cursor, 'MATCH', `*${end}`, 'COUNT', '1000']],
+        permitted('list', (reply) => (isScanReply(reply) ? reply : undefined)),
+      );
+      const [next, keys] = scanned as [Buffer, Buffer[]];
+      cursor = String(next);
+      found.push(...keys.map(String));
+    } while (cursor !== '0' && found.length < mostKeys);
+    return found.slice(0, mostKeys);
   }
 
   /** A setting of this Redis; null if the user is not permitted to read it. */
-  setting(name: string): Promise<string | null> {
-    return this.#ask(async (link) => {
-      const reply = await one(link, ['CONFIG', 'GET', name]);
+  async setting(name: string): Promise<string | null> {
+    const [setting] = await this.#askAll([['CONFIG', 'GET', name]], (reply) => {
       // An error: not permitted, or switched off, as in a hosted Redis.
       const value = Array.isArray(reply) ? reply[1] : null;
       return Buffer.isBuffer(value) ? String(value) : null;
     });
+    return setting ?? null;
   }
 
   close(): void {
-    this.#closed = true;
-    this.#link?.fail(new StoreError('the store was closed'));
+    this.#redis.close();
   }
 
-  async #ask<T>(question: (link: Link) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new StoreError('the store was closed');
-    this.#link ??= this.#open();
-    const link = this.#link;
-    // Replies come in the order of the questions: if this one is late, so are all behind it.
-    const answered = deadline(this.#timeout, () =>
-      link.fail(new StoreError(`Redis did not answer within ${this.#timeout} ms`)),
-    );
-    try {
-      await link.ready;
-      return await question(link);
-    } catch (error) {
-      if (error instanceof NotPermitted) throw error;
-      throw link.fail(error);
-    } finally {
-      answered();
-    }
-  }
-
-  #open(): Link {
-    const forget = () => {
-      this.#link = undefined;
-    };
-    return new Link(this.#server, () => setTimeout(forget, reconnectAfter).unref());
+  #askAll<T>(commands: readonly (readonly string[])[], read: Read<T>): Promise<T[]> {
+    return this.#redis.askAll(encoded(commands), commands.length, read);
   }
 }
 
-interface Question {
-  /** How many replies it gets. */
-  count: number;
-  replies: Reply[];
-  resolve(replies: Reply[]): void;
-  reject(failure: StoreError): void;
-}
+/** Reads a reply that is no error. An error concerns this question only: the user may still do other things. */
+export const permitted =
+  <T>(wanted: keyof typeof permissions, read: Read<T>): Read<T> =>
+  (reply) => {
+    if (reply instanceof ErrorReply) throw refusal(reply.message, wanted);
+    return read(reply);
+  };
 
-/** A connection, until the first failure of any kind. Then it fails all questions, those under way and later ones. */
-class Link {
-  /** Settles when Redis has accepted the user and the database. */
-  readonly ready: Promise<unknown>;
-  readonly #socket: Socket;
-  readonly #onEnd: () => void;
-  readonly #asked: Question[] = [];
-  #failure: StoreError | undefined;
+/** Reads a reply about a key. For one with a value of another type there is another answer. */
+const otherType =
+  <T>(answer: T, read: Read<T>): Read<T> =>
+  (reply) =>
+    reply instanceof ErrorReply && reply.message.startsWith('WRONGTYPE') ? answer : read(reply);
 
-  constructor(server: RedisServer, onEnd: () => void) {
-    this.#onEnd = onEnd;
-    this.#socket = open(server);
-    const reader = new ReplyReader((reply) => this.#take(reply));
-    this.#socket.on('data', (piece: Buffer) => {
-      try {
-        reader.read(piece);
-      } catch (error) {
-        this.fail(error);
-      }
-    });
-    this.#socket.on('error', (error) => this.fail(error));
-    this.#socket.on('close', () => this.fail(new Error('closed')));
-    this.ready = this.#logIn(server);
-    this.ready.catch((error) => this.fail(error));
-  }
+const integer =
+  (least: number): Read<number> =>
+  (reply) =>
+    Number.isSafeInteger(reply) && (reply as number) >= least ? (reply as number) : undefined;
 
-  /** Asks at least one command, all in one round trip. @returns their replies, in the same order */
-  ask(commands: readonly (readonly string[])[]): Promise<Reply[]> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#asked.push({ count: commands.length, replies: [], resolve, reject });
-      this.#socket.write(encoded(commands));
-    });
-  }
-
-  /** Ends the connection. @returns its failure, which is the first one */
-  fail(error: unknown): StoreError {
-    if (this.#failure !== undefined) return this.#failure;
-    this.#failure =
-      error instanceof StoreError
-        ? error
-        : error instanceof ErrorReply
-          ? refusal(error.message, 'read')
-          : unreachable(error);
-    this.#socket.destroy();
-    this.#onEnd();
-    for (const { reject } of this.#asked.splice(0)) reject(this.#failure);
-    return this.#failure;
-  }
-
-  async #logIn({ user, password, database }: RedisServer): Promise<void> {
-    const commands: string[][] = [];
-    if (password !== '') commands.push(user === '' ? ['AUTH', password] : ['AUTH', user, password]);
-    if (database !== 0) commands.push(['SELECT', String(database)]);
-    if (commands.length === 0) return;
-    for (const reply of await this.ask(commands)) if (reply instanceof ErrorReply) throw reply;
-  }
-
-  #take(reply: Reply): void {
-    if (this.#failure !== undefined) return;
-    const [question] = this.#asked;
-    // Redis may refuse a client before it asks.
-    if (question === undefined) return void this.fail(reply instanceof ErrorReply ? reply : unasked());
-    if (question.replies.push(reply) === question.count) this.#asked.shift()?.resolve(question.replies);
-  }
-}
-
-function open({ at }: RedisServer): Socket {
-  if ('path' in at) return connect(at.path);
-  const { host, port, tls } = at;
-  const options = { host, port, noDelay: true };
-  return tls === undefined
-    ? connect(options)
-    : // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
-      connectSecurely({ ...options, ...tls, rejectUnauthorized: true });
-}
-
-/** The values of a field in hashes, where a key of another type has none, as for MGET. */
-async function fieldsOf(link: Link, keys: readonly string[], field: string): Promise<Reply[]> {
-  const replies = await link.ask(keys.map((key) => ['HGET', key, field]));
-  return replies.map((reply) => {
-    if (!(reply instanceof ErrorReply)) return reply;
-    if (reply.message.startsWith('WRONGTYPE')) return null;
-    throw reply;
-  });
-}
-
-/** Asks a single command. */
-async function one(link: Link, command: readonly string[]): Promise<Reply> {
-  const [reply] = await link.ask([command]);
-  return reply as Reply;
-}
-
-/** Redis refuses this command, which does not end the connection: the user may still read. */
-class NotPermitted extends StoreError {}
-
-function permitted(wanted: 'ttl' | 'touch' | 'list', reply: Reply): Reply {
-  if (reply instanceof ErrorReply) throw new NotPermitted(refusal(reply.message, wanted).message);
-  return reply;
-}
-
-function unasked(): StoreError {
-  return new StoreError('Redis answered something that was not asked');
-}
-
-function integer(reply: Reply, least: number): number {
-  if (reply instanceof ErrorReply) throw reply;
-  if (!Number.isSafeInteger(reply) || (reply as number) < least) throw unasked();
-  return reply as number;
-}
-
-function isValue(value: Reply): value is Buffer | null {
-  return value === null || Buffer.isBuffer(value);
-}
+/** A copy: a session that is remembered would keep everything in memory that was read beside it. */
+const copied: Read<Buffer | null> = (reply) =>
+  Buffer.isBuffer(reply) ? Buffer.from(reply) : reply === null ? null : undefined;
 
 function isScanReply(value: Reply): value is [Buffer, Buffer[]] {
   return Array.isArray(value) && Buffer.isBuffer(value[0]) && Array.isArray(value[1]);
@@ -289,20 +177,11 @@ const permissions = {
  * The failure for an error reply. It leaves out Redis's text, which may hold the command, and so the password or a key.
  * @param wanted what was asked for
  */
-export function refusal(reply: string, wanted: keyof typeof permissions): StoreError {
+function refusal(reply: string, wanted: keyof typeof permissions): StoreError {
   const code = /^[A-Z]{1,20}\b/.exec(reply)?.[0] ?? 'an unknown error';
   const meaning =
     code === 'NOPERM'
       ? `its user may not ${permissions[wanted]}`
       : refusals.find(([pattern]) => pattern.test(reply))?.[1];
   return new StoreError(`Redis refuses (${code})${meaning === undefined ? '' : `: ${meaning}`}`);
-}
-
-/** The failure for any other error of a connection. */
-export function unreachable(error: unknown): StoreError {
-  if ((error as NodeJS.ErrnoException).code !== undefined)
-    return StoreError.unreachable('Redis', error as NodeJS.ErrnoException);
-  return new StoreError('Redis closed the connection, or sent something that is not a reply', {
-    cause: error,
-  });
 }

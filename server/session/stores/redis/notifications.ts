@@ -1,7 +1,8 @@
 import { StoreError, type StoreListener } from '../../store.ts';
+import { Pipeline } from '../pipeline.ts';
 import { keepSubscribed, type Sink } from '../subscription.ts';
-import { createClient, endIfUnwanted, type Library, type RedisClient, type RedisServer } from './client.ts';
-import { refusal, unreachable } from './connection.ts';
+import { permitted, type RedisServer, redisProtocol } from './connection.ts';
+import { encoded, type Reply } from './replies.ts';
 
 /** The setting of Redis that says which keyspace events it sends. */
 export const eventsSetting = 'notify-keyspace-events';
@@ -10,8 +11,8 @@ export const eventsSetting = 'notify-keyspace-events';
  * `expire` without it, when phpredis writes by SETEX.
  */
 const events = ['del', 'expired', 'evicted', 'set', 'expire'];
-/** Milliseconds after which a socket that does not connect is closed; the subscription has given it up by then. */
-const timeout = 10_000;
+/** Milliseconds that an answer may take; the subscription has given Redis up by then. */
+const longest = 60_000;
 
 /**
  * Subscribes to the keyspace events of the keys with that prefix, over a connection of its own. If Redis is configured
@@ -40,9 +41,7 @@ export function subscribeRedis(
 
   return keepSubscribed(
     async (sink) => {
-      const library = await import('redis');
-      if (sink.signal.aborted) throw new StoreError('the subscription has ended');
-      const ping = await listen(library, server, sink, (key) => {
+      const ping = await listen(server, sink, (key) => {
         if (!key.subarray(0, start.length).equals(start)) return;
         sink.changed({ id: key.toString('utf8', start.length) });
       });
@@ -84,36 +83,24 @@ function lacks(flags: string): string[] {
 }
 
 async function listen(
-  library: Library,
   server: RedisServer,
   sink: Sink,
   onKey: (key: Buffer) => void,
 ): Promise<() => Promise<unknown>> {
-  const client = createClient(library, server, timeout);
-  const failure = (error: unknown) =>
-    error instanceof library.ErrorReply ? refusal(error.message, 'subscribe') : unreachable(error);
-  sink.signal.addEventListener('abort', () => client.destroy());
-  client.on('error', (error) => sink.failed(failure(error)));
-  endIfUnwanted(client, () => sink.signal.aborted);
-  try {
-    await client.connect();
-    const channels = events.map((event) => `__keyevent@${server.database}__:${event}`);
-    await client.subscribe(channels, onKey, true);
-  } catch (error) {
-    throw failure(error);
-  }
-  return () => ping(library, client, failure);
-}
-
-/** Any answer will do, such as that this user may not ask. */
-async function ping(
-  library: Library,
-  client: RedisClient,
-  failure: (error: unknown) => StoreError,
-): Promise<void> {
-  try {
-    await client.ping();
-  } catch (error) {
-    if (!(error instanceof library.ErrorReply)) throw failure(error);
-  }
+  const pushed = (reply: Reply) => {
+    const [kind, , key] = Array.isArray(reply) ? reply : [];
+    if (String(kind) !== 'message' || !Buffer.isBuffer(key)) return false;
+    onKey(key);
+    return true;
+  };
+  const redis = new Pipeline({ ...redisProtocol(server), pushed, failed: sink.failed }, longest);
+  sink.signal.addEventListener('abort', () => redis.close());
+  const channels = events.map((event) => `__keyevent@${server.database}__:${event}`);
+  await redis.askAll(
+    encoded([['SUBSCRIBE', ...channels]]),
+    channels.length,
+    permitted('subscribe', (reply) => (Array.isArray(reply) ? reply : undefined)),
+  );
+  // Any answer will do, such as that this user may not ask.
+  return () => redis.ask(encoded([['PING']]), (reply) => reply ?? undefined);
 }

@@ -2,8 +2,7 @@ import { FormatError } from '../../formats/value.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { maxSessionBytes, type SessionStore } from '../../store.ts';
 import { batched, LargeLookups } from '../lookups.ts';
-import type { RedisServer } from './client.ts';
-import { RedisConnection } from './connection.ts';
+import { RedisConnection, type RedisServer } from './connection.ts';
 import { eventsSetting, logoutNotifications, subscribeRedis } from './notifications.ts';
 
 /** That of phpredis, if its `session.save_path` has no `prefix=` (redis_session.c). */

@@ -5,7 +5,8 @@ import { FormatError, PhpBytes } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
 import { LargeLookups } from '../lookups.ts';
-import { type ReadReply, readAddress, type SessionServer, SessionServerConnection } from './connection.ts';
+import { Pipeline, type ReadReply } from '../pipeline.ts';
+import { type Line, readAddress, type SessionServer, sessionServerProtocol } from './connection.ts';
 import { subscribeSessionServer } from './notifications.ts';
 
 /** The ids that a session server accepts. No session has another id, which could end the command. */
@@ -36,13 +37,14 @@ export const sessionServerStore: StoreKind = (url) => {
 
 /** Sessions in a session server. `peek` neither waits for a lock nor renews a TTL. */
 function openSessionServer(server: SessionServer, timeout: number): SessionStore {
-  const open = () => new SessionServerConnection(server, timeout, maxReplyBytes);
+  const protocol = sessionServerProtocol(server, maxReplyBytes, 'encoding percent');
+  const open = () => new Pipeline(protocol, timeout);
   const [connection, forLarge] = [open(), open()];
   const large = new LargeLookups(timeout, server.name);
 
-  async function peek(id: string, on: SessionServerConnection): Promise<Buffer | null> {
+  async function peek(id: string, on: Pipeline<Line>): Promise<Buffer | null> {
     const text = await on.ask(
-      `peek ${id}`,
+      `peek ${id}\r\n`,
       readPeek(server, (length) => large.note(id, length > maxSmallBytes)),
     );
     return text && valueOfPhp(text);
@@ -55,7 +57,7 @@ function openSessionServer(server: SessionServer, timeout: number): SessionStore
     },
     async ttl(id) {
       if (!possibleId.test(id)) return null;
-      return connection.ask(`ttl ${id}`, (line) => {
+      return connection.ask(`ttl ${id}\r\n`, (line) => {
         const [reply, seconds, failure] = ttlReply.exec(line?.toString('latin1') ?? '') ?? [];
         if (reply === undefined) return undefined;
         if (failure !== undefined) throw unreadable(server);
@@ -67,8 +69,8 @@ function openSessionServer(server: SessionServer, timeout: number): SessionStore
     async touch(id) {
       if (!possibleId.test(id)) return;
       // Opening for reading neither waits for a lock nor creates a session, and counts as a use.
-      const opened = connection.ask(`open ${id} r`, okOr('err Could not open session.'));
-      await Promise.all([opened, connection.ask('close', okOr('err No session opened.'))]);
+      const opened = connection.ask(`open ${id} r\r\n`, okOr('err Could not open session.'));
+      await Promise.all([opened, connection.ask('close\r\n', okOr('err No session opened.'))]);
     },
     subscribe: (listener) => subscribeSessionServer(server, timeout, listener),
     close() {
@@ -79,7 +81,7 @@ function openSessionServer(server: SessionServer, timeout: number): SessionStore
 }
 
 const okOr =
-  (error: string): ReadReply<boolean> =>
+  (error: string): ReadReply<Line, boolean> =>
   (line) => {
     const reply = line?.toString('latin1');
     return reply === 'ok' || (reply === error ? false : undefined);
@@ -92,7 +94,7 @@ const replies = {
 };
 
 /** @param onLength is called with the size of the reply in bytes */
-function readPeek(server: SessionServer, onLength: (bytes: number) => void): ReadReply<Buffer | null> {
+function readPeek(server: SessionServer, onLength: (bytes: number) => void): ReadReply<Line, Buffer | null> {
   return (line) => {
     onLength(line === null ? maxReplyBytes : line.length);
     if (line === null) throw new FormatError(`larger than ${maxSessionBytes} bytes`);

@@ -112,7 +112,9 @@ export class ConnectionPool implements Database {
   ) {
     this.timeout = timeout;
     this.#addresses = addresses;
-    this.#load = load;
+    // Once: to find a module again costs more than a question for a row.
+    let loaded: Promise<Connect> | undefined;
+    this.#load = () => (loaded ??= load());
     this.#problems = problems;
   }
 

@@ -42,8 +42,6 @@ export interface Database {
 export interface SqlDriver {
   /** Quotes a name. */
   quote: '"' | '`';
-  /** The schema of names that name none, as information_schema lists it. */
-  schema: string;
   /** The first `length` bytes of a column, or characters if it is text. */
   start(column: string, length: number): string;
   /** The size of a column in bytes; for text, in the character set in which it is stored. */
@@ -53,27 +51,6 @@ export interface SqlDriver {
    * take longer than reading them.
    */
   digest?(column: string): string;
-  /**
-   * Bytes made of several values: each as its length in bytes, `:` and its bytes, or as `-` for NULL.
-   * @param values texts, which become UTF-8 (or are sent as they would be on a connection of that character set), or bytes
-   */
-  packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
-  /** A number or a text as text. */
-  asText(column: string): string;
-  /** Bytes as hexadecimal digits, in either case. */
-  hex(column: string): string;
-  /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
-  lines(column: string): string;
-  /** Bytes made of several values: the length of each, and its bytes as they are stored; NULL is not empty. */
-  allOf?(columns: readonly string[]): string;
-  /** A digest of these bytes. Absent if reading the values costs no more. */
-  digestOfAll?(columns: readonly string[]): string;
-  /**
-   * A SELECT as `Database.rows` takes it, to be asked for with any id, of the tables with these names. Its third column
-   * says when a table has changed last. It is NULL if the database does not know, or if that is so recent that another
-   * change could have the same time. Absent if the database keeps no such times, or only late ones.
-   */
-  changed?(tables: readonly string[]): string;
   /**
    * The moment so many seconds ago, by the clock of the database, in the form of `value` and of the column. A negative
    * number of seconds means the future.
@@ -85,8 +62,6 @@ export interface SqlDriver {
   until(unit: Unit, column: string): string;
   /** True for the row with the id of `change`, and for no other that the database may consider equal. */
   exactly(column: string): string;
-  /** Whether the database is the copy of another one, which gets changes later; absent if there is no such thing. */
-  isReplica?: string;
   /** An UPDATE that, as far as the database can, does not wait for a locked row. */
   update(table: string, assignment: string, condition: string): string;
   /**
@@ -123,31 +98,16 @@ const meanings = {
     'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
 } as const;
 
-const unreadable =
-  'the database lacks a table or a column that is read, or its user may not read it: npm run doctor -- --grants prints the rights';
-
-/** The same where no store URL is, but a site whose logins lie in its tables. */
-const meaningsOfSite: Partial<Record<keyof typeof meanings, string>> = {
-  login:
-    'the database refuses the user or the password, which are those of the site or of CHAT_SITE_DATABASE',
-  database: 'there is no database of that name, or its user may not use it',
-  table: unreadable,
-  column: unreadable,
-  permission: unreadable,
-  hidden: unreadable,
-  hiddenColumn: unreadable,
-  renewal:
-    'the user of the database may not renew logins, so writing in the chat is no use of the site: npm run doctor -- --grants prints the right (UPDATE)',
-};
-
-/** A failure that has other words where the database is that of a site. */
+/** A failure that the database or its client library explains by a code. */
 export class DatabaseError extends StoreError {
-  readonly ofSite: string;
+  readonly problem: keyof typeof meanings;
+  readonly code: string;
 
   constructor(problem: keyof typeof meanings, code: string) {
     super(`${meanings[problem]} (${code})`);
     this.name = 'DatabaseError';
-    this.ofSite = `${meaningsOfSite[problem] ?? meanings[problem]} (${code})`;
+    this.problem = problem;
+    this.code = code;
   }
 }
 

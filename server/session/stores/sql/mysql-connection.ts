@@ -93,10 +93,7 @@ function execute(
   return new Promise((resolve, reject) =>
     client.execute<RowDataPacket[]>(
       { sql, values, typeCast: false, rowsAsArray: true },
-      (error, found, fields) => {
-        if (error === null) resolve([found, fields]);
-        else reject(error);
-      },
+      (error, found, fields) => (error === null ? resolve([found, fields]) : reject(error)),
     ),
   );
 }

@@ -42,39 +42,12 @@ const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
 /** Compared so, only the same bytes are equal. */
 const exactly = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
 
-const literal = (text: string) => `'${text.replace(/['\\]/g, '\\$&')}'`;
-
 /** `mysql:` and `mariadb:`. The default port is 3306. */
 export const mysql: SqlDriver = {
   quote: '`',
-  schema: 'DATABASE()',
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
   digest: (column) => `SHA2(${column}, 256)`,
-  // Its lengths, then its values. Bytes as they are stored: to convert a text costs as much as the digest.
-  allOf: (columns) =>
-    `CONCAT_WS(CAST(',' AS BINARY), ${columns.map((column) => `IFNULL(LENGTH(${column}), '-')`).join(', ')}, ${columns.join(', ')})`,
-  digestOfAll: (columns) =>
-    columns.length === 1
-      ? `IFNULL(SHA2(${columns[0]}, 256), '${'-'.repeat(64)}')`
-      : `SHA2(${mysql.allOf?.(columns)}, 256)`,
-  asText: (column) => `CAST(${column} AS CHAR)`,
-  hex: (column) => `HEX(${column})`,
-  lines: (column) => `GROUP_CONCAT(${column} ORDER BY ${column} SEPARATOR '\n')`,
-  packed(values, charset = undefined) {
-    const parts = values.map(({ sql, is }) => {
-      const bytes = `CAST(${is === 'text' ? `CONVERT(${sql} USING ${charset ?? 'utf8mb4'})` : sql} AS BINARY)`;
-      return `IFNULL(CONCAT(LENGTH(${bytes}), ':', ${bytes}), '-')`;
-    });
-    return `CAST(CONCAT(${parts.join(', ')}) AS BINARY)`;
-  },
-  changed(tables) {
-    // InnoDB keeps the time of the last commit in memory: of a table that is as it was when the server started there is
-    // none. The time of MyISAM is that of its file. Of MySQL this is not known.
-    const last = `COALESCE(UPDATE_TIME, CONCAT(UUID_SHORT() >> 24, ' ', TABLE_ROWS))`;
-    const isKnown = `FALSE /*M!100600 OR ENGINE IN ('InnoDB', 'MyISAM') AND CREATE_OPTIONS NOT LIKE '%partitioned%' AND (UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL 2 SECOND) */`;
-    return `SELECT TABLE_NAME, NULL, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (${tables.map(literal).join(', ')}) AND 'any'`;
-  },
   // A datetime becomes a large number. A value that is no datetime becomes NULL, and not one in the past.
   value: (unit, column) =>
     ({
@@ -102,7 +75,6 @@ export const mysql: SqlDriver = {
       }[unit]
     } AS CHAR)`,
   exactly: (column) => `${column} = ? AND ${exactly(column)} = ${exactly('?')}`,
-  isReplica: `@@global.read_only <> 0 /*M! OR EXISTS (SELECT 1 FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVES_RUNNING' AND VARIABLE_VALUE > 0) */`,
   // MariaDB has a way not to wait.
   update: (table, assignment, condition) =>
     `/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ UPDATE ${table} SET ${assignment} WHERE ${condition}`,

@@ -10,20 +10,19 @@ const marker = /^[0-9a-f]{32}$/;
 
 /** Listens for the logout markers of PdoHandler.php, over a connection to the first host that answers. */
 export function postgresListen(server: SqlServer, problems: Problems): Listen {
-  const { addresses } = server;
   let next = 0;
   return async (sink) => {
     for (let tried = 1; ; tried++) {
       if (sink.signal.aborted) throw new StoreError('the subscription has ended');
       const at = next;
       // If this host never answers, the next connection begins with the next host.
-      next = (at + 1) % addresses.length;
+      next = (at + 1) % server.addresses.length;
       try {
-        const ping = await listen(server, addresses[at] as Address, problems, sink);
+        const ping = await listen(server, server.addresses[at] as Address, problems, sink);
         next = at;
         return ping;
       } catch (error) {
-        if (tried === addresses.length) throw failure(error, problems);
+        if (tried === server.addresses.length) throw failure(error, problems);
       }
     }
   };
@@ -47,11 +46,10 @@ async function listen(
     await client.query(`LISTEN ${markerChannel}`);
     client.on('error', (error) => sink.failed(failure(error, problems)));
     socket.on('close', () => sink.failed(new StoreError('the database ended the connection')));
-    return async () => {
-      await client.query('SELECT 1').catch((error: unknown) => {
+    return () =>
+      client.query('SELECT 1').catch((error: unknown) => {
         throw failure(error, problems);
       });
-    };
   } catch (error) {
     end();
     sink.signal.removeEventListener('abort', end);

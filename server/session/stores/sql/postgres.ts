@@ -51,28 +51,10 @@ const storedBytes = (column: string) =>
 /** `postgres:` and `postgresql:`. The default port is 5432; `socket=` ends in `/.s.PGSQL.PORT`. */
 export const postgres: SqlDriver = {
   quote: '"',
-  schema: 'current_schema()',
   // This also removes the blanks of a CHAR.
   start: (column, length) => `substring(${column} from 1 for ${length})`,
   bytes: (column) => `octet_length(${column})`,
   digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
-  digestOfAll(columns) {
-    const each = columns.map(
-      (column) => `coalesce(octet_length(${column}::text) || ':' || ${column}::text, '-')`,
-    );
-    return `encode(sha256(convert_to(${each.join(' || ')}, getdatabaseencoding())), 'hex')`;
-  },
-  asText: (column) => `(${column})::text`,
-  hex: (column) => `encode(${column}, 'hex')`,
-  lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text)`,
-  packed(values) {
-    const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
-    const parts = values.map(({ sql, is }) => {
-      const bytes = is === 'text' ? `convert_to((${sql})::text, 'UTF8')` : sql;
-      return `coalesce(${ascii(`octet_length(${bytes})::text || ':'`)} || ${bytes}, ${ascii(`'-'`)})`;
-    });
-    return `(${parts.join(' || ')})`;
-  },
   value: (_, column) => column,
   moment: (unit, ago) =>
     ({
@@ -93,7 +75,6 @@ export const postgres: SqlDriver = {
     })::text`,
   // The first condition uses the index; the second compares bytes, as hexadecimal digits or as text.
   exactly: (column) => `${column} = $1 AND ${column}::text COLLATE "C" = ANY ($2)`,
-  isReplica: 'pg_is_in_recovery()',
   update: (table, assignment, condition) =>
     `UPDATE ${table} SET ${assignment} WHERE ${condition} AND EXISTS (SELECT 1 FROM ${table} WHERE ${condition} FOR NO KEY UPDATE SKIP LOCKED)`,
   locate(url) {

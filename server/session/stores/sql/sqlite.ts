@@ -31,21 +31,10 @@ const fromDigits = (column: string) => {
  */
 export const sqlite: SqlDriver = {
   quote: '"',
-  schema: `'main'`,
   // A text may hold any bytes; only as a BLOB it does not end at the first NUL.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
   // The only function for this that does not read the column.
   bytes: (column) => `octet_length(${column})`,
-  asText: (column) => `CAST(${column} AS BLOB)`,
-  hex: (column) => `hex(${column})`,
-  lines: (column) => `group_concat(${column}, char(10) ORDER BY ${column})`,
-  packed(values) {
-    const parts = values.map(({ sql }) => {
-      const bytes = `CAST(${sql} AS BLOB)`;
-      return `coalesce(length(${bytes}) || ':' || ${bytes}, '-')`;
-    });
-    return `CAST(${parts.join(' || ')} AS BLOB)`;
-  },
   // A value of another kind becomes NULL; a text may hold a number.
   value: (unit, column) =>
     ({

@@ -1,10 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lookAt } from '../../../../server/init/found.ts';
-import { openSite } from '../../../../server/session/applications.ts';
-import { examineSite, grants } from '../../../../server/session/doctor/site.ts';
+import { examineSite } from '../../../../server/session/doctor/site.ts';
 import type { Login } from '../../../../server/session/login.ts';
+import { openSite } from '../../../../server/session/logins/applications.ts';
+import { grants } from '../../../../server/session/logins/grants.ts';
+import type { SitePlace } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
-import type { SitePlace } from '../../../../server/session/site.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import {
   type AccountSite,
@@ -100,8 +101,9 @@ async function granted(
   db: TestDatabase,
   place: SitePlace,
   site: { remove(): Promise<unknown> },
+  mails = false,
 ): Promise<void> {
-  const lines = await grants(place);
+  const lines = await grants(place, mails);
   if ('problem' in lines) throw new Error(lines.problem);
   const views = lines.flatMap((line) => /^CREATE OR REPLACE VIEW (\S+)/.exec(line)?.[1] ?? []);
   onTestFinished(async () => {
@@ -111,6 +113,17 @@ async function granted(
   });
   for (const line of lines)
     await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
+}
+
+/** Gives a user of the site an address, in the column that is read. */
+async function addressIn(db: TestDatabase, folder: string): Promise<void> {
+  const lines = (await grants({ folder }, true)) as string[];
+  const [, id, column, table] =
+    /_mails\S* AS SELECT (\w+) AS id, (?:COALESCE\()?(\w+).* AS mail FROM ([^\s;]+)/.exec(lines.join('\n')) ??
+    [];
+  // Some helpers make no such column.
+  await db.run(`ALTER TABLE ${table} ADD ${column} VARCHAR(100)`).catch(() => {});
+  await db.run(`UPDATE ${table} SET ${column} = 'zoe@site.example' WHERE ${id} = 7`);
 }
 
 function placeOf(options: Record<string, string>): SitePlace {
@@ -147,11 +160,15 @@ describe.each(databases)('$kind', (db) => {
     const own = parseDatabaseUrl(urlOf(db, [db.user, db.password]));
     const byOwn = await loginsOf(folder, { database: own });
     expect(await byOwn.identify(device)).toMatchObject({ user: { id: '7' } });
-    await granted(db, { folder }, site);
+    await addressIn(db, folder);
+    expect(await byOwn.mailOf?.('7')).toBe('zoe@site.example');
+    await granted(db, { folder }, site, true);
     const database = parseDatabaseUrl(urlOf(db, ['chat', 'own']));
     const logins = await loginsOf(folder, { database });
     const login = (await logins.identify(device)) as Login;
     expect(login).toMatchObject({ user: { id: '7' } });
+    expect(await logins.mailOf?.('7')).toBe('zoe@site.example');
+    expect(await logins.mailOf?.('999')).toBeNull();
     await logins.renew(login as never, 60);
     await device.rename('Zoë');
     expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });

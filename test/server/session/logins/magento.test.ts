@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { SiteOptions } from '../../../../server/session/application.ts';
-import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
+import type { SiteOptions } from '../../../../server/session/logins/application.ts';
+import { openSite } from '../../../../server/session/logins/applications.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';
 import { type MagentoConfig, type MagentoSession, magentoSite } from '../../../helpers/magento.ts';

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
-import type { SitePlace } from '../../../../server/session/site.ts';
+import { openSite } from '../../../../server/session/logins/applications.ts';
+import type { SitePlace } from '../../../../server/session/logins/site.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
@@ -125,7 +125,7 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
       const login = await logins.identify(device);
       if ('code' in login) throw new Error(login.reason);
       await site.insert('banfilters', { filter: '198.51.100.*', type: 1 });
-      // Names and mail addresses are banned at other times.
+      // MyBB compares a name when somebody takes it.
       await site.insert('banfilters', { filter: '*', type: 2 });
       await site.insert('banfilters', { filter, type: 1 });
       const verdict = await logins.check([login as never])[0];
@@ -137,6 +137,31 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
     expect(await logins.identify(device)).toMatchObject({ user: { id: '7' } });
     await site.run(`UPDATE #_users SET lastip = ${bytes(four)}`);
     expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
+  });
+
+  test('bans of mail addresses, unless the board lets members keep these', async () => {
+    const { site, open } = await siteFor();
+    const [logins, device] = [await open(), await site.logIn('7')];
+    const login = await logins.identify(device);
+    for (const [filter, may] of [
+      ['user7_@example.org', false],
+      ['*@EXAMPLE.org', false],
+      ['example', false],
+      ['u*7_@*.org', false],
+      ['user%@example.org', true],
+      ['user_@example.org', true],
+      ['user7!@example.org', true],
+      ['user7_@example.com', true],
+    ] as const) {
+      await site.run('DELETE FROM #_banfilters');
+      await site.insert('banfilters', { filter, type: 3 });
+      const verdict = await logins.check([login as never])[0];
+      expect(verdict === null || verdict?.state === 'user', filter).toBe(may);
+    }
+    await site.run("UPDATE #_banfilters SET filter = '*@example.org'");
+    expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
+    await site.insert('settings', { name: 'emailkeep', value: '1' });
+    expect(await (await open()).identify(device)).toMatchObject({ user: { id: '7' } });
   });
 
   test('a logout on one of two devices, a new password, and sessions that MyBB replaces or clears away', async () => {

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { SiteOptions } from '../../../../server/session/application.ts';
-import { openSite } from '../../../../server/session/applications.ts';
-import { grants } from '../../../../server/session/doctor/site.ts';
 import { openSessions } from '../../../../server/session/index.ts';
 import type { Login } from '../../../../server/session/login.ts';
+import type { SiteOptions } from '../../../../server/session/logins/application.ts';
+import { openSite } from '../../../../server/session/logins/applications.ts';
+import { grants } from '../../../../server/session/logins/grants.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf, siteDatabases, stopClock } from '../../../helpers/application-site.ts';

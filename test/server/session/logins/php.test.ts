@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { ConfigurationError, findSite, openSite } from '../../../../server/session/applications.ts';
 import { databaseUrl } from '../../../../server/session/configuration/database-host.ts';
 import type { Login, Logins } from '../../../../server/session/login.ts';
+import { ConfigurationError, findSite, openSite } from '../../../../server/session/logins/applications.ts';
+import type { SitePlace } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
-import type { SitePlace } from '../../../../server/session/site.ts';
 import { startMemcached } from '../../../helpers/memcached.ts';
 import { startRedis } from '../../../helpers/redis.ts';
 

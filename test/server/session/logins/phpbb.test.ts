@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { doctor } from '../../../../server/doctor/report.ts';
-import { openSite } from '../../../../server/session/applications.ts';
 import type { Credentials, Login } from '../../../../server/session/login.ts';
+import { openSite } from '../../../../server/session/logins/applications.ts';
 import { phpbb } from '../../../../server/session/logins/phpbb.ts';
-import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
+import { type SitePlace, siteFolder } from '../../../../server/session/logins/site.ts';
+import { siteSql } from '../../../../server/session/logins/sql.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf } from '../../../helpers/application-site.ts';
@@ -156,7 +157,10 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
       const found = await phpbb.find(await siteFolder({ folder: site.folder }), {});
       if (found === null) throw new Error('not found');
       for (const { select, id } of Object.values(
-        phpbb.logins(phpbb.site(found, new Map([['cookie_name', { value: Buffer.from('c') }]])), mysql),
+        phpbb.logins(
+          phpbb.site(found, new Map([['cookie_name', { value: Buffer.from('c') }]])),
+          siteSql(mysql),
+        ),
       )) {
         const plan = await db.run(`EXPLAIN SELECT * FROM (${select}) AS logins WHERE ${id} IN ('7', '8')`);
         // There are no bans here, and no index of them.

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
-import type { SitePlace } from '../../../../server/session/site.ts';
+import { openSite } from '../../../../server/session/logins/applications.ts';
+import type { SitePlace } from '../../../../server/session/logins/site.ts';
 import { loginContract } from '../../../contracts/login.ts';
 import { loginsOf } from '../../../helpers/application-site.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { grants } from '../../../../server/session/doctor/site.ts';
 import type { Login, Verdict } from '../../../../server/session/login.ts';
+import { grants } from '../../../../server/session/logins/grants.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';

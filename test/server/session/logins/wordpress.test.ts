@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { doctor } from '../../../../server/doctor/report.ts';
-import { openLogins, openSite } from '../../../../server/session/applications.ts';
 import type { Login } from '../../../../server/session/login.ts';
+import { openLogins, openSite } from '../../../../server/session/logins/applications.ts';
+import { type SitePlace, siteFolder } from '../../../../server/session/logins/site.ts';
+import { siteSql } from '../../../../server/session/logins/sql.ts';
 import { wordpress } from '../../../../server/session/logins/wordpress.ts';
-import { type SitePlace, siteFolder } from '../../../../server/session/site.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { mysql } from '../../../../server/session/stores/sql/mysql.ts';
 import { readConfig } from '../../../../server/settings/config.ts';
@@ -439,7 +440,7 @@ test('the rows are found by keys, and not by reading a table', async () => {
   configuration.logins.close();
   const found = await wordpress.find(await siteFolder({ folder: site.folder }), {});
   if (found === null) throw new Error('not found');
-  const table = wordpress.logins(found as never, mysql).users;
+  const table = wordpress.logins(found as never, siteSql(mysql)).users;
   if (table === undefined) throw new Error('no table');
   const { select, lookup, id } = table;
   for (const key of [lookup, id]) {
@@ -583,11 +584,19 @@ test('a database user with the rights that the doctor prints: everything works, 
     finding: (line: string) => void lines.push(line),
     problem: (line: string) => void lines.push(line),
   };
+  await db.query(`ALTER TABLE ${site.prefix}users ADD user_email VARCHAR(100) NOT NULL DEFAULT ''`);
+  const mails = {
+    CHAT_MAIL: 'smtp://localhost',
+    CHAT_MAIL_FROM: 'chat@site.example',
+    CHAT_URL: 'https://site.example/chat',
+  };
   expect(await doctor(['--grants'], { CHAT_SITE: site.folder }, say)).toBe(0);
+  expect(lines.splice(0).join('\n')).not.toContain('email');
+  expect(await doctor(['--grants'], { CHAT_SITE: site.folder, ...mails }, say)).toBe(0);
   onTestFinished(async () => {
     for (const sql of [
       "DROP USER 'chat'@'localhost'",
-      'DROP VIEW chat_wordpress, chat_wordpress_settings, chat_wordpress_users, chat_wordpress_values',
+      'DROP VIEW chat_wordpress, chat_wordpress_settings, chat_wordpress_users, chat_wordpress_values, chat_wordpress_mails',
     ])
       await db.query(sql);
   });
@@ -614,6 +623,9 @@ test('a database user with the rights that the doctor prints: everything works, 
     await expect(asChat.query(sql)).rejects.toThrow(/denied/);
   }
   await expect(asChat.query('SELECT * FROM chat_wordpress')).resolves.toBeDefined();
+  await db.query(`UPDATE ${site.prefix}users SET user_email = 'ann@site.example' WHERE ID = 7`);
+  expect(await logins.mailOf?.('7')).toBe('ann@site.example');
+  expect(await logins.mailOf?.('70')).toBeNull();
 });
 
 test('the doctor: a replica is wrong, and the way from the browser goes by the cookie of the site', async () => {

@@ -1,4 +1,4 @@
-import { StoreError } from './login.ts';
+import { StoreError } from '../login.ts';
 
 /** Milliseconds after which a changed configuration counts. */
 const rereadAfter = 60_000;

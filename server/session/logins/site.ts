@@ -2,6 +2,20 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
+  ConfigurationError,
+  mostBytes,
+  readConfiguration,
+  readSessionCalls,
+} from '../configuration/configuration.ts';
+import { databaseUrl, firstThere, socketsOf } from '../configuration/database-host.ts';
+import { parseEnv } from '../configuration/env.ts';
+import { readPhpSettings } from '../configuration/php-settings.ts';
+import { readRegularFile } from '../configuration/regular-file.ts';
+import { openSystem, type System } from '../configuration/system.ts';
+import { type Digest, type Fingerprint, StoreError } from '../login.ts';
+import { type GivenDatabase, parseDatabaseUrl } from '../store-url.ts';
+import { type Database, DatabaseError } from '../stores/sql/driver.ts';
+import {
   type Accounts,
   type Application,
   type MemberApplication,
@@ -12,30 +26,17 @@ import {
   type SiteOptions,
   tableIn,
 } from './application.ts';
-import {
-  ConfigurationError,
-  mostBytes,
-  readConfiguration,
-  readSessionCalls,
-} from './configuration/configuration.ts';
-import { databaseUrl, firstThere, socketsOf } from './configuration/database-host.ts';
-import { parseEnv } from './configuration/env.ts';
-import { readPhpSettings } from './configuration/php-settings.ts';
-import { readRegularFile } from './configuration/regular-file.ts';
-import { openSystem, type System } from './configuration/system.ts';
-import { asText, type Digest, type Fingerprint } from './fingerprint.ts';
-import { StoreError } from './login.ts';
-import type { SessionSettings } from './logins/php-sessions.ts';
+import { asText } from './fingerprint.ts';
+import type { SessionSettings } from './php-sessions.ts';
 import { closedAfter, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
-import { type GivenDatabase, parseDatabaseUrl } from './store-url.ts';
-import { type Database, DatabaseError, type SqlDriver } from './stores/sql/driver.ts';
+import { type SiteSql, siteSql } from './sql.ts';
 
 /** A site whose configuration has been read and whose database answers. */
 export interface OpenSite {
   /** As `Application.site` made it. The same object as long as nothing has changed. */
   site: unknown;
-  driver: SqlDriver;
+  driver: SiteSql;
   database: Database;
   charset: 'utf8' | 'latin1';
   /** Whether the views of `doctor --grants` are read in place of the tables. */
@@ -47,6 +48,8 @@ export interface SiteReader {
   open(): Promise<OpenSite>;
   /** Reads the configuration and the settings again. `SitePlace.onProblem` gets the faults in them. */
   reload(): Promise<void>;
+  /** Whether its database is the copy of another one. @throws as `open` does */
+  isReplica(): Promise<boolean>;
   /** As it was opened last; undefined before. */
   readonly last: OpenSite | undefined;
   /** As in `Logins`. */
@@ -176,10 +179,29 @@ export interface SiteTables<Of extends AnyApplication = AnyApplication> {
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
+const unreadable =
+  'the database lacks a table or a column that is read, or its user may not read it: npm run doctor -- --grants prints the rights';
+
+/** The failures of a database that have other words where no store URL is. */
+const inWords: Partial<Record<DatabaseError['problem'], string>> = {
+  login:
+    'the database refuses the user or the password, which are those of the site or of CHAT_SITE_DATABASE',
+  database: 'there is no database of that name, or its user may not use it',
+  table: unreadable,
+  column: unreadable,
+  permission: unreadable,
+  hidden: unreadable,
+  hiddenColumn: unreadable,
+  renewal:
+    'the user of the database may not renew logins, so writing in the chat is no use of the site: npm run doctor -- --grants prints the right (UPDATE)',
+};
+
 /** The same database, whose failures name no store URL. */
 function inWordsOfSite(database: Database): Database {
   const explained = (error: unknown): never => {
-    throw error instanceof DatabaseError ? new StoreError(error.ofSite, { cause: error }) : error;
+    const words = error instanceof DatabaseError ? inWords[error.problem] : undefined;
+    if (words === undefined) throw error;
+    throw new StoreError(`${words} (${(error as DatabaseError).code})`, { cause: error });
   };
   return {
     timeout: database.timeout,
@@ -196,7 +218,8 @@ export async function connected(
   found: unknown,
 ): Promise<Connected> {
   const own = application.database(found);
-  const { driver, open } = place.database ?? (await located(application, own));
+  const { driver: plain, open } = place.database ?? (await located(application, own));
+  const driver = siteSql(plain);
   const database = inWordsOfSite(open());
   if (own.charset !== 'server') return { driver, database, charset: own.charset };
   const [row] = await database.rows("SELECT 'any', @@character_set_server, NULL FROM DUAL WHERE 'any'", [
@@ -314,6 +337,13 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       return Promise.resolve(open);
     },
     reload: reread.now,
+    async isReplica() {
+      const { driver, database } = await this.open();
+      if (driver.isReplica === undefined) return false;
+      const state = `CASE WHEN ${driver.isReplica} THEN 'replica' ELSE 'primary' END`;
+      const sql = `SELECT 'any', NULL, ${state} FROM (SELECT 1 AS one) AS one WHERE 'any'`;
+      return (await database.rows(sql, ['any']))[0]?.state === 'replica';
+    },
     async fingerprint(digest) {
       await this.open().catch((error: unknown) => {
         // The store answers nobody then, and says why.

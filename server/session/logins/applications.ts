@@ -1,45 +1,40 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ConfigurationError } from '../configuration/configuration.ts';
+import { databaseUrl, queryOf } from '../configuration/database-host.ts';
+import { type Logins, StoreError } from '../login.ts';
+import { parsePath } from '../path.ts';
 import type {
   Accounts,
   Application,
+  Beside,
   FoundSessions,
   MemberApplication,
   SessionApplication,
   SiteFolder,
 } from './application.ts';
-import { ConfigurationError } from './configuration/configuration.ts';
-import { databaseUrl, queryOf } from './configuration/database-host.ts';
-import { type Logins, StoreError } from './login.ts';
-import { cacti } from './logins/cacti.ts';
-import { changingLogins, type SessionLogins } from './logins/changing-logins.ts';
-import { codeigniter } from './logins/codeigniter.ts';
-import { dokuwiki } from './logins/dokuwiki.ts';
-import { drupal } from './logins/drupal.ts';
-import { icingaweb2 } from './logins/icingaweb2.ts';
-import { joomla } from './logins/joomla.ts';
-import { laravel } from './logins/laravel.ts';
-import { magento } from './logins/magento.ts';
-import { mediawiki } from './logins/mediawiki.ts';
-import { accountLogins, memberLogins } from './logins/members.ts';
-import { moodle } from './logins/moodle.ts';
-import { mybb } from './logins/mybb.ts';
-import { opencart } from './logins/opencart.ts';
-import { php } from './logins/php.ts';
-import { phpSessions, type SessionSettings } from './logins/php-sessions.ts';
-import { phpbb } from './logins/phpbb.ts';
-import { phpmyadmin } from './logins/phpmyadmin.ts';
-import { postfixadmin } from './logins/postfixadmin.ts';
-import { prestashop } from './logins/prestashop.ts';
-import { roundcube } from './logins/roundcube.ts';
-import { shaarli } from './logins/shaarli.ts';
-import { simplesamlphp } from './logins/simplesamlphp.ts';
-import { smf } from './logins/smf.ts';
-import { symfony } from './logins/symfony.ts';
-import { tableLogins } from './logins/tables.ts';
-import { ttrss } from './logins/ttrss.ts';
-import { typo3 } from './logins/typo3.ts';
-import { wordpress } from './logins/wordpress.ts';
-import { parsePath } from './path.ts';
+import { cacti } from './cacti.ts';
+import { changingLogins, type SessionLogins } from './changing-logins.ts';
+import { codeigniter } from './codeigniter.ts';
+import { dokuwiki } from './dokuwiki.ts';
+import { drupal } from './drupal.ts';
+import { icingaweb2 } from './icingaweb2.ts';
+import { joomla } from './joomla.ts';
+import { laravel } from './laravel.ts';
+import { magento } from './magento.ts';
+import { mediawiki } from './mediawiki.ts';
+import { accountLogins, memberLogins } from './members.ts';
+import { moodle } from './moodle.ts';
+import { mybb } from './mybb.ts';
+import { opencart } from './opencart.ts';
+import { php } from './php.ts';
+import { phpSessions, type SessionSettings } from './php-sessions.ts';
+import { phpbb } from './phpbb.ts';
+import { phpmyadmin } from './phpmyadmin.ts';
+import { postfixadmin } from './postfixadmin.ts';
+import { prestashop } from './prestashop.ts';
+import { roundcube } from './roundcube.ts';
+import { shaarli } from './shaarli.ts';
+import { simplesamlphp } from './simplesamlphp.ts';
 import {
   accountTables,
   fingerprintOf,
@@ -49,8 +44,14 @@ import {
   siteFolder,
   siteReader,
 } from './site.ts';
+import { smf } from './smf.ts';
+import { symfony } from './symfony.ts';
+import { tableLogins } from './tables.ts';
+import { ttrss } from './ttrss.ts';
+import { typo3 } from './typo3.ts';
+import { wordpress } from './wordpress.ts';
 
-export { ConfigurationError } from './configuration/configuration.ts';
+export { ConfigurationError } from '../configuration/configuration.ts';
 
 /** The applications by the folders of their sites. The first that knows a folder has it. */
 export const applications: readonly (Application | MemberApplication | SessionApplication)[] = [
@@ -164,9 +165,9 @@ async function findSessions(
       beside && place.database
         ? place.database.table(queryOf(beside.options))
         : table && (await databaseUrl(table.database, table.options));
-    const session = sessions.settings(
-      { ...application.options, ...options, ...(store && { store }) },
-      appKeys,
+    const session = withBeside(
+      application.beside,
+      sessions.settings({ ...application.options, ...options, ...(store && { store }) }, appKeys),
     );
     if (accounts === undefined) return { session };
     const proof = accounts.proof.map(parsePath);
@@ -201,6 +202,15 @@ async function findSessions(
     return changed;
   };
   return { application, folder, ...read, again, values: () => valuesOf(found ?? { options: {} }) };
+}
+
+/** The session alone lets nobody in where the application has other cookies beside it. */
+export function withBeside(
+  beside: Beside | undefined,
+  { user, ...session }: SessionSettings,
+): SessionSettings {
+  if (beside === undefined) return { ...session, user };
+  return { ...session, user: { ...user, proof: beside.proof.map(parsePath) }, refuses: beside.refuses };
 }
 
 /** Two readings are compared by this: functions are never the same. */

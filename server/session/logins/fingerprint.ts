@@ -1,15 +1,4 @@
-import { withoutPlace } from './store-url.ts';
-
-/** Digests of what was read of a site, by which servers compare it. */
-export interface Fingerprint {
-  /** Of the operator's settings beside the folder. With others the configuration may rightly be read otherwise. */
-  settings: string;
-  /** Of everything that counts in the configuration, but for the places of databases and of stores. */
-  site: string;
-}
-
-/** Nobody can find out the text from what it returns. */
-export type Digest = (text: string) => string;
+import { readQuery } from '../source.ts';
 
 /** The same text for the same values, on every machine. */
 export const asText = (value: unknown): string => JSON.stringify(comparable(value));
@@ -27,4 +16,16 @@ function comparable(value: unknown, key = ''): unknown {
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([name, each]) => [name, comparable(each, name)])
     .filter(([, each]) => each !== undefined);
+}
+
+/** Options of the way to a store, and of PHP's own account. */
+const ofPlace = ['socket', 'tls', 'ca', 'auth_file', 'timeout', 'owner'];
+
+/** A store URL without the place of the sessions: two such texts are equal if the sessions are read alike. */
+function withoutPlace(text: string): string {
+  const [, protocol = '', query = ''] = /^([a-z-]+):[^?]*(?:\?(.*))?$/s.exec(text) ?? [];
+  const options = readQuery(query);
+  for (const name of ofPlace) options.delete(name);
+  options.sort();
+  return `${protocol}?${options}`;
 }

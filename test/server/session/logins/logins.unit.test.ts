@@ -3,10 +3,10 @@ import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { asText } from '../../../server/session/fingerprint.ts';
-import { handleOf, type Login } from '../../../server/session/login.ts';
-import { type Device, type LoginSite, loginContract } from '../../contracts/login.ts';
-import { readerAt } from '../../helpers/session-stores.ts';
+import { handleOf, type Login } from '../../../../server/session/login.ts';
+import { asText } from '../../../../server/session/logins/fingerprint.ts';
+import { type Device, type LoginSite, loginContract } from '../../../contracts/login.ts';
+import { readerAt } from '../../../helpers/session-stores.ts';
 
 /** The sessions of PHP's own files, in a new folder. */
 async function filesSite(): Promise<LoginSite & { folder: string }> {

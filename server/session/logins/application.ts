@@ -1,13 +1,13 @@
-import type { Configuration } from './configuration/configuration.ts';
-import type { PhpSurroundings } from './configuration/php.ts';
-import type { PhpSettings } from './configuration/php-settings.ts';
-import type { SessionCall } from './configuration/session-calls.ts';
-import type { SessionCookie } from './cookie.ts';
-import type { SessionUser } from './identity.ts';
-import type { Layer } from './layers/layers.ts';
-import type { Credentials, Explanation } from './login.ts';
-import type { StoreUrl } from './source.ts';
-import type { SqlDriver } from './stores/sql/driver.ts';
+import type { Configuration } from '../configuration/configuration.ts';
+import type { PhpSettings } from '../configuration/php-settings.ts';
+import type { SessionCall } from '../configuration/session-calls.ts';
+import type { PhpSurroundings } from '../configuration/value.ts';
+import type { SessionCookie } from '../cookie.ts';
+import type { SessionUser } from '../identity.ts';
+import type { Layer } from '../layers/layers.ts';
+import type { Credentials, Explanation } from '../login.ts';
+import type { StoreUrl } from '../source.ts';
+import type { SiteSql } from './sql.ts';
 
 /** The folder of a site, as an application reads its configuration from it. */
 export interface SiteFolder {
@@ -110,7 +110,7 @@ export interface LoginPart extends SiteTable {
   /** The values are short: to compare them costs less than a digest of them. */
   short?: true;
   /**
-   * The only column of logins has the values of all rows with that key, as `SqlDriver.lines`, and none may exist. The
+   * The only column of logins has the values of all rows with that key, as `SiteSql.lines`, and none may exist. The
    * name of a column of logins: without a line that begins with its value and a blank, there is no such row of logins.
    */
   lines?: string | true;
@@ -248,13 +248,18 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
   find(folder: SiteFolder, options: SiteOptions): Promise<Found | null>;
   database(found: Found): SiteDatabase;
   /** Null if no setting lies in the database. */
-  settings(found: Found, sql: SqlDriver): SettingsTable | null;
+  settings(found: Found, sql: SiteSql): SettingsTable | null;
   /** @param settings by their names. @throws StoreError if one is missing, which the application may make later */
   site(found: Found, settings: ReadonlyMap<string, Row>): Site;
   /** The keys that a cookie is taken by before `judge` sees it: new ones end the logins by those before. */
   keys?(site: Site): unknown;
+  /**
+   * The addresses of users for mails: the columns `id` and `mail`. They are read when a mail is sent. Absent if the application
+   * has none.
+   */
+  mails?(site: Site, sql: SiteSql): SiteTable;
   /** By the names that the claims have for them. */
-  logins(site: Site, sql: SqlDriver): Readonly<Record<string, LoginTable>>;
+  logins(site: Site, sql: SiteSql): Readonly<Record<string, LoginTable>>;
   /**
    * Judges a claim by the row that it names.
    * @param now in seconds since 1970
@@ -270,7 +275,7 @@ export interface SiteApplication<Found, Site, Cookies extends Claim> {
     folder: SiteFolder,
     found: Found,
     ask: (select: string) => Promise<string | null>,
-    sql: SqlDriver,
+    sql: SiteSql,
   ): Promise<Portrait>;
 }
 
@@ -287,6 +292,7 @@ type SessionOption =
   | 'userRooms'
   | 'userRoles'
   | 'userBanned'
+  | 'userMail'
   | 'userNobody';
 
 /** An application that keeps its users in PHP sessions. A single file in `logins/` says all of it. */
@@ -295,6 +301,8 @@ export interface SessionApplication {
   title: string;
   /** The options that are the same at every site. */
   options: SessionTexts;
+  /** Absent if the browser needs no other cookie. */
+  beside?: Beside;
   /**
    * Reads the configuration; absent if it does not say where the sessions are.
    * @param given options of the operator, which need not be found
@@ -323,7 +331,18 @@ export interface FoundSessions {
   calls?: readonly SessionCall[];
 }
 
-/** A session that names a user, with what `Accounts.proof` leads to. */
+/** Cookies of a browser that count beside its session when it logs in. */
+export interface Beside {
+  /** Paths in the session. */
+  proof: readonly string[];
+  /**
+   * Why they do not belong to the session; null if they do.
+   * @param cookies the `Cookie` header; undefined if the client sends the value of the session's cookie itself
+   */
+  refuses(cookies: string | undefined, named: NamedUser): Explanation | null;
+}
+
+/** A session that names a user, with what `proof` leads to. */
 export interface NamedUser {
   user: SessionUser;
   proof: readonly (string | null)[];
@@ -344,15 +363,22 @@ export interface Accounts {
   /** All values of the configuration that these functions use: what is the same has not changed. */
   basis: unknown;
   /** Gives facts that the query for users needs, such as the columns that exist; absent if it needs none. */
-  settings?(sql: SqlDriver): SettingsTable;
+  settings?(sql: SiteSql): SettingsTable;
   /** The users by their ids. @param known the names of the settings that are there */
-  users(sql: SqlDriver, known: ReadonlySet<string>): LoginTable;
+  users(sql: SiteSql, known: ReadonlySet<string>): LoginTable;
   /** The user by the row of that id, or why nobody is logged in. */
   judge(row: Row | null, named: NamedUser): { user: SessionUser } | Explanation;
 }
 
 /** The reason of a refusal, which is one of a small set. */
 export const because = (reason: string, hint?: string): Explanation => ({ reason, kind: reason, hint });
+
+/** The addresses in a table. @param from the table, which may have the alias `u` and a condition */
+export const mailsIn = (view: string, from: string, id: string, mail: string): SiteTable => ({
+  view,
+  columns: { mail: 'text' },
+  select: `SELECT ${id} AS id, ${mail} AS mail FROM ${from}`,
+});
 
 /** The verdict that nobody is logged in. */
 export const nobody = (reason: string, hint?: string) => ({
@@ -373,7 +399,7 @@ export const noCookie = (name: string, hint: string): Explanation => ({
 });
 
 /** The name of a table for SQL, whatever its prefix has. A dot ends the name of a database or a schema. */
-export const tableIn = (name: string, { quote }: Pick<SqlDriver, 'quote'>): string =>
+export const tableIn = (name: string, { quote }: Pick<SiteSql, 'quote'>): string =>
   name
     .split('.')
     .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)

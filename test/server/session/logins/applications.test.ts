@@ -4,20 +4,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { FoundSessions } from '../../../server/session/application.ts';
-import { applications } from '../../../server/session/applications.ts';
-import { socketsOf } from '../../../server/session/configuration/database-host.ts';
-import { decodePhp } from '../../../server/session/formats/php.ts';
-import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
-import { identify } from '../../../server/session/identity.ts';
-import { siteFolder } from '../../../server/session/site.ts';
-import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { nextChatServer } from '../../helpers/chat-server.ts';
-import { sessionsOf } from '../../helpers/config.ts';
-import { type DokuWiki, startDokuWiki } from '../../helpers/dokuwiki.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
+import { socketsOf } from '../../../../server/session/configuration/database-host.ts';
+import { decodePhp } from '../../../../server/session/formats/php.ts';
+import { decodePhpSerialize } from '../../../../server/session/formats/php-serialize.ts';
+import { identify } from '../../../../server/session/identity.ts';
+import type { FoundSessions } from '../../../../server/session/logins/application.ts';
+import { applications } from '../../../../server/session/logins/applications.ts';
+import { siteFolder } from '../../../../server/session/logins/site.ts';
+import { connectChat, refusalOf } from '../../../helpers/chat-client.ts';
+import { nextChatServer } from '../../../helpers/chat-server.ts';
+import { sessionsOf } from '../../../helpers/config.ts';
+import { type DokuWiki, startDokuWiki } from '../../../helpers/dokuwiki.ts';
+import { startMemcached } from '../../../helpers/memcached.ts';
 
-const script = new URL('../../fixtures/application-sessions.php', import.meta.url).pathname;
+const script = new URL('../../../fixtures/application-sessions.php', import.meta.url).pathname;
 const sessions = execFileSync('php', [script], { encoding: 'utf8' })
   .trim()
   .split('\n')
@@ -46,7 +46,7 @@ describe('the user of a known application, by its kind alone', () => {
     ['symfony', 'ann', 'ann'],
     ['ttrss', '7', 'Ann'],
   ])('%s', (application, id, name) => {
-    expect(who(application, 'in')).toEqual({ user: { id, name } });
+    expect(who(application, 'in')).toMatchObject({ user: { id, name } });
     expect(who(application, 'out')).toHaveProperty('nobody');
   });
 
@@ -158,6 +158,11 @@ async function logInAndOut(wiki: DokuWiki, settings: NodeJS.ProcessEnv): Promise
   const client = await connectChat(chat.url, cookies);
   expect(client.ready.user).toEqual({ id: 'ann', name: 'Ann Zoë' });
   await client.request('room:join', { room: 'lobby' });
+
+  // DokuWiki lets nobody in by the session alone.
+  const own = cookies.split('; ').filter((each) => !/^DW[0-9a-f]{32}=/.test(each));
+  for (const wrong of [own, [...own, `DW${'0'.repeat(32)}=YW5u|0|YQ==`]])
+    expect((await refusalOf(connectChat(chat.url, wrong.join('; ')))).message).toBe('unauthorized');
 
   await wiki.logout(cookies);
   expect((await client.ended).reason).toBe('logout');

@@ -1,9 +1,9 @@
 import type { Row, SiteTable } from './application.ts';
-import type { SqlDriver } from './stores/sql/driver.ts';
+import type { SiteSql } from './sql.ts';
 
 /** A table whose columns come as one value. */
 export function packedRows(
-  driver: SqlDriver,
+  driver: SiteSql,
   { view, select, columns }: SiteTable,
   { charset, views }: { charset: 'utf8' | 'latin1'; views: boolean },
 ): { packed: string; from: string } {
@@ -15,7 +15,7 @@ export function packedRows(
   };
 }
 
-/** Takes `SqlDriver.packed` apart. */
+/** Takes `SiteSql.packed` apart. */
 export function unpacked(data: Buffer, names: readonly string[]): Row {
   const row: Record<string, Buffer | null> = {};
   let at = 0;

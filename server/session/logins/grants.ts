@@ -1,0 +1,91 @@
+import { ConfigurationError } from '../configuration/configuration.ts';
+import { StoreError } from '../login.ts';
+import { type MemberApplication, tableIn } from './application.ts';
+import { findSite } from './applications.ts';
+import type { SitePlace } from './site.ts';
+import type { SiteSql } from './sql.ts';
+
+/**
+ * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
+ * and nothing else.
+ * @param mails whether the addresses of users are read
+ * @returns its lines, or why they cannot be known
+ */
+export async function grants(place: SitePlace, mails = false): Promise<string[] | { problem: string }> {
+  try {
+    return await grantsOf(place, mails);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError || error instanceof StoreError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+/** The columns of a session table that the chat reads, and the one that it renews. @param options of its store URL */
+function columnsOf(options: Readonly<Record<string, string>>, driver: SiteSql) {
+  const { table = '', id = '', data = '', expires, last = '' } = options;
+  const column = tableIn(expires ?? last, driver);
+  return { table: tableIn(table, driver), read: [id, data].map((name) => tableIn(name, driver)), column };
+}
+
+async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]> {
+  // With the user of the site itself, who can see all of it.
+  const site = await findSite({ ...place, database: undefined });
+  const tables = 'session' in site ? site.accounts : site;
+  if (tables === undefined)
+    throw new StoreError(
+      `${site.application.title} has PHP sessions: docs/sessions.md says which rights their store needs`,
+    );
+  const { application, found, reader } = tables;
+  try {
+    const { site: state, driver } = await reader.open();
+    const { kind, place: own } = application.database(found);
+    if (kind === 'sqlite')
+      throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
+    const quoted = (name: string) => tableIn(name, driver);
+    const logins = Object.values(application.logins(state, driver));
+    const settings = application.settings(found, driver);
+    // Two tables of logins may have a part in common.
+    const all = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
+    const parts = [...new Map(all.map((part) => [part.view, part])).values()];
+    const changing = new Set(parts.flatMap((part) => part.tables ?? []));
+    const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
+    const sessions = typeof store === 'string' ? [] : [store];
+    const mails = withMails && 'mails' in application ? application.mails?.(state, driver) : undefined;
+    const views = [
+      ...(settings === null ? [] : [settings]),
+      ...logins,
+      ...parts,
+      ...sessions,
+      ...(mails === undefined ? [] : [mails]),
+    ];
+    const named = 'session' in site ? site.accounts?.sessions?.options : undefined;
+    // A login that ends when unused: so that writing in the chat counts as a use.
+    const renewed = [
+      ...logins.flatMap((each) => each.renewed ?? []).map(({ id, ...rest }) => ({ ...rest, read: [id] })),
+      ...sessions.map(({ view, renewed: { id, column } }) => ({ table: quoted(view), read: [id], column })),
+      ...(named === undefined ? [] : [columnsOf(named, driver)]),
+    ];
+    const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
+    // A dot in it is part of the name.
+    const name = own.path.slice(1).replaceAll(driver.quote, driver.quote.repeat(2));
+    const database = driver.quote + name + driver.quote;
+    return [
+      kind === 'mysql'
+        ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
+        : `CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD';`,
+      ...(kind === 'mysql' ? [`USE ${database};`] : []),
+      ...views.flatMap(({ view, select }) => [
+        `CREATE OR REPLACE VIEW ${quoted(view)} AS ${select};`,
+        `GRANT SELECT ON ${quoted(view)} TO ${user};`,
+      ]),
+      // A user with any right on a table sees when it has changed last. This right gives nothing else.
+      ...[...changing].map((table) => `GRANT REFERENCES ON ${tableIn(table, driver)} TO ${user};`),
+      ...renewed.map(
+        ({ table, read, column }) =>
+          `GRANT SELECT (${[...read, column].join(', ')}), UPDATE (${column}) ON ${table} TO ${user};`,
+      ),
+    ];
+  } finally {
+    reader.close();
+  }
+}

@@ -1,0 +1,113 @@
+import type { SqlDriver } from '../stores/sql/driver.ts';
+import { mysql } from '../stores/sql/mysql.ts';
+import { postgres } from '../stores/sql/postgres.ts';
+import { sqlite } from '../stores/sql/sqlite.ts';
+
+/** The SQL of one kind of database for tables of an application. Names of columns are given quoted. */
+export interface SiteSql extends SqlDriver {
+  /** The schema of names that name none, as information_schema lists it. */
+  schema: string;
+  /**
+   * Bytes made of several values: each as its length in bytes, `:` and its bytes, or as `-` for NULL.
+   * @param values texts, which become UTF-8 (or are sent as they would be on a connection of that character set), or bytes
+   */
+  packed(values: readonly { sql: string; is: 'text' | 'bytes' }[], charset?: 'latin1'): string;
+  /** A number or a text as text. */
+  asText(column: string): string;
+  /** Bytes as hexadecimal digits, in either case. */
+  hex(column: string): string;
+  /** The values of a column in several rows as one text, in their order, with a line break between them: an aggregate. */
+  lines(column: string): string;
+  /** Bytes made of several values: the length of each, and its bytes as they are stored; NULL is not empty. */
+  allOf?(columns: readonly string[]): string;
+  /** A digest of these bytes. Absent if reading the values costs no more. */
+  digestOfAll?(columns: readonly string[]): string;
+  /**
+   * A SELECT as `Database.rows` takes it, to be asked for with any id, of the tables with these names. Its third column
+   * says when a table has changed last. It is NULL if the database does not know, or if that is so recent that another
+   * change could have the same time. Absent if the database keeps no such times, or only late ones.
+   */
+  changed?(tables: readonly string[]): string;
+  /** Whether the database is the copy of another one, which gets changes later; absent if there is no such thing. */
+  isReplica?: string;
+}
+
+type OfSites = Omit<SiteSql, keyof SqlDriver>;
+
+const literal = (text: string) => `'${text.replace(/['\\]/g, '\\$&')}'`;
+
+const ofMysql: OfSites = {
+  schema: 'DATABASE()',
+  // Its lengths, then its values. Bytes as they are stored: to convert a text costs as much as the digest.
+  allOf: (columns) =>
+    `CONCAT_WS(CAST(',' AS BINARY), ${columns.map((column) => `IFNULL(LENGTH(${column}), '-')`).join(', ')}, ${columns.join(', ')})`,
+  digestOfAll: (columns) =>
+    columns.length === 1
+      ? `IFNULL(SHA2(${columns[0]}, 256), '${'-'.repeat(64)}')`
+      : `SHA2(${ofMysql.allOf?.(columns)}, 256)`,
+  asText: (column) => `CAST(${column} AS CHAR)`,
+  hex: (column) => `HEX(${column})`,
+  lines: (column) => `GROUP_CONCAT(${column} ORDER BY ${column} SEPARATOR '\n')`,
+  packed(values, charset = undefined) {
+    const parts = values.map(({ sql, is }) => {
+      const bytes = `CAST(${is === 'text' ? `CONVERT(${sql} USING ${charset ?? 'utf8mb4'})` : sql} AS BINARY)`;
+      return `IFNULL(CONCAT(LENGTH(${bytes}), ':', ${bytes}), '-')`;
+    });
+    return `CAST(CONCAT(${parts.join(', ')}) AS BINARY)`;
+  },
+  changed(tables) {
+    // InnoDB keeps the time of the last commit in memory: of a table that is as it was when the server started there is
+    // none. The time of MyISAM is that of its file. Of MySQL this is not known.
+    const last = `COALESCE(UPDATE_TIME, CONCAT(UUID_SHORT() >> 24, ' ', TABLE_ROWS))`;
+    const isKnown = `FALSE /*M!100600 OR ENGINE IN ('InnoDB', 'MyISAM') AND CREATE_OPTIONS NOT LIKE '%partitioned%' AND (UPDATE_TIME IS NULL OR UPDATE_TIME < NOW() - INTERVAL 2 SECOND) */`;
+    return `SELECT TABLE_NAME, NULL, CASE WHEN ${isKnown} THEN CONCAT(CREATE_TIME, ' ', ${last}) END FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (${tables.map(literal).join(', ')}) AND 'any'`;
+  },
+  isReplica: `@@global.read_only <> 0 /*M! OR EXISTS (SELECT 1 FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVES_RUNNING' AND VARIABLE_VALUE > 0) */`,
+};
+
+const ofPostgres: OfSites = {
+  schema: 'current_schema()',
+  digestOfAll(columns) {
+    // The text of a row quotes its values. Each column stands in it once: that of a view is computed where it stands.
+    return `encode(sha256(convert_to(ROW(${columns.join(', ')})::text, getdatabaseencoding())), 'hex')`;
+  },
+  asText: (column) => `(${column})::text`,
+  hex: (column) => `encode(${column}, 'hex')`,
+  lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text)`,
+  packed(values) {
+    const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
+    const parts = values.map(({ sql, is }) => {
+      const bytes = is === 'text' ? `convert_to((${sql})::text, 'UTF8')` : sql;
+      return `coalesce(${ascii(`octet_length(${bytes})::text || ':'`)} || ${bytes}, ${ascii(`'-'`)})`;
+    });
+    return `(${parts.join(' || ')})`;
+  },
+  isReplica: 'pg_is_in_recovery()',
+};
+
+const ofSqlite: OfSites = {
+  schema: `'main'`,
+  asText: (column) => `CAST(${column} AS BLOB)`,
+  hex: (column) => `hex(${column})`,
+  lines: (column) => `group_concat(${column}, char(10) ORDER BY ${column})`,
+  packed(values) {
+    const parts = values.map(({ sql }) => {
+      const bytes = `CAST(${sql} AS BLOB)`;
+      return `coalesce(length(${bytes}) || ':' || ${bytes}, '-')`;
+    });
+    return `CAST(${parts.join(' || ')} AS BLOB)`;
+  },
+};
+
+const kinds = new Map([
+  [mysql, ofMysql],
+  [postgres, ofPostgres],
+  [sqlite, ofSqlite],
+]);
+
+/** The SQL for the tables of an application in a database of that kind. */
+export function siteSql(driver: SqlDriver): SiteSql {
+  const ofSites = kinds.get(driver);
+  if (ofSites === undefined) throw new Error('a driver without the SQL for the tables of applications');
+  return { ...driver, ...ofSites };
+}
