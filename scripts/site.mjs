@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CONFIG, Problem } from './command.mjs';
 import { root, runtime } from './npm-packages.mjs';
 import { freePort, portFrom, requireFree } from './ports.mjs';
+import { isEnding } from './processes.mjs';
 import { accepts, answers, startService } from './service.mjs';
 
 /** @typedef {{ app: number, chat: number }} Ports */
@@ -78,6 +79,8 @@ export async function startChat(name, port, ports, settings) {
       CHAT_ORIGINS: `http://localhost:${ports.app},http://127.0.0.1:${ports.app}`,
       CHAT_LOGIN_URL: `http://localhost:${ports.app}/`,
       CHAT_USER_ROLES: 'role',
+      CHAT_USER_AVATAR: '/avatars/{id}.svg',
+      CHAT_USER_URL: '/members/{id}',
       ...env,
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: String(port),
@@ -86,4 +89,15 @@ export async function startChat(name, port, ports, settings) {
   );
   await service.ready(() => answers(`http://127.0.0.1:${port}/readyz`));
   return service;
+}
+
+/**
+ * Lets the sample users talk, if nobody has written yet. Without it the chat is empty, but it works.
+ * @param {Ports} ports
+ */
+export async function seedTalk(ports) {
+  const addresses = [ports.app, ports.chat].map((port) => `http://127.0.0.1:${port}`);
+  const service = startService('sample talk', 'php', ['php-app/seed/seed.php', ...addresses], process.env);
+  const how = await service.ended;
+  if (how !== 'code 0' && !isEnding()) console.error(`the sample talk is missing: ${how}`);
 }

@@ -1,7 +1,7 @@
 import { buildClient } from './client-build.mjs';
 import { runCommand } from './command.mjs';
 import { prepare } from './prepare.mjs';
-import { apiKey, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
+import { apiKey, seedTalk, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
 
 /** The whole demonstration: memcached, the PHP application and the chat server. */
 async function start() {
@@ -18,6 +18,7 @@ async function start() {
     startChat('chat server', ports.chat, ports, { ...key, CHAT_SESSION_STORE: store.url }),
   ]);
   console.log(`ready  http://localhost:${ports.app}`);
+  void seedTalk(ports);
   return await Promise.race([store.service, ...services].map(({ failed }) => failed));
 }
 

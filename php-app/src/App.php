@@ -11,10 +11,15 @@ final class App
         '/' => ['GET' => 'home'],
         '/login' => ['POST' => 'logIn'],
         '/logout' => ['POST' => 'logOut'],
+        '/members' => ['GET' => 'members'],
+        '/messages' => ['GET' => 'messages'],
         '/nodes' => ['GET' => 'nodesPage'],
-        '/order' => ['POST' => 'shipOrder'],
+        '/orders' => ['GET' => 'orders', 'POST' => 'order'],
         '/session' => ['GET' => 'sessionPage'],
     ];
+
+    /** The page of a member: the chat links to it by its template `/members/{id}`. */
+    private const MEMBER = '~^/members/([1-9]\d{0,8})\z~';
 
     private readonly SiteSession $session;
 
@@ -30,7 +35,11 @@ final class App
     /** @throws \Throwable HttpError, or any failure; nothing has been sent then */
     public function answer(): Response
     {
-        $route = self::ROUTES[$this->request->path] ?? throw new HttpError(404, 'error.path');
+        $isMember = preg_match(self::MEMBER, $this->request->path) === 1;
+        $route = $isMember ? ['GET' => 'member'] : self::ROUTES[$this->request->path] ?? null;
+        if ($route === null) {
+            throw new HttpError(404, 'error.path');
+        }
         // PHP itself omits the body in answers to HEAD.
         $method = $this->request->method === 'HEAD' ? 'GET' : $this->request->method;
         $action = $route[$method] ?? throw new HttpError(405, 'error.method', [
@@ -43,21 +52,76 @@ final class App
 
     private function home(): Response
     {
+        return $this->page('home', fn (User $user): array => [
+            'products' => Products::ALL,
+            'others' => $this->others($user),
+            'canOrder' => $this->config->chatClient !== null,
+            // A number in the forms: repeated clicks on a button are one order.
+            'order' => random_int(10_000, 99_999),
+        ]);
+    }
+
+    private function members(): Response
+    {
+        return $this->page('members', fn (): array => ['members' => $this->users()->all()]);
+    }
+
+    private function member(): Response
+    {
+        preg_match(self::MEMBER, $this->request->path, $part);
+        return $this->page('member', fn (): array => [
+            'member' => $this->users()->find((int) $part[1]) ?? throw new HttpError(404, 'error.path'),
+        ]);
+    }
+
+    private function messages(): Response
+    {
+        return $this->page('messages', fn (): array => []);
+    }
+
+    private function orders(): Response
+    {
+        if ($this->config->chatClient === null) {
+            throw new HttpError(404, 'error.path');
+        }
+        return $this->page('orders', fn (User $user): array => ['room' => OrderNews::room($user)]);
+    }
+
+    /**
+     * A page for people who are logged in; all others get the login form.
+     *
+     * @param callable(User): array<string, mixed> $values for the template
+     */
+    private function page(string $template, callable $values): Response
+    {
         $this->session->start();
         $user = $this->session->user();
         if ($user === null) {
             // Opened before the form is shown, so that an unusable folder is an error at once.
             Database::open($this->config->dataFolder);
+            $this->session->returnTo($this->request->path);
             return $this->loginForm(200);
         }
         $chat = $this->config->chat ?? ChatAddress::beside($this->request);
-        return new Response(200, $this->view->page('chat', [
-            'name' => $user->firstname,
+        $page = $this->view->page($template, $values($user) + [
+            'user' => $user,
             'csrf' => $this->session->csrfToken(),
             'chat' => $chat->url,
-            // A number in the form: repeated clicks on the button are one order.
-            'order' => $this->config->chatClient === null ? null : random_int(10_000, 99_999),
-        ]), chat: $chat);
+            'path' => $this->request->path,
+            'hasOrders' => $this->config->chatClient !== null,
+        ]);
+        return new Response(200, $page, chat: $chat);
+    }
+
+    private function users(): Users
+    {
+        return new Users(Database::open($this->config->dataFolder));
+    }
+
+    /** @return list<User> */
+    private function others(User $user): array
+    {
+        return array_values(array_filter($this->users()->all(), fn (User $one) => $one->id !== $user->id));
     }
 
     private function logIn(): Response
@@ -83,7 +147,7 @@ final class App
         if ($user === null) {
             return $this->loginForm(401, $this->texts->get('page.wrong'), $name);
         }
-        $this->session->logIn($user);
+        $page = $this->session->logIn($user);
         // The next calls may take a moment, and must not keep the session locked meanwhile.
         $this->session->commit();
         try {
@@ -92,12 +156,13 @@ final class App
             // A failed welcome is no reason to refuse the login.
             error_log("No welcome in the chat: {$error->getMessage()}");
         }
-        return Response::seeHome();
+        return Response::seeOther($page);
     }
 
-    private function shipOrder(): Response
+    private function order(): Response
     {
         $order = $this->request->field('order');
+        $product = $this->request->field('product');
         $news = $this->orderNews() ?? throw new HttpError(404, 'error.path');
         $this->session->start();
         $user = $this->session->user();
@@ -105,17 +170,17 @@ final class App
             $text = $this->texts->get('page.stale');
             return $user === null ? $this->loginForm(403, $text) : $this->notice(403, $text);
         }
-        if (preg_match('/^[1-9]\d{0,8}\z/', $order) !== 1) {
+        if (preg_match('/^[1-9]\d{0,8}\z/', $order) !== 1 || !isset(Products::ALL[$product])) {
             throw new HttpError(400, 'error.request');
         }
         $this->session->commit();
         try {
-            $news->shipped($user, (int) $order);
+            $news->ordered($user, (int) $order, $product);
         } catch (ChatError $error) {
             error_log("The chat was not notified of an order: {$error->getMessage()}");
             throw new HttpError(503, 'news.failed', ['Retry-After' => '5']);
         }
-        return Response::seeHome();
+        return Response::seeOther('/orders');
     }
 
     private function orderNews(): ?OrderNews
@@ -132,7 +197,7 @@ final class App
         }
         $this->session->logOut();
         // The browser leaves the page before its chat learns of the logout, so the chat cannot delete its draft.
-        return Response::seeHome(['Clear-Site-Data' => '"storage"']);
+        return Response::seeOther('/', ['Clear-Site-Data' => '"storage"']);
     }
 
     private function sessionPage(): Response

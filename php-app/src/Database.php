@@ -10,9 +10,19 @@ use PhpSessionChat\Session\InvalidSettings;
 final class Database
 {
     /** SQLite's user_version of a complete file. */
-    private const VERSION = 2;
+    private const VERSION = 3;
 
-    /** Seconds to wait for another worker's transaction: the first one hashes three passwords. */
+    /** The sample users: each has the first name, in small letters, as user name and as password. */
+    private const SAMPLE = [
+        'Alice' => 'admin',
+        'Bob' => 'moderator',
+        'Carol' => 'member',
+        'Dimitri' => 'member',
+        'Sofia' => 'member',
+        'Wei' => 'member',
+    ];
+
+    /** Seconds to wait for another worker's transaction: the first one hashes the passwords. */
     private const LOCK_WAIT = 10;
 
     private function __construct(public readonly \PDO $pdo)
@@ -81,17 +91,21 @@ final class Database
 
     private function prepare(): void
     {
+        if ($this->version() === 0) {
+            $this->pdo->exec(Users::TABLE);
+            $this->pdo->exec(LoginLimit::TABLES);
+        }
         if ($this->version() === 1) {
             // Its users have no roles.
             $this->pdo->exec("ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member'");
-            $this->pdo->exec("UPDATE users SET role = 'admin' WHERE name = 'alice'");
-        } else {
-            $this->pdo->exec(Users::TABLE);
-            $this->pdo->exec(LoginLimit::TABLES);
-            $users = new Users($this);
-            $users->add('alice', 'Alice', 'alice', 'admin');
-            $users->add('bob', 'Bob', 'bob');
-            $users->add('carol', 'Carol', 'carol');
+        }
+        $users = new Users($this);
+        foreach (self::SAMPLE as $firstname => $role) {
+            $name = strtolower($firstname);
+            $known = $this->query('UPDATE users SET role = ? WHERE name = ?', [$role, $name])->rowCount();
+            if ($known === 0) {
+                $users->add($name, $firstname, $name, $role);
+            }
         }
         $this->pdo->exec('PRAGMA user_version = ' . self::VERSION);
     }

@@ -32,16 +32,27 @@ final class OrderNews
         }
     }
 
-    /** @throws ChatError */
-    public function shipped(User $user, int $order): void
+    /** @param string $product a key of Products::ALL @throws ChatError */
+    public function ordered(User $user, int $order, string $product): void
     {
-        $text = strtr($this->texts->get('news.shipped'), ['{number}' => (string) $order]);
-        $this->write($user, $text, "order-$order-shipped");
+        $text = strtr($this->texts->get('news.ordered'), [
+            '{name}' => $user->firstname,
+            '{number}' => (string) $order,
+            '{product}' => $this->texts->get("product.$product"),
+            '{price}' => '€' . Products::ALL[$product],
+        ]);
+        $this->write($user, $text, "order-$order");
+    }
+
+    /** The user's private room with the site. */
+    public static function room(User $user): string
+    {
+        return "orders-$user->id";
     }
 
     private function write(User $user, string $text, string $clientId): void
     {
-        $room = "orders-$user->id";
+        $room = self::room($user);
         try {
             $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);
         } catch (ChatError $error) {

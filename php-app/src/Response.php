@@ -26,11 +26,12 @@ final class Response
     /**
      * 303: the browser fetches the page with GET, so that a reload does not send the form again.
      *
+     * @param string $path of the site: never one that comes from a request
      * @param array<string, string> $headers
      */
-    public static function seeHome(array $headers = []): self
+    public static function seeOther(string $path, array $headers = []): self
     {
-        return new self(303, '', ['Location' => '/'] + $headers);
+        return new self(303, '', ['Location' => $path] + $headers);
     }
 
     public function send(bool $https): void
@@ -57,8 +58,9 @@ final class Response
         ];
         if ($this->chat !== null) {
             $policy[] = "script-src {$this->chat->origin}" . ($this->ownScripts ? " 'self'" : '');
-            // Pictures that people send.
+            // Pictures, sound and video that people send, and one's own recording.
             $policy['img-src'] .= " {$this->chat->origin}";
+            $policy[] = "media-src {$this->chat->origin} blob:";
             $policy[] = "connect-src {$this->chat->origin} " . $this->chat->socketOrigin();
         }
         $headers = [

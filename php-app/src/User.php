@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** A user who is logged in. */
+/** A member of the club. */
 final class User
 {
-    /** @param string $role 'admin' may do everything in the chat, too; 'member' nothing special */
+    /** @param string $role 'admin' and 'moderator' have their rights in the chat, too; 'member' is nothing special */
     public function __construct(
         public readonly int $id,
         public readonly string $firstname,

@@ -37,6 +37,20 @@ final class Users
         );
     }
 
+    /** @return list<User> */
+    public function all(): array
+    {
+        $rows = $this->database->query('SELECT id, firstname, role FROM users ORDER BY id')->fetchAll(\PDO::FETCH_NUM);
+        return array_map(fn (array $row) => new User(...$row), $rows);
+    }
+
+    public function find(int $id): ?User
+    {
+        $row = $this->database->query('SELECT id, firstname, role FROM users WHERE id = ?', [$id])
+            ->fetch(\PDO::FETCH_NUM);
+        return $row === false ? null : new User(...$row);
+    }
+
     /** The user with that name and password, or null. An unknown name takes as long. */
     public function verify(string $name, #[\SensitiveParameter] string $password): ?User
     {

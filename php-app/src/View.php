@@ -14,7 +14,7 @@ final class View
     }
 
     /**
-     * @param string $template the name of a file in templates/; it sets $title and $class for the layout
+     * @param string $template the name of a file in templates/; it may set $title, $class, $head and $launcher for the layout
      * @param array<string, mixed> $values become the template's variables
      * @return string the whole page
      */
@@ -25,6 +25,7 @@ final class View
         $t = fn (string $key): string => self::escape($this->texts->get($key));
         extract($values, EXTR_SKIP);
         $title = $class = $head = '';
+        $launcher = true;
         ob_start();
         try {
             require self::FOLDER . "/$template.php";

@@ -11,9 +11,18 @@ declare(strict_types=1);
 <title><?= $title ?></title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/site.css">
+<?php if (isset($user)) : ?>
+<script type="module" src="<?= $e($chat) ?>/php-chat.js"></script>
+<?php endif ?>
 <?= $head ?>
 </head>
 <body class="<?= $class ?>">
+<?php if (isset($user)) {
+    require __DIR__ . '/header.php';
+} ?>
 <?= $content ?>
+<?php if (isset($user) && $launcher) : ?>
+<php-chat-launcher server="<?= $e($chat) ?>" login-url="/"></php-chat-launcher>
+<?php endif ?>
 </body>
 </html>

@@ -7,7 +7,7 @@ $class = 'login-page';
 $state = ($wrong ? ' aria-invalid="true"' : '') . ($error === '' ? '' : ' aria-describedby="err"');
 [$focusName, $focusPassword] = $name === '' ? [' autofocus', ''] : ['', ' autofocus'];
 ?>
-<main class="login">
+<main class="login entrance">
 <div class="card">
 <?php require __DIR__ . '/mark.php' ?>
 <h1><?= $t('page.title') ?></h1>
@@ -23,6 +23,21 @@ $state = ($wrong ? ' aria-invalid="true"' : '') . ($error === '' ? '' : ' aria-d
 <input id="p" name="password" type="password" autocomplete="current-password" required<?= $state, $focusPassword ?>>
 <button type="submit"><?= $t('page.submit') ?></button>
 </form>
-<p class="demo"><b><?= $t('demo.heading') ?></b><span><code>alice</code>, <code>bob</code>, <code>carol</code><?= $t('demo.passwords') ?></span></p>
+<div class="demo"><b><?= $t('demo.heading') ?></b>
+<ul>
+<?php foreach ([1 => ['alice', 'admin'], ['bob', 'moderator'], ['carol', 'member']] as $id => [$account, $role]) : ?>
+<li><img class="face" src="/avatars/<?= $id ?>.svg" alt="" width="40" height="40"><code><?= $account ?></code> <?= $t("role.$role") ?></li>
+<?php endforeach ?>
+</ul>
+<p><?= $t('demo.passwords') ?></p></div>
 </div>
+<section class="pitch">
+<img src="/pictures/garden.svg" alt="" width="560" height="360">
+<h2><?= $t('login.heading') ?></h2>
+<ul>
+<?php foreach (['talk', 'message', 'order'] as $point) : ?>
+<li><?= $t("login.$point") ?></li>
+<?php endforeach ?>
+</ul>
+</section>
 </main>

@@ -38,19 +38,19 @@ function addUser(name: string, password: string): void {
   execFileSync('php', ['-r', code, '--', data, name, password], { cwd: root });
 }
 
-test('alice, as any user of a database of version 1, gets a role and keeps the password', async () => {
+test('users of a database of version 1 get a role and keep the password', async () => {
   await tryLogin(app, 'alice', 'alice');
   const code = `$pdo = new PDO("sqlite:$argv[1]/site.db");
     foreach (['ALTER TABLE users DROP COLUMN role', 'PRAGMA user_version = 1'] as $sql) $pdo->exec($sql);`;
   execFileSync('php', ['-r', code, '--', data]);
-  for (const [name, role] of Object.entries({ alice: 'admin', bob: 'member' }))
+  for (const [name, role] of Object.entries({ alice: 'admin', bob: 'moderator' }))
     expect(await stored(sessionCookie(await tryLogin(app, name, name)))).toContain(`"role":"${role}"`);
 });
 
 describe('login', () => {
   test.each([
     ['alice', 1, 'Alice', 'admin'],
-    ['bob', 2, 'Bob', 'member'],
+    ['bob', 2, 'Bob', 'moderator'],
     ['carol', 3, 'Carol', 'member'],
   ])('%s is user %i, %s, as %s', async (username, id, firstname, role) => {
     const answer = await tryLogin(app, username, username);
@@ -209,6 +209,13 @@ describe('refused', () => {
     expect((await tryLogin(app, 'dora', `${start}b`)).status).toBe(401);
     expect((await tryLogin(app, 'dora', start)).status).toBe(401);
     expect((await tryLogin(app, 'dora', `${start}a`)).status).toBe(303);
+  });
+
+  test('leads to the page that the visitor asked for', async () => {
+    const form = await fetch(`${app.url}/members/3`);
+    const cookie = sessionCookie(form);
+    const fields = { username: 'bob', password: 'bob', csrf: csrfToken(await form.text()) };
+    expect((await post(`${app.url}/login`, cookie, fields)).headers.get('location')).toBe('/members/3');
   });
 
   test('a redirect target is never taken from the request', async () => {

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
@@ -16,6 +18,7 @@ beforeAll(async () => {
   memcached = await startMemcached();
   chat = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
+    CHAT_USER_ROLES: 'role',
     CHAT_API_KEY: `${key},another-key-of-16-characters`,
   });
   app = await startPhpApp({
@@ -50,9 +53,9 @@ test('a welcome waits in the chat after the first login, and comes once, in what
     kind: 'private',
     members: 1,
     unread: 1,
-    may: ['send', 'invite'],
+    may: expect.arrayContaining(['send', 'invite']),
     last: {
-      user: { id: 'site', name: 'Sample site' },
+      user: { id: 'site', name: 'Fernleaf Garden Club' },
       text: 'Welcome, Alice! Here we tell you about your orders.',
     },
   });
@@ -70,19 +73,23 @@ test('a welcome waits in the chat after the first login, and comes once, in what
   expect(await textsOf(alice, 'orders-1')).toHaveLength(1);
 });
 
-test('the button tells the user in the chat, once however often it is pressed, and nobody else', async () => {
+test('an order is confirmed in the chat, once however often it is pressed, and nobody else', async () => {
   const [bobs, carols] = [await app.login('bob'), await app.login('carol')];
   const [bob, carol] = [await connect(bobs), await connect(carols)];
   await bob.request('room:join', { room: 'orders-2' });
   const page = await homeOf(bobs);
   const order = orderOf(page);
   for (let press = 0; press < 2; press++) {
-    const answer = await post(`${app.url}/order`, bobs, { csrf: csrfToken(page), order });
-    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/']);
+    const answer = await post(`${app.url}/orders`, bobs, { csrf: csrfToken(page), order, product: 'can' });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/orders']);
   }
   await expect.poll(() => eventsOf(bob, 'message:new')).toHaveLength(1);
   expect(eventsOf(bob, 'message:new')).toMatchObject([
-    { room: 'orders-2', user: { id: 'site' }, text: `Order ${order} has been shipped.` },
+    {
+      room: 'orders-2',
+      user: { id: 'site' },
+      text: expect.stringContaining(`Order ${order}: Watering can, €24.`),
+    },
   ]);
   expect(await textsOf(bob, 'orders-2')).toHaveLength(2);
   expect((await carol.raw('room:join', { room: 'orders-2' })).ok).toBe(false);
@@ -96,21 +103,38 @@ test.each([
   ['a number that is none', { order: '1e3' }, 400],
   ['a number that is none of ours', { order: '-1' }, 400],
   ['an order in a list', { 'order[]': '1' }, 400],
+  ['a product that is none of ours', { product: 'class' }, 400],
 ])('%s: refused, and nothing is written', async (_, over, status) => {
   const cookie = await app.login('carol');
   const carol = await connect(cookie);
   const before = await textsOf(carol, 'orders-3');
   const page = await homeOf(cookie);
-  const fields: Record<string, string> = { csrf: csrfToken(page), order: '777', ...over };
+  const fields: Record<string, string> = { csrf: csrfToken(page), order: '777', product: 'can', ...over };
   if ('order[]' in over) delete fields.order;
-  expect((await post(`${app.url}/order`, cookie, fields)).status).toBe(status);
+  expect((await post(`${app.url}/orders`, cookie, fields)).status).toBe(status);
   expect(await textsOf(carol, 'orders-3')).toEqual(before);
 });
 
-test('a visitor who is not logged in ships nothing', async () => {
+test('the sample talk is written once, with pictures, a voice message and reactions', async () => {
+  const seed = () => promisify(execFile)('php', ['php-app/seed/seed.php', app.url, chat.url]);
+  await seed();
+  await seed();
+  const carol = await connect(await app.login('carol'));
+  const { messages } = await carol.request('message:history', { room: 'lobby' });
+  expect(messages).toHaveLength(10);
+  const files = messages.flatMap((message) => message.files ?? []);
+  expect(files.map(({ type }) => type)).toEqual([
+    'image/webp',
+    'image/webp',
+    expect.stringContaining('audio/'),
+  ]);
+  expect(messages.flatMap((message) => message.reactions ?? [])).toHaveLength(6);
+});
+
+test('a visitor who is not logged in orders nothing', async () => {
   const form = await fetch(`${app.url}/`);
   const cookie = form.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-  const answer = await post(`${app.url}/order`, cookie, { csrf: csrfToken(await form.text()), order: '1' });
+  const answer = await post(`${app.url}/orders`, cookie, { csrf: csrfToken(await form.text()), order: '1' });
   expect(answer.status).toBe(403);
   expect(await answer.text()).toContain('name="username"');
 });
@@ -123,7 +147,11 @@ test('a chat server that is down keeps nobody from logging in; the button says s
   });
   const cookie = await lonely.login('alice');
   const page = await (await fetch(`${lonely.url}/`, { headers: { cookie } })).text();
-  const answer = await post(`${lonely.url}/order`, cookie, { csrf: csrfToken(page), order: orderOf(page) });
+  const answer = await post(`${lonely.url}/orders`, cookie, {
+    csrf: csrfToken(page),
+    order: orderOf(page),
+    product: 'can',
+  });
   expect(answer.status).toBe(503);
   expect(await answer.text()).toContain('The chat server does not answer right now.');
   expect(lonely.output()).toContain('No welcome in the chat: no_answer');
@@ -135,7 +163,7 @@ test('without a key there is no button, and nothing behind it', async () => {
   const plain = await startPhpApp({ memcachedPort: memcached.port });
   const cookie = await plain.login('alice');
   const page = await (await fetch(`${plain.url}/`, { headers: { cookie } })).text();
-  expect(page).not.toContain('/order');
-  expect((await post(`${plain.url}/order`, cookie, { csrf: csrfToken(page), order: '1' })).status).toBe(404);
+  expect(page).not.toContain('/orders');
+  expect((await post(`${plain.url}/orders`, cookie, { csrf: csrfToken(page), order: '1' })).status).toBe(404);
   await plain.stop();
 });

@@ -44,9 +44,9 @@ function directives(policy: unknown): Map<string, string> {
 describe('chat page', () => {
   test('has the chat as one tag and its script, beside the page by default', async () => {
     const cookie = await app.login('alice');
-    const { body, headers } = await raw(app.url, { headers: { cookie } });
+    const { body, headers } = await raw(app.url, { path: '/messages', headers: { cookie } });
     expect(body).toContain(
-      '<php-chat server="http://127.0.0.1:7070" login-url="/" history="hash"><p>The chat couldn’t be',
+      '<php-chat server="http://127.0.0.1:7070" login-url="/messages" history="hash"><p>The chat couldn’t be',
     );
     expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
     // On phones: the field to write in stays above the keyboard.
@@ -61,6 +61,7 @@ describe('chat page', () => {
       'frame-ancestors': "'none'",
       'require-trusted-types-for': "'script'",
       'script-src': 'http://127.0.0.1:7070',
+      'media-src': 'http://127.0.0.1:7070 blob:',
       'connect-src': 'http://127.0.0.1:7070 ws://127.0.0.1:7070',
     });
   });
@@ -85,6 +86,17 @@ describe('chat page', () => {
       expect(answer.headers['content-security-policy']).not.toContain('script-src');
     },
   );
+
+  test('every page has the launcher, and the page of another member a button that opens a conversation', async () => {
+    const cookie = await app.login('carol');
+    const page = async (path: string) => (await raw(app.url, { path, headers: { cookie } })).body;
+    for (const path of ['/', '/members', '/members/2']) {
+      expect(await page(path)).toContain('<php-chat-launcher server="http://127.0.0.1:7070"');
+    }
+    expect(await page('/members/2')).toContain('data-chat-with="2"');
+    expect(await page('/members/3')).not.toContain('data-chat-with');
+    expect((await raw(app.url, { path: '/members/99', headers: { cookie } })).status).toBe(404);
+  });
 
   test("the user's name is escaped", async () => {
     const cookie = await sessionOf('<script>alert(1)</script>"\'&');
@@ -151,6 +163,9 @@ describe('every page', () => {
     ['GET', '/?a=b', 200],
     ['GET', '/session', 200],
     ['GET', '/nodes', 200],
+    ['GET', '/members/1', 200],
+    ['GET', '/members/01', 404],
+    ['GET', '/orders', 404],
     ['GET', '/nothing', 404],
     ['GET', '/index.php', 404],
     ['GET', '/..%2f', 404],
@@ -193,16 +208,19 @@ describe('every page', () => {
   test('stylesheet and icon are served', async () => {
     expect((await raw(app.url, { path: '/site.css' })).headers['content-type']).toContain('text/css');
     expect((await raw(app.url, { path: '/icon.svg?1' })).headers['content-type']).toContain('image/svg+xml');
+    expect((await raw(app.url, { path: '/avatars/1.svg' })).headers['content-type']).toContain(
+      'image/svg+xml',
+    );
     expect((await raw(app.url, { path: '/none.css' })).status).toBe(404);
   });
 
   test.each([
-    [undefined, 'en', 'Log in to chat'],
-    ['fr-CH, fr;q=0.9, en;q=0.8', 'fr', 'Connexion à la discussion'],
-    ['zh-CN,zh;q=0.9', 'zh-Hans', '登录聊天'],
-    ['de, en;q=0.1, fr;q=0.5', 'fr', 'Connexion à la discussion'],
-    ['fr;q=0, de', 'en', 'Log in to chat'],
-    ['"><script>', 'en', 'Log in to chat'],
+    [undefined, 'en', 'Log in to the club'],
+    ['fr-CH, fr;q=0.9, en;q=0.8', 'fr', 'Connexion au club'],
+    ['zh-CN,zh;q=0.9', 'zh-Hans', '登录俱乐部'],
+    ['de, en;q=0.1, fr;q=0.5', 'fr', 'Connexion au club'],
+    ['fr;q=0, de', 'en', 'Log in to the club'],
+    ['"><script>', 'en', 'Log in to the club'],
   ])('Accept-Language %s: %s', async (languages, language, heading) => {
     const { body } = await raw(app.url, {
       headers: languages === undefined ? {} : { 'accept-language': languages },

@@ -1,0 +1,129 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/**
+ * One of the sample users, who logs in to the site and talks in the chat as a browser does.
+ *
+ * Only for the sample talk: the API has messages, but neither pictures nor reactions. It speaks Socket.IO over HTTP
+ * polling, of docs/protocol.md.
+ */
+final class ChatVisitor
+{
+    private const TIMEOUT = 20;
+    /** Between two packets in one answer. */
+    private const SEPARATOR = "\x1e";
+
+    private string $cookie = '';
+    private string $socket;
+    private int $requests = 0;
+    /** @var list<string> packets that nobody has read yet */
+    private array $packets = [];
+
+    public function __construct(string $site, private readonly string $chat, string $name)
+    {
+        preg_match('/name="csrf" value="(\w+)"/', $this->http('GET', "$site/"), $csrf);
+        $form = ['username' => $name, 'password' => $name, 'csrf' => $csrf[1] ?? ''];
+        $this->http('POST', "$site/login", http_build_query($form), ['Content-Type: application/x-www-form-urlencoded']);
+        $address = "$chat/socket.io/?EIO=4&transport=polling";
+        $opened = json_decode(substr($this->http('GET', $address), 1), true, 4, JSON_THROW_ON_ERROR);
+        $this->socket = "$address&sid={$opened['sid']}";
+        $this->http('POST', $this->socket, '40');
+        $this->await('42["session:ready",');
+    }
+
+    /**
+     * @param array<string, mixed> $payload
+     * @return array<string, mixed> the answer's data
+     */
+    public function ask(string $event, array $payload): array
+    {
+        return $this->answer($this->send($event, $payload));
+    }
+
+    /**
+     * Sends a request without waiting for its answer.
+     *
+     * @param array<string, mixed> $payload
+     * @return int the number of the request
+     */
+    public function send(string $event, array $payload): int
+    {
+        $number = $this->requests++;
+        $this->http('POST', $this->socket, "42$number" . json_encode([$event, $payload], JSON_THROW_ON_ERROR));
+        return $number;
+    }
+
+    /** @return array<string, mixed> the data of the answer to that request */
+    public function answer(int $number): array
+    {
+        $packet = $this->await("43{$number}[");
+        $answer = json_decode(substr($packet, strpos($packet, '[')), true, 32, JSON_THROW_ON_ERROR)[0];
+        return $answer['ok']
+            ? $answer['data']
+            : throw new \RuntimeException("{$answer['error']['code']}: {$answer['error']['message']}");
+    }
+
+    /** @param string $peaks of a voice message @return string the id of the file */
+    public function upload(string $room, string $name, string $bytes, string $peaks = ''): string
+    {
+        $query = http_build_query(['room' => $room, 'name' => $name] + ($peaks === '' ? [] : ['peaks' => $peaks]));
+        // Not by the cookie alone: a page that sends one has to say its origin.
+        $login = 'Authorization: Session ' . substr($this->cookie, strlen('PHPSESSID='));
+        $answer = $this->http('POST', "$this->chat/files?$query", $bytes, [$login]);
+        return json_decode($answer, true, 8, JSON_THROW_ON_ERROR)['file']['id'];
+    }
+
+    public function leave(): void
+    {
+        $this->http('POST', $this->socket, '1');
+    }
+
+    private function await(string $start): string
+    {
+        for (;;) {
+            while (($packet = array_shift($this->packets)) !== null) {
+                if ($packet === '2') {
+                    $this->http('POST', $this->socket, '3');
+                }
+                if (str_starts_with($packet, '44')) {
+                    throw new \RuntimeException("The chat refuses the connection: $packet");
+                }
+                if (str_starts_with($packet, $start)) {
+                    return $packet;
+                }
+            }
+            $this->packets = explode(self::SEPARATOR, $this->http('GET', $this->socket));
+        }
+    }
+
+    /** @param list<string> $more headers */
+    private function http(string $method, string $url, string $body = '', array $more = []): string
+    {
+        $headers = ["Cookie: $this->cookie", 'Connection: close', ...$more];
+        if ($method === 'POST') {
+            array_push($headers, 'Content-Length: ' . strlen($body), ...($more === [] ? ['Content-Type: text/plain'] : []));
+        }
+        $text = @file_get_contents($url, false, stream_context_create(['http' => [
+            'method' => $method,
+            'header' => $headers,
+            'content' => $body,
+            'timeout' => self::TIMEOUT,
+            'ignore_errors' => true,
+            'follow_location' => 0,
+        ]]));
+        $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
+        $path = parse_url($url, PHP_URL_PATH);
+        if ($text === false || $status < 200 || $status >= 400) {
+            throw new \RuntimeException("$method $path: " . ($status === 0 ? 'no answer' : "HTTP $status"));
+        }
+        foreach ($http_response_header as $header) {
+            if (preg_match('/^Set-Cookie: (PHPSESSID=[^;]+)/i', $header, $part) === 1) {
+                $this->cookie = $part[1];
+            }
+        }
+        return $text;
+    }
+}
