@@ -309,9 +309,18 @@ final class ChatClientTest extends TestCase
         preg_match_all('/^```php\n(.*?)^```$/ms', file_get_contents("$root/docs/api.md"), $found);
         $folder = ServerProcess::folder();
         file_put_contents("$folder/key", ChatServerProcess::KEY . "\n");
+        file_put_contents("$folder/webhook-key", 'whsec_' . base64_encode(str_repeat('k', 32)) . "\n");
+        // A request with an event, which a program on the command line does not get.
+        $request = [$body = '{"type":"room.created","data":{}}', [
+            'webhook-id' => 'an-event',
+            'webhook-timestamp' => $now = (string) time(),
+            'webhook-signature' => 'v1,' . base64_encode(hash_hmac('sha256', "an-event.$now.$body", str_repeat('k', 32), true)),
+        ]];
         file_put_contents("$folder/example.php", '<?php ' . strtr(implode("\n", $found[1]), [
             '/path/to/php/' => "$root/php/",
             '/etc/php-session-chat/key' => "$folder/key",
+            '/etc/php-session-chat/webhook-key' => "$folder/webhook-key",
+            '->fromRequest()' => '->verify(...' . var_export($request, true) . ')',
             'http://127.0.0.1:7070' => ChatServerProcess::shared()->url,
         ]));
         $command = [PHP_BINARY, '-d', 'error_reporting=-1', '-d', 'display_errors=1', "$folder/example.php"];

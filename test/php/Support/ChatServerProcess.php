@@ -7,7 +7,6 @@ namespace PhpSessionChat\Tests\Support;
 /** A real chat server for the tests, on a free loopback port; sessions in the shared memcached. */
 final class ChatServerProcess extends ServerProcess
 {
-    private const ROOT = __DIR__ . '/../../..';
     public const KEY = 'a-key-of-more-than-16-characters';
 
     public readonly int $port;
@@ -28,16 +27,13 @@ final class ChatServerProcess extends ServerProcess
         $folder = self::folder();
         $store = 'memcached://127.0.0.1:' . MemcachedProcess::shared()->port . '?prefix=sessions/&format=json';
         parent::__construct(
-            [
-                'env',
+            self::program('server/main', [
                 'CHAT_HOST=127.0.0.1',
                 "CHAT_PORT=$this->port",
                 "CHAT_SESSION_STORE=$store",
                 "CHAT_HISTORY=sqlite:$folder/chat.db",
                 'CHAT_API_KEY=' . self::KEY,
-                self::ROOT . '/node_modules/.bin/node',
-                self::ROOT . '/server/main.ts',
-            ],
+            ]),
             $folder,
             '"msg":"listening"',
         );

@@ -7,8 +7,6 @@ namespace PhpSessionChat\Tests\Support;
 /** A real session server for the tests, on a free loopback port, and on the unix socket `socket` in its folder. */
 final class SessionServerProcess extends ServerProcess
 {
-    private const ROOT = __DIR__ . '/../../..';
-
     public readonly int $port;
 
     private static ?self $shared = null;
@@ -32,10 +30,6 @@ final class SessionServerProcess extends ServerProcess
         foreach ($settings as $name => $value) {
             $environment[] = "SESSION_SERVER_$name=$value";
         }
-        parent::__construct(
-            ['env', ...$environment, self::ROOT . '/node_modules/.bin/node', self::ROOT . '/session-server/main.ts'],
-            $folder,
-            '"msg":"listening"',
-        );
+        parent::__construct(self::program('session-server/main', $environment), $folder, '"msg":"listening"');
     }
 }
