@@ -258,8 +258,17 @@ test('mentions and reactions: counted, reported, shown with current names and us
   await frank.request('room:role', { room: den.id, user: also.id, role: 'moderator' });
   await app.ask('pin', { room: den.id, seq, pinned: false });
   expect(await app.ask('pinned', { room: den.id })).toEqual([]);
+  const frankHere = { role: 'OWNER', present: true, known: false, hidden: false };
+  expect(await app.ask('about', { room: den.id, user: 'frank' })).toEqual(frankHere);
+  await app.ask('hide', { hidden: true });
+  const own = { role: 'MODERATOR', present: true, known: false, hidden: true };
+  expect(await app.ask('about', { room: den.id, user: also.id })).toEqual(own);
   const told = app.told.filter((one) => one.told === 'newMessage' && one.room === den.id);
   expect(told.map(({ text }) => text)).toEqual(['👋 @x', '@y']);
+  await app.ask('send', { room: den.id, text: 'mine' });
+  await expect.poll(async () => (await app.messages(den.id)).at(-1)).toMatchObject({ text: 'mine', seq: 3 });
+  await frank.request('read:mark', { room: den.id, seq: 3 });
+  expect(await app.ask('seenBy', { seq: 3 })).toEqual({ users: ['frank'], total: 1 });
   frank.close();
   also.close();
 });

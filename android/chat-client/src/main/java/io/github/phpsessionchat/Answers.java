@@ -41,6 +41,24 @@ public final class Answers {
     }
   }
 
+  /** The members of a room who have seen an own message. */
+  public static final class SeenBy {
+    /** As far as one may know them, by name. */
+    public final List<User> users;
+    /** How many other members the room has. */
+    public final int total;
+
+    SeenBy(List<User> users, int total) {
+      this.users = users;
+      this.total = total;
+    }
+
+    @Override
+    public String toString() {
+      return users.size() + " of " + total + ": " + users;
+    }
+  }
+
   /** A room that was created. */
   public static final class Created {
     /** The room. */

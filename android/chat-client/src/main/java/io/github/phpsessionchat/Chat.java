@@ -805,6 +805,15 @@ public final class Chat {
     ask("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
   }
 
+  /**
+   * @param message an own message in a room of at most 50 members that is not direct
+   * @param callback the members who have seen it, as far as one may know that
+   */
+  public void seenBy(Message message, @Nullable Callback<Answers.SeenBy> callback) {
+    Objects.requireNonNull(message, "message");
+    ask("message:seen", Wire.payload("room", message.room, "seq", message.seq), Wire::seenBy, callback);
+  }
+
   // Threads
 
   /**
@@ -862,6 +871,38 @@ public final class Chat {
   public void pinned(String room, @Nullable Callback<List<PinnedMessage>> callback) {
     Objects.requireNonNull(room, "room");
     ask("room:pins", Wire.payload("room", room), data -> Wire.list(data, "pins", Wire::pinned), callback);
+  }
+
+  /**
+   * Removes the page of its link for everybody.
+   *
+   * @param message one's own, or where one has the right {@link RoomSummary.Right#MODERATE}; in a room that is open
+   * @param callback no answer
+   */
+  public void removePreview(Message message, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(message, "message");
+    ask("message:unpreview", Wire.payload("room", message.room, "seq", message.seq), data -> null, callback);
+  }
+
+  // People
+
+  /**
+   * @param room the id of a room that one may read
+   * @param user the id of somebody there, or one's own
+   * @param callback what one may know of that user
+   */
+  public void about(String room, String user, @Nullable Callback<Presence> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(user, "user");
+    ask("user:about", Wire.payload("room", room, "user", user), Wire::presence, callback);
+  }
+
+  /**
+   * @param hidden whether nobody learns from now on when one was last here, and what one has seen in rooms
+   * @param callback no answer
+   */
+  public void hide(boolean hidden, @Nullable Callback<@Nullable Void> callback) {
+    ask("user:hide", Wire.payload("hidden", hidden), data -> null, callback);
   }
 
   // Order among people

@@ -43,9 +43,9 @@ public interface ChatListener {
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
   /**
-   * Somebody names this user, or everybody, or replies in a thread that the user follows: for a notification. Of a room that is not open here, it is told if the room is
-   * open on no other device of the user either. It is not called where the user wants nothing ({@link
-   * RoomSummary.Notify#NONE}).
+   * Somebody names this user, or everybody, or replies in a thread that the user follows: for a notification. If the
+   * room is not open here, it is called only if the room is open on no other device of the user either. It is not
+   * called where the user wants nothing ({@link RoomSummary.Notify#NONE}).
    *
    * @param room the room, in which there is one unread mention more
    * @param message the message; of a room that is not open, an edit may have put the name in

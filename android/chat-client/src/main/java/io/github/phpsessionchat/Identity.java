@@ -27,6 +27,8 @@ public final class Identity {
   public final boolean canFindPeople;
   /** Whether one may send files. */
   public final boolean canSendFiles;
+  /** Whether one may ask who has seen an own message. */
+  public final boolean canAskWhoHasSeen;
   /** Whether one may report messages to the moderators. */
   public final boolean canReport;
   /** The address of a user's picture with <code>{id}</code> for the percent-encoded user id; null: none. */
@@ -52,6 +54,7 @@ public final class Identity {
     canOpenDirect = draft.canOpenDirect;
     canFindPeople = draft.canFindPeople;
     canSendFiles = draft.canSendFiles;
+    canAskWhoHasSeen = draft.canAskWhoHasSeen;
     canReport = draft.canReport;
     avatarTemplate = draft.avatarTemplate;
     profileTemplate = draft.profileTemplate;
@@ -82,6 +85,7 @@ public final class Identity {
     boolean canOpenDirect;
     boolean canFindPeople;
     boolean canSendFiles;
+    boolean canAskWhoHasSeen;
     boolean canReport;
     @Nullable String avatarTemplate;
     @Nullable String profileTemplate;

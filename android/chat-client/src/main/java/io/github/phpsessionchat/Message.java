@@ -48,6 +48,8 @@ public final class Message {
   public final List<Mention> mentions;
   /** Its files, in the order in which they are shown. Unmodifiable. */
   public final List<ChatFile> files;
+  /** The page of the first link in its text; null: none. */
+  public final @Nullable LinkPreview preview;
   /** With what it was answered, the emoji that was used first first. Unmodifiable. */
   public final List<Reaction> reactions;
   /** Whether the reader has blocked its author: not to be shown, or only when asked for. */
@@ -69,6 +71,7 @@ public final class Message {
     thread = draft.thread;
     mentions = draft.mentions;
     files = draft.files;
+    preview = draft.preview;
     reactions = Collections.unmodifiableList(draft.reactions);
     hidden = draft.hidden;
   }
@@ -142,6 +145,7 @@ public final class Message {
     long thread;
     List<Mention> mentions;
     List<ChatFile> files;
+    @Nullable LinkPreview preview;
     List<Reaction> reactions;
     boolean hidden;
 
@@ -163,6 +167,7 @@ public final class Message {
       thread = from.thread;
       mentions = from.mentions;
       files = from.files;
+      preview = from.preview;
       reactions = from.reactions;
       hidden = from.hidden;
     }

@@ -17,7 +17,7 @@ public final class Replies {
   public final List<User> authors;
   /** When the last one was stored, in milliseconds since 1970 by the server's clock; 0: there is none. */
   public final long lastAt;
-  /** How many the reader had not read when they were asked for, up to 100; 0 in all that is told later. */
+  /** How many the reader had not read when they were asked for, up to 100; 0 in all later changes. */
   public final int unread;
 
   Replies(long thread, long root, int count, List<User> authors, long lastAt, int unread) {

@@ -93,6 +93,7 @@ final class Wire {
     draft.thread = number(json, "thread");
     draft.mentions = list(json, "mentions", Wire::mention);
     draft.files = list(json, "files", Wire::file);
+    draft.preview = preview(json.optJSONObject("preview"));
     draft.reactions = list(json, "reactions", Wire::reaction);
     draft.hidden = json.optBoolean("hidden");
     return draft.done();
@@ -114,6 +115,8 @@ final class Wire {
 
   static ChatFile file(JSONObject json) {
     JSONObject image = json.optJSONObject("image");
+    JSONObject audio = json.optJSONObject("audio");
+    JSONObject video = json.optJSONObject("video");
     return new ChatFile(
         json.optString("id"),
         json.optString("name"),
@@ -122,15 +125,43 @@ final class Wire {
         text(json, "alt"),
         image == null
             ? null
-            : new ChatFile.Image(count(image, "width"), count(image, "height"), image.optString("blur")));
+            : new ChatFile.Image(count(image, "width"), count(image, "height"), image.optString("blur")),
+        audio == null ? null : new ChatFile.Audio(number(audio, "duration"), text(audio, "peaks")),
+        video == null
+            ? null
+            : new ChatFile.Video(count(video, "width"), count(video, "height"), number(video, "duration")));
+  }
+
+  private static @Nullable LinkPreview preview(@Nullable JSONObject json) {
+    if (json == null) return null;
+    JSONObject image = json.optJSONObject("image");
+    ChatFile picture =
+        image == null
+            ? null
+            : new ChatFile(
+                image.optString("id"),
+                "preview.webp",
+                "image/webp",
+                0,
+                null,
+                new ChatFile.Image(count(image, "width"), count(image, "height"), ""),
+                null,
+                null);
+    return new LinkPreview(json.optString("url"), text(json, "title"), text(json, "description"), picture);
   }
 
   static JSONObject file(ChatFile file) {
     ChatFile.Image image = file.image;
     JSONObject picture =
         image == null ? null : payload("width", image.width, "height", image.height, "blur", image.blur);
+    ChatFile.Audio audio = file.audio;
+    JSONObject sound = audio == null ? null : payload("duration", audio.duration, "peaks", audio.peaks);
+    ChatFile.Video video = file.video;
+    JSONObject film =
+        video == null ? null : payload("width", video.width, "height", video.height, "duration", video.duration);
     return payload(
-        "id", file.id, "name", file.name, "type", file.type, "size", file.size, "alt", file.alt, "image", picture);
+        "id", file.id, "name", file.name, "type", file.type, "size", file.size, "alt", file.alt, "image", picture, "audio", sound,
+        "video", film);
   }
 
   /** As requests name them; null where there are none. */
@@ -164,6 +195,18 @@ final class Wire {
         number(json, "deletedAt"),
         count(json, "files"),
         false);
+  }
+
+  static Answers.SeenBy seenBy(JSONObject json) {
+    return new Answers.SeenBy(list(json, "users", Wire::user), count(json, "total"));
+  }
+
+  static Presence presence(JSONObject json) {
+    return new Presence(
+        named(RoomSummary.Role.class, text(json, "role"), null),
+        json.optBoolean("present"),
+        number(json, "lastHere"),
+        json.optBoolean("hidden"));
   }
 
   static PinnedMessage pinned(JSONObject json) {
@@ -292,6 +335,7 @@ final class Wire {
     draft.canOpenDirect = can.optBoolean("direct");
     draft.canFindPeople = can.optBoolean("findPeople");
     draft.canSendFiles = can.optBoolean("files");
+    draft.canAskWhoHasSeen = can.optBoolean("seen");
     draft.canReport = can.optBoolean("report");
     draft.avatarTemplate = text(profile, "avatar");
     draft.profileTemplate = text(profile, "url");

@@ -17,7 +17,7 @@ class FileAddressesTest {
   }
 
   private static String download(String name) {
-    ChatFile file = new ChatFile("0123456789abcdef", name, "image/png", 1, null, null);
+    ChatFile file = new ChatFile("0123456789abcdef", name, "image/png", 1, null, null, null, null);
     return at(SERVER, null, null).download(file, false).url().toString();
   }
 
@@ -29,7 +29,7 @@ class FileAddressesTest {
 
   @Test
   void aPreviewIsAskedForByItsSize() {
-    ChatFile file = new ChatFile("0123456789abcdef", "a", "image/png", 1, null, null);
+    ChatFile file = new ChatFile("0123456789abcdef", "a", "image/png", 1, null, null, null, null);
     String url = at("http://[::1]", null, null).download(file, true).url().toString();
     assertEquals("http://[::1]/files/0123456789abcdef/a?size=preview", url);
   }

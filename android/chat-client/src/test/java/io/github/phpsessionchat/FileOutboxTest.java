@@ -46,12 +46,16 @@ class FileOutboxTest {
   void mentionsAndFilesAreKeptAndWhatWasWrittenBeforeThereWereAny() throws IOException {
     Mention mention = Mention.in("@李 hi", new User("李/\"1\"", "李"), 0, 2);
     ChatFile.Image image = new ChatFile.Image(640, 480, "LEHV6nWB2yk8pyo0adR*.7kCMdnj");
-    ChatFile there = new ChatFile("0123456789abcdef", "a.png", "image/png", 7, null, image);
+    ChatFile there = new ChatFile("0123456789abcdef", "a.png", "image/png", 7, null, image, null, null);
     PendingFile done = new PendingFile("k1", "a \u202E.png", 9, "a cat", there);
+    ChatFile.Audio voice = new ChatFile.Audio(1500, "0v");
+    ChatFile said = new ChatFile("0123456789abcde0", "v.webm", "audio/webm", 7, null, null, voice, null);
+    ChatFile.Video film = new ChatFile.Video(640, 360, 0);
+    ChatFile seen = new ChatFile("0123456789abcde1", "f.mp4", "video/mp4", 7, null, null, null, film);
     PendingFile lost = new PendingFile("k2", "b", 1L << 40, null, null);
     outbox.put(
         ALICE,
-        new PendingMessage("a", "lobby", "@李 hi", 1, 0, Arrays.asList(mention), Arrays.asList(done, lost), null));
+        new PendingMessage("a", "lobby", "@李 hi", 1, 0, Arrays.asList(mention), Arrays.asList(done, lost, new PendingFile("k3", "v", 7, null, said), new PendingFile("k4", "f", 7, null, seen)), null));
     PendingMessage read = new FileOutbox(folder, SERVER).load(ALICE).get(0);
     assertEquals("李/\"1\" 李 0 2", read.mentions.get(0).user.id + " " + read.mentions.get(0).user + " " + read.mentions.get(0).start + " " + read.mentions.get(0).length);
     PendingFile first = read.files.get(0);
@@ -59,6 +63,9 @@ class FileOutboxTest {
     ChatFile file = first.file;
     assertEquals("0123456789abcdef a.png image/png 7 null", file.id + " " + file.name + " " + file.type + " " + file.size + " " + file.alt);
     assertEquals("640 480 LEHV6nWB2yk8pyo0adR*.7kCMdnj", file.image.width + " " + file.image.height + " " + file.image.blur);
+    ChatFile.Audio heard = read.files.get(2).file.audio;
+    assertEquals("1500 ms 0v", heard + " " + heard.peaks);
+    assertEquals("640 x 360, 0 ms", read.files.get(3).file.video.toString());
     assertEquals(1L << 40, read.files.get(1).size);
     assertEquals(null, read.files.get(1).file);
     Files.write(own().resolve("b.json"), "{\"clientId\":\"b\",\"room\":\"r\",\"text\":\"t\",\"writtenAt\":2,\"replyTo\":0}".getBytes());

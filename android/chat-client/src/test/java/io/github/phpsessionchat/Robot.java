@@ -218,6 +218,15 @@ public final class Robot implements ChatListener {
       case "pinned":
         chat.pinned(room, answering(c));
         return;
+      case "seenBy":
+        chat.seenBy(message(c.getLong("seq")), answering(c));
+        return;
+      case "about":
+        chat.about(room, c.getString("user"), answering(c));
+        return;
+      case "hide":
+        chat.hide(c.getBoolean("hidden"), answering(c));
+        return;
       case "report":
         chat.report(
             message(c.getLong("seq")), Report.Reason.valueOf(c.getString("reason")), Wire.text(c, "text"), answering(c));
@@ -506,6 +515,14 @@ public final class Robot implements ChatListener {
           .put("text", pinned.message.text)
           .put("by", pinned.by.id);
     }
+    if (value instanceof Presence) {
+      Presence presence = (Presence) value;
+      return new JSONObject()
+          .put("role", json(presence.role))
+          .put("present", presence.present)
+          .put("known", presence.lastHere > 0)
+          .put("hidden", presence.hidden);
+    }
     if (value instanceof RoomMember) {
       RoomMember member = (RoomMember) value;
       return new JSONObject()
@@ -599,6 +616,10 @@ public final class Robot implements ChatListener {
     if (value instanceof Answers.Page) {
       Answers.Page<?> page = (Answers.Page<?>) value;
       return new JSONObject().put("items", json(page.items)).put("next", page.next);
+    }
+    if (value instanceof Answers.SeenBy) {
+      Answers.SeenBy seen = (Answers.SeenBy) value;
+      return new JSONObject().put("users", json(seen.users)).put("total", seen.total);
     }
     if (value instanceof Answers.Created) {
       Answers.Created created = (Answers.Created) value;
