@@ -13,7 +13,7 @@ import * as site from './chat/site.ts';
 import { canOf, totalsOfPerson, totalsOfUser } from './chat/summary.ts';
 import { type KnownBus, openBus } from './cluster/bus.ts';
 import { Servers } from './cluster/servers.ts';
-import { type OnRefusal, SocketTransport } from './connections/accept.ts';
+import { type OnAccepted, type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { identityOf } from './connections/accepted.ts';
 import { Admission } from './connections/admission.ts';
 import type { Breach } from './connections/guard.ts';
@@ -25,17 +25,32 @@ import type { Shared } from './history/sql/followed.ts';
 import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { createFileRoutes } from './http/files.ts';
+import { createMailStop } from './http/mail-stop.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
 import { ConcurrencyLimit, RateLimit } from './limits/by-key.ts';
 import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
+import type { Mails } from './mail/mails.ts';
+import { SeenAddresses } from './mail/seen-addresses.ts';
+import { stopPage, stopPageStyle } from './mail/stop-page.ts';
+import { MailStops } from './mail/stops.ts';
+import { Notifier } from './notify/notifier.ts';
+import { Previews } from './previews/previews.ts';
+import { Fcm } from './push/fcm.ts';
+import { PushServices } from './push/push-service.ts';
+import { Pushes, type PushesOptions } from './push/pushes.ts';
+import { DeviceRegistry } from './push/registry.ts';
+import { Sealing } from './push/sealing.ts';
+import { VapidKeys } from './push/vapid-keys.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
-import { openLogins } from './session/applications.ts';
 import type { Logins } from './session/login.ts';
+import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
+import { webhookEvents } from './webhooks/events.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 
 export interface App {
@@ -54,6 +69,9 @@ export interface App {
  * Concurrent reads of one user. The history runs reads one after the other, so those of other users wait behind them.
  */
 const mostReads = 4;
+
+/** Requests for links that stop mails, from one address: a provider of mailboxes has few for many people. */
+const stopRate = { count: 300, ms: 60_000 };
 
 /** Milliseconds that a client has at shutdown to receive the data on its way to it. */
 const longestFarewell = 3000;
@@ -168,6 +186,51 @@ function openFiles(
   return files;
 }
 
+/** Undefined if this server sends no mails. */
+async function openMails(
+  { mail, pageUrl }: Config,
+  {
+    history,
+    logins,
+    stops,
+    quiet,
+  }: { history: History; logins: Logins; stops: MailStops | undefined; quiet: QuietLog },
+): Promise<Mails | undefined> {
+  if (mail === undefined || pageUrl === undefined || stops === undefined) return undefined;
+  const { Mails } = await import('./mail/mails.ts');
+  return Mails.open({
+    ...mail,
+    pageUrl,
+    history,
+    stops,
+    addressOf: logins.mailOf?.bind(logins),
+    onFailure: (reason) => quiet.warn('mails', { reason }, 'a mail to somebody who is away was not sent'),
+  });
+}
+
+/** Undefined if nobody is notified while no page is open. */
+function openPush(
+  { push, origins }: Config,
+  { history, logins }: { history: History; logins: Logins },
+): ({ registry: DeviceRegistry } & Pick<PushesOptions, 'browsers' | 'apps'>) | undefined {
+  if (push === undefined) return undefined;
+  const sealing = new Sealing(push.keys);
+  const browsers = push.browsers && {
+    keys: new VapidKeys(history, sealing),
+    services: new PushServices(push.browsers.contact, push.browsers.hosts),
+  };
+  const apps = push.apps && new Fcm(push.apps);
+  const registry = new DeviceRegistry({
+    history,
+    logins,
+    sealing,
+    origins,
+    browsers,
+    apps: apps !== undefined,
+  });
+  return { registry, browsers, apps };
+}
+
 /** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
@@ -211,15 +274,54 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     onRefusal,
     onBreach,
   });
+  const files = openFiles(config, { history, log, quiet });
+  const previews = config.previews
+    ? new Previews({
+        history,
+        files,
+        hosts: config.previewHosts,
+        onFailure: ({ message: reason }) =>
+          quiet.warn('previews', { reason }, 'previews of links cannot be made at the moment'),
+      })
+    : undefined;
+  const push = openPush(config, { history, logins });
+  const pushKeys = push?.browsers?.keys;
+  const onNotifyFailure = ({ message: reason }: Error) =>
+    quiet.warn('notify', { reason }, 'people who are away cannot be notified at the moment');
+  const stops = config.url === undefined ? undefined : new MailStops(history, config.url);
+  const mails = await openMails(config, { history, logins, stops, quiet });
+  // If this server sends no mails, the site is notified of the people who are to get one.
+  const events = mails === undefined && config.webhooks?.events.has('notify.due') === true;
+  const offersMails = mails !== undefined || events;
+  const notify =
+    offersMails || config.push
+      ? new Notifier({
+          history,
+          defaults: config.notify,
+          events,
+          onEvent: () => webhooks?.wake(),
+          onPushes: () => pushes?.wake(),
+          mail: mails && ((unread, settings) => mails.send(unread, settings)),
+          mailTo: mails && ((user) => mails.addressOf(user)),
+          stopLink: stops && ((user) => stops.link(user)),
+          onMail: (outcome) => metrics.mails.inc({ outcome }),
+          onFailure: onNotifyFailure,
+        })
+      : undefined;
+  const fileBytes = new RateLimit(config.limitFilesUser);
   const chat = await openChat({
     history,
     publisher: transport.publisher,
-    settings: config,
+    settings: { ...config, mails: offersMails },
     limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
+    fileBytes,
     rooms: config.rooms,
     retention: config.retention,
     kick: (user) => liveness.kick(user),
     others: servers,
+    previews,
+    devices: push?.registry,
+    notify,
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) =>
       quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
@@ -284,7 +386,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   };
   const self = (connection: Connection) => {
     const roles = [...connection.identity.roles];
-    return { user: userOf(connection), roles, can: canOf(config, roles), profile: config.profile };
+    return { user: userOf(connection), roles, can: canOf(chat.settings, roles), profile: config.profile };
   };
   const ready = (connection: Connection): SessionReady => ({
     protocol: 1,
@@ -301,14 +403,36 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     serverTime: Date.now(),
   });
   const bans = ({ person }: Connection) => removalsOf(chat.directory.restrictions, person.user.id);
-  transport.open({ logins, liveness, services, self, ready, bans });
+  const addresses = mails && new SeenAddresses(history, onNotifyFailure);
+  const accepted: OnAccepted = (connection, by, { id, mail }) => {
+    push?.registry.accepted(connection, by);
+    if (mail !== undefined) addresses?.note(id, mail);
+  };
+  transport.open({ logins, liveness, services, self, ready, bans, accepted });
 
-  const files = openFiles(config, { history, log, quiet });
+  const webhooks =
+    config.webhooks &&
+    new Webhooks({
+      ...config.webhooks,
+      history,
+      messageOf: (message) => chat.directory.messageOf(message),
+      dueOf: async (event) => (await notify?.dueOf(event)) ?? null,
+      onTry: ({ type }, outcome) => metrics.webhooks.inc({ type, outcome }),
+      onFailure: (reason) =>
+        quiet.warn('webhooks', { reason }, 'the site has not taken an event: it is sent again later'),
+      onDropped(events) {
+        metrics.webhooksDropped.inc(events);
+        log.error({ events }, 'events for the site were deleted: too many waited');
+      },
+      onGone: () =>
+        log.error('the site wants no more events (status 410): none is sent until the next start'),
+    });
+
   const fileRoutes =
     files &&
     createFileRoutes({
       limit: config.limitFile,
-      rate: config.limitFilesUser,
+      rate: fileBytes,
       admission,
       async who(req, session) {
         const login = await logins.identify(admission.credentials(req, session));
@@ -319,9 +443,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       check: (identity, room) => mayUpload(chat, identity, room),
       add: (upload) => files.add(upload),
       find: (identity, id) => fileFor(chat, identity, id),
-      open: (id, what, part) => files.open(id, what, part),
+      open: (stored, what, part) => files.open(stored, what, part),
     });
   const routes = createRoutes({
+    pushKey: pushKeys && (async () => (await pushKeys.current()).public),
     fileRoutes,
     files: readClientFiles(clientFolder, config.loginUrl),
     metrics,
@@ -337,10 +462,26 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
       listActs: (cursor) => site.listActs(chat, cursor),
+      listEvents: () => site.listEvents(chat),
+      async retryEvents() {
+        const { events } = await history.write.retryEvents({ at: Date.now() });
+        webhooks?.wake();
+        return events;
+      },
       eraseUser: (user, messages) => site.erase(chat, user, messages),
       exportUser: (user) =>
         exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),
     },
+    mailStop:
+      stops &&
+      createMailStop({
+        takes: (token) => stops.takes(token),
+        stop: (token) => stops.stop(token),
+        page: (is, accepted) => stopPage(is, accepted, `${config.pageUrl}#notifications`),
+        style: stopPageStyle,
+        limit: new RateLimit(stopRate),
+        keyOf: (req) => admission.addressOf(req),
+      }),
     me: async (req) => {
       const login = await logins.identify(admission.credentials(req));
       if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
@@ -372,7 +513,27 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     log,
   });
   await servers?.join(nodeName(config));
-  const consumers = runConsumers(history, [erasing(chat), audit], {
+  const notifying = config.webhooks && webhookEvents(config.webhooks.events, () => webhooks?.wake());
+  notify?.open(chat.directory);
+  const pushes =
+    push &&
+    new Pushes({
+      ...push,
+      history,
+      directory: chat.directory,
+      defaults: config.notify,
+      onPush: (outcome) => metrics.pushes.inc({ outcome }),
+      onRefusal: (reason) => quiet.warn(`push ${reason}`, { reason }, 'a push service has not taken a push'),
+      onFailure: ({ message: reason }) =>
+        quiet.warn('pushes', { reason }, 'pushes cannot be sent at the moment'),
+    });
+  const following = [
+    erasing(chat),
+    audit,
+    ...(notifying ? [notifying] : []),
+    ...(notify ? [notify.consumer] : []),
+  ];
+  const consumers = runConsumers(history, following, {
     onFailure: (consumer, { message: reason }) =>
       quiet.warn(
         `consumer ${consumer}`,
@@ -401,9 +562,12 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       liveness.stop();
       chat.close();
       await drain.finishAll();
+      previews?.close();
       await files?.close();
       const closed = [server.close(Math.min(longestFarewell, each)), servers?.close(), consumers.stop()];
-      await Promise.all(closed);
+      await Promise.all([...closed, webhooks?.stop(), notify?.close(), pushes?.stop()]);
+      mails?.close();
+      push?.browsers?.services.close();
       logins.close();
       await history.close();
       cluster?.bus?.close();

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { startApp } from './app.ts';
 import { clientBuilt, proxiesNamed } from './doctor/server.ts';
 import { createLog, type Log } from './log.ts';
-import { ConfigurationError } from './session/applications.ts';
 import { typedPaths } from './session/doctor/typed.ts';
+import { ConfigurationError } from './session/logins/applications.ts';
 import {
   type Config,
   ConfigError,

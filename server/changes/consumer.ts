@@ -16,6 +16,8 @@ export interface Consumer {
   name: string;
   /** The types of changes that it takes. It gets all changes of an entry that has such a change. */
   types: readonly Change['type'][];
+  /** Milliseconds for which changes are gathered: each time it takes entries costs two transactions. None by default. */
+  gather?: number;
   /**
    * Takes the next entries. If it throws, or if the server ends before the position is stored, they come again, here or on
    * another server. If entries were skipped, there may be none. The rows that it returns are stored exactly once: in one
@@ -23,6 +25,8 @@ export interface Consumer {
    * @throws when it has not taken all of them
    */
   take(entries: readonly LoggedEntry[], lease: Lease): Promise<ConsumedRows> | ConsumedRows;
+  /** Called when such rows are stored. */
+  stored?(rows: ConsumedRows): void;
 }
 
 interface Failures {
@@ -58,6 +62,9 @@ export function runConsumers(
     for (const run of runs) run.changed(type);
   });
   for (const run of runs) run.wake();
+  history.write
+    .keepConsumers({ names: consumers.map(({ name }) => name) })
+    .catch((error: Error) => failures.onFailure('all', error));
   return {
     async stop() {
       await Promise.race([
@@ -80,6 +87,7 @@ class Run {
   #isWaiting = false;
   #running: Promise<void> | undefined;
   #later: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   #pause = pauses.shortest;
 
   constructor(history: History, consumer: Consumer, server: string, failures: Failures) {
@@ -90,8 +98,11 @@ class Run {
   }
 
   changed(type: Change['type']): void {
-    if (this.#consumer.types.includes(type)) this.wake();
-    else this.#later ??= this.#wakeIn(passAfter);
+    const { types, gather } = this.#consumer;
+    if (types.includes(type)) {
+      if (gather === undefined) this.wake();
+      else this.#gathering ??= this.#wakeAfter(gather);
+    } else this.#later ??= this.#wakeIn(passAfter);
   }
 
   wake(): void {
@@ -104,9 +115,17 @@ class Run {
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#later);
+    clearTimeout(this.#gathering);
     await this.#running;
     // If the history fails, the lease ends by itself.
     await this.#consume({ lease: 0, most: 0 }).catch(() => {});
+  }
+
+  #wakeAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#gathering = undefined;
+      this.wake();
+    }, ms).unref();
   }
 
   #wakeIn(ms: number): NodeJS.Timeout {
@@ -145,6 +164,7 @@ class Run {
     let done: { done?: number; rows?: ConsumedRows } = {};
     for (;;) {
       const next = await this.#consume({ lease: leaseTime, most: mostEntries, ...done });
+      if (done.rows !== undefined) this.#consumer.stored?.(done.rows);
       if ('heldFor' in next) return next.heldFor;
       const { entries, skipped, upTo } = next;
       if (skipped > 0) this.#failures.onSkipped(name, skipped);

@@ -344,7 +344,7 @@ export class Announcements implements DirectoryListener {
     const partner = otherOf(room.record.pair, user);
     const otherSide = partner === undefined ? undefined : this.#directory().person(partner);
     const { id, firstSeq } = room.record;
-    const isNews = again !== true && otherSide?.memberships.has(id) === true;
+    const isNews = this.#directory().showsSeen && again !== true && otherSide?.memberships.has(id) === true;
     const ids = isNews ? [...others, ...idsOf([otherSide])] : others;
     if (ids.length === 0) return;
     const { mentions = noMentions } = person?.memberships.get(id) ?? {};

@@ -6,6 +6,8 @@ export type Aside =
   | 'deletion_reason'
   /** Announce a pinned message. */
   | 'pin_changed'
+  /** Note when a user was last here. */
+  | 'last_here'
   /** Notify moderators of a report. */
   | 'report_changed'
   /** Announce new counts of threads. */

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { History } from '../history/history.ts';
+import type { History, StoredMessage } from '../history/history.ts';
+import type { Answers, RequestPayload } from '../wire/events.ts';
 import { Announcements } from './announcements.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
+import { LastHere } from './last-here.ts';
 import { NewestPages } from './messages/newest-pages.ts';
 import { Reactions } from './messages/reactions.ts';
 import { pinOf } from './messages/shown-pins.ts';
 import { keepSweeping, type Retention } from './messages/sweeping.ts';
 import { ThreadChanges } from './messages/thread-changes.ts';
 import { Typing } from './messages/typing.ts';
+import type { Connection } from './model.ts';
 import { keepEnding } from './moderation/restriction-ends.ts';
 import { reportOf } from './moderation/shown-reports.ts';
 import { obey } from './orders.ts';
@@ -26,6 +29,38 @@ export interface Limits {
   roomsOfUser: number;
 }
 
+/** Limits the bytes of files that one user may upload or copy. */
+export interface FileBytes {
+  /** @returns null if they are within the limit; otherwise the milliseconds until they are */
+  takeWhole(user: string, bytes: number, at: number): number | null;
+  giveBack(user: string, at: number, bytes: number): void;
+}
+
+/** Fetches the pages of links. */
+export interface LinkPreviews {
+  /** That of a message that has just been stored. */
+  begin(message: StoredMessage): void;
+}
+
+/** Reaches the devices of users while no page is open. */
+export interface Devices {
+  /** The site has switched it on for browsers, and for apps. */
+  readonly takes: { readonly browsers: boolean; readonly apps: boolean };
+  /** @throws RequestError `bad_request` for a device that cannot be reached, `forbidden` if the login has just ended */
+  register(
+    connection: Connection,
+    payload: RequestPayload<'device:register'>,
+  ): Promise<Answers['device:register']>;
+}
+
+/** Notifies people who are away. */
+export interface Notifying {
+  /** A user has done something. */
+  acted(user: string, said?: RequestPayload<'client:active'>): void;
+  get(user: string): Promise<Answers['notify:get']>;
+  set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']>;
+}
+
 /** The parts that the operations of the chat work on. */
 export interface Chat {
   history: History;
@@ -37,6 +72,13 @@ export interface Chat {
   reactions: Reactions;
   settings: ChatSettings;
   limits: Limits;
+  fileBytes: FileBytes;
+  /** Absent if links have no previews. */
+  previews?: LinkPreviews | undefined;
+  /** Absent if nobody is notified while no page is open. */
+  devices?: Devices | undefined;
+  /** Absent if nobody is notified while away. */
+  notify?: Notifying | undefined;
   /**
    * Carries out an order on all servers; here at once, whether the others can be reached or not.
    * @returns how many connections the user has there
@@ -64,11 +106,15 @@ export async function openChat(options: {
   publisher: Publisher;
   settings: ChatSettings;
   limits: Limits;
+  fileBytes: FileBytes;
   rooms: readonly { id?: string; name: string }[];
   retention: Retention;
   kick: (user: string) => void;
   /** Absent for a single server. */
   others?: OtherServers | undefined;
+  previews?: LinkPreviews | undefined;
+  devices?: Devices | undefined;
+  notify?: Notifying | undefined;
   onAsideFailure: OnAsideFailure;
   /** Called when expired mutes and bans could not be lifted. */
   onEndFailure: (error: Error) => void;
@@ -103,7 +149,16 @@ export async function openChat(options: {
     },
   });
   const findAll = settings.findPeople === 'all';
-  const directory = await Directory.open(history, announcements, { findAll, others, onAsideFailure });
+  const closing = new AbortController();
+  const lastHere = new LastHere(history, onAsideFailure);
+  const left = (user: string) => settings.lastSeen && !closing.signal.aborted && lastHere.left(user);
+  const directory = await Directory.open(history, announcements, {
+    findAll,
+    showsSeen: settings.seen,
+    left,
+    others,
+    onAsideFailure,
+  });
   for (const { id, name } of options.rooms) {
     // Without an id, the name created the room at the first start: people may have renamed it since.
     if (id === undefined) continue;
@@ -121,7 +176,6 @@ export async function openChat(options: {
     },
     obey: (user, order) => obey({ directory, publisher, kick }, user, order),
   };
-  const closing = new AbortController();
   const endInTime = keepEnding({ history, directory }, closing.signal, options.onEndFailure);
   endInTime();
   // Not awaited: there may be very many such rooms, and the port opens meanwhile.
@@ -147,6 +201,10 @@ export async function openChat(options: {
     reactions: new Reactions(history),
     settings,
     limits,
+    fileBytes: options.fileBytes,
+    previews: options.previews,
+    devices: options.devices,
+    notify: options.notify,
     here,
     everywhere,
     onAsideFailure,

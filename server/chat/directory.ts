@@ -120,6 +120,9 @@ export interface DirectoryListener {
 
 interface DirectoryOptions {
   findAll: boolean;
+  showsSeen: boolean;
+  /** Called when the last connection of a user here has been closed for a moment. */
+  left: (user: string) => void;
   others: OtherServers | undefined;
   onAsideFailure: OnAsideFailure;
 }
@@ -151,6 +154,9 @@ export class Directory {
   #listener: DirectoryListener | undefined;
   /** Whether everybody may find everybody; then no name is hidden. */
   readonly #findAll: boolean;
+  /** Whether people learn what others have seen. */
+  readonly showsSeen: boolean;
+  readonly #left: DirectoryOptions['left'];
   readonly #others: OtherServers | undefined;
   readonly #onAsideFailure: OnAsideFailure;
   readonly #rooms = new Map<string, Room>();
@@ -169,9 +175,14 @@ export class Directory {
   /** Changes that arrive while memberships are read, and that the result may lack. */
   readonly #loading = new Set<Change[]>();
 
-  private constructor(history: History, { findAll, others, onAsideFailure }: DirectoryOptions) {
+  private constructor(
+    history: History,
+    { findAll, showsSeen, left, others, onAsideFailure }: DirectoryOptions,
+  ) {
     this.#history = history;
     this.#findAll = findAll;
+    this.showsSeen = showsSeen;
+    this.#left = left;
     this.#others = others;
     this.#onAsideFailure = onAsideFailure;
   }
@@ -381,6 +392,7 @@ export class Directory {
       this.#forgetIfEmpty(room);
     }
     const isInMemory = ({ room }: { room: Room }) => this.#rooms.get(room.record.id) === room;
+    if (stored) this.#left(person.user.id);
     if (stored && this.#others === undefined && [...person.memberships.values()].every(isInMemory)) {
       this.#recent.remember(person);
     }

@@ -90,6 +90,8 @@ export async function lookAtInvite(
     .filter(({ user, member }) => directory.isVisible(user, member))
     .slice(0, mostFaces)
     .map(({ user: { id, name } }) => ({ id, name }));
+  // The link may have ended during the reads: nothing of the room may follow that.
+  await opened(chat, connection, token);
   return {
     by: names.get(invite.by) as User,
     ...room,

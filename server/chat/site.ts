@@ -1,6 +1,7 @@
 import { type Act, type Ban, type ErasedMessages, type RoomRecord, sources } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Message, User } from '../wire/events.ts';
+import { firstPage } from '../wire/links.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { checkText } from './messages/texts.ts';
@@ -10,7 +11,7 @@ export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'membe
 
 /** Posts a message as any user. The site itself asks, so rights are not checked; the ids are. */
 export async function postMessage(
-  { history, limits, directory }: Chat,
+  { history, limits, directory, previews }: Chat,
   room: string,
   { user, text, clientId }: { user: User; text: string; clientId: string },
 ): Promise<{ message: Message; repeated: boolean }> {
@@ -18,8 +19,10 @@ export async function postMessage(
   const record = await history.read.room({ room });
   // Only its two users can have written in a direct room.
   if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
-  const sent = { room, user, text, clientId, sentAt: Date.now(), asMember: false };
-  const { message, repeated } = await history.write.send(sent);
+  const page = previews === undefined ? null : firstPage(text);
+  const said = { room, user, text, clientId, ...(page === null ? {} : { preview: page }) };
+  const { message, repeated } = await history.write.send({ ...said, sentAt: Date.now(), asMember: false });
+  if (!repeated) previews?.begin(message);
   return { message: directory.messageOf(message), repeated };
 }
 
@@ -97,6 +100,23 @@ export async function listActs({ history }: Chat, cursor: string): Promise<{ act
   const from = cursor === '' ? {} : { before: decodeCursor(cursor, ['count'])[0] };
   const { acts, next } = await history.read.acts({ ...from, limit: actsListed });
   return { acts, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
+}
+
+/** Events without tries left that are listed. */
+const eventsListed = 100;
+
+/** How many events wait to be sent to the site, and the newest ones that are not tried again by themselves. */
+export async function listEvents({ history }: Chat): Promise<{ waiting: number; failed: object[] }> {
+  const { waiting, failed } = await history.read.events({ limit: eventsListed });
+  const shown = failed.map(({ id, type, at, tries, roomId, seq }) => ({
+    id,
+    type,
+    at,
+    tries,
+    ...(roomId === undefined ? {} : { room: roomId }),
+    ...(seq === undefined ? {} : { seq }),
+  }));
+  return { waiting, failed: shown };
 }
 
 /** Null for a user who has neither connected nor been named. */

@@ -54,7 +54,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   if (partner !== undefined) {
     summary.with = partner.user;
     summary.present = partner.present;
-    summary.readByOther = Math.min(partner.readSeq, record.lastSeq);
+    if (directory.showsSeen) summary.readByOther = Math.min(partner.readSeq, record.lastSeq);
   }
   if (record.last !== undefined) summary.last = previewOf(record.last);
   return summary;
@@ -85,21 +85,24 @@ export function previewOf(message: StoredMessage): LastMessage {
   };
 }
 
-function partnerOf(
+/** The other user of a direct room. `known`: this user may know the name, and whether the other one is present. */
+export function partnerOf(
   directory: Directory,
   room: Room,
   person: Person,
-): { user: User; present: boolean; readSeq: number } | undefined {
+): { user: User; known: boolean; present: boolean; readSeq: number } | undefined {
   const { kind, pair } = room.record;
-  if (kind === 'direct' && pair === undefined) return { user: deletedUser, present: false, readSeq: 0 };
+  if (kind === 'direct' && pair === undefined) {
+    return { user: deletedUser, known: false, present: false, readSeq: 0 };
+  }
   const id = otherOf(pair, person.user.id);
   if (id === undefined) return undefined;
   const partner = room.partners.get(id);
   const visible = partner !== undefined && (partner.shares || directory.isVisible(partner.user, partner));
   const readSeq = partner?.readSeq ?? 0;
-  if (!visible) return { user: { id, name: id }, present: false, readSeq };
-  const here = directory.person(id);
-  return { user: { id, name: (here ?? partner).user.name }, present: directory.isHere(id), readSeq };
+  if (!visible) return { user: { id, name: id }, known: false, present: false, readSeq };
+  const { name } = (directory.person(id) ?? partner).user;
+  return { user: { id, name }, known: true, present: directory.isHere(id), readSeq };
 }
 
 export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord | undefined): Notify {
@@ -149,16 +152,22 @@ export async function totalsOfUser(history: History, directory: Directory, user:
   );
 }
 
-/** The operator's settings CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */
+/** The operator's settings CHAT_CREATE_ROOMS, CHAT_DIRECT, CHAT_FIND_PEOPLE, CHAT_LAST_SEEN and CHAT_SEEN. */
 export interface ChatSettings {
   createRooms: 'none' | 'private' | 'all';
   direct: boolean;
   findPeople: 'rooms' | 'all' | 'off';
+  lastSeen: boolean;
+  seen: boolean;
   files: { kind: string };
+  previews: boolean;
+  push?: { browsers?: object | undefined } | undefined;
+  /** Whether people who are away get mails. */
+  mails: boolean;
 }
 
 export function canOf(
-  { createRooms, direct, findPeople, files }: ChatSettings,
+  { createRooms, direct, findPeople, files, previews, push, seen, mails }: ChatSettings,
   roles: readonly SiteRole[],
 ): Can {
   const moderator = roles.length > 0;
@@ -168,6 +177,10 @@ export function canOf(
     direct,
     findPeople: findPeople !== 'off',
     files: files.kind !== 'off',
+    previews,
+    seen,
+    push: push?.browsers !== undefined,
     report: true,
+    mail: mails,
   };
 }

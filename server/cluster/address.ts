@@ -1,4 +1,12 @@
-import type { RedisServer } from '../session/stores/redis/client.ts';
+/** A Redis with its user. An empty `user` is Redis's default user. */
+export interface RedisServer {
+  host: string;
+  port: number;
+  tls: boolean;
+  user: string;
+  password: string;
+  database: number;
+}
 
 /**
  * How servers notify each other of their writes: over a Redis, by NOTIFY of the history's own PostgreSQL, or only
@@ -19,7 +27,9 @@ export function readBusPlace(setting: string): BusPlace | undefined {
     return {
       kind: 'redis',
       server: {
-        at: { host, port: Number(port), ...(scheme === 'rediss' ? { tls: {} } : {}) },
+        host,
+        port: Number(port),
+        tls: scheme === 'rediss',
         user: decodeURIComponent(user),
         password: decodeURIComponent(password),
         database: Number(database),

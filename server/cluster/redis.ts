@@ -1,5 +1,5 @@
 import { mostBytes } from '../history/sql/followed.ts';
-import { createClient, type RedisClient, type RedisServer } from '../session/stores/redis/client.ts';
+import type { RedisServer } from './address.ts';
 import { BusError, type BusKind } from './kind.ts';
 
 /** Milliseconds after which a socket that does not connect is closed. The caller has given it up by then. */
@@ -12,7 +12,7 @@ export function redisBus(server: RedisServer): BusKind {
     async connect(channel, { text, failed }) {
       const library = await import('redis');
       // A connection that subscribes can do nothing else.
-      const clients = [0, 1].map(() => createClient(library, server, timeout)) as [RedisClient, RedisClient];
+      const clients = [0, 1].map(() => createClient(library, server)) as [Client, Client];
       const [sending, listening] = clients;
       let ended = false;
       const end = () => {
@@ -47,4 +47,24 @@ export function redisBus(server: RedisServer): BusKind {
       };
     },
   };
+}
+
+type Library = typeof import('redis');
+type Client = ReturnType<typeof createClient>;
+
+function createClient({ createClient, RESP_TYPES }: Library, server: RedisServer) {
+  const { host, port, tls, user, password, database } = server;
+  const socket = { host, port, reconnectStrategy: false, connectTimeout: 2 * timeout } as const;
+  return createClient({
+    // The older protocol is enough, and every Redis knows it.
+    RESP: 2,
+    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+    socket: tls ? { ...socket, tls, rejectUnauthorized: true } : socket,
+    ...(user === '' ? {} : { username: user }),
+    ...(password === '' ? {} : { password }),
+    database,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+  });
 }

@@ -12,7 +12,7 @@ import { Turns } from '../limits/per-turn.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
-import type { Login, Logins, Refusal } from '../session/login.ts';
+import type { Credentials, Login, Logins, Refusal, SessionUser } from '../session/login.ts';
 import { type ConnectErrorCode, connectErrors, RequestError } from '../wire/errors.ts';
 import type {
   ClientToServer,
@@ -56,7 +56,15 @@ interface Parts {
   bans: (connection: Connection) => EventPayload<'room:removed'>[];
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
+  accepted?: OnAccepted | undefined;
 }
+
+/** Called with what has found the login of a connection, which holds secrets, and with the user in it. */
+export type OnAccepted = (
+  connection: Connection,
+  by: { credentials: Credentials; origin: string | undefined },
+  user: SessionUser,
+) => void;
 
 /** A connection of Engine.IO. */
 interface Open {
@@ -306,7 +314,10 @@ export class SocketTransport {
   }
 
   /** Sets `socket.data` and returns null, or returns why the connection is refused. */
-  async #authenticate(socket: ChatSocket, { logins, services }: Parts): Promise<ConnectRefusal | null> {
+  async #authenticate(
+    socket: ChatSocket,
+    { logins, services, accepted }: Parts,
+  ): Promise<ConnectRefusal | null> {
     const { conn } = socket;
     const refuse = (refusal: ConnectRefusal, reason: string): ConnectRefusal => {
       this.#onRefusal({ code: refusal.code, reason, kind: reason });
@@ -321,7 +332,9 @@ export class SocketTransport {
         'auth.session over polling',
       );
     }
-    const login = await logins.identify(this.#admission.credentials(conn.request, given));
+    const credentials = this.#admission.credentials(conn.request, given);
+    const { origin } = conn.request.headers;
+    const login = await logins.identify(credentials);
     if ('code' in login) {
       this.#onRefusal(login);
       return { code: login.code };
@@ -349,6 +362,7 @@ export class SocketTransport {
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
+    accepted?.(connection, { credentials, origin }, user);
     // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
     socket.data = { entering: { login, connection } };

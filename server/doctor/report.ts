@@ -3,7 +3,8 @@ import { Addresses } from '../connections/address.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
-import { examineSite, grants, siteCookie } from '../session/doctor/site.ts';
+import { examineSite, mailAddresses, siteCookie } from '../session/doctor/site.ts';
+import { grants } from '../session/logins/grants.ts';
 import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { serverFindings } from './server.ts';
@@ -81,12 +82,12 @@ in the browser of somebody who is logged in.`);
 }
 
 /** Prints SQL and nothing else, so that it can be passed on to the database. */
-async function printGrants({ logins }: ReturnType<typeof readConfig>, say: Say): Promise<number> {
+async function printGrants({ logins, mail }: ReturnType<typeof readConfig>, say: Say): Promise<number> {
   if (!('site' in logins)) {
     say.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
     return badUsage;
   }
-  const lines = await grants(logins.site);
+  const lines = await grants(logins.site, mail !== undefined);
   if ('problem' in lines) {
     say.problem(`✗ ${lines.problem}`);
     return 1;
@@ -122,6 +123,7 @@ async function* checks(
   }
   const addresses = new Addresses(config.trustedProxies);
   const isProxy = (address: string) => addresses.isProxy(address);
-  const how = { cookie, keepalive: sessionKeepalive, isProxy };
+  const how = { cookie, keepalive: sessionKeepalive, isProxy, mails: config.mail !== undefined };
+  if (config.mail !== undefined && 'session' in logins) yield await mailAddresses({}, logins.session.user);
   yield* 'site' in logins ? examineSite(logins.site, how) : examine(logins.session, how);
 }

@@ -9,6 +9,8 @@ import type { FilesPlace } from '../files/place.ts';
 import { tryDatabase } from '../history/open.ts';
 import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
 import { clientFolder } from '../http/client-files.ts';
+import { openMailServer } from '../mail/mail-server.ts';
+import { placeOf as mailPlaceOf } from '../mail/place.ts';
 import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
 import type { Config } from '../settings/config.ts';
 
@@ -28,6 +30,14 @@ export async function* serverFindings(config: Config, page: string | undefined):
     yield await bus(config.cluster, config.history);
   }
   yield await filesPlace(config.files);
+  if (config.mail !== undefined) {
+    yield await mailServer(config.mail);
+    if (config.url?.startsWith('http:'))
+      yield warning(
+        'Mail programs show no button that stops mails: for that, the address in CHAT_URL has to be https://.',
+        'Set CHAT_URL to the address by which browsers reach the chat with TLS.',
+      );
+  }
   yield clientBuilt();
   yield* origins(config, page);
   yield* proxiesNamed(config);
@@ -59,6 +69,32 @@ async function filesPlace(place: FilesPlace): Promise<Finding> {
         ? 'Let the account of the chat server write to it, or set CHAT_FILES to another place, or to off.'
         : 'Correct CHAT_FILES: the bucket, its endpoint and region, and a key that may get, put and delete there.',
     );
+  }
+}
+
+/** Advice by the code of an error of the mail server. */
+const mailAdvice: Record<string, string> = {
+  EAUTH:
+    'Correct the user and the password of CHAT_MAIL. Many services want a password of its own for each program.',
+  ETLS: 'smtp:// needs a mail server with STARTTLS, mostly at port 587. At port 465 it is smtps://.',
+  EDNS: 'Correct the host of CHAT_MAIL.',
+};
+
+async function mailServer({ server: place }: NonNullable<Config['mail']>): Promise<Finding> {
+  const server = await openMailServer(place);
+  try {
+    await server.check();
+    const login = place.user === undefined ? 'answers' : 'takes the login';
+    return well(`The mail server ${mailPlaceOf(place)} ${login}.`);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    return wrong(
+      `Mails cannot be sent by ${mailPlaceOf(place)}: ${message}.`,
+      mailAdvice[code] ??
+        'Correct CHAT_MAIL: smtps:// is mostly at port 465, smtp:// at 587. If its certificate is one of your own authority, name that by ?ca=FILE. Some providers block these ports.',
+    );
+  } finally {
+    server.close();
   }
 }
 

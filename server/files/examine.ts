@@ -1,7 +1,9 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import type { Metadata } from 'sharp';
 import type { Examined, Task } from './examiner.ts';
+import { readMedia } from './media.ts';
 
 /**
  * A separate process that detects a file's type or re-encodes pictures. A hostile file can only harm this process,
@@ -66,13 +68,16 @@ async function types(): Promise<(task: Task) => Promise<Examined>> {
 
 async function pictures(): Promise<(task: Task) => Promise<Examined>> {
   const [{ default: sharp }, { encode }] = await Promise.all([import('sharp'), import('blurhash')]);
-  // One thread also bounds the memory.
+  // A single thread also bounds the memory.
   sharp.concurrency(1);
   sharp.cache(false);
-  return ({ path, type }) => picture({ sharp, encode }, path, type as keyof typeof formats);
+  return (task) => picture({ sharp, encode }, task);
 }
 
-async function examine({ path, types }: Task, found: string | undefined): Promise<Examined> {
+async function examine({ path, types }: Task, first: string | undefined): Promise<Examined> {
+  const played = first === undefined ? undefined : playedBy(path, first);
+  if (played === null) return { refused: true };
+  const { type: found, media } = played ?? {};
   const type = await typeOf(path, found);
   // `image/*` covers the pictures that are re-encoded. All others keep metadata of the camera, such as the place.
   const isOfKind = (one: string) =>
@@ -84,7 +89,23 @@ async function examine({ path, types }: Task, found: string | undefined): Promis
       found !== undefined && allowed('application/zip') && (await beginsWith(path, 'PK\u0003\u0004'));
     return isZip ? { type: 'application/zip' } : { refused: true };
   }
-  return type in formats ? { picture: type } : { type };
+  if (type in formats) return { picture: type };
+  return media === undefined ? { type } : { type, media };
+}
+
+/** The container of sound or video; null if it holds neither. Nothing else runs in this process meanwhile. */
+function playedBy(path: string, found: string): ReturnType<typeof readMedia> {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = statSync(path);
+    const read = (at: number, length: number) => {
+      const part = Buffer.alloc(Math.max(0, Math.min(length, size - at)));
+      return part.subarray(0, readSync(file, part, 0, part.length, at));
+    };
+    return readMedia(found, { size, read });
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Markup counts as text, whatever it describes, and is never shown as anything else. */
@@ -124,9 +145,9 @@ async function beginsWith(path: string, text: string): Promise<boolean> {
 /** Decodes a picture within bounds, and writes it and its preview without any metadata. */
 async function picture(
   { sharp, encode }: { sharp: typeof import('sharp').default; encode: typeof import('blurhash').encode },
-  path: string,
-  type: keyof typeof formats,
+  { path, type: found = '', side }: Task,
 ): Promise<Examined> {
+  const type = found as keyof typeof formats;
   const options = { limitInputPixels: mostPixels, failOn: 'error' } as const;
   const format = formats[type];
   const about = await sharp(path, {
@@ -139,7 +160,6 @@ async function picture(
   const moves = pages > 1;
   const made = `${path}.made`;
   const preview = `${path}.preview`;
-  const whole = moves ? sharp(path, { ...options, pages: -1 }) : sharp(path, options).autoOrient();
   const coded = {
     // A palette saves most of the bytes of a picture that has one.
     png: { palette: isPalette, dither: 0 },
@@ -149,11 +169,14 @@ async function picture(
     webp: { effort: moves ? 0 : 4 },
     gif: {},
   }[format];
-  await whole.toFormat(format, coded).toFile(made);
+  if (side === undefined) {
+    const whole = moves ? sharp(path, { ...options, pages: -1 }) : sharp(path, options).autoOrient();
+    await whole.toFormat(format, coded).toFile(made);
+  }
   const inside = { fit: 'inside', withoutEnlargement: true } as const;
-  await sharp(path, options)
+  const reduced = await sharp(path, options)
     .autoOrient()
-    .resize({ width: previewSide, height: previewSide, ...inside })
+    .resize({ width: side ?? previewSide, height: side ?? previewSide, ...inside })
     .webp({ quality: 80 })
     .toFile(preview);
   const small = await sharp(preview)
@@ -165,13 +188,19 @@ async function picture(
   const shown = moves ? { width, height: pageHeight } : autoOrient;
   const isTall = shown.height > shown.width;
   const blur = encode(pixels, small.info.width, small.info.height, isTall ? 3 : 4, isTall ? 4 : 3);
+  const { width: smallWidth, height: smallHeight, size } = reduced;
+  if (side !== undefined) {
+    return {
+      type: 'image/webp',
+      made: { path: preview, size, width: smallWidth, height: smallHeight, blur },
+    };
+  }
   return {
     type: `image/${format}`,
     made: {
       path: made,
       size: (await stat(made)).size,
-      preview,
-      previewSize: (await stat(preview)).size,
+      preview: { path: preview, size },
       width: shown.width,
       height: shown.height,
       blur,

@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
+import { isAlive, startSeparate } from '../limits/separate-process.ts';
 import { RequestError } from '../wire/errors.ts';
+import type { Media } from './media.ts';
 import { Waiting } from './waiting.ts';
 
 /** A request to an examining process. */
@@ -10,11 +12,13 @@ export interface Task {
   types: readonly string[];
   /** The type of a picture to re-encode. */
   type?: string;
+  /** Only a small picture is wanted: pixels of its longer side. */
+  side?: number;
 }
 
 /** The answer of an examining process. */
 export type Examined =
-  | { type: string; made?: MadePicture }
+  | { type: string; made?: MadePicture; media?: Media }
   /** It is a picture of an accepted type. */
   | { picture: string }
   /** Its type is not accepted, or it is a picture beyond the bounds. */
@@ -25,10 +29,10 @@ export type Examined =
 /** A re-encoded picture. */
 export interface MadePicture {
   path: string;
-  preview: string;
-  /** Bytes of the picture and of its preview. */
+  /** Bytes. */
   size: number;
-  previewSize: number;
+  /** Absent for a small picture. */
+  preview?: { path: string; size: number };
   width: number;
   height: number;
   blur: string;
@@ -194,38 +198,13 @@ const tooMany = () =>
     retryAfterMs: longest,
   });
 
-const isAlive = (child: ChildProcess): boolean =>
-  child.connected && child.exitCode === null && child.signalCode === null;
-
-function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
-  return new Promise((resolve, reject) => {
-    const file = new URL(`./examine${extname(import.meta.url)}`, import.meta.url);
-    const { NODE_COMPILE_CACHE, PATH, TMPDIR } = process.env;
-    // The environment holds keys and passwords, which this process must not get.
-    const env = Object.fromEntries(
-      Object.entries({ NODE_COMPILE_CACHE, PATH, TMPDIR }).filter(([, value]) => value !== undefined),
+async function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
+  try {
+    return await startSeparate(new URL(`./examine${extname(import.meta.url)}`, import.meta.url), [kind]);
+  } catch (cause) {
+    throw new Error(
+      'the process that examines files cannot be started: is sharp installed for this system? If packages were installed while the server runs, restart the server',
+      { cause },
     );
-    // Loaded on demand, since most servers rarely need it.
-    const { fork } = process.getBuiltinModule('node:child_process');
-    const child = fork(file, [kind], { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
-    const fail = () => {
-      clearTimeout(late);
-      reject(
-        new Error(
-          'the process that examines files cannot be started: is sharp installed for this system? If packages were installed while the server runs, restart the server',
-        ),
-      );
-    };
-    const late = setTimeout(() => child.kill('SIGKILL'), longest);
-    child.once('error', fail);
-    child.once('exit', fail);
-    child.once('message', () => {
-      clearTimeout(late);
-      child.off('exit', fail);
-      // The server's end does not wait for it.
-      child.unref();
-      child.channel?.unref();
-      resolve(child);
-    });
-  });
+  }
 }

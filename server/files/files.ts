@@ -5,6 +5,7 @@ import type { Change, History } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { MessageFile } from '../wire/events.ts';
 import { Examiner } from './examiner.ts';
+import type { Media } from './media.ts';
 import { fileName } from './name.ts';
 import { openStorage } from './open.ts';
 import type { FilesPlace } from './place.ts';
@@ -24,11 +25,15 @@ const madeOf = 2;
 export interface Upload {
   room: string;
   user: string;
-  /** As the uploader calls it. => As the uploader calls it. */
+  /** As the uploader calls it. */
   name: string;
   /** Bytes. */
   length: number;
-  bytes: AsyncIterable<Buffer>;
+  bytes: AsyncIterable<Buffer> | Iterable<Buffer>;
+  /** It is a picture, of which only a small one is stored: pixels of its longer side. */
+  side?: number;
+  /** It is a voice message, with these loudnesses: nothing but sound is accepted. */
+  peaks?: string;
   /** Aborted when nobody waits for the upload any more. */
   signal?: AbortSignal;
   /**
@@ -95,7 +100,8 @@ export class Files {
    * meanwhile), `rate_limited` (the file waits too long for others)
    * @throws the reason of `signal`; the error of `check`
    */
-  async add({ room, user, name, length, bytes, signal, check }: Upload): Promise<Added | 'unusable'> {
+  async add(upload: Upload): Promise<Added | 'unusable'> {
+    const { room, user, name, length, bytes, side, peaks, signal, check } = upload;
     const storage = await this.#opened();
     const folder = await storage.work().catch((error: Error) => this.#fail(error));
     const hasRoomFor = (size: number) => storage.hasRoomFor(size).catch((error: Error) => this.#fail(error));
@@ -107,20 +113,26 @@ export class Files {
     try {
       await this.#receive(bytes, path, ended);
       const found = await this.#examiner
-        .examine(user, { path, types: this.#types }, ended)
+        .examine(
+          user,
+          side === undefined ? { path, types: this.#types } : { path, types: ['image/*'], side },
+          ended,
+        )
         .catch((error: Error) => (ended.aborted ? Promise.reject(error) : this.#fail(error)));
       if ('refused' in found) return 'unusable';
       if ('failed' in found) {
         if (isFull(found.failed) || !(await hasRoomFor(0))) throw new RequestError('storage_full');
         return 'unusable';
       }
-      const { type, made } = found;
+      const { type, made, media } = found;
+      if (peaks !== undefined && (media === undefined || media.shown !== undefined)) return 'unusable';
       const file: MessageFile = {
         id,
         name: fileName(name),
         type,
         size: made?.size ?? length,
         ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
+        ...(media === undefined ? {} : playedAs(media, peaks)),
       };
       await check?.();
       ended.throwIfAborted();
@@ -134,7 +146,7 @@ export class Files {
         ended.throwIfAborted();
         throw new RequestError('unknown_room');
       }
-      return { file, stored: made === undefined ? length : made.size + made.previewSize };
+      return { file, stored: made === undefined ? length : made.size + (made.preview?.size ?? 0) };
     } finally {
       this.#ended(user, erased);
       for (const one of [path, `${path}.made`, `${path}.preview`]) {
@@ -205,7 +217,7 @@ export class Files {
   }
 
   /** Reads the next piece only when the last one is on its way to the disk, so memory is bounded. */
-  async #receive(bytes: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<void> {
+  async #receive(bytes: Upload['bytes'], path: string, signal: AbortSignal): Promise<void> {
     const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
     try {
       let unsynced = 0;
@@ -222,9 +234,13 @@ export class Files {
     }
   }
 
-  async #keep(storage: Storage, id: string, made: { path: string; preview?: string }): Promise<void> {
+  async #keep(
+    storage: Storage,
+    id: string,
+    made: { path: string; preview?: { path: string } },
+  ): Promise<void> {
     try {
-      if (made.preview !== undefined) await storage.put(previewOf(id), made.preview);
+      if (made.preview !== undefined) await storage.put(previewOf(id), made.preview.path);
       await storage.put(id, made.path);
     } catch (error) {
       // The partial bytes are deleted with their entry later.
@@ -248,10 +264,10 @@ export class Files {
     while (this.#again && !this.#closed) {
       this.#again = false;
       const before = Date.now() - this.#orphans;
-      const { ids } = await this.#history.write.dropFiles({ before, most: mostAtOnce });
+      const { ids, stored } = await this.#history.write.dropFiles({ before, most: mostAtOnce });
       if (ids.length === 0) continue;
       const storage = await this.#opened();
-      for (const id of ids) await this.#delete(storage, id);
+      for (const id of stored) await this.#delete(storage, id);
       await this.#history.write.forgetFiles({ ids });
       this.#again = ids.length === mostAtOnce;
       this.#soon ??= setTimeout(() => {
@@ -262,6 +278,16 @@ export class Files {
     // Not only at the start: a server usually starts again at once, when no leftover is a day old yet.
     await (await this.#opened()).tidy();
   }
+}
+
+/** How a message shows sound or video. */
+function playedAs(
+  { duration, shown }: Media,
+  peaks: string | undefined,
+): Pick<MessageFile, 'audio' | 'video'> {
+  const known = duration === undefined ? {} : { duration };
+  if (shown !== undefined) return { video: { ...shown, ...known } };
+  return { audio: { ...known, ...(peaks === undefined ? {} : { peaks }) } };
 }
 
 async function write(file: FileHandle, piece: Buffer): Promise<void> {

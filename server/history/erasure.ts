@@ -19,6 +19,8 @@ export const erasureStages = [
   'reactions',
   'mentions',
   'messages',
+  // Later than the messages, of which others may forward copies until then.
+  'forwards',
   'resets',
 ] as const;
 export type ErasureStage = (typeof erasureStages)[number];

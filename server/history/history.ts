@@ -4,6 +4,7 @@ import type {
   MessageFile,
   MessageReacted,
   Notify,
+  Preview,
   Report,
   ReportEnd,
   RoomKind,
@@ -39,7 +40,11 @@ export interface StoredMention extends NewMention {
 }
 
 /** A message as it is stored: what users get of it depends on whose names they may see. */
-export type StoredMessage = Omit<Message, 'mentions'> & { mentions?: StoredMention[] };
+export type StoredMessage = Omit<Message, 'mentions' | 'forwarded'> & {
+  mentions?: StoredMention[];
+  /** Of a forwarded copy: the author of what it is a copy of; `shown`: whether its readers may know. */
+  forwarded?: { user: User; shown: boolean };
+};
 
 /** Most bytes of a user's name with its id, as JSON: each has 64 characters at most. */
 const mostNameBytes = 600;
@@ -71,6 +76,16 @@ export const mostUnreadMentions = 1000;
 /** The lists of a room: messages with pictures, with other files, and with links. */
 export const holdings = ['pictures', 'files', 'links'] as const;
 export type Holding = (typeof holdings)[number];
+
+/** Which messages a search looks for, beside their text. */
+export interface SearchFilter {
+  /** The id of their author. */
+  from?: string;
+  has?: Holding;
+  /** Sent at this time or later, and before that one, in milliseconds. */
+  sentFrom?: number;
+  sentBefore?: number;
+}
 
 /** Pinned messages of one room. */
 export const mostPins = 50;
@@ -166,6 +181,8 @@ export interface MemberRecord {
   readSeq: number;
   /** Up to here the user had read before the mark was moved back; absent where the mark is as far. */
   seenSeq?: number;
+  /** The room's last message when the membership began: earlier ones were not seen by that; absent for none. */
+  fromSeq?: number;
   notify?: Notify;
   /** One of `acted`. */
   acted: number;
@@ -336,6 +353,17 @@ export interface NewMessage {
   files?: readonly ChosenFile[];
   /** In the order of their places. */
   mentions?: readonly NewMention[];
+  /** The address of a page that is to be previewed. */
+  preview?: string;
+  sentAt: number;
+}
+
+/** A message of `room` that is to be a copy of another one. */
+export interface NewForward {
+  room: string;
+  from: { room: string; seq: number };
+  clientId: string;
+  user: User;
   sentAt: number;
 }
 
@@ -366,6 +394,8 @@ export interface StoredFile {
   /** Since when it is in this state, in milliseconds since 1970. */
   at: number;
   about: MessageFile;
+  /** The file under whose id the bytes are stored: a forwarded copy shares them. */
+  stored: string;
 }
 
 /** `complete`: nothing that was asked for is left beyond `messages`. */
@@ -488,9 +518,133 @@ export interface Act {
   } & RoomSettings;
 }
 
+/** The types of events that the site is notified of, the most important first. */
+export const eventTypes = [
+  'message.reported',
+  'room.created',
+  'room.changed',
+  'room.member_added',
+  'room.member_removed',
+  'message.created',
+  'message.changed',
+  'notify.due',
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+/** An event that waits to be sent to the site: ids alone, no text and no name. */
+export interface StoredEvent {
+  /** The same for all tries. */
+  id: string;
+  type: EventType;
+  /** When it happened, in milliseconds since 1970. */
+  at: number;
+  /** When it is to be sent, in milliseconds since 1970; absent when no more tries are left. */
+  due?: number;
+  /** Tries so far, that under way included. */
+  tries: number;
+  roomId?: string;
+  seq?: number;
+  user?: string;
+  report?: string;
+}
+
+/** Devices of one user. */
+export const mostDevices = 10;
+
+/** A device of a user that is notified while no page is open. It holds no address in plain text. */
+export interface StoredDevice {
+  /** The digest of its address at its push service: a device has one user. */
+  id: string;
+  user: string;
+  kind: 'browser' | 'app';
+  /** As the device calls itself; absent if it does not. */
+  name?: string;
+  /** Its address and its login, sealed by a key outside the history. */
+  sealed: string;
+  /** When it was registered last, in milliseconds since 1970. */
+  at: number;
+  /** When its login ends by itself, as far as that is known. */
+  until?: number;
+  /** Since when its login is expired. */
+  since?: number;
+}
+
+/** A key by which push services know this chat. */
+export interface StoredVapidKey {
+  /** The public key in base64url. */
+  id: string;
+  /** The private key, sealed by a key outside the history. */
+  sealed: string;
+  at: number;
+}
+
+/** How a user wants to be notified while away, as far as the user has chosen. */
+export interface StoredNotices {
+  /** `off`, `daily`, or minutes. */
+  mail?: string;
+  /** When a link in a mail has switched mails off, in milliseconds since 1970. */
+  stopped?: number;
+  /** 0 for off. */
+  push?: number;
+  /** Such as `22:00-07:00`, or `off`. */
+  quiet?: string;
+  /** What of a message is shown: `text`, `name` or `nothing`. */
+  shows?: string;
+  /** An IANA name. */
+  zone?: string;
+  /** A language tag. */
+  lang?: string;
+}
+
+/** Where mails to a user go. */
+export interface StoredMailAddress {
+  user: string;
+  /** As the user's session has said it last; absent if it has not. */
+  address?: string;
+  /** The digest of the address that takes no mail. */
+  refused?: string;
+}
+
+/** Milliseconds for which the link in a mail stops mails; laws ask for 30 days. */
+export const mailStopsFor = 60 * 24 * 60 * 60 * 1000;
+
+/** A link in a mail that switches mails to a user off. */
+export interface StoredMailStop {
+  /** The digest of its token. */
+  id: string;
+  user: string;
+  /** When the mail was sent, in milliseconds since 1970. */
+  at: number;
+}
+
+/** What concerns users who may not have read it. Ids alone. */
+export interface Concerned {
+  users: readonly string[];
+  /** The members of these rooms who want to hear of each message, or (`everyone`) all members but those who want none. */
+  rooms: readonly { room: string; everyone: boolean }[];
+  /** When to look whether users have read it, in milliseconds since 1970. */
+  due: number;
+  /** Likewise of the members of rooms. */
+  roomsDue: number;
+  /** Those of the users who have devices. */
+  pushes: readonly PushPlace[];
+  pushDue: number;
+}
+
+/** A push to the devices of a user, of what is unread in a room. */
+export interface PushPlace {
+  user: string;
+  room: string;
+}
+
+/** Milliseconds between two times that the members of a room are looked through. */
+export const lookThroughPause = 60_000;
+
 /** The rows of consumers: each is stored with the position of its consumer. */
 export interface ConsumedRows {
   acts?: readonly Act[];
+  events?: readonly StoredEvent[];
+  concerned?: Concerned;
 }
 
 /** The types of changes, each with the bit that stands for it in the log of changes. A bit keeps its meaning for ever. */
@@ -571,6 +725,11 @@ export interface Writes {
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
   /**
+   * Sends a copy of the text and the files of another message, as `send` does. Codes: those of `send`, and
+   * `unknown_message` (deleted, or the sender may not read it).
+   */
+  forward: { in: NewForward & Sending; out: Writes['send']['out'] };
+  /**
    * `files`: those that it carries from now on; absent for no change. Without `mentions`, another text mentions nobody, and
    * the same text those whom it did. Codes: `muted`, `unknown_message` (none, or deleted),
    * `forbidden` (another's), `conflict` (changed after `rev`; the error carries the message as it is now), `unknown_file`
@@ -584,6 +743,7 @@ export interface Writes {
       text: string;
       files?: readonly ChosenFile[];
       mentions?: readonly NewMention[];
+      preview?: string;
       siteModerator?: boolean;
       rev?: number;
       at: number;
@@ -627,6 +787,25 @@ export interface Writes {
     in: { room: string; seq: number; user: string; pinned: boolean; access: number; at: number };
     out: { changed: boolean; stale: boolean };
   };
+  /**
+   * The page of a message's link, or that there is nothing to show of it. `changed` is false if the message no longer waits
+   * for this page. Codes: `unknown_room`.
+   */
+  preview: {
+    in: {
+      room: string;
+      seq: number;
+      url: string;
+      page?: Pick<Preview, 'title' | 'description' | 'image'>;
+      at: number;
+    };
+    out: { changed: boolean };
+  };
+  /** A message shows no page of its link. Codes: `unknown_room`, `unknown_message`, `forbidden` (another's, without `moderator`). */
+  removePreview: {
+    in: { room: string; seq: number; user: string; moderator: boolean; at: number };
+    out: { message: StoredMessage };
+  };
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */
   addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
   /**
@@ -638,7 +817,7 @@ export interface Writes {
    * Drops files that no message has carried since before `before`, so many at a time. `ids`: those whose bytes are to be
    * deleted, these and others, those of deleted rooms among them.
    */
-  dropFiles: { in: { before: number; most: number }; out: { ids: string[] } };
+  dropFiles: { in: { before: number; most: number }; out: { ids: string[]; stored: string[] } };
   /** Forgets files whose bytes are deleted. */
   forgetFiles: { in: { ids: readonly string[] }; out: Nothing };
   /** Makes the rooms of the settings that do not exist yet. */
@@ -799,6 +978,12 @@ export interface Writes {
    * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
    */
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
+  /** A user was here at that time. If the user is hidden, being erased, or not known, nothing is stored. */
+  noteHere: { in: { user: string; at: number }; out: Nothing };
+  /** From now on others learn when this user was last here, or do not; then nothing is stored of it. */
+  hideHere: { in: { user: string; hidden: boolean }; out: Nothing };
+  /** Forgets who was last here before that time. */
+  forgetHere: { in: { before: number }; out: Nothing };
   /**
    * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted
    * stays so.
@@ -834,6 +1019,119 @@ export interface Writes {
     };
     out: { heldFor: number } | { entries: LoggedEntry[]; upTo: number; skipped: number };
   };
+  /** Forgets the consumers but these, if no server has had their lease for a day: they were switched off. */
+  keepConsumers: { in: { names: readonly string[] }; out: Nothing };
+  /**
+   * Settles events that were sent or are to be tried again (`due`; without it, never), and gives the next ones that are
+   * due: they are due again at `until`, in case this server ends. `next`: when the first of all others is due.
+   */
+  claimEvents: {
+    in: {
+      sent: readonly string[];
+      failed: readonly { id: string; due?: number }[];
+      at: number;
+      until: number;
+      most: number;
+    };
+    out: { events: StoredEvent[]; next?: number };
+  };
+  /** Deletes events beyond that number: of the least important type first, and of that the oldest. */
+  dropEvents: { in: { most: number }; out: { dropped: number } };
+  /** All events without tries left are due now. */
+  retryEvents: { in: { at: number }; out: { events: number } };
+  /**
+   * A device is this user's from now on, whosever it was before. Beyond `mostDevices` the one goes that was registered
+   * the longest ago. Of a user who is being erased nothing is stored.
+   */
+  registerDevice: { in: StoredDevice; out: Nothing };
+  /** If the device is that user's. */
+  removeDevice: { in: Pick<StoredDevice, 'id' | 'user'>; out: Nothing };
+  /** What is known of the login of a device; nothing if it is no longer that user's. */
+  noteDevice: { in: Pick<StoredDevice, 'id' | 'user' | 'until' | 'since'>; out: Nothing };
+  /** Forgets devices whose login is expired since before that time. */
+  forgetDevices: { in: { before: number }; out: Nothing };
+  addVapidKey: { in: StoredVapidKey; out: Nothing };
+  /** Changes how a user wants to be notified; null: as if never chosen. If the user is being erased or not known, nothing is stored. */
+  setNotices: {
+    in: { user: string; set: { [Name in keyof StoredNotices]: StoredNotices[Name] | null } };
+    out: Nothing;
+  };
+  /** A user has done something at that time. Nothing is stored of a user who is being erased or not known. */
+  noteActive: { in: { user: string; at: number }; out: Nothing };
+  /** Forgets acts before that time. */
+  forgetActive: { in: { before: number }; out: Nothing };
+  /**
+   * Gives users and rooms that are due: they are due again at `until`, in case this server ends. `sending`: a server has
+   * ended while it sent to this user. `next`: when the first of all others is due.
+   */
+  claimDue: {
+    in: { at: number; until: number; most: number };
+    out: {
+      users: { user: string; sending: boolean }[];
+      rooms: { room: string; everyone: boolean }[];
+      next?: number;
+    };
+  };
+  /**
+   * Users are looked at: again at that time (`due`), or when something more concerns them.
+   * @param in.until that of `claimDue`: a user whom another server has taken over is left to it
+   */
+  settleDue: {
+    in: { users: readonly { user: string; due?: number }[]; until: number; at: number };
+    out: Nothing;
+  };
+  /** These members of a room are to be looked at (`due`); `last`: no others are left. */
+  noteDue: {
+    in: {
+      room: string;
+      users: readonly string[];
+      due: number;
+      /** Those of them who have devices. */
+      pushes: readonly string[];
+      pushDue: number;
+      at: number;
+      last: boolean;
+    };
+    out: Nothing;
+  };
+  /**
+   * The user is being notified of what is unread in these rooms. `sending`: it is noted that the outcome is not known yet;
+   * otherwise the user has been looked at. `event` is stored along with that. `lost`: another server has taken over, since
+   * this one has taken longer than until then; nothing is stored.
+   */
+  noteNotified: {
+    in: {
+      user: string;
+      rooms: readonly string[];
+      until: number;
+      at: number;
+      sending: boolean;
+      event?: StoredEvent;
+    };
+    out: { lost: boolean };
+  };
+  /**
+   * Gives pushes that are due: they are due again at `until`, in case this server ends. `sending` and `next` as those of
+   * `claimDue`.
+   */
+  claimPushes: {
+    in: { at: number; until: number; most: number };
+    out: { pushes: (PushPlace & { sending: boolean })[]; next?: number };
+  };
+  /** Pushes are sent, or not any more due; or are to be sent at that time (`due`). If there was more meanwhile, they are due now. */
+  settlePushes: {
+    in: { pushes: readonly (PushPlace & { due?: number })[]; until: number; at: number };
+    out: Nothing;
+  };
+  /** A push is being sent: the outcome is not known yet. `lost`: another server has taken over. */
+  notePushing: { in: PushPlace & { until: number }; out: { lost: boolean } };
+  /** The user was not notified of these rooms after all. */
+  forgetNotified: { in: { user: string; rooms: readonly string[] }; out: Nothing };
+  /** Changes what is given. Nothing is stored of a user who is being erased or not known. */
+  noteMailAddress: { in: StoredMailAddress; out: Nothing };
+  addMailStop: { in: StoredMailStop; out: Nothing };
+  /** Forgets links of mails from before that time. */
+  forgetMailStops: { in: { before: number }; out: Nothing };
   /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
   tell: { in: { from: string; what: object }; out: Nothing };
 }
@@ -883,6 +1181,34 @@ export interface Reads {
     in: { user: string };
     out: { user: UserRecord | null; memberships: Membership[]; blocked: string[] };
   };
+  /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
+  lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };
+  /** How a user wants to be notified, the user's last act, and when the user was last notified of which rooms. */
+  notices: {
+    in: { user: string };
+    out: { notices: StoredNotices; activeAt?: number; notified: { room: string; at: number }[] };
+  };
+  /** Those of the users who have devices that are notified while no page is open. */
+  withDevices: { in: { users: readonly string[] }; out: string[] };
+  mailAddress: { in: { user: string }; out: StoredMailAddress };
+  /** The link with that digest; null if it is not known. */
+  mailStop: { in: { id: string }; out: StoredMailStop | null };
+  /**
+   * Members with unread messages who want to hear of each message of the room, or (`everyone`) who want to hear of any, and
+   * have not been notified of the room since their last act. By id, after that one.
+   */
+  concernedMembers: {
+    in: { room: string; everyone: boolean; after: string; limit: number };
+    out: { users: string[]; next?: string };
+  };
+  /**
+   * The members who have seen a message, by name and up to so many: none who was no member yet, who hides it, or whom the
+   * asker has blocked, or who has blocked the asker. Nobody if the asker has not written the message; null if there is none.
+   */
+  seenBy: {
+    in: { room: string; seq: number; asker: string; limit: number };
+    out: { author: string; seers: { user: UserRecord; member: MemberRecord }[] } | null;
+  };
   /** The users of these ids, as far as they are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
   /** The stored data of each of the users in a room. */
@@ -902,6 +1228,14 @@ export interface Reads {
    * `onlyShared`: no others.
    */
   findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
+  /** The messages in these places, as far as they are left. */
+  messages: { in: { places: readonly { room: string; seq: number }[] }; out: StoredMessage[] };
+  /** The devices of a user, the last one registered first. */
+  devices: { in: { user: string }; out: StoredDevice[] };
+  /** The oldest first. */
+  vapidKeys: { in: null; out: StoredVapidKey[] };
+  /** How many events wait to be sent, and the newest ones without tries left. */
+  events: { in: { limit: number }; out: { waiting: number; failed: StoredEvent[] } };
   /** The newest messages with `seq` ≤ `upTo`, oldest first. */
   newest: { in: { room: string; upTo: number; limit: number }; out: Page };
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
@@ -997,14 +1331,14 @@ export interface Reads {
     out: { users: User[]; next?: number } | null;
   };
   /**
-   * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones but
-   * `except`. `next`: where
-   * to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
+   * Messages whose text holds `query`, if that is given, and that fit `only`, newest first, in these rooms and
+   * (`everyPublic`) in all public ones but `except`. Deleted ones are never found. `next`: where to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
    * many messages there are. Codes: `bad_request` (no `from` of this history).
    */
   search: {
     in: {
-      query: string;
+      query?: string;
+      only?: SearchFilter;
       rooms: readonly string[];
       everyPublic: boolean;
       except?: readonly string[];

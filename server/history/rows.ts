@@ -1,4 +1,4 @@
-import type { MessageFile, Reaction, RoomSettings } from '../wire/events.ts';
+import type { MessageFile, Preview, Reaction, RoomSettings } from '../wire/events.ts';
 import type { Erasure } from './erasure.ts';
 import type { Shown } from './find-users.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type Page,
   type Reads,
   type RoomRecord,
+  type SearchFilter,
   type StoredFile,
   type StoredMention,
   type StoredMessage,
@@ -136,7 +137,7 @@ export const roomRowFrom = (row: Row): RoomRow => ({
 export const roomRowColumns = `num, ${roomColumns}, ${ofRules.join(', ')}`;
 
 export const memberColumns =
-  'sources, role, read_seq, seen_seq, notify, acted, wrote_at, has_left, removed, restricted, held';
+  'sources, role, read_seq, seen_seq, from_seq, notify, acted, wrote_at, has_left, removed, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -144,6 +145,7 @@ export function memberFrom(row: Row): MemberRecord {
     role: row.role as MemberRecord['role'],
     readSeq: row.read_seq as number,
     ...(row.seen_seq === null ? {} : { seenSeq: row.seen_seq as number }),
+    ...(row.from_seq === null ? {} : { fromSeq: row.from_seq as number }),
     ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
     acted: row.acted as number,
     ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
@@ -162,6 +164,7 @@ export const memberFields: Columns = [
   'role',
   'read_seq',
   'seen_seq',
+  'from_seq',
   'notify',
   'acted',
   'wrote_at',
@@ -186,6 +189,7 @@ export function memberRow(
     row.role,
     row.readSeq,
     row.seenSeq ?? null,
+    row.fromSeq ?? null,
     row.notify ?? null,
     row.acted,
     row.wroteAt ?? null,
@@ -239,7 +243,7 @@ export function userFrom(row: Row): UserRecord {
 
 const ownColumns =
   'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
-  'deleted_by, reply_to, thread, rich, files, mentions';
+  'deleted_by, reply_to, thread, rich, files, mentions, preview, origin, origin_name';
 
 /** Between two fields and two users in the column `names`: neither ids nor names have control characters. */
 const field = '\t';
@@ -319,6 +323,15 @@ export function holdingsOf({ text, files = [] }: Pick<StoredMessage, 'text' | 'f
   return holdings.flatMap((what, n) => (isIn[what] ? [n] : []));
 }
 
+/** Whether a search may find the message: by all but its text and what it holds, for which there are indexes. */
+export function isSearched(
+  { user_id, sent_at, deleted_at }: Row,
+  { from, sentFrom = 0, sentBefore = Number.POSITIVE_INFINITY }: SearchFilter,
+): boolean {
+  if (deleted_at !== null || (from !== undefined && user_id !== from)) return false;
+  return (sent_at as number) >= sentFrom && (sent_at as number) < sentBefore;
+}
+
 /** Each of those who are mentioned once. */
 export const mentioned = (mentions: readonly StoredMention[] = []) =>
   new Set(mentions.map(({ user }) => user));
@@ -376,6 +389,11 @@ function reactionsFrom({ rich }: Row): Reaction[] {
   return reactions.map(([emoji, count, users]) => ({ emoji, count, users }));
 }
 
+const forwardedFrom = ({ origin, origin_name: name }: Row): NonNullable<StoredMessage['forwarded']> => ({
+  user: { id: origin as string, name: (name ?? '') as string },
+  shown: name !== null,
+});
+
 export function messageFrom(row: Row, room: string): StoredMessage {
   const mentions = mentionsFrom(row);
   const reactions = reactionsFrom(row);
@@ -401,6 +419,8 @@ export function messageFrom(row: Row, room: string): StoredMessage {
     ...(row.thread === null ? {} : { thread: row.thread as number }),
     ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
     ...(mentions.length === 0 ? {} : { mentions }),
+    ...(row.preview === null ? {} : { preview: JSON.parse(row.preview as string) as Preview }),
+    ...(row.origin === null ? {} : { forwarded: forwardedFrom(row) }),
     ...(reactions.length === 0 ? {} : { reactions }),
   };
 }
@@ -424,6 +444,9 @@ export const messageFields: Columns = [
   'rich',
   'files',
   'mentions',
+  'preview',
+  'origin',
+  'origin_name',
   'digest',
 ];
 
@@ -450,6 +473,9 @@ export function messageRow(
     richOf(message, reacted),
     filesColumn(message),
     mentionsJson(message),
+    message.preview === undefined ? null : JSON.stringify(message.preview),
+    message.forwarded?.user.id ?? null,
+    message.forwarded?.shown ? message.forwarded.user.name : null,
     digest,
   ];
 }
@@ -562,7 +588,7 @@ export const fileStates = { loose: 0, carried: 1, dropped: 2 } as const satisfie
 >;
 
 export const fileColumns =
-  'files.id AS file_id, files.user_id AS file_user, files.seq AS file_seq, files.state AS file_state, files.at AS file_at, files.about AS file_about';
+  'files.id AS file_id, files.user_id AS file_user, files.seq AS file_seq, files.state AS file_state, files.at AS file_at, files.about AS file_about, files.stored AS file_stored';
 
 export function fileFrom(row: Row): StoredFile {
   const states = Object.keys(fileStates) as StoredFile['state'][];
@@ -573,13 +599,14 @@ export function fileFrom(row: Row): StoredFile {
     ...(row.file_seq === null ? {} : { seq: row.file_seq as number }),
     at: row.file_at as number,
     about: JSON.parse(row.file_about as string) as MessageFile,
+    stored: row.file_stored as string,
   };
 }
 
 /** The columns that are written of a file. */
-export const fileFields: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about'];
+export const fileFields: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about', 'stored'];
 
-export const fileRow = (room: number, { id, user, seq, state, at, about }: StoredFile): Value[] => [
+export const fileRow = (room: number, { id, user, seq, state, at, about, stored }: StoredFile): Value[] => [
   id,
   room,
   user,
@@ -587,6 +614,7 @@ export const fileRow = (room: number, { id, user, seq, state, at, about }: Store
   fileStates[state],
   at,
   JSON.stringify(about),
+  stored,
 ];
 
 /** Whether the room of a file is deleted, or the message that has carried it was too old. */

@@ -3,9 +3,15 @@ import {
   type Ban,
   type Change,
   deletedUser,
+  type StoredDevice,
+  type StoredEvent,
   type StoredInvite,
+  type StoredMailAddress,
+  type StoredMailStop,
+  type StoredNotices,
   type StoredPin,
   type StoredReport,
+  type StoredVapidKey,
   type ThreadPlace,
 } from './history.ts';
 
@@ -34,9 +40,11 @@ export const columnTypes = {
   empty_since: 'int',
   writers: 'text',
   slow: 'int',
+  previews: 'text',
   reports: 'int',
   pins: 'int',
   behind: 'int',
+  hidden: 'int',
   holds: 'int',
   by_id: 'text',
   note: 'text',
@@ -51,6 +59,7 @@ export const columnTypes = {
   role: 'text',
   read_seq: 'int',
   seen_seq: 'int',
+  from_seq: 'int',
   notify: 'text',
   acted: 'int',
   wrote_at: 'int',
@@ -74,6 +83,9 @@ export const columnTypes = {
   last_at: 'int',
   following: 'int',
   rich: 'text',
+  preview: 'text',
+  origin: 'text',
+  origin_name: 'text',
   mentions: 'text',
   emoji: 'text',
   place: 'int',
@@ -105,9 +117,29 @@ export const columnTypes = {
   position: 'int',
   act: 'text',
   files: 'text',
+  stored: 'text',
   state: 'int',
   at: 'int',
   about: 'text',
+  type: 'text',
+  due: 'int',
+  tries: 'int',
+  report_id: 'text',
+  sealed: 'text',
+  mail: 'text',
+  stopped: 'int',
+  push: 'int',
+  quiet: 'text',
+  shows: 'text',
+  zone: 'text',
+  lang: 'text',
+  claimed: 'int',
+  again: 'int',
+  sending: 'int',
+  everyone: 'int',
+  done: 'int',
+  address: 'text',
+  refused: 'text',
 } as const;
 
 export type ColumnName = keyof typeof columnTypes;
@@ -123,6 +155,7 @@ export const roomSettings: {
 } = {
   write: { column: 'writers', initial: 'all' },
   slow: { column: 'slow', initial: 0 },
+  previews: { column: 'previews', initial: 'on' },
 };
 
 /**
@@ -169,6 +202,14 @@ export const blocks = table<{ user: string; other: string; since: number }>(
       change: user === erased ? undefined : { type: 'blocked', user, other, blocked: false },
     }),
   },
+);
+
+/** When users were last here; `hidden`: this user does not want others to know. */
+export const lastHere = table<{ user: string; at: number; hidden?: 1 }>(
+  'chat_last_here',
+  ['user'],
+  { user: 'user_id', at: 'at', hidden: 'hidden' },
+  { users: ['user'], without: () => ({ row: null }) },
 );
 
 export const reports = table<StoredReport>('chat_reports', ['id'], {
@@ -246,9 +287,141 @@ export const concerned = table<{ room: string; user: string; seq: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
+/** The events that wait to be sent to the site. */
+export const webhooks = table<StoredEvent>(
+  'chat_webhooks',
+  ['id'],
+  {
+    id: 'id',
+    type: 'type',
+    at: 'at',
+    due: 'due',
+    tries: 'tries',
+    roomId: 'room_id',
+    seq: 'seq',
+    user: 'user_id',
+    report: 'report_id',
+  },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The devices of users that are notified while no page is open. */
+export const devices = table<StoredDevice>(
+  'chat_devices',
+  ['id'],
+  {
+    id: 'id',
+    user: 'user_id',
+    kind: 'kind',
+    name: 'name',
+    sealed: 'sealed',
+    at: 'at',
+    until: 'until',
+    since: 'since',
+  },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The keys by which push services know this chat. */
+export const vapidKeys = table<StoredVapidKey>('chat_vapid_keys', ['id'], {
+  id: 'id',
+  sealed: 'sealed',
+  at: 'at',
+});
+
+/** How users want to be notified while they are away. */
+export const notices = table<StoredNotices & { user: string }>(
+  'chat_notices',
+  ['user'],
+  {
+    user: 'user_id',
+    mail: 'mail',
+    stopped: 'stopped',
+    push: 'push',
+    quiet: 'quiet',
+    shows: 'shows',
+    zone: 'zone',
+    lang: 'lang',
+  },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The last acts of users. */
+export const active = table<{ user: string; at: number }>(
+  'chat_active',
+  ['user'],
+  { user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The users whom something concerns that they may not have read: see `claimDue`. */
+export const due = table<{ user: string; due: number; claimed?: 1; again?: 1; sending?: 1 }>(
+  'chat_due',
+  ['user'],
+  { user: 'user_id', due: 'due', claimed: 'claimed', again: 'again', sending: 'sending' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The rooms whose members are to be looked through for that. */
+export const dueRooms = table<{
+  roomId: string;
+  due?: number;
+  everyone?: 1;
+  claimed?: 1;
+  again?: 1;
+  done?: number;
+}>('chat_due_rooms', ['roomId'], {
+  roomId: 'room_id',
+  due: 'due',
+  everyone: 'everyone',
+  claimed: 'claimed',
+  again: 'again',
+  done: 'done',
+});
+
+/** The pushes to the devices of users: see `claimPushes`. */
+export const pushes = table<{
+  user: string;
+  roomId: string;
+  due: number;
+  claimed?: 1;
+  again?: 1;
+  sending?: 1;
+}>(
+  'chat_pushes',
+  ['user', 'roomId'],
+  { user: 'user_id', roomId: 'room_id', due: 'due', claimed: 'claimed', again: 'again', sending: 'sending' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** When users were last notified of a room. */
+export const notified = table<{ room: string; user: string; at: number }>(
+  'chat_notified',
+  ['room', 'user'],
+  { room: 'room', user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** Where mails to users go. */
+export const mailAddresses = table<StoredMailAddress>(
+  'chat_mail_addresses',
+  ['user'],
+  { user: 'user_id', address: 'address', refused: 'refused' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
+/** The links in mails that stop mails. */
+export const mailStops = table<StoredMailStop>(
+  'chat_mail_stops',
+  ['id'],
+  { id: 'id', user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
+
 export const tables: readonly Table[] = [
   bans,
   blocks,
+  lastHere,
   reports,
   pins,
   invites,
@@ -256,6 +429,17 @@ export const tables: readonly Table[] = [
   threadAuthors,
   followers,
   concerned,
+  webhooks,
+  devices,
+  vapidKeys,
+  notices,
+  active,
+  due,
+  dueRooms,
+  pushes,
+  notified,
+  mailAddresses,
+  mailStops,
 ];
 
 /** The columns that hold JSON. */

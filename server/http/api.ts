@@ -58,6 +58,10 @@ export interface Api {
   exportUser(user: string): Promise<AsyncIterable<ZipFile> | null>;
   /** A page of the acts of moderation; an empty cursor is that of the first one. */
   listActs(cursor: string): Promise<object>;
+  /** The events that wait to be sent to the site, and those without tries left. */
+  listEvents(): Promise<object>;
+  /** Sends events without tries left again. @returns how many */
+  retryEvents(): Promise<number>;
   /** Starts to erase a user, whose messages lose their author or are deleted. */
   eraseUser(user: string, messages: ErasedMessages): Promise<void>;
 }
@@ -159,6 +163,11 @@ export const routes: readonly Route[] = [
     ),
     choice: { name: 'cursor', of: /^[\w-]{0,64}$/ },
   },
+  route('GET', '/api/webhooks', 'nothing', [200], async (api) => ok(await api.listEvents())),
+  route('POST', '/api/webhooks/retry', 'nothing', [202], async (api) => ({
+    status: 202,
+    body: { events: await api.retryEvents() },
+  })),
 ];
 
 /** Answers requests under `/api/`. Without a configured key there is no API. */
@@ -236,7 +245,7 @@ function choose({ name, of }: Route['choice'] = { name: '', of: [''] }, req: Inc
 }
 
 /** The body, or null if it is larger than `most` bytes. */
-async function readBody(req: IncomingMessage, most: number): Promise<string | null> {
+export async function readBody(req: IncomingMessage, most: number): Promise<string | null> {
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
   const pieces: Buffer[] = [];
   let size = 0;

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../wire/errors.ts';
-import type { MessageFile } from '../wire/events.ts';
+import { type MessageFile, peaks } from '../wire/events.ts';
 import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { watchProgress } from './progress.ts';
@@ -35,6 +35,7 @@ const shown: ReadonlySet<string> = new Set([
   'audio/ogg',
   'audio/wav',
   'audio/mp4',
+  'audio/webm',
 ]);
 
 /** The parts that the routes of files need. `Who`: a user, from a session. */
@@ -42,7 +43,7 @@ export interface FileParts<Who extends { id: string }> {
   /** The largest file, in bytes. */
   limit: number;
   /** Bytes that one user may upload. */
-  rate: Rate;
+  rate: RateLimit;
   admission: {
     /** @param ownSession whether it sends its session itself, not in a cookie */
     mayUpload(req: IncomingMessage, ownSession: boolean): boolean;
@@ -62,15 +63,17 @@ export interface FileParts<Who extends { id: string }> {
     name: string;
     length: number;
     bytes: AsyncIterable<Buffer>;
+    /** Of a voice message: its loudness. */
+    peaks?: string;
     /** Aborted when the client has gone away. */
     signal: AbortSignal;
     /** Rejects if the user may no longer upload. */
     check(): Promise<void>;
   }): Promise<{ file: MessageFile; stored: number } | 'unusable'>;
-  /** The file, if this user may see it. */
-  find(who: Who, id: string): Promise<MessageFile | null>;
+  /** The file, if this user may see it, and the id under which its bytes are stored. */
+  find(who: Who, id: string): Promise<{ about: MessageFile; stored: string } | null>;
   open(
-    id: string,
+    stored: string,
     what: 'file' | 'preview',
     part?: ByteRange,
   ): Promise<{ size: number; bytes: Readable } | null>;
@@ -89,8 +92,8 @@ export function createFileRoutes<Who extends { id: string }>(
   const { admission } = parts;
   const ofUser = new OpenLimit(mostOfUser);
   const ofAll = new OpenLimit(mostOfAll);
-  const rate = new RateLimit(parts.rate);
-  const uploads = new RateLimit(parts.rate.count === 0 ? parts.rate : mostInTime);
+  const { rate } = parts;
+  const uploads = new RateLimit(rate.rate.count === 0 ? rate.rate : mostInTime);
   const tries = new RateLimit(mostTries);
 
   /** @throws RequestError `rate_limited` */
@@ -115,7 +118,10 @@ export function createFileRoutes<Who extends { id: string }>(
     if (length > parts.limit) return refuse(req, res, 'too_large');
     const room = query.get('room') ?? '';
     const name = query.get('name') ?? '';
-    if (query.size > new Set(query.keys()).size || room === '') return refuse(req, res, 'bad_request');
+    const voice = query.has('peaks') ? { peaks: query.get('peaks') ?? '' } : {};
+    const isVoice = voice.peaks === undefined || peaks.safeParse(voice.peaks).success;
+    if (query.size > new Set(query.keys()).size || room === '' || !isVoice)
+      return refuse(req, res, 'bad_request');
     const who = await knownIn(req);
     if (typeof who === 'string') return refuse(req, res, who === 'banned' ? 'forbidden' : who);
     const at = performance.now();
@@ -156,7 +162,7 @@ export function createFileRoutes<Who extends { id: string }>(
         await answerInTime(parts.check(now, room));
       };
       const added = await parts
-        .add({ room, user: who.id, name, length, bytes: counted(), signal: gone.signal, check })
+        .add({ room, user: who.id, name, length, bytes: counted(), ...voice, signal: gone.signal, check })
         .catch((error: unknown) => {
           // Received bytes were written, whatever became of them, so they count. The server's own failure costs the
           // user nothing.
@@ -184,9 +190,14 @@ export function createFileRoutes<Who extends { id: string }>(
     admission.allowReading(req, res);
     const who = await knownIn(req);
     if (who === 'session_store_unavailable') return refuse(req, res, who);
-    const file = typeof who === 'string' ? null : await answerInTime(parts.find(who, id));
+    const found = typeof who === 'string' ? null : await answerInTime(parts.find(who, id));
+    const file = found?.about;
     const size = query.get('size');
-    if (file === null || (size !== null && (size !== 'preview' || file.image === undefined))) {
+    if (
+      found === null ||
+      file === undefined ||
+      (size !== null && (size !== 'preview' || file.image === undefined))
+    ) {
       return refuse(req, res, 'not_found');
     }
     const what = size === null ? 'file' : 'preview';
@@ -205,7 +216,7 @@ export function createFileRoutes<Who extends { id: string }>(
         .writeHead(416, { ...headers, 'Content-Range': `bytes */${file.size}`, 'Content-Length': 0 })
         .end();
     }
-    const opening = parts.open(id, what, part);
+    const opening = parts.open(found.stored, what, part);
     const opened = await answerInTime(opening).catch((error) => {
       // The file may still open later, and nobody would read it.
       opening.then((late) => late?.bytes.destroy()).catch(() => {});

@@ -51,6 +51,33 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly pushes = new Counter({
+    name: 'chat_pushes_total',
+    help: 'Pushes to devices of users, by how the push service has answered',
+    labelNames: ['outcome'],
+    registers: [this.#registry],
+  });
+
+  readonly webhooks = new Counter({
+    name: 'chat_webhooks_total',
+    help: 'Tries to send an event to the site, by its type and outcome',
+    labelNames: ['type', 'outcome'],
+    registers: [this.#registry],
+  });
+
+  readonly mails = new Counter({
+    name: 'chat_mails_total',
+    help: 'Mails to people who are away, by outcome',
+    labelNames: ['outcome'],
+    registers: [this.#registry],
+  });
+
+  readonly webhooksDropped = new Counter({
+    name: 'chat_webhooks_dropped_total',
+    help: 'Events that were deleted before the site took them, because too many waited',
+    registers: [this.#registry],
+  });
+
   readonly siteDiffers = new Gauge({
     name: 'chat_site_differs',
     help: '1 while the configuration of the site is another one than on most servers, so that this one is not ready',

@@ -15,11 +15,14 @@ const contentSecurityPolicy = [
   "style-src 'self'",
   "connect-src 'self'",
   "img-src 'self'",
+  // A recording is listened to before it is sent.
+  "media-src 'self' blob:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'self'",
   "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
+  // The address of the service worker, and nothing else.
+  'trusted-types php-chat',
 ].join('; ');
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
@@ -39,8 +42,12 @@ export function createRoutes(options: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
   };
+  /** The key with which browsers subscribe to pushes; absent if they cannot. */
+  pushKey?: (() => Promise<string>) | undefined;
   /** Serves requests under `/files`; absent if files are off. */
   fileRoutes?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
+  /** Serves the links in mails that stop mails; absent if there are none. */
+  mailStop?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Whether a proxy on this machine may pass on requests of others. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
@@ -64,6 +71,16 @@ export function createRoutes(options: {
         answerRequestError(req, res, error);
       }
     },
+    '/push/key': async (req, res) => {
+      if (options.pushKey === undefined) return answerError(res, 'not_found');
+      // It is public, and a page of another origin needs it too.
+      res.setHeader('Access-Control-Allow-Origin', '*');
+      try {
+        answerJson(req, res, 200, { key: await answerInTime(options.pushKey()) });
+      } catch (error) {
+        answerRequestError(req, res, error);
+      }
+    },
     '/metrics': async (req, res) => {
       if ((options.proxied || !isLocal(req)) && !hasKey(req, options.apiKeys)) return answerUnauthorized(res);
       send(req, res, 200, options.metrics.contentType, await options.metrics.text());
@@ -75,6 +92,7 @@ export function createRoutes(options: {
     if (options.fileRoutes !== undefined && isOfFiles(path) && req.method !== 'TRACE') {
       return options.fileRoutes(req, res);
     }
+    if (options.mailStop !== undefined && path === '/stop') return options.mailStop(req, res);
     const file = options.files.get(path);
     const handler = file !== undefined ? serve(file) : Object.hasOwn(routes, path) ? routes[path] : undefined;
     const known = handler !== undefined || path === '/' || path === '/php-chat.js';
@@ -93,7 +111,10 @@ function serve(file: ClientFile): Handler {
     'Cache-Control': file.cacheControl,
     ...(file.forms.size > 1 ? { Vary: 'Accept-Encoding' } : {}),
     ...(file.type.startsWith('text/html')
-      ? { 'Content-Security-Policy': contentSecurityPolicy }
+      ? {
+          'Content-Security-Policy': contentSecurityPolicy,
+          'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()',
+        }
       : // Sites on other origins include the element by its script.
         { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' }),
   };

@@ -1,5 +1,5 @@
 import { loopback } from '../connections/address.ts';
-import type { CookieScope } from '../session/application.ts';
+import type { CookieScope } from '../session/logins/application.ts';
 import { exit, InitProblem } from './problem.ts';
 
 /** Where the pages of the site are, and where browsers reach the chat. */

@@ -1,11 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientBuilt } from '../doctor/server.ts';
-import type { CookieScope } from '../session/application.ts';
 import { lineForScreen } from '../session/blank.ts';
 import type { Finding } from '../session/doctor/finding.ts';
 import { examineSite } from '../session/doctor/site.ts';
-import type { SitePlace } from '../session/site.ts';
+import type { CookieScope } from '../session/logins/application.ts';
+import type { SitePlace } from '../session/logins/site.ts';
 import { type Config, ConfigError, readConfig, settingNames } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
 import {

@@ -1,11 +1,11 @@
-import type { Portrait, SiteDatabase } from '../session/application.ts';
-import { ConfigurationError, findSite, openTables } from '../session/applications.ts';
 import { lineForScreen } from '../session/blank.ts';
-import { grants } from '../session/doctor/site.ts';
 import { StoreError } from '../session/login.ts';
+import type { Portrait, SiteDatabase } from '../session/logins/application.ts';
+import { ConfigurationError, findSite, openTables } from '../session/logins/applications.ts';
+import { grants } from '../session/logins/grants.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import { connected, type OpenSite, type SitePlace } from '../session/logins/site.ts';
 import { pathText } from '../session/path.ts';
-import { connected, type OpenSite, type SitePlace } from '../session/site.ts';
 import type { Wanted } from './account.ts';
 import { exit, InitProblem } from './problem.ts';
 

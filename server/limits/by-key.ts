@@ -26,13 +26,13 @@ interface Slice {
  * connections that caused them.
  */
 export class RateLimit {
-  readonly #rate: Rate;
+  readonly rate: Rate;
   /** Slices that still count, by key, oldest first. */
   readonly #keys = new Map<string, Slice[]>();
   #swept = 0;
 
   constructor(rate: Rate) {
-    this.#rate = rate;
+    this.rate = rate;
   }
 
   /**
@@ -42,7 +42,7 @@ export class RateLimit {
    * @returns null if it is within the limit; otherwise the milliseconds until the next one is
    */
   take(key: string, weight = 1, now = performance.now()): number | null {
-    const { count, ms } = this.#rate;
+    const { count, ms } = this.rate;
     if (count === 0) return null;
     const slices = this.#counting(key, now);
     let total = 0;
@@ -68,7 +68,7 @@ export class RateLimit {
 
   /** Like `take`, but lets the whole weight through or nothing. */
   takeWhole(key: string, weight: number, now = performance.now()): number | null {
-    const { count, ms } = this.#rate;
+    const { count, ms } = this.rate;
     if (count === 0) return null;
     if (weight > count) return ms;
     let total = weight;
@@ -97,14 +97,14 @@ export class RateLimit {
 
   #counting(key: string, now: number): Slice[] {
     const slices = this.#keys.get(key) ?? [];
-    const over = slices.findIndex(({ last }) => last + this.#rate.ms > now);
+    const over = slices.findIndex(({ last }) => last + this.rate.ms > now);
     slices.splice(0, over < 0 ? slices.length : over);
     return slices;
   }
 
   /** Once a period, forgets the keys without counted events, because anybody can add keys. */
   #sweep(now: number): void {
-    if (now - this.#swept < this.#rate.ms) return;
+    if (now - this.#swept < this.rate.ms) return;
     this.#swept = now;
     for (const key of this.#keys.keys()) if (this.#counting(key, now).length === 0) this.#keys.delete(key);
   }

@@ -142,7 +142,10 @@ async function carryOut(
     payload,
     room: room as Room,
     notCounted: () => counted?.(),
-    active: () => client.active(),
+    active() {
+      client.active();
+      chat.notify?.acted(user);
+    },
   };
   const refused = refusalByRights(handler, context);
   if (refused !== null) return (await repeatOf(handler, context, refused)) ?? raise(refused);
@@ -170,13 +173,19 @@ async function carryOut(
       limits.requests.giveBack(user, taken, weight);
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
-      const answer = await handler.run(context);
-      if (room === undefined || handler.order !== 'read') return answer;
-      // Another server may have stored what was read, and before it that the user was removed.
-      await chat.history.current();
-      // The user was removed or banned before or during the read: no content of the room may follow that.
-      found(chat.directory.find(connection.person, room.record.id));
-      return answer;
+      if (handler.order !== 'read') return handler.run(context);
+      for (;;) {
+        const rights = rightsOf(context);
+        const answer = await handler.run(context);
+        // Another server may have stored what was read, and before it that the user was removed.
+        if (room !== undefined) await chat.history.current();
+        // The user was removed or banned before or during the read: no content of the room may follow that.
+        if (room !== undefined) found(chat.directory.find(connection.person, room.record.id));
+        if (rightsOf(context) === rights) return answer;
+        // With other rights the user gets another answer, or none.
+        const lost = refusalByRights(handler, context);
+        if (lost !== null) throw lost;
+      }
     });
   }
   const due = await handler.probe?.(context);
@@ -198,6 +207,15 @@ function refusalByRights(
   const { restrictions } = context.chat.directory;
   const muted = restrictions.muteOf(room.record.id, connection.person.user.id);
   return muted === undefined ? null : new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
+}
+
+/** The rights of the user: those on which an answer may depend. */
+function rightsOf({
+  connection,
+  room,
+}: Pick<Context<'message:send'>, 'connection'> & { room?: Room }): string {
+  const { roles } = connection.identity;
+  return [...roles, ...(room === undefined ? [] : rightsIn(room.record, actorOf(room, connection)))].join();
 }
 
 /** A repeat is answered even if the user has lost the right: otherwise a lost answer could not be asked for again. */

@@ -2,31 +2,39 @@ import { checkMentions } from '../chat/messages/mentions.ts';
 import {
   deleteMessage,
   edit,
+  forward,
   history,
   markRead,
+  newForward,
   newMessage,
   react,
   reacted,
   reactors,
+  removePreview,
   search,
   send,
 } from '../chat/messages/messages.ts';
 import { pin } from '../chat/messages/pins.ts';
+import { seenBy } from '../chat/messages/seen.ts';
 import { checkText } from '../chat/messages/texts.ts';
 import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';
 import { closeReport, listReports, maySeeReports, report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { RequestHandler, RequestHandlers } from './request.ts';
+import type { Message } from '../wire/events.ts';
+import type { Context, RequestHandler, RequestHandlers } from './request.ts';
 
 export const messageRequests: RequestHandlers<
   | 'message:send'
+  | 'message:forward'
   | 'message:edit'
   | 'message:delete'
+  | 'message:unpreview'
   | 'message:react'
   | 'message:pin'
   | 'message:unpin'
   | 'message:reactions'
+  | 'message:seen'
   | 'message:report'
   | 'report:list'
   | 'report:close'
@@ -46,22 +54,25 @@ export const messageRequests: RequestHandlers<
     joined: true,
     right: 'send',
     counts: () => ({ send: 1 }),
-    async run({ chat, connection, room, payload, notCounted, active }) {
-      try {
-        const { message, repeated } = await send(chat, connection, room, payload);
-        // Clients repeat requests by themselves, so a repeat does not keep the session alive.
-        if (repeated) notCounted();
-        else active();
-        return { message };
-      } catch (error) {
-        // Slow mode: a request over one limit counts against none.
-        if (error instanceof RequestError && error.code === 'rate_limited') notCounted();
-        throw error;
-      }
-    },
+    run: ({ chat, connection, room, payload, notCounted, active }) =>
+      counted(send(chat, connection, room, payload), { notCounted, active }),
     async probe({ chat, connection, room, payload }) {
-      const message = { ...newMessage(connection, room, payload), asMember: false };
+      const message = { ...newMessage(connection, room, payload, chat), asMember: false };
       const known = await chat.history.probe.send(message);
+      return known && { message: await messageFor(chat, connection.person, known.message) };
+    },
+  },
+  // The original may be in any room that the user may read.
+  'message:forward': {
+    order: 'ordered',
+    allowed: ({ connection, room }) => connection.person.memberships.has(room.record.id),
+    right: 'send',
+    counts: () => ({ send: 1 }),
+    run: ({ chat, connection, room, payload, notCounted, active }) =>
+      counted(forward(chat, connection, room, payload), { notCounted, active }),
+    async probe({ chat, connection, room, payload }) {
+      const copy = { ...newForward(connection, room, payload), asMember: false };
+      const known = await chat.history.probe.forward(copy);
       return known && { message: await messageFor(chat, connection.person, known.message) };
     },
   },
@@ -103,6 +114,15 @@ export const messageRequests: RequestHandlers<
     probe: async ({ chat, connection, room, payload }) =>
       connection.joined.has(room) ? reacted(chat, connection, payload) : null,
   },
+  'message:unpreview': {
+    order: 'ordered',
+    joined: true,
+    counts: () => ({ change: 1 }),
+    run({ chat, connection, room, payload, active }) {
+      active();
+      return removePreview(chat, connection, room, payload);
+    },
+  },
   'message:pin': pinRequest(true),
   'message:unpin': pinRequest(false),
   'message:report': {
@@ -128,6 +148,11 @@ export const messageRequests: RequestHandlers<
   'message:reactions': {
     order: 'read',
     run: ({ chat, payload }) => reactors(chat, payload),
+  },
+  'message:seen': {
+    order: 'read',
+    allowed: ({ chat }) => chat.settings.seen,
+    run: ({ chat, connection, room, payload }) => seenBy(chat, connection, room, payload),
   },
   'message:history': {
     order: 'read',
@@ -163,6 +188,24 @@ export const messageRequests: RequestHandlers<
     },
   },
 };
+
+/** The answer to a request that sends. */
+async function counted(
+  sending: Promise<{ message: Message; repeated: boolean }>,
+  { notCounted, active }: Pick<Context<'message:send'>, 'notCounted' | 'active'>,
+): Promise<{ message: Message }> {
+  try {
+    const { message, repeated } = await sending;
+    // Clients repeat requests by themselves, so a repeat does not keep the session alive.
+    if (repeated) notCounted();
+    else active();
+    return { message };
+  } catch (error) {
+    // Slow mode: a request over one limit counts against none.
+    if (error instanceof RequestError && error.code === 'rate_limited') notCounted();
+    throw error;
+  }
+}
 
 function pinRequest(pinned: boolean): RequestHandler<'message:pin'> & RequestHandler<'message:unpin'> {
   return {

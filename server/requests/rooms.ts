@@ -1,3 +1,6 @@
+import { about, hide } from '../chat/about-person.ts';
+import type { Notifying } from '../chat/chat.ts';
+import { listDevices, mayRegister, removeDevice } from '../chat/devices.ts';
 import { acceptInvite, createInvite, listInvites, lookAtInvite, revokeInvite } from '../chat/invites.ts';
 import {
   deleteRoom,
@@ -16,6 +19,7 @@ import { block, blockedBy } from '../chat/moderation/blocking.ts';
 import { restrict, restricted } from '../chat/moderation/restrict.ts';
 import { create, created, join, leave, list, mayCreate, sync } from '../chat/rooms.ts';
 import { canOf } from '../chat/summary.ts';
+import { RequestError } from '../wire/errors.ts';
 import type { RequestHandlers } from './request.ts';
 
 export const roomRequests: RequestHandlers<
@@ -45,6 +49,14 @@ export const roomRequests: RequestHandlers<
   | 'user:find'
   | 'user:block'
   | 'user:blocked'
+  | 'user:about'
+  | 'user:hide'
+  | 'device:register'
+  | 'device:remove'
+  | 'device:list'
+  | 'notify:get'
+  | 'notify:set'
+  | 'client:active'
 > = {
   'room:list': {
     order: 'read',
@@ -181,6 +193,52 @@ export const roomRequests: RequestHandlers<
   'user:blocked': {
     order: 'read',
     run: ({ chat, connection }) => blockedBy(chat, connection),
+  },
+  'user:about': {
+    order: 'read',
+    run: ({ chat, connection, room, payload }) => about(chat, connection, room, payload),
+  },
+  'user:hide': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => hide(chat, connection, payload),
+  },
+  'device:register': {
+    order: 'change',
+    allowed: ({ chat, payload }) => mayRegister(chat, payload),
+    counts: () => ({ change: 1 }),
+    async run({ chat, connection, payload }) {
+      if (chat.devices === undefined) throw new RequestError('forbidden');
+      return chat.devices.register(connection, payload);
+    },
+  },
+  'device:remove': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => removeDevice(chat, connection, payload),
+  },
+  'device:list': {
+    order: 'read',
+    run: ({ chat, connection }) => listDevices(chat, connection),
+  },
+  'notify:get': {
+    order: 'read',
+    allowed: ({ chat }) => chat.notify !== undefined,
+    run: ({ chat, connection }) => (chat.notify as Notifying).get(connection.person.user.id),
+  },
+  'notify:set': {
+    order: 'change',
+    allowed: ({ chat }) => chat.notify !== undefined,
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) =>
+      (chat.notify as Notifying).set(connection.person.user.id, payload),
+  },
+  'client:active': {
+    order: 'change',
+    async run({ chat, connection, payload }) {
+      chat.notify?.acted(connection.person.user.id, payload);
+      return {};
+    },
   },
   'user:find': {
     order: 'read',

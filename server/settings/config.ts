@@ -4,22 +4,33 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { readBusPlace } from '../cluster/address.ts';
 import { type FilesPlace, readFilesPlace } from '../files/place.ts';
+import { eventTypes } from '../history/history.ts';
 import { readHistoryPlace } from '../history/open.ts';
+import { readMailbox } from '../mail/address.ts';
+import { readMailPlace } from '../mail/place.ts';
+import { readServiceAccount } from '../push/fcm.ts';
 import { type OptionName, optionTexts, readOptions } from '../session/options.ts';
+import { zone } from '../wire/events.ts';
 import {
   apiKey,
+  contact,
   count,
   duration,
   durationOrNone,
+  endpoint,
+  keyFile,
+  linkAddress,
   list,
   mediaType,
   network,
   origin,
+  pageAddress,
   rate,
   readEach,
   readTexts,
   retention,
   roomSetting,
+  sealingKey,
   shown,
   size,
   sizeRate,
@@ -27,6 +38,8 @@ import {
   template,
   time,
   webAddress,
+  webHost,
+  webhookKey,
 } from './forms.ts';
 import { type UnknownSetting, unknownSettings } from './names.ts';
 
@@ -57,6 +70,7 @@ const sessionSettings = {
   userRooms: 'CHAT_USER_ROOMS',
   userRoles: 'CHAT_USER_ROLES',
   userBanned: 'CHAT_USER_BANNED',
+  userMail: 'CHAT_USER_MAIL',
 } as const satisfies Record<OptionName, string>;
 
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
@@ -137,6 +151,8 @@ const settings = {
   ],
   CHAT_CREATE_ROOMS: ['private', z.enum(['none', 'private', 'all']), 'none, private or all'],
   CHAT_DIRECT: ['on', onOff, 'on or off'],
+  CHAT_LAST_SEEN: ['on', onOff, 'on or off'],
+  CHAT_SEEN: ['on', onOff, 'on or off'],
   CHAT_FIND_PEOPLE: ['rooms', z.enum(['rooms', 'all', 'off']), 'rooms, all or off'],
   CHAT_USER_AVATAR: ['', z.literal('').or(template), templateForm],
   CHAT_USER_URL: ['', z.literal('').or(template), templateForm],
@@ -148,25 +164,109 @@ const settings = {
   ],
   CHAT_API_KEY_FILE: [
     '',
-    z.string().transform((file, context) => {
-      if (file === '') return [];
-      try {
-        return z
-          .array(apiKey)
-          .min(1)
-          .parse(
-            readFileSync(file, 'utf8')
-              .split('\n')
-              .flatMap((key) => key.trim() || []),
-          );
-      } catch {
-        context.addIssue('no key can be read from it');
-        return z.NEVER;
-      }
-    }),
+    keyFile(apiKey),
     'the path of a file that holds a key of 16 characters or more, without blanks; several, one a line',
     'key file',
   ],
+  CHAT_WEBHOOK_URL: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(endpoint),
+    'an address that begins with http:// or https://',
+    'address',
+  ],
+  CHAT_WEBHOOK_KEY_FILE: [
+    '',
+    keyFile(webhookKey),
+    'the path of a file that holds a key: whsec_ and 24 to 64 random bytes in base64; several, one a line',
+    'key file',
+  ],
+  CHAT_WEBHOOK_EVENTS: [
+    // Clients offer mails where the site wants this one, so it has to be able to send them.
+    eventTypes.filter((type) => type !== 'notify.due').join(','),
+    list.pipe(z.array(z.enum(eventTypes)).min(1)),
+    `types of events, separated by commas: ${eventTypes.join(', ')}`,
+  ],
+  CHAT_URL: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(linkAddress),
+    'the http:// or https:// address of the chat server, without a query',
+  ],
+  CHAT_PAGE_URL: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(pageAddress),
+    'the http:// or https:// address of a page, without a place in it (#)',
+  ],
+  CHAT_MAIL: [
+    '',
+    z.string().transform((value, context) => {
+      if (value === '') return undefined;
+      const place = readMailPlace(value);
+      if (place !== undefined) return place;
+      context.addIssue('it is no mail server');
+      return z.NEVER;
+    }),
+    'a mail server: give smtps://USER:PASSWORD@HOST[:PORT], or smtp://… for STARTTLS (special characters of the password percent-encoded)',
+    'address',
+  ],
+  CHAT_MAIL_PASSWORD_FILE: [
+    '',
+    keyFile(z.string().max(1000)).refine(({ length }) => length <= 1),
+    'the path of a file that holds a password in one line',
+    'key file',
+  ],
+  CHAT_MAIL_FROM: [
+    '',
+    z.string().transform((value, context) => {
+      if (value === '') return undefined;
+      const from = readMailbox(value);
+      if (from !== undefined) return from;
+      context.addIssue('it is no sender');
+      return z.NEVER;
+    }),
+    'a sender: give an address such as chat@example.org, or NAME <chat@example.org>',
+  ],
+  CHAT_MAIL_TEXT: ['off', onOff, 'on or off'],
+  CHAT_PUSH_CONTACT: [
+    '',
+    z.literal('').or(contact),
+    'mailto: with an address, or an https:// address, by which operators of push services can reach you',
+  ],
+  CHAT_PUSH_KEY_FILE: [
+    '',
+    keyFile(sealingKey),
+    'the path of a file that holds a key: 32 random bytes in base64; several, one a line',
+    'key file',
+  ],
+  CHAT_PUSH_HOSTS: [
+    '',
+    list.pipe(z.array(webHost)),
+    'hosts such as push.example or push.example:8443, separated by commas',
+  ],
+  CHAT_FCM: [
+    '',
+    z.string().transform((file, context) => {
+      if (file === '') return undefined;
+      try {
+        const account = readServiceAccount(readFileSync(file, 'utf8'));
+        if (account !== undefined) return account;
+      } catch {}
+      context.addIssue('no service account can be read from it');
+      return z.NEVER;
+    }),
+    'the path of the file with the private key of a service account, as the Firebase console makes it',
+    'key file',
+  ],
+  CHAT_NOTIFY_AFTER: ['15m', duration, 'a duration such as 15m, 10ms to 24h'],
+  CHAT_TIME_ZONE: ['UTC', zone, 'the name of a time zone such as Europe/Paris'],
   CHAT_TRUSTED_PROXIES: [
     '',
     list.pipe(z.array(network)),
@@ -208,6 +308,12 @@ const settings = {
     }),
     'a place for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
     'address',
+  ],
+  CHAT_PREVIEWS: ['off', onOff, 'on or off'],
+  CHAT_PREVIEW_HOSTS: [
+    '',
+    list.pipe(z.array(webHost)),
+    'hosts such as wiki.example or wiki.example:8080, separated by commas',
   ],
   CHAT_FILE_TYPES: [
     'image/*,video/mp4,audio/*,application/pdf,text/plain,application/zip',
@@ -253,6 +359,17 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   if (texts.CHAT_API_KEY && texts.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }
+  if (texts.CHAT_WEBHOOK_URL && !texts.CHAT_WEBHOOK_KEY_FILE) {
+    problems.push(
+      'CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: the site recognises events by their signature; give the file of its key too',
+    );
+  }
+  problems.push(...mailProblems(texts, parsed as Partial<Parsed>));
+  if ((texts.CHAT_PUSH_CONTACT || texts.CHAT_FCM) && !texts.CHAT_PUSH_KEY_FILE) {
+    problems.push(
+      `${texts.CHAT_PUSH_CONTACT ? 'CHAT_PUSH_CONTACT' : 'CHAT_FCM'} and CHAT_PUSH_KEY_FILE: what finds the login of a device is kept sealed; give the file of a key for it too`,
+    );
+  }
   problems.push(...clusterProblems(parsed as Partial<Parsed>));
   const files = withCredentials((parsed as Partial<Parsed>).CHAT_FILES, env);
   if (files?.kind === 's3' && files.credentials === undefined) {
@@ -282,6 +399,8 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
     files: files as FilesPlace,
+    previews: value.CHAT_PREVIEWS,
+    previewHosts: value.CHAT_PREVIEW_HOSTS,
     fileTypes: value.CHAT_FILE_TYPES,
     limitFile: value.CHAT_LIMIT_FILE,
     limitFilesUser: value.CHAT_LIMIT_FILES_USER,
@@ -296,9 +415,34 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0] ? undefined : (value.CHAT_LOGIN_URL as string),
     rooms: value.CHAT_ROOMS,
     apiKeys: [...value.CHAT_API_KEY, ...value.CHAT_API_KEY_FILE],
+    /** Undefined if the site is not notified of events. */
+    webhooks: value.CHAT_WEBHOOK_URL && {
+      url: value.CHAT_WEBHOOK_URL,
+      keys: value.CHAT_WEBHOOK_KEY_FILE,
+      events: new Set(value.CHAT_WEBHOOK_EVENTS),
+    },
+    /** The public address of this server, without a slash at its end, and of the page with the chat. */
+    url: value.CHAT_URL,
+    pageUrl: value.CHAT_PAGE_URL ?? (value.CHAT_URL && `${value.CHAT_URL}/`),
+    /** Undefined if this server sends no mails. */
+    mail: mailOf(value),
+    /** Undefined if nobody is notified while no page is open. */
+    push:
+      value.CHAT_PUSH_CONTACT || value.CHAT_FCM
+        ? {
+            keys: value.CHAT_PUSH_KEY_FILE,
+            browsers: value.CHAT_PUSH_CONTACT
+              ? { contact: value.CHAT_PUSH_CONTACT, hosts: new Set(value.CHAT_PUSH_HOSTS) }
+              : undefined,
+            apps: value.CHAT_FCM,
+          }
+        : undefined,
+    notify: { after: value.CHAT_NOTIFY_AFTER, zone: value.CHAT_TIME_ZONE },
     createRooms: value.CHAT_CREATE_ROOMS,
     direct: value.CHAT_DIRECT,
     findPeople: value.CHAT_FIND_PEOPLE,
+    lastSeen: value.CHAT_LAST_SEEN,
+    seen: value.CHAT_SEEN,
     profile: {
       ...(value.CHAT_USER_AVATAR === '' ? {} : { avatar: value.CHAT_USER_AVATAR }),
       ...(value.CHAT_USER_URL === '' ? {} : { url: value.CHAT_USER_URL }),
@@ -326,6 +470,30 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });
+}
+
+/** Problems of the settings of mails with each other. */
+function mailProblems(texts: Texts, { CHAT_MAIL: server }: Partial<Parsed>): string[] {
+  if (!texts.CHAT_MAIL) return [];
+  const problems = (['CHAT_MAIL_FROM', 'CHAT_URL'] as const)
+    .filter((name) => !texts[name])
+    .map((name) => `${name}: mails need it; give it too, or leave CHAT_MAIL out`);
+  if (!server) return problems;
+  if (server.password !== undefined && texts.CHAT_MAIL_PASSWORD_FILE)
+    problems.push('CHAT_MAIL and CHAT_MAIL_PASSWORD_FILE: give the password in one of them, not both');
+  if ((server.user === undefined) !== (server.password === undefined && !texts.CHAT_MAIL_PASSWORD_FILE))
+    problems.push('CHAT_MAIL: a login needs a user and a password; give both, or none');
+  return problems;
+}
+
+function mailOf({
+  CHAT_MAIL: server,
+  CHAT_MAIL_FROM: from,
+  CHAT_MAIL_PASSWORD_FILE: [password],
+  CHAT_MAIL_TEXT: text,
+}: Parsed) {
+  if (server === undefined || from === undefined) return undefined;
+  return { server: { ...server, ...(password !== undefined && { password }) }, from, text };
 }
 
 /** Adds the key from the environment variables that all programs for S3 use, unless the place has its own key. */

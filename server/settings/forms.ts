@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { roomName } from '../wire/events.ts';
@@ -106,6 +107,12 @@ export const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
+/** A host as in an address: `wiki.example`, `wiki.example:8080`. */
+export const webHost = z.string().refine((value) => {
+  const address = `http://${value}/`;
+  return URL.canParse(address) && new URL(address).href === address;
+});
+
 export const webAddress = z
   .string()
   .refine(
@@ -129,6 +136,70 @@ export const template = z.string().refine((value) => {
 });
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
+
+/** The bytes of a key of Standard Webhooks: `whsec_` and 24 to 64 random bytes in base64. */
+export const webhookKey = z
+  .string()
+  .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/)
+  .transform((key) => Buffer.from(key.slice('whsec_'.length), 'base64'))
+  .refine(({ length }) => length >= 24 && length <= 64);
+
+/** The bytes of a key that seals: 32 random ones in base64. */
+export const sealingKey = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]{43}=$/)
+  .transform((key) => Buffer.from(key, 'base64'));
+
+/** The address of an operator for operators of push services, which they take only if it is a public one. */
+export const contact = z
+  .string()
+  .refine((value) =>
+    value.startsWith('mailto:')
+      ? /^mailto:[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value)
+      : URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).hostname.includes('.'),
+  );
+
+/** The path of a file that holds keys of this form, one a line: the keys, none without a path. */
+export const keyFile = <Key>(form: z.ZodType<Key>) =>
+  z.string().transform((file, context): Key[] => {
+    if (file === '') return [];
+    try {
+      const lines = readFileSync(file, 'utf8').split('\n');
+      return z
+        .array(form)
+        .min(1)
+        .parse(lines.flatMap((key) => key.trim() || []));
+    } catch {
+      context.addIssue('no key can be read from it');
+      return z.NEVER;
+    }
+  });
+
+/** An address that something is sent to. */
+export const endpoint = z
+  .string()
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
+  .transform((value) => new URL(value));
+
+/** The address of a page or of a program that links begin with, without what follows its path. */
+export const linkAddress = z
+  .string()
+  .refine((value) => {
+    if (!URL.canParse(value)) return false;
+    const { protocol, username, password, search, hash } = new URL(value);
+    return /^https?:$/.test(protocol) && username + password + search + hash === '';
+  })
+  .transform((value) => new URL(value).href.replace(/\/+$/, ''));
+
+/** The address of a page, to which a link adds a place in it. */
+export const pageAddress = z
+  .string()
+  .refine((value) => {
+    if (!URL.canParse(value)) return false;
+    const { protocol, username, password, hash } = new URL(value);
+    return /^https?:$/.test(protocol) && username + password + hash === '';
+  })
+  .transform((value) => new URL(value).href);
 
 /** The secret in a setting: a key, the path of a file with one, or an address with a password. */
 type Secret = 'key' | 'key file' | 'address';

@@ -1,5 +1,5 @@
 /** Settings of the PHP application, which may share an environment with this server. */
-const otherSettings = ['CHAT_URL', 'CHAT_API_URL'];
+const otherSettings = ['CHAT_API_URL'];
 /** The most wrong letters in a misspelling, and never more than a third of the name. */
 const mostWrong = 2;
 /** A name further away than this fraction of its length is near to none. */

@@ -31,6 +31,8 @@ const seq = z.int().min(1);
 /** Milliseconds since 1970, for display only: `seq` and `rev` define the order. */
 const time = z.int().min(0);
 
+/** Members of the largest room in which authors learn who has seen a message. */
+export const mostSeers = 50;
 /** Most mentions of one message. */
 export const mostMentions = 20;
 
@@ -67,6 +69,7 @@ const pin = lastMessage.extend({
 const roomSettings = z.object({
   write: write.exactOptional(),
   slow: z.int().min(0).max(3600).exactOptional(),
+  previews: z.enum(['on', 'off']).exactOptional(),
 });
 
 /** A room as one user sees it. `unread` is 0 for users who are not members. */
@@ -102,6 +105,8 @@ const roomSummary = z.object({
   mutedReason: z.string().exactOptional(),
   /** Open reports, for users who have the right `moderate` there. */
   reports: counter.exactOptional(),
+  /** Links have no previews there; absent if they have, where `can.previews` says so. */
+  previews: z.literal('off').exactOptional(),
   /** Pinned messages; absent if there are none. */
   pins: seq.exactOptional(),
 });
@@ -131,11 +136,15 @@ const reaction = z.object({
 const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
 /** The text for people who do not see the picture. */
 const alt = line(250);
+/** Loudness from 0 to v, 31 in base 32. */
+export const peaks = z.string().regex(/^[0-9a-v]{46}$/);
 /** Files of one message. */
 export const mostFiles = 10;
 /**
  * A file as a message shows it. `type` is detected from its bytes, `size` is in bytes. A picture has its displayed
- * width and height, and a BlurHash to show while it loads.
+ * width and height, and a BlurHash to show while it loads. Sound and video that browsers play have what their container
+ * says, with durations in milliseconds. `peaks` makes a voice message of sound: its loudness in equal steps, as its
+ * sender has measured it.
  */
 const file = z.object({
   id: fileId,
@@ -144,6 +153,8 @@ const file = z.object({
   size: counter,
   alt: alt.exactOptional(),
   image: z.object({ width: seq, height: seq, blur: z.string().max(64) }).exactOptional(),
+  audio: z.object({ duration: seq.exactOptional(), peaks: peaks.exactOptional() }).exactOptional(),
+  video: z.object({ width: seq, height: seq, duration: seq.exactOptional() }).exactOptional(),
 });
 /** Files as a client names them, each at most once. */
 const chosenFiles = z
@@ -153,6 +164,17 @@ const chosenFiles = z
   .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
     message: 'a file is named twice',
   });
+
+/**
+ * The page of the first link in a text. Without a title the server is fetching it, or has stopped before it came: `url` alone
+ * says nothing about the page. A picture is a file that is no attachment.
+ */
+const preview = z.object({
+  url: z.string(),
+  title: z.string().exactOptional(),
+  description: z.string().exactOptional(),
+  image: z.object({ id: fileId, width: seq, height: seq }).exactOptional(),
+});
 
 /** A stored message. */
 const message = z.object({
@@ -174,6 +196,9 @@ const message = z.object({
   mentions: z.array(mention).exactOptional(),
   /** In display order; absent if there are none. */
   files: z.array(file).exactOptional(),
+  preview: preview.exactOptional(),
+  /** A copy of another message. `user`: its author, if that was in a public room. */
+  forwarded: z.object({ user: user.exactOptional() }).exactOptional(),
   /** In answers only: the asking user has blocked the author. */
   hidden: z.literal(true).exactOptional(),
   /** In order of first use; absent if there are none. */
@@ -229,8 +254,16 @@ const can = z.object({
   findPeople: z.boolean(),
   /** Whether files can be uploaded. */
   files: z.boolean(),
+  /** Whether links can have previews: not in direct rooms. */
+  previews: z.boolean(),
+  /** Whether authors learn who has seen a message. */
+  seen: z.boolean(),
+  /** Whether browsers can be notified while no page is open. */
+  push: z.boolean(),
   /** Whether messages can be reported. */
   report: z.boolean(),
+  /** Whether people who are away get mails, from this server or from the site. */
+  mail: z.boolean(),
 });
 /** Templates in which a client replaces `{id}` by the percent-encoded user id. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
@@ -249,6 +282,7 @@ export const shapes = {
   Mention: mention,
   File: file,
   Reaction: reaction,
+  Preview: preview,
   Report: report,
   Invite: invite,
 } as const;
@@ -276,6 +310,7 @@ export type Report = z.output<typeof report>;
 export type ReportEnd = z.output<typeof reportEnd>;
 export type Invite = z.output<typeof invite>;
 export type Reaction = z.output<typeof reaction>;
+export type Preview = z.output<typeof preview>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
@@ -290,7 +325,29 @@ const restriction = z.object({
   seconds: z.int().min(0).max(31_536_000).optional(),
   reason: line(250).optional(),
 });
+/** The lists of a room in which a message may be. */
+const holding = z.enum(['pictures', 'files', 'links']);
 const query = line(100).refine((text) => !isBlank(text));
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
+/** An IANA name such as `Europe/Paris`. */
+export const zone = z
+  .string()
+  .max(64)
+  .refine((name) => isZone(name));
+/** A language tag such as `pt-BR`. */
+const language = z
+  .string()
+  .regex(/^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$/)
+  .max(16);
+const noticeText = z.enum(['text', 'name', 'nothing']);
+
+function isZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
 
 /** Of an invite link. Its form is not checked further: a token that is not stored is unknown. */
 const token = z.string().regex(/^[!-~]{1,128}$/);
@@ -339,7 +396,7 @@ export const requests = {
   'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
   'room:files': z.object({
     room: roomId,
-    what: z.enum(['pictures', 'files', 'links']),
+    what: holding,
     before: counter.optional(),
     limit: limit(100, 30),
   }),
@@ -358,7 +415,41 @@ export const requests = {
   'direct:open': z.object({ user: userId }),
   'user:block': z.object({ user: userId, blocked: z.boolean() }),
   'user:blocked': z.object({}),
+  'user:about': z.object({ room: roomId, user: userId }),
+  'user:hide': z.object({ hidden: z.boolean() }),
+  'notify:get': z.object({}),
+  'notify:set': z.object({
+    mail: z.union([z.enum(['off', 'daily']), z.literal([5, 15, 60])]).optional(),
+    push: z.boolean().optional(),
+    quiet: z.object({ from: clockTime, to: clockTime, zone: zone.optional() }).nullable().optional(),
+    text: noticeText.optional(),
+    lang: language.optional(),
+  }),
+  'client:active': z.object({ zone: zone.optional(), lang: language.optional() }),
   'user:find': z.object({ query, room: roomId.optional(), limit: limit(20) }),
+  'device:register': z
+    .object({
+      /** Of an app, by its push service. */
+      token: z
+        .string()
+        .regex(/^[\x21-\x7e]{1,4096}$/)
+        .optional(),
+      /** Of a browser: `PushSubscription`, with the public key with which it has subscribed. */
+      endpoint: z.string().max(2048).optional(),
+      p256dh: z.string().max(100).optional(),
+      auth: z.string().max(40).optional(),
+      key: z.string().max(100).optional(),
+      /** What a press on a notice opens. */
+      page: z.string().max(1000).optional(),
+      name: line(64).optional(),
+    })
+    .refine(
+      ({ token, endpoint, p256dh, auth, key, page }) =>
+        [endpoint, p256dh, auth, key, page].every((one) => (one === undefined) === (token !== undefined)),
+      { message: 'either token, or endpoint, p256dh, auth, key and page' },
+    ),
+  'device:remove': z.object({ id: z.string().min(1).max(64) }),
+  'device:list': z.object({}),
   'message:send': z.object({
     room: roomId,
     text: z.string(),
@@ -366,7 +457,10 @@ export const requests = {
     replyTo: seq.optional(),
     files: chosenFiles.optional(),
     mentions: mentions.optional(),
+    /** False: without the page of its link. */
+    preview: z.boolean().default(true),
   }),
+  'message:forward': z.object({ room: roomId, from: z.object({ room: roomId, seq }), clientId }),
   'message:edit': z.object({
     room: roomId,
     seq,
@@ -375,8 +469,10 @@ export const requests = {
     files: chosenFiles.optional(),
     mentions: mentions.optional(),
   }),
+  'message:unpreview': z.object({ room: roomId, seq }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
   'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
+  'message:seen': z.object({ room: roomId, seq }),
   'message:pin': z.object({ room: roomId, seq }),
   'message:unpin': z.object({ room: roomId, seq }),
   'message:report': z.object({
@@ -416,7 +512,24 @@ export const requests = {
       message: 'before and after cannot be used together',
     }),
   'thread:follow': z.object({ room: roomId, thread: seq, following: z.boolean() }),
-  'message:search': z.object({ query, room: roomId.optional(), cursor: cursor.optional(), limit: limit(50) }),
+  'message:search': z
+    .object({
+      query: query.optional(),
+      room: roomId.optional(),
+      from: userId.optional(),
+      has: holding.optional(),
+      sentFrom: time.optional(),
+      sentBefore: time.optional(),
+      cursor: cursor.optional(),
+      limit: limit(50),
+    })
+    .refine(
+      ({ query, from, has, sentFrom, sentBefore }) =>
+        [query, from, has, sentFrom, sentBefore].some((one) => one !== undefined),
+      {
+        message: 'a search needs query, from, has, sentFrom or sentBefore',
+      },
+    ),
   'read:mark': z.object({ room: roomId, seq: counter, unread: z.boolean().optional() }),
   'typing:set': z.object({ room: roomId, typing: z.boolean() }),
 } as const;
@@ -425,6 +538,17 @@ export type RequestName = keyof typeof requests;
 export type RequestPayload<E extends RequestName> = z.output<(typeof requests)[E]>;
 
 const nothing = z.object({});
+const notices = z.object({
+  /** Never, once a day, or after so many minutes. */
+  mail: z.union([z.enum(['off', 'daily']), z.number()]),
+  /** The address of this user; null if the site has none. Absent if the site itself sends the mails. */
+  mailTo: z.string().nullable().exactOptional(),
+  /** When a link in a mail has switched mails off. */
+  mailStoppedAt: time.exactOptional(),
+  push: z.boolean(),
+  quiet: z.object({ from: z.string(), to: z.string(), zone: z.string() }).nullable(),
+  text: noticeText,
+});
 const next = z.string().exactOptional();
 const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
 const failed = z.array(z.object({ user: userId, code: errorCode }));
@@ -491,11 +615,41 @@ export const answers = {
   'direct:open': z.object({ room: roomSummary }),
   'user:block': nothing,
   'user:blocked': z.object({ users: z.array(user) }),
+  'user:about': z.object({
+    /** In the room; absent for users who are not members. */
+    role: role.exactOptional(),
+    present: z.boolean(),
+    /** The end of the last visit, in steps of five minutes; absent if the asker may not know it, or nobody does. */
+    lastHere: time.exactOptional(),
+    /** Only about the asker, and only where the site shows when people were here, or what they have seen. */
+    hidden: z.boolean().exactOptional(),
+  }),
+  'user:hide': nothing,
+  'notify:get': notices,
+  'notify:set': notices,
+  'client:active': nothing,
   'user:find': z.object({ users: z.array(user), inRoom: z.array(userId) }),
+  'device:register': z.object({ id: z.string() }),
+  'device:remove': nothing,
+  'device:list': z.object({
+    devices: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['browser', 'app']),
+        name: z.string().exactOptional(),
+        /** When it was registered last. */
+        at: time,
+      }),
+    ),
+  }),
   'message:send': z.object({ message }),
+  'message:forward': z.object({ message }),
   'message:edit': z.object({ message }),
+  'message:unpreview': z.object({ message }),
   'message:delete': z.object({ message }),
   'message:react': z.object({ message }),
+  /** `total`: all members of the room but the author. */
+  'message:seen': z.object({ users: z.array(user), total: counter }),
   'message:pin': nothing,
   'message:unpin': nothing,
   'message:report': nothing,

@@ -812,15 +812,14 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           ...dialect,
           async connect() {
             const connection = await dialect.connect();
-            const query = async (statement: Sql) => {
-              // Its entry is read, and the message itself is read next.
-              if (statement.text.includes('FROM chat_rooms')) await between.pop()?.();
-              return connection.query(statement);
-            };
             return {
-              query,
+              query: (statement) => connection.query(statement),
               queryPatiently: (statement) => connection.queryPatiently(statement),
-              queryAll: (statements) => connection.queryAll(statements),
+              async queryAll(statements) {
+                // Its entry is read, and the message itself is read next.
+                if (statements[0]?.text.includes('FROM chat_rooms')) await between.pop()?.();
+                return connection.queryAll(statements);
+              },
               destroy: () => connection.destroy(),
             };
           },

@@ -141,6 +141,10 @@ export function erasureContract(
     await write.block({ user: ann.id, other: ben.id, blocked: true, at });
     await write.block({ user: cat.id, other: ann.id, blocked: true, at });
     await write.setBan({ user: ann.id, ban: { reason: mark } });
+    await write.noteHere({ user: ann.id, at });
+    await write.noteMailAddress({ user: ann.id, address: mark, refused: mark });
+    await write.addMailStop({ id: mark, user: ann.id, at });
+    await write.registerDevice({ id: 'phone', user: ann.id, kind: 'app', name: mark, sealed: mark, at });
     const invite = { id: `i${n++}`, room: den, digest: `digest ${n}`, by: ann.id, at };
     await write.createInvite({ invite });
     return { den, alone, direct, unseen, carried, bare, closed: closed.id };
@@ -158,6 +162,10 @@ export function erasureContract(
       await history.read.reactionsBy({ user: ann.id, from: '', limit: 50 }),
       (await history.read.user({ user: ann.id })).memberships,
       await history.read.invitesBy({ user: ann.id }),
+      (await history.read.lastHere({ user: ann.id, asker: cat.id })).at ?? '',
+      await history.read.devices({ user: ann.id }),
+      (await history.read.mailAddress({ user: ann.id })).address ?? '',
+      (await history.read.mailStop({ id: mark })) ?? '',
       await history.read.user({ user: ben.id }),
       await history.read.user({ user: cat.id }),
       await history.read.search({ query: 'hello', rooms, everyPublic: true, limit: 50 }),
@@ -272,6 +280,43 @@ export function erasureContract(
     });
     await now().reopen();
     expect(await newest('lobby')).toEqual(messages);
+  });
+
+  test('copies that others have forwarded lose an erased author with the files, or go as the messages do', async () => {
+    for (const user of [ann, ben, cat]) await write.arrive({ user, at });
+    await write.join({ room: 'lobby', user: cat, at });
+    const copied = async (seq: number) => {
+      const from = { room: 'lobby', seq };
+      const forward = { room: 'lobby', from, clientId: `f${n++}`, user: ben, sentAt: at, asMember: false };
+      return (await write.forward(forward)).message;
+    };
+    const picture = await file('lobby', ann.id);
+    await send(ann, { text: 'words', files: [{ id: picture }] });
+    await send(ann, { text: '', files: [{ id: await file('lobby', ann.id) }] });
+    const [words, bare] = [await copied(1), await copied(2)];
+    const again = await copied(words.seq);
+    await write.report({ room: 'lobby', seq: words.seq, by: cat.id, reason: 'spam', at });
+    expect(again).toMatchObject({ user: ben, forwarded: { user: ann, shown: true } });
+    expect(again.files).toHaveLength(1);
+    await erase('anonymise');
+    const copies = (await newest('lobby')).slice(2);
+    expect(copies.map(({ seq, text, user, forwarded, deletedAt }) => [seq, text, user, forwarded, deletedAt]))
+      // Nothing is left of a copy that had files alone.
+      .toEqual([
+        [words.seq, 'words', ben, { user: deletedUser, shown: true }, undefined],
+        [bare.seq, '', ben, undefined, expect.any(Number)],
+        [again.seq, 'words', ben, { user: deletedUser, shown: true }, undefined],
+      ]);
+    for (const { files } of copies) expect(files).toBeUndefined();
+    const { reports } = await now().history.read.reports({ rooms: null, limit: 50 });
+    expect(reports[0]?.message?.forwarded).toEqual({ user: deletedUser, shown: true });
+    expect((await write.dropFiles({ before: 0, most: 100 })).stored).toHaveLength(2);
+    expect((await now().holding?.(ann.name)) ?? []).toEqual([]);
+
+    await write.arrive({ user: ann, at });
+    const later = await copied((await send(ann, { text: 'later' })).seq);
+    await erase('delete');
+    expect((await newest('lobby')).at(-1)).toMatchObject({ seq: later.seq, text: '', deletedAt: at + 1 });
   });
 
   test('on request, an erased user’s messages are deleted: in place, and by nobody', async () => {

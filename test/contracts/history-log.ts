@@ -117,6 +117,19 @@ export function logContract(
     expect(seqsOf((await taken({ done: upTo })).entries)).toEqual([2]);
   });
 
+  test('a consumer that was switched off is forgotten after a day without a lease, and its types are logged no more', async () => {
+    const day = 24 * 60 * 60 * 1000;
+    await taken({ lease: -2 * day });
+    await taken({ name: 'other', lease: 0 });
+    await now().history.write.keepConsumers({ names: ['third'] });
+    await send('1');
+    expect(seqsOf((await taken({ name: 'other' })).entries)).toEqual([1]);
+    // It begins again.
+    expect(seqsOf((await taken()).entries)).toEqual([]);
+    await send('2');
+    expect(seqsOf((await taken()).entries)).toEqual([2]);
+  });
+
   test('servers that ask at once: one of them has the lease', async () => {
     const answers = await Promise.all(range(1, 8).map((n) => consume({ by: `server ${n}` })));
     expect(answers.filter((answer) => !('heldFor' in answer))).toHaveLength(1);

@@ -38,6 +38,79 @@ export function moderationContract(
     ).message;
   const refused = (code: string, more = {}) => expect.objectContaining({ code, ...more });
 
+  it('the last visit of a user is the latest noted, and of nobody who hides it, is unknown or being erased', async () => {
+    const { history } = now();
+    await join(ann, ben);
+    const here = (user: string, when: number) => write.noteHere({ user, at: when });
+    const known = (user: string, asker = ben.id) => history.read.lastHere({ user, asker });
+    await here(ann.id, at);
+    await here(ann.id, at - 1);
+    await here('stranger', at);
+    expect(await known(ann.id)).toEqual({ at, hidden: false });
+    expect(await known('stranger')).toEqual({ hidden: false });
+    await write.hideHere({ user: ann.id, hidden: true });
+    await here(ann.id, at + 1);
+    await write.forgetHere({ before: at + 9 });
+    expect(await known(ann.id)).toEqual({ hidden: true });
+    await write.hideHere({ user: ann.id, hidden: false });
+    expect(await known(ann.id)).toEqual({ hidden: false });
+    await here(ann.id, at + 1);
+    await write.forgetHere({ before: at + 1 });
+    expect(await known(ann.id)).toEqual({ at: at + 1, hidden: false });
+    await write.forgetHere({ before: at + 2 });
+    expect(await known(ann.id)).toEqual({ hidden: false });
+    // Connections that an erasure closes end a visit, too.
+    await write.erase({ user: ann.id, messages: 'anonymise', at });
+    await here(ann.id, at + 3);
+    expect(await known(ann.id)).toEqual({ hidden: false });
+  });
+
+  it('a message was seen by members who have read it, not by those who came later, hide it, or are blocked', async () => {
+    const { history } = now();
+    const [cat, dan] = [
+      { id: '3', name: 'Cat' },
+      { id: '4', name: 'Dan' },
+    ];
+    await join(ann, ben, cat);
+    const first = (await send(ann)).seq;
+    await join(dan);
+    await send(ann);
+    const seen = async (seq = first, asker = ann.id, limit = 9) => {
+      const found = await history.read.seenBy({ room: 'lobby', seq, asker, limit });
+      return found?.seers.map(({ user }) => user.id);
+    };
+    const read = (user: string, seq: number) => write.markRead({ room: 'lobby', user, seq });
+    expect(await seen()).toEqual([]);
+    for (const { id } of [cat, ben, dan]) await read(id, first + 1);
+    expect(await seen()).toEqual([ben.id, cat.id]);
+    expect(await seen(first + 1)).toEqual([ben.id, cat.id, dan.id]);
+    expect(await seen(first + 1, ann.id, 2)).toEqual([ben.id, cat.id]);
+    expect(await seen(first, ben.id)).toEqual([]);
+    expect(await seen(first + 2)).toBeUndefined();
+    // A mark that is moved back does not undo what was seen.
+    await write.markUnread({ room: 'lobby', user: ben.id, seq: first - 1 });
+    expect(await seen()).toEqual([ben.id, cat.id]);
+    await write.hideHere({ user: ben.id, hidden: true });
+    expect(await seen()).toEqual([cat.id]);
+    await write.hideHere({ user: ben.id, hidden: false });
+    for (const [user, other] of [
+      [ann.id, cat.id],
+      [cat.id, ann.id],
+    ] as const) {
+      await write.block({ user, other, blocked: true, at });
+      expect(await seen()).toEqual([ben.id]);
+      await write.block({ user, other, blocked: false, at });
+    }
+    const by = { room: 'lobby', user: cat.id, kind: 'banned', at } as const;
+    await write.restrict({ ...by, restriction: { by: ann.id } });
+    expect(await seen()).toEqual([ben.id]);
+    // A user who comes back is a member like a new one, as of then.
+    await write.restrict({ ...by, restriction: null });
+    expect(await seen()).toEqual([ben.id]);
+    await write.delete({ room: 'lobby', seq: first, user: ann.id, moderator: false, at });
+    expect(await seen()).toBeUndefined();
+  });
+
   it('a room’s posting permission and slow mode, also after reopening; repeating them changes nothing', async () => {
     const { room } = await write.updateRoom({ room: 'lobby', write: 'moderators', slow: 30 });
     const settings = { write: 'moderators', slow: 30 };
@@ -215,6 +288,7 @@ export function moderationContract(
     expect(await memberOf(ben.id)).toEqual({
       sources: sources.api,
       role: 'member',
+      fromSeq: 1,
       readSeq: 1,
       acted: 1,
       restricted: { muted: { by } },

@@ -5,15 +5,20 @@ import {
   type MemberPlace,
   maxPageBytes,
   type Reads,
+  type SearchFilter,
   sources,
   type UnreadMentions,
   type Writes,
 } from '../../server/history/history.ts';
+import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
 import { invitesContract } from './history-invites.ts';
 import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
+import { notifyContract } from './history-notify.ts';
+import { previewsContract } from './history-previews.ts';
 import { threadsContract } from './history-threads.ts';
+import { webhooksContract } from './history-webhooks.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -480,6 +485,55 @@ export function historyContract(
         await expect(send(message({ files: [{ id: 'f1' }] }))).rejects.toMatchObject({
           code: 'unknown_file',
         });
+      });
+
+      test('a forwarded message is a copy, whose files share the bytes until the last one is dropped', async () => {
+        for (const id of ['f1', 'f2']) await add(id);
+        await send(message({ text: 'words', files: [{ id: 'f1', alt: 'A cat' }, { id: 'f2' }] }));
+        const forward = { room: 'garden', from: { room: 'lobby', seq: 1 }, user: ben, sentAt: at };
+        const copyTo = (clientId: string, more = {}) =>
+          history.write.forward({ ...forward, ...more, clientId, asMember: false });
+        const [one, again] = await Promise.all([copyTo('a'), copyTo('a')]);
+        expect(again).toEqual({ message: one.message, repeated: true });
+        const [first, second] = one.message.files ?? [];
+        expect(one.message).toMatchObject({
+          room: 'garden',
+          user: ben,
+          text: 'words',
+          files: [
+            { ...about('f1'), id: expect.stringMatching(/^[0-9a-f]{32}$/), alt: 'A cat' },
+            { ...about('f2'), id: expect.stringMatching(/^[0-9a-f]{32}$/) },
+          ],
+          forwarded: { user: ann, shown: true },
+        });
+        expect(await file(first?.id as string)).toMatchObject({
+          file: { user: ben.id, state: 'carried', seq: one.message.seq, stored: 'f1' },
+          room: { id: 'garden' },
+        });
+        const from = { room: 'garden', seq: one.message.seq };
+        await history.write.join({ room: 'garden', user: ben, at });
+        await expect(copyTo('a', { from })).rejects.toMatchObject({ code: 'conflict' });
+        await expect(
+          history.write.edit({ room: 'garden', seq: from.seq, user: ben.id, text: 'x', at }),
+        ).rejects.toMatchObject({ code: 'forbidden' });
+        const third = (await copyTo('b', { from })).message;
+        expect(third.forwarded).toEqual(one.message.forwarded);
+        const deleteIn = (room: string, seq: number, user: string) =>
+          history.write.delete({ room, seq, user, moderator: false, at });
+        const dropped = () => history.write.dropFiles({ before: 0, most: 100 });
+        await deleteIn('lobby', 1, ann.id);
+        expect(await dropped()).toEqual({ ids: ['f1', 'f2'], stored: [] });
+        await history.write.forgetFiles({ ids: ['f1', 'f2'] });
+        await expect(copyTo('c')).rejects.toMatchObject({ code: 'unknown_message' });
+        history = await reopen();
+        await deleteIn('garden', from.seq, ben.id);
+        expect(await dropped()).toEqual({ ids: [first?.id, second?.id].sort(), stored: [] });
+        // The bytes go with the last ones, also if the other ones have not been forgotten.
+        await deleteIn('garden', third.seq, ben.id);
+        const last = await dropped();
+        expect(last.ids).toHaveLength(4);
+        expect(last.stored.sort()).toEqual(['f1', 'f2']);
+        expect((await dropped()).stored.sort()).toEqual(['f1', 'f2']);
       });
 
       it('an edit without files leaves them, one with files exchanges them, and none without text', async () => {
@@ -1326,8 +1380,19 @@ export function historyContract(
 
     describe('order among people', () => {
       invitesContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
+      previewsContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
       threadsContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
       moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
+      devicesContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
+    });
+
+    // Its statements are not those of the rules.
+    describe('events for the site', () => {
+      webhooksContract(() => ({ history, reopen: async () => (history = await reopen()) }), test);
+    });
+
+    describe('notify', () => {
+      notifyContract(() => ({ history, reopen: async () => (history = await reopen()) }), test);
     });
 
     describe('erasure', () => {
@@ -1383,6 +1448,62 @@ export function historyContract(
         expect(await search('needle', [])).toEqual([]);
       });
 
+      test('by author, by what a message holds and by time, with words and without, in pages', async () => {
+        const by = (id: string) => ({ id, name: id });
+        const { id } = await create();
+        await send(message({ text: 'see https://example.org', user: by('7'), sentAt: at + 1000 }));
+        await send(message({ text: 'a plain word', user: by('8'), sentAt: at + 2000 }));
+        await send(message({ text: 'see www.example.org', user: by('8'), sentAt: at + 3000 }));
+        await send(message({ text: 'https://gone.example', user: by('8'), sentAt: at + 4000 }));
+        await history.write.delete({
+          ...{ room: 'lobby', seq: 4, user: '8', moderator: false, at: at + 5000 },
+          anywhere: true,
+        });
+        await send(message({ text: 'see https://den.example', room: id, sentAt: at + 6000 }));
+        const find = async (only: SearchFilter, query?: string) => {
+          const texts: string[] = [];
+          let from: string | undefined;
+          do {
+            const page = await history.read.search({
+              ...{ only, rooms: ['lobby'], everyPublic: false, limit: 1 },
+              ...(query === undefined ? {} : { query }),
+              ...(from === undefined ? {} : { from }),
+            });
+            texts.push(...page.messages.map(({ text }) => text));
+            from = page.next;
+          } while (from !== undefined);
+          return texts;
+        };
+        const [first, plain, second] = ['see https://example.org', 'a plain word', 'see www.example.org'];
+        expect(await find({ from: '8' })).toEqual([second, plain]);
+        expect(await find({ from: '8' }, 'SEE')).toEqual([second]);
+        expect(await find({ has: 'links' })).toEqual([second, first]);
+        expect(await find({ has: 'links', from: '7' }, 'see')).toEqual([first]);
+        expect(await find({ has: 'pictures' })).toEqual([]);
+        expect(await find({ has: 'pictures' }, 'see')).toEqual([]);
+        expect(await find({ sentFrom: at + 2000, sentBefore: at + 3000 })).toEqual([plain]);
+        expect(await find({ sentBefore: at + 3000 }, 'see')).toEqual([first]);
+        expect(await find({ from: 'nobody' })).toEqual([]);
+      });
+
+      it('a filter that matches nothing looks through a long room in pages, each of bounded work', async () => {
+        const most = 6000;
+        for (let n = 0; n < most; n += 500) {
+          await Promise.all(Array.from({ length: 500 }, () => send(message({ text: 'w' }))));
+        }
+        let pages = 0;
+        let from: string | undefined;
+        do {
+          const only = { from: 'nobody' };
+          const input = { only, rooms: ['lobby'], everyPublic: false, limit: 50 };
+          const page = await history.read.search({ ...input, ...(from === undefined ? {} : { from }) });
+          expect(page.messages).toEqual([]);
+          from = page.next;
+          pages++;
+        } while (from !== undefined);
+        expect(pages).toBe(2);
+      });
+
       it('rooms that are not named leave no trace, in however many rooms is searched: no page has a next one because of them', async () => {
         const { id: hidden } = await create();
         const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
@@ -1400,6 +1521,8 @@ export function historyContract(
         expect(await look('code is 7', 1)).toEqual({ messages: [] });
         const newest = await look('code', 1);
         expect(newest).toMatchObject({ messages: [{ text: 'our code' }], next: expect.any(String) });
+        // Users who could compare cursors would see whether anything was stored between two messages of theirs.
+        expect((await look('code', 1)).next).not.toBe(newest.next);
         const oldest = await look('code', 1, newest.next);
         expect(oldest).toMatchObject({ messages: [{ text: 'my code' }] });
         expect(oldest.next).toBeUndefined();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { parseEnv } from '../../server/session/configuration/env.ts';
 import { parseIni } from '../../server/session/configuration/ini.ts';
+import { readPhp } from '../../server/session/configuration/php.ts';
 import {
   bounds,
   ConfigurationError,
   type ConfigurationValue,
   type PhpConfiguration,
-  readPhp,
-} from '../../server/session/configuration/php.ts';
+} from '../../server/session/configuration/value.ts';
 import { dice } from '../helpers/dice.ts';
 import { size } from './size.ts';
 

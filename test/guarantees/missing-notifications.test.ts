@@ -13,7 +13,8 @@ const loggedIn = 'user_id|i:7;firstname|s:3:"Ann";';
 const loggedOut = 'language|s:2:"de";';
 
 /**
- * Logs out a user who is connected to a chat that the store notifies, and expects that the next check ends the session.
+ * Logs out a user who is connected to a chat that the store notifies, and expects that the next check ends the session. A
+ * check whose answer comes late would be followed by another one, so the stores may take longer than usual.
  */
 async function expectNextCheckToEnd(
   store: string,
@@ -50,7 +51,11 @@ describe.concurrent('memcached: the next check ends a session', () => {
       losing = true;
       await memcached.set(id, loggedOut);
     };
-    await expectNextCheckToEnd(`memcached://127.0.0.1:${proxy.port}?prefix=&format=php`, logOut, context);
+    await expectNextCheckToEnd(
+      `memcached://127.0.0.1:${proxy.port}?prefix=&format=php&timeout=5000ms`,
+      logOut,
+      context,
+    );
     await lost.promise;
   });
 
@@ -59,7 +64,11 @@ describe.concurrent('memcached: the next check ends a session', () => {
     context.onTestFinished(async () => void (await memcached.stop()));
     await memcached.set(id, loggedIn);
     const flush = () => memcached.ask('flush_all\r\n');
-    await expectNextCheckToEnd(`memcached://127.0.0.1:${memcached.port}?prefix=&format=php`, flush, context);
+    await expectNextCheckToEnd(
+      `memcached://127.0.0.1:${memcached.port}?prefix=&format=php&timeout=5000ms`,
+      flush,
+      context,
+    );
   });
 });
 
@@ -76,6 +85,6 @@ describe.concurrent('Redis: the next check ends a session', () => {
       await redis.ask(...fault);
       await redis.ask('DEL', key);
     };
-    await expectNextCheckToEnd(`redis://127.0.0.1:${redis.port}`, logOut, context);
+    await expectNextCheckToEnd(`redis://127.0.0.1:${redis.port}?timeout=5000ms`, logOut, context);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, onTestFinished, vi } from 'vitest';
-import { openSite } from '../../server/session/applications.ts';
 import type { Logins } from '../../server/session/login.ts';
-import type { SitePlace } from '../../server/session/site.ts';
+import { openSite } from '../../server/session/logins/applications.ts';
+import type { SitePlace } from '../../server/session/logins/site.ts';
 import { patient } from './patient-logins.ts';
 import { startSiteDatabase, type TestDatabase } from './site-database.ts';
 

@@ -1,6 +1,7 @@
 import { type Chat, openChat } from '../../server/chat/chat.ts';
 import type { History } from '../../server/history/history.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
+import { RateLimit } from '../../server/limits/by-key.ts';
 import { emptyHistory } from './chat-server.ts';
 
 export interface OpenChat {
@@ -30,8 +31,18 @@ export async function openChatOver(
   const chat = await openChat({
     history,
     publisher: { toRoom: ignore, toConnections: ignore, join: ignore, leave: ignore },
-    settings: { createRooms: 'all', direct: true, findPeople: 'rooms', files: { kind: 'off' } },
+    settings: {
+      createRooms: 'all',
+      direct: true,
+      findPeople: 'rooms',
+      lastSeen: true,
+      seen: true,
+      files: { kind: 'off' },
+      previews: false,
+      mails: false,
+    },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },
+    fileBytes: new RateLimit({ count: 0, ms: 1 }),
     rooms: [],
     retention: { rooms: 0, direct: 0, acts: 0 },
     kick: ignore,

@@ -14,9 +14,14 @@ export async function upload(
   url: string,
   cookie: string,
   bytes: Buffer | string,
-  { room = 'lobby', name = 'file', headers = {} }: { room?: string; name?: string; headers?: object } = {},
+  {
+    room = 'lobby',
+    name = 'file',
+    headers = {},
+    ...voice
+  }: { room?: string; name?: string; headers?: object; peaks?: string } = {},
 ): Promise<Uploaded> {
-  const query = new URLSearchParams({ room, name });
+  const query = new URLSearchParams({ room, name, ...voice });
   const answer = await fetch(`${url}/files?${query}`, {
     method: 'POST',
     headers: { origin, cookie, ...headers },

@@ -78,6 +78,7 @@ const fields: Record<string, Json> = {
   mentions: json([{ user: '2', start: 0, length: 1 }], [{ user: '*', start: 1, length: 900 }], [], [1]),
   cursor: json('', 'AAAA', 'WzEsImEiXQ', '-1', '5'),
   user: json('1', '2', 'nobody', '', 'x'.repeat(65)),
+  from: json('1', '2', 'nobody', '', '__proto__', 'x'.repeat(65), { room: 'lobby', seq: 1 }, { room: 1 }),
   users: json(['1', '2'], ['nobody'], [], ['']),
   members: json(['1', '2'], [], [1]),
   files: json(
@@ -89,6 +90,19 @@ const fields: Record<string, Json> = {
   ),
   id: json('none', '', 'x'.repeat(65)),
   token: json('none', 'a b', '', 'x'.repeat(129)),
+  endpoint: json('https://fcm.googleapis.com/1', 'https://127.0.0.1/', 'file:///', ''),
+  p256dh: json(
+    'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
+    'AA',
+    '',
+  ),
+  auth: json('BTBZMqHH6r4Tts7J_aSIgg', 'AA', ''),
+  key: json('AA', ''),
+  page: json('http://localhost:8080/', 'javascript:1', ''),
+  mail: json('off', 'daily', 5, 7, 'x'),
+  quiet: json(null, { from: '22:00', to: '07:00' }, { from: '24:00', to: '07:00', zone: 'x' }, 1),
+  zone: json('Europe/Paris', 'UTC', '', 'x'.repeat(65)),
+  lang: json('pt-BR', '', 'x y'),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 
@@ -219,6 +233,14 @@ const dataKeys: Record<RequestName, string> = {
   'invite:revoke': '',
   'invite:look': 'by,members,name,people,present',
   'invite:accept': 'room',
+  'user:about': 'present',
+  'user:hide': '',
+  'device:register': 'id',
+  'device:remove': '',
+  'device:list': 'devices',
+  'notify:get': 'mail,push,quiet,text',
+  'notify:set': 'mail,push,quiet,text',
+  'client:active': '',
   'direct:open': 'room',
   'message:report': '',
   'report:list': 'reports',
@@ -227,10 +249,13 @@ const dataKeys: Record<RequestName, string> = {
   'user:blocked': 'users',
   'user:find': 'inRoom,users',
   'message:send': 'message',
+  'message:forward': 'message',
   'message:edit': 'message',
   'message:delete': 'message',
+  'message:unpreview': 'message',
   'message:react': 'message',
   'message:reactions': 'users',
+  'message:seen': 'total,users',
   'message:pin': '',
   'message:unpin': '',
   'room:files': 'complete,messages',
@@ -251,7 +276,7 @@ export function checkAnswer({ name }: EventCase, answer: string): void {
   const event = JSON.parse(name) as RequestName;
   if (result.ok === true) {
     const keys = Object.keys(result.data as object)
-      .filter((key) => key !== 'reset' && key !== 'next')
+      .filter((key) => !['reset', 'next', 'threads'].includes(key))
       .sort()
       .join();
     if (keys !== dataKeys[event]) throw wrong();

@@ -35,7 +35,7 @@ $config['super_admins'] = '1';
   const tables: Record<string, string> = {
     settings: 'name VARCHAR(120), value TEXT',
     users:
-      'uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200), lastip ADDRESS, suspendposting INTEGER DEFAULT 0',
+      'uid INTEGER PRIMARY KEY, username VARCHAR(120), loginkey VARCHAR(50), usergroup INTEGER, additionalgroups VARCHAR(200), lastip ADDRESS, suspendposting INTEGER DEFAULT 0, email VARCHAR(220)',
     usergroups:
       'gid INTEGER PRIMARY KEY, title VARCHAR(120), isbannedgroup INTEGER, cancp INTEGER, issupermod INTEGER',
     banned: 'uid INTEGER, lifted INTEGER, oldgroup INTEGER, oldadditionalgroups VARCHAR(200)',
@@ -74,6 +74,7 @@ $config['super_admins'] = '1';
       await insert('users', {
         ...{ uid: Number(id), username: name ?? 'Ann', loginkey: made.loginkey, usergroup: 2 },
         additionalgroups: '',
+        email: `User${id}_@Example.org`,
       });
     } else if (name !== undefined) await rename(name);
     await insert('sessions', { sid: made.sid, uid: Number(id), time: Math.floor(Date.now() / 1000) });

@@ -36,6 +36,9 @@ export function patient<State>(logins: Logins<State>): Logins<State> {
       return logins.lifetime;
     },
     ...(logins.reload === undefined ? {} : { reload: () => logins.reload?.() as Promise<void> }),
+    ...(logins.mailOf === undefined
+      ? {}
+      : { mailOf: (user: string) => again(() => logins.mailOf?.(user) as Promise<string | null>) }),
     answers: () => logins.answers(),
     fault: () => logins.fault(),
     close: () => logins.close(),

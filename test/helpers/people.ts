@@ -26,15 +26,19 @@ export const apiKey = 'an-api-key-for-tests';
 let users = 1000;
 
 /** A site whose sessions contain rooms, roles and bans of their users, and whose PHP application has a key. */
-export async function startPeopleSite(env: NodeJS.ProcessEnv = {}): Promise<PeopleSite> {
-  const site = await startChatSite({
+export async function startPeopleSite(
+  env: NodeJS.ProcessEnv = {},
+  start?: Parameters<typeof startChatSite>[1],
+): Promise<PeopleSite> {
+  const settings = {
     CHAT_API_KEY: apiKey,
     CHAT_USER_ROOMS: 'rooms',
     CHAT_USER_ROLES: 'roles',
     CHAT_USER_BANNED: 'banned',
     CHAT_SESSION_CHECK: '100ms',
     ...env,
-  });
+  };
+  const site = await startChatSite(settings, start);
   const record = (id: string, session: object) =>
     JSON.stringify({ user_id: id, firstname: `Name of ${id}`, ...session });
   const connect = async (id: string, cookie: string, options?: ClientOptions) =>

@@ -6,6 +6,8 @@ import { reachable } from './memcached.ts';
 
 export interface PhpApp extends Child {
   readonly url: string;
+  /** The page with the whole chat. */
+  readonly chatPage: string;
   /** Logs a user in over HTTP, as the form does. @returns the session cookie, `PHPSESSID=…` */
   login(username: string, password?: string): Promise<string>;
   /** Logs out over HTTP with that cookie; resolves when PHP has answered. */
@@ -44,6 +46,7 @@ export async function startPhpApp(options: {
   const url = `http://127.0.0.1:${port}`;
   return Object.assign(child, {
     url,
+    chatPage: `${url}/messages`,
     login: (username: string, password?: string) => logIn(url, username, password),
     async logout(cookie: string) {
       const page = await (await fetch(`${url}/`, { headers: { cookie } })).text();

@@ -283,6 +283,55 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { user: one(userIds), other: one(userIds), blocked: roll(3) > 0, at: at++ },
       }),
     ],
+    [3, () => ({ op: 'noteHere', input: { user: one(userIds), at: at - roll(9) } })],
+    [1, () => ({ op: 'hideHere', input: { user: one(userIds), hidden: roll(2) === 0 } })],
+    [1, () => ({ op: 'forgetHere', input: { before: at - roll(80) } })],
+    [
+      4,
+      () => ({
+        op: 'registerDevice',
+        input: {
+          id: `d${roll(30)}`,
+          user: one(userIds),
+          kind: one(['browser', 'app'] as const),
+          sealed: 'sealed',
+          at: at++,
+          ...maybe({ name: 'Firefox' }),
+          ...maybe({ until: at + roll(80) }),
+        },
+      }),
+    ],
+    [2, () => ({ op: 'removeDevice', input: { id: `d${roll(30)}`, user: one(userIds) } })],
+    [
+      2,
+      () => ({
+        op: 'noteDevice',
+        input: {
+          id: `d${roll(30)}`,
+          user: one(userIds),
+          ...maybe({ until: at + roll(80) }),
+          ...maybe({ since: at - roll(80) }),
+        },
+      }),
+    ],
+    [
+      3,
+      () => ({
+        op: 'noteMailAddress',
+        input: {
+          user: one(userIds),
+          ...maybe({ address: `${roll(3)}@site.example` }),
+          ...maybe({ refused: `digest ${roll(3)}` }),
+        },
+      }),
+    ],
+    [
+      3,
+      () => ({ op: 'addMailStop', input: { id: `stop ${roll(30)}`, user: one(userIds), at: at - roll(80) } }),
+    ],
+    [1, () => ({ op: 'forgetMailStops', input: { before: at - roll(80) } })],
+    [1, () => ({ op: 'forgetDevices', input: { before: at - roll(80) } })],
+    [1, () => ({ op: 'addVapidKey', input: { id: `k${roll(3)}`, sealed: 'sealed', at: at++ } })],
     [
       4,
       () => ({
@@ -411,7 +460,10 @@ export async function readAll(history: History): Promise<unknown> {
         .map(({ thread }) => thread)
         .sort(),
     );
-    for (const other of userIds) users.push(await history.read.partner({ user, other, room: 'd1' }));
+    for (const other of userIds) {
+      users.push(await history.read.partner({ user, other, room: 'd1' }));
+      users.push(await history.read.lastHere({ user, asker: other }));
+    }
     for (const query of ['b', 'a', 'é', 'adams', '李']) {
       for (const onlyShared of [true, false]) {
         const found = await history.read.findUsers({ user, query, onlyShared, limit: 10 });
@@ -436,6 +488,9 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read.members({ room, limit: 100, query: 'b' }),
     );
     const short = { upTo: 6, limit: 3 };
+    for (const { seq, user } of (await history.read.newest({ room, ...short })).messages) {
+      content.push(await history.read.seenBy({ room, seq, asker: user.id, limit: 9 }));
+    }
     content.push(
       await history.read.newest({ room, ...short }),
       await history.read.after({ room, after: 1, ...short }),

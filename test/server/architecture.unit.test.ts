@@ -51,10 +51,27 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/sql/address.ts',
     'server/history/sql/followed.ts',
     'server/history/sql/postgres.ts',
-    'server/session/stores/redis/client.ts',
     'server/wire/',
   ],
-  'server/files/': ['server/history/history.ts', 'server/wire/'],
+  'server/files/': ['server/history/history.ts', 'server/limits/', 'server/wire/'],
+  'server/outgoing/': [],
+  'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/session/blank.ts', 'server/wire/'],
+  'server/push/': [
+    'server/chat/',
+    'server/history/history.ts',
+    'server/mail/',
+    'server/notify/',
+    'server/outgoing/',
+    'server/session/login.ts',
+    'server/wire/',
+  ],
+  'server/previews/': [
+    'server/files/files.ts',
+    'server/history/history.ts',
+    'server/limits/',
+    'server/outgoing/',
+    'server/wire/',
+  ],
   'server/liveness/': ['server/session/login.ts', 'server/wire/events.ts'],
   'server/connections/': [
     'server/chat/',
@@ -120,12 +137,11 @@ test.each([
 
 test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
   const others: Record<string, RegExp> = {
-    'server/app.ts': /^applications\.ts$/,
-    'server/cluster/': /^stores\/redis\/client\.ts$/,
-    'server/doctor/': /^doctor\//,
+    'server/app.ts': /^logins\/applications\.ts$/,
+    'server/doctor/': /^(doctor\/|logins\/(grants|site)\.ts$)/,
     'server/init/':
-      /^(application|applications|doctor\/(describe|finding|site)|login|logins\/php-sessions|path|site)\.ts$/,
-    'server/main.ts': /^(doctor\/|applications\.ts$)/,
+      /^(doctor\/(describe|finding|site)|logins\/(application|applications|grants|php-sessions|site)|path)\.ts$/,
+    'server/main.ts': /^(doctor\/|logins\/applications\.ts$)/,
     'server/settings/': /^options\.ts$/,
   };
   const found = filesIn('server', /^server\/(?!session\/).*\.ts$/).flatMap((file) => {
@@ -187,11 +203,14 @@ test('the history takes nothing but types from the schemas of the wire: each of 
   expect(found).toEqual([]);
 });
 
-test('the browser client takes nothing but types from the server', () => {
+test('the browser client takes nothing but types from the server, the rule for links, and that for initials and hues', () => {
   const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(
-        ({ from, typeOnly }) => from.startsWith('server/') && !(typeOnly && from === 'server/wire/events.ts'),
+        ({ from, typeOnly }) =>
+          from.startsWith('server/') &&
+          !['server/wire/links.ts', 'server/wire/avatar.ts'].includes(from) &&
+          !(typeOnly && from === 'server/wire/events.ts'),
       )
       .map(({ from }) => `${file} → ${from}`),
   );

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, listSettings, readConfig } from '../../server/settings/config.ts';
 import { configOf, sessionsOf } from '../helpers/config.ts';
@@ -100,7 +102,68 @@ test('problems with files are listed with the rest', () => {
   expect(error).toMatch(/CHAT_ROOMS: [\s\S]*CHAT_API_KEY_FILE: "\/nonexistent" is not [\s\S]*not both/);
 });
 
+test('events without a key are refused', () => {
+  const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
+  expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* give the file of its key/);
+});
+
+describe('mails', () => {
+  const needed = {
+    CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
+    CHAT_URL: 'https://garden.example/chat/',
+  };
+  const mailOf = (CHAT_MAIL: string) => configOf({ ...needed, CHAT_MAIL }).mail?.server;
+
+  test('the server: TLS from the first byte, by STARTTLS, and none only to this machine', () => {
+    const login = { user: 'chat@garden.example', password: 'p/@:?#%' };
+    const address = `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@mail.example`;
+    expect(mailOf(`smtps://${address}`)).toEqual({ host: 'mail.example', port: 465, tls: 'first', ...login });
+    expect(mailOf(`smtp://${address}:25`)).toEqual({
+      host: 'mail.example',
+      port: 25,
+      tls: 'later',
+      ...login,
+    });
+    expect(mailOf('smtp://localhost')).toEqual({ host: 'localhost', port: 25, tls: 'none' });
+    expect(mailOf('smtp://[::1]:26')).toEqual({ host: '::1', port: 26, tls: 'none' });
+    expect(mailOf('smtp://localhost?tls=on')).toEqual({ host: 'localhost', port: 587, tls: 'later' });
+  });
+
+  test('the password from a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mail-'));
+    writeFileSync(join(folder, 'password'), 'p/w d\n');
+    const file = { ...needed, CHAT_MAIL_PASSWORD_FILE: join(folder, 'password') };
+    expect(configOf({ ...file, CHAT_MAIL: 'smtps://chat@mail.example' }).mail?.server.password).toBe('p/w d');
+    expect(problemsOf({ ...file, CHAT_MAIL: 'smtps://chat:1@mail.example' })).toContain('not both');
+    expect(problemsOf({ ...file, CHAT_MAIL: 'smtps://mail.example' })).toContain('a user and a password');
+    rmSync(folder, { recursive: true });
+  });
+
+  test('the sender, and the addresses that links begin with', () => {
+    const { mail, url, pageUrl } = configOf({ ...needed, CHAT_MAIL: 'smtp://localhost' });
+    expect(mail?.from).toEqual({ name: 'Our garden', address: 'chat@garden.example' });
+    expect([url, pageUrl]).toEqual(['https://garden.example/chat', 'https://garden.example/chat/']);
+    const page = { CHAT_PAGE_URL: 'https://garden.example/index.php?page=chat' };
+    expect(configOf({ ...needed, ...page }).pageUrl).toBe(page.CHAT_PAGE_URL);
+    expect(problemsOf({ CHAT_MAIL: 'smtp://localhost' })).toMatch(/CHAT_MAIL_FROM: [\s\S]*CHAT_URL: /);
+    for (const CHAT_URL of ['/chat', 'javascript:1', 'https://a/?b', 'https://a/#b'])
+      expect(problemsOf({ CHAT_URL })).toContain('CHAT_URL');
+    for (const from of ['a', 'a@b c', 'a@b>', 'A <b>', 'a@-b.example', '<a@b', 'A <a@b> c', 'a"@b.example'])
+      expect(problemsOf({ CHAT_MAIL_FROM: from }), from).toContain('CHAT_MAIL_FROM');
+  });
+});
+
+test('pushes without a key to seal what is kept for them, and without a real contact, are refused', () => {
+  expect(problemsOf({ CHAT_PUSH_CONTACT: 'mailto:owner@example.org' })).toMatch(
+    /CHAT_PUSH_CONTACT and CHAT_PUSH_KEY_FILE: .* give the file of a key/,
+  );
+  for (const wrong of ['owner@example.org', 'mailto:owner', 'https://localhost', 'http://example.org']) {
+    expect(problemsOf({ CHAT_PUSH_CONTACT: wrong })).toContain('CHAT_PUSH_CONTACT: ');
+  }
+});
+
 test.each([
+  ['CHAT_PUSH_KEY_FILE', 'geheim0123456789'],
   ['CHAT_API_KEY', 'kurz geheim'],
   ['CHAT_API_KEY_FILE', 'geheim0123456789'],
   ['CHAT_SESSION_STORE', 'redis://user:geheim@host/zero'],
@@ -119,10 +182,15 @@ test.each([
   ['CHAT_HISTORY', 'mysql:host=db;password=geheim'],
   ['CHAT_HISTORY', 'user:geheim@host'],
   ['CHAT_HISTORY', 'host=db password=geheim'],
+  ['CHAT_WEBHOOK_URL', 'ftp://user:geheim@site.example/'],
+  ['CHAT_WEBHOOK_KEY_FILE', 'whsec_geheim'],
   ['CHAT_FILES', 's3://key:geheim@bucket?endpoint=x'],
   ['CHAT_FILES', 's3://key:ge/geheim@bucket'],
   ['CHAT_FILES', 's3://geheim@bucket'],
   ['CHAT_CLUSTER', 'redis://:geheim@host'],
+  ['CHAT_MAIL', 'smtps://user:geheim@ho st'],
+  ['CHAT_MAIL_PASSWORD_FILE', 'geheim'],
+  ['CHAT_URL', 'https://user:geheim@host'],
   ['CHAT_ORIGINS', 'https://user:geheim@host'],
   ['CHAT_LOGIN_URL', 'ftp://user:geheim@host/'],
 ])('%s=%s: what may be secret is never repeated', (name, value) => {
@@ -195,6 +263,18 @@ const malformed = {
     'redis://host&sesame',
     'postgres:sesame',
     'sesame:sesame@host',
+    'sesame',
+  ],
+  CHAT_MAIL: [
+    'smtp:/user:sesame@host',
+    'smtps:user:sesame@host',
+    'smtps://user:1/sesame@host',
+    'smtps://user:1@sesame@host',
+    'smtps://user:sesame',
+    'smtps://user:1@host?password=sesame',
+    'smtps://user:1@host?tls=sesame',
+    'smtps://user:1@host#sesame',
+    'user:sesame@host',
     'sesame',
   ],
   CHAT_FILES: [
@@ -313,7 +393,9 @@ test('a bus: a Redis with a login, or the database of the history', () => {
   expect(busOf('rediss://chat:p%40ss@redis.example:6380/3', 'mysql')).toEqual({
     kind: 'redis',
     server: {
-      at: { host: 'redis.example', port: 6380, tls: {} },
+      host: 'redis.example',
+      port: 6380,
+      tls: true,
       user: 'chat',
       password: 'p@ss',
       database: 3,
@@ -380,7 +462,7 @@ test('places for files: a folder, a bucket of Amazon or of another server, with 
 });
 
 test('an empty name, and those of the PHP application, are not unknown', () => {
-  const env = { CHAT_PORT: '1', CHAT_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
+  const env = { CHAT_PORT: '1', CHAT_API_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
   expect(configOf(env).unknown).toEqual([]);
 });
 

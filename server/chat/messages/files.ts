@@ -4,10 +4,10 @@ import {
   type MemberRecord,
   otherOf,
   type RoomRecord,
+  type StoredFile,
   sources,
 } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { MessageFile } from '../../wire/events.ts';
 import { mayRead, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
@@ -68,12 +68,12 @@ export async function fileFor(
   { history, directory }: Chat,
   identity: SessionIdentity,
   id: string,
-): Promise<MessageFile | null> {
+): Promise<Pick<StoredFile, 'about' | 'stored'> | null> {
   if (directory.banOf(identity.id) !== null) return null;
   const found = await history.read.file({ id, user: identity.id });
   if (found === null) return null;
   const { file, room, member } = found;
-  if (file.user === identity.id) return file.about;
+  if (file.user === identity.id) return file;
   const mayReadIt = mayRead(room, memberBySession(room, member, identity), isBanned(member));
-  return file.state === 'carried' && mayReadIt ? file.about : null;
+  return file.state === 'carried' && mayReadIt ? file : null;
 }

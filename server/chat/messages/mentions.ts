@@ -24,9 +24,13 @@ export function inOrder(mentions: readonly NewMention[]): NewMention[] {
  * @param isKnown whether its readers may see the name of a user who has not acted in the room
  */
 export function messageOf(
-  { mentions, ...message }: StoredMessage,
+  { mentions, forwarded, ...stored }: StoredMessage,
   isKnown: (user: string) => boolean,
 ): Message {
+  const message: Message =
+    forwarded === undefined
+      ? stored
+      : { ...stored, forwarded: forwarded.shown ? { user: forwarded.user } : {} };
   if (mentions === undefined) return message;
   return {
     ...message,

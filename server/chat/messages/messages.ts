@@ -1,6 +1,7 @@
 import type { StoredMessage } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
+import { firstPage } from '../../wire/links.ts';
 import { mayRead, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
@@ -16,26 +17,84 @@ import { timelineFor } from './timeline.ts';
 /** Users on one page of `message:reactions`. */
 const reactorsListed = 100;
 
-/** The input of the history's `send`, for a message of this connection. */
-export function newMessage(
-  connection: Connection,
-  room: Room,
-  { text, clientId, replyTo, files, mentions }: RequestPayload<'message:send'>,
-) {
+/** How the user of this connection writes in the room. */
+function sendingOf(connection: Connection, room: Room) {
   const lastOwn = lastWritten(room, connection.person.user.id);
   return {
     room: room.record.id,
-    clientId,
     user: userOf(connection),
-    text,
-    ...(replyTo === undefined ? {} : { replyTo }),
-    ...(files === undefined ? {} : { files }),
-    ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
     sentAt: Date.now(),
     asMember: true,
     siteModerator: connection.identity.roles.length > 0,
     ...(lastOwn === undefined ? {} : { lastOwn }),
   };
+}
+
+/** The input of the history's `send`, for a message of this connection. */
+export function newMessage(
+  connection: Connection,
+  room: Room,
+  { text, clientId, replyTo, files, mentions, preview }: RequestPayload<'message:send'>,
+  { previews }: Pick<Chat, 'previews'>,
+) {
+  const page = previews === undefined || !preview ? null : firstPage(text);
+  return {
+    ...sendingOf(connection, room),
+    clientId,
+    text,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(files === undefined ? {} : { files }),
+    ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
+    ...(page === null ? {} : { preview: page }),
+  };
+}
+
+/** The input of the history's `forward`. */
+export const newForward = (
+  connection: Connection,
+  room: Room,
+  { from, clientId }: RequestPayload<'message:forward'>,
+) => ({ ...sendingOf(connection, room), from, clientId });
+
+/** Resolves when the copy is on disk. The history decides whether the user may read the original. */
+export async function forward(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  payload: RequestPayload<'message:forward'>,
+): Promise<{ message: Message; repeated: boolean }> {
+  const { person } = connection;
+  const givenBack = await countFiles(chat, connection, payload.from);
+  try {
+    const copy = newForward(connection, room, payload);
+    const { message, repeated } = await chat.history.write.forward(copy, connection.id);
+    if (repeated) givenBack();
+    return { message: await messageFor(chat, person, message), repeated };
+  } catch (error) {
+    givenBack();
+    throw error;
+  }
+}
+
+/**
+ * Copied files count as uploaded ones do.
+ * @returns takes it back
+ * @throws RequestError `rate_limited`
+ */
+async function countFiles(
+  { history, directory, fileBytes }: Chat,
+  { person }: Connection,
+  place: { room: string; seq: number },
+): Promise<() => void> {
+  // Of a room that the user may not read nothing is counted: the answer would depend on its messages.
+  if (directory.find(person, place.room) === undefined) return () => {};
+  const [message] = await history.read.messages({ places: [place] });
+  const bytes = (message?.files ?? []).reduce((sum, { size }) => sum + size, 0);
+  const at = performance.now();
+  const wait = bytes === 0 ? null : fileBytes.takeWhole(person.user.id, bytes, at);
+  if (wait !== null)
+    throw new RequestError('rate_limited', 'too many bytes of files', { retryAfterMs: wait });
+  return () => fileBytes.giveBack(person.user.id, at, bytes);
 }
 
 /** Resolves when the message is on disk; it has been published by then. */
@@ -45,8 +104,9 @@ export async function send(
   room: Room,
   payload: RequestPayload<'message:send'>,
 ): Promise<{ message: Message; repeated: boolean }> {
-  const sent = newMessage(connection, room, payload);
+  const sent = newMessage(connection, room, payload, chat);
   const { message, repeated } = await chat.history.write.send(sent, connection.id);
+  if (!repeated) chat.previews?.begin(message);
   return { message: await messageFor(chat, connection.person, message), repeated };
 }
 
@@ -56,6 +116,7 @@ export async function edit(
   { room, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
+  const page = chat.previews === undefined ? null : firstPage(text);
   chat.reactions.flush(room, seq);
   try {
     const { message } = await chat.history.write.edit({
@@ -65,10 +126,12 @@ export async function edit(
       text,
       ...(files === undefined ? {} : { files }),
       ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
+      ...(page === null ? {} : { preview: page }),
       siteModerator: connection.identity.roles.length > 0,
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     });
+    chat.previews?.begin(message);
     return { message: await messageFor(chat, connection.person, message) };
   } catch (error) {
     if (!(error instanceof RequestError) || error.current === undefined) throw error;
@@ -142,6 +205,31 @@ export async function deleteMessage(
       chat.onAsideFailure('deletion_reason', error),
     );
   }
+  return { message: await messageFor(chat, connection.person, message) };
+}
+
+/** A message shows the page of its link no more. */
+export async function removePreview(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq }: RequestPayload<'message:unpreview'>,
+): Promise<Answers['message:unpreview']> {
+  const { id } = room.record;
+  const user = connection.person.user.id;
+  const page = await chat.history.read.after({ room: id, after: seq - 1, upTo: seq, limit: 1 });
+  const author = page.messages[0]?.user.id;
+  if (author === undefined) throw new RequestError('unknown_message');
+  if (author !== user && !(await mayModerate(chat, connection, room, author)))
+    throw new RequestError('forbidden');
+  const moderator = author !== user;
+  const { message } = await chat.history.write.removePreview({
+    room: id,
+    seq,
+    user,
+    moderator,
+    at: Date.now(),
+  });
   return { message: await messageFor(chat, connection.person, message) };
 }
 
@@ -220,11 +308,17 @@ export async function search(
   chat: Chat,
   { person }: Connection,
   room: Room | undefined,
-  { query, cursor, limit }: RequestPayload<'message:search'>,
+  { query, from, has, sentFrom, sentBefore, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
   const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
   const found = await chat.history.read.search({
-    query,
+    ...(query === undefined ? {} : { query }),
+    only: {
+      ...(from === undefined ? {} : { from }),
+      ...(has === undefined ? {} : { has }),
+      ...(sentFrom === undefined ? {} : { sentFrom }),
+      ...(sentBefore === undefined ? {} : { sentBefore }),
+    },
     rooms,
     everyPublic: room === undefined,
     // The search itself must omit these rooms: if their messages were removed from the page later, a short page would

@@ -1,4 +1,4 @@
-import type { History, Reads } from '../../history/history.ts';
+import { type History, mailStopsFor, type Reads } from '../../history/history.ts';
 
 /** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
@@ -6,8 +6,10 @@ const emptyFor = 30 * 24 * 60 * 60 * 1000;
 const sweepEvery = 60 * 60 * 1000;
 const sweepAtMost = 1000;
 const sweepMost = 100;
-/** Milliseconds that an expired invite link is listed. */
+/** Milliseconds that an expired invite link is listed, that it is known when somebody was last here, and that a device with an expired login is. */
 const invitesFor = 30 * 24 * 60 * 60 * 1000;
+const hereFor = 30 * 24 * 60 * 60 * 1000;
+const devicesFor = 30 * 24 * 60 * 60 * 1000;
 
 /** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
 export interface Retention {
@@ -18,8 +20,8 @@ export interface Retention {
 }
 
 /**
- * Deletes private rooms that have long had no members, invite links that expired long ago, expired messages and acts: now and regularly, until `signal`
- * aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
+ * Deletes private rooms that have long had no members, invite links that expired long ago, old times of visits, expired
+ * messages and acts: now and regularly, until `signal` aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
  */
 export function keepSweeping(
   history: History,
@@ -57,6 +59,9 @@ export function keepSweeping(
       await sweepMessages();
       await sweepActs();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
+      await history.write.forgetDevices({ before: Date.now() - devicesFor });
+      await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });
+      await history.write.forgetHere({ before: Date.now() - hereFor });
     } catch (error) {
       // Once it is stopped, the history may be closed while a turn still runs.
       if (!signal.aborted) onFailure(error as Error);

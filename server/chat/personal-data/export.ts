@@ -12,7 +12,7 @@ interface ExportedFile {
 }
 
 /**
- * All stored data of a user, for that user: identity, rooms, invite links, blocked users, mutes and bans, own messages with their
+ * All stored data of a user, for that user: identity, the address for mails, rooms, invite links, blocked users, devices, mutes and bans, own messages with their
  * files, reactions, followed threads, reports, pins, and acts of moderation. It omits data of others: reports lack the reported message and the
  * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file; null if it is gone
@@ -25,11 +25,20 @@ export async function exported(
   const { user, memberships, blocked } = await history.read.user({ user: id });
   const banned = directory.banOf(id);
   const restricted = directory.restrictions.on(id);
+  const here = await history.read.lastHere({ user: id, asker: id });
+  const { notices, activeAt, notified } = await history.read.notices({ user: id });
+  const { address: mailAddress } = await history.read.mailAddress({ user: id });
   if (user === null && banned === null && restricted.length === 0) return null;
   const about = {
     user: { id, name: user?.name ?? id },
     ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
     ...(banned === null ? {} : { banned }),
+    ...(here.at === undefined ? {} : { lastHere: here.at }),
+    ...(here.hidden ? { hidden: true } : {}),
+    notices,
+    ...(activeAt === undefined ? {} : { activeAt }),
+    notified,
+    ...(mailAddress === undefined ? {} : { mailAddress }),
     rooms: memberships.map(({ room, member }) => ({
       id: room.id,
       kind: room.kind,
@@ -40,6 +49,11 @@ export async function exported(
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
     blocked,
+    devices: (await history.read.devices({ user: id })).map(({ kind, name, at }) => ({
+      kind,
+      ...(name === undefined ? {} : { name }),
+      at,
+    })),
     invites: (await history.read.invitesBy({ user: id })).map(({ room, at, until, uses, used }) => ({
       room,
       at,

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS chat_rooms (
   writers CHARS(16),
   -- Seconds between two messages of one user.
   slow INT,
+  -- Whether links have previews in it: 'off', or NULL for on.
+  previews CHARS(16),
   -- How many reports are open; NULL for none.
   reports INT,
   -- How many messages are pinned; NULL for none.
@@ -64,6 +66,8 @@ CREATE TABLE IF NOT EXISTS chat_members (
   read_seq INT NOT NULL,
   -- Up to here was read before the mark was moved back; NULL where it is as far.
   seen_seq INT,
+  -- The last message of the room when the membership began; NULL for none.
+  from_seq INT,
   notify CHARS(16),
   acted INT NOT NULL,
   -- When the member has written last.
@@ -107,6 +111,7 @@ ALTER TABLE chat_members SET (fillfactor = 70); -- PostgreSQL
 -- `digest` is a keyed digest of the text and reply as first sent: a repeat is told from a conflict by it even when the text
 -- itself has been edited or deleted. `rich`: JSON for what a message may carry beside its text. `files`: those that it carries,
 -- as it shows them. `mentions`: whom it mentions, and where: [[id, start, length], ...].
+-- `preview`: the page of its first link, as JSON.
 CREATE SEQUENCE IF NOT EXISTS chat_message_nums; -- PostgreSQL
 CREATE TABLE IF NOT EXISTS chat_messages (
   num BIGINT NOT NULL DEFAULT nextval('chat_message_nums'), -- PostgreSQL
@@ -130,6 +135,10 @@ CREATE TABLE IF NOT EXISTS chat_messages (
   rich LONG,
   files LONG,
   mentions LONG,
+  preview LONG,
+  -- Of a copy that was forwarded: the author of what it is a copy of, and the name where readers may see it.
+  origin BYTES(256),
+  origin_name CHARS(255),
   digest BYTES(64) NOT NULL,
   KEY (num), -- MariaDB
   PRIMARY KEY (room, seq), -- PostgreSQL, MariaDB
@@ -143,6 +152,9 @@ CREATE UNIQUE INDEX IF NOT EXISTS chat_messages_by_author ON chat_messages (room
 
 CREATE INDEX IF NOT EXISTS chat_messages_by_thread ON chat_messages (room, thread, seq)
   WHERE thread IS NOT NULL -- PostgreSQL, SQLite
+;
+CREATE INDEX IF NOT EXISTS chat_messages_by_origin ON chat_messages (origin)
+  WHERE origin IS NOT NULL -- PostgreSQL, SQLite
 ;
 
 -- How many replies a thread has, and how many of each author: without those that are deleted or too old. A thread without any
@@ -221,7 +233,8 @@ CREATE TABLE IF NOT EXISTS chat_holdings (
 CREATE INDEX IF NOT EXISTS chat_holdings_by_message ON chat_holdings (room, seq);
 
 -- Files that were uploaded. Their bytes are elsewhere: see CHAT_FILES. state: 0 loose, 1 carried by the message `seq`,
--- 2 dropped, which means that the bytes are to be deleted.
+-- 2 dropped, which means that the bytes are to be deleted. `stored`: the file whose bytes a forwarded copy shares. They are
+-- deleted with the last row.
 CREATE TABLE IF NOT EXISTS chat_files (
   id BYTES(64) NOT NULL PRIMARY KEY,
   room INT NOT NULL,
@@ -229,8 +242,10 @@ CREATE TABLE IF NOT EXISTS chat_files (
   seq INT,
   state INT NOT NULL,
   at INT NOT NULL,
-  about LONG NOT NULL
+  about LONG NOT NULL,
+  stored BYTES(64) NOT NULL
 ) KEYED;
+CREATE INDEX IF NOT EXISTS chat_files_by_stored ON chat_files (stored);
 CREATE INDEX IF NOT EXISTS chat_files_to_delete ON chat_files (state, at)
   WHERE state <> 1 -- PostgreSQL, SQLite
 ;
@@ -314,6 +329,14 @@ CREATE TABLE IF NOT EXISTS chat_bans (
   reason CHARS(1000)
 ) KEYED;
 
+-- When users were last here, in steps of five minutes. `hidden`: 1 of a user who does not want others to know; `at` is 0 then.
+CREATE TABLE IF NOT EXISTS chat_last_here (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  at INT NOT NULL,
+  hidden INT
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_last_here_by_time ON chat_last_here (at);
+
 -- Whom users have blocked.
 CREATE TABLE IF NOT EXISTS chat_blocked (
   user_id BYTES(256) NOT NULL,
@@ -387,6 +410,127 @@ CREATE TABLE IF NOT EXISTS chat_audit (
 CREATE INDEX IF NOT EXISTS chat_audit_by_time ON chat_audit (at);
 CREATE INDEX IF NOT EXISTS chat_audit_by_actor ON chat_audit (by_id, num);
 CREATE INDEX IF NOT EXISTS chat_audit_by_user ON chat_audit (user_id, num);
+
+-- Events that wait to be sent to the site, or could not be sent (`due` is NULL): see CHAT_WEBHOOK_URL. They hold ids; the body
+-- is made of what is stored when it is sent. `id` is that of the event, for all tries.
+CREATE TABLE IF NOT EXISTS chat_webhooks (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  type CHARS(32) NOT NULL,
+  at INT NOT NULL,
+  due INT,
+  tries INT NOT NULL,
+  room_id BYTES(256),
+  seq INT,
+  user_id BYTES(256),
+  report_id BYTES(64)
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_webhooks_by_due ON chat_webhooks (due);
+CREATE INDEX IF NOT EXISTS chat_webhooks_by_type ON chat_webhooks (type, at);
+CREATE INDEX IF NOT EXISTS chat_webhooks_by_user ON chat_webhooks (user_id);
+
+-- The devices that are notified while no page is open. `id` is the digest of the address of a device at its push service;
+-- the address itself and what finds the login are in `sealed`, by a key outside the database. `until`: when the login ends by
+-- itself; `since`: since when it is expired.
+CREATE TABLE IF NOT EXISTS chat_devices (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  user_id BYTES(256) NOT NULL,
+  kind CHARS(16) NOT NULL,
+  name CHARS(255),
+  sealed LONG NOT NULL,
+  at INT NOT NULL,
+  until INT,
+  since INT
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_devices_by_user ON chat_devices (user_id);
+CREATE INDEX IF NOT EXISTS chat_devices_by_end ON chat_devices (since);
+
+-- The keys by which push services know this chat: a browser subscribes with one of them. The private one is in `sealed`.
+CREATE TABLE IF NOT EXISTS chat_vapid_keys (
+  id BYTES(128) NOT NULL PRIMARY KEY,
+  sealed LONG NOT NULL,
+  at INT NOT NULL
+) KEYED;
+
+-- How users want to be notified while they are away, as far as they have chosen. `quiet`: '22:00-07:00', or 'off'. `stopped`:
+-- when a link in a mail has switched mails off.
+CREATE TABLE IF NOT EXISTS chat_notices (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  mail CHARS(16),
+  stopped INT,
+  push INT,
+  quiet CHARS(16),
+  shows CHARS(16),
+  zone CHARS(64),
+  lang CHARS(16)
+) KEYED;
+
+-- Where mails to users go. `address`: as their sessions have said it last. `refused`: the digest of the address that takes no
+-- mail.
+CREATE TABLE IF NOT EXISTS chat_mail_addresses (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  address CHARS(255),
+  refused BYTES(64)
+) KEYED;
+
+-- The links in mails that switch mails off. `id` is the digest of the token of a link; `at`: when its mail was sent.
+CREATE TABLE IF NOT EXISTS chat_mail_stops (
+  id BYTES(64) NOT NULL PRIMARY KEY,
+  user_id BYTES(256) NOT NULL,
+  at INT NOT NULL
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_mail_stops_by_user ON chat_mail_stops (user_id);
+CREATE INDEX IF NOT EXISTS chat_mail_stops_by_time ON chat_mail_stops (at);
+
+-- The last act of users, in steps of half a minute.
+CREATE TABLE IF NOT EXISTS chat_active (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  at INT NOT NULL
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_active_by_time ON chat_active (at);
+
+-- The users whom something concerns that they may not have read, and when to look whether that is so. `claimed`: 1 while a
+-- server looks. `again`: 1 if there was more meanwhile. `sending`: 1 from before a mail is sent until it is.
+CREATE TABLE IF NOT EXISTS chat_due (
+  user_id BYTES(256) NOT NULL PRIMARY KEY,
+  due INT NOT NULL,
+  claimed INT,
+  again INT,
+  sending INT
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_due_by_time ON chat_due (due);
+
+-- The rooms whose members are to be looked through for that, and when; `due` is NULL where that is done. `everyone`: 1 if it
+-- concerns all members. `done`: when they were last looked through.
+CREATE TABLE IF NOT EXISTS chat_due_rooms (
+  room_id BYTES(256) NOT NULL PRIMARY KEY,
+  due INT,
+  everyone INT,
+  claimed INT,
+  again INT,
+  done INT
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_due_rooms_by_time ON chat_due_rooms (due);
+
+-- The pushes to the devices of users, one a room, and when to send them. `claimed`, `again` and `sending` as above.
+CREATE TABLE IF NOT EXISTS chat_pushes (
+  user_id BYTES(256) NOT NULL,
+  room_id BYTES(256) NOT NULL,
+  due INT NOT NULL,
+  claimed INT,
+  again INT,
+  sending INT,
+  PRIMARY KEY (user_id, room_id)
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_pushes_by_time ON chat_pushes (due);
+
+-- When users were last notified of what is unread in a room: not again before they have been here.
+CREATE TABLE IF NOT EXISTS chat_notified (
+  room INT NOT NULL,
+  user_id BYTES(256) NOT NULL,
+  at INT NOT NULL,
+  PRIMARY KEY (room, user_id)
+) KEYED;
+CREATE INDEX IF NOT EXISTS chat_notified_by_user ON chat_notified (user_id, room);
 
 -- The key of the digests: it stays with the messages, so that a copy of this database is a whole backup.
 CREATE TABLE IF NOT EXISTS chat_digest_key (digest BYTES(64) NOT NULL) NUMBERED;

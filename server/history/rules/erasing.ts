@@ -15,6 +15,7 @@ import {
 import { gone } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
 import { bans, reports, rows, type Table, tables } from '../tables.ts';
+import { releasePicture } from './previews.ts';
 import {
   countMembers,
   countReports,
@@ -23,6 +24,7 @@ import {
   peopleIn,
   record,
   refuse,
+  release,
   removeRoom,
   tellAct,
   tellMentions,
@@ -143,7 +145,8 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const [known] = work.find(reports, { room: id, id: report });
       if (known === undefined) return;
       const { user } = erasure;
-      const { message, closed } = known;
+      const { closed } = known;
+      const message = known.message && withoutOrigin(known.message, user);
       const isCopy = message?.user.id === user;
       if (known.by === user || (isCopy && erasure.messages === 'delete')) {
         work.remove(reports, known);
@@ -222,6 +225,24 @@ export const steps: { [Stage in ErasureStage]: Step } = {
         if (message.deletedAt !== undefined) removeReply(work, message, before, changes);
         else giveReply(work, { ...message, thread: before.thread }, before);
       }
+      note(work, user, id);
+    },
+  },
+
+  /** Copies that others have forwarded. As of the original, the files go, and the name. */
+  forwards: {
+    needs: (_user, { room, seq }) => [{ what: 'message', room, seq }],
+    run(work, { user, at, messages }, { room: id, seq }, changes) {
+      const before = work.message(id, seq);
+      if (before?.forwarded?.user.id !== user) return;
+      const { files = [], ...kept } = before;
+      const isToGo = messages === 'delete' || kept.text === '';
+      const { shown } = before.forwarded;
+      const message = isToGo ? deleted(kept, at) : { ...kept, forwarded: { user: deletedUser, shown } };
+      work.updateMessage(message, before);
+      for (const file of files) release(work, message, file.id, { state: 'dropped', at });
+      releasePicture(work, before, at);
+      tellMentions(message, before, changes);
       note(work, user, id);
     },
   },
@@ -341,13 +362,20 @@ function removeMember(
 }
 
 /** Without what tells whose it was: also what the author's program has called it. */
-function asNobodys({ files: _, ...message }: StoredMessage): StoredMessage {
+function asNobodys({ files: _, preview: _page, ...message }: StoredMessage): StoredMessage {
   return { ...message, clientId: `erased-${message.seq}`, user: deletedUser };
 }
 
 function deleted(message: StoredMessage, at: number): StoredMessage {
-  const { editedAt: _, mentions: _named, reactions: _gone, ...kept } = message;
+  const { editedAt: _, mentions: _named, reactions: _gone, forwarded: _from, ...kept } = message;
   return { ...kept, text: '', deletedAt: at };
+}
+
+/** A reported copy of a message by the user. */
+function withoutOrigin(message: StoredMessage, user: string): StoredMessage {
+  const { forwarded, ...rest } = message;
+  if (forwarded?.user.id !== user) return message;
+  return { ...rest, forwarded: { ...forwarded, user: deletedUser } };
 }
 
 function withoutMention({ mentions = [], ...message }: StoredMessage, user: string): StoredMessage {

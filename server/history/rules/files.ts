@@ -12,7 +12,7 @@ export const addFile: Rule<'addFile'> = {
     const erasure = work.erasureOf(user);
     // The stage that looks for files may just be over: nobody would find this one.
     if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');
-    work.insertFile(room, { id: file.id, user, state: 'loose', at, about: file });
+    work.insertFile(room, { id: file.id, user, state: 'loose', at, about: file, stored: file.id });
     return {};
   },
 };
@@ -20,9 +20,9 @@ export const addFile: Rule<'addFile'> = {
 export const dropFiles: Rule<'dropFiles'> = {
   needs: ({ before, most }) => [{ what: 'doomedFiles', before, most }],
   run(work, { before, most }) {
-    const ids = work.doomedFiles(before, most);
+    const { ids, stored } = work.doomedFiles(before, most);
     for (const id of ids) work.dropFile(id);
-    return { ids };
+    return { ids, stored };
   },
 };
 

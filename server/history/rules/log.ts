@@ -1,3 +1,5 @@
+import { lookThroughPause } from '../history.ts';
+import { webhooks } from '../tables.ts';
 import type { Rule } from './rule.ts';
 
 // The log of all changes: see `Writes`.
@@ -11,11 +13,29 @@ export const consume: Rule<'consume'> = {
     if (holder !== by && heldUntil > at) return { heldFor: heldUntil - at };
     const isDone = holder === by && done !== undefined;
     if (isDone && rows?.acts !== undefined) work.insertActs(rows.acts);
+    if (isDone) for (const event of rows?.events ?? []) work.put(webhooks, event);
+    if (isDone && rows?.concerned !== undefined) {
+      const { users, rooms, due, roomsDue, pushes, pushDue } = rows.concerned;
+      work.noteDue(users, due);
+      work.notePushes(pushes, pushDue);
+      for (const everyone of [false, true]) {
+        const some = rooms.filter((one) => one.everyone === everyone).map(({ room }) => room);
+        work.noteDueRooms(some, { everyone, due: roomsDue, pause: lookThroughPause });
+      }
+    }
     const from = isDone ? done : known.position;
     // Entries that hold nothing for this consumer are passed at once.
     const position = entries.length === 0 && most > 0 ? upTo : from + skipped;
     work.putConsumer({ name, types, position, holder: by, heldUntil: at + lease });
     return { entries, upTo, skipped };
+  },
+};
+
+export const keepConsumers: Rule<'keepConsumers'> = {
+  needs: () => [],
+  run(work, { names }) {
+    work.keepConsumers(names);
+    return {};
   },
 };
 

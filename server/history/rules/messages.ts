@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { isBlank } from '../../session/blank.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction } from '../../wire/events.ts';
@@ -12,15 +12,18 @@ import {
   leftOf,
   type MemberRecord,
   mostReactions,
+  type NewForward,
   type NewMention,
   type NewMessage,
   namedReactors,
   type Sending,
   type StoredMention,
   type StoredMessage,
+  type Writes,
 } from '../history.ts';
 import { type RoomRow, sameMentions } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
+import { changedPreview, releasePicture, showsPreviews } from './previews.ts';
 import {
   actInPublic,
   add,
@@ -31,76 +34,157 @@ import {
   named,
   peopleIn,
   refuse,
+  release,
   rename,
   tellAct,
   tellMentions,
+  textRevOf,
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { addReply, isReply, keepConcerned, removeReply, replyNeeds, threadOf } from './threads.ts';
 
 export const send: Rule<'send'> = {
-  needs: ({ room, user, clientId, replyTo, files, mentions }) => [
-    { what: 'member', room, user: user.id },
-    { what: 'clientId', room, user: user.id, clientId },
-    { what: 'user', id: user.id },
-    ...replyNeeds(room, user.id, replyTo),
-    ...filesNamed(files),
-    ...mentionsNamed(room, mentions),
+  needs: (input) => [
+    ...postNeeds(input),
+    ...replyNeeds(input.room, input.user.id, input.replyTo),
+    ...filesNamed(input.files),
+    ...mentionsNamed(input.room, input.mentions),
   ],
-  run(work, input, changes) {
-    const { room: id, user } = input;
-    const room = existing(work, id);
-    const member = work.member(id, user.id);
-    if (input.asMember && !isMember(member)) refuse('unknown_room');
-    const repeat = repeatOf(work, input);
-    if (repeat !== null) return { message: repeat, repeated: true };
-    const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
-    if (room.settings.write === 'moderators' && !free) refuse('forbidden');
-    if (input.asMember && isBlocked(work, room, user.id)) refuse('forbidden');
-    if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
-    if (input.asMember) checkMuted(member, input.sentAt);
-    const thread = input.replyTo === undefined ? undefined : threadOf(work, room, input.replyTo);
-    const files = filesOf(work, input, { chosen: input.files ?? [] });
-    const mentions = mentionsFor(work, room, input.mentions, free);
-    const { slow } = room.settings;
-    if (slow !== undefined && !free) checkPause(slow, member, input);
-    const message: StoredMessage = {
-      id: randomUUID(),
-      room: id,
-      seq: room.lastSeq + 1,
-      rev: room.head + 1,
-      clientId: input.clientId,
-      user,
-      text: input.text,
-      sentAt: input.sentAt,
-      ...(input.replyTo === undefined ? {} : { replyTo: input.replyTo }),
-      ...(thread === undefined ? {} : { thread }),
-      ...(files.length === 0 ? {} : { files }),
-      ...(mentions.length === 0 ? {} : { mentions }),
-    };
-    work.insertMessage({ message, digest: work.digest(saidBy(input)) });
-    carry(work, message, input.sentAt);
-    work.putRoom({ ...room, head: message.rev, lastSeq: message.seq });
-    changes.push({ type: 'message', is: 'new', message });
-    rename(work, user, changes);
-    if (isMember(member)) {
-      const { seenSeq, ...rest } = member;
-      work.putMember(id, user.id, {
-        ...rest,
-        readSeq: message.seq,
-        acted: acted.written,
-        wroteAt: input.sentAt,
-      });
-      changes.push({ type: 'read', room: id, user: user.id, readSeq: message.seq });
-    }
-    if (room.kind === 'public') actInPublic(work, user, changes);
-    if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
-    // At the end: this message may have made the mentioned user a member.
-    tellMentions(message, undefined, changes);
-    if (isReply(message)) addReply(work, message, changes);
-    return { message, repeated: false };
-  },
+  run: (work, input, changes) =>
+    post(work, input, saidBy(input), changes, (room, free) => {
+      const { text, replyTo, preview } = input;
+      const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
+      const files = filesOf(work, input, { chosen: input.files ?? [] });
+      const mentions = mentionsFor(work, room, input.mentions, free);
+      return {
+        text,
+        ...(replyTo === undefined ? {} : { replyTo }),
+        ...(thread === undefined ? {} : { thread }),
+        ...(files.length === 0 ? {} : { files }),
+        ...(mentions.length === 0 ? {} : { mentions }),
+        ...(preview === undefined || !showsPreviews(room) ? {} : { preview: { url: preview } }),
+      };
+    }),
 };
+
+export const forward: Rule<'forward'> = {
+  needs: (input) => [
+    ...postNeeds(input),
+    { what: 'message', ...input.from },
+    { what: 'member', room: input.from.room, user: input.user.id },
+  ],
+  run: (work, input, changes) =>
+    post(work, input, JSON.stringify(['forward', input.from.room, input.from.seq]), changes, () =>
+      copyOf(work, input),
+    ),
+};
+
+type Content = Pick<
+  StoredMessage,
+  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded'
+>;
+
+const postNeeds = ({ room, user, clientId }: Pick<NewMessage, 'room' | 'user' | 'clientId'>): Need[] => [
+  { what: 'member', room, user: user.id },
+  { what: 'clientId', room, user: user.id, clientId },
+  { what: 'user', id: user.id },
+];
+
+/**
+ * A new message.
+ * @param said what a repeat has in common with it
+ * @param content is called when the author may write there; `free`: as a moderator, or the PHP application
+ */
+function post(
+  work: Work,
+  input: Pick<NewMessage, 'room' | 'user' | 'clientId' | 'sentAt'> & Sending,
+  said: string,
+  changes: Change[],
+  content: (room: RoomRow, free: boolean) => Content,
+): Writes['send']['out'] {
+  const { room: id, user } = input;
+  const room = existing(work, id);
+  const member = work.member(id, user.id);
+  if (input.asMember && !isMember(member)) refuse('unknown_room');
+  const repeat = repeatOf(work, input, said);
+  if (repeat !== null) return { message: repeat, repeated: true };
+  const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
+  if (room.settings.write === 'moderators' && !free) refuse('forbidden');
+  if (input.asMember && isBlocked(work, room, user.id)) refuse('forbidden');
+  if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
+  if (input.asMember) checkMuted(member, input.sentAt);
+  const { text, ...more } = content(room, free);
+  const { slow } = room.settings;
+  if (slow !== undefined && !free) checkPause(slow, member, input);
+  const message: StoredMessage = {
+    id: randomUUID(),
+    room: id,
+    seq: room.lastSeq + 1,
+    rev: room.head + 1,
+    clientId: input.clientId,
+    user,
+    text,
+    sentAt: input.sentAt,
+    ...more,
+  };
+  work.insertMessage({ message, digest: work.digest(said) });
+  carry(work, message, input.sentAt);
+  work.putRoom({ ...room, head: message.rev, lastSeq: message.seq });
+  changes.push({ type: 'message', is: 'new', message });
+  rename(work, user, changes);
+  if (isMember(member)) {
+    const { seenSeq, ...rest } = member;
+    work.putMember(id, user.id, {
+      ...rest,
+      readSeq: message.seq,
+      acted: acted.written,
+      wroteAt: input.sentAt,
+    });
+    changes.push({ type: 'read', room: id, user: user.id, readSeq: message.seq });
+  }
+  if (room.kind === 'public') actInPublic(work, user, changes);
+  if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
+  // At the end: this message may have made the mentioned user a member.
+  tellMentions(message, undefined, changes);
+  if (isReply(message)) addReply(work, message, changes);
+  return { message, repeated: false };
+}
+
+/**
+ * The copy of a message that the user may read now. The room of the original is locked, so the bytes of its files are
+ * still there. @throws RequestError `unknown_message`
+ */
+function copyOf(work: Work, { room, from, user, sentAt }: NewForward): Content {
+  const origin = work.room(from.room);
+  if (origin === undefined) refuse('unknown_message');
+  const member = work.member(from.room, user.id);
+  const mayRead = isMember(member) || (origin.kind === 'public' && !isBanned(member));
+  const message = mayRead ? messageIn(work, origin, from.seq) : undefined;
+  if (message === undefined || message.deletedAt !== undefined) refuse('unknown_message');
+  const files = (message.files ?? []).flatMap((about): MessageFile[] => {
+    const file = work.file(from.room, about.id);
+    // Another stage of the erasure of its uploader may have dropped it.
+    if (file?.state !== 'carried') return [];
+    const copy = { ...about, id: randomBytes(16).toString('hex') };
+    work.insertFile(room, {
+      id: copy.id,
+      user: user.id,
+      state: 'loose',
+      at: sentAt,
+      about: copy,
+      stored: file.stored,
+    });
+    return [copy];
+  });
+  if (isBlank(message.text) && files.length === 0) refuse('unknown_message');
+  const shown = origin.kind === 'public';
+  const author = { id: message.user.id, name: shown ? message.user.name : '' };
+  return {
+    text: message.text,
+    ...(files.length === 0 ? {} : { files }),
+    forwarded: message.forwarded ?? { user: author, shown },
+  };
+}
 
 export const edit: Rule<'edit'> = {
   needs: ({ room, seq, user, files, mentions }) => [
@@ -117,7 +201,8 @@ export const edit: Rule<'edit'> = {
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
-    const { files: carried = [], mentions: _, ...rest } = before;
+    if (before.forwarded !== undefined) refuse('forbidden', 'a forwarded message cannot be edited');
+    const { files: carried = [], mentions: _, preview: shown, ...rest } = before;
     const mentions =
       input.mentions === undefined && before.text === text
         ? (before.mentions ?? [])
@@ -135,6 +220,7 @@ export const edit: Rule<'edit'> = {
       throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
     }
     if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
+    const preview = changedPreview(room, before, input);
     const message: StoredMessage = {
       ...rest,
       text,
@@ -142,8 +228,10 @@ export const edit: Rule<'edit'> = {
       editedAt: at,
       ...(files.length === 0 ? {} : { files }),
       ...(mentions.length === 0 ? {} : { mentions }),
+      ...(preview === undefined ? {} : { preview }),
     };
     work.updateMessage(message, before);
+    if (preview !== shown) releasePicture(work, before, at);
     const kept = new Set(files.map((file) => file.id));
     for (const file of carried)
       if (!kept.has(file.id)) release(work, message, file.id, { state: 'loose', at });
@@ -168,7 +256,15 @@ const deleteMessage: Rule<'delete'> = {
     const own = before.user.id === user;
     if (!own && !moderator) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
-    const { editedAt: _, mentions: _named, reactions: _gone, files = [], ...kept } = before;
+    const {
+      editedAt: _,
+      mentions: _named,
+      reactions: _gone,
+      preview: _shown,
+      forwarded: _from,
+      files = [],
+      ...kept
+    } = before;
     const message: StoredMessage = {
       ...kept,
       text: '',
@@ -178,6 +274,7 @@ const deleteMessage: Rule<'delete'> = {
     };
     work.updateMessage(message, before);
     for (const file of files) release(work, message, file.id, { state: 'dropped', at });
+    releasePicture(work, before, at);
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     tellMentions(message, before, changes);
@@ -288,14 +385,17 @@ function checkMuted(member: MemberRecord | undefined, at: number): void {
 }
 
 /** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
-function repeatOf(work: Work, message: NewMessage): StoredMessage | null {
-  const { room, user, clientId } = message;
+function repeatOf(
+  work: Work,
+  { room, user, clientId }: Pick<NewMessage, 'room' | 'user' | 'clientId'>,
+  said: string,
+): StoredMessage | null {
   const earlier = work.messageByClientId(room, user.id, clientId);
   if (earlier === undefined) return null;
-  if (earlier.digest !== work.digest(saidBy(message))) {
+  if (earlier.digest !== work.digest(said)) {
     refuse(
       'conflict',
-      'this clientId was already used for another text, reply, files or mentions in this room',
+      'this clientId was already used for another text, reply, files, mentions or forwarded message in this room',
     );
   }
   return earlier.message;
@@ -342,28 +442,11 @@ function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: number)
   }
 }
 
-/** A message carries it no more. */
-function release(
-  work: Work,
-  { room }: StoredMessage,
-  id: string,
-  now: { state: 'loose' | 'dropped'; at: number },
-): void {
-  const file = work.file(room, id);
-  if (file !== undefined) work.putFile(room, { ...file, ...now });
-}
-
 function isSame(chosen: readonly ChosenFile[], carried: readonly MessageFile[]): boolean {
   return (
     chosen.length === carried.length &&
     chosen.every(({ id, alt }, n) => id === carried[n]?.id && (alt || undefined) === carried[n]?.alt)
   );
-}
-
-/** The `rev` of the last change that was not one of reactions. */
-function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number {
-  const reacted = work.reacted(room, seq);
-  return reacted?.rev === rev ? reacted.textRev : rev;
 }
 
 /** The mentions that a message gets, with the names of now: those of users who may not read the room are left out. */

@@ -163,7 +163,8 @@ function layRestriction(
     if (restriction === null) {
       const { removed, seenSeq: _, ...member } = rest;
       const keeps = held === 0 && removed !== undefined ? { removed } : {};
-      now = { ...member, ...keeps, sources: held, readSeq: room.lastSeq, ...laid };
+      const from = room.lastSeq === 0 ? {} : { fromSeq: room.lastSeq };
+      now = { ...member, ...keeps, ...from, sources: held, readSeq: room.lastSeq, ...laid };
     } else {
       now = { ...rest, sources: 0, role: 'member', held, removed: room.access + 1, ...laid };
     }

@@ -79,6 +79,23 @@ export function countPins(work: Work, { pins: _, ...room }: RoomRow, now: number
   work.putRoom({ ...room, ...(now === 0 ? {} : { pins: now }) });
 }
 
+/** A message carries that file no more. */
+export function release(
+  work: Work,
+  { room }: StoredMessage,
+  id: string,
+  now: { state: 'loose' | 'dropped'; at: number },
+): void {
+  const file = work.file(room, id);
+  if (file !== undefined) work.putFile(room, { ...file, ...now });
+}
+
+/** The `rev` of the last change that was not one of reactions, or of its preview. */
+export function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number {
+  const reacted = work.reacted(room, seq);
+  return reacted?.rev === rev ? reacted.textRev : rev;
+}
+
 /** Changes the number of members. */
 export function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
   const { emptySince: _, ...rest } = room;
@@ -215,13 +232,15 @@ export function add(
     return;
   }
   const { wroteAt, restricted } = before ?? {};
+  const { readSeq = room.lastSeq } = how;
   const was = isMember(before);
   const now: MemberRecord = was
     ? { ...before, sources: before.sources | bits, acted: nowActed }
     : {
         sources: bits,
         role: how.role,
-        readSeq: how.readSeq ?? room.lastSeq,
+        readSeq,
+        ...(readSeq === 0 ? {} : { fromSeq: readSeq }),
         acted: nowActed,
         ...(wroteAt === undefined ? {} : { wroteAt }),
         ...(restricted === undefined ? {} : { restricted }),

@@ -1,15 +1,21 @@
 import type { Writes } from '../history.ts';
+import * as devices from './devices.ts';
 import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
 import * as invites from './invites.ts';
+import * as lastHere from './last-here.ts';
 import * as log from './log.ts';
+import * as mails from './mails.ts';
 import * as members from './members.ts';
 import * as messages from './messages.ts';
 import * as moderation from './moderation.ts';
+import * as notify from './notify.ts';
 import * as pins from './pins.ts';
+import { preview, removePreview } from './previews.ts';
 import * as rooms from './rooms.ts';
 import type { Rule } from './rule.ts';
 import { follow } from './threads.ts';
+import * as webhooks from './webhooks.ts';
 
 /** The rules of all operations, the same for every database. */
 export const rules: { [Op in keyof Writes]: Rule<Op> } = {
@@ -17,11 +23,18 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...rooms,
   ...members,
   ...moderation,
+  ...notify,
   ...pins,
   ...files,
   ...invites,
+  ...lastHere,
   ...log,
+  ...mails,
+  ...webhooks,
+  ...devices,
   follow,
+  preview,
+  removePreview,
   erase,
   eraseStep,
 };

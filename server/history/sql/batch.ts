@@ -32,7 +32,12 @@ type Asked = { op: string; input: unknown };
 const charactersOfReaction = 100;
 
 /** Operations with a transaction of their own: what they read of the database is as it is now. */
-const alone: ReadonlySet<string> = new Set<keyof Writes>(['eraseStep', 'consume']);
+const alone: ReadonlySet<string> = new Set<keyof Writes>([
+  'eraseStep',
+  'consume',
+  'keepConsumers',
+  'claimEvents',
+]);
 
 /**
  * How many of the calls make the next transaction; one at least.
@@ -76,7 +81,7 @@ export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: reado
   const changed = work.changed || changes.length > 0;
   if (changed) yield* store(place, work);
   kept?.keep(work);
-  if (calls.some(({ op }) => op === 'consume')) {
+  if (calls.some(({ op }) => op === 'consume' || op === 'keepConsumers')) {
     yield* transaction.flush();
     yield* forget(place.dialect);
   }

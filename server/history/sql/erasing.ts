@@ -127,6 +127,7 @@ export const erasableOf: Record<
     ),
   reactions: (user) => sql`SELECT emoji, seq, ${roomOf('reactions')} WHERE user_id = ${user} ${most}`,
   mentions: (user) => sql`SELECT seq, ${roomOf('mentions')} WHERE user_id = ${user} ${most}`,
+  forwards: (user) => sql`SELECT seq, ${roomOf('messages')} WHERE origin = ${user} ${most}`,
   resets: (user) => sql`SELECT ${roomOf('erased_rooms')} WHERE user_id = ${user} ${most}`,
 };
 

@@ -15,6 +15,7 @@ import { messageFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
 import {
   type Asking,
+  answered,
   ask,
   type DatabaseConnection,
   type Dialect,
@@ -97,10 +98,9 @@ export async function entriesAfter(
     return rows.map(entryFrom);
   };
   const entries = await read(after);
-  const messages = await load(
-    { dialect, connection },
-    entries.flatMap(({ changes }) => changes.flatMap(placesOf)),
-  );
+  const places = entries.flatMap(({ changes }) => changes.flatMap(placesOf));
+  const found = await answered(messagesAt(dialect, places), connection);
+  const messages = new Map(found.map((message) => [keyOf(message), message]));
   // The changes that have made the messages what they are may be in entries after these.
   const known = [...entries];
   let made = makersIn(known);
@@ -222,13 +222,15 @@ export function* wantedTypes(): Asking<number> {
   return rows.reduce((bits, { types }) => bits | (types as number), 0);
 }
 
-/** The same after these operations: a consumer may be new. */
-export const withTypesOf = (calls: readonly { op: string; input: unknown }[], types: number): number =>
-  calls.reduce(
+/** The same after these operations: a consumer may be new, or forgotten. */
+export function* typesAfter(calls: readonly { op: string; input: unknown }[], types: number): Asking<number> {
+  if (calls.some(({ op }) => op === 'keepConsumers') && types !== allTypes) return yield* wantedTypes();
+  return calls.reduce(
     (bits, { op, input }) =>
       op === 'consume' ? bits | bitsOf((input as Writes['consume']['in']).types) : bits,
     types,
   );
+}
 
 export const consumerColumns = ['id', 'types', 'position', 'holder', 'held_until'] as const;
 
@@ -378,32 +380,28 @@ function placesOf(change: LoggedChange): { room: string; seq: number }[] {
   return isOfRoom(change) ? [lastOf(change.room)] : [];
 }
 
-async function load(
-  { dialect, connection }: Database,
+/** The messages in these places, as far as they are left. */
+export function* messagesAt(
+  dialect: Dialect,
   places: readonly { room: string; seq: number }[],
-): Promise<Map<string, StoredMessage>> {
-  const found = new Map<string, StoredMessage>();
+): Asking<StoredMessage[]> {
   const wanted = new Map(places.filter(({ seq }) => seq > 0).map((place) => [keyOf(place), place]));
-  if (wanted.size === 0) return found;
+  if (wanted.size === 0) return [];
   const ids = [...new Set([...wanted.values()].map(({ room }) => room))];
   const among = dialect.among(
     ['id'],
     ids.map((id) => [id]),
   );
-  const rooms = await connection.query(sql`SELECT num, id FROM chat_rooms WHERE ${among}`);
+  const rooms = yield* ask(sql`SELECT num, id FROM chat_rooms WHERE ${among}`);
   const nums = new Map(rooms.map(({ num, id }) => [id as string, num as number]));
   const names = new Map(rooms.map(({ num, id }) => [num as number, id as string]));
   const pairs = [...wanted.values()].flatMap(({ room, seq }) => {
     const num = nums.get(room);
     return num === undefined ? [] : [[num, seq]];
   });
-  if (pairs.length === 0) return found;
-  const rows = await connection.query(
+  if (pairs.length === 0) return [];
+  const rows = yield* ask(
     sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], pairs)}`,
   );
-  for (const row of rows) {
-    const message = messageFrom(row, names.get(row.room as number) as string);
-    found.set(keyOf(message), message);
-  }
-  return found;
+  return rows.map((row) => messageFrom(row, names.get(row.room as number) as string));
 }

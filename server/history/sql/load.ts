@@ -1,4 +1,4 @@
-import { everybody, mostUnreadMentions, otherOf, type UserRecord } from '../history.ts';
+import { type EventType, everybody, mostUnreadMentions, otherOf, type UserRecord } from '../history.ts';
 import {
   erasureColumns,
   erasureFrom,
@@ -85,6 +85,10 @@ export function* load(place: Place, work: Work, asked: readonly Need[]): Asking<
       const { name } = need.input;
       yield* place.transaction.flush();
       work.consuming = { name, loaded: yield* loadConsumer(place.dialect, need.input) };
+    } else if (need.what === 'due') {
+      work.due.set(need.table, { ...need, ...(yield* loadDue(place, need)) });
+    } else if (need.what === 'eventCounts') {
+      work.countedEvents = yield* countEvents(place);
     } else if (need.what === 'oldReplies') {
       const replies = yield* loadOldReplies(place, need);
       work.repliesUpTo.set(need.room, { to: need.to, replies });
@@ -93,6 +97,34 @@ export function* load(place: Place, work: Work, asked: readonly Need[]): Asking<
   }
   needs.push(...(yield* needsOfReplies(place, asked)));
   yield* new Loading(place, work, needs).load();
+}
+
+function* loadDue(
+  { dialect, transaction }: Place,
+  { table, at, most }: NeedOf<'due'>,
+): Asking<{ rows: object[]; next?: number }> {
+  const name = raw(table.name);
+  const columns = raw(Object.values(table.columns).join(', '));
+  const found =
+    most === 0
+      ? []
+      : yield* transaction.query(
+          sql`SELECT ${columns} FROM ${name} WHERE due <= ${at} ORDER BY due LIMIT ${most} ${dialect.lock}`,
+        );
+  const rows = found.map((row) => rowFrom(table, row));
+  if (rows.length === most) return { rows, next: at };
+  const [later] = yield* transaction.query(sql`SELECT min(due) AS due FROM ${name} WHERE due > ${at}`);
+  const next = later?.due as number | null | undefined;
+  return { rows, ...(next == null ? {} : { next }) };
+}
+
+function* countEvents({ transaction }: Place): Asking<Map<EventType | 'failed', number>> {
+  const rows = yield* transaction.query(raw('SELECT type, count(*) AS num FROM chat_webhooks GROUP BY type'));
+  const [failed] = yield* transaction.query(
+    raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NULL'),
+  );
+  const counts = new Map(rows.map(({ type, num }) => [type as EventType | 'failed', num as number]));
+  return counts.set('failed', (failed?.num as number | undefined) ?? 0);
 }
 
 const threadNeeds = (room: string, thread: number, user: string): Need[] => [
@@ -218,6 +250,30 @@ class Loading {
     if (this.#questions.length === 0) return;
     const answers = yield* this.#place.transaction.queryAll(this.#questions.map(({ sql }) => sql));
     for (const [n, { take }] of this.#questions.entries()) take(answers[n] as Row[]);
+    if (this.#hasAny('doomedFiles')) yield* this.#askShared();
+  }
+
+  /** Which other files share the bytes of those that are to be deleted. */
+  *#askShared(): Asking<void> {
+    const { doomed, files } = this.#work;
+    if (doomed === undefined) return;
+    const known = [...files.values()].flatMap((file) => (file === null ? [] : [file.row.stored]));
+    const bytes = [...new Set([...doomed.stored.values(), ...known])].sort();
+    if (bytes.length === 0) return;
+    const among = this.#place.dialect.each(
+      ['stored'],
+      bytes.map((one) => [one]),
+    );
+    const rows = yield* this.#place.transaction.query(
+      sql`SELECT id, stored FROM chat_files WHERE ${among} AND state <> ${fileStates.dropped} ${this.#place.dialect.lock}`,
+    );
+    const shared = new Map<string, string[]>();
+    for (const { id, stored } of rows) {
+      const others = shared.get(stored as string);
+      if (others === undefined) shared.set(stored as string, [id as string]);
+      else others.push(id as string);
+    }
+    this.#work.doomed = { ...doomed, shared };
   }
 
   #of<What extends Need['what']>(what: What): readonly NeedOf<What>[] {
@@ -646,7 +702,7 @@ class Loading {
     const [sweep] = this.#of('doomedFiles');
     if (sweep === undefined) return;
     const { before, most } = sweep;
-    const found = new Set<string>();
+    const stored = new Map<string, string>();
     // The condition of the index.
     const open = raw(`state <> ${fileStates.carried}`);
     const which = [
@@ -665,10 +721,10 @@ class Loading {
     const rooms = this.#work.deleted.length;
     for (const some of which) {
       this.#questions.push({
-        sql: sql`SELECT id FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} ${this.#place.dialect.lock}`,
+        sql: sql`SELECT id, stored FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} ${this.#place.dialect.lock}`,
         take: (rows) => {
-          for (const { id } of rows) found.add(id as string);
-          this.#work.doomed = { before, most, rooms, ids: [...found] };
+          for (const row of rows) stored.set(row.id as string, row.stored as string);
+          this.#work.doomed = { before, most, rooms, ids: [...stored.keys()], stored, shared: new Map() };
         },
       });
     }

@@ -4,6 +4,7 @@ import {
   holdings,
   type Membership,
   maxPageBytes,
+  mostDevices,
   mostNewReplies,
   mostUnreadMentions,
   namedAuthors,
@@ -46,9 +47,23 @@ import {
   userFrom,
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
-import { bans, invites, pins, type Row, reports, rowFrom } from '../tables.ts';
+import {
+  bans,
+  devices,
+  invites,
+  mailAddresses,
+  mailStops,
+  notices,
+  pins,
+  type Row,
+  reports,
+  rowFrom,
+  vapidKeys,
+  webhooks,
+} from '../tables.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { messagesAt } from './journal.ts';
 
 /** This many people are looked at in one go, however few of them fit. */
 const mostCandidates = 2000;
@@ -221,6 +236,58 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
         maker: { member: of(by), ...(maker?.siteRole === undefined ? {} : { siteRole: maker.siteRole }) },
       };
     },
+    *lastHere({ user, asker }) {
+      const [row] = yield* ask(sql`SELECT at, hidden FROM chat_last_here WHERE user_id = ${user}`);
+      const [blocked] = yield* ask(
+        sql`SELECT since FROM chat_blocked WHERE (user_id = ${user} AND other_id = ${asker})
+            OR (user_id = ${asker} AND other_id = ${user}) LIMIT 1`,
+      );
+      const hidden = row?.hidden === 1;
+      const isKnown = row !== undefined && !hidden && blocked === undefined;
+      return { ...(isKnown ? { at: row.at as number } : {}), hidden };
+    },
+    *notices({ user }) {
+      const [row] = yield* ask(
+        sql`SELECT ${raw(Object.values(notices.columns).join(', '))} FROM chat_notices WHERE user_id = ${user}`,
+      );
+      const [acted] = yield* ask(sql`SELECT at FROM chat_active WHERE user_id = ${user}`);
+      const notified = yield* ask(
+        sql`SELECT rooms.id AS room_id, at FROM chat_notified AS notified
+            JOIN chat_rooms AS rooms ON rooms.num = notified.room WHERE user_id = ${user}`,
+      );
+      return {
+        notices: row === undefined ? {} : rowFrom(notices, row),
+        ...(acted === undefined ? {} : { activeAt: acted.at as number }),
+        notified: notified.map(({ room_id, at }) => ({ room: room_id as string, at: at as number })),
+      };
+    },
+    *withDevices({ users }) {
+      if (users.length === 0) return [];
+      const rows = yield* ask(
+        sql`SELECT DISTINCT user_id FROM chat_devices WHERE ${amongUsers('user_id', users)}`,
+      );
+      return rows.map(({ user_id }) => user_id as string);
+    },
+    *concernedMembers({ room, everyone, after, limit }) {
+      // In private and direct rooms people hear of each message unless they have chosen something else.
+      const wants = everyone
+        ? sql`(members.notify IS NULL OR members.notify <> 'none')`
+        : sql`(members.notify = 'all' OR (members.notify IS NULL AND kind <> 'public'))`;
+      const rows = yield* ask(
+        sql`SELECT members.user_id AS user_id FROM chat_rooms AS rooms
+            JOIN chat_members AS members ON members.room = rooms.num
+            WHERE rooms.id = ${room} AND sources <> 0 AND members.user_id > ${after}
+              AND read_seq < last_seq AND ${wants}
+              AND (EXISTS (SELECT 1 FROM chat_devices AS devices WHERE devices.user_id = members.user_id) OR NOT EXISTS (
+                SELECT 1 FROM chat_notified AS notified WHERE notified.room = members.room
+                  AND notified.user_id = members.user_id AND notified.at >= coalesce(
+                    (SELECT active.at FROM chat_active AS active WHERE active.user_id = members.user_id), 0)))
+            ORDER BY members.user_id LIMIT ${limit}`,
+      );
+      const users = rows.map(({ user_id }) => user_id as string);
+      const next = users.length === limit ? users.at(-1) : undefined;
+      return { users, ...(next === undefined ? {} : { next }) };
+    },
     *partner({ user, other, room }) {
       const found = yield* partners(user, [{ other, room }]);
       return found.get(other) as Partner;
@@ -257,6 +324,45 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
         user: known === undefined ? null : userFrom(known),
         memberships,
         blocked,
+      };
+    },
+    *messages({ places }) {
+      return yield* messagesAt(dialect, places);
+    },
+    *mailAddress({ user }) {
+      const [row] = yield* ask(
+        sql`SELECT ${raw(Object.values(mailAddresses.columns).join(', '))} FROM chat_mail_addresses WHERE user_id = ${user}`,
+      );
+      return row === undefined ? { user } : rowFrom(mailAddresses, row);
+    },
+    *mailStop({ id }) {
+      const [row] = yield* ask(
+        sql`SELECT ${raw(Object.values(mailStops.columns).join(', '))} FROM chat_mail_stops WHERE id = ${id}`,
+      );
+      return row === undefined ? null : rowFrom(mailStops, row);
+    },
+    *devices({ user }) {
+      const found = yield* ask(
+        sql`SELECT ${raw(Object.values(devices.columns).join(', '))} FROM chat_devices WHERE user_id = ${user}
+            ORDER BY at DESC, id LIMIT ${mostDevices}`,
+      );
+      return found.map((row) => rowFrom(devices, row));
+    },
+    *vapidKeys() {
+      const found = yield* ask(
+        raw(`SELECT ${Object.values(vapidKeys.columns).join(', ')} FROM chat_vapid_keys ORDER BY at, id`),
+      );
+      return found.map((row) => rowFrom(vapidKeys, row));
+    },
+    *events({ limit }) {
+      const [waiting] = yield* ask(raw('SELECT count(*) AS num FROM chat_webhooks WHERE due IS NOT NULL'));
+      const failed = yield* ask(
+        sql`SELECT ${raw(Object.values(webhooks.columns).join(', '))} FROM chat_webhooks WHERE due IS NULL
+            ORDER BY at DESC, id LIMIT ${limit}`,
+      );
+      return {
+        waiting: (waiting?.num as number | undefined) ?? 0,
+        failed: failed.map((row) => rowFrom(webhooks, row)),
       };
     },
     *users({ ids }) {
@@ -403,6 +509,29 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
             ORDER BY place LIMIT ${limit + 1}`,
       );
       return reactorsPage(rows, limit);
+    },
+    *seenBy({ room, seq, asker, limit }) {
+      const [row] = yield* ask(
+        sql`SELECT room, user_id FROM chat_messages
+            WHERE room = ${numOf(room)} AND seq = ${seq} AND deleted_at IS NULL AND ${notExpired(room)}`,
+      );
+      if (row === undefined) return null;
+      const author = row.user_id as string;
+      if (author !== asker) return { author, seers: [] };
+      const rows = yield* ask(
+        sql`SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public,
+              site_role, ${member}
+            FROM chat_members AS members LEFT JOIN chat_users AS users ON users.id = members.user_id
+            WHERE room = ${row.room as number} AND sources <> 0 AND user_id <> ${asker}
+              AND coalesce(seen_seq, read_seq) >= ${seq} AND coalesce(from_seq, 0) < ${seq}
+              AND NOT EXISTS (SELECT 1 FROM chat_last_here AS here WHERE here.user_id = members.user_id AND hidden = 1)
+              AND NOT EXISTS (SELECT 1 FROM chat_blocked AS theirs
+                WHERE theirs.user_id = members.user_id AND theirs.other_id = ${asker})
+              AND NOT EXISTS (SELECT 1 FROM chat_blocked AS own
+                WHERE own.user_id = ${asker} AND own.other_id = members.user_id)
+            ORDER BY sort, user_id LIMIT ${limit}`,
+      );
+      return { author, seers: rows.map((one) => ({ user: userFrom(one), member: memberFrom(one) })) };
     },
     *threads({ room: id, threads: of, apart = [], unread }) {
       const [room] =

@@ -1,5 +1,5 @@
-import type { Reads } from '../history.ts';
-import { messageFrom } from '../rows.ts';
+import { holdings, type Reads } from '../history.ts';
+import { isSearched, messageFrom } from '../rows.ts';
 import type { SearchCursors } from '../search-cursors.ts';
 import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
@@ -31,7 +31,7 @@ export async function search(
   dialect: Dialect,
   connection: DatabaseConnection,
   cursors: SearchCursors,
-  { query, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
+  { query, only = {}, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
 ): Promise<Reads['search']['out']> {
   const before = cursors.numberOf(from);
   if (rooms.length === 0 && !everyPublic) return { messages: [] };
@@ -52,20 +52,24 @@ export async function search(
       : sql`(${isPublic} OR ${named})`
     : (named as Sql);
   // Before the blocks are looked for: one that is made meanwhile is in both, and not in none.
-  const places = await connection.query(
-    sql`SELECT room, room_id, last_seq, last_block, ${lastOf('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
+  const places =
+    query === undefined
+      ? await roomsAt()
+      : await connection.query(
+          sql`SELECT room, room_id, last_seq, last_block, ${lastOf('(coalesce(last_block, -1) + 1)', 'last_seq')} AS last
         FROM (SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,
             (SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num) AS last_block
           FROM chat_rooms AS rooms JOIN chat_messages AS messages
             ON messages.room = rooms.num AND messages.seq = rooms.last_seq
           WHERE ${ofRooms}) AS places`,
-  );
+        );
   if (places.length === 0) return { messages: [] };
   const ids = new Map(places.map(({ room, room_id }) => [room as number, room_id as string]));
-  const { sources, isAll } = await blocksOf([...ids.keys()]);
+  const { sources, isAll } =
+    query === undefined ? { sources: [], isAll: true } : await blocksOf(query, [...ids.keys()]);
   let open: Source[] = [...tailsOf(places), ...sources].sort((a, b) => b.last - a.last);
 
-  const lookedFor = query.toLowerCase();
+  const lookedFor = query?.toLowerCase() ?? '';
   const found = new Map<number, Row>();
   let looked = 0;
   /** Whatever is not found yet has no higher number. */
@@ -78,7 +82,8 @@ export async function search(
       const rows = await messagesOf(source);
       looked += rows.length;
       for (const row of rows) {
-        if ((row.text as string).toLowerCase().includes(lookedFor)) found.set(row.num as number, row);
+        if (!isSearched(row, only) || !(row.text as string).toLowerCase().includes(lookedFor)) continue;
+        found.set(row.num as number, row);
       }
       const oldest = rows.at(-1);
       if (!source.isTail || oldest === undefined || rows.length < blockSize) continue;
@@ -108,8 +113,50 @@ export async function search(
           ORDER BY older.seq DESC LIMIT 1), 0) END`;
   }
 
+  /**
+   * Without words the index helps nothing: all messages of a room are its tail. Where it ends before the search is found by
+   * halving, for all rooms at once, so a page costs the same wherever it begins.
+   */
+  async function roomsAt(): Promise<Row[]> {
+    const all = await connection.query(
+      sql`SELECT rooms.num AS room, rooms.id AS room_id, first_seq, last_seq, messages.num AS last
+          FROM chat_rooms AS rooms JOIN chat_messages AS messages
+            ON messages.room = rooms.num AND messages.seq = rooms.last_seq
+          WHERE ${ofRooms}`,
+    );
+    const ends = all.map((row) => {
+      const isBefore = (row.last as number) < before;
+      const end = row.last_seq as number;
+      return {
+        row,
+        from: isBefore ? end : (row.first_seq as number) - 1,
+        to: end,
+        last: isBefore ? (row.last as number) : 0,
+      };
+    });
+    for (;;) {
+      const open = ends.filter(({ from, to }) => from < to);
+      if (open.length === 0) break;
+      const middles = open.map(({ row, from, to }) => [row.room as number, Math.ceil((from + to) / 2)]);
+      const rows = await connection.query(
+        sql`SELECT room, num FROM chat_messages WHERE ${dialect.among(['room', 'seq'], middles)}`,
+      );
+      const nums = new Map(rows.map(({ room, num }) => [room as number, num as number]));
+      for (const [n, end] of open.entries()) {
+        const middle = middles[n]?.[1] as number;
+        const num = nums.get(end.row.room as number) ?? 0;
+        if (num < before) Object.assign(end, { from: middle, last: num });
+        else end.to = middle - 1;
+      }
+    }
+    return ends.map(({ row, from, last }) => ({ ...row, last_seq: from, last_block: null, last }));
+  }
+
   /** The blocks with all terms of the query; those whose terms are out of date, too. `isAll`: there are no others. */
-  async function blocksOf(nums: readonly number[]): Promise<{ sources: Source[]; isAll: boolean }> {
+  async function blocksOf(
+    query: string,
+    nums: readonly number[],
+  ): Promise<{ sources: Source[]; isAll: boolean }> {
     const terms = termsOfQuery(query);
     const inRooms = dialect.among(
       ['room'],
@@ -141,9 +188,17 @@ export async function search(
   }
 
   async function messagesOf({ room, after, upTo }: Source): Promise<Row[]> {
+    const { has } = only;
+    // Without words it may be a whole room, of which no more may be read than is looked at.
+    const held =
+      has === undefined
+        ? raw('')
+        : sql`JOIN (SELECT seq AS held FROM chat_holdings
+            WHERE room = ${room} AND holds = ${holdings.indexOf(has)} AND seq > ${after} AND seq <= ${upTo}
+            ORDER BY seq DESC ${query === undefined ? sql`LIMIT ${blockSize}` : raw('')}) AS holding ON holding.held = messages.seq`;
     return connection.query(
-      sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages
-          WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before} AND text <> ''
+      sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages ${held}
+          WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before}
             AND seq >= (SELECT first_seq FROM chat_rooms WHERE num = ${room})
           ORDER BY seq DESC LIMIT ${blockSize}`,
     );

@@ -38,6 +38,9 @@ const oftenOfMessage: Columns = [
   'rich',
   'files',
   'mentions',
+  'preview',
+  'origin',
+  'origin_name',
 ];
 const roomColumns: Columns = ['num', ...roomFields];
 /** The columns that no room is without. */

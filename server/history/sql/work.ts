@@ -4,10 +4,12 @@ import {
   type Act,
   acted,
   deletedUser,
+  type EventType,
   erasureConsumer,
   isMember,
   isNamed,
   type MemberRecord,
+  type PushPlace,
   type StoredFile,
   type StoredMessage,
   type StoredReport,
@@ -29,7 +31,7 @@ import {
   sameMentions,
   withNames,
 } from '../rows.ts';
-import { keyOf, reports, type Table } from '../tables.ts';
+import { type Columns, keyOf, reports, type Table, type Value } from '../tables.ts';
 import { nameKey, storedMemberKey } from '../text-keys.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './journal.ts';
@@ -76,8 +78,14 @@ export type Need =
   | { what: 'erasing'; user: string }
   | { what: 'openErasure' }
   | { what: 'newestMessage' }
+  /** Locks the next rows of a table that are due. */
+  | { what: 'due'; table: Table; at: number; most: number }
+  | { what: 'eventCounts' }
   /** Locks the consumer. */
   | { what: 'consumer'; input: Writes['consume']['in'] };
+
+/** Milliseconds after which a consumer that no server follows is forgotten. */
+const forgottenAfter = 24 * 60 * 60 * 1000;
 
 /** Thrown out of a rule that asks for what has not been loaded. The rule runs again when that has been loaded. */
 export class Missing extends Error {
@@ -227,7 +235,18 @@ export class Work {
   emptied: { before: number; most: number; ids: readonly string[] } | undefined;
   readonly files = new Map<string, LoadedFile | null>();
   /** As they are in the database. */
-  doomed: { before: number; most: number; rooms: number; ids: readonly string[] } | undefined;
+  doomed:
+    | {
+        before: number;
+        most: number;
+        rooms: number;
+        ids: readonly string[];
+        /** The files under whose ids their bytes are stored, by their own ids. */
+        stored: ReadonlyMap<string, string>;
+        /** Those of these bytes that other files share, which are not dropped: see `doomedFiles`. */
+        shared: ReadonlyMap<string, readonly string[]>;
+      }
+    | undefined;
   /** Files of the database that are dropped, or forgotten, whatever else is known of them. */
   readonly dropped = new Set<string>();
   readonly forgotten = new Set<string>();
@@ -241,6 +260,10 @@ export class Work {
   /** The number of the newest message of all. */
   newest: number | undefined;
   consuming: { name: string; loaded: LoadedConsumer } | undefined;
+  /** By table: as they are in the database, and when the next one after them is due. */
+  readonly due = new Map<Table, { at: number; most: number; rows: readonly object[]; next?: number }>();
+  /** Of events, by their types, and of those without tries left. */
+  countedEvents: ReadonlyMap<EventType | 'failed', number> | undefined;
   /** Statements at the end, after what is stored of all else. */
   readonly more: ((dialect: Dialect) => Sql)[] = [];
   readonly #digestKey: Uint8Array;
@@ -670,8 +693,11 @@ export class Work {
     this.#set(this.files, row.id, { ...known, row, state: known.state === 'new' ? 'new' : 'changed' });
   }
 
-  /** Files to be deleted: those that are dropped, loose ones since before that time, and those of deleted rooms. */
-  doomedFiles(before: number, most: number): string[] {
+  /**
+   * Files to be deleted: those that are dropped, loose ones since before that time, and those of deleted rooms. `stored`:
+   * the bytes that no other file shares.
+   */
+  doomedFiles(before: number, most: number): { ids: string[]; stored: string[] } {
     const changed = [...this.files.values()]
       .filter((file) => file !== null)
       .filter(({ state }) => state !== 'stored');
@@ -688,7 +714,13 @@ export class Work {
       return !hasRoom || row.state === 'dropped' || (row.state === 'loose' && row.at < before);
     };
     const ids = [...doomed.ids, ...this.dropped, ...changed.map(({ row }) => row.id)];
-    return [...new Set(ids)].filter(isDoomed).sort().slice(0, most);
+    const chosen = [...new Set(ids)].filter(isDoomed).sort().slice(0, most);
+    const stored = new Set(chosen.map((id) => doomed.stored.get(id) ?? this.files.get(id)?.row.stored ?? id));
+    const going = new Set(chosen);
+    const isShared = (bytes: string) =>
+      (doomed.shared.get(bytes) ?? []).some((id) => !going.has(id)) ||
+      changed.some(({ row }) => row.stored === bytes && row.state !== 'dropped' && !going.has(row.id));
+    return { ids: chosen, stored: [...stored].filter((bytes) => !isShared(bytes)) };
   }
 
   /** It is dropped, whatever its room. */
@@ -802,6 +834,14 @@ export class Work {
     this.#later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
   }
 
+  forgetHere(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_last_here WHERE at < ${before} AND hidden IS NULL`);
+  }
+
+  forgetDevices(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_devices WHERE since < ${before}`);
+  }
+
   forgetInvites(before: number): void {
     this.#later(() => sql`DELETE FROM chat_invites WHERE until < ${before}`);
   }
@@ -816,7 +856,143 @@ export class Work {
     );
   }
 
-  // It has a transaction of its own too.
+  // This has a transaction of its own, and so has the consumer.
+  dueRows<Of extends object>(
+    table: Table<Of>,
+    at: number,
+    most: number,
+  ): { rows: readonly Of[]; next?: number } {
+    const known = this.due.get(table);
+    if (known?.at !== at || known.most !== most) throw new Missing({ what: 'due', table, at, most });
+    return known as unknown as { rows: readonly Of[]; next?: number };
+  }
+
+  /** Something concerns these users. Rows that are there stay, and those that a server looks at are looked at again. */
+  noteDue(users: readonly string[], due: number): void {
+    this.#noteDue(
+      'chat_due',
+      ['user_id'],
+      users.map((user) => [user]),
+      due,
+    );
+  }
+
+  /** The same for pushes. */
+  notePushes(pushes: readonly PushPlace[], due: number): void {
+    this.#noteDue(
+      'chat_pushes',
+      ['user_id', 'room_id'],
+      pushes.map(({ user, room }) => [user, room]),
+      due,
+    );
+  }
+
+  #noteDue(table: string, key: Columns, keys: readonly (readonly Value[])[], due: number): void {
+    if (keys.length === 0) return;
+    this.#later(
+      (dialect) => sql`UPDATE ${raw(table)} SET again = 1 WHERE claimed = 1 AND ${dialect.each(key, keys)}`,
+    );
+    this.#later((dialect) =>
+      dialect.insertNew(
+        table,
+        [...key, 'due'],
+        keys.map((row) => [...row, due]),
+      ),
+    );
+  }
+
+  /** The members of these rooms are to be looked through: at once, or `pause` ms after they last were. */
+  noteDueRooms(
+    rooms: readonly string[],
+    { everyone, due, pause }: { everyone: boolean; due: number; pause: number },
+  ) {
+    if (rooms.length === 0) return;
+    const ids = rooms.map((room) => [room]);
+    const update = (set: Sql, where: Sql) =>
+      this.#later(
+        (dialect) =>
+          sql`UPDATE chat_due_rooms SET ${set} WHERE ${dialect.each(['room_id'], ids)} AND ${where}`,
+      );
+    if (everyone) update(sql`everyone = 1`, sql`everyone IS NULL`);
+    update(sql`again = 1`, sql`claimed = 1`);
+    update(sql`due = done + ${pause}`, sql`due IS NULL AND done + ${pause} > ${due}`);
+    update(sql`due = ${due}`, sql`due IS NULL`);
+    this.#later((dialect) =>
+      dialect.insertNew(
+        'chat_due_rooms',
+        ['room_id', 'due', 'everyone'],
+        rooms.map((room) => [room, due, everyone ? 1 : null]),
+      ),
+    );
+  }
+
+  noteSending(user: string): void {
+    this.#later(() => sql`UPDATE chat_due SET sending = 1 WHERE user_id = ${user}`);
+  }
+
+  notePushing({ user, room }: PushPlace): void {
+    this.#later(() => sql`UPDATE chat_pushes SET sending = 1 WHERE user_id = ${user} AND room_id = ${room}`);
+  }
+
+  /** A server has looked at the user, whom it has until then. @param again when to look again; absent if nothing is left, unless there was more */
+  settleDue(user: string, until: number, at: number, again?: number): void {
+    this.#settle(raw('chat_due'), sql`user_id = ${user} AND due = ${until}`, at, again);
+  }
+
+  /** The same for a push. */
+  settlePush({ user, room }: PushPlace, until: number, at: number, again?: number): void {
+    const where = sql`user_id = ${user} AND room_id = ${room} AND due = ${until}`;
+    this.#settle(raw('chat_pushes'), where, at, again);
+  }
+
+  #settle(table: Sql, where: Sql, at: number, again: number | undefined): void {
+    if (again === undefined) this.#later(() => sql`DELETE FROM ${table} WHERE ${where} AND again IS NULL`);
+    this.#later(
+      () =>
+        sql`UPDATE ${table} SET due = ${again ?? at}, claimed = NULL, again = NULL, sending = NULL WHERE ${where}`,
+    );
+  }
+
+  /** A server has looked through the members of a room. @param next when to do so again if there was more */
+  settleDueRoom(room: string, at: number, next: number): void {
+    const update = (set: Sql, where = sql``) =>
+      this.#later(() => sql`UPDATE chat_due_rooms SET ${set} WHERE room_id = ${room} ${where}`);
+    update(sql`due = NULL, everyone = NULL`, sql`AND again IS NULL`);
+    update(sql`due = ${next}`, sql`AND again = 1`);
+    update(sql`done = ${at}, claimed = NULL, again = NULL`);
+  }
+
+  forgetMailStops(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_mail_stops WHERE at < ${before}`);
+  }
+
+  forgetActive(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_active WHERE at < ${before}`);
+  }
+
+  eventCounts(): ReadonlyMap<EventType | 'failed', number> {
+    if (this.countedEvents === undefined) throw new Missing({ what: 'eventCounts' });
+    return this.countedEvents;
+  }
+
+  /** Not by `put`: the event goes with a user who is erased meanwhile. */
+  postpone({ id, due = null }: { id: string; due?: number | null }): void {
+    this.#later(() => sql`UPDATE chat_webhooks SET due = ${due} WHERE id = ${id}`);
+  }
+
+  /** Of events of the same time more may stay, or fewer. */
+  keepNewestEvents(type: EventType, most: number): void {
+    const newest = sql`SELECT at FROM chat_webhooks WHERE type = ${type} ORDER BY at DESC LIMIT 1 OFFSET ${most}`;
+    this.#later(
+      () =>
+        sql`DELETE FROM chat_webhooks WHERE type = ${type} AND at <= (SELECT at FROM (${newest}) AS newest)`,
+    );
+  }
+
+  retryEvents(at: number): void {
+    this.#later(() => sql`UPDATE chat_webhooks SET due = ${at}, tries = 0 WHERE due IS NULL`);
+  }
+
   /** A consumer of the log of changes, which begins when it is asked for the first time, and its next entries. */
   consumer(input: Writes['consume']['in']): LoadedConsumer {
     if (this.consuming?.name !== input.name) throw new Missing({ what: 'consumer', input });
@@ -835,7 +1011,17 @@ export class Work {
     this.#later((dialect) => dialect.upsert('chat_consumers', ['id'], consumerColumns, [row]));
   }
 
-  /** A message that has another author now: no repeat is told by what was first sent. */
+  keepConsumers(names: readonly string[]): void {
+    this.#later((dialect) => {
+      const kept = dialect.among(
+        ['id'],
+        names.map((name) => [name]),
+      );
+      return sql`DELETE FROM chat_consumers WHERE held_until < ${dialect.now} - ${forgottenAfter} AND NOT (${kept})`;
+    });
+  }
+
+  /** The message has another author now: its digest, by which a repeat is recognised, is dropped. */
   eraseMessage(message: StoredMessage, before: StoredMessage): void {
     this.updateMessage(message, before);
     const { messages } = this.#existing(message.room);

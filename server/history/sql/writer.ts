@@ -20,8 +20,8 @@ import {
   numberOf,
   ofTypes,
   positionOf,
+  typesAfter,
   wantedTypes,
-  withTypesOf,
 } from './journal.ts';
 import { Transaction } from './transaction.ts';
 
@@ -196,7 +196,7 @@ export class Writer {
       });
       if (changed) ending = batch({});
       const end = raw(changed ? 'COMMIT' : 'ROLLBACK');
-      this.#types = withTypesOf(calls, this.#types ?? 0);
+      this.#types = await asked(typesAfter(calls, this.#types ?? 0));
       const logged = ofTypes(changes, this.#types);
       // Last, and in one trip with COMMIT: an entry locks what all servers need.
       const entry = logged.length > 0 ? append(this.#dialect, logged) : [];

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Reads } from '../history.ts';
-import { messageFrom } from '../rows.ts';
+import { type Holding, holdings, type Reads } from '../history.ts';
+import { isSearched, messageFrom } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import type { Row } from '../tables.ts';
 import { termsOfQuery } from '../terms.ts';
@@ -69,7 +69,12 @@ const statements = {
   newestChange: history.prepare(
     'SELECT max(seq) AS seq FROM former_texts WHERE room = ? AND seq BETWEEN ? AND ?',
   ),
-  text: history.prepare('SELECT num, text FROM chat_messages WHERE room = ? AND seq = ?'),
+  text: history.prepare(
+    'SELECT num, text, user_id, sent_at, deleted_at FROM chat_messages WHERE room = ? AND seq = ?',
+  ),
+  newestHolding: history.prepare(
+    'SELECT max(seq) AS seq FROM chat_holdings WHERE room = ? AND holds = ? AND seq BETWEEN ? AND ?',
+  ),
   message: history.prepare(`SELECT ${columns} FROM chat_messages AS messages WHERE num = ?`),
 };
 const cursors = new SearchCursors(digestKeyOf(history));
@@ -92,6 +97,8 @@ interface Place {
   /** Whether the index has not followed all changes of its texts yet: 1 or 0. */
   changing: number;
 }
+
+type TextRow = Row & { num: number; text: string };
 
 interface Found {
   num: number;
@@ -209,6 +216,7 @@ function follow(): boolean {
  */
 function search({
   query,
+  only = {},
   rooms,
   everyPublic,
   except = [],
@@ -216,8 +224,9 @@ function search({
   limit,
 }: Reads['search']['in']): Reads['search']['out'] {
   const before = cursors.numberOf(from);
-  const terms = termsOfQuery(query);
-  const lookedFor = query.toLowerCase();
+  const terms = query === undefined ? undefined : termsOfQuery(query);
+  const lookedFor = query?.toLowerCase() ?? '';
+  const fits = (row: TextRow) => isSearched(row, only) && row.text.toLowerCase().includes(lookedFor);
   /** The room with the newest message that is left is the last one. */
   const open = placesOf(rooms, everyPublic, except, before).sort((a, b) => a.newest - b.newest);
   /** Newest first, and one more than fits. */
@@ -229,9 +238,9 @@ function search({
     const isFull = (found[limit]?.num ?? 0) > rest;
     if (rest === 0 || isFull || (work >= mostWork && rest < before - 1)) break;
     const place = open.pop() as Place;
-    const { message, rows } = nextCandidate(place, terms, before);
+    const { message, rows } = nextCandidate(place, terms, only.has, before);
     work += rowWork * rows + (message?.text.length ?? 0);
-    if (message?.text.toLowerCase().includes(lookedFor)) {
+    if (message !== undefined && fits(message)) {
       insert(found, { num: message.num, id: place.id }, ({ num }) => -num);
       if (found.length > limit + 1) found.pop();
     }
@@ -260,29 +269,45 @@ function placesOf(
   return [...found.values()];
 }
 
-/** The next message of the room that may be one that is looked for. */
+/** The next message of the room that may be one that is looked for. `terms` undefined: whatever its text is. */
 function nextCandidate(
   place: Place,
-  terms: readonly number[],
+  terms: readonly number[] | undefined,
+  has: Holding | undefined,
   before: number,
-): { message?: { num: number; text: string }; rows: number } {
+): { message?: TextRow; rows: number } {
   const { room, first } = place;
   if (place.newest === before - 1) {
     goOn(place, lastBefore(place, before));
     if (place.newest === 0) return { rows: 1 };
   }
   let next: { seq?: number; left: number; rows: number } = { seq: place.seq, left: place.seq, rows: 0 };
-  if (place.newest <= index.message) {
+  if (terms === undefined) {
+    if (has !== undefined) next = { ...newestHolding(place, has, first), rows: 1 };
+  } else if (place.newest <= index.message) {
     next = index.candidate(room, terms, first, place.seq);
     // A text that has changed since, the index may not have.
     const changed = place.changing && statements.newestChange.get(room, next.left, place.seq)?.seq;
     if (changed) next = { ...next, seq: changed as number, left: changed as number };
   }
-  const row = next.seq === undefined ? undefined : statements.text.get(room, next.seq);
+  const { seq } = next;
+  const holds =
+    seq !== undefined && (has === undefined || newestHolding({ room, seq }, has, seq).seq === seq);
+  const row = holds ? statements.text.get(room, seq) : undefined;
   goOn(place, next.left - 1);
   // Beside those of the index, the message and the one after it.
   const rows = next.rows + 2;
-  return row === undefined ? { rows } : { message: row as { num: number; text: string }, rows };
+  return row === undefined ? { rows } : { message: row as unknown as TextRow, rows };
+}
+
+/** The newest message of the room that holds that, from its `seq` down to `first`. */
+function newestHolding(
+  { room, seq }: Pick<Place, 'room' | 'seq'>,
+  has: Holding,
+  first: number,
+): { seq?: number; left: number } {
+  const found = statements.newestHolding.get(room, holdings.indexOf(has), first, seq)?.seq ?? null;
+  return found === null ? { left: first } : { seq: found as number, left: found as number };
 }
 
 /** Only what is there up to that message is left. */

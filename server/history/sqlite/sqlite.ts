@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { RequestError } from '../../wire/errors.ts';
 import { type Change, type History, methods } from '../history.ts';
@@ -27,8 +27,8 @@ export async function openSqliteHistory(options: {
 }): Promise<History> {
   const { path, claimed } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
-  const reader = new ThreadAtNeed(() => Thread.start('./reader.ts', path, options.onFailure));
-  const searcher = new ThreadAtNeed(() => Thread.start('./searcher.ts', path, options.onFailure));
+  const reader = new ThreadAtNeed(() => Thread.start('reader', path, options.onFailure));
+  const searcher = new ThreadAtNeed(() => Thread.start('searcher', path, options.onFailure));
   const onCommitted = ({ changes = [], commitMs }: Batch) => {
     for (const change of changes) for (const listener of listeners) listener(change);
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
@@ -37,7 +37,7 @@ export async function openSqliteHistory(options: {
   };
   let opened: Thread | undefined;
   try {
-    opened = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
+    opened = await Thread.start('writer', path, options.onFailure, onCommitted);
     // After the writer, which has migrated it.
     if (!isIndexed(path)) searcher.start();
   } catch (error) {
@@ -171,12 +171,14 @@ class Thread {
   }
 
   static async start(
-    file: string,
+    name: 'reader' | 'searcher' | 'writer',
     path: string,
     onFailure: (error: Error) => void,
     onBatch?: (batch: Batch) => void,
   ): Promise<Thread> {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: { path } });
+    // Tests run bundles, in which this file and the thread's are compiled.
+    const file = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
+    const worker = new Worker(file, { workerData: { path } });
     const thread = new Thread(worker);
     await once(worker, 'message').catch((cause: Error) => {
       throw cannotOpen(path, cause);

@@ -3,7 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import type { Change, Writes } from '../history.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
 import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
-import { append, ofTypes, wantedTypes, withTypesOf } from '../sql/journal.ts';
+import { append, ofTypes, typesAfter, wantedTypes } from '../sql/journal.ts';
 import { Kept } from '../sql/kept.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
@@ -178,7 +178,7 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
     const place = { dialect, transaction, digestKey, kept };
     const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
     const done = connection.answered(carryOut(place, asked));
-    types = withTypesOf(calls, types);
+    types = connection.answered(typesAfter(calls, types));
     const logged = ofTypes(done.changes, types);
     if (logged.length > 0) for (const statement of append(dialect, logged)) transaction.later(statement);
     connection.answered(transaction.flush());

@@ -114,8 +114,9 @@ test('4 by counts: unread, totals and GET /me know nothing of rooms of others', 
 
 test('5 by previews: `last` and `room:activity` do not reach who has been removed', async () => {
   const mole = await person();
+  const added = nextOf(ben, 'members:changed');
   await ann.request('room:invite', { room: den, users: [mole.id] });
-  await nextOf(ben, 'members:changed');
+  await added;
   await ann.request('room:remove', { room: den, user: mole.id });
   await expect.poll(() => eventsOf(mole, 'room:removed')).toHaveLength(1);
   const before = mole.events.length;
@@ -496,7 +497,7 @@ test('28 by the cursor of the own room’s reports: it does not count those of o
   await reported(mia, eve, room);
   const { next: later } = await list();
   const [a, b] = [next, later].map((cursor) => Buffer.from(cursor as string, 'base64url'));
-  expect(a?.length).toBe(16);
+  expect(a?.length).toBe(b?.length);
   expect((a as Buffer).filter((byte, n) => byte === (b as Buffer)[n]).length).toBeLessThan(8);
   const newest = await list({ limit: 100 });
   expect([reports[0], ...(await list({ cursor: next, limit: 100 })).reports]).toEqual(
@@ -504,6 +505,7 @@ test('28 by the cursor of the own room’s reports: it does not count those of o
   );
   const ofNumber = Buffer.from('[2]').toString('base64url');
   const { next: ofSearch } = await eve.request('message:search', { query: 'e', limit: 1 });
-  for (const cursor of [ofNumber, Buffer.alloc(16).toString('base64url'), `${next}A`, ofSearch as string])
+  const ofZeros = Buffer.alloc(a?.length ?? 0).toString('base64url');
+  for (const cursor of [ofNumber, ofZeros, `${next}A`, ofSearch as string])
     expect([cursor, await codeOf(eve, 'report:list', { cursor })]).toEqual([cursor, 'bad_request']);
 });

@@ -1,5 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createInvite, lookAtInvite, revokeInvite } from '../../../server/chat/invites.ts';
+import { methods } from '../../../server/history/history.ts';
 import type { Answers } from '../../../server/wire/events.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { eventsOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
 
 let site: PeopleSite;
@@ -122,4 +125,27 @@ test('a site’s moderator who is a member makes links that let in people who we
   const nothing = await triesOf(eve, 'no-such-token');
   await expect.poll(() => eve.raw('invite:look', again)).toEqual(nothing[0]);
   expect(await triesOf(eve, again.token)).toEqual(nothing);
+});
+
+test('a link that is turned off while its room is read shows nothing of it', async () => {
+  let meanwhile = async (): Promise<void> => undefined;
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: methods(async (query, input) => {
+      const answer = await stored.read[query](input);
+      if (query === 'members') await meanwhile();
+      return answer;
+    }),
+  }));
+  const at = Date.now();
+  const by = { id: '1', name: 'Ann' };
+  const ann = await chat.directory.connect('a', { ...by, roles: [], rooms: [] });
+  await history.write.createRoom({ id: 'den', kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at });
+  const den = chat.directory.find(ann.person, 'den');
+  if (den === undefined) throw new Error('no room');
+  const eve = await chat.directory.connect('e', { id: '2', name: 'Eve', roles: [], rooms: [] });
+  const { invite, token } = await createInvite(chat, ann, den, { room: 'den', seconds: 0, uses: 0 });
+  expect(await lookAtInvite(chat, eve, { token })).toMatchObject({ name: 'Den' });
+  meanwhile = async () => void (await revokeInvite(chat, ann, den, { room: 'den', id: invite.id }));
+  await expect(lookAtInvite(chat, eve, { token })).rejects.toMatchObject({ code: 'unknown_invite' });
+  await close();
 });

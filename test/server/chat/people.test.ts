@@ -95,7 +95,11 @@ describe('the first event of a connection', () => {
         direct: true,
         findPeople: true,
         files: true,
+        previews: false,
+        seen: true,
+        push: false,
         report: true,
+        mail: false,
       },
       profile: {},
       serverTime: expect.any(Number),
@@ -189,10 +193,11 @@ describe('rooms that people make', () => {
     const [ann, ben] = [await person(), await person()];
     const room = await den(ann, [ben]);
     await ann.request('room:join', { room });
-    const told = nextOf(ben, 'room:activity');
     const { room: updated } = await ann.request('room:update', { room, name: 'New', topic: 'topic' });
     expect(updated).toMatchObject({ name: 'New', topic: 'topic' });
-    expect(await told).toMatchObject({ room, name: 'New', topic: 'topic', members: 2 });
+    await expect
+      .poll(() => eventsOf(ben, 'room:activity').at(-1))
+      .toMatchObject({ room, name: 'New', topic: 'topic', members: 2 });
     expect((await ann.request('room:update', { room, topic: '' })).room).not.toHaveProperty('topic');
   });
 
@@ -338,6 +343,93 @@ describe('rooms that people make', () => {
     expect(told().slice(2)).toEqual(users.map((user) => ({ user, gone: true })));
   });
 
+  test('about somebody: role, presence and the last visit, for members who may know them, and nothing of others', async () => {
+    const [ann, ben, cat, eve] = [await person(), await person(), await person(), await person()];
+    const room = await den(ann, [ben, cat]);
+    const about = (who: Person, user: string, of = room) => who.request('user:about', { room: of, user });
+    await ben.request('room:join', { room });
+    expect(await about(ann, ben.id)).toEqual({ role: 'member', present: true });
+    expect(await about(ann, ann.id)).toEqual({ role: 'owner', present: true, hidden: false });
+    // Nobody has seen anything of Cat, who is here.
+    expect(await about(ann, cat.id)).toEqual({ role: 'member', present: false });
+    for (const user of [eve.id, 'nobody']) expect(await about(ann, user)).toEqual({ present: false });
+    const before = Date.now();
+    ben.close();
+    cat.close();
+    await expect.poll(async () => (await about(ann, ben.id)).lastHere).toBeDefined();
+    const { lastHere = 0, ...rest } = await about(ann, ben.id);
+    expect(rest).toEqual({ role: 'member', present: false });
+    expect(lastHere % 300_000).toBe(0);
+    expect([lastHere <= Date.now(), lastHere > before - 300_000]).toEqual([true, true]);
+    expect(await about(ann, cat.id)).toEqual({ role: 'member', present: false });
+    // Of a room that one reads without being a member, of a user in no common room, of one who was removed or banned.
+    await eve.request('room:join', { room: 'lobby' });
+    const gone = { present: false };
+    expect(await about(eve, ben.id, 'lobby')).toEqual(gone);
+    const back = await again(ben);
+    await back.request('room:join', { room: 'lobby' });
+    back.close();
+    // The five minutes may have ended since.
+    const known = { role: 'member', present: false, lastHere: expect.any(Number) };
+    await expect.poll(() => about(eve, ben.id, 'lobby')).toEqual(known);
+    const ada = await person();
+    expect(await about(ada, ben.id, 'lobby')).toEqual({ role: 'member', present: false });
+    ada.close();
+    const isUnknown = { role: 'member', present: false };
+    const block = (who: Person, user: string, blocked: boolean) =>
+      who.request('user:block', { user, blocked });
+    await block(eve, ben.id, true);
+    expect(await about(eve, ben.id, 'lobby')).toEqual(isUnknown);
+    await block(eve, ben.id, false);
+    expect(await about(eve, ben.id, 'lobby')).toEqual(known);
+    const blocker = await again(ben);
+    await block(blocker, eve.id, true);
+    await block(blocker, ann.id, true);
+    await block(blocker, ann.id, false);
+    blocker.close();
+    await expect.poll(() => about(eve, ben.id, 'lobby')).toEqual(isUnknown);
+    expect(await about(ann, ben.id)).toEqual(known);
+    await ann.request('room:remove', { room, user: ben.id });
+    expect(await about(ann, ben.id)).toEqual(gone);
+    const boss = await person({ roles: 'admin' });
+    await boss.request('room:ban', { room: 'lobby', user: ben.id });
+    expect(await about(eve, ben.id, 'lobby')).toEqual(gone);
+    await boss.request('room:ban', { room: 'lobby', user: ben.id, seconds: 0 });
+    boss.close();
+    await ann.request('room:join', { room: 'lobby' });
+    expect(await about(ann, ben.id, 'lobby')).toEqual(known);
+    const hider = await again(ben);
+    await hider.request('user:hide', { hidden: true });
+    expect(await about(hider, ben.id, 'lobby')).toEqual({ role: 'member', present: true, hidden: true });
+    hider.close();
+    await expect.poll(() => about(ann, ben.id, 'lobby')).toEqual(isUnknown);
+  });
+
+  test('seen by: names for the author alone, and a total that no block and no hiding changes', async () => {
+    const [ann, ben, cat, dan] = [await person(), await person(), await person(), await person()];
+    const room = await den(ann, [ben, cat, dan]);
+    for (const each of [ann, ben, cat]) await each.request('room:join', { room });
+    const { seq } = (await send(ann, room)).message;
+    const seen = async () => {
+      const { users, total } = await ann.request('message:seen', { room, seq });
+      return [users.map(({ id }) => id), total];
+    };
+    expect(await seen()).toEqual([[], 3]);
+    for (const each of [ben, cat, dan]) await each.request('read:mark', { room, seq });
+    // Nobody has seen anything else of Dan.
+    expect(await seen()).toEqual([[ben.id, cat.id], 3]);
+    await cat.request('user:block', { user: ann.id, blocked: true });
+    await ben.request('user:hide', { hidden: true });
+    expect(await seen()).toEqual([[], 3]);
+    await cat.request('user:block', { user: ann.id, blocked: false });
+    await ann.request('room:remove', { room, user: cat.id });
+    expect(await seen()).toEqual([[], 2]);
+    expect(await codeOf(ben, 'message:seen', { room, seq })).toBe('forbidden');
+    const many = Array.from({ length: 48 }, newId);
+    await ann.request('room:invite', { room, users: many });
+    expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('limit_reached');
+  });
+
   test('notify is the user’s own setting: sent to all devices, and counted in the totals', async () => {
     const [ann, ben] = [await person(), await person()];
     const room = await den(ann, [ben]);
@@ -372,14 +464,22 @@ describe('direct rooms', () => {
   test('presence of a conversation partner is sent without showing the room', async () => {
     const [ann, ben] = [await person(), await person()];
     const { room } = await ann.request('direct:open', { user: ben.id });
+    const about = () => ann.request('user:about', { room: room.id, user: ben.id });
+    expect(await about()).toEqual({ present: false });
     await ann.request('room:join', { room: room.id });
     await send(ann, room.id);
+    // Ben is a member, whom Ann does not know yet.
+    expect(await about()).toEqual({ role: 'member', present: false });
     await ben.request('room:join', { room: room.id });
     await send(ben, room.id);
+    expect(await about()).toEqual({ role: 'member', present: true });
     await ann.request('room:leave', { room: room.id });
-    const gone = nextOf(ann, 'presence:changed');
     ben.close();
-    expect(await gone).toMatchObject({ room: room.id, joined: [], left: [ben.id] });
+    await expect
+      .poll(() => eventsOf(ann, 'presence:changed').at(-1))
+      .toMatchObject({ room: room.id, joined: [], left: [ben.id] });
+    const was = { role: 'member', present: false, lastHere: expect.any(Number) };
+    await expect.poll(about).toEqual(was);
   });
 });
 

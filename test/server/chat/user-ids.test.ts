@@ -17,6 +17,7 @@ let people: Person[];
 beforeAll(async () => {
   site = await startPeopleSite({
     CHAT_FIND_PEOPLE: 'all',
+    CHAT_SEEN: 'off',
     CHAT_LIMIT_SEND: '3/1h',
     CHAT_LIMIT_CONNECTIONS_USER: '2',
   });
@@ -99,6 +100,23 @@ test('a direct room is of two of them, and of no other two', async () => {
   }
   expect(new Set(rooms.values()).size).toBe(10);
   expect(await codeOf(people[1] as Person, 'direct:open', { user: 'bob' })).toBe('bad_request');
+});
+
+test('with CHAT_SEEN=off neither of the two learns what the other one has read', async () => {
+  const [one, two] = await Promise.all(['reads', 'writes'].map((id) => site.person({}, id)));
+  const { room } = await (one as Person).request('direct:open', { user: 'writes' });
+  for (const client of [one, two] as Person[]) {
+    await client.request('room:join', { room: room.id });
+    await say(client, room.id);
+  }
+  await (one as Person).request('read:mark', { room: room.id, seq: 2 });
+  const { seq } = await say(one as Person, room.id);
+  const written = () => eventsOf(two as Person, 'message:new').map((message) => message.seq);
+  await expect.poll(written).toContain(seq);
+  expect(eventsOf(two as Person, 'read:changed').filter(({ user }) => user === 'reads')).toEqual([]);
+  expect((await (two as Person).request('room:join', { room: room.id })).room).not.toHaveProperty(
+    'readByOther',
+  );
 });
 
 test('looking for one by the name’s beginning finds all whose letters are the same without case', async () => {

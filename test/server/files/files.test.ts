@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MessageFile } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
+import { mp4, webm } from '../../helpers/media.ts';
 
 const apiKey = 'a-key-of-more-than-16-characters';
 let site: ChatSite;
@@ -168,6 +170,47 @@ test('parts, tags and heads of a file', async () => {
   expect([same.status, same.headers.get('etag'), await same.text()]).toEqual([304, etag, '']);
   const head = await own({}, 'HEAD');
   expect([head.status, head.headers.get('content-length')]).toEqual([200, '34']);
+});
+
+test('sound, video and voice: what their containers say, in the message, and played in parts', async () => {
+  const add = async (bytes: Buffer, name: string, peaks?: string) => {
+    const options = { name, ...(peaks === undefined ? {} : { peaks }) };
+    const { status, file, code } = await upload(site.chat.url, annsCookie, bytes, options);
+    return status === 201 ? file : `${status} ${code}`;
+  };
+  const picture = { width: 640, height: 360 };
+  const peaks = '0123456789abcdefghijklmnopqrstuv00000000000000';
+  const files = [
+    await add(mp4({ duration: 2 }), 'song.m4a'),
+    await add(mp4({ duration: 2, picture }), 'film.mp4'),
+    await add(webm({ duration: 2, live: true }), 'voice.webm', peaks),
+  ];
+  expect(files).toMatchObject([
+    { type: 'audio/mp4', audio: { duration: 2000 } },
+    { type: 'video/mp4', video: { ...picture, duration: 2000 } },
+    { type: 'audio/webm', audio: { duration: 2000, peaks } },
+  ]);
+  const { message } = await send(files.map((file) => ({ id: (file as MessageFile).id })));
+  expect(message.files).toEqual(files);
+  for (const file of files as MessageFile[]) {
+    const answer = await get(file, bensCookie, { headers: { range: 'bytes=4-' } });
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': file.type,
+      'content-disposition': expect.stringMatching(/^inline;/),
+      'content-range': `bytes 4-${file.size - 1}/${file.size}`,
+    });
+    expect([answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([206, file.size - 4]);
+  }
+  // A voice message is sound, with a loudness of the one form.
+  expect([
+    await add(mp4({ duration: 2, picture }), 'voice.webm', peaks),
+    await add(Buffer.from('hello'), 'voice.webm', peaks),
+    await add(await noise(9, 9).png().toBuffer(), 'voice.webm', peaks),
+    await add(webm({ duration: 2 }), 'voice.webm', `${peaks}0`),
+    await add(webm({ duration: 2 }), 'voice.webm', ''),
+    // What only begins like sound is nothing.
+    await add(webm({ duration: 2 }).subarray(0, 12), 'voice.webm'),
+  ]).toEqual([...Array(3).fill('415 file_type'), ...Array(2).fill('400 bad_request'), '415 file_type']);
 });
 
 test('a client that goes away before its file is opened leaves no open file behind', async () => {
@@ -375,6 +418,7 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
   await ann.request('message:react', { room, seq: message.seq, emoji: '👍', on: true });
   await ann.request('thread:follow', { room, thread: message.seq, following: true });
   await ann.request('user:block', { user: '3', blocked: true });
+  await ann.request('user:hide', { hidden: true });
   for (const text of ['look', undefined]) {
     const { message: rude } = await ben.request('message:send', {
       room,
@@ -415,7 +459,9 @@ test('all data of a user is one archive: messages, reactions and files, and nobo
     rooms: expect.arrayContaining([
       { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all', slow: 60 },
     ]),
+    hidden: true,
     blocked: ['3'],
+    devices: [],
     restricted: [
       { room: 'lobby', kind: 'muted', until: expect.any(Number), reason: 'loud' },
       { room: 'other', kind: 'banned' },
@@ -509,4 +555,36 @@ test('while the packages of a running server are being replaced, an upload is re
     await chat.stop();
     await rm(place, { recursive: true });
   }
+});
+
+test('a forwarded file is downloaded from the copy, also after the original is gone; the bytes go with the last one', async () => {
+  const [room, target] = [await privateRoom(), await privateRoom()];
+  await ben.request('room:join', { room: target });
+  const { file } = await upload(site.chat.url, annsCookie, Buffer.from('Wm4kZ-shared'), {
+    name: 'a.txt',
+    room,
+  });
+  const { message: original } = await send([file], room, 'words');
+  const from = { room, seq: original.seq };
+  const asked = { room: target, from, clientId: newClientId() };
+  const { message } = await ann.request('message:forward', asked);
+  const { files = [], ...copy } = message;
+  // Nobody learns who wrote in a private room.
+  expect(copy).toMatchObject({ room: target, text: 'words', user: { id: '1', name: 'Ann' }, forwarded: {} });
+  expect(copy.forwarded).toEqual({});
+  expect(await ann.request('message:forward', asked)).toEqual({ message });
+  await expect.poll(() => ben.messages().at(-1)).toEqual(message);
+  const [copied] = files as [MessageFile];
+  expect(copied).toEqual({ ...file, id: expect.not.stringMatching(file.id) });
+  await ann.request('message:delete', from);
+  await expect.poll(() => statusOf(file, annsCookie)).toBe(404);
+  expect(await (await get(copied)).text()).toBe('Wm4kZ-shared');
+  expect(stored()).toContain(file.id);
+
+  // A copy of the copy says no more.
+  const again = { room: target, from: { room: target, seq: message.seq }, clientId: newClientId() };
+  expect((await ben.request('message:forward', again)).message).toMatchObject({ forwarded: {} });
+  await ann.request('message:delete', { room: target, seq: message.seq });
+  await ben.request('message:delete', { room: target, seq: message.seq + 1 });
+  await expect.poll(stored).not.toContain(file.id);
 });

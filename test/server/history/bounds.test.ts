@@ -305,6 +305,9 @@ const about = { id: 'f', name: 'a.txt', type: 'text/plain', size: 1 };
 const sent = { room, user, text: '@Ben all', mentions, sentAt: at, asMember: true, siteModerator: true };
 const reaction = (who: string, on: boolean) => ({ user: who, emoji: '👍', on });
 const act = { kind: 'muted', at, by: '1', user: '2', room, reason: 'why', to: { until: 9 } } as const;
+const events = ['e1', 'e2'].map(
+  (id) => ({ id, type: 'room.created', at, due: at, tries: 0, roomId: room }) as const,
+);
 /** All writes, in an order in which each changes something. */
 const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   publicRooms: [{ rooms: [{ id: 'lobby', name: 'Lobby' }], at }],
@@ -327,11 +330,23 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   addFile: [{ room, user: '1', file: about, at }],
   send: [
     { ...sent, clientId: '1', files: [{ id: 'f' }] },
-    { ...sent, clientId: '2' },
+    { ...sent, clientId: '2', preview: 'https://a.example/' },
     { ...sent, clientId: '3', room: 'd', mentions: [] },
     { ...sent, clientId: '4', replyTo: 1, mentions: [] },
     { ...sent, clientId: '5', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
   ],
+  forward: [
+    {
+      room,
+      from: { room, seq: 1 },
+      user: { id: '2', name: 'Ben' },
+      clientId: '6',
+      sentAt: at,
+      asMember: true,
+    },
+  ],
+  preview: [{ room, seq: 2, url: 'https://a.example/', page: { title: 'A' }, at }],
+  removePreview: [{ room, seq: 2, user: '1', moderator: false, at }],
   edit: [{ room, seq: 1, user: '1', text: 'edited', files: [], at }],
   react: [
     { room, seq: 2, reactions: Array.from({ length: 3 }, (_, n) => reaction(`${n + 1}`, true)) },
@@ -366,12 +381,66 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { user: '1', other: '3', blocked: true, at },
     { user: '1', other: '3', blocked: false, at },
   ],
+  noteHere: [{ user: '1', at: 5 }],
+  hideHere: [
+    { user: '1', hidden: true },
+    { user: '1', hidden: false },
+  ],
+  forgetHere: [{ before: at }],
+  registerDevice: [{ id: 'd', user: '1', kind: 'browser', sealed: 'x', at }],
+  noteDevice: [{ id: 'd', user: '1', until: at }],
+  removeDevice: [{ id: 'd', user: '1' }],
+  forgetDevices: [{ before: at }],
+  addVapidKey: [{ id: 'k', sealed: 'x', at }],
   expire: [{ room, firstSeq: 2 }],
   erase: [{ user: '2', messages: 'delete', at }],
   consume: [
     { name: 'erasure', by: 'me', types: ['erasing'], lease: 9, most: 9 },
-    { name: 'erasure', by: 'me', types: ['erasing'], lease: 9, most: 9, done: 1, rows: { acts: [act] } },
+    {
+      name: 'erasure',
+      by: 'me',
+      types: ['erasing'],
+      lease: 9,
+      most: 9,
+      done: 1,
+      rows: {
+        acts: [act],
+        events,
+        concerned: {
+          users: ['1'],
+          rooms: [{ room, everyone: false }],
+          due: at,
+          roomsDue: at,
+          pushes: [{ user: '1', room }],
+          pushDue: at,
+        },
+      },
+    },
   ],
+  keepConsumers: [{ names: ['erasure'] }],
+  claimEvents: [
+    { sent: [], failed: [], at, until: at + 1, most: 9 },
+    { sent: ['e1'], failed: [{ id: 'e2' }], at, until: at + 1, most: 9 },
+  ],
+  retryEvents: [{ at }],
+  setNotices: [{ user: '1', set: { mail: '5' } }],
+  noteMailAddress: [{ user: '1', address: 'a@b.example' }],
+  addMailStop: [{ id: 'stop', user: '1', at }],
+  forgetMailStops: [{ before: 0 }],
+  noteActive: [{ user: '1', at }],
+  forgetActive: [{ before: 0 }],
+  noteDue: [{ room, users: ['1'], due: at, pushes: ['1'], pushDue: at, at, last: true }],
+  claimPushes: [{ at, until: at + 1, most: 9 }],
+  notePushing: [{ user: '1', room, until: at + 1 }],
+  settlePushes: [{ pushes: [{ user: '1', room }], until: at + 1, at }],
+  claimDue: [{ at, until: at + 1, most: 9 }],
+  noteNotified: [
+    { user: '1', rooms: [room], until: at + 1, at, sending: true },
+    { user: '1', rooms: [room], until: at + 1, at, sending: false },
+  ],
+  forgetNotified: [{ user: '1', rooms: [room] }],
+  settleDue: [{ users: [{ user: '1' }, { user: '2', due: at }], until: at + 1, at }],
+  dropEvents: [{ most: 0 }],
   forgetActs: [{ before: at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   tell: [{ from: 'me', what: {} }],
@@ -381,6 +450,14 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
 const page = { limit: 9 };
 const whole = { room, upTo: 9, ...page };
 const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
+  notices: [{ user: '1' }],
+  withDevices: [{ users: ['1'] }],
+  mailAddress: [{ user: '1' }],
+  mailStop: [{ id: 'stop' }],
+  concernedMembers: [
+    { room, everyone: false, after: '', limit: 9 },
+    { room, everyone: true, after: '', limit: 9 },
+  ],
   publicRooms: [null],
   bans: [null],
   acts: [{ limit: 9 }, { user: '1', before: 9, limit: 9 }],
@@ -397,6 +474,12 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   invite: [{ digest: 'x', user: '5' }],
   partner: [{ user: '1', other: '2', room: 'd' }],
   user: [{ user: '1' }],
+  lastHere: [{ user: '1', asker: '2' }],
+  devices: [{ user: '1' }],
+  vapidKeys: [null],
+  messages: [{ places: [{ room, seq: 1 }] }],
+  events: [{ limit: 10 }],
+  seenBy: [{ room, seq: 2, asker: '2', ...page }],
   users: [{ ids: ['1', '2'] }],
   membersOf: [{ room, users: ['1', '2'] }],
   members: [
@@ -475,6 +558,11 @@ test('no statement looks through a table that grows, but for what the start read
     [
       // The bans, at the start.
       'SCAN chat_bans',
+      // Counted when many events wait, of which there is a bounded number.
+      'SCAN chat_webhooks USING COVERING INDEX chat_webhooks_by_type',
+      // A handful.
+      'SCAN chat_consumers',
+      'SCAN chat_vapid_keys',
       // The first row by its key.
       'SCAN chat_erasures',
       // Tables of one row.

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createFileRoutes, type FileParts } from '../../../server/http/files.ts';
+import { RateLimit } from '../../../server/limits/by-key.ts';
 import { RequestError } from '../../../server/wire/errors.ts';
 
 const hour = 60 * 60 * 1000;
@@ -18,7 +19,7 @@ const admission = {
 async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number> {
   const answer = createFileRoutes({
     limit: 1024,
-    rate: { count: 0, ms: hour },
+    rate: new RateLimit({ count: 0, ms: hour }),
     admission,
     who: async () => ({ id: '1' }),
     draining: () => false,
@@ -56,7 +57,7 @@ const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ st
 
 test('with a limit of bytes, a user uploads at most 1,000 nearly empty files in an hour', async () => {
   const sizes = Array.from({ length: 1001 }, () => 1);
-  const answers = await uploads({ rate: { count: 1_000_000, ms: hour } }, sizes);
+  const answers = await uploads({ rate: new RateLimit({ count: 1_000_000, ms: hour }) }, sizes);
   const last = answers.pop();
   expect([statuses(answers), last?.status]).toEqual([[415], 429]);
   expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);

@@ -85,6 +85,13 @@ const deleted =
     await ann.request('message:delete', { room, seq: 1 });
     return payload;
   };
+/** The copy of a message of the room goes into the same room. */
+const forwarded =
+  (seq: number, before: (scene: Scene) => Promise<object> = async () => ({})) =>
+  async (scene: Scene) => {
+    const from = { room: scene.room, seq };
+    return { from, clientId: fresh(), ...(await before(scene)) };
+  };
 /** Ann has made a link to the room. */
 const linked = async ({ ann, room }: Scene) => ({
   token: (await ann.request('invite:create', { room })).token,
@@ -465,6 +472,56 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
   },
   'user:blocked': { ok: [['eve', {}]] },
+  'user:about': {
+    ok: [
+      ['ben', ({ ann }) => ({ user: ann.id })],
+      ['ben', { user: 'never-seen' }],
+    ],
+    bad_request: [['ben', {}]],
+    unknown_room: [['eve', ({ ann }) => ({ user: ann.id })]],
+  },
+  'user:hide': {
+    ok: [
+      ['eve', { hidden: true }],
+      ['eve', { hidden: false }],
+    ],
+    bad_request: [['eve', {}]],
+  },
+  // With pushes switched on: see push/devices.test.ts.
+  'device:register': {
+    bad_request: [
+      ['eve', {}],
+      ['eve', { token: 'a b' }],
+      ['eve', { token: 'a', page: 'http://localhost:8080/' }],
+      ['eve', { endpoint: 'https://fcm.googleapis.com/1', p256dh: 'a', auth: 'a', key: 'a' }],
+      ['eve', { token: 'a', name: 'x'.repeat(65) }],
+    ],
+    forbidden: [['eve', { token: 'a', name: 'x'.repeat(64) }]],
+  },
+  'device:remove': {
+    ok: [['eve', { id: 'none' }]],
+    bad_request: [
+      ['eve', {}],
+      ['eve', { id: '' }],
+    ],
+  },
+  'device:list': { ok: [['eve', {}]] },
+  // Nobody is notified here: see notify/notify.test.ts.
+  'notify:get': { forbidden: [['eve', {}]] },
+  'notify:set': {
+    forbidden: [['eve', { mail: 5, push: false, quiet: { from: '22:00', to: '07:00', zone: 'Asia/Tokyo' } }]],
+    bad_request: [
+      ['eve', { mail: 7 }],
+      ['eve', { quiet: { from: '24:00', to: '07:00' } }],
+      ['eve', { quiet: { from: '22:00', to: '07:00', zone: 'Europe/Nowhere' } }],
+      ['eve', { text: 'all' }],
+      ['eve', { lang: 'not a language' }],
+    ],
+  },
+  'client:active': {
+    ok: [['eve', { zone: 'Europe/Paris', lang: 'pt-BR' }]],
+    bad_request: [['eve', { zone: 'x' }]],
+  },
   'user:find': {
     ok: [['ben', ({ room }) => ({ query: 'N', room, limit: 20 })]],
     bad_request: [
@@ -529,6 +586,39 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ],
     ],
   },
+  'message:forward': {
+    ok: [
+      ['ben', forwarded(1)],
+      ['ben', forwarded(1, leaves('ben'))],
+    ],
+    bad_request: [
+      ['ben', forwarded(0)],
+      ['ben', { clientId: 'a' }],
+    ],
+    unknown_room: [['eve', forwarded(1)]],
+    forbidden: [
+      ['ben', forwarded(1, onlyModerators({}))],
+      ['eve', forwarded(1, blocked())],
+      // Of a room that one may read without being a member.
+      ['eve', forwarded(1, async () => ({ room: 'lobby' }))],
+    ],
+    muted: [['ben', forwarded(1, muted({}))]],
+    unknown_message: [
+      ['ben', forwarded(3)],
+      ['ben', forwarded(1, async () => ({ from: { room: 'none', seq: 1 } }))],
+      ['ben', forwarded(1, deleted({}))],
+    ],
+    rate_limited: [['ben', forwarded(1, under({ slow: 60 }, {}))]],
+    conflict: [
+      [
+        'ben',
+        forwarded(1, async ({ ben, room }) => {
+          await ben.request('message:send', { room, text: 'a message', clientId: 'same' });
+          return { clientId: 'same' };
+        }),
+      ],
+    ],
+  },
   'message:edit': {
     ok: [['ann', { seq: 1, text: 'edited', rev: 1 }]],
     bad_request: [
@@ -573,6 +663,17 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['ann', { seq: 2, reason: 'off topic' }],
     ],
     bad_request: [['ann', { seq: 2, reason: 'x'.repeat(251) }]],
+    unknown_room: [['eve', { seq: 1 }]],
+    not_joined: [['ben', leaves('ben', { seq: 2 })]],
+    forbidden: [['ben', { seq: 1 }]],
+    unknown_message: [['ann', { seq: 3 }]],
+  },
+  'message:unpreview': {
+    ok: [
+      ['ben', { seq: 2 }],
+      ['ann', { seq: 2 }],
+    ],
+    bad_request: [['ann', { seq: 0 }]],
     unknown_room: [['eve', { seq: 1 }]],
     not_joined: [['ben', leaves('ben', { seq: 2 })]],
     forbidden: [['ben', { seq: 1 }]],
@@ -629,6 +730,23 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_room: [['eve', { seq: 1, emoji: '👍' }]],
     unknown_message: [['ben', { seq: 3, emoji: '👍' }]],
+  },
+  'message:seen': {
+    ok: [
+      ['ann', { seq: 1 }],
+      ['ann', leaves('ann', { seq: 1 })],
+    ],
+    bad_request: [
+      ['ann', { seq: 0 }],
+      ['eve', blocked({ seq: 1 })],
+    ],
+    unknown_room: [['eve', { seq: 1 }]],
+    unknown_message: [['ann', { seq: 3 }]],
+    forbidden: [
+      ['ben', { seq: 1 }],
+      // Of a room that one may read without being a member.
+      ['eve', { seq: 1, room: 'lobby' }],
+    ],
   },
   'message:pin': {
     ok: [
@@ -731,11 +849,17 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ok: [
       ['ben', { query: 'a message' }],
       ['ben', leaves('ben', { query: 'a', limit: 50 })],
+      ['ben', { from: 'nobody', has: 'links', sentFrom: 0, sentBefore: 0 }],
     ],
     bad_request: [
       ['ben', { query: 'x'.repeat(101) }],
       ['ben', { query: 'x', cursor: '1' }],
       ['ben', { query: 'x', limit: 51 }],
+      ['ben', {}],
+      ['ben', { has: 'voices' }],
+      ['ben', { from: '' }],
+      ['ben', { sentFrom: -1 }],
+      ['ben', { sentBefore: '2026-01-01' }],
     ],
     unknown_room: [['eve', { query: 'a message' }]],
   },
@@ -829,6 +953,7 @@ test('an action that the operator has switched off is forbidden', async () => {
     CHAT_DIRECT: 'off',
     CHAT_FIND_PEOPLE: 'off',
     CHAT_FILES: 'off',
+    CHAT_SEEN: 'off',
   });
   const [ann, admin] = [await strict.person(), await strict.person({ roles: 'admin' })];
   expect(ann.ready.can).toEqual({
@@ -837,7 +962,11 @@ test('an action that the operator has switched off is forbidden', async () => {
     direct: false,
     findPeople: false,
     files: false,
+    previews: false,
+    seen: false,
+    push: false,
     report: true,
+    mail: false,
   });
   for (const method of ['GET', 'POST']) {
     const address = `${strict.chat.url}/files${method === 'GET' ? `/${'a'.repeat(32)}/x` : '?room=lobby&name=x'}`;
@@ -850,6 +979,7 @@ test('an action that the operator has switched off is forbidden', async () => {
     expect(await codeOf(admin, 'room:create', room)).toBe('ok');
   }
   expect(await codeOf(ann, 'direct:open', { user: admin.id })).toBe('forbidden');
+  expect(await codeOf(ann, 'message:seen', { room: 'lobby', seq: 1 })).toBe('forbidden');
   expect(await codeOf(ann, 'user:find', { query: 'x' })).toBe('forbidden');
   await strict.close();
 });
@@ -863,6 +993,8 @@ describe('rate_limited, with the time to wait', () => {
       ['message:react', (_, n) => ({ seq: 1, emoji: '👍', on: n % 2 === 0 })],
       ['thread:follow', (_, n) => ({ thread: 1, following: n % 2 === 0 })],
       ['read:mark', () => ({ seq: 0, unread: true })],
+      ['user:hide', (_, n) => ({ hidden: n % 2 === 0 })],
+      ['device:remove', () => ({ id: 'none' })],
       ['room:update', (_, n) => ({ topic: `x${n}` })],
     ],
     CHAT_LIMIT_CREATE: [

@@ -1,0 +1,44 @@
+import { isMember } from '../history/history.ts';
+import type { Answers, RequestPayload } from '../wire/events.ts';
+import type { Chat } from './chat.ts';
+import type { Connection, Room } from './model.ts';
+import { partnerOf } from './summary.ts';
+
+/** About somebody in a room: about who is no member, and whom nobody knows, alike. */
+export async function about(
+  { history, directory, settings }: Chat,
+  { person }: Connection,
+  room: Room,
+  { user }: RequestPayload<'user:about'>,
+): Promise<Answers['user:about']> {
+  const { id } = room.record;
+  const asker = person.user.id;
+  const isSelf = user === asker;
+  // All is read for a stranger, too, so that the time does not reveal who is one.
+  const [[stored], [known], last] = await Promise.all([
+    history.read.membersOf({ room: id, users: [user] }),
+    history.read.users({ ids: [user] }),
+    history.read.lastHere({ user, asker }),
+  ]);
+  const member = isMember(stored) ? stored : undefined;
+  const partner = partnerOf(directory, room, person);
+  const isPartner = partner !== undefined && partner.user.id === user;
+  const isNamed = isPartner ? partner.known : member !== undefined && directory.isVisible(known, member);
+  const present = isSelf || (isNamed && (isPartner ? partner.present : room.present.has(user)));
+  const mayKnow = settings.lastSeen && isNamed && !present && person.memberships.has(id);
+  return {
+    ...(member === undefined ? {} : { role: member.role }),
+    present,
+    ...(mayKnow && last.at !== undefined ? { lastHere: last.at } : {}),
+    ...(isSelf && (settings.lastSeen || settings.seen) ? { hidden: last.hidden } : {}),
+  };
+}
+
+export async function hide(
+  { history }: Chat,
+  { person }: Connection,
+  { hidden }: RequestPayload<'user:hide'>,
+): Promise<Answers['user:hide']> {
+  await history.write.hideHere({ user: person.user.id, hidden });
+  return {};
+}

@@ -1,0 +1,32 @@
+import type { Answers, RequestPayload } from '../wire/events.ts';
+import type { Chat } from './chat.ts';
+import type { Connection } from './model.ts';
+
+export function mayRegister({ devices }: Chat, { token }: RequestPayload<'device:register'>): boolean {
+  return devices?.takes[token === undefined ? 'browsers' : 'apps'] ?? false;
+}
+
+/** Also where the site has switched it off: what is stored of users is theirs. */
+export async function listDevices(
+  { history }: Chat,
+  { person }: Connection,
+): Promise<Answers['device:list']> {
+  const devices = await history.read.devices({ user: person.user.id });
+  return {
+    devices: devices.map(({ id, kind, name, at }) => ({
+      id,
+      kind,
+      ...(name === undefined ? {} : { name }),
+      at,
+    })),
+  };
+}
+
+export async function removeDevice(
+  { history }: Chat,
+  { person }: Connection,
+  { id }: RequestPayload<'device:remove'>,
+): Promise<Answers['device:remove']> {
+  await history.write.removeDevice({ id, user: person.user.id });
+  return {};
+}

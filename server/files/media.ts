@@ -1,0 +1,379 @@
+/** The bytes of a file, of which only parts are read. */
+export interface Bytes {
+  size: number;
+  /** Fewer bytes at the end of the file. */
+  read(at: number, length: number): Buffer;
+}
+
+/** The facts about sound or video, as its container states them. */
+export interface Media {
+  /** Milliseconds. Absent if the container does not say. */
+  duration?: number;
+  /** Pixels of a picture as it is shown. Absent for sound. */
+  shown?: { width: number; height: number };
+}
+
+/** Parts of a container that are looked at: an hour of video has a few hundred thousand. */
+const mostParts = 500_000;
+/** Bytes that are read at once: most parts are small. */
+const window = 64 * 1024;
+/** Milliseconds; a longer duration is a lie or of no use. */
+const longest = 7 * 24 * 60 * 60 * 1000;
+const mostSide = 20_000;
+
+/**
+ * Reads the container of sound or video that browsers play. A type of video that holds no picture is sound.
+ *
+ * @param found the type that the first bytes have
+ * @returns null if there is neither sound nor video in it, whatever its first bytes promise; without `media`, it is of
+ * another type
+ */
+export function readMedia(found: string, bytes: Bytes): { type: string; media?: Media } | null {
+  const type = sameAs[found] ?? found;
+  const read = containers[type];
+  if (read === undefined) return { type };
+  const tracks = read(windowed(bytes));
+  if (tracks === null) return null;
+  const { duration, width, height } = tracks;
+  const hasPicture = tracks.video && isSide(width) && isSide(height);
+  if (!tracks.audio && !hasPicture) return null;
+  return {
+    type: hasPicture ? type.replace('audio/', 'video/') : type.replace('video/', 'audio/'),
+    media: {
+      ...(isDuration(duration) ? { duration: Math.max(1, Math.round(duration)) } : {}),
+      ...(hasPicture ? { shown: { width: Math.round(width), height: Math.round(height) } } : {}),
+    },
+  };
+}
+
+/** Other names of the same types. */
+const sameAs: Record<string, string> = {
+  'audio/ogg; codecs=opus': 'audio/ogg',
+  'audio/x-m4a': 'audio/mp4',
+  'audio/vnd.wave': 'audio/wav',
+};
+
+interface Tracks {
+  audio: boolean;
+  video: boolean;
+  /** Milliseconds. */
+  duration: number;
+  width: number;
+  height: number;
+}
+
+const containers: Record<string, (bytes: Bytes) => Tracks | null> = {
+  'video/webm': webm,
+  'video/mp4': mp4,
+  'audio/mp4': mp4,
+  'audio/wav': wav,
+  'audio/ogg': ogg,
+  'audio/mpeg': mp3,
+};
+
+const isSide = (pixels: number) => pixels >= 1 && pixels <= mostSide;
+const isDuration = (ms: number) => ms > 0 && ms <= longest;
+
+/** Reads ahead, because parts follow each other. */
+function windowed({ size, read }: Bytes): Bytes {
+  let from = 0;
+  let ahead: Buffer = Buffer.alloc(0);
+  return {
+    size,
+    read(at, length) {
+      if (at < from || at + length > from + ahead.length) {
+        from = at;
+        ahead = read(at, Math.max(length, window));
+      }
+      return ahead.subarray(at - from, at - from + length);
+    },
+  };
+}
+
+/** The elements of a WebM, by their ids; those whose content is elements are entered. */
+const element = {
+  segment: 0x18538067,
+  cluster: 0x1f43b675,
+  blockGroup: 0xa0,
+  info: 0x1549a966,
+  tracks: 0x1654ae6b,
+  trackEntry: 0xae,
+  video: 0xe0,
+  scale: 0x2ad7b1,
+  duration: 0x4489,
+  trackType: 0x83,
+  width: 0xb0,
+  height: 0xba,
+  shownWidth: 0x54b0,
+  shownHeight: 0x54ba,
+  time: 0xe7,
+  simpleBlock: 0xa3,
+  block: 0xa1,
+  blockDuration: 0x9b,
+} as const;
+const entered: ReadonlySet<number> = new Set([
+  element.segment,
+  element.cluster,
+  element.blockGroup,
+  element.info,
+  element.tracks,
+  element.trackEntry,
+  element.video,
+]);
+
+/**
+ * A browser that records does not know the duration when it writes the beginning: then the last block tells it. Elements
+ * without a length, as a recording has, need no special case, because the parts of an entered element simply follow.
+ */
+function webm(bytes: Bytes): Tracks | null {
+  const tracks = { audio: false, video: false, duration: 0, width: 0, height: 0 };
+  let scale = 1_000_000;
+  let stated = 0;
+  let cluster = 0;
+  let last = 0;
+  let shownWidth = 0;
+  let shownHeight = 0;
+  let at = 0;
+  for (let parts = 0; at < bytes.size; parts++) {
+    const head = bytes.read(at, 12);
+    const id = variable(head, 0, false);
+    const length = id && variable(head, id.bytes, true);
+    if (id === null || length === null || parts > mostParts) break;
+    at += id.bytes + length.bytes;
+    if (id.value === element.cluster && stated > 0) break;
+    if (entered.has(id.value)) continue;
+    // Only a file that is cut, or no WebM, has anything else without a length.
+    if (length.value === Infinity) break;
+    const content = () => (length.value > 8 ? Buffer.alloc(0) : bytes.read(at, length.value));
+    if (id.value === element.scale) scale = unsigned(content());
+    else if (id.value === element.duration) stated = float(content());
+    else if (id.value === element.trackType) {
+      const kind = unsigned(content());
+      if (kind === 1) tracks.video = true;
+      if (kind === 2) tracks.audio = true;
+    } else if (id.value === element.width) tracks.width = unsigned(content());
+    else if (id.value === element.height) tracks.height = unsigned(content());
+    else if (id.value === element.shownWidth) shownWidth = unsigned(content());
+    else if (id.value === element.shownHeight) shownHeight = unsigned(content());
+    else if (id.value === element.time) cluster = unsigned(content());
+    else if (id.value === element.blockDuration) last += unsigned(content());
+    else if (id.value === element.simpleBlock || id.value === element.block) {
+      const start = bytes.read(at, 12);
+      const track = variable(start, 0, true);
+      if (track !== null && start.length >= track.bytes + 2)
+        last = Math.max(last, cluster + start.readInt16BE(track.bytes));
+    }
+    at += length.value;
+  }
+  if (shownWidth > 0 && shownHeight > 0) {
+    tracks.width = shownWidth;
+    tracks.height = shownHeight;
+  }
+  tracks.duration = ((stated || last) * scale) / 1_000_000;
+  return tracks;
+}
+
+/** A number whose first bits give its length. A length is infinite if all its bits are set: it is not known. */
+function variable(head: Buffer, at: number, isLength: boolean): { bytes: number; value: number } | null {
+  const first = head[at] ?? 0;
+  const bytes = Math.clz32(first) - 23;
+  if (first === 0 || head.length < at + bytes) return null;
+  const rest = head.subarray(at + 1, at + bytes);
+  const bits = first & (0xff >> bytes);
+  if (isLength && bits === 0xff >> bytes && rest.every((byte) => byte === 0xff))
+    return { bytes, value: Infinity };
+  return { bytes, value: unsigned(rest, isLength ? bits : first) };
+}
+
+function unsigned(content: Buffer, first = 0): number {
+  let value = first;
+  for (const byte of content) value = value * 256 + byte;
+  return value;
+}
+
+function float(content: Buffer): number {
+  if (content.length === 4) return content.readFloatBE();
+  return content.length === 8 ? content.readDoubleBE() : 0;
+}
+
+interface Mp4Track {
+  /** `soun`, `vide`, or another one. */
+  kind: string;
+  /** Units per second. */
+  scale: number;
+  width: number;
+  height: number;
+}
+
+const mp4Entered: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'mvex', 'moof', 'traf']);
+
+/** A recording comes in fragments, and its duration is the sum of theirs. */
+function mp4(bytes: Bytes): Tracks | null {
+  const tracks = new Map<number, Mp4Track>();
+  const lengths = new Map<number, number>();
+  const defaults = new Map<number, number>();
+  let scale = 0;
+  let stated = 0;
+  let track: Mp4Track = { kind: '', scale: 0, width: 0, height: 0 };
+  let fragmentOf = 0;
+  let each = 0;
+  let end = 0;
+  let at = 0;
+  for (let parts = 0; at + 8 <= bytes.size && parts < mostParts; parts++) {
+    const head = bytes.read(at, 16);
+    if (head.length < 8) break;
+    const name = head.toString('latin1', 4, 8);
+    let length = head.readUInt32BE(0);
+    let offset = 8;
+    if (length === 1 && head.length === 16) {
+      length = Number(head.readBigUInt64BE(8));
+      offset = 16;
+    } else if (length === 0) length = bytes.size - at;
+    if (length < offset) break;
+    if (mp4Entered.has(name)) {
+      at += offset;
+      continue;
+    }
+    const box = (most: number) => bytes.read(at + offset, Math.min(most, length - offset));
+    if (name === 'mvhd') ({ scale, duration: stated } = times(box(32)));
+    else if (name === 'mehd') {
+      const content = box(12);
+      const long = content[0] === 1;
+      if (content.length >= (long ? 12 : 8) && stated === 0)
+        stated = long ? Number(content.readBigUInt64BE(4)) : content.readUInt32BE(4);
+    } else if (name === 'tkhd') {
+      const content = box(104);
+      const long = content[0] === 1 ? 12 : 0;
+      if (content.length < 84 + long) break;
+      track = { kind: '', scale: 0, width: 0, height: 0 };
+      tracks.set(content.readUInt32BE(long ? 20 : 12), track);
+      const sides = [content.readUInt32BE(76 + long) / 65_536, content.readUInt32BE(80 + long) / 65_536];
+      // Turned by a quarter: the first number of the matrix is 0.
+      if (content.readInt32BE(40 + long) === 0) sides.reverse();
+      [track.width = 0, track.height = 0] = sides;
+    } else if (name === 'mdhd') track.scale = times(box(32)).scale;
+    else if (name === 'hdlr' && track.kind === '') track.kind = box(12).toString('latin1', 8, 12);
+    else if (name === 'trex') {
+      const content = box(24);
+      if (content.length === 24) defaults.set(content.readUInt32BE(4), content.readUInt32BE(12));
+    } else if (name === 'tfhd') {
+      const content = box(24);
+      if (content.length < 8) break;
+      const flags = content.readUInt32BE(0);
+      fragmentOf = content.readUInt32BE(4);
+      end = lengths.get(fragmentOf) ?? 0;
+      const place = 8 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
+      each =
+        flags & 8 && content.length >= place + 4
+          ? content.readUInt32BE(place)
+          : (defaults.get(fragmentOf) ?? 0);
+    } else if (name === 'tfdt') {
+      const content = box(12);
+      const long = content[0] === 1;
+      if (content.length >= (long ? 12 : 8))
+        end = long ? Number(content.readBigUInt64BE(4)) : content.readUInt32BE(4);
+    } else if (name === 'trun') {
+      end += lengthOfRun(box(mostParts * 4), each);
+      lengths.set(fragmentOf, Math.max(end, lengths.get(fragmentOf) ?? 0));
+    }
+    at += length;
+  }
+  const found = [...tracks.values()];
+  const video = found.find(({ kind }) => kind === 'vide');
+  const ofFragments = [...lengths].map(([id, length]) => length / (tracks.get(id)?.scale || Infinity));
+  return {
+    audio: found.some(({ kind }) => kind === 'soun'),
+    video: video !== undefined,
+    duration: stated > 0 ? (stated / (scale || Infinity)) * 1000 : Math.max(0, ...ofFragments) * 1000,
+    width: video?.width ?? 0,
+    height: video?.height ?? 0,
+  };
+}
+
+/** The units per second, and the duration in them. */
+function times(content: Buffer): { scale: number; duration: number } {
+  const long = content[0] === 1;
+  if (content.length < (long ? 32 : 20)) return { scale: 0, duration: 0 };
+  const duration = long ? Number(content.readBigUInt64BE(24)) : content.readUInt32BE(16);
+  // All bits are set if it is unknown.
+  const isKnown = duration < (long ? 2 ** 63 : 0xffffffff);
+  return { scale: content.readUInt32BE(long ? 20 : 12), duration: isKnown ? duration : 0 };
+}
+
+/** The duration of the samples of one fragment. */
+function lengthOfRun(content: Buffer, each: number): number {
+  if (content.length < 8) return 0;
+  const flags = content.readUInt32BE(0);
+  const count = content.readUInt32BE(4);
+  if (!(flags & 0x100)) return count * each;
+  const first = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
+  const step = [0x100, 0x200, 0x400, 0x800].filter((flag) => flags & flag).length * 4;
+  let sum = 0;
+  for (let n = 0, at = first; n < count && at + 4 <= content.length; n++, at += step)
+    sum += content.readUInt32BE(at);
+  return sum;
+}
+
+function wav(bytes: Bytes): Tracks | null {
+  let rate = 0;
+  for (let at = 12, parts = 0; at + 8 <= bytes.size && parts < mostParts; parts++) {
+    const head = bytes.read(at, 20);
+    if (head.length < 8) break;
+    const name = head.toString('latin1', 0, 4);
+    const length = head.readUInt32LE(4);
+    if (name === 'fmt ' && head.length === 20) rate = head.readUInt32LE(16);
+    if (name === 'data' && rate > 0) return soundOf((Math.min(length, bytes.size - at - 8) / rate) * 1000);
+    at += 8 + length + (length % 2);
+  }
+  return null;
+}
+
+/** The last page tells how many samples there are. */
+function ogg(bytes: Bytes): Tracks | null {
+  const start = bytes.read(0, 64).toString('latin1');
+  const vorbis = start.indexOf('\u0001vorbis');
+  const rate = start.includes('OpusHead')
+    ? 48_000
+    : vorbis > 0
+      ? bytes.read(vorbis + 12, 4).readUInt32LE()
+      : 0;
+  const from = Math.max(0, bytes.size - window);
+  const end = bytes.read(from, window);
+  const page = end.lastIndexOf('OggS');
+  const samples = page >= 0 && page + 14 <= end.length ? Number(end.readBigInt64LE(page + 6)) : 0;
+  return soundOf((samples / (rate || Infinity)) * 1000);
+}
+
+/** Of MPEG 1 and of MPEG 2, in layer 3: kilobits per second, by the number in a frame's head. */
+const rates = [
+  [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+];
+
+/** The first frame tells how many there are, or how large all of them are. */
+function mp3(bytes: Bytes): Tracks | null {
+  const tag = bytes.read(0, 10);
+  const size = [...tag.subarray(6)].reduce((sum, byte) => sum * 128 + (byte & 127), 0);
+  const start = tag.toString('latin1', 0, 3) === 'ID3' ? 10 + size : 0;
+  const part = bytes.read(start, window);
+  for (let at = 0; at + 4 <= part.length; at++) {
+    const head = part.readUInt32BE(at);
+    const version = (head >>> 19) & 3;
+    const frequency = [44_100, 48_000, 32_000][(head >>> 10) & 3];
+    const rate = rates[version === 3 ? 0 : 1]?.[((head >>> 12) & 15) - 1];
+    if (head >>> 21 !== 0x7ff || version === 1 || frequency === undefined) continue;
+    // In the other layers frames have other sizes; a player finds the duration out.
+    if (((head >>> 17) & 3) !== 1) return soundOf(0);
+    if (rate === undefined) continue;
+    const first = part.subarray(at, at + 200);
+    const place = Math.max(first.indexOf('Xing'), first.indexOf('Info'));
+    const frames = place > 0 && first.length >= place + 12 && first.readUInt32BE(place + 4) & 1;
+    const samples = version === 3 ? 1152 : 576;
+    const hertz = version === 3 ? frequency : frequency / (version === 2 ? 2 : 4);
+    if (frames) return soundOf((first.readUInt32BE(place + 8) * samples * 1000) / hertz);
+    return soundOf(((bytes.size - start - at) * 8) / rate);
+  }
+  return null;
+}
+
+const soundOf = (duration: number): Tracks => ({ audio: true, video: false, duration, width: 0, height: 0 });

@@ -1,0 +1,31 @@
+import { mailAddresses, mailStops, rows } from '../tables.ts';
+import { aboutUser, isGone } from './notify.ts';
+import type { Rule } from './rule.ts';
+
+// Where mails to users go, and the links in them that stop them: see `Writes`.
+
+export const noteMailAddress: Rule<'noteMailAddress'> = {
+  needs: ({ user }) => [rows(mailAddresses, { user }), ...aboutUser(user)],
+  run(work, { user, ...set }) {
+    const [known] = work.find(mailAddresses, { user });
+    if (!isGone(work, user)) work.put(mailAddresses, { ...known, ...set, user });
+    return {};
+  },
+};
+
+export const addMailStop: Rule<'addMailStop'> = {
+  needs: ({ id, user }) => [rows(mailStops, { id }), ...aboutUser(user)],
+  run(work, stop) {
+    work.find(mailStops, { id: stop.id });
+    if (!isGone(work, stop.user)) work.put(mailStops, stop);
+    return {};
+  },
+};
+
+export const forgetMailStops: Rule<'forgetMailStops'> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.forgetMailStops(before);
+    return {};
+  },
+};

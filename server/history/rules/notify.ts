@@ -1,0 +1,142 @@
+import { isBeforeEnd } from '../erasure.ts';
+import { lookThroughPause, type StoredNotices } from '../history.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { active, due, dueRooms, notices, notified, pushes, rows, webhooks } from '../tables.ts';
+import type { Rule } from './rule.ts';
+
+// Who is to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see log.ts.
+
+export const aboutUser = (user: string): Need[] => [
+  { what: 'user', id: user },
+  { what: 'erasing', user },
+];
+
+/** Whether rows of this user would not be found any more by an erasure, or belong to nobody. */
+export function isGone(work: Work, user: string): boolean {
+  const erasure = work.erasureOf(user);
+  return work.user(user) === undefined || (erasure !== undefined && isBeforeEnd(erasure));
+}
+
+export const setNotices: Rule<'setNotices'> = {
+  needs: ({ user }) => [rows(notices, { user }), ...aboutUser(user)],
+  run(work, { user, set }) {
+    const [known] = work.find(notices, { user });
+    if (isGone(work, user)) return {};
+    const chosen = Object.entries({ ...known, ...set }).filter(([, value]) => value !== null);
+    work.put(notices, { ...(Object.fromEntries(chosen) as StoredNotices), user });
+    return {};
+  },
+};
+
+export const noteActive: Rule<'noteActive'> = {
+  needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
+  run(work, { user, at }) {
+    const [known] = work.find(active, { user });
+    if (isGone(work, user) || (known !== undefined && known.at >= at)) return {};
+    work.put(active, { user, at });
+    return {};
+  },
+};
+
+export const forgetActive: Rule<'forgetActive'> = {
+  needs: () => [],
+  run(work, { before }) {
+    work.forgetActive(before);
+    return {};
+  },
+};
+
+export const claimDue: Rule<'claimDue'> = {
+  needs: ({ at, most }) => [
+    { what: 'due', table: due, at, most },
+    { what: 'due', table: dueRooms, at, most },
+  ],
+  run(work, { at, until, most }) {
+    const { rows: users, next } = work.dueRows(due, at, most);
+    const { rows: rooms, next: nextRoom } = work.dueRows(dueRooms, at, most);
+    for (const row of users) work.put(due, { ...row, due: until, claimed: 1 });
+    for (const row of rooms) work.put(dueRooms, { ...row, due: until, claimed: 1 });
+    const first = Math.min(next ?? Number.POSITIVE_INFINITY, nextRoom ?? Number.POSITIVE_INFINITY);
+    return {
+      users: users.map(({ user, sending }) => ({ user, sending: sending === 1 })),
+      rooms: rooms.map(({ roomId, everyone }) => ({ room: roomId, everyone: everyone === 1 })),
+      ...(first === Number.POSITIVE_INFINITY ? {} : { next: first }),
+    };
+  },
+};
+
+export const settleDue: Rule<'settleDue'> = {
+  needs: () => [],
+  run(work, { users, until, at }) {
+    for (const { user, due } of users) work.settleDue(user, until, at, due);
+    return {};
+  },
+};
+
+export const noteDue: Rule<'noteDue'> = {
+  needs: () => [],
+  run(work, { room, users, due, pushes, pushDue, at, last }) {
+    work.noteDue(users, due);
+    work.notePushes(
+      pushes.map((user) => ({ user, room })),
+      pushDue,
+    );
+    if (last) work.settleDueRoom(room, at, at + lookThroughPause);
+    return {};
+  },
+};
+
+export const noteNotified: Rule<'noteNotified'> = {
+  needs: ({ user, rooms }) => [
+    rows(due, { user }),
+    ...rooms.map((room) => rows(notified, { room, user })),
+    ...aboutUser(user),
+  ],
+  run(work, { user, rooms, until, at, sending, event }) {
+    const [row] = work.find(due, { user });
+    if (row?.due !== until || isGone(work, user)) return { lost: true };
+    for (const room of rooms) if (work.room(room) !== undefined) work.put(notified, { room, user, at });
+    if (sending) work.noteSending(user);
+    else work.settleDue(user, until, at);
+    if (event !== undefined) work.put(webhooks, event);
+    return { lost: false };
+  },
+};
+
+export const forgetNotified: Rule<'forgetNotified'> = {
+  needs: ({ user, rooms }) => rooms.map((room) => rows(notified, { room, user })),
+  run(work, { user, rooms }) {
+    for (const room of rooms) if (work.room(room) !== undefined) work.remove(notified, { room, user });
+    return {};
+  },
+};
+
+export const claimPushes: Rule<'claimPushes'> = {
+  needs: ({ at, most }) => [{ what: 'due', table: pushes, at, most }],
+  run(work, { at, until, most }) {
+    const { rows: claimed, next } = work.dueRows(pushes, at, most);
+    for (const row of claimed) work.put(pushes, { ...row, due: until, claimed: 1 });
+    return {
+      pushes: claimed.map(({ user, roomId, sending }) => ({ user, room: roomId, sending: sending === 1 })),
+      ...(next === undefined ? {} : { next }),
+    };
+  },
+};
+
+export const settlePushes: Rule<'settlePushes'> = {
+  needs: () => [],
+  run(work, { pushes, until, at }) {
+    for (const { due, ...place } of pushes) work.settlePush(place, until, at, due);
+    return {};
+  },
+};
+
+export const notePushing: Rule<'notePushing'> = {
+  needs: ({ user, room }) => [rows(pushes, { user, roomId: room })],
+  run(work, { until, ...place }) {
+    const [row] = work.find(pushes, { user: place.user, roomId: place.room });
+    if (row?.due !== until) return { lost: true };
+    work.notePushing(place);
+    return { lost: false };
+  },
+};

@@ -1,0 +1,85 @@
+import { firstPage } from '../../wire/links.ts';
+import type { Change, StoredMessage } from '../history.ts';
+import type { RoomRow } from '../rows.ts';
+import type { Work } from '../sql/work.ts';
+import { existing, existingFor, messageIn, refuse, release, textRevOf } from './room-changes.ts';
+import type { Rule } from './rule.ts';
+
+export const preview: Rule<'preview'> = {
+  needs: ({ room, seq, page }) => [
+    { what: 'message', room, seq },
+    ...(page?.image === undefined ? [] : [{ what: 'file' as const, id: page.image.id }]),
+  ],
+  run(work, { room: id, seq, url, page, at }, changes) {
+    const room = existing(work, id);
+    const before = messageIn(work, room, seq);
+    const waits = before?.preview?.url === url && before.preview.title === undefined;
+    if (before === undefined || !waits) return { changed: false };
+    const { preview: _, ...message } = before;
+    const { image } = page ?? {};
+    const file = image && work.file(id, image.id);
+    const isErased = image !== undefined && file?.state !== 'loose';
+    if (page === undefined || isErased || !showsPreviews(room)) {
+      changes.push(put(work, room, before, message));
+    } else {
+      if (file !== undefined) work.putFile(id, { ...file, state: 'carried', seq, at });
+      changes.push(put(work, room, before, { ...message, preview: { url, ...page } }));
+    }
+    return { changed: true };
+  },
+};
+
+export const removePreview: Rule<'removePreview'> = {
+  needs: ({ room, seq, user }) => [
+    { what: 'member', room, user },
+    { what: 'message', room, seq },
+  ],
+  run(work, { room: id, seq, user, moderator, at }, changes) {
+    const room = existingFor(work, id, user);
+    const before = messageIn(work, room, seq);
+    if (before === undefined) refuse('unknown_message');
+    if (before.user.id !== user && !moderator) refuse('forbidden');
+    if (before.preview === undefined) return { message: before };
+    const { preview: _, ...message } = before;
+    releasePicture(work, before, at);
+    const change = put(work, room, before, message);
+    changes.push(change);
+    return { message: change.message };
+  },
+};
+
+/** Whether links have previews in the room. */
+export const showsPreviews = ({ kind, settings }: Pick<RoomRow, 'kind' | 'settings'>): boolean =>
+  kind !== 'direct' && settings.previews !== 'off';
+
+/** The preview of an edited message: of the same page the one that it had, or none if that was removed. */
+export function changedPreview(
+  room: RoomRow,
+  before: StoredMessage,
+  { text, preview: url }: { text: string; preview?: string },
+): StoredMessage['preview'] {
+  if (text === before.text || url === before.preview?.url) return before.preview;
+  if (url === undefined || !showsPreviews(room) || url === firstPage(before.text)) return undefined;
+  return { url };
+}
+
+/** The picture of a preview that is no more. */
+export function releasePicture(work: Work, message: StoredMessage, at: number): void {
+  const { image } = message.preview ?? {};
+  if (image !== undefined) release(work, message, image.id, { state: 'dropped', at });
+}
+
+/** The message has changed, and not what its author says: an edit of what was there before is no conflict. */
+function put(
+  work: Work,
+  room: RoomRow,
+  before: StoredMessage,
+  after: StoredMessage,
+): Change & { type: 'message' } {
+  const rev = room.head + 1;
+  const message = { ...after, rev };
+  const placed = work.reacted(room.id, before.seq)?.placed ?? 0;
+  work.putReacted(message, { rev, textRev: textRevOf(work, before), placed });
+  work.putRoom({ ...room, head: rev });
+  return { type: 'message', is: 'changed', message };
+}

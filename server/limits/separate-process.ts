@@ -1,0 +1,39 @@
+import type { ChildProcess } from 'node:child_process';
+
+/** Milliseconds for a start on a busy machine. */
+const longest = 30_000;
+
+/**
+ * Starts a module as a process of its own, for input that may be hostile: it can only harm that process. It must send a
+ * message when it is ready, and end when the channel closes. It does not keep this process from ending.
+ * @throws Error if it does not start
+ */
+export function startSeparate(module: URL, args: readonly string[] = []): Promise<ChildProcess> {
+  return new Promise((resolve, reject) => {
+    const { NODE_COMPILE_CACHE, PATH, TMPDIR } = process.env;
+    // The environment holds keys and passwords, which this process must not get.
+    const env = Object.fromEntries(
+      Object.entries({ NODE_COMPILE_CACHE, PATH, TMPDIR }).filter(([, value]) => value !== undefined),
+    );
+    // Loaded on demand, since most servers rarely need it.
+    const { fork } = process.getBuiltinModule('node:child_process');
+    const child = fork(module, args, { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const fail = () => {
+      clearTimeout(late);
+      reject(new Error(`the process ${module.pathname} does not start`));
+    };
+    const late = setTimeout(() => child.kill('SIGKILL'), longest);
+    child.once('error', fail);
+    child.once('exit', fail);
+    child.once('message', () => {
+      clearTimeout(late);
+      child.off('exit', fail);
+      child.unref();
+      child.channel?.unref();
+      resolve(child);
+    });
+  });
+}
+
+export const isAlive = (child: ChildProcess): boolean =>
+  child.connected && child.exitCode === null && child.signalCode === null;

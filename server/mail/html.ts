@@ -1,0 +1,130 @@
+import { hue, initials } from '../wire/avatar.ts';
+import { escaped, Html, html } from './escaping.ts';
+import type { Letter, LetterMessage, LetterRoom } from './letter.ts';
+
+const nothing = html``;
+const when = (text: string, made: () => Html) => (text === '' ? nothing : made());
+const lines = (text: string) => new Html(escaped(text).replaceAll('\n', '<br>'));
+
+/** Mail programs know no style sheets but those of `dark`; Outlook knows tables and `bgcolor`. */
+const font = new Html(
+  "font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Noto Sans',Helvetica,Arial,sans-serif",
+);
+const ink = new Html('color:#1a1d29');
+const soft = new Html('color:#596076');
+
+/** The tile and the letters of a face, by hue: those of the client. */
+const faces: Record<string, readonly [tile: string, letters: string]> = {
+  h0: ['#ffd5d5', '#6a2b30'],
+  h1: ['#fcdac1', '#653401'],
+  h2: ['#ebe2bd', '#514100'],
+  h3: ['#ccebcf', '#194f25'],
+  h4: ['#bcede9', '#00514d'],
+  h5: ['#c4e7ff', '#00476d'],
+  h6: ['#deddff', '#3f3a70'],
+  h7: ['#f9d5ec', '#612d51'],
+};
+
+const styles = new Html(`:root{color-scheme:light dark;supported-color-schemes:light dark}
+@media (max-width:480px){.pad{padding-left:18px!important;padding-right:18px!important}.outer{padding:0!important}.card{border-radius:0!important}.h1{font-size:20px!important;line-height:26px!important}}
+@media (prefers-color-scheme:dark){.bg{background:#111318!important}.card{background:#171920!important}.ink{color:#e8eaf1!important}.soft{color:#a4aabc!important}.line{border-color:#2b2f3a!important}.bub{background:#252833!important;color:#e8eaf1!important}.you{background:#2c2618!important}.acc{color:#a6b3fa!important}.btn,.mark{background:#a6b3fa!important}.btn-a,.mark-a{color:#0b0d13!important}.mention{background:#6a5310!important;color:#ffffff!important}}
+[data-ogsc] .ink{color:#e8eaf1!important}[data-ogsc] .soft{color:#a4aabc!important}[data-ogsb] .card{background:#171920!important}[data-ogsb] .bub{background:#252833!important}`);
+
+const table = new Html('role="presentation" cellpadding="0" cellspacing="0" border="0"');
+
+/** The differences between the directions of writing. */
+interface Sides {
+  end: 'left' | 'right';
+  /** A padding of its value at the start of the line. */
+  atStart(px: number): Html;
+  /** The corners of a bubble: the small one is where its author is. */
+  corners: Html;
+}
+
+const sides: Record<'ltr' | 'rtl', Sides> = {
+  ltr: {
+    end: 'right',
+    atStart: (px) => new Html(`0 0 0 ${px}px`),
+    corners: new Html('4px 14px 14px 14px'),
+  },
+  rtl: {
+    end: 'left',
+    atStart: (px) => new Html(`0 ${px}px 0 0`),
+    corners: new Html('14px 4px 14px 14px'),
+  },
+};
+
+/** The mail as HTML. @param site its name */
+export function htmlOf(
+  letter: Letter,
+  site: string,
+  { lang, direction }: { lang: string; direction: 'ltr' | 'rtl' },
+): string {
+  const side = sides[direction];
+  const { title, summary, rooms, moreRooms, hidden, open, why, stop, change } = letter;
+  const first = rooms[0]?.messages[0];
+  const preview = first ? `${first.author.name}: ${first.text.map(({ text }) => text).join('')}` : summary;
+  const hasTexts = first !== undefined;
+  return html`<!doctype html>
+<html lang="${lang}" dir="${direction}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="supported-color-schemes" content="light dark">
+<title>${title}</title>
+<style>
+${styles}
+</style>
+</head>
+<body class="bg" style="margin:0;padding:0;background:#f6f7fa">
+<div style="display:none;max-height:0;overflow:hidden;opacity:0;mso-hide:all">${preview}${new Html(`&#8203;${'&zwnj;&nbsp;'.repeat(8)}`)}</div>
+<table ${table} class="bg" width="100%" bgcolor="#f6f7fa" style="background:#f6f7fa"><tr><td class="outer" align="center" style="padding:28px 12px">
+<!--[if mso]><table ${table} width="600"><tr><td><![endif]-->
+<table ${table} class="card" width="100%" bgcolor="#ffffff" style="max-width:600px;background:#ffffff;border-radius:14px">
+<tr><td class="pad" style="padding:28px 32px 0"><table ${table}><tr><td class="mark mark-a" width="30" height="30" align="center" bgcolor="#3f4fb0" style="width:30px;height:30px;border-radius:8px;background:#3f4fb0;color:#ffffff;${font};font-size:15px;line-height:30px;font-weight:700">${initials(site).slice(0, 1)}</td><td class="ink" style="padding:${side.atStart(10)};${font};font-size:15px;line-height:30px;font-weight:700;${ink}">${site}</td></tr></table></td></tr>
+<tr><td class="pad" style="padding:20px 32px 0"><h1 class="ink h1" style="margin:0;${font};font-size:23px;line-height:30px;letter-spacing:-.3px;${ink}">${title}</h1>${when(summary, () => html`<p class="soft" style="margin:4px 0 0;${font};font-size:15px;line-height:22px;${soft}">${summary}</p>`)}</td></tr>
+${hasTexts ? rooms.map((room) => roomWithMessages(room, side)) : list(rooms, side)}
+${when(moreRooms + hidden, () => html`<tr><td class="pad" style="padding:14px 32px 0"><p class="soft" style="margin:0;${font};font-size:13px;line-height:20px;${soft}">${lines([moreRooms, hidden].filter((one) => one !== '').join('\n'))}</p></td></tr>`)}
+<tr><td class="pad" style="padding:20px 32px 30px"><table ${table}><tr><td class="btn" bgcolor="#3f4fb0" style="border-radius:9px;background:#3f4fb0"><a href="${open.address}" class="btn-a" style="display:inline-block;padding:12px 20px;${font};font-size:15px;line-height:20px;font-weight:700;color:#ffffff;text-decoration:none">${open.text}</a></td></tr></table></td></tr>
+</table>
+<!--[if mso]></td></tr></table><![endif]-->
+<table ${table} width="100%" style="max-width:600px"><tr><td class="pad soft" align="center" style="padding:18px 32px 26px;${font};font-size:13px;line-height:20px;${soft}">${why}<br>${link(stop)} &nbsp;·&nbsp; ${link(change)}</td></tr></table>
+</td></tr></table>
+</body>
+</html>
+`.text;
+}
+
+const link = ({ text, address }: { text: string; address: string }) =>
+  html`<a href="${address}" class="acc" style="color:#3f4fb0">${text}</a>`;
+
+function roomWithMessages({ name, note, count, messages, more }: LetterRoom, side: Sides): Html {
+  const line = new Html('padding:0 0 12px;border-bottom:1px solid #e3e5ec');
+  return html`<tr><td class="pad" style="padding:24px 32px 0"><table ${table} width="100%"><tr><td class="line" style="${line}"><h2 class="ink" style="margin:0;${font};font-size:16px;line-height:22px;${ink}"><span dir="auto">${name}</span>${when(note, () => html`<span class="soft" style="font-weight:400;font-size:13px;${soft}">&nbsp; ${note}</span>`)}</h2></td><td class="line" align="${side.end}" style="${line};${font};font-size:13px;line-height:22px;white-space:nowrap"><span class="soft" style="${soft}">${count}</span></td></tr></table></td></tr>
+<tr><td class="pad" style="padding:16px 32px 0"><table ${table} width="100%">${messages.map((message) => bubble(message, side))}</table>${when(more.text, () => html`<p style="margin:0 0 4px;padding:${side.atStart(42)};${font};font-size:14px;line-height:20px">${link(more)}</p>`)}</td></tr>
+`;
+}
+
+function bubble({ author, time, text, files }: LetterMessage, side: Sides): Html {
+  const [tile, letters] = faces[hue(author.id)] as readonly [string, string];
+  const isYours = text.some(({ you }) => you);
+  const [background, kind] = isYours ? ['#fdf4df', 'bub you'] : ['#f0f1f5', 'bub'];
+  const file = (one: string, n: number) =>
+    html`${n === 0 ? '' : new Html('<br>')}<i class="soft" style="${soft}">${one}</i>`;
+  const pieces = text.map((piece) =>
+    piece.you
+      ? html`<span class="mention" style="background:#fdebae;border-radius:4px;padding:0 3px;font-weight:700">${piece.text}</span>`
+      : lines(piece.text),
+  );
+  return html`<tr><td width="42" valign="top" style="width:42px;padding:0 0 14px"><table ${table}><tr><td width="32" height="32" align="center" valign="middle" bgcolor="${tile}" style="width:32px;height:32px;border-radius:16px;background:${tile};color:${letters};${font};font-size:12px;line-height:32px;font-weight:700">${initials(author.name)}</td></tr></table></td><td valign="top" style="padding:0 0 14px"><p class="ink" style="margin:0 0 3px;${font};font-size:14px;line-height:20px;${ink}"><b dir="auto">${author.name}</b> <span class="soft" style="${soft};font-size:12px">${time}</span></p><table ${table}><tr><td class="${kind}" bgcolor="${background}" style="padding:8px 12px;border-radius:${side.corners};background:${background};${font};font-size:15px;line-height:22px;${ink};word-break:break-word">${files.map(file)}${text.length > 0 ? html`<div dir="auto">${pieces}</div>` : nothing}</td></tr></table></td></tr>`;
+}
+
+/** Rooms without texts, one a row. */
+function list(rooms: readonly LetterRoom[], side: Sides): Html {
+  if (rooms.length === 0) return nothing;
+  const cell = html`padding:13px 0;border-bottom:1px solid #e3e5ec;${font};font-size:15px;line-height:22px;${ink}`;
+  const row = ({ name, note, count }: LetterRoom) =>
+    html`<tr><td class="line ink" style="${cell}"><b dir="auto">${name}</b> <span class="soft" style="${soft};font-size:13px">${note}</span></td><td class="line ink" align="${side.end}" style="${cell};white-space:nowrap">${count}</td></tr>`;
+  return html`<tr><td class="pad" style="padding:14px 32px 0"><table ${table} width="100%">${rooms.map(row)}</table></td></tr>`;
+}

@@ -1,0 +1,174 @@
+import { everybody, type StoredMessage } from '../history/history.ts';
+import { visibleLine } from '../session/blank.ts';
+import type { RoomKind, User } from '../wire/events.ts';
+import type { MailTexts } from './texts.ts';
+
+/** Rooms of a mail, and messages of each: what is left out is counted. */
+export const mostRooms = 3;
+export const mostMessages = 5;
+/** Characters and lines of a message. A mail is to be read at once, and mail programs cut long ones. */
+const longest = { text: 320, lines: 8, name: 80 };
+
+/** Marks that turn the direction of what follows them, in a program that shows them. */
+const turning = /[\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A room with unread messages. */
+export interface UnreadIn {
+  room: string;
+  kind: RoomKind;
+  name: string;
+  unread: number;
+  mentions: number;
+  /** The first of them. */
+  from: number;
+  /** The first few of them; none if no texts are to be shown. */
+  messages: readonly StoredMessage[];
+}
+
+/** The content of a mail. */
+export interface Letter {
+  /** Also the subject. */
+  title: string;
+  /** A few words for the list of mails, and under the title; empty if nothing may be named. */
+  summary: string;
+  rooms: LetterRoom[];
+  /** Empty if all rooms are listed. */
+  moreRooms: string;
+  /** Why there are no texts; empty if there are, or if the site wants none. */
+  hidden: string;
+  open: { text: string; address: string };
+  why: string;
+  stop: { text: string; address: string };
+  change: { text: string; address: string };
+}
+
+export interface LetterRoom {
+  name: string;
+  /** `private`, `mentions you`; may be empty. */
+  note: string;
+  count: string;
+  messages: LetterMessage[];
+  /** Empty if all messages are shown. */
+  more: { text: string; address: string };
+}
+
+export interface LetterMessage {
+  author: User;
+  time: string;
+  /** Pieces of the text; those that name the reader are marked. */
+  text: { text: string; you: boolean }[];
+  /** The files, each in words. */
+  files: string[];
+}
+
+export interface LetterOptions {
+  texts: MailTexts;
+  /** `nothing`: not even who has written, and where. */
+  shows: 'text' | 'name' | 'nothing';
+  /** Whether it is the reader who wants no texts. */
+  byChoice: boolean;
+  /** Once a day, or after so many minutes. */
+  mail: 'daily' | number;
+  /** Where the page with the chat is, and the link that stops mails. */
+  pageUrl: string;
+  stopUrl: string;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+/** The beginning of a text as one line that turns no direction. */
+export const line = (text: string, most = longest.name) => visibleLine(text.replace(turning, ''), most);
+
+/** Says in a mail what is unread. @param total of all rooms */
+export function letterOf(
+  reader: User,
+  total: number,
+  all: readonly UnreadIn[],
+  options: LetterOptions,
+): Letter {
+  const { texts, shows, byChoice, mail, pageUrl, stopUrl } = options;
+  const [only, ...others] = all;
+  const names = shows !== 'nothing';
+  const author = others.length === 0 && names && only && mentioner(only, reader);
+  const shown = names ? all.slice(0, mostRooms) : [];
+  const left = names ? all.length - shown.length : 0;
+  const moreRooms = left === 0 ? '' : texts.count('moreRooms', left);
+  const named = [...shown.map(({ name }) => line(name)), ...(left === 0 ? [] : [moreRooms])];
+  const one = only !== undefined && others.length === 0 && names ? only : undefined;
+  return {
+    title: author ? texts.text('subjectMention', { name: line(author) }) : texts.count('subject', total),
+    summary: names ? texts.text('in', { rooms: texts.list(named) }) : '',
+    rooms: shown.map((room) => roomOf(room, reader, options)),
+    moreRooms,
+    hidden: byChoice ? texts.text('hidden') : '',
+    open: one
+      ? { text: texts.text('answer'), address: addressIn(pageUrl, one.room, one.from) }
+      : { text: texts.text('open'), address: pageUrl },
+    why: mail === 'daily' ? texts.text('whyDaily') : texts.text('why', { time: texts.minutes(mail) }),
+    stop: { text: texts.text('stop'), address: stopUrl },
+    change: { text: texts.text('change'), address: `${pageUrl}#notifications` },
+  };
+}
+
+/** Where the client opens a message. */
+const addressIn = (pageUrl: string, room: string, seq: number) => `${pageUrl}#m=${room}/${seq}`;
+
+const isYou = (user: string, reader: User) => user === reader.id || user === everybody;
+
+/** The name of the first who mentions the reader. */
+function mentioner({ mentions, messages }: UnreadIn, reader: User): string | undefined {
+  if (mentions === 0) return undefined;
+  return messages.find((one) => one.mentions?.some(({ user }) => isYou(user, reader)))?.user.name;
+}
+
+function roomOf(room: UnreadIn, reader: User, { texts, shows, pageUrl, now }: LetterOptions): LetterRoom {
+  const messages = shows === 'text' ? room.messages.slice(0, mostMessages) : [];
+  const left = room.unread - messages.length;
+  const kind = room.kind === 'public' ? '' : texts.text(room.kind);
+  return {
+    name: line(room.name),
+    note: shows !== 'text' && room.mentions > 0 ? texts.text('mentions') : kind,
+    count: texts.count('new', room.unread),
+    messages: messages.map((message) => ({
+      author: { id: message.user.id, name: line(message.user.name) },
+      time: texts.time(message.sentAt, now),
+      text: piecesOf(message, reader),
+      files: (message.files ?? []).map((file) => fileIn(file, texts)),
+    })),
+    more: {
+      text: shows === 'text' && left > 0 ? texts.count('more', left) : '',
+      address: addressIn(pageUrl, room.room, room.from),
+    },
+  };
+}
+
+/** A file in words. */
+export function fileIn(
+  { name, alt, image, audio }: NonNullable<StoredMessage['files']>[number],
+  texts: MailTexts,
+) {
+  if (image) return texts.text('picture', { alt: line(alt || name) });
+  if (audio?.peaks === undefined) return texts.text('file', { name: line(name) });
+  const seconds = Math.round((audio.duration ?? 0) / 1000);
+  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  return texts.text('voice', { time });
+}
+
+/** The beginning of the text, cut where it names the reader. Mentions count in characters. */
+function piecesOf({ text, mentions = [] }: StoredMessage, reader: User): LetterMessage['text'] {
+  const characters = [...text];
+  const kept = [...text.split('\n').slice(0, longest.lines).join('\n')].length;
+  const end = Math.min(characters.length, kept, longest.text);
+  const slice = (from: number, to: number) => characters.slice(from, to).join('').replace(turning, '');
+  const pieces: LetterMessage['text'] = [];
+  let done = 0;
+  for (const { user, start, length } of mentions) {
+    if (start + length > end || !isYou(user, reader)) continue;
+    if (start > done) pieces.push({ text: slice(done, start), you: false });
+    pieces.push({ text: slice(start, start + length), you: true });
+    done = start + length;
+  }
+  const rest = `${slice(done, end)}${end < characters.length ? '…' : ''}`;
+  if (rest !== '') pieces.push({ text: rest, you: false });
+  return pieces;
+}

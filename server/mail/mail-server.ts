@@ -1,0 +1,170 @@
+import type { Transporter } from 'nodemailer';
+import type { Mailbox } from './address.ts';
+import type { MailPlace } from './place.ts';
+
+/** Milliseconds for the connection, for the greeting, and for each further answer. */
+const patience = { connection: 10_000, greeting: 10_000, answer: 30_000 };
+/** Milliseconds for a mail, with the time that it waits for a connection. A slow server can always answer one more byte. */
+const mailTime = 60_000;
+const mostConnections = 3;
+/** Milliseconds for which a connection is kept for the next mail. */
+const keptFor = 20_000;
+/** Bytes of an answer. */
+const mostAnswer = 16 * 1024;
+
+export interface Mail {
+  from: Mailbox;
+  to: string;
+  subject: string;
+  text: string;
+  html: string;
+  /** Without its brackets. */
+  id: string;
+  /** The id of the thread, likewise. */
+  thread: string;
+  /** Further headers. */
+  headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * `refused`: this address takes no mail. `failed`: the mail was not taken. `down`: the server takes none at all now, without a
+ * connection or a login. `lost`: nobody knows whether the mail was taken; it must not be sent again. `reason` repeats nothing
+ * that the server or a user has written.
+ */
+export type MailOutcome = { is: 'sent' } | { is: 'refused' | 'failed' | 'down' | 'lost'; reason: string };
+
+/** The package is loaded only where mails are sent. */
+export async function openMailServer({
+  host,
+  port,
+  tls,
+  ca,
+  user,
+  password,
+}: MailPlace): Promise<MailServer> {
+  const { createTransport } = await import('nodemailer');
+  return new MailServer(
+    createTransport({
+      pool: true,
+      host,
+      port,
+      secure: tls === 'first',
+      requireTLS: tls === 'later',
+      ignoreTLS: tls === 'none',
+      ...(ca && { tls: { ca } }),
+      ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
+      maxConnections: mostConnections,
+      // The server may have taken a mail whose connection breaks, and it must not come twice.
+      maxRequeues: 0,
+      idleTimeout: keptFor,
+      connectionTimeout: patience.connection,
+      dnsTimeout: patience.connection,
+      greetingTimeout: patience.greeting,
+      socketTimeout: patience.answer,
+      maxResponseSize: mostAnswer,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }),
+  );
+}
+
+/** Hands mails to the operator's mail server, over few connections. */
+export class MailServer {
+  readonly #transport: Transporter;
+  readonly #closing = new AbortController();
+
+  constructor(transport: Transporter) {
+    this.#transport = transport;
+    // Errors of idle connections; others reject the mail.
+    transport.on('error', () => {});
+  }
+
+  /** Hands over one mail, at most once. Never rejects. */
+  async send({ from, to, subject, text, html, id, thread, headers }: Mail): Promise<MailOutcome> {
+    const late = AbortSignal.timeout(mailTime);
+    try {
+      await this.#transport.sendMail({
+        from: { name: from.name, address: from.address },
+        to: { name: '', address: to },
+        envelope: { from: from.address, to: [to] },
+        subject,
+        text,
+        html,
+        messageId: `<${id}>`,
+        inReplyTo: `<${thread}>`,
+        references: `<${thread}>`,
+        headers,
+        signal: AbortSignal.any([late, this.#closing.signal]),
+      });
+      return { is: 'sent' };
+    } catch (error) {
+      if (late.aborted) return { is: 'lost', reason: `it was not taken within ${mailTime / 1000} s` };
+      const reason = reasonOf(error);
+      if (isAboutAddress(error)) return { is: 'refused', reason };
+      if (isAboutMail(error)) return { is: 'failed', reason };
+      const isSure = isBeforeMail(error) && !this.#closing.signal.aborted;
+      return { is: isSure ? 'down' : 'lost', reason };
+    }
+  }
+
+  /** Connects and logs in. @throws Error with a reason as in `MailOutcome`, and a `code` of `nodemailer` */
+  async check(): Promise<void> {
+    try {
+      await this.#transport.verify();
+    } catch (cause) {
+      throw Object.assign(new Error(reasonOf(cause), { cause }), {
+        code: (cause as NodeJS.ErrnoException).code,
+      });
+    }
+  }
+
+  /** Ends the mails under way. */
+  close(): void {
+    this.#closing.abort();
+    this.#transport.close({ force: true });
+  }
+}
+
+/** An error as `nodemailer` makes it. */
+interface SmtpError extends NodeJS.ErrnoException {
+  command?: string;
+  response?: string;
+  responseCode?: number;
+  originalCode?: string;
+}
+
+/** The enhanced status code of an answer, RFC 3463. */
+const enhancedIn = ({ response = '' }: SmtpError) => /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1];
+
+/**
+ * The server has refused the recipient for good. A refusal by policy (5.7) is one of the sender, such as by a server that
+ * relays no mails for us, and a full mailbox (552, 5.2.2) is emptied again.
+ */
+function isAboutAddress(error: unknown): boolean {
+  const { command, responseCode = 0 } = error as SmtpError;
+  if (command !== 'RCPT TO' || responseCode < 500 || responseCode === 552) return false;
+  const enhanced = enhancedIn(error as SmtpError) ?? '';
+  return !enhanced.startsWith('5.7.') && enhanced !== '5.2.2';
+}
+
+/** Whether the server has not taken the mail for certain: it has said so, or there was no connection over which to send it. */
+function isBeforeMail(error: unknown): boolean {
+  const { responseCode, originalCode = '', code = '', message } = error as SmtpError;
+  if (responseCode !== undefined || !['ECONNECTION', 'ETIMEDOUT', 'ESOCKET'].includes(code)) return true;
+  if (/^(Connection timeout|Greeting never received)$/.test(message)) return true;
+  return !['', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(originalCode);
+}
+
+/** The server has answered to this mail, and may take another. 421: it closes the connection. */
+function isAboutMail(error: unknown): boolean {
+  const { command = '', responseCode } = error as SmtpError;
+  return responseCode !== undefined && responseCode !== 421 && /^(MAIL|RCPT|DATA)/.test(command);
+}
+
+/** In words for the log: the answers of servers often have the address in them. */
+function reasonOf(error: unknown): string {
+  const { command, responseCode, originalCode, code = 'no code' } = error as SmtpError;
+  if (responseCode === undefined) return `no answer (${originalCode ?? code})`;
+  const answer = [responseCode, enhancedIn(error as SmtpError) ?? []].flat().join(' ');
+  return `the answer to ${command ?? 'the connection'} was ${answer}`;
+}

@@ -1,0 +1,123 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { History } from '../history/history.ts';
+import type { NoticeOutcome } from '../notify/due.ts';
+import type { NotifySettings } from '../notify/settings.ts';
+import type { Unread } from '../notify/unread.ts';
+import { isMailAddress, type Mailbox } from './address.ts';
+import { htmlOf } from './html.ts';
+import { letterOf } from './letter.ts';
+import { type MailServer, openMailServer } from './mail-server.ts';
+import type { MailPlace } from './place.ts';
+import { plainOf } from './plain.ts';
+import type { MailStops } from './stops.ts';
+import { MailTexts } from './texts.ts';
+
+export interface MailsOptions {
+  server: MailPlace;
+  from: Mailbox;
+  /** Whether the site lets the texts of messages into mails. */
+  text: boolean;
+  /** The page with the chat. */
+  pageUrl: string;
+  history: Pick<History, 'read' | 'write'>;
+  stops: MailStops;
+  /** The address of a user in the site's own tables; absent if it is that of the session. @throws Error if they cannot be read */
+  addressOf?: ((user: string) => Promise<string | null>) | undefined;
+  /** Called when a mail was not sent that should have been. `reason` holds neither address nor name. */
+  onFailure(reason: string): void;
+}
+
+/** Milliseconds for which nothing is sent after a failure of the mail server: many wrong logins may lock its account. */
+const downFor = 60_000;
+
+/** Mails people who are away. */
+export class Mails {
+  readonly #options: MailsOptions;
+  readonly #server: MailServer;
+  #downUntil = 0;
+  /** The part of ids of mails after the `@`. */
+  readonly #domain: string;
+
+  private constructor(options: MailsOptions, server: MailServer) {
+    this.#options = options;
+    this.#server = server;
+    this.#domain = options.from.address.slice(options.from.address.lastIndexOf('@') + 1);
+  }
+
+  static async open(options: MailsOptions): Promise<Mails> {
+    return new Mails(options, await openMailServer(options.server));
+  }
+
+  /** Sends one mail about these rooms. Never rejects. */
+  async send(unread: Unread, settings: NotifySettings): Promise<NoticeOutcome> {
+    const { onFailure } = this.#options;
+    try {
+      return await this.#send(unread, settings);
+    } catch (error) {
+      onFailure((error as Error).message);
+      return 'failed';
+    }
+  }
+
+  async #send({ user, total, rooms }: Unread, settings: NotifySettings): Promise<NoticeOutcome> {
+    const { history, stops, from, text, pageUrl, onFailure } = this.#options;
+    if (Date.now() < this.#downUntil) return 'failed';
+    const to = await this.addressOf(user.id);
+    if (to === undefined) return 'no_address';
+    const { refused } = await history.read.mailAddress({ user: user.id });
+    if (refused === digestOf(to)) return 'refused';
+    const stopUrl = await stops.link(user.id);
+    const texts = new MailTexts(settings.lang, settings.zone);
+    const letter = letterOf(user, total, rooms, {
+      texts,
+      shows: settings.text === 'text' && !text ? 'name' : settings.text,
+      byChoice: settings.text !== 'text',
+      mail: settings.mail === 'off' ? 'daily' : settings.mail,
+      pageUrl,
+      stopUrl,
+      now: Date.now(),
+    });
+    const outcome = await this.#server.send({
+      from,
+      to,
+      subject: letter.title,
+      text: plainOf(letter),
+      html: htmlOf(letter, from.name || this.#domain, texts),
+      id: `${randomUUID()}@${this.#domain}`,
+      thread: this.#threadOf(rooms[0]?.room ?? ''),
+      headers: {
+        'List-Unsubscribe': `<${stopUrl}>`,
+        'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+        'Auto-Submitted': 'auto-generated',
+        Precedence: 'bulk',
+      },
+    });
+    if (outcome.is === 'sent') return 'sent';
+    onFailure(outcome.reason);
+    if (outcome.is === 'refused') {
+      await history.write.noteMailAddress({ user: user.id, refused: digestOf(to) });
+    }
+    if (outcome.is === 'down' || outcome.is === 'lost') this.#downUntil = Date.now() + downFor;
+    return outcome.is === 'down' ? 'failed' : outcome.is;
+  }
+
+  /** Where mails to this user go; undefined if that is not known. @throws Error if it cannot be read now */
+  async addressOf(user: string): Promise<string | undefined> {
+    const { history, addressOf } = this.#options;
+    const address = addressOf ? await addressOf(user) : (await history.read.mailAddress({ user })).address;
+    const trimmed = address?.trim() ?? '';
+    return isMailAddress(trimmed) ? trimmed : undefined;
+  }
+
+  /** Ends the mails under way. */
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Mails about the same room are one thread. The id says nothing about the room. */
+  #threadOf(room: string): string {
+    return `${digestOf(`${this.#options.pageUrl} ${room}`).slice(0, 32)}@${this.#domain}`;
+  }
+}
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import type ours from './languages/en.json';
+
+const folder = new URL('./languages/', import.meta.url);
+
+/** The languages of mails: each is one file of texts. */
+export const mailLanguages = [
+  'ar',
+  'de',
+  'en',
+  'es',
+  'fr',
+  'he',
+  'it',
+  'ja',
+  'nl',
+  'pl',
+  'pt-BR',
+  'ru',
+  'tr',
+  'uk',
+  'zh-Hans',
+] as const;
+
+type Key = keyof typeof ours;
+type Plural<K> = K extends `${infer Base}.other` ? Base : never;
+type Values = Readonly<Record<string, string>>;
+
+const known = new Map<string, Record<string, string>>();
+
+/** The texts of a language by their keys. */
+export function textsIn(lang: string): Record<string, string> {
+  const read = known.get(lang) ?? JSON.parse(readFileSync(new URL(`${lang}.json`, folder), 'utf8'));
+  known.set(lang, read);
+  return read;
+}
+
+const base = (tag: string) => tag.toLowerCase().split(/[-_]/)[0];
+
+/** The best language for a tag: the same, or of the same first part, or English. */
+export function mailLanguage(wanted: string): (typeof mailLanguages)[number] {
+  return (
+    mailLanguages.find((lang) => lang.toLowerCase() === wanted.toLowerCase()) ??
+    mailLanguages.find((lang) => base(lang) === base(wanted)) ??
+    'en'
+  );
+}
+
+/** The texts, times and numbers of one reader. */
+export class MailTexts {
+  readonly lang: string;
+  readonly direction: 'ltr' | 'rtl';
+  readonly #by: Readonly<Record<string, string>>;
+  /** With the reader's region, as in `en-GB`. */
+  readonly #locale: string;
+  readonly #zone: string;
+
+  /**
+   * @param wanted a language tag, which may be of any form
+   * @param zone of the times, as IANA names them
+   */
+  constructor(wanted = 'en', zone = 'UTC') {
+    this.lang = mailLanguage(wanted);
+    this.direction = this.lang === 'ar' || this.lang === 'he' ? 'rtl' : 'ltr';
+    this.#by = textsIn(this.lang);
+    this.#locale = base(wanted) === base(this.lang) && isLocale(wanted) ? wanted : this.lang;
+    this.#zone = zone;
+  }
+
+  text(key: Key, values: Values = {}): string {
+    return this.#fill(this.#by[key] ?? key, values);
+  }
+
+  /** Picks the form for `n`, such as `.one`. */
+  count(key: Plural<Key>, n: number): string {
+    const form = this.#by[`${key}.${new Intl.PluralRules(this.lang).select(n)}`] ?? this.#by[`${key}.other`];
+    return this.#fill(form ?? key, { n: new Intl.NumberFormat(this.#locale).format(n) });
+  }
+
+  list(items: readonly string[]): string {
+    return new Intl.ListFormat(this.#locale).format(items.map((item) => this.#isolated(item)));
+  }
+
+  /** Minutes in words. */
+  minutes(n: number): string {
+    const [value, unit] = n % 60 === 0 ? [n / 60, 'hour'] : [n, 'minute'];
+    return new Intl.NumberFormat(this.#locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+  }
+
+  /** The time of day, and the day unless that is the one of `now`. */
+  time(at: number, now: number): string {
+    const options = { timeZone: this.#zone } as const;
+    const day = new Intl.DateTimeFormat(this.#locale, { ...options, dateStyle: 'short' });
+    const isToday = day.format(at) === day.format(now);
+    const time = { hour: '2-digit', minute: '2-digit' } as const;
+    const date = isToday ? {} : ({ day: 'numeric', month: 'short' } as const);
+    return new Intl.DateTimeFormat(this.#locale, { ...options, ...time, ...date }).format(at);
+  }
+
+  #fill(text: string, values: Values): string {
+    return text.replace(/\{(\w+)\}/g, (whole, name: string) =>
+      Object.hasOwn(values, name) ? this.#isolated(values[name] as string) : whole,
+    );
+  }
+
+  /** A name of the other direction would move the signs around it. */
+  #isolated(value: string): string {
+    const mixed =
+      this.direction === 'rtl' ? /\p{Script=Latin}/u : /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
+    return mixed.test(value) ? `\u2068${value}\u2069` : value;
+  }
+}
+
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,100 @@
+import type { Consumer } from '../changes/consumer.ts';
+import {
+  type Concerned,
+  everybody,
+  type History,
+  type LoggedChange,
+  type LoggedEntry,
+  otherOf,
+  type PushPlace,
+  type RoomRecord,
+  type StoredMessage,
+} from '../history/history.ts';
+
+/** Milliseconds after a message when it is pushed. */
+export const pushAfter = 5000;
+/** Milliseconds for which changes are gathered: each time costs two transactions, and nobody is notified earlier. */
+const gather = 1000;
+
+/**
+ * Notes whom a message may concern, in the transaction that takes it out of the log: the other one of a direct room, people
+ * who are mentioned or follow the thread, and the members of rooms, who are looked through later. Whether it really concerns
+ * them is checked when it is their time.
+ * @param firstLook milliseconds after a message when its readers are looked at for the first time
+ * @param stored called when there are new ones
+ */
+export function concerns({ read }: Pick<History, 'read'>, firstLook: number, stored: () => void): Consumer {
+  return {
+    name: 'notify',
+    types: ['message', 'mentions', 'concerned'],
+    gather,
+    async take(entries) {
+      const { places, named } = placesOf(entries);
+      const messages = places.length === 0 ? [] : await read.messages({ places });
+      const rooms = new Map<string, RoomRecord>();
+      for (const id of new Set(messages.map(({ room }) => room))) {
+        const room = await read.room({ room: id });
+        if (room !== null) rooms.set(id, room);
+      }
+      const concerned = concernedBy(messages, named, rooms);
+      const users = [...new Set(concerned.named.map(({ user }) => user))];
+      const withDevices = new Set(await read.withDevices({ users }));
+      const at = Date.now();
+      return {
+        concerned: {
+          users,
+          due: at + firstLook,
+          rooms: concerned.rooms,
+          roomsDue: at,
+          pushes: concerned.named.filter(({ user }) => withDevices.has(user)),
+          pushDue: at + pushAfter,
+        },
+      };
+    },
+    stored: ({ concerned }) => {
+      if (concerned !== undefined && concerned.users.length + concerned.rooms.length > 0) stored();
+    },
+  };
+}
+
+/** The new messages of the entries, and the users whom they name. */
+function placesOf(entries: readonly LoggedEntry[]) {
+  const places: { room: string; seq: number }[] = [];
+  const named: PushPlace[] = [];
+  const name = (room: string, users: readonly string[]) => {
+    named.push(...users.map((user) => ({ user, room })));
+  };
+  const take = (change: LoggedChange) => {
+    if (change.type === 'message' && change.is === 'new') {
+      places.push({ room: change.message.room, seq: change.message.seq });
+    }
+    if (change.type === 'mentions') name(change.message.room, change.added);
+    if (change.type === 'concerned' && change.is !== 'deleted') name(change.message.room, change.users);
+  };
+  for (const { changes } of entries) for (const change of changes) take(change);
+  return { places, named };
+}
+
+function concernedBy(
+  messages: readonly StoredMessage[],
+  named: readonly PushPlace[],
+  rooms: ReadonlyMap<string, RoomRecord>,
+): Pick<Concerned, 'rooms'> & { named: PushPlace[] } {
+  const all = new Map(named.map((one) => [`${one.user} ${one.room}`, one]));
+  const everyone = new Map<string, boolean>();
+  for (const { room: id, user: author, mentions, deletedAt } of messages) {
+    const room = rooms.get(id);
+    if (room === undefined || deletedAt !== undefined) continue;
+    if (room.kind === 'direct') {
+      const other = otherOf(room.pair, author.id);
+      if (other !== undefined) all.set(`${other} ${id}`, { user: other, room: id });
+      continue;
+    }
+    const isToAll = mentions?.some((mention) => mention.user === everybody) ?? false;
+    everyone.set(id, isToAll || everyone.get(id) === true);
+  }
+  return {
+    named: [...all.values()],
+    rooms: [...everyone].map(([room, isToAll]) => ({ room, everyone: isToAll })),
+  };
+}

@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+import type { Directory } from '../chat/directory.ts';
+import type { History, StoredEvent } from '../history/history.ts';
+import { hereFor, isHere } from './acts.ts';
+import { pushAfter } from './concerns.ts';
+import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings.ts';
+import { nextDaily, quietUntil } from './times.ts';
+import { type Unread, type UnreadRoom, unreadOf } from './unread.ts';
+
+/** Users and rooms that are looked at once at a time. */
+const atOnce = 50;
+/**
+ * Milliseconds after which those that a server looks at are due again: the server has ended meanwhile. It begins with none
+ * of them in the second half.
+ */
+const claimTime = 120_000;
+/** Users who are looked at at the same time: a mail takes a while. */
+const together = 8;
+/** Milliseconds between two looks for what another server has stored. */
+const lookEvery = 30_000;
+/** Members of a room that are looked through at once. */
+const membersAtOnce = 500;
+/** Milliseconds between two mails to the same user. */
+const betweenMails = 60 * 60_000;
+/** Milliseconds until a mail that the mail server could not take is tried again, and after which it is given up. */
+const tryAgainAfter = 5 * 60_000;
+const longestTrying = 24 * 60 * 60_000;
+/** The pauses after a failure of the history, in milliseconds. They double. */
+const historyPauses = { shortest: 1000, longest: 60_000 };
+
+/** `failed`: it was not sent, and may be tried again. */
+export type NoticeOutcome = 'sent' | 'no_address' | 'refused' | 'failed' | 'lost';
+
+/** Sends a mail. Never rejects. */
+export type SendMail = (unread: Unread, settings: NotifySettings) => Promise<NoticeOutcome>;
+
+export interface DueOptions {
+  history: Pick<History, 'read' | 'write'>;
+  directory: Directory;
+  defaults: NotifyDefaults;
+  /** Milliseconds after a message when its readers are looked at for the first time. */
+  firstLook: number;
+  /** Absent if this server sends no mails. */
+  mail?: SendMail | undefined;
+  /** Without mails the site gets events. */
+  events: boolean;
+  /** Called when there may be more pushes to send. */
+  onPushes(): void;
+  /** Called when an event for the site is stored. */
+  onEvent(): void;
+  onMail(outcome: NoticeOutcome): void;
+  /** Called when the history has failed. */
+  onFailure(error: Error): void;
+}
+
+/**
+ * Looks at the users whom something concerns that they may not have read, when their time has come, and notifies them: by
+ * mail, at most once; or the site by an event, which is not lost. Any server looks at any user, each at one at a time.
+ */
+export class Due {
+  readonly #options: DueOptions;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #woken = Promise.withResolvers<void>();
+  #pause = historyPauses.shortest;
+
+  constructor(options: DueOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** There are more. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      const wait = await this.#turn();
+      const timer = setTimeout(() => this.wake(), wait).unref();
+      await this.#woken.promise;
+      clearTimeout(timer);
+    }
+  }
+
+  /** @returns milliseconds until there may be more */
+  async #turn(): Promise<number> {
+    const { write } = this.#options.history;
+    try {
+      for (;;) {
+        const at = Date.now();
+        const until = at + claimTime;
+        const claimed = await write.claimDue({ at, until, most: atOnce });
+        for (const room of claimed.rooms) await this.#lookThrough(room);
+        const left = [...claimed.users];
+        while (left.length > 0) {
+          const isLate = this.#stopping.signal.aborted || Date.now() > at + claimTime / 2;
+          const next = left.splice(0, isLate ? left.length : together);
+          const users = isLate
+            ? next.map(({ user }) => ({ user, due: at }))
+            : (await Promise.all(next.map((one) => this.#lookAt(one, until)))).flat();
+          if (users.length > 0) await write.settleDue({ users, until, at });
+        }
+        this.#pause = historyPauses.shortest;
+        if (this.#stopping.signal.aborted) return 0;
+        if (claimed.rooms.length + claimed.users.length === 0) {
+          return Math.max(0, Math.min(lookEvery, (claimed.next ?? Number.POSITIVE_INFINITY) - Date.now()));
+        }
+      }
+    } catch (error) {
+      this.#options.onFailure(error as Error);
+      const wait = this.#pause;
+      this.#pause = Math.min(2 * wait, historyPauses.longest);
+      return wait;
+    }
+  }
+
+  async #lookThrough({ room, everyone }: { room: string; everyone: boolean }): Promise<void> {
+    const { history, firstLook } = this.#options;
+    const at = Date.now();
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const { users, next }: { users: string[]; next?: string } = await history.read.concernedMembers({
+        room,
+        everyone,
+        after,
+        limit: membersAtOnce,
+      });
+      await history.write.noteDue({
+        room,
+        users,
+        due: at + firstLook,
+        pushes: await history.read.withDevices({ users }),
+        pushDue: at + pushAfter,
+        at,
+        last: next === undefined,
+      });
+      after = next;
+    }
+    this.#options.onPushes();
+  }
+
+  /** @returns how the user is settled; nothing if that is stored already */
+  async #lookAt(
+    { user, sending }: { user: string; sending: boolean },
+    until: number,
+  ): Promise<{ user: string; due?: number }[]> {
+    const { history, directory, defaults, mail, events, onEvent, onMail } = this.#options;
+    // The server that sent has ended: nobody knows whether it was sent, and what it would have said counts as notified.
+    if (sending) onMail('lost');
+    const { notices, activeAt, notified } = await history.read.notices({ user });
+    const settings = settingsOf(notices, defaults);
+    const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
+    const unread = isWanted ? await unreadOf(history, directory, user) : undefined;
+    const rooms = unread?.rooms.filter(({ room }) => !isNotified(room, notified, activeAt)) ?? [];
+    if (unread === undefined || rooms.length === 0) return [{ user }];
+    const at = Date.now();
+    const due = dueAt(settings, rooms, { at, activeAt, notified });
+    if (due > at) return [{ user, due }];
+    const ids = rooms.map(({ room }) => room);
+    const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
+    if (mail === undefined) {
+      const event: StoredEvent = { id: randomUUID(), type: 'notify.due', at, due: at, tries: 0, user };
+      const { lost } = await history.write.noteNotified({
+        user,
+        rooms: ids,
+        until,
+        at,
+        sending: false,
+        event,
+      });
+      if (!lost) onEvent();
+      return [];
+    }
+    // Before it is sent: if this server ends now, the mail is lost rather than sent twice.
+    const { lost } = await history.write.noteNotified({ user, rooms: ids, until, at, sending: true });
+    if (lost) return [];
+    const outcome = await mail({ ...unread, rooms, total }, settings);
+    onMail(outcome);
+    const oldest = Math.min(...rooms.map(({ since }) => since));
+    if (outcome !== 'failed' || at > oldest + longestTrying) return [{ user }];
+    await history.write.forgetNotified({ user, rooms: ids });
+    return [{ user, due: at + tryAgainAfter }];
+  }
+}
+
+type Notified = readonly { room: string; at: number }[];
+
+/** Whether the user was notified of the room, and has not been here since. */
+export function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
+  return notified.some((one) => one.room === room && one.at >= activeAt);
+}
+
+/** When the user is to be notified; in the past for now. */
+function dueAt(
+  { mail, quiet, zone }: NotifySettings,
+  rooms: readonly UnreadRoom[],
+  { at, activeAt, notified }: { at: number; activeAt: number | undefined; notified: Notified },
+): number {
+  const oldest = Math.min(...rooms.map(({ since }) => since));
+  const lastMail = Math.max(0, ...notified.map((one) => one.at));
+  const due = Math.max(
+    mail === 'daily' ? nextDaily(zone, oldest) : oldest + (mail as number) * 60_000,
+    lastMail + betweenMails,
+    isHere(activeAt, at) ? at + hereFor : 0,
+  );
+  const moment = Math.max(due, at);
+  return (quiet === null ? undefined : quietUntil(quiet, moment)) ?? due;
+}

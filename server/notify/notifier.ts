@@ -1,0 +1,122 @@
+import type { Consumer } from '../changes/consumer.ts';
+import type { History } from '../history/history.ts';
+import type { Answers, RequestPayload } from '../wire/events.ts';
+import { Acts } from './acts.ts';
+import { concerns } from './concerns.ts';
+import { Due, type DueOptions } from './due.ts';
+import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './settings.ts';
+import { type UnreadRoom, unreadOf } from './unread.ts';
+
+/** Milliseconds for which the last acts of users are kept: long enough to know of what they were notified since. */
+const actsKept = 365 * 24 * 60 * 60_000;
+const sweepEvery = 24 * 60 * 60_000;
+/** Milliseconds after a message when its readers are looked at for the first time, if nobody waits for less. */
+const longestFirstLook = 5 * 60_000;
+
+export interface NotifierOptions extends Omit<DueOptions, 'firstLook' | 'directory'> {
+  history: History;
+  /** Where mails to a user go. Absent if the server sends none. */
+  mailTo?: ((user: string) => Promise<string | undefined>) | undefined;
+  /** A new link that switches mails to a user off; absent if the server does not know its address. */
+  stopLink?: ((user: string) => Promise<string>) | undefined;
+}
+
+/** Everything about notifying people who are away. */
+export class Notifier {
+  /** It follows the log of changes. */
+  readonly consumer: Consumer;
+  readonly #history: History;
+  readonly #defaults: NotifyDefaults;
+  readonly #acts: Acts;
+  readonly #sweeping: NodeJS.Timeout;
+  readonly #firstLook: number;
+  readonly #options: NotifierOptions;
+  #due: Due | undefined;
+  #directory: DueOptions['directory'] | undefined;
+  /** The zone and the language that clients have said, by user: so that they are stored once. */
+  readonly #said = new Map<string, string>();
+
+  constructor(options: NotifierOptions) {
+    const { history, defaults, onFailure } = options;
+    this.#options = options;
+    this.#history = history;
+    this.#defaults = defaults;
+    this.#acts = new Acts(history, onFailure);
+    this.#firstLook = Math.min(defaults.after, longestFirstLook);
+    this.consumer = concerns(history, this.#firstLook, () => {
+      this.#due?.wake();
+      options.onPushes();
+    });
+    const sweep = () => {
+      history.write.forgetActive({ before: Date.now() - actsKept }).catch(onFailure);
+    };
+    this.#sweeping = setInterval(sweep, sweepEvery).unref();
+  }
+
+  /** Begins to notify people. */
+  open(directory: DueOptions['directory']): void {
+    this.#directory = directory;
+    this.#due = new Due({ ...this.#options, directory, firstLook: this.#firstLook });
+  }
+
+  /** The user has done something: see `client:active`. */
+  acted(user: string, { zone, lang }: RequestPayload<'client:active'> = {}): void {
+    this.#acts.note(user);
+    const said = `${zone} ${lang}`;
+    if ((zone === undefined && lang === undefined) || this.#said.get(user) === said) return;
+    if (this.#said.size >= mostSaid) this.#said.clear();
+    this.#said.set(user, said);
+    const set = { ...(zone === undefined ? {} : { zone }), ...(lang === undefined ? {} : { lang }) };
+    this.#history.write.setNotices({ user, set }).catch((error: Error) => {
+      this.#said.delete(user);
+      this.#options.onFailure(error);
+    });
+  }
+
+  async get(user: string): Promise<Answers['notify:get']> {
+    const { notices } = await this.#history.read.notices({ user });
+    const { mailTo, onFailure } = this.#options;
+    const shown = shownSettings(settingsOf(notices, this.#defaults));
+    if (mailTo === undefined) return shown;
+    try {
+      return { ...shown, mailTo: (await mailTo(user)) ?? null };
+    } catch (error) {
+      // The settings can be seen and changed while the table of the addresses cannot be read.
+      onFailure(error as Error);
+      return shown;
+    }
+  }
+
+  async set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']> {
+    await this.#history.write.setNotices({ user, set: storedChange(change) });
+    return this.get(user);
+  }
+
+  /** The data of the event `notify.due`: of the rooms of which the user was notified at that time, what is still unread. */
+  async dueOf({ user, at }: { user: string; at: number }): Promise<object | null> {
+    const directory = this.#directory;
+    if (directory === undefined) return null;
+    const { notices, notified } = await this.#history.read.notices({ user });
+    const { mail, lang } = settingsOf(notices, this.#defaults);
+    const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user);
+    const isMeant = ({ room }: UnreadRoom) => notified.some((one) => one.room === room && one.at === at);
+    const rooms = unread?.rooms.filter(isMeant) ?? [];
+    if (unread === undefined || rooms.length === 0) return null;
+    const stop = await this.#options.stopLink?.(user);
+    return {
+      user: unread.user,
+      total: rooms.reduce((sum, one) => sum + one.unread, 0),
+      ...(lang === undefined ? {} : { lang }),
+      ...(stop === undefined ? {} : { stop }),
+      rooms: rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),
+    };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    await this.#due?.stop();
+  }
+}
+
+/** Users whose zones and languages are known to be stored. */
+const mostSaid = 100_000;

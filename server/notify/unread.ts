@@ -1,0 +1,100 @@
+import type { Directory } from '../chat/directory.ts';
+import { notifyOf } from '../chat/summary.ts';
+import type { History, Membership, RoomRecord, StoredMessage } from '../history/history.ts';
+import type { User } from '../wire/events.ts';
+
+/** The unread messages that concern a user, as they are stored now. */
+export interface Unread {
+  user: User;
+  /** Of all rooms. */
+  total: number;
+  /** The one with the newest message first. */
+  rooms: UnreadRoom[];
+}
+
+export interface UnreadRoom {
+  room: string;
+  kind: RoomRecord['kind'];
+  /** Of a direct room, the name of the other user. */
+  name: string;
+  /** The messages that concern the user; at most `mostCounted`. */
+  unread: number;
+  /** How many of them mention the user. */
+  mentions: number;
+  /** The first of them, and when it was sent, in milliseconds since 1970. */
+  from: number;
+  since: number;
+  /** The last of them. */
+  last: number;
+  /** The first few of them. */
+  messages: StoredMessage[];
+}
+
+/** The most unread messages of a room that are counted. */
+export const mostCounted = 100;
+/** The most of them that are given. */
+const mostGiven = 5;
+
+/**
+ * All rooms with unread messages that concern a user: in rooms of which the user wants to hear each message, those of others;
+ * elsewhere those that mention the user, or answer in a thread that the user follows. None that is deleted, and none by
+ * somebody whom the user has blocked. Nobody else is concerned: a user who is banned, or whom nobody knows.
+ */
+export async function unreadOf(
+  { read }: Pick<History, 'read'>,
+  directory: Directory,
+  id: string,
+): Promise<Unread | undefined> {
+  const { user, memberships, blocked } = await read.user({ user: id });
+  if (user === null || directory.banOf(id) !== null) return undefined;
+  const without = new Set([...blocked, id]);
+  const rooms: UnreadRoom[] = [];
+  // In turn: notices may wait, and others read meanwhile.
+  for (const membership of memberships) {
+    const found = await unreadIn(read, membership, without);
+    if (found !== undefined) rooms.push({ ...found, name: nameOf(membership, directory) });
+  }
+  rooms.sort((a, b) => b.since - a.since);
+  const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
+  return { user: { id, name: user.name }, total, rooms };
+}
+
+/** The name of a room as this member sees it. */
+function nameOf({ room, partner }: Membership, directory: Directory): string {
+  if (partner === undefined) return room.name;
+  const { user } = partner;
+  return partner.shares || directory.isVisible(user, partner) ? user.name : user.id;
+}
+
+async function unreadIn(
+  read: History['read'],
+  { room, member, mentions }: Membership,
+  without: ReadonlySet<string>,
+): Promise<Omit<UnreadRoom, 'name'> | undefined> {
+  const notify = notifyOf({ record: room }, member);
+  const after = Math.max(member.readSeq, room.firstSeq - 1);
+  if (notify === 'none' || room.lastSeq <= after) return undefined;
+  const named = [...mentions]
+    .flatMap(([author, seqs]) => (without.has(author) ? [] : seqs))
+    .filter((seq) => seq > after)
+    .sort((a, b) => a - b);
+  const found =
+    notify === 'all'
+      ? (await read.after({ room: room.id, after, upTo: room.lastSeq, limit: mostCounted })).messages
+      : await read.messages({ places: named.slice(0, mostCounted).map((seq) => ({ room: room.id, seq })) });
+  const unread = found
+    .filter(({ user, deletedAt }) => deletedAt === undefined && !without.has(user.id))
+    .sort((a, b) => a.seq - b.seq);
+  const [first, last] = [unread[0], unread.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  return {
+    room: room.id,
+    kind: room.kind,
+    unread: unread.length,
+    mentions: named.length,
+    from: first.seq,
+    since: first.sentAt,
+    last: last.seq,
+    messages: unread.slice(0, mostGiven),
+  };
+}

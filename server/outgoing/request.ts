@@ -1,0 +1,80 @@
+import { lookup as resolve } from 'node:dns/promises';
+import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { isPublic } from './addresses.ts';
+
+/** An address that a user names is not asked for: it is none of the public internet, or its answer cannot be used. */
+export class NotFetched extends Error {}
+
+export interface OutgoingRequest {
+  method?: 'GET' | 'POST';
+  /** Of the request, such as `Accept`. */
+  headers: Record<string, string | number>;
+  body?: Uint8Array;
+  /** Hosts, as in `URL.host`, that may be asked although they are not public, or at another port. */
+  allowed: ReadonlySet<string>;
+  /** Keeps connections for further requests; without it each request has its own. */
+  agent?: HttpAgent;
+  signal: AbortSignal;
+}
+
+/**
+ * Asks an address that a user names, without reaching into our own network: only over http and https at their own ports,
+ * only at public addresses, and the address that was checked is the one that is connected to. It follows no redirect, and
+ * sends no cookies, no `Referer` and no credentials.
+ * @returns the answer, whatever its status; its body must be read or destroyed
+ * @throws NotFetched for an address that is not asked for
+ * @throws the reason of `signal`, or the error of the connection
+ */
+export function request(
+  url: URL,
+  { method = 'GET', headers, body, allowed, agent, signal }: OutgoingRequest,
+): Promise<IncomingMessage> {
+  const { protocol, username, password, port, host } = url;
+  const isAllowed = allowed.has(host);
+  if (protocol !== 'http:' && protocol !== 'https:') throw new NotFetched(`scheme ${protocol}`);
+  if (username !== '' || password !== '') throw new NotFetched('credentials in the address');
+  if (port !== '' && !isAllowed) throw new NotFetched(`port ${port}`);
+  const name = url.hostname.replace(/^\[|\]$/g, '');
+  // A connection to an address resolves no name.
+  if (isIP(name) !== 0 && !isAllowed && !isPublic(name)) throw new NotFetched('no public address');
+  signal.throwIfAborted();
+  return new Promise((done, reject) => {
+    const asked = (protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+      method,
+      agent: agent ?? false,
+      headers,
+      signal,
+      lookup: isAllowed ? undefined : publicOnly,
+      // Many or long headers.
+      maxHeaderSize: 16 * 1024,
+    });
+    asked.once('socket', (socket: Socket) => {
+      const check = () => {
+        if (!isAllowed && !isPublic(socket.remoteAddress ?? ''))
+          asked.destroy(new NotFetched('no public address'));
+      };
+      if (socket.connecting) socket.once('connect', check);
+      else check();
+    });
+    asked.once('response', done);
+    asked.once('upgrade', () => asked.destroy(new NotFetched('an upgrade')));
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+/** Resolves a name whose addresses are all public. */
+const publicOnly: LookupFunction = (name, options, callback) => {
+  resolve(name, { ...options, all: true, verbatim: true }).then(
+    (found) => {
+      const [first] = found;
+      if (first === undefined || !found.every(({ address }) => isPublic(address))) {
+        callback(new NotFetched('no public address'), '', 0);
+      } else if (options.all) callback(null, found);
+      else callback(null, first.address, first.family);
+    },
+    (error: NodeJS.ErrnoException) => callback(error, '', 0),
+  );
+};

@@ -1,0 +1,137 @@
+import type { ChildProcess } from 'node:child_process';
+import { extname } from 'node:path';
+import { startSeparate } from '../limits/separate-process.ts';
+
+/** A request to the fetching process. */
+export interface FetchTask {
+  id: number;
+  url: string;
+  /** Hosts that may be asked although they are not public. */
+  allowed: readonly string[];
+  /** Whether the page's picture is wanted. */
+  picture: boolean;
+}
+
+/** Its answer; without a page if there is nothing to show. */
+export interface Fetched {
+  id: number;
+  page?: {
+    title: string;
+    description?: string;
+    /** The bytes of the picture as the site sends them, in base64. */
+    picture?: string;
+  };
+}
+
+interface Job extends Omit<FetchTask, 'id'> {
+  user: string;
+  resolve(page: Fetched['page']): void;
+}
+
+/** Pages that are fetched at once, of all users and of one: slow sites of one user delay nobody else's links. */
+const mostAtOnce = 16;
+const mostOfUser = 2;
+/** Links that wait. */
+const mostWaiting = 500;
+/** Milliseconds for one link. The process bounds each step by itself, unless a page keeps it busy. */
+const longest = 8000;
+/** Milliseconds without work after which the process ends. */
+const idleFor = 60_000;
+
+/** Has pages fetched by a process that any page may kill. */
+export class Fetcher {
+  readonly #onFailure: (error: Error) => void;
+  readonly #waiting: Job[] = [];
+  /** The number of pages that are being fetched, by user. */
+  readonly #busy = new Map<string, number>();
+  readonly #running = new Map<number, (page: Fetched['page']) => void>();
+  #process: Promise<ChildProcess> | undefined;
+  #lastId = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** @param onFailure called if the process cannot be started */
+  constructor(onFailure: (error: Error) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** @returns undefined if there is nothing to show, or too much to do */
+  fetch(user: string, task: Omit<FetchTask, 'id'>): Promise<Fetched['page']> {
+    if (this.#closed || this.#waiting.length === mostWaiting) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#waiting.push({ ...task, user, resolve });
+      this.#startNext();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+    this.#end();
+  }
+
+  #startNext(): void {
+    while (this.#running.size < mostAtOnce) {
+      const next = this.#waiting.findIndex(({ user }) => (this.#busy.get(user) ?? 0) < mostOfUser);
+      if (next < 0) break;
+      for (const job of this.#waiting.splice(next, 1)) this.#start(job);
+    }
+  }
+
+  #start({ user, resolve, ...task }: Job): void {
+    clearTimeout(this.#idle);
+    const id = ++this.#lastId;
+    this.#busy.set(user, (this.#busy.get(user) ?? 0) + 1);
+    // A page that keeps the process busy: the others have lost it too.
+    const late = setTimeout(() => this.#end(), longest);
+    this.#running.set(id, (page) => {
+      clearTimeout(late);
+      this.#running.delete(id);
+      const left = (this.#busy.get(user) ?? 1) - 1;
+      if (left === 0) this.#busy.delete(user);
+      else this.#busy.set(user, left);
+      resolve(page);
+      if (this.#running.size === 0) this.#idle = setTimeout(() => this.#end(), idleFor).unref();
+      this.#startNext();
+    });
+    this.#process ??= this.#started();
+    this.#process.then(
+      (child) => child.send({ ...task, id } satisfies FetchTask, (error) => error && this.#lost()),
+      () => this.#lost(),
+    );
+  }
+
+  async #started(): Promise<ChildProcess> {
+    const file = new URL(`./fetch${extname(import.meta.url)}`, import.meta.url);
+    const child = await startSeparate(file).catch((error: Error) => {
+      this.#process = undefined;
+      this.#onFailure(error);
+      throw error;
+    });
+    child.on('message', ({ id, page }: Fetched) => this.#running.get(id)?.(page));
+    child.on('exit', () => {
+      this.#process = undefined;
+      this.#lost();
+    });
+    return child;
+  }
+
+  /** The process has ended: the pages that it was fetching have no preview. */
+  #lost(): void {
+    for (const done of [...this.#running.values()]) done(undefined);
+  }
+
+  #end(): void {
+    clearTimeout(this.#idle);
+    const ending = this.#process;
+    this.#process = undefined;
+    ending?.then(
+      (child) => {
+        child.removeAllListeners();
+        child.kill('SIGKILL');
+      },
+      () => {},
+    );
+    this.#lost();
+  }
+}

@@ -1,0 +1,95 @@
+import { Parser } from 'htmlparser2';
+
+/** The description of a page that its head gives. */
+export interface PageHead {
+  title: string;
+  description?: string;
+  /** The address of a picture, as the page writes it. */
+  image?: string;
+}
+
+/** Characters (UTF-16 units) that are kept. */
+const most = { title: 200, description: 400, image: 2048 } as const;
+
+/** The names of `<meta>` elements, the first the best: Open Graph (https://ogp.me), Twitter's cards, HTML's own. */
+const names: Readonly<Record<keyof typeof most, readonly string[]>> = {
+  title: ['og:title', 'twitter:title'],
+  description: ['og:description', 'twitter:description', 'description'],
+  image: ['og:image:secure_url', 'og:image', 'og:image:url', 'twitter:image'],
+};
+
+/** Reads pieces of HTML until the head of the page is over. */
+export class PageReader {
+  readonly #found = new Map<string, string>();
+  #title = '';
+  #inTitle = false;
+  #base: string | undefined;
+  #isOver = false;
+  readonly #parser = new Parser({
+    onopentag: (tag, attributes) => this.#opened(tag, attributes),
+    ontext: (text) => {
+      if (this.#inTitle && this.#title.length < most.title) this.#title += text;
+    },
+    onclosetag: (tag) => {
+      if (tag === 'title') this.#inTitle = false;
+      if (tag === 'head') this.#isOver = true;
+    },
+  });
+
+  /** @returns whether more of the page is needed */
+  read(html: string): boolean {
+    if (!this.#isOver) this.#parser.write(html);
+    return !this.#isOver;
+  }
+
+  /** @returns undefined for a page without a title */
+  end(): (PageHead & { base?: string }) | undefined {
+    this.#parser.end();
+    const title = this.#value('title') ?? plain(this.#title, most.title);
+    if (title === '') return undefined;
+    const description = this.#value('description');
+    const image = this.#value('image');
+    return {
+      title,
+      ...(description === undefined ? {} : { description }),
+      ...(image === undefined ? {} : { image }),
+      ...(this.#base === undefined ? {} : { base: this.#base }),
+    };
+  }
+
+  #opened(tag: string, attributes: Record<string, string>): void {
+    if (tag === 'body') this.#isOver = true;
+    if (this.#isOver) return;
+    if (tag === 'title' && this.#title === '') this.#inTitle = true;
+    if (tag === 'base') this.#base ??= attributes.href;
+    if (tag !== 'meta') return;
+    const name = (attributes.property ?? attributes.name)?.trim().toLowerCase();
+    const { content } = attributes;
+    if (name === undefined || content === undefined || this.#found.has(name)) return;
+    if (Object.values(names).some((known) => known.includes(name))) this.#found.set(name, content);
+  }
+
+  #value(what: keyof typeof most): string | undefined {
+    for (const name of names[what]) {
+      const value = plain(this.#found.get(name) ?? '', most[what]);
+      if (value !== '') return value;
+    }
+    return undefined;
+  }
+}
+
+/** The text in one line, without characters that control anything: a page must not turn the text of the chat around. */
+function plain(text: string, length: number): string {
+  const line = text
+    .slice(0, 4 * length)
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .replace(/[\p{Bidi_Control}\p{Cf}]/gu, (one) => (one === '\u200d' || one === '\u200c' ? one : ''))
+    .trim();
+  if (line.length <= length) return line;
+  return `${line
+    .slice(0, length - 1)
+    .toWellFormed()
+    .replace(/\ufffd$/, '')
+    .trimEnd()}…`;
+}

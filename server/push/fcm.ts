@@ -1,0 +1,175 @@
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { request } from '../outgoing/request.ts';
+import { retryAfter } from '../outgoing/retry-after.ts';
+import { beforeSending, type PushOutcome } from './push-service.ts';
+
+// Firebase Cloud Messaging, HTTP v1 (https://firebase.google.com/docs/cloud-messaging/send/v1-api), with OAuth by a signed
+// assertion (RFC 7523).
+
+/** The project that may send to an app, and the account that may do so for it. */
+export interface ServiceAccount {
+  project: string;
+  email: string;
+  key: KeyObject;
+  /** Gives tokens for requests. */
+  tokenUrl: URL;
+}
+
+/** Milliseconds that the service has to answer, and most bytes of its answer. */
+const answerTime = 10_000;
+const mostAnswer = 64 * 1024;
+const scope = 'https://www.googleapis.com/auth/firebase.messaging';
+/** Seconds for which an assertion counts, and for which a token must still count. */
+const assertionTime = 600;
+const slack = 60;
+/** Seconds for which the service keeps a push for a device that is off. */
+const keptFor = 24 * 60 * 60;
+
+/** @returns undefined for a text that is no file of a service account */
+export function readServiceAccount(text: string): ServiceAccount | undefined {
+  try {
+    const { type, project_id, client_email, private_key, token_uri } = JSON.parse(text) as Record<
+      string,
+      string
+    >;
+    if (type !== 'service_account' || !project_id || !client_email || !private_key || !token_uri)
+      return undefined;
+    return {
+      project: project_id,
+      email: client_email,
+      key: createPrivateKey(private_key),
+      tokenUrl: new URL(token_uri),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends to apps: data alone, of which the app makes a notification when it has fetched the message. */
+export class Fcm {
+  readonly #account: ServiceAccount;
+  readonly #url: URL;
+  #token: { promise: Promise<string>; until: number } | undefined;
+
+  constructor(account: ServiceAccount, origin = 'https://fcm.googleapis.com') {
+    this.#account = account;
+    this.#url = new URL(`/v1/projects/${encodeURIComponent(account.project)}/messages:send`, origin);
+  }
+
+  /** Sends to the app with that registration token. Never rejects. */
+  async send(
+    device: string,
+    { data, isUrgent }: { data: Readonly<Record<string, string>>; isUrgent: boolean },
+  ): Promise<PushOutcome> {
+    const priority = isUrgent ? 'high' : 'normal';
+    const message = { token: device, data, android: { priority, ttl: `${keptFor}s` } };
+    try {
+      const headers = {
+        'Content-Type': 'application/json',
+        Authorization: `Bearer ${await this.#accessToken()}`,
+      };
+      const { answer, text } = await post(this.#url, headers, JSON.stringify({ message }));
+      if (answer.statusCode === 401) this.#token = undefined;
+      return outcomeOf(answer, text);
+    } catch (error) {
+      if (error instanceof NoToken && error.isBusy) return { is: 'busy', wait: 0, reason: error.message };
+      const { code = 'no code', message } = error as NodeJS.ErrnoException;
+      const reason = error instanceof Unusable ? message : `no answer (${code})`;
+      return beforeSending.has(code) ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
+    }
+  }
+
+  /** One token for all requests, until shortly before its end. */
+  async #accessToken(): Promise<string> {
+    if (this.#token === undefined || this.#token.until < Date.now()) {
+      const token = { promise: this.#newToken(), until: Number.POSITIVE_INFINITY };
+      this.#token = token;
+      token.promise.catch(() => {
+        if (this.#token === token) this.#token = undefined;
+      });
+    }
+    return this.#token.promise;
+  }
+
+  async #newToken(): Promise<string> {
+    const { email, key, tokenUrl } = this.#account;
+    const at = Math.floor(Date.now() / 1000);
+    const claims = { iss: email, scope, aud: tokenUrl.href, iat: at, exp: at + assertionTime };
+    const signed = `${encoded({ alg: 'RS256', typ: 'JWT' })}.${encoded(claims)}`;
+    const body = new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion: `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`,
+    });
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const { answer, text } = await post(tokenUrl, form, `${body}`);
+    const { access_token: token, expires_in: seconds } = fieldsOf(text);
+    if (answer.statusCode !== 200 || typeof token !== 'string' || typeof seconds !== 'number')
+      throw new NoToken(answer.statusCode);
+    if (this.#token !== undefined) this.#token.until = Date.now() + (seconds - slack) * 1000;
+    return token;
+  }
+}
+
+/** An answer that cannot be used. */
+class Unusable extends Error {}
+
+class NoToken extends Unusable {
+  /** It may be given later. */
+  readonly isBusy: boolean;
+
+  constructor(status = 0) {
+    super(`no token: status ${status}`);
+    this.isBusy = status === 429 || status >= 500;
+  }
+}
+
+async function post(url: URL, headers: Record<string, string>, body: string) {
+  const bytes = Buffer.from(body);
+  const signal = AbortSignal.timeout(answerTime);
+  const allowed = new Set([url.host]);
+  const length = { 'Content-Length': bytes.length };
+  const answer = await request(url, {
+    method: 'POST',
+    headers: { ...headers, ...length },
+    body: bytes,
+    allowed,
+    signal,
+  });
+  let text = '';
+  for await (const piece of answer.setEncoding('utf8')) {
+    text += piece;
+    if (text.length > mostAnswer) throw new Unusable('an answer that is too long');
+  }
+  return { answer, text };
+}
+
+function outcomeOf({ statusCode: status = 0, headers }: IncomingMessage, text: string): PushOutcome {
+  if (status === 200) return { is: 'sent' };
+  const code = errorCodeOf(text);
+  // The app was removed, or belongs to another project.
+  if (code === 'UNREGISTERED' || code === 'SENDER_ID_MISMATCH') return { is: 'gone' };
+  const reason = `status ${status}${code === undefined ? '' : ` ${code}`}`;
+  if (status === 429 || status >= 500) {
+    return { is: 'busy', wait: retryAfter(headers['retry-after']), reason };
+  }
+  return { is: 'refused', reason };
+}
+
+/** The code of FCM among the details of an error. */
+function errorCodeOf(text: string): string | undefined {
+  const { error } = fieldsOf(text) as { error?: { details?: unknown } };
+  const details = Array.isArray(error?.details) ? (error.details as unknown[]) : [];
+  const codes = details.map((one) => (one as { errorCode?: unknown } | null)?.errorCode);
+  return codes.find((code): code is string => typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code));
+}
+
+function fieldsOf(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');

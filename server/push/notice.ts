@@ -1,0 +1,67 @@
+import type { StoredMessage } from '../history/history.ts';
+import { fileIn, line } from '../mail/letter.ts';
+import type { MailTexts } from '../mail/texts.ts';
+import type { NotifySettings } from '../notify/settings.ts';
+import type { UnreadRoom } from '../notify/unread.ts';
+
+/** Characters of a text in a notice. */
+const longestText = 140;
+
+export interface Notice {
+  room: UnreadRoom;
+  /** The last message that concerns the user, with the names that the user may know. */
+  message: Pick<StoredMessage, 'user' | 'text' | 'files'>;
+  shows: NotifySettings['text'];
+  texts: MailTexts;
+  /** Over all rooms. */
+  total: number;
+  /** The page that a press opens. */
+  page: string;
+  /** Without a sound: there was one for this room a moment ago. */
+  silent: boolean;
+}
+
+/** A declarative push message (https://w3c.github.io/push-api/#declarative-push-message): some browsers show it without a worker. */
+export function noticeOf({ room, message, shows, texts, total, page, silent }: Notice): object {
+  const { lang, direction: dir } = texts;
+  return {
+    web_push: 8030,
+    notification: {
+      ...wordsOf(room, message, shows, texts),
+      lang,
+      dir,
+      navigate: `${page}#m=${room.room}/${room.last}`,
+      tag: `php-chat ${room.room}`,
+      silent,
+      app_badge: String(total),
+      data: { room: room.room, seq: room.last },
+    },
+  };
+}
+
+/** For a login that is expired: somebody else may read it. */
+export function namelessNotice(texts: MailTexts, page: string): object {
+  const { lang, direction: dir } = texts;
+  return {
+    web_push: 8030,
+    notification: { title: texts.text('message'), lang, dir, navigate: page, tag: 'php-chat', silent: false },
+  };
+}
+
+function wordsOf(
+  room: UnreadRoom,
+  message: Notice['message'],
+  shows: Notice['shows'],
+  texts: MailTexts,
+): { title: string; body?: string } {
+  const count = room.unread > 1 ? texts.count('new', room.unread) : '';
+  if (shows === 'nothing') return { title: texts.text('message'), ...(count === '' ? {} : { body: count }) };
+  const author = line(message.user.name);
+  const title = room.kind === 'direct' ? author : `${author} · ${line(room.name)}`;
+  if (shows === 'name') return { title, body: count === '' ? texts.text('message') : count };
+  const [file] = message.files ?? [];
+  const said = [...line(message.text, longestText + 1)];
+  const text = said.length > longestText ? `${said.slice(0, longestText).join('')}…` : said.join('');
+  const body = text === '' && file !== undefined ? fileIn(file, texts) : text;
+  return { title, body: count === '' ? body : `${body}\n${count}` };
+}

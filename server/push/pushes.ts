@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import type { Directory } from '../chat/directory.ts';
+import type { History, PushPlace, StoredDevice, Writes } from '../history/history.ts';
+import { MailTexts } from '../mail/texts.ts';
+import { isHere, longestHere } from '../notify/acts.ts';
+import { type NotifyDefaults, settingsOf } from '../notify/settings.ts';
+import { quietUntil } from '../notify/times.ts';
+import { unreadOf } from '../notify/unread.ts';
+import type { Fcm } from './fcm.ts';
+import { namelessNotice, noticeOf } from './notice.ts';
+import type { PushOutcome, PushServices } from './push-service.ts';
+import type { DeviceAddress, DeviceRegistry } from './registry.ts';
+import type { VapidKeys } from './vapid-keys.ts';
+
+/** Pushes that are taken at a time, and of these so many are looked at together. */
+const atOnce = 50;
+const together = 10;
+/** Milliseconds after which pushes that a server has taken are due again: the server has ended meanwhile. */
+const claimTime = 60_000;
+/** Milliseconds between two looks for what another server has stored. */
+const lookEvery = 30_000;
+/** The pauses after a failure of the history, in milliseconds. They double. */
+const historyPauses = { shortest: 1000, longest: 60_000 };
+/** Milliseconds until a push is tried again: as the service says, but not sooner or later than that. */
+const again = { shortest: 30_000, longest: 60 * 60_000 };
+/** Milliseconds after which a message is not news any more. */
+const newsFor = 24 * 60 * 60_000;
+/** Milliseconds between two sounds of one room. */
+const betweenSounds = 60_000;
+
+type Outcome = PushOutcome['is'] | 'lost';
+/** The end of a look at a push: to be looked at again at that time, or done. */
+type Settled = Writes['settlePushes']['in']['pushes'][number];
+
+export interface PushesOptions {
+  history: Pick<History, 'read' | 'write'>;
+  directory: Directory;
+  defaults: NotifyDefaults;
+  registry: Pick<DeviceRegistry, 'check' | 'addressOf' | 'forget'>;
+  /** Absent where browsers are not reached. */
+  browsers: { services: PushServices; keys: VapidKeys } | undefined;
+  /** Absent where apps are not reached. */
+  apps: Fcm | undefined;
+  /** Called for each device that was sent to, and for a push that a server which ended may have sent (`lost`). */
+  onPush(outcome: Outcome): void;
+  /** Called when a service has not taken a push. `reason` repeats nothing of its answer. */
+  onRefusal(reason: string): void;
+  /** Called when the history has failed. */
+  onFailure(error: Error): void;
+}
+
+/**
+ * Sends pushes to the devices of users, each at most once: it is noted as being sent before, and not sent again by another
+ * server. Whether anything is still unread, what it says, and who is logged in where, is asked at that time.
+ */
+export class Pushes {
+  readonly #options: PushesOptions;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  /** When a room made a sound last, by user and room. */
+  readonly #sounds = new Map<string, number>();
+  #woken = Promise.withResolvers<void>();
+  #pause = historyPauses.shortest;
+
+  constructor(options: PushesOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** There are more. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      const wait = await this.#turn();
+      const timer = setTimeout(() => this.wake(), wait).unref();
+      await this.#woken.promise;
+      clearTimeout(timer);
+    }
+  }
+
+  /** @returns milliseconds until there may be more */
+  async #turn(): Promise<number> {
+    const { write } = this.#options.history;
+    try {
+      for (;;) {
+        const at = Date.now();
+        this.#forgetSounds(at);
+        const until = at + claimTime;
+        const { pushes, next } = await write.claimPushes({ at, until, most: atOnce });
+        for (const left = [...pushes]; left.length > 0; ) {
+          const isLate = this.#stopping.signal.aborted || Date.now() > at + claimTime / 2;
+          const some = left.splice(0, isLate ? left.length : together);
+          const settled = isLate
+            ? some.map(({ user, room }) => ({ user, room, due: at }))
+            : await Promise.all(some.map((push) => this.#lookAt(push, until)));
+          await write.settlePushes({ pushes: settled, until, at: Date.now() });
+        }
+        this.#pause = historyPauses.shortest;
+        if (this.#stopping.signal.aborted) return 0;
+        if (pushes.length < atOnce)
+          return Math.max(0, Math.min(lookEvery, (next ?? Number.POSITIVE_INFINITY) - Date.now()));
+      }
+    } catch (error) {
+      this.#options.onFailure(error as Error);
+      const wait = this.#pause;
+      this.#pause = Math.min(2 * wait, historyPauses.longest);
+      return wait;
+    }
+  }
+
+  async #lookAt({ user, room, sending }: PushPlace & { sending: boolean }, until: number): Promise<Settled> {
+    const { history, directory, defaults, onPush } = this.#options;
+    const done = { user, room };
+    if (sending) {
+      onPush('lost');
+      return done;
+    }
+    const { notices, activeAt } = await history.read.notices({ user });
+    const settings = settingsOf(notices, defaults);
+    const at = Date.now();
+    if (!settings.push) return done;
+    const unread = await unreadOf(history, directory, user);
+    const found = unread?.rooms.find((one) => one.room === room);
+    if (unread === undefined || found === undefined) return done;
+    // A user who is here may leave without having read it.
+    if (activeAt !== undefined && isHere(activeAt, at)) return { ...done, due: activeAt + longestHere };
+    const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
+    if (quiet !== undefined) return { ...done, due: quiet };
+    const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
+    if (stored === undefined || stored.sentAt < at - newsFor) return done;
+    const devices = await this.#devicesOf(user);
+    if (devices.unknown && devices.ready.length === 0) return { ...done, due: at + again.shortest };
+    if (devices.ready.length === 0) return done;
+    const texts = new MailTexts(settings.lang, settings.zone);
+    const sound = `${user} ${room}`;
+    const silent = this.#sounds.has(sound);
+    if (!silent) this.#sounds.set(sound, at);
+    const { user: author, text, files } = directory.messageOf(stored);
+    const message = { user: author, text, ...(files === undefined ? {} : { files }) };
+    const { total } = unread;
+    const { lost } = await history.write.notePushing({ ...done, until });
+    if (lost) return done;
+    const isUrgent = found.kind === 'direct' || found.mentions > 0;
+    const outcomes = await Promise.all(
+      devices.ready.map(({ device, address, isLive }) => {
+        if ('token' in address) {
+          const data = { room, seq: String(found.last), unread: String(total) };
+          return this.#send(device, () =>
+            this.#toApp(address.token, { data: isLive ? data : { expired: 'true' }, isUrgent }),
+          );
+        }
+        const { page } = address;
+        const notice = isLive
+          ? noticeOf({ room: found, message, shows: settings.text, texts, total, page, silent })
+          : namelessNotice(texts, page);
+        // Not the same for two devices: the service would learn who shares a room.
+        const topic = createHash('sha256').update(`${device.id} ${room}`).digest('base64url').slice(0, 32);
+        return this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
+      }),
+    );
+    const busy = outcomes.flatMap((one) => (one.is === 'busy' ? [one.wait] : []));
+    // If a device has got it, no other one gets it twice.
+    if (busy.length < outcomes.length) return done;
+    return { ...done, due: at + Math.min(Math.max(again.shortest, ...busy), again.longest) };
+  }
+
+  /** The devices that may be sent to; `unknown`: of some the store does not say whether their user is logged in. */
+  async #devicesOf(user: string) {
+    const { history, registry } = this.#options;
+    const devices = await history.read.devices({ user });
+    const checked = await Promise.all(
+      devices.map(async (device) => ({ device, login: await registry.check(device) })),
+    );
+    const ready = checked.flatMap(({ device, login }) => {
+      const address = login === 'live' || login === 'expired' ? registry.addressOf(device) : undefined;
+      if (address === undefined) return [];
+      return [{ device, address, isLive: login === 'live' }];
+    });
+    return { ready, unknown: checked.some(({ login }) => login === 'unknown') };
+  }
+
+  async #send(device: StoredDevice, send: () => Promise<PushOutcome>): Promise<PushOutcome> {
+    const { registry, onPush, onRefusal } = this.#options;
+    const outcome = await send();
+    onPush(outcome.is);
+    if (outcome.is === 'gone') await registry.forget(device);
+    if ('reason' in outcome) onRefusal(outcome.reason);
+    return outcome;
+  }
+
+  async #toApp(
+    token: string,
+    push: { data: Record<string, string>; isUrgent: boolean },
+  ): Promise<PushOutcome> {
+    const { apps } = this.#options;
+    return apps === undefined ? { is: 'refused', reason: 'CHAT_FCM is not set' } : apps.send(token, push);
+  }
+
+  async #toBrowser(
+    { endpoint, p256dh, auth, key }: Exclude<DeviceAddress, { token: string }>,
+    { notice, topic, isUrgent }: { notice: object; topic: string; isUrgent: boolean },
+  ): Promise<PushOutcome> {
+    const { browsers } = this.#options;
+    if (browsers === undefined) return { is: 'refused', reason: 'CHAT_PUSH_CONTACT is not set' };
+    const vapid = await browsers.keys.of(key);
+    if (vapid === undefined) return { is: 'gone' };
+    return browsers.services.send(
+      endpoint,
+      { p256dh: Buffer.from(p256dh, 'base64url'), auth: Buffer.from(auth, 'base64url') },
+      vapid,
+      { text: Buffer.from(JSON.stringify(notice)), topic, urgency: isUrgent ? 'high' : 'normal' },
+    );
+  }
+
+  #forgetSounds(at: number): void {
+    for (const [sound, made] of this.#sounds) {
+      if (made > at - betweenSounds) break;
+      this.#sounds.delete(sound);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { createECDH, createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { pointBytes } from './encryption.ts';
+
+// Voluntary Application Server Identification for Web Push, RFC 8292.
+
+/** Seconds for which a token counts. RFC 8292 allows a day; clocks may differ. */
+const tokenTime = 12 * 60 * 60;
+const coordinateBytes = (pointBytes - 1) / 2;
+
+/** A pair of keys by which push services know this chat. */
+export interface VapidKey {
+  /** The point of P-256, uncompressed, in base64url: browsers subscribe with it. */
+  public: string;
+  private: KeyObject;
+}
+
+/** Bytes of a new private key. */
+export function drawVapidKey(): Buffer {
+  const ecdh = createECDH('prime256v1');
+  ecdh.generateKeys();
+  const key = ecdh.getPrivateKey();
+  // A key that begins with zeros comes shorter.
+  return Buffer.concat([Buffer.alloc(coordinateBytes - key.length), key]);
+}
+
+export function vapidKeyOf(bytes: Uint8Array): VapidKey {
+  const ecdh = createECDH('prime256v1');
+  ecdh.setPrivateKey(bytes);
+  const point = ecdh.getPublicKey();
+  const jwk = {
+    kty: 'EC',
+    crv: 'P-256',
+    x: point.subarray(1, 1 + coordinateBytes).toString('base64url'),
+    y: point.subarray(1 + coordinateBytes).toString('base64url'),
+    d: Buffer.from(bytes).toString('base64url'),
+  };
+  return { public: point.toString('base64url'), private: createPrivateKey({ key: jwk, format: 'jwk' }) };
+}
+
+/**
+ * The header `Authorization` for a push.
+ * @param audience the origin of the push service
+ * @param contact `mailto:` or `https:`, for its operators
+ * @param now milliseconds since 1970
+ */
+export function authorization(key: VapidKey, audience: string, contact: string, now: number): string {
+  const claims = { aud: audience, exp: Math.floor(now / 1000) + tokenTime, sub: contact };
+  const signed = `${encoded({ typ: 'JWT', alg: 'ES256' })}.${encoded(claims)}`;
+  const signature = sign('sha256', Buffer.from(signed), { key: key.private, dsaEncoding: 'ieee-p1363' });
+  return `vapid t=${signed}.${signature.toString('base64url')}, k=${key.public}`;
+}
+
+const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');

@@ -1,0 +1,91 @@
+import type { History, RoomRecord, StoredEvent, StoredMessage } from '../history/history.ts';
+import type { Message } from '../wire/events.ts';
+
+/** The most bytes of a text, in UTF-8. */
+const mostTextBytes = 16 * 1024;
+
+interface Place {
+  room: string;
+  seq: number;
+}
+
+/** What a user is to be notified of; null if nothing is left of it. */
+export type DueOf = (event: { user: string; at: number }) => Promise<object | null>;
+
+/**
+ * Makes the body of each event, as Standard Webhooks asks: of what is stored now, which may be newer than the event. Null for
+ * one of which nothing is left.
+ */
+export async function bodiesOf(
+  events: readonly StoredEvent[],
+  { read }: Pick<History, 'read'>,
+  messageOf: (message: StoredMessage) => Message,
+  dueOf: DueOf,
+): Promise<(string | null)[]> {
+  const ids = new Set(events.flatMap(({ roomId = [] }) => roomId));
+  const found = await Promise.all([...ids].map((room) => read.room({ room })));
+  const rooms = new Map(found.flatMap((room) => (room === null ? [] : [[room.id, room] as const])));
+  const places = events.flatMap(({ roomId: room = '', seq }): Place[] =>
+    seq === undefined ? [] : [{ room, seq }],
+  );
+  const stored = places.length === 0 ? [] : await read.messages({ places });
+  const messages = new Map(stored.map((message) => [keyOf(message), messageOf(message)]));
+  const users = await read.users({ ids: events.flatMap(({ user = [] }) => user) });
+  const names = new Map(users.map(({ id, name }) => [id, name]));
+  return Promise.all(
+    events.map(async ({ type, at, roomId = '', seq, user, report }) => {
+      const bodyOf = (data: object) => JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
+      if (type === 'notify.due') {
+        const due = await dueOf({ user: user ?? '', at });
+        return due === null ? null : bodyOf(due);
+      }
+      const room = rooms.get(roomId);
+      const data = {
+        room: room === undefined ? { id: roomId, deleted: true } : roomOf(room),
+        ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messages)),
+        ...(user === undefined ? {} : { user: { id: user, name: names.get(user) ?? user } }),
+        ...(report === undefined ? {} : await reported(report, read, messageOf)),
+      };
+      return bodyOf(data);
+    }),
+  );
+}
+
+const keyOf = ({ room, seq }: Place) => `${seq} ${room}`;
+
+function roomOf({ id, kind, name, topic, members, pair }: RoomRecord): object {
+  if (kind === 'direct') return { id, kind, users: pair ?? [] };
+  return { id, kind, name, ...(topic === undefined ? {} : { topic }), members };
+}
+
+function messageAt(place: Place, messages: ReadonlyMap<string, Message>): object {
+  const message = messages.get(keyOf(place));
+  // It has expired, or the room is deleted.
+  if (message === undefined) return { message: { ...place, text: '', deleted: true } };
+  const text = cut(message.text);
+  return {
+    message: { ...message, text },
+    ...(text === message.text ? {} : { truncated: true }),
+  };
+}
+
+async function reported(
+  id: string,
+  read: History['read'],
+  messageOf: (message: StoredMessage) => Message,
+): Promise<object> {
+  const report = await read.report({ id });
+  if (report === null) return { report: { id, deleted: true } };
+  const { by, reason, text, at, message } = report;
+  return {
+    report: { id, by, reason, ...(text === undefined ? {} : { text }), at },
+    ...(message === undefined ? {} : { message: { ...messageOf(message), text: cut(message.text) } }),
+  };
+}
+
+/** The beginning of a text, without half of a character. */
+function cut(text: string): string {
+  if (Buffer.byteLength(text) <= mostTextBytes) return text;
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(mostTextBytes));
+  return text.slice(0, read);
+}

@@ -1,0 +1,87 @@
+import { createHmac } from 'node:crypto';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { retryAfter } from '../outgoing/retry-after.ts';
+
+/** Milliseconds that the site has to answer, and most bytes of its answer. */
+const answerTime = 15_000;
+const mostAnswer = 64 * 1024;
+
+export interface Posted {
+  /** Absent if no answer came. */
+  status?: number;
+  /** Milliseconds for which the site wants nothing more. */
+  wait?: number;
+  /** In words for the log. They repeat nothing of the answer. */
+  reason: string;
+}
+
+/** The address that takes events, by Standard Webhooks 1.0 (https://www.standardwebhooks.com). */
+export class Endpoint {
+  readonly #url: URL;
+  readonly #keys: readonly Uint8Array[];
+  readonly #agent: HttpAgent;
+
+  /** @param most connections at once */
+  constructor(url: URL, keys: readonly Uint8Array[], most: number) {
+    this.#url = url;
+    this.#keys = keys;
+    const Agent = url.protocol === 'https:' ? HttpsAgent : HttpAgent;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: most, maxFreeSockets: 4 });
+  }
+
+  /** Posts an event, signed with each key. Never rejects. A redirect is a failure. */
+  post(id: string, body: string): Promise<Posted> {
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signatures = this.#keys.map(
+      (key) => `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`,
+    );
+    const headers = {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+      'User-Agent': 'php-session-chat',
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      'webhook-signature': signatures.join(' '),
+    };
+    const { promise, resolve } = Promise.withResolvers<Posted>();
+    const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const request = send(this.#url, {
+      method: 'POST',
+      headers,
+      agent: this.#agent,
+      maxHeaderSize: 16 * 1024,
+    });
+    const late = setTimeout(() => {
+      resolve({ reason: `no answer within ${answerTime / 1000} s` });
+      request.destroy();
+    }, answerTime).unref();
+    request.on('error', ({ code = 'no code' }: NodeJS.ErrnoException) =>
+      resolve({ reason: `no answer (${code})` }),
+    );
+    request.on('response', (response) => {
+      // The connection can be used again only after the whole answer.
+      let bytes = 0;
+      response.on('data', (piece: Buffer) => {
+        bytes += piece.length;
+        if (bytes > mostAnswer) response.destroy();
+      });
+      response.on('error', () => {});
+      response.on('close', () => resolve(postedOf(response)));
+    });
+    request.on('close', () => clearTimeout(late));
+    request.end(body);
+    return promise;
+  }
+
+  /** Ends the requests under way. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function postedOf({ statusCode: status = 0, headers }: IncomingMessage): Posted {
+  const isBusy = [429, 502, 503, 504].includes(status);
+  const wait = isBusy ? retryAfter(headers['retry-after']) : 0;
+  return { status, ...(wait > 0 ? { wait } : {}), reason: `status ${status}` };
+}

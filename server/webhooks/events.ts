@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import type { Consumer } from '../changes/consumer.ts';
+import { type EventType, isMember, type LoggedChange, type StoredEvent } from '../history/history.ts';
+
+type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report'>;
+
+/**
+ * Makes events of the changes, in the transaction that takes them out of the log: none is lost, and none is stored twice.
+ * @param stored called when there are new ones
+ */
+export function webhookEvents(wanted: ReadonlySet<EventType>, stored: () => void): Consumer {
+  return {
+    name: 'webhooks',
+    types: ['message', 'report', 'room', 'member', 'act'],
+    gather: 250,
+    take: (entries) => ({
+      events: entries.flatMap(({ at, changes }) =>
+        changes.flatMap((change): StoredEvent[] => {
+          const event = eventOf(change);
+          if (event === undefined || !wanted.has(event.type)) return [];
+          return [{ ...event, id: randomUUID(), at, due: at, tries: 0 }];
+        }),
+      ),
+    }),
+    stored: ({ events = [] }) => events.length > 0 && stored(),
+  };
+}
+
+function eventOf(change: LoggedChange): Event | undefined {
+  if (change.type === 'message') {
+    const { room, seq } = change.message;
+    return { type: change.is === 'new' ? 'message.created' : 'message.changed', roomId: room, seq };
+  }
+  if (change.type === 'report') {
+    return change.closed
+      ? undefined
+      : { type: 'message.reported', roomId: change.room.id, report: change.id };
+  }
+  if (change.type === 'room') {
+    return change.is === 'new' ? { type: 'room.created', roomId: change.room.id } : undefined;
+  }
+  // Not by the change of the room, which any new member makes.
+  if (change.type === 'act') {
+    const { kind, room } = change.act;
+    return kind === 'room_changed' && room !== undefined ? { type: 'room.changed', roomId: room } : undefined;
+  }
+  if (change.type !== 'member') return undefined;
+  const { before, now, room, user } = change;
+  const was = before !== null && isMember(before);
+  if (was === isMember(now)) return undefined;
+  return { type: was ? 'room.member_removed' : 'room.member_added', roomId: room.id, user: user.id };
+}

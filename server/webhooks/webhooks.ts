@@ -1,0 +1,189 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
+import type { Message } from '../wire/events.ts';
+import { bodiesOf, type DueOf } from './bodies.ts';
+import { Endpoint } from './endpoint.ts';
+
+/** Events under way at once. */
+const slots = 32;
+/** Milliseconds after which an event that a server has taken is due again: the server has ended meanwhile. */
+const claimTime = 20_000;
+/** Milliseconds for which outcomes are gathered while no more events wait: each time costs a transaction. */
+const settleAfter = 1000;
+/** Milliseconds between two looks for events that another server has left. */
+const lookEvery = 30_000;
+/** The pauses before the second and each further try, in seconds: the example of Standard Webhooks 1.0, 75 hours in all. */
+const pauses = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+/** The part of a pause that is left to chance, so that not all events come back at once. */
+const jitter = 0.1;
+/** The longest pause that the site may ask for, in milliseconds. */
+const longestPause = 60 * 60 * 1000;
+/** The pauses after a failure of the history, in milliseconds. They double. */
+const historyPauses = { shortest: 1000, longest: 60_000 };
+/** Events that are kept, and milliseconds between two looks whether there are more. */
+const mostEvents = 100_000;
+const trimEvery = 60_000;
+/** Milliseconds that events under way have at the end. */
+const longestStop = 2000;
+
+type Outcome = 'sent' | 'failed' | 'given up';
+
+/** A failure of which the history has to know: when the event is to be tried again, if it is. */
+type Failed = Writes['claimEvents']['in']['failed'][number];
+
+export interface WebhookOptions {
+  url: URL;
+  /** The bytes of each key that signs: two while one replaces the other. */
+  keys: readonly Uint8Array[];
+  history: Pick<History, 'read' | 'write'>;
+  messageOf: (message: StoredMessage) => Message;
+  dueOf: DueOf;
+  /** Called after each try. */
+  onTry(event: StoredEvent, outcome: Outcome): void;
+  /** Called when the site has failed, or the history. `reason` repeats nothing of an answer. */
+  onFailure(reason: string): void;
+  /** Called when so many events were deleted because too many wait. */
+  onDropped(events: number): void;
+  /** Called when the site has answered 410: nothing more is sent until the next start. */
+  onGone(): void;
+}
+
+/**
+ * Sends events to the site, each until it is taken, without an order among them. Any server may send any event; those of
+ * a server that ends are sent by another.
+ */
+export class Webhooks {
+  readonly #options: WebhookOptions;
+  readonly #endpoint: Endpoint;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #trimming: NodeJS.Timeout;
+  readonly #underWay = new Map<string, Promise<void>>();
+  #sent: string[] = [];
+  #failed: Failed[] = [];
+  #woken = Promise.withResolvers<void>();
+  #settling: NodeJS.Timeout | undefined;
+  #pausedUntil = 0;
+  #isGone = false;
+  /** More events were due than could begin. */
+  #isBehind = false;
+  #historyPause = historyPauses.shortest;
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+    this.#endpoint = new Endpoint(options.url, options.keys, slots);
+    this.#running = this.#run();
+    this.#trimming = setInterval(() => void this.#trim(), trimEvery).unref();
+  }
+
+  /** There are events to send. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Waits for the events under way, and leaves the others to the next start. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#trimming);
+    clearTimeout(this.#settling);
+    this.wake();
+    await this.#running;
+    const ended = Promise.allSettled(this.#underWay.values());
+    await Promise.race([ended, pause(longestStop, undefined, { ref: false })]);
+    this.#endpoint.close();
+    const left = [...this.#underWay.keys()].map((id) => ({ id, due: Date.now() }));
+    // If the history fails, these events are due again by themselves.
+    await this.#claim(this.#sent, [...this.#failed, ...left], 0).catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#woken = Promise.withResolvers();
+      const wait = await this.#turn();
+      const timer = setTimeout(() => this.wake(), wait).unref();
+      await this.#woken.promise;
+      clearTimeout(timer);
+    }
+  }
+
+  /** Settles the events that are done, and begins the next ones. @returns milliseconds until there may be more */
+  async #turn(): Promise<number> {
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
+    const [sent, failed] = [this.#sent.splice(0), this.#failed.splice(0)];
+    const paused = this.#pausedUntil - Date.now();
+    const most = this.#isGone || paused > 0 ? 0 : slots - this.#underWay.size;
+    if (sent.length + failed.length + most === 0) return paused > 0 ? paused : lookEvery;
+    try {
+      const { events, next = Number.POSITIVE_INFINITY } = await this.#claim(sent, failed, most);
+      this.#isBehind = events.length === most;
+      if (events.length > 0) await this.#begin(events);
+      this.#historyPause = historyPauses.shortest;
+      if (paused > 0) return paused;
+      return this.#isBehind ? lookEvery : Math.min(lookEvery, next - Date.now());
+    } catch (error) {
+      this.#sent.push(...sent);
+      this.#failed.push(...failed);
+      this.#options.onFailure((error as Error).message);
+      const wait = this.#historyPause;
+      this.#historyPause = Math.min(2 * wait, historyPauses.longest);
+      return wait;
+    }
+  }
+
+  #claim(sent: readonly string[], failed: readonly Failed[], most: number) {
+    const at = Date.now();
+    return this.#options.history.write.claimEvents({ sent, failed, at, until: at + claimTime, most });
+  }
+
+  async #begin(events: readonly StoredEvent[]): Promise<void> {
+    const { history, messageOf, dueOf } = this.#options;
+    const bodies = await bodiesOf(events, history, messageOf, dueOf);
+    for (const [n, event] of events.entries()) {
+      const body = bodies[n] ?? null;
+      if (body === null) {
+        this.#sent.push(event.id);
+        this.#settling ??= setTimeout(() => this.wake(), settleAfter).unref();
+        continue;
+      }
+      const sending = this.#send(event, body).finally(() => {
+        this.#underWay.delete(event.id);
+        if (this.#isBehind) this.wake();
+        else this.#settling ??= setTimeout(() => this.wake(), settleAfter).unref();
+      });
+      this.#underWay.set(event.id, sending);
+    }
+  }
+
+  async #send(event: StoredEvent, body: string): Promise<void> {
+    const { onTry, onFailure, onGone } = this.#options;
+    const { status, wait = 0, reason } = await this.#endpoint.post(event.id, body);
+    if (status !== undefined && status >= 200 && status < 300) {
+      this.#sent.push(event.id);
+      return onTry(event, 'sent');
+    }
+    onFailure(reason);
+    if (status === 410 && !this.#isGone) {
+      this.#isGone = true;
+      onGone();
+    }
+    if (wait > 0) this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + Math.min(wait, longestPause));
+    const later = pauses[event.tries - 1];
+    if (later === undefined) this.#failed.push({ id: event.id });
+    else {
+      const spread = 1 + jitter * (2 * Math.random() - 1);
+      const inMs = Math.round(Math.max(wait, later * 1000 * spread));
+      this.#failed.push({ id: event.id, due: Date.now() + inMs });
+    }
+    onTry(event, later === undefined ? 'given up' : 'failed');
+  }
+
+  async #trim(): Promise<void> {
+    try {
+      const { dropped } = await this.#options.history.write.dropEvents({ most: mostEvents });
+      if (dropped > 0) this.#options.onDropped(dropped);
+    } catch (error) {
+      this.#options.onFailure((error as Error).message);
+    }
+  }
+}

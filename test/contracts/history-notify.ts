@@ -1,0 +1,211 @@
+import { expect } from 'vitest';
+import { type History, methods, type PushPlace } from '../../server/history/history.ts';
+
+const at = 1_700_000_000_000;
+const until = at + 60_000;
+const minute = 60_000;
+let n = 0;
+
+/** The contract of every history for the users who are to be notified of what they have not read. */
+export function notifyContract(
+  now: () => { history: History; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
+) {
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+  const read = methods<History['read']>((op, input) => now().history.read[op](input));
+
+  /** Notes them as the consumer of the log does. */
+  const note = async (
+    users: string[],
+    rooms: { room: string; everyone: boolean }[] = [],
+    roomsDue = at,
+    pushes: PushPlace[] = [],
+  ) => {
+    const consumer = { name: 'notify', by: 'me', types: ['message'], lease: 60_000, most: 9 } as const;
+    const taken = await write.consume(consumer);
+    if ('heldFor' in taken) throw new Error('somebody else has the lease');
+    const concerned = { users, rooms, due: at, roomsDue, pushes, pushDue: at };
+    await write.consume({ ...consumer, done: taken.upTo, rows: { concerned } });
+  };
+  /** Until when the last claim holds. */
+  let held = 0;
+  const claim = (over: Partial<Parameters<History['write']['claimDue']>[0]> = {}) => {
+    const input = { at, until: (over.at ?? at) + minute, most: 9, ...over };
+    held = input.until;
+    return write.claimDue(input);
+  };
+  const settle = (users: { user: string; due?: number }[], now = at) =>
+    write.settleDue({ users, until: held, at: now });
+  /** A private room of these members, with a message of the first that the others have not read. */
+  const unread = async (owner: string, ...members: string[]) => {
+    for (const id of [owner, ...members]) await write.arrive({ user: { id, name: id }, at });
+    const room = `den-${n++}`;
+    const by = { id: owner, name: owner };
+    await write.createRoom({ id: room, kind: 'private', name: 'Den', by, clientId: room, most: 0, at });
+    const users = members.map((id) => ({ id }));
+    await write.addMembers({ room, users, source: 'people', mayReturn: false, at });
+    await write.send({ room, clientId: 'c', user: by, text: 'x', sentAt: at, asMember: true });
+    return room;
+  };
+  const concerned = async (room: string, everyone = false) =>
+    (await read.concernedMembers({ room, everyone, after: '', limit: 9 })).users;
+
+  it('a user whom something concerns is given once, again if its server has ended, and not after that', async () => {
+    await note(['1', '2']);
+    await note(['2']);
+    expect(await claim({ at: at - 1 })).toEqual({ users: [], rooms: [], next: at });
+    expect((await claim()).users).toEqual([
+      { user: '1', sending: false },
+      { user: '2', sending: false },
+    ]);
+    expect((await claim()).users).toEqual([]);
+    await now().reopen();
+    expect((await claim({ at: until })).users).toHaveLength(2);
+    await settle([{ user: '1' }, { user: '2', due: until + 5 }], until);
+    expect(await claim({ at: until })).toEqual({ users: [], rooms: [], next: until + 5 });
+    expect((await claim({ at: until + 5 })).users).toEqual([{ user: '2', sending: false }]);
+    await settle([{ user: '2' }]);
+  });
+
+  it('what concerns a user while a server looks is looked at again', async () => {
+    await note(['1']);
+    await claim();
+    await note(['1']);
+    await settle([{ user: '1' }], at + 5);
+    expect((await claim({ at: at + 5 })).users).toEqual([{ user: '1', sending: false }]);
+    await settle([{ user: '1' }]);
+    expect(await claim({ at: 2 * until })).toEqual({ users: [], rooms: [] });
+  });
+
+  it('the members of a room are looked through once a minute at most, however much is written', async () => {
+    await note([], [{ room: 'den', everyone: false }]);
+    await note([], [{ room: 'den', everyone: true }]);
+    expect((await claim()).rooms).toEqual([{ room: 'den', everyone: true }]);
+    await write.noteDue({ room: 'den', users: ['1', '2'], due: at, pushes: [], pushDue: at, at, last: true });
+    expect((await claim()).users).toHaveLength(2);
+    await note([], [{ room: 'den', everyone: false }], at + 5);
+    expect((await claim({ at: at + minute - 1 })).rooms).toEqual([]);
+    expect((await claim({ at: at + minute, until: at + 2 * minute })).rooms).toEqual([
+      { room: 'den', everyone: false },
+    ]);
+    // There is more while a server looks.
+    await note([], [{ room: 'den', everyone: false }], at + minute);
+    await write.noteDue({
+      room: 'den',
+      users: [],
+      due: at,
+      pushes: [],
+      pushDue: at,
+      at: at + minute,
+      last: true,
+    });
+    expect((await claim({ at: at + 2 * minute, until: at + 3 * minute })).rooms).toHaveLength(1);
+    await write.noteDue({ room: 'den', users: [], due: at, pushes: [], pushDue: at, at, last: true });
+    expect((await claim({ at: at + 9 * minute })).rooms).toEqual([]);
+    await settle([{ user: '1' }, { user: '2' }]);
+  });
+
+  it('a room concerns its members who have not read it, want to hear of it, and were not notified since their last act', async () => {
+    const room = await unread('ann', 'ben', 'cat', 'dan');
+    expect(await concerned(room)).toEqual(['ben', 'cat', 'dan']);
+    expect(await read.concernedMembers({ room, everyone: false, after: 'ben', limit: 1 })).toEqual({
+      users: ['cat'],
+      next: 'cat',
+    });
+    await write.markRead({ room, user: 'ben', seq: 1 });
+    await write.setNotify({ room, user: 'cat', notify: 'mentions' });
+    expect(await concerned(room)).toEqual(['dan']);
+    expect(await concerned(room, true)).toEqual(['cat', 'dan']);
+    await write.setNotify({ room, user: 'cat', notify: 'none' });
+    await note(['dan']);
+    await claim();
+    const notice = { user: 'dan', rooms: [room], at, sending: false };
+    expect(await write.noteNotified({ ...notice, until: held + 1 })).toEqual({ lost: true });
+    expect(await write.noteNotified({ ...notice, until: held })).toEqual({ lost: false });
+    expect(await concerned(room, true)).toEqual([]);
+    await write.noteActive({ user: 'dan', at: at + 1 });
+    expect(await concerned(room)).toEqual(['dan']);
+    expect(await read.notices({ user: 'dan' })).toEqual({
+      notices: {},
+      activeAt: at + 1,
+      notified: [{ room, at }],
+    });
+    await write.deleteRoom({ room });
+    expect((await read.notices({ user: 'dan' })).notified).toEqual([]);
+  });
+
+  it('a mail under way when its server ends is known as such, and one that was not sent is no notice', async () => {
+    const room = await unread('ann', 'eve');
+    await note(['eve']);
+    await claim();
+    await write.noteNotified({ user: 'eve', rooms: [room], until: held, at, sending: true });
+    // A server that has been too slow leaves the user to the one that has taken over.
+    const late = held;
+    expect((await claim({ at: until })).users).toEqual([{ user: 'eve', sending: true }]);
+    await write.settleDue({ users: [{ user: 'eve' }], until: late, at });
+    expect((await claim({ at: held })).users).toHaveLength(1);
+    await write.forgetNotified({ user: 'eve', rooms: [room] });
+    expect((await read.notices({ user: 'eve' })).notified).toEqual([]);
+    await settle([{ user: 'eve' }]);
+    expect((await claim({ at: 2 * until })).users).toEqual([]);
+  });
+
+  it('a push is given once, again if its server has ended, and after its outcome only if there was more', async () => {
+    const push = { user: '1', room: 'den' };
+    await note([], [], at, [push, { ...push, room: 'lobby' }]);
+    const claim = (time: number) => {
+      held = time + minute;
+      return write.claimPushes({ at: time, until: held, most: 9 });
+    };
+    expect((await claim(at)).pushes).toEqual([
+      { ...push, sending: false },
+      { ...push, room: 'lobby', sending: false },
+    ]);
+    expect(await write.notePushing({ ...push, until: held - 1 })).toEqual({ lost: true });
+    expect(await write.notePushing({ ...push, until: held })).toEqual({ lost: false });
+    await write.settlePushes({ pushes: [{ ...push, room: 'lobby', due: at + 5 }], until: held, at });
+    expect((await claim(at + 5)).pushes).toEqual([{ ...push, room: 'lobby', sending: false }]);
+    await write.settlePushes({ pushes: [{ ...push, room: 'lobby' }], until: held, at });
+    expect((await claim(until)).pushes).toEqual([{ ...push, sending: true }]);
+    await note([], [], at, [push]);
+    await write.settlePushes({ pushes: [push], until: held, at: until });
+    expect((await claim(until)).pushes).toEqual([{ ...push, sending: false }]);
+    await write.settlePushes({ pushes: [push], until: held, at: until });
+    expect(await claim(2 * until)).toEqual({ pushes: [] });
+  });
+
+  it('addresses of users, the one that takes no mail, and the links that stop mails', async () => {
+    await write.arrive({ user: { id: 'gil', name: 'Gil' }, at });
+    await write.noteMailAddress({ user: 'gil', address: 'gil@site.example' });
+    await write.noteMailAddress({ user: 'gil', refused: 'digest' });
+    await write.noteMailAddress({ user: 'nobody', address: 'nobody@site.example' });
+    await write.addMailStop({ id: 'old', user: 'gil', at });
+    await write.addMailStop({ id: 'new', user: 'gil', at: at + 9 });
+    await write.addMailStop({ id: 'none', user: 'nobody', at: at + 9 });
+    await write.forgetMailStops({ before: at + 9 });
+    expect(await read.mailAddress({ user: 'gil' })).toEqual({
+      user: 'gil',
+      address: 'gil@site.example',
+      refused: 'digest',
+    });
+    expect(await read.mailAddress({ user: 'nobody' })).toEqual({ user: 'nobody' });
+    expect(await read.mailStop({ id: 'new' })).toEqual({ id: 'new', user: 'gil', at: at + 9 });
+    expect([await read.mailStop({ id: 'old' }), await read.mailStop({ id: 'none' })]).toEqual([null, null]);
+  });
+
+  it('settings are stored as far as they are chosen, and of nobody whom nobody knows', async () => {
+    await write.arrive({ user: { id: 'fay', name: 'Fay' }, at });
+    await write.setNotices({ user: 'fay', set: { mail: '5', push: 0, quiet: 'off', zone: 'Asia/Tokyo' } });
+    await write.setNotices({ user: 'fay', set: { mail: null, shows: 'name', lang: 'pt-BR' } });
+    expect((await read.notices({ user: 'fay' })).notices).toMatchObject({
+      push: 0,
+      quiet: 'off',
+      zone: 'Asia/Tokyo',
+      shows: 'name',
+      lang: 'pt-BR',
+    });
+    await write.setNotices({ user: 'nobody', set: { mail: '5' } });
+    await write.noteActive({ user: 'nobody', at });
+    expect(await read.notices({ user: 'nobody' })).toEqual({ notices: {}, notified: [] });
+  });
+}

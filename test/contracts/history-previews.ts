@@ -1,0 +1,103 @@
+import { expect } from 'vitest';
+import { type History, methods, type NewMessage, type Writes } from '../../server/history/history.ts';
+
+const [ann, ben] = [
+  { id: '1', name: 'Ann' },
+  { id: '2', name: 'Ben' },
+];
+const at = 1_700_000_000_000;
+const room = 'lobby';
+const url = 'https://garden.example/spring';
+const text = `Look: ${url}`;
+let n = 0;
+
+/** The contract of every history for previews of links. */
+export function previewsContract(
+  now: () => { history: History; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
+) {
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+  const begin = async () => {
+    for (const user of [ann, ben]) await write.join({ room, user, at });
+  };
+  const send = async (over: Partial<NewMessage> = {}) => {
+    const message = { room, user: ann, text, preview: url, clientId: `p${n++}`, sentAt: at, ...over };
+    return (await write.send({ ...message, asMember: true })).message;
+  };
+  const fill = (seq: number, page?: Writes['preview']['in']['page']) =>
+    write.preview({ room, seq, url, ...(page === undefined ? {} : { page }), at });
+  const edit = async (seq: number, over: Partial<Writes['edit']['in']>) =>
+    (await write.edit({ room, seq, user: ann.id, text, at, ...over })).message;
+  const remove = (seq: number, user = ann.id, moderator = false) =>
+    write.removePreview({ room, seq, user, moderator, at });
+  const shown = async (seq: number) => {
+    const page = await now().history.read.newest({ room, upTo: seq, limit: 1 });
+    return page.messages[0]?.preview;
+  };
+  const picture = async (id: string) => {
+    const image = { width: 4, height: 3, blur: 'L' };
+    const file = { id, name: 'preview.webp', type: 'image/webp', size: 5, image };
+    await write.addFile({ room, user: ann.id, file, at });
+    return { id, width: 4, height: 3 };
+  };
+  const stateOf = async (id: string) => (await now().history.read.file({ id, user: ben.id }))?.file.state;
+
+  it('a message has the page of its link from when it comes, and is no newer for an edit', async () => {
+    await begin();
+    const sent = await send();
+    expect(sent.preview).toEqual({ url });
+    const page = { title: 'Spring', description: 'Seeds', image: await picture('p1') };
+    expect(await fill(sent.seq, page)).toEqual({ changed: true });
+    expect(await shown(sent.seq)).toEqual({ url, ...page });
+    expect(await stateOf('p1')).toBe('carried');
+    // A second answer changes nothing.
+    expect(await fill(sent.seq)).toEqual({ changed: false });
+    // Its author has seen the message as it was sent.
+    const edited = await edit(sent.seq, { text: `${text}!`, rev: sent.rev, preview: url });
+    expect(edited.preview).toEqual({ url, ...page });
+    await now().reopen();
+    expect(await shown(sent.seq)).toEqual({ url, ...page });
+  });
+
+  it('nothing is left of a page that could not be fetched, of another link, or of a deleted message', async () => {
+    await begin();
+    const [failed, other, gone] = [await send(), await send(), await send()];
+    await fill(failed.seq);
+    expect(await shown(failed.seq)).toBeUndefined();
+    await fill(other.seq, { title: 'Old', image: await picture('p2') });
+    const edited = await edit(other.seq, { text: 'https://b.example', preview: 'https://b.example/' });
+    expect(edited.preview).toEqual({ url: 'https://b.example/' });
+    // The page of the link before comes late.
+    expect(await fill(other.seq, { title: 'Old' })).toEqual({ changed: false });
+    await fill(gone.seq, { title: 'Old', image: await picture('p3') });
+    await write.delete({ room, seq: gone.seq, user: ann.id, moderator: false, at });
+    expect(await shown(gone.seq)).toBeUndefined();
+    const { ids } = await write.dropFiles({ before: 0, most: 10 });
+    expect(ids.sort()).toEqual(['p2', 'p3']);
+  });
+
+  it('the author or a moderator removes a page, and an edit with the same link does not bring it back', async () => {
+    await begin();
+    const { seq } = await send();
+    await fill(seq, { title: 'Spring', image: await picture('p4') });
+    await expect(remove(seq, ben.id)).rejects.toMatchObject({ code: 'forbidden' });
+    expect((await remove(seq)).message.preview).toBeUndefined();
+    // Again, and by a moderator: nothing changes.
+    const { rev } = (await remove(seq)).message;
+    expect((await remove(seq, ben.id, true)).message.rev).toBe(rev);
+    expect((await edit(seq, { text: `${text} again`, preview: url })).preview).toBeUndefined();
+    expect((await write.dropFiles({ before: 0, most: 10 })).ids).toEqual(['p4']);
+    await expect(remove(99)).rejects.toMatchObject({ code: 'unknown_message' });
+  });
+
+  it('a room without previews has none, nor has a direct room', async () => {
+    await begin();
+    const waits = await send();
+    await write.updateRoom({ room, previews: 'off', actor: ann.id });
+    expect((await send()).preview).toBeUndefined();
+    await fill(waits.seq, { title: 'Late' });
+    expect(await shown(waits.seq)).toBeUndefined();
+    const direct = await write.openDirect({ id: 'd', by: ann, other: ben.id, at });
+    expect((await send({ room: direct.room.id })).preview).toBeUndefined();
+  });
+}

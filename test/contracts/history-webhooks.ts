@@ -1,0 +1,112 @@
+import { expect } from 'vitest';
+import { type EventType, type History, methods, type StoredEvent } from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
+
+const at = 1_700_000_000_000;
+const until = at + 60_000;
+let n = 0;
+
+/** The contract of every history for the events that the site is notified of. */
+export function webhooksContract(
+  now: () => { history: History; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
+) {
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+  const read = methods<History['read']>((op, input) => now().history.read[op](input));
+
+  /** Stores events as the consumer of the log does, and gives their ids. */
+  const store = async (...some: Partial<StoredEvent>[]): Promise<string[]> => {
+    const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: 60_000, most: 9 } as const;
+    const taken = await write.consume(consumer);
+    if ('heldFor' in taken) throw new Error('somebody else has the lease');
+    const events = some.map((one) => ({
+      id: `e${n++}`,
+      type: 'message.created' as EventType,
+      at,
+      due: at,
+      tries: 0,
+      roomId: 'lobby',
+      seq: 1,
+      ...one,
+    }));
+    await write.consume({ ...consumer, done: taken.upTo, rows: { events } });
+    return events.map(({ id }) => id);
+  };
+  const claim = (over: Partial<Parameters<History['write']['claimEvents']>[0]> = {}) =>
+    write.claimEvents({ sent: [], failed: [], at, until, most: 9, ...over });
+  const ids = ({ events }: { events: readonly StoredEvent[] }) => events.map(({ id }) => id).sort();
+
+  it('an event that is due is given once, and again if its server has ended', async () => {
+    const [first = '', second = '', later = ''] = await store({}, {}, { due: at + 5 });
+    expect(await claim({ most: 1, at: at - 1 })).toEqual({ events: [], next: at });
+    const claimed = await claim();
+    expect(ids(claimed)).toEqual([first, second]);
+    expect(claimed.events[0]).toMatchObject({
+      type: 'message.created',
+      at,
+      tries: 1,
+      roomId: 'lobby',
+      seq: 1,
+    });
+    expect(claimed.next).toBe(at + 5);
+    expect(await claim()).toEqual({ events: [], next: at + 5 });
+    await now().reopen();
+    const again = await claim({ at: until });
+    expect(ids(again)).toEqual([first, second, later]);
+    expect(again.events.map(({ tries }) => tries).sort()).toEqual([1, 2, 2]);
+    await claim({ sent: ids(again), most: 0 });
+    expect(await claim({ at: 2 * until })).toEqual({ events: [] });
+  });
+
+  it('an event that fails is due later, then never, and again when that is asked for', async () => {
+    const [one = ''] = await store({});
+    await claim();
+    expect(await claim({ failed: [{ id: one, due: at + 9 }] })).toEqual({ events: [], next: at + 9 });
+    expect(ids(await claim({ at: at + 9 }))).toEqual([one]);
+    expect(await claim({ failed: [{ id: one }], at: 2 * until })).toEqual({ events: [] });
+    expect(await read.events({ limit: 9 })).toMatchObject({ waiting: 0, failed: [{ id: one, tries: 2 }] });
+    expect(await write.retryEvents({ at })).toEqual({ events: 1 });
+    expect(await read.events({ limit: 9 })).toEqual({ waiting: 1, failed: [] });
+    const { events } = await claim();
+    expect(events).toMatchObject([{ id: one, tries: 1 }]);
+    await claim({ sent: [one] });
+  });
+
+  it('too many events: the oldest of the least important type go', async () => {
+    const made = await store(
+      { type: 'message.reported' },
+      { type: 'message.changed', at: at - 3 },
+      { type: 'message.changed', at: at - 1 },
+      { type: 'message.changed', at: at - 2 },
+      { at: at - 9 },
+    );
+    expect(await write.dropEvents({ most: 9 })).toEqual({ dropped: 0 });
+    expect(await write.dropEvents({ most: 3 })).toEqual({ dropped: 2 });
+    const left = [0, 2, 4].map((place) => made[place]);
+    expect(ids(await claim())).toEqual(left.sort());
+    expect(await write.dropEvents({ most: 0 })).toEqual({ dropped: 3 });
+  });
+
+  it('an event of an erased user goes', async () => {
+    await store({ type: 'room.member_added', user: '9' });
+    const [other = ''] = await store({ type: 'room.member_added', user: '8' });
+    await write.erase({ user: '9', messages: 'anonymise', at });
+    await carryOutErasures(now().history);
+    expect(ids(await claim())).toEqual([other]);
+  });
+
+  it('the messages in some places', async () => {
+    await write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+    const user = { id: '1', name: 'N1' };
+    const said = { room: 'lobby', user, sentAt: at, asMember: false };
+    await write.send({ ...said, text: 'one', clientId: `m${n++}` });
+    await write.send({ ...said, text: 'two', clientId: `m${n++}` });
+    const places = [
+      { room: 'lobby', seq: 2 },
+      { room: 'lobby', seq: 7 },
+      { room: 'nowhere', seq: 1 },
+    ];
+    expect(await read.messages({ places })).toMatchObject([{ room: 'lobby', seq: 2, text: 'two' }]);
+    expect(await read.messages({ places: [] })).toEqual([]);
+  });
+}

@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SMTPServer } from 'smtp-server';
+import { makeCertificate } from './certificate.ts';
+
+export interface ReceivedMail {
+  /** The envelope. */
+  from: string;
+  to: string[];
+  /** Each header as it came, without folding, by its name in small letters. */
+  headers: ReadonlyMap<string, string[]>;
+  subject: string;
+  text: string;
+  html: string;
+  /** Bytes of the whole mail. */
+  size: number;
+}
+
+export interface TestMailServer {
+  /** `smtps:` or `smtp:` with a user and a password that it takes, and with its certificate. */
+  url: string;
+  port: number;
+  /** The file of its certificate. */
+  ca: string;
+  mails: ReceivedMail[];
+  /** The mail that comes as the `n`th. */
+  mail(n: number): Promise<ReceivedMail>;
+  /** The answer to a recipient in place of 250: `550 5.1.1 …`. */
+  refusals: Map<string, string>;
+  /** Connections that were opened. */
+  connections: number;
+  stop(): Promise<void>;
+}
+
+/** A mail server with TLS, from the first byte or after STARTTLS, that takes mails of people who log in. */
+export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promise<TestMailServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'mail-server-'));
+  const { certificate, key } = makeCertificate(folder, 'localhost');
+  const waiting: { n: number; resolve: (mail: ReceivedMail) => void }[] = [];
+  const server = new SMTPServer({
+    secure: scheme === 'smtps',
+    key: readFileSync(key),
+    cert: readFileSync(certificate),
+    disableReverseLookup: true,
+    onConnect(_session, done) {
+      self.connections++;
+      done();
+    },
+    onAuth({ username, password }, _session, done) {
+      if (username === 'chat' && password === 'p@ss/word') done(null, { user: username });
+      else done(Object.assign(new Error('5.7.8 wrong'), { responseCode: 535 }));
+    },
+    onRcptTo({ address }, _session, done) {
+      const [, code, text] = /^(\d{3}) (.*)$/.exec(self.refusals.get(address) ?? '') ?? [];
+      if (text === undefined) done();
+      else done(Object.assign(new Error(text), { responseCode: Number(code) }));
+    },
+    onData(stream, { envelope: { mailFrom, rcptTo } }, done) {
+      stream.toArray().then((pieces: Buffer[]) => {
+        const from = mailFrom ? mailFrom.address : '';
+        const mail = parsed(Buffer.concat(pieces), { from, to: rcptTo.map(({ address }) => address) });
+        self.mails.push(mail);
+        for (const { n, resolve } of waiting) if (n === self.mails.length) resolve(mail);
+        done();
+      }, done);
+    },
+  });
+  server.on('error', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server.server, 'listening');
+  const { port } = server.server.address() as AddressInfo;
+  const self: TestMailServer = {
+    url: `${scheme}://chat:p%40ss%2Fword@localhost:${port}?ca=${certificate}`,
+    port,
+    ca: certificate,
+    mails: [],
+    refusals: new Map(),
+    connections: 0,
+    mail: (n) =>
+      new Promise((resolve) => {
+        const known = self.mails[n - 1];
+        if (known === undefined) waiting.push({ n, resolve });
+        else resolve(known);
+      }),
+    async stop() {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      rmSync(folder, { recursive: true });
+    },
+  };
+  return self;
+}
+
+function parsed(raw: Buffer, envelope: Pick<ReceivedMail, 'from' | 'to'>): ReceivedMail {
+  const { headers, body } = part(raw.toString('latin1'));
+  const type = headers.get('content-type')?.[0] ?? '';
+  const boundary = /boundary="([^"]+)"/.exec(type)?.[1] ?? '';
+  const parts = body.split(`--${boundary}`).slice(1, -1).map(part);
+  const textOf = (kind: string) => {
+    const found = parts.find((one) => one.headers.get('content-type')?.[0]?.startsWith(kind));
+    return found === undefined ? '' : decoded(found);
+  };
+  return {
+    ...envelope,
+    headers,
+    subject: words(headers.get('subject')?.[0] ?? ''),
+    text: textOf('text/plain'),
+    html: textOf('text/html'),
+    size: raw.length,
+  };
+}
+
+interface Part {
+  headers: Map<string, string[]>;
+  body: string;
+}
+
+function part(text: string): Part {
+  const from = text.replace(/^\r\n/, '');
+  const end = from.indexOf('\r\n\r\n');
+  const headers = new Map<string, string[]>();
+  for (const line of from
+    .slice(0, end)
+    .replace(/\r\n[ \t]+/g, ' ')
+    .split('\r\n')) {
+    const [, name = '', value = ''] = /^([^:]*):\s*(.*)$/.exec(line) ?? [];
+    headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value]);
+  }
+  return { headers, body: from.slice(end + 4) };
+}
+
+function decoded({ headers, body }: Part): string {
+  const coding = headers.get('content-transfer-encoding')?.[0] ?? '';
+  const bytes =
+    coding === 'base64'
+      ? Buffer.from(body, 'base64')
+      : Buffer.from(coding === 'quoted-printable' ? quotedPrintable(body) : body, 'latin1');
+  return bytes.toString('utf8').replaceAll('\r\n', '\n').trimEnd();
+}
+
+const quotedPrintable = (text: string) =>
+  text
+    .replace(/=\r\n/g, '')
+    .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+
+/** A header with encoded words, RFC 2047. */
+function words(header: string): string {
+  const one = /=\?UTF-8\?([QB])\?([^?]*)\?=/gi;
+  const bytes = header
+    .replace(/(\?=)\s+(=\?)/g, '$1$2')
+    .replace(one, (_, kind: string, text: string) =>
+      kind.toUpperCase() === 'B'
+        ? Buffer.from(text, 'base64').toString('latin1')
+        : quotedPrintable(text.replaceAll('_', ' ')),
+    );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Plugin } from 'vite';
+
+/**
+ * Tests start some three hundred servers and as many threads, and most of each start is to load 700 files. So they start
+ * bundles of them, made from the sources before the first test. Tests of the start itself start the sources.
+ */
+const root = join(import.meta.dirname, '../..');
+const folder = join(root, 'node_modules/.cache/test-bundles');
+
+/** Programs, and what they start by name. */
+const entries = [
+  'server/main.ts',
+  'server/doctor/doctor.ts',
+  'server/init/init.ts',
+  'server/history/sqlite/writer.ts',
+  'server/history/sqlite/reader.ts',
+  'server/history/sqlite/searcher.ts',
+  'server/files/examine.ts',
+  'server/previews/fetch.ts',
+  'server/session/large-sessions-thread.ts',
+  'server/session/configuration/reader-thread.ts',
+  'session-server/main.ts',
+  'test/helpers/next-chat-server.ts',
+];
+
+/** The folder of the bundles of the sources as they are. Its name changes with them. */
+function bundlesOf(): string {
+  const hash = createHash('sha256');
+  const note = (path: string) => {
+    const { mtimeMs, size } = statSync(join(root, path));
+    hash.update(`${path} ${mtimeMs} ${size}\n`);
+  };
+  for (const part of ['server', 'session-server']) {
+    const files = readdirSync(join(root, part), { recursive: true, encoding: 'utf8' });
+    for (const file of files.sort()) if (file.endsWith('.ts')) note(join(part, file));
+  }
+  for (const file of [
+    'package-lock.json',
+    'test/helpers/next-chat-server.ts',
+    'test/helpers/make-bundles.ts',
+  ])
+    note(file);
+  return join(folder, hash.digest('hex').slice(0, 16));
+}
+
+/**
+ * Puts in the place of `import.meta.url` what it is in the sources; in a module that starts another one with its own
+ * extension, what it would be beside the bundle of that one.
+ */
+function places(bundles: string): Plugin {
+  return {
+    name: 'places',
+    enforce: 'pre',
+    transform(code, id) {
+      if (
+        !code.includes('import.meta.url') ||
+        !/\/(session-)?server\//.test(id) ||
+        id.includes('node_modules')
+      )
+        return;
+      for (const [, name] of code.matchAll(/`\.\/([\w-]+)\$\{extname\(/g)) {
+        const started = join(dirname(relative(root, id)), `${name}.ts`);
+        if (!entries.includes(started))
+          throw new Error(`make-bundles.ts has no ${started}, which ${id} starts`);
+      }
+      const place = code.includes('extname(import.meta.url)')
+        ? join(bundles, relative(root, id).replace(/\.ts$/, '.mjs'))
+        : id;
+      return {
+        code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(place).href)),
+        map: null,
+      };
+    },
+  };
+}
+
+/**
+ * Makes the bundles, unless those of these sources are there. `startChild` starts them from then on, in the processes that
+ * this one starts, too.
+ */
+export default async function makeBundles(): Promise<void> {
+  const bundles = bundlesOf();
+  process.env.TEST_BUNDLES = bundles;
+  if (existsSync(bundles)) return;
+  const { build } = await import('vite');
+  mkdirSync(folder, { recursive: true });
+  const made = mkdtempSync(join(folder, 'new-'));
+  // Some tests run a program as another user.
+  chmodSync(made, 0o755);
+  await build({
+    configFile: false,
+    root,
+    logLevel: 'warn',
+    plugins: [places(bundles)],
+    ssr: { noExternal: true },
+    build: {
+      ssr: true,
+      target: 'esnext',
+      minify: false,
+      outDir: made,
+      rolldownOptions: {
+        input: Object.fromEntries(entries.map((entry) => [entry.replace(/\.ts$/, ''), join(root, entry)])),
+        output: { entryFileNames: '[name].mjs', chunkFileNames: 'chunks/[name]-[hash].mjs' },
+      },
+    },
+  });
+  const isOld = (path: string) => statSync(path).mtimeMs < Date.now() - 24 * 3600_000;
+  for (const name of readdirSync(folder)) {
+    if (isOld(join(folder, name))) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+  // Another run may have been faster.
+  if (existsSync(bundles)) rmSync(made, { recursive: true });
+  else renameSync(made, bundles);
+}
+
+// For tests in PHP.
+if (import.meta.main) {
+  await makeBundles();
+  console.log(process.env.TEST_BUNDLES);
+}

@@ -1,0 +1,87 @@
+import { createDecipheriv, createECDH, type ECDH, hkdfSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeCertificate } from './certificate.ts';
+
+/** The keys of a subscription, as a browser draws them. */
+export interface BrowserKeys {
+  ecdh: ECDH;
+  p256dh: Buffer;
+  auth: Buffer;
+}
+
+export function browserKeys(): BrowserKeys {
+  const ecdh = createECDH('prime256v1');
+  return { ecdh, p256dh: ecdh.generateKeys(), auth: randomBytes(16) };
+}
+
+/** The text of a push as the browser reads it, RFC 8291. @throws if it is not for these keys */
+export function decrypted(body: Buffer, { ecdh, p256dh, auth }: BrowserKeys): Buffer {
+  const hkdf = (secret: Buffer, salt: Buffer, info: string | Buffer, bytes: number) =>
+    Buffer.from(hkdfSync('sha256', secret, salt, info, bytes));
+  const salt = body.subarray(0, 16);
+  const sender = body.subarray(21, 21 + (body[20] as number));
+  const info = Buffer.concat([Buffer.from('WebPush: info\0'), p256dh, sender]);
+  const secret = hkdf(ecdh.computeSecret(sender), auth, info, 32);
+  const key = hkdf(secret, salt, 'Content-Encoding: aes128gcm\0', 16);
+  const decipher = createDecipheriv('aes-128-gcm', key, hkdf(secret, salt, 'Content-Encoding: nonce\0', 12), {
+    authTagLength: 16,
+  });
+  const sealed = body.subarray(21 + sender.length);
+  decipher.setAuthTag(sealed.subarray(-16));
+  const record = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
+  if (record.at(-1) !== 2) throw new Error('the last record ends with 2');
+  return record.subarray(0, -1);
+}
+
+export interface TakenPush {
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export interface PushServiceOfTest {
+  /** As in `URL.host`, for CHAT_PUSH_HOSTS. */
+  host: string;
+  /** The file of its certificate, for NODE_EXTRA_CA_CERTS. */
+  certificate: string;
+  taken: TakenPush[];
+  /** Answers a push; 201 by default. */
+  answer(response: ServerResponse, push: TakenPush): void;
+  close(): Promise<void>;
+}
+
+/** A push service on this machine, with a certificate of its own. */
+export async function startPushService(): Promise<PushServiceOfTest> {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-push-'));
+  const { certificate, key } = makeCertificate(folder, 'localhost');
+  const service: PushServiceOfTest = {
+    host: '',
+    certificate,
+    taken: [],
+    answer: (response) => response.writeHead(201).end(),
+    async close() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+      rmSync(folder, { recursive: true });
+    },
+  };
+  const server = createServer(
+    { cert: readFileSync(certificate), key: readFileSync(key) },
+    async (request, response) => {
+      const pieces: Buffer[] = [];
+      for await (const piece of request) pieces.push(piece as Buffer);
+      const push = { path: request.url ?? '', headers: request.headers, body: Buffer.concat(pieces) };
+      service.taken.push(push);
+      service.answer(response, push);
+    },
+  );
+  await once(server.listen(0, 'localhost'), 'listening');
+  service.host = `localhost:${(server.address() as AddressInfo).port}`;
+  return service;
+}

@@ -1,0 +1,112 @@
+import pino from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { createInvite } from '../../../server/chat/invites.ts';
+import type { Room } from '../../../server/chat/model.ts';
+import { methods, type Reads } from '../../../server/history/history.ts';
+import { ConcurrencyLimit, RateLimit } from '../../../server/limits/by-key.ts';
+import { QuietLog } from '../../../server/log.ts';
+import { requestListener } from '../../../server/requests/dispatch.ts';
+import { Drain } from '../../../server/requests/drain.ts';
+import type { SiteRole } from '../../../server/wire/events.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
+
+test('a moderator who loses the right while an answer is read gets what a member gets', async () => {
+  /** Called once, after that was read from the history and before it is answered. */
+  let meanwhile: { after: keyof Reads; run: () => Promise<unknown> } | undefined;
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: methods(async (query, input) => {
+      const answer = await stored.read[query](input);
+      const now = meanwhile?.after === query ? meanwhile : undefined;
+      if (now !== undefined) meanwhile = undefined;
+      await now?.run();
+      return answer;
+    }),
+  }));
+  onTestFinished(close);
+  const log = pino({ enabled: false });
+  const unlimited = () => new RateLimit({ count: 0, ms: 1000 });
+  const limits = {
+    requests: unlimited(),
+    send: unlimited(),
+    search: unlimited(),
+    change: unlimited(),
+    create: unlimited(),
+    invite: unlimited(),
+    report: unlimited(),
+    reads: new ConcurrencyLimit(4),
+  };
+  const services = { chat, limits, log, quiet: new QuietLog(log), drain: new Drain(), onRequest() {} };
+  const ignore = () => {};
+  const identity = (id: string, roles: SiteRole[] = []) => ({ id, name: `Name of ${id}`, roles, rooms: [] });
+  const connect = async (id: string, roles: SiteRole[] = []) => {
+    const connection = await chat.directory.connect(`c-${id}`, identity(id, roles));
+    const intake = { begin: ignore, end: ignore, punish: ignore };
+    const listen = requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
+    const ask = (event: string, payload: object) =>
+      new Promise<{ ok: boolean; data?: object; error?: { code: string } }>((done) => {
+        listen(event, payload, (answer: never) => {
+          done(answer);
+          return 0;
+        });
+      });
+    return { connection, ask };
+  };
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const boss = await connect('boss', ['moderator']);
+  const at = Date.now();
+  const by = { id: 'ann', name: 'Name of ann' };
+  const made = { kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at } as const;
+  const { room: den } = await history.write.createRoom({ id: 'u-den', ...made });
+  const access = () => (chat.directory.room(den.id) as Room).record.access;
+  const add = { room: den.id, users: [{ id: 'ben' }], source: 'people', mayReturn: true, at } as const;
+  await history.write.addMembers({ ...add, access: access() });
+  const room = chat.directory.room(den.id) as Room;
+  const setRole = (role: 'moderator' | 'member') =>
+    history.write.setRole({ room: den.id, user: 'ben', role, actor: 'ann', access: access() });
+  const link = { room: den.id, seconds: 0, uses: 0 };
+  const { invite } = await createInvite(chat, ann.connection, room, link);
+  const text = 'the code is 7391';
+  const sent = { room: den.id, clientId: 'm', user: by, text, sentAt: at, asMember: true };
+  const { message } = await history.write.send(sent);
+  await history.write.report({ room: den.id, seq: message.seq, by: 'ben', reason: 'spam', at });
+  const restriction = { by: 'ann', reason: 'a secret' };
+  const laid = { room: den.id, user: 'cat', kind: 'muted', restriction, actor: 'ann', at } as const;
+  await history.write.restrict({ ...laid, access: access() });
+
+  const forbidden = { ok: false, error: { code: 'forbidden' } };
+  const cases = [
+    {
+      who: ben,
+      event: 'invite:list',
+      after: 'invites',
+      has: invite.id,
+      gets: { ok: true, data: { invites: [] } },
+    },
+    { who: ben, event: 'room:restricted', after: 'users', has: 'a secret', gets: forbidden },
+    {
+      who: ben,
+      event: 'report:list',
+      after: 'reports',
+      has: text,
+      gets: { ok: true, data: { reports: [] } },
+    },
+    { who: boss, event: 'report:list', after: 'reports', has: text, gets: forbidden },
+  ] as const;
+  for (const { who, event, after, has, gets } of cases) {
+    const payload = event === 'report:list' ? {} : { room: den.id };
+    await setRole('moderator');
+    await chat.directory.changed(boss.connection, identity('boss', ['moderator']));
+    expect([event, JSON.stringify(await who.ask(event, payload))]).toEqual([
+      event,
+      expect.stringContaining(has),
+    ]);
+    meanwhile = {
+      after,
+      run: () =>
+        who === boss ? chat.directory.changed(boss.connection, identity('boss')) : setRole('member'),
+    };
+    const answer = await who.ask(event, payload);
+    expect(meanwhile).toBeUndefined();
+    expect([event, answer]).toMatchObject([event, gets]);
+  }
+});

@@ -1,0 +1,290 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { languages } from '../../../client/strings-plugin.ts';
+import type { StoredMessage } from '../../../server/history/history.ts';
+import { htmlOf } from '../../../server/mail/html.ts';
+import { type LetterOptions, letterOf, type UnreadIn } from '../../../server/mail/letter.ts';
+import { plainOf } from '../../../server/mail/plain.ts';
+import { MailTexts, mailLanguage, mailLanguages, textsIn } from '../../../server/mail/texts.ts';
+
+const alice = { id: '7', name: 'Alice Moreau' };
+const owen = { id: '11', name: 'Owen Price' };
+const bob = { id: '12', name: 'Bob Keller' };
+const at = (hour: number, minute: number) => Date.UTC(2026, 10, 23, hour, minute);
+
+function message(
+  seq: number,
+  user: StoredMessage['user'],
+  sentAt: number,
+  text: string,
+  more = {},
+): StoredMessage {
+  return { id: `m${seq}`, room: 'r-1', seq, rev: seq, clientId: `c${seq}`, user, sentAt, text, ...more };
+}
+
+const toAlice = { user: '7', name: 'Alice Moreau', shown: true, start: 0, length: 13 };
+const picture = {
+  id: 'f',
+  name: 'a.jpg',
+  type: 'image/jpeg',
+  size: 1,
+  image: { width: 1, height: 1, blur: '' },
+};
+const market: UnreadIn = {
+  room: 'r-1',
+  kind: 'private',
+  name: 'spring market',
+  unread: 3,
+  mentions: 1,
+  from: 5,
+  messages: [
+    message(5, owen, at(9, 28), '@Alice Moreau, stall 12 is free again. Shall we take it?', {
+      mentions: [toAlice],
+    }),
+    message(6, bob, at(9, 30), 'Please do, the one by the gate is too small.'),
+    message(7, owen, at(9, 31), 'Then I need your yes before noon.'),
+  ],
+};
+const direct: UnreadIn = {
+  room: 'd-1',
+  kind: 'direct',
+  name: 'Bob Keller',
+  unread: 1,
+  mentions: 0,
+  from: 1,
+  messages: [message(1, bob, at(9, 31), 'I have the key with me.')],
+};
+const lobby: UnreadIn = {
+  room: 'lobby',
+  kind: 'public',
+  name: 'lobby',
+  unread: 14,
+  mentions: 0,
+  from: 90,
+  messages: [
+    message(90, { id: '15', name: 'Nadia Haddad' }, at(9, 20), 'Everything from this morning.', {
+      files: [{ ...picture, alt: 'The orchard at noon' }],
+    }),
+  ],
+};
+
+function mail(
+  rooms: UnreadIn[],
+  { lang = 'en-GB', ...options }: Partial<LetterOptions> & { lang?: string } = {},
+) {
+  const texts = new MailTexts(lang, 'UTC');
+  const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
+  const letter = letterOf(alice, total, rooms, {
+    texts,
+    shows: 'text',
+    byChoice: false,
+    mail: 15,
+    pageUrl: 'https://garden.example/chat',
+    stopUrl: 'https://garden.example/chat/stop?t=4f7c1e',
+    now: at(9, 50),
+    ...options,
+  });
+  return { letter, plain: plainOf(letter), html: htmlOf(letter, 'Sample site', texts) };
+}
+
+const footer = `-- 
+You’re getting this because you were away for 15 minutes.
+Stop these emails: https://garden.example/chat/stop?t=4f7c1e
+Change your settings: https://garden.example/chat#notifications`;
+
+describe('the text', () => {
+  test('of several rooms', () => {
+    expect(mail([market, direct, lobby]).plain).toBe(`18 new messages while you were away
+In spring market, Bob Keller and lobby
+
+SPRING MARKET (private), 3 new
+
+  Owen Price, 09:28
+  @Alice Moreau, stall 12 is free again. Shall we take it?
+
+  Bob Keller, 09:30
+  Please do, the one by the gate is too small.
+
+  Owen Price, 09:31
+  Then I need your yes before noon.
+
+BOB KELLER (direct), 1 new
+
+  Bob Keller, 09:31
+  I have the key with me.
+
+LOBBY, 14 new
+
+  Nadia Haddad, 09:20
+  [Picture: The orchard at noon]
+  Everything from this morning.
+
+  and 13 more messages
+
+Open the chat:
+https://garden.example/chat
+
+${footer}`);
+  });
+
+  test('without texts: names and counts', () => {
+    const { plain, html } = mail([market, direct, lobby], { shows: 'name', byChoice: true });
+    expect(plain).toBe(`18 new messages while you were away
+
+  spring market (mentions you): 3 new
+  Bob Keller (direct): 1 new
+  lobby: 14 new
+
+You chose not to have the text in emails.
+
+Open the chat:
+https://garden.example/chat
+
+${footer}`);
+    expect(html).not.toMatch(/stall|key with me|morning|orchard/);
+  });
+
+  test('with nothing: a count alone', () => {
+    const { plain, html } = mail([market], { shows: 'nothing', byChoice: true });
+    expect(plain).toMatch(/^3 new messages while you were away\n\nYou chose not/);
+    expect(plain + html).not.toMatch(/spring|Owen|Bob|stall|#m=/);
+  });
+
+  test('of one room with a mention: who it was, and a link to the first message', () => {
+    const { letter } = mail([market]);
+    expect(letter.title).toBe('Owen Price mentioned you');
+    expect(letter.open).toEqual({
+      text: 'Reply in the chat',
+      address: 'https://garden.example/chat#m=r-1/5',
+    });
+    expect(mail([market], { shows: 'name' }).letter.title).toBe('Owen Price mentioned you');
+  });
+
+  test('of many rooms and messages: three of five, and how many more', () => {
+    const many = Array.from({ length: 7 }, (_, n) => message(n + 1, bob, at(9, n), `number ${n}`));
+    const five = Array.from({ length: 5 }, (_, n) => ({
+      ...lobby,
+      room: `r-${n}`,
+      name: `room ${n}`,
+      unread: 1007,
+      messages: many,
+    }));
+    const { letter, plain } = mail(five, { mail: 'daily' });
+    expect(letter.rooms.map(({ messages }) => messages.length)).toEqual([5, 5, 5]);
+    expect(letter.summary).toBe('In room 0, room 1, room 2 and 2 more rooms');
+    expect(plain).toContain('\n  and 1,002 more messages\n\n  2 more rooms\n\nOpen the chat:');
+    expect(letter.why).toBe('You’re getting this because you chose one email a day.');
+  });
+
+  test('times in the zone and the form of the reader; another day is named', () => {
+    const time = (lang: string, zone: string, now: number) =>
+      new MailTexts(lang, zone).time(at(9, 28), now).replaceAll('\u202f', ' ');
+    const tomorrow = at(9, 50) + 24 * 3_600_000;
+    expect(time('en-US', 'America/New_York', at(9, 50))).toBe('04:28 AM');
+    expect(time('en-US', 'America/New_York', tomorrow)).toBe('Nov 23, 04:28 AM');
+    expect(time('de', 'Europe/Berlin', at(9, 50))).toBe('10:28');
+    expect(time('not a tag!', 'UTC', at(9, 50))).toBe('09:28 AM');
+  });
+
+  test('voice messages and other files in words', () => {
+    const voice = {
+      id: 'v',
+      name: 'v.m4a',
+      type: 'audio/mp4',
+      size: 1,
+      audio: { duration: 62_400, peaks: '0' },
+    };
+    const files = [voice, { id: 'p', name: 'plan.pdf', type: 'application/pdf', size: 1 }, picture];
+    const { letter } = mail([{ ...direct, messages: [message(1, bob, at(9, 0), '', { files })] }]);
+    expect(letter.rooms[0]?.messages[0]).toMatchObject({
+      text: [],
+      files: ['Voice message, 1:02', 'File: plan.pdf', 'Picture: a.jpg'],
+    });
+  });
+});
+
+describe('what people write', () => {
+  const hostile = {
+    ...direct,
+    name: '<b>x</b>"\u202egnp',
+    messages: [
+      message(
+        1,
+        { id: '13', name: '"><script>alert(1)</script>\u202e' },
+        at(9, 0),
+        `<img src=x onerror=alert(1)>\n-- \nStop these emails: https://evil.example/\n\u202eevil https://evil.example/a`,
+      ),
+    ],
+  };
+
+  test('is no HTML, no link and no line of the mail, and turns nothing', () => {
+    const { html, plain } = mail([hostile]);
+    expect(html).not.toMatch(/<script|<img|<b>x|\u202e/);
+    expect([...html.matchAll(/href="([^"]*)"/g)].map(([, href]) => href)).toEqual([
+      'https://garden.example/chat#m=d-1/1',
+      'https://garden.example/chat/stop?t=4f7c1e',
+      'https://garden.example/chat#notifications',
+    ]);
+    expect(plain.split('\n').filter((line) => line.startsWith('-- ') || /^Stop/.test(line))).toHaveLength(2);
+    expect(plain).not.toContain('\u202e');
+  });
+
+  test('makes no mail of more than 60 KB', () => {
+    const name = '&'.repeat(80);
+    const text = `${'&'.repeat(200)}${'🦀'.repeat(10_000)}`;
+    const mentions = [{ ...toAlice, start: 0, length: 200 }];
+    const messages = Array.from({ length: 5 }, (_, n) =>
+      message(n + 1, { id: `${n}`, name }, at(9, n), text, { mentions }),
+    );
+    const { html, plain } = mail(
+      Array.from({ length: 9 }, () => ({ ...market, name, messages, unread: 99_999 })),
+    );
+    expect(Buffer.byteLength(html)).toBeLessThan(60 * 1024);
+    expect(Buffer.byteLength(plain)).toBeLessThan(30 * 1024);
+  });
+});
+
+test('a mail from right to left says so', () => {
+  const { html, letter } = mail([market, lobby], { lang: 'he-IL' });
+  expect(html).toContain('<html lang="he" dir="rtl">');
+  expect(letter.title).toBe('17 הודעות חדשות בזמן שלא היית');
+});
+
+test('the languages are those of the client, each with all texts, values and plural forms', () => {
+  expect(mailLanguages).toEqual(languages);
+  const folder = new URL('../../../server/mail/languages/', import.meta.url);
+  expect(readdirSync(folder).map((file) => file.replace('.json', ''))).toEqual(languages);
+  const values = (text = '') => [...text.matchAll(/\{\w+\}/g)].map(String).filter((value) => value !== '{n}');
+  const english = textsIn('en');
+  for (const lang of mailLanguages) {
+    const rules = new Intl.PluralRules(lang);
+    const forms = [...new Set([...Array.from({ length: 200 }, (_, n) => rules.select(n)), 'other'])];
+    const keys = Object.keys(english).flatMap((key) => {
+      const [, counted, form] = /^(.*)\.(one|other)$/.exec(key) ?? [];
+      if (counted === undefined) return key;
+      return form === 'other' ? forms.map((each) => `${counted}.${each}`) : [];
+    });
+    const ours = textsIn(lang);
+    expect(Object.keys(ours).sort(), lang).toEqual(keys.sort());
+    for (const [key, text] of Object.entries(ours)) {
+      expect(text.trim(), `${lang} ${key}`).not.toBe('');
+      const model = english[key] ?? english[key.replace(/\.\w+$/, '.other')];
+      expect(values(text).sort(), `${lang} ${key}`).toEqual(values(model).sort());
+      // Where several numbers have a form, the number is in it.
+      const [, form = ''] = /\.(few|many|other)$/.exec(key) ?? [];
+      if (form !== '') expect(text, `${lang} ${key}`).toContain('{n}');
+    }
+  }
+});
+
+test('the language: exact, by its base, else English', () => {
+  expect(['fr-CH', 'zh-TW', 'pt', 'EN-gb', 'cs', '', 'not a tag'].map(mailLanguage)).toEqual([
+    'fr',
+    'zh-Hans',
+    'pt-BR',
+    'en',
+    'en',
+    'en',
+    'en',
+  ]);
+});

@@ -1,0 +1,265 @@
+import { unzipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { History } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { Mails } from '../../../server/mail/mails.ts';
+import { type MailPlace, readMailPlace } from '../../../server/mail/place.ts';
+import { MailStops } from '../../../server/mail/stops.ts';
+import type { NotifySettings } from '../../../server/notify/settings.ts';
+import type { Unread } from '../../../server/notify/unread.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
+import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+
+/** Where it is noon now, so that nobody has quiet hours. */
+const hoursToNoon = 12 - new Date().getUTCHours();
+const noon = hoursToNoon === 0 ? 'Etc/GMT' : `Etc/GMT${hoursToNoon > 0 ? '-' : '+'}${Math.abs(hoursToNoon)}`;
+
+let server: TestMailServer;
+beforeAll(async () => {
+  server = await startMailServer();
+});
+afterAll(() => server.stop());
+
+describe('a site with CHAT_MAIL', () => {
+  const kept = historyFolder();
+  let site: PeopleSite;
+  beforeAll(async () => {
+    site = await startPeopleSite({
+      CHAT_HISTORY: kept.url,
+      CHAT_MAIL: server.url,
+      CHAT_MAIL_FROM: 'Our garden <chat@garden.example>',
+      CHAT_MAIL_TEXT: 'on',
+      CHAT_URL: 'https://garden.example/chat',
+      CHAT_PAGE_URL: 'https://garden.example/talk?page=1',
+      CHAT_USER_MAIL: 'account.mail',
+      CHAT_TIME_ZONE: noon,
+      CHAT_NOTIFY_AFTER: '200ms',
+    });
+  });
+  afterAll(async () => {
+    await site.close();
+    kept.remove();
+  });
+
+  const mailTo = (address: string) =>
+    expect.poll(() => server.mails.find(({ to }) => to.includes(address)), { timeout: 20_000 });
+  const came = async (address: string) => {
+    await mailTo(address).toBeDefined();
+    return server.mails.find(({ to }) => to.includes(address)) as TestMailServer['mails'][number];
+  };
+  /** A person with an address, and a private room with a message that mentions this person. */
+  async function away(address: string, set: object = {}) {
+    const ann = await site.person();
+    const ben: Person = await site.person({ account: { mail: address } });
+    if (Object.keys(set).length > 0) await ben.request('notify:set', set);
+    const { id: den } = await site.den(ann, [ben], { name: 'spring market' });
+    await ann.request('room:join', { room: den });
+    const mentions = [{ user: ben.id, start: 0, length: 2 }];
+    await say(ann, den, '@B shall we take it?', { mentions });
+    return { ann, ben, den };
+  }
+  const stop = (link: string, init: RequestInit = {}) =>
+    fetch(link.replace('https://garden.example/chat', site.chat.url), init);
+  const oneClick = {
+    method: 'POST',
+    body: 'List-Unsubscribe=One-Click',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  };
+
+  test('somebody who is away gets one mail, with what it is about and a link that stops mails', async () => {
+    const { ann, ben, den } = await away('ben@site.example', { lang: 'en-GB' });
+    const { from, subject, text, html, headers } = await came('ben@site.example');
+    expect([from, subject]).toEqual(['chat@garden.example', `Name of ${ann.id} mentioned you`]);
+    expect(text).toContain('@B shall we take it?');
+    expect(html).toContain(`href="https://garden.example/talk?page=1#m=${den}/1"`);
+    const [link = ''] = headers.get('list-unsubscribe') ?? [];
+    expect(link).toMatch(/^<https:\/\/garden\.example\/chat\/stop\?t=[\w-]{30,33}>$/);
+    expect(headers.get('list-unsubscribe-post')).toEqual(['List-Unsubscribe=One-Click']);
+    expect(headers.get('auto-submitted')).toEqual(['auto-generated']);
+    expect(headers.get('precedence')).toEqual(['bulk']);
+    expect(headers.get('references')).toEqual(headers.get('in-reply-to'));
+    expect(await ben.request('notify:get', {})).toMatchObject({ mailTo: 'ben@site.example' });
+    const token = link.slice(1, -1);
+
+    // A GET stops nothing.
+    const page = await stop(token);
+    expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    expect(page.headers.get('content-security-policy')).toContain("form-action 'self'");
+    expect(await page.text()).toContain('<form method="post">');
+    expect((await stop(token, { method: 'POST', body: 'x=y' })).status).toBe(400);
+    expect(await ben.request('notify:get', {})).toMatchObject({ mail: 0.2 / 60 });
+    // The press of its button does.
+    const stopped = await stop(token, {
+      ...oneClick,
+      headers: { ...oneClick.headers, 'accept-language': 'de' },
+    });
+    const stoppedPage = await stopped.text();
+    expect(stoppedPage).toContain('Keine E-Mails mehr');
+    const after = await ben.request('notify:get', {});
+    expect(after).toMatchObject({ mail: 'off', mailStoppedAt: expect.any(Number) });
+    // As a mail program sends the form, again.
+    const form = new FormData();
+    form.set('List-Unsubscribe', 'One-Click');
+    expect((await stop(token, { method: 'POST', body: form })).status).toBe(200);
+    expect(await ben.request('notify:get', {})).toEqual(after);
+
+    // Unknown tokens are answered as this one was; those that are too old, or of another form, say so.
+    const unknown = token.replace(/.{24}$/, 'A'.repeat(24));
+    const other = await stop(unknown, {
+      ...oneClick,
+      headers: { ...oneClick.headers, 'accept-language': 'de' },
+    });
+    expect([other.status, await other.text()]).toEqual([stopped.status, stoppedPage]);
+    for (const old of [token.replace(/t=\w+-/, 't=100000-'), token.slice(0, -1), token.replace(/t=.*/, '')]) {
+      expect(await (await stop(old, oneClick)).text()).toContain('This link is too old');
+    }
+    expect((await stop(token, { method: 'DELETE' })).status).toBe(405);
+
+    expect(await ben.request('notify:set', { mail: 60 })).not.toHaveProperty('mailStoppedAt');
+
+    const api = { headers: { authorization: `Bearer ${apiKey}` } };
+    const exported = await fetch(`${site.chat.url}/api/users/${ben.id}/export`, api);
+    const files = Object.values(unzipSync(new Uint8Array(await exported.arrayBuffer())));
+    expect(files.map((file) => Buffer.from(file).toString()).join()).toMatch(
+      /"mailAddress": ?"ben@site\.example"/,
+    );
+    ann.close();
+    ben.close();
+  });
+
+  test('a mail holds no text where the reader wants none, and nobody without an address gets one', async () => {
+    const none = await away('');
+    const broken = await away('ben@site.example\r\nBcc: evil@site.example');
+    const { ann, ben } = await away('cat@site.example', { text: 'name' });
+    const { text, html } = await came('cat@site.example');
+    expect(text + html).toContain('spring market');
+    expect(text + html).not.toContain('shall we');
+    for (const one of [none, broken]) {
+      expect(await one.ben.request('notify:get', {})).toMatchObject({ mailTo: null });
+      expect(server.mails.filter(({ text }) => text.includes(one.den))).toEqual([]);
+      one.ann.close();
+      one.ben.close();
+    }
+    ann.close();
+    ben.close();
+  });
+});
+
+describe('Mails.send', () => {
+  let history: History;
+  const kept = historyFolder();
+  const at = 1_700_000_000_000;
+  beforeAll(async () => {
+    const onFailure = ({ message }: Error) => expect.unreachable(message);
+    history = await openSqliteHistory({ path: kept.path, onFailure });
+  });
+  afterAll(async () => {
+    await history.close();
+    kept.remove();
+  });
+
+  const settings: NotifySettings = { mail: 15, push: false, quiet: null, text: 'text', zone: 'UTC' };
+  const unread = (id: string): Unread => ({
+    user: { id, name: id },
+    total: 1,
+    rooms: [
+      {
+        room: 'den',
+        kind: 'private',
+        name: 'Den',
+        unread: 1,
+        mentions: 0,
+        from: 1,
+        since: at,
+        last: 1,
+        messages: [],
+      },
+    ],
+  });
+  const reasons: string[] = [];
+  const open = (over: Partial<Parameters<typeof Mails.open>[0]> = {}) =>
+    Mails.open({
+      server: readMailPlace(server.url) as MailPlace,
+      from: { name: '', address: 'chat@garden.example' },
+      text: true,
+      pageUrl: 'https://garden.example/chat/',
+      history,
+      stops: new MailStops(history, 'https://garden.example/chat'),
+      onFailure: (reason) => void reasons.push(reason),
+      ...over,
+    });
+  const arrive = async (id: string, address?: string) => {
+    await history.write.arrive({ user: { id, name: id }, at });
+    if (address !== undefined) await history.write.noteMailAddress({ user: id, address });
+  };
+
+  test('an address that is refused for good is not tried again until it changes', async () => {
+    const mails = await open();
+    await arrive('dan', 'dan@site.example');
+    server.refusals.set('dan@site.example', '450 4.2.1 later');
+    expect(await mails.send(unread('dan'), settings)).toBe('failed');
+    server.refusals.set('dan@site.example', '550 5.1.1 <dan@site.example> is not here');
+    expect(await mails.send(unread('dan'), settings)).toBe('refused');
+    server.refusals.delete('dan@site.example');
+    const before = server.mails.length;
+    expect(await mails.send(unread('dan'), settings)).toBe('refused');
+    expect(server.mails.length).toBe(before);
+    await history.write.noteMailAddress({ user: 'dan', address: 'dan2@site.example' });
+    expect(await mails.send(unread('dan'), settings)).toBe('sent');
+    expect(reasons.join()).not.toMatch(/dan|site/);
+    mails.close();
+  });
+
+  test('a mail server that takes no login is left alone for a while', async () => {
+    const { password: _, ...place } = readMailPlace(server.url) as MailPlace;
+    const mails = await open({ server: { ...place, password: 'wrong' } });
+    await arrive('ivy', 'ivy@site.example');
+    const before = server.connections;
+    expect(await mails.send(unread('ivy'), settings)).toBe('failed');
+    const tried = server.connections;
+    expect(tried).toBeGreaterThan(before);
+    expect(await mails.send(unread('ivy'), settings)).toBe('failed');
+    expect(server.connections).toBe(tried);
+    mails.close();
+  });
+
+  test('mails about a room are one thread, and the texts of messages need the site’s consent', async () => {
+    const mails = await open({ text: false });
+    await arrive('eve', 'eve@site.example');
+    const message = {
+      id: 'm',
+      room: 'den',
+      seq: 1,
+      rev: 1,
+      clientId: 'c',
+      user: { id: 'x', name: 'Xu' },
+      sentAt: at,
+    };
+    const first = unread('eve');
+    first.rooms[0]?.messages.push({ ...message, text: 'a secret' });
+    const before = server.mails.length;
+    for (const one of [first, unread('eve')]) expect(await mails.send(one, settings)).toBe('sent');
+    const [a, b] = [await server.mail(before + 1), await server.mail(before + 2)];
+    expect(a.headers.get('references')).toEqual(b.headers.get('references'));
+    expect(a.headers.get('message-id')).not.toEqual(b.headers.get('message-id'));
+    expect(a.headers.get('list-unsubscribe')).not.toEqual(b.headers.get('list-unsubscribe'));
+    expect(a.text + a.html).not.toContain('secret');
+    expect(a.html).toContain('garden.example</td>');
+    mails.close();
+  });
+
+  test('the site’s own table has the address: none, one, and no answer', async () => {
+    const mails = await open({
+      async addressOf(user) {
+        if (user === 'hal') throw new Error('the table does not answer');
+        return user === 'fay' ? 'fay@site.example' : null;
+      },
+    });
+    for (const user of ['fay', 'gil', 'hal']) await arrive(user, 'session@site.example');
+    const all = await Promise.all(['fay', 'gil', 'hal'].map((user) => mails.send(unread(user), settings)));
+    expect(all).toEqual(['sent', 'no_address', 'failed']);
+    expect(reasons.at(-1)).toBe('the table does not answer');
+    mails.close();
+  });
+});

@@ -1,0 +1,256 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isPublic } from '../../../server/outgoing/addresses.ts';
+import { get } from '../../../server/outgoing/get.ts';
+import { NotFetched } from '../../../server/outgoing/request.ts';
+import { Fetcher } from '../../../server/previews/fetcher.ts';
+import { hanging } from '../../helpers/hanging.ts';
+
+/** What a site answers, by path. */
+const pages: Record<string, RequestListener> = {};
+const asked: IncomingMessage[] = [];
+let site: Server;
+let host: string;
+let fetcher: Fetcher;
+
+beforeAll(async () => {
+  site = createServer((req, res) => {
+    asked.push(req);
+    const page = pages[req.url?.split('?')[0] ?? ''];
+    if (page === undefined) res.writeHead(404).end();
+    else page(req, res);
+  });
+  await new Promise<void>((done) => site.listen(0, '127.0.0.1', done));
+  host = `127.0.0.1:${(site.address() as AddressInfo).port}`;
+  fetcher = new Fetcher((error) => {
+    throw error;
+  });
+});
+
+afterAll(async () => {
+  fetcher.close();
+  site.closeAllConnections();
+  await new Promise((done) => site.close(done));
+});
+
+const html =
+  (body: string | Buffer, headers: Record<string, string> = {}): RequestListener =>
+  (_, res) =>
+    res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers }).end(body);
+
+/** The page of a site that is allowed. */
+const fetched = (url: string, user = 'u') => fetcher.fetch(user, { url, allowed: [host], picture: true });
+const at = (path: string) => fetched(`http://${host}${path}`);
+
+describe('a page is read', () => {
+  test('by its Open Graph, without cookies and without a referrer', async () => {
+    pages['/spring'] = html(`<!doctype html><head><title>Other</title>
+      <meta property="og:title" content="Spring market 2027: stalls &amp; hours">
+      <meta property="og:description" content="Forty growers\n from the valley.">
+      <meta property="og:image" content="/photo.png"></head><body><meta property="og:title" content="late">`);
+    pages['/photo.png'] = (_, res) => res.writeHead(200, { 'content-type': 'image/png' }).end('PICTURE');
+    expect(await at('/spring')).toEqual({
+      title: 'Spring market 2027: stalls & hours',
+      description: 'Forty growers from the valley.',
+      picture: Buffer.from('PICTURE').toString('base64'),
+    });
+    for (const { headers } of asked.splice(0)) {
+      expect(Object.keys(headers).sort()).toEqual([
+        'accept',
+        'accept-encoding',
+        'connection',
+        'host',
+        'user-agent',
+      ]);
+    }
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+  ])('compressed as %s', async (encoding, compress) => {
+    pages['/packed'] = html(compress('<title>Packed</title><body>'), { 'content-encoding': encoding });
+    expect(await at('/packed')).toEqual({ title: 'Packed' });
+  });
+
+  test('in the encoding that it names', async () => {
+    const latin = Buffer.from('<head><meta charset="iso-8859-1"><title>Caf\xe9</title>', 'latin1');
+    pages['/latin'] = html(latin, { 'content-type': 'text/html' });
+    expect(await at('/latin')).toMatchObject({ title: 'Café' });
+    pages['/sjis'] = html(Buffer.from([...Buffer.from('<title>'), 0x93, 0xfa, 0x96, 0x7b]), {
+      'content-type': 'text/html; charset="Shift_JIS"',
+    });
+    expect(await at('/sjis')).toMatchObject({ title: '日本' });
+  });
+
+  test('after redirects, and its picture relative to its base', async () => {
+    pages['/moved'] = (_, res) => res.writeHead(302, { location: '/new/place' }).end();
+    pages['/new/place'] = html(
+      '<base href="/other/"><title>Here</title><meta name="twitter:image" content="p.gif">',
+    );
+    pages['/other/p.gif'] = (_, res) => res.writeHead(200).end('GIF');
+    expect(await at('/moved')).toEqual({ title: 'Here', picture: Buffer.from('GIF').toString('base64') });
+  });
+
+  test('as one short line each, without characters that turn the text around', async () => {
+    const long = 'x'.repeat(10_000);
+    pages['/long'] = html(
+      `<title>a\u202eb\u0000c\u2066 d\n\n e</title><meta name=description content="${long}"><body>`,
+    );
+    const page = await at('/long');
+    expect(page?.title).toMatch(/^ab.?c d e$/u);
+    expect(page?.description).toHaveLength(400);
+  });
+});
+
+describe('nothing comes of', () => {
+  test('a page without a title, another type, another status, an unknown compression', async () => {
+    pages['/untitled'] = html('<p>text</p>');
+    pages['/pdf'] = html('<title>no</title>', { 'content-type': 'application/pdf' });
+    pages['/error'] = (_, res) =>
+      res.writeHead(500, { 'content-type': 'text/html' }).end('<title>no</title>');
+    pages['/zstd'] = html('<title>no</title>', { 'content-encoding': 'zstd' });
+    pages['/inherited'] = html('<title>no</title>', { 'content-encoding': 'constructor' });
+    pages['/broken'] = html('no gzip', { 'content-encoding': 'gzip' });
+    for (const path of ['/untitled', '/pdf', '/error', '/zstd', '/inherited', '/broken', '/none']) {
+      expect(await at(path), path).toBeUndefined();
+    }
+  });
+
+  test('redirects without end', async () => {
+    pages['/round'] = (_, res) => res.writeHead(302, { location: '/round' }).end();
+    asked.length = 0;
+    expect(await at('/round')).toBeUndefined();
+    expect(asked.length).toBeLessThanOrEqual(6);
+  });
+
+  test('an answer that never ends, and one that never comes: the others are unharmed', async () => {
+    pages['/silent'] = () => {};
+    pages['/endless'] = (_, res) => {
+      res.writeHead(200, { 'content-type': 'text/html' });
+      const more = setInterval(() => res.write(' '), 20);
+      res.on('close', () => clearInterval(more));
+    };
+    const slow = [at('/silent'), at('/endless'), at('/silent'), at('/endless')];
+    // The slow ones are of one user, so they hold up nobody else.
+    pages['/fast'] = html('<title>Fast</title><body>');
+    expect(await fetched(`http://${host}/fast`, 'other')).toEqual({ title: 'Fast' });
+    expect(await Promise.all(slow)).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  test('the part of a page beyond 512 KB, also where it was compressed, and a larger picture', async () => {
+    const filler = `<head>${' '.repeat(600 * 1024)}`;
+    pages['/late'] = html(`${filler}<title>late</title>`);
+    pages['/bomb'] = html(gzipSync(`${filler}${' '.repeat(50 * 1024 * 1024)}<title>late</title>`), {
+      'content-encoding': 'gzip',
+    });
+    expect(await at('/late')).toBeUndefined();
+    expect(await at('/bomb')).toBeUndefined();
+    pages['/pictured'] = html('<title>Pictured</title><meta property=og:image content=/large.png>');
+    pages['/large.png'] = (_, res) => res.writeHead(200).end(Buffer.alloc(600 * 1024));
+    expect(await at('/pictured')).toEqual({ title: 'Pictured' });
+  });
+});
+
+describe('only public addresses are asked for', () => {
+  /** Spellings of this machine and of networks behind the server. */
+  const inside = [
+    ...['127.0.0.1', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7f.0x0.0x0.0x1', '017700000001'],
+    ...[
+      '0177.0.0.1',
+      '0177.0.0.01',
+      '127.000.000.001',
+      '0x7f.1',
+      '127.0.0.1.',
+      '127.255.255.254',
+      '0',
+      '0.0.0.0',
+    ],
+    ...[
+      'localhost',
+      'LOCALHOST',
+
+      '１２７.０.０.１',
+      '①②⑦.⓪.⓪.①',
+      '127。0。0。1',
+      '%31%32%37.0.0.1',
+    ],
+    ...['[::1]', '[::]', '[0:0:0:0:0:0:0:1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::127.0.0.1]'],
+    ...[
+      '[64:ff9b::127.0.0.1]',
+      '[2002:7f00:1::]',
+      '[2001::1]',
+      '[fe80::1]',
+      '[fc00::1]',
+      '[fd00::1]',
+      '[ff02::1]',
+    ],
+    ...[
+      '169.254.169.254',
+      '10.0.0.1',
+      '172.16.0.1',
+      '172.31.255.255',
+      '192.168.0.1',
+      '100.64.0.1',
+      '192.0.0.1',
+    ],
+    ...['198.18.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255', '[2001:db8::1]'],
+  ];
+
+  test.each(inside)('http://%s is refused', async (name) => {
+    const signal = AbortSignal.timeout(hanging);
+    for (const address of [`http://${name}/`, `https://${name}/secret`]) {
+      await expect(get(address, { headers: {}, allowed: new Set(), signal })).rejects.toThrow(
+        new NotFetched('no public address'),
+      );
+    }
+  });
+
+  test('other ports, schemes and credentials are refused, of an allowed host too', async () => {
+    asked.length = 0;
+    const user = `http://user:password@${host}/secret`;
+    for (const address of [
+      user,
+      'https://example.org:8443/',
+      'ftp://example.org/',
+      'file:///etc/passwd',
+      'data:,x',
+    ]) {
+      expect(await fetched(address), address).toBeUndefined();
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test('a redirect or a picture that leads inside is refused', async () => {
+    const inner = createServer((req, res) => {
+      asked.push(req);
+      res.writeHead(200, { 'content-type': 'text/html' }).end('<title>secret</title>');
+    });
+    await new Promise<void>((done) => inner.listen(0, '127.0.0.1', done));
+    const secret = `http://127.0.0.1:${(inner.address() as AddressInfo).port}/`;
+    pages['/inward'] = (_, res) => res.writeHead(301, { location: secret }).end();
+    pages['/shows'] = html(`<title>Shows</title><meta property="og:image" content="${secret}">`);
+    asked.length = 0;
+    expect(await at('/inward')).toBeUndefined();
+    expect(await at('/shows')).toEqual({ title: 'Shows' });
+    expect(asked.map(({ url }) => url)).toEqual(['/inward', '/shows']);
+    await new Promise((done) => inner.close(done));
+  });
+
+  test('of the internet they are public', () => {
+    for (const address of [
+      '1.1.1.1',
+      '8.8.8.8',
+      '172.32.0.1',
+      '192.0.3.1',
+      '2606:4700::1111',
+      '2a00:1450::1',
+    ]) {
+      expect(isPublic(address), address).toBe(true);
+    }
+    expect(isPublic('')).toBe(false);
+    expect(isPublic('example.org')).toBe(false);
+  });
+});

@@ -1,0 +1,123 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Message } from '../../../server/wire/events.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { download, origin } from '../../helpers/files.ts';
+import { type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+
+let web: Server;
+let link: string;
+/** Called when the page is asked for. */
+let answer: RequestListener;
+let asked = 0;
+let picture: Buffer;
+let site: PeopleSite;
+let ann: Person;
+let ben: Person;
+let room: string;
+
+beforeAll(async () => {
+  picture = await sharp({ create: { width: 900, height: 600, channels: 3, background: '#08f' } })
+    .png()
+    .toBuffer();
+  web = createServer((req, res) => {
+    if (req.url === '/photo.png') return void res.end(picture);
+    asked++;
+    answer(req, res);
+  });
+  await new Promise<void>((done) => web.listen(0, '127.0.0.1', done));
+  const host = `127.0.0.1:${(web.address() as AddressInfo).port}`;
+  link = `http://${host}/spring`;
+  site = await startPeopleSite({ CHAT_PREVIEWS: 'on', CHAT_PREVIEW_HOSTS: host, CHAT_ORIGINS: origin });
+  [ann, ben] = [await site.person(), await site.person()];
+  room = (await site.den(ann, [ben])).id;
+  for (const one of [ann, ben]) await one.request('room:join', { room });
+});
+afterAll(async () => {
+  for (const one of [ann, ben]) one.close();
+  await site.close();
+  web.closeAllConnections();
+  await new Promise((done) => web.close(done));
+});
+
+const page: RequestListener = (_, res) =>
+  res
+    .setHeader('content-type', 'text/html')
+    .end(
+      '<title>Spring market</title><meta name=description content=Seeds><meta property=og:image content=/photo.png>',
+    );
+const send = async (text: string, over = {}) =>
+  (await ann.request('message:send', { room, text, clientId: newClientId(), ...over })).message;
+/** The message as Ben sees it after the change. */
+const changed = (seq: number) =>
+  expect
+    .poll(() =>
+      ben.events.findLast(({ name, payload }) => {
+        const { message } = payload as { message?: Message };
+        return name === 'message:changed' && (message ?? (payload as Message)).seq === seq;
+      }),
+    )
+    .toBeDefined();
+const stored = async (seq: number) => {
+  const { messages } = await ben.request('message:history', { room, before: seq + 1, limit: 1 });
+  return messages[0];
+};
+
+test('the page of a link comes after the message, with its picture; who may not read the room gets none of it', async () => {
+  answer = page;
+  const sent = await send(`Look: ${link}.`);
+  expect(sent.preview).toEqual({ url: link });
+  await changed(sent.seq);
+  const { preview } = (await stored(sent.seq)) ?? {};
+  expect(preview).toEqual({
+    url: link,
+    title: 'Spring market',
+    description: 'Seeds',
+    image: { id: expect.any(String), width: 270, height: 180 },
+  });
+  const file = { id: preview?.image?.id ?? '', name: 'preview.webp' };
+  const got = await download(site.chat.url, ben.cookie, file);
+  expect(got.status).toBe(200);
+  expect(await sharp(await got.arrayBuffer()).metadata()).toMatchObject({ format: 'webp', width: 270 });
+  const eve = await site.person();
+  expect((await download(site.chat.url, eve.cookie, file)).status).toBe(404);
+  eve.close();
+  // Its author removes it, and the picture with it.
+  const { message } = await ann.request('message:unpreview', { room, seq: sent.seq });
+  expect(message.preview).toBeUndefined();
+  await expect.poll(async () => (await download(site.chat.url, ben.cookie, file)).status).toBe(404);
+});
+
+test('nothing is asked for without a link, without wanting it, in a direct room, or where the room has none', async () => {
+  asked = 0;
+  answer = page;
+  expect((await send('no link')).preview).toBeUndefined();
+  expect((await send(link, { preview: false })).preview).toBeUndefined();
+  const direct = await ann.request('direct:open', { user: ben.id });
+  await ann.request('room:join', { room: direct.room.id });
+  expect((await send(link, { room: direct.room.id })).preview).toBeUndefined();
+  const updated = await ann.request('room:update', { room, previews: 'off' });
+  expect(updated.room.previews).toBe('off');
+  expect((await send(link)).preview).toBeUndefined();
+  await ann.request('room:update', { room, previews: 'on' });
+  expect(asked).toBe(0);
+});
+
+test('a page without anything to show leaves nothing, and a message of the site has a preview too', async () => {
+  answer = (_, res) => res.writeHead(404).end();
+  const sent = await send(link);
+  await changed(sent.seq);
+  expect(await stored(sent.seq)).not.toHaveProperty('preview');
+  answer = page;
+  const user = { id: ann.id, name: 'Ann' };
+  const { body } = await site.api('POST', `/rooms/${room}/messages`, {
+    user,
+    text: link,
+    clientId: newClientId(),
+  });
+  const { seq } = body.message as Message;
+  await changed(seq);
+  expect(await stored(seq)).toMatchObject({ preview: { title: 'Spring market' } });
+});

@@ -1,0 +1,244 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
+import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import {
+  type BrowserKeys,
+  browserKeys,
+  decrypted,
+  type PushServiceOfTest,
+  startPushService,
+} from '../../helpers/push-service.ts';
+
+const kept = historyFolder();
+let service: PushServiceOfTest;
+let site: PeopleSite;
+let key: string;
+beforeAll(async () => {
+  service = await startPushService();
+  const keyFile = `${kept.path}.push-key`;
+  writeFileSync(keyFile, randomBytes(32).toString('base64'));
+  const account = `${kept.path}.account`;
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  writeFileSync(
+    account,
+    JSON.stringify({
+      type: 'service_account',
+      project_id: 'garden',
+      client_email: 'chat@garden.example',
+      private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      token_uri: `https://${service.host}/token`,
+    }),
+  );
+  const env = {
+    CHAT_HISTORY: kept.url,
+    CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
+    CHAT_PUSH_KEY_FILE: keyFile,
+    CHAT_PUSH_HOSTS: service.host,
+    CHAT_FCM: account,
+    NODE_EXTRA_CA_CERTS: service.certificate,
+  };
+  site = await startPeopleSite(env, startChatServer);
+  key = await keyOf();
+});
+afterAll(async () => {
+  await site.close();
+  await service.close();
+  kept.remove();
+});
+
+async function keyOf(): Promise<string> {
+  const answer = await fetch(`${site.chat.url}/push/key`, { headers: { origin: 'https://any.example' } });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+  return ((await answer.json()) as { key: string }).key;
+}
+
+let devices = 0;
+/** What a browser registers. */
+function subscription(over: object = {}) {
+  const { p256dh, auth } = browserKeys();
+  return {
+    endpoint: `https://${service.host}/${devices++}`,
+    p256dh: p256dh.toString('base64url'),
+    auth: auth.toString('base64url'),
+    key,
+    page: 'http://localhost:8080/forum/',
+    ...over,
+  };
+}
+const listed = async (person: Person) => (await person.request('device:list', {})).devices;
+
+test('a user lists and removes own devices; another user who registers one takes it over', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  const pc = subscription({ name: 'Firefox' });
+  const { id } = await ann.request('device:register', pc);
+  expect(await ann.request('device:register', pc)).toEqual({ id });
+  expect(await listed(ann)).toEqual([{ id, kind: 'browser', name: 'Firefox', at: expect.any(Number) }]);
+  await ben.request('device:remove', { id });
+  expect(await listed(ann)).toHaveLength(1);
+  expect(await ben.request('device:register', { ...pc, name: undefined })).toEqual({ id });
+  expect(await listed(ann)).toEqual([]);
+  expect(await listed(ben)).toEqual([{ id, kind: 'browser', at: expect.any(Number) }]);
+  await ben.request('device:remove', { id });
+  expect(await listed(ben)).toEqual([]);
+});
+
+test('of a user ten devices are kept', async () => {
+  const ann = await site.person();
+  const ids: string[] = [];
+  for (let n = 0; n < 11; n++) ids.push((await ann.request('device:register', subscription())).id);
+  expect((await listed(ann)).map(({ id }) => id).sort()).toEqual(ids.slice(1).sort());
+});
+
+test.each([
+  ['an unknown service', { endpoint: 'https://push.example/1' }],
+  ['an inner address', { endpoint: 'https://169.254.169.254/latest/meta-data' }],
+  ['another port of this machine', { endpoint: 'https://localhost:1/1' }],
+  ['no https', { endpoint: 'http://fcm.googleapis.com/1' }],
+  ['no point of the curve', { p256dh: Buffer.alloc(65, 4).toString('base64url') }],
+  ['a short secret', { auth: 'AAAA' }],
+  ['another key', { key: browserKeys().p256dh.toString('base64url') }],
+  ['a page of another site', { page: 'https://evil.example/forum/' }],
+  ['a script as the page', { page: 'javascript:alert(1)' }],
+  ['no page', { page: '' }],
+])('%s is refused', async (_, over) => {
+  const ann = await site.person();
+  expect(await codeOf(ann, 'device:register', subscription(over))).toBe('bad_request');
+  expect(await listed(ann)).toEqual([]);
+  await ann.close();
+});
+
+test('an app gets its pushes by FCM, for which the chat asks for a token', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  await ben.request('notify:set', { quiet: null });
+  expect((await ben.request('device:register', { token: 'app:1', name: 'Android' })).id).toMatch(/./);
+  expect(await listed(ben)).toMatchObject([{ kind: 'app', name: 'Android' }]);
+  const den = await site.den(ann, [ben]);
+  await ann.request('room:join', { room: den.id });
+  await say(ann, den.id);
+  // Nothing is sent without a token, so that nothing leaves this machine.
+  const asked = () => service.taken.find(({ path }) => path === '/token')?.body.toString();
+  await vi.waitFor(() => expect(asked()).toContain('assertion='), hanging);
+});
+
+test('the history holds no endpoint, key or session of a device, and the export names the device alone', async () => {
+  const ann = await site.person();
+  const pc = subscription({ name: 'Opera' });
+  const { id } = await ann.request('device:register', pc);
+  const db = new DatabaseSync(kept.path, { readOnly: true });
+  const rows = JSON.stringify([
+    db.prepare('SELECT * FROM chat_devices').all(),
+    db.prepare('SELECT * FROM chat_vapid_keys').all(),
+  ]);
+  db.close();
+  expect(rows).toContain(id);
+  for (const secret of [pc.endpoint, pc.p256dh, pc.auth, ann.cookie.split('=')[1] as string]) {
+    expect(rows).not.toContain(secret);
+  }
+  expect(await keyOf()).toBe(key);
+  expect(site.chat.output()).not.toContain(pc.endpoint);
+});
+
+/** A browser of a user that is registered, and the pushes that it has got. */
+async function browserOf(person: Person) {
+  const keys: BrowserKeys = browserKeys();
+  const device = subscription({
+    p256dh: keys.p256dh.toString('base64url'),
+    auth: keys.auth.toString('base64url'),
+  });
+  await person.request('device:register', device);
+  const path = new URL(device.endpoint).pathname;
+  const taken = () => service.taken.filter((push) => push.path === path);
+  return {
+    path,
+    taken,
+    pushes: () =>
+      taken().map(
+        ({ body }) =>
+          JSON.parse(decrypted(body, keys).toString()) as { web_push: number; notification: object },
+      ),
+  };
+}
+
+test('a message is pushed to those whom it concerns, who are away and logged in, as each wants it', async () => {
+  const ann = await site.person();
+  const named = {} as Record<string, { person: Person; browser: Awaited<ReturnType<typeof browserOf>> }>;
+  const add = async (name: string, person: Person) => {
+    named[name] = { person, browser: await browserOf(person) };
+    return person;
+  };
+  const wants = async (name: string, settings: object) => {
+    const person = await add(name, await site.person());
+    await person.request('notify:set', { quiet: null, ...settings });
+  };
+  await wants('text', {});
+  await wants('name', { text: 'name' });
+  await wants('nothing', { text: 'nothing' });
+  await wants('off', { push: false });
+  await wants('quiet', { quiet: { from: '00:00', to: '23:59', zone: 'UTC' } });
+  await wants('reader', {});
+  await wants('blocking', {});
+  await wants('muted', {});
+  await wants('gone', {});
+  await wants('loggedOut', {});
+  // A session that ends by itself in a moment.
+  const expired = await site.person();
+  await expired.request('notify:set', { quiet: null });
+  const session = JSON.stringify({ user_id: expired.id, firstname: `Name of ${expired.id}` });
+  await site.memcached.set(site.key(expired.cookie), session, 4);
+  await add('expired', expired);
+
+  const people = Object.values(named).map(({ person }) => person);
+  const den = await site.den(ann, people, { name: 'Garden' });
+  await named.muted?.person.request('room:notify', { room: den.id, notify: 'none' });
+  await named.blocking?.person.request('user:block', { user: ann.id, blocked: true });
+  const goneAt = named.gone?.browser.path;
+  service.answer = (response, { path }) => response.writeHead(path === goneAt ? 410 : 201).end();
+  await ann.request('room:join', { room: den.id });
+  await say(ann, den.id, 'The first\nline');
+  const last = await say(ann, den.id, 'Bring a rake');
+  await named.reader?.person.request('read:mark', { room: den.id, seq: last.seq });
+  await site.memcached.delete(site.key(named.loggedOut?.person.cookie as string));
+
+  const got = ['text', 'name', 'nothing', 'expired', 'gone'];
+  await vi.waitFor(() => {
+    for (const name of got) expect(named[name]?.browser.taken(), name).toHaveLength(1);
+  }, hanging);
+  const notices = (name: string) => named[name]?.browser.pushes().map(({ notification }) => notification);
+  const page = 'http://localhost:8080/forum/';
+  const navigate = `${page}#m=${den.id}/${last.seq}`;
+  const all = { lang: 'en', dir: 'ltr', navigate, silent: false, app_badge: '2' };
+  const from = `Name of ${ann.id} · Garden`;
+  expect(notices('text')).toMatchObject([{ ...all, title: from, body: 'Bring a rake\n2 new' }]);
+  expect(notices('name')).toMatchObject([{ ...all, title: from, body: '2 new' }]);
+  expect(notices('nothing')).toMatchObject([{ ...all, title: 'New message', body: '2 new' }]);
+  expect(JSON.stringify(notices('nothing'))).not.toMatch(/Garden|Name of|rake/);
+  expect(notices('expired')).toEqual([
+    { title: 'New message', lang: 'en', dir: 'ltr', navigate: page, tag: 'php-chat', silent: false },
+  ]);
+  const topics = got.map((name) => named[name]?.browser.taken()[0]?.headers.topic);
+  expect(new Set(topics).size).toBe(got.length);
+  // Nothing else is under way: all pushes of the room were due at the same time.
+  await vi.waitFor(() => {
+    const db = new DatabaseSync(kept.path, { readOnly: true });
+    const waiting = db.prepare('SELECT user_id FROM chat_pushes').all();
+    db.close();
+    expect(waiting).toEqual([{ user_id: named.quiet?.person.id }]);
+  }, hanging);
+  for (const name of ['off', 'quiet', 'reader', 'blocking', 'muted', 'loggedOut']) {
+    expect(named[name]?.browser.taken(), name).toEqual([]);
+  }
+  // A device that its service has forgotten is forgotten, and so is one whose user has logged out.
+  const db = new DatabaseSync(kept.path, { readOnly: true });
+  const left = db.prepare('SELECT user_id, since FROM chat_devices').all();
+  db.close();
+  const of = (name: string) => left.filter(({ user_id }) => user_id === named[name]?.person.id);
+  expect(of('gone')).toEqual([]);
+  expect(of('loggedOut')).toEqual([]);
+  expect(of('expired')).toMatchObject([{ since: expect.any(Number) }]);
+  expect(of('text')).toMatchObject([{ since: null }]);
+});

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NotFetched, request } from '../../../server/outgoing/request.ts';
+import { PushServices } from '../../../server/push/push-service.ts';
+import { drawVapidKey, vapidKeyOf } from '../../../server/push/vapid.ts';
+import {
+  browserKeys,
+  decrypted,
+  type PushServiceOfTest,
+  startPushService,
+} from '../../helpers/push-service.ts';
+
+const keys = browserKeys();
+const vapid = vapidKeyOf(drawVapidKey());
+const push = { text: Buffer.from('{"title":"Garden"}'), topic: 'a-topic', urgency: 'high' } as const;
+const authorities = getCACertificates();
+let service: PushServiceOfTest;
+let services: PushServices;
+
+beforeAll(async () => {
+  service = await startPushService();
+  setDefaultCACertificates([...authorities, readFileSync(service.certificate, 'utf8')]);
+  services = new PushServices('mailto:owner@example.org', new Set([service.host]));
+});
+afterAll(async () => {
+  services.close();
+  await service.close();
+  setDefaultCACertificates(authorities);
+});
+
+const send = (path = '/1') => services.send(`https://${service.host}${path}`, keys, vapid, push);
+
+test('a push arrives as RFC 8030 asks, and only the browser can read it', async () => {
+  expect(await send()).toEqual({ is: 'sent' });
+  const [taken] = service.taken.splice(0);
+  expect(taken?.headers).toMatchObject({
+    ttl: '86400',
+    topic: 'a-topic',
+    urgency: 'high',
+    'content-encoding': 'aes128gcm',
+    authorization: expect.stringMatching(/^vapid t=[\w-]+\.[\w-]+\.[\w-]+, k=[\w-]{87}$/),
+  });
+  const claims = taken?.headers.authorization?.split('.')[1] ?? '';
+  expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toEqual({
+    aud: `https://${service.host}`,
+    exp: expect.any(Number),
+    sub: 'mailto:owner@example.org',
+  });
+  expect(decrypted(taken?.body as Buffer, keys).toString()).toBe(push.text.toString());
+  expect(() => decrypted(taken?.body as Buffer, browserKeys())).toThrow();
+});
+
+test('each answer of a service has its meaning', async () => {
+  const answers: [status: number, headers: Record<string, string>, outcome: object][] = [
+    [202, {}, { is: 'sent' }],
+    [404, {}, { is: 'gone' }],
+    [410, {}, { is: 'gone' }],
+    [413, {}, { is: 'refused', reason: 'status 413' }],
+    [429, { 'retry-after': '7' }, { is: 'busy', wait: 7000, reason: 'status 429' }],
+    [429, {}, { is: 'busy', wait: 0, reason: 'status 429' }],
+    [503, { 'retry-after': 'soon' }, { is: 'busy', wait: 0, reason: 'status 503' }],
+    [307, { location: `https://${service.host}/elsewhere` }, { is: 'refused', reason: 'status 307' }],
+    [403, {}, { is: 'refused', reason: 'status 403' }],
+  ];
+  for (const [status, headers, outcome] of answers) {
+    service.answer = (response) => response.writeHead(status, headers).end('why');
+    expect(await send(), String(status)).toEqual(outcome);
+  }
+  expect(service.taken.splice(0).map(({ path }) => path)).toEqual(answers.map(() => '/1'));
+});
+
+test('of an answer without end 4 KB are read, and its status counts', async () => {
+  let closed: Promise<unknown> | undefined;
+  service.answer = (response) => {
+    response.writeHead(201);
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(16_384)));
+      if (!response.destroyed) response.once('drain', more);
+    };
+    closed = new Promise((done) => response.once('close', done));
+    more();
+  };
+  expect(await send()).toEqual({ is: 'sent' });
+  await closed;
+  service.answer = (response) => {
+    response.socket?.destroy();
+  };
+  expect(await send()).toEqual({ is: 'refused', reason: 'no answer (ECONNRESET)' });
+  service.answer = (response) => response.writeHead(201).end();
+});
+
+test('a service that cannot be reached is tried again', async () => {
+  const closed = await startPushService();
+  await closed.close();
+  const others = new PushServices('mailto:owner@example.org', new Set([closed.host]));
+  expect(await others.send(`https://${closed.host}/1`, keys, vapid, push)).toEqual({
+    is: 'busy',
+    wait: 0,
+    reason: 'no answer (ECONNREFUSED)',
+  });
+  others.close();
+});
+
+test.each([
+  ...['http://fcm.googleapis.com/1', 'https://fcm.googleapis.com:8443/1', 'https://u:p@fcm.googleapis.com/1'],
+  ...['https://127.0.0.1/1', 'https://169.254.169.254/latest', 'https://[::1]/1', 'https://localhost/1'],
+  ...['https://[::ffff:127.0.0.1]/1', 'https://2130706433/1', 'https://0/1', 'https://example.org/1'],
+  ...['https://fcm.googleapis.com.example.org/1', 'https://fcm.googleapis.com@example.org/1'],
+  ...['https://push.apple.com.evil.example/1', 'https://evilpush.apple.com/1', 'https://push.apple.com/1'],
+  ...['https://fcm.googleapis.com./1', 'https://example.org/?.push.apple.com', 'ftp://fcm.googleapis.com/1'],
+  ...['file:///etc/passwd', '', 'https://', `https://fcm.googleapis.com/${'x'.repeat(2048)}`],
+])('%s is no endpoint', async (endpoint) => {
+  expect(services.takes(endpoint)).toBe(false);
+  expect(await services.send(endpoint, keys, vapid, push)).toMatchObject({ is: 'refused' });
+});
+
+test('the services of the browsers are endpoints', () => {
+  for (const endpoint of [
+    'https://fcm.googleapis.com/fcm/send/abc:def',
+    'https://updates.push.services.mozilla.com/wpush/v2/abc',
+    'https://web.push.apple.com/abc',
+    'https://wns2-par02p.notify.windows.com/w/?token=abc',
+    'https://FCM.googleapis.com:443/fcm/send/abc',
+  ]) {
+    expect(services.takes(endpoint), endpoint).toBe(true);
+  }
+});
+
+test('a name of a service that led inside would not be connected to', async () => {
+  // As a known service, whose name someone has made resolve to this machine.
+  const posted = request(new URL('https://localhost/1'), {
+    method: 'POST',
+    headers: {},
+    body: Buffer.of(1),
+    allowed: new Set(),
+    signal: AbortSignal.timeout(60_000),
+  });
+  await expect(posted).rejects.toThrow(new NotFetched('no public address'));
+});

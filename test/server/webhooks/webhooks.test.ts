@@ -1,0 +1,193 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { Endpoint } from '../../../server/webhooks/endpoint.ts';
+import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
+import { apiKey, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+
+interface Taken {
+  headers: IncomingHttpHeaders;
+  body: string;
+  event: { type: string; timestamp: string; data: Record<string, Record<string, unknown>> };
+}
+
+/** Two keys, one of which replaces the other. */
+const keys = [Buffer.alloc(24, 'a'), Buffer.alloc(32, 'b')];
+const kept = historyFolder();
+let taken: Taken[] = [];
+/** Answers an event; 204 by default. */
+let answer: (response: ServerResponse, event: Taken['event']) => void = (response) =>
+  response.writeHead(204).end();
+const receiver = createServer(async (request, response) => {
+  let body = '';
+  for await (const piece of request.setEncoding('utf8')) body += piece;
+  const event = JSON.parse(body) as Taken['event'];
+  taken.push({ headers: request.headers, body, event });
+  answer(response, event);
+});
+let url: string;
+const keyFile = `${kept.path}.key`;
+let site: PeopleSite;
+beforeAll(async () => {
+  await once(receiver.listen(0, '127.0.0.1'), 'listening');
+  url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/chat-events?from=chat`;
+  writeFileSync(keyFile, keys.map((key) => `whsec_${key.toString('base64')}\n`).join(''));
+  site = await startPeopleSite({
+    CHAT_HISTORY: kept.url,
+    CHAT_WEBHOOK_URL: url,
+    CHAT_WEBHOOK_KEY_FILE: keyFile,
+  });
+});
+beforeEach(() => {
+  taken = [];
+  answer = (response) => response.writeHead(204).end();
+});
+afterAll(async () => {
+  await site.close();
+  receiver.closeAllConnections();
+  receiver.close();
+  kept.remove();
+});
+
+/** The first event so far that fits. */
+const took = (type: string, fits: (data: Taken['event']['data']) => boolean = () => true) =>
+  vi.waitFor(
+    () => {
+      const found = taken.find(({ event }) => event.type === type && fits(event.data));
+      if (found === undefined) throw new Error(`no ${type} among ${taken.map(({ event }) => event.type)}`);
+      return found;
+    },
+    { timeout: hanging },
+  );
+
+test('the site is notified of a room, its members, messages and reports, each signed with both keys', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  const den = await site.den(ann, [ben]);
+  await ann.request('room:join', { room: den.id });
+  const own = (data: Taken['event']['data']) => data.room?.id === den.id;
+  const room = { id: den.id, kind: 'private', name: 'Den' };
+  expect((await took('room.created', own)).event.data).toMatchObject({ room });
+  const added = await took('room.member_added', (data) => own(data) && data.user?.id === ben.id);
+  expect(added.event.data).toMatchObject({ room, user: { id: ben.id, name: `Name of ${ben.id}` } });
+  await ann.request('room:update', { room: den.id, topic: 'Plans' });
+  expect((await took('room.changed', own)).event.data.room).toMatchObject({ topic: 'Plans' });
+
+  const sent = await say(ann, den.id, 'first');
+  const created = await took('message.created', own);
+  expect(created.event).toEqual({
+    type: 'message.created',
+    timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
+    data: { room: { ...room, topic: 'Plans', members: 2 }, message: sent },
+  });
+  const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': signatures } = created.headers;
+  expect(created.headers).toMatchObject({ 'content-type': 'application/json' });
+  expect(signatures).toBe(
+    keys
+      .map((key) => createHmac('sha256', key).update(`${id}.${time}.${created.body}`).digest('base64'))
+      .map((signature) => `v1,${signature}`)
+      .join(' '),
+  );
+  expect(Math.abs(Number(time) * 1000 - Date.now())).toBeLessThan(60_000);
+
+  await ben.request('message:report', { room: den.id, seq: sent.seq, reason: 'spam', text: 'again' });
+  expect((await took('message.reported', own)).event.data).toMatchObject({
+    report: { by: ben.id, reason: 'spam', text: 'again' },
+    message: { seq: sent.seq, text: 'first' },
+  });
+  await ann.request('message:delete', { room: den.id, seq: sent.seq });
+  const deleted = await took('message.changed', (data) => own(data) && data.message?.rev !== sent.rev);
+  expect(deleted.event.data.message).toMatchObject({
+    seq: sent.seq,
+    text: '',
+    deletedAt: expect.any(Number),
+  });
+  await ann.request('room:remove', { room: den.id, user: ben.id });
+  expect((await took('room.member_removed', own)).event.data.user).toMatchObject({ id: ben.id });
+  // A reader's marks are nobody's business.
+  expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(taken.length);
+});
+
+test('an event that was not taken comes again under its id, with the message as it is then; others do not wait', async () => {
+  const ann = await site.person();
+  const den = await site.den(ann);
+  await ann.request('room:join', { room: den.id });
+  await took('room.member_added', ({ room }) => room?.id === den.id);
+  let refused: ServerResponse | undefined;
+  answer = (response, { data }) => {
+    if (data.message?.seq !== 1) response.writeHead(204).end();
+    else if (refused === undefined) {
+      refused = response;
+      response.writeHead(302, { location: url }).end();
+    } else response.writeHead(200).end('thanks');
+  };
+  const sent = await say(ann, den.id, 'secret');
+  const first = await took('message.created', ({ message }) => message?.seq === 1);
+  await ann.request('message:delete', { room: den.id, seq: sent.seq });
+  await say(ann, den.id, 'second');
+  await took('message.created', ({ message }) => message?.text === 'second');
+  const again = await vi.waitUntil(
+    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
+    { timeout: hanging },
+  );
+  expect(again.event).toMatchObject({ type: 'message.created', data: { message: { seq: 1, text: '' } } });
+  expect(again.body).not.toContain('secret');
+});
+
+test('a server that is killed while it sends leaves no event behind', async () => {
+  const own = historyFolder();
+  const env = {
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: own.url,
+    CHAT_API_KEY: apiKey,
+    CHAT_WEBHOOK_URL: url,
+    CHAT_WEBHOOK_KEY_FILE: keyFile,
+  };
+  // Nobody answers.
+  answer = () => {};
+  const server = await startChatServer(env);
+  onTestFinished(() => own.remove());
+  const message = { user: { id: 'shop', name: 'Shop' }, text: 'before the end', clientId: 'only' };
+  await fetch(`${server.url}/api/rooms/lobby/messages`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}` },
+    body: JSON.stringify(message),
+  });
+  const first = await took('message.created');
+  await server.stop('SIGKILL');
+  answer = (response) => response.writeHead(204).end();
+  const next = await startChatServer(env);
+  onTestFinished(async () => void (await next.stop()));
+  const again = await vi.waitUntil(
+    () => taken.find((one) => one !== first && one.headers['webhook-id'] === first.headers['webhook-id']),
+    { timeout: hanging },
+  );
+  expect(again.body).toBe(first.body);
+});
+
+test('an answer without end, a redirect and no answer are failures; 410 and Retry-After are reported', async () => {
+  const endpoint = new Endpoint(new URL(url), keys, 9);
+  const post = () => endpoint.post('an-id', '{"type":"room.created","data":{}}');
+  answer = (response) => {
+    response.writeHead(500);
+    const more = () => {
+      while (response.write(Buffer.alloc(64 * 1024))) if (response.destroyed) return;
+      if (!response.destroyed) response.once('drain', more);
+    };
+    more();
+  };
+  expect(await post()).toEqual({ status: 500, reason: 'status 500' });
+  answer = (response) => response.writeHead(302, { location: '/elsewhere' }).end();
+  expect(await post()).toEqual({ status: 302, reason: 'status 302' });
+  expect(taken).toHaveLength(2);
+  answer = (response) => response.writeHead(429, { 'retry-after': '7' }).end();
+  expect(await post()).toEqual({ status: 429, wait: 7000, reason: 'status 429' });
+  answer = (response) => response.writeHead(410).end();
+  expect(await post()).toEqual({ status: 410, reason: 'status 410' });
+  answer = (response) => response.destroy();
+  expect(await post()).toEqual({ reason: 'no answer (ECONNRESET)' });
+  endpoint.close();
+});
