@@ -6,7 +6,7 @@ import type { Plugin } from 'vite';
 const folder = fileURLToPath(new URL('src/strings/languages/', import.meta.url));
 const module = 'virtual:texts/first';
 
-/** The texts that a page shows before it has loaded a language. */
+/** The keys of the texts that a page shows before it has loaded a language. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
 /** The languages of the client: each is one file of texts. */
@@ -16,21 +16,34 @@ export function textsIn(lang: string): Record<string, string> {
   return JSON.parse(readFileSync(`${folder}${lang}.json`, 'utf8')) as Record<string, string>;
 }
 
-/** Makes `virtual:texts/first`: these few texts in all languages, by key and then by language. */
+/** The texts of a language, with the English one where a text is not translated yet. */
+function completeIn(lang: string): Record<string, string> {
+  const texts = textsIn(lang);
+  const isThere = (key: string) => key in texts || key.replace(/\.one$/, '.other') in texts;
+  const english = Object.entries(textsIn('en')).filter(([key]) => !isThere(key));
+  return { ...Object.fromEntries(english), ...texts };
+}
+
+function firstIn(lang: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => first.test(key)));
+}
+
+/**
+ * Completes the files of the languages, and makes the first texts: `virtual:texts/first-en` in English, and
+ * `virtual:texts/first` in all other languages.
+ */
 export function strings(): Plugin {
   return {
     name: 'strings',
-    resolveId: (id) => (id === module ? `\0${id}` : undefined),
+    resolveId: (id) => (id.startsWith(module) ? `\0${id}` : undefined),
     load(id) {
-      if (id !== `\0${module}`) return undefined;
-      const by: Record<string, Record<string, string>> = {};
-      for (const lang of languages) {
-        this.addWatchFile(`${folder}${lang}.json`);
-        for (const [key, text] of Object.entries(textsIn(lang))) {
-          if (first.test(key)) by[key] = { ...by[key], [lang]: text };
-        }
-      }
-      return `export default ${JSON.stringify(by)}`;
+      const lang = id.startsWith(folder) ? basename(id, '.json') : undefined;
+      if (lang === undefined && !id.startsWith(`\0${module}`)) return undefined;
+      for (const one of languages) this.addWatchFile(`${folder}${one}.json`);
+      if (lang !== undefined) return JSON.stringify(completeIn(lang));
+      const others = languages.filter((one) => one !== 'en').map((one) => [one, firstIn(one)]);
+      const texts = id.endsWith('-en') ? firstIn('en') : Object.fromEntries(others);
+      return `export default ${JSON.stringify(texts)}`;
     },
   };
 }

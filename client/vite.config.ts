@@ -4,10 +4,11 @@ import { emoji } from './emoji-plugin.ts';
 import { guide } from './guide-plugin.ts';
 import { lean } from './lean-plugin.ts';
 import { strings } from './strings-plugin.ts';
+import { worker } from './worker-plugin.ts';
 
 export default defineConfig({
   base: './',
-  plugins: [strings(), emoji(), guide, lean, compress],
+  plugins: [strings(), emoji(), guide, worker, lean, compress],
   // Every element is made by a call: those of the classic way are shorter than those of the automatic one.
   oxc: {
     jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' },

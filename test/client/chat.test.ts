@@ -642,7 +642,7 @@ describe('messages', () => {
     chat.send('unsent');
     const search = new Search(chat.connection, () => {});
     chat.followers.add(search);
-    search.find('forgotten', 'lobby');
+    search.find('forgotten', {}, 'lobby');
     await expect.poll(() => search.state?.messages?.map(({ user }) => user.id)).toEqual([ben.id]);
     const answer = await fetch(`${site.chat.url}/api/users/${ben.id}`, {
       method: 'DELETE',
@@ -690,10 +690,10 @@ describe('messages', () => {
     for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);
     const search = new Search(chat.connection, () => {});
     chat.followers.add(search);
-    search.find('needl', room);
-    search.find('needle 7', room);
+    search.find('needl', {}, room);
+    search.find('needle 7', {}, room);
     await expect.poll(() => search.state?.messages?.map(({ text }) => text)).toEqual(['needle 7']);
-    search.find('NEEDLE', room);
+    search.find('NEEDLE', {}, room);
     await expect.poll(() => search.state?.messages?.length).toBe(25);
     expect(search.state?.more).toBe(true);
     await search.older();
@@ -701,7 +701,7 @@ describe('messages', () => {
     expect(search.state?.messages).toHaveLength(40);
     await ben.request('message:delete', { room, seq: 40 });
     await expect.poll(() => search.state?.messages?.length).toBe(39);
-    search.find(' ', room);
+    search.find(' ', {}, room);
     expect(search.state).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { files } from '../../client/src/strings/language-files.ts';
 import { bestLanguage } from '../../client/src/strings/languages.ts';
 import { merged } from '../../client/src/strings/owners-texts.ts';
 import { Strings } from '../../client/src/strings/strings.ts';
@@ -9,21 +10,15 @@ const stringsIn = (lang: string, browser?: readonly string[]) =>
   new Strings({ lang, by: textsIn(lang) }, browser);
 
 test('the language: exact, by its base, else English', () => {
-  expect(['fr-CH', 'zh-TW', 'zh', 'en-GB', 'de', '', 'not a tag'].map((tag) => bestLanguage(tag))).toEqual([
-    'fr',
-    'zh-Hans',
-    'zh-Hans',
-    'en',
-    'en',
-    'en',
-    'en',
-  ]);
+  expect(
+    ['fr-CH', 'zh-TW', 'zh', 'en-GB', 'pt', 'cs', '', 'not a tag'].map((tag) => bestLanguage(tag)),
+  ).toEqual(['fr', 'zh-Hans', 'zh-Hans', 'en', 'pt-BR', 'en', 'en', 'en']);
 });
 
 test('a language of the owner’s counts like ours, the exact one first', () => {
-  const owners = { 'msg.sent': { de: 'Gesendet', 'fr-CA': 'Envoyé !' } };
-  expect(['de-AT', 'fr-CA', 'fr', 'zh', 'es'].map((tag) => bestLanguage(tag, owners))).toEqual([
-    'de',
+  const owners = { 'msg.sent': { cs: 'Odesláno', 'fr-CA': 'Envoyé !' } };
+  expect(['cs-CZ', 'fr-CA', 'fr', 'zh', 'sk'].map((tag) => bestLanguage(tag, owners))).toEqual([
+    'cs',
     'fr-CA',
     'fr',
     'zh-Hans',
@@ -85,6 +80,19 @@ test('plural forms', () => {
   expect(en.count('ended.kept', 1, { name: 'Alice' })).toBe('1 unsent message is saved for you, Alice.');
 });
 
+test('numbers have the digits and the signs of the reader’s region', () => {
+  const inEgypt = new Strings({ lang: 'ar', by: { 'timeline.jump.other': '{n}' } }, ['ar-EG']);
+  expect(inEgypt.count('timeline.jump', 1234)).toBe('١٬٢٣٤');
+  expect(stringsIn('fr').count('timeline.jump', 1234)).toBe('1\u202f234 nouveaux messages');
+});
+
+test('a language that is written from right to left says so, one of the owner’s too', () => {
+  const directions = ['ar', 'he-IL', 'fa', 'ks', 'ks-Deva', 'en', 'our own!'].map(
+    (lang) => new Strings({ lang, by: {} }).direction,
+  );
+  expect(directions).toEqual(['rtl', 'rtl', 'rtl', 'rtl', undefined, undefined, undefined]);
+});
+
 test('a value with braces or a dollar sign is not changed', () => {
   expect(stringsIn('en').text('say.message', { name: '{text}', text: '$& {name}' })).toBe(
     '{text}: $& {name}',
@@ -129,6 +137,7 @@ test.each(languages)(
 test('a language is one file: every place that names languages has it', () => {
   expect(languages.length).toBeGreaterThan(2);
   expect(languages.map((lang) => bestLanguage(lang))).toEqual(languages);
+  expect(Object.keys(files)).toEqual(languages);
 });
 
 test('an erased user is named in the reader’s language, by the id: somebody may have chosen that name', () => {

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import type { ComponentChildren } from 'preact';
 import { describe, expect, test } from 'vitest';
-import { hue, initials } from '../../client/src/text/avatar.ts';
 import { onlyEmoji } from '../../client/src/text/emoji.ts';
 import { blocks, type Inline, plain } from '../../client/src/text/format.ts';
-import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
 import { snippet } from '../../client/src/text/snippet.ts';
 import { formatted } from '../../client/src/views/messages/formatted.tsx';
 import { isBlank } from '../../server/session/blank.ts';
+import { hue, initials } from '../../server/wire/avatar.ts';
+import { links } from '../../server/wire/links.ts';
 import { cpuOf, tenMillionBytes } from '../helpers/cpu.ts';
 
 const urls = (text: string) =>

@@ -17,6 +17,27 @@ async function faults({ page }: Person, rules?: string[]): Promise<string[]> {
   );
 }
 
+/**
+ * The part of each main state whose roles and names are in a file beside this one: what a screen reader finds there. The
+ * files are templates: more in the page than in them is no failure. `--update-snapshots` writes them.
+ */
+type Part = readonly [
+  role: 'navigation' | 'region' | 'dialog' | 'menu' | 'alertdialog' | 'complementary',
+  name?: RegExp,
+];
+const heard: Record<string, Part | 'all'> = {
+  rooms: ['navigation', /Rooms/],
+  'new room': ['dialog'],
+  room: ['region', /^axe/],
+  'menu of a message': ['menu'],
+  deletion: ['alertdialog'],
+  replies: ['complementary', /Replies/],
+  details: ['complementary', /Details/],
+  search: ['complementary', /Search/],
+  offline: ['region', /^axe/],
+  ended: 'all',
+};
+
 for (const width of [360, 1280]) {
   // Both widths have the same colours.
   const dark = width === 1280 || process.env.SOAK !== undefined;
@@ -31,11 +52,20 @@ for (const width of [360, 1280]) {
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.setViewportSize({ width, height: 740 });
     const one = width < 640;
+    const tree = async (state: string) => {
+      const known = heard[state];
+      if (known === undefined || one) return;
+      const [role, label] = known === 'all' ? [] : known;
+      const part =
+        role === undefined ? page.locator('php-chat') : page.getByRole(role, label && { name: label });
+      await expect.soft(part, state).toMatchAriaSnapshot({ name: `${state.replaceAll(' ', '-')}.aria.yml` });
+    };
     /** `wide`: a narrow chat shows the same in this state. */
     const check = async (state: string, wide?: 'wide') => {
       if (one && wide !== undefined && process.env.SOAK === undefined) return;
       await page.emulateMedia({ colorScheme: 'light' });
       expect(await faults(alice), state).toEqual([]);
+      await tree(state);
       if (!dark) return;
       await page.emulateMedia({ colorScheme: 'dark' });
       expect(await faults(alice, inColours), `${state}, dark`).toEqual([]);
@@ -52,6 +82,16 @@ for (const width of [360, 1280]) {
     await alice.write('I will be there.');
     await expect(alice.message('I will be there.').getByText('Sent', { exact: true })).toBeVisible();
     await check('room');
+    if (!one) {
+      await page.getByRole('button', { name: /^1 reply/ }).click();
+      await expect(page.getByRole('complementary', { name: 'Replies' }).getByRole('article')).toHaveCount(2);
+      await tree('replies');
+      await page.keyboard.press('Escape');
+      await page.locator('php-chat .titles').click();
+      await expect(page.getByRole('tabpanel')).toBeVisible();
+      await tree('details');
+      await page.keyboard.press('Escape');
+    }
     await alice.message('I will be there.').focus();
     await page.keyboard.press('Enter');
     await check('menu of a message');

@@ -12,7 +12,7 @@ async function talk(page: Page, url: string): Promise<string[]> {
   const bad: string[] = [];
   page.on('websocket', (socket) => sockets.push(socket.url()));
   page.on('console', (message) => message.type() === 'error' && bad.push(message.text()));
-  await page.goto(url);
+  await page.goto(`${url}messages`);
   await page.getByLabel('User name').fill('alice');
   await page.getByLabel('Password').fill('alice');
   await page.getByRole('button', { name: 'Log in' }).click();

@@ -143,13 +143,13 @@ test('a message written in a tab without a connection is sent by another, even a
   await visitor.page.close();
 
   const second = new Person(await context.newPage());
-  await second.page.goto(site.php.url);
+  await second.page.goto(site.php.chatPage);
   await expect(bob.texts).toHaveText(['first, and closed']);
   await expect(second.texts).toHaveText(['first, and closed']);
 
   // And at once, if the other tab is there already.
   const third = new Person(await context.newPage());
-  await third.page.goto(site.php.url);
+  await third.page.goto(site.php.chatPage);
   await expect(third.texts).toHaveText(['first, and closed']);
   await third.page.evaluate(() => {
     sessionStorage.setItem('blocked', '');
@@ -217,6 +217,6 @@ test('a browser that cannot load the code for polling goes back to WebSocket', a
     else socket.connectToServer();
   });
   await visitor.page.route(/assets\/polling-/, (route) => route.abort());
-  await visitor.login(site.php.url, 'alice');
+  await visitor.login(site.php.chatPage, 'alice');
   expect(attempts).toBe(2);
 });

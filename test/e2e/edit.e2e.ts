@@ -1,4 +1,5 @@
 import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { Wire } from './mock-wire.ts';
 import { seed } from './seed.ts';
@@ -171,6 +172,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
     /^Copy text/,
     /^Copy link/,
     'Mention Alice',
+    'About Alice',
     'Mark as unread',
     'Report message',
     'Block Alice',
@@ -185,4 +187,33 @@ test('in a direct room one sees what the other has read', async ({ alice, bob, s
   await expect(alice.message('have you read this?')).toContainText('Sent');
   await bob.open('Alice');
   await expect(alice.message('have you read this?')).toContainText('Seen');
+});
+
+test('in a room its author sees who has read a message, by the menu and the keyboard', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'alice', 'seen', ['2', '3']);
+  await seed(site, 'alice', room, ['who has read this?']);
+  await alice.open('seen');
+  const dialog = page.getByRole('dialog', { name: 'Seen by' });
+  await choose(alice, 'who has read this?', 'Seen by');
+  await expect(dialog.getByRole('status')).toHaveText('0 of 2');
+  await page.keyboard.press('Escape');
+  await expect(alice.message('who has read this?')).toBeFocused();
+  for (const name of ['bob', 'carol']) {
+    await asUser(site, name, async (ask) => {
+      await ask('room:join', { room });
+      await ask('read:mark', { room, seq: 1 });
+    });
+    await choose(alice, 'who has read this?', 'Seen by');
+    await expect(dialog.getByRole('status')).toHaveText(name === 'bob' ? '1 of 2' : 'Seen by everyone');
+    await page.keyboard.press('Escape');
+  }
+  await page.setViewportSize({ width: 360, height: 720 });
+  await choose(alice, 'who has read this?', 'Seen by');
+  await expect(dialog.getByRole('listitem')).toHaveText([/Bob$/, /Carol$/]);
+  await alice.shot('seen-360');
+  expect(await faultsIn(page)).toEqual([]);
 });

@@ -216,7 +216,7 @@ test('on the pages that come with it, “could not be loaded” is not said befo
   // On a busy machine the two seconds would be over before the check.
   const cdp = await page.context().newCDPSession(page);
   await cdp.send('Animation.enable');
-  for (const url of [site.chat.url, site.php.url]) {
+  for (const url of [site.chat.url, site.php.chatPage]) {
     await cdp.send('Animation.setPlaybackRate', { playbackRate: 0 });
     await page.goto(url, { waitUntil: 'commit' });
     const fallback = page.getByText('The chat couldn’t be loaded.');
@@ -302,9 +302,9 @@ test('texts of the owner: a late file is applied, typed text stays, one language
   site,
 }) => {
   const texts = {
-    'composer.label': { de: 'Nachricht an {room}' },
-    'conn.connected': { de: 'Verbunden' },
-    'people.title': { de: 'Leute' },
+    'composer.label': { cs: 'Zpráva do {room}' },
+    'conn.connected': { cs: 'Připojeno' },
+    'people.title': { cs: 'Lidé' },
   };
   let send = () => {};
   const asked = new Promise<void>((resolve) => {
@@ -316,26 +316,26 @@ test('texts of the owner: a late file is applied, typed text stays, one language
   });
   const languages: string[] = [];
   page.context().on('request', (request) => {
-    const [, language] = /assets\/(en|fr|zh-Hans)-/.exec(request.url()) ?? [];
+    const [, language] = /assets\/([a-z]{2}(?:-\w+)?)-[\w-]{6}\.js/.exec(request.url()) ?? [];
     if (language !== undefined) languages.push(language);
   });
   const body = '<php-chat room="elements" strings="/texts.json"></php-chat>';
-  await open(site, page, { body, attributes: 'lang="de"' });
+  await open(site, page, { body, attributes: 'lang="cs"' });
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await field(page).fill('half a sentence');
   // Parts that open later have their own texts.
   await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   send();
-  await expect(page.getByText('Verbunden')).toBeVisible();
-  await expect(page.getByRole('complementary', { name: 'Leute' })).toContainText('Here now');
-  await expect(page.getByRole('textbox', { name: 'Nachricht an elements' })).toHaveValue('half a sentence');
-  await expect(page.getByRole('textbox', { name: 'Nachricht an elements' })).toBeFocused();
-  expect(await page.locator('php-chat .app').getAttribute('lang')).toBe('de');
+  await expect(page.getByText('Připojeno')).toBeVisible();
+  await expect(page.getByRole('complementary', { name: 'Lidé' })).toContainText('Here now');
+  await expect(page.getByRole('textbox', { name: 'Zpráva do elements' })).toHaveValue('half a sentence');
+  await expect(page.getByRole('textbox', { name: 'Zpráva do elements' })).toBeFocused();
+  expect(await page.locator('php-chat .app').getAttribute('lang')).toBe('cs');
   expect(languages).toEqual(['en']);
   await page.locator('php-chat').evaluate((chat) => {
-    Object.assign(chat, { strings: { 'conn.connected': { de: 'Da' } } });
+    Object.assign(chat, { strings: { 'conn.connected': { cs: 'Tady' } } });
   });
-  await expect(page.getByText('Da', { exact: true })).toBeVisible();
+  await expect(page.getByText('Tady', { exact: true })).toBeVisible();
 });
 
 test('texts that a script gives the elements before these are loaded count, whatever their language is called', async ({
@@ -393,11 +393,32 @@ test('texts of the owner: an unknown key is named once, a value that is no text 
   expect(await page.evaluate('window.ran')).toBeUndefined();
 });
 
+test('a language from right to left mirrors the chat in any page; the launcher speaks it before the chat is loaded', async ({
+  page,
+  site,
+}) => {
+  const body = `<php-chat room="elements" lang="he"></php-chat>
+    <php-chat-launcher lang="he"></php-chat-launcher>`;
+  await open(site, page, { body, attributes: 'lang="en"' });
+  await expect(page.getByRole('button', { name: 'פתיחת הצ׳אט' })).toBeVisible();
+  // A value of the other direction stands apart from the signs around it.
+  const named = page.getByRole('textbox', { name: 'הודעה אל \u2068elements\u2069' });
+  await expect(named).toBeVisible();
+  const x = async (role: 'navigation' | 'region') =>
+    (await page.getByRole(role).first().boundingBox())?.x ?? 0;
+  expect(await x('navigation')).toBeGreaterThan(await x('region'));
+  await page.locator('php-chat').evaluate((chat) => {
+    Object.assign(chat, { dir: 'ltr', lang: 'ar' });
+  });
+  await expect(page.getByRole('textbox', { name: /^رسالة إلى/ })).toBeVisible();
+  expect(await x('navigation')).toBeLessThan(await x('region'));
+});
+
 test('English texts keep their full stop at their end in a page from right to left', async ({
   page,
   site,
 }) => {
-  await open(site, page, { attributes: 'lang="ar" dir="rtl"' });
+  await open(site, page, { attributes: 'lang="fa" dir="rtl"' });
   const start = page.getByText('Everyone in elements will see it.');
   await expect(start).toBeVisible();
   const ends = await start.evaluate((element) => {
@@ -611,7 +632,7 @@ for (const [locale, size] of [
   }) => {
     const context = await browser.newContext({ viewport: { width: 360, height: 640 }, locale });
     const page = await context.newPage();
-    await page.goto(site.php.url);
+    await page.goto(site.php.chatPage);
     await page.locator('#u').fill('alice');
     await page.locator('#p').fill('alice');
     await page.locator('form button').click();

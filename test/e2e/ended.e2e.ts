@@ -26,7 +26,7 @@ test('a guest is asked to log in within a second, by one attempt, and again only
 
   // Meanwhile the user logs in in another tab.
   const other = await visitor.page.context().newPage();
-  await other.goto(site.php.url);
+  await other.goto(site.php.chatPage);
   await other.getByLabel('User name').fill('alice');
   await other.getByLabel('Password').fill('alice');
   await other.getByRole('button', { name: 'Log in' }).click();

@@ -2,9 +2,11 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
+import { mp4, wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
+import { seed } from './seed.ts';
 
 const picture = (color: string, width = 600, height = 400) =>
   sharp({ create: { width, height, channels: 3, background: color } })
@@ -493,4 +495,67 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   await shown.last().click();
   await alice.page.keyboard.press('ArrowLeft');
   await expect(alice.page.getByRole('dialog', { name: 'Picture 5 of 6' })).toBeVisible();
+});
+
+test('voice messages, sound and video are played: one at a time, the next voice message by itself, by keyboard too', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'bob', 'sounds', ['1']);
+  await bob.open('sounds');
+  const upload = (bytes: Buffer, name: string, more = '') =>
+    bob.page.evaluate(
+      async ([url, body]) => {
+        const answer = await fetch(url, {
+          method: 'POST',
+          credentials: 'include',
+          body: Uint8Array.from(body),
+        });
+        return ((await answer.json()) as { file: { id: string } }).file.id;
+      },
+      [`${site.chat.url}/files?room=${room}&name=${name}${more}`, [...bytes]] as const,
+    );
+  const peaks = `&peaks=${'05afkpuvspk9'.repeat(4).slice(0, 46)}`;
+  const files = [
+    await upload(wav(1), 'voice.wav', peaks),
+    await upload(wav(1.2), 'voice.wav', peaks),
+    await upload(wav(30), 'song.wav'),
+    await upload(mp4({ duration: 3, picture: { width: 320, height: 180 } }), 'clip.mp4'),
+  ];
+  await seed(
+    site,
+    'bob',
+    room,
+    files.map((id) => ({ text: '', files: [{ id }] })),
+  );
+  await alice.open('sounds');
+  const voices = page.getByRole('group', { name: /^Voice message, 0:01/ });
+  await expect(voices).toHaveCount(2);
+  const unheard = page.getByRole('img', { name: 'not played yet' });
+  await expect(unheard).toHaveCount(2);
+  await alice.shot('sounds');
+  await voices.first().getByRole('button', { name: 'Play' }).click();
+  await expect(voices.nth(1).getByRole('button', { name: 'Pause' })).toBeVisible();
+  await expect(unheard).toHaveCount(0);
+  await expect(page.getByRole('button', { name: 'Pause' })).toHaveCount(0);
+
+  await voices.first().getByRole('button', { name: 'Speed 1' }).click();
+  await expect(voices.nth(1).getByRole('button', { name: 'Speed 1.5' })).toBeVisible();
+  const song = page.locator('.audio', { hasText: 'song.wav' });
+  const position = song.getByRole('slider', { name: 'Position' });
+  await position.focus();
+  await page.keyboard.press('ArrowRight');
+  await expect(position).toHaveAttribute('aria-valuetext', '0:05 of 0:30');
+  await song.getByRole('button', { name: 'Play' }).click();
+  await expect(song.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await voices.first().getByRole('button', { name: 'Play' }).click();
+  await expect(song.getByRole('button', { name: 'Play' })).toBeVisible();
+  expect(await faultsIn(page, '.timeline')).toEqual([]);
+
+  // It has a picture and nothing in it.
+  await page.getByRole('button', { name: 'Play video, 0:03: clip.mp4' }).click();
+  await expect(page.locator('.video')).toContainText('This can’t be played.');
+  await expect(page.getByRole('link', { name: 'Download clip.mp4' })).toBeVisible();
 });

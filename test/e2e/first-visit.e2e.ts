@@ -33,7 +33,7 @@ for (const [where, width] of [
       tag: seldom ? ['@soak'] : [],
     }, async ({ visitor, site }) => {
       const { page } = visitor;
-      const address = where === 'the sample site' ? site.php.url : site.chat.url;
+      const address = where === 'the sample site' ? site.php.chatPage : site.chat.url;
       const joined = page.locator('php-chat .room.two[aria-current]');
       await newcomer(page.context(), site);
       await welcome(site);

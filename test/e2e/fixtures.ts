@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
@@ -113,7 +114,7 @@ export class Person {
   async enter(site: Site, name: string): Promise<void> {
     const cookie = { name: 'PHPSESSID', value: await site.login(name), httpOnly: true };
     await this.page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
-    await this.page.goto(site.php.url);
+    await this.page.goto(site.php.chatPage);
     await expect(this.page.getByText('Connected', { exact: true })).toBeVisible();
   }
 
@@ -147,6 +148,10 @@ export class Person {
 }
 
 interface Fixtures {
+  /** Whether links to the other site have previews. Not for all tests: the server would look for the hosts of any link. */
+  previews: boolean;
+  /** Whether people who are away are notified: mails by the site, and pushes. */
+  notices: boolean;
   site: Site;
   alice: Person;
   bob: Person;
@@ -203,11 +208,18 @@ export const test = base.extend<
     for (const window of used) await window.leave(`${php.url}/site.css`, failed);
   },
 
-  site: async ({ surroundings }, use) => {
+  previews: [false, { option: true }],
+  notices: [false, { option: true }],
+
+  site: async ({ surroundings, previews, notices }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
     const otherUrl = `http://127.0.0.1:${otherPort}`;
+    const webhookKey = `${history.path}.key`;
+    const pushKey = `${history.path}.push-key`;
+    if (notices) writeFileSync(pushKey, randomBytes(32).toString('base64'));
+    if (notices) writeFileSync(webhookKey, `whsec_${randomBytes(32).toString('base64')}`);
     const start = () =>
       nextChatServer({
         CHAT_PORT: String(chatPort),
@@ -221,6 +233,16 @@ export const test = base.extend<
         CHAT_USER_URL: '/people/{id}',
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
+        ...(notices
+          ? {
+              CHAT_WEBHOOK_URL: `${otherUrl}/events`,
+              CHAT_WEBHOOK_KEY_FILE: webhookKey,
+              CHAT_WEBHOOK_EVENTS: 'notify.due',
+              CHAT_PUSH_CONTACT: 'mailto:owner@garden.example',
+              CHAT_PUSH_KEY_FILE: pushKey,
+            }
+          : {}),
+        ...(previews ? { CHAT_PREVIEWS: 'on', CHAT_PREVIEW_HOSTS: new URL(otherUrl).host } : {}),
       });
     let chat = await start();
     await use({

@@ -76,7 +76,12 @@ test('a reply shows what it answers, and leads there', async ({ alice, site }) =
   await expect(original).toBeInViewport();
   await expect(original).toBeFocused();
   await alice.shot('reply-2-jumped');
-  await alice.page.getByRole('button', { name: 'Jump to latest' }).click();
+  const jump = alice.page.getByRole('button', { name: 'Jump to latest' });
+  // It floats above the messages: without colours it needs an edge.
+  await alice.page.emulateMedia({ forcedColors: 'active' });
+  await expect(jump).toHaveCSS('border-top-style', 'solid');
+  await alice.page.emulateMedia({ forcedColors: 'none' });
+  await jump.click();
   await expect(alice.message('an answer')).toBeInViewport();
 });
 

@@ -24,7 +24,7 @@ test('the code of menus, people and dialogs comes by itself, after the first mes
   site,
 }) => {
   const { page } = visitor;
-  await visitor.login(site.php.url, 'alice');
+  await visitor.login(site.php.chatPage, 'alice');
   const asked: string[] = [];
   page.on('request', (request) => asked.push(new URL(request.url()).pathname));
   const held = await holdUp(page);
@@ -48,7 +48,7 @@ test('buttons say their names when that code has come, though nothing else is dr
 }) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 700, height: 700 });
-  await visitor.login(site.php.url, 'alice');
+  await visitor.login(site.php.chatPage, 'alice');
   const held = await holdUp(page);
   await page.reload();
   await held.asked;
@@ -62,7 +62,7 @@ test('buttons say their names when that code has come, though nothing else is dr
 
 test('a button that is pressed before its code is loaded opens it afterwards', async ({ visitor, site }) => {
   const { page } = visitor;
-  await visitor.login(site.php.url, 'alice');
+  await visitor.login(site.php.chatPage, 'alice');
   const held = await holdUp(page);
   await page.reload();
   await held.asked;
@@ -78,7 +78,7 @@ test('a key that is pressed on a message before its code is there opens the menu
   site,
 }) => {
   const { page } = visitor;
-  await visitor.login(site.php.url, 'alice');
+  await visitor.login(site.php.chatPage, 'alice');
   await visitor.write('pressed early');
   await expect(page.getByText('Sent', { exact: true })).toBeVisible();
   const held = await holdUp(page);
@@ -103,7 +103,7 @@ test('code that cannot be loaded: Try again opens it, and at the second time rel
 }) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 700, height: 700 });
-  await visitor.login(site.php.url, 'alice');
+  await visitor.login(site.php.chatPage, 'alice');
   const wire = await cutOff(page);
   const failed = page.waitForEvent('requestfailed');
   await page.clock.install();

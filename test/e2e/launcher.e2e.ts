@@ -1,4 +1,5 @@
 import { chromium, type Page } from '@playwright/test';
+import { axe } from './axe.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { seed } from './seed.ts';
@@ -259,4 +260,23 @@ test('the chat cannot be loaded: it says so, and Try again loads it', async ({ p
   await page.unroute(/chat-app/);
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(field(page)).toBeVisible();
+});
+
+test('the sample site: every page without a fault, and “Message” on a member’s page opens the conversation', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await seed(site, 'bob', 'lobby', ['Hello']);
+  for (const path of ['/', '/members', '/members/2', '/messages']) {
+    await page.goto(site.php.url + path);
+    await expect(page.locator('php-chat-launcher, php-chat').first()).toBeVisible();
+    expect((await axe(page).exclude('php-chat').analyze()).violations, path).toEqual([]);
+  }
+  await page.goto(`${site.php.url}/members/2`);
+  // The site has `--accent` of its own, from which it sets that of the launcher.
+  await expect(button(page)).toHaveCSS('background-color', 'rgb(31, 107, 69)');
+  await page.getByRole('button', { name: 'Message Bob' }).click();
+  await expect(page.getByRole('dialog', { name: 'Chat' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Bob' })).toBeVisible();
 });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { io, type Socket } from 'socket.io-client';
-import { hue } from '../../client/src/text/avatar.ts';
+import { hue } from '../../server/wire/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/wire/events.ts';
 import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
@@ -34,7 +34,7 @@ export class MockWorld {
   readonly #typing = new Map<string, () => Promise<void>>();
   memcached!: Memcached;
   chat!: ChatServer;
-  php!: { readonly url: string };
+  php!: { readonly chatPage: string };
   /** The address of the mock's own pages. */
   url!: string;
 

@@ -10,7 +10,7 @@ test('npm run start:cluster: a message is sent, and /nodes shows where the brows
     env: { ...process.env, APP_PORT: String(app), CHAT_PORT: String(chat) },
   });
   const [, site = ''] = await cluster.until(/^ready {2}(\S+)$/m);
-  await page.goto(site);
+  await page.goto(`${site}/messages`);
   await page.getByLabel('User name').fill('alice');
   await page.getByLabel('Password').fill('alice');
   await page.getByRole('button', { name: 'Log in' }).click();

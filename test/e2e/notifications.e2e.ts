@@ -77,7 +77,7 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   // A page that has the focus shows none, and no other page does.
   const other = { page: await page.context().newPage() };
   await prepare(other);
-  await other.page.goto(site.php.url);
+  await other.page.goto(site.php.chatPage);
   await expect(other.page.getByText('Connected', { exact: true })).toBeVisible();
   // The focus is reported by code that loads later.
   await expect(other.page.locator('.side')).toBeVisible();

@@ -119,12 +119,12 @@ test('another room’s messages raise its badge, the title and the event', async
   });
   await seed(site, 'carol', 'garden', ['news', 'more news']);
   await expect(alice.page.getByRole('button', { name: /garden.* 2 unread/ })).toBeVisible();
-  await expect(alice.page).toHaveTitle(/^\(2\) Chat/);
+  await expect(alice.page).toHaveTitle(/^\(2\) Messages/);
   await alice.shot('badge');
   await alice.open('garden');
   await expect(alice.page.getByRole('separator', { name: 'New' })).toBeInViewport();
   await alice.shot('new-line');
-  await expect(alice.page).toHaveTitle(/^Chat/);
+  await expect(alice.page).toHaveTitle(/^Messages/);
   const counts = await alice.page.evaluate(() => (globalThis as unknown as { counts: number[] }).counts);
   expect(counts.at(-1)).toBe(0);
   expect(Math.max(...counts)).toBe(2);
@@ -209,7 +209,7 @@ test('no sideways scrolling: 1280 × 800, 800 × 600, 390 × 844, 280 × 320', a
 test('on a phone that lies on its side both pages end with the window', async ({ alice, site }) => {
   const { page } = alice;
   await page.setViewportSize({ width: 740, height: 320 });
-  for (const address of [site.php.url, site.chat.url]) {
+  for (const address of [site.php.chatPage, site.chat.url]) {
     await page.goto(address);
     await expect(alice.field).toBeVisible();
     const below = () => page.evaluate(() => document.documentElement.scrollHeight - innerHeight);

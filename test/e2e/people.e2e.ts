@@ -1,12 +1,18 @@
+import type { Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, type Site, test } from './fixtures.ts';
 
+const rooms = ({ page }: Person) => page.getByRole('navigation', { name: 'Rooms' });
 const people = ({ page }: Person) => page.getByRole('complementary', { name: 'People' });
 const person = (who: Person, name: string) =>
   people(who).getByRole('button', { name: new RegExp(`^${name}`) });
 /** The names below a heading, from top to bottom. */
 const under = (who: Person, heading: string) =>
   people(who).locator('h3', { hasText: heading }).locator('xpath=following-sibling::ul[1]').locator('bdi');
+
+/** The names of the rules of axe that the part breaks. */
+const wrongIn = async (page: Page, part: string) => (await faultsIn(page, part)).map(({ id }) => id);
 
 /** Adds members who have never been here, by the PHP application. */
 async function add(site: Site, room: string, count: number): Promise<void> {
@@ -27,6 +33,8 @@ test('present people are above the others, by name, and move when that changes',
   bob,
   site,
 }) => {
+  const { page } = alice;
+  const moved = Promise.withResolvers<void>();
   await asUser(site, 'carol', async () => {});
   await privateRoom(site, 'alice', 'orchard', ['2', '3']);
   await alice.open('orchard');
@@ -38,12 +46,22 @@ test('present people are above the others, by name, and move when that changes',
   await asUser(site, 'carol', async () => {
     await expect(under(alice, 'Here now')).toHaveText(['Alice', 'Bob', 'Carol']);
     await expect(people(alice).getByRole('heading', { name: 'Others' })).toHaveCount(0);
+    await page.route('**/person-card-*.js', async (route) => {
+      await moved.promise;
+      await route.continue();
+    });
+    await person(alice, 'Carol').click();
   });
   await expect(under(alice, 'Others')).toHaveText(['Carol']);
+  // The code of the card comes after that.
+  moved.resolve();
+  await expect(page.getByRole('dialog', { name: 'Carol' })).toBeInViewport({ ratio: 1 });
+  await page.keyboard.press('Escape');
+  await expect(person(alice, 'Carol')).toBeFocused();
   await alice.shot('people-1-panel');
 });
 
-test('the menu of a person: a direct message, the profile, moderator and back', async ({
+test('the card of a person: a direct message, the profile, moderator and back', async ({
   alice,
   bob,
   site,
@@ -53,18 +71,19 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await alice.open('committee');
   await bob.open('committee');
   await person(alice, 'Bob').click();
-  const items = page.getByRole('menuitem');
-  await expect(items).toHaveText([
-    'Message',
-    'Profile',
-    'Make moderator',
-    'Mute…',
-    'Ban…',
-    'Remove from room',
-    'Block Bob',
-  ]);
-  await expect(items.first()).toBeFocused();
-  await alice.shot('people-2-menu');
+  const card = page.getByRole('dialog', { name: 'Bob' });
+  const items = card.getByRole('menuitem');
+  await expect(card).toContainText('Here now');
+  await expect(card.locator('.quick > *')).toHaveText(['Message', 'Mention', 'Profile']);
+  const acts = ['Make moderator', 'Mute…', 'Ban…', 'Remove from room', 'Block Bob'];
+  await expect(items).toHaveText(acts);
+  await expect(card.getByRole('button', { name: 'Message' })).toBeFocused();
+  await page.keyboard.press('Shift+Tab');
+  await expect(items.last()).toBeFocused();
+  await page.keyboard.press('ArrowDown');
+  await expect(card.getByRole('button', { name: 'Message' })).toBeFocused();
+  expect(await wrongIn(page, '.person-card')).toEqual([]);
+  await alice.shot('people-2-card');
   await page.keyboard.press('Escape');
   await expect(person(alice, 'Bob')).toBeFocused();
 
@@ -74,7 +93,10 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await expect(person(bob, 'Bob')).toContainText('moderator');
   // A moderator may not act on the owner.
   await person(bob, 'Alice').click();
-  await expect(bob.page.getByRole('menuitem')).toHaveText(['Message', 'Profile', 'Block Alice']);
+  await expect(bob.page.getByRole('dialog', { name: 'Alice' }).locator('.card-top')).toHaveText(
+    /owner.*Here now/,
+  );
+  await expect(bob.page.getByRole('menuitem')).toHaveText(['Block Alice']);
   await bob.page.keyboard.press('Escape');
   await person(alice, 'Bob').click();
   await items.getByText('Remove as moderator').click();
@@ -82,16 +104,93 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
 
   const opened = page.context().waitForEvent('page');
   await person(alice, 'Bob').click();
-  await items.getByText('Profile').click();
+  await card.getByRole('link', { name: 'Profile' }).click();
   const profile = await opened;
   await expect.poll(() => profile.url()).toBe(`${site.php.url}/people/2`);
   await profile.close();
 
   await person(alice, 'Bob').click();
-  await items.getByText('Message').click();
+  await card.getByRole('button', { name: 'Message' }).click();
   await expect(page.getByRole('region', { name: 'Bob' })).toBeVisible();
   await expect(alice.field).toBeFocused();
   await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
+});
+
+test('a name, a picture and a mention in the timeline open the card, which says when somebody was last here', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'alice', 'cards', ['2', '3']);
+  const mentions = [{ user: '2', start: 3, length: 4 }];
+  const said = { room, text: 'Hi @Bob', mentions, clientId: 'hi' };
+  await asUser(site, 'bob', (ask) => ask('room:join', { room }));
+  await asUser(site, 'carol', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:send', said);
+  });
+  await alice.open('cards');
+  const card = (name: string) => page.getByRole('dialog', { name });
+  const name = alice.timeline.getByRole('button', { name: 'Carol' });
+  await name.click();
+  await expect(card('Carol').locator('.card-top')).toHaveText(/Last here (today|yesterday), /);
+  await expect(card('Carol').getByRole('menuitem')).toHaveText([
+    'Make moderator',
+    'Mute…',
+    'Ban…',
+    'Remove from room',
+    'Report',
+    'Block Carol',
+  ]);
+  await alice.shot('people-4-card');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await alice.shot('people-4-card-dark');
+  expect(await wrongIn(page, '.person-card')).toEqual([]);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.keyboard.press('Escape');
+  await expect(name).toBeFocused();
+  await alice.timeline.locator('.group > .avatar').click();
+  await card('Carol').getByRole('menuitem', { name: 'Report' }).click();
+  await expect(page.getByRole('dialog', { name: 'Report this message' })).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  const mention = alice.message('Hi @Bob').getByRole('button', { name: '@Bob' });
+  await mention.click();
+  await expect(card('Bob')).toContainText('Last here');
+  await expect(card('Bob').getByRole('menuitem', { name: 'Report' })).toHaveCount(0);
+  await page.keyboard.press('Escape');
+  await expect(mention).toBeFocused();
+  await page.keyboard.press('Enter');
+  await card('Bob').getByRole('button', { name: 'Mention' }).click();
+  await expect(alice.field).toHaveValue(/@Bob/);
+  // By keyboard, from the menu of the message.
+  await alice.message('Hi @Bob').focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('menuitem', { name: 'About Carol' }).click();
+  await expect(card('Carol')).toBeVisible();
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.keyboard.press('Escape');
+  await name.click();
+  const { width } = (await card('Carol').boundingBox()) ?? {};
+  expect(width).toBe(360);
+  await expect(card('Carol')).toContainText('Last here');
+  await alice.shot('people-4-card-360');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await alice.shot('people-4-card-360-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  expect(await wrongIn(page, '.person-card')).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  // One's own: nobody learns of the last visit, until one shows it again.
+  await person(alice, 'Alice').click();
+  const hide = card('Alice').getByRole('menuitem', { name: 'Hide my last visit and what I’ve seen' });
+  await hide.click();
+  await expect(page.getByText('Others no longer see when you were last here,')).toBeVisible();
+  await person(alice, 'Alice').click();
+  await expect(
+    card('Alice').getByRole('menuitem', { name: 'Show my last visit and what I’ve seen' }),
+  ).toBeVisible();
 });
 
 test('the author of a message that a moderator deletes is notified of the reason', async ({
@@ -169,14 +268,13 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
     await expect(alice.banner).toContainText('Connection lost');
     await expect(people(alice).getByRole('heading', { name: 'Last seen here' })).toBeVisible();
     await expect(alone).toBeHidden();
-    await expect(alice.page.getByText('Connection lost', { exact: true })).toBeVisible();
+    await expect(rooms(alice).getByText('Connection lost', { exact: true })).toBeVisible();
     await expect(alice.page.getByRole('button', { name: 'Here now: –' })).toBeVisible();
     await alice.shot('people-3-lost');
 
     // Known people are still shown when the panel is opened again; for a new room nobody is.
     const open = async (name: string) => {
-      await alice.page
-        .getByRole('navigation', { name: 'Rooms' })
+      await rooms(alice)
         .getByRole('button', { name: new RegExp(`^${name}\\b`) })
         .click();
       await expect(alice.page.getByRole('region', { name })).toBeVisible();
@@ -276,15 +374,15 @@ test('the page’s slots are shown, and its own address of profiles takes preced
   await page.context().route('https://people.example/**', (route) => route.fulfill({ body: 'a person' }));
   await person(alice, 'Bob').click();
   const opened = page.context().waitForEvent('page');
-  await page.getByRole('menuitem', { name: 'Profile' }).click();
+  await page.getByRole('link', { name: 'Profile' }).click();
   await expect.poll(async () => (await opened).url()).toBe('https://people.example/2?from=chat');
 
   // No script, and no site that could be changed on the way.
   for (const bad of ['javascript:alert(1)', 'http://people.example/{id}']) {
     await page.locator('php-chat').evaluate((chat, to) => chat.setAttribute('profile-url', to), bad);
     await person(alice, 'Bob').click();
-    await expect(page.getByRole('menuitem', { name: 'Message' })).toBeVisible();
-    await expect(page.getByRole('menuitem', { name: 'Profile' })).toHaveCount(0);
+    await expect(page.getByRole('button', { name: 'Message', exact: true })).toBeVisible();
+    await expect(page.getByRole('link', { name: 'Profile' })).toHaveCount(0);
     await page.keyboard.press('Escape');
   }
 });

@@ -6,7 +6,7 @@ const ownSites = ['wordpress', 'nodes', 'first-run', 'behind-nginx'].map((name) 
 export default defineConfig({
   testDir: '.',
   outputDir: '../../test-results/e2e',
-  globalSetup: './build-client.ts',
+  globalSetup: ['./build-client.ts', '../helpers/make-bundles.ts'],
   fullyParallel: true,
   forbidOnly: true,
   // Another test shows the same at another size or by another way. `npm run test:soak` runs these too.
@@ -47,6 +47,9 @@ export default defineConfig({
         '--disable-background-networking',
         '--disable-component-update',
         '--no-first-run',
+        // A microphone that beeps, allowed to each page whose headers allow it: this Chromium cannot ask for it.
+        '--use-fake-device-for-media-stream',
+        '--use-fake-ui-for-media-stream',
       ],
     },
   },

@@ -148,7 +148,7 @@ test('a thread of 1,000 in a large room: at most 200 messages are on the page, t
     most = Math.max(most, await messages.count());
     await expect(messages.first()).toContainText('The question', { timeout: 200 });
   }).toPass({ timeout: 60_000, intervals: [50] });
-  await expect(panel.getByRole('separator', { name: '1000 replies' })).toBeVisible();
+  await expect(panel.getByRole('separator', { name: '1,000 replies' })).toBeVisible();
   expect(most).toBeLessThanOrEqual(200);
   expect(await alice.messages.count()).toBeLessThanOrEqual(400);
   await alice.shot('replies-4-long');

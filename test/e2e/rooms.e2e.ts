@@ -238,12 +238,12 @@ test('a user who is added to a room is notified, and it is new until it is opene
   await expect(room(alice, 'shed')).toHaveAccessibleName('shed , private No messages yet');
 
   const other = new Person(await bob.page.context().newPage());
-  await other.page.goto(site.php.url);
+  await other.page.goto(site.php.chatPage);
   await expect(room(other, 'shed')).toHaveAccessibleName(/New/);
   await other.page.goto('about:blank');
   const attic = await privateRoom(site, 'alice', 'attic', ['2']);
   await expect(room(bob, 'attic')).toHaveAccessibleName(/New/);
-  await other.page.goto(site.php.url);
+  await other.page.goto(site.php.chatPage);
   await expect(room(other, 'attic')).toHaveAccessibleName(/New/);
   await bob.open('shed');
   await expect(room(bob, 'shed')).toHaveAccessibleName('shed , private No messages yet');

@@ -1,4 +1,5 @@
 import { privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
@@ -100,4 +101,42 @@ test('on a phone the search covers the room, and goes when a hit is chosen', asy
   await page.getByRole('button', { name: 'Room menu' }).click();
   await page.getByRole('menuitem', { name: 'Search in this room' }).click();
   await expect(field(alice)).toHaveValue('');
+});
+
+test('filters narrow a search down, or find without words: by author, by what a message holds, by day', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'bob', 'terrace', ['1']);
+  await seed(site, 'bob', room, ['see https://example.org/plan', 'a plan of the terrace']);
+  await alice.open('terrace');
+  await alice.write('my own plan');
+  await expect(alice.message('my own plan')).toBeVisible();
+  await page.getByRole('button', { name: 'Search in this room' }).click();
+  const filters = panel(alice).getByRole('button', { name: /^Filters/ });
+  await filters.click();
+  await expect(filters).toHaveAttribute('aria-expanded', 'true');
+  await panel(alice).getByRole('button', { name: 'Links' }).click();
+  await expect(hits(alice)).toHaveText([/Bob.*see .*example\.org/]);
+  await panel(alice).getByRole('button', { name: 'Links' }).click();
+  await expect(hits(alice)).toHaveCount(0);
+  await field(alice).fill('plan');
+  await expect(hits(alice)).toHaveCount(3);
+  const from = panel(alice).getByLabel('From');
+  await from.selectOption('Bob');
+  await expect(hits(alice)).toHaveText([/a plan of the terrace$/, /see .*plan$/]);
+  await from.selectOption('You');
+  await expect(hits(alice)).toHaveText([/^You.*my own plan$/]);
+  await panel(alice).getByLabel('Since').fill('2000-01-01');
+  await expect(hits(alice)).toHaveCount(1);
+  expect(await faultsIn(page, '.search')).toEqual([]);
+  await alice.shot('search-filters');
+  await page.setViewportSize({ width: 360, height: 740 });
+  await expect(panel(alice).getByLabel('Since')).toBeInViewport({ ratio: 1 });
+  await alice.shot('search-filters-360');
+  await panel(alice).getByLabel('Until').fill('2000-01-02');
+  await expect(panel(alice)).toContainText('No message fits these filters.');
+  await panel(alice).getByRole('button', { name: 'Clear filters' }).click();
+  await expect(hits(alice)).toHaveCount(3);
 });

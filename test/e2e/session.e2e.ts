@@ -15,7 +15,7 @@ test('a logout in one tab ends every tab, and nothing of it stays', async ({ ali
   const context = alice.page.context();
   const tabs = [new Person(await context.newPage()), new Person(await context.newPage())];
   for (const tab of tabs) {
-    await tab.page.goto(site.php.url);
+    await tab.page.goto(site.php.chatPage);
     await tab.open('logout');
     await expect(tab.message('a secret')).toBeVisible();
     await tab.field.fill('an unfinished secret');

@@ -97,7 +97,7 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
   });
   const person = new Person(await context.newPage());
   const { page } = person;
-  await page.goto(site.php.url);
+  await page.goto(site.php.chatPage);
   await page.getByLabel('User name').fill('carol');
   await page.getByLabel('Password').fill('carol');
   await page.getByRole('button', { name: 'Log in' }).click();
@@ -136,5 +136,68 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
   await person.shot('touch-2-reply');
   await page.getByRole('button', { name: 'Send' }).tap();
   await expect(person.field).toHaveValue('');
+
+  // A swipe towards the start of the line replies, too: not a short one, one back again, or one along the page.
+  const cancel = page.getByRole('button', { name: 'Cancel reply' });
+  const below = person.message('below').locator('.bubble');
+  const shift = () => below.evaluate((bubble) => getComputedStyle(bubble).translate);
+  /** Draws the message along that path, from its middle, and lets go when it is so far. */
+  const swipe = async (path: readonly (readonly [number, number])[], to: string) => {
+    const { x = 0, y = 0, width = 0 } = (await below.boundingBox()) ?? {};
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', at?: readonly [number, number]) =>
+      devtools.send('Input.dispatchTouchEvent', {
+        type,
+        touchPoints: at === undefined ? [] : [{ x: x + width / 2 + at[0], y: y + 8 + at[1] }],
+      });
+    await touch('touchStart', [0, 0]);
+    for (const at of path) await touch('touchMove', at);
+    await expect.poll(shift).toBe(to);
+    await person.shot(`touch-3-swipe${to}`);
+    await touch('touchEnd');
+    await expect.poll(shift).toBe('none');
+  };
+  const [aLittle, back, away, along, enough] = [
+    [
+      [-20, 1],
+      [-40, 2],
+    ],
+    [
+      [-30, 1],
+      [-80, 2],
+      [-10, 2],
+    ],
+    [
+      [20, 0],
+      [80, 0],
+    ],
+    [
+      [-5, -20],
+      [-70, -40],
+    ],
+    [
+      [-20, 1],
+      [-70, 2],
+    ],
+  ] as const;
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  await swipe(aLittle, '-40px');
+  await swipe(back, '-10px');
+  await swipe(away, 'none');
+  await swipe(along, 'none');
+  await expect(cancel).toHaveCount(0);
+  await swipe(enough, '-70px');
+  await expect(page.getByText(/^Reply to Bob · below/)).toBeVisible();
+  await cancel.tap();
+  await expect(cancel).toHaveCount(0);
+  await page.evaluate(() => {
+    document.documentElement.dir = 'rtl';
+  });
+  // Nothing moves for people who do not want that.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await swipe(enough, 'none');
+  await expect(cancel).toHaveCount(0);
+  await swipe(away, 'none');
+  await expect(page.getByText(/^Reply to Bob · below/)).toBeVisible();
+  await cancel.tap();
   await context.close();
 });

@@ -2,8 +2,8 @@ import { expect, Person, test } from './fixtures.ts';
 
 test('two people log in with PHP and talk both ways', async ({ browser, site }) => {
   const [alice, bob] = [new Person(await browser.newPage()), new Person(await browser.newPage())];
-  await alice.login(site.php.url, 'alice');
-  await bob.login(site.php.url, 'bob');
+  await alice.login(site.php.chatPage, 'alice');
+  await bob.login(site.php.chatPage, 'bob');
   await alice.open('talk');
   await bob.open('talk');
   const middle = (selector: string) =>

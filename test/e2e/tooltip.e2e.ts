@@ -30,11 +30,11 @@ test('a button that is only a picture says its name: pointed at, after half a se
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   await page.clock.runFor(100);
-  await expect(tip).toHaveText('Send');
+  await expect(tip).toHaveText('Record a voice message');
   await page.keyboard.press('Escape');
   await page.clock.runFor(100);
   await expect(tip).toHaveCount(0);
-  await expect(page.getByRole('button', { name: 'Send' })).toBeFocused();
+  await expect(page.getByRole('button', { name: 'Record a voice message' })).toBeFocused();
 
   // The menu that a button has opened is label enough.
   await menu.focus();

@@ -89,6 +89,8 @@ for (const width of [1280, 360]) {
     }, `#m=${den}`);
     await expect(field(page, 'the den')).toBeVisible();
     const link = page.getByRole('link', { name: /^#garden, \d/ });
+    // A screen reader hears what is seen.
+    await expect(page.getByRole('article').filter({ has: link })).toHaveAccessibleName(/: .*#garden, \d/);
     await expect(link).toBeVisible();
     await expect(page.getByRole('link', { name: new RegExp(`#m=${secret}/1$`) })).toBeVisible();
     await shot(page, `message-link-${width}`);
@@ -125,8 +127,13 @@ test('on a phone Back closes what lies above the room, then leads to the rooms; 
   await page.goBack();
   await expect(page.getByRole('menu')).toHaveCount(0);
   await page.getByRole('button', { name: 'Room menu' }).click();
+  const popped = page.evaluate(
+    () => new Promise((resolve) => addEventListener('popstate', resolve, { once: true })),
+  );
   await page.getByRole('menuitem', { name: 'Room settings' }).click();
   await expect(page.getByRole('dialog')).toBeVisible();
+  // A second Back, before the browser has left the menu's entry, would leave the room too.
+  await popped;
   await page.goBack();
   await expect(page.getByRole('dialog')).toHaveCount(0);
   await expect(field(page, 'announcements')).toBeVisible();

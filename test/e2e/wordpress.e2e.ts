@@ -28,6 +28,9 @@ const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatSe
   ],
 });
 
+/** WordPress makes a hash of a password and all of its page by one process, which takes long on a busy machine. */
+const answered = { timeout: 60_000 };
+
 async function logIn(page: Page, { url }: WordPressApp, user: string, password: string): Promise<void> {
   await page.goto(`${url}/wp-login.php`);
   const [name, secret] = [
@@ -90,7 +93,7 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   await fillPassword(desk.admin, 'another long password 2026');
   await desk.admin.getByLabel('Role').selectOption('subscriber');
   await desk.admin.getByRole('button', { name: 'Add New User' }).click();
-  await expect(desk.admin.getByText('New user created')).toBeVisible();
+  await expect(desk.admin.getByText('New user created')).toBeVisible(answered);
   const mia = await device(browser, site, 'mia', 'another long password 2026');
   await mia.person.write('Hello from Mia');
   await expect(desk.person.message('Hello from Mia')).toBeVisible();
@@ -100,7 +103,7 @@ test('WordPress: log in, chat on two devices, rename, log out everywhere else, c
   await mia.admin.getByLabel('Nickname').fill('Mia the <b>First</b> & Only');
   await mia.admin.getByLabel('Display name').selectOption({ label: 'Mia & Söhne' });
   await mia.admin.getByRole('button', { name: 'Update Profile' }).click();
-  await expect(mia.admin.getByText('Profile updated')).toBeVisible();
+  await expect(mia.admin.getByText('Profile updated')).toBeVisible(answered);
   await expect(desk.person.page.getByText('Mia & Söhne').first()).toBeVisible();
 
   // Elsewhere it ends at once; here it goes on.

@@ -48,7 +48,11 @@ const NOTHING: Can = {
   createPrivate: false,
   direct: false,
   findPeople: false,
+  mail: false,
   files: false,
+  previews: false,
+  seen: false,
+  push: false,
   report: false,
 };
 
@@ -252,6 +256,7 @@ export class Chat implements ConnectionListener {
    * False when there is no room for it in the browser's storage.
    *
    * @param aside - it is written beside the room, which stays where it is read
+   * @param room - else the one that is shown
    */
   send(
     text: string,
@@ -259,8 +264,8 @@ export class Chat implements ConnectionListener {
     mentions?: readonly NewMention[],
     files?: readonly SentFile[],
     aside = false,
+    room = this.current,
   ): boolean {
-    const room = this.current;
     if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files) !== true)
       return false;
     this.ownTyping.stop();
@@ -415,7 +420,7 @@ export class Chat implements ConnectionListener {
   /** Privacy outranks unsent text: the next user of this browser must not find it. */
   over(reason: Ended, user: User | undefined): void {
     if (user !== undefined && (reason === 'logout' || reason === 'user_changed'))
-      this.#userStore(user).clear();
+      this.#userStore(user).erase();
   }
 
   /** Every event of the server, and what becomes of it. */

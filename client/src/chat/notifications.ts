@@ -61,6 +61,11 @@ export async function turnOn(chat: Chat): Promise<void> {
   if (Notification.permission !== 'granted') await Notification.requestPermission();
 }
 
+/** A user who gets pushes would get a message twice otherwise. */
+export function turnOff(chat: Chat): void {
+  keep(chat, { on: false });
+}
+
 /** At the third visit or after the first mention, unless somebody said “not now” in the last thirty days. */
 export function mayAsk(chat: Chat): boolean {
   const { visits, later = 0, mentioned = false } = kept(chat);
@@ -192,7 +197,9 @@ export class Notifications implements Follower {
     const { text, seq, files } = message;
     const { kind } = room.summary;
     const secret = kind !== 'public' && this.#host.getAttribute('notify-text') === 'off';
-    const words = [...wordsOf(text, typeof files === 'number' ? [] : files).replace(/\s+/gu, ' ')];
+    const words = [
+      ...wordsOf(text, typeof files === 'number' ? [] : files, this.#strings).replace(/\s+/gu, ' '),
+    ];
     const body = words.length > LONGEST ? `${words.slice(0, LONGEST).join('')}…` : words.join('');
     const notification = notificationOf(this.#titleOf(room, message), {
       body: secret ? '' : body,

@@ -71,7 +71,7 @@ export class RoomSync {
     else if (room.joined) await this.sync(room);
   }
 
-  /** Reads the newest messages of a public room, and joins it not. */
+  /** Reads the newest messages of a public room without joining it. */
   async look(room: Room): Promise<void> {
     await this.#once(`look at ${room.id}`, room, async (current) => {
       // First the room: what is written between the answers counts as unknown.

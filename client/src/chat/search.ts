@@ -11,8 +11,19 @@ const PAGE = 25;
 /** After so many empty pages the reader says whether to go on. */
 const MOST_EMPTY = 5;
 
+/** Which messages are looked for, beside their text. */
+export interface SearchFilters {
+  readonly has?: 'pictures' | 'files' | 'links';
+  /** The id of the author. */
+  readonly from?: string;
+  /** In milliseconds since 1970: at this time or later, and before that one. */
+  readonly sentFrom?: number;
+  readonly sentBefore?: number;
+}
+
 export interface SearchState {
   readonly query: string;
+  readonly filters: SearchFilters;
   /** Absent: in all rooms that one may read. */
   readonly room: string | undefined;
   /** Undefined until the first answer. */
@@ -38,11 +49,11 @@ export class Search implements Follower {
     this.#changed = changed;
   }
 
-  /** With every letter. A blank query shows nothing. */
-  find(query: string, room: string | undefined): void {
+  /** With every letter. A blank query without filters shows nothing. */
+  find(query: string, filters: SearchFilters, room: string | undefined): void {
     this.clear();
-    if (blank(query)) return this.#changed();
-    this.state = { query, room, messages: undefined, more: false, busy: true, error: undefined };
+    if (blank(query) && Object.keys(filters).length === 0) return this.#changed();
+    this.state = { query, filters, room, messages: undefined, more: false, busy: true, error: undefined };
     this.#timer = setTimeout(() => void this.#ask(), PAUSE_MS);
     this.#changed();
   }
@@ -92,7 +103,8 @@ export class Search implements Follower {
       // A page may be empty although there are older ones.
       do {
         const { messages, next } = await this.#connection.request('message:search', {
-          query: state.query,
+          ...(blank(state.query) ? {} : { query: state.query }),
+          ...state.filters,
           limit: PAGE,
           ...(state.room === undefined ? {} : { room: state.room }),
           ...(this.#next === undefined ? {} : { cursor: this.#next }),

@@ -2,7 +2,8 @@ import type { Form } from './form.ts';
 
 /**
  * Values in the browser's storage, under a prefix for each server and user. Each value has a key, so that two
- * tabs never overwrite each other. Writing is synchronous, so that nothing is lost when a tab is closed.
+ * tabs never overwrite each other. Writing is synchronous, so that nothing is lost when a tab is closed. Larger things
+ * are in a database of the browser with that prefix as its name: see recordings.ts.
  */
 export class Store {
   readonly #prefix: string;
@@ -49,18 +50,41 @@ export class Store {
     for (const key of this.keys(start)) this.delete(key);
   }
 
-  /** Deletes the values of all other users. */
+  /** Deletes everything that is kept for this user, the database, too. */
+  erase(): void {
+    this.clear();
+    eraseDatabase(this.#prefix);
+  }
+
+  /** Deletes everything that is kept for all other users. */
   keepOnly(user: string): void {
     const own = encodeURIComponent(user);
+    const others = new Set<string>();
     for (const key of this.keys()) {
-      if (key.includes('/') && key.split('/')[0] !== own) this.delete(key);
+      const [other = '', ...rest] = key.split('/');
+      if (rest.length === 0 || other === own) continue;
+      this.delete(key);
+      others.add(other);
     }
+    for (const other of others) eraseDatabase(`${this.#prefix}${other}/`);
+  }
+
+  /** The database of this user. */
+  get database(): string {
+    return this.#prefix;
   }
 
   /** Whether a `storage` event is about such a key; `null` means that the storage was cleared as a whole. */
   owns(key: string | null, start: string): boolean {
     return key === null || key.startsWith(this.#prefix + start);
   }
+}
+
+/** A browser that forbids databases has none. */
+function eraseDatabase(name: string): void {
+  try {
+    indexedDB.deleteDatabase(name);
+  } catch {}
 }
 
 /** The page's storage; where the browser forbids it (a sandboxed frame), memory, gone with the page. */

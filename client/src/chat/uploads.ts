@@ -13,6 +13,14 @@ const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
 /** Why a file is not there: it would be refused, was refused, or did not arrive. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy';
 
+/** What its author knows of a voice message. */
+export interface VoiceNote {
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Its loudness: see the protocol. */
+  readonly peaks: string;
+}
+
 /** A file on its way to the server, or there. */
 export interface Upload {
   readonly key: string;
@@ -22,6 +30,8 @@ export interface Upload {
   readonly size: number;
   /** The bytes to send; absent after a reload of the page. */
   readonly source: Blob | undefined;
+  /** Of a voice message. */
+  readonly voice?: VoiceNote | undefined;
   /** From 0 to 1. */
   progress: number;
   problem: UploadProblem | undefined;
@@ -60,10 +70,14 @@ export class Uploads {
     return () => this.#listeners.delete(listener);
   }
 
-  /** @param most - bytes of one file */
-  add(room: string, file: File, most: number): Upload {
+  /**
+   * @param most - bytes of one file
+   * @param recorded - it is a voice message, which has a key already
+   */
+  add(room: string, file: File, most: number, recorded?: { key: string; voice: VoiceNote }): Upload {
     const upload: Upload = {
       key: newId(),
+      ...recorded,
       room,
       name: file.name.replace(UNSEEN, ''),
       type: file.type,
@@ -154,6 +168,7 @@ export class Uploads {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       const query = new URLSearchParams({ room: upload.room, name });
+      if (upload.voice !== undefined) query.set('peaks', upload.voice.peaks);
       request.open('POST', `${this.#server}files?${query}`);
       request.withCredentials = true;
       request.responseType = 'json';

@@ -1,4 +1,4 @@
-import { firstTexts } from '../strings/first-texts.ts';
+import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
 import { loadTexts, wantedLanguage } from '../strings/languages.ts';
 import { earlyTexts, type OwnersTexts } from '../strings/own-texts.ts';
 import style from '../styles/host.css?inline';
@@ -161,9 +161,15 @@ export class PhpChat extends HTMLElement {
 
   /** The content of the tag was for the time before this script. */
   #empty(): void {
-    const loading = unloaded(this.#first('launcher.loading'), ...this.#closing());
-    loading.className += ' loading';
-    this.#root.replaceChildren(loading);
+    let loading: Element | undefined;
+    const draw = () => {
+      if (loading?.isConnected === false) return;
+      loading = unloaded(text('launcher.loading'), ...this.#closing(text));
+      loading.className += ' loading';
+      this.#root.replaceChildren(loading);
+    };
+    const text = this.#first(draw);
+    draw();
   }
 
   #failed(): void {
@@ -173,18 +179,19 @@ export class PhpChat extends HTMLElement {
       if (this.#failures > 1) location.reload();
       else void this.#load();
     };
+    const text = this.#first(() => {});
     this.#root.replaceChildren(
-      unloaded(this.#first('launcher.failed'), [this.#first('common.again'), again], ...this.#closing()),
+      unloaded(text('launcher.failed'), [text('common.again'), again], ...this.#closing(text)),
     );
   }
 
-  #closing(): [string, () => void][] {
+  #closing(text: FirstTexts): [string, () => void][] {
     if (!this.hasAttribute('closable')) return [];
-    return [[this.#first('launcher.close'), () => this.#fire('php-chat:close', null)]];
+    return [[text('launcher.close'), () => this.#fire('php-chat:close', null)]];
   }
 
-  #first(key: string): string {
-    return firstTexts(this, this.#strings, () => {})(key);
+  #first(changed: () => void): FirstTexts {
+    return firstTexts(this, this.#strings, changed);
   }
 
   #wish(wish: (app: ChatApp) => void): void {

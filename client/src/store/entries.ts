@@ -2,7 +2,7 @@ import type { Message, MessageFile, User } from '../../../server/wire/events.ts'
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
 
 /** A file of a message that is on its way; with an `id` it has been uploaded. */
-export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image'>> {
+export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image' | 'audio' | 'video'>> {
   /** Of the upload in this browser. */
   readonly key: string;
   readonly name: string;
@@ -40,6 +40,12 @@ const fileFields = {
   size: number,
   alt: optional(text),
   image: optional(object<NonNullable<MessageFile['image']>>({ width: number, height: number, blur: text })),
+  audio: optional(
+    object<NonNullable<MessageFile['audio']>>({ duration: optional(number), peaks: optional(text) }),
+  ),
+  video: optional(
+    object<NonNullable<MessageFile['video']>>({ width: number, height: number, duration: optional(number) }),
+  ),
 };
 export const messageFile = object<MessageFile>({ ...fileFields, id: text });
 export const pendingForm = object<Pending>({

@@ -2,12 +2,24 @@ import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 import type { LoadedTexts } from './owners-texts.ts';
 
-/** Each language is one file, which is loaded only where it is shown. */
-const ours: Record<string, () => Promise<{ default: Record<string, string> }>> = {
-  en: () => import('./languages/en.json'),
-  fr: () => import('./languages/fr.json'),
-  'zh-Hans': () => import('./languages/zh-Hans.json'),
-};
+/** Our languages. Their files are named elsewhere: a page that shows no chat loads nothing of them. */
+const ours = [
+  'ar',
+  'de',
+  'en',
+  'es',
+  'fr',
+  'he',
+  'it',
+  'ja',
+  'nl',
+  'pl',
+  'pt-BR',
+  'ru',
+  'tr',
+  'uk',
+  'zh-Hans',
+];
 
 /** The language wanted for an element: its own, that of the page around it, the browser's. */
 export function wantedLanguage(element: Element): string {
@@ -19,7 +31,7 @@ export function wantedLanguage(element: Element): string {
 /** The best there is, by the exact tag or else by its first part; the owner's languages count like ours. */
 export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
   const same = (tag: string) => tag.toLowerCase().replaceAll('_', '-');
-  const known = [...Object.values(owners).flatMap((by) => Object.keys(by ?? {})), ...Object.keys(ours)];
+  const known = [...Object.values(owners).flatMap((by) => Object.keys(by ?? {})), ...ours];
   // Traditional Chinese readers are better served with simplified characters than with English.
   return (
     known.find((lang) => same(lang) === same(wanted)) ??
@@ -49,7 +61,8 @@ export async function loadTexts(
 }
 
 async function load(lang: string): Promise<Texts> {
-  return { lang, by: (await ours[lang]?.())?.default ?? {} };
+  const { files } = await import('./language-files.ts');
+  return { lang, by: (await files[lang]?.())?.default ?? {} };
 }
 
 /** The first part of a tag. Code that is loaded at another time has its own: shared, it would be one more file to load. */

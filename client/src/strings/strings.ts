@@ -8,6 +8,9 @@ type Plural<K> = K extends `${infer Base}.other` ? Base : never;
 export type PluralKey = Plural<StringKey>;
 type Values = Record<string, string | number>;
 
+const RIGHT_TO_LEFT_LETTER = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
+const RIGHT_TO_LEFT = /^(?:Arab|Hebr|Syrc|Thaa|Nkoo|Adlm|Rohg)$/;
+
 /** As short as a badge has to be. */
 export const atMost99 = (count: number) => (count > 99 ? '99+' : String(count));
 
@@ -15,8 +18,11 @@ export const atMost99 = (count: number) => (count > 99 ? '99+' : String(count));
 export class Strings {
   /** For dates, numbers and sorting: the reader's own region where it is of the same language. */
   locale = 'en';
+  /** Only that from right to left: texts of other languages are shown in any page as its own direction says. */
+  direction: 'rtl' | undefined;
   #texts: Texts = { lang: 'en', by: {} };
   #plural = new Intl.PluralRules('en');
+  #number = new Intl.NumberFormat('en');
   #time = new Intl.DateTimeFormat('en');
   #full = new Intl.DateTimeFormat('en');
   readonly #browser: readonly string[];
@@ -31,8 +37,11 @@ export class Strings {
     this.#texts = texts;
     // The owner may have named a language as no browser knows it.
     const lang = isTag(texts.lang) ? texts.lang : 'en';
+    const { script = '' } = new Intl.Locale(lang).maximize();
+    this.direction = RIGHT_TO_LEFT.test(script) ? 'rtl' : undefined;
     this.locale = this.#browser.find((tag) => base(tag) === base(lang)) ?? lang;
     this.#plural = new Intl.PluralRules(lang);
+    this.#number = new Intl.NumberFormat(this.locale);
     this.#time = new Intl.DateTimeFormat(this.locale, { timeStyle: 'short' });
     this.#full = new Intl.DateTimeFormat(this.locale, { dateStyle: 'full', timeStyle: 'medium' });
   }
@@ -47,7 +56,7 @@ export class Strings {
   }
 
   text(key: StringKey, values: Values = {}): string {
-    return fill(this.#texts.by[key] ?? key, values);
+    return this.#fill(this.#texts.by[key] ?? key, values);
   }
 
   /** The server names an erased user in its own language. */
@@ -63,7 +72,23 @@ export class Strings {
   /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
     const form = this.#texts.by[`${key}.${this.#plural.select(n)}`];
-    return fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
+    return this.#fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
+  }
+
+  /** A number in the reader's digits. */
+  number(n: number): string {
+    return this.#number.format(n);
+  }
+
+  #fill(text: string, values: Values): string {
+    return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+      const value = Object.hasOwn(values, name) ? values[name] : undefined;
+      if (typeof value === 'number') return this.number(value);
+      if (value === undefined) return whole;
+      // A name of the other direction would move the signs around it.
+      const mixed = this.direction === 'rtl' || RIGHT_TO_LEFT_LETTER.test(value);
+      return mixed ? `\u2068${value}\u2069` : value;
+    });
   }
 
   time(at: number): string {
@@ -112,10 +137,4 @@ function isTag(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function fill(text: string, values: Values): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    Object.hasOwn(values, name) ? String(values[name]) : whole,
-  );
 }

@@ -14,7 +14,11 @@ declare module 'virtual:emoji/words-*' {
   export default words;
 }
 declare module 'virtual:texts/first' {
-  /** By key, then by language. */
+  /** By language, then by key. */
   const texts: Record<string, Record<string, string>>;
+  export default texts;
+}
+declare module 'virtual:texts/first-en' {
+  const texts: Record<string, string>;
   export default texts;
 }

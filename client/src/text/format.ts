@@ -1,4 +1,4 @@
-import { links, type Piece } from './links.ts';
+import { links, type Piece } from '../../../server/wire/links.ts';
 
 /** The parts of a line: text and links, code as it was written, or what is bold or italic. */
 export type Inline =
@@ -57,28 +57,31 @@ export function blocks(text: string): Block[] {
   return found;
 }
 
+/** Links that are shown in another way have other words than their address. */
+export type LinkWords = (href: string) => { readonly text: string } | undefined;
+
 /** The words of a message, without the signs that format it. */
-export const plain = (text: string): string => words(blocks(text));
+export const plain = (text: string, linked?: LinkWords): string => words(blocks(text), linked);
 
 /** The same of what has been parsed. */
-export function words(all: readonly Block[]): string {
+export function words(all: readonly Block[], linked?: LinkWords): string {
   return all
     .map((block) => {
       if (block.kind === 'code') return block.text;
-      if (block.kind !== 'list') return said(block.inline);
+      if (block.kind !== 'list') return said(block.inline, linked);
       return block.items
-        .map((item, n) => (block.start === undefined ? said(item) : `${block.start + n}. ${said(item)}`))
+        .map((item, n) => `${block.start === undefined ? '' : `${block.start + n}. `}${said(item, linked)}`)
         .join('\n');
     })
     .join('\n');
 }
 
-export const said = (inline: readonly Inline[]): string =>
+export const said = (inline: readonly Inline[], linked?: LinkWords): string =>
   inline
     .map((piece) => {
       if (typeof piece === 'string') return piece;
       if ('code' in piece) return piece.code;
-      return 'mark' in piece ? said(piece.inline) : piece.text;
+      return 'mark' in piece ? said(piece.inline, linked) : (linked?.(piece.href)?.text ?? piece.text);
     })
     .join('');
 

@@ -1,7 +1,19 @@
 import type { MessageFile } from '../../../server/wire/events.ts';
-import { plain } from './format.ts';
+import type { Strings } from '../strings/strings.ts';
+import { clock } from './clock.ts';
+import { type LinkWords, plain } from './format.ts';
 
-/** The text of a message; for files, their kind. */
-export function wordsOf(text: string, files: readonly Pick<MessageFile, 'alt' | 'name'>[] = []): string {
-  return [plain(text), ...files.map(({ alt, name }) => alt ?? name)].filter(Boolean).join(', ');
+/** The text of a message; for files, their names or descriptions. */
+export function wordsOf(
+  text: string,
+  files: readonly Pick<MessageFile, 'alt' | 'name' | 'audio'>[] | undefined,
+  strings: Strings,
+  linked?: LinkWords,
+): string {
+  const words = (files ?? []).map(({ alt, name, audio: { peaks, duration = 0 } = {} }) => {
+    return (
+      alt ?? (peaks === undefined ? name : strings.text('voice.label', { time: clock(duration, strings) }))
+    );
+  });
+  return [plain(text, linked), ...words].filter(Boolean).join(', ');
 }

@@ -42,6 +42,8 @@ export class AppView {
   #layer: (() => ComponentChildren) | undefined;
   /** A dialog: what is below it is inert. */
   #dialog: (() => ComponentChildren) | undefined;
+  /** The user's settings, in place of the room. */
+  #settings: (() => ComponentChildren) | undefined;
   /** The page's address asks for it, which is done when its code has come. */
   #asked: PageAddress;
   /** Where the page says that one logs in. */
@@ -77,8 +79,8 @@ export class AppView {
         this.render();
         this.#opener = undefined;
       },
-      toast: (text, kind, undo) =>
-        this.#toasts.show(text, kind, undo && { label: strings.text('common.undo'), run: undo }),
+      toast: (text, kind, press) =>
+        this.#toasts.show(text, kind, press && { label: strings.text(press.label), run: press.run }),
       open: (room) => this.open(room),
       jump: (to) => void this.#jump(to),
       layer: (content) => {
@@ -99,8 +101,10 @@ export class AppView {
       mentions: (...of) => this.#late.parts?.suggest.mentions(...of),
       files: (entry) => this.#late.parts?.files.shown(entry),
       tray: (place) => this.#late.parts?.files.tray(place),
+      voice: (place) => this.#late.parts?.voice.controls(place),
       attach: (place, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(place, files)),
       reactions: (entry) => this.#late.panels?.reactions(entry, this.#context, open),
+      preview: (entry, resize) => this.#late.panels?.linkPreview(entry, this.#context, resize),
       replies: (thread, isOpen, seq) => this.#late.panels?.repliesLine(thread, isOpen, this.#context, seq),
       repliesOf: (room) => {
         const { thread } = this.#late.parts?.replies ?? {};
@@ -119,6 +123,9 @@ export class AppView {
         this.render();
       },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
+      showSettings: () => this.#showSettings(),
+      push: () => this.#late.parts?.push,
+      offer: (entries) => this.#late.parts?.offering.draw(entries),
       linked: (href) => this.#late.parts?.links.of(href),
       focusCard: () => this.#focusCard(),
       searchInMenu: () => (this.#panes.searchInBar ? undefined : () => this.#search('here')),
@@ -220,7 +227,7 @@ export class AppView {
   }
 
   open(id: string): void {
-    this.#late.parts?.visits.close();
+    this.#uncoverRoom();
     this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
     this.#panes.view = 'room';
@@ -235,12 +242,14 @@ export class AppView {
     this.#reading.stop();
     this.#layer = undefined;
     this.#dialog = undefined;
+    this.#settings = undefined;
     this.#clearPanels();
     this.#late.parts?.visits.clear();
     this.#late.parts?.tooltip.hide();
     this.#toasts.clear();
     this.#late.parts?.speaker.clear();
     this.#late.parts?.notifications.clear();
+    this.#late.parts?.voice.clear();
     this.#late.parts?.files.clear();
     this.#timeline.clear();
     this.#draw(null);
@@ -320,6 +329,7 @@ export class AppView {
         class={lost ? 'app lost' : 'app'}
         part="app"
         lang={this.#context.strings.lang}
+        dir={this.#context.attribute('dir') === null ? this.#context.strings.direction : undefined}
         data-view={this.#carded ? 'ended' : this.#panes.shown}
         data-side={wide ?? (side ? (this.#panes.wide ? '' : 'open') : undefined)}
         onKeyDownCapture={this.#escape}
@@ -354,12 +364,17 @@ export class AppView {
           inert={inert}
           lost={lost}
           shown={this.#setRooms}
+          settings={this.#settings !== undefined}
           search={() => this.#search('everywhere')}
           above={AskCard && <AskCard context={context} />}
         />
         <section
           class="main"
-          aria-label={room && !card ? strings.roomName(room.summary) : strings.text('rooms.heading')}
+          aria-label={
+            room && !card
+              ? strings.roomName(room.summary)
+              : strings.text(this.#settings ? 'prefs.open' : 'rooms.heading')
+          }
           inert={inert}
         >
           {card ?? this.#room(room, notice, lost)}
@@ -405,7 +420,7 @@ export class AppView {
           toggleDetails={this.#toggleDetails}
           search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
         />
-        {room !== undefined && this.#late.parts?.pins.bar(room)}
+        {room !== undefined && (this.#late.parts?.files.bar() ?? this.#late.parts?.pins.bar(room))}
         <Banner context={context} notice={notice} />
         {this.#timeline.draw()}
         {room !== undefined && (
@@ -425,9 +440,10 @@ export class AppView {
     );
   }
 
-  /** Stands in place of the room: what the page's address asks for. */
+  /** Stands in place of the room: the user's settings, or what the page's address asks for. */
   #card(): ComponentChildren {
     const { chat } = this.#context;
+    if (this.#settings !== undefined) return this.#settings();
     if (this.#asked !== undefined && 'token' in this.#asked && chat.me !== undefined)
       return <div class="scroll back-drop" />;
     return this.#late.parts?.visits.draw();
@@ -437,12 +453,13 @@ export class AppView {
   #visit(): void {
     const { chat } = this.#context;
     const asked = this.#asked;
-    this.#panes.card = this.#late.parts?.visits.shown === true;
+    this.#panes.card = this.#late.parts?.visits.shown === true || this.#settings !== undefined;
     if (asked === undefined || chat.connection.state.kind !== 'ready') return;
     this.#panes.view = 'room';
     this.#panes.card = true;
     if (this.#late.parts === undefined) return this.#late.withPanels(() => this.#context.changed());
     this.#asked = undefined;
+    this.#settings = undefined;
     this.#late.parts.visits.begin(asked);
   }
 
@@ -553,9 +570,15 @@ export class AppView {
     return [this.#opener, ...places.map((place) => this.#root.querySelector(place))];
   }
 
+  /** Nothing stands in place of the room. */
+  #uncoverRoom(): void {
+    this.#late.parts?.visits.close();
+    this.#settings = undefined;
+  }
+
   /** Where there is one pane; what lay above the room goes with it. */
   #toRooms(): void {
-    this.#late.parts?.visits.close();
+    this.#uncoverRoom();
     this.#panes.view = 'rooms';
     this.#panes.peopleAbove = false;
     if (!this.#panes.wide) this.#clearPanels();
@@ -607,7 +630,7 @@ export class AppView {
       return toast(refusal(error, strings), 'bad');
     }
     this.#panes.view = 'room';
-    this.#late.parts?.visits.close();
+    this.#uncoverRoom();
     // They would stand above what was found.
     if (!this.#panes.wide) this.#clearPanels();
     this.render();
@@ -626,6 +649,26 @@ export class AppView {
       details?.open(focused);
       arrive(this.#root.querySelector('.side'));
     });
+  };
+
+  #showSettings(): void {
+    if (this.#settings !== undefined && this.#panes.roomInSight) return this.#closeSettings();
+    this.#late.withPrefs(({ Prefs }) => {
+      this.#uncoverRoom();
+      this.#clearPanels();
+      this.#panes.peopleAbove = false;
+      this.#panes.view = 'room';
+      this.#settings = () => <Prefs context={this.#context} close={this.#closeSettings} />;
+      this.render();
+      this.#root.querySelector<HTMLElement>('.main h2')?.focus();
+    });
+  }
+
+  readonly #closeSettings = () => {
+    // Where a room is shown alone there is no list to go back to.
+    if (this.#panes.single === undefined || this.#context.chat.single) this.#uncoverRoom();
+    else this.#toRooms();
+    this.#context.draw(this.#root.querySelector('.own-settings'));
   };
 
   #toggle(): void {
@@ -660,6 +703,7 @@ export class AppView {
       if (this.#late.parts?.pins.close() === true) return event.preventDefault();
       const { replies } = this.#late.parts ?? {};
       if (this.#searching) this.#late.parts?.search.close();
+      else if (this.#settings !== undefined) this.#closeSettings();
       else if (this.#detailed) this.#late.parts?.details.close();
       else if (replies?.thread !== undefined && target.closest('.talk') !== null) replies.escape();
       else if (this.#panes.peopleAbove) this.#togglePeople();

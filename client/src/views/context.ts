@@ -2,9 +2,10 @@ import type { ComponentChildren } from 'preact';
 import type { Message, Thread, User } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
+import type { BrowserPush } from '../chat/push.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
-import type { Strings } from '../strings/strings.ts';
+import type { StringKey, Strings } from '../strings/strings.ts';
 import type { Linked, Say } from './messages/formatted.tsx';
 import type { Pane } from './panes.ts';
 
@@ -21,7 +22,9 @@ export type DialogRequest =
   | { readonly kind: 'restrict'; readonly room: Room; readonly user: User; readonly how: 'mute' | 'ban' }
   | { readonly kind: 'block'; readonly user: User; readonly run: () => Promise<void> }
   | { readonly kind: 'report'; readonly message: Message }
+  | { readonly kind: 'seen'; readonly message: Message }
   | { readonly kind: 'reports' }
+  | { readonly kind: 'pushHelp'; readonly why: 'blocked' | 'home'; readonly mail: (() => void) | undefined }
   | { readonly kind: 'delete'; readonly message: Message }
   | { readonly kind: 'select'; readonly text: string }
   | {
@@ -58,6 +61,14 @@ export type MenuRequest =
       readonly writing: Writing;
       readonly key?: string | undefined;
     };
+
+/** Somebody in a room. */
+export interface SomebodyHere {
+  readonly room: Room;
+  readonly user: User;
+  /** A message of that person, which can be reported. */
+  readonly message?: Message | undefined;
+}
 
 export interface FailedInvitation {
   readonly user: User;
@@ -97,6 +108,22 @@ export interface Tray {
   take(): SentFile[] | undefined;
 }
 
+/** Where a voice message is recorded, and what its composer knows of it. */
+export interface VoicePlace extends Place {
+  /** The message that it answers. */
+  readonly replyTo: number | undefined;
+  sent(): void;
+}
+
+export interface VoiceControls {
+  /** Stands above the field. */
+  readonly status?: ComponentChildren;
+  /** Stands in place of the field, while there is a recording. */
+  readonly row?: ComponentChildren;
+  /** Stands in place of the button that sends, while there is nothing else to send. */
+  readonly end: ComponentChildren;
+}
+
 export interface Blocking {
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
@@ -122,8 +149,8 @@ export interface Context {
    * @param opener - what opened that which closes: it gets the focus that was there
    */
   draw(opener?: Element | null): void;
-  /** @param undo - takes back what was done */
-  toast(text: string, kind: 'good' | 'bad', undo?: () => void): void;
+  /** @param press - what the notice offers, such as to take back what was done */
+  toast(text: string, kind: 'good' | 'bad', press?: { readonly label: StringKey; run(): void }): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
   /** Shows a message, whichever room it is in. */
@@ -142,6 +169,8 @@ export interface Context {
   strip(stripped: Stripped): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
+  /** The page of a message's link; its code comes later. */
+  preview(entry: Entry, resize: () => void): ComponentChildren;
   /** The line under the first message of a thread; its code comes later. */
   replies(thread: Thread, open: boolean, seq: number): ComponentChildren;
   /** Under which message the replies are that are shown beside that room. */
@@ -158,6 +187,8 @@ export interface Context {
   files(entry: Entry): ComponentChildren;
   /** The files that are attached to the draft; their code comes later. */
   tray(place: Place): Tray | undefined;
+  /** Records voice messages; undefined where that cannot be. Its code comes later. */
+  voice(place: VoicePlace): VoiceControls | undefined;
   /** Attaches files; without any, asks for some. */
   attach(place: Place, files?: FileList): void;
   /**
@@ -183,6 +214,12 @@ export interface Context {
   pane(which: Pane): void;
   /** The people beside or above the timeline. */
   showPeople(): void;
+  /** The user's own settings, in place of the room. */
+  showSettings(): void;
+  /** Push on this device; its code comes later. */
+  push(): BrowserPush | undefined;
+  /** The offer of notifications behind these messages; its code comes later. */
+  offer(entries: readonly Entry[]): ComponentChildren;
   /** Looks for messages of the room, where the bar above them has no button for it. */
   searchInMenu(): (() => void) | undefined;
 }

@@ -4,6 +4,7 @@ import { wordsOf } from '../text/words.ts';
 import type { Context, DialogRequest } from './context.ts';
 import { Ask } from './controls/ask.tsx';
 import { Describe } from './files/describe.tsx';
+import { SeenBy } from './messages/seen-by.tsx';
 import { SelectText } from './messages/select-text.tsx';
 import { ReportMessage } from './moderation/report.tsx';
 import { Reports } from './moderation/reports.tsx';
@@ -11,6 +12,7 @@ import { RestrictMember } from './moderation/restrict-member.tsx';
 import { NewDirect } from './people/direct.tsx';
 import { Invite } from './people/invite.tsx';
 import { InviteLink } from './people/invite-link.tsx';
+import { PushHelp } from './prefs/push-help.tsx';
 import { CreateRoom } from './rooms/create.tsx';
 import { RoomSettings } from './rooms/settings.tsx';
 
@@ -33,7 +35,9 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;
   if (request.kind === 'report')
     return <ReportMessage context={context} message={request.message} close={close} />;
+  if (request.kind === 'seen') return <SeenBy context={context} message={request.message} close={close} />;
   if (request.kind === 'reports') return <Reports context={context} close={close} />;
+  if (request.kind === 'pushHelp') return <PushHelp context={context} {...request} close={close} />;
   if (request.kind === 'block') {
     const { name } = request.user;
     return (
@@ -54,7 +58,7 @@ export function Dialogs({ context, request, close }: Props) {
       <Ask
         context={context}
         title={strings.text('delete.title')}
-        text={strings.text('delete.text', { text: shortened(wordsOf(message.text, message.files)) })}
+        text={strings.text('delete.text', { text: shortened(wordsOf(message.text, message.files, strings)) })}
         stay={strings.text('delete.keep')}
         label={strings.text('action.delete')}
         failed={strings.text('error.delete')}

@@ -1,7 +1,21 @@
 import type { Context } from './context.ts';
-import { type Dialogs, type Late, late, type Panels } from './late.ts';
+import { Late } from './late.ts';
 import type { Messages } from './messages/touch-and-keys.ts';
 import type { Parts } from './parts.ts';
+
+type Panels = typeof import('./panels.ts');
+type Dialogs = typeof import('./dialogs.tsx');
+type Prefs = typeof import('./prefs/prefs.tsx');
+
+/**
+ * The first two come when the first messages are shown, the user's settings when they are opened. So does the grid of
+ * emoji: see emoji/open-emoji.tsx.
+ */
+const late = {
+  panels: new Late<Panels>(() => import('./panels.ts')),
+  dialogs: new Late<Dialogs>(() => import('./dialogs.tsx')),
+  prefs: new Late<Prefs>(() => import('./prefs/prefs.tsx')),
+};
 
 /** The parts of one element that come after its first messages, with their sheets. */
 export class LateParts {
@@ -50,14 +64,29 @@ export class LateParts {
   }
 
   withDialogs(task: (code: Dialogs) => void): void {
-    // A dialog has lists of people, too: its sheet stands upon that of the panels.
+    this.#withDressed(late.dialogs, task);
+  }
+
+  withPrefs(task: (code: Prefs) => void): void {
+    this.#withDressed(late.prefs, task);
+  }
+
+  /** They have lists of people, too: their sheets stand upon that of the panels. */
+  #withDressed<T extends { sheet(): CSSStyleSheet }>(part: Late<T>, task: (code: T) => void): void {
     this.#with(late.panels, () =>
-      this.#with(late.dialogs, (code) => {
+      this.#with(part, (code) => {
         this.#dress(code.sheet());
         task(code);
       }),
     );
   }
+
+  /** For what is offered: nobody waits for it. */
+  readonly #prefs = (task: (code: Prefs) => void) =>
+    this.#quietly(late.prefs.load(), (code) => {
+      this.#dress(code.sheet());
+      task(code);
+    });
 
   /** For tasks that nobody waits for and that show nothing. */
   silently(task: (code: Panels) => void): void {
@@ -84,7 +113,13 @@ export class LateParts {
   start(): void {
     if (this.panels === undefined || this.parts !== undefined) return;
     this.#dress(this.panels.sheet());
-    this.parts = this.panels.start(this.#context, this.#root, this.#messages, this.#stopped.signal);
+    this.parts = this.panels.start(
+      this.#context,
+      this.#root,
+      this.#messages,
+      this.#prefs,
+      this.#stopped.signal,
+    );
   }
 
   stop(): void {

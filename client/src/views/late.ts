@@ -1,6 +1,3 @@
-export type Panels = typeof import('./panels.ts');
-export type Dialogs = typeof import('./dialogs.tsx');
-
 /** Code that is loaded later than the first messages. All elements of a page share it. */
 export class Late<T> {
   /** Undefined until it has come. */
@@ -27,9 +24,3 @@ export class Late<T> {
     return this.#coming;
   }
 }
-
-/** They come when the first messages are shown. The grid of emoji comes when somebody opens it: see emoji/open-emoji.tsx. */
-export const late = {
-  panels: new Late<Panels>(() => import('./panels.ts')),
-  dialogs: new Late<Dialogs>(() => import('./dialogs.tsx')),
-};

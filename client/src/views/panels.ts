@@ -9,6 +9,7 @@ import { openRoomMenu } from './rooms/room-menu.tsx';
 
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { clashOf } from './messages/clash.tsx';
+export { linkPreview } from './messages/link-preview.tsx';
 export { named } from './messages/named.tsx';
 export { react } from './messages/react.ts';
 export { reactions } from './messages/reactions.tsx';

@@ -1,4 +1,6 @@
+import { Activity } from '../chat/activity.ts';
 import { Notifications } from '../chat/notifications.ts';
+import { BrowserPush } from '../chat/push.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Context } from './context.ts';
 import { Tooltip } from './controls/tooltip.tsx';
@@ -7,19 +9,25 @@ import { FileViews } from './files/file-views.tsx';
 import { hintAtScripts } from './hints.ts';
 import { FormatBar } from './messages/format-bar.tsx';
 import { Suggest } from './messages/suggest.tsx';
+import { swipeToReply } from './messages/swipe.ts';
 import { listenToMessages, type Messages } from './messages/touch-and-keys.ts';
 import { OthersTyping } from './messages/typing.tsx';
 import { UnreadMentions } from './messages/unread-mentions.ts';
 import { Barring } from './moderation/barring.tsx';
 import { BlockedPeople } from './moderation/blocked-people.tsx';
+import { listenToPeople } from './people/open-person.tsx';
 import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
+import { Offering } from './prefs/offering.ts';
 import { RepliesPane } from './replies/replies-pane.tsx';
 import { RoomNews } from './rooms/room-news.ts';
 import { SearchPane } from './search/search-pane.tsx';
 import { Speaker } from './speaker.tsx';
 import { MessageLinks } from './visits/message-links.ts';
 import { Visits } from './visits/visits.tsx';
+import { Voice } from './voice/voice.tsx';
+
+type Prefs = typeof import('./prefs/prefs.tsx');
 
 /** The parts that one element has from when the panels have come until the signal stops them. */
 export interface Parts {
@@ -30,7 +38,9 @@ export interface Parts {
   readonly search: SearchPane;
   readonly replies: RepliesPane;
   readonly notifications: Notifications;
+  readonly push: BrowserPush;
   readonly files: FileViews;
+  readonly voice: Voice;
   readonly barring: Barring;
   readonly blocking: BlockedPeople;
   readonly portraits: Portraits;
@@ -38,11 +48,19 @@ export interface Parts {
   readonly details: DetailsPane;
   readonly visits: Visits;
   readonly links: MessageLinks;
+  readonly offering: Offering;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
 
-export function start(context: Context, root: ShadowRoot, messages: Messages, signal: AbortSignal): Parts {
+/** @param prefs - loads the code of the user's settings, with its sheet */
+export function start(
+  context: Context,
+  root: ShadowRoot,
+  messages: Messages,
+  prefs: (task: (code: Prefs) => void) => void,
+  signal: AbortSignal,
+): Parts {
   const { chat, strings, changed } = context;
   const tooltip = new Tooltip(context);
   const blocking = new BlockedPeople(context);
@@ -54,25 +72,36 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
   chat.followers.add(new UnreadMentions(context));
   const replies = new RepliesPane(context);
   const { find } = messages;
-  listenToMessages(root, { find: (element) => find(element) ?? replies.find(element) }, tooltip, signal);
+  const shown: Messages = { find: (element) => find(element) ?? replies.find(element) };
+  listenToMessages(root, shown, tooltip, signal);
+  swipeToReply(root, shown, signal);
+  listenToPeople(root, shown, context, signal);
   const notifications = new Notifications(chat, strings, root.host, context.jump, signal);
   chat.followers.add(notifications);
+  const push = new BrowserPush(chat, changed, root.host, context.jump, signal);
+  chat.followers.add(push);
+  chat.followers.add(new Activity(chat, strings, root.host, signal));
+  const offering = new Offering(context, prefs);
+  chat.followers.add(offering);
   const typing = new OthersTyping(changed, (user) => blocking.has(user));
   chat.followers.add(typing);
   const barring = new Barring(context, typing);
   chat.followers.add(barring);
   const suggest = new Suggest(context, root, signal);
   chat.followers.add(suggest);
-  const files = new FileViews(context, root, signal, (text) => speaker.say(text));
-  chat.followers.add(files);
   const pins = new PinnedMessages(context, speaker);
   chat.followers.add(pins);
   const visits = new Visits(context);
   chat.followers.add(visits);
   const redraw = (those: string) => {
-    for (const element of root.querySelectorAll(those)) messages.find(element)?.forceUpdate();
+    for (const element of root.querySelectorAll(those)) shown.find(element)?.forceUpdate();
     changed();
   };
+  const say = (text: string) => speaker.say(text);
+  const files = new FileViews(context, { root, signal, say, redraw: () => redraw('.msg') });
+  chat.followers.add(files);
+  const voice = new Voice(context, files, speaker, signal);
+  chat.followers.add(voice);
   const links = new MessageLinks(context, () => redraw('.msg a[href*="#m="]'));
   chat.followers.add(links);
   void hintAtScripts();
@@ -86,7 +115,9 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
     search: new SearchPane(context, context.jump, speaker),
     replies,
     notifications,
+    push,
     files,
+    voice,
     barring,
     blocking,
     portraits: new Portraits(context, root),
@@ -94,6 +125,7 @@ export function start(context: Context, root: ShadowRoot, messages: Messages, si
     details: new DetailsPane(context),
     visits,
     links,
+    offering,
     unsent({ room, failed }) {
       speaker.unsent();
       const other = chat.rooms.get(room)?.summary.with;

@@ -64,7 +64,7 @@ export class Speaker implements Follower {
   /** A message in the room that is open: read out, or only counted when many come at once. */
   arrived(room: Room, { user: { id, name }, seq, text, mentions: named, files }: NewMessage): void {
     const source = { room: room.id, seq, user: id };
-    const words = shortened(wordsOf(text, typeof files === 'number' ? [] : files));
+    const words = shortened(wordsOf(text, typeof files === 'number' ? [] : files, this.#strings));
     if (mentions({ ...(named && { mentions: named }) }, this.#chat.me?.id))
       return this.alert(this.#strings.text('say.mention', { name, text: words }), source);
     const now = Date.now();
@@ -104,7 +104,7 @@ export class Speaker implements Follower {
   }
 
   loaded(count: number): void {
-    if (count > 0) this.say(this.#strings.text('say.loaded', { n: count }));
+    if (count > 0) this.say(this.#strings.count('say.loaded', count));
   }
 
   unsent(): void {

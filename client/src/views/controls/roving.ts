@@ -57,7 +57,8 @@ export class Roving {
 /** The controls within an item can be reached while the item is the tab stop. */
 function reach(item: HTMLElement, tabIndex: number): void {
   item.tabIndex = tabIndex;
-  for (const control of item.querySelectorAll<HTMLElement>('a, button')) control.tabIndex = tabIndex;
+  for (const control of item.querySelectorAll<HTMLElement>('a, button, input, video, [role=button]'))
+    control.tabIndex = tabIndex;
 }
 
 function startingWith(items: HTMLElement[], at: number, letter: string): HTMLElement | undefined {

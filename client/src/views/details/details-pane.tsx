@@ -1,13 +1,14 @@
 import { createRef } from 'preact';
+import { hue } from '../../../../server/wire/avatar.ts';
 import { text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
-import { hue } from '../../text/avatar.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
+import { InviteButton } from '../people/invite-button.tsx';
 import { PeopleList } from '../people/people.tsx';
 import { PinnedList } from '../pins/pinned-list.tsx';
-import { NotifyLine } from '../rooms/ask-card.tsx';
+import { NotifyChoice } from '../rooms/notify-choice.tsx';
 import { RoomFiles } from './room-files.tsx';
 
 const tabs = ['people', 'files', 'pinned', 'settings'] as const;
@@ -44,8 +45,8 @@ export class DetailsPane {
 
   /** @param lost - nobody is known to be here */
   draw(room: Room, inert: boolean, lost: boolean) {
-    const { strings, dialog } = this.#context;
-    const { id, kind, name, topic, members, may, with: other } = room.summary;
+    const { strings } = this.#context;
+    const { id, kind, name, topic, members, with: other } = room.summary;
     const offered = this.#tabs(room);
     const tab = this.#tab(offered);
     const close = strings.text('details.close');
@@ -63,16 +64,7 @@ export class DetailsPane {
           <h2>
             <span>{strings.text('details.title')}</span>
           </h2>
-          {may.includes('invite') && (
-            <button
-              type="button"
-              class="icon"
-              aria-label={strings.text('rooms.invite')}
-              onClick={() => dialog({ kind: 'invite', room })}
-            >
-              <Icon name="invite" />
-            </button>
-          )}
+          <InviteButton context={this.#context} room={room} />
           <button type="button" class="icon shut" aria-label={close} onClick={this.close}>
             <Icon name="close" />
           </button>
@@ -105,9 +97,8 @@ export class DetailsPane {
               tabIndex={one === tab ? 0 : -1}
               onClick={() => this.#select(one)}
             >
-              {strings.text(`details.${one}`)}
-              {one === 'people' && <small> {members}</small>}
-              {one === 'pinned' && room.pins.length > 0 && <small> {room.pins.length}</small>}
+              {strings.text(`details.${one}`)} {one === 'people' && <small>{strings.number(members)}</small>}
+              {one === 'pinned' && room.pins.length > 0 && <small>{strings.number(room.pins.length)}</small>}
             </button>
           ))}
         </div>
@@ -169,26 +160,15 @@ export class DetailsPane {
 /** The notifications of the room that the user wants; for users with the right to change it, the way to its settings. */
 function Settings({ context, room }: { readonly context: Context; readonly room: Room }) {
   const { chat, strings, toast, dialog } = context;
-  const label = strings.text('settings.notify');
   return (
     <div class="scroll form">
-      <p class="label">{label}</p>
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
-      <div class="seg" role="group" aria-label={label}>
-        {(['all', 'mentions', 'none'] as const).map((notify) => (
-          <button
-            type="button"
-            key={notify}
-            aria-pressed={room.summary.notify === notify}
-            onClick={() => {
-              chat.notify(room, notify).catch(() => toast(strings.text('error.other'), 'bad'));
-            }}
-          >
-            {strings.text(`settings.notify.${notify}`)}
-          </button>
-        ))}
-      </div>
-      <NotifyLine context={context} />
+      <NotifyChoice
+        context={context}
+        chosen={room.summary.notify}
+        choose={(notify) => {
+          chat.notify(room, notify).catch(() => toast(strings.text('error.other'), 'bad'));
+        }}
+      />
       {room.summary.may.includes('update') && (
         <button type="button" class="btn" onClick={() => dialog({ kind: 'settings', room })}>
           {strings.text('rooms.settings')}

@@ -1,10 +1,10 @@
 import { Component, createRef } from 'preact';
 import type { Message } from '../../../../server/wire/events.ts';
+import { links } from '../../../../server/wire/links.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { entries } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import { links } from '../../text/links.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';

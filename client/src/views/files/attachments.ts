@@ -1,9 +1,10 @@
 import type { MessageFile } from '../../../../server/wire/events.ts';
 import { list, number, object, optional, text } from '../../chat/form.ts';
-import { type Upload, Uploads } from '../../chat/uploads.ts';
+import { Recordings } from '../../chat/recordings.ts';
+import { type Upload, Uploads, type VoiceNote } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import { type Context, keyOf, type Place } from '../context.ts';
+import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
 import { fileSize } from './file-size.ts';
 
 /** A file of the next message. */
@@ -54,6 +55,36 @@ export class Attachments {
   clear(): void {
     this.uploads.clear();
     this.#trays.clear();
+  }
+
+  /** Undefined while nobody is known. */
+  get recordings(): Recordings | undefined {
+    const { store } = this.#context.chat;
+    return store && new Recordings(store);
+  }
+
+  /** Sends what was recorded, which is kept until the server has it. False if there is no room for it. */
+  sendVoice({ room, thread, replyTo }: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
+    const { chat } = this.#context;
+    const upload = this.uploads.add(room.id, file, chat.limits.file, { key, voice });
+    const files = [sent(upload, undefined)];
+    if (!chat.send('', replyTo, undefined, files, thread !== undefined, room)) {
+      this.uploads.cancel(key);
+      return false;
+    }
+    this.recordings?.sent(key);
+    this.#hold(upload);
+    return true;
+  }
+
+  /** Deletes recordings whose message is stored or discarded. */
+  #tidy(): void {
+    const { outbox } = this.#context.chat;
+    if (outbox === undefined) return;
+    const going = new Set(outbox.list().flatMap(({ files = [] }) => files.map(({ key, id }) => id ?? key)));
+    const { recordings } = this;
+    for (const [id, note] of recordings?.notes() ?? [])
+      if (note.sent === true && !going.has(id)) void recordings?.delete(id);
   }
 
   /** Whether a message of the room may have files. */
@@ -113,6 +144,7 @@ export class Attachments {
   /** Over a new connection, what did not arrive over the one before is tried again. */
   ready(): void {
     this.uploads.resume();
+    this.#tidy();
     for (const { upload } of [...this.#trays.values()].flat())
       if (upload.problem === 'failed') this.uploads.retry(upload);
     const { outbox } = this.#context.chat;
@@ -143,15 +175,25 @@ export class Attachments {
   release({ files = [] }: Pending): void {
     const waiting = this.#context.chat.outbox?.list().flatMap((item) => item.files ?? []);
     for (const { key } of files) if (!waiting?.some((file) => file.key === key)) this.uploads.cancel(key);
+    this.#tidy();
   }
 
   async #lost(clientId: string, key: string): Promise<void> {
-    const note = () => {
+    const note = async () => {
+      const recorded = await this.recordings?.sound(key);
       const { outbox } = this.#context.chat;
       const item = outbox?.get(clientId);
       const file = item?.files?.find((one) => one.key === key && one.id === undefined);
       if (outbox === undefined || item === undefined || item.failed !== undefined || file === undefined)
         return;
+      if (recorded !== undefined && this.uploads.get(key) === undefined) {
+        const { name, type, size, audio: { duration = 0, peaks = '' } = {} } = file;
+        const voice = { duration, peaks };
+        const rest = { progress: 0, problem: undefined, stored: undefined };
+        const upload = { key, room: item.room, name, type, size, source: recorded, voice, ...rest };
+        this.uploads.restore(upload);
+        return this.#again(upload);
+      }
       // Said once already: what is there goes without it.
       const rest = item.files?.filter((one) => one !== file) ?? [];
       if (file.lost !== true) {
@@ -161,8 +203,8 @@ export class Attachments {
       else outbox.put({ ...item, files: rest });
     };
     if (navigator.locks === undefined) return note();
-    await navigator.locks.request(lockOf(key), { ifAvailable: true }, (lock) => {
-      if (lock !== null) note();
+    await navigator.locks.request(lockOf(key), { ifAvailable: true }, async (lock) => {
+      if (lock !== null) await note();
     });
   }
 
@@ -262,6 +304,7 @@ export class Attachments {
         const files = waiting.files?.map((file) => (file.key === upload.key ? sent(upload, file.alt) : file));
         const { failed: _, ...item } = { ...waiting, files: files ?? [] };
         outbox?.put(upload.problem === undefined ? item : { ...item, failed: 'upload' });
+        this.#tidy();
       }
       for (const [place, items] of this.#trays)
         if (items.some((item) => item.upload === upload)) this.#keep(place, items);
@@ -290,6 +333,6 @@ export class Attachments {
 }
 
 /** As a message on its way names it. */
-function sent({ key, name, type, size, stored }: Upload, alt: string | undefined): SentFile {
-  return { name, type, size, ...stored, key, ...(alt ? { alt } : {}) };
+function sent({ key, name, type, size, voice, stored }: Upload, alt: string | undefined): SentFile {
+  return { name, type, size, ...(voice && { audio: voice }), ...stored, key, ...(alt ? { alt } : {}) };
 }

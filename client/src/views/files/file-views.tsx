@@ -1,21 +1,43 @@
+import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
+import type { Recordings } from '../../chat/recordings.ts';
+import type { VoiceNote } from '../../chat/uploads.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
-import type { Tray as ComposersTray, Context, Place } from '../context.ts';
+import type { Tray as ComposersTray, Context, Place, VoicePlace } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import { Late } from '../late.ts';
+import type { Media } from '../media/media.tsx';
 import { Attachments } from './attachments.ts';
 import { fileSize } from './file-size.ts';
 import { shownFiles } from './shown-files.tsx';
 import { Tray } from './tray.tsx';
 
+/** It comes with the first sound or video. */
+const code = new Late(() => import('../media/media.tsx'));
+
+interface Around {
+  readonly root: ShadowRoot;
+  readonly signal: AbortSignal;
+  /** For those who hear it. */
+  say(text: string): void;
+  /** Draws the messages again. */
+  redraw(): void;
+}
+
 /** All views of files: in the composer, over the room, and in messages. */
 export class FileViews implements Follower {
   readonly #context: Context;
+  readonly #around: Around;
   readonly #attachments: Attachments;
+  /** Undefined until there is something to play, and its code has come. */
+  #media: Media | undefined;
+  #asked: Promise<Media> | undefined;
 
-  /** @param say - for those who hear it */
-  constructor(context: Context, root: ShadowRoot, signal: AbortSignal, say: (text: string) => void) {
+  constructor(context: Context, around: Around) {
+    const { root, signal, say } = around;
     this.#context = context;
+    this.#around = around;
     this.#attachments = new Attachments(context, root, signal);
     const { uploads } = this.#attachments;
     uploads.follow((upload) => {
@@ -46,9 +68,58 @@ export class FileViews implements Follower {
     this.#attachments.attach(place, files);
   }
 
+  /** Whether a message of the room may have files. */
+  may(room: Room): boolean {
+    return this.#attachments.may(room);
+  }
+
+  /** What the user has recorded, and the server does not have. */
+  get recordings(): Recordings | undefined {
+    return this.#attachments.recordings;
+  }
+
+  /** False if there is no room for it in the browser's storage. */
+  sendVoice(place: VoicePlace, file: File, voice: VoiceNote, key: string): boolean {
+    return this.#attachments.sendVoice(place, file, voice, key);
+  }
+
   /** The pictures and files of a message. */
   shown(entry: Entry) {
-    return shownFiles(entry, this.#context, this.#attachments);
+    return shownFiles(entry, this.#context, this.#attachments, (file) => this.#played(file, entry));
+  }
+
+  /** Stands above the timeline while something plays that is not in sight. */
+  bar() {
+    return this.#media?.bar();
+  }
+
+  /** Undefined for a file that is only for downloading; so is a sound or video, as long as its code has not come. */
+  #played(file: MessageFile, entry: Entry) {
+    if (file.audio === undefined && file.video === undefined) return undefined;
+    if (this.#media === undefined)
+      this.media().then(
+        () => this.#around.redraw(),
+        () => {},
+      );
+    return this.#media?.shown(file, entry);
+  }
+
+  /** All that plays, once its code has come. */
+  media(): Promise<Media> {
+    this.#asked ??= code.load().then(
+      ({ Media, sheet }) => {
+        const { root, signal } = this.#around;
+        signal.throwIfAborted();
+        root.adoptedStyleSheets.push(sheet());
+        this.#media = new Media(this.#context, signal);
+        return this.#media;
+      },
+      (error: unknown) => {
+        this.#asked = undefined;
+        throw error;
+      },
+    );
+    return this.#asked;
   }
 
   /** Where a file that is dragged can be let go. */
@@ -67,6 +138,7 @@ export class FileViews implements Follower {
 
   /** The session is over. */
   clear(): void {
+    this.#media?.clear();
     this.#attachments.clear();
   }
 }

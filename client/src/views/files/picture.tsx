@@ -91,7 +91,7 @@ export class Picture extends Component<Props, State> {
         tabIndex={-1}
         class={gone ? 'missing' : undefined}
         style={alone ? { aspectRatio: `${width} / ${height}` } : undefined}
-        aria-label={more > 0 ? `${words} ${strings.text('file.more', { n: more })}` : words}
+        aria-label={more > 0 ? `${words} ${strings.count('file.more', more)}` : words}
         onPointerEnter={() => moves(file) && !calm() && this.setState({ playing: true })}
         onClick={({ currentTarget }) => open(currentTarget)}
       >

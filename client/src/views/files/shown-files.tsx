@@ -1,4 +1,4 @@
-import { Component } from 'preact';
+import { Component, type ComponentChild } from 'preact';
 import type { MessageFile } from '../../../../server/wire/events.ts';
 import type { Upload } from '../../chat/uploads.ts';
 import type { Entry, Pending, SentFile } from '../../store/entries.ts';
@@ -17,8 +17,17 @@ const SEEN = 4;
 const WIDEST = 340;
 const TALLEST = 320;
 
-/** The pictures and files of a message. */
-export function shownFiles(entry: Entry, context: Context, attachments: Attachments) {
+/**
+ * The pictures and files of a message.
+ *
+ * @param played - a sound or video that can be played here
+ */
+export function shownFiles(
+  entry: Entry,
+  context: Context,
+  attachments: Attachments,
+  played: (file: MessageFile) => ComponentChild,
+) {
   const { message, pending } = entry;
   if (pending?.files !== undefined)
     return <OnTheirWay context={context} attachments={attachments} pending={pending} />;
@@ -43,19 +52,22 @@ export function shownFiles(entry: Entry, context: Context, attachments: Attachme
           )}
         />
       )}
-      {others.map((file) => (
-        <a
-          class="doc"
-          key={file.id}
-          href={addressOf(context.chat, file)}
-          download={file.name}
-          tabIndex={-1}
-          data-tip={strings.text('file.download', { name: file.name })}
-        >
-          <Described file={file} context={context} />
-          <Icon name="save" />
-        </a>
-      ))}
+      {others.map(
+        (file) =>
+          played(file) ?? (
+            <a
+              class="doc"
+              key={file.id}
+              href={addressOf(context.chat, file)}
+              download={file.name}
+              tabIndex={-1}
+              data-tip={strings.text('file.download', { name: file.name })}
+            >
+              <Described file={file} context={context} />
+              <Icon name="save" />
+            </a>
+          ),
+      )}
     </>
   );
 }

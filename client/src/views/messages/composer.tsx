@@ -144,7 +144,6 @@ export class Composer extends Component<Props> {
   override render() {
     const { context, room, thread, below, toEnd } = this.props;
     const { chat, strings } = context;
-    const { name } = room.summary;
     if (room.preview) return this.#preview();
     const bar = context.bar(room);
     if (bar?.line) return bar.line;
@@ -157,6 +156,10 @@ export class Composer extends Component<Props> {
     const left = limit - codePoints(this.#shown);
     const near = chat.me !== undefined && left <= limit / 10;
     const tray = this.#tray;
+    const voice =
+      edit === undefined
+        ? context.voice({ room, thread, replyTo: this.#replyTo ?? thread?.root, sent: this.#voiceSent })
+        : undefined;
     const words =
       left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
     return (
@@ -173,9 +176,8 @@ export class Composer extends Component<Props> {
           <span>
             {edit !== undefined && !context.touch()
               ? strings.text('composer.editHint')
-              : seconds > 0
-                ? strings.text('composer.wait', { s: seconds })
-                : bar?.status}
+              : (voice?.status ??
+                (seconds > 0 ? strings.text('composer.wait', { s: seconds }) : bar?.status))}
           </span>
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
@@ -183,53 +185,73 @@ export class Composer extends Component<Props> {
           {context.strip({ room, edit, replyTo: this.#replyTo, use: this.#use, cancel: this.cancel })}
           {tray?.draw()}
           <div class="row">
-            {chat.can.files && edit === undefined && thread === undefined && (
-              <button
-                type="button"
-                class="icon"
-                aria-label={strings.text('file.attach')}
-                onClick={() => context.attach({ room })}
-              >
-                <Icon name="clip" />
-              </button>
-            )}
-            <textarea
-              rows={1}
-              enterkeyhint="enter"
-              aria-label={
-                edit === undefined
-                  ? (thread?.label ?? strings.text('composer.label', { room: name }))
-                  : strings.text('composer.editing')
-              }
-              placeholder={
-                thread === undefined
-                  ? strings.text('composer.placeholder', { room: name })
-                  : strings.text('replies.placeholder')
-              }
-              value={this.#shown}
-              readOnly={this.#saving}
-              ref={this.#field}
-              onInput={this.#typed}
-              onBlur={() => chat.ownTyping.stop()}
-              onKeyDown={this.#key}
-              onPaste={(event) => this.#paste(event.clipboardData, event)}
-              onDrop={(event) => this.#paste(event.dataTransfer, event)}
-            />
-            {context.tools()}
-            <button
-              type="button"
-              class="send"
-              aria-label={this.#sendLabel()}
-              aria-disabled={
-                (blank(this.#shown) && !tray?.full) || left < 0 || this.#saving || this.#waits || undefined
-              }
-              onClick={() => this.#submit()}
-            >
-              <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
-            </button>
+            {voice?.row ?? this.#written()}
+            {voice !== undefined && (voice.row !== undefined || (blank(this.#shown) && !tray?.full))
+              ? voice.end
+              : this.#send(left < 0)}
           </div>
         </div>
       </form>
+    );
+  }
+
+  #written() {
+    const { context, room, thread } = this.props;
+    const { chat, strings } = context;
+    const edit = this.#edit;
+    return (
+      <>
+        {chat.can.files && edit === undefined && thread === undefined && (
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('file.attach')}
+            onClick={() => context.attach({ room })}
+          >
+            <Icon name="clip" />
+          </button>
+        )}
+        <textarea
+          rows={1}
+          enterkeyhint="enter"
+          aria-label={
+            edit === undefined
+              ? (thread?.label ?? strings.text('composer.label', { room: room.summary.name }))
+              : strings.text('composer.editing')
+          }
+          placeholder={
+            thread === undefined
+              ? strings.text('composer.placeholder', { room: room.summary.name })
+              : strings.text('replies.placeholder')
+          }
+          value={this.#shown}
+          readOnly={this.#saving}
+          ref={this.#field}
+          onInput={this.#typed}
+          onBlur={() => chat.ownTyping.stop()}
+          onKeyDown={this.#key}
+          onPaste={(event) => this.#paste(event.clipboardData, event)}
+          onDrop={(event) => this.#paste(event.dataTransfer, event)}
+        />
+        {context.tools()}
+      </>
+    );
+  }
+
+  #send(isTooLong: boolean) {
+    const edit = this.#edit;
+    return (
+      <button
+        type="button"
+        class="send"
+        aria-label={this.#sendLabel()}
+        aria-disabled={
+          (blank(this.#shown) && !this.#tray?.full) || isTooLong || this.#saving || this.#waits || undefined
+        }
+        onClick={() => this.#submit()}
+      >
+        <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
+      </button>
     );
   }
 
@@ -358,6 +380,14 @@ export class Composer extends Component<Props> {
     // At once: the next letter must not be added to what was sent.
     draw();
   }
+
+  readonly #voiceSent = () => {
+    this.#replyTo = undefined;
+    // Another composer may be in this room by now.
+    if (!this.#gone) this.#keep();
+    this.props.toEnd();
+    this.props.context.draw();
+  };
 
   readonly #typed = () => {
     const { chat } = this.props.context;

@@ -1,10 +1,10 @@
-import type { Pin, Message as Stored } from '../../../../server/wire/events.ts';
+import { hue } from '../../../../server/wire/avatar.ts';
+import type { Pin, Message as Stored, User } from '../../../../server/wire/events.ts';
 import { blocks, type TimelineBlock } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Talk } from '../../store/talk.ts';
 import { ERASED } from '../../store/user-ids.ts';
-import { hue } from '../../text/avatar.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
@@ -73,7 +73,7 @@ export class MessageList {
           {strings.text(isDirect ? 'timeline.startDirect' : 'timeline.start', { name, room: name })}
         </p>
       ),
-      ...parts.map((block) => {
+      ...parts.flatMap((block) => {
         if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
         if (block.kind === 'pin') return this.#pinned(block.pin);
         if (block.kind === 'new') {
@@ -93,7 +93,10 @@ export class MessageList {
           const text = strings.text('replies.none.text');
           return <Empty key="none" picture="talk" title={strings.text('replies.none.title')} text={text} />;
         }
-        return this.#group(block, names[group++] ?? 0, talk, { last, fresh });
+        return [
+          this.#group(block, names[group++] ?? 0, talk, { last, fresh }),
+          root === undefined && this.#context.offer(block.entries),
+        ];
       }),
     ];
   }
@@ -154,7 +157,7 @@ export class MessageList {
         {!own && <Avatar user={user} />}
         <div class="stack">
           <div class="by" key="by">
-            {!own && <bdi>{strings.name(user)}</bdi>}
+            {!own && this.#name(user)}
             {this.#time(sentAt)}
           </div>
           {list.flatMap((entry) => [
@@ -179,6 +182,17 @@ export class MessageList {
           ])}
         </div>
       </div>
+    );
+  }
+
+  /** A press shows who that is: see `listenToPeople`, which comes later. */
+  #name(user: User) {
+    const name = <bdi>{this.#context.strings.name(user)}</bdi>;
+    if (user.id === ERASED) return name;
+    return (
+      <button type="button" class="by-name" tabIndex={-1} aria-haspopup="dialog" aria-expanded="false">
+        {name}
+      </button>
     );
   }
 

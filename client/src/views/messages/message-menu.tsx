@@ -8,11 +8,15 @@ import { type MenuItem, openMenu, type QuickPick } from '../controls/menu.tsx';
 import { frequent, used } from '../emoji/frequent.ts';
 import { openEmoji } from '../emoji/open-emoji.tsx';
 import { blockItem } from '../moderation/block-item.ts';
+import { openPerson } from '../people/open-person.tsx';
 import { setPinned } from '../pins/pinning.ts';
 import { refusal } from '../refusal.ts';
 import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { react } from './react.ts';
+
+/** Members of the largest room in which the server says who has seen a message. */
+const mostSeers = 50;
 
 /** The reactions that are offered first. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
@@ -78,6 +82,15 @@ function messageItems(
       key: 'L',
       run: () => copyLink(message, context),
     },
+    own &&
+      chat.can.seen &&
+      room?.summary.member === true &&
+      room.summary.kind !== 'direct' &&
+      room.summary.members <= mostSeers && {
+        picture: 'read',
+        label: strings.text('seen.title'),
+        run: () => dialog({ kind: 'seen', message }),
+      },
     text !== '' &&
       touch() && {
         picture: 'select',
@@ -92,6 +105,13 @@ function messageItems(
         picture: 'at',
         label: strings.text('mention.person', { name: entry.user.name }),
         run: () => context.mention(entry.user),
+      },
+    !own &&
+      entry.user.id !== ERASED &&
+      room !== undefined && {
+        picture: 'person',
+        label: strings.text('person.about', { name: entry.user.name }),
+        run: () => void openPerson({ room, user: entry.user, message }, context, opener),
       },
     room?.summary.member === true && {
       picture: 'bubble',
@@ -160,7 +180,7 @@ export function openMessageMenu(
   const edited = entry.message?.editedAt;
   const about = (
     <div class="about" role="presentation">
-      <span>{wordsOf(entry.text, entry.message?.files)}</span>
+      <span>{wordsOf(entry.text, entry.message?.files, context.strings, context.linked)}</span>
       <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
       {edited !== undefined && ` · ${editedAt(edited, strings)}`}
     </div>

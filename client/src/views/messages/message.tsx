@@ -143,7 +143,7 @@ export class Message extends Component<Props> {
           time: strings.time(entry.sentAt),
           text: gone
             ? this.#gone()
-            : `${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files)}${this.#edited()}`,
+            : `${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files, strings, context.linked)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
@@ -157,6 +157,7 @@ export class Message extends Component<Props> {
             <>
               {context.files(entry)}
               {entry.text && this.#words(named)}
+              {message?.preview && context.preview(entry, this.props.resize)}
             </>
           )}
         </div>

@@ -1,5 +1,5 @@
 import type { Entry } from '../../store/entries.ts';
-import { EVERYBODY, mentions } from '../../store/user-ids.ts';
+import { ERASED, EVERYBODY, mentions } from '../../store/user-ids.ts';
 import type { Named } from '../context.ts';
 
 /** Stand for the mentions while the text is parsed: signs that Unicode gives to nobody. A message has 20 at most. */
@@ -32,10 +32,18 @@ export function named({ message, text, user }: Entry, me: string | undefined): N
         const one = n % 2 === 1 ? names[part.charCodeAt(0) - FIRST] : undefined;
         if (one === undefined) return part;
         const you = one.id === me || one.id === EVERYBODY;
+        const kind = you ? 'mention you' : 'mention';
+        if (one.id === EVERYBODY || one.id === ERASED)
+          return (
+            <bdi class={kind} key={n}>
+              {one.words}
+            </bdi>
+          );
         return (
-          <bdi class={you ? 'mention you' : 'mention'} key={n}>
-            {one.words}
-          </bdi>
+          // biome-ignore lint/a11y/useSemanticElements: a button does not break over lines.
+          <span class={kind} role="button" tabIndex={-1} aria-haspopup="dialog" data-person={one.id} key={n}>
+            <bdi>{one.words}</bdi>
+          </span>
         );
       });
     },

@@ -8,7 +8,7 @@ export function quotation(message: Message | undefined, context: Context): { nam
   const line =
     context.blocking()?.instead(message?.user) ??
     (message?.deletedAt === undefined
-      ? wordsOf(message?.text ?? '', message?.files)
+      ? wordsOf(message?.text ?? '', message?.files, strings, context.linked)
       : strings.text('msg.deleted'));
   return {
     name: message ? strings.name(message.user) : '…',

@@ -100,6 +100,6 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
 }
 
 /** There is something that can be done with it. */
-function isStored({ message }: Entry): boolean {
+export function isStored({ message }: Entry): boolean {
   return message !== undefined && message.deletedAt === undefined;
 }

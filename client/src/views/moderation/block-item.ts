@@ -11,7 +11,7 @@ export function blockItem(user: User, context: Context): MenuItem | false {
   if (user.id === chat.me?.id || user.id === ERASED || blocking === undefined) return false;
   if (blocking.has(user.id)) {
     return {
-      picture: 'ban',
+      picture: 'block',
       label: strings.text('block.undo', { name: user.name }),
       run: () => {
         blocking.set(user, false).catch(() => toast(strings.text('error.other'), 'bad'));
@@ -19,7 +19,7 @@ export function blockItem(user: User, context: Context): MenuItem | false {
     };
   }
   return {
-    picture: 'ban',
+    picture: 'block',
     label: strings.text('block.action', { name: user.name }),
     bad: true,
     run: () => dialog({ kind: 'block', user, run: () => blocking.set(user, true) }),

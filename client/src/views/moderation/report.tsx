@@ -34,7 +34,7 @@ export class ReportMessage extends Component<Props> {
         submit={this.#submit}
         close={close}
       >
-        <p class="text q">{wordsOf(message.text, message.files)}</p>
+        <p class="text q">{wordsOf(message.text, message.files, strings)}</p>
         <fieldset disabled={this.#submission.busy}>
           <legend>{strings.text('report.what')}</legend>
           {(['spam', 'abuse', 'other'] as const).map((reason) => (

@@ -110,7 +110,7 @@ export class Reports extends Component<Props> {
             <bdi>{this.#roomName(first)}</bdi>, {listTime(message.sentAt, strings)}
           </span>
         </small>
-        <p dir="auto">{wordsOf(message.text, message.files)}</p>
+        <p dir="auto">{wordsOf(message.text, message.files, strings)}</p>
         <small>
           <span>
             {reasons} · {by}

@@ -1,6 +1,6 @@
+import { hue, initials } from '../../../../server/wire/avatar.ts';
 import type { User } from '../../../../server/wire/events.ts';
 import { ERASED } from '../../store/user-ids.ts';
-import { hue, initials } from '../../text/avatar.ts';
 import { Icon } from '../controls/icon.tsx';
 
 /** Decoration: the name always stands beside it. */

@@ -159,6 +159,7 @@ export class InviteLink extends Component<Props> {
             class="input"
             aria-label={strings.text('link.field')}
             readOnly
+            dir="ltr"
             value={address}
             ref={this.#field}
             onFocus={({ currentTarget }) => currentTarget.select()}
@@ -170,7 +171,7 @@ export class InviteLink extends Component<Props> {
         </div>
         <p class="hint">
           {until !== undefined && uses !== undefined && (
-            <>{strings.text('link.until', { when: this.#date(until), n: uses })} </>
+            <>{strings.count('link.until', uses, { when: this.#date(until) })} </>
           )}
           {strings.text('link.unused')}
         </p>

@@ -8,7 +8,8 @@ import { FilterField } from '../controls/filter-field.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { Avatar } from './avatar.tsx';
-import { openPersonMenu, personItems } from './person-menu.tsx';
+import { InviteButton } from './invite-button.tsx';
+import { openPerson } from './open-person.tsx';
 
 interface Props {
   readonly context: Context;
@@ -37,8 +38,8 @@ const known = new WeakMap<Room, RoomMembers>();
 
 /** The panel with the members of the room. */
 export function People({ context, room, inert, lost, close }: PanelProps) {
-  const { strings, dialog } = context;
-  const { members, may } = room.summary;
+  const { strings } = context;
+  const { members } = room.summary;
   const heading = strings.text('people.title');
   return (
     <aside class="pane side" part="people" aria-label={heading} inert={inert}>
@@ -47,16 +48,7 @@ export function People({ context, room, inert, lost, close }: PanelProps) {
           <span>{heading}</span>
           <small>{members}</small>
         </h2>
-        {may.includes('invite') && (
-          <button
-            type="button"
-            class="icon"
-            aria-label={strings.text('rooms.invite')}
-            onClick={() => dialog({ kind: 'invite', room })}
-          >
-            <Icon name="invite" />
-          </button>
-        )}
+        <InviteButton context={context} room={room} />
         <button type="button" class="icon" aria-label={strings.text('people.close')} onClick={close}>
           <Icon name="close" />
         </button>
@@ -189,15 +181,6 @@ export class PeopleList extends Component<Props> {
       </span>,
     ];
     const kind = present ? 'person' : 'person away';
-    if (personItems(member, room, context).length === 0) {
-      return (
-        <li key={user.id}>
-          <div class={kind} tabIndex={-1} data-key={user.id}>
-            {inside}
-          </div>
-        </li>
-      );
-    }
     return (
       <li key={user.id}>
         <button
@@ -205,9 +188,9 @@ export class PeopleList extends Component<Props> {
           class={kind}
           tabIndex={-1}
           data-key={user.id}
-          aria-haspopup="menu"
+          aria-haspopup="dialog"
           aria-expanded="false"
-          onClick={(event) => openPersonMenu(member, room, context, event.currentTarget)}
+          onClick={(event) => void openPerson({ room, user }, context, event.currentTarget)}
         >
           {inside}
         </button>

@@ -26,7 +26,10 @@ export function setPinned(room: Room, message: Message | Pin, pinned: boolean, c
   room.pin(seq, pinned ? { ...(before ?? preview(message)), ...now } : undefined);
   const done = () => {
     if (pinned) return;
-    toast(strings.text('pin.removed'), 'good', () => setPinned(room, message, true, context));
+    toast(strings.text('pin.removed'), 'good', {
+      label: 'common.undo',
+      run: () => setPinned(room, message, true, context),
+    });
   };
   const refused = (error: unknown) => {
     room.pin(seq, before);

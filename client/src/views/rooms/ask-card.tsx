@@ -5,7 +5,8 @@ import { Icon } from '../controls/icon.tsx';
 /** Above the rooms: asks whether the browser may notify of messages. */
 export function AskCard({ context }: { context: Context }) {
   const { chat, strings, changed } = context;
-  if (chat.connection.state.kind !== 'ready' || !mayAsk(chat)) return null;
+  // Where the site notifies people who are away, there is an offer under the first message that is sent.
+  if (chat.can.mail || chat.can.push || chat.connection.state.kind !== 'ready' || !mayAsk(chat)) return null;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
     <div class="ask-card" role="group" aria-label={strings.text('notify.title')}>

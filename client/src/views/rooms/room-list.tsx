@@ -1,7 +1,5 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
-import type { Chat } from '../../chat/chat.ts';
 import type { Room } from '../../store/room.ts';
-import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
@@ -20,6 +18,8 @@ interface Props {
   /** This is the list that is shown now; undefined: none is. */
   shown(list: RoomList | undefined): void;
   search(): void;
+  /** The user's settings stand in place of the room. */
+  readonly settings: boolean;
   /** The part above the list. */
   readonly above: ComponentChildren;
 }
@@ -76,7 +76,7 @@ export class RoomList extends Component<Props> {
     (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
   }
 
-  override render({ context, inert, lost, search, above }: Props) {
+  override render({ context, inert, lost, search, settings, above }: Props) {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
@@ -144,7 +144,7 @@ export class RoomList extends Component<Props> {
                   texts={strings.texts}
                   unread={chat.unreadIn(room)}
                   fresh={room.fresh}
-                  current={room === chat.current}
+                  current={room === chat.current && !settings}
                   draft={room === chat.current ? undefined : draftOf(room, chat.store)}
                   instead={context.blocking()?.instead(room.summary.last?.user)}
                 />
@@ -160,7 +160,7 @@ export class RoomList extends Component<Props> {
           {me !== undefined && found + others.length === 0 && this.#nothing()}
         </RovingList>
         <Foot changed={context.changed} />
-        <Me chat={chat} strings={strings} lost={lost} />
+        <Me context={context} lost={lost} settings={settings} />
       </nav>
     );
   }
@@ -189,7 +189,7 @@ export class RoomList extends Component<Props> {
         <button
           type="button"
           class="room"
-          aria-current={room === chat.current || undefined}
+          aria-current={(room === chat.current && !this.props.settings) || undefined}
           tabIndex={-1}
           data-key={room.id}
           onClick={() => open(room.id)}
@@ -354,7 +354,8 @@ class Foot extends Component<{ changed(): void }> {
   }
 }
 
-function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boolean }) {
+function Me({ context, lost, settings }: Pick<Props, 'context' | 'lost' | 'settings'>) {
+  const { chat, strings, showSettings } = context;
   const { me, connection } = chat;
   const ready = connection.state.kind === 'ready';
   const words = strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting');
@@ -372,6 +373,17 @@ function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boole
         </b>
         <small>{me === undefined ? '\u00a0' : words}</small>
       </div>
+      {me !== undefined && (
+        <button
+          type="button"
+          class="icon own-settings"
+          aria-label={strings.text('prefs.open')}
+          aria-pressed={settings}
+          onClick={showSettings}
+        >
+          <Icon name="settings" />
+        </button>
+      )}
     </div>
   );
 }

@@ -1,9 +1,9 @@
 import { Component } from 'preact';
+import { hue } from '../../../../server/wire/avatar.ts';
 import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import { atMost99, startOfDay } from '../../strings/strings.ts';
-import { hue } from '../../text/avatar.ts';
 import { plain } from '../../text/format.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';

@@ -10,7 +10,7 @@ import { Submission } from '../controls/submission.ts';
 import { Restricted } from '../moderation/restricted.tsx';
 import { HandOver } from '../people/hand-over.tsx';
 import { refusal } from '../refusal.ts';
-import { NotifyLine } from './ask-card.tsx';
+import { NotifyChoice } from './notify-choice.tsx';
 import { RoomFields } from './room-fields.tsx';
 
 /** Seconds of slow mode that are offered. */
@@ -73,7 +73,6 @@ export class RoomSettings extends Component<Props> {
           close={back}
         />
       );
-    const label = strings.text('settings.notify');
     return (
       <FormDialog
         context={context}
@@ -86,24 +85,14 @@ export class RoomSettings extends Component<Props> {
         close={close}
       >
         {room.summary.may.includes('update') && this.#fields.draw(this.#submission.busy)}
-        <p class="label">{label}</p>
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
-        <div class="seg" role="group" aria-label={label}>
-          {(['all', 'mentions', 'none'] as const).map((notify) => (
-            <button
-              type="button"
-              key={notify}
-              aria-pressed={this.#notify === notify}
-              onClick={() => {
-                this.#notify = notify;
-                changed();
-              }}
-            >
-              {strings.text(`settings.notify.${notify}`)}
-            </button>
-          ))}
-        </div>
-        <NotifyLine context={context} />
+        <NotifyChoice
+          context={context}
+          chosen={this.#notify}
+          choose={(notify) => {
+            this.#notify = notify;
+            changed();
+          }}
+        />
         {room.summary.may.includes('update') && this.#rules()}
         {this.#ends()}
       </FormDialog>

@@ -5,12 +5,14 @@ import type { Store } from '../../chat/storage.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { snippet } from '../../text/snippet.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
 import { listTime } from '../rooms/list-time.ts';
+import { asked, FilterFields, type Filters } from './filters.tsx';
 
 /** An answer that comes sooner needs no picture of its coming. */
 const BONES_MS = 300;
@@ -42,6 +44,9 @@ export class SearchPanel extends Component<Props> {
   readonly #search: Search;
   readonly #store: Store | undefined;
   #query: string;
+  #filters: Filters = {};
+  /** The fields of the filters are shown. */
+  #filtering = false;
   /** A hit of these words was chosen. */
   #chosen = false;
   #asked = 0;
@@ -95,6 +100,7 @@ export class SearchPanel extends Component<Props> {
   override render({ context, everywhere, roomInSight, inert, setEverywhere, close }: Props) {
     const { strings, chat } = context;
     const busy = this.#search.state?.busy === true;
+    const count = Object.keys(this.#filters).length;
     return (
       <aside
         class="pane side search"
@@ -138,6 +144,31 @@ export class SearchPanel extends Component<Props> {
               ))}
             </div>
           )}
+          <div class="filtering">
+            <button
+              type="button"
+              class="link"
+              aria-expanded={this.#filtering}
+              aria-controls="filters"
+              onClick={this.#toggle}
+            >
+              {strings.text('search.filters')}
+              {count > 0 && ` · ${strings.number(count)}`}
+            </button>
+            {count > 0 && (
+              <button type="button" class="link" onClick={() => this.#set({})}>
+                {strings.text('search.clear')}
+              </button>
+            )}
+          </div>
+          {this.#filtering && (
+            <FilterFields
+              context={context}
+              room={everywhere ? undefined : chat.current}
+              filters={this.#filters}
+              set={this.#set}
+            />
+          )}
         </div>
         <RovingList items=".hit" label={strings.text('search.heading')} element={this.#list} busy={busy}>
           {this.#results()}
@@ -151,7 +182,7 @@ export class SearchPanel extends Component<Props> {
     const { strings, chat } = context;
     const { state } = this.#search;
     if (state === undefined) return undefined;
-    const { messages, more, error, busy, query } = state;
+    const { messages, more, error, busy, query, filters } = state;
     if (error !== undefined) {
       return (
         <Empty
@@ -173,7 +204,11 @@ export class SearchPanel extends Component<Props> {
         <Empty
           picture="search"
           title={strings.text('search.none.title')}
-          text={strings.text('search.none.text', { q: query.trim() })}
+          text={
+            Object.keys(filters).length > 0
+              ? strings.text('search.none.filters')
+              : strings.text('search.none.text', { q: query.trim() })
+          }
         >
           {!everywhere && !chat.single && (
             <button type="button" class="btn" onClick={() => setEverywhere(true)}>
@@ -204,7 +239,7 @@ export class SearchPanel extends Component<Props> {
     const { context, everywhere, jump } = this.props;
     const { strings, chat } = context;
     const room = chat.rooms.get(message.room);
-    const { before, found, after } = snippet(message.text, query);
+    const { before, found, after } = snippet(message.text || wordsOf('', message.files, strings), query);
     const instead = context.blocking()?.instead(message.user);
     const choose = () => {
       this.#chosen = true;
@@ -235,8 +270,19 @@ export class SearchPanel extends Component<Props> {
     clearTimeout(this.#wake);
     this.#wake = setTimeout(changed, BONES_MS);
     this.#room = chat.current?.id;
-    this.#search.find(this.#query, everywhere ? undefined : this.#room);
+    this.#search.find(this.#query, asked(this.#filters), everywhere ? undefined : this.#room);
   }
+
+  readonly #toggle = () => {
+    this.#filtering = !this.#filtering;
+    this.props.context.changed();
+  };
+
+  readonly #set = (filters: Filters) => {
+    this.#filters = filters;
+    this.#chosen = false;
+    this.#find();
+  };
 
   readonly #typed = () => {
     this.#query = this.#field.current?.value ?? '';

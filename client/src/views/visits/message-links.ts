@@ -29,6 +29,13 @@ export function copyLink({ room: id, seq }: Message, context: Context): void {
   copy(chatPage(context) + hashOf(id, seq), context, said);
 }
 
+/** The message that a link names; undefined if it is deleted or unknown. @throws RequestError for a private room, too */
+export async function linked({ chat }: Context, room: string, seq: number): Promise<Message | undefined> {
+  const { messages } = await chat.request('message:history', { room, before: seq + 1, limit: 1 });
+  const [message] = messages;
+  return message?.seq === seq && message.deletedAt === undefined ? message : undefined;
+}
+
 /** Links to messages within texts: shown by their room and time to those who may read them, to others as they are. */
 export class MessageLinks {
   readonly #context: Context;
@@ -88,10 +95,8 @@ export class MessageLinks {
 
   async #ask(room: string, seq: number, key: string): Promise<void> {
     try {
-      const { chat } = this.#context;
-      const { messages } = await chat.request('message:history', { room, before: seq + 1, limit: 1 });
-      const [message] = messages;
-      if (message?.seq !== seq || message.deletedAt !== undefined) return;
+      const message = await linked(this.#context, room, seq);
+      if (message === undefined) return;
       this.#times.set(key, message.sentAt);
       this.#found();
     } catch (error) {

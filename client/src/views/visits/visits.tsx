@@ -1,14 +1,15 @@
+import { hue } from '../../../../server/wire/avatar.ts';
 import type { Answers } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { forgetToken } from '../../element/asked.ts';
-import { hue } from '../../text/avatar.ts';
 import type { PageAddress } from '../../text/page-address.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { refusal } from '../refusal.ts';
+import { linked } from './message-links.ts';
 
 type Look = Answers['invite:look'];
 
@@ -120,7 +121,7 @@ export class Visits implements Follower {
               <Avatar user={user} key={user.id} />
             ))}
           </span>
-          <span>{strings.text('join.members', { n: members, here: present })}</span>
+          <span>{strings.count('join.members', members, { here: present })}</span>
         </div>
         <button
           type="button"
@@ -194,9 +195,7 @@ export class Visits implements Follower {
     try {
       await chat.connected();
       if (seq === undefined) return open((await chat.openRoom(room)).id);
-      const { messages } = await chat.request('message:history', { room, before: seq + 1, limit: 1 });
-      const [message] = messages;
-      if (message?.seq === seq && message.deletedAt === undefined) return jump({ room, seq });
+      if ((await linked(this.#context, room, seq)) !== undefined) return jump({ room, seq });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       if (error.code !== 'unknown_room') return toast(refusal(error, strings), 'bad');

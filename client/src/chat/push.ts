@@ -1,0 +1,229 @@
+import type { Room } from '../store/room.ts';
+import type { Chat } from './chat.ts';
+import type { Follower } from './chat-listener.ts';
+import { flag, number, object, text } from './form.ts';
+import { type MessagePlace, turnOff } from './notifications.ts';
+
+/** What the worker says to a page when a notice is pressed. */
+const pressed = object<{ phpChat: MessagePlace }>({
+  phpChat: object<MessagePlace>({ room: text, seq: number }),
+});
+/** The wish of this user in this browser. A logout deletes it. */
+const WISH = 'push';
+
+/**
+ * `on`: this device is notified while no page is open. `blocked`: by the browser. `home`: an iPhone allows it to a site on
+ * its Home Screen alone. `absent`: the browser has no such thing, the chat server is on another origin than the page, or the
+ * site has switched it off.
+ */
+export type PushState = 'on' | 'off' | 'blocked' | 'home' | 'absent';
+
+/**
+ * Pushes to this browser, by the worker of the chat server. The settings panel shows `state`, and calls `turnOn` and
+ * `turnOff`.
+ */
+export class BrowserPush implements Follower {
+  /** Of this device, as `device:list` has it; undefined until it is registered. */
+  id: string | undefined;
+  readonly #chat: Chat;
+  readonly #changed: () => void;
+  readonly #host: Element;
+  readonly #open: (message: MessagePlace) => void;
+  /** One after the other: a press may come while the start registers. */
+  #work: Promise<unknown> = Promise.resolve();
+
+  /** @param open - shows that message */
+  constructor(
+    chat: Chat,
+    changed: () => void,
+    host: Element,
+    open: (message: MessagePlace) => void,
+    signal: AbortSignal,
+  ) {
+    this.#chat = chat;
+    this.#changed = changed;
+    this.#host = host;
+    this.#open = open;
+    if (this.#hasWorkers) navigator.serviceWorker.addEventListener('message', this.#message, { signal });
+    if (chat.connection.state.kind === 'ready') this.ready();
+  }
+
+  get state(): PushState {
+    if (!this.#chat.can.push || !this.#hasWorkers) return 'absent';
+    // Outside of the Home Screen an iPhone has neither.
+    if (!('PushManager' in window) || typeof Notification === 'undefined')
+      return (navigator as { standalone?: boolean }).standalone === false ? 'home' : 'absent';
+    if (Notification.permission === 'denied') return 'blocked';
+    return this.#isWanted && Notification.permission === 'granted' ? 'on' : 'off';
+  }
+
+  /** To be called by a press: the browser asks the user then. @throws if it is not on afterwards */
+  turnOn(): Promise<void> {
+    // Asked at once, as long as it counts as a press.
+    const asked = Notification.requestPermission();
+    return this.#next(async () => {
+      if ((await asked) !== 'granted') throw new Error('notifications are not allowed');
+      await this.#register();
+      this.#chat.store?.set(WISH, true);
+      turnOff(this.#chat);
+    });
+  }
+
+  /** @throws if the server does not know yet */
+  turnOff(): Promise<void> {
+    return this.#next(async () => {
+      this.#chat.store?.delete(WISH);
+      const { id } = this;
+      this.id = undefined;
+      await (await this.#subscription())?.unsubscribe();
+      if (id !== undefined) await this.#chat.request('device:remove', { id });
+    });
+  }
+
+  /** At each start: the session may have another id, and the browser another subscription. */
+  ready(): void {
+    if (this.state === 'absent' || this.state === 'home') return;
+    this.#next(async () => {
+      if (this.state === 'on') await this.#register();
+      // Somebody else has used this browser, or this user has logged out since.
+      else if (!this.#isWanted) await (await this.#subscription())?.unsubscribe();
+      for (const { summary } of this.#chat.rooms.values()) await this.#close(summary.id, summary.readSeq);
+      // The next start tries again.
+    }).catch(() => {});
+  }
+
+  /** What the room's notices say is read now. */
+  opened({ id }: Room): void {
+    this.#close(id, Number.POSITIVE_INFINITY).catch(() => {});
+  }
+
+  get #isWanted(): boolean {
+    return this.#chat.store?.get(WISH, flag) === true;
+  }
+
+  /** A page may use only a worker of its own origin, and over TLS or on this machine alone. */
+  get #hasWorkers(): boolean {
+    const isOwn = new URL(this.#chat.server).origin === location.origin;
+    return isOwn && 'serviceWorker' in navigator;
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
+    const done = this.#work.then(work, work);
+    this.#work = done.catch(() => {});
+    return done.finally(() => this.#changed());
+  }
+
+  get #address(): string {
+    return `${this.#chat.server}sw.js`;
+  }
+
+  /** Undefined before the worker is registered. The site may have a worker, and subscriptions, of its own. */
+  async #registration(): Promise<ServiceWorkerRegistration | undefined> {
+    const found = await navigator.serviceWorker.getRegistration(this.#chat.server);
+    const script = found?.active ?? found?.waiting ?? found?.installing;
+    return script?.scriptURL === this.#address ? found : undefined;
+  }
+
+  async #subscription(): Promise<PushSubscription | null | undefined> {
+    return (await this.#registration())?.pushManager.getSubscription();
+  }
+
+  async #register(): Promise<void> {
+    const address = trusted(this.#address) as string;
+    const registration = await navigator.serviceWorker.register(address, { scope: this.#chat.server });
+    await activated(registration);
+    const answer = await fetch(`${this.#chat.server}push/key`);
+    if (!answer.ok) throw new Error('the key for pushes could not be fetched');
+    const { key } = (await answer.json()) as { key: string };
+    const { pushManager } = registration;
+    let subscription = await pushManager.getSubscription();
+    // It was made with a key that the site has replaced.
+    if (subscription !== null && keyOf(subscription) !== key) {
+      await subscription.unsubscribe();
+      subscription = null;
+    }
+    subscription ??= await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+    const { endpoint = '', keys: { p256dh = '', auth = '' } = {} } = subscription.toJSON();
+    const page = location.href.split('#')[0] as string;
+    const device = { endpoint, p256dh, auth, key, page, name: browserName() };
+    this.id = (await this.#chat.request('device:register', device)).id;
+  }
+
+  /** Closes the notices of a room about messages up to that one. */
+  async #close(room: string, upTo: number): Promise<void> {
+    for (const notice of (await (await this.#registration())?.getNotifications()) ?? []) {
+      const { data } = notice as { data?: Partial<MessagePlace> };
+      if (data?.room === room && (data.seq ?? 0) <= upTo) notice.close();
+    }
+  }
+
+  readonly #message = ({ data, ports }: MessageEvent) => {
+    if (!pressed(data)) return;
+    ports[0]?.postMessage(true);
+    (this.#host.closest('php-chat-launcher') as (Element & { open(): void }) | null)?.open();
+    this.#open(data.phpChat);
+  };
+}
+
+interface TrustedTypes {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): { createScriptURL(url: string): unknown };
+}
+let policy: ReturnType<TrustedTypes['createPolicy']> | undefined;
+
+/** The address of the worker, where the page asks for Trusted Types: its policy has to allow `php-chat`. */
+function trusted(address: string): unknown {
+  const { trustedTypes } = window as { trustedTypes?: TrustedTypes };
+  if (trustedTypes === undefined) return address;
+  try {
+    policy ??= trustedTypes.createPolicy('php-chat', { createScriptURL: (url) => url });
+    return policy.createScriptURL(address);
+  } catch {
+    return address;
+  }
+}
+
+/** Only an active worker can subscribe. */
+function activated({ active, waiting, installing }: ServiceWorkerRegistration): Promise<void> {
+  const worker = active ?? waiting ?? installing;
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (worker?.state === 'activated' || worker?.state === 'activating') resolve();
+      else if (worker?.state === 'redundant') reject(new Error('the worker could not be installed'));
+    };
+    worker?.addEventListener('statechange', look);
+    look();
+  });
+}
+
+/** The public key of a subscription, as the server gives it. */
+function keyOf({ options: { applicationServerKey } }: PushSubscription): string {
+  const bytes = String.fromCharCode(...new Uint8Array(applicationServerKey ?? new ArrayBuffer()));
+  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/** As people call it, such as “Firefox, Windows”. */
+function browserName(): string {
+  const { userAgent } = navigator;
+  const of = (names: readonly (readonly [string, RegExp])[]) =>
+    names.find(([, pattern]) => pattern.test(userAgent))?.[0];
+  const browser = of([
+    ['Edge', /Edg/],
+    ['Opera', /OPR\//],
+    ['Samsung Internet', /SamsungBrowser/],
+    ['Firefox', /Firefox|FxiOS/],
+    ['Chrome', /Chrome|CriOS/],
+    ['Safari', /Safari/],
+  ]);
+  const system = of([
+    ['Android', /Android/],
+    ['iPhone', /iPhone/],
+    ['iPad', /iPad/],
+    ['Windows', /Windows/],
+    ['macOS', /Mac OS X/],
+    ['Linux', /Linux/],
+  ]);
+  return [browser, system].filter((name) => name !== undefined).join(', ');
+}

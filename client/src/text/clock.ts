@@ -1,0 +1,9 @@
+import type { Strings } from '../strings/strings.ts';
+
+/** "1:05", in the reader's digits. */
+export function clock(ms: number, { locale }: Pick<Strings, 'locale'>): string {
+  const seconds = Math.floor(ms / 1000 + 0.01);
+  const number = (value: number, minimumIntegerDigits: number) =>
+    new Intl.NumberFormat(locale, { minimumIntegerDigits, useGrouping: false }).format(value);
+  return `${number(Math.floor(seconds / 60), 1)}:${number(seconds % 60, 2)}`;
+}

@@ -1,0 +1,74 @@
+import { Component } from 'preact';
+import type { MessageFile } from '../../../../server/wire/events.ts';
+import { clock } from '../../text/clock.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { addressOf } from '../files/address.ts';
+import type { Player } from './player.ts';
+
+/** The size of a video, in CSS pixels. */
+const WIDEST = 340;
+const TALLEST = 320;
+
+interface Props {
+  readonly context: Context;
+  readonly player: Player;
+  readonly file: MessageFile;
+}
+
+/** Nothing of it is loaded before the first press; then it has the browser's own controls. */
+export class ShownVideo extends Component<Props, { pressed: boolean; failed: boolean }> {
+  override state = { pressed: false, failed: false };
+
+  override render({ context, player, file }: Props) {
+    const { strings, chat } = context;
+    const { pressed, failed } = this.state;
+    const { width = 16, height = 9, duration = 0 } = file.video ?? {};
+    const inlineSize = `${Math.min(WIDEST, Math.max(160, (TALLEST * width) / height))}px`;
+    const words = file.alt ?? file.name;
+    return (
+      <div class="video" style={{ inlineSize, aspectRatio: `${width} / ${height}` }}>
+        {pressed && !failed ? (
+          // biome-ignore lint/a11y/useMediaCaption: people send them without.
+          <video
+            crossorigin="use-credentials"
+            src={addressOf(chat, file)}
+            aria-label={words}
+            controls
+            autoplay
+            playsInline
+            ref={(video) => video?.focus({ preventScroll: true })}
+            onPlay={({ currentTarget }) => player.give(currentTarget)}
+            onError={() => this.setState({ failed: true })}
+          />
+        ) : (
+          <>
+            <button
+              type="button"
+              class="play"
+              tabIndex={-1}
+              aria-label={`${strings.text('media.playVideo', { time: clock(duration, strings) })}: ${words}`}
+              onClick={() => this.setState({ pressed: true, failed: false })}
+            >
+              <Icon name="play" />
+            </button>
+            <span class="len">
+              {failed ? strings.text('media.failed') : duration > 0 && clock(duration, strings)}
+            </span>
+          </>
+        )}
+        {!pressed || failed ? (
+          <a
+            class="icon"
+            href={addressOf(chat, file)}
+            download={file.name}
+            tabIndex={-1}
+            aria-label={strings.text('file.download', { name: file.name })}
+          >
+            <Icon name="save" />
+          </a>
+        ) : null}
+      </div>
+    );
+  }
+}

@@ -1,0 +1,161 @@
+import { Component } from 'preact';
+import { list, number } from '../../chat/form.ts';
+import type { Entry } from '../../store/entries.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { addressOf } from '../files/address.ts';
+import { refusal } from '../refusal.ts';
+
+/** Milliseconds for which a page may be on its way. */
+const LONGEST = 5000;
+/** Messages of a room whose previews the reader has hidden. */
+const MOST_HIDDEN = 200;
+
+interface Props {
+  readonly context: Context;
+  readonly entry: Entry;
+  /** Draws the message again, with what is read staying where it is. */
+  resize(): void;
+}
+
+/** The page of a message's link. Its height is the same on its way and there, so nothing jumps. */
+class LinkPreview extends Component<Props> {
+  #late: ReturnType<typeof setTimeout> | undefined;
+
+  override componentDidMount(): void {
+    this.#wait();
+  }
+
+  override componentDidUpdate(): void {
+    this.#wait();
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#late);
+  }
+
+  override render({ context, entry }: Props) {
+    const { preview } = entry.message ?? {};
+    if (preview === undefined) return undefined;
+    const { strings } = context;
+    const { host } = new URL(preview.url);
+    if (this.#hidden().includes(entry.message?.seq ?? 0)) {
+      return (
+        <div class="page-card shut">
+          <button type="button" tabIndex={-1} onClick={() => this.#hide(false)}>
+            <Icon name="link" />
+            <bdi>{host}</bdi> · <u>{strings.text('preview.show')}</u>
+          </button>
+        </div>
+      );
+    }
+    if (preview.title === undefined)
+      return this.#left() > 0 ? <Bones /> : <Host url={preview.url} host={host} />;
+    const { image } = preview;
+    const source = image && addressOf(context.chat, { id: image.id, name: 'preview.webp' });
+    const remove = this.#mayRemove();
+    return (
+      <div class="page-card">
+        <a href={preview.url} target="_blank" rel="noopener noreferrer nofollow ugc" tabIndex={-1}>
+          <div>
+            <small>
+              <bdi>{host}</bdi>
+            </small>
+            <b>{preview.title}</b>
+            {preview.description && <p>{preview.description}</p>}
+          </div>
+          {source && <img src={source} alt="" loading="lazy" />}
+        </a>
+        <button
+          type="button"
+          class="icon"
+          tabIndex={-1}
+          aria-label={strings.text(remove ? 'preview.remove' : 'preview.hide')}
+          data-tip={strings.text(remove ? 'preview.remove' : 'preview.hide')}
+          onClick={remove ? this.#remove : () => this.#hide(true)}
+        >
+          <Icon name="close" />
+        </button>
+      </div>
+    );
+  }
+
+  /** Milliseconds for which the page may still come. */
+  #left(): number {
+    return Math.min(LONGEST, this.props.entry.sentAt + LONGEST - Date.now());
+  }
+
+  #wait(): void {
+    clearTimeout(this.#late);
+    const { preview } = this.props.entry.message ?? {};
+    const left = this.#left();
+    if (preview !== undefined && preview.title === undefined && left > 0)
+      this.#late = setTimeout(() => {
+        this.forceUpdate();
+        this.props.resize();
+      }, left);
+  }
+
+  #mayRemove(): boolean {
+    const { chat } = this.props.context;
+    const { user } = this.props.entry;
+    return user.id === chat.me?.id || (chat.current?.summary.may.includes('moderate') ?? false);
+  }
+
+  #hidden(): readonly number[] {
+    const { chat } = this.props.context;
+    return chat.store?.get(this.#key(), list(number)) ?? [];
+  }
+
+  #hide(hidden: boolean): void {
+    const { chat } = this.props.context;
+    const { seq } = this.props.entry.message ?? {};
+    const others = this.#hidden().filter((one) => one !== seq);
+    chat.store?.set(this.#key(), hidden && seq !== undefined ? [...others, seq].slice(-MOST_HIDDEN) : others);
+    this.forceUpdate();
+    this.props.resize();
+  }
+
+  #key(): string {
+    return `previews/${this.props.entry.message?.room}`;
+  }
+
+  readonly #remove = () => {
+    const { chat, strings, toast } = this.props.context;
+    const { room, seq } = this.props.entry.message ?? {};
+    if (room === undefined || seq === undefined) return;
+    chat
+      .request('message:unpreview', { room, seq })
+      .catch((error: unknown) => toast(refusal(error, strings), 'bad'));
+  };
+}
+
+/** The page of a message's link. */
+export const linkPreview = (entry: Entry, context: Context, resize: () => void) => (
+  <LinkPreview context={context} entry={entry} resize={resize} />
+);
+
+function Bones() {
+  return (
+    <div class="page-card" aria-hidden="true">
+      <div>
+        <div class="bone line" />
+        <div class="bone line" />
+        <div class="bone line" />
+      </div>
+      <div class="bone pic" />
+    </div>
+  );
+}
+
+/** No page has come. */
+function Host({ url, host }: { readonly url: string; readonly host: string }) {
+  return (
+    <div class="page-card shut">
+      <a href={url} target="_blank" rel="noopener noreferrer nofollow ugc" tabIndex={-1}>
+        <Icon name="link" />
+        <bdi>{host}</bdi>
+      </a>
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+import { Component } from 'preact';
+import type { Answers, Message } from '../../../../server/wire/events.ts';
+import type { Context } from '../context.ts';
+import { Dialog } from '../controls/dialog.tsx';
+import { Submission } from '../controls/submission.ts';
+import { Avatar } from '../people/avatar.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly message: Message;
+  close(): void;
+}
+
+/** The members of a room who have seen an own message. */
+export class SeenBy extends Component<Props> {
+  #seen: Answers['message:seen'] | undefined;
+  readonly #submission = new Submission(this.props.context);
+
+  override componentDidMount(): void {
+    this.#load();
+  }
+
+  override componentWillUnmount(): void {
+    this.#submission.cancel();
+  }
+
+  override render({ context, close }: Props) {
+    const { strings } = context;
+    const seen = this.#seen;
+    const { problem } = this.#submission;
+    return (
+      <Dialog
+        context={context}
+        title={strings.text('seen.title')}
+        problem={problem}
+        again={problem === undefined ? undefined : () => this.#load()}
+        submit={close}
+        close={close}
+        actions={
+          <button type="button" class="btn" onClick={close}>
+            {strings.text('common.close')}
+          </button>
+        }
+      >
+        {seen === undefined ? (
+          problem === undefined && <span class="bone line w55" />
+        ) : (
+          <>
+            <p class="hint flat" role="status">
+              {this.#count(seen)}
+            </p>
+            <ul class="seers">
+              {seen.users.map((user) => (
+                <li key={user.id}>
+                  <Avatar user={user} />
+                  <bdi>{user.name}</bdi>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </Dialog>
+    );
+  }
+
+  #count({ users, total }: Answers['message:seen']): string {
+    const { strings } = this.props.context;
+    if (users.length === total && total > 0) return strings.text('seen.all');
+    return strings.text('seen.of', { n: users.length, total });
+  }
+
+  #load(): void {
+    const { context, message } = this.props;
+    const { room, seq } = message;
+    void this.#submission.run(
+      () => context.chat.request('message:seen', { room, seq }),
+      (seen) => {
+        this.#seen = seen;
+      },
+    );
+  }
+}

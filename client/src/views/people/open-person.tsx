@@ -1,0 +1,78 @@
+import { ERASED, EVERYBODY } from '../../store/user-ids.ts';
+import type { Context, SomebodyHere } from '../context.ts';
+import type { Messages } from '../messages/touch-and-keys.ts';
+
+/**
+ * Opens the card of a person beside that element; its code comes later. The focus comes back to the opener, or to the
+ * person's place in the list if that has changed meanwhile.
+ */
+export async function openPerson(
+  shown: SomebodyHere,
+  context: Context,
+  opener: HTMLElement,
+  beside: Element = opener,
+): Promise<void> {
+  const { layer, strings, toast } = context;
+  const root = opener.getRootNode();
+  if (!(root instanceof ShadowRoot)) return;
+  // Whoever comes or goes while the code loads is drawn in another place, by another element.
+  const at = beside.getBoundingClientRect();
+  const expanded = (value: boolean) =>
+    opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
+  try {
+    const { PersonCard, sheet } = await import('./person-card.tsx');
+    if (!root.host.isConnected) return;
+    const dress = sheet();
+    if (!root.adoptedStyleSheets.includes(dress)) root.adoptedStyleSheets.push(dress);
+    expanded(true);
+    const close = () => {
+      expanded(false);
+      const row = `.person[data-key="${CSS.escape(shown.user.id)}"]`;
+      (opener.isConnected ? opener : root.querySelector<HTMLElement>(row))?.focus();
+      layer();
+    };
+    const width = root.querySelector('.app')?.clientWidth ?? 0;
+    layer(() => (
+      <PersonCard context={context} shown={shown} beside={beside} at={at} width={width} close={close} />
+    ));
+  } catch {
+    toast(strings.text('error.other'), 'bad');
+  }
+}
+
+/** A press on the picture or the name of an author, or on a mention, opens the person's card, until the signal stops it. */
+export function listenToPeople(
+  root: ShadowRoot,
+  { find }: Messages,
+  context: Context,
+  signal: AbortSignal,
+): void {
+  const pressed = (event: Event): void => {
+    const { target } = event;
+    if (!(target instanceof Element)) return;
+    const mention = target.closest<HTMLElement>('.msg [data-person]');
+    const author = target.closest('.group > .avatar, .by-name');
+    const group = target.closest('.group');
+    const at = mention ?? (author && group?.querySelector('.msg'));
+    const entry = at ? find(at)?.props.entry : undefined;
+    if (entry === undefined) return;
+    const { message } = entry;
+    const room = context.chat.rooms.get(message?.room ?? '');
+    const user =
+      mention === null
+        ? entry.user
+        : message?.mentions?.find((one) => one.user.id === mention.dataset.person)?.user;
+    if (room === undefined || user === undefined || user.id === ERASED || user.id === EVERYBODY) return;
+    event.preventDefault();
+    const opener = mention ?? group?.querySelector<HTMLElement>('.by-name');
+    const reported = mention === null ? message : undefined;
+    if (opener)
+      void openPerson({ room, user, message: reported }, context, opener, mention ?? author ?? opener);
+  };
+  root.addEventListener('click', pressed, { signal });
+  const key = (event: Event) => {
+    if (!(event instanceof KeyboardEvent) || (event.key !== 'Enter' && event.key !== ' ')) return;
+    if (event.target instanceof Element && event.target.matches('[data-person]')) pressed(event);
+  };
+  root.addEventListener('keydown', key, { signal });
+}

@@ -1,0 +1,114 @@
+import type { RoomMember, User } from '../../../../server/wire/events.ts';
+import type { Context, SomebodyHere } from '../context.ts';
+import type { MenuItem } from '../controls/menu.tsx';
+import { blockItem } from '../moderation/block-item.ts';
+import { refusedDirect } from '../refusal.ts';
+import { siteAddress } from '../rooms/site-address.ts';
+
+const rank = { member: 0, moderator: 1, owner: 2 } as const;
+
+/** The first actions: to write to a person, and to mention the person here. */
+export function quick({ room, user }: SomebodyHere, context: Context): MenuItem[] {
+  const { chat, strings, toast } = context;
+  const { kind, may } = room.summary;
+  const oneself = user.id === chat.me?.id;
+  const items: (MenuItem | false)[] = [
+    !oneself &&
+      chat.can.direct &&
+      !chat.single &&
+      kind !== 'direct' && {
+        picture: 'bubble',
+        label: strings.text('people.writeTo'),
+        run: () => {
+          chat
+            .connected()
+            .then(() => chat.openDirect(user.id))
+            .then(
+              (direct) => context.open(direct.id),
+              (error) => toast(refusedDirect(error, user, strings), 'bad'),
+            );
+        },
+      },
+    !oneself &&
+      kind !== 'direct' &&
+      !room.preview &&
+      may.includes('send') && {
+        picture: 'at',
+        label: strings.text('person.mention'),
+        run: () => context.mention(user),
+      },
+  ];
+  return items.filter((item) => item !== false);
+}
+
+/**
+ * The acts of a moderator on a person that the user may take.
+ *
+ * @param role - in the room; undefined for people who are not members
+ */
+export function moderation(
+  { room, user }: SomebodyHere,
+  role: RoomMember['role'] | undefined,
+  context: Context,
+): MenuItem[] {
+  const { chat, strings, dialog, toast } = context;
+  const { may, role: own = 'member' } = room.summary;
+  // A site's admin stands above the owner, its moderator above all others.
+  const site = chat.roles.includes('admin') ? 3 : chat.roles.includes('moderator') ? 2.5 : 0;
+  const above = user.id !== chat.me?.id && Math.max(site, rank[own]) > rank[role ?? 'member'];
+  const change = (to: 'moderator' | 'member') => {
+    chat
+      .request('room:role', { room: room.id, user: user.id, role: to })
+      .catch(() => toast(strings.text('error.other'), 'bad'));
+  };
+  const items: (MenuItem | false)[] = [
+    role !== undefined &&
+      may.includes('roles') && {
+        picture: 'shield',
+        label: strings.text(role === 'moderator' ? 'people.dropModerator' : 'people.makeModerator'),
+        run: () => change(role === 'moderator' ? 'member' : 'moderator'),
+      },
+    may.includes('moderate') && {
+      picture: 'muted',
+      label: strings.text('mute.action'),
+      run: () => dialog({ kind: 'restrict', room, user, how: 'mute' }),
+    },
+    may.includes('moderate') && {
+      picture: 'ban',
+      label: strings.text('ban.action'),
+      bad: true,
+      run: () => dialog({ kind: 'restrict', room, user, how: 'ban' }),
+    },
+    role !== undefined &&
+      may.includes('remove') && {
+        picture: 'remove',
+        label: strings.text('people.remove'),
+        bad: true,
+        run: () => dialog({ kind: 'remove', room, user }),
+      },
+  ];
+  return above ? items.filter((item) => item !== false) : [];
+}
+
+/** To report a message of the person, and to block the person. */
+export function others({ user, message }: SomebodyHere, context: Context): MenuItem[] {
+  const { chat, strings, dialog } = context;
+  const items: (MenuItem | false)[] = [
+    message !== undefined &&
+      message.deletedAt === undefined &&
+      user.id !== chat.me?.id &&
+      chat.can.report && {
+        picture: 'flag',
+        label: strings.text('person.report'),
+        run: () => dialog({ kind: 'report', message }),
+      },
+    blockItem(user, context),
+  ];
+  return items.filter((item) => item !== false);
+}
+
+/** Where the site shows more about a person. */
+export function profileUrl({ id }: User, { attribute, chat }: Context): string | undefined {
+  const template = attribute('profile-url') ?? chat.profile.url;
+  return template === undefined ? undefined : siteAddress(template, id);
+}

@@ -1,0 +1,240 @@
+import { Component, createRef } from 'preact';
+import { hue } from '../../../../server/wire/avatar.ts';
+import type { Answers } from '../../../../server/wire/events.ts';
+import style from '../../styles/person.css?inline';
+import { sheetOf } from '../../styles/styles.ts';
+import type { Context, SomebodyHere } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import type { MenuItem } from '../controls/menu.tsx';
+import { Avatar } from './avatar.tsx';
+import { moderation, others, profileUrl, quick } from './person-actions.ts';
+
+export const sheet = sheetOf(style);
+
+interface Props {
+  readonly context: Context;
+  readonly shown: SomebodyHere;
+  /** The card stands beside it, or where it was at last. */
+  readonly beside: Element;
+  readonly at: DOMRect;
+  /** Of the chat, in pixels. */
+  readonly width: number;
+  close(): void;
+}
+
+/** A narrower element has no room for a card beside something. */
+const NARROW = 640;
+const GAP = 8;
+
+/** The card of a person: who it is, whether the person is here, and what one may do. */
+export class PersonCard extends Component<Props> {
+  readonly #card = createRef<HTMLDivElement>();
+  #about: Answers['user:about'] | undefined;
+  /** Whether the person was in the room's list of people who are here when that was asked for. */
+  #here: boolean | undefined;
+  #failed = false;
+  #pressed = false;
+  #gone = false;
+  readonly #sheet = this.props.context.touch() || this.props.width < NARROW;
+  #at = this.props.at;
+
+  override componentDidMount(): void {
+    this.#place();
+    this.#load();
+    (this.#controls()[0] ?? this.#card.current)?.focus();
+  }
+
+  override componentDidUpdate(): void {
+    this.#place();
+    // The person has come or gone meanwhile.
+    if (this.#isHere() !== this.#here) this.#load();
+  }
+
+  override componentWillUnmount(): void {
+    this.#gone = true;
+  }
+
+  override render({ context, shown, close }: Props) {
+    const { strings, chat } = context;
+    const { user } = shown;
+    const name = strings.name(user);
+    const role = this.#about?.role;
+    const own = user.id === chat.me?.id;
+    const profile = profileUrl(user, context);
+    const press = () => {
+      this.#pressed = true;
+    };
+    const fast = quick(shown, context);
+    return (
+      <>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        <div
+          class={this.#sheet ? 'veil' : 'veil clear'}
+          onPointerDown={press}
+          onClick={() => this.#pressed && close()}
+        />
+        <div
+          class={this.#sheet ? 'person-card sheet' : 'person-card'}
+          role="dialog"
+          aria-label={name}
+          aria-busy={this.#about === undefined && !this.#failed}
+          tabIndex={-1}
+          ref={this.#card}
+          onKeyDown={this.#key}
+        >
+          <div class={`card-top ${hue(user.id)}`}>
+            <Avatar user={user} kind={this.#about?.present ? 'xl here' : 'xl'} />
+            <h3>
+              <bdi>{name}</bdi>
+              {role !== undefined && role !== 'member' && (
+                <span class="tag">{strings.text(`people.${role}`)}</span>
+              )}
+            </h3>
+            <p>{this.#state(own)}</p>
+          </div>
+          {(fast.length > 0 || profile !== undefined) && (
+            <div class="quick">
+              {fast.map(({ picture, label, run }) => (
+                <button type="button" key={label} onClick={() => this.#do(run)}>
+                  <Icon name={picture} />
+                  {label}
+                </button>
+              ))}
+              {profile !== undefined && (
+                <a href={profile} target="_blank" rel="noopener noreferrer" onClick={() => close()}>
+                  <Icon name="outside" />
+                  {strings.text('people.profile')}
+                </a>
+              )}
+            </div>
+          )}
+          {this.#about !== undefined && this.#part('people.moderator', moderation(shown, role, context))}
+          {this.#part('msg.more', [...this.#hiding(), ...others(shown, context)])}
+        </div>
+      </>
+    );
+  }
+
+  /** Here now, or when the person was last here. */
+  #state(own: boolean) {
+    const { strings } = this.props.context;
+    if (own) return strings.text('people.you');
+    if (this.#failed)
+      return (
+        <button type="button" class="link" onClick={() => this.#load()}>
+          {strings.text('common.again')}
+        </button>
+      );
+    if (this.#about === undefined) return <span class="bone line w55" />;
+    const { present, lastHere } = this.#about;
+    if (present) return strings.text('person.here');
+    if (lastHere === undefined) return '\u00a0';
+    return strings.text('person.lastHere', {
+      when: `${strings.dayWithin(lastHere)}, ${strings.time(lastHere)}`,
+    });
+  }
+
+  #part(key: 'people.moderator' | 'msg.more', items: readonly MenuItem[]) {
+    if (items.length === 0) return null;
+    return (
+      <div
+        class="menu-part menu"
+        role="menu"
+        tabIndex={-1}
+        aria-label={this.props.context.strings.text(key)}
+        key={key}
+      >
+        {items.map(({ picture, label, bad, run }) => (
+          <button
+            type="button"
+            role="menuitem"
+            class={bad ? 'bad' : ''}
+            key={label}
+            onClick={() => this.#do(run)}
+          >
+            <Icon name={picture} />
+            <span>{label}</span>
+          </button>
+        ))}
+      </div>
+    );
+  }
+
+  /** The user's own choice, where the site shows when people were here. */
+  #hiding(): MenuItem[] {
+    const { context } = this.props;
+    const { chat, strings, toast } = context;
+    const { hidden } = this.#about ?? {};
+    if (hidden === undefined) return [];
+    const run = () => {
+      chat.request('user:hide', { hidden: !hidden }).then(
+        () => toast(strings.text(hidden ? 'person.shown' : 'person.hidden'), 'good'),
+        () => toast(strings.text('error.other'), 'bad'),
+      );
+    };
+    return [{ picture: 'clock', label: strings.text(hidden ? 'person.show' : 'person.hide'), run }];
+  }
+
+  #do(run: () => void): void {
+    this.props.close();
+    run();
+  }
+
+  #isHere(): boolean {
+    const { room, user } = this.props.shown;
+    return room.present.some(({ id }) => id === user.id);
+  }
+
+  #load(): void {
+    const { context, shown } = this.props;
+    this.#here = this.#isHere();
+    this.#failed = false;
+    this.forceUpdate();
+    context.chat.request('user:about', { room: shown.room.id, user: shown.user.id }).then(
+      (about) => {
+        this.#about = about;
+        if (!this.#gone) this.forceUpdate();
+      },
+      () => {
+        this.#failed = true;
+        if (!this.#gone) this.forceUpdate();
+      },
+    );
+  }
+
+  #controls(): HTMLElement[] {
+    return [...(this.#card.current?.querySelectorAll<HTMLElement>('button, a') ?? [])];
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    const all = this.#controls();
+    const at = all.indexOf(event.target as HTMLElement);
+    const back = event.key === 'ArrowUp' || (event.key === 'Tab' && event.shiftKey);
+    if (event.key === 'Escape') this.props.close();
+    else if (back) all.at(Math.max(at, 0) - 1)?.focus();
+    else if (event.key === 'Tab' || event.key === 'ArrowDown') all[(at + 1) % all.length]?.focus();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  /** Beside what was pressed, where there is more room; never beyond the element's edges. */
+  #place(): void {
+    const card = this.#card.current;
+    if (card === null || this.#sheet) return;
+    const around = (card.offsetParent ?? document.documentElement).getBoundingClientRect();
+    const { beside } = this.props;
+    if (beside.isConnected) this.#at = beside.getBoundingClientRect();
+    const from = this.#at;
+    const { offsetWidth: width, offsetHeight: height } = card;
+    const [before, after] = [from.left - GAP - width, from.right + GAP];
+    const fits = (left: number) => left >= around.left + GAP && left + width <= around.right - GAP;
+    const rtl = card.matches(':dir(rtl)');
+    const wanted = (rtl ? [before, after] : [after, before]).find(fits) ?? after;
+    const left = Math.max(around.left + GAP, Math.min(wanted, around.right - GAP - width));
+    const top = Math.max(around.top + GAP, Math.min(from.top, around.bottom - GAP - height));
+    card.style.setProperty('left', `${left - around.left}px`);
+    card.style.setProperty('top', `${top - around.top}px`);
+  }
+}

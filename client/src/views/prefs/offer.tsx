@@ -1,0 +1,99 @@
+import type { BrowserPush } from '../../chat/push.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { type Notices, USUAL_DELAY } from './notices.tsx';
+
+/**
+ * The offer of notifications; undefined where the user has them, or there is nothing to offer.
+ *
+ * @param end - it has been answered
+ */
+export function offer(context: Context, notices: Notices, end: () => void) {
+  const { chat } = context;
+  const here = chat.can.push ? context.push() : undefined;
+  const { mail, mailTo, mailStoppedAt } = notices;
+  const canMail = chat.can.mail && mailTo !== null;
+  if ((canMail && mail !== 'off') || here?.state === 'on') return undefined;
+  const push = here?.state === 'off' || here?.state === 'home' ? here : undefined;
+  // Somebody who has stopped the mails does not want them.
+  const mails = canMail && mailStoppedAt === undefined;
+  if (push === undefined && !mails) return undefined;
+  return () => <Offer context={context} push={push} mails={mails} end={end} />;
+}
+
+interface Props {
+  readonly context: Context;
+  readonly push: BrowserPush | undefined;
+  readonly mails: boolean;
+  end(): void;
+}
+
+function Offer({ context, push, mails, end }: Props) {
+  const { strings } = context;
+  const mail = mails ? () => sendMails(context) : undefined;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+    <div class="offer" role="group" aria-label={strings.text('notify.title')} key="offer">
+      <span class="disc" aria-hidden="true">
+        <Icon name="bell" />
+      </span>
+      <b>{strings.text('offer.title')}</b>
+      <p>{strings.text('offer.text')}</p>
+      <div class="acts">
+        {push !== undefined && (
+          <button
+            type="button"
+            class="btn primary s"
+            onClick={() => {
+              end();
+              void turnOn(push, context, mail);
+            }}
+          >
+            {strings.text('prefs.pushOn')}
+          </button>
+        )}
+        {mail !== undefined && (
+          <button
+            type="button"
+            class={push === undefined ? 'btn primary s' : 'btn s'}
+            onClick={() => {
+              end();
+              mail();
+            }}
+          >
+            {strings.text('offer.mail')}
+          </button>
+        )}
+      </div>
+      <button type="button" class="icon" aria-label={strings.text('notify.later')} onClick={end}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
+function sendMails(context: Context): void {
+  const { chat, strings, toast, showSettings } = context;
+  chat.request('notify:set', { mail: USUAL_DELAY }).then(
+    () => toast(strings.text('settings.saved'), 'good', { label: 'prefs.open', run: showSettings }),
+    () =>
+      toast(strings.text('prefs.failed'), 'bad', { label: 'common.again', run: () => sendMails(context) }),
+  );
+}
+
+/** Where this device does not allow it, the user learns what to do. */
+async function turnOn(push: BrowserPush, context: Context, mail: (() => void) | undefined): Promise<void> {
+  const { strings, toast, dialog, showSettings } = context;
+  if (push.state === 'home') return dialog({ kind: 'pushHelp', why: 'home', mail });
+  try {
+    await push.turnOn();
+    await context.chat.request('notify:set', { push: true });
+    toast(strings.text('settings.saved'), 'good', { label: 'prefs.open', run: showSettings });
+  } catch {
+    if (push.state === 'blocked') return dialog({ kind: 'pushHelp', why: 'blocked', mail });
+    toast(strings.text('offer.failed'), 'bad', {
+      label: 'common.again',
+      run: () => void turnOn(push, context, mail),
+    });
+  }
+}

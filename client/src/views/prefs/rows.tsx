@@ -1,0 +1,105 @@
+import type { ComponentChildren } from 'preact';
+import type { Context } from '../context.ts';
+import { Icon, type IconName } from '../controls/icon.tsx';
+
+/** A heading with its picture, and what belongs to it. */
+export function Section(props: {
+  readonly picture: IconName;
+  readonly title: string;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <section aria-label={props.title}>
+      <h3>
+        <Icon name={props.picture} />
+        {props.title}
+      </h3>
+      {props.children}
+    </section>
+  );
+}
+
+/** Words at the start, one control at the end. */
+export function Row(props: {
+  readonly title: ComponentChildren;
+  readonly hint?: ComponentChildren;
+  readonly before?: ComponentChildren;
+  readonly children?: ComponentChildren;
+}) {
+  return (
+    <li class="set">
+      {props.before}
+      <div>
+        <b>{props.title}</b>
+        {props.hint !== undefined && <small>{props.hint}</small>}
+      </div>
+      {props.children}
+    </li>
+  );
+}
+
+export function Switch(props: {
+  readonly label: string;
+  readonly on: boolean;
+  /** Nothing can be done about it here. */
+  readonly fixed?: boolean;
+  turn(on: boolean): void;
+}) {
+  const { label, on, fixed = false, turn } = props;
+  return (
+    <button
+      type="button"
+      class="switch"
+      role="switch"
+      aria-label={label}
+      aria-checked={on}
+      aria-disabled={fixed || undefined}
+      onClick={() => fixed || turn(!on)}
+    />
+  );
+}
+
+/** One of a few values. */
+export function Choice<T extends string>(props: {
+  readonly label: string;
+  readonly chosen: T;
+  readonly options: readonly (readonly [T, string])[];
+  choose(value: T): void;
+}) {
+  const { label, chosen, options, choose } = props;
+  return (
+    <span class="select">
+      <select
+        class="input"
+        aria-label={label}
+        value={chosen}
+        onChange={({ currentTarget }) => choose(currentTarget.value as T)}
+      >
+        {options.map(([value, words]) => (
+          <option key={value} value={value}>
+            {words}
+          </option>
+        ))}
+      </select>
+      <Icon name="fold" />
+    </span>
+  );
+}
+
+/**
+ * Saves a change that the page shows already. A change that cannot be saved is put back, and can be tried again.
+ *
+ * @param show - shows it as it shall be, or as it was
+ */
+export function save(context: Context, show: (wanted: boolean) => void, run: () => Promise<unknown>): void {
+  const { strings, toast, changed } = context;
+  show(true);
+  changed();
+  run().catch(() => {
+    show(false);
+    toast(strings.text('prefs.failed'), 'bad', {
+      label: 'common.again',
+      run: () => save(context, show, run),
+    });
+  });
+}

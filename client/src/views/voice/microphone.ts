@@ -1,0 +1,110 @@
+/** Of sound that people speak. */
+const BITS_A_SECOND = 32_000;
+/** The recorder gives its sound away in parts of so many milliseconds. */
+const PART_MS = 1000;
+
+const types = ['audio/mp4;codecs=mp4a.40.2', 'audio/webm;codecs=opus', 'audio/mp4', 'audio/webm'];
+
+/** Records from the microphone, which is in use only while it records. */
+export class Microphone {
+  readonly #sound = new AudioContext();
+  readonly #meter = this.#sound.createAnalyser();
+  readonly #recorder: MediaRecorder;
+  readonly #samples = new Float32Array(this.#meter.fftSize);
+  readonly #lost: () => void;
+  #input: { readonly stream: MediaStream; readonly node: AudioNode } | undefined;
+
+  /**
+   * @param part - is called with each part of the file
+   * @param lost - the microphone is gone: unplugged, or taken by a call
+   */
+  constructor(part: (part: Blob) => void, lost: () => void) {
+    this.#lost = lost;
+    // The recorder hears this, whichever microphone is connected to it: a pause gives the microphone back, and what
+    // comes after it belongs to the same file.
+    const target = this.#sound.createMediaStreamDestination();
+    target.channelCount = 1;
+    this.#meter.connect(target);
+    const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
+    const options = { audioBitsPerSecond: BITS_A_SECOND, ...(mimeType && { mimeType }) };
+    this.#recorder = new MediaRecorder(target.stream, options);
+    this.#recorder.addEventListener('dataavailable', ({ data }) => data.size > 0 && part(data));
+    this.#sound.addEventListener('statechange', () => {
+      if (this.#input !== undefined && this.#sound.state !== 'running') this.#lost();
+    });
+  }
+
+  /** Of the file, without the codec. */
+  get type(): string {
+    return this.#recorder.mimeType.replace(/;.*/, '');
+  }
+
+  /**
+   * Begins, or goes on.
+   *
+   * @param wanted - whether it is still wanted when the user has allowed it
+   * @returns false if it was not
+   */
+  async open(wanted: () => boolean): Promise<boolean> {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    try {
+      if (!wanted()) return false;
+      await this.#sound.resume();
+      if (!wanted()) return false;
+      const node = this.#sound.createMediaStreamSource(stream);
+      node.connect(this.#meter);
+      for (const track of stream.getTracks()) track.addEventListener('ended', this.#lost);
+      this.#input = { stream, node };
+      if (this.#recorder.state === 'paused') this.#recorder.resume();
+      else this.#recorder.start(PART_MS);
+      return true;
+    } finally {
+      if (this.#input?.stream !== stream) release(stream);
+    }
+  }
+
+  /** From 0 to 1: how loud it is now, as people hear it. */
+  get level(): number {
+    this.#meter.getFloatTimeDomainData(this.#samples);
+    return Math.sqrt(
+      Math.min(
+        1,
+        this.#samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0),
+      ),
+    );
+  }
+
+  /** Gives the microphone back; what was recorded so far comes as a part. */
+  pause(): void {
+    if (this.#recorder.state === 'recording') {
+      this.#recorder.pause();
+      this.#recorder.requestData();
+    }
+    this.#release();
+  }
+
+  /** The file is complete when this returns. */
+  async stop(): Promise<void> {
+    const isOn = this.#recorder.state !== 'inactive';
+    const stopped = Promise.withResolvers<void>();
+    if (isOn) {
+      this.#recorder.addEventListener('stop', () => stopped.resolve());
+      this.#recorder.stop();
+    }
+    this.#release();
+    if (isOn) await stopped.promise;
+    if (this.#sound.state !== 'closed') await this.#sound.close();
+  }
+
+  #release(): void {
+    const input = this.#input;
+    this.#input = undefined;
+    input?.node.disconnect();
+    if (input !== undefined) release(input.stream);
+    if (this.#sound.state === 'running') void this.#sound.suspend();
+  }
+}
+
+function release(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}

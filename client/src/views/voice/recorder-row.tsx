@@ -1,0 +1,170 @@
+import { Component, createRef } from 'preact';
+import { clock } from '../../text/clock.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import type { Player, Sound } from '../media/player.ts';
+import { Lines, Position, played } from '../media/wave.tsx';
+import type { Recording } from './recording.ts';
+
+/** The row shows so many lines at once. */
+const LINES = 40;
+
+interface Props {
+  readonly context: Context;
+  readonly player: Player;
+  readonly recording: Recording;
+  readonly acts: {
+    send(): void;
+    discard(): void;
+    escape(event: KeyboardEvent): void;
+    pause(): void;
+    goOn(): void;
+  };
+}
+
+/** Stands in place of the field, drawn again as it records and plays. */
+export class RecorderRow extends Component<Props> {
+  readonly #root = createRef<HTMLDivElement>();
+  #stop: (() => void)[] = [];
+
+  override componentDidMount(): void {
+    const { recording, player } = this.props;
+    recording.shown = true;
+    this.#stop = [
+      recording.follow(() => {
+        // Where there is one pane, the room may be behind the list of rooms.
+        if (recording.isOn && this.#root.current?.checkVisibility() === false) recording.pause();
+        this.forceUpdate();
+      }),
+      player.follow(() => this.forceUpdate()),
+    ];
+    if (!recording.restored && !recording.held) this.#root.current?.focus();
+  }
+
+  override getSnapshotBeforeUpdate(): boolean {
+    return this.#root.current?.matches(':focus-within') === true;
+  }
+
+  /** The button that had the focus may be gone. */
+  override componentDidUpdate(_props: Props, _state: object, hadFocus: boolean): void {
+    if (hadFocus && !this.getSnapshotBeforeUpdate()) this.#root.current?.focus();
+  }
+
+  override componentWillUnmount(): void {
+    for (const stop of this.#stop) stop();
+    this.props.recording.shown = false;
+    this.props.recording.pause();
+  }
+
+  override render({ context: { strings }, recording, acts }: Props) {
+    return (
+      // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+      <div
+        class="rec"
+        role="group"
+        aria-label={strings.text('voice.recording')}
+        tabIndex={-1}
+        ref={this.#root}
+        onKeyDown={this.#key}
+      >
+        {!recording.held && (
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('voice.discard')}
+            onClick={acts.discard}
+          >
+            <Icon name="delete" />
+          </button>
+        )}
+        {recording.isOn ? this.#recorded() : this.#paused()}
+      </div>
+    );
+  }
+
+  #recorded() {
+    const { context, recording, acts } = this.props;
+    const { strings } = context;
+    const last = recording.levels.slice(-LINES);
+    return (
+      <>
+        <span class="rec-dot" aria-hidden="true" />
+        <span class="num" role="timer">
+          {clock(recording.duration, strings)}
+        </span>
+        {recording.held ? (
+          <>
+            <span class="slide">
+              <Icon name="back" size="flip" />
+              {strings.text('voice.slide')}
+            </span>
+            <span class="lock" aria-hidden="true">
+              <Icon name="lock" />
+              <Icon name="up" />
+            </span>
+          </>
+        ) : (
+          <>
+            <div class="wave">
+              <Lines levels={[...Array.from({ length: LINES - last.length }, () => 0), ...last]} />
+            </div>
+            <button type="button" class="icon" aria-label={strings.text('voice.pause')} onClick={acts.pause}>
+              <Icon name="pause" />
+            </button>
+          </>
+        )}
+      </>
+    );
+  }
+
+  #paused() {
+    const { context, player, recording, acts } = this.props;
+    const { strings } = context;
+    const sound: Sound = {
+      // The player must not go on with the file before the last addition.
+      id: `${recording.id}/${recording.duration}`,
+      address: recording.address,
+      duration: recording.duration,
+      voice: false,
+    };
+    const isOn = player.isOn(sound);
+    const levels = recording.shape(LINES);
+    return (
+      <>
+        <button
+          type="button"
+          class="icon"
+          aria-label={strings.text(isOn ? 'media.pause' : 'media.play')}
+          onClick={() => player.toggle(sound)}
+        >
+          <Icon name={isOn ? 'pause' : 'play'} />
+        </button>
+        <div class="wave held" style={played(player, sound)}>
+          <Lines levels={levels} />
+          <Lines levels={levels} />
+          <Position context={context} player={player} sound={sound} />
+        </div>
+        <span class="num">
+          {player.failed(sound) ? strings.text('media.failed') : clock(recording.duration, strings)}
+        </span>
+        {!recording.restored && !recording.full && (
+          <button type="button" class="icon" aria-label={strings.text('voice.resume')} onClick={acts.goOn}>
+            <Icon name="mic" />
+          </button>
+        )}
+      </>
+    );
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    const { recording, acts } = this.props;
+    const isOwn = event.target === event.currentTarget;
+    if (event.key === 'Escape') return acts.escape(event);
+    if (isOwn && event.key === 'Enter') acts.send();
+    else if (isOwn && event.key === ' ' && recording.isOn) acts.pause();
+    else if (isOwn && event.key === ' ' && !recording.restored) acts.goOn();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}

@@ -1,0 +1,115 @@
+import type { Follower } from '../../chat/chat-listener.ts';
+import type { Context, VoiceControls, VoicePlace } from '../context.ts';
+import { keyOf } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import type { FileViews } from '../files/file-views.tsx';
+import { Late } from '../late.ts';
+import type { Speaker } from '../speaker.tsx';
+import { Hold } from './hold.ts';
+import type { Recorder } from './recorder.tsx';
+
+/** It comes with the first recording. */
+const code = new Late(() => import('./recorder.tsx'));
+
+/** The button that records voice messages, and the recorder that takes the place of the field. */
+export class Voice implements Follower {
+  readonly #context: Context;
+  readonly #files: FileViews;
+  readonly #speaker: Speaker;
+  readonly #signal: AbortSignal;
+  /** The places where it has looked for a recording of the page before. */
+  readonly #looked = new Set<string>();
+  /** Undefined until its code has come. */
+  #recorder: Recorder | undefined;
+  /** The click after a hold is none. */
+  #wasHeld = false;
+
+  constructor(context: Context, files: FileViews, speaker: Speaker, signal: AbortSignal) {
+    this.#context = context;
+    this.#files = files;
+    this.#speaker = speaker;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => this.clear());
+  }
+
+  ready(): void {
+    this.#looked.clear();
+  }
+
+  /** Undefined where none can be sent, or this browser cannot record. */
+  controls(place: VoicePlace): VoiceControls | undefined {
+    if (!this.#files.may(place.room) || !canRecord()) return undefined;
+    this.#look(place);
+    const mic = (isHeld: boolean) => this.#mic(place, isHeld);
+    return this.#recorder?.controls(place, mic) ?? { end: mic(false) };
+  }
+
+  /** The session is over. */
+  clear(): void {
+    this.#looked.clear();
+    this.#recorder?.clear();
+  }
+
+  #mic(place: VoicePlace, isHeld: boolean) {
+    return (
+      <button
+        key="mic"
+        type="button"
+        class={isHeld ? 'icon mic held' : 'icon mic'}
+        aria-label={this.#context.strings.text('voice.record')}
+        onPointerDown={(event) => this.#down(event, place)}
+        onContextMenu={(event) => event.preventDefault()}
+        onClick={({ detail }) => {
+          const isTap = !this.#wasHeld || detail === 0;
+          this.#wasHeld = false;
+          if (isTap) void this.#start(place);
+        }}
+      >
+        <Icon name="mic" />
+      </button>
+    );
+  }
+
+  #down(event: PointerEvent, place: VoicePlace): void {
+    this.#wasHeld = false;
+    if (event.pointerType !== 'touch' || !event.isPrimary) return;
+    const hold = new Hold(event, () => {
+      this.#wasHeld = true;
+      void this.#start(place, hold);
+    });
+  }
+
+  async #start(place: VoicePlace, hold?: Hold): Promise<void> {
+    const { strings, toast } = this.#context;
+    try {
+      const recorder = await this.#load();
+      await recorder.start(place, hold);
+    } catch {
+      // Perhaps there is no connection to load it over.
+      if (!this.#signal.aborted) toast(strings.text('error.other'), 'bad');
+    }
+  }
+
+  /** Shows the recording of the page before. */
+  #look(place: VoicePlace): void {
+    const key = keyOf(place);
+    if (this.#looked.has(key)) return;
+    this.#looked.add(key);
+    const notes = [...(this.#files.recordings?.notes().values() ?? [])];
+    if (!notes.some((note) => note.place === key && note.sent !== true)) return;
+    this.#load()
+      .then((recorder) => recorder.restore(key))
+      // It is looked for again when the room is opened over another connection.
+      .catch(() => {});
+  }
+
+  async #load(): Promise<Recorder> {
+    const [{ Recorder }, { player }] = await Promise.all([code.load(), this.#files.media()]);
+    this.#signal.throwIfAborted();
+    this.#recorder ??= new Recorder(this.#context, this.#files, player, this.#speaker);
+    return this.#recorder;
+  }
+}
+
+/** Browsers give the microphone to pages with TLS alone. */
+const canRecord = () => 'mediaDevices' in navigator && 'MediaRecorder' in window;

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
+import { browserKeys } from '../helpers/push-service.ts';
+import { expect, test } from './fixtures.ts';
+
+/** The worker, in which the test sees what is shown. */
+interface WorkerOfTest extends EventTarget {
+  registration: ServiceWorkerRegistration;
+  shown: (NotificationOptions & { title: string; close(): void })[];
+}
+
+test('a push is shown by the worker, a press on it opens the room at the message, and the notice goes with it', async ({
+  page,
+  site,
+}) => {
+  const history = await emptyHistory();
+  const keyFile = `${history.path}.push-key`;
+  writeFileSync(keyFile, randomBytes(32).toString('base64'));
+  const chat = await nextChatServer({
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_FILES: history.files,
+    CHAT_ROOMS: 'lobby,garden',
+    CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
+    CHAT_PUSH_KEY_FILE: keyFile,
+  });
+  const context = page.context();
+  await context.grantPermissions(['notifications'], { origin: chat.url });
+  const cookie = { name: 'PHPSESSID', value: await site.login('alice'), httpOnly: true };
+  await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+  const { p256dh, auth } = browserKeys();
+  const keys = { p256dh: p256dh.toString('base64url'), auth: auth.toString('base64url') };
+  // This Chromium reaches no push service, and its pages are not notified of what it allows.
+  await page.addInitScript((keys) => {
+    const endpoint = 'https://fcm.googleapis.com/fcm/send/of-this-test';
+    let subscription: object | null = null;
+    Object.defineProperty(Notification, 'permission', { get: () => 'granted' });
+    Notification.requestPermission = async () => 'granted';
+    PushManager.prototype.getSubscription = async () => subscription as PushSubscription | null;
+    PushManager.prototype.subscribe = async (options) => {
+      const key = String(options?.applicationServerKey).replaceAll('-', '+').replaceAll('_', '/');
+      const bytes = Uint8Array.from(atob(key), (character) => character.charCodeAt(0));
+      const unsubscribe = async () => {
+        subscription = null;
+      };
+      const toJSON = () => ({ endpoint, keys });
+      subscription = { endpoint, options: { applicationServerKey: bytes.buffer }, toJSON, unsubscribe };
+      return subscription as PushSubscription;
+    };
+  }, keys);
+  const client = await context.newCDPSession(page);
+  const registrations = new Map<string, string>();
+  client.on('ServiceWorker.workerRegistrationUpdated', ({ registrations: all }) => {
+    for (const { scopeURL, registrationId } of all) registrations.set(scopeURL, registrationId);
+  });
+  await client.send('ServiceWorker.enable');
+  await page.goto(`${chat.url}/#m=garden`);
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+
+  await page.getByRole('button', { name: 'Settings', exact: true }).click();
+  const turn = page.getByRole('switch', { name: 'Push on this device' });
+  await turn.click();
+  await expect(turn).toHaveAttribute('aria-checked', 'true');
+  await expect.poll(() => registrations.get(`${chat.url}/`)).toBeDefined();
+  await expect.poll(() => context.serviceWorkers().length).toBe(1);
+  const [worker] = context.serviceWorkers();
+  if (worker === undefined) throw new Error('no worker');
+  // Nor does it show notices: what the worker shows is kept in a list.
+  await worker.evaluate(() => {
+    const scope = self as unknown as WorkerOfTest;
+    scope.shown = [];
+    scope.registration.showNotification = async (title, options) => {
+      scope.shown.push({ title, ...options, close: () => scope.shown.pop() });
+    };
+  });
+  const shown = () =>
+    worker.evaluate(() =>
+      (self as unknown as WorkerOfTest).shown.map(({ title, body, tag }) => ({ title, body, tag })),
+    );
+  const navigate = `${chat.url}/#m=lobby/1`;
+  const notification = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby', navigate };
+  await client.send('ServiceWorker.deliverPushMessage', {
+    origin: chat.url,
+    registrationId: registrations.get(`${chat.url}/`) as string,
+    data: JSON.stringify({
+      web_push: 8030,
+      notification: { ...notification, silent: true, data: { room: 'lobby', seq: 1 } },
+    }),
+  });
+  const { title, body, tag } = notification;
+  await expect.poll(shown).toEqual([{ title, body, tag }]);
+
+  await worker.evaluate(() => {
+    const scope = self as unknown as WorkerOfTest;
+    const press = Object.assign(new Event('notificationclick'), {
+      notification: scope.shown[0],
+      waitUntil: () => {},
+    });
+    scope.dispatchEvent(press);
+  });
+  await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
+  await expect.poll(shown).toEqual([]);
+  await chat.stop();
+  history.remove();
+});
