@@ -86,6 +86,7 @@ export async function startChat(
   folder: string,
   store: string,
   rooms: readonly string[],
+  settings: NodeJS.ProcessEnv = {},
 ): Promise<Server> {
   const history = historyFolder();
   const env: NodeJS.ProcessEnv = {
@@ -96,6 +97,7 @@ export async function startChat(
     CHAT_SESSION_STORE: store,
     CHAT_ROOMS: rooms.join(','),
     CHAT_LOG_LEVEL: 'warn',
+    ...settings,
   };
   for (const limit of ['SEND', 'REQUESTS', 'CONNECT_ADDRESS', 'CONNECTIONS_ADDRESS', 'CONNECTIONS_USER']) {
     env[`CHAT_LIMIT_${limit}`] = '0';

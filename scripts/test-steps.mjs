@@ -11,6 +11,9 @@ import { root } from './npm-packages.mjs';
  * @property {(places: string[]) => string} [again] the command for the tests of these files or classes alone
  */
 
+/** Makes the bundles of the programs, unless they are there, and prints their folder. */
+const makeBundles = 'node test/helpers/make-bundles.ts';
+
 /**
  * Everything that CI runs, in order. The steps of one row run in parallel on two cores, because they wait more than
  * they work.
@@ -26,6 +29,7 @@ export function testSteps(reports) {
       { name: 'lint', command: scripts.lint },
       // The tests of later rows use the built client and the Java client.
       { name: 'build', command: scripts.build },
+      { name: 'bundles', command: `exec ${makeBundles}` },
       javaStep(reports),
     ],
     [vitestStep('integration', reports, '--maxWorkers=5'), phpunitStep(reports)],
@@ -57,7 +61,8 @@ function vitestStep(name, reports, ...more) {
 function phpunitStep(reports, ...more) {
   const report = join(reports, 'phpunit.xml');
   const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
-  const command = `exec phpunit -c test/php/phpunit.xml ${strict} ${more.join(' ')} --log-junit ${report}`;
+  const bundles = `TEST_BUNDLES=$(${makeBundles}) && export TEST_BUNDLES`;
+  const command = `${bundles} && exec phpunit -c test/php/phpunit.xml ${strict} ${more.join(' ')} --log-junit ${report}`;
   // A class is named with dots in JUnit's format.
   const again = (classes) =>
     `${command} --filter '${classes.map((name) => `\\b${name.split('.').at(-1)}::`).join('|')}'`;

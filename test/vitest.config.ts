@@ -37,6 +37,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
           // Each file stops what it starts, so the modules need not be loaded again for the next file. A worker serves no
           // second project, so the guarantees have none of their own.
           isolate: false,
@@ -53,6 +54,7 @@ export default defineConfig({
       {
         test: {
           name: 'soak',
+          globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
           // The guarantees with the promised counts; all combinations of the session stores and of the session server's
           // containers, of which an ordinary run has one of each family; and tests that need installations.
           include: [
