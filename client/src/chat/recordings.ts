@@ -23,6 +23,8 @@ const noteForm = object<RecordingNote>({
 });
 
 const PARTS = 'parts';
+/** The last task of this page with its database. */
+let last: Promise<unknown> = Promise.resolve();
 
 /**
  * The recordings of one user that the server does not have yet. Their notes are in the `Store`, so that nobody
@@ -67,12 +69,21 @@ export class Recordings {
     await this.#inParts('readwrite', (store) => store.put(part, [id, n])).catch(() => {});
   }
 
+  /** The note goes last: a page that is left before that finds it at its next start, and deletes the sound then. */
   async delete(id: string): Promise<void> {
-    this.#store.delete(`voice/${id}`);
+    this.sent(id);
     await this.#inParts('readwrite', (store) => store.delete(all(id))).catch(() => {});
+    this.#store.delete(`voice/${id}`);
   }
 
-  async #inParts<T>(mode: IDBTransactionMode, task: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  /** One task after the other: a part that is being added must not outlive the recording. */
+  #inParts<T>(mode: IDBTransactionMode, task: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    const result = last.then(() => this.#open(mode, task));
+    last = result.catch(() => {});
+    return result;
+  }
+
+  async #open<T>(mode: IDBTransactionMode, task: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
     const opening = indexedDB.open(this.#store.database);
     opening.onupgradeneeded = () => opening.result.createObjectStore(PARTS);
     const database = await done(opening, 'success');

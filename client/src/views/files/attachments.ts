@@ -49,6 +49,8 @@ export class Attachments {
     for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)
       root.addEventListener(type, over as EventListener, { signal });
     signal.addEventListener('abort', () => this.clear());
+    // This code comes later than the first connection.
+    this.#tidy();
   }
 
   /** The session is over. */
