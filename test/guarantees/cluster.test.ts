@@ -322,6 +322,9 @@ describe.each(surroundings.slice(0, size(4, 1)))('three servers on $name', ({ ki
       await [line?.mend, line?.cut, () => line?.mend(2000), line?.cut][kill % 4]?.();
       if (kind === 'postgres' && kill % 3 === 1) await crashDatabase();
       await killed.stop('SIGKILL');
+      // A server does not start while its database does.
+      if (kind === 'postgres')
+        await expect.poll(() => postgres.query('SELECT 1').catch(() => [])).not.toEqual([]);
       killed = await startNode(history, setting, killed.port);
     }
     await sending;
