@@ -98,20 +98,42 @@ const needs = [
 ];
 
 /**
- * Makes sure that everything is installed. The quick check comes first, so that people who must install Debian packages
- * by hand see it before npm has worked for a minute.
+ * Makes sure that everything is installed.
  * @param {Command} command
  */
 export async function prepare(command) {
+  const { complete } = await prepareNpm(command);
+  await complete;
+}
+
+/**
+ * Makes sure that the npm packages are there, while the Debian packages are still being installed. The quick check comes
+ * first, so that people who must install Debian packages by hand see it before npm has worked for a minute.
+ * @param {Command} command
+ * @returns {Promise<{ complete: Promise<void> }>} `complete` when the Debian packages are there, too
+ */
+export async function prepareNpm(command) {
   const missing = missingFor(command);
   if (missing.length > 0) {
     if (!onPath('apt-get') || process.getuid?.() !== 0) throw notInstalled(missing, command);
     console.log(`installing Debian packages, which may take minutes: ${missing.join(' ')}`);
-    await installDebianPackages(missing);
-    const still = missingFor(command);
-    if (still.length > 0) throw notUsable(still);
   }
+  // Node 26 does not start without it.
+  const first = missing.filter((name) => name === 'libatomic1');
+  if (first.length > 0) await installDebianPackages(first);
+  const others = missing.filter((name) => !first.includes(name));
+  const complete = others.length === 0 ? Promise.resolve() : installOthers(others, command);
+  // Its failure ends the command where it is awaited.
+  complete.catch(() => {});
   await installNpmPackages();
+  return { complete };
+}
+
+/** @param {string[]} names @param {Command} command */
+async function installOthers(names, command) {
+  await installDebianPackages(names);
+  const still = missingFor(command);
+  if (still.length > 0) throw notUsable(still);
 }
 
 /** @param {Command} command */

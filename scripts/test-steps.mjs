@@ -9,6 +9,7 @@ import { root } from './npm-packages.mjs';
  * @property {NodeJS.ProcessEnv} [env]
  * @property {string} [report] the file that the command writes its report to, in JUnit's format
  * @property {(places: string[]) => string} [again] the command for the tests of these files or classes alone
+ * @property {true} [npmOnly] needs the npm packages, and none of Debian's
  */
 
 /** Makes the bundles of the programs, unless they are there, and prints their folder. */
@@ -24,12 +25,12 @@ export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
     [
-      vitestStep('unit', reports),
-      { name: 'types', command: scripts.types },
-      { name: 'lint', command: scripts.lint },
+      { ...vitestStep('unit', reports), npmOnly: true },
+      { name: 'types', command: scripts.types, npmOnly: true },
+      { name: 'lint', command: scripts.lint, npmOnly: true },
       // The tests of later rows use the built client and the Java client.
-      { name: 'build', command: scripts.build },
-      { name: 'bundles', command: `exec ${makeBundles}` },
+      { name: 'build', command: scripts.build, npmOnly: true },
+      { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
       javaStep(reports),
     ],
     [vitestStep('integration', reports, '--maxWorkers=5'), phpunitStep(reports)],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, runCommand, USAGE } from './command.mjs';
 import { root, runtime } from './npm-packages.mjs';
-import { prepare } from './prepare.mjs';
+import { prepareNpm } from './prepare.mjs';
 import { run } from './processes.mjs';
 import { readReport } from './test-report.mjs';
 import { soakSteps, testSteps } from './test-steps.mjs';
@@ -14,17 +14,23 @@ async function test() {
   const unknown = args.filter((arg) => arg !== '--soak');
   if (unknown.length > 0) throw new Problem(`npm test: unknown: ${unknown.join(' ')} (known: --soak)`, USAGE);
   const soak = args.includes('--soak');
-  await prepare(soak ? 'soak' : 'test');
+  const { complete } = await prepareNpm(soak ? 'soak' : 'test');
 
   const reports = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
   const results = [];
   for (const [first, ...others] of soak ? soakSteps(reports) : testSteps(reports)) {
     console.log(`\n=== ${[first, ...others].map(({ name }) => name).join(', ')}`);
-    const beside = others.map((step) => runUnseen(step, join(reports, step.name)));
-    const row = [await runStep(first, 'inherit')];
-    for (const unseen of beside) {
-      const { output, result } = await unseen;
+    const ready = async (/** @type {import('./test-steps.mjs').Step} */ { npmOnly }) => npmOnly || complete;
+    const [shown, ...unseen] = await Promise.all([
+      ready(first).then(() => runStep(first, 'inherit')),
+      ...others.map(async (step) => {
+        await ready(step);
+        return runUnseen(step, join(reports, step.name));
+      }),
+    ]);
+    const row = [shown];
+    for (const { output, result } of unseen) {
       console.log(`\n=== ${result.name} (ran in parallel)\n${output}`);
       row.push(result);
     }
