@@ -4,12 +4,11 @@ import type { NoticeOutcome } from '../notify/due.ts';
 import type { NotifySettings } from '../notify/settings.ts';
 import type { Unread } from '../notify/unread.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
-import { htmlOf } from './html.ts';
 import { letterOf } from './letter.ts';
 import { type MailServer, openMailServer } from './mail-server.ts';
 import type { MailPlace } from './place.ts';
-import { plainOf } from './plain.ts';
 import type { MailStops } from './stops.ts';
+import { type WriteMail, write } from './templates.ts';
 import { MailTexts } from './texts.ts';
 
 export interface MailsOptions {
@@ -17,6 +16,8 @@ export interface MailsOptions {
   from: Mailbox;
   /** Whether the site lets the texts of messages into mails. */
   text: boolean;
+  /** By the owner's templates; absent: by ours. */
+  write?: WriteMail | undefined;
   /** The page with the chat. */
   pageUrl: string;
   history: Pick<History, 'read' | 'write'>;
@@ -34,6 +35,7 @@ const downFor = 60_000;
 export class Mails {
   readonly #options: MailsOptions;
   readonly #server: MailServer;
+  readonly #write: WriteMail;
   #downUntil = 0;
   /** The part of ids of mails after the `@`. */
   readonly #domain: string;
@@ -41,6 +43,7 @@ export class Mails {
   private constructor(options: MailsOptions, server: MailServer) {
     this.#options = options;
     this.#server = server;
+    this.#write = options.write ?? write;
     this.#domain = options.from.address.slice(options.from.address.lastIndexOf('@') + 1);
   }
 
@@ -81,8 +84,7 @@ export class Mails {
       from,
       to,
       subject: letter.title,
-      text: plainOf(letter),
-      html: htmlOf(letter, from.name || this.#domain, texts),
+      ...this.#write(letter, from.name || this.#domain, texts),
       id: `${randomUUID()}@${this.#domain}`,
       thread: this.#threadOf(rooms[0]?.room ?? ''),
       headers: {

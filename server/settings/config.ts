@@ -8,6 +8,7 @@ import { eventTypes } from '../history/history.ts';
 import { readHistoryPlace } from '../history/open.ts';
 import { readMailbox } from '../mail/address.ts';
 import { readMailPlace } from '../mail/place.ts';
+import { readTemplates } from '../mail/templates.ts';
 import { readServiceAccount } from '../push/fcm.ts';
 import { type OptionName, optionTexts, readOptions } from '../session/options.ts';
 import { zone } from '../wire/events.ts';
@@ -235,6 +236,7 @@ const settings = {
     'a sender: give an address such as chat@example.org, or NAME <chat@example.org>',
   ],
   CHAT_MAIL_TEXT: ['off', onOff, 'on or off'],
+  CHAT_MAIL_TEMPLATES: ['', z.string(), 'a folder'],
   CHAT_PUSH_CONTACT: [
     '',
     z.literal('').or(contact),
@@ -473,7 +475,10 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
 }
 
 /** Problems of the settings of mails with each other. */
-function mailProblems(texts: Texts, { CHAT_MAIL: server }: Partial<Parsed>): string[] {
+function mailProblems(
+  texts: Texts,
+  { CHAT_MAIL: server, CHAT_MAIL_TEMPLATES: templates = '' }: Partial<Parsed>,
+): string[] {
   if (!texts.CHAT_MAIL) return [];
   const problems = (['CHAT_MAIL_FROM', 'CHAT_URL'] as const)
     .filter((name) => !texts[name])
@@ -483,6 +488,11 @@ function mailProblems(texts: Texts, { CHAT_MAIL: server }: Partial<Parsed>): str
     problems.push('CHAT_MAIL and CHAT_MAIL_PASSWORD_FILE: give the password in one of them, not both');
   if ((server.user === undefined) !== (server.password === undefined && !texts.CHAT_MAIL_PASSWORD_FILE))
     problems.push('CHAT_MAIL: a login needs a user and a password; give both, or none');
+  try {
+    if (templates !== '') readTemplates(templates);
+  } catch (error) {
+    problems.push(`CHAT_MAIL_TEMPLATES: ${(error as Error).message}`);
+  }
   return problems;
 }
 
@@ -491,9 +501,15 @@ function mailOf({
   CHAT_MAIL_FROM: from,
   CHAT_MAIL_PASSWORD_FILE: [password],
   CHAT_MAIL_TEXT: text,
+  CHAT_MAIL_TEMPLATES: templates,
 }: Parsed) {
   if (server === undefined || from === undefined) return undefined;
-  return { server: { ...server, ...(password !== undefined && { password }) }, from, text };
+  return {
+    server: { ...server, ...(password !== undefined && { password }) },
+    from,
+    text,
+    ...(templates !== '' && { write: readTemplates(templates) }),
+  };
 }
 
 /** Adds the key from the environment variables that all programs for S3 use, unless the place has its own key. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { History } from '../../../server/history/history.ts';
@@ -5,6 +8,7 @@ import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Mails } from '../../../server/mail/mails.ts';
 import { type MailPlace, readMailPlace } from '../../../server/mail/place.ts';
 import { MailStops } from '../../../server/mail/stops.ts';
+import { readTemplates } from '../../../server/mail/templates.ts';
 import type { NotifySettings } from '../../../server/notify/settings.ts';
 import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
@@ -193,6 +197,42 @@ describe('Mails.send', () => {
     await history.write.arrive({ user: { id, name: id }, at });
     if (address !== undefined) await history.write.noteMailAddress({ user: id, address });
   };
+
+  test('the owner’s template is used: what people write stays text in it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'chat-mail-'));
+    try {
+      expect(() => readTemplates(folder)).toThrow('holds no mail.html and no mail.txt');
+      const put = (name: string, text: string) => writeFileSync(join(folder, name), text);
+      put('mail.html', '<p>{{title}}</p>');
+      expect(() => readTemplates(folder)).toThrow('lacks {{stop.address}}');
+      put('mail.html', '{{#rooms}}<p>{{stop.address}}');
+      expect(() => readTemplates(folder)).toThrow('is no template: Unclosed section "rooms"');
+      // The example of the documentation.
+      const [, example = ''] =
+        /```html\n(<html lang="{{lang}}".*?)```/s.exec(readFileSync('docs/operate.md', 'utf8')) ?? [];
+      put('mail.html', example);
+      const mails = await open({ write: readTemplates(folder) });
+      await arrive('pat', 'pat@site.example');
+      const one = unread('pat');
+      const user = { id: 'x', name: '<b>Xu</b>' };
+      const message = { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'c', user, sentAt: at };
+      one.rooms[0]?.messages.push({ ...message, text: '<img src=x>&' });
+      const before = server.mails.length;
+      expect(await mails.send(one, settings)).toBe('sent');
+      const { html, text, headers } = await server.mail(before + 1);
+      expect(html).toContain('&lt;img src&#x3D;x&gt;&amp;');
+      expect(html).toContain('&lt;b&gt;Xu');
+      expect(html).toContain('<h2>Den <small>private 1 new</small></h2>');
+      const [link = ''] = headers.get('list-unsubscribe') ?? [];
+      expect(text).toContain(link.slice(1, -1));
+      expect(html.replaceAll('&#x2F;', '/').replaceAll('&#x3D;', '=')).toContain(
+        `href="${link.slice(1, -1)}"`,
+      );
+      mails.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   test('an address that is refused for good is not tried again until it changes', async () => {
     const mails = await open();

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import mustache from 'mustache';
+import { htmlOf } from './html.ts';
+import type { Letter } from './letter.ts';
+import { plainOf } from './plain.ts';
+
+/** How a letter becomes a mail. */
+export type WriteMail = (letter: Letter, site: string, language: Language) => { text: string; html: string };
+
+interface Language {
+  lang: string;
+  direction: 'ltr' | 'rtl';
+}
+
+/** Bytes of a template. */
+const largest = 256 * 1024;
+
+export const write: WriteMail = (letter, site, language) => ({
+  text: plainOf(letter),
+  html: htmlOf(letter, site, language),
+});
+
+/**
+ * The owner's templates in the language of Mustache: `mail.html` and `mail.txt`, each in place of ours. They have the
+ * letter, `site`, `lang` and `direction`.
+ *
+ * @throws Error that says which file cannot be used, and why
+ */
+export function readTemplates(folder: string): WriteMail {
+  const html = read(join(folder, 'mail.html'));
+  const text = read(join(folder, 'mail.txt'));
+  if (html === undefined && text === undefined)
+    throw new Error(`${folder} holds no mail.html and no mail.txt`);
+  return (letter, site, language) => {
+    const view = { ...letter, site, ...language };
+    return {
+      text: text === undefined ? plainOf(letter) : mustache.render(text, view, {}, { escape: String }),
+      html: html === undefined ? htmlOf(letter, site, language) : mustache.render(html, view),
+    };
+  };
+}
+
+/** Undefined if it is not there. */
+function read(path: string): string | undefined {
+  let template: string;
+  try {
+    template = readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new Error(`${path} cannot be read (${code})`);
+  }
+  if (Buffer.byteLength(template) > largest) throw new Error(`${path} is larger than ${largest / 1024} KB`);
+  let made: string;
+  try {
+    made = mustache.render(template, { stop: { address: stopMark } });
+  } catch (error) {
+    throw new Error(`${path} is no template: ${(error as Error).message}`);
+  }
+  // Readers must be able to end mails, also in programs without a button for that.
+  if (!made.includes(stopMark)) throw new Error(`${path} lacks {{stop.address}}, the link that stops mails`);
+  return template;
+}
+
+const stopMark = 'the-link-that-stops-mails';
