@@ -30,7 +30,7 @@ interface Variant {
   env?: NodeJS.ProcessEnv;
 }
 
-const program = chatProgram.slice(-2);
+const program = chatProgram.slice(-3);
 const variants: Variant[] = [
   { name: 'plain socket.io', args: ['--input-type=module', '-e', plain] },
   { name: 'this', args: chatProgram },

@@ -73,7 +73,11 @@ export async function startChat(name, port, ports, settings) {
     name,
     node,
     // The settings of a chat on this machine do not count.
-    [...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'], '--settings='],
+    [
+      ...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/command/main.ts'],
+      'run',
+      '--settings=',
+    ],
     {
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
       CHAT_ORIGINS: `http://localhost:${ports.app},http://127.0.0.1:${ports.app}`,

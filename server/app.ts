@@ -46,6 +46,7 @@ import { Sealing } from './push/sealing.ts';
 import { VapidKeys } from './push/vapid-keys.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
+import { howToRun } from './session/how-to-run.ts';
 import type { Logins } from './session/login.ts';
 import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
@@ -181,7 +182,10 @@ function openFiles(
   files
     .check()
     .catch(({ message: reason }: Error) =>
-      log.error({ reason, hint: 'correct CHAT_FILES; npm run doctor checks it' }, 'files cannot be stored'),
+      log.error(
+        { reason, hint: `correct CHAT_FILES; ${howToRun('doctor')} checks it` },
+        'files cannot be stored',
+      ),
     );
   return files;
 }

@@ -4,16 +4,20 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
+import { CommandProblem, exit } from '../server/command/problem.ts';
 import { apiKey, count, duration, readEach, readTexts, size, type Texts } from '../server/settings/forms.ts';
 import type { OpenContainer } from './containers/container.ts';
 import { filesContainer } from './containers/files.ts';
 import { memoryContainer } from './containers/memory.ts';
 import { sqliteContainer } from './containers/sqlite.ts';
 
-/** Settings that cannot be used. The message lists them all, for the operator. Ends the process with code 78. */
-export class SettingsError extends Error {
+/** Settings that cannot be used. The message lists them all, for the operator. */
+export class SettingsError extends CommandProblem {
   constructor(problems: readonly string[]) {
-    super(`Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    super(
+      exit.configuration,
+      `Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
     this.name = 'SettingsError';
   }
 }

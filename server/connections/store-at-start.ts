@@ -1,10 +1,10 @@
 import type { Log } from '../log.ts';
+import { howToRun } from '../session/how-to-run.ts';
 import type { Logins } from '../session/login.ts';
 
 /** Milliseconds after which a store that could not be read is tried again. */
 const againAfter = 5000;
-const hint =
-  'start the store, or correct CHAT_SESSION_STORE or CHAT_SITE; npm run doctor checks it with the same settings';
+const hint = `start the store, or correct CHAT_SESSION_STORE or CHAT_SITE; ${howToRun('doctor')} checks it with the same settings`;
 
 /**
  * Logs if the session store cannot be read at the start, and when it can. Otherwise that would show only when a visitor

@@ -1,20 +1,31 @@
 import { parseArgs } from 'node:util';
+import { CommandProblem, exit } from '../command/problem.ts';
 import { Addresses } from '../connections/address.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { examine } from '../session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
 import { examineSite, mailAddresses, siteCookie } from '../session/doctor/site.ts';
+import { howToRun } from '../session/how-to-run.ts';
 import { grants } from '../session/logins/grants.ts';
-import { ConfigError, listSettings, readConfig, unknownText } from '../settings/config.ts';
+import { listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
 import { serverFindings } from './server.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
-const usage =
-  'npm run doctor -- [--settings FILE] [--cookie VALUE] [--origin URL] [--chat URL], or npm run doctor -- [--settings FILE] --grants';
-/** EX_USAGE and EX_CONFIG of sysexits.h. */
-const badUsage = 64;
-const badConfiguration = 78;
+const use = howToRun('doctor', '[--settings FILE] [--cookie VALUE] [--origin URL] [--chat URL]');
+
+export const usage = `${use}
+${howToRun('doctor', '[--settings FILE] --grants', true)}
+
+Shows the settings, and says what is wrong and what to change. It changes nothing.
+
+  --settings FILE  the settings of the chat server
+  --cookie VALUE   follows one login: the session cookie of somebody who is logged in, or the header Cookie
+  --origin URL     whether a page at this address may connect
+  --chat URL       whether browsers reach the chat at this address
+  --grants         prints the SQL for a database user with the least rights, and nothing else
+
+Example: ${howToRun('doctor', '--cookie 3k2f9… --chat https://www.example.org/chat/')}`;
 
 const marks = { well: '✓', warning: '!', wrong: '✗' };
 
@@ -33,13 +44,13 @@ export async function doctor(args: readonly string[], env: NodeJS.ProcessEnv, sa
     return await examineAll(args, env, say);
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
-    if (error instanceof ConfigError) {
+    if (error instanceof CommandProblem) {
       say.problem(`✗ ${message}`);
-      return badConfiguration;
+      return error.code;
     }
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
-    say.problem(`✗ ${message}\n  ${usage}`);
-    return badUsage;
+    say.problem(`✗ ${message}\n\n${usage}`);
+    return exit.usage;
   }
 }
 
@@ -59,8 +70,8 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
     ['chat', 'the chat, such as https://www.example.org/chat'],
   ] as const) {
     if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
-    say.problem(`✗ --${option} is the address of ${what}\n  ${usage}`);
-    return badUsage;
+    say.problem(`✗ --${option} is the address of ${what}\n\n${usage}`);
+    return exit.usage;
   }
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
@@ -75,7 +86,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   if (values.cookie === undefined) {
     const what =
       'session' in config.logins ? `the value of ${config.logins.session.cookie.name}` : 'the header Cookie';
-    say.finding(`To follow one login from the cookie to the user: ${usage}, with ${what}
+    say.finding(`To follow one login from the cookie to the user: ${use}, with ${what}
 in the browser of somebody who is logged in.`);
   }
   return wrongs === 0 ? 0 : 1;
@@ -85,7 +96,7 @@ in the browser of somebody who is logged in.`);
 async function printGrants({ logins, mail }: ReturnType<typeof readConfig>, say: Say): Promise<number> {
   if (!('site' in logins)) {
     say.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
-    return badUsage;
+    return exit.usage;
   }
   const lines = await grants(logins.site, mail !== undefined);
   if ('problem' in lines) {

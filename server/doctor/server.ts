@@ -12,6 +12,7 @@ import { clientFolder } from '../http/client-files.ts';
 import { openMailServer } from '../mail/mail-server.ts';
 import { placeOf as mailPlaceOf } from '../mail/place.ts';
 import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
+import { howToRun } from '../session/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function* serverFindings(config: Config, page: string | undefined):
   if (process.geteuid?.() === 0) {
     yield warning(
       'This is root, who may read and write everything: what follows says nothing about another account.',
-      'Run the doctor as the user of the chat server: runuser -u USER -- npm run doctor.',
+      `Run the doctor as the user of the chat server: runuser -u USER -- ${howToRun('doctor')}.`,
     );
   }
   yield config.history.kind === 'sqlite' ? file(config.history.path) : await database(config.history);

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { exit, InitProblem } from './problem.ts';
+import { CommandProblem, exit } from '../command/problem.ts';
 
 /** An account of this machine. */
 export interface Account {
@@ -40,7 +40,7 @@ export const accountOf = (uid: number): Account | undefined => accounts().find((
  * @param given by the owner, of `--user`
  * @param php the account that PHP runs as, if that is known
  * @param ofPhp only this account can read the sessions
- * @throws InitProblem if there is no such account, or this one cannot become it
+ * @throws CommandProblem if there is no such account, or this one cannot become it
  */
 export function serviceAccount(given: string | undefined, php: string | undefined, ofPhp: boolean): Account {
   const all = accounts();
@@ -51,9 +51,9 @@ export function serviceAccount(given: string | undefined, php: string | undefine
   if (given !== undefined) {
     const account = named([given]);
     if (account === undefined)
-      throw new InitProblem(exit.usage, `--user ${given}: there is no such account on this machine`);
+      throw new CommandProblem(exit.usage, `--user ${given}: there is no such account on this machine`);
     if (!isRoot() && account.uid !== uid)
-      throw new InitProblem(
+      throw new CommandProblem(
         exit.usage,
         `--user ${given}: only root can test as another account; run this as root or as ${given}`,
       );

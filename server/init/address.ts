@@ -1,6 +1,6 @@
+import { CommandProblem, exit } from '../command/problem.ts';
 import { loopback } from '../connections/address.ts';
 import type { CookieScope } from '../session/logins/application.ts';
-import { exit, InitProblem } from './problem.ts';
 
 /** Where the pages of the site are, and where browsers reach the chat. */
 export interface ChatAddresses {
@@ -11,17 +11,17 @@ export interface ChatAddresses {
   way: 'path' | 'host' | 'direct';
 }
 
-/** @throws InitProblem that says what an address is */
+/** @throws CommandProblem that says what an address is */
 export function parseAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:\/\/[^/]/i.test(text)) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.usage,
       `${JSON.stringify(text.slice(0, 200))} is not an address: give it as browsers show it, such as https://www.example.org`,
     );
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.usage,
       'the address has a login, a ? or a # in it: give only the part before, such as https://www.example.org/blog/',
     );
@@ -34,7 +34,7 @@ export function parseAddress(text: string): URL {
 /** The address goes into commands and into the configuration of web servers, and the site may say it itself. */
 function refuseOdd(url: URL): void {
   if (/^https?:\/\/[A-Za-z0-9._~%@+,=:/[\]-]*$/.test(url.href)) return;
-  throw new InitProblem(
+  throw new CommandProblem(
     exit.usage,
     `the address ${JSON.stringify(url.href.slice(0, 200))} has characters in it that have a meaning for a shell or a web server: give one without them`,
   );
@@ -45,7 +45,7 @@ function refuseOdd(url: URL): void {
  * @param given the address of the site, or that of the chat
  * @param known the address of the site, if the site itself says it
  * @param port of the chat server
- * @throws InitProblem that says why the cookie does not reach that address
+ * @throws CommandProblem that says why the cookie does not reach that address
  */
 export function addressesFor(
   given: URL | null,
@@ -59,7 +59,7 @@ export function addressesFor(
   refuseOdd(proposed);
   const chat = given === null || given.href === site.href || isRoot(given, site) ? proposed : given;
   if (chat.protocol !== site.protocol) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `the site is at ${site.href} and this address begins with ${chat.protocol}//: browsers send the cookie only where both begin alike. Give ${proposed.href}, or correct the address in the site`,
     );
@@ -69,19 +69,19 @@ export function addressesFor(
       cookie.domain === ''
         ? `stays on ${site.hostname}`
         : `goes only to ${cookie.domain.replace(/^\./, '')} and below`;
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `the cookie of the site ${reach}, so a chat at ${chat.host} would know nobody. Take ${proposed.href}, or set the domain of the cookie in the site first (docs/install.md, "A subdomain")`,
     );
   }
   if (!isWithin(chat.pathname, cookie.path)) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `the cookie of the site goes only to paths within ${cookie.path}, so a chat at ${chat.pathname} would know nobody. Take ${proposed.href}`,
     );
   }
   if (cookie.secure && chat.protocol === 'http:' && !loopback.test(chat.hostname)) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `the cookie of the site goes only over https (Secure), and ${chat.href} is http: give the address with https`,
     );
@@ -118,7 +118,7 @@ function domainOf({ domain }: CookieScope, site: URL): (host: string) => boolean
   const bare = domain === '.' ? site.hostname : domain.replace(/^\./, '').toLowerCase();
   const fits = (host: string) => host === bare || host.endsWith(`.${bare}`);
   if (!fits(site.hostname)) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `the cookie of the site is for ${bare}, and ${site.hostname} is not within it: is that the address of the site?`,
     );

@@ -1,10 +1,10 @@
+import { CommandProblem, exit } from '../command/problem.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { describeSession } from '../session/doctor/describe.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { type Account, asAccount } from './account.ts';
 import type { Options } from './command-line.ts';
 import type { Found } from './found.ts';
-import { exit, InitProblem } from './problem.ts';
 import type { Terminal } from './terminal.ts';
 
 /** For a site that is not known: the owner shows one login. */
@@ -16,7 +16,7 @@ export async function askForUser(
 ): Promise<Record<string, string>> {
   const settings = found.sessions as SessionSettings;
   const missing = () =>
-    new InitProblem(
+    new CommandProblem(
       exit.configuration,
       'it is not known where the user is in a session: run this without --yes and show one login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")',
     );
@@ -31,7 +31,7 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
   if (copied === null || copied === '') throw missing();
   const session = await asAccount(account, () => describeSession(settings, copied));
   if ('problem' in session) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `${session.problem}${session.advice ? `\n  → ${session.advice}` : ''}`,
     );
@@ -66,7 +66,7 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
   };
   const problem = session.problemWith(paths.id, paths.name || paths.id);
   if (problem !== null)
-    throw new InitProblem(exit.configuration, `by these paths nobody is logged in: ${problem}`);
+    throw new CommandProblem(exit.configuration, `by these paths nobody is logged in: ${problem}`);
   return pathSettings(paths);
 }
 

@@ -1,13 +1,16 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { CommandProblem, exit } from '../command/problem.ts';
 import { lineForScreen } from '../session/blank.ts';
+import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { usualFiles } from '../settings/file.ts';
 import { parseAddress } from './address.ts';
-import { exit, InitProblem } from './problem.ts';
 import { refuseExisting } from './settings-file.ts';
 
-export const usage = `npm run init -- FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]
+export const usage = `${howToRun('init', 'FOLDER [--url ADDRESS] [--user ACCOUNT] [--settings FILE] [--yes] [--print] [--force]')}
+
+Looks at the site in a folder, tests what the chat needs of it, and writes the settings. It changes nothing of the site.
 
   FOLDER           the folder of the site, such as /var/www/html
   --url ADDRESS    the address of the site, such as https://www.example.org, or that of the chat
@@ -18,7 +21,7 @@ export const usage = `npm run init -- FOLDER [--url ADDRESS] [--user ACCOUNT] [-
   --force          replaces a file that is there
 
 Settings in the environment, such as CHAT_PORT=7071, are taken into the file.
-Example: npm run init -- /var/www/html --url https://www.example.org`;
+Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
 
 /** The command line, read. */
 export interface Options {
@@ -36,19 +39,17 @@ export interface Options {
   force: boolean;
 }
 
-/** @returns null if only help is asked for. @throws InitProblem */
-export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | null {
+/** @throws CommandProblem */
+export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options {
   const { values, positionals } = parsed(args);
-  if (values.help) return null;
   const [given, ...more] = positionals;
   if (given === undefined || given === '' || more.length > 0) {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.usage,
       `${given ? `one folder, and not ${positionals.length}` : 'the folder of the site is missing'}:\n\n${usage}`,
     );
   }
-  // npm changes the folder, and says here from where it was called.
-  const from = env.INIT_CWD ?? process.cwd();
+  const from = callersFolder(env);
   const [, kind = '', path = given] = /^([a-z][a-z0-9-]*:)(\/.*)$/.exec(given) ?? [];
   const folder = resolve(from, path);
   checkFolder(folder, kind !== '');
@@ -80,13 +81,12 @@ function parsed(args: readonly string[]) {
         yes: { type: 'boolean', default: false },
         print: { type: 'boolean', default: false },
         force: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
       },
     });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
-    throw new InitProblem(exit.usage, `${message}\n\n${usage}`);
+    throw new CommandProblem(exit.usage, `${message}\n\n${usage}`);
   }
 }
 
@@ -107,12 +107,12 @@ function checkFolder(folder: string, file: boolean): void {
   try {
     const found = statSync(realpathSync(folder));
     if (found.isDirectory() || file) return;
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.usage,
       `${lineForScreen(folder)} is a file: give the folder of the site, such as ${dirname(folder)}`,
     );
   } catch (error) {
-    if (error instanceof InitProblem) throw error;
+    if (error instanceof CommandProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
     const why = {
       ENOENT: 'there is no such folder',
@@ -120,7 +120,7 @@ function checkFolder(folder: string, file: boolean): void {
       ELOOP: 'its symbolic links lead in a circle',
       EACCES: 'this account may not look into it: run this as root, or as the account of the chat server',
     }[code ?? ''];
-    throw new InitProblem(
+    throw new CommandProblem(
       code === 'EACCES' ? exit.configuration : exit.usage,
       `${lineForScreen(folder)}: ${why ?? `it cannot be read (${code})`}`,
     );

@@ -1,12 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandProblem, exit } from '../command/problem.ts';
 import { clientBuilt } from '../doctor/server.ts';
 import { lineForScreen } from '../session/blank.ts';
 import type { Finding } from '../session/doctor/finding.ts';
 import { examineSite } from '../session/doctor/site.ts';
+import { howToRun } from '../session/how-to-run.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 import type { SitePlace } from '../session/logins/site.ts';
-import { type Config, ConfigError, readConfig, settingNames } from '../settings/config.ts';
+import { type Config, readConfig, settingNames } from '../settings/config.ts';
 import { parseSettings } from '../settings/file.ts';
 import {
   type Account,
@@ -19,10 +21,9 @@ import {
 } from './account.ts';
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
 import { askForUser } from './ask-for-user.ts';
-import { type Options, readOptions, usage } from './command-line.ts';
+import { type Options, readOptions } from './command-line.ts';
 import { type Found, folderOfStore, lookAt, withoutUser } from './found.ts';
 import { nextSteps } from './next-steps.ts';
-import { exit, InitProblem } from './problem.ts';
 import { refuseOpenFolder, type SettingsGroup, settingsText, writeSettings } from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -42,14 +43,10 @@ export async function init(
 ): Promise<number> {
   try {
     const options = readOptions(args, env);
-    if (options === null) {
-      terminal.say(usage);
-      return 0;
-    }
     await setUp(options, env, terminal, machine);
     return 0;
   } catch (error) {
-    if (!(error instanceof InitProblem)) throw error;
+    if (!(error instanceof CommandProblem)) throw error;
     terminal.problem(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`);
     return error.code;
   }
@@ -66,7 +63,7 @@ async function setUp(
     if (advice !== undefined) terminal.say(`  → ${lineForScreen(advice)}`);
   };
   const given = givenIn(env);
-  const config = configOf({ ...given, CHAT_SITE: options.site });
+  const config = readConfig({ ...given, CHAT_SITE: options.site });
   const place = { ...placeIn(config), machine };
   const found = await lookAt(place, (files) => forbiddenTo(self(), options.folder, files));
 
@@ -112,13 +109,13 @@ async function setUp(
   const login = await loginPage(options, found, addresses, terminal);
   const groups = settingGroups(options, given, user, login, addresses);
   const text = settingsText(
-    `Settings of the chat for ${addresses.site.href}, as npm run init has found them. docs/settings.md lists all.`,
+    `Settings of the chat for ${addresses.site.href}, as ${howToRun('init')} has found them. docs/settings.md lists all.`,
     groups,
   );
   const values = Object.fromEntries(
     [...parseSettings(text, options.settings)].map(([name, { value }]) => [name, value]),
   );
-  const checked = configOf(values);
+  const checked = readConfig(values);
   if (options.print) {
     terminal.heading(`${options.settings} would be:`);
     terminal.say(`\n${indented(withoutSecrets(text))}`);
@@ -175,18 +172,9 @@ function givenIn(env: NodeJS.ProcessEnv): Record<string, string> {
   return found;
 }
 
-function configOf(values: NodeJS.ProcessEnv): Config {
-  try {
-    return readConfig(values);
-  } catch (error) {
-    if (error instanceof ConfigError) throw new InitProblem(exit.configuration, error.message);
-    throw error;
-  }
-}
-
 function placeIn({ logins }: Config): SitePlace {
   if ('site' in logins) return logins.site;
-  throw new InitProblem(exit.usage, 'the folder of the site is missing');
+  throw new CommandProblem(exit.usage, 'the folder of the site is missing');
 }
 
 function addressOf(text: string | null | undefined): URL | null {
@@ -194,7 +182,7 @@ function addressOf(text: string | null | undefined): URL | null {
     return text ? parseAddress(text) : null;
   } catch (error) {
     // Whatever the site has in that place.
-    if (error instanceof InitProblem) return null;
+    if (error instanceof CommandProblem) return null;
     throw error;
   }
 }
@@ -214,7 +202,7 @@ function reachText({ site, chat, way }: ChatAddresses, { secure }: CookieScope):
 async function askForAddress({ yes }: Options, terminal: Terminal): Promise<URL> {
   const answer = yes ? null : await terminal.ask('? Address of the site, as its visitors see it: ');
   if (answer === null || answer === '') {
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.usage,
       'the site does not say its own address, and none was given: --url https://www.example.org',
     );
@@ -235,7 +223,7 @@ function ownerOfSessions(found: Found): string | undefined {
   }
 }
 
-/** Reads the site once more, with the rights that the server will have. @throws InitProblem if the chat could not work */
+/** Reads the site once more, with the rights that the server will have. @throws CommandProblem if the chat could not work */
 async function testAs(account: Account, place: SitePlace, say: (finding: Finding) => void): Promise<void> {
   let wrongs = 0;
   await asAccount(account, async () => {
@@ -247,7 +235,7 @@ async function testAs(account: Account, place: SitePlace, say: (finding: Finding
     }
   });
   if (wrongs > 0)
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.unavailable,
       'so the chat could not work: nothing has been written. Mend that, and run this again',
     );
@@ -264,7 +252,7 @@ async function loginPage(
   const answer = yes ? '' : await terminal.ask(`? Login page of the site [${site.pathname}]: `);
   const page = answer || site.pathname;
   if (!URL.canParse(page, site))
-    throw new InitProblem(exit.usage, `${JSON.stringify(page)} is no address of a login page`);
+    throw new CommandProblem(exit.usage, `${JSON.stringify(page)} is no address of a login page`);
   return new URL(page, site);
 }
 

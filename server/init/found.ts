@@ -1,3 +1,4 @@
+import { CommandProblem, exit } from '../command/problem.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { StoreError } from '../session/login.ts';
 import type { Portrait, SiteDatabase } from '../session/logins/application.ts';
@@ -7,7 +8,6 @@ import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { connected, type OpenSite, type SitePlace } from '../session/logins/site.ts';
 import { pathText } from '../session/path.ts';
 import type { Wanted } from './account.ts';
-import { exit, InitProblem } from './problem.ts';
 
 /** A site as its folder and its database show it. */
 export interface Found {
@@ -28,7 +28,7 @@ export interface Found {
 /**
  * Finds out what is in a folder.
  * @param forbidden the problem, if files could not be read
- * @throws InitProblem
+ * @throws CommandProblem
  */
 export async function lookAt(
   place: SitePlace,
@@ -42,7 +42,7 @@ export async function lookAt(
     return await portraitOf({ ...withoutUser(place), onFile }, files);
   } catch (error) {
     if (error instanceof ConfigurationError)
-      throw new InitProblem(exit.configuration, (await forbidden(files)) ?? lineForScreen(error.message));
+      throw new CommandProblem(exit.configuration, (await forbidden(files)) ?? lineForScreen(error.message));
     if (error instanceof StoreError)
       throw (place.database && (await rightsProblem(error, place))) || databaseProblem(error);
     throw error;
@@ -151,27 +151,27 @@ export function folderOfStore(store: string): string | undefined {
 const incomplete = /lacks a table|no such table|no database of that name/;
 
 /** The problem of a database user of the chat's own, with the SQL that gives it its rights; null for another one. */
-async function rightsProblem({ message }: StoreError, place: SitePlace): Promise<InitProblem | null> {
+async function rightsProblem({ message }: StoreError, place: SitePlace): Promise<CommandProblem | null> {
   if (!incomplete.test(message)) return null;
   const lines = await grants(place);
   if ('problem' in lines) return null;
-  return new InitProblem(
+  return new CommandProblem(
     exit.configuration,
     `the user of CHAT_SITE_DATABASE may not read all that the chat needs. As an administrator of the database, with the name and the password of that user:\n\n${lines.map((line) => `    ${line}`).join('\n')}`,
   );
 }
 
-function databaseProblem(error: StoreError): InitProblem {
+function databaseProblem(error: StoreError): CommandProblem {
   const message = lineForScreen(error.message);
   if (incomplete.test(message)) {
-    return new InitProblem(
+    return new CommandProblem(
       exit.configuration,
       `the database of the site answers, but it is not complete: ${message}. Finish the installation of the site first`,
     );
   }
   if (/refuses the user|does not accept this user|logs in by a method/.test(message))
-    return new InitProblem(exit.configuration, message);
-  return new InitProblem(
+    return new CommandProblem(exit.configuration, message);
+  return new CommandProblem(
     exit.unavailable,
     `the database of the site does not answer: ${message}. Start it, and run this again; if it is elsewhere for this machine, set CHAT_SITE_DATABASE`,
   );

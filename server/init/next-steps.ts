@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { howToRun } from '../session/how-to-run.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
@@ -53,14 +54,14 @@ export function nextSteps(done: Done, terminal: Terminal): void {
   }
   const named = usualFiles.some((file) => resolve(file) === done.settings)
     ? ''
-    : ` --settings ${shellWord(done.settings)}`;
+    : `--settings ${shellWord(done.settings)} `;
   if (done.hasOwnLogins) {
     terminal.say(
-      `\nThe chat uses the database user of the site. For one that can read only what the chat needs:\nnpm run -s doctor --${named} --grants prints the SQL, and CHAT_SITE_DATABASE names that user.`,
+      `\nThe chat uses the database user of the site. For one that can read only what the chat needs:\n${howToRun('doctor', `${named}--grants`, true)} prints the SQL, and CHAT_SITE_DATABASE names that user.`,
     );
   }
   terminal.say(
-    `\nIf something does not work: npm run doctor --${named} --chat ${shellWord(done.addresses.chat.href)} says what, and what to change.`,
+    `\nIf something does not work: ${howToRun('doctor', `${named}--chat ${shellWord(done.addresses.chat.href)}`)} says what, and what to change.`,
   );
 }
 
@@ -76,13 +77,13 @@ function start({ account, settings, data, isBuilt }: Done): Step {
   const other = isRoot && account.uid !== 0;
   const named = usualFiles.some((file) => resolve(file) === settings)
     ? ''
-    : ` -- --settings ${shellWord(settings)}`;
+    : `--settings ${shellWord(settings)}`;
   const lines = [
     ...(isBuilt ? [] : ['npm run build']),
     ...(other && !existsSync(data)
       ? [`install -d -o ${account.name} -g ${account.name} -m 700 ${shellWord(data)}`]
       : []),
-    `${other ? `runuser -u ${account.name} -- ` : ''}npm run server${named}`,
+    `${other ? `runuser -u ${account.name} -- ` : ''}${howToRun('run', named)}`,
   ];
   return {
     title: 'Start the chat server',

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { exit, InitProblem } from './problem.ts';
+import { CommandProblem, exit } from '../command/problem.ts';
 
 /** Settings that belong together, under one comment. */
 export interface SettingsGroup {
@@ -38,7 +38,7 @@ export function settingsText(title: string, groups: readonly SettingsGroup[]): s
 
 function quoted(name: string, value: string): string {
   if (/\p{Cc}/u.test(value))
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `${name}: it has a control character in it, which no setting may have`,
     );
@@ -55,18 +55,18 @@ function entryAt(path: string): Stats | null {
   }
 }
 
-/** @throws InitProblem if there is a file, unless it may be replaced, and if there is anything else */
+/** @throws CommandProblem if there is a file, unless it may be replaced, and if there is anything else */
 export function refuseExisting(path: string, replace: boolean): void {
   const found = entryAt(path);
   if (found === null) return;
   // As root a rename would put a file in the place of /dev/null, for every program of the machine.
   if (!found.isFile() && !found.isSymbolicLink())
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `${path} is no file: nothing replaces it; --settings FILE takes a file`,
     );
   if (replace) return;
-  throw new InitProblem(
+  throw new CommandProblem(
     exit.configuration,
     `${path} is there already, and stays as it is: --force replaces it, --print only shows what would be written, --settings FILE takes another file`,
   );
@@ -75,7 +75,7 @@ export function refuseExisting(path: string, replace: boolean): void {
 /**
  * Refuses a folder that others may change, or move away with one above it: they could put other settings there.
  * @param account of the server
- * @throws InitProblem
+ * @throws CommandProblem
  */
 export function refuseOpenFolder(path: string, account: { uid: number; gid: number }): void {
   let folder = dirname(path);
@@ -88,7 +88,7 @@ export function refuseOpenFolder(path: string, account: { uid: number; gid: numb
     const isSticky = at !== nearest && (mode & 0o1000) !== 0;
     const isOpen = !isSticky && ((mode & 0o002) !== 0 || group);
     if (!isOpen && [0, process.geteuid?.(), account.uid].includes(uid)) continue;
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.configuration,
       `other accounts may change ${at}, and so replace the settings: let only root or ${isOpen ? 'its owner' : 'this account'} write there, or take another place by --settings FILE`,
     );
@@ -98,7 +98,7 @@ export function refuseOpenFolder(path: string, account: { uid: number; gid: numb
 /**
  * Writes the file whole or not at all. Its group may read it, and nobody else: it may hold passwords.
  * @param group that of the account of the server; undefined for that of this process
- * @throws InitProblem
+ * @throws CommandProblem
  */
 export function writeSettings(path: string, text: string, group: number | undefined, replace: boolean): void {
   const folder = dirname(path);
@@ -123,7 +123,7 @@ export function writeSettings(path: string, text: string, group: number | undefi
     fsyncSync(opened);
     closeSync(opened);
   } catch (error) {
-    if (error instanceof InitProblem) throw error;
+    if (error instanceof CommandProblem) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') refuseExisting(path, false);
     const why = {
@@ -131,7 +131,7 @@ export function writeSettings(path: string, text: string, group: number | undefi
       EDQUOT: 'the quota is used up',
       EROFS: 'the disk is read-only',
     }[code ?? ''];
-    throw new InitProblem(
+    throw new CommandProblem(
       exit.output,
       `${path} cannot be written: ${why ?? `this account may not, or the folder is none (${code})`}. Nothing has been written; --settings FILE takes another place`,
     );

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { readBusPlace } from '../cluster/address.ts';
+import { CommandProblem, exit } from '../command/problem.ts';
 import { type FilesPlace, readFilesPlace } from '../files/place.ts';
 import { eventTypes } from '../history/history.ts';
 import { readHistoryPlace } from '../history/open.ts';
@@ -44,10 +45,13 @@ import {
 } from './forms.ts';
 import { type UnknownSetting, unknownSettings } from './names.ts';
 
-/** Invalid settings, each with what to do about it. The process ends with code 78. */
-export class ConfigError extends Error {
+/** Invalid settings, each with what to do about it. A service manager need not restart the process. */
+export class ConfigError extends CommandProblem {
   constructor(problems: readonly string[]) {
-    super(`Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    super(
+      exit.configuration,
+      `Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
   }
 }

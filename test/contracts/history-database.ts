@@ -875,7 +875,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     });
 
     test('the doctor says that it can be reached', async () => {
-      const child = startChild(process.execPath, ['server/doctor/doctor.ts', '--settings='], {
+      const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings='], {
         cwd: new URL('../../', import.meta.url).pathname,
         env: { PATH: process.env.PATH, CHAT_SESSION_STORE: 'file:///tmp', CHAT_HISTORY: database.url },
       });

@@ -16,7 +16,7 @@ const test = base.extend<object, { site: { wordpress: WordPressApp; chat: ChatSe
       const wordpress = await startWordPress();
       const folder = mkdtempSync(join(tmpdir(), 'settings-'));
       const file = join(folder, 'settings');
-      const program = ['server/init/init.ts', wordpress.folder, '--yes', '--settings', file];
+      const program = ['server/command/main.ts', 'init', wordpress.folder, '--yes', '--settings', file];
       execFileSync(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit'] });
       const chat = await nextChatServer(givenSettings(file, {}).env);
       await use({ wordpress, chat });

@@ -76,7 +76,8 @@ export const defaultLimits = {
 
 /** The arguments of Node, as in package.json. The settings of a chat on this machine do not count. */
 export const chatProgram = [
-  ...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'],
+  ...['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/command/main.ts'],
+  'run',
   '--settings=',
 ];
 
@@ -151,7 +152,7 @@ export async function loadNext(): Promise<void> {
 function startNext(): Child {
   const child = startChild(
     process.execPath,
-    [...chatProgram.slice(0, -2), 'test/helpers/next-chat-server.ts'],
+    [...chatProgram.slice(0, -3), 'test/helpers/next-chat-server.ts'],
     {
       cwd: root,
       env: { PATH: process.env.PATH },

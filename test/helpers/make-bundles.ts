@@ -22,9 +22,7 @@ const folder = join(root, 'node_modules/.cache/test-bundles');
 
 /** Programs, and what they start by name. */
 const entries = [
-  'server/main.ts',
-  'server/doctor/doctor.ts',
-  'server/init/init.ts',
+  'server/command/main.ts',
   'server/history/sqlite/writer.ts',
   'server/history/sqlite/reader.ts',
   'server/history/sqlite/searcher.ts',
@@ -32,7 +30,6 @@ const entries = [
   'server/previews/fetch.ts',
   'server/session/large-sessions-thread.ts',
   'server/session/configuration/reader-thread.ts',
-  'session-server/main.ts',
   'test/helpers/next-chat-server.ts',
 ];
 

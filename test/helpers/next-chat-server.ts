@@ -4,7 +4,7 @@ import { readConfig } from '../../server/settings/config.ts';
 
 /**
  * Runs one chat server after the other in the same process: each gets its settings, and `stop` ends it. It is wired
- * like the only one in server/main.ts.
+ * like the only one in server/command/run.ts.
  */
 process.umask(0o077);
 

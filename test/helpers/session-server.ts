@@ -11,7 +11,7 @@ const root = new URL('../../', import.meta.url).pathname;
 
 /** The session server as a separate process, ready when its log says `listening`. */
 export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root): Promise<SessionServer> {
-  const child = startChild(process.execPath, [`${root}session-server/main.ts`], {
+  const child = startChild(process.execPath, [`${root}server/command/main.ts`, 'session-server'], {
     cwd,
     env: {
       PATH: process.env.PATH,

@@ -36,7 +36,7 @@ export function sessionServers(): SessionServers {
       return server;
     },
     async refused(env) {
-      const child = startChild(process.execPath, ['session-server/main.ts'], {
+      const child = startChild(process.execPath, ['server/command/main.ts', 'session-server'], {
         env: { PATH: process.env.PATH, SESSION_SERVER_PORT: '0', ...env },
       });
       started.push(child);

@@ -80,6 +80,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/liveness/',
     'server/log.ts',
     'server/requests/',
+    'server/session/how-to-run.ts',
     'server/session/login.ts',
     'server/wire/',
   ],
@@ -88,6 +89,7 @@ const mayImport: Record<string, readonly string[]> = {
   'session-server/': [
     'server/history/sqlite/claim.ts',
     'server/session/formats/',
+    'server/command/problem.ts',
     'server/log.ts',
     'server/settings/forms.ts',
   ],
@@ -104,9 +106,9 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
   expect(found).toEqual([]);
 });
 
-test('each file of the server is in a folder, except the program, its parts put together, and its log', () => {
+test('each file of the server is in a folder, except its parts put together, and its log', () => {
   const top = filesIn('server', /^server\/[^/]+\.ts$/).sort();
-  expect(top).toEqual(['server/app.ts', 'server/log.ts', 'server/main.ts']);
+  expect(top).toEqual(['server/app.ts', 'server/log.ts']);
 });
 
 test.each([
@@ -138,10 +140,10 @@ test.each([
 test('the rest of the server knows logins only by session/login.ts, and app.ts alone chooses them', () => {
   const others: Record<string, RegExp> = {
     'server/app.ts': /^logins\/applications\.ts$/,
+    'server/command/': /^(doctor\/typed|logins\/applications)\.ts$/,
     'server/doctor/': /^(doctor\/|logins\/(grants|site)\.ts$)/,
     'server/init/':
       /^(doctor\/(describe|finding|site)|logins\/(application|applications|grants|php-sessions|site)|path)\.ts$/,
-    'server/main.ts': /^(doctor\/|logins\/applications\.ts$)/,
     'server/settings/': /^options\.ts$/,
   };
   const found = filesIn('server', /^server\/(?!session\/).*\.ts$/).flatMap((file) => {
@@ -149,7 +151,7 @@ test('the rest of the server knows logins only by session/login.ts, and app.ts a
     return importsOf(file)
       .filter(({ from }) => from.startsWith('server/session/'))
       .map(({ from }) => from.slice('server/session/'.length))
-      .filter((from) => from !== 'login.ts' && from !== 'blank.ts' && !own.test(from))
+      .filter((from) => !['login.ts', 'blank.ts', 'how-to-run.ts'].includes(from) && !own.test(from))
       .map((from) => `${file} → ${from}`);
   });
   expect(found).toEqual([]);
@@ -234,15 +236,23 @@ test.each(['server', 'session-server'])(
 );
 
 test('the chat server is started with the same options of Node, and keeps what Node compiles, wherever that is done', () => {
-  const [, options] = /exec node (.*) server\/main\.ts/.exec(read('package.json')) ?? [];
+  const [, options] = /exec node (.*) server\/command\/main\.ts run/.exec(read('package.json')) ?? [];
   expect(options).toMatch(/^--/);
   const places: [file: string, start: (options: string) => string, cache: string][] = [
-    ['server/Dockerfile', (o) => `["node", ${list(o, '"')}, "server/main.ts"]`, 'ENV NODE_COMPILE_CACHE='],
-    ['docs/operate.md', (o) => `/node ${o} server/main.ts\n`, '\nEnvironment=NODE_COMPILE_CACHE='],
-    ['scripts/site.mjs', (o) => `...[${list(o, "'")}, 'server/main.ts']`, 'NODE_COMPILE_CACHE: '],
-    ['test/helpers/chat-server.ts', (o) => `[${list(o, "'")}, 'server/main.ts']`, ''],
+    [
+      'server/Dockerfile',
+      (o) => `["node", ${list(o, '"')}, "server/command/main.ts", "run"]`,
+      'ENV NODE_COMPILE_CACHE=',
+    ],
+    [
+      'docs/operate.md',
+      (o) => `/node ${o} server/command/main.ts run\n`,
+      '\nEnvironment=NODE_COMPILE_CACHE=',
+    ],
+    ['scripts/site.mjs', (o) => `...[${list(o, "'")}, 'server/command/main.ts'],`, 'NODE_COMPILE_CACHE: '],
+    ['test/helpers/chat-server.ts', (o) => `[${list(o, "'")}, 'server/command/main.ts']`, ''],
     ['test/helpers/child.ts', () => '', 'NODE_COMPILE_CACHE: '],
-    ['package.json', (o) => `node ${o} server/main.ts"`, '"NODE_COMPILE_CACHE='],
+    ['package.json', (o) => `node ${o} server/command/main.ts run"`, '"NODE_COMPILE_CACHE='],
   ];
   const list = (text: string, quote: string) =>
     text

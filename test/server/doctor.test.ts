@@ -76,7 +76,7 @@ async function doctorAs(
   env: Record<string, string>,
   ...args: string[]
 ): Promise<[number, string]> {
-  const child = startChild(process.execPath, ['server/doctor/doctor.ts', '--settings=', ...args], {
+  const child = startChild(process.execPath, ['server/command/main.ts', 'doctor', '--settings=', ...args], {
     cwd: root,
     // Compiling takes most of the time. Another user can neither read nor fill the cache of all tests.
     env: {
@@ -349,7 +349,7 @@ test('docs/operate.md shows what the doctor says', async () => {
 });
 
 test('ends without a word when nobody reads on, as in `npm run doctor | head -1`', () => {
-  const line = `"${process.execPath}" server/doctor/doctor.ts --settings= | head -1`;
+  const line = `"${process.execPath}" server/command/main.ts doctor --settings= | head -1`;
   const { stdout, stderr } = spawnSync('sh', ['-c', line], {
     cwd: root,
     env: { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${folder}` },

@@ -198,7 +198,9 @@ test('what a site names cannot command the screen of root, nor forge a line of i
   const answer = await run([otherFolder(config), '--yes', '--url', 'http://x', '--settings', newFile()]);
   expect(answer).toEqual({ code: 78, said: expect.stringContaining('✓ All is well.') });
   expect(answer.said).not.toMatch(/^✓ All|(?!\n)\p{Cc}/mu);
-  const child = startChild(process.execPath, ['server/init/init.ts', `/none${forged}`], { cwd: root });
+  const child = startChild(process.execPath, ['server/command/main.ts', 'init', `/none${forged}`], {
+    cwd: root,
+  });
   await new Promise((resolve) => child.process.on('close', resolve));
   expect(child.output()).toContain('there is no such folder');
   expect(child.output()).not.toMatch(/^✓ All|(?!\n)\p{Cc}/mu);
@@ -342,7 +344,7 @@ test('a plain PHP site: one login is shown, its keys without values are confirme
 test('a plain PHP site as a program: the answers come from its input, and the cookie is not shown', async () => {
   const { sessions, id, path } = plainSite();
   const file = newFile();
-  const args = ['server/init/init.ts', path, '--settings', file, '--user', userInfo().username];
+  const args = ['server/command/main.ts', 'init', path, '--settings', file, '--user', userInfo().username];
   const child = startChild(process.execPath, args, {
     cwd: root,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -32,7 +32,7 @@ describe('settings', () => {
       SESSION_SERVER_LOG_LEVEL: 'loud',
     });
     expect(code).toBe(78);
-    expect(output).toMatch(/^Settings that cannot be used:\n/);
+    expect(output).toMatch(/^✗ Settings that cannot be used:\n/);
     const lines = output.trim().split('\n').slice(1);
     expect(lines.map((line) => line.trim().split(':')[0])).toEqual([
       'SESSION_SERVER_HOST',

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
+import { howToRun } from '../how-to-run.ts';
 import type { UserPaths } from '../identity.ts';
 import { type Logins, StoreError } from '../login.ts';
 import { findSite, openSite } from '../logins/applications.ts';
@@ -69,7 +70,7 @@ export async function mailAddresses(
     if (!(error instanceof StoreError)) throw error;
     return wrong(
       `The addresses for mails cannot be read: ${error.message}.`,
-      'With CHAT_MAIL, npm run doctor -- --grants prints the right for them, too.',
+      `With CHAT_MAIL, ${howToRun('doctor', '--grants')} prints the right for them, too.`,
     );
   }
 }

@@ -12,6 +12,7 @@ import { parseEnv } from '../configuration/env.ts';
 import { readPhpSettings } from '../configuration/php-settings.ts';
 import { readRegularFile } from '../configuration/regular-file.ts';
 import { openSystem, type System } from '../configuration/system.ts';
+import { howToRun } from '../how-to-run.ts';
 import { type Digest, type Fingerprint, StoreError } from '../login.ts';
 import { type GivenDatabase, parseDatabaseUrl } from '../store-url.ts';
 import { type Database, DatabaseError } from '../stores/sql/driver.ts';
@@ -179,8 +180,7 @@ export interface SiteTables<Of extends AnyApplication = AnyApplication> {
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
-const unreadable =
-  'the database lacks a table or a column that is read, or its user may not read it: npm run doctor -- --grants prints the rights';
+const unreadable = `the database lacks a table or a column that is read, or its user may not read it: ${howToRun('doctor', '--grants')} prints the rights`;
 
 /** The failures of a database that have other words where no store URL is. */
 const inWords: Partial<Record<DatabaseError['problem'], string>> = {
@@ -192,8 +192,7 @@ const inWords: Partial<Record<DatabaseError['problem'], string>> = {
   permission: unreadable,
   hidden: unreadable,
   hiddenColumn: unreadable,
-  renewal:
-    'the user of the database may not renew logins, so writing in the chat is no use of the site: npm run doctor -- --grants prints the right (UPDATE)',
+  renewal: `the user of the database may not renew logins, so writing in the chat is no use of the site: ${howToRun('doctor', '--grants')} prints the right (UPDATE)`,
 };
 
 /** The same database, whose failures name no store URL. */

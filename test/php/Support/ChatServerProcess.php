@@ -27,7 +27,7 @@ final class ChatServerProcess extends ServerProcess
         $folder = self::folder();
         $store = 'memcached://127.0.0.1:' . MemcachedProcess::shared()->port . '?prefix=sessions/&format=json';
         parent::__construct(
-            self::program('server/main', [
+            self::program('run', [
                 'CHAT_HOST=127.0.0.1',
                 "CHAT_PORT=$this->port",
                 "CHAT_SESSION_STORE=$store",

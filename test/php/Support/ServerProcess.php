@@ -135,20 +135,20 @@ class ServerProcess
     }
 
     /**
-     * The command that starts a program of this project. In a run that has made bundles (test/helpers/make-bundles.ts) it is
+     * The command that starts a server of this project. In a run that has made bundles (test/helpers/make-bundles.ts) it is
      * the bundle: it starts in a third of the time.
      *
-     * @param string $path of the program in the project, without `.ts`
+     * @param string $subcommand of `php-session-chat`
      * @param list<string> $environment as `NAME=VALUE`
      * @return list<string>
      */
-    protected static function program(string $path, array $environment): array
+    protected static function program(string $subcommand, array $environment): array
     {
         $root = __DIR__ . '/../../..';
         $bundles = getenv('TEST_BUNDLES');
         return [
             'env', "NODE_COMPILE_CACHE=$root/node_modules/.cache/node", ...$environment, "$root/node_modules/.bin/node",
-            $bundles === false ? "$root/$path.ts" : "$bundles/$path.mjs",
+            $bundles === false ? "$root/server/command/main.ts" : "$bundles/server/command/main.mjs", $subcommand,
         ];
     }
 

@@ -30,6 +30,6 @@ final class SessionServerProcess extends ServerProcess
         foreach ($settings as $name => $value) {
             $environment[] = "SESSION_SERVER_$name=$value";
         }
-        parent::__construct(self::program('session-server/main', $environment), $folder, '"msg":"listening"');
+        parent::__construct(self::program('session-server', $environment), $folder, '"msg":"listening"');
     }
 }

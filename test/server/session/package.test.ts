@@ -25,7 +25,15 @@ beforeAll(() => {
   const tarball = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-  npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, ...tarball));
+  npm(
+    project,
+    'install',
+    '--omit=optional',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    join(folder, ...tarball),
+  );
   // It builds the package, which takes a minute on a busy machine.
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -80,7 +88,7 @@ test('contains every file of the folder, built and with its types, its README an
   );
 });
 
-test('depends on the packages that its files import, and on none of the chat', () => {
+test('depends on the packages that its files import, and without its optional ones brings no Node', () => {
   const imported = filesIn(join(installed, 'dist'))
     .filter((name) => name.endsWith('.js'))
     .flatMap((name) => [
@@ -90,12 +98,9 @@ test('depends on the packages that its files import, and on none of the chat', (
     ])
     .map(([, name = '']) => name);
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
-  expect(Object.keys(manifest.dependencies).sort()).toEqual([...new Set(imported)].sort());
-
-  const chat = JSON.parse(readFileSync(join(root, 'server/package.json'), 'utf8'));
-  const ofTheChat = Object.keys({ ...chat.dependencies, ...chat.optionalDependencies });
-  expect(ofTheChat).toContain('socket.io');
-  expect(ofTheChat.filter((name) => existsSync(join(project, 'node_modules', name)))).toEqual([]);
+  expect(imported.length).toBeGreaterThan(0);
+  expect(imported.filter((name) => !(name in manifest.dependencies))).toEqual([]);
+  expect(existsSync(join(project, 'node_modules/.bin/node'))).toBe(false);
 });
 
 test('runs no script when it is installed', () => {

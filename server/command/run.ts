@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
-import { startApp } from './app.ts';
-import { clientBuilt, proxiesNamed } from './doctor/server.ts';
-import { createLog, type Log } from './log.ts';
-import { typedPaths } from './session/doctor/typed.ts';
-import { ConfigurationError } from './session/logins/applications.ts';
+import { startApp } from '../app.ts';
+import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
+import { createLog, type Log } from '../log.ts';
+import { typedPaths } from '../session/doctor/typed.ts';
+import { howToRun } from '../session/how-to-run.ts';
+import { ConfigurationError } from '../session/logins/applications.ts';
 import {
   type Config,
   ConfigError,
@@ -11,28 +12,33 @@ import {
   nodeName,
   readConfig,
   unknownText,
-} from './settings/config.ts';
-import { type GivenSettings, givenSettings } from './settings/file.ts';
+} from '../settings/config.ts';
+import { type GivenSettings, givenSettings, usualFiles } from '../settings/file.ts';
 
-/** EX_USAGE of sysexits.h. */
-const badUsage = 64;
-/** EX_CONFIG of sysexits.h: a service manager need not restart the process. */
-const badConfiguration = 78;
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;
 /** Milliseconds before the promised end of a drain at which it is cut short. */
 const beforeTheEnd = 500;
 
-// The history is private: files created from here on are readable by this user alone.
-process.umask(0o077);
+export const help = `${howToRun('run', '[--settings FILE]')}
+
+Runs the chat server until SIGTERM or Ctrl-C. It logs lines of JSON, and is ready at the one with "listening".
+
+  --settings FILE  the file of settings NAME=VALUE; without it ${usualFiles[0]}, else ./${usualFiles[1]}.
+                   Those of the environment go before
+
+Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
 /**
  * Must be run with the options of Node in package.json: after a flood the heap is full of garbage, and V8 by itself
  * lets it grow to a multiple of what is in use. bench/README.md describes them. Do not set them by
  * `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
  */
-async function main(): Promise<void> {
-  const given = givenSettings(settingsFile(), process.env);
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<undefined> {
+  const { values } = parseArgs({ args: [...args], options: { settings: { type: 'string' } } });
+  // The history is private: files created from here on are readable by this user alone.
+  process.umask(0o077);
+  const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
   // Where the logs of several servers are merged, each line names its server.
   const node = config.cluster ? nodeName(config) : config.node;
@@ -75,16 +81,6 @@ async function main(): Promise<void> {
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
 
-/** The file that `--settings` names. */
-function settingsFile(): string | undefined {
-  try {
-    return parseArgs({ options: { settings: { type: 'string' } } }).values.settings;
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n  npm run server -- [--settings FILE]\n`);
-    process.exit(badUsage);
-  }
-}
-
 /** Logs at the start what the server runs with, and warns of settings that the operator may want to correct. */
 function reportStart(config: Config, { env, lines }: GivenSettings, log: Log): void {
   const set = listSettings(env, lines).filter(({ from, value }) => from !== 'default' && value !== '');
@@ -101,9 +97,3 @@ function reportStart(config: Config, { env, lines }: GivenSettings, log: Log): v
     if (is !== 'well') log.warn({ reason: text, hint: advice }, 'this should be corrected');
   }
 }
-
-main().catch((error: unknown) => {
-  if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(badConfiguration);
-});

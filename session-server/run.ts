@@ -1,20 +1,18 @@
 import { dirname } from 'node:path';
 import { createLog } from '../server/log.ts';
 import { startSessionServer } from './server.ts';
-import { readSettings, SettingsError } from './settings.ts';
+import { readSettings } from './settings.ts';
 
-/** EX_CONFIG of sysexits.h: a service manager need not start it again. */
-const badConfiguration = 78;
 /** EX_IOERR of sysexits.h: the container or the port cannot be opened, or an unexpected error has ended the process. */
 const failed = 74;
 /** Milliseconds. The documentation promises that the server stops within 10 s. */
 const closeLimit = 9000;
 
-// Sessions are private: only this user can read the files that are created from here on.
-process.umask(0o077);
-
-async function main(): Promise<void> {
-  const settings = readSettings(process.env);
+/** @throws SettingsError */
+export async function runSessionServer(env: NodeJS.ProcessEnv): Promise<void> {
+  // Sessions are private: only this user can read the files that are created from here on.
+  process.umask(0o077);
+  const settings = readSettings(env);
   const log = createLog(settings.logLevel);
   const die = (error: unknown, message: string): never => {
     log.fatal(withoutFile(error), message);
@@ -63,9 +61,3 @@ function withoutFile(error: unknown): object {
   const { syscall, code, path } = error as NodeJS.ErrnoException;
   return path === undefined ? { err: error } : { reason: `${syscall}: ${code}`, folder: dirname(path) };
 }
-
-main().catch((error: unknown) => {
-  if (!(error instanceof SettingsError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(badConfiguration);
-});

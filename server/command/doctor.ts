@@ -1,0 +1,13 @@
+import { doctor, usage } from '../doctor/report.ts';
+import { forScreen } from '../session/blank.ts';
+
+export { usage as help };
+
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  // Nobody reads on, so it need not go on asking databases.
+  process.stdout.on('error', () => process.exit());
+  return doctor(args, env, {
+    finding: (line) => console.log(forScreen(line)),
+    problem: (line) => console.error(forScreen(line)),
+  });
+}

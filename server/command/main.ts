@@ -1,0 +1,77 @@
+import { forScreen } from '../session/blank.ts';
+import { howToRun } from '../session/how-to-run.ts';
+import { CommandProblem, exit } from './problem.ts';
+
+/** A subcommand. */
+interface Command {
+  /** Its use, its options, and an example. */
+  help: string;
+  /**
+   * @param args the words behind the command
+   * @returns the exit code; undefined for a server, which goes on
+   * @throws CommandProblem, or an error of `parseArgs`
+   */
+  run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number | undefined>;
+}
+
+/** Each is loaded only when it is called: a server pays for no other one. */
+const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
+  init: ['looks at your site and writes the settings', () => import('./init.ts')],
+  run: ['runs the chat server', () => import('./run.ts')],
+  doctor: ['says what is wrong, and what to change', () => import('./doctor.ts')],
+  'session-server': ['runs the session server', () => import('./session-server.ts')],
+  export: ['writes all data of a user into an archive', () => import('./export.ts')],
+  erase: ['erases a user', () => import('./erase.ts')],
+  version: ['prints the version', () => import('./version.ts')],
+};
+
+const width = Math.max(...Object.keys(commands).map((name) => name.length));
+const help = `Usage: ${howToRun('COMMAND')}
+
+${Object.entries(commands)
+  .map(([name, [does]]) => `  ${name.padEnd(width)}  ${does}`)
+  .join('\n')}
+
+${howToRun('COMMAND', '--help')} says more about each.
+Settings come from the environment and from a file: docs/settings.md.
+Example: ${howToRun('init', '/var/www/html --url https://www.example.org')}`;
+
+const asksForHelp = (word: string) => word === '--help' || word === '-h';
+
+async function main([name, ...args]: readonly string[]): Promise<number | undefined> {
+  if (name === undefined) throw new CommandProblem(exit.usage, `a command is missing\n\n${help}`);
+  if (asksForHelp(name) || name === 'help') return print(help);
+  const [, load] = Object.entries(commands).find(([known]) => known === name)?.[1] ?? [];
+  if (load === undefined) {
+    throw new CommandProblem(exit.usage, `there is no command ${JSON.stringify(name)}\n\n${help}`);
+  }
+  const command = await load();
+  const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  if (options.some(asksForHelp)) return print(command.help);
+  try {
+    return await command.run(args, process.env);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!String(code).startsWith('ERR_PARSE_ARGS')) throw error;
+    throw new CommandProblem(exit.usage, `${message}\n\n${command.help}`);
+  }
+}
+
+function print(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+// A reader such as `head` may close the pipe early. What a command writes elsewhere is written nevertheless.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  if (code !== 'EPIPE') throw new Error(`the standard output cannot be written (${code})`);
+});
+
+try {
+  const code = await main(process.argv.slice(2));
+  if (code !== undefined) process.exitCode = code;
+} catch (error) {
+  if (!(error instanceof CommandProblem)) throw error;
+  process.stderr.write(`${forScreen(`✗ ${error.message[0]?.toUpperCase()}${error.message.slice(1)}`)}\n`);
+  process.exitCode = error.code;
+}

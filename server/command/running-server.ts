@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { howToRun } from '../session/how-to-run.ts';
+import { readConfig } from '../settings/config.ts';
+import { givenSettings } from '../settings/file.ts';
+import { CommandProblem, exit } from './problem.ts';
+
+/** Milliseconds in which nothing comes. The server gives up its own work earlier. */
+const longestSilence = 60_000;
+/** Bytes of an answer that is no archive. */
+const longestAnswer = 64 * 1024;
+
+/** A user's calls of the API, as the site makes them with its key. Each throws a CommandProblem if it is refused. */
+export interface RunningServer {
+  /** The name by which the chat knows the user. */
+  nameOf(user: string): Promise<string>;
+  /** The bytes of a zip archive. They end with an error if the server cuts them off. */
+  exportOf(user: string): Promise<IncomingMessage>;
+  erase(user: string, messages: 'anonymise' | 'delete'): Promise<void>;
+}
+
+/**
+ * The server that runs with these settings. It is asked because it alone may change its history, and has a copy of it
+ * in memory.
+ * @param file of `--settings`
+ * @throws CommandProblem if nobody could call it
+ */
+export function runningServer(file: string | undefined, env: NodeJS.ProcessEnv): RunningServer {
+  const given = givenSettings(file, env);
+  const {
+    host,
+    port,
+    apiKeys: [key],
+  } = readConfig(given.env, given.lines);
+  if (key === undefined) {
+    throw new CommandProblem(
+      exit.configuration,
+      'the running chat server does this, and wants a key for it: set CHAT_API_KEY_FILE as in docs/api.md, and start the server again',
+    );
+  }
+  if (port === 0) {
+    throw new CommandProblem(
+      exit.configuration,
+      'CHAT_PORT is 0, so nothing says where the chat server listens: its log line "listening" has the port, to be given as in CHAT_PORT=7070',
+    );
+  }
+  // A server that listens on all addresses listens on this one.
+  const place = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  const where = `${place.includes(':') ? `[${place}]` : place}:${port}`;
+
+  async function call(method: string, path: string): Promise<IncomingMessage> {
+    const headers = { Authorization: `Bearer ${key}` };
+    // `fetch` would resolve an id of two dots.
+    const asked = request({ host: place, port, method, path: `/api/users/${path}`, headers });
+    asked.setTimeout(longestSilence, () =>
+      asked.destroy(new Error(`it is silent for ${longestSilence / 1000} s`)),
+    );
+    const answer = await once(asked.end(), 'response').then(
+      ([response]) => response as IncomingMessage,
+      ({ code, message }: NodeJS.ErrnoException) => {
+        throw new CommandProblem(
+          exit.unavailable,
+          `no chat server answers at ${where} (${code ?? message}): start it with the same settings (${howToRun('run')}), and do this again`,
+        );
+      },
+    );
+    const { statusCode: status = 0 } = answer;
+    if (status < 200 || status > 299) throw refused(status, await textOf(answer));
+    return answer;
+  }
+
+  return {
+    async nameOf(user) {
+      const answer = JSON.parse(await textOf(await call('GET', encodeURIComponent(user))));
+      return String(answer.user.name);
+    },
+    exportOf: (user) => call('GET', `${encodeURIComponent(user)}/export`),
+    async erase(user, messages) {
+      await textOf(await call('DELETE', `${encodeURIComponent(user)}?messages=${messages}`));
+    },
+  };
+}
+
+function refused(status: number, text: string): CommandProblem {
+  const { code, message } = errorIn(text);
+  // Without a key of its own a server has no API.
+  if (code === 'unauthorized' || code === 'not_found') {
+    return new CommandProblem(
+      exit.configuration,
+      'the chat server has another key, or none: it reads the key when it starts, so start it again with these settings',
+    );
+  }
+  if (code === 'unknown_user') {
+    return new CommandProblem(
+      exit.noUser,
+      'the chat knows no user with this id: nobody with it has connected',
+    );
+  }
+  if (code === 'bad_request') return new CommandProblem(exit.usage, 'this is no id of a user');
+  return new CommandProblem(
+    exit.unavailable,
+    `the chat server answers ${status} (${message}): try again later`,
+  );
+}
+
+function errorIn(text: string): { code: string; message: string } {
+  try {
+    const { code, message } = JSON.parse(text).error;
+    return { code: String(code), message: String(message) };
+  } catch {
+    return { code: '', message: 'this is no answer of a chat server: does another program listen there?' };
+  }
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  let text = '';
+  try {
+    for await (const piece of answer.setEncoding('utf8')) {
+      text += piece;
+      if (text.length > longestAnswer) throw new Error('it is too long');
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CommandProblem(
+      exit.unavailable,
+      `the answer of the chat server was cut off (${code ?? message})`,
+    );
+  }
+  return text;
+}

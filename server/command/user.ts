@@ -1,0 +1,9 @@
+import { CommandProblem, exit } from './problem.ts';
+
+/** The one user that a command is about. @throws CommandProblem */
+export function theUser(words: readonly string[], help: string): string {
+  const [user, ...more] = words;
+  if (user !== undefined && user !== '' && more.length === 0) return user;
+  const what = user ? `one user, and not ${words.length}` : 'the id of the user is missing';
+  throw new CommandProblem(exit.usage, `${what}\n\n${help}`);
+}
