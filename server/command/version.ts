@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
 import { parseArgs } from 'node:util';
+import manifest from '../../package.json' with { type: 'json' };
 import { howToRun } from '../session/how-to-run.ts';
 
 export const help = `${howToRun('version')}
@@ -11,7 +10,6 @@ Example: ${howToRun('version')}`;
 
 export async function run(args: readonly string[]): Promise<number> {
   parseArgs({ args: [...args] });
-  const { version } = JSON.parse(readFileSync(findPackageJSON(import.meta.url) as string, 'utf8'));
-  console.log(`php-session-chat ${version} (Node ${process.versions.node})`);
+  console.log(`php-session-chat ${manifest.version} (Node ${process.versions.node})`);
   return 0;
 }

@@ -244,11 +244,8 @@ test('the chat server is started with the same options of Node, and keeps what N
       (o) => `["node", ${list(o, '"')}, "server/command/main.ts", "run"]`,
       'ENV NODE_COMPILE_CACHE=',
     ],
-    [
-      'docs/operate.md',
-      (o) => `/node ${o} server/command/main.ts run\n`,
-      '\nEnvironment=NODE_COMPILE_CACHE=',
-    ],
+    ['bin/php-session-chat', (o) => `"$node" ${o} `, ''],
+    ['docs/operate.md', () => '/php-session-chat run\n', '\nEnvironment=NODE_COMPILE_CACHE='],
     ['scripts/site.mjs', (o) => `...[${list(o, "'")}, 'server/command/main.ts'],`, 'NODE_COMPILE_CACHE: '],
     ['test/helpers/chat-server.ts', (o) => `[${list(o, "'")}, 'server/command/main.ts']`, ''],
     ['test/helpers/child.ts', () => '', 'NODE_COMPILE_CACHE: '],

@@ -6,19 +6,26 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { phpRequest } from '../../helpers/php-request.ts';
+import type { Message } from '../../server/wire/events.ts';
+import { connectChat } from '../helpers/chat-client.ts';
+import { type Child, startChild } from '../helpers/child.ts';
+import { phpRequest } from '../helpers/php-request.ts';
 
-const root = resolve(import.meta.dirname, '../../..');
+const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'php-session-package-'));
-/** Another project, with the package installed. */
+/** Another project, with the package installed for reading sessions. */
 const project = join(folder, 'project');
 const installed = join(project, 'node_modules/php-session-chat');
+/** The package as npm installs it for the machine, with its command. */
+const machine = join(folder, 'lib/node_modules/php-session-chat');
+const command = join(folder, 'bin/php-session-chat');
 
 beforeAll(() => {
   npm(root, 'pack', '--pack-destination', folder);
@@ -34,6 +41,11 @@ beforeAll(() => {
     '--no-fund',
     join(folder, ...tarball),
   );
+  // The dependencies of this version, Node among them, are here already.
+  for (const made of [machine, dirname(command)]) mkdirSync(made, { recursive: true });
+  execFileSync('tar', ['-xzf', join(folder, ...tarball), '-C', machine, '--strip-components=1']);
+  symlinkSync(join(root, 'node_modules'), join(machine, 'node_modules'));
+  symlinkSync(join(machine, 'bin/php-session-chat'), command);
   // It builds the package, which takes a minute on a busy machine.
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,26 +82,37 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-/** The element: a page's script with its chunks, and the types for a page. */
-const ofTheClient = /^dist\/(client\/(php-chat|assets\/[\w-]+)\.js|types\/client\/src\/[\w/-]+\.d\.ts)$/;
+/** The parts of the package that are JavaScript. */
+const parts = ['server', 'session-server'];
 
-test('contains every file of the folder, built and with its types, its README and the licence, the client, and no more', () => {
-  const sources = filesIn(join(root, 'server/session')).filter((name) => /(?<!\.d)\.ts$/.test(name));
-  const built = sources.flatMap((name) => [name.replace(/ts$/, 'js'), name.replace(/ts$/, 'd.ts')]);
+test('contains every file of the server, compiled, the folder of sessions with its types, the built client and the documentation, and no more', () => {
+  const built = parts.flatMap((part) =>
+    filesIn(join(root, part))
+      .filter((name) => !/\.md$|tsconfig|Dockerfile/.test(name))
+      .flatMap((name) => {
+        const js = name.replace(/ts$/, 'js');
+        return part === 'server' && name.startsWith('session/') ? [js, name.replace(/ts$/, 'd.ts')] : [js];
+      })
+      .map((name) => join('dist', part, name)),
+  );
+  const others =
+    /^(dist\/(client\/dist\/((php-chat|sw)\.js(\.br|\.gz)?|(index|guide)\.html|assets\/[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
   expect(
     filesIn(installed)
-      .filter((name) => !ofTheClient.test(name))
+      .filter((name) => !others.test(name))
       .sort(),
   ).toEqual(
     [
-      ...built.map((name) => join('dist/session', name)),
-      ...['LICENSE', 'README.md', 'docs/sessions.md', 'package.json', 'server/session/README.md'],
+      ...built,
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/package.json', 'package.json'],
+      ...['bin/php-session-chat', 'server/session/README.md'],
     ].sort(),
   );
 });
 
-test('depends on the packages that its files import, and without its optional ones brings no Node', () => {
-  const imported = filesIn(join(installed, 'dist'))
+test('depends on the packages that its files import, and on no others', () => {
+  const imported = parts
+    .flatMap((part) => filesIn(join(installed, 'dist', part)).map((name) => join(part, name)))
     .filter((name) => name.endsWith('.js'))
     .flatMap((name) => [
       ...readFileSync(join(installed, 'dist', name), 'utf8').matchAll(
@@ -98,9 +121,84 @@ test('depends on the packages that its files import, and without its optional on
     ])
     .map(([, name = '']) => name);
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
-  expect(imported.length).toBeGreaterThan(0);
-  expect(imported.filter((name) => !(name in manifest.dependencies))).toEqual([]);
+  expect(Object.keys(manifest.dependencies).sort()).toEqual([...new Set(imported)].sort());
+});
+
+test('without its optional packages, it puts no Node before that of the project', () => {
   expect(existsSync(join(project, 'node_modules/.bin/node'))).toBe(false);
+});
+
+/** The command, on a machine that has no Node of its own. */
+const started = (args: string[], env: NodeJS.ProcessEnv = {}, stdio: 'pipe' | 'ignore' = 'ignore') =>
+  startChild(command, args, {
+    cwd: folder,
+    env: { PATH: '/usr/bin:/bin', ...env },
+    stdio: [stdio, 'pipe', 'pipe'],
+  });
+
+async function said(child: Child): Promise<{ code: number; output: string }> {
+  const code = await new Promise<number>((end) => child.process.on('close', end));
+  return { code, output: child.output() };
+}
+
+test('its command runs on the Node that comes with it, and names itself', async () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expect(await said(started(['version']))).toEqual({
+    code: 0,
+    output: `php-session-chat ${version} (Node ${process.versions.node})\n`,
+  });
+  const help = await said(started(['init', '--help']));
+  expect(help.output).toMatch(/^php-session-chat init FOLDER [\s\S]*Example: php-session-chat init \//);
+  expect(help.code).toBe(0);
+});
+
+test('without its own Node it takes one of the machine, or says which it needs', async () => {
+  const alone = join(project, 'node_modules/.bin/php-session-chat');
+  const own = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` };
+  expect((await said(startChild(alone, ['version'], { env: own }))).code).toBe(0);
+  const none = await said(startChild(alone, ['version'], { env: { PATH: '/usr/bin:/bin' } }));
+  expect(none).toEqual({ code: 69, output: expect.stringContaining('needs Node 26') });
+});
+
+test('a small PHP site: init writes the settings, run starts with them, and two users of PHP sessions talk', async () => {
+  const site = join(folder, 'small');
+  const sessions = join(folder, 'small-sessions');
+  for (const made of [site, sessions]) mkdirSync(made);
+  writeFileSync(join(site, 'index.php'), '<?php session_start();');
+  const cookie = (id: number, name: string) =>
+    `PHPSESSID=${phpRequest({ 'session.save_handler': 'files', 'session.save_path': sessions }, `$_SESSION["user_id"] = ${id}; $_SESSION["firstname"] = "${name}"`)}`;
+  const [ann, bob] = [cookie(1, 'Ann'), cookie(2, 'Bob')];
+  const settings = join(folder, 'small-settings');
+  const args = [
+    'init',
+    site,
+    '--url',
+    'http://localhost:8080',
+    '--settings',
+    settings,
+    '--user',
+    userInfo().username,
+  ];
+  const init = started(args, { CHAT_SESSION_STORE: `file://${sessions}`, CHAT_PORT: '0' }, 'pipe');
+  init.process.stdin?.end(`${ann}\n\n\n`);
+  const { code, output } = await said(init);
+  expect(output).toContain(`Written: ${settings}`);
+  expect(output).toMatch(/\n +php-session-chat run --settings [\s\S]*: php-session-chat doctor --settings /);
+  expect(output).not.toMatch(/npm run/);
+  expect(code).toBe(0);
+
+  const chat = started(['run', '--settings', settings]);
+  const [, port] = await chat.until(/"port":(\d+),.*"msg":"listening"/);
+  const url = `http://127.0.0.1:${port}`;
+  const [reader, writer] = await Promise.all([connectChat(url, ann), connectChat(url, bob)]);
+  for (const client of [reader, writer]) await client.request('room:join', { room: 'lobby' });
+  const text = 'Hello from an installed chat';
+  const arrived = new Promise<Message>((resolve) => reader.socket.once('message:new', resolve));
+  await writer.request('message:send', { room: 'lobby', text, clientId: 'c-1' });
+  expect(await arrived).toMatchObject({ text, user: { id: '2', name: 'Bob' } });
+  for (const path of ['/', '/php-chat.js', '/sw.js']) expect((await fetch(url + path)).status).toBe(200);
+  for (const client of [reader, writer]) client.close();
+  expect(await chat.stop()).toBe(0);
 });
 
 test('runs no script when it is installed', () => {
@@ -238,8 +336,10 @@ test('knows the users of a site by its folder, from a request or its Cookie head
 });
 
 test('the client’s script has all that it loads', () => {
-  const client = join(installed, 'dist/client');
-  const scripts = filesIn(client).map((name) => readFileSync(join(client, name), 'utf8'));
+  const client = join(installed, 'dist/client/dist');
+  const scripts = filesIn(client)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => readFileSync(join(client, name), 'utf8'));
   const loaded = scripts.flatMap((text) => [...text.matchAll(/`\.\/(?:assets\/)?([\w-]+\.js)`/g)]);
   expect(loaded.length).toBeGreaterThan(4);
   expect(
@@ -286,7 +386,7 @@ test('its types accept right uses and refuse wrong ones, libraries checked too',
     // @ts-expect-error: it may be a refusal
     answer.user;
     // @ts-expect-error: not exported
-    import('php-session-chat/dist/session/store-url.js');`,
+    import('php-session-chat/dist/server/session/store-url.js');`,
   );
   const options =
     '{ "module": "nodenext", "strict": true, "exactOptionalPropertyTypes": true, "noEmit": true }';
