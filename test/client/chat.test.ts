@@ -318,6 +318,27 @@ describe('the list of rooms', () => {
     expect(chat.list.own().map(({ id }) => id)).toEqual(['lobby']);
   });
 
+  test('a room that one joins while public rooms are listed is one’s own, where it belongs', async () => {
+    const ann = await person();
+    const ben = await other();
+    const { room } = await ben.request('room:create', { name: 'found', kind: 'public', clientId: newId() });
+    const { chat } = await open(ann.cookie);
+    expect(chat.list.moreOthers).toBe(true);
+    const joined = Promise.withResolvers<void>();
+    const { request } = chat.connection;
+    chat.connection.request = (async (name: string, payload: object) => {
+      const answer = await request.call(chat.connection, name as never, payload as never);
+      if ('query' in payload) await joined.promise;
+      return answer;
+    }) as typeof request;
+    const finding = chat.list.findOthers('found');
+    await chat.openRoom(room.id, true);
+    await expect.poll(() => names(chat.list.own())).toEqual(['found', 'lobby']);
+    joined.resolve();
+    await finding;
+    expect(names(chat.list.own())).toEqual(['found', 'lobby']);
+  });
+
   test('changes during a disconnection are known afterwards, removals too', async () => {
     const ann = await person();
     const ben = await other();

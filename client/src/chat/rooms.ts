@@ -108,7 +108,7 @@ export class Rooms {
       const cursor = this.#next === undefined ? {} : { cursor: this.#next };
       const answer = await this.#connection.request('room:list', { member: false, limit: PAGE, ...cursor });
       if (!current()) return;
-      this.#list(answer.rooms, 0);
+      this.#listOthers(answer.rooms);
       this.#next = answer.next ?? null;
       this.#port.changed();
     });
@@ -120,7 +120,7 @@ export class Rooms {
     await this.#tasks.once(`find others ${query}`, async (current) => {
       const answer = await this.#connection.request('room:list', { member: false, query, limit: PAGE });
       if (!current()) return;
-      this.#list(answer.rooms, 0);
+      this.#listOthers(answer.rooms);
       this.#port.changed();
     });
   }
@@ -211,6 +211,14 @@ export class Rooms {
       above = room.at;
     }
     return above;
+  }
+
+  /** A room that was joined while the answer was on its way is one's own. */
+  #listOthers(rooms: readonly RoomSummary[]): void {
+    this.#list(
+      rooms.filter(({ id }) => this.byId.get(id)?.summary.member !== true),
+      0,
+    );
   }
 
   /** By the server's clock. Where a room stands that is made now. */
