@@ -130,12 +130,12 @@ test('on a phone Back closes what lies above the room, then leads to the rooms; 
   const popped = page.evaluate(
     () => new Promise((resolve) => addEventListener('popstate', resolve, { once: true })),
   );
-  await page.getByRole('menuitem', { name: 'Room settings' }).click();
-  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.getByRole('menuitem', { name: 'Leave room' }).click();
+  await expect(page.getByRole('alertdialog')).toBeVisible();
   // A second Back, before the browser has left the menu's entry, would leave the room too.
   await popped;
   await page.goBack();
-  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(page.getByRole('alertdialog')).toHaveCount(0);
   await expect(field(page, 'announcements')).toBeVisible();
   await page.goBack();
   await expect(rooms(page)).toBeVisible();

@@ -12,6 +12,7 @@ import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts'
 import { holdFocus } from './controls/focus-keeper.ts';
 import { arrive } from './controls/fresh.ts';
 import { Toasts } from './controls/toasts.tsx';
+import type { DetailsTab } from './details/details-pane.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
 import { type Caret, Composer } from './messages/composer.tsx';
@@ -123,6 +124,7 @@ export class AppView {
         this.render();
       },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
+      showRoomSettings: () => this.#showDetails('settings'),
       showSettings: () => this.#showSettings(),
       push: () => this.#late.parts?.push,
       offer: (entries) => this.#late.parts?.offering.draw(entries),
@@ -640,16 +642,20 @@ export class AppView {
   readonly #togglePeople = () => this.#late.withPanels(() => this.#toggle());
 
   readonly #toggleDetails = () => {
+    if (this.#late.parts?.details.shown) this.#late.parts.details.close();
+    else this.#showDetails();
+  };
+
+  /** @param tab - the one that was chosen last, unless given */
+  #showDetails(tab?: DetailsTab): void {
     const focused = this.#root.activeElement;
     this.#late.withPanels(() => {
-      const { details } = this.#late.parts ?? {};
-      if (details?.shown) return details.close();
       this.#clearPanels();
       this.#panes.peopleAbove = false;
-      details?.open(focused);
+      this.#late.parts?.details.open(focused, tab);
       arrive(this.#root.querySelector('.side'));
     });
-  };
+  }
 
   #showSettings(): void {
     if (this.#settings !== undefined && this.#panes.roomInSight) return this.#closeSettings();

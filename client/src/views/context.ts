@@ -16,7 +16,9 @@ export type DialogRequest =
   /** `failed`: who could not be invited when the room was made. */
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
   | { readonly kind: 'inviteLink'; readonly room: Room }
-  | { readonly kind: 'settings'; readonly room: Room }
+  | { readonly kind: 'restricted'; readonly room: Room }
+  | { readonly kind: 'handOver'; readonly room: Room }
+  | { readonly kind: 'deleteRoom'; readonly room: Room }
   | { readonly kind: 'leave'; readonly room: Room }
   | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
   | { readonly kind: 'restrict'; readonly room: Room; readonly user: User; readonly how: 'mute' | 'ban' }
@@ -214,6 +216,8 @@ export interface Context {
   pane(which: Pane): void;
   /** The people beside or above the timeline. */
   showPeople(): void;
+  /** The settings of the room, among its details. */
+  showRoomSettings(): void;
   /** The user's own settings, in place of the room. */
   showSettings(): void;
   /** Push on this device; its code comes later. */

@@ -9,12 +9,13 @@ import { SelectText } from './messages/select-text.tsx';
 import { ReportMessage } from './moderation/report.tsx';
 import { Reports } from './moderation/reports.tsx';
 import { RestrictMember } from './moderation/restrict-member.tsx';
+import { Restricted } from './moderation/restricted.tsx';
 import { NewDirect } from './people/direct.tsx';
+import { HandOver } from './people/hand-over.tsx';
 import { Invite } from './people/invite.tsx';
 import { InviteLink } from './people/invite-link.tsx';
 import { PushHelp } from './prefs/push-help.tsx';
 import { CreateRoom } from './rooms/create.tsx';
-import { RoomSettings } from './rooms/settings.tsx';
 
 interface Props {
   readonly context: Context;
@@ -72,7 +73,22 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'invite')
     return <Invite context={context} room={room} failed={request.failed ?? []} close={close} />;
   if (request.kind === 'inviteLink') return <InviteLink context={context} room={room} close={close} />;
-  if (request.kind === 'settings') return <RoomSettings context={context} room={room} close={close} />;
+  if (request.kind === 'restricted') return <Restricted context={context} room={room} close={close} />;
+  if (request.kind === 'handOver') return <HandOver context={context} room={room} close={close} />;
+  if (request.kind === 'deleteRoom') {
+    return (
+      <Ask
+        context={context}
+        title={strings.text('owner.deleteAsk', { room: name })}
+        text={strings.text('owner.deleteText')}
+        stay={strings.text('delete.keep')}
+        label={strings.text('owner.delete')}
+        run={() => chat.deleteRoom(room)}
+        done={() => toast(strings.text('rooms.deleted', { room: name }), 'good')}
+        close={close}
+      />
+    );
+  }
   if (request.kind === 'leave') {
     return (
       <Ask

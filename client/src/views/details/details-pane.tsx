@@ -8,11 +8,11 @@ import { Avatar } from '../people/avatar.tsx';
 import { InviteButton } from '../people/invite-button.tsx';
 import { PeopleList } from '../people/people.tsx';
 import { PinnedList } from '../pins/pinned-list.tsx';
-import { NotifyChoice } from '../rooms/notify-choice.tsx';
 import { RoomFiles } from './room-files.tsx';
+import { RoomSettings } from './room-settings.tsx';
 
 const tabs = ['people', 'files', 'pinned', 'settings'] as const;
-type Tab = (typeof tabs)[number];
+export type DetailsTab = (typeof tabs)[number];
 
 /** The panel of the room that is shown: its people, files, pinned messages and settings. */
 export class DetailsPane {
@@ -25,7 +25,9 @@ export class DetailsPane {
     this.#context = context;
   }
 
-  open(opener: Element | null): void {
+  /** @param tab - the one that was chosen last, unless given */
+  open(opener: Element | null, tab?: DetailsTab): void {
+    if (tab !== undefined) this.#context.chat.settings.set('details', tab);
     this.shown = true;
     this.#opener = opener;
     this.#context.draw();
@@ -109,11 +111,11 @@ export class DetailsPane {
     );
   }
 
-  #content(tab: Tab, room: Room, lost: boolean) {
+  #content(tab: DetailsTab, room: Room, lost: boolean) {
     const context = this.#context;
     if (tab === 'people') return <PeopleList context={context} room={room} lost={lost} />;
     if (tab === 'files') return <RoomFiles context={context} room={room} />;
-    if (tab === 'settings') return <Settings context={context} room={room} />;
+    if (tab === 'settings') return <RoomSettings context={context} room={room} />;
     return (
       <div class="scroll">
         <PinnedList context={context} room={room} go={({ seq }) => context.jump({ room: room.id, seq })} />
@@ -121,19 +123,19 @@ export class DetailsPane {
     );
   }
 
-  #tabs({ summary: { kind, member } }: Room): readonly Tab[] {
+  #tabs({ summary: { kind, member } }: Room): readonly DetailsTab[] {
     return tabs.filter((tab) =>
       tab === 'people' ? kind !== 'direct' : tab === 'settings' ? kind !== 'direct' && member : true,
     );
   }
 
   /** The one that was chosen last on this device, whichever room it was. */
-  #tab(offered: readonly Tab[]): Tab {
+  #tab(offered: readonly DetailsTab[]): DetailsTab {
     const chosen = this.#context.chat.settings.get('details', text);
-    return offered.find((tab) => tab === chosen) ?? (offered[0] as Tab);
+    return offered.find((tab) => tab === chosen) ?? (offered[0] as DetailsTab);
   }
 
-  #select(tab: Tab): void {
+  #select(tab: DetailsTab): void {
     this.#context.chat.settings.set('details', tab);
     this.#context.draw();
   }
@@ -155,25 +157,4 @@ export class DetailsPane {
     tab?.focus();
     event.preventDefault();
   };
-}
-
-/** The notifications of the room that the user wants; for users with the right to change it, the way to its settings. */
-function Settings({ context, room }: { readonly context: Context; readonly room: Room }) {
-  const { chat, strings, toast, dialog } = context;
-  return (
-    <div class="scroll form">
-      <NotifyChoice
-        context={context}
-        chosen={room.summary.notify}
-        choose={(notify) => {
-          chat.notify(room, notify).catch(() => toast(strings.text('error.other'), 'bad'));
-        }}
-      />
-      {room.summary.may.includes('update') && (
-        <button type="button" class="btn" onClick={() => dialog({ kind: 'settings', room })}>
-          {strings.text('rooms.settings')}
-        </button>
-      )}
-    </div>
-  );
 }

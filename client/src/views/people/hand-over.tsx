@@ -9,8 +9,6 @@ import { PeopleField } from './people-field.tsx';
 interface Props {
   readonly context: Context;
   readonly room: Room;
-  /** The room has another owner. */
-  done(): void;
   close(): void;
 }
 
@@ -20,7 +18,7 @@ export class HandOver extends Component<Props> {
   #field: PeopleField | undefined;
   #writing = '';
 
-  override render({ context, room, done, close }: Props) {
+  override render({ context, room, close }: Props) {
     const { chat, strings, toast } = context;
     const label = strings.text('owner.handOver');
     const hint = strings.text('owner.hint');
@@ -36,10 +34,7 @@ export class HandOver extends Component<Props> {
           run={async () =>
             void (await chat.request('room:role', { room: room.id, user: to.id, role: 'owner' }))
           }
-          done={() => {
-            done();
-            toast(strings.text('owner.done', { room: room.summary.name, name: to.name }), 'good');
-          }}
+          done={() => toast(strings.text('owner.done', { room: room.summary.name, name: to.name }), 'good')}
           close={close}
         />
       );

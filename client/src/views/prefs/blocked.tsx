@@ -2,9 +2,9 @@ import { Component } from 'preact';
 import type { User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Context } from '../context.ts';
+import { Row, Section, save } from '../controls/rows.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { Loading } from './loading.tsx';
-import { Row, Section, save } from './rows.tsx';
 
 /** The people whom the user has blocked. */
 export class Blocked extends Component<{ readonly context: Context }> {

@@ -3,7 +3,7 @@ import type { RequestOf } from '../../connection/connection.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
-import { Choice, Row, Section, Switch } from './rows.tsx';
+import { Choice, Row, Section, Switch } from '../controls/rows.tsx';
 import { TimeField } from './time-field.tsx';
 
 /** How the user is notified while away. */

@@ -5,12 +5,12 @@ import style from '../../styles/prefs.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import { save } from '../controls/rows.tsx';
 import { Blocked } from './blocked.tsx';
 import { Loading } from './loading.tsx';
 import { Mail, type Notices, QuietHours, Shown } from './notices.tsx';
 import { PushDevices } from './push-devices.tsx';
 import { RoomNotices } from './room-notices.tsx';
-import { save } from './rows.tsx';
 
 export { offer } from './offer.tsx';
 

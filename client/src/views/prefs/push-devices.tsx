@@ -2,10 +2,10 @@ import { Component } from 'preact';
 import type { Answers } from '../../../../server/wire/events.ts';
 import type { BrowserPush } from '../../chat/push.ts';
 import { Icon } from '../controls/icon.tsx';
+import { Row, Section, Switch, save } from '../controls/rows.tsx';
 import { Loading } from './loading.tsx';
 import type { NoticesProps } from './notices.tsx';
 import { Blocking, HomeScreen } from './push-help.tsx';
-import { Row, Section, Switch, save } from './rows.tsx';
 
 type Device = Answers['device:list']['devices'][number];
 

@@ -3,9 +3,9 @@ import type { Notify } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
+import { Choice, Row, Section, save } from '../controls/rows.tsx';
 import { Avatar } from '../people/avatar.tsx';
 import { NotifyLine } from '../rooms/ask-card.tsx';
-import { Choice, Row, Section, save } from './rows.tsx';
 
 /** More are shown by a press. */
 const PAGE = 50;

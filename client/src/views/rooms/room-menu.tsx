@@ -6,7 +6,7 @@ import { blockItem } from '../moderation/block-item.ts';
 
 /** The actions on a room that the user may take. */
 function roomItems(room: Room, context: Context): MenuItem[] {
-  const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
+  const { chat, strings, dialog, showPeople, showRoomSettings, searchInMenu, toast } = context;
   const search = searchInMenu();
   const { kind, member, may, notify, reports, with: other } = room.summary;
   const direct = kind === 'direct';
@@ -44,7 +44,7 @@ function roomItems(room: Room, context: Context): MenuItem[] {
       !direct && {
         picture: 'settings',
         label: strings.text('rooms.settings'),
-        run: () => dialog({ kind: 'settings', room }),
+        run: showRoomSettings,
       },
     other !== undefined && blockItem(other, context),
     may.includes('leave') && {

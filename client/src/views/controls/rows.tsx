@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { Context } from '../context.ts';
-import { Icon, type IconName } from '../controls/icon.tsx';
+import { Icon, type IconName } from './icon.tsx';
 
 /** A heading with its picture, and what belongs to it. */
 export function Section(props: {

@@ -1,0 +1,204 @@
+import { Component } from 'preact';
+import type { RoomSummary } from '../../../../server/wire/events.ts';
+import type { RequestError } from '../../connection/connection-state.ts';
+import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
+import type { Context, DialogRequest } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+import { Choice, Row, Switch, save } from '../controls/rows.tsx';
+import { Submission } from '../controls/submission.ts';
+import { refusal } from '../refusal.ts';
+import { NotifyChoice } from '../rooms/notify-choice.tsx';
+import { RoomFields } from '../rooms/room-fields.tsx';
+
+/** Seconds of slow mode that are offered. */
+const PAUSES = [0, 10, 30, 60, 300, 900];
+
+type Rules = Pick<RoomSummary, 'write'> & { readonly slow: number; readonly previews: 'on' | 'off' };
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+}
+
+/**
+ * What a member wants to be notified of; name, topic and rules, for users who may change them; and what ends something.
+ * Each change is saved at once, name and topic when their field is left.
+ */
+export class RoomSettings extends Component<Props> {
+  readonly #fields = new RoomFields(this.props.context.strings, this.props.context.changed);
+  readonly #submission = new Submission(this.props.context);
+  /** Changes that the server has not answered yet. */
+  #pending: Partial<Rules> = {};
+  /** A field was left while the server had not answered yet. */
+  #again = false;
+  /** Name and topic as they were when the fields began with them. */
+  #before = { name: '', topic: '' };
+
+  override componentWillUnmount(): void {
+    this.#rename();
+  }
+
+  override render({ context, room }: Props) {
+    const { chat, strings, toast, dialog } = context;
+    const { may, notify } = room.summary;
+    const handOver = room.summary.role === 'owner' && may.includes('roles');
+    const button = (request: DialogRequest, label: string) => (
+      <button type="button" class="btn" key={request.kind} onClick={() => dialog(request)}>
+        {label}
+      </button>
+    );
+    return (
+      <div class="scroll form">
+        <NotifyChoice
+          context={context}
+          chosen={notify}
+          choose={(chosen) => {
+            chat.notify(room, chosen).catch(() => toast(strings.text('error.other'), 'bad'));
+          }}
+        />
+        {may.includes('update') && this.#named()}
+        {may.includes('update') && this.#rules()}
+        <div class="ends">
+          {may.includes('moderate') && button({ kind: 'restricted', room }, strings.text('restricted.title'))}
+          {handOver && button({ kind: 'handOver', room }, strings.text('owner.handOver'))}
+          {may.includes('leave') && (
+            <button type="button" class="btn bad" onClick={() => dialog({ kind: 'leave', room })}>
+              <Icon name="exit" size="flip" />
+              {strings.text('rooms.leave')}
+            </button>
+          )}
+          {may.includes('delete') && (
+            <button type="button" class="btn bad" onClick={() => dialog({ kind: 'deleteRoom', room })}>
+              {strings.text('owner.delete')}
+            </button>
+          )}
+        </div>
+      </div>
+    );
+  }
+
+  #named() {
+    const { name, topic = '' } = this.props.room.summary;
+    // Somebody else may have changed them.
+    if (!this.#typed && (name !== this.#before.name || topic !== this.#before.topic)) {
+      this.#before = { name, topic };
+      [this.#fields.name, this.#fields.topic] = [name, topic];
+    }
+    const { problem } = this.#submission;
+    return (
+      // biome-ignore lint/a11y/noStaticElementInteractions: it only notices that a field of it is left.
+      <div
+        onFocusOut={() => this.#rename()}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter' && !event.isComposing) this.#rename();
+        }}
+      >
+        {this.#fields.draw(false)}
+        {problem !== undefined && (
+          <p class="hint bad" role="alert">
+            {problem}
+          </p>
+        )}
+      </div>
+    );
+  }
+
+  #rules() {
+    const { chat, strings } = this.props.context;
+    const { write, slow = 0, previews = 'on' } = this.props.room.summary;
+    const rules: Rules = { write, slow, previews, ...this.#pending };
+    const only = strings.text('composer.readOnly');
+    const shown = strings.text('settings.previews');
+    const label = strings.text('settings.slow');
+    return (
+      <ul class="sets">
+        <Row title={only}>
+          <Switch
+            label={only}
+            on={rules.write === 'moderators'}
+            turn={(on) => this.#change({ write: on ? 'moderators' : 'all' })}
+          />
+        </Row>
+        {chat.can.previews && (
+          <Row title={shown}>
+            <Switch
+              label={shown}
+              on={rules.previews === 'on'}
+              turn={(on) => this.#change({ previews: on ? 'on' : 'off' })}
+            />
+          </Row>
+        )}
+        <Row title={label}>
+          <Choice
+            label={label}
+            chosen={String(rules.slow)}
+            options={[...new Set([...PAUSES, rules.slow])]
+              .sort((a, b) => a - b)
+              .map((seconds) => [String(seconds), pause(seconds, strings)])}
+            choose={(seconds) => this.#change({ slow: Number(seconds) })}
+          />
+        </Row>
+      </ul>
+    );
+  }
+
+  #change(change: Partial<Rules>): void {
+    const { context, room } = this.props;
+    const answered = () => {
+      const left = Object.entries(this.#pending).filter(
+        ([name, value]) => change[name as keyof Rules] !== value,
+      );
+      this.#pending = Object.fromEntries(left);
+    };
+    save(
+      context,
+      (wanted) => {
+        if (wanted) this.#pending = { ...this.#pending, ...change };
+        else answered();
+      },
+      async () => {
+        await context.chat.updateRoom({ room: room.id, ...change });
+        answered();
+      },
+    );
+  }
+
+  get #typed(): boolean {
+    const { name, topic } = this.#fields;
+    return name !== this.#before.name || topic !== this.#before.topic;
+  }
+
+  #rename(): void {
+    const { context, room } = this.props;
+    if (!room.summary.may.includes('update') || !this.#typed || !this.#fields.check()) return;
+    this.#again = this.#submission.busy;
+    const { name, topic } = this.#fields;
+    const { name: nameBefore, topic: topicBefore } = this.#before;
+    void this.#submission.run(
+      () =>
+        // Only what was changed: somebody else may be changing the rest.
+        context.chat.updateRoom({
+          room: room.id,
+          ...(name === nameBefore ? {} : { name }),
+          ...(topic === topicBefore ? {} : { topic }),
+        }),
+      () => {
+        this.#before = { name, topic };
+        // Behind the end of this submission.
+        if (this.#again) queueMicrotask(() => this.#rename());
+      },
+      (error: RequestError) => {
+        if (error.code !== 'conflict') return refusal(error, context.strings);
+        this.#fields.fail('create.taken');
+        return undefined;
+      },
+    );
+  }
+}
+
+function pause(seconds: number, strings: Strings): string {
+  if (seconds === 0) return strings.text('settings.slow.off');
+  if (seconds % 60 > 0 || seconds === 60) return strings.text('settings.slow.seconds', { s: seconds });
+  return strings.text('settings.slow.minutes', { m: seconds / 60 });
+}
