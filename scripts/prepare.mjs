@@ -90,11 +90,8 @@ const needs = [
     only: ['soak'],
     present: () => onPath('debootstrap') || existsSync('/usr/sbin/debootstrap'),
   },
-  {
-    name: 'python3-yaml',
-    only: ['soak'],
-    present: () => spawnSync('python3', ['-c', 'import yaml']).status === 0,
-  },
+  // Its promtool evaluates the alerts.
+  { name: 'prometheus', only: ['soak'], present: () => onPath('promtool') },
 ];
 
 /**

@@ -19,14 +19,14 @@ import { Admission } from './connections/admission.ts';
 import type { Breach } from './connections/guard.ts';
 import { reportStore } from './connections/store-at-start.ts';
 import { Files } from './files/files.ts';
-import type { History } from './history/history.ts';
+import { eventTypes, type History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import type { Shared } from './history/sql/followed.ts';
 import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { createFileRoutes } from './http/files.ts';
 import { createMailStop } from './http/mail-stop.ts';
-import { Metrics } from './http/metrics.ts';
+import { Metrics, type Part } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
 import { ConcurrencyLimit, RateLimit } from './limits/by-key.ts';
@@ -241,7 +241,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const logins = await openLogins(config.logins, ({ message: reason }) =>
     log.error({ reason }, 'the changed configuration of the site cannot be read: the last one still counts'),
   );
-  const metrics = new Metrics(() => transport.connections);
+  const metrics = new Metrics({
+    connections: () => transport.connections,
+    missing: () => missing(),
+    events: eventTypes,
+  });
   const quiet = new QuietLog(log);
   const drain = new Drain();
 
@@ -432,6 +436,17 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
         log.error('the site wants no more events (status 410): none is sent until the next start'),
     });
 
+  const missing = async (): Promise<Part[]> => {
+    const parts: Part[] = [];
+    if (drain.started) parts.push('draining');
+    if (!(await logins.answers())) parts.push('session store');
+    if (config.history.kind !== 'sqlite' && !(await historyAnswers())) parts.push('history');
+    const downSince = cluster?.bus?.downSince ?? null;
+    if (downSince !== null && performance.now() - downSince > busGrace) parts.push('bus');
+    if (servers?.hasSameSite === false) parts.push('site configuration');
+    return parts;
+  };
+
   const fileRoutes =
     files &&
     createFileRoutes({
@@ -446,6 +461,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       draining: () => drain.started,
       check: (identity, room) => mayUpload(chat, identity, room),
       add: (upload) => files.add(upload),
+      onUpload: (code) => metrics.uploads.inc({ code }),
       find: (identity, id) => fileFor(chat, identity, id),
       open: (stored, what, part) => files.open(stored, what, part),
     });
@@ -495,16 +511,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
     admission,
     proxied: config.trustedProxies.length > 0,
-    missing: async () => {
-      const missing: string[] = [];
-      if (drain.started) missing.push('draining');
-      if (!(await logins.answers())) missing.push('session store');
-      if (config.history.kind !== 'sqlite' && !(await historyAnswers())) missing.push('history');
-      const downSince = cluster?.bus?.downSince ?? null;
-      if (downSince !== null && performance.now() - downSince > busGrace) missing.push('bus');
-      if (servers?.hasSameSite === false) missing.push('site configuration');
-      return missing;
-    },
+    missing,
   });
 
   servers?.open(chat.here);
@@ -537,6 +544,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     ...(notifying ? [notifying] : []),
     ...(notify ? [notify.consumer] : []),
   ];
+  for (const { name } of following) metrics.skipped.inc({ consumer: name }, 0);
   const consumers = runConsumers(history, following, {
     onFailure: (consumer, { message: reason }) =>
       quiet.warn(

@@ -38,6 +38,8 @@ const shown: ReadonlySet<string> = new Set([
   'audio/webm',
 ]);
 
+type Refusal = HttpErrorCode | RequestError['code'];
+
 /** The parts that the routes of files need. `Who`: a user, from a session. */
 export interface FileParts<Who extends { id: string }> {
   /** The largest file, in bytes. */
@@ -70,6 +72,8 @@ export interface FileParts<Who extends { id: string }> {
     /** Rejects if the user may no longer upload. */
     check(): Promise<void>;
   }): Promise<{ file: MessageFile; stored: number } | 'unusable'>;
+  /** Called after each upload, unless its client has gone away. `code`: `ok`, or why it was refused. */
+  onUpload(code: 'ok' | Refusal): void;
   /** The file, if this user may see it, and the id under which its bytes are stored. */
   find(who: Who, id: string): Promise<{ about: MessageFile; stored: string } | null>;
   open(
@@ -108,22 +112,25 @@ export function createFileRoutes<Who extends { id: string }>(
     return who;
   }
 
-  async function upload(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): Promise<void> {
-    if (!admission.mayUpload(req, ownSession(req) !== undefined))
-      return refuse(req, res, 'origin_not_allowed');
+  /** @returns why it is refused; `ok` if it is answered */
+  async function upload(
+    req: IncomingMessage,
+    res: ServerResponse,
+    query: URLSearchParams,
+  ): Promise<'ok' | Refusal> {
+    if (!admission.mayUpload(req, ownSession(req) !== undefined)) return 'origin_not_allowed';
     admission.allowReading(req, res);
-    if (parts.draining()) return refuse(req, res, 'server_draining');
+    if (parts.draining()) return 'server_draining';
     const length = lengthOf(req);
-    if (length === null) return refuse(req, res, 'length_required');
-    if (length > parts.limit) return refuse(req, res, 'too_large');
+    if (length === null) return 'length_required';
+    if (length > parts.limit) return 'too_large';
     const room = query.get('room') ?? '';
     const name = query.get('name') ?? '';
     const voice = query.has('peaks') ? { peaks: query.get('peaks') ?? '' } : {};
     const isVoice = voice.peaks === undefined || peaks.safeParse(voice.peaks).success;
-    if (query.size > new Set(query.keys()).size || room === '' || !isVoice)
-      return refuse(req, res, 'bad_request');
+    if (query.size > new Set(query.keys()).size || room === '' || !isVoice) return 'bad_request';
     const who = await knownIn(req);
-    if (typeof who === 'string') return refuse(req, res, who === 'banned' ? 'forbidden' : who);
+    if (typeof who === 'string') return who === 'banned' ? 'forbidden' : who;
     const at = performance.now();
     const tooOften = tries.take(who.id, 1, at);
     if (tooOften !== null) throw tooMuch('upload attempts', tooOften);
@@ -172,9 +179,10 @@ export function createFileRoutes<Who extends { id: string }>(
           throw error;
         })
         .finally(stopped);
-      if (added === 'unusable') return refuse(req, res, 'file_type');
+      if (added === 'unusable') return 'file_type';
       if (added.stored > length) rate.add(who.id, added.stored - length);
       answerJson(req, res, 201, { file: added.file });
+      return 'ok';
     } finally {
       for (const place of places) place?.();
     }
@@ -260,17 +268,23 @@ export function createFileRoutes<Who extends { id: string }>(
       res.setHeader('Allow', methods.join(', '));
       return refuse(req, res, 'method_not_allowed');
     }
+    const answer = (code: Refusal, retryAfterMs?: number, words?: string) => {
+      if (id === undefined) parts.onUpload(code);
+      refuse(req, res, code, retryAfterMs, words);
+    };
     try {
       const query = target.url.searchParams;
-      if (id === undefined) await upload(req, res, query);
-      else await download(req, res, id, query);
+      if (id !== undefined) return await download(req, res, id, query);
+      const code = await upload(req, res, query);
+      if (code === 'ok') parts.onUpload(code);
+      else answer(code);
     } catch (error) {
       // The client has gone away during its upload.
       if (res.headersSent || req.errored || res.destroyed) return void res.destroy();
-      if (error instanceof Refused) return refuse(req, res, error.code);
+      if (error instanceof Refused) return answer(error.code);
       if (!(error instanceof RequestError)) throw error;
       const words = error.code === 'rate_limited' ? error.message : undefined;
-      refuse(req, res, error.code, error.retryAfterMs, words);
+      answer(error.code, error.retryAfterMs, words);
     }
   };
 }
@@ -307,7 +321,7 @@ const ownSession = ({ headers }: IncomingMessage): string | undefined =>
 function refuse(
   req: IncomingMessage,
   res: ServerResponse,
-  code: HttpErrorCode | RequestError['code'],
+  code: Refusal,
   retryAfterMs?: number,
   words?: string,
 ): void {

@@ -1,4 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { requests } from '../wire/events.ts';
+
+/** What a server needs to be ready, as `/readyz` names it. */
+export const parts = ['session store', 'history', 'bus', 'site configuration', 'draining'] as const;
+export type Part = (typeof parts)[number];
+
+/** The server has failed, and not the client. */
+const failures = ['internal', 'storage_full', 'storage_unavailable'];
 
 /** The server's metrics for Prometheus. Labels come from fixed sets, never from a client's input. */
 export class Metrics {
@@ -78,14 +86,33 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly uploads = new Counter({
+    name: 'chat_uploads_total',
+    help: 'Uploads of files, by outcome',
+    labelNames: ['code'],
+    registers: [this.#registry],
+  });
+
   readonly siteDiffers = new Gauge({
     name: 'chat_site_differs',
     help: '1 while the configuration of the site is another one than on most servers, so that this one is not ready',
     registers: [this.#registry],
   });
 
-  /** @param connections returns the number of connected clients */
-  constructor(connections: () => number) {
+  /**
+   * @param options.connections returns the number of connected clients
+   * @param options.missing returns the parts that the server lacks to be ready
+   * @param options.events the types of events for the site
+   */
+  constructor({
+    connections,
+    missing,
+    events,
+  }: {
+    connections: () => number;
+    missing: () => Promise<readonly Part[]>;
+    events: readonly string[];
+  }) {
     // Node's own metrics, such as nodejs_eventloop_lag_seconds. With its default of 10 ms, measuring the event loop
     // would take nearly all of the CPU of an idle server.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
@@ -97,6 +124,27 @@ export class Metrics {
         this.set(connections());
       },
     });
+    new Gauge({
+      name: 'chat_missing',
+      help: '1 for a part that this server lacks, so that it is not ready',
+      labelNames: ['part'],
+      registers: [this.#registry],
+      async collect() {
+        const lacking = await missing();
+        for (const part of parts) this.set({ part }, lacking.includes(part) ? 1 : 0);
+      },
+    });
+    // A series that begins with its first failure has no increase for Prometheus, and raises no alert.
+    for (const code of failures) {
+      for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
+      if (code !== 'internal') this.uploads.inc({ code }, 0);
+    }
+    this.refusals.inc({ code: 'session_store_unavailable' }, 0);
+    for (const type of events) {
+      for (const outcome of ['given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
+    }
+    for (const outcome of ['given up', 'refused', 'lost']) this.mails.inc({ outcome }, 0);
+    for (const outcome of ['refused', 'lost']) this.pushes.inc({ outcome }, 0);
   }
 
   get contentType(): string {

@@ -6,7 +6,7 @@ import { type Api, answerRequestError, answerUnauthorized, createApi, hasKey } f
 import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
 import { isOfFiles } from './files.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, Part } from './metrics.ts';
 
 /** Allows only the client's own files and connections to this server; text never becomes code. */
 const contentSecurityPolicy = [
@@ -34,7 +34,7 @@ export function createRoutes(options: {
   apiKeys: readonly string[];
   api: Api;
   /** The parts that this server lacks to do its work; empty if it is ready. */
-  missing: () => Promise<string[]>;
+  missing: () => Promise<readonly Part[]>;
   /** The user of the request, for the launcher and badge on a page; `{}` if nobody is logged in. */
   me: (req: IncomingMessage) => Promise<object | 'session_store_unavailable'>;
   /** `refusalOfMe`: why `/me` is refused, or null. `allowReading` lets the page read the answer. */

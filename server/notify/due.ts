@@ -48,7 +48,7 @@ export interface DueOptions {
   onPushes(): void;
   /** Called when an event for the site is stored. */
   onEvent(): void;
-  onMail(outcome: NoticeOutcome): void;
+  onMail(outcome: NoticeOutcome | 'given up'): void;
   /** Called when the history has failed. */
   onFailure(error: Error): void;
 }
@@ -183,9 +183,10 @@ export class Due {
     const { lost } = await history.write.noteNotified({ user, rooms: ids, until, at, sending: true });
     if (lost) return [];
     const outcome = await mail({ ...unread, rooms, total }, settings);
-    onMail(outcome);
     const oldest = Math.min(...rooms.map(({ since }) => since));
-    if (outcome !== 'failed' || at > oldest + longestTrying) return [{ user }];
+    const again = outcome === 'failed' && at <= oldest + longestTrying;
+    onMail(outcome === 'failed' && !again ? 'given up' : outcome);
+    if (!again) return [{ user }];
     await history.write.forgetNotified({ user, rooms: ids });
     return [{ user, due: at + tryAgainAfter }];
   }

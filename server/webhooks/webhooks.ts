@@ -26,7 +26,7 @@ const trimEvery = 60_000;
 /** Milliseconds that events under way have at the end. */
 const longestStop = 2000;
 
-type Outcome = 'sent' | 'failed' | 'given up';
+type Outcome = 'sent' | 'failed' | 'given up' | 'gone';
 
 /** A failure of which the history has to know: when the event is to be tried again, if it is. */
 type Failed = Writes['claimEvents']['in']['failed'][number];
@@ -175,7 +175,7 @@ export class Webhooks {
       const inMs = Math.round(Math.max(wait, later * 1000 * spread));
       this.#failed.push({ id: event.id, due: Date.now() + inMs });
     }
-    onTry(event, later === undefined ? 'given up' : 'failed');
+    onTry(event, status === 410 ? 'gone' : later === undefined ? 'given up' : 'failed');
   }
 
   async #trim(): Promise<void> {

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parse } from 'yaml';
 import { ownPort } from '../helpers/child.ts';
 import type { Engine } from './engine.ts';
 
@@ -159,9 +159,7 @@ export async function composeUp(
 
 /** Resolves anchors and merges as in YAML 1.1, and variables like Compose. */
 function read(file: string, env: Record<string, string>): ComposeFile {
-  const script = 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)';
-  const input = readFileSync(join(root, file), 'utf8');
-  const json = execFileSync('python3', ['-c', script], { input, encoding: 'utf8' });
+  const json = JSON.stringify(parse(readFileSync(join(root, file), 'utf8'), { merge: true }));
   return JSON.parse(json, (_, value) =>
     typeof value !== 'string'
       ? value

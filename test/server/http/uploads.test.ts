@@ -28,6 +28,7 @@ async function serve(parts: Partial<FileParts<{ id: string }>>): Promise<number>
       for await (const _ of bytes);
       return 'unusable';
     },
+    onUpload: () => {},
     find: async () => null,
     open: async () => null,
     ...parts,

@@ -1,0 +1,155 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { alerts } from '../helpers/alerts.ts';
+import { upload } from '../helpers/files.ts';
+import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
+import { metrics } from '../helpers/server-figures.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const operate = read('docs/operate.md');
+
+interface Panel {
+  id: number;
+  type: string;
+  gridPos: { x: number; y: number; w: number; h: number };
+  datasource?: { uid: string };
+  targets?: { expr: string; datasource: { uid: string } }[];
+}
+const { panels, templating } = JSON.parse(read('deploy/grafana/dashboard.json')) as {
+  panels: Panel[];
+  templating: { list: { name: string; definition?: string }[] };
+};
+
+interface Sample {
+  name: string;
+  labels: Record<string, string>;
+}
+let samples: Sample[];
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite();
+  const ann = await site.person();
+  await ann.request('room:join', { room: 'lobby' });
+  await say(ann, 'lobby');
+  await upload(site.chat.url, ann.cookie, 'words');
+  await site.api('DELETE', `/users/${ann.id}/connections`);
+  await ann.ended;
+  const flood = connect(site.chat.port, '127.0.0.1');
+  flood.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(9));
+  await once(flood.resume(), 'close');
+  samples = [...(await metrics(site.chat.url)).keys()].map((key) => {
+    const [, name = '', labels = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(key) ?? [];
+    const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, value]) => [label, value]);
+    return { name, labels: Object.fromEntries(pairs) };
+  });
+});
+afterAll(() => site.close());
+
+/** Labels that Prometheus itself gives. */
+const own = new Set(['job', 'instance']);
+const words = new Set(['by', 'or', 'and', 'unless', 'on']);
+
+interface Selected {
+  name: string;
+  /** `label`, `=~`, `value`. */
+  matchers: [string, string, string][];
+}
+
+/** What an expression selects, and the labels by which it sums. */
+function partsOf(expr: string): { selected: Selected[]; by: string[] } {
+  const by: string[] = [];
+  const plain = expr.replace(/\bby \(([^)]*)\)/g, (_, list: string) => {
+    by.push(...list.split(/, */));
+    return '';
+  });
+  const selected: Selected[] = [];
+  for (const [, name = '', inner = ''] of plain.matchAll(
+    /(?<![\w"$])([a-z]\w*)\b(?!\w*\s*\()(?:\{([^}]*)\})?/g,
+  )) {
+    if (words.has(name) || /^\d/.test(name)) continue;
+    const matchers = [...inner.matchAll(/(\w+)(=~|!=|=)"([^"]*)"/g)].map(
+      ([, label, operator, value]) => [label, operator, value] as [string, string, string],
+    );
+    selected.push({ name, matchers: matchers.filter(([label]) => !own.has(label)) });
+  }
+  return { selected, by: by.filter((label) => !own.has(label)) };
+}
+/** Without the times in square brackets, which look like names. */
+const withoutTimes = (expr: string) => expr.replace(/\[[^\]]*\]/g, '');
+
+const fits = (sample: Sample, { name, matchers }: Selected) =>
+  sample.name === name &&
+  matchers.every(([label, operator, value]) => {
+    const is = sample.labels[label];
+    if (is === undefined) return false;
+    return operator === '!=' ? is !== value : new RegExp(`^(${value})$`).test(is);
+  });
+
+const expressions = () => panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+
+test('each metric, label and value in the alerts is in the answer of a server to which nothing has happened', () => {
+  expect(alerts().length).toBeGreaterThan(10);
+  for (const { alert, expr } of alerts()) {
+    const { selected, by } = partsOf(withoutTimes(expr));
+    expect(selected.length, alert).toBeGreaterThan(0);
+    for (const one of selected.filter(({ name }) => name !== 'up')) {
+      const alternatives = one.matchers.flatMap(([label, operator, value]) =>
+        operator === '=~'
+          ? value.split('|').map((each) => [label, '=', each] as [string, string, string])
+          : [],
+      );
+      for (const matchers of alternatives.length > 0 ? alternatives.map((each) => [each]) : [one.matchers]) {
+        const found = samples.filter((sample) => fits(sample, { ...one, matchers }));
+        expect(found, `${alert}: ${JSON.stringify({ ...one, matchers })}`).not.toEqual([]);
+        for (const { labels } of found) expect(Object.keys(labels)).toEqual(expect.arrayContaining(by));
+      }
+    }
+  }
+});
+
+test('each metric and label in the dashboard is in the answer of a server, and each metric of ours is in the dashboard', () => {
+  expect(expressions().length).toBeGreaterThan(15);
+  for (const expr of [...expressions(), ...templating.list.flatMap(({ definition }) => definition ?? [])]) {
+    const { selected, by } = partsOf(withoutTimes(expr).replace(/^label_values\((.*), \w+\)$/, '$1'));
+    expect(selected.length, expr).toBeGreaterThan(0);
+    for (const { name, matchers } of selected) {
+      const found = samples.filter((sample) => sample.name === name);
+      expect(found, `${name} in ${expr}`).not.toEqual([]);
+      const needed = [...by, ...matchers.map(([label]) => label)];
+      expect(Object.keys(found[0]?.labels ?? {}), expr).toEqual(expect.arrayContaining(needed));
+    }
+  }
+  const shown = expressions().join('\n');
+  const ours = [...operate.matchAll(/^\| `(chat_\w+)` \|/gm)].map(([, name = '']) => name);
+  expect(ours.length).toBeGreaterThan(10);
+  expect(ours.filter((name) => !shown.includes(name))).toEqual([]);
+});
+
+test('the dashboard can be imported: each panel has its id, its place and the data source that was chosen', () => {
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  const taken = new Set<string>();
+  for (const { type, gridPos, datasource, targets = [] } of panels) {
+    const cells = Array.from(
+      { length: gridPos.w * gridPos.h },
+      (_, n) => `${gridPos.x + (n % gridPos.w)}:${gridPos.y + Math.floor(n / gridPos.w)}`,
+    );
+    expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
+    expect(cells.filter((cell) => taken.has(cell))).toEqual([]);
+    for (const cell of cells) taken.add(cell);
+    const sources = type === 'row' ? [] : [datasource, ...targets.map((one) => one.datasource)];
+    for (const source of sources) expect(source?.uid).toMatch(/^\$\{datasource\}$/);
+  }
+  const variables = templating.list.map(({ name }) => name);
+  for (const [, name] of expressions()
+    .join('\n')
+    .matchAll(/\$(\w+)/g)) {
+    if (!name?.startsWith('__')) expect(variables).toContain(name);
+  }
+});
+
+test('docs/operate.md says what to do about each alert, and names no others', () => {
+  const rows = [...operate.matchAll(/^\| `(Chat\w+)` \|/gm)].map(([, name]) => name);
+  expect(rows).toEqual(alerts().map(({ alert }) => alert));
+});
