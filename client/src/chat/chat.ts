@@ -275,6 +275,21 @@ export class Chat implements ConnectionListener {
     return true;
   }
 
+  /** Sends a copy into that room, after the note if there is one. False when there is no room for it in the storage. */
+  forward(message: Message, room: Room, note: string): boolean {
+    const { outbox } = this;
+    if (outbox === undefined || (note !== '' && !outbox.add(room.id, note))) return false;
+    const isKept = outbox.forward(room.id, message);
+    this.#deliver();
+    return isKept;
+  }
+
+  /** Sends again what was refused in that room. */
+  retry(room: string): void {
+    for (const item of this.outbox?.list(room) ?? []) if (item.failed !== undefined) this.outbox?.retry(item);
+    this.#deliver();
+  }
+
   /** `rev`: of the message as it was seen. `conflict` carries the message as it is now. */
   async edit(
     { room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>,

@@ -26,8 +26,12 @@ interface DeliveryPort {
 /** The outbox of one user, sending over the connection into the rooms that are joined. */
 export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Outbox {
   const { connection, sync, rooms } = around;
-  const send = async ({ sentAt: _, failed: _failed, ...payload }: Pending): Promise<Message> => {
+  const send = async ({ sentAt: _, failed: _failed, forward, ...payload }: Pending): Promise<Message> => {
     try {
+      if (forward !== undefined) {
+        const { room, clientId } = payload;
+        return (await connection.request('message:forward', { room, from: forward, clientId })).message;
+      }
       return (await connection.request('message:send', payload as object as RequestOf<'message:send'>))
         .message;
     } catch (error) {

@@ -76,18 +76,32 @@ export class Outbox {
     mentions: readonly NewMention[] = [],
     files?: readonly SentFile[],
   ): boolean {
-    // Two messages of the same millisecond, or a clock set back, keep their order.
-    const sentAt = Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
     const item = {
       clientId: newId(),
       room,
       text,
-      sentAt,
+      sentAt: this.#time(room),
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(mentions.length === 0 ? {} : { mentions }),
       ...(files && { files }),
     };
     return this.put(item);
+  }
+
+  /** A copy of that message. False when the browser's storage is full. */
+  forward(room: string, { room: from, seq, text }: Message): boolean {
+    return this.put({
+      clientId: newId(),
+      room,
+      text,
+      sentAt: this.#time(room),
+      forward: { room: from, seq },
+    });
+  }
+
+  /** Two messages of the same millisecond, or a clock set back, keep their order. */
+  #time(room: string): number {
+    return Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
   }
 
   /** A refused message again, as it is or, where its id was already used for another text, as a new one. */
@@ -110,7 +124,9 @@ export class Outbox {
   /** A message of one's own was seen stored: its acknowledgement may have been lost. */
   confirm(message: Message): void {
     const item = this.get(message.clientId);
-    const changed = message.editedAt !== undefined || message.deletedAt !== undefined;
+    // A copy has the text of the original, which may have been edited meanwhile.
+    const changed =
+      message.editedAt !== undefined || message.deletedAt !== undefined || item?.forward !== undefined;
     // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
     if (item !== undefined && (changed || item.text === message.text)) this.discard(item.clientId);
   }

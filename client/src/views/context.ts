@@ -24,6 +24,7 @@ export type DialogRequest =
   | { readonly kind: 'restrict'; readonly room: Room; readonly user: User; readonly how: 'mute' | 'ban' }
   | { readonly kind: 'block'; readonly user: User; readonly run: () => Promise<void> }
   | { readonly kind: 'report'; readonly message: Message }
+  | { readonly kind: 'forward'; readonly message: Message }
   | { readonly kind: 'seen'; readonly message: Message }
   | { readonly kind: 'reports' }
   | { readonly kind: 'pushHelp'; readonly why: 'blocked' | 'home'; readonly mail: (() => void) | undefined }

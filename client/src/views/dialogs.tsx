@@ -4,6 +4,7 @@ import { wordsOf } from '../text/words.ts';
 import type { Context, DialogRequest } from './context.ts';
 import { Ask } from './controls/ask.tsx';
 import { Describe } from './files/describe.tsx';
+import { Forward } from './messages/forward.tsx';
 import { SeenBy } from './messages/seen-by.tsx';
 import { SelectText } from './messages/select-text.tsx';
 import { ReportMessage } from './moderation/report.tsx';
@@ -36,6 +37,8 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;
   if (request.kind === 'report')
     return <ReportMessage context={context} message={request.message} close={close} />;
+  if (request.kind === 'forward')
+    return <Forward context={context} message={request.message} close={close} />;
   if (request.kind === 'seen') return <SeenBy context={context} message={request.message} close={close} />;
   if (request.kind === 'reports') return <Reports context={context} close={close} />;
   if (request.kind === 'pushHelp') return <PushHelp context={context} {...request} close={close} />;

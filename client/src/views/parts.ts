@@ -126,9 +126,15 @@ export function start(
     visits,
     links,
     offering,
-    unsent({ room, failed }) {
+    unsent({ room, failed, forward }) {
       speaker.unsent();
-      const other = chat.rooms.get(room)?.summary.with;
+      const summary = chat.rooms.get(room)?.summary;
+      if (forward !== undefined && summary !== undefined)
+        return context.toast(strings.text('forward.partly', { room: strings.roomName(summary) }), 'bad', {
+          label: 'common.again',
+          run: () => chat.retry(room),
+        });
+      const other = summary?.with;
       // The other one has blocked the user, who is told no more than that.
       if (failed === 'forbidden' && other !== undefined)
         context.toast(strings.text('composer.blockedDirect', { name: strings.name(other) }), 'bad');

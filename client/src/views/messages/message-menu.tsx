@@ -70,6 +70,12 @@ function messageItems(
       key: 'T',
       run: () => context.showReplies(room, message.thread ?? message.seq, opener),
     },
+    {
+      picture: 'forward',
+      label: strings.text('forward.title'),
+      key: 'F',
+      run: () => dialog({ kind: 'forward', message }),
+    },
     text !== '' && {
       picture: 'copy',
       label: strings.text('action.copy'),
@@ -124,12 +130,13 @@ function messageItems(
         label: strings.text(isPinned ? 'pin.remove' : 'pin.add'),
         run: () => setPinned(room, message, !isPinned, context),
       },
-    own && {
-      picture: 'edit',
-      label: strings.text('action.edit'),
-      key: 'E',
-      run: () => writing.edit(entry),
-    },
+    own &&
+      message.forwarded === undefined && {
+        picture: 'edit',
+        label: strings.text('action.edit'),
+        key: 'E',
+        run: () => writing.edit(entry),
+      },
     !own &&
       chat.can.report && {
         picture: 'flag',

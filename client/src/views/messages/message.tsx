@@ -127,6 +127,7 @@ export class Message extends Component<Props> {
     this.#stale = false;
     if (message?.hidden) return <article data-key={entry.key}>{context.blocking()?.line(entry)}</article>;
     const gone = message?.deletedAt !== undefined;
+    const origin = this.#origin();
     const classes = ['msg'];
     if (gone) classes.push('gone');
     else if (onlyEmoji(entry.text) && replyTo === undefined) classes.push('emoji');
@@ -143,7 +144,7 @@ export class Message extends Component<Props> {
           time: strings.time(entry.sentAt),
           text: gone
             ? this.#gone()
-            : `${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files, strings, context.linked)}${this.#edited()}`,
+            : `${origin === undefined ? '' : `${origin}: `}${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files, strings, context.linked)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
@@ -155,6 +156,12 @@ export class Message extends Component<Props> {
             <p class="text">{this.#gone()}</p>
           ) : (
             <>
+              {origin !== undefined && (
+                <div class="via">
+                  <Icon name="forward" />
+                  <span>{origin}</span>
+                </div>
+              )}
               {context.files(entry)}
               {entry.text && this.#words(named)}
               {message?.preview && context.preview(entry, this.props.resize)}
@@ -167,6 +174,17 @@ export class Message extends Component<Props> {
         {state !== undefined && this.#state(state)}
       </article>
     );
+  }
+
+  /** Says of a copy that it is one, and whose words they are. */
+  #origin(): string | undefined {
+    const { message, pending } = this.props.entry;
+    const { strings } = this.props.context;
+    if (message?.forwarded === undefined && pending?.forward === undefined) return undefined;
+    const { user } = message?.forwarded ?? {};
+    return user === undefined
+      ? strings.text('forward.fromHidden')
+      : strings.text('forward.from', { name: strings.name(user) });
   }
 
   #words(named: Named | undefined) {

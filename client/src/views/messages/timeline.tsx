@@ -111,7 +111,8 @@ export class TimelineView {
   get lastOwn(): Entry | undefined {
     const { me } = this.#context.chat;
     return this.#entries.findLast(
-      ({ user, message }) => user.id === me?.id && message !== undefined && message.deletedAt === undefined,
+      ({ user, message }) =>
+        user.id === me?.id && message !== undefined && !message.deletedAt && !message.forwarded,
     );
   }
 

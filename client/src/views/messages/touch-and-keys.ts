@@ -7,7 +7,7 @@ const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
 
 /** The items of a message's menu that have a key of their own. */
-const KEYS = new Set(['r', 't', 'c', 'l', 'e', 'del', '+']);
+const KEYS = new Set(['r', 't', 'f', 'c', 'l', 'e', 'del', '+']);
 
 /** The messages that are drawn. */
 export interface Messages {

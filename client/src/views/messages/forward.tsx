@@ -1,0 +1,138 @@
+import { Component } from 'preact';
+import { hue } from '../../../../server/wire/avatar.ts';
+import type { Message } from '../../../../server/wire/events.ts';
+import type { Room } from '../../store/room.ts';
+import { codePoints } from '../../text/paste.ts';
+import { wordsOf } from '../../text/words.ts';
+import type { Context } from '../context.ts';
+import { TextField } from '../controls/dialog.tsx';
+import { FilterField } from '../controls/filter-field.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
+import { Icon } from '../controls/icon.tsx';
+import { Avatar } from '../people/avatar.tsx';
+
+/** Chats to which a message goes at once. */
+const MOST = 5;
+/** Chats that are shown: others are found by name. */
+const SHOWN = 100;
+
+interface Props {
+  readonly context: Context;
+  readonly message: Message;
+  close(): void;
+}
+
+/** Sends copies of a message into other chats, after a note if one is written. */
+export class Forward extends Component<Props> {
+  readonly #chosen = new Set<Room>();
+  #query = '';
+  #note = '';
+
+  override render({ context, message, close }: Props) {
+    const { chat, strings, changed } = context;
+    const wanted = this.#query.trim().toLocaleLowerCase();
+    const found = chat.list
+      .own()
+      .filter((room) => strings.roomName(room.summary).toLocaleLowerCase().includes(wanted))
+      .slice(0, SHOWN);
+    const n = this.#chosen.size;
+    const over = codePoints(this.#note) - chat.limits.text;
+    return (
+      <FormDialog
+        context={context}
+        title={strings.text('forward.title')}
+        typed={n > 0 || this.#note !== ''}
+        label={n === 0 ? strings.text('forward.title') : strings.text('forward.submit', { n })}
+        submit={this.#submit}
+        close={close}
+      >
+        <p class="text q">{wordsOf(message.text, message.files, strings, context.linked)}</p>
+        <FilterField
+          label={strings.text('rooms.filter')}
+          query={this.#query}
+          typed={(query) => {
+            this.#query = query;
+            changed();
+          }}
+          pressed={(event) => {
+            // Enter chooses what was found, and sends nothing.
+            if (event.key !== 'Enter' || event.isComposing) return;
+            event.preventDefault();
+            event.stopPropagation();
+            const [only, ...others] = found;
+            if (only !== undefined && others.length === 0) this.#choose(only);
+          }}
+        />
+        {found.length === 0 ? (
+          <p class="hint">{strings.text('rooms.filterNone', { q: this.#query })}</p>
+        ) : (
+          <ul class="choose" aria-label={strings.text('rooms.list')}>
+            {found.map((room) => this.#row(room))}
+          </ul>
+        )}
+        {n === MOST && <p class="hint">{strings.text('forward.limit', { n: MOST })}</p>}
+        <TextField
+          id="forward-note"
+          label={strings.text('forward.note')}
+          optional={strings.text('create.optional')}
+          value={this.#note}
+          readOnly={false}
+          error={over > 0 ? strings.count('composer.tooMany', over) : undefined}
+          typed={(note) => {
+            this.#note = note;
+            changed();
+          }}
+        />
+      </FormDialog>
+    );
+  }
+
+  #row(room: Room) {
+    const { strings } = this.props.context;
+    const { kind, name, may, with: other } = room.summary;
+    const isClosed = !may.includes('send');
+    const isChosen = this.#chosen.has(room);
+    return (
+      <li key={room.id}>
+        <label>
+          {kind === 'direct' ? (
+            <Avatar user={other ?? { id: room.id, name }} kind="" />
+          ) : (
+            <span class={`tile ${hue(room.id)}`} aria-hidden="true">
+              <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+            </span>
+          )}
+          <span>
+            <bdi>{strings.roomName(room.summary)}</bdi>
+          </span>
+          {isClosed && <small>{strings.text('forward.readOnly')}</small>}
+          <input
+            type="checkbox"
+            checked={isChosen}
+            disabled={isClosed || (!isChosen && this.#chosen.size === MOST)}
+            onChange={() => this.#choose(room)}
+          />
+        </label>
+      </li>
+    );
+  }
+
+  #choose(room: Room): void {
+    if (this.#chosen.has(room)) this.#chosen.delete(room);
+    else if (room.summary.may.includes('send') && this.#chosen.size < MOST) this.#chosen.add(room);
+    this.props.context.changed();
+  }
+
+  readonly #submit = () => {
+    const { context, message, close } = this.props;
+    const { chat, strings, toast } = context;
+    const note = this.#note.trim();
+    if (this.#chosen.size === 0 || codePoints(note) > chat.limits.text) return;
+    for (const room of this.#chosen) {
+      if (!chat.forward(message, room, note)) return toast(strings.text('error.other'), 'bad');
+    }
+    close();
+    // Without a connection the banner says what waits.
+    if (chat.connection.state.kind === 'ready') toast(strings.text('forward.done'), 'good');
+  };
+}

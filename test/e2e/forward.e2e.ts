@@ -1,0 +1,90 @@
+import { asUser, privateRoom } from './as-user.ts';
+import { faultsIn } from './axe.ts';
+import { expect, test } from './fixtures.ts';
+
+test('a message is forwarded by keyboard into chats that are searched for, after a note; a refusal can be tried again', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await privateRoom(site, 'bob', 'den', ['1']);
+  const closed = await privateRoom(site, 'bob', 'notices', ['1']);
+  const market = await privateRoom(site, 'bob', 'market', ['1']);
+  const write = (room: string, who: 'all' | 'moderators') =>
+    asUser(site, 'bob', (ask) => ask('room:update', { room, write: who }));
+  await write(closed, 'moderators');
+  await bob.open('lobby');
+  await bob.write('Gate opens at half past six.');
+  await alice.open('lobby');
+  await alice.message('Gate opens at half past six.').focus();
+  await page.keyboard.press('f');
+  const dialog = page.getByRole('dialog', { name: 'Forward' });
+  await expect(dialog.getByText('Gate opens at half past six.')).toBeVisible();
+  const find = dialog.getByRole('searchbox', { name: 'Find a chat' });
+  await expect(find).toBeFocused();
+  await expect(dialog.getByRole('checkbox', { name: /^notices/ })).toBeDisabled();
+  await expect(dialog.getByText('read-only')).toBeVisible();
+  // Nothing is chosen: nothing happens.
+  await dialog.getByRole('button', { name: 'Forward', exact: true }).click();
+  await find.fill('den');
+  await find.press('Enter');
+  await expect(dialog.getByRole('checkbox', { name: 'den' })).toBeChecked();
+  await find.fill('');
+  await dialog.getByRole('checkbox', { name: 'market' }).check();
+  await dialog.getByRole('textbox', { name: /^Add a note/ }).fill('For Saturday');
+  expect(await faultsIn(page)).toEqual([]);
+  await alice.shot('forward');
+  await page.setViewportSize({ width: 360, height: 640 });
+  expect(await faultsIn(page)).toEqual([]);
+  await alice.shot('forward-360');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await write(market, 'moderators');
+  await dialog.getByRole('textbox', { name: /^Add a note/ }).press('Enter');
+  await expect(dialog).toHaveCount(0);
+
+  await bob.open('den');
+  await expect(bob.messages).toHaveCount(2);
+  await expect(bob.texts.first()).toHaveText('For Saturday');
+  // From a public room the author is named.
+  await expect(bob.messages.last()).toHaveAccessibleName(
+    /: Forwarded from Bob: Gate opens at half past six\.$/,
+  );
+  await expect(bob.messages.last().getByText('Forwarded from Bob')).toBeVisible();
+  await expect(page.getByText('Couldn’t be forwarded to market.')).toBeVisible();
+  await write(market, 'all');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await bob.open('market');
+  await expect(bob.texts).toHaveText(['For Saturday', 'Gate opens at half past six.']);
+
+  // A copy of a message of a private room names nobody, and cannot be edited.
+  await bob.write('between us');
+  await alice.open('market');
+  await alice.message('between us').focus();
+  await page.keyboard.press('f');
+  await dialog.getByRole('checkbox', { name: 'den' }).check();
+  await dialog.getByRole('button', { name: 'Forward to 1' }).click();
+  await alice.open('den');
+  await expect(alice.messages).toHaveCount(3);
+  await expect(alice.messages.last()).toHaveAccessibleName(/: Forwarded: between us$/);
+  expect(await faultsIn(page)).toEqual([]);
+  await alice.shot('forwarded');
+  await alice.messages.last().focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('menuitem', { name: 'Forward' })).toBeVisible();
+  await expect(page.getByRole('menuitem', { name: 'Edit' })).toHaveCount(0);
+  await page.keyboard.press('Escape');
+
+  // Without a connection it waits, and arrives once.
+  await page.context().setOffline(true);
+  await expect(alice.banner).toBeVisible();
+  await alice.message('For Saturday').focus();
+  await page.keyboard.press('f');
+  await dialog.getByRole('checkbox', { name: 'lobby' }).check();
+  await dialog.getByRole('button', { name: 'Forward to 1' }).click();
+  await expect(dialog).toHaveCount(0);
+  await page.context().setOffline(false);
+  await bob.open('lobby');
+  await expect(bob.messages).toHaveCount(2);
+  await expect(bob.message('For Saturday')).toHaveCount(1);
+});
