@@ -1,6 +1,5 @@
 import type { Message, MessageFile, User } from '../../../server/wire/events.ts';
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
-import type { MessagePlace } from '../chat/notifications.ts';
 
 /** A file of a message that is on its way; with an `id` it has been uploaded. */
 export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image' | 'audio' | 'video'>> {
@@ -31,7 +30,7 @@ export interface Pending {
   /** It goes when all of them are uploaded. */
   readonly files?: readonly SentFile[];
   /** It is a copy of that message, whose text is shown until it is stored. */
-  readonly forward?: MessagePlace;
+  readonly forward?: Pick<Message, 'room' | 'seq'>;
   /** Absent: to be sent. The code of the refusal otherwise. */
   readonly failed?: string;
 }
@@ -61,7 +60,7 @@ export const pendingForm = object<Pending>({
   files: optional(
     list(object<SentFile>({ ...fileFields, key: text, id: optional(text), lost: optional(flag) })),
   ),
-  forward: optional(object<MessagePlace>({ room: text, seq: number })),
+  forward: optional(object<Pick<Message, 'room' | 'seq'>>({ room: text, seq: number })),
   failed: optional(text),
 });
 
