@@ -134,6 +134,8 @@ test('on a phone Back closes what lies above the room, then leads to the rooms; 
   await expect(page.getByRole('alertdialog')).toBeVisible();
   // A second Back, before the browser has left the menu's entry, would leave the room too.
   await popped;
+  // Nor may it come before the dialog has an entry of its own, with the drawing that follows.
+  await page.waitForFunction(() => history.state?.['php-chat']?.above === true);
   await page.goBack();
   await expect(page.getByRole('alertdialog')).toHaveCount(0);
   await expect(field(page, 'announcements')).toBeVisible();
