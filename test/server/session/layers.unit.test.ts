@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { parseLayers } from '../../../server/session/layers/layers.ts';
 
-const runs = process.env.SOAK === '1' ? 20_000 : 1000;
+const runs = process.env.SOAK === '1' ? 20_000 : 300;
 const most = 1024 * 1024;
 const key = randomBytes(32);
 let folder: string;
