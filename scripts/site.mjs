@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONFIG, Problem } from './command.mjs';
 import { root, runtime } from './npm-packages.mjs';
@@ -31,6 +32,27 @@ export function apiKey() {
   return own ? {} : { CHAT_API_KEY: randomBytes(32).toString('base64url') };
 }
 
+/**
+ * The key and the address of the events for the site: PHP learns who has missed messages. An address in the environment is
+ * left as it is.
+ * @param {Ports} ports
+ */
+export function siteEvents(ports) {
+  if (process.env.CHAT_WEBHOOK_URL || process.env.CHAT_WEBHOOK_KEY_FILE) return {};
+  const folder = join(root, 'data');
+  const file = join(folder, 'webhook-key');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(file, `whsec_${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  return {
+    CHAT_WEBHOOK_KEY_FILE: file,
+    CHAT_WEBHOOK_URL: `http://127.0.0.1:${ports.app}/chat-events`,
+    CHAT_WEBHOOK_EVENTS: 'notify.due',
+    CHAT_NOTIFY_AFTER: '5m',
+    // Nobody has quiet hours at another time than the clock of this machine says.
+    CHAT_TIME_ZONE: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  };
+}
+
 /** Starts a separate memcached for the sessions. */
 export async function startSessionStore() {
   const port = await freePort();
@@ -41,11 +63,11 @@ export async function startSessionStore() {
   return { service, url: `memcached://127.0.0.1:${port}?prefix=sessions/&format=json` };
 }
 
-/** @param {Ports} ports @param {string} store @param {NodeJS.ProcessEnv} key */
-export async function startPhp(ports, store, key) {
+/** @param {Ports} ports @param {string} store @param {NodeJS.ProcessEnv} shared with the chat server */
+export async function startPhp(ports, store, shared) {
   const env = {
     ...process.env,
-    ...key,
+    ...shared,
     CHAT_API_URL: `http://127.0.0.1:${ports.chat}`,
     SESSION_STORE: store,
     APP_DATA: join(root, 'data'),

@@ -10,7 +10,7 @@ import { startPostgres } from './postgres.mjs';
 import { prepare } from './prepare.mjs';
 import { isEnding } from './processes.mjs';
 import { accepts, answers, startService } from './service.mjs';
-import { apiKey, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
+import { apiKey, siteEvents, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
 
 const command = 'npm run start:cluster';
 const names = ['one', 'two'];
@@ -32,12 +32,12 @@ async function start() {
     startPostgres(folder),
     startRedis(folder),
   ]);
-  const key = apiKey();
+  const shared = { ...apiKey(), ...siteEvents(ports) };
   const chats = await Promise.all(names.map(async (name) => ({ name, port: await freePort() })));
   /** @param {{ name: string, port: number }} chat */
   const run = ({ name, port }) =>
     startChat(`chat server ${name}`, port, ports, {
-      ...key,
+      ...shared,
       CHAT_SESSION_STORE: store.url,
       CHAT_HISTORY: postgres.url,
       CHAT_CLUSTER: redis.url,
@@ -52,7 +52,7 @@ async function start() {
       ports.chat,
       chats.map(({ port }) => port),
     ),
-    startPhp(ports, store.url, key),
+    startPhp(ports, store.url, shared),
   ]);
   console.log(`ready  http://localhost:${ports.app}`);
   console.log(`nodes  http://localhost:${ports.app}/nodes  End one, and see where its clients go:`);

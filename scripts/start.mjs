@@ -1,7 +1,7 @@
 import { buildClient } from './client-build.mjs';
 import { runCommand } from './command.mjs';
 import { prepare } from './prepare.mjs';
-import { apiKey, seedTalk, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
+import { apiKey, seedTalk, siteEvents, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
 
 /** The whole demonstration: memcached, the PHP application and the chat server. */
 async function start() {
@@ -12,10 +12,10 @@ async function start() {
   await requireFree(); // the first preparation takes minutes
 
   const store = await startSessionStore();
-  const key = apiKey();
+  const shared = { ...apiKey(), ...siteEvents(ports) };
   const services = await Promise.all([
-    startPhp(ports, store.url, key),
-    startChat('chat server', ports.chat, ports, { ...key, CHAT_SESSION_STORE: store.url }),
+    startPhp(ports, store.url, shared),
+    startChat('chat server', ports.chat, ports, { ...shared, CHAT_SESSION_STORE: store.url }),
   ]);
   console.log(`ready  http://localhost:${ports.app}`);
   void seedTalk(ports);

@@ -9,11 +9,13 @@ final class App
 {
     private const ROUTES = [
         '/' => ['GET' => 'home'],
+        '/chat-events' => ['POST' => 'chatEvent'],
         '/login' => ['POST' => 'logIn'],
         '/logout' => ['POST' => 'logOut'],
         '/members' => ['GET' => 'members'],
         '/messages' => ['GET' => 'messages'],
         '/nodes' => ['GET' => 'nodesPage'],
+        '/notices' => ['GET' => 'notices'],
         '/orders' => ['GET' => 'orders', 'POST' => 'order'],
         '/session' => ['GET' => 'sessionPage'],
     ];
@@ -87,6 +89,37 @@ final class App
         return $this->page('orders', fn (User $user): array => ['room' => OrderNews::room($user)]);
     }
 
+    /** An event of the chat server: somebody who is away has unread messages. */
+    private function chatEvent(): Response
+    {
+        $webhook = $this->config->webhook ?? throw new HttpError(404, 'error.path');
+        try {
+            $event = $webhook->fromRequest();
+        } catch (WebhookError $error) {
+            error_log("An event was refused: {$error->getMessage()}");
+            throw new HttpError(400, 'error.request');
+        }
+        if ($event['type'] === 'notify.due') {
+            (new Notices(Database::open($this->config->dataFolder)))->add($event);
+        }
+        return new Response(204, '');
+    }
+
+    /** For admins alone. */
+    private function notices(): Response
+    {
+        return $this->page('notices', fn (User $user): array => [
+            'notices' => $this->seesNotices($user)
+                ? (new Notices(Database::open($this->config->dataFolder)))->all()
+                : throw new HttpError(404, 'error.path'),
+        ]);
+    }
+
+    private function seesNotices(User $user): bool
+    {
+        return $user->role === 'admin' && $this->config->webhook !== null;
+    }
+
     /**
      * A page for people who are logged in; all others get the login form.
      *
@@ -109,6 +142,7 @@ final class App
             'chat' => $chat->url,
             'path' => $this->request->path,
             'hasOrders' => $this->config->chatClient !== null,
+            'hasNotices' => $this->seesNotices($user),
         ]);
         return new Response(200, $page, chat: $chat);
     }

@@ -24,6 +24,8 @@ final class Config
         public readonly ?ChatAddress $chat,
         /** null: without a key the site writes nothing into the chat. */
         public readonly ?ChatClient $chatClient,
+        /** null: without a key the site takes no events of the chat. */
+        public readonly ?Webhook $webhook,
     ) {
     }
 
@@ -61,10 +63,18 @@ final class Config
         } catch (\InvalidArgumentException $error) {
             $wrong[] = 'CHAT_API_URL or CHAT_API_KEY: ' . $error->getMessage();
         }
+        $webhook = null;
+        try {
+            $file = self::setting('CHAT_WEBHOOK_KEY_FILE', '');
+            // With several keys the chat server signs by each.
+            $webhook = $file === '' ? null : new Webhook(trim(strtok((string) @file_get_contents($file), "\n") ?: ''));
+        } catch (\InvalidArgumentException $error) {
+            $wrong[] = 'CHAT_WEBHOOK_KEY_FILE: ' . $error->getMessage();
+        }
         if ($handler === null || $wrong !== []) {
             throw new InvalidSettings(implode('; ', $wrong));
         }
-        return new self(rtrim($folder, '/'), $handler, $domain, $chat, $client);
+        return new self(rtrim($folder, '/'), $handler, $domain, $chat, $client, $webhook);
     }
 
     /** The chat server's own settings. Of several keys, the first. @throws \InvalidArgumentException */

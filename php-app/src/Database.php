@@ -10,7 +10,7 @@ use PhpSessionChat\Session\InvalidSettings;
 final class Database
 {
     /** SQLite's user_version of a complete file. */
-    private const VERSION = 3;
+    private const VERSION = 4;
 
     /** The sample users: each has the first name, in small letters, as user name and as password. */
     private const SAMPLE = [
@@ -99,6 +99,7 @@ final class Database
             // Its users have no roles.
             $this->pdo->exec("ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member'");
         }
+        $this->pdo->exec(Notices::TABLE);
         $users = new Users($this);
         foreach (self::SAMPLE as $firstname => $role) {
             $name = strtolower($firstname);

@@ -2,7 +2,8 @@
 
 declare(strict_types=1);
 
-$links = ['/' => 'nav.home', '/members' => 'nav.members'] + ($hasOrders ? ['/orders' => 'nav.orders'] : []);
+$links = ['/' => 'nav.home', '/members' => 'nav.members'] + ($hasOrders ? ['/orders' => 'nav.orders'] : [])
+    + ($hasNotices ? ['/notices' => 'nav.notices'] : []);
 $here = fn (string $link): string => $link === $path ? ' aria-current="page"' : '';
 ?>
 <header class="top">

@@ -85,7 +85,7 @@ export async function composeUp(
         const [address, outside, inside] = port.split(':');
         return `--publish=${address}:${ports.get(Number(outside))}:${inside}`;
       }),
-    volumes: (list) => list.map((volume) => `--volume=${named(volume)}`),
+    volumes: (list) => list.map((volume) => `--volume=${volume.startsWith('/') ? volume : named(volume)}`),
     configs: (list) =>
       list.map(({ source, target }) => `--volume=${join(engine.folder, named(source))}:${target}:ro`),
   };
@@ -163,8 +163,12 @@ function read(file: string, env: Record<string, string>): ComposeFile {
   return JSON.parse(json, (_, value) =>
     typeof value !== 'string'
       ? value
-      : value.replace(/\$(?:\$|\{(\w+):-([^}]*)\})/g, (_whole, name?: string, instead?: string) =>
-          name === undefined ? '$' : env[name] || (instead as string),
+      : value.replace(
+          /\$(?:\$|\{(\w+):([-+])([^}]*)\})/g,
+          (_whole, name?: string, sign?: string, other = '') => {
+            if (name === undefined) return '$';
+            return sign === '-' ? env[name] || other : env[name] ? other : '';
+          },
         ),
   );
 }

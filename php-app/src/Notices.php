@@ -1,0 +1,46 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/**
+ * The members who were away and had unread messages, as the chat server has said by its event notify.due. A site with a
+ * mail server mails them then.
+ */
+final class Notices
+{
+    public const TABLE = 'CREATE TABLE IF NOT EXISTS notices (
+        event TEXT PRIMARY KEY, at INTEGER NOT NULL, member INTEGER NOT NULL, unread INTEGER NOT NULL
+    )';
+
+    /** How many are kept. */
+    private const MOST = 100;
+
+    public function __construct(private readonly Database $database)
+    {
+    }
+
+    /** @param array{id: string, data: array<string, mixed>} $event it may come more than once */
+    public function add(array $event): void
+    {
+        $this->database->query('INSERT OR IGNORE INTO notices (event, at, member, unread) VALUES (?, ?, ?, ?)', [
+            $event['id'],
+            time(),
+            (int) $event['data']['user']['id'],
+            (int) $event['data']['total'],
+        ]);
+        $this->database->query(
+            'DELETE FROM notices WHERE rowid <= (SELECT max(rowid) FROM notices) - ?',
+            [self::MOST],
+        );
+    }
+
+    /** @return list<array{at: int, name: string, unread: int}> the newest first */
+    public function all(): array
+    {
+        return $this->database->query(
+            'SELECT at, firstname AS name, unread FROM notices JOIN users ON users.id = member ORDER BY notices.rowid DESC',
+        )->fetchAll(\PDO::FETCH_ASSOC);
+    }
+}

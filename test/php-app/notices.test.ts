@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
+import { hanging } from '../helpers/hanging.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'chat-php-app-'));
+let memcached: Memcached;
+let chat: ChatServer;
+let app: PhpApp;
+beforeAll(async () => {
+  memcached = await startMemcached();
+  const keyFile = join(folder, 'webhook-key');
+  writeFileSync(keyFile, `whsec_${randomBytes(32).toString('base64')}\n`);
+  app = await startPhpApp({
+    memcachedPort: memcached.port,
+    env: { CHAT_WEBHOOK_KEY_FILE: keyFile },
+  });
+  chat = await nextChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_WEBHOOK_KEY_FILE: keyFile,
+    CHAT_WEBHOOK_URL: `${app.url}/chat-events`,
+    CHAT_WEBHOOK_EVENTS: 'notify.due',
+    CHAT_NOTIFY_AFTER: '1s',
+  });
+});
+afterAll(async () => {
+  await chat?.stop();
+  await app?.stop();
+  await memcached?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const noticesOf = async (cookie: string) => {
+  const answer = await fetch(`${app.url}/notices`, { headers: { cookie } });
+  return { status: answer.status, page: await answer.text() };
+};
+
+test('an admin sees who has missed messages, and others see no such page', async () => {
+  const [alice, carol] = [await app.login('alice'), await app.login('carol')];
+  expect((await noticesOf(alice)).page).toContain('Nobody has missed anything yet.');
+  const away = await connectChat(chat.url, carol);
+  await away.request('notify:set', { quiet: null });
+  away.close();
+  const writer = await connectChat(chat.url, await app.login('bob'));
+  const { room } = await writer.request('direct:open', { user: '3' });
+  await writer.request('room:join', { room: room.id });
+  await writer.request('message:send', { room: room.id, text: 'Soil has come', clientId: newClientId() });
+  writer.close();
+  await expect
+    .poll(async () => (await noticesOf(alice)).page, { timeout: hanging })
+    .toContain('<bdi>Carol</bdi> has unread messages: 1');
+  expect((await noticesOf(alice)).page).not.toContain('Soil');
+  expect(await noticesOf(carol)).toMatchObject({ status: 404 });
+});
+
+test('a forged event is refused, and a site without the key has no address for events', async () => {
+  const forged = { type: 'notify.due', data: { user: { id: '2' }, total: 9 } };
+  const send = (url: string) =>
+    fetch(`${url}/chat-events`, {
+      method: 'POST',
+      headers: {
+        'webhook-id': '1',
+        'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+        'webhook-signature': `v1,${randomBytes(32).toString('base64')}`,
+      },
+      body: JSON.stringify(forged),
+    });
+  expect((await send(app.url)).status).toBe(400);
+  expect((await noticesOf(await app.login('alice'))).page).not.toContain('Bob</bdi> has');
+  const plain = await startPhpApp({ memcachedPort: memcached.port });
+  expect((await send(plain.url)).status).toBe(404);
+  await plain.stop();
+});
