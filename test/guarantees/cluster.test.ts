@@ -1,7 +1,5 @@
 import { createHmac, randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -9,6 +7,7 @@ import type { Message, ServerToClient } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
+import { codeIgniterSite } from '../helpers/code-igniter.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
 import { hanging, within } from '../helpers/hanging.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
@@ -1002,20 +1001,10 @@ test.each(['postgres', 'mysql'] as const)(
 );
 
 describe('the configuration of the site', () => {
-  /** A CodeIgniter with a folder and with sessions of its own. */
   function siteFolder(cookieName: string) {
-    const folder = mkdtempSync(join(tmpdir(), 'codeigniter-'));
-    closing.push(() => rmSync(folder, { recursive: true }));
-    mkdirSync(join(folder, 'app/Config'), { recursive: true });
-    mkdirSync(join(folder, 'writable/session'), { recursive: true });
-    writeFileSync(join(folder, 'spark'), '');
-    const write = (name: string) =>
-      writeFileSync(
-        join(folder, 'app/Config/Session.php'),
-        `<?php namespace Config; class Session extends BaseConfig { public string $driver = FileHandler::class; public string $cookieName = '${name}'; public string $savePath = WRITEPATH . 'session'; }`,
-      );
-    write(cookieName);
-    return { folder, write };
+    const site = codeIgniterSite(cookieName);
+    closing.push(site.remove);
+    return site;
   }
 
   test.each([
