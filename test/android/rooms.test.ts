@@ -269,6 +269,12 @@ test('mentions and reactions: counted, reported, shown with current names and us
   await expect.poll(async () => (await app.messages(den.id)).at(-1)).toMatchObject({ text: 'mine', seq: 3 });
   await frank.request('read:mark', { room: den.id, seq: 3 });
   expect(await app.ask('seenBy', { seq: 3 })).toEqual({ users: ['frank'], total: 1 });
+  // A copy from a private room names nobody, and the same id again is the same copy.
+  const copy = { seq: 3, to: den.id, clientId: 'copy' };
+  const copied = await app.ask('forward', copy);
+  expect(copied).toMatchObject({ text: 'mine', seq: 4, forwarded: true });
+  expect(copied).not.toHaveProperty('forwardedFrom');
+  expect(await app.ask('forward', copy)).toEqual(copied);
   frank.close();
   also.close();
 });

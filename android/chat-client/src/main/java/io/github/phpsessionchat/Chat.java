@@ -806,6 +806,22 @@ public final class Chat {
   }
 
   /**
+   * Sends a copy of a message with its files.
+   *
+   * @param message one that the user may read
+   * @param room the id of the room that gets the copy, of which the user is a member
+   * @param clientId an id that the app makes for this copy: the same one again, after a failure, is the same copy
+   * @param callback the copy; {@code unknown_message} if the message is gone
+   */
+  public void forward(Message message, String room, String clientId, @Nullable Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(clientId, "clientId");
+    JSONObject from = Wire.payload("room", message.room, "seq", message.seq);
+    ask("message:forward", Wire.payload("room", room, "from", from, "clientId", clientId), this::acknowledged, callback);
+  }
+
+  /**
    * @param message an own message in a room of at most 50 members that is not direct
    * @param callback the members who have seen it, as far as one may know that
    */

@@ -50,6 +50,10 @@ public final class Message {
   public final List<ChatFile> files;
   /** The page of the first link in its text; null: none. */
   public final @Nullable LinkPreview preview;
+  /** Whether it is a copy of another message, with the words and files of that. */
+  public final boolean forwarded;
+  /** Of a copy, the author of the other message, if that was in a public room; null: not said. */
+  public final @Nullable User forwardedFrom;
   /** With what it was answered, the emoji that was used first first. Unmodifiable. */
   public final List<Reaction> reactions;
   /** Whether the reader has blocked its author: not to be shown, or only when asked for. */
@@ -72,6 +76,8 @@ public final class Message {
     mentions = draft.mentions;
     files = draft.files;
     preview = draft.preview;
+    forwarded = draft.forwarded;
+    forwardedFrom = draft.forwardedFrom;
     reactions = Collections.unmodifiableList(draft.reactions);
     hidden = draft.hidden;
   }
@@ -146,6 +152,8 @@ public final class Message {
     List<Mention> mentions;
     List<ChatFile> files;
     @Nullable LinkPreview preview;
+    boolean forwarded;
+    @Nullable User forwardedFrom;
     List<Reaction> reactions;
     boolean hidden;
 
@@ -168,6 +176,8 @@ public final class Message {
       mentions = from.mentions;
       files = from.files;
       preview = from.preview;
+      forwarded = from.forwarded;
+      forwardedFrom = from.forwardedFrom;
       reactions = from.reactions;
       hidden = from.hidden;
     }

@@ -94,6 +94,9 @@ final class Wire {
     draft.mentions = list(json, "mentions", Wire::mention);
     draft.files = list(json, "files", Wire::file);
     draft.preview = preview(json.optJSONObject("preview"));
+    JSONObject forwarded = json.optJSONObject("forwarded");
+    draft.forwarded = forwarded != null;
+    draft.forwardedFrom = forwarded != null && forwarded.has("user") ? user(object(forwarded, "user")) : null;
     draft.reactions = list(json, "reactions", Wire::reaction);
     draft.hidden = json.optBoolean("hidden");
     return draft.done();

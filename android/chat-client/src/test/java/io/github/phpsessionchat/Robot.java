@@ -218,6 +218,9 @@ public final class Robot implements ChatListener {
       case "pinned":
         chat.pinned(room, answering(c));
         return;
+      case "forward":
+        chat.forward(message(c.getLong("seq")), c.getString("to"), c.getString("clientId"), answering(c));
+        return;
       case "seenBy":
         chat.seenBy(message(c.getLong("seq")), answering(c));
         return;
@@ -644,6 +647,8 @@ public final class Robot implements ChatListener {
         .put("user", message.user.id)
         .put("text", message.text)
         .put("replyTo", message.replyTo)
+        .put("forwarded", message.forwarded)
+        .put("forwardedFrom", message.forwardedFrom == null ? null : message.forwardedFrom.id)
         .put("edited", message.isEdited())
         .put("hidden", message.hidden)
         .put("files", message.files.isEmpty() ? null : json(message.files))
