@@ -20,6 +20,8 @@ const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   run: ['runs the chat server', () => import('./run.ts')],
   doctor: ['says what is wrong, and what to change', () => import('./doctor.ts')],
   'session-server': ['runs the session server', () => import('./session-server.ts')],
+  backup: ['copies the history and the files into one file', () => import('./backup.ts')],
+  restore: ['puts a backup in their place', () => import('./restore.ts')],
   export: ['writes all data of a user into an archive', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],
   version: ['prints the version', () => import('./version.ts')],

@@ -2,6 +2,8 @@
 export const exit = {
   /** EX_USAGE: the command was not used as it has to be. */
   usage: 64,
+  /** EX_DATAERR: a file cannot be used. */
+  data: 65,
   /** EX_NOUSER: the chat does not know that user. */
   noUser: 67,
   /** EX_UNAVAILABLE: a server, a database or a store does not answer. */

@@ -147,6 +147,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       if (!answer.ok && answer.status !== 404) throw await refusal(answer, silence);
       await answer.body?.cancel();
     },
+    isCopied: () => Promise.resolve(false),
     tidy: () => work.tidy(),
     async check() {
       // The account may lack the right to list the bucket, so this asks for a file.

@@ -267,6 +267,8 @@ export class Files {
       const { ids, stored } = await this.#history.write.dropFiles({ before, most: mostAtOnce });
       if (ids.length === 0) continue;
       const storage = await this.#opened();
+      // Looked up after the history has dropped them: a copy of it that is made from here on names none of them.
+      if (await storage.isCopied()) return;
       for (const id of stored) await this.#delete(storage, id);
       await this.#history.write.forgetFiles({ ids });
       this.#again = ids.length === mostAtOnce;

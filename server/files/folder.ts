@@ -1,5 +1,6 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { isCopied } from './copied.ts';
 import type { Storage } from './storage.ts';
 import { WorkFolder } from './work-folder.ts';
 
@@ -34,6 +35,7 @@ export function folderStorage(setting: string): Storage {
       }
     },
     delete: (name) => rm(pathOf(name), { force: true }),
+    isCopied: () => isCopied(folder),
     tidy: () => work.tidy(),
     check: () => work.check(),
   };

@@ -12,6 +12,8 @@ export interface Storage {
   open(name: string, part?: { start: number; end: number }): Promise<Opened | null>;
   /** Deletes the file if it exists. */
   delete(name: string): Promise<void>;
+  /** Whether a backup is being made: nothing is deleted until it is done. */
+  isCopied(): Promise<boolean>;
   /** Deletes what killed servers have left in the work folder. */
   tidy(): Promise<void>;
   /** Rejects if files cannot be stored; the message says why. */

@@ -54,6 +54,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/wire/',
   ],
   'server/files/': ['server/history/history.ts', 'server/limits/', 'server/wire/'],
+  'server/backup/': ['server/command/problem.ts', 'server/files/', 'server/history/sqlite/'],
   'server/outgoing/': [],
   'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/session/blank.ts', 'server/wire/'],
   'server/push/': [

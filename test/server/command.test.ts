@@ -76,7 +76,17 @@ test('--help of the command lists all commands, and that of each has its use and
   const { code, said } = await command('--help');
   expect(code).toBe(0);
   const names = [...said.matchAll(/^ {2}([\w-]+) /gm)].map(([, name = '']) => name);
-  expect(names).toEqual(['init', 'run', 'doctor', 'session-server', 'export', 'erase', 'version']);
+  expect(names).toEqual([
+    'init',
+    'run',
+    'doctor',
+    'session-server',
+    'backup',
+    'restore',
+    'export',
+    'erase',
+    'version',
+  ]);
   const helps = await Promise.all(names.map((name) => command(name, '--help')));
   for (const [n, help] of helps.entries()) {
     expect([names[n], help]).toEqual([

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { RequestError } from '../../wire/errors.ts';
@@ -18,7 +18,8 @@ const pauses = { shortest: 500, longest: 30_000 };
  * cannot start then, what was asked of it is `storage_unavailable`, and it is tried again. The file belongs to one chat
  * server; other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
- * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it
+ * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it, and
+ * while a restored one is taking its place
  */
 export async function openSqliteHistory(options: {
   path: string;
@@ -73,6 +74,9 @@ export async function openSqliteHistory(options: {
   };
 }
 
+/** A restored history that is about to take the place of another one: see server/backup/restore.ts. */
+export const restoredOf = (path: string): string => `${path}-restored`;
+
 /** Whether the index for searching has to follow it. */
 function isForIndex(change: Change): boolean {
   if (change.type === 'message' || change.type === 'reset') return true;
@@ -85,6 +89,11 @@ function claimFile(path: string): { path: string; claimed: { close(): void } } {
     mkdirSync(dirname(path), { recursive: true });
     closeSync(openSync(path, 'a', 0o600));
     const real = realpathSync(path);
+    if (existsSync(restoredOf(real))) {
+      throw new Error(
+        'a backup was being restored here, and that was interrupted: do it once more with the command "restore"',
+      );
+    }
     // Not a lock on the database itself, which others may read: a backup, for instance.
     const inUse = 'another chat server is using it; stop that one first, or set CHAT_HISTORY to another file';
     return { path: real, claimed: claim(`${real}-lock`, inUse) };

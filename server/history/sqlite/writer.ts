@@ -9,6 +9,7 @@ import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { Disk } from './disk.ts';
+import { erasedDigest, type ListedErasure, listErased } from './erased.ts';
 import { beginGeneration } from './index-state.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import {
@@ -173,6 +174,7 @@ function withRoom(calls: readonly Write[]): Batch {
 function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const began = performance.now();
   const tooLarge = calls.map(({ op }) => !roomLeft && adding.has(op));
+  listErased(path, calls.flatMap(erasedBy));
   const { outcomes, changes } = inTransaction(() => {
     const transaction = new Transaction();
     const place = { dialect, transaction, digestKey, kept };
@@ -186,6 +188,12 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   });
   const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Outcome, tooLarge[n] === true));
   return { outcomes: answers, changes, commitMs: performance.now() - began };
+}
+
+function erasedBy(call: Write): ListedErasure[] {
+  if (call.op !== 'erase' || call.probe === true) return [];
+  const { user, at, messages } = call.input;
+  return [{ at, messages, digest: erasedDigest(digestKey, user) }];
 }
 
 function outcomeOf({ id, probe }: Write, outcome: Outcome, isTooLarge: boolean): ThreadOutcome {

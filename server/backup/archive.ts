@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+
+/**
+ * A tar archive whose last entry lists the SHA-256 of all others, as `sha256sum -c` reads it. Written and read in one
+ * pass, with memory for one piece. Names and headers have one form only, so a reader finds any byte that has changed.
+ */
+const block = 512;
+const piece = 1024 * 1024;
+/** Two empty blocks end an archive. */
+const ending = Buffer.alloc(2 * block);
+const sums = 'SHA256SUMS';
+/** Larger sizes do not fit into the digits of a header. */
+const mostInDigits = 0o77777777777;
+
+/** A file that is no backup, or a damaged one. */
+export class Unreadable extends Error {}
+
+interface Header {
+  name: string;
+  /** Bytes. */
+  size: number;
+  /** Seconds of the epoch. */
+  time: number;
+}
+
+function encoded({ name, size, time }: Header): Buffer {
+  const header = Buffer.alloc(block);
+  const digits = (value: number, at: number, length: number) =>
+    header.write(value.toString(8).padStart(length - 1, '0'), at);
+  header.write(name, 0, 100);
+  digits(0o600, 100, 8);
+  digits(0, 108, 8);
+  digits(0, 116, 8);
+  if (size <= mostInDigits) digits(size, 124, 12);
+  else {
+    header.writeUInt8(0x80, 124);
+    header.writeBigUInt64BE(BigInt(size), 128);
+  }
+  digits(time, 136, 12);
+  header.write('        0', 148);
+  header.write('ustar\x0000', 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return header;
+}
+
+/** @throws Unreadable */
+function decoded(bytes: Buffer): Header {
+  const text = (at: number, length: number) =>
+    bytes.toString('latin1', at, at + length).replace(/\0.*$/s, '');
+  const large = bytes[124] === 0x80;
+  const header = {
+    name: text(0, 100),
+    size: large ? Number(bytes.readBigUInt64BE(128)) : Number.parseInt(text(124, 12), 8),
+    time: Number.parseInt(text(136, 12), 8),
+  };
+  const isKnown = Number.isSafeInteger(header.size) && Number.isSafeInteger(header.time);
+  if (!isKnown || header.size < 0 || header.time < 0 || !encoded(header).equals(bytes))
+    throw new Unreadable('one of its headers is damaged');
+  return header;
+}
+
+const paddingOf = (size: number) => (block - (size % block)) % block;
+
+/** Writes an archive into a file. */
+export class ArchiveWriter {
+  readonly #to: FileHandle;
+  readonly #list: FileHandle;
+  readonly #time: number;
+
+  /**
+   * @param to an empty file, which is synced at the end
+   * @param list an empty file for the list of digests, opened for reading too
+   * @param at milliseconds of the epoch: the time of all entries
+   */
+  constructor(to: FileHandle, list: FileHandle, at: number) {
+    this.#to = to;
+    this.#list = list;
+    this.#time = Math.floor(at / 1000);
+  }
+
+  /** @param name at most 100 bytes @throws Error if there are more or fewer than `size` bytes */
+  async add(name: string, size: number, bytes: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
+    const digest = await this.#entry(name, size, bytes);
+    await this.#list.appendFile(`${digest}  ${name}\n`);
+  }
+
+  async end(): Promise<void> {
+    const { size } = await this.#list.stat();
+    await this.#entry(sums, size, this.#list.createReadStream({ start: 0, autoClose: false }));
+    await this.#to.appendFile(ending);
+    await this.#to.sync();
+  }
+
+  async #entry(name: string, size: number, bytes: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<string> {
+    await this.#to.appendFile(encoded({ name, size, time: this.#time }));
+    const hash = createHash('sha256');
+    let written = 0;
+    for await (const part of bytes) {
+      written += part.length;
+      if (written > size) break;
+      hash.update(part);
+      await this.#to.appendFile(part);
+    }
+    if (written !== size) throw new Error(`${name} has changed while it was copied`);
+    await this.#to.appendFile(Buffer.alloc(paddingOf(size)));
+    return hash.digest('hex');
+  }
+}
+
+export interface ArchiveEntry {
+  name: string;
+  /** Bytes. */
+  size: number;
+  /** To be read to its end before the next entry. */
+  bytes: AsyncIterable<Buffer>;
+}
+
+/**
+ * The entries of an archive, in their order. Nothing of them may be used before the last one was taken, which is when all
+ * digests are known to be right.
+ * @throws Unreadable, also in between
+ */
+export async function* readArchive(path: string): AsyncGenerator<ArchiveEntry> {
+  const file = await open(path);
+  try {
+    /** Of the list that has to follow the entries. */
+    const list = createHash('sha256');
+    for (;;) {
+      const { name, size } = decoded(await exactly(file, block));
+      const hash = createHash('sha256');
+      let left = size;
+      async function* bytes() {
+        while (left > 0) {
+          const part = await exactly(file, Math.min(left, piece));
+          left -= part.length;
+          hash.update(part);
+          yield part;
+        }
+      }
+      if (name === sums) {
+        for await (const _ of bytes());
+        if (hash.digest('hex') !== list.digest('hex')) throw new Unreadable('its bytes have changed');
+        await padding(file, size);
+        if (!(await exactly(file, ending.length)).equals(ending)) throw new Unreadable('its end is damaged');
+        if ((await file.read(Buffer.alloc(1))).bytesRead > 0) throw new Unreadable('it does not end there');
+        return;
+      }
+      yield { name, size, bytes: bytes() };
+      if (left > 0) throw new Error(`${name} was not read to its end`);
+      list.update(`${hash.digest('hex')}  ${name}\n`);
+      await padding(file, size);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function padding(file: FileHandle, size: number): Promise<void> {
+  const bytes = await exactly(file, paddingOf(size));
+  if (bytes.some((byte) => byte !== 0)) throw new Unreadable('its bytes have changed');
+}
+
+async function exactly(file: FileHandle, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let read = 0; read < length; ) {
+    const { bytesRead } = await file.read(bytes, read, length - read);
+    if (bytesRead === 0) throw new Unreadable('it is cut off');
+    read += bytesRead;
+  }
+  return bytes;
+}

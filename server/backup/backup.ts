@@ -1,0 +1,118 @@
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CommandProblem, exit } from '../command/problem.ts';
+import { keepFiles } from '../files/copied.ts';
+import { folderStorage } from '../files/folder.ts';
+import type { Storage } from '../files/storage.ts';
+import { copyHistory, storedFiles } from '../history/sqlite/snapshot.ts';
+import { ArchiveWriter } from './archive.ts';
+import { entries, formatNow, type Manifest } from './manifest.ts';
+
+/** The data that a backup holds. `files`: the folder of the files; undefined to leave them out. */
+export interface Data {
+  history: string;
+  files: string | undefined;
+}
+
+export interface Made {
+  /** Bytes. */
+  size: number;
+  files: number;
+  /** Files that the history names, and that are not there. */
+  missing: number;
+}
+
+/**
+ * Writes a backup, while a server may be running.
+ * @param to a file that does not exist; only this account can read it
+ * @param onProgress from 0 to 1, of the copy of the history; then files that were copied
+ * @throws CommandProblem
+ */
+export async function makeBackup(
+  { history, files }: Data,
+  to: string,
+  onProgress: (what: { history: number } | { files: number }) => void = () => {},
+): Promise<Made> {
+  if ((await stat(to).catch(() => null)) !== null) {
+    throw new CommandProblem(exit.output, `${to} is there already: name another file`);
+  }
+  if ((await stat(history).catch(() => null)) === null) {
+    throw new CommandProblem(
+      exit.configuration,
+      `there is no history ${history}: is it that of CHAT_HISTORY?`,
+    );
+  }
+  // Beside it, so that it is on the same disk; of one that was killed, it is left over.
+  const work = `${to}.partial`;
+  await rm(work, { recursive: true, force: true });
+  // Before the copy of the history: what that names stays until it is copied.
+  const release = files === undefined ? undefined : await keepFiles(files);
+  try {
+    await mkdir(work, { mode: 0o700 });
+    const copy = join(work, entries.history);
+    const made = Date.now();
+    const migrations = await copyHistory(history, copy, (done) => onProgress({ history: done }));
+    const manifest: Manifest = {
+      format: formatNow,
+      made,
+      history: 'sqlite',
+      migrations,
+      files: files !== undefined,
+    };
+    const archive = await open(join(work, 'backup'), 'wx', 0o600);
+    const list = await open(join(work, 'list'), 'wx+', 0o600);
+    const counts = { files: 0, missing: 0 };
+    try {
+      const writer = new ArchiveWriter(archive, list, made);
+      const about = Buffer.from(`${JSON.stringify(manifest)}\n`);
+      await writer.add(entries.manifest, about.length, [about]);
+      const bytes = await open(copy);
+      await writer.add(entries.history, (await bytes.stat()).size, bytes.createReadStream());
+      if (files !== undefined) {
+        const storage = folderStorage(files);
+        for (const id of storedFiles(copy)) {
+          if (await addFile(writer, storage, id)) counts.files++;
+          else counts.missing++;
+          await addFile(writer, storage, `${id}.preview`);
+          onProgress({ files: counts.files });
+        }
+      }
+      await writer.end();
+    } finally {
+      await list.close();
+      await archive.close();
+    }
+    await rename(join(work, 'backup'), to);
+    await syncFolder(dirname(to));
+    return { size: (await stat(to)).size, ...counts };
+  } catch (error) {
+    throw asProblem(error, `the backup could not be made`);
+  } finally {
+    await release?.();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function addFile(writer: ArchiveWriter, storage: Storage, name: string): Promise<boolean> {
+  const found = await storage.open(name);
+  if (found === null) return false;
+  await writer.add(`${entries.files}${name}`, found.size, found.bytes);
+  return true;
+}
+
+/** So that the names in it survive a loss of power. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** As the owner can mend it. */
+export function asProblem(error: unknown, failed: string): CommandProblem {
+  if (error instanceof CommandProblem) return error;
+  const { message } = error as Error;
+  return new CommandProblem(exit.output, `${failed}: ${message}`);
+}

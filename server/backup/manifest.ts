@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+/** The form of backups that this version writes. It reads older ones too. */
+export const formatNow = 1;
+
+/** The names of the entries. That of a file goes on with its id. */
+export const entries = { manifest: 'php-session-chat.json', history: 'history.db', files: 'files/' } as const;
+
+/** An id of 32 hex digits, and the preview of a picture. */
+export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
+
+/** The first entry of a backup. */
+export const manifest = z.object({
+  format: z.int().min(1),
+  /** When the copy of the history began, in milliseconds of the epoch. */
+  made: z.int().min(0),
+  history: z.literal('sqlite'),
+  /** The number of the last migration. */
+  migrations: z.int().min(1),
+  /** Whether files are in it. */
+  files: z.boolean(),
+});
+export type Manifest = z.output<typeof manifest>;
+
+/** Bytes. */
+export const largestManifest = 64 * 1024;

@@ -1,0 +1,36 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { makeBackup } from '../backup/backup.ts';
+import { callersFolder, howToRun } from '../session/how-to-run.ts';
+import { dataOf } from './data.ts';
+import { progress } from './progress.ts';
+
+export const help = `${howToRun('backup', 'FILE [--without-files] [--settings FILE]')}
+
+Writes the history and the files into one file, while the chat server may be running. Whoever can read it reads all
+messages: only this account can, and it belongs on another machine.
+
+  FILE             the file to write. There has to be room for twice the history beside it
+  --without-files  the history alone
+  --settings FILE  the settings of the chat server
+
+Example: ${howToRun('backup', '/backup/chat-2026-11-23.tar')}`;
+
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { settings: { type: 'string' }, 'without-files': { type: 'boolean', default: false } },
+  });
+  process.umask(0o077);
+  const { file, data } = dataOf(positionals, { ...values, help, env });
+  const to = resolve(callersFolder(env), file);
+  const shown = progress();
+  const { size, files, missing } = await makeBackup(data, to, (done) =>
+    shown.say('history' in done ? `history: ${Math.floor(done.history * 100)} %` : `files: ${done.files}`),
+  ).finally(() => shown.end());
+  const lost = missing === 0 ? '' : `; ${missing} that the history names are missing in the folder`;
+  const held = data.files === undefined ? 'without files' : `${files} files${lost}`;
+  console.log(`✓ Written: ${to} (${(size / 1_000_000).toFixed(1)} MB, ${held})`);
+  return 0;
+}

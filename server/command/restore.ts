@@ -1,0 +1,75 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Data } from '../backup/backup.ts';
+import { restoreBackup } from '../backup/restore.ts';
+import { openTerminal } from '../init/terminal.ts';
+import { callersFolder, howToRun } from '../session/how-to-run.ts';
+import { dataOf } from './data.ts';
+import { CommandProblem, exit } from './problem.ts';
+import { progress } from './progress.ts';
+
+export const help = `${howToRun('restore', 'FILE [--yes] [--without-files] [--settings FILE]')}
+
+Puts a backup in the place of the history and the files. Stop the chat server first. The backup is checked before
+anything changes; if this is interrupted, do it again. Call it as the account of the chat server.
+
+  FILE             a file of the command backup
+  --yes            asks nothing, for scripts
+  --without-files  for a backup without files: those that are there stay
+  --settings FILE  the settings of the chat server
+
+Example: ${howToRun('restore', '/backup/chat-2026-11-23.tar')}`;
+
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      yes: { type: 'boolean', default: false },
+      settings: { type: 'string' },
+      'without-files': { type: 'boolean', default: false },
+    },
+  });
+  process.umask(0o077);
+  const { file, data } = dataOf(positionals, { ...values, help, env });
+  const from = resolve(callersFolder(env), file);
+  if (!existsSync(from)) throw new CommandProblem(exit.data, `there is no file ${from}`);
+  checkOwner(data);
+  if (!values.yes) await confirm(data);
+  const shown = progress();
+  const made = await restoreBackup(from, data, (files) => shown.say(`files: ${files}`)).finally(() =>
+    shown.end(),
+  );
+  console.log(`✓ Restored: ${data.history}, as it was at ${new Date(made).toISOString()}`);
+  return 0;
+}
+
+/** The server could not write what another account has restored. @throws CommandProblem */
+function checkOwner({ history }: Data): void {
+  const owner = statSync(history, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || process.getuid === undefined || owner === process.getuid()) return;
+  throw new CommandProblem(
+    exit.configuration,
+    `${history} belongs to another account (${owner}): restore as that one`,
+  );
+}
+
+/** @throws CommandProblem */
+async function confirm({ history }: Data): Promise<void> {
+  if (!existsSync(history)) return;
+  if (!(process.stdin.isTTY && process.stdout.isTTY)) {
+    throw new CommandProblem(
+      exit.usage,
+      'there is no terminal on which to ask: --yes restores without a question',
+    );
+  }
+  const terminal = openTerminal();
+  try {
+    terminal.say(`${history} and its files will be replaced. This cannot be taken back.`);
+    if ((await terminal.ask('? Type yes to restore: ')) === 'yes') return;
+  } finally {
+    terminal.close();
+  }
+  throw new CommandProblem(exit.usage, 'nothing has been restored');
+}

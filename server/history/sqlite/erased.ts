@@ -1,0 +1,48 @@
+import { createHmac } from 'node:crypto';
+import { closeSync, createReadStream, existsSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { ErasedMessages } from '../history.ts';
+
+/**
+ * The erasures that were asked for, beside the history and not in it: a backup that is restored may be from before them.
+ * Users are named by digests with the key of the history, so whoever has this file alone learns nobody's id.
+ */
+const erasedOf = (path: string) => `${path}-erased`;
+
+/** An erasure in this list. `at`: milliseconds of the epoch. */
+export interface ListedErasure {
+  at: number;
+  digest: string;
+  messages: ErasedMessages;
+}
+
+export function erasedDigest(digestKey: Uint8Array, user: string): string {
+  return createHmac('sha256', digestKey).update(`erased ${user}`).digest('hex');
+}
+
+/** Appends erasures, synced. To be called before they are committed. @throws the system's error */
+export function listErased(path: string, erasures: readonly ListedErasure[]): void {
+  if (erasures.length === 0) return;
+  const file = openSync(erasedOf(path), 'a', 0o600);
+  try {
+    // On new lines: the last one may be torn.
+    const lines = erasures.map(({ at, digest, messages }) => `\n${at} ${digest} ${messages}\n`);
+    writeSync(file, lines.join(''));
+    fdatasyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The listed erasures since that time, by their digests. */
+export async function erasedSince(path: string, since: number): Promise<Map<string, ListedErasure>> {
+  const found = new Map<string, ListedErasure>();
+  if (!existsSync(erasedOf(path))) return found;
+  for await (const line of createInterface({ input: createReadStream(erasedOf(path)) })) {
+    const [, at, digest = '', messages] = /^(\d+) ([0-9a-f]{64}) (delete|anonymise)$/.exec(line) ?? [];
+    if (at === undefined || Number(at) < since) continue;
+    const isDeleted = messages === 'delete' || found.get(digest)?.messages === 'delete';
+    found.set(digest, { at: Number(at), digest, messages: isDeleted ? 'delete' : 'anonymise' });
+  }
+  return found;
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { erasureConsumer } from '../history.ts';
+import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
+import { fileStates } from '../rows.ts';
+import { erasedDigest, erasedSince, type ListedErasure } from './erased.ts';
+import { digestKeyOf, migrate } from './migrations.ts';
+import { openSqliteHistory } from './sqlite.ts';
+
+/** Milliseconds for which another program may lock the file. */
+const lockTimeout = 5000;
+/** Pages of 4 KB between two reports. */
+const pagesAtOnce = 2500;
+/** Milliseconds: an erasure is listed before it is committed, and may have missed the copy. */
+const erasureMargin = 60_000;
+
+/** How many migrations this version knows. */
+export const knownFormat = () => migrationsOf('SQLite', migrationsFolder).length;
+
+/**
+ * Copies a history as it is at one moment, while a server may write to it.
+ * @param onProgress from 0 to 1
+ * @returns the number of its last migration
+ * @throws Error of SQLite, or because the history is damaged or of a newer version
+ */
+export async function copyHistory(
+  path: string,
+  to: string,
+  onProgress: (done: number) => void = () => {},
+): Promise<number> {
+  const from = new DatabaseSync(path, { readOnly: true, timeout: lockTimeout });
+  try {
+    // In a transaction that reads: without it, each write of the server would let the copy begin again.
+    from.exec('BEGIN');
+    from.prepare('SELECT count(*) FROM sqlite_master').get();
+    await backup(from, to, {
+      rate: pagesAtOnce,
+      progress: ({ totalPages, remainingPages }) => onProgress(1 - remainingPages / totalPages),
+    });
+  } finally {
+    from.close();
+  }
+  return withFile(to, (copy) => {
+    const format = formatOf(copy);
+    // What the index for searching has still to remove: texts that were deleted.
+    copy.exec('DELETE FROM former_texts');
+    return format;
+  });
+}
+
+/** The ids under which the files of a history are stored. */
+export function* storedFiles(path: string): Generator<string> {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    const rows = db.prepare(`SELECT DISTINCT stored FROM chat_files WHERE state <> ${fileStates.dropped}`);
+    for (const { stored } of rows.iterate()) yield stored as string;
+  } finally {
+    db.close();
+  }
+}
+
+/** @returns whether a file with this id belongs to the history; and the end of asking */
+export function askingForFiles(path: string): { has(id: string): boolean; close(): void } {
+  const db = new DatabaseSync(path, { readOnly: true });
+  const known = db.prepare('SELECT 1 FROM chat_files WHERE stored = ?');
+  return { has: (id) => known.get(id) !== undefined, close: () => db.close() };
+}
+
+/**
+ * Makes a restored copy ready for a server: erases again who was erased after it was made, and empties what waits to be
+ * sent.
+ * @param replaced the history that it replaces, which may be missing
+ * @param made when the copy was made, in milliseconds of the epoch
+ * @throws Error when the copy is damaged, or of a newer version
+ */
+export async function prepareRestored(path: string, replaced: string, made: number): Promise<void> {
+  const again = await withFile(path, async (db) => {
+    formatOf(db);
+    migrate(db);
+    const erased = await erasedSince(replaced, made - erasureMargin);
+    if (erased.size === 0) return [];
+    const key = digestKeyOf(db);
+    const found = new Map<string, ListedErasure & { user: string }>();
+    for (const user of usersIn(db)) {
+      const one = erased.get(erasedDigest(key, user));
+      if (one !== undefined) found.set(user, { ...one, user });
+    }
+    return [...found.values()];
+  });
+  if (again.length > 0) await eraseAgain(path, again);
+  await withFile(path, (db) => {
+    // What was to be sent was sent since, or is out of date.
+    db.exec(`DELETE FROM chat_webhooks; DELETE FROM chat_due; DELETE FROM chat_due_rooms; DELETE FROM chat_pushes;
+      UPDATE chat_consumers SET position = coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)
+        WHERE id IN ('webhooks', 'notify');
+      DELETE FROM former_texts; DELETE FROM generations`);
+  });
+}
+
+/** @throws Error when it is damaged, or of a newer version */
+function formatOf(db: DatabaseSync): number {
+  const format = db.prepare('PRAGMA user_version').get()?.user_version as number;
+  if (format > knownFormat()) throw tooNew(format, knownFormat());
+  const isWell = db.prepare('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
+  if (format === 0 || !isWell) throw new Error('the history is damaged, or is none');
+  return format;
+}
+
+/** Opens a file that nobody else has. It is a single file again at the end, synced. */
+async function withFile<T>(path: string, work: (db: DatabaseSync) => T | Promise<T>): Promise<T> {
+  const db = new DatabaseSync(path);
+  try {
+    // Deleted data is overwritten, not only forgotten.
+    db.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+    return await work(db);
+  } finally {
+    db.close();
+  }
+}
+
+const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair_low', 'pair_high', 'origin'];
+
+/** Everybody whom a row names, some of them several times. */
+function* usersIn(db: DatabaseSync): Generator<string> {
+  const columns = db
+    .prepare(
+      `SELECT tables.name AS name, columns.name AS field FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
+       WHERE tables.type = 'table' AND (tables.name, columns.name) = ('chat_users', 'id')
+         OR columns.name IN (SELECT value FROM json_each(?)) AND tables.type = 'table'`,
+    )
+    .all(JSON.stringify(namesOfUsers));
+  for (const { name, field } of columns) {
+    const rows = db.prepare(`SELECT DISTINCT ${field} AS id FROM ${name} WHERE ${field} IS NOT NULL`);
+    for (const { id } of rows.iterate()) yield id as string;
+  }
+}
+
+async function eraseAgain(
+  path: string,
+  erasures: readonly (ListedErasure & { user: string })[],
+): Promise<void> {
+  let failure: Error | undefined;
+  const history = await openSqliteHistory({
+    path,
+    onFailure: (error) => {
+      failure = error;
+    },
+  });
+  try {
+    const by = randomUUID();
+    for (const { user, messages, at } of erasures) await history.write.erase({ user, messages, at });
+    const lease = 24 * 60 * 60 * 1000;
+    await history.write.consume({ name: erasureConsumer, by, types: ['erasing'], lease, most: 0 });
+    let kicked: string | undefined;
+    for (;;) {
+      const step = await history.write.eraseStep({
+        by,
+        ...(kicked === undefined ? {} : { kicked }),
+        at: Date.now(),
+      });
+      if (step === null) break;
+      kicked = step.kick ? step.user : undefined;
+    }
+  } finally {
+    await history.close();
+  }
+  if (failure !== undefined) throw failure;
+}

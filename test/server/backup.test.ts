@@ -1,0 +1,309 @@
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { restoreBackup } from '../../server/backup/restore.ts';
+import type { CommandProblem } from '../../server/command/problem.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
+import { startChild } from '../helpers/child.ts';
+import { faultyDisk } from '../helpers/faulty-disk.ts';
+import { download, origin, upload } from '../helpers/files.ts';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
+const kept = historyFolder();
+const folder = mkdtempSync(join(tmpdir(), 'backup-'));
+const file = join(folder, 'chat.tar');
+let site: PeopleSite;
+let ann: Person;
+/** A file that a message of the garden carries, uploaded before the backup. */
+/** A backup from before that. */
+const early = join(folder, 'early.tar');
+/** Somebody who has written something before the backup. */
+const ben = 'ben-who-will-be-erased';
+let photo: { id: string; name: string };
+/** All texts that were acknowledged before the backup began. */
+const acknowledged: string[] = [];
+
+beforeAll(async () => {
+  site = await startPeopleSite({ ...settings, CHAT_HISTORY: kept.url, CHAT_FILES: kept.files });
+  ann = await site.person();
+  for (const room of ['lobby', 'garden']) await ann.request('room:join', { room });
+});
+afterAll(async () => {
+  await site.close();
+  kept.remove();
+  rmSync(folder, { recursive: true });
+});
+
+type Kept = ReturnType<typeof historyFolder>;
+
+async function command(
+  name: 'backup' | 'restore',
+  { url, files }: Pick<Kept, 'url' | 'files'>,
+  from = file,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number; said: string }> {
+  const args = [name, from, ...(name === 'restore' ? ['--yes'] : []), '--settings='];
+  const child = startChild(process.execPath, ['server/command/main.ts', ...args], {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH,
+      CHAT_SESSION_STORE: site.memcached.url,
+      CHAT_HISTORY: url,
+      CHAT_FILES: files,
+      ...env,
+    },
+  });
+  const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
+  return { code, said: child.output() };
+}
+
+/** Sends messages to the lobby, ten at a time, until it is told to stop. */
+function stream() {
+  let stopped = false;
+  const send = async () => {
+    while (!stopped) {
+      const text = `text ${newClientId()}`;
+      await say(ann, 'lobby', text);
+      acknowledged.push(text);
+    }
+  };
+  const senders = Array.from({ length: 10 }, send);
+  return async () => {
+    stopped = true;
+    await Promise.all(senders);
+  };
+}
+
+const digestsIn = (path: string) =>
+  Object.fromEntries(
+    readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .sort()
+      .filter((name) => statSync(join(path, name)).isFile())
+      // Of a server that does not run they are empty, or say nothing of the history.
+      .filter((name) => !/-(lock|reserve|search)$/.test(name))
+      .map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(path, name)))
+          .digest('hex'),
+      ]),
+  );
+const folderOf = ({ path }: Kept) => join(path, '..');
+
+/** Whether the history is that of the backup, with all that was acknowledged by then. */
+function expectRestored({ path, files }: Kept, texts: readonly string[]): void {
+  const db = new DatabaseSync(path, { readOnly: true });
+  expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
+  const rows = db
+    .prepare(
+      `SELECT seq, text FROM chat_messages JOIN chat_rooms ON chat_rooms.num = room WHERE chat_rooms.id = 'lobby' ORDER BY seq`,
+    )
+    .all();
+  db.close();
+  expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, n) => n + 1));
+  const there = new Set(rows.map(({ text }) => text));
+  expect(texts.filter((text) => !there.has(text))).toEqual([]);
+  expect(readFileSync(join(files.slice('dir:'.length), photo.id.slice(0, 2), photo.id), 'utf8')).toBe(
+    'seen on Monday',
+  );
+}
+
+test('a backup while messages are sent has all that was acknowledged before it began, with the files', async () => {
+  expect(await command('backup', kept, early)).toMatchObject({ code: 0 });
+  const person = await site.person({}, ben);
+  await person.request('room:join', { room: 'garden' });
+  await say(person, 'garden', `I am ${ben}`);
+  person.close();
+  const added = await upload(site.chat.url, ann.cookie, 'seen on Monday', { room: 'garden', name: 'a.txt' });
+  photo = added.file;
+  await say(ann, 'garden', 'look', { files: [{ id: photo.id }] });
+  const stop = stream();
+  await expect.poll(() => acknowledged.length).toBeGreaterThan(200);
+  const before = [...acknowledged];
+  const made = await command('backup', kept);
+  await stop();
+  expect(made).toEqual({ code: 0, said: expect.stringMatching(/^✓ Written: .* MB, 1 files\)\n$/) });
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder)).toEqual(['chat.tar', 'early.tar']);
+  expect(await command('backup', kept)).toEqual({
+    code: 74,
+    said: `✗ ${file} is there already: name another file\n`,
+  });
+  acknowledged.splice(0, Number.POSITIVE_INFINITY, ...before);
+  const other = historyFolder();
+  expect(await command('restore', other)).toEqual({ code: 0, said: expect.stringMatching(/^✓ Restored: /) });
+  expectRestored(other, before);
+  other.remove();
+});
+
+test('a restore refuses the history of a running server', async () => {
+  expect(await command('restore', kept)).toEqual({
+    code: 69,
+    said: '✗ A chat server is using this history: stop it first\n',
+  });
+});
+
+test('files of deleted messages stay while a backup is made', async () => {
+  const { file: doomed } = await upload(site.chat.url, ann.cookie, 'in a hurry', { room: 'garden' });
+  const { seq } = await say(ann, 'garden', 'look', { files: [{ id: doomed.id }] });
+  const files = kept.files.slice('dir:'.length);
+  const sign = join(files, 'backup-1');
+  writeFileSync(sign, '');
+  await ann.request('message:delete', { room: 'garden', seq });
+  // It is swept before another is: one is swept after the other.
+  const { file: later } = await upload(site.chat.url, ann.cookie, 'unused', { room: 'garden' });
+  const db = new DatabaseSync(kept.path, { readOnly: true });
+  const stateOf = db.prepare('SELECT state FROM chat_files WHERE id = ?');
+  await expect.poll(() => stateOf.get(later.id)?.state, { timeout: 10_000 }).toBe(2);
+  const place = join(files, doomed.id.slice(0, 2), doomed.id);
+  expect([stateOf.get(doomed.id)?.state, existsSync(place)]).toEqual([2, true]);
+  db.close();
+  rmSync(sign);
+  await expect.poll(() => existsSync(place), { timeout: 10_000 }).toBe(false);
+});
+
+test('a damaged file, another one and that of a newer version are refused before anything changes', async () => {
+  const other = historyFolder();
+  expect(await command('restore', other)).toMatchObject({ code: 0 });
+  const before = digestsIn(folderOf(other));
+  const whole = readFileSync(file);
+  const { length } = whole;
+  const flipped = (at: number) => {
+    const bytes = Buffer.from(whole);
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    return bytes;
+  };
+  const manifest = whole.toString('latin1', 512, 1024);
+  const withManifest = (text: string) =>
+    Buffer.concat([whole.subarray(0, 512), Buffer.from(text, 'latin1'), whole.subarray(1024)]);
+  const damaged: [Buffer, RegExp][] = [
+    [whole.subarray(0, length - 512), /is no whole backup: it is cut off/],
+    [whole.subarray(0, Math.floor(length / 2)), /it is cut off/],
+    [Buffer.concat([whole, Buffer.alloc(512)]), /it does not end there/],
+    // A header, the history, and the end.
+    ...[100, Math.floor(length / 2), length - 1].map((at): [Buffer, RegExp] => [
+      flipped(at),
+      /is no whole backup: /,
+    ]),
+    [Buffer.from('SQLite format 3\0'.padEnd(2048)), /one of its headers is damaged/],
+    [Buffer.alloc(0), /it is cut off/],
+    [withManifest(manifest.replace('"format":1', '"format":2')), /a newer version has made this backup/],
+    [withManifest(manifest.replace('"migrations":1', '"migrations":9')), /a newer version/],
+  ];
+  const wrong = join(folder, 'wrong.tar');
+  const data = { history: other.path, files: other.files.slice('dir:'.length) };
+  for (const [bytes, expected] of damaged) {
+    writeFileSync(wrong, bytes);
+    const refused = await restoreBackup(wrong, data).catch((error: CommandProblem) => error);
+    expect(refused).toMatchObject({ code: 65, message: expect.stringMatching(expected) });
+    expect(refused).toMatchObject({ message: expect.stringContaining('Nothing has changed') });
+  }
+  expect(digestsIn(folderOf(other))).toEqual(before);
+  const { code, said } = await command('restore', other, wrong);
+  expect([code, said]).toEqual([65, expect.stringMatching(/^✗ .*newer version/)]);
+  other.remove();
+});
+
+test('a restore that is killed goes on or goes back at the next call, and no server starts on half of it', async () => {
+  const disk = faultyDisk();
+  const older = historyFolder();
+  expect(await command('restore', older, early)).toMatchObject({ code: 0 });
+  // As a server that was killed leaves it.
+  writeFileSync(`${older.path}-wal`, 'of the older history');
+  const before = digestsIn(folderOf(older));
+  const copyOfOlder = () => {
+    const copy = historyFolder();
+    cpSync(folderOf(older), folderOf(copy), { recursive: true });
+    return copy;
+  };
+  const once = copyOfOlder();
+  expect(await command('restore', once, file, disk.env)).toMatchObject({ code: 0 });
+  once.remove();
+  const calls = disk.calls();
+  const first = (name: string) => calls.indexOf(name);
+  const [begins, ends] = [
+    first('rename at backup/restore.ts'),
+    calls.lastIndexOf('rename at backup/restore.ts'),
+  ];
+  const places = [
+    begins,
+    first('readdir at backup/restore.ts'),
+    first('rename at files/folder.ts'),
+    ends,
+    calls.length - 1,
+  ];
+  expect(Math.min(...places)).toBeGreaterThan(0);
+  for (const place of places) {
+    const other = copyOfOlder();
+    disk.fail(place + 1, 'killed');
+    await command('restore', other, file, disk.env);
+    expect([place, disk.failed()?.trim()]).toEqual([place, expect.stringMatching(/ at /)]);
+    if (place <= begins) expect(digestsIn(folderOf(other))).toMatchObject(before);
+    else if (place <= ends) {
+      const onFailure = () => {};
+      await expect(openSqliteHistory({ path: other.path, onFailure })).rejects.toThrow(
+        'that was interrupted',
+      );
+    }
+    expect(await command('restore', other)).toMatchObject({ code: 0 });
+    expectRestored(other, acknowledged);
+    expect(readdirSync(folderOf(other)).sort()).toEqual(['chat.db', 'chat.db-lock', 'files']);
+    other.remove();
+  }
+  older.remove();
+  disk.close();
+});
+
+test('a restored history is erased again, waits to send nothing, is searched, and its files are those of the backup', async () => {
+  const { file: unknown } = await upload(site.chat.url, ann.cookie, 'after it', { room: 'garden' });
+  expect((await site.api('DELETE', `/users/${ben}?messages=delete`)).status).toBe(202);
+  await expect.poll(async () => (await site.api('GET', `/users/${ben}`)).status).toBe(404);
+  await site.chat.stop();
+  expect(await command('restore', kept)).toMatchObject({ code: 0 });
+  for (const name of readdirSync(folderOf(kept)).filter((one) => !one.startsWith('files')))
+    expect([name, readFileSync(join(folderOf(kept), name), 'latin1').includes(ben)]).toEqual([name, false]);
+  expect(existsSync(join(kept.files.slice('dir:'.length), unknown.id.slice(0, 2), unknown.id))).toBe(false);
+  const db = new DatabaseSync(kept.path, { readOnly: true });
+  const waiting = db.prepare(
+    'SELECT (SELECT count(*) FROM chat_due) + (SELECT count(*) FROM chat_webhooks) AS n',
+  );
+  expect(waiting.get()).toEqual({ n: 0 });
+  db.close();
+  const again = await nextChatServer({
+    ...settings,
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: kept.url,
+    CHAT_FILES: kept.files,
+  });
+  const back = await connectChat(again.url, ann.cookie);
+  const text = acknowledged.at(-1) as string;
+  await expect
+    .poll(
+      async () => (await back.request('message:search', { query: text.split(' ')[1] as string })).messages,
+    )
+    .toMatchObject([{ text }]);
+  const { messages } = await back.request('message:history', { room: 'garden' });
+  expect(messages.map((message) => [message.user.id, message.text])).toEqual([
+    ['0', ''],
+    [ann.id, 'look'],
+  ]);
+  expect(await (await download(again.url, ann.cookie, photo)).text()).toBe('seen on Monday');
+  back.close();
+  await again.stop();
+});
