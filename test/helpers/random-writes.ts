@@ -59,6 +59,21 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       }),
     ],
     [
+      3,
+      () => ({
+        op: 'forward',
+        input: {
+          room: one(roomIds),
+          from: { room: one(roomIds), seq: 1 + roll(8) },
+          clientId: `c${roll(40)}`,
+          user: user(),
+          sentAt: at++,
+          asMember: roll(3) === 0,
+          ...maybe({ siteModerator: roll(2) === 0 }),
+        },
+      }),
+    ],
+    [
       4,
       () => ({
         op: 'edit',
@@ -546,12 +561,15 @@ export async function readAll(history: History): Promise<unknown> {
 export function withoutIds(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value ?? null, (_, part: unknown) =>
-      typeof part === 'object' &&
-      part !== null &&
-      (('seq' in part && ('clientId' in part || 'reason' in part)) ||
-        ('type' in part && part.type === 'report'))
-        ? { ...part, id: '' }
-        : part,
+      // Of a file that was copied.
+      typeof part === 'string' && /^[0-9a-f]{32}$/.test(part)
+        ? ''
+        : typeof part === 'object' &&
+            part !== null &&
+            (('seq' in part && ('clientId' in part || 'reason' in part)) ||
+              ('type' in part && part.type === 'report'))
+          ? { ...part, id: '' }
+          : part,
     ),
   );
 }

@@ -226,7 +226,10 @@ async function attempt(
     [`room:${kind}`, { user: other.id, seconds: 0 }],
   ];
   const requests: Record<Action, [string, object] | [string, object][]> = {
-    send: ['message:send', { text: 'x', clientId: newClientId() }],
+    send: [
+      ['message:send', { text: 'x', clientId: newClientId() }],
+      ['message:forward', { from: { room, seq: 2 }, clientId: newClientId() }],
+    ],
     invite: [
       ['room:invite', { users: ['somebody'] }],
       ['invite:create', {}],
