@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { readConfig, settingNames } from '../../server/settings/config.ts';
+import { parseSettings } from '../../server/settings/file.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const folder = 'deploy/helm/templates';
+const templates = new Map(
+  readdirSync(new URL(`../../${folder}`, import.meta.url)).map((name) => [name, read(`${folder}/${name}`)]),
+);
+const deployment = templates.get('deployment.yaml') as string;
+
+interface Schema {
+  type?: string;
+  properties?: Record<string, Schema>;
+  additionalProperties?: boolean | { not: { pattern: string } };
+  propertyNames?: { pattern: string; not: { enum: string[] } };
+}
+const values = parse(read('deploy/helm/values.yaml')) as Record<string, unknown>;
+const schema = JSON.parse(read('deploy/helm/values.schema.json')) as Schema;
+
+/** The paths to all values; maps that are given as a whole count as one. */
+function pathsOf(value: unknown, { properties }: Schema, path = ''): string[] {
+  if (properties === undefined) return [path];
+  return Object.entries(value as Record<string, unknown>).flatMap(([name, inner]) =>
+    pathsOf(inner, properties[name] ?? {}, `${path}.${name}`),
+  );
+}
+function pathsIn({ properties }: Schema, path = ''): string[] {
+  if (properties === undefined) return [path];
+  return Object.entries(properties).flatMap(([name, inner]) => pathsIn(inner, `${path}.${name}`));
+}
+
+test('the templates use all values, and no others; the schema knows exactly these', () => {
+  const used = [...templates.values()].flatMap((text) =>
+    [...text.matchAll(/\.Values((?:\.\w+)+)/g)].map(([, path = '']) => path),
+  );
+  const paths = pathsOf(values, schema).sort();
+  expect([...new Set(used)].sort()).toEqual(paths);
+  // Helm gives charts `global`.
+  expect(pathsIn(schema).filter((path) => path !== '.global')).toEqual(expect.arrayContaining(paths));
+  expect(pathsIn(schema)).toHaveLength(paths.length + 1);
+});
+
+test('a server gets settings that exist, and has more time to end than its drain takes', () => {
+  const named = [...deployment.matchAll(/name: (CHAT_\w+)/g)].map(([, name]) => name);
+  expect(named).toContain('CHAT_DRAIN');
+  expect(named.filter((name) => !settingNames.includes(name as string))).toEqual([]);
+  const [, more] =
+    /terminationGracePeriodSeconds: \{\{ add \.Values\.drainSeconds (\d+) \}\}/.exec(deployment) ?? [];
+  // It ends within CHAT_DRAIN and 2 s.
+  expect(Number(more)).toBeGreaterThan(2);
+  const routes = read('server/http/routes.ts');
+  const probes = [...deployment.matchAll(/(\w+)Probe:\n +httpGet: \{ path: (\S+), port: http \}/g)];
+  expect(probes.map(([, kind, path]) => [kind, path])).toEqual([
+    ['startup', '/healthz'],
+    ['liveness', '/healthz'],
+    ['readiness', '/readyz'],
+  ]);
+  for (const [, , path] of probes) expect(routes).toContain(`'${path}':`);
+});
+
+test('a server may do no more than it needs, as the user of the image', () => {
+  const user = /^USER (\d+)$/m.exec(read('server/Dockerfile'))?.[1];
+  expect(deployment).toContain(`runAsUser: ${user}\n`);
+  for (const line of [
+    'runAsNonRoot: true',
+    'readOnlyRootFilesystem: true',
+    'allowPrivilegeEscalation: false',
+    'capabilities: { drop: [ALL] }',
+    'seccompProfile: { type: RuntimeDefault }',
+    'automountServiceAccountToken: false',
+  ]) {
+    expect(deployment).toContain(line);
+  }
+});
+
+test('no value can hold a secret; the Secret in docs/operate.md and the settings there can be used', () => {
+  const { propertyNames, additionalProperties } = schema.properties?.settings ?? {};
+  const { not } = additionalProperties as { not: { pattern: string } };
+  expect(propertyNames?.not.enum).toContain('CHAT_API_KEY');
+  for (const url of ['postgres://chat:secret@db/chat', 'redis://:secret@redis', 's3://KEY:SECRET@bucket']) {
+    expect(url).toMatch(new RegExp(not.pattern));
+  }
+  for (const value of ['redis://redis:6379', 'https://www.example.org/a@b', 'Garden <chat@garden.example>']) {
+    expect(value).not.toMatch(new RegExp(not.pattern));
+  }
+  // No key of a Secret is made here, so none is in a release.
+  expect([...templates.values()].join('\n')).not.toMatch(/^kind: Secret$/m);
+
+  const [, section = ''] = /\n## Kubernetes\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
+  const [, secret = ''] = /<<'END'\n([\s\S]*?)END\n/.exec(section) ?? [];
+  const env = Object.fromEntries(
+    [...parseSettings(secret, 'settings')].map(([name, { value }]) => [name, value]),
+  );
+  const given = [...section.matchAll(/--set settings\.(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]);
+  expect(given.length).toBeGreaterThan(2);
+  const { CHAT_API_KEY_FILE: keyFile, ...others } = Object.fromEntries(given) as Record<string, string>;
+  expect(keyFile).toBe(`${/mountPath: (\/etc\S+),/.exec(deployment)?.[1]}/api-key`);
+  expect(readConfig({ ...env, ...others }).unknown).toEqual([]);
+});
