@@ -20,12 +20,13 @@ const failed = 74;
 /** Milliseconds before the promised end of a drain at which it is cut short. */
 const beforeTheEnd = 500;
 
-export const help = `${howToRun('run', '[--settings FILE]')}
+export const help = `${howToRun('run', '[--settings FILE] [--check]')}
 
 Runs the chat server until SIGTERM or Ctrl-C. It logs lines of JSON, and is ready at the one with "listening".
 
   --settings FILE  the file of settings NAME=VALUE; without it ${usualFiles[0]}, else ./${usualFiles[1]}.
                    Those of the environment go before
+  --check          says whether the settings can be used, and runs nothing
 
 Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
 
@@ -34,12 +35,16 @@ Example: ${howToRun('run', '--settings /etc/php-session-chat/settings')}`;
  * lets it grow to a multiple of what is in use. bench/README.md describes them. Do not set them by
  * `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
  */
-export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<undefined> {
-  const { values } = parseArgs({ args: [...args], options: { settings: { type: 'string' } } });
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number | undefined> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { settings: { type: 'string' }, check: { type: 'boolean', default: false } },
+  });
   // The history is private: files created from here on are readable by this user alone.
   process.umask(0o077);
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
+  if (values.check) return 0;
   // Where the logs of several servers are merged, each line names its server.
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);

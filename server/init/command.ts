@@ -132,6 +132,8 @@ async function setUp(
       login,
       settings: options.settings,
       data: options.data,
+      site: options.folder,
+      sessions: folderOfStore(found.store),
       port: checked.port,
       isBuilt: clientBuilt().is === 'well',
       userPath: values.CHAT_USER_ID,

@@ -4,6 +4,7 @@ import { howToRun } from '../session/how-to-run.ts';
 import { usualFiles } from '../settings/file.ts';
 import { type Account, shellWord } from './account.ts';
 import type { ChatAddresses } from './address.ts';
+import { serviceLines } from './service.ts';
 import type { Terminal } from './terminal.ts';
 import { blocksFor, findWebServers, reloadOf, type WebServer, webServers } from './web-server.ts';
 
@@ -17,6 +18,9 @@ interface Done {
   settings: string;
   /** The folder for messages and files. */
   data: string;
+  /** The folder of the site, and that of its sessions if they are files. */
+  site: string;
+  sessions: string | undefined;
   port: number;
   /** Whether the browser client is built. */
   isBuilt: boolean;
@@ -72,8 +76,19 @@ function rights({ account, acl }: Done): Step {
   };
 }
 
-function start({ account, settings, data, isBuilt }: Done): Step {
+function start(done: Done): Step {
+  const { account, settings, data, isBuilt, machine } = done;
   const isRoot = process.geteuid?.() === 0;
+  const service = isRoot ? serviceLines(done, machine) : undefined;
+  if (service !== undefined) {
+    return {
+      title: 'Start the chat server',
+      parts: [
+        { lines: service.join('\n') },
+        'It is ready at the line with "listening": journalctl -u php-session-chat shows it.',
+      ],
+    };
+  }
   const other = isRoot && account.uid !== 0;
   const named = usualFiles.some((file) => resolve(file) === settings)
     ? ''

@@ -38,3 +38,16 @@ test('docs/operate.md has each reason for which a connection is closed by force'
   expect(reasons.length).toBeGreaterThan(5);
   expect(reasons.filter((reason) => !row.includes(`\`${reason}\``))).toEqual([]);
 });
+
+test('docs/operate.md shows the service of the Debian package, as another account and where npm puts the command', () => {
+  const [, shown = ''] = /```ini\n(\[Unit\]\nDescription=php-session-chat\n[\s\S]*?)```/.exec(page) ?? [];
+  const packaged = readFileSync(join(root, 'deploy/debian/php-session-chat.service'), 'utf8');
+  const settings = (text: string) => text.split('\n').filter((line) => !/^(#|User=|Group=)/.test(line));
+  expect(settings(shown.replaceAll('/usr/local/bin/', '/usr/bin/'))).toEqual(settings(packaged));
+  const hardening = (text: string) =>
+    settings(text.slice(text.indexOf('NoNewPrivileges='))).filter(
+      (line) => !line.startsWith('ReadWritePaths='),
+    );
+  const sessions = readFileSync(join(root, 'deploy/debian/php-session-chat-sessions.service'), 'utf8');
+  expect(hardening(sessions)).toEqual(hardening(packaged));
+});

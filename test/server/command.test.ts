@@ -100,7 +100,10 @@ test.each([
   [[], /^✗ A command is missing\n\nUsage: /],
   [['rum'], /^✗ There is no command "rum"\n\nUsage: /],
   [['toString'], /^✗ There is no command "toString"/],
-  [['run', '--prot', '1'], /^✗ Unknown option '--prot'[\s\S]*\nnpm run server -- \[--settings FILE\]\n/],
+  [
+    ['run', '--prot', '1'],
+    /^✗ Unknown option '--prot'[\s\S]*\nnpm run server -- \[--settings FILE\] \[--check\]\n/,
+  ],
   [['session-server', 'now'], /^✗ Unexpected argument 'now'/],
   [['export'], /^✗ The id of the user is missing\n\nnpm run -s command -- export USER/],
   [['export', '7', '8'], /^✗ One user, and not 2/],

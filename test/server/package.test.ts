@@ -47,7 +47,7 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(machine, 'node_modules'));
   symlinkSync(join(machine, 'bin/php-session-chat'), command);
   // It builds the package, which takes a minute on a busy machine.
-}, 180_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function npm(cwd: string, ...args: string[]): void {

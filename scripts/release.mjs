@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Problem, runCommand } from './command.mjs';
+import { architectures, makeDebianPackage } from './debian-package.mjs';
+import { root } from './npm-packages.mjs';
+import { runQuietly } from './quiet.mjs';
+
+const out = join(root, 'release');
+const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Makes all artefacts of this version. Two runs make the same bytes. */
+async function release() {
+  // The modes of files come from it.
+  process.umask(0o022);
+  // The time of the files in the packages is that of the last commit, unless the caller says another one.
+  process.env.SOURCE_DATE_EPOCH ??= output('git', ['log', '-1', '--format=%ct']);
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out);
+  const tarball = join(out, `${name}-${version}.tgz`);
+  const packed = await runQuietly('npm', ['pack', '--pack-destination', out], {
+    cwd: root,
+    env: process.env,
+  });
+  if (!packed.ok) throw new Problem(`The npm package could not be made:\n\n${packed.output}`);
+  console.log(`made ${tarball}`);
+  for (const architecture of Object.keys(architectures)) {
+    await makeDebianPackage(tarball, architecture, version, out);
+    console.log(`made the Debian package for ${architecture}`);
+  }
+  writeFileSync(join(out, `${name}-${version}.cdx.json`), billOfMaterials());
+  const sums = readdirSync(out)
+    .sort()
+    .map((file) => `${sha256(readFileSync(join(out, file)))}  ${file}\n`);
+  writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
+  console.log(sums.join(''));
+  return 0;
+}
+
+/** What is in the packages, as CycloneDX. npm writes a random number and the time of the day into it. */
+function billOfMaterials() {
+  const form = ['--sbom-format=cyclonedx', '--sbom-type=application'];
+  const bill = JSON.parse(output('npm', ['sbom', ...form, '--package-lock-only', '--omit=dev']));
+  bill.metadata.timestamp = new Date(Number(process.env.SOURCE_DATE_EPOCH) * 1000).toISOString();
+  delete bill.serialNumber;
+  // A UUID of its own content, of version 8.
+  const [, ...parts] = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(sha256(JSON.stringify(bill))) ?? [];
+  const [a, b, c, d, e] = parts;
+  bill.serialNumber = `urn:uuid:${a}-${b}-8${c}-8${d}-${e}`;
+  return `${JSON.stringify(bill, null, 2)}\n`;
+}
+
+/** @param {string | Buffer} bytes */
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** @param {string} program @param {string[]} args */
+const output = (program, args) =>
+  execFileSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+
+await runCommand(release);
