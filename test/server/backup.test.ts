@@ -104,6 +104,7 @@ const digestsIn = (path: string) =>
           .digest('hex'),
       ]),
   );
+const dataOf = ({ path, files }: Kept) => ({ history: path, files: files.slice('dir:'.length) });
 const folderOf = ({ path }: Kept) => join(path, '..');
 
 /** Whether the history is that of the backup, with all that was acknowledged by then. */
@@ -207,10 +208,9 @@ test('a damaged file, another one and that of a newer version are refused before
     [withManifest(manifest.replace('"migrations":1', '"migrations":9')), /a newer version/],
   ];
   const wrong = join(folder, 'wrong.tar');
-  const data = { history: other.path, files: other.files.slice('dir:'.length) };
   for (const [bytes, expected] of damaged) {
     writeFileSync(wrong, bytes);
-    const refused = await restoreBackup(wrong, data).catch((error: CommandProblem) => error);
+    const refused = await restoreBackup(wrong, dataOf(other)).catch((error: CommandProblem) => error);
     expect(refused).toMatchObject({ code: 65, message: expect.stringMatching(expected) });
     expect(refused).toMatchObject({ message: expect.stringContaining('Nothing has changed') });
   }
@@ -223,7 +223,7 @@ test('a damaged file, another one and that of a newer version are refused before
 test('a restore that is killed goes on or goes back at the next call, and no server starts on half of it', async () => {
   const disk = faultyDisk();
   const older = historyFolder();
-  expect(await command('restore', older, early)).toMatchObject({ code: 0 });
+  await restoreBackup(early, dataOf(older));
   // As a server that was killed leaves it.
   writeFileSync(`${older.path}-wal`, 'of the older history');
   const before = digestsIn(folderOf(older));
@@ -261,7 +261,7 @@ test('a restore that is killed goes on or goes back at the next call, and no ser
         'that was interrupted',
       );
     }
-    expect(await command('restore', other)).toMatchObject({ code: 0 });
+    await restoreBackup(file, dataOf(other));
     expectRestored(other, acknowledged);
     expect(readdirSync(folderOf(other)).sort()).toEqual(['chat.db', 'chat.db-lock', 'files']);
     other.remove();
@@ -270,8 +270,9 @@ test('a restore that is killed goes on or goes back at the next call, and no ser
   disk.close();
 });
 
-test('a restored history is erased again, waits to send nothing, is searched, and its files are those of the backup', async () => {
+test('a restored history is erased again, waits to send nothing, is searched, and clients begin again', async () => {
   const { file: unknown } = await upload(site.chat.url, ann.cookie, 'after it', { room: 'garden' });
+  const known = 1;
   expect((await site.api('DELETE', `/users/${ben}?messages=delete`)).status).toBe(202);
   await expect.poll(async () => (await site.api('GET', `/users/${ben}`)).status).toBe(404);
   await site.chat.stop();
@@ -298,6 +299,10 @@ test('a restored history is erased again, waits to send nothing, is searched, an
       async () => (await back.request('message:search', { query: text.split(' ')[1] as string })).messages,
     )
     .toMatchObject([{ text }]);
+  // What a client knows of a room counts no more, even if it is as old as the backup, and nothing that was lost comes near.
+  const joined = await back.request('room:join', { room: 'lobby', since: known });
+  expect(joined).toMatchObject({ reset: true });
+  expect(joined.room.head).toBeGreaterThan(known + 1_000_000);
   const { messages } = await back.request('message:history', { room: 'garden' });
   expect(messages.map((message) => [message.user.id, message.text])).toEqual([
     ['0', ''],

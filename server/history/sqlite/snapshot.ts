@@ -14,6 +14,9 @@ const pagesAtOnce = 2500;
 /** Milliseconds: an erasure is listed before it is committed, and may have missed the copy. */
 const erasureMargin = 60_000;
 
+/** More changes of a room than a history can have had since the copy was made: 2,000 a second, for three weeks. */
+const mostLost = 2 ** 32;
+
 /** How many migrations this version knows. */
 export const knownFormat = () => migrationsOf('SQLite', migrationsFolder).length;
 
@@ -94,6 +97,9 @@ export async function prepareRestored(path: string, replaced: string, made: numb
       UPDATE chat_consumers SET position = coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)
         WHERE id IN ('webhooks', 'notify');
       DELETE FROM former_texts; DELETE FROM generations`);
+    // What clients know of a room is from before its head, also where they had read more than the copy has: they begin
+    // again. See `isKnown` in chat/rooms.ts.
+    db.prepare('UPDATE chat_rooms SET head = head + :lost, reset_rev = head + :lost').run({ lost: mostLost });
   });
 }
 
