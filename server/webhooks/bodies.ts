@@ -9,7 +9,7 @@ interface Place {
   seq: number;
 }
 
-/** What a user is to be notified of; null if nothing is left of it. */
+/** The rooms that a user is to be notified of; null if nothing is left of it. */
 export type DueOf = (event: { user: string; at: number }) => Promise<object | null>;
 
 /**

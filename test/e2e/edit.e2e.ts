@@ -169,6 +169,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
     /^Add a reaction/,
     /^Reply/,
     /^Open replies/,
+    /^Forward/,
     /^Copy text/,
     /^Copy link/,
     'Mention Alice',
