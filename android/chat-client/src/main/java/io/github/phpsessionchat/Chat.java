@@ -13,9 +13,11 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TimeZone;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import okhttp3.CookieJar;
@@ -919,6 +921,67 @@ public final class Chat {
    */
   public void hide(boolean hidden, @Nullable Callback<@Nullable Void> callback) {
     ask("user:hide", Wire.payload("hidden", hidden), data -> null, callback);
+  }
+
+  // Notices while the user is away
+
+  /**
+   * Has this app pushed to by Firebase Cloud Messaging, as the user who is logged in now. An app calls it after each
+   * connection, and when its token has changed: {@code docs/android.md} shows it.
+   *
+   * @param token the registration token of the app
+   * @param name what the device is called in the list of the user's devices; null: nothing
+   * @param callback its id, for {@link #removeDevice}; {@code forbidden} if the site has no such pushes
+   */
+  public void registerDevice(String token, @Nullable String name, @Nullable Callback<String> callback) {
+    Objects.requireNonNull(token, "token");
+    ask("device:register", Wire.payload("token", token, "name", name), data -> data.optString("id"), callback);
+  }
+
+  /**
+   * Ends the pushes to a device, such as to this one before a logout.
+   *
+   * @param id of one of the user's own devices
+   * @param callback no answer
+   */
+  public void removeDevice(String id, @Nullable Callback<@Nullable Void> callback) {
+    Objects.requireNonNull(id, "id");
+    ask("device:remove", Wire.payload("id", id), data -> null, callback);
+  }
+
+  /** @param callback the user's own devices that get pushes, the last one registered first */
+  public void devices(@Nullable Callback<List<Device>> callback) {
+    ask("device:list", new JSONObject(), data -> Wire.list(data, "devices", Wire::device), callback);
+  }
+
+  /** @param callback how the user is notified; {@code forbidden} where nobody is */
+  public void notices(@Nullable Callback<Notices> callback) {
+    ask("notify:get", new JSONObject(), Wire::notices, callback);
+  }
+
+  /**
+   * @param change what is to be different
+   * @param callback the settings afterwards; {@code forbidden} where nobody is notified
+   */
+  public void setNotices(NoticesChange change, @Nullable Callback<Notices> callback) {
+    Objects.requireNonNull(change, "change");
+    // A copy: the app may go on to change it.
+    ask("notify:set", new JSONObject(change.payload.toString()), Wire::notices, callback);
+  }
+
+  /**
+   * The user has touched the app: for two minutes no device is pushed to. Call it for a touch or a key while the chat is
+   * in sight, once in 30 s at most; messages, edits and reactions count by themselves.
+   */
+  public void active() {
+    String zone = TimeZone.getDefault().getID();
+    Locale locale = Locale.getDefault();
+    String language = locale.getLanguage().isEmpty() ? null : locale.getLanguage();
+    String country = locale.getCountry().isEmpty() ? "" : "-" + locale.getCountry();
+    // Java has zones that others do not know, such as GMT+02:00, for which the server would refuse it all.
+    JSONObject payload =
+        Wire.payload("zone", zone.contains("/") ? zone : null, "lang", language == null ? null : language + country);
+    ask("client:active", payload, data -> null, null);
   }
 
   // Order among people

@@ -212,6 +212,26 @@ final class Wire {
         json.optBoolean("hidden"));
   }
 
+  static Device device(JSONObject json) {
+    return new Device(
+        json.optString("id"),
+        named(Device.Kind.class, text(json, "kind"), Device.Kind.BROWSER),
+        text(json, "name"),
+        number(json, "at"));
+  }
+
+  static Notices notices(JSONObject json) {
+    String mail = text(json, "mail");
+    boolean isMinutes = json.opt("mail") instanceof Number;
+    JSONObject quiet = json.optJSONObject("quiet");
+    return new Notices(
+        isMinutes ? Math.max(1, count(json, "mail")) : "daily".equals(mail) ? Notices.DAILY : Notices.OFF,
+        json.optBoolean("push"),
+        quiet == null ? null : new Notices.Quiet(quiet.optString("from"), quiet.optString("to"), text(quiet, "zone")),
+        named(Notices.Shown.class, text(json, "text"), Notices.Shown.TEXT),
+        text(json, "mailTo"));
+  }
+
   static PinnedMessage pinned(JSONObject json) {
     RoomSummary.Last message = last(json).hidden(json.optBoolean("hidden"));
     return new PinnedMessage(message, user(object(json, "by")), number(json, "at"));

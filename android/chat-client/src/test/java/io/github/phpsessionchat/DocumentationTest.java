@@ -46,6 +46,56 @@ class DocumentationTest {
     }
   };
 
+  /** The classes of Android and Firebase, and of the app, that the pushes of docs/android.md use beside those. */
+  private static final String[][] PUSHES = {
+    {
+      "android.content.Context",
+      "public class Context { public native <T> T getSystemService(Class<T> type);"
+          + " public native android.app.Application getApplication(); }"
+    },
+    {
+      "android.content.Intent",
+      "public class Intent { public Intent(Context c, Class<?> t) {} public native Intent putExtra(String n, String v);"
+          + " public native Intent putExtra(String n, long v); }"
+    },
+    {"android.os.Build", "public class Build { public static final String MODEL = \"\"; }"},
+    {"android.app.Application", "public class Application extends android.content.Context {}"},
+    {
+      "android.app.NotificationManager",
+      "public class NotificationManager { public native void cancel(String tag, int id);"
+          + " public native void notify(String tag, int id, Notification n); }"
+    },
+    {
+      "android.app.PendingIntent",
+      "public class PendingIntent { public static final int FLAG_UPDATE_CURRENT = 1, FLAG_IMMUTABLE = 2;"
+          + " public static native PendingIntent getActivity(android.content.Context c, int r, android.content.Intent i, int f); }"
+    },
+    {
+      "android.app.Notification",
+      "public class Notification { public static class Builder { public Builder(android.content.Context c, String channel) {}"
+          + " public native Builder setSmallIcon(int i); public native Builder setContentTitle(CharSequence t);"
+          + " public native Builder setContentText(CharSequence t); public native Builder setContentIntent(PendingIntent p);"
+          + " public native Builder setAutoCancel(boolean a); public native Notification build(); } }"
+    },
+    {
+      "com.google.firebase.messaging.FirebaseMessagingService",
+      "public class FirebaseMessagingService extends android.content.Context { public void onNewToken(String t) {}"
+          + " public void onMessageReceived(RemoteMessage m) {} }"
+    },
+    {
+      "com.google.firebase.messaging.RemoteMessage",
+      "public class RemoteMessage { public native java.util.Map<String, String> getData(); }"
+    },
+    {
+      "com.google.firebase.messaging.FirebaseMessaging",
+      "public class FirebaseMessaging { public interface Task<T> { void addOnSuccessListener(java.util.function.Consumer<T> c); }"
+          + " public static native FirebaseMessaging getInstance(); public native Task<String> getToken(); }"
+    },
+    {"app.ChatActivity", "public class ChatActivity {}"},
+    {"app.R", "public class R { public static class drawable { public static final int message = 1; } }"},
+    {"app.ChatApplication", "public class ChatApplication extends android.app.Application { ChatNotices notices; }"}
+  };
+
   /** As an editor adds them. */
   private static final String IMPORTS =
       String.join(
@@ -73,13 +123,37 @@ class DocumentationTest {
   void theExampleInJavaCompilesAndHasAtMost40Lines(@TempDir Path folder) throws IOException {
     String code = example("java");
     assertTrue(code.split("\n").length <= 40, code.split("\n").length + " lines");
+    compile(
+        folder,
+        Arrays.asList(
+            write(folder, "ChatActivity.java", IMPORTS.replace("\n", ";\n") + "import java.util.List;\n" + code)));
+  }
+
+  private static void compile(Path folder, List<Path> sources, String[]... more) throws IOException {
     List<String> arguments = new ArrayList<>(Arrays.asList("--release", "8", "-Xlint:-options", "-cp", classPath()));
     arguments.addAll(Arrays.asList("-d", folder.toString()));
-    arguments.add(write(folder, "ChatActivity.java", IMPORTS.replace("\n", ";\n") + "import java.util.List;\n" + code).toString());
-    for (Path stub : android(folder)) arguments.add(stub.toString());
+    for (Path source : sources) arguments.add(source.toString());
+    for (Path stub : android(folder, ANDROID)) arguments.add(stub.toString());
+    for (Path stub : android(folder, more)) arguments.add(stub.toString());
     ByteArrayOutputStream said = new ByteArrayOutputStream();
     int status = ToolProvider.getSystemJavaCompiler().run(null, said, said, arguments.toArray(new String[0]));
     assertEquals(0, status, said.toString("UTF-8"));
+  }
+
+  @Test
+  void theExampleOfPushesCompiles(@TempDir Path folder) throws IOException {
+    Matcher block = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(read("docs/android.md"));
+    assertTrue(block.find());
+    String[] classes = block.group(1).split("(?=public final class ChatPushes)");
+    assertEquals(2, classes.length);
+    String imports =
+        "package app; import android.app.*; import android.content.*; import android.os.*; import com.google.firebase.messaging.*;"
+            + " import io.github.phpsessionchat.*; import java.util.*; import java.util.concurrent.*; import okhttp3.OkHttpClient;\n";
+    compile(
+        folder,
+        Arrays.asList(
+            write(folder, "app/ChatNotices.java", imports + classes[0]), write(folder, "app/ChatPushes.java", imports + classes[1])),
+        PUSHES);
   }
 
   /** The example in Java uses the same of the client; to load Kotlin's compiler takes longer than all other tests. */
@@ -90,7 +164,7 @@ class DocumentationTest {
     List<String> arguments = new ArrayList<>(Arrays.asList("-no-stdlib", "-no-reflect", "-jvm-target", "1.8"));
     arguments.addAll(Arrays.asList("-Werror", "-nowarn", "-cp", classPath(), "-d", folder.resolve("out").toString()));
     arguments.add(code.toString());
-    for (Path stub : android(folder)) arguments.add(stub.toString());
+    for (Path stub : android(folder, ANDROID)) arguments.add(stub.toString());
     ByteArrayOutputStream said = new ByteArrayOutputStream();
     ExitCode status = new K2JVMCompiler().exec(new PrintStream(said), arguments.toArray(new String[0]));
     assertEquals(ExitCode.OK, status, said.toString("UTF-8"));
@@ -224,9 +298,9 @@ class DocumentationTest {
     return longest;
   }
 
-  private static List<Path> android(Path folder) throws IOException {
+  private static List<Path> android(Path folder, String[][] stubs) throws IOException {
     List<Path> files = new ArrayList<>();
-    for (String[] stub : ANDROID) {
+    for (String[] stub : stubs) {
       int dot = stub[0].lastIndexOf('.');
       String code = "package " + stub[0].substring(0, dot) + "; " + stub[1];
       files.add(write(folder, stub[0].replace('.', '/') + ".java", code));

@@ -230,6 +230,35 @@ public final class Robot implements ChatListener {
       case "hide":
         chat.hide(c.getBoolean("hidden"), answering(c));
         return;
+      case "registerDevice":
+        chat.registerDevice(c.getString("token"), Wire.text(c, "name"), answering(c));
+        return;
+      case "removeDevice":
+        chat.removeDevice(c.getString("device"), answering(c));
+        return;
+      case "devices":
+        chat.devices(answering(c));
+        return;
+      case "notices":
+        chat.notices(answering(c));
+        return;
+      case "setNotices":
+        NoticesChange notices = new NoticesChange();
+        if (c.has("mail")) notices.mail(c.getInt("mail"));
+        if (c.has("push")) notices.push(c.getBoolean("push"));
+        JSONObject quiet = c.optJSONObject("quiet");
+        if (quiet != null) {
+          notices.quiet(new Notices.Quiet(quiet.getString("from"), quiet.getString("to"), Wire.text(quiet, "zone")));
+        } else if (c.has("quiet")) {
+          notices.quiet(null);
+        }
+        if (c.has("text")) notices.text(Notices.Shown.valueOf(c.getString("text")));
+        if (c.has("language")) notices.language(c.getString("language"));
+        chat.setNotices(notices, answering(c));
+        return;
+      case "active":
+        chat.active();
+        break;
       case "report":
         chat.report(
             message(c.getLong("seq")), Report.Reason.valueOf(c.getString("reason")), Wire.text(c, "text"), answering(c));
@@ -568,6 +597,19 @@ public final class Robot implements ChatListener {
           .put("reason", report.reason.name())
           .put("text", report.text)
           .put("done", report.closed == null ? null : report.closed.done.name());
+    }
+    if (value instanceof Device) {
+      Device device = (Device) value;
+      return new JSONObject().put("id", device.id).put("kind", device.kind.name()).put("name", device.name).put("at", device.at);
+    }
+    if (value instanceof Notices) {
+      Notices notices = (Notices) value;
+      Notices.Quiet quiet = notices.quiet;
+      return new JSONObject()
+          .put("mail", notices.mail)
+          .put("push", notices.push)
+          .put("quiet", quiet == null ? null : quiet.from + " " + quiet.to + " " + quiet.zone)
+          .put("text", notices.text.name());
     }
     if (value instanceof Invite) {
       Invite invite = (Invite) value;

@@ -54,6 +54,7 @@ class ValuesTest {
         Arrays.asList(
             Wire.message(json), Wire.last(json), Wire.room(json), Wire.report(json), Wire.restriction(json),
             Wire.removal(json), Wire.member(json), Wire.file(file), Wire.identity(json, null),
+            Wire.device(json.put("name", "secret")), Wire.notices(json.put("mailTo", "secret")),
             Wire.invite(json, "secret"), Wire.invitedRoom(json.put("name", "secret")), ChatLink.parse("https://a.example/#join=secret"),
             Wire.page(new JSONObject().put("messages", new JSONArray().put(json)), "messages", Wire::message),
             new PendingFile("k1", "secret", 5, "secret", null), new HistoryView(true, false, true));
