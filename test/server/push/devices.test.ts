@@ -242,3 +242,31 @@ test('a message is pushed to those whom it concerns, who are away and logged in,
   expect(of('expired')).toMatchObject([{ since: expect.any(Number) }]);
   expect(of('text')).toMatchObject([{ since: null }]);
 });
+
+test('a store that is silent is no logout: the push waits, and is sent when the store answers', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  await ben.request('notify:set', { quiet: null });
+  const browser = await browserOf(ben);
+  const den = await site.den(ann, [ben]);
+  await ann.request('room:join', { room: den.id });
+  const { sentAt } = await say(ann, den.id, 'Bring a rake');
+  site.memcached.signal('SIGSTOP');
+  const waits = () => {
+    const db = new DatabaseSync(kept.path, { readOnly: true });
+    const of = 'SELECT due, claimed FROM chat_pushes WHERE user_id = ?';
+    const [row] = db.prepare(of).all(ben.id) as { due: number; claimed: number | null }[];
+    db.close();
+    // It was looked at, and is to be looked at again.
+    expect(row?.claimed ?? 0).toBe(0);
+    expect(row?.due).toBeGreaterThan(sentAt + 30_000);
+  };
+  try {
+    await vi.waitFor(waits, hanging);
+    expect(browser.taken()).toEqual([]);
+  } finally {
+    site.memcached.signal('SIGCONT');
+  }
+  await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), hanging);
+  expect(browser.pushes()).toMatchObject([{ notification: { body: 'Bring a rake' } }]);
+  expect(await listed(ben)).toHaveLength(1);
+});
