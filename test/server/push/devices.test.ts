@@ -266,7 +266,7 @@ test('a store that is silent is no logout: the push waits, and is sent when the 
   } finally {
     site.memcached.signal('SIGCONT');
   }
-  await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), hanging);
+  await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), 2 * hanging);
   expect(browser.pushes()).toMatchObject([{ notification: { body: 'Bring a rake' } }]);
   expect(await listed(ben)).toHaveLength(1);
 });
