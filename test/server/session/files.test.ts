@@ -138,8 +138,9 @@ describe('reading', () => {
     while (open) {
       const found = await sessions.identify({ cookies: `PHPSESSID=${id}` });
       if ('user' in found) seen.add(`user ${found.user.id}`);
-      // It may be written too often to be read at all.
-      else if (found.code !== 'session_store_unavailable') seen.add(`${found.code}: ${found.reason}`);
+      // It may be written too often to be read at all, and a busy machine holds PHP up after it has emptied the file.
+      else if (found.code !== 'session_store_unavailable' && found.reason !== 'the session is empty')
+        seen.add(`${found.code}: ${found.reason}`);
     }
     expect([...seen]).toEqual(['user 7']);
   });
