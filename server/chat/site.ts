@@ -68,28 +68,42 @@ async function notDirect(history: Chat['history'], room: string): Promise<void> 
     throw new RequestError('bad_request', 'a direct room belongs to its two users');
 }
 
-/** Closes the user's connections and refuses new ones. @returns how many were open */
+/**
+ * Closes the user's connections and refuses new ones.
+ * @param actor the moderator; absent for the PHP application
+ * @returns how many were open
+ */
 export async function ban(
   { history, everywhere }: Chat,
   user: string,
   { seconds, reason }: { seconds?: number | undefined; reason?: string | undefined },
+  actor?: string,
 ): Promise<number> {
   const ban: Ban = {
     ...(seconds === undefined ? {} : { until: Date.now() + seconds * 1000 }),
     ...(reason ? { reason } : {}),
   };
+  const by = actor === undefined ? {} : { actor };
   // The ban closes connections too, but does not count them: it finds only those opened since the kick.
-  const [closed] = await Promise.all([everywhere(user, { is: 'kick' }), history.write.setBan({ user, ban })]);
+  const [closed] = await Promise.all([
+    everywhere(user, { is: 'kick' }),
+    history.write.setBan({ user, ban, ...by }),
+  ]);
   return closed;
 }
 
-export async function unban({ history }: Chat, user: string): Promise<void> {
-  await history.write.setBan({ user, ban: null });
+export async function unban({ history }: Chat, user: string, actor?: string): Promise<void> {
+  await history.write.setBan({ user, ban: null, ...(actor === undefined ? {} : { actor }) });
 }
 
 /** Resolves when the erasure is on disk; it is certain to be carried out then: see `erasing`. */
-export async function erase({ history }: Chat, user: string, messages: ErasedMessages): Promise<void> {
-  await history.write.erase({ user, messages, at: Date.now() });
+export async function erase(
+  { history }: Chat,
+  user: string,
+  messages: ErasedMessages,
+  actor?: string,
+): Promise<void> {
+  await history.write.erase({ user, messages, at: Date.now(), ...(actor === undefined ? {} : { actor }) });
 }
 
 /** Acts of moderation on one page. */

@@ -152,13 +152,17 @@ export async function totalsOfUser(history: History, directory: Directory, user:
   );
 }
 
-/** The operator's settings CHAT_CREATE_ROOMS, CHAT_DIRECT, CHAT_FIND_PEOPLE, CHAT_LAST_SEEN and CHAT_SEEN. */
+/**
+ * The operator's settings CHAT_CREATE_ROOMS, CHAT_DIRECT, CHAT_FIND_PEOPLE, CHAT_LAST_SEEN, CHAT_SEEN and
+ * CHAT_MODERATE_DATA.
+ */
 export interface ChatSettings {
   createRooms: 'none' | 'private' | 'all';
   direct: boolean;
   findPeople: 'rooms' | 'all' | 'off';
   lastSeen: boolean;
   seen: boolean;
+  moderateData: boolean;
   files: { kind: string };
   previews: boolean;
   push?: { browsers?: object | undefined } | undefined;
@@ -167,10 +171,11 @@ export interface ChatSettings {
 }
 
 export function canOf(
-  { createRooms, direct, findPeople, files, previews, push, seen, mails }: ChatSettings,
+  { createRooms, direct, findPeople, files, previews, push, seen, mails, moderateData }: ChatSettings,
   roles: readonly SiteRole[],
 ): Can {
   const moderator = roles.length > 0;
+  const admin = roles.includes('admin');
   return {
     createPublic: moderator || createRooms === 'all',
     createPrivate: moderator || createRooms !== 'none',
@@ -182,5 +187,6 @@ export function canOf(
     push: push?.browsers !== undefined,
     report: true,
     mail: mails,
+    ...(moderator ? { moderate: { people: true, log: admin, data: admin && moderateData } } : {}),
   };
 }

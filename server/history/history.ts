@@ -496,6 +496,7 @@ type ActKind =
   | 'room_deleted'
   | 'site_banned'
   | 'site_unbanned'
+  | 'exported'
   | 'erased';
 
 /** An act of moderation: by whom, of whom, where, when and why. It holds no name and no text of a message. */
@@ -973,7 +974,8 @@ export interface Writes {
     in: { user: User; siteRole?: SiteRole; rooms?: readonly { id: string; name: string }[]; at: number };
     out: Nothing;
   };
-  setBan: { in: { user: string; ban: Ban | null }; out: Nothing };
+  /** Ending a ban that is none changes nothing. */
+  setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
   /**
    * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
    */
@@ -990,7 +992,7 @@ export interface Writes {
    * Codes: `bad_request` (the id of nobody).
    * @param in.messages whether the messages stay, as nobody's, or are deleted
    */
-  erase: { in: { user: string; messages: ErasedMessages; at: number }; out: Nothing };
+  erase: { in: { user: string; messages: ErasedMessages; actor?: string; at: number }; out: Nothing };
   /**
    * The next step of an erasure, for the server that holds the lease of the consumer `erasureConsumer`; null for others,
    * and if no erasure is left. `kick`: nothing was done. The user's connections have to be closed first.

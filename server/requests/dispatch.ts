@@ -15,6 +15,7 @@ import {
 } from '../wire/events.ts';
 import type { Drain } from './drain.ts';
 import { messageRequests } from './messages.ts';
+import { moderationRequests } from './moderation.ts';
 import { RequestOrder } from './order.ts';
 import type { Context, LimitName, RequestHandler } from './request.ts';
 import { roomRequests } from './rooms.ts';
@@ -53,7 +54,7 @@ export interface Client {
  */
 const answeredAsOne = 16_384;
 
-const handlers = { ...roomRequests, ...messageRequests };
+const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests };
 
 /**
  * Handles every event of a connection: shape, order, rights, limits, errors. Returns the listener for all events of one

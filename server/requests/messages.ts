@@ -19,7 +19,7 @@ import { seenBy } from '../chat/messages/seen.ts';
 import { checkText } from '../chat/messages/texts.ts';
 import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';
-import { closeReport, listReports, maySeeReports, report } from '../chat/moderation/reports.ts';
+import { report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Message } from '../wire/events.ts';
 import type { Context, RequestHandler, RequestHandlers } from './request.ts';
@@ -36,8 +36,6 @@ export const messageRequests: RequestHandlers<
   | 'message:reactions'
   | 'message:seen'
   | 'message:report'
-  | 'report:list'
-  | 'report:close'
   | 'message:history'
   | 'thread:get'
   | 'thread:follow'
@@ -133,17 +131,6 @@ export const messageRequests: RequestHandlers<
       if (repeated) notCounted();
       return {};
     },
-  },
-  'report:list': {
-    order: 'read',
-    allowed: ({ connection }) => maySeeReports(connection),
-    run: ({ chat, connection, payload }) => listReports(chat, connection, payload),
-  },
-  // The rights depend on the report: see `closeReport`.
-  'report:close': {
-    order: 'change',
-    counts: () => ({ change: 1 }),
-    run: ({ chat, connection, payload }) => closeReport(chat, connection, payload),
   },
   'message:reactions': {
     order: 'read',

@@ -158,6 +158,7 @@ const settings = {
   CHAT_DIRECT: ['on', onOff, 'on or off'],
   CHAT_LAST_SEEN: ['on', onOff, 'on or off'],
   CHAT_SEEN: ['on', onOff, 'on or off'],
+  CHAT_MODERATE_DATA: ['off', onOff, 'on or off'],
   CHAT_FIND_PEOPLE: ['rooms', z.enum(['rooms', 'all', 'off']), 'rooms, all or off'],
   CHAT_USER_AVATAR: ['', z.literal('').or(template), templateForm],
   CHAT_USER_URL: ['', z.literal('').or(template), templateForm],
@@ -449,6 +450,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     findPeople: value.CHAT_FIND_PEOPLE,
     lastSeen: value.CHAT_LAST_SEEN,
     seen: value.CHAT_SEEN,
+    moderateData: value.CHAT_MODERATE_DATA,
     profile: {
       ...(value.CHAT_USER_AVATAR === '' ? {} : { avatar: value.CHAT_USER_AVATAR }),
       ...(value.CHAT_USER_URL === '' ? {} : { url: value.CHAT_USER_URL }),

@@ -233,6 +233,63 @@ const report = z.object({
   closed: z.object({ by: user, done: reportEnd, at: time }).exactOptional(),
 });
 
+const restrictionKind = z.enum(['muted', 'banned']);
+
+/** A mute or a ban of a person. Without a room it is a ban from the whole site. */
+const restrictionOfPerson = z.object({
+  room: roomId.exactOptional(),
+  name: z.string().exactOptional(),
+  kind: restrictionKind,
+  until: time.exactOptional(),
+  reason: z.string().exactOptional(),
+  /** Absent if the PHP application has laid it. */
+  by: user.exactOptional(),
+});
+
+/** Acts of moderation. */
+export const actKinds = [
+  'muted',
+  'unmuted',
+  'banned',
+  'unbanned',
+  'removed',
+  'message_deleted',
+  'pinned',
+  'unpinned',
+  'report_closed',
+  'role_changed',
+  'room_changed',
+  'room_deleted',
+  'site_banned',
+  'site_unbanned',
+  'exported',
+  'erased',
+] as const;
+
+/** An act of moderation. It holds no text of a message. */
+const act = z.object({
+  kind: z.enum(actKinds),
+  at: time,
+  /** Absent if the PHP application has done it. */
+  by: user.exactOptional(),
+  user: user.exactOptional(),
+  /** The room and its name; the name is absent if the room is deleted. */
+  room: roomId.exactOptional(),
+  name: z.string().exactOptional(),
+  seq: seq.exactOptional(),
+  reason: z.string().exactOptional(),
+  /** The new state. */
+  to: z
+    .object({
+      until: time.exactOptional(),
+      role: role.exactOptional(),
+      done: reportEnd.exactOptional(),
+      changed: z.array(z.string()).exactOptional(),
+      ...roomSettings.shape,
+    })
+    .exactOptional(),
+});
+
 /** A link by which people become members of a private room. Its token is given to its maker alone, once. */
 const invite = z.object({
   id: z.string(),
@@ -264,6 +321,17 @@ const can = z.object({
   report: z.boolean(),
   /** Whether people who are away get mails, from this server or from the site. */
   mail: z.boolean(),
+  /** The parts of the moderators' page beside the reports; absent for users without a role on the site. */
+  moderate: z
+    .object({
+      /** People and their restrictions, bans from the whole site, the overview. */
+      people: z.boolean(),
+      /** The acts of moderation. */
+      log: z.boolean(),
+      /** Whether the data of people can be exported and erased. */
+      data: z.boolean(),
+    })
+    .exactOptional(),
 });
 /** Templates in which a client replaces `{id}` by the percent-encoded user id. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
@@ -284,6 +352,8 @@ export const shapes = {
   Reaction: reaction,
   Preview: preview,
   Report: report,
+  Restriction: restrictionOfPerson,
+  Act: act,
   Invite: invite,
 } as const;
 
@@ -308,6 +378,8 @@ export type Thread = z.output<typeof thread>;
 export type Mention = z.output<typeof mention>;
 export type Report = z.output<typeof report>;
 export type ReportEnd = z.output<typeof reportEnd>;
+export type RestrictionOfPerson = z.output<typeof restrictionOfPerson>;
+export type ShownAct = z.output<typeof act>;
 export type Invite = z.output<typeof invite>;
 export type Reaction = z.output<typeof reaction>;
 export type Preview = z.output<typeof preview>;
@@ -493,7 +565,36 @@ export const requests = {
     done: reportEnd,
     /** Duration of `muted` and `banned`; absent means permanent. */
     seconds: z.int().min(1).max(31_536_000).optional(),
+    reason: line(250).optional(),
+    /** Closes all open reports of that message. */
+    all: z.boolean().default(false),
   }),
+  'report:context': z.object({ id: z.string().min(1).max(64) }),
+  'moderate:people': z.object({
+    query: query.optional(),
+    cursor: cursor.optional(),
+    limit: limit(100, 50),
+  }),
+  'moderate:person': z.object({ user: userId }),
+  'moderate:ban': z
+    .object({
+      user: userId,
+      /** Absent means permanent. */
+      seconds: z.int().min(1).max(31_536_000).optional(),
+      reason: line(250).optional(),
+      /** Ends the ban. */
+      end: z.boolean().default(false),
+    })
+    .refine(({ seconds, reason, end }) => !end || (seconds === undefined && reason === undefined), {
+      message: 'end cannot be used with seconds or reason',
+    }),
+  'moderate:erase': z.object({
+    user: userId,
+    /** Exactly the name of the user, who is then certainly the one that is meant. */
+    name: z.string().max(250),
+  }),
+  'moderate:acts': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
+  'moderate:overview': z.object({}),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
   'message:history': z
     .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
@@ -586,7 +687,7 @@ export const answers = {
     users: z.array(
       z.object({
         user,
-        kind: z.enum(['muted', 'banned']),
+        kind: restrictionKind,
         until: time.exactOptional(),
         reason: z.string().exactOptional(),
         by: user,
@@ -654,7 +755,67 @@ export const answers = {
   'message:unpin': nothing,
   'message:report': nothing,
   'report:list': z.object({ reports: z.array(report), next }),
-  'report:close': nothing,
+  'report:close': z.object({ report }),
+  'report:context': z.object({ messages, reports: z.array(report) }),
+  'moderate:people': z.object({
+    people: z.array(
+      z.object({
+        user,
+        here: z.boolean(),
+        /** Open reports of messages of the person. */
+        reports: counter,
+        /** Mutes and bans. */
+        restricted: counter,
+      }),
+    ),
+    next,
+  }),
+  'moderate:person': z.object({
+    user,
+    here: z.boolean(),
+    lastHere: time.exactOptional(),
+    messages: counter,
+    rooms: z.array(
+      z.object({
+        room: roomId,
+        name: z.string(),
+        kind: z.enum(['public', 'private']),
+        role,
+      }),
+    ),
+    restrictions: z.array(restrictionOfPerson),
+    /** Reports of messages of the person, closed ones too. */
+    reports: z.array(report),
+    /** How many reports the person has made. */
+    reportsBy: counter,
+    may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
+  }),
+  'moderate:ban': nothing,
+  'moderate:erase': nothing,
+  'moderate:acts': z.object({ acts: z.array(act), next }),
+  'moderate:overview': z.object({
+    /** People who are connected now, and who were in the last seven days. */
+    here: counter,
+    week: counter,
+    /** Of the last 30 days by UTC, the oldest first. */
+    messages: z.array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter })),
+    rooms: counter,
+    /** How many of these rooms are private. */
+    private: counter,
+    /** Open ones. */
+    reports: counter,
+    /** Absent for a single server. */
+    servers: z
+      .array(
+        z.object({
+          name: z.string(),
+          working: z.boolean(),
+          /** People who are connected to it. */
+          here: counter,
+        }),
+      )
+      .exactOptional(),
+  }),
   'message:reactions': z.object({ users: z.array(user), next }),
   'message:history': z.object({ messages, threads, complete }),
   'thread:get': z.object({ root: message, thread, following: z.boolean(), messages, complete }),

@@ -37,6 +37,7 @@ export async function openChatOver(
       findPeople: 'rooms',
       lastSeen: true,
       seen: true,
+      moderateData: false,
       files: { kind: 'off' },
       previews: false,
       mails: false,

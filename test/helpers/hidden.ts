@@ -70,5 +70,11 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['message:search', { from: 'nobody', query: 'code' }],
   ['message:search', { sentFrom: 0, limit: 1 }],
   ['report:list', { limit: 1 }],
+  ['moderate:people', { limit: 1 }],
+  ['moderate:person', { user: 'nobody' }],
+  ['moderate:ban', { user: 'nobody' }],
+  ['moderate:erase', { user: 'nobody', name: 'nobody' }],
+  ['moderate:acts', { limit: 1 }],
+  ['moderate:overview', {}],
   ['read:mark', { room, seq: 1 }],
 ];

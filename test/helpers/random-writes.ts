@@ -399,7 +399,11 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       1,
       () => ({
         op: 'setBan',
-        input: { user: one(userIds), ban: one([null, {}, { until: 5 }, { reason: 'spam' }]) },
+        input: {
+          user: one(userIds),
+          ban: one([null, {}, { until: 5 }, { reason: 'spam' }]),
+          ...one([{}, { actor: one(userIds) }]),
+        },
       }),
     ],
     [

@@ -66,7 +66,7 @@ export async function closeReport(
   if (stored === null || record === null || !seesReportsOf(record, connection)) {
     throw new RequestError('unknown_message');
   }
-  if (stored.closed !== undefined) return {};
+  if (stored.closed !== undefined) return closedNow(chat, id, me);
   const { room, seq } = stored;
   const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
   const actor = await actorIn(chat, room, connection);
@@ -92,7 +92,15 @@ export async function closeReport(
     });
   }
   await history.write.closeReport({ room, id, by: me, done, at });
-  return {};
+  return closedNow(chat, id, me);
+}
+
+/** The report with its decision, which may be that of another moderator. */
+async function closedNow(chat: Chat, id: string, asker: string): Promise<Answers['report:close']> {
+  const stored = await chat.history.read.report({ id });
+  const report = stored && (await shownReport(chat, stored, asker));
+  if (report === null) throw new RequestError('unknown_message');
+  return { report };
 }
 
 /** The user of this connection as the actor in a room that need not be in memory here. */

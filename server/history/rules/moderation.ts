@@ -111,14 +111,15 @@ export const closeReport: Rule<'closeReport'> = {
 };
 
 export const setBan: Rule<'setBan'> = {
-  needs: () => [],
-  run(work, { user, ban }, changes) {
+  needs: ({ user }) => [rows(bans, { user })],
+  run(work, { user, ban, actor }, changes) {
+    if (ban === null && work.find(bans, { user }).length === 0) return {};
     if (ban === null) work.remove(bans, { user });
     else work.put(bans, { user, ...ban });
     changes.push({ type: 'ban', user, ban });
     const { reason, until } = ban ?? {};
     const kind = ban === null ? 'site_unbanned' : 'site_banned';
-    tellAct(changes, { kind, user, reason, to: until === undefined ? undefined : { until } });
+    tellAct(changes, { kind, by: actor, user, reason, to: until === undefined ? undefined : { until } });
     return {};
   },
 };

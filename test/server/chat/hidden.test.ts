@@ -127,7 +127,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect(await everything()).toEqual(before);
     const named = [...readsOf(''), ...naming('', '')].map(([event]) => event);
     // The others name a room, a file or a report: see below.
-    const others = ['room:create', 'report:close', ...Object.keys(roomRequests)];
+    const others = ['room:create', 'report:close', 'report:context', ...Object.keys(roomRequests)];
     expect(Object.keys(requests).filter((event) => ![...named, ...others].includes(event as never))).toEqual(
       [],
     );
@@ -156,6 +156,9 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       expect(await (eve as Person).raw('report:close', { id: hidden.report, done })).toEqual(
         await (eve as Person).raw('report:close', { id: 'none', done }),
       );
+    expect(await (eve as Person).raw('report:context', { id: hidden.report })).toEqual(
+      await (eve as Person).raw('report:context', { id: 'none' }),
+    );
     const made = async (name: string) =>
       (await (eve as Person).raw('room:create', { name, kind: 'private', clientId: newClientId() })).ok;
     expect(await made('Den')).toBe(true);

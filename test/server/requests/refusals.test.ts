@@ -439,6 +439,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['ann', { id: 'x', done: 'all' }],
       ['ann', { id: '', done: 'nothing' }],
       ['ann', { id: 'x', done: 'muted', seconds: 0 }],
+      ['ann', { id: 'x', done: 'muted', reason: 'x'.repeat(251) }],
     ],
     unknown_message: [
       ['ann', { id: 'none', done: 'nothing' }],
@@ -460,6 +461,49 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ],
     ],
   },
+  'report:context': {
+    bad_request: [['ann', {}]],
+    unknown_message: [['ann', { id: 'none' }]],
+  },
+  'moderate:people': {
+    bad_request: [
+      ['ann', { limit: 101 }],
+      ['ann', { query: ' ' }],
+    ],
+    forbidden: [['eve', {}]],
+  },
+  'moderate:person': {
+    bad_request: [['ann', { user: '' }]],
+    forbidden: [['eve', ({ ann }) => ({ user: ann.id })]],
+  },
+  'moderate:ban': {
+    ok: [
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 31_536_000, reason: 'x'.repeat(250) })],
+      ['ann', ({ ben }) => ({ user: ben.id })],
+      ['ann', ({ ben }) => ({ user: ben.id, end: true })],
+    ],
+    bad_request: [
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 0 })],
+      ['ann', ({ ben }) => ({ user: ben.id, reason: 'a\nb' })],
+      ['ann', ({ ben }) => ({ user: ben.id, reason: 'x', end: true })],
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 5, end: true })],
+    ],
+    forbidden: [
+      ['ben', ({ eve }) => ({ user: eve.id })],
+      ['ann', ({ ann }) => ({ user: ann.id })],
+    ],
+    unknown_user: [['ann', { user: 'never-seen' }]],
+  },
+  // With it switched on: see chat/moderating.test.ts.
+  'moderate:erase': {
+    bad_request: [['ann', ({ ben }) => ({ user: ben.id })]],
+    forbidden: [['ann', ({ ben }) => ({ user: ben.id, name: 'x' })]],
+  },
+  'moderate:acts': {
+    bad_request: [['ann', { limit: 0 }]],
+    forbidden: [['ann', {}]],
+  },
+  'moderate:overview': { forbidden: [['eve', {}]] },
   'user:block': {
     ok: [
       ['eve', ({ ann }) => ({ user: ann.id, blocked: true })],

@@ -1,0 +1,75 @@
+import { ban, erase } from '../chat/moderation/people.ts';
+import { closeReport, listReports, maySeeReports } from '../chat/moderation/reports.ts';
+import { canOf } from '../chat/summary.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { Can, RequestName } from '../wire/events.ts';
+import type { Context, RequestHandlers } from './request.ts';
+
+/** Whether the user has this part of the moderators' page. */
+const has =
+  (part: keyof NonNullable<Can['moderate']>) =>
+  ({ chat, connection }: Pick<Context<RequestName>, 'chat' | 'connection'>): boolean =>
+    canOf(chat.settings, connection.identity.roles).moderate?.[part] === true;
+
+const notYet = () => Promise.reject(new RequestError('forbidden'));
+
+export const moderationRequests: RequestHandlers<
+  | 'report:list'
+  | 'report:close'
+  | 'report:context'
+  | 'moderate:people'
+  | 'moderate:person'
+  | 'moderate:ban'
+  | 'moderate:erase'
+  | 'moderate:acts'
+  | 'moderate:overview'
+> = {
+  'report:list': {
+    order: 'read',
+    allowed: ({ connection }) => maySeeReports(connection),
+    run: ({ chat, connection, payload }) => listReports(chat, connection, payload),
+  },
+  // The rights depend on the report: see `closeReport`.
+  'report:close': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => closeReport(chat, connection, payload),
+  },
+  'report:context': {
+    order: 'read',
+    run: () => Promise.reject(new RequestError('unknown_message')),
+  },
+  'moderate:people': {
+    order: 'read',
+    allowed: has('people'),
+    counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
+    run: notYet,
+  },
+  'moderate:person': {
+    order: 'read',
+    allowed: has('people'),
+    run: notYet,
+  },
+  'moderate:ban': {
+    order: 'change',
+    allowed: has('people'),
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => ban(chat, connection, payload),
+  },
+  'moderate:erase': {
+    order: 'change',
+    allowed: has('data'),
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => erase(chat, connection, payload),
+  },
+  'moderate:acts': {
+    order: 'read',
+    allowed: has('log'),
+    run: notYet,
+  },
+  'moderate:overview': {
+    order: 'read',
+    allowed: has('people'),
+    run: notYet,
+  },
+};
