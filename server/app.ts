@@ -5,6 +5,7 @@ import { runConsumers } from './changes/consumer.ts';
 import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
+import { holdSettings } from './chat/moderation/hold-settings.ts';
 import { removalsOf } from './chat/moderation/removals.ts';
 import { erasing } from './chat/personal-data/erasing.ts';
 import { exported } from './chat/personal-data/export.ts';
@@ -327,6 +328,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     retention: config.retention,
     kick: (user) => liveness.kick(user),
     others: servers,
+    hold: holdSettings(config.hold),
     previews,
     devices: push?.registry,
     notify,

@@ -38,6 +38,11 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   return may;
 }
 
+/** Whether the user decides about messages that wait there. In a private room its members alone do. */
+export function decidesIn(room: RoomRecord, actor: Actor): boolean {
+  return (room.kind === 'public' || actor.member !== undefined) && rightsIn(room, actor).includes('moderate');
+}
+
 export function rankOf(roles: readonly SiteRole[], member: MemberRecord | undefined): Rank {
   if (roles.includes('admin')) return 4;
   if (roles.includes('moderator')) return 3;

@@ -7,8 +7,17 @@ import {
   type RoomRecord,
   type StoredMessage,
 } from '../history/history.ts';
-import type { EventPayload, Pin, RemovalReason, Report, RoomMember, SiteRole, User } from '../wire/events.ts';
-import { rightsIn } from './access.ts';
+import type {
+  EventPayload,
+  Held,
+  Pin,
+  RemovalReason,
+  Report,
+  RoomMember,
+  SiteRole,
+  User,
+} from '../wire/events.ts';
+import { decidesIn, rightsIn } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
@@ -37,6 +46,9 @@ export class Announcements implements DirectoryListener {
   readonly #onAsideFailure: OnAsideFailure;
   readonly #readReport: (id: string) => Promise<Report | null>;
   #reports: Promise<void> = Promise.resolve();
+  readonly #readHeld: (id: string) => Promise<Held | undefined>;
+  readonly #readUser: (id: string) => Promise<User>;
+  #held: Promise<void> = Promise.resolve();
   readonly #readPin: (room: string, seq: number) => Promise<Pin | undefined>;
   #pins: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
@@ -58,6 +70,9 @@ export class Announcements implements DirectoryListener {
     onAsideFailure: OnAsideFailure;
     /** A report as moderators see it; null if it is gone. */
     readReport: (id: string) => Promise<Report | null>;
+    /** A message that waits, or was rejected; undefined if it is gone. */
+    readHeld: (id: string) => Promise<Held | undefined>;
+    readUser: (id: string) => Promise<User>;
     /** A pin as everybody in the room sees it; undefined if the message is not pinned any more. */
     readPin: (room: string, seq: number) => Promise<Pin | undefined>;
     hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
@@ -71,6 +86,8 @@ export class Announcements implements DirectoryListener {
     this.#onRestrictions = options.onRestrictions;
     this.#onAsideFailure = options.onAsideFailure;
     this.#readReport = options.readReport;
+    this.#readHeld = options.readHeld;
+    this.#readUser = options.readUser;
     this.#readPin = options.readPin;
     this.#hasJoinedElsewhere = options.hasJoinedElsewhere;
   }
@@ -303,6 +320,44 @@ export class Announcements implements DirectoryListener {
       })
       // Moderators still get it when they ask for the list.
       .catch((error) => this.#onAsideFailure('report_changed', error));
+  }
+
+  held({ room, id, user, is, by }: Change & { type: 'held' }): void {
+    const record = this.#directory().room(room)?.record;
+    const deciding = () =>
+      [...this.#directory().everybody()]
+        .filter(({ user: { id } }) => id !== user)
+        .flatMap(({ connections }) => [...connections])
+        .filter(({ identity: { roles }, person }) => {
+          const member = person.memberships.get(room)?.member;
+          return record !== undefined && decidesIn(record, { roles, member });
+        });
+    const author = () => [...(this.#directory().person(user)?.connections ?? [])];
+    if (deciding().length + author().length === 0) return;
+    // One after the other, so that the last event is the newest.
+    this.#held = this.#held
+      .then(async () => {
+        const held = is === 'held' || is === 'rejected' ? await this.#readHeld(id) : undefined;
+        const decidedBy = by === undefined ? undefined : await this.#readUser(by);
+        const change = { id, room, is };
+        const toAuthor = { ...change, ...(held === undefined ? {} : { held }) };
+        this.#publisher.toConnections(
+          author().map(({ id }) => id),
+          'held:changed',
+          toAuthor,
+        );
+        const toDeciding = {
+          ...(is === 'held' ? toAuthor : change),
+          ...(decidedBy === undefined ? {} : { by: decidedBy }),
+        };
+        this.#publisher.toConnections(
+          deciding().map(({ id }) => id),
+          'held:changed',
+          toDeciding,
+        );
+      })
+      // They still get it with the list.
+      .catch((error) => this.#onAsideFailure('held_changed', error));
   }
 
   blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }, recounted: readonly Room[]): void {

@@ -10,6 +10,8 @@ export type Aside =
   | 'last_here'
   /** Notify moderators of a report. */
   | 'report_changed'
+  /** Notify the author and moderators of a message that waits. */
+  | 'held_changed'
   /** Announce new counts of threads. */
   | 'thread_changed';
 

@@ -12,7 +12,9 @@ import { keepSweeping, type Retention } from './messages/sweeping.ts';
 import { ThreadChanges } from './messages/thread-changes.ts';
 import { Typing } from './messages/typing.ts';
 import type { Connection } from './model.ts';
+import type { HoldSettings } from './moderation/hold-settings.ts';
 import { keepEnding } from './moderation/restriction-ends.ts';
+import { shownHeld } from './moderation/shown-held.ts';
 import { reportOf } from './moderation/shown-reports.ts';
 import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
@@ -73,6 +75,8 @@ export interface Chat {
   settings: ChatSettings;
   limits: Limits;
   fileBytes: FileBytes;
+  /** Absent if no message waits for a moderator. */
+  hold?: HoldSettings | undefined;
   /** Absent if links have no previews. */
   previews?: LinkPreviews | undefined;
   /** Absent if nobody is notified while no page is open. */
@@ -112,6 +116,7 @@ export async function openChat(options: {
   kick: (user: string) => void;
   /** Absent for a single server. */
   others?: OtherServers | undefined;
+  hold?: HoldSettings | undefined;
   previews?: LinkPreviews | undefined;
   devices?: Devices | undefined;
   notify?: Notifying | undefined;
@@ -137,6 +142,14 @@ export async function openChat(options: {
     onRestrictions: () => endInTime(),
     onAsideFailure,
     readReport: (id) => reportOf({ history, directory }, id),
+    async readHeld(id) {
+      const stored = await history.read.held({ id });
+      return stored === null ? undefined : (await shownHeld(history, [stored]))[0];
+    },
+    async readUser(id) {
+      const [known] = await history.read.users({ ids: [id] });
+      return { id, name: known?.name ?? id };
+    },
     async readPin(room, seq) {
       const pin = await pinOf({ history, directory }, room, seq);
       // Another server may have stored what was read, and before it that somebody was removed.
@@ -202,6 +215,7 @@ export async function openChat(options: {
     settings,
     limits,
     fileBytes: options.fileBytes,
+    hold: options.hold,
     previews: options.previews,
     devices: options.devices,
     notify: options.notify,

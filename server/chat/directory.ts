@@ -98,6 +98,8 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
+  /** A message waits for a moderator, or does so no more. */
+  held(change: Change & { type: 'held' }): void;
   /** A message was pinned or unpinned. */
   pinned(room: Room, seq: number): void;
   /** A report of a message in that room was made or closed. */
@@ -659,6 +661,8 @@ export class Directory {
         if (known !== undefined) applyRecord(known.record, room);
         return (listener) => listener.reported(room, id);
       }
+      case 'held':
+        return (listener) => listener.held(change);
       case 'pin': {
         const known = this.#rooms.get(change.room.id);
         if (known === undefined) return undefined;

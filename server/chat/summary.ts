@@ -12,6 +12,7 @@ import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
 import type { Connection, Person, Room } from './model.ts';
+import type { HoldMode } from './moderation/hold-settings.ts';
 
 const previewLength = 120;
 
@@ -165,13 +166,14 @@ export interface ChatSettings {
   moderateData: boolean;
   files: { kind: string };
   previews: boolean;
+  hold: { mode: HoldMode; words: readonly string[] };
   push?: { browsers?: object | undefined } | undefined;
   /** Whether people who are away get mails. */
   mails: boolean;
 }
 
 export function canOf(
-  { createRooms, direct, findPeople, files, previews, push, seen, mails, moderateData }: ChatSettings,
+  { createRooms, direct, findPeople, files, previews, hold, push, seen, mails, moderateData }: ChatSettings,
   roles: readonly SiteRole[],
 ): Can {
   const moderator = roles.length > 0;
@@ -187,6 +189,7 @@ export function canOf(
     push: push?.browsers !== undefined,
     report: true,
     mail: mails,
+    hold: !moderator && (hold.mode !== 'off' || hold.words.length > 0),
     ...(moderator ? { moderate: { people: true, log: admin, data: admin && moderateData } } : {}),
   };
 }

@@ -1,5 +1,6 @@
 import type {
   ChosenFile,
+  HoldReason,
   Message,
   MessageFile,
   MessageReacted,
@@ -326,6 +327,31 @@ export interface StoredInvite {
   used: number;
 }
 
+/** Messages of one user in one room that may wait for a moderator, with the rejected ones that the author still sees. */
+export const mostHeld = 20;
+
+/** A message, or an edit of one, that waits for a moderator, or that one has rejected. It has no place in the room. */
+export interface StoredHeld {
+  /** The message keeps it. */
+  id: string;
+  room: string;
+  /** The author. */
+  user: string;
+  /** The message keeps it; an edit has one of its own. */
+  clientId: string;
+  /** The message that this is an edit of. */
+  seq?: number;
+  why: HoldReason;
+  /** When it was sent, in milliseconds since 1970. */
+  at: number;
+  /** `files` of an edit: absent for no change. */
+  message: Pick<NewMessage, 'text' | 'replyTo' | 'mentions' | 'preview'> & { files?: readonly MessageFile[] };
+  /** Rejected: when and why. */
+  closed?: { at: number; reason?: string };
+  /** By it a repeat is recognised. */
+  digest: string;
+}
+
 /** The treatment of the messages of an erased user. */
 export type ErasedMessages = 'anonymise' | 'delete';
 
@@ -398,6 +424,12 @@ export interface StoredFile {
   stored: string;
 }
 
+/** The time of a file whose message waits for a moderator: nothing that drops old files finds it. */
+export const waitsSince = Number.MAX_SAFE_INTEGER;
+
+/** Whether the message that is going to carry the file waits for a moderator. */
+export const isHeld = ({ state, at }: StoredFile) => state === 'loose' && at === waitsSince;
+
 /** `complete`: nothing that was asked for is left beyond `messages`. */
 export interface Page {
   messages: StoredMessage[];
@@ -450,6 +482,11 @@ export type Change = {
   | { type: 'blocked'; user: string; other: string; blocked: boolean }
   /** A report of a message of that room is new, or closed. */
   | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
+  /**
+   * A message of that author waits for a moderator, or does so no more. `gone`: its author has discarded it, or it is
+   * kept no longer. `by`: who has decided.
+   */
+  | { type: 'held'; room: string; id: string; user: string; is: HeldChange; by?: string }
   /** A message of that room was pinned, or is not pinned any more. */
   | { type: 'pin'; room: RoomRecord; seq: number }
   /** It has begun, changed or (null) ended. If a ban changes a membership, another change follows it. */
@@ -481,6 +518,8 @@ export type Change = {
   | { type: 'told'; from: string; what: object }
 );
 
+export type HeldChange = 'held' | 'approved' | 'rejected' | 'discarded';
+
 type ActKind =
   | 'muted'
   | 'unmuted'
@@ -491,6 +530,8 @@ type ActKind =
   | 'pinned'
   | 'unpinned'
   | 'report_closed'
+  | 'approved'
+  | 'rejected'
   | 'role_changed'
   | 'room_changed'
   | 'room_deleted'
@@ -668,6 +709,7 @@ export const changeBits = {
   pin: 1 << 15,
   concerned: 1 << 16,
   followed: 1 << 17,
+  held: 1 << 18,
 } as const satisfies Record<Change['type'], number>;
 
 /** A message without its text, which may be deleted while the log still has the change. */
@@ -752,7 +794,37 @@ export interface Writes {
     out: { message: StoredMessage };
   };
   /**
-   * Its files are dropped. `anywhere`: also for one who is no member. Codes: `unknown_message`, `forbidden`
+   * As `send`, but the message waits for a moderator, unless its author may write there as a moderator, or the room is a
+   * direct one. `why` null: it does not have to, but may be a repeat of one that waits. More codes: `limit_reached`
+   * (`mostHeld`).
+   */
+  hold: {
+    in: Writes['send']['in'] & { why: HoldReason | null };
+    out: Writes['send']['out'] | { held: StoredHeld; repeated: boolean };
+  };
+  /** As `edit`, but the edit waits likewise; the message stays as it is, and an edit of it that waited is discarded. */
+  holdEdit: {
+    in: Writes['edit']['in'] & { why: HoldReason };
+    out: Writes['edit']['out'] | { held: StoredHeld };
+  };
+  /**
+   * The message gets its place in the room, or the edit is made, as if it was sent now. Codes: `unknown_room`,
+   * `unknown_message` (it does not wait), `forbidden` (one's own, or the author may not write there any more), and those
+   * of `send` and `edit`.
+   * @param in.user the author
+   */
+  approveHeld: {
+    in: { room: string; id: string; user: string; by: string; at: number };
+    out: { message: StoredMessage };
+  };
+  /** Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (it does not wait), `forbidden` (one's own). */
+  rejectHeld: { in: { room: string; id: string; by: string; reason?: string; at: number }; out: Nothing };
+  /** If it is this user's. */
+  discardHeld: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
+  /** Discards messages that have waited for too long: see `heldBefore`. */
+  forgetHeld: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
+  /**
+   * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member. Codes: `unknown_message`, `forbidden`
    * (another's, without `moderator`).
    */
   delete: {
@@ -1157,6 +1229,18 @@ export interface Reads {
     in: { user: string; from?: string; limit: number };
     out: Reads['reports']['out'];
   };
+  held: { in: { id: string }; out: StoredHeld | null };
+  /** The messages of a user that wait or were rejected, in all rooms, the oldest first. */
+  heldBy: { in: { user: string }; out: StoredHeld[] };
+  /** The messages that wait in these rooms and (`everyPublic`) in all public ones, newest first; pages as those of `reports`. */
+  heldIn: {
+    in: { rooms: readonly string[]; everyPublic: boolean; from?: string; limit: number };
+    out: { held: StoredHeld[]; next?: string };
+  };
+  /** The oldest ones that were sent before that time. */
+  heldBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
+  /** Whether a message of the user is in any room where strangers may be, which means in no direct one. */
+  hasWritten: { in: { user: string }; out: boolean };
   /** Acts of moderation, the newest first, before the place `before`; `user`: those by or of this user. `next`: where to go on. */
   acts: { in: { user?: string; before?: number; limit: number }; out: { acts: Act[]; next?: number } };
   restrictions: {

@@ -5,6 +5,7 @@ import {
   deletedUser,
   type StoredDevice,
   type StoredEvent,
+  type StoredHeld,
   type StoredInvite,
   type StoredMailAddress,
   type StoredMailStop,
@@ -224,6 +225,31 @@ export const reports = table<StoredReport>('chat_reports', ['id'], {
   closed: 'closed',
 });
 
+/** The messages that wait for a moderator, and rejected ones. */
+export const held = table<StoredHeld>(
+  'chat_held',
+  ['id'],
+  {
+    id: 'id',
+    room: 'room',
+    user: 'user_id',
+    clientId: 'client_id',
+    seq: 'seq',
+    why: 'reason',
+    at: 'at',
+    message: 'message',
+    closed: 'closed',
+    digest: 'digest',
+  },
+  {
+    users: ['user'],
+    without: ({ room, id, user }) => ({
+      row: null,
+      change: { type: 'held', room, id, user, is: 'discarded' },
+    }),
+  },
+);
+
 export const pins = table<StoredPin>(
   'chat_pins',
   ['room', 'seq'],
@@ -423,6 +449,7 @@ export const tables: readonly Table[] = [
   blocks,
   lastHere,
   reports,
+  held,
   pins,
   invites,
   threads,

@@ -14,6 +14,7 @@ import {
   requests,
 } from '../wire/events.ts';
 import type { Drain } from './drain.ts';
+import { heldRequests } from './held.ts';
 import { messageRequests } from './messages.ts';
 import { moderationRequests } from './moderation.ts';
 import { RequestOrder } from './order.ts';
@@ -54,7 +55,7 @@ export interface Client {
  */
 const answeredAsOne = 16_384;
 
-const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests };
+const handlers = { ...roomRequests, ...messageRequests, ...moderationRequests, ...heldRequests };
 
 /**
  * Handles every event of a connection: shape, order, rights, limits, errors. Returns the listener for all events of one

@@ -6,13 +6,13 @@ import {
   history,
   markRead,
   newForward,
-  newMessage,
   react,
   reacted,
   reactors,
   removePreview,
   search,
   send,
+  sent,
 } from '../chat/messages/messages.ts';
 import { pin } from '../chat/messages/pins.ts';
 import { seenBy } from '../chat/messages/seen.ts';
@@ -21,7 +21,6 @@ import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';
 import { report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../wire/errors.ts';
-import type { Message } from '../wire/events.ts';
 import type { Context, RequestHandler, RequestHandlers } from './request.ts';
 
 export const messageRequests: RequestHandlers<
@@ -54,11 +53,7 @@ export const messageRequests: RequestHandlers<
     counts: () => ({ send: 1 }),
     run: ({ chat, connection, room, payload, notCounted, active }) =>
       counted(send(chat, connection, room, payload), { notCounted, active }),
-    async probe({ chat, connection, room, payload }) {
-      const message = { ...newMessage(connection, room, payload, chat), asMember: false };
-      const known = await chat.history.probe.send(message);
-      return known && { message: await messageFor(chat, connection.person, known.message) };
-    },
+    probe: ({ chat, connection, room, payload }) => sent(chat, connection, room, payload),
   },
   // The original may be in any room that the user may read.
   'message:forward': {
@@ -84,9 +79,9 @@ export const messageRequests: RequestHandlers<
     joined: true,
     right: 'send',
     counts: () => ({ change: 1 }),
-    run({ chat, connection, payload, active }) {
+    run({ chat, connection, room, payload, active }) {
       active();
-      return edit(chat, connection, payload);
+      return edit(chat, connection, room, payload);
     },
   },
   'message:delete': {
@@ -177,16 +172,16 @@ export const messageRequests: RequestHandlers<
 };
 
 /** The answer to a request that sends. */
-async function counted(
-  sending: Promise<{ message: Message; repeated: boolean }>,
+async function counted<Answer>(
+  sending: Promise<{ answer: Answer; repeated: boolean }>,
   { notCounted, active }: Pick<Context<'message:send'>, 'notCounted' | 'active'>,
-): Promise<{ message: Message }> {
+): Promise<Answer> {
   try {
-    const { message, repeated } = await sending;
+    const { answer, repeated } = await sending;
     // Clients repeat requests by themselves, so a repeat does not keep the session alive.
     if (repeated) notCounted();
     else active();
-    return { message };
+    return answer;
   } catch (error) {
     // Slow mode: a request over one limit counts against none.
     if (error instanceof RequestError && error.code === 'rate_limited') notCounted();

@@ -316,6 +316,12 @@ const settings = {
     'a place for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
     'address',
   ],
+  CHAT_HOLD: ['off', z.enum(['off', 'links', 'first', 'all']), 'off, links, first or all'],
+  CHAT_HOLD_WORDS: [
+    '',
+    list.pipe(z.array(z.string().max(100)).max(1000)),
+    'up to 1000 words or phrases, separated by commas',
+  ],
   CHAT_PREVIEWS: ['off', onOff, 'on or off'],
   CHAT_PREVIEW_HOSTS: [
     '',
@@ -461,6 +467,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
       direct: value.CHAT_RETENTION_DIRECT,
       acts: value.CHAT_AUDIT,
     },
+    hold: { mode: value.CHAT_HOLD, words: value.CHAT_HOLD_WORDS },
     limitRoomsUser: value.CHAT_LIMIT_ROOMS_USER,
     limitInvite: value.CHAT_LIMIT_INVITE,
     limitReport: value.CHAT_LIMIT_REPORT,

@@ -257,6 +257,8 @@ export const actKinds = [
   'pinned',
   'unpinned',
   'report_closed',
+  'approved',
+  'rejected',
   'role_changed',
   'room_changed',
   'room_deleted',
@@ -289,6 +291,32 @@ const act = z.object({
     })
     .exactOptional(),
 });
+/** Why a message waits: the author's first one, it has a link, it has a word of CHAT_HOLD_WORDS, or all messages wait. */
+const holdReason = z.enum(['first', 'links', 'words', 'all']);
+export type HoldReason = z.output<typeof holdReason>;
+
+/**
+ * A message, or an edit of the message `seq`, that waits for a moderator, or that one has rejected. It has no place in the
+ * room: its author and the moderators alone see it.
+ */
+const held = z.object({
+  id: z.string(),
+  room: roomId,
+  user,
+  /** Absent for an edit. */
+  clientId: clientId.exactOptional(),
+  seq: seq.exactOptional(),
+  why: holdReason,
+  text: z.string(),
+  replyTo: seq.exactOptional(),
+  /** Of an edit: absent for no change. */
+  files: z.array(file).exactOptional(),
+  mentions: z.array(z.object({ user: userId, start: counter, length: seq })).exactOptional(),
+  /** When it was sent. */
+  at: time,
+  rejected: z.object({ at: time, reason: z.string().exactOptional() }).exactOptional(),
+});
+export type Held = z.output<typeof held>;
 
 /** A link by which people become members of a private room. Its token is given to its maker alone, once. */
 const invite = z.object({
@@ -321,6 +349,8 @@ const can = z.object({
   report: z.boolean(),
   /** Whether people who are away get mails, from this server or from the site. */
   mail: z.boolean(),
+  /** Whether messages of the user may have to wait for a moderator. */
+  hold: z.boolean(),
   /** The parts of the moderators' page beside the reports; absent for users without a role on the site. */
   moderate: z
     .object({
@@ -595,6 +625,15 @@ export const requests = {
   }),
   'moderate:acts': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
   'moderate:overview': z.object({}),
+  'held:list': z.object({
+    /** One's own, rejected ones too, instead of those that one decides about. */
+    mine: z.literal(true).optional(),
+    cursor: cursor.optional(),
+    limit: limit(100, 50),
+  }),
+  'held:approve': z.object({ id: z.string().min(1).max(64) }),
+  'held:reject': z.object({ id: z.string().min(1).max(64), reason: line(250).optional() }),
+  'held:discard': z.object({ id: z.string().min(1).max(64) }),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
   'message:history': z
     .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
@@ -743,9 +782,9 @@ export const answers = {
       }),
     ),
   }),
-  'message:send': z.object({ message }),
+  'message:send': z.union([z.object({ message }), z.object({ held })]),
   'message:forward': z.object({ message }),
-  'message:edit': z.object({ message }),
+  'message:edit': z.union([z.object({ message }), z.object({ held })]),
   'message:unpreview': z.object({ message }),
   'message:delete': z.object({ message }),
   'message:react': z.object({ message }),
@@ -816,6 +855,10 @@ export const answers = {
       )
       .exactOptional(),
   }),
+  'held:list': z.object({ held: z.array(held), next }),
+  'held:approve': z.object({ message }),
+  'held:reject': nothing,
+  'held:discard': nothing,
   'message:reactions': z.object({ users: z.array(user), next }),
   'message:history': z.object({ messages, threads, complete }),
   'thread:get': z.object({ root: message, thread, following: z.boolean(), messages, complete }),
@@ -917,6 +960,14 @@ export const events = {
   /** `mentions`: the mark has fallen back to `seq`, and so many mentions are unread now. */
   'read:changed': z.object({ room: roomId, user: userId, seq: counter, mentions: counter.exactOptional() }),
   'report:changed': z.object({ report, open: counter }),
+  /** `by`: who has decided; for moderators alone. */
+  'held:changed': z.object({
+    id: z.string(),
+    room: roomId,
+    is: z.enum(['held', 'approved', 'rejected', 'discarded']),
+    held: held.exactOptional(),
+    by: user.exactOptional(),
+  }),
   'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),
 } as const;

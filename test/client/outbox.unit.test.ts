@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
+import { compareHeld, followHeld, heldItem } from '../../client/src/chat/held.ts';
 import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/chat/outbox.ts';
 import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import type { Pending } from '../../client/src/store/entries.ts';
-import type { Message } from '../../server/wire/events.ts';
+import type { Held, Message } from '../../server/wire/events.ts';
 
 const stored = ({ mentions: _, files: _files, ...item }: Pending): Message => ({
   ...item,
@@ -24,7 +25,7 @@ class Fake implements OutboxPort {
     this.texts = texts;
   }
   canSend = () => this.online;
-  async send(item: Pending): Promise<Message> {
+  async send(item: Pending): Promise<Message | Pending> {
     this.requests.push(item.clientId);
     await Promise.resolve();
     const code = this.refuse.shift();
@@ -33,6 +34,7 @@ class Fake implements OutboxPort {
     return stored(item);
   }
   sent = () => {};
+  held = () => {};
   failed = (item: Pending) => this.failures.push(item.failed ?? '');
   changed = () => {};
   waiting = () => {};
@@ -116,6 +118,36 @@ describe('the outbox', () => {
     if (item !== undefined) outbox.retry(item);
     await vi.waitFor(() => expect(outbox.list()).toEqual([]));
     expect(new Set(port.requests).size).toBe(2);
+  });
+
+  test('a message that waits for a moderator is kept and not sent again, until the server says what became of it', async () => {
+    const port = new Fake();
+    const outbox = open(port);
+    const waits: Held = {
+      id: 'h1',
+      room: 'lobby',
+      user: { id: '1', name: 'Alice' },
+      why: 'links',
+      text: 'a',
+      at: 5,
+    };
+    port.send = async (item) => heldItem({ ...waits, clientId: item.clientId }, item) ?? item;
+    outbox.add('lobby', 'a');
+    await vi.waitFor(() => expect(outbox.list()).toMatchObject([{ text: 'a', failed: 'held', held: 'h1' }]));
+    outbox.flush();
+    const [item] = outbox.list();
+    const held = { ...waits, clientId: item?.clientId ?? '' };
+    const change = { id: 'h1', room: 'lobby' };
+    followHeld(outbox, { ...change, is: 'rejected', held: { ...held, rejected: { at: 6, reason: 'spam' } } });
+    expect(outbox.list()).toMatchObject([{ failed: 'rejected', reason: 'spam', sentAt: item?.sentAt }]);
+    followHeld(outbox, { ...change, is: 'discarded' });
+    expect(outbox.list()).toEqual([]);
+    // Sent by another device, and decided while this one was away.
+    const other = { ...held, id: 'h2', clientId: 'other' };
+    compareHeld(outbox, [other], []);
+    expect(outbox.list()).toMatchObject([{ clientId: 'other', held: 'h2', failed: 'held' }]);
+    compareHeld(outbox, [], outbox.list());
+    expect(outbox.list()).toEqual([]);
   });
 
   test('a message that is seen stored is not sent again', () => {

@@ -12,6 +12,7 @@ import {
 } from '../../server/history/history.ts';
 import { devicesContract } from './history-devices.ts';
 import { erasureContract } from './history-erasure.ts';
+import { heldContract } from './history-held.ts';
 import { invitesContract } from './history-invites.ts';
 import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
@@ -1383,6 +1384,7 @@ export function historyContract(
       previewsContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
       threadsContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
       moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it);
+      heldContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }), it, test);
       devicesContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
     });
 

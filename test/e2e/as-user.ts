@@ -1,9 +1,10 @@
 import { io } from 'socket.io-client';
-import type { Answer, Answers, RequestName } from '../../server/wire/events.ts';
+import type { Answer, RequestName } from '../../server/wire/events.ts';
+import type { Done } from '../helpers/chat-client.ts';
 import type { Site } from './fixtures.ts';
 
 /** Sends requests to the server as that user, over a separate connection. */
-export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<Answers[E]>;
+export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<Done<E>>;
 
 /** A user at another browser, reduced to the connection. It stays open while `task` runs. */
 export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Promise<T>): Promise<T> {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../server/wire/avatar.ts';
-import type { Answer, Answers, RequestName } from '../../server/wire/events.ts';
+import type { Answer, RequestName } from '../../server/wire/events.ts';
+import type { Done } from '../helpers/chat-client.ts';
 import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -52,7 +53,7 @@ export class MockWorld {
     for (const close of this.#closing.reverse()) await close();
   }
 
-  async as<E extends RequestName>(who: string, name: E, payload: unknown): Promise<Answers[E]> {
+  async as<E extends RequestName>(who: string, name: E, payload: unknown): Promise<Done<E>> {
     if (!this.someone(who).socket.connected) await this.connect(who);
     const answer: Answer<never> = await this.someone(who).socket.timeout(10_000).emitWithAck(name, payload);
     if (!answer.ok) throw new Error(`${who} ${name}: ${answer.error.code} ${answer.error.message}`);

@@ -13,6 +13,10 @@ import { hanging } from './hanging.ts';
 
 export type ChatSocket = Socket<ServerToClient, ClientToServer>;
 type Ready = Parameters<ServerToClient['session:ready']>[0];
+/** An answer of a server where no message waits for a moderator. */
+export type Done<E extends RequestName> = E extends 'message:send' | 'message:edit'
+  ? Extract<Answers[E], { message: unknown }>
+  : Answers[E];
 type Payload<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
 export interface ChatClient {
@@ -21,7 +25,7 @@ export interface ChatClient {
   /** All received events, in order, with their payloads. */
   readonly events: { name: string; payload: unknown }[];
   /** Sends a request and returns its data; a refusal throws an Error whose message is the code. */
-  request<E extends RequestName>(event: E, payload: Payload<E>): Promise<Answers[E]>;
+  request<E extends RequestName>(event: E, payload: Payload<E>): Promise<Done<E>>;
   /** The same for any event and arguments; returns the raw answer. */
   raw(event: string, ...args: unknown[]): Promise<Answer<unknown>>;
   /** The messages of `message:new`, in the order of their arrival. */
@@ -76,7 +80,7 @@ export async function connectChat(
     async request(event, payload) {
       const answer = await raw(event, payload);
       if (!answer.ok) throw Object.assign(new Error(answer.error.code), { error: answer.error });
-      return answer.data as Answers[typeof event];
+      return answer.data as Done<typeof event>;
     },
     messages: () =>
       events.filter(({ name }) => name === 'message:new').map(({ payload }) => payload as Message),

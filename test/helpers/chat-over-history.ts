@@ -40,6 +40,7 @@ export async function openChatOver(
       moderateData: false,
       files: { kind: 'off' },
       previews: false,
+      hold: { mode: 'off', words: [] },
       mails: false,
     },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },

@@ -76,5 +76,10 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['moderate:erase', { user: 'nobody', name: 'nobody' }],
   ['moderate:acts', { limit: 1 }],
   ['moderate:overview', {}],
+  ['held:list', {}],
+  ['held:list', { mine: true }],
+  ['held:approve', { id: 'none' }],
+  ['held:reject', { id: 'none' }],
+  ['held:discard', { id: 'none' }],
   ['read:mark', { room, seq: 1 }],
 ];

@@ -21,12 +21,13 @@ import {
   type ServerEvents,
 } from '../connection/connection-state.ts';
 import { Tasks } from '../connection/tasks.ts';
-import type { NewMention, Pending, SentFile } from '../store/entries.ts';
+import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { KEPT_UNREAD } from '../store/timeline.ts';
 import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import { object, text } from './form.ts';
+import { compareHeld, followHeld } from './held.ts';
 import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
 import { RoomSync } from './room-sync.ts';
@@ -54,6 +55,7 @@ const NOTHING: Can = {
   seen: false,
   push: false,
   report: false,
+  hold: false,
 };
 
 /** The user's rooms and all that goes on in them. It stands between the connection and the views. */
@@ -286,18 +288,31 @@ export class Chat implements ConnectionListener {
 
   /** Sends again what was refused in that room. */
   retry(room: string): void {
-    for (const item of this.outbox?.list(room) ?? []) if (item.failed !== undefined) this.outbox?.retry(item);
+    for (const item of this.outbox?.list(room) ?? [])
+      if (item.failed !== undefined && item.held === undefined) this.outbox?.retry(item);
     this.#deliver();
   }
 
-  /** `rev`: of the message as it was seen. `conflict` carries the message as it is now. */
+  /** Discards a message that was not sent, or that waits for a moderator. */
+  async discard({ clientId, held }: Pending): Promise<void> {
+    if (held !== undefined) await this.connection.request('held:discard', { id: held });
+    this.outbox?.discard(clientId);
+  }
+
+  /**
+   * `rev`: of the message as it was seen. `conflict` carries the message as it is now.
+   *
+   * @returns whether the edit waits for a moderator
+   */
   async edit(
     { room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>,
     text: string,
     mentions: NewMention[] = [],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const answer = await this.connection.request('message:edit', { room, seq, text, rev, mentions });
+    if ('held' in answer) return true;
     this.#acknowledged(answer.message);
+    return false;
   }
 
   async delete({ room, seq }: Message, reason?: string): Promise<void> {
@@ -363,7 +378,8 @@ export class Chat implements ConnectionListener {
 
   /** How many messages of that user wait in this browser. */
   kept(user: User): number {
-    return this.#userStore(user).keys('out/').length;
+    const store = this.#userStore(user);
+    return store.keys('out/').filter((key) => store.get(key, pendingForm)?.held === undefined).length;
   }
 
   /** Whether something that user has begun to write waits in this browser. */
@@ -406,6 +422,7 @@ export class Chat implements ConnectionListener {
     if (this.current === undefined) this.shown.begin();
     else this.#enter(this.current);
     this.#deliver();
+    this.#compareHeld(this.outbox);
     for (const follower of this.followers) follower.ready?.();
     this.#marks.changed();
     for (const { resolve } of this.#waiting) resolve();
@@ -522,6 +539,26 @@ export class Chat implements ConnectionListener {
       if (room !== undefined) room.summary = { ...room.summary, reports: change.open };
       this.#listener.changed();
       for (const follower of this.followers) follower.reported?.(change);
+    },
+    'held:changed': (change) => {
+      const { held, is } = change;
+      // Moderators get those of others, too.
+      if (this.outbox !== undefined && (held === undefined || held.user.id === this.me?.id))
+        followHeld(this.outbox, change);
+      const room = this.rooms.get(change.room);
+      if (
+        room !== undefined &&
+        held?.seq !== undefined &&
+        is === 'rejected' &&
+        held.user.id === this.me?.id
+      ) {
+        for (const follower of this.followers) follower.rejected?.(room, held);
+        void this.tasks.once(`discard ${held.id}`, async () => {
+          await this.connection.request('held:discard', { id: held.id });
+        });
+      }
+      for (const follower of this.followers) follower.held?.(change);
+      this.#listener.changed();
     },
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);
@@ -655,6 +692,16 @@ export class Chat implements ConnectionListener {
         ({ code }) => this.outbox?.refuse(id, code),
       );
     }
+  }
+
+  /** Asks what has become of messages that wait for a moderator. */
+  #compareHeld(outbox: Outbox): void {
+    const before = outbox.list().filter(({ held }) => held !== undefined);
+    if (!this.can.hold && before.length === 0) return;
+    void this.tasks.once('held messages', async () => {
+      const { held } = await this.connection.request('held:list', { mine: true });
+      compareHeld(outbox, held, before);
+    });
   }
 
   #removed(room: Room, removal: RoomRemoval): void {

@@ -3,6 +3,7 @@ import type { Connection, RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
+import { heldItem } from './held.ts';
 import { type Alone, Outbox } from './outbox.ts';
 import type { RoomSync } from './room-sync.ts';
 import type { Store } from './storage.ts';
@@ -26,14 +27,16 @@ interface DeliveryPort {
 /** The outbox of one user, sending over the connection into the rooms that are joined. */
 export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Outbox {
   const { connection, sync, rooms } = around;
-  const send = async ({ sentAt: _, failed: _failed, forward, ...payload }: Pending): Promise<Message> => {
+  const send = async (item: Pending): Promise<Message | Pending> => {
+    const { sentAt: _, failed: _failed, forward, ...payload } = item;
     try {
       if (forward !== undefined) {
         const { room, clientId } = payload;
         return (await connection.request('message:forward', { room, from: forward, clientId })).message;
       }
-      return (await connection.request('message:send', payload as object as RequestOf<'message:send'>))
-        .message;
+      const sent = payload as object as RequestOf<'message:send'>;
+      const answer = await connection.request('message:send', sent);
+      return 'message' in answer ? answer.message : (heldItem(answer.held, item) ?? item);
     } catch (error) {
       const state = rooms.get(payload.room);
       if (state !== undefined && error instanceof RequestError && error.code === 'not_joined') {
@@ -50,6 +53,7 @@ export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Ou
       around.paused(undefined);
       around.stored(message);
     },
+    held: () => around.paused(undefined),
     failed: (item: Pending) => around.failed(item),
     changed: () => around.changed(),
     waiting: (code: string, ms: number) => around.paused({ code, until: Date.now() + ms }),

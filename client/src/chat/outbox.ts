@@ -20,8 +20,11 @@ const FINAL = new Set([
 export interface OutboxPort {
   /** Connected, and the room joined. */
   canSend(room: string): boolean;
-  send(item: Pending): Promise<Message>;
+  /** The stored message; or, if it waits for a moderator, what is kept of it until then. */
+  send(item: Pending): Promise<Message | Pending>;
   sent(message: Message): void;
+  /** A message waits for a moderator. */
+  held(): void;
   failed(item: Pending): void;
   changed(): void;
   /** Sending goes on after a pause; `code` tells why. */
@@ -168,10 +171,15 @@ export class Outbox {
     this.#items = undefined;
     for (let item = this.#next(room), tries = 0; item !== undefined; item = this.#next(room)) {
       try {
-        const message = await this.#port.send(item);
+        const sent = await this.#port.send(item);
         tries = 0;
-        this.#store.delete(keyOf(item));
-        this.#port.sent(message);
+        if ('seq' in sent) {
+          this.#store.delete(keyOf(item));
+          this.#port.sent(sent);
+        } else if (this.#isKept(item)) {
+          this.#store.set(keyOf(sent), sent);
+          this.#port.held();
+        }
         this.#changed();
       } catch (error) {
         const { code, retryAfterMs } = error as { code?: string; retryAfterMs?: number };
@@ -190,12 +198,16 @@ export class Outbox {
   }
 
   #refuse(item: Pending, code: string): void {
-    // Discarded meanwhile, or deleted because the session ended.
-    if (this.#store.get(keyOf(item), pendingForm) === undefined) return this.#changed();
+    if (!this.#isKept(item)) return this.#changed();
     const failed = { ...item, failed: code };
     this.#store.set(keyOf(item), failed);
     this.#changed();
     this.#port.failed(failed);
+  }
+
+  /** Neither discarded meanwhile, nor deleted because the session ended. */
+  #isKept(item: Pending): boolean {
+    return this.#store.get(keyOf(item), pendingForm) !== undefined;
   }
 
   /** Sends no more: the session may be over, and another outbox goes on with what is kept. */
@@ -226,6 +238,12 @@ export class Outbox {
     return this.list(room).find(
       (item) => item.failed === undefined && item.files?.every(({ id }) => id) !== false,
     );
+  }
+
+  /** Keeps a message that is shown, and not to be sent. */
+  keep(item: Pending): void {
+    this.#store.set(keyOf(item), item);
+    this.#changed();
   }
 
   /** Keeps it as it is now, and sends it when that can be. */

@@ -31,8 +31,11 @@ export interface Pending {
   readonly files?: readonly SentFile[];
   /** It is a copy of that message, whose text is shown until it is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
-  /** Absent: to be sent. The code of the refusal otherwise. */
+  /** Absent: to be sent. The code of the refusal otherwise, or `held` or `rejected`. */
   readonly failed?: string;
+  /** It waits for a moderator on the server, under this id, or one has rejected it, for that reason. */
+  readonly held?: string;
+  readonly reason?: string;
 }
 
 /** The fields that a stored file and one on its way share. */
@@ -62,6 +65,8 @@ export const pendingForm = object<Pending>({
   ),
   forward: optional(object<Pick<Message, 'room' | 'seq'>>({ room: text, seq: number })),
   failed: optional(text),
+  held: optional(text),
+  reason: optional(text),
 });
 
 /** A line of the timeline: the same, by `key`, from pending to stored. */

@@ -19,6 +19,7 @@ import { type Caret, Composer } from './messages/composer.tsx';
 import type { MessageActions } from './messages/message.tsx';
 import { ReadMarker } from './messages/read-marker.ts';
 import { TimelineView } from './messages/timeline.tsx';
+import { unsentActions } from './messages/unsent.ts';
 import { Panes } from './panes.ts';
 import { refusal } from './refusal.ts';
 import { RoomEntry } from './rooms/room-entry.ts';
@@ -61,6 +62,7 @@ export class AppView {
   readonly #writing: Writing = {
     reply: (entry) => this.#composer?.reply(entry),
     edit: (entry) => this.#composer?.edit(entry),
+    again: (entry) => this.#composer?.again(entry),
   };
 
   constructor(
@@ -140,11 +142,7 @@ export class AppView {
         reply: this.#writing.reply,
         menu: open,
         jump: (seq) => void this.#timeline.jump(seq),
-        retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
-        discard: ({ pending }) => {
-          if (pending !== undefined) chat.outbox?.discard(pending.clientId);
-          this.#composer?.focus();
-        },
+        ...unsentActions(this.#context, this.#writing, () => this.#composer?.focus()),
       },
       {
         talk: () => chat.current,

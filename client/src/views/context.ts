@@ -51,6 +51,8 @@ export interface Named {
 export interface Writing {
   reply(entry: Entry): void;
   edit(entry: Entry): void;
+  /** Puts these words into the field, before what it has. */
+  again(entry: Entry): void;
 }
 
 /** A menu to open, and its subject. */

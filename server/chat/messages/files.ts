@@ -1,5 +1,6 @@
 import {
   isBanned,
+  isHeld,
   isMember,
   type MemberRecord,
   otherOf,
@@ -8,7 +9,7 @@ import {
   sources,
 } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import { mayRead, rightsIn } from '../access.ts';
+import { decidesIn, mayRead, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
 
@@ -62,7 +63,8 @@ async function hasBlocked(
 }
 
 /**
- * A file that this user may see: their own, or one in a room that they may read. The right is checked at each request.
+ * A file that this user may see: their own, one in a room that they may read, or one whose message waits for them to
+ * decide. The right is checked at each request.
  */
 export async function fileFor(
   { history, directory }: Chat,
@@ -74,6 +76,8 @@ export async function fileFor(
   if (found === null) return null;
   const { file, room, member } = found;
   if (file.user === identity.id) return file;
-  const mayReadIt = mayRead(room, memberBySession(room, member, identity), isBanned(member));
-  return file.state === 'carried' && mayReadIt ? file : null;
+  const now = memberBySession(room, member, identity);
+  const mayReadIt = mayRead(room, now, isBanned(member));
+  const decides = decidesIn(room, { roles: identity.roles, member: now });
+  return mayReadIt && (file.state === 'carried' || (isHeld(file) && decides)) ? file : null;
 }

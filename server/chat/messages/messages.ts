@@ -1,6 +1,6 @@
-import type { StoredMessage } from '../../history/history.ts';
+import type { StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
+import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
 import { mayRead, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
@@ -8,6 +8,8 @@ import { cursorOf, decodeCursor } from '../cursor.ts';
 import { memberOf, targetOf } from '../members.ts';
 import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
+import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
+import { shownHeld } from '../moderation/shown-held.ts';
 import { lastWritten } from '../moderation/slow-mode.ts';
 import { settled } from '../rooms.ts';
 import { summaryOf } from '../summary.ts';
@@ -62,18 +64,34 @@ export async function forward(
   connection: Connection,
   room: Room,
   payload: RequestPayload<'message:forward'>,
-): Promise<{ message: Message; repeated: boolean }> {
+): Promise<{ answer: { message: Message }; repeated: boolean }> {
   const { person } = connection;
-  const givenBack = await countFiles(chat, connection, payload.from);
+  const origin = await originOf(chat, connection, payload.from);
+  // What a moderator would see is the copy, which is made of the message as it is then.
+  if (origin !== undefined && (await whyHeld(chat, connection, room, origin.text)) !== null) {
+    throw new RequestError('forbidden', 'the copy would wait for a moderator: write a message of your own');
+  }
+  const givenBack = countFiles(chat, connection, origin);
   try {
     const copy = newForward(connection, room, payload);
     const { message, repeated } = await chat.history.write.forward(copy, connection.id);
     if (repeated) givenBack();
-    return { message: await messageFor(chat, person, message), repeated };
+    return { answer: { message: await messageFor(chat, person, message) }, repeated };
   } catch (error) {
     givenBack();
     throw error;
   }
+}
+
+/** The message that is forwarded. Of a room that the user may not read nothing is known: the answer would depend on it. */
+async function originOf(
+  { history, directory }: Chat,
+  { person }: Connection,
+  place: { room: string; seq: number },
+): Promise<StoredMessage | undefined> {
+  if (directory.find(person, place.room) === undefined) return undefined;
+  const [message] = await history.read.messages({ places: [place] });
+  return message;
 }
 
 /**
@@ -81,14 +99,11 @@ export async function forward(
  * @returns takes it back
  * @throws RequestError `rate_limited`
  */
-async function countFiles(
-  { history, directory, fileBytes }: Chat,
+function countFiles(
+  { fileBytes }: Chat,
   { person }: Connection,
-  place: { room: string; seq: number },
-): Promise<() => void> {
-  // Of a room that the user may not read nothing is counted: the answer would depend on its messages.
-  if (directory.find(person, place.room) === undefined) return () => {};
-  const [message] = await history.read.messages({ places: [place] });
+  message: StoredMessage | undefined,
+): () => void {
   const bytes = (message?.files ?? []).reduce((sum, { size }) => sum + size, 0);
   const at = performance.now();
   const wait = bytes === 0 ? null : fileBytes.takeWhole(person.user.id, bytes, at);
@@ -97,29 +112,74 @@ async function countFiles(
   return () => fileBytes.giveBack(person.user.id, at, bytes);
 }
 
-/** Resolves when the message is on disk; it has been published by then. */
+/** Resolves when the message is on disk; it has been published by then, or waits for a moderator. */
 export async function send(
   chat: Chat,
   connection: Connection,
   room: Room,
   payload: RequestPayload<'message:send'>,
-): Promise<{ message: Message; repeated: boolean }> {
+): Promise<{ answer: Answers['message:send']; repeated: boolean }> {
   const sent = newMessage(connection, room, payload, chat);
-  const { message, repeated } = await chat.history.write.send(sent, connection.id);
-  if (!repeated) chat.previews?.begin(message);
-  return { message: await messageFor(chat, connection.person, message), repeated };
+  const done = mayWait(chat, connection, room)
+    ? await sendOrHold(chat, connection, room, sent)
+    : await chat.history.write.send(sent, connection.id);
+  const { repeated } = done;
+  if ('held' in done) {
+    if (!repeated) chat.typing.stop(room, connection.person.user.id);
+    return { answer: await heldAnswer(chat, done.held), repeated };
+  }
+  if (!repeated) chat.previews?.begin(done.message);
+  return { answer: { message: await messageFor(chat, connection.person, done.message) }, repeated };
+}
+
+async function sendOrHold(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  sent: ReturnType<typeof newMessage>,
+): Promise<Writes['hold']['out']> {
+  const why = await whyHeld(chat, connection, room, sent.text);
+  if (why !== null) {
+    const { id } = room.record;
+    await checkHeld(chat, connection, (one) => one.room === id && one.clientId === sent.clientId);
+  }
+  return chat.history.write.hold({ ...sent, why }, connection.id);
+}
+
+async function heldAnswer({ history }: Chat, held: StoredHeld): Promise<{ held: Held }> {
+  const [shown] = await shownHeld(history, [held]);
+  return { held: shown as Held };
+}
+
+/** The answer to a repeat of `message:send`; null if it is none. */
+export async function sent(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  payload: RequestPayload<'message:send'>,
+): Promise<Answers['message:send'] | null> {
+  const message = { ...newMessage(connection, room, payload, chat), asMember: false };
+  const known = await (chat.hold === undefined
+    ? chat.history.probe.send(message)
+    : chat.history.probe.hold({ ...message, why: null }));
+  if (known === null) return null;
+  if ('held' in known) return heldAnswer(chat, known.held);
+  return { message: await messageFor(chat, connection.person, known.message) };
 }
 
 export async function edit(
   chat: Chat,
   connection: Connection,
+  place: Room,
   { room, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
   const page = chat.previews === undefined ? null : firstPage(text);
   chat.reactions.flush(room, seq);
   try {
-    const { message } = await chat.history.write.edit({
+    const why = await whyHeld(chat, connection, place, text);
+    if (why !== null) await checkHeld(chat, connection, (one) => one.room === room && one.seq === seq);
+    const edited = {
       room,
       seq,
       user,
@@ -130,9 +190,13 @@ export async function edit(
       siteModerator: connection.identity.roles.length > 0,
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
-    });
-    chat.previews?.begin(message);
-    return { message: await messageFor(chat, connection.person, message) };
+    };
+    const done = await (why === null
+      ? chat.history.write.edit(edited)
+      : chat.history.write.holdEdit({ ...edited, why }));
+    if ('held' in done) return await heldAnswer(chat, done.held);
+    chat.previews?.begin(done.message);
+    return { message: await messageFor(chat, connection.person, done.message) };
   } catch (error) {
     if (!(error instanceof RequestError) || error.current === undefined) throw error;
     const current = await messageFor(chat, connection.person, error.current as StoredMessage);

@@ -10,6 +10,9 @@ const sweepMost = 100;
 const invitesFor = 30 * 24 * 60 * 60 * 1000;
 const hereFor = 30 * 24 * 60 * 60 * 1000;
 const devicesFor = 30 * 24 * 60 * 60 * 1000;
+/** Milliseconds that a message waits for a moderator, or that its author sees that it was rejected; and so many are discarded at once. */
+const heldFor = 30 * 24 * 60 * 60 * 1000;
+const heldMost = 100;
 
 /** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
 export interface Retention {
@@ -50,6 +53,15 @@ export function keepSweeping(
   const sweepActs = async () => {
     if (retention.acts > 0) await history.write.forgetActs({ before: Date.now() - retention.acts });
   };
+  const sweepHeld = async () => {
+    let more = true;
+    while (more && !signal.aborted) {
+      const at = Date.now();
+      const of = await history.read.heldBefore({ before: at - heldFor, limit: heldMost });
+      if (of.length > 0) await history.write.forgetHeld({ of, at });
+      more = of.length === heldMost;
+    }
+  };
   let sweeping = false;
   const turn = async () => {
     if (sweeping) return;
@@ -58,6 +70,7 @@ export function keepSweeping(
       await sweepRooms();
       await sweepMessages();
       await sweepActs();
+      await sweepHeld();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });

@@ -21,7 +21,7 @@ export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'u
 
 /**
  * The user's last message in the room, and the milliseconds since it was published; undefined if unknown. The rule
- * itself is `checkPause` in `history/rules/messages.ts`.
+ * itself is `checkPause` in `history/rules/posting.ts`.
  */
 export function lastWritten(room: Room, user: string): { sentAt: number; ms: number } | undefined {
   const last = written.get(room)?.get(user);

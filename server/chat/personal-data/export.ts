@@ -1,5 +1,6 @@
 import { deletedUser, otherOf, type Reads, type RoomRecord } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
+import { shownHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';
 
 /** Messages, reactions or reports read at once. */
@@ -13,7 +14,7 @@ interface ExportedFile {
 
 /**
  * All stored data of a user, for that user: identity, the address for mails, rooms, invite links, blocked users, devices, mutes and bans, own messages with their
- * files, reactions, followed threads, reports, pins, and acts of moderation. It omits data of others: reports lack the reported message and the
+ * files, reactions, followed threads, reports, pins, messages that wait for a moderator, and acts of moderation. It omits data of others: reports lack the reported message and the
  * decision, restrictions lack the moderator, and acts the other user. Null for a user who has neither connected nor been named.
  * @param open returns the bytes of a file; null if it is gone
  */
@@ -131,6 +132,11 @@ export async function exported(
       from = page.next;
     }
   }
+  async function* held(): AsyncIterable<string> {
+    const own = await history.read.heldBy({ user: id });
+    for (const { message } of own) files.push(...(message.files ?? []));
+    if (own.length > 0) yield lines((await shownHeld(history, own)).map(({ user: _, ...one }) => one));
+  }
   async function* acts(): AsyncIterable<string> {
     for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
       const page: Reads['acts']['out'] = await history.read.acts({ user: id, before, limit: atOnce });
@@ -150,6 +156,7 @@ export async function exported(
     yield { name: 'followed.jsonl', bytes: followed() };
     yield { name: 'reports.jsonl', bytes: reports() };
     yield { name: 'pins.jsonl', bytes: pins() };
+    yield { name: 'held.jsonl', bytes: held() };
     yield { name: 'acts.jsonl', bytes: acts() };
     for (const { id: file, name } of files) {
       const bytes = await open(file);

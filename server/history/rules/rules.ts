@@ -2,6 +2,7 @@ import type { Writes } from '../history.ts';
 import * as devices from './devices.ts';
 import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
+import * as held from './held.ts';
 import * as invites from './invites.ts';
 import * as lastHere from './last-here.ts';
 import * as log from './log.ts';
@@ -26,6 +27,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...notify,
   ...pins,
   ...files,
+  ...held,
   ...invites,
   ...lastHere,
   ...log,

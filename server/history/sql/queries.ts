@@ -46,10 +46,11 @@ import {
   unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
-import type { SealedCursors } from '../sealed-cursors.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
 import {
   bans,
   devices,
+  held,
   invites,
   mailAddresses,
   mailStops,
@@ -112,6 +113,13 @@ const invitesWhere = raw(
    FROM chat_invites AS invites JOIN chat_rooms AS rooms ON rooms.num = invites.room WHERE`,
 );
 
+const heldWhere = raw(
+  `SELECT held.num AS num, rooms.id AS room_id, kind, ${Object.values(held.columns)
+    .map((name) => `held.${name} AS ${name}`)
+    .join(', ')}
+   FROM chat_held AS held JOIN chat_rooms AS rooms ON rooms.num = held.room WHERE`,
+);
+
 /** The rows of all of these statements. */
 const inOneAnswer = (statements: readonly Sql[]): Sql => ({
   text: statements.map(({ text }, n) => `SELECT * FROM (${text}) AS some_${n}`).join(' UNION ALL '),
@@ -120,13 +128,18 @@ const inOneAnswer = (statements: readonly Sql[]): Sql => ({
 
 const inviteFrom = (row: Row) => rowFrom(invites, row, row.room_id as string);
 
+const heldFrom = (row: Row) => rowFrom(held, row, row.room_id as string);
+
 const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Asking<Reads[Q]['out']> };
 
 /** The reads of the history. Searching is apart: each database has an index of its own for it. */
-export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queries {
+/** @param digestKey is kept with the history */
+export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
+  const reportCursors = new SealedCursors(digestKey, 'report');
+  const heldCursors = new SealedCursors(digestKey, 'held');
   const message = dialect.messageColumns;
   const amongUsers = (column: 'id' | 'user_id', ids: readonly string[]) =>
     dialect.among(
@@ -190,6 +203,42 @@ export function queriesOf(dialect: Dialect, reportCursors: SealedCursors): Queri
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
       return reportsPage(rows, limit);
+    },
+    *held({ id }) {
+      const [row] = yield* ask(sql`${heldWhere} held.id = ${id}`);
+      return row === undefined ? null : heldFrom(row);
+    },
+    *heldBy({ user }) {
+      return (yield* ask(sql`${heldWhere} user_id = ${user} ORDER BY held.num`)).map(heldFrom);
+    },
+    *heldIn({ rooms, everyPublic, from, limit }) {
+      const before = heldCursors.numberOf(from);
+      const named =
+        rooms.length === 0
+          ? raw('1 = 0')
+          : dialect.each(
+              ['room_id'],
+              rooms.map((id) => [id]),
+            );
+      const rows = yield* ask(
+        sql`SELECT * FROM (${heldWhere} held.num < ${before} AND closed IS NULL) AS waiting
+            WHERE ${named} OR ${raw(everyPublic ? "kind = 'public'" : '1 = 0')} ORDER BY num DESC LIMIT ${limit + 1}`,
+      );
+      const page = rows.slice(0, limit);
+      const next = page.length < rows.length ? { next: heldCursors.of(page.at(-1)?.num as number) } : {};
+      return { held: page.map(heldFrom), ...next };
+    },
+    *heldBefore({ before, limit }) {
+      const rows = yield* ask(sql`${heldWhere} at < ${before} ORDER BY at LIMIT ${limit}`);
+      return rows.map(heldFrom).map(({ room, id }) => ({ room, id }));
+    },
+    *hasWritten({ user }) {
+      const rows = yield* ask(
+        sql`SELECT 1 AS num FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+            JOIN chat_messages AS messages ON messages.room = members.room AND messages.user_id = members.user_id
+            WHERE members.user_id = ${user} AND rooms.kind <> 'direct' AND deleted_at IS NULL LIMIT 1`,
+      );
+      return rows.length > 0;
     },
     *restrictions() {
       const rows = yield* ask(

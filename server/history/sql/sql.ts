@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../wire/errors.ts';
 import { type Change, type History, methods, type Reads } from '../history.ts';
-import { SealedCursors } from '../sealed-cursors.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
 import { answered, type DatabaseConnection, raw, type ServerDialect, SqlError, sql } from './dialect.ts';
@@ -37,8 +36,7 @@ export async function openSqlHistory(
 ): Promise<History> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   const cursors = new SearchCursors(digestKey);
-  const reportCursors = new SealedCursors(digestKey, 'report');
-  const queries = queriesOf(dialect, reportCursors);
+  const queries = queriesOf(dialect, digestKey);
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const helpers = new Pool(dialect, 1);

@@ -1,6 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { SealedCursors } from '../sealed-cursors.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
@@ -19,7 +18,7 @@ if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const connection = new SqliteConnection(db);
-const queries = queriesOf(sqlite(db), new SealedCursors(digestKeyOf(db), 'report'));
+const queries = queriesOf(sqlite(db), digestKeyOf(db));
 /** The most answers that go together. Each may have 256 KB, and the first does not have to wait for all the others. */
 const mostAnswers = 20;
 

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Change, Writes } from '../history.ts';
-import { SealedCursors } from '../sealed-cursors.ts';
 import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
 import { append, ofTypes, typesAfter, wantedTypes } from '../sql/journal.ts';
 import { Kept } from '../sql/kept.ts';
@@ -87,7 +86,7 @@ const connection = new SqliteConnection(db);
 const dialect = sqlite(db);
 const digestKey = digestKeyOf(db);
 const kept = new Kept();
-const queries = queriesOf(dialect, new SealedCursors(digestKey, 'report'));
+const queries = queriesOf(dialect, digestKey);
 /** The types of changes that go into the log. */
 let types = connection.answered(wantedTypes());
 const deleted = purger(db);

@@ -95,6 +95,22 @@ const pin = async (room: string, user: string, pinned: boolean) => {
   const { access } = (await history.read.room({ room })) as RoomRecord;
   return history.write.pin({ room, seq: 1, user, pinned, access, at });
 };
+/** A message of that member waits for a moderator. */
+async function holdOf(room: string, id: string) {
+  const user = { id, name: `Name of ${id}` };
+  const clientId = `c${clientIds++}`;
+  const done = await history.write.hold({
+    room,
+    user,
+    clientId,
+    text: 'waits',
+    sentAt: at,
+    asMember: true,
+    why: 'all',
+  });
+  if (!('held' in done)) throw new Error('it does not wait');
+  return done.held;
+}
 const rename = (id: string) => history.write.arrive({ user: { id, name: `New ${id}` }, at });
 /** Joins the room on the user's connection, if there is one. */
 async function joinHere(room: string, id: string): Promise<void> {
@@ -230,6 +246,13 @@ const kinds: {
     'a ban and its end': async (world) => {
       await restrict('banned', world);
       await restrict('banned', world, true);
+    },
+  },
+  held: {
+    'a message that waits': ({ den, other }) => holdOf(den, other),
+    'a rejected one': async ({ den, other, owner }) => {
+      const { id } = await holdOf(den, other);
+      await history.write.rejectHeld({ room: den, id, by: owner, at });
     },
   },
   report: {

@@ -47,7 +47,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
   /** Eve has a room with Mia. She may not know Ann and Ben. */
   let [eve, mia, ann, ben]: Person[] = [];
   let own: string;
-  const hidden = { den: '', direct: '', report: '', file: { id: '', name: '' } };
+  const hidden = { den: '', direct: '', report: '', held: '', file: { id: '', name: '' } };
   beforeAll(async () => {
     database = await start();
     site = await startPeopleSite({
@@ -56,6 +56,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       CHAT_CREATE_ROOMS: 'all',
       CHAT_ORIGINS: origin,
       CHAT_FILES: `dir:${files}`,
+      CHAT_HOLD_WORDS: 'pallets',
     });
     [eve, mia] = [await site.person(), await site.person()];
     own = (await site.den(eve as Person, [mia as Person])).id;
@@ -112,6 +113,9 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await say(one, hidden.den, 'with a file', { files: [{ id: hidden.file.id }] });
     await one.request('message:edit', { room: hidden.den, seq: 2, text: 'another code' });
     await one.request('message:delete', { room: hidden.den, seq: 3 });
+    const waits = { room: hidden.den, text: 'pallets of code', clientId: newClientId() };
+    const sent = await other.raw('message:send', waits);
+    hidden.held = sent.ok ? (sent.data as { held: { id: string } }).held.id : '';
     // Changes that the server gathers for the longest time have arrived by then.
     const changes = eventsOf(other, 'presence:changed').length;
     (await site.again(one)).close();
@@ -159,6 +163,15 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect(await (eve as Person).raw('report:context', { id: hidden.report })).toEqual(
       await (eve as Person).raw('report:context', { id: 'none' }),
     );
+    for (const event of ['held:approve', 'held:reject']) {
+      expect(await (eve as Person).raw(event, { id: hidden.held })).toEqual(
+        await (eve as Person).raw(event, { id: 'none' }),
+      );
+    }
+    expect(await (eve as Person).raw('held:discard', { id: hidden.held })).toEqual({ ok: true, data: {} });
+    expect((await (ben as Person).request('held:list', { mine: true })).held).toMatchObject([
+      { id: hidden.held },
+    ]);
     const made = async (name: string) =>
       (await (eve as Person).raw('room:create', { name, kind: 'private', clientId: newClientId() })).ok;
     expect(await made('Den')).toBe(true);

@@ -99,6 +99,7 @@ describe('the first event of a connection', () => {
         seen: true,
         push: false,
         report: true,
+        hold: false,
         mail: false,
       },
       profile: {},

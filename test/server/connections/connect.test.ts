@@ -49,6 +49,7 @@ describe('a session with a user', () => {
           seen: true,
           push: false,
           report: true,
+          hold: false,
           mail: false,
         },
         profile: {},

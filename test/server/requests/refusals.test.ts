@@ -96,6 +96,11 @@ const forwarded =
 const linked = async ({ ann, room }: Scene) => ({
   token: (await ann.request('invite:create', { room })).token,
 });
+/** A message of Ben's that waits for Ann. */
+const waiting = async ({ ben, room }: Scene): Promise<string> => {
+  const sent = await ben.raw('message:send', { room, text: 'cheap pallets', clientId: fresh() });
+  return sent.ok ? (sent.data as { held: { id: string } }).held.id : '';
+};
 const taken = 'The taken name';
 
 const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
@@ -421,6 +426,45 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['ann', { cursor: cursor([5]) }],
     ],
     forbidden: [['eve', {}]],
+  },
+  'held:list': {
+    ok: [
+      ['ann', {}],
+      ['eve', { mine: true }],
+    ],
+    bad_request: [
+      ['ann', { limit: 101 }],
+      ['ann', { mine: false }],
+      ['ann', { cursor: cursor([5]) }],
+    ],
+    forbidden: [['eve', {}]],
+  },
+  'held:approve': {
+    ok: [['ann', async (scene) => ({ id: await waiting(scene) })]],
+    bad_request: [['ann', { id: '' }]],
+    unknown_message: [
+      ['ann', { id: 'none' }],
+      ['eve', async (scene) => ({ id: await waiting(scene) })],
+      // Nobody decides about their own messages without a role.
+      ['ben', async (scene) => ({ id: await waiting(scene) })],
+    ],
+  },
+  'held:reject': {
+    ok: [['ann', async (scene) => ({ id: await waiting(scene), reason: 'an advertisement' })]],
+    bad_request: [['ann', { id: 'x', reason: 'x'.repeat(251) }]],
+    unknown_message: [
+      ['ann', { id: 'none' }],
+      ['eve', async (scene) => ({ id: await waiting(scene) })],
+    ],
+  },
+  'held:discard': {
+    ok: [
+      ['ben', async (scene) => ({ id: await waiting(scene) })],
+      // As if there was none: nobody learns of others' messages.
+      ['eve', async (scene) => ({ id: await waiting(scene) })],
+      ['eve', { id: 'none' }],
+    ],
+    bad_request: [['ben', { id: 5 }]],
   },
   'report:close': {
     ok: [
@@ -944,6 +988,7 @@ beforeAll(async () => {
     CHAT_LIMIT_TEXT: '20',
     CHAT_LIMIT_ROOMS_USER: '5',
     CHAT_LIMIT_MEMBERS: '4',
+    CHAT_HOLD_WORDS: 'pallets',
   });
   const admin = await site.person({ roles: 'admin' });
   await admin.request('room:create', { name: taken, kind: 'public', clientId: fresh() });
@@ -1010,6 +1055,7 @@ test('an action that the operator has switched off is forbidden', async () => {
     seen: false,
     push: false,
     report: true,
+    hold: false,
     mail: false,
   });
   for (const method of ['GET', 'POST']) {

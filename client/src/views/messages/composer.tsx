@@ -125,6 +125,16 @@ export class Composer extends Component<Props> {
     this.focus([text.length, text.length]);
   }
 
+  /** Puts these words back, before what has been written since. */
+  again({ text, replyTo }: Entry): void {
+    this.#edit = undefined;
+    this.#text = blank(this.#text) ? text : `${text}\n${this.#text}`;
+    this.#replyTo ??= this.props.thread === undefined ? replyTo : undefined;
+    this.#keep();
+    this.props.context.draw();
+    this.focus([text.length, text.length]);
+  }
+
   /** True if there was something to leave. */
   readonly cancel = (): boolean => {
     if (this.#edit !== undefined) this.#edit = undefined;
@@ -338,7 +348,9 @@ export class Composer extends Component<Props> {
     this.#saving = true;
     draw();
     try {
-      await chat.edit({ room: room.id, seq: edit.seq, rev }, text, context.mentions(room, text, edit.seq));
+      const mentions = context.mentions(room, text, edit.seq);
+      const waits = await chat.edit({ room: room.id, seq: edit.seq, rev }, text, mentions);
+      if (waits) toast(strings.text('held.waiting'), 'good');
       if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {
       // It was left meanwhile.

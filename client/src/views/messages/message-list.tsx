@@ -212,7 +212,9 @@ export class MessageList {
       const read = room.summary.kind === 'direct' && room.readByOther >= (message?.seq ?? Infinity);
       return read ? 'read' : 'sent';
     }
-    if (pending.failed !== undefined) return pending.failed === 'conflict' ? 'conflict' : 'failed';
+    const { failed } = pending;
+    if (failed === 'conflict' || failed === 'held' || failed === 'rejected') return failed;
+    if (failed !== undefined) return 'failed';
     if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
     const age = Date.now() - pending.sentAt;
     if (age >= SENDING_MS) return 'sending';

@@ -10,8 +10,18 @@ import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
 import { formatted } from './formatted.tsx';
 import { quotation } from './quotation.ts';
+import { rejectedWords, type UnsentActions } from './unsent.ts';
 
-export type MessageState = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
+export type MessageState =
+  | 'sending'
+  | 'waiting'
+  | 'sent'
+  | 'read'
+  | 'failed'
+  | 'conflict'
+  | 'held'
+  | 'rejected'
+  | undefined;
 
 /** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
@@ -19,13 +29,11 @@ const LONG_LINES = 24;
 const NODES = 250;
 const OPEN_NODES = 5000;
 
-export interface MessageActions {
+export interface MessageActions extends UnsentActions {
   reply(entry: Entry): void;
   /** `key`: does at once what that key of the menu does. */
   menu(entry: Entry, opener: HTMLElement, key?: string): void;
   jump(seq: number): void;
-  retry(entry: Entry): void;
-  discard(entry: Entry): void;
 }
 
 interface Props {
@@ -131,7 +139,8 @@ export class Message extends Component<Props> {
     const classes = ['msg'];
     if (gone) classes.push('gone');
     else if (onlyEmoji(entry.text) && replyTo === undefined) classes.push('emoji');
-    if (state === 'failed' || state === 'conflict') classes.push('failed');
+    if (state === 'held') classes.push('held');
+    else if (isRefused(state)) classes.push('failed');
     if (named?.toMe) classes.push('tome');
     if (flash) classes.push('flash');
     return (
@@ -309,9 +318,31 @@ export class Message extends Component<Props> {
     );
   }
 
-  #state(state: NonNullable<MessageState>) {
+  /** Its words go back into the field by Edit, and are sent as another message. */
+  #held(state: 'held' | 'rejected') {
     const { context, actions, entry } = this.props;
     const { strings } = context;
+    const { files = [], reason } = entry.pending ?? {};
+    return (
+      <div class={state === 'held' ? 'state' : 'state bad'}>
+        <Icon name={state === 'held' ? 'clock' : 'alert'} size="s" />
+        <span>{state === 'held' ? strings.text('held.waiting') : rejectedWords(reason, strings)}</span>
+        {files.length === 0 && (
+          <button type="button" class="link" tabIndex={-1} onClick={() => actions.again(entry)}>
+            {strings.text('action.edit')}
+          </button>
+        )}
+        <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
+          {strings.text('msg.discard')}
+        </button>
+      </div>
+    );
+  }
+
+  #state(state: Exclude<MessageState, undefined>) {
+    const { context, actions, entry } = this.props;
+    const { strings } = context;
+    if (state === 'held' || state === 'rejected') return this.#held(state);
     if (state !== 'failed' && state !== 'conflict') {
       return (
         <div class="state">
@@ -338,6 +369,10 @@ export class Message extends Component<Props> {
       </div>
     );
   }
+}
+
+function isRefused(state: MessageState): boolean {
+  return state === 'failed' || state === 'conflict' || state === 'rejected';
 }
 
 /** When it was edited, in words. */

@@ -7,6 +7,7 @@ import { Icon } from '../controls/icon.tsx';
 import { Composer } from '../messages/composer.tsx';
 import type { MessageActions } from '../messages/message.tsx';
 import { TimelineView } from '../messages/timeline.tsx';
+import { unsentActions } from '../messages/unsent.ts';
 import { refusal } from '../refusal.ts';
 
 /** The panel of one thread beside the room, or above it where there is no room beside it. */
@@ -21,21 +22,17 @@ export class RepliesPane {
   readonly #writing: Writing = {
     reply: (entry) => this.#composer?.reply(entry),
     edit: (entry) => this.#composer?.edit(entry),
+    again: (entry) => this.#composer?.again(entry),
   };
 
   constructor(context: Context) {
     this.#context = context;
-    const { chat } = context;
     const actions: MessageActions = {
       reply: this.#writing.reply,
       menu: (entry, opener, key) =>
         context.menu({ kind: 'message', entry, writing: this.#writing, key }, opener),
       jump: (seq) => void this.#jump(seq),
-      retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
-      discard: ({ pending }) => {
-        if (pending !== undefined) chat.outbox?.discard(pending.clientId);
-        this.#composer?.focus();
-      },
+      ...unsentActions(context, this.#writing, () => this.#composer?.focus()),
     };
     this.#view = new TimelineView(context, actions, {
       talk: () => this.thread,

@@ -1,7 +1,9 @@
+import type { Held } from '../../../../server/wire/events.ts';
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import { list, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { rejectedWords } from '../messages/unsent.ts';
 import { banWords } from '../moderation/restriction-words.ts';
 import type { Speaker } from '../speaker.tsx';
 
@@ -63,6 +65,11 @@ export class RoomNews implements Follower {
     if (room === chat.current) return;
     const { title, end, reason } = banWords(room.summary.name, removal, strings);
     toast(`${title}. ${end} ${reason}`.trim(), 'bad');
+  }
+
+  rejected(_room: Room, { rejected }: Held): void {
+    const { strings, toast } = this.#context;
+    toast(rejectedWords(rejected?.reason, strings), 'bad');
   }
 
   deleted({ summary }: Room, reason: string): void {

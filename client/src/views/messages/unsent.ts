@@ -1,0 +1,38 @@
+import type { Entry } from '../../store/entries.ts';
+import type { Strings } from '../../strings/strings.ts';
+import type { Context, Writing } from '../context.ts';
+import { refusal } from '../refusal.ts';
+
+/** What can be done with one's own messages that are not in the room: not sent, waiting for a moderator, or rejected. */
+export interface UnsentActions {
+  retry(entry: Entry): void;
+  discard(entry: Entry): void;
+  /** Puts the words back into the field, and discards the message. */
+  again(entry: Entry): void;
+}
+
+export function unsentActions(
+  { chat, strings, toast }: Pick<Context, 'chat' | 'strings' | 'toast'>,
+  writing: Pick<Writing, 'again'>,
+  focus: () => void,
+): UnsentActions {
+  const discard: UnsentActions['discard'] = ({ pending }) => {
+    if (pending === undefined) return;
+    chat.discard(pending).then(focus, (error) => toast(refusal(error, strings), 'bad'));
+  };
+  return {
+    retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
+    discard,
+    again(entry) {
+      writing.again(entry);
+      discard(entry);
+    },
+  };
+}
+
+/** A moderator has rejected it. */
+export function rejectedWords(reason: string | undefined, strings: Strings): string {
+  return reason === undefined
+    ? strings.text('held.rejected')
+    : strings.text('held.rejectedWhy', { text: reason });
+}

@@ -1,0 +1,140 @@
+import { mostHeld, type StoredHeld } from '../../history/history.ts';
+import { RequestError } from '../../wire/errors.ts';
+import type { Answers, HoldReason, RequestPayload } from '../../wire/events.ts';
+import { firstPage } from '../../wire/links.ts';
+import { decidesIn } from '../access.ts';
+import type { Chat } from '../chat.ts';
+import { memberOf } from '../members.ts';
+import { messageFor } from '../mine.ts';
+import type { Connection, Room } from '../model.ts';
+import { shownHeld } from './shown-held.ts';
+
+/**
+ * Whether messages of this connection may have to wait there: those of users without a role, except in direct rooms. The
+ * rule of the history decides the same again, when the message is stored.
+ */
+export function mayWait({ hold }: Chat, { identity, person }: Connection, { record }: Room): boolean {
+  if (hold === undefined || record.kind === 'direct' || identity.roles.length > 0) return false;
+  return (person.memberships.get(record.id)?.member.role ?? 'member') === 'member';
+}
+
+/** Why a text of this connection has to wait there; null if it does not. */
+export async function whyHeld(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  text: string,
+): Promise<HoldReason | null> {
+  const { hold, history } = chat;
+  if (hold === undefined || !mayWait(chat, connection, room)) return null;
+  if (hold.mode === 'all') return 'all';
+  if (hold.hasWord(text)) return 'words';
+  if (hold.mode === 'links' && firstPage(text) !== null) return 'links';
+  if (hold.mode !== 'first') return null;
+  return (await history.read.hasWritten({ user: connection.person.user.id })) ? null : 'first';
+}
+
+/** @throws RequestError `limit_reached` if too many messages of the user wait, in all rooms */
+export async function checkHeld(
+  { history }: Chat,
+  { person }: Connection,
+  isSame: (one: StoredHeld) => boolean,
+): Promise<void> {
+  const mine = await history.read.heldBy({ user: person.user.id });
+  if (mine.length < mostHeld || mine.some(isSame)) return;
+  throw new RequestError(
+    'limit_reached',
+    `${mostHeld} messages wait for a moderator, or were rejected: discard some`,
+  );
+}
+
+/** The rooms where the user decides as a member. */
+function roomsOf({ identity: { roles }, person }: Connection): string[] {
+  return [...person.memberships.values()]
+    .filter(({ room, member }) => decidesIn(room.record, { roles, member }))
+    .map(({ room }) => room.record.id);
+}
+
+/** Whether the user decides about the messages of any room. */
+export function maySeeHeld(connection: Connection): boolean {
+  return connection.identity.roles.length > 0 || roomsOf(connection).length > 0;
+}
+
+export async function listHeld(
+  { history }: Chat,
+  connection: Connection,
+  { mine, cursor, limit }: RequestPayload<'held:list'>,
+): Promise<Answers['held:list']> {
+  if (mine) {
+    const own = await history.read.heldBy({ user: connection.person.user.id });
+    return { held: await shownHeld(history, own) };
+  }
+  const everyPublic = connection.identity.roles.length > 0;
+  const page = await history.read.heldIn({
+    rooms: roomsOf(connection),
+    everyPublic,
+    ...(cursor === undefined ? {} : { from: cursor }),
+    limit,
+  });
+  const shown = await shownHeld(history, page.held);
+  // The user may have lost a room during the read, or on another server before something waited there.
+  await history.current();
+  const left = new Set(roomsOf(connection));
+  const listed = await Promise.all(
+    shown.map(async (one) => left.has(one.room) || (everyPublic && (await isPublic(history, one.room)))),
+  );
+  return {
+    held: shown.filter((_, n) => listed[n]),
+    ...(page.next === undefined ? {} : { next: page.next }),
+  };
+}
+
+async function isPublic({ read }: Chat['history'], room: string): Promise<boolean> {
+  return (await read.room({ room }))?.kind === 'public';
+}
+
+export async function approveHeld(
+  chat: Chat,
+  connection: Connection,
+  { id }: RequestPayload<'held:approve'>,
+): Promise<Answers['held:approve']> {
+  const { room, user, seq } = await toDecide(chat, connection, id);
+  if (seq !== undefined) chat.reactions.flush(room, seq);
+  const by = connection.person.user.id;
+  const { message } = await chat.history.write.approveHeld({ room, id, user, by, at: Date.now() });
+  chat.previews?.begin(message);
+  return { message: await messageFor(chat, connection.person, message) };
+}
+
+export async function rejectHeld(
+  chat: Chat,
+  connection: Connection,
+  { id, reason }: RequestPayload<'held:reject'>,
+): Promise<Answers['held:reject']> {
+  const { room } = await toDecide(chat, connection, id);
+  const by = connection.person.user.id;
+  await chat.history.write.rejectHeld({ room, id, by, ...(reason ? { reason } : {}), at: Date.now() });
+  return {};
+}
+
+export async function discardHeld(
+  { history }: Chat,
+  { person }: Connection,
+  { id }: RequestPayload<'held:discard'>,
+): Promise<Answers['held:discard']> {
+  const stored = await history.read.held({ id });
+  const user = person.user.id;
+  if (stored?.user === user) await history.write.discardHeld({ room: stored.room, id, user, at: Date.now() });
+  return {};
+}
+
+/** @throws RequestError `unknown_message` also for who may not decide, and so does not learn that it is there */
+async function toDecide(chat: Chat, { identity, person }: Connection, id: string): Promise<StoredHeld> {
+  const stored = await chat.history.read.held({ id });
+  const record = stored && (await chat.history.read.room({ room: stored.room }));
+  const member = stored === null ? undefined : await memberOf(chat, stored.room, person.user.id);
+  const actor = { roles: identity.roles, member };
+  if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor))
+    throw new RequestError('unknown_message');
+  return stored;
+}

@@ -1,0 +1,27 @@
+import type { History, StoredHeld } from '../../history/history.ts';
+import type { Held } from '../../wire/events.ts';
+
+/** Messages that wait, as their authors and moderators see them. Moderators see the name of an author who has written nothing yet. */
+export async function shownHeld(
+  history: Pick<History, 'read'>,
+  stored: readonly StoredHeld[],
+): Promise<Held[]> {
+  const users = await history.read.users({ ids: [...new Set(stored.map(({ user }) => user))] });
+  const names = new Map(users.map(({ id, name }) => [id, name]));
+  return stored.map(({ id, room, user, clientId, seq, why, at, closed, message }) => {
+    const { text, replyTo, files, mentions } = message;
+    return {
+      id,
+      room,
+      user: { id: user, name: names.get(user) ?? user },
+      ...(seq === undefined ? { clientId } : { seq }),
+      why,
+      text,
+      ...(replyTo === undefined ? {} : { replyTo }),
+      ...(files === undefined ? {} : { files: [...files] }),
+      ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+      at,
+      ...(closed === undefined ? {} : { rejected: closed }),
+    };
+  });
+}

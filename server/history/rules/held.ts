@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import type { MessageFile } from '../../wire/events.ts';
+import { acted, type Change, isMember, mostHeld, type StoredHeld, type StoredMessage } from '../history.ts';
+import type { Work } from '../sql/work.ts';
+import { held, rows } from '../tables.ts';
+import { edit, editedTo, editNeeds, mayEdit, storeEdit } from './messages.ts';
+import {
+  checkPause,
+  contentOf,
+  mayPost,
+  post,
+  repeatOf,
+  saidBy,
+  sendNeeds,
+  store,
+  tellPosted,
+} from './posting.ts';
+import { existing, named, refuse, tellAct } from './room-changes.ts';
+import type { Rule } from './rule.ts';
+import { discardEdit, dropHeld, keepFiles, tellHeld } from './waiting.ts';
+
+// Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
+
+export const hold: Rule<'hold'> = {
+  needs: (input) => [...sendNeeds(input), rows(held, { room: input.room, user: input.user.id })],
+  run(work, input, changes) {
+    const { room: id, user, clientId, sentAt, why } = input;
+    const said = saidBy(input);
+    const room = existing(work, id);
+    const member = work.member(id, user.id);
+    if (input.asMember && !isMember(member)) refuse('unknown_room');
+    const waiting = work.find(held, { room: id, user: user.id });
+    const earlier = waiting.find((one) => one.clientId === clientId);
+    if (earlier !== undefined) {
+      if (earlier.digest !== work.digest(said)) refuse('conflict', sameClientId);
+      return { held: earlier, repeated: true };
+    }
+    const repeat = repeatOf(work, input, said);
+    if (repeat !== null) return { message: repeat, repeated: true };
+    const isFree = () => mayPost(work, room, input) || room.kind === 'direct';
+    if (why === null || isFree()) {
+      return post(work, input, said, changes, (_, free) => contentOf(work, room, input, { free }));
+    }
+    const { files } = contentOf(work, room, input, { free: false });
+    checkPause(room, member, input);
+    checkRoom(waiting);
+    const { text, replyTo, mentions, preview } = input;
+    const one: StoredHeld = {
+      id: randomUUID(),
+      room: id,
+      user: user.id,
+      clientId,
+      why,
+      at: sentAt,
+      message: contents({ text, replyTo, files, mentions, preview }),
+      digest: work.digest(said),
+    };
+    keep(work, one, changes);
+    // Slow mode counts at sending.
+    if (isMember(member)) work.putMember(id, user.id, { ...member, wroteAt: sentAt });
+    return { held: one, repeated: false };
+  },
+};
+
+export const holdEdit: Rule<'holdEdit'> = {
+  needs: (input) => [...editNeeds(input), rows(held, { room: input.room, user: input.user })],
+  run(work, input, changes) {
+    const { room: id, seq, user, at, why, text, files: chosen, mentions, preview } = input;
+    const { room, before, free } = mayEdit(work, input);
+    const to = editedTo(work, room, before, input, { free });
+    if (free || to === null || room.kind === 'direct') return edit.run(work, input, changes);
+    const others = work.find(held, { room: id, user }).filter((one) => one.seq !== seq);
+    checkRoom(others);
+    discardEdit(work, before, at, changes);
+    const files = chosen === undefined ? undefined : (to.files ?? []);
+    const one: StoredHeld = {
+      id: randomUUID(),
+      room: id,
+      user,
+      // No client can give this id.
+      clientId: `edit ${seq}`,
+      seq,
+      why,
+      at,
+      message: contents({ text, files, mentions, preview }),
+      digest: '',
+    };
+    keep(work, one, changes);
+    return { held: one };
+  },
+};
+
+export const approveHeld: Rule<'approveHeld'> = {
+  needs: ({ room, id, user }) => [
+    rows(held, { room, id }),
+    { what: 'member', room, user },
+    { what: 'user', id: user },
+  ],
+  run(work, { room, id, by, at }, changes) {
+    const one = waitingIn(work, { room, id });
+    if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
+    const message =
+      one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
+    dropHeld(work, one, { at, is: 'approved', by }, changes);
+    tellAct(changes, { kind: 'approved', by, user: one.user, room, seq: message.seq });
+    return { message };
+  },
+};
+
+export const rejectHeld: Rule<'rejectHeld'> = {
+  needs: ({ room, id }) => [rows(held, { room, id })],
+  run(work, { room, id, by, reason, at }, changes) {
+    const one = waitingIn(work, { room, id });
+    if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
+    const closed = { at, ...(reason === undefined ? {} : { reason }) };
+    work.put(held, { ...one, closed });
+    tellHeld(one, { is: 'rejected', by }, changes);
+    tellAct(changes, { kind: 'rejected', by, user: one.user, room, seq: one.seq, reason });
+    return {};
+  },
+};
+
+export const discardHeld: Rule<'discardHeld'> = {
+  needs: ({ room, id }) => [rows(held, { room, id })],
+  run(work, { room, id, user, at }, changes) {
+    const [one] = work.find(held, { room, id });
+    if (one !== undefined && one.user === user) dropHeld(work, one, { at, is: 'discarded' }, changes);
+    return {};
+  },
+};
+
+export const forgetHeld: Rule<'forgetHeld'> = {
+  needs: ({ of }) => of.map(({ room, id }) => rows(held, { room, id })),
+  run(work, { of, at }, changes) {
+    for (const { room, id } of of) {
+      if (work.room(room) === undefined) continue;
+      for (const one of work.find(held, { room, id })) dropHeld(work, one, { at, is: 'discarded' }, changes);
+    }
+    return {};
+  },
+};
+
+/** Takes its place as the newest message of the room, with the id and the `clientId` under which it was sent. */
+function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): StoredMessage {
+  const { id, clientId, digest } = one;
+  const room = existing(work, one.room);
+  const user = named(work, one.user);
+  const member = work.member(room.id, user.id);
+  if (!isMember(member)) refuse('forbidden', 'the author is no member any more');
+  // It was sent a second time while messages were not held.
+  const sent = work.messageByClientId(room.id, user.id, clientId);
+  if (sent !== undefined) return sent.message;
+  mayPost(work, room, { user, sentAt: at, asMember: true });
+  const { files = [], ...said } = one.message;
+  const content = contentOf(
+    work,
+    room,
+    { room: room.id, user, ...said, files: files.map(chosenOf) },
+    { free: false, held: true },
+  );
+  const { text, ...more } = content;
+  const author = { id: user.id, name: user.name };
+  const message = store(
+    work,
+    room,
+    { id, clientId, user: author, text, sentAt: at, ...more },
+    digest,
+    changes,
+  );
+  const now = work.member(room.id, user.id) ?? member;
+  // An author who had read everything has read this, too.
+  const readSeq = now.readSeq === message.seq - 1 ? message.seq : now.readSeq;
+  work.putMember(room.id, user.id, { ...now, readSeq, acted: acted.written });
+  if (readSeq !== now.readSeq) changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
+  tellPosted(work, room, message, changes);
+  return message;
+}
+
+function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, changes: Change[]): StoredMessage {
+  const { room, before } = mayEdit(work, { room: one.room, seq, user: one.user, at });
+  const { files, ...said } = one.message;
+  const input = { ...said, ...(files === undefined ? {} : { files: files.map(chosenOf) }) };
+  const to = editedTo(work, room, before, input, { free: false, held: true });
+  return to === null ? before : storeEdit(work, room, before, { ...to, at }, changes);
+}
+
+function keep(work: Work, one: StoredHeld, changes: Change[]): void {
+  work.put(held, one);
+  keepFiles(work, one);
+  tellHeld(one, { is: 'held' }, changes);
+}
+
+function waitingIn(work: Work, { room, id }: { room: string; id: string }): StoredHeld {
+  existing(work, room);
+  const [one] = work.find(held, { room, id });
+  if (one === undefined || one.closed !== undefined) refuse('unknown_message');
+  return one;
+}
+
+function checkRoom(waiting: readonly StoredHeld[]): void {
+  if (waiting.length >= mostHeld)
+    refuse('limit_reached', `${mostHeld} messages wait for a moderator already`);
+}
+
+const chosenOf = ({ id, alt }: MessageFile) => ({ id, ...(alt === undefined ? {} : { alt }) });
+
+/** Without the fields that are not given. */
+const contents = (
+  given: { [Field in keyof StoredHeld['message']]: StoredHeld['message'][Field] | undefined },
+) =>
+  Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as unknown as StoredHeld['message'];
+
+const sameClientId = 'this clientId was already used for another text, reply, files or mentions in this room';

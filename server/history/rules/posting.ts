@@ -1,0 +1,301 @@
+import { randomUUID } from 'node:crypto';
+import { RequestError } from '../../wire/errors.ts';
+import type { ChosenFile, MessageFile } from '../../wire/events.ts';
+import {
+  acted,
+  type Change,
+  everybody,
+  isBanned,
+  isHeld,
+  isMember,
+  isNamed,
+  leftOf,
+  type MemberRecord,
+  type NewMention,
+  type NewMessage,
+  type Sending,
+  type StoredMention,
+  type StoredMessage,
+} from '../history.ts';
+import type { RoomRow } from '../rows.ts';
+import type { Need, Work } from '../sql/work.ts';
+import { showsPreviews } from './previews.ts';
+import {
+  actInPublic,
+  add,
+  existing,
+  isBlocked,
+  named,
+  peopleIn,
+  refuse,
+  rename,
+  tellMentions,
+} from './room-changes.ts';
+import { addReply, isReply, replyNeeds, threadOf } from './threads.ts';
+
+// How a message comes into a room, whoever has let it in: its author at once, or a moderator later.
+
+export type Content = Pick<
+  StoredMessage,
+  'text' | 'replyTo' | 'thread' | 'files' | 'mentions' | 'preview' | 'forwarded'
+>;
+
+export const postNeeds = ({
+  room,
+  user,
+  clientId,
+}: Pick<NewMessage, 'room' | 'user' | 'clientId'>): Need[] => [
+  { what: 'member', room, user: user.id },
+  { what: 'clientId', room, user: user.id, clientId },
+  { what: 'user', id: user.id },
+];
+
+export const sendNeeds = (input: NewMessage): Need[] => [
+  ...postNeeds(input),
+  ...replyNeeds(input.room, input.user.id, input.replyTo),
+  ...filesNamed(input.files),
+  ...mentionsNamed(input.room, input.mentions),
+];
+
+/**
+ * Whether the author may write in the room now.
+ * @returns whether that is as a moderator, or as the PHP application
+ */
+export function mayPost(
+  work: Work,
+  room: RoomRow,
+  input: Pick<NewMessage, 'user' | 'sentAt'> & Pick<Sending, 'asMember' | 'siteModerator'>,
+): boolean {
+  const { id } = input.user;
+  const member = work.member(room.id, id);
+  const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
+  if (room.settings.write === 'moderators' && !free) refuse('forbidden');
+  if (input.asMember && isBlocked(work, room, id)) refuse('forbidden');
+  if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
+  if (input.asMember) checkMuted(member, input.sentAt);
+  return free;
+}
+
+/**
+ * A new message.
+ * @param said what a repeat has in common with it
+ * @param content is called when the author may write there; `free`: as a moderator, or the PHP application
+ */
+export function post(
+  work: Work,
+  input: Pick<NewMessage, 'room' | 'user' | 'clientId' | 'sentAt'> & Sending,
+  said: string,
+  changes: Change[],
+  content: (room: RoomRow, free: boolean) => Content,
+): { message: StoredMessage; repeated: boolean } {
+  const room = existing(work, input.room);
+  const member = work.member(room.id, input.user.id);
+  if (input.asMember && !isMember(member)) refuse('unknown_room');
+  const repeat = repeatOf(work, input, said);
+  if (repeat !== null) return { message: repeat, repeated: true };
+  const free = mayPost(work, room, input);
+  const { text, ...more } = content(room, free);
+  if (!free) checkPause(room, member, input);
+  const { clientId, user, sentAt } = input;
+  const made = { id: randomUUID(), clientId, user, text, sentAt, ...more };
+  const message = store(work, room, made, work.digest(said), changes);
+  if (isMember(member)) {
+    const { seenSeq, ...rest } = member;
+    const readSeq = message.seq;
+    work.putMember(room.id, user.id, { ...rest, readSeq, acted: acted.written, wroteAt: sentAt });
+    changes.push({ type: 'read', room: room.id, user: user.id, readSeq });
+  }
+  tellPosted(work, room, message, changes);
+  return { message, repeated: false };
+}
+
+/** Stores a message as the newest one of its room. `tellPosted` has to follow, when what is stored of its author is changed. */
+export function store(
+  work: Work,
+  room: RoomRow,
+  { id, ...made }: Omit<StoredMessage, 'room' | 'seq' | 'rev'>,
+  digest: string,
+  changes: Change[],
+): StoredMessage {
+  const message = { id, room: room.id, seq: room.lastSeq + 1, rev: room.head + 1, ...made };
+  work.insertMessage({ message, digest });
+  carry(work, message, message.sentAt);
+  work.putRoom({ ...room, head: message.rev, lastSeq: message.seq });
+  changes.push({ type: 'message', is: 'new', message });
+  rename(work, message.user, changes);
+  return message;
+}
+
+/** @param room as it was before */
+export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, changes: Change[]): void {
+  if (room.kind === 'public') actInPublic(work, message.user, changes);
+  if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
+  // At the end: this message may have made the mentioned user a member.
+  tellMentions(message, undefined, changes);
+  if (isReply(message)) addReply(work, message, changes);
+}
+
+/**
+ * What a message that is sent gets.
+ * @param free as a moderator, or the PHP application
+ * @param chosen.held its files may have waited with it
+ */
+export function contentOf(
+  work: Work,
+  room: RoomRow,
+  input: Pick<NewMessage, 'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview'>,
+  { free, held = false }: { free: boolean; held?: boolean },
+): Content {
+  const { text, replyTo, preview } = input;
+  const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
+  const files = filesOf(work, input, { chosen: input.files ?? [], held });
+  const mentions = mentionsFor(work, room, input.mentions, free);
+  return {
+    text,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(files.length === 0 ? {} : { files }),
+    ...(mentions.length === 0 ? {} : { mentions }),
+    ...(preview === undefined || !showsPreviews(room) ? {} : { preview: { url: preview } }),
+  };
+}
+
+export function isRoomModerator(member: MemberRecord | undefined): boolean {
+  return isMember(member) && member.role !== 'member';
+}
+
+/**
+ * In slow mode. The stored time is that of a wall clock, which is the same for all servers and outlives them; where this
+ * server has measured how long ago that was, it counts. A clock that was set back locks nobody out.
+ * @throws RequestError `rate_limited`
+ */
+export function checkPause(
+  { settings: { slow } }: RoomRow,
+  member: MemberRecord | undefined,
+  { sentAt, lastOwn }: Pick<NewMessage, 'sentAt'> & Pick<Sending, 'lastOwn'>,
+): void {
+  if (slow === undefined || member?.wroteAt === undefined) return;
+  const ago = lastOwn?.sentAt === member.wroteAt ? lastOwn.ms : sentAt - member.wroteAt;
+  const wait = slow * 1000 - ago;
+  if (ago < 0 || wait <= 0) return;
+  throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(wait) });
+}
+
+/** @throws RequestError `muted` */
+export function checkMuted(member: MemberRecord | undefined, at: number): void {
+  const muted = member?.restricted?.muted;
+  const wait = muted === undefined ? 0 : leftOf(muted, at);
+  if (wait > 0) throw new RequestError('muted', undefined, { retryAfterMs: wait });
+}
+
+/** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
+export function repeatOf(
+  work: Work,
+  { room, user, clientId }: Pick<NewMessage, 'room' | 'user' | 'clientId'>,
+  said: string,
+): StoredMessage | null {
+  const earlier = work.messageByClientId(room, user.id, clientId);
+  if (earlier === undefined) return null;
+  if (earlier.digest !== work.digest(said)) {
+    refuse(
+      'conflict',
+      'this clientId was already used for another text, reply, files, mentions or forwarded message in this room',
+    );
+  }
+  return earlier.message;
+}
+
+/**
+ * The contents that a repeat has in common with the stored message. No two messages have the same text: only the
+ * second form begins with a bracket.
+ */
+export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage): string {
+  if (files.length === 0 && mentions.length === 0) return `${replyTo ?? ''}\n${text}`;
+  const ids = files.map(({ id }) => id);
+  // Also those that are left out: the same users may be members later.
+  const named = mentions.map(({ user, start, length }) => [user, start, length]);
+  return JSON.stringify([replyTo ?? null, text, ids, ...(named.length === 0 ? [] : [named])]);
+}
+
+/**
+ * The files that a message is going to carry: loose ones that its author has uploaded into this room and no other message
+ * has carried, and its own.
+ * @throws RequestError `unknown_file`
+ */
+export function filesOf(
+  work: Work,
+  { room, user }: Pick<StoredMessage, 'room' | 'user'>,
+  { chosen, seq, held = false }: { chosen: readonly ChosenFile[]; seq?: number; held?: boolean },
+): MessageFile[] {
+  return chosen.map(({ id, alt }) => {
+    const file = work.file(room, id);
+    if (file === undefined || file.user !== user.id) refuse('unknown_file');
+    const isOwn = file.seq !== undefined && file.seq === seq && file.state !== 'dropped';
+    if (!isOwn && (file.state !== 'loose' || file.seq !== undefined)) refuse('unknown_file');
+    if (isHeld(file) && !held) refuse('unknown_file');
+    return { ...file.about, ...(alt ? { alt } : {}) };
+  });
+}
+
+/** Its files are no other message's from now on. */
+export function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: number): void {
+  for (const { id } of files) {
+    const file = work.file(room, id);
+    if (file !== undefined && file.state !== 'carried') {
+      work.putFile(room, { ...file, state: 'carried', seq, at });
+    }
+  }
+}
+
+/** The mentions that a message gets, with the names of now: those of users who may not read the room are left out. */
+export function mentionsFor(
+  work: Work,
+  room: RoomRow,
+  mentions: NewMessage['mentions'] = [],
+  byModerator = false,
+): StoredMention[] {
+  return mentions.flatMap(({ user, start, length }): StoredMention[] => {
+    if (user === everybody) {
+      const may = byModerator && room.kind !== 'direct';
+      return may ? [{ user, start, length, name: everybody, shown: true }] : [];
+    }
+    const member = work.member(room.id, user);
+    // Only moderators may learn who is banned from a public room. A banned user gets nothing of it.
+    const isHidden = byModerator && isBanned(member);
+    const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
+    if (!may) return [];
+    const known = work.user(user);
+    return [{ user, start, length, name: known?.name ?? user, shown: isNamed(known, member) }];
+  });
+}
+
+/** The other side of a direct room becomes a member with the first message, which is then unread. */
+function invitePartner(
+  work: Work,
+  id: string,
+  pair: readonly [string, string],
+  message: StoredMessage,
+  changes: Change[],
+): void {
+  const other = pair[0] === message.user.id ? pair[1] : pair[0];
+  if (isMember(work.member(id, other))) return;
+  const partner = { id: other, name: named(work, other).name };
+  const readSeq = message.seq - 1;
+  const at = message.sentAt;
+  add(
+    work,
+    existing(work, id),
+    partner,
+    { source: 'people', role: 'member', acted: acted.never, readSeq, at },
+    changes,
+  );
+}
+
+export const filesNamed = (files: readonly { id: string }[] = []): Need[] =>
+  files.map(({ id }) => ({ what: 'file', id }));
+
+export const mentionsNamed = (room: string, mentions: readonly NewMention[] = []): Need[] =>
+  peopleIn(
+    room,
+    mentions.map(({ user }) => user).filter((user) => user !== everybody),
+  );

@@ -1,0 +1,32 @@
+import { approveHeld, discardHeld, listHeld, maySeeHeld, rejectHeld } from '../chat/moderation/held.ts';
+import type { RequestHandlers } from './request.ts';
+
+/** Messages that wait for a moderator. The rights depend on their rooms: see `decidesIn`. */
+export const heldRequests: RequestHandlers<'held:list' | 'held:approve' | 'held:reject' | 'held:discard'> = {
+  'held:list': {
+    order: 'read',
+    allowed: ({ connection, payload }) => payload.mine === true || maySeeHeld(connection),
+    run: ({ chat, connection, payload }) => listHeld(chat, connection, payload),
+  },
+  'held:approve': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run({ chat, connection, payload, active }) {
+      active();
+      return approveHeld(chat, connection, payload);
+    },
+  },
+  'held:reject': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run({ chat, connection, payload, active }) {
+      active();
+      return rejectHeld(chat, connection, payload);
+    },
+  },
+  'held:discard': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => discardHeld(chat, connection, payload),
+  },
+};

@@ -1,0 +1,226 @@
+import { expect } from 'vitest';
+import { type Change, type History, methods, mostHeld, type Writes } from '../../server/history/history.ts';
+
+const ann = { id: '1', name: 'Ann' };
+const ben = { id: '2', name: 'Ben' };
+const at = 1_700_000_000_000;
+const later = at + 60_000;
+let n = 0;
+
+/** The contract of every history for messages that wait for a moderator. `now`: as for `moderationContract`. `everywhere`: whose statements are not those of the rules. */
+export function heldContract(
+  now: () => { history: History; changes: Change[]; reopen(): Promise<History> },
+  it: (title: string, run: () => Promise<void>) => void,
+  everywhere: typeof it,
+) {
+  const write = methods<History['write']>((op, input) => now().history.write[op](input));
+  const read = methods<History['read']>((query, input) => now().history.read[query as 'held'](input));
+  const room = 'lobby';
+  const join = (...users: (typeof ann)[]) => Promise.all(users.map((user) => write.join({ room, user, at })));
+  const input = (over: Partial<Writes['hold']['in']> = {}): Writes['hold']['in'] => ({
+    room,
+    clientId: `h${n++}`,
+    user: ben,
+    text: 'pallets',
+    sentAt: at,
+    asMember: true,
+    why: 'all',
+    ...over,
+  });
+  const hold = async (over: Partial<Writes['hold']['in']> = {}) => {
+    const done = await write.hold(input(over));
+    if (!('held' in done)) throw new Error('the message does not wait');
+    return done.held;
+  };
+  const say = async (user = ann, text = 'hello') =>
+    (await write.send({ room, clientId: `s${n++}`, user, text, sentAt: at, asMember: true })).message;
+  const approve = ({ id, user }: { id: string; user: string }) =>
+    write.approveHeld({ room, id, user, by: ann.id, at: later });
+  const reject = (id: string, reason?: string) =>
+    write.rejectHeld({ room, id, by: ann.id, at: later, ...(reason === undefined ? {} : { reason }) });
+  const refused = (code: string) => expect.objectContaining({ code });
+  const texts = async () =>
+    (await read.newest({ room, upTo: 99, limit: 99 })).messages.map(({ text }) => text);
+  const kinds = () => now().changes.flatMap((change) => (change.type === 'held' ? change.is : []));
+
+  everywhere(
+    'a message waits beside the room, takes the newest place when it is approved, and is there once',
+    async () => {
+      await join(ann, ben);
+      await say();
+      const sent = input();
+      const { head } = (await read.room({ room })) ?? {};
+      const held = await hold(sent);
+      expect(held).toMatchObject({ user: ben.id, clientId: sent.clientId, at, message: { text: 'pallets' } });
+      expect((await read.room({ room }))?.head).toBe(head);
+      expect(await texts()).toEqual(['hello']);
+      expect(
+        (await read.search({ query: 'pallets', rooms: [room], everyPublic: true, limit: 9 })).messages,
+      ).toEqual([]);
+      expect(await read.hasWritten({ user: ben.id })).toBe(false);
+      expect(await write.hold(sent)).toEqual({ held, repeated: true });
+      expect(await write.hold({ ...sent, why: null })).toEqual({ held, repeated: true });
+      await expect(write.hold({ ...sent, text: 'other' })).rejects.toEqual(refused('conflict'));
+      await say(ann, 'meanwhile');
+      const { message } = await approve(held);
+      expect(message).toMatchObject({
+        id: held.id,
+        clientId: sent.clientId,
+        seq: 3,
+        user: ben,
+        sentAt: later,
+      });
+      expect(await texts()).toEqual(['hello', 'meanwhile', 'pallets']);
+      expect(await write.hold(sent)).toEqual({ message, repeated: true });
+      expect(await write.send(sent)).toEqual({ message, repeated: true });
+      expect(await read.held({ id: held.id })).toBeNull();
+      await expect(approve(held)).rejects.toEqual(refused('unknown_message'));
+      expect(await read.hasWritten({ user: ben.id })).toBe(true);
+      expect(kinds()).toEqual(['held', 'approved']);
+    },
+  );
+
+  it('a message that waited, and was sent once more while none had to wait, is approved without a copy', async () => {
+    await join(ann, ben);
+    const sent = input();
+    const held = await hold(sent);
+    const { message } = await write.send(sent);
+    expect((await approve(held)).message).toEqual(message);
+    expect(await texts()).toEqual(['pallets']);
+  });
+
+  everywhere(
+    'a rejected message stays with its author, over a restart too, until it is discarded',
+    async () => {
+      await join(ann, ben);
+      const held = await hold();
+      await reject(held.id, 'an advertisement');
+      const known = { ...held, closed: { at: later, reason: 'an advertisement' } };
+      const history = await now().reopen();
+      expect(await history.read.heldBy({ user: ben.id })).toEqual([known]);
+      expect((await history.read.heldIn({ rooms: [], everyPublic: true, limit: 9 })).held).toEqual([]);
+      for (const again of [reject(held.id), approve(held)])
+        await expect(again).rejects.toEqual(refused('unknown_message'));
+      await write.discardHeld({ room, id: held.id, user: ann.id, at });
+      expect(await history.read.held({ id: held.id })).toEqual(known);
+      await write.discardHeld({ room, id: held.id, user: ben.id, at });
+      expect(await history.read.held({ id: held.id })).toBeNull();
+      expect(await texts()).toEqual([]);
+    },
+  );
+
+  it('nobody decides about a message of their own, and nobody’s is approved who may not write any more', async () => {
+    await join(ann, ben);
+    const [own, other] = [await hold({ user: ann }), await hold()];
+    // Ann is no moderator, so her message waits; later she is.
+    await expect(approve(own)).rejects.toEqual(refused('forbidden'));
+    await expect(reject(own.id)).rejects.toEqual(refused('forbidden'));
+    await write.restrict({ room, user: ben.id, kind: 'muted', restriction: { by: ann.id }, at });
+    await expect(approve(other)).rejects.toEqual(refused('muted'));
+    await write.removeMembers({ room, users: [ben.id], sources: 7, by: 'people', cause: 'removed', at });
+    await expect(approve(other)).rejects.toEqual(refused('forbidden'));
+    expect(await texts()).toEqual([]);
+    await reject(other.id);
+  });
+
+  it('an edit waits while the old text stays; the next one, and a deletion, discard it', async () => {
+    await join(ann, ben);
+    const { seq } = await say(ben, 'before');
+    const edit = (text: string) => write.holdEdit({ room, seq, user: ben.id, text, why: 'links', at: later });
+    const waits = async (text: string) => {
+      const done = await edit(text);
+      if (!('held' in done)) throw new Error('the edit does not wait');
+      return done.held;
+    };
+    const first = await waits('first');
+    const second = await waits('second');
+    expect(await read.held({ id: first.id })).toBeNull();
+    expect(await texts()).toEqual(['before']);
+    expect((await approve(second)).message).toMatchObject({ seq, text: 'second', editedAt: later });
+    const third = await waits('third');
+    await write.edit({ room, seq, user: ben.id, text: 'by hand', at: later });
+    expect(await read.held({ id: third.id })).toBeNull();
+    const fourth = await waits('fourth');
+    await write.delete({ room, seq, user: ben.id, moderator: false, at: later });
+    expect(await read.held({ id: fourth.id })).toBeNull();
+    expect(await edit('by hand').catch((error) => error)).toEqual(refused('unknown_message'));
+  });
+
+  it('its files are nobody’s orphans while it waits, and become such when it is discarded', async () => {
+    await join(ann, ben);
+    const about = { name: 'a.png', type: 'image/png', size: 1 };
+    const add = async (id: string) => {
+      await write.addFile({ room, user: ben.id, file: { id, ...about }, at });
+      return [{ id }];
+    };
+    const [kept, freed] = [await hold({ files: await add('f1') }), await hold({ files: await add('f2') })];
+    await expect(write.hold(input({ files: [{ id: 'f1' }] }))).rejects.toEqual(refused('unknown_file'));
+    expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual([]);
+    expect((await approve(kept)).message.files).toEqual([{ id: 'f1', ...about }]);
+    await write.discardHeld({ room, id: freed.id, user: ben.id, at });
+    expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
+  });
+
+  it('approval checks the message that is replied to again', async () => {
+    await join(ann, ben);
+    const { seq } = await say();
+    const held = await hold({ replyTo: seq });
+    expect((await approve(held)).message).toMatchObject({ replyTo: seq, thread: seq });
+    await expect(write.hold(input({ replyTo: 99 }))).rejects.toEqual(refused('unknown_message'));
+  });
+
+  it('slow mode counts when a message is sent, and a user has only so many that wait in a room', async () => {
+    await join(ann, ben);
+    await write.updateRoom({ room, slow: 60 });
+    await hold();
+    await expect(write.hold(input())).rejects.toEqual(refused('rate_limited'));
+    await write.updateRoom({ room, slow: 0 });
+    for (let more = 1; more < mostHeld; more++) await hold();
+    await expect(write.hold(input())).rejects.toEqual(refused('limit_reached'));
+  });
+
+  it('moderators, the PHP application and direct rooms do not wait', async () => {
+    await join(ann, ben);
+    await write.setRole({ room, user: ben.id, role: 'moderator' });
+    const direct = await write.openDirect({ id: `d${n++}`, by: ben, other: ann.id, at });
+    for (const over of [
+      {},
+      { user: ann, siteModerator: true },
+      { user: ann, asMember: false },
+      { room: direct.room.id },
+    ])
+      expect(await write.hold(input(over))).toHaveProperty('message');
+  });
+
+  everywhere('they are listed in pages by room, and forgotten after their time', async () => {
+    await join(ann, ben);
+    const all = [await hold(), await hold(), await hold()].map(({ id }) => id).reverse();
+    const listed: string[] = [];
+    let from: string | undefined;
+    do {
+      const page = await read.heldIn({
+        rooms: [room],
+        everyPublic: false,
+        limit: 2,
+        ...(from ? { from } : {}),
+      });
+      listed.push(...page.held.map(({ id }) => id));
+      from = page.next;
+    } while (from !== undefined);
+    expect(listed).toEqual(all);
+    expect((await read.heldIn({ rooms: ['none'], everyPublic: false, limit: 2 })).held).toEqual([]);
+    const old = await read.heldBefore({ before: at + 1, limit: 9 });
+    expect(old.map(({ id }) => id).sort()).toEqual([...all].sort());
+    await write.forgetHeld({ of: old, at: later });
+    expect(await read.heldBy({ user: ben.id })).toEqual([]);
+  });
+
+  it('they go with their room', async () => {
+    await join(ann, ben);
+    const held = await hold();
+    await write.deleteRoom({ room });
+    expect(await read.held({ id: held.id })).toBeNull();
+    await write.forgetHeld({ of: [{ room, id: held.id }], at: later });
+    await expect(approve(held)).rejects.toEqual(refused('unknown_room'));
+  });
+}

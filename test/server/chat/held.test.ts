@@ -1,0 +1,294 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { unzipSync } from 'fflate';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Answers, Held, RequestPayload } from '../../../server/wire/events.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { download, origin, upload } from '../../helpers/files.ts';
+import {
+  apiKey,
+  codeOf,
+  eventsOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
+
+/** Messages that wait for a moderator, over real sockets. */
+let site: PeopleSite;
+const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_CREATE_ROOMS: 'all',
+    CHAT_ROOMS: 'lobby',
+    CHAT_ORIGINS: origin,
+    CHAT_FILES: `dir:${files}`,
+    CHAT_HOLD: 'links',
+    CHAT_HOLD_WORDS: 'pallets, cheap watches',
+  });
+});
+afterAll(async () => {
+  await site.close();
+  rmSync(files, { recursive: true });
+});
+
+const users: Person[] = [];
+afterEach(() => {
+  for (const one of users.splice(0)) one.close();
+});
+async function user(session?: object, on = site): Promise<Person> {
+  const one = await on.person(session);
+  users.push(one);
+  return one;
+}
+
+/** Sends a message that may wait. */
+async function send(
+  one: Person,
+  room: string,
+  text: string,
+  over: Partial<RequestPayload<'message:send'>> = {},
+): Promise<Answers['message:send']> {
+  const answer = await one.raw('message:send', { room, text, clientId: newClientId(), ...over });
+  if (!answer.ok) throw new Error(answer.error.code);
+  return answer.data as Answers['message:send'];
+}
+async function hold(
+  one: Person,
+  room: string,
+  text = 'see https://a.example',
+  over: Partial<RequestPayload<'message:send'>> = {},
+): Promise<Held> {
+  const sent = await send(one, room, text, over);
+  if (!('held' in sent)) throw new Error('the message does not wait');
+  return sent.held;
+}
+/** The event of that message, once it has come. */
+async function changed(one: Person, { id }: Held, is: string) {
+  const find = () => eventsOf(one, 'held:changed').find((change) => change.id === id && change.is === is);
+  await expect.poll(find).toBeDefined();
+  return find();
+}
+/** Somebody, a moderator and a bystander in the lobby. */
+async function lobby() {
+  const [ann, mod, eve] = [await user(), await user({ roles: 'moderator' }), await user()];
+  for (const one of [ann, mod, eve]) await one.request('room:join', { room: 'lobby' });
+  return { ann, mod, eve };
+}
+/** A private room of Ben's with Ann in it. */
+async function den() {
+  const [ben, ann] = [await user(), await user()];
+  const { id } = await site.den(ben, [ann]);
+  for (const one of [ben, ann]) await one.request('room:join', { room: id });
+  return { ben, ann, room: id };
+}
+
+describe('which messages wait', () => {
+  test('those with a link or a word of the list, whatever its case and form, and no others', async () => {
+    const { ann } = await lobby();
+    const waits = async (text: string) => {
+      const sent = await send(ann, 'lobby', text);
+      return 'held' in sent && sent.held.why;
+    };
+    expect(await waits('see https://a.example')).toBe('links');
+    expect(await waits('40 PALLETS!')).toBe('words');
+    expect(await waits('ｐａｌｌｅｔｓ')).toBe('words');
+    expect(await waits('Cheap watches, press here')).toBe('words');
+    expect(await waits('palletss and cheap, watches')).toBe(false);
+    expect(await waits('see a.example')).toBe(false);
+  });
+
+  test('none of moderators, of owners in their rooms, and in direct rooms', async () => {
+    const { ann, mod } = await lobby();
+    const { ben, room } = await den();
+    const direct = await ann.request('direct:open', { user: ben.id });
+    await ann.request('room:join', { room: direct.room.id });
+    for (const [one, where] of [
+      [mod, 'lobby'],
+      [ben, room],
+      [ann, direct.room.id],
+    ] as const)
+      expect(await send(one, where, 'pallets: https://a.example')).toHaveProperty('message');
+  });
+
+  test('the first one of a user, until one is approved; a direct message is none', async () => {
+    const first = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_HOLD: 'first' });
+    try {
+      const [ann, ben, mod] = [
+        await user({}, first),
+        await user({}, first),
+        await user({ roles: 'moderator' }, first),
+      ];
+      for (const one of [ann, ben, mod]) await one.request('room:join', { room: 'lobby' });
+      const direct = await ann.request('direct:open', { user: ben.id });
+      await ann.request('room:join', { room: direct.room.id });
+      expect(await send(ann, direct.room.id, 'hello')).toHaveProperty('message');
+      const held = await hold(ann, 'lobby', 'hello');
+      expect(held.why).toBe('first');
+      expect((await hold(ann, 'lobby', 'and more')).why).toBe('first');
+      await mod.request('held:approve', { id: held.id });
+      expect(await send(ann, 'lobby', 'and again')).toHaveProperty('message');
+    } finally {
+      await first.close();
+    }
+  });
+});
+
+describe('a message that waits', () => {
+  test('is seen by its author and moderators alone, in no answer, count, event or export of others', async () => {
+    const { ann, mod, eve } = await lobby();
+    await say(eve, 'lobby', 'hello');
+    const before = (await eve.request('room:list', {})).rooms;
+    const heard = eve.events.length;
+    const mentions = [{ user: eve.id, start: 0, length: 3 }];
+    const held = await hold(ann, 'lobby', 'pallets 4711', { mentions });
+    expect(held).toMatchObject({ room: 'lobby', text: 'pallets 4711', user: { id: ann.id } });
+    const change = { id: held.id, room: 'lobby', is: 'held', held };
+    for (const one of [ann, mod]) expect(await changed(one, held, 'held')).toEqual(change);
+    expect((await mod.request('held:list', {})).held).toContainEqual(held);
+    expect((await ann.request('held:list', { mine: true })).held).toEqual([held]);
+    // The bystander, who may not ask either.
+    expect(await codeOf(eve, 'held:list', {})).toBe('forbidden');
+    for (const event of ['held:approve', 'held:reject'])
+      expect(await codeOf(eve, event, { id: held.id })).toBe('unknown_message');
+    expect((await eve.request('room:list', {})).rooms).toEqual(before);
+    expect((await eve.request('message:search', { query: '4711' })).messages).toEqual([]);
+    expect(eve.events.slice(heard)).toEqual([]);
+    const [own, others] = [await fetchExport(ann.id), await fetchExport(eve.id)];
+    expect(own.filter((line) => line.includes('4711'))).toHaveLength(1);
+    expect(others.filter((line) => line.includes('4711'))).toEqual([]);
+  });
+
+  test('is published when it is approved, with the names of who decided for moderators alone', async () => {
+    const { ann, mod, eve } = await lobby();
+    const other = await user({ roles: 'admin' });
+    const clientId = newClientId();
+    const held = await hold(ann, 'lobby', 'pallets', { clientId });
+    const news = nextOf(eve, 'message:new');
+    const { message } = await mod.request('held:approve', { id: held.id });
+    expect(message).toMatchObject({ id: held.id, clientId, text: 'pallets' });
+    expect(await news).toEqual(message);
+    const change = { id: held.id, room: 'lobby', is: 'approved' };
+    const by = { id: mod.id, name: `Name of ${mod.id}` };
+    expect(await changed(ann, held, 'approved')).toEqual(change);
+    expect(await changed(other, held, 'approved')).toEqual({ ...change, by });
+    expect(await codeOf(other, 'held:approve', { id: held.id })).toBe('unknown_message');
+    // A repeat returns the message, and is not sent again.
+    expect(await send(ann, 'lobby', 'pallets', { clientId })).toEqual({ message });
+    expect((await ann.request('held:list', { mine: true })).held).toEqual([]);
+  });
+
+  test('is shown to its author when it is rejected, with the reason, and can be discarded', async () => {
+    const { ann, mod } = await lobby();
+    const held = await hold(ann, 'lobby');
+    await mod.request('held:reject', { id: held.id, reason: 'an advertisement' });
+    const rejected = { at: expect.any(Number), reason: 'an advertisement' };
+    expect(await changed(ann, held, 'rejected')).toMatchObject({ held: { id: held.id, rejected } });
+    expect((await mod.request('held:list', {})).held).not.toContainEqual(
+      expect.objectContaining({ id: held.id }),
+    );
+    await ann.request('held:discard', { id: held.id });
+    await ann.request('held:discard', { id: held.id });
+    expect((await ann.request('held:list', { mine: true })).held).toEqual([]);
+    const { body } = await site.api('GET', '/audit');
+    const acts = (body as { acts?: { kind: string; by?: string; user?: string }[] }).acts ?? [];
+    expect(acts.filter(({ user }) => user === ann.id)).toMatchObject([
+      { kind: 'rejected', by: mod.id, room: 'lobby', reason: 'an advertisement' },
+    ]);
+  });
+
+  test('an edit that would wait is held, and the old text stays', async () => {
+    const { ann, mod, eve } = await lobby();
+    const { seq } = await say(ann, 'lobby', 'hello');
+    const edit = { room: 'lobby', seq, text: 'see https://a.example' };
+    const answer = await ann.raw('message:edit', edit);
+    expect(answer).toMatchObject({ ok: true, data: { held: { seq, why: 'links' } } });
+    const { held } = (answer as { data: { held: Held } }).data;
+    const text = async () =>
+      (await eve.request('message:history', { room: 'lobby' })).messages.find((one) => one.seq === seq)?.text;
+    expect(await text()).toBe('hello');
+    const { message } = await mod.request('held:approve', { id: held.id });
+    expect(message).toMatchObject({ seq, text: edit.text });
+    expect(await text()).toBe(edit.text);
+  });
+
+  test('its files are for its author and moderators, and for all once it is approved', async () => {
+    const { ann, mod, eve } = await lobby();
+    const { file } = await upload(site.chat.url, ann.cookie, 'plan', { room: 'lobby' });
+    const held = await hold(ann, 'lobby', 'pallets', { files: [{ id: file.id }] });
+    expect(held.files).toMatchObject([{ id: file.id }]);
+    const statuses = () =>
+      Promise.all(
+        [ann, mod, eve].map(async ({ cookie }) => (await download(site.chat.url, cookie, file)).status),
+      );
+    expect(await statuses()).toEqual([200, 200, 404]);
+    await mod.request('held:approve', { id: held.id });
+    expect(await statuses()).toEqual([200, 200, 200]);
+  });
+
+  test('a copy that would wait cannot be forwarded', async () => {
+    const { ann, mod } = await lobby();
+    const { seq } = await say(mod, 'lobby', 'see https://a.example');
+    const from = { room: 'lobby', seq };
+    const copy = { room: 'lobby', from, clientId: newClientId() };
+    expect(await codeOf(ann, 'message:forward', copy)).toBe('forbidden');
+    expect(await codeOf(mod, 'message:forward', copy)).toBe('ok');
+  });
+
+  test('a user has only so many that wait, in all rooms together', async () => {
+    const { ann: member, room } = await den();
+    await member.request('room:join', { room: 'lobby' });
+    const texts = Array.from({ length: 20 }, (_, n) => `pallets ${n}`);
+    for (const [n, text] of texts.entries()) await hold(member, n % 2 ? room : 'lobby', text);
+    await expect(send(member, room, 'more pallets')).rejects.toThrow('limit_reached');
+    const [first] = (await member.request('held:list', { mine: true })).held;
+    await member.request('held:discard', { id: first?.id ?? '' });
+    await hold(member, room, 'more pallets');
+  });
+});
+
+describe('who decides', () => {
+  test('in a private room its own moderators, not those of the site', async () => {
+    const { ben, ann, room } = await den();
+    const admin = await user({ roles: 'admin' });
+    const held = await hold(ann, room);
+    expect((await admin.request('held:list', {})).held).not.toContainEqual(held);
+    for (const event of ['held:approve', 'held:reject'])
+      expect(await codeOf(admin, event, { id: held.id })).toBe('unknown_message');
+    expect((await ben.request('held:list', {})).held).toEqual([held]);
+    expect(eventsOf(admin, 'held:changed').filter((one) => one.room === room)).toEqual([]);
+    expect((await ben.request('held:approve', { id: held.id })).message.text).toBe(held.text);
+  });
+
+  test('nobody about a message of their own, and about none of somebody who was removed', async () => {
+    const { ben, ann, room } = await den();
+    const [own, other] = [await hold(ann, room), await hold(ann, room)];
+    await ben.request('room:role', { room, user: ann.id, role: 'moderator' });
+    expect(await codeOf(ann, 'held:approve', { id: own.id })).toBe('forbidden');
+    await ben.request('room:remove', { room, user: ann.id });
+    expect(await codeOf(ben, 'held:approve', { id: other.id })).toBe('forbidden');
+    expect(await codeOf(ben, 'held:reject', { id: other.id })).toBe('ok');
+  });
+});
+
+test('erasing a user removes what waits, and moderators learn that it is gone', async () => {
+  const { ann, mod } = await lobby();
+  const held = await hold(ann, 'lobby');
+  await site.api('DELETE', `/users/${ann.id}`);
+  expect(await changed(mod, held, 'discarded')).toEqual({ id: held.id, room: 'lobby', is: 'discarded' });
+  expect((await mod.request('held:list', {})).held).not.toContainEqual(
+    expect.objectContaining({ id: held.id }),
+  );
+});
+
+/** The lines of all files of that user's export. */
+async function fetchExport(id: string): Promise<string[]> {
+  const answer = await fetch(`${site.chat.url}/api/users/${id}/export`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const archive = unzipSync(new Uint8Array(await answer.arrayBuffer()));
+  return Object.values(archive).flatMap((bytes) => Buffer.from(bytes).toString().split('\n'));
+}
