@@ -12,13 +12,12 @@ import type {
   User,
 } from '../../../server/wire/events.ts';
 import { Connection, type RequestOf } from '../connection/connection.ts';
-import {
-  type ConnectionListener,
-  type ConnectionState,
-  type Ended,
-  type Ready,
-  RequestError,
-  type ServerEvents,
+import type {
+  ConnectionListener,
+  ConnectionState,
+  Ended,
+  Ready,
+  ServerEvents,
 } from '../connection/connection-state.ts';
 import { Tasks } from '../connection/tasks.ts';
 import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
@@ -39,8 +38,6 @@ import { OwnTyping } from './typing.ts';
 
 /** A message is left to the tab in which it was written for this many milliseconds. */
 const FOREIGN_MS = 2000;
-/** A request of the user waits for a connection this many milliseconds. */
-const CONNECTING_MS = 10_000;
 /** The data of a push that says why a moderator has deleted a message. */
 const deletion = object<{ room: string; reason: string }>({ room: text, reason: text });
 
@@ -90,8 +87,6 @@ export class Chat implements ConnectionListener {
   readonly #storage = browserStorage();
   readonly #marks: ReadMarks;
   #delivery: ReturnType<typeof setTimeout> | undefined;
-  /** Requests that wait for the connection. */
-  readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
 
   constructor(
     server: string,
@@ -144,7 +139,6 @@ export class Chat implements ConnectionListener {
     removeEventListener('storage', this.#stored);
     this.ownTyping.stop();
     clearTimeout(this.#delivery);
-    this.#stopWaiting();
     this.connection.stop();
     this.hide();
   }
@@ -187,18 +181,6 @@ export class Chat implements ConnectionListener {
     return this.outbox?.list(room?.id) ?? [];
   }
 
-  /** As soon as there is a connection, which is tried for at once and again; `offline` where none comes. */
-  async connected(): Promise<void> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new RequestError('offline')), CONNECTING_MS);
-    this.connection.wanted++;
-    this.connection.tryNow();
-    await Promise.race([this.#ready(), promise]).finally(() => {
-      this.connection.wanted--;
-      clearTimeout(timer);
-    });
-  }
-
   // Actions of the user
 
   /** Shows a room that is listed. */
@@ -223,7 +205,7 @@ export class Chat implements ConnectionListener {
    * @param wanted - the page wants it: a public one is joined
    */
   async openRoom(id: string, wanted = false): Promise<Room> {
-    await this.#ready();
+    await this.connection.ready();
     const room = this.rooms.get(id) ?? (await this.list.fetch(id));
     if (wanted) room.wanted = true;
     this.open(room.id);
@@ -247,7 +229,7 @@ export class Chat implements ConnectionListener {
 
   /** Shows the direct room with that user, which is made if there is none. */
   async openDirect(user: string): Promise<Room> {
-    await this.#ready();
+    await this.connection.ready();
     const { room } = await this.connection.request('direct:open', { user });
     const listed = this.list.put(room);
     this.open(room.id);
@@ -401,7 +383,6 @@ export class Chat implements ConnectionListener {
       this.outbox?.wake();
       this.paused = undefined;
     }
-    if (state.kind === 'ended' || state.kind === 'refused') this.#stopWaiting();
     this.#listener.state(state);
   }
 
@@ -425,8 +406,6 @@ export class Chat implements ConnectionListener {
     this.#compareHeld(this.outbox);
     for (const follower of this.followers) follower.ready?.();
     this.#marks.changed();
-    for (const { resolve } of this.#waiting) resolve();
-    this.#waiting.clear();
     this.#listener.changed();
   }
 
@@ -761,16 +740,6 @@ export class Chat implements ConnectionListener {
 
   #userStore(user: User): Store {
     return new Store(this.#storage, this.server, user.id);
-  }
-
-  #ready(): Promise<void> {
-    if (this.connection.state.kind === 'ready') return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
-  }
-
-  #stopWaiting(): void {
-    for (const { reject } of this.#waiting) reject(new RequestError('offline'));
-    this.#waiting.clear();
   }
 
   readonly #stored = (event: StorageEvent) => {

@@ -38,6 +38,8 @@ const TICK_MS = 2000;
 const ASLEEP_MS = 8000;
 /** Between two looks at a session that had ended. */
 const LOOK_MS = 2000;
+/** A request of the user waits for a connection this many milliseconds. */
+const CONNECTING_MS = 10_000;
 /** After these, one may be let in again without doing anything in this page. */
 const returning: ReadonlySet<Ended> = new Set(['unauthorized', 'logout', 'expired', 'invalid']);
 
@@ -53,8 +55,10 @@ export class Connection {
   /** The attempt that is under way, without any answer yet. */
   #attempt: { readonly began: number; readonly ends: ReturnType<typeof setTimeout> } | undefined;
   #failures = 0;
-  /** How many things that the user has asked for wait for a connection. */
-  wanted = 0;
+  /** How many things that the user has asked for wait for a connection that is tried for. */
+  #wanted = 0;
+  /** All that waits for a connection. */
+  readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
   /** The origin seems to be refused, which cannot be told for certain: tried again when somebody looks. */
   #unwelcome = false;
   #user: User | undefined;
@@ -74,10 +78,10 @@ export class Connection {
   #ticks: ReturnType<typeof setInterval> | undefined;
   #ticked = 0;
 
-  constructor(server: string, listener: ConnectionListener, events: ServerEvents) {
+  constructor(server: string, listener: ConnectionListener, events: Partial<ServerEvents>) {
     this.#server = server;
     this.#listener = listener;
-    const all: ServerToClient = {
+    const all: Partial<ServerToClient> = {
       ...events,
       'session:ready': (ready) => this.#ready(ready),
       'session:ended': ({ reason }) => this.#over(reason),
@@ -112,9 +116,28 @@ export class Connection {
 
   stop(): void {
     clearInterval(this.#ticks);
+    this.#stopWaiting();
     this.#close();
     // The page has heard that the session has ended, and takes the chat away for that.
     this.#certain();
+  }
+
+  /** As soon as there is a connection. */
+  ready(): Promise<void> {
+    if (this.#state.kind === 'ready') return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
+  }
+
+  /** As soon as there is a connection, which is tried for at once and again; `offline` where none comes. */
+  async connected(): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new RequestError('offline')), CONNECTING_MS);
+    this.#wanted++;
+    this.tryNow();
+    await Promise.race([this.ready(), promise]).finally(() => {
+      this.#wanted--;
+      clearTimeout(timer);
+    });
   }
 
   /** Ends the pause between two attempts. */
@@ -163,6 +186,8 @@ export class Connection {
     this.#user = ready.user;
     this.#enter({ kind: 'ready' });
     this.#listener.ready(ready);
+    for (const { resolve } of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 
   #over(reason: EndReason): void {
@@ -251,7 +276,7 @@ export class Connection {
     this.#lostAt ??= first ? this.#begun : Date.now();
     // From 1 s to 30 s, spread: after a restart of the server everybody comes back. It does not grow while somebody waits
     // for a connection, which they do for some seconds only.
-    const doubled = this.wanted > 0 ? 0 : this.#failures;
+    const doubled = this.#wanted > 0 ? 0 : this.#failures;
     const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** doubled) * (1 + Math.random()));
     this.#failures++;
     this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
@@ -380,8 +405,14 @@ export class Connection {
     this.#looking = false;
   }
 
+  #stopWaiting(): void {
+    for (const { reject } of this.#waiting) reject(new RequestError('offline'));
+    this.#waiting.clear();
+  }
+
   #enter(state: ConnectionState): void {
     this.#state = state;
+    if (state.kind === 'ended' || state.kind === 'refused') this.#stopWaiting();
     this.#listener.state(state);
   }
 }

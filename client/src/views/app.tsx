@@ -624,7 +624,7 @@ export class AppView {
   async #jump({ room, seq }: MessagePlace): Promise<void> {
     const { chat, strings, toast } = this.#context;
     try {
-      await chat.connected();
+      await chat.connection.connected();
       await chat.openRoom(room);
     } catch (error) {
       return toast(refusal(error, strings), 'bad');

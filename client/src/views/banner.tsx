@@ -1,4 +1,6 @@
-import type { Context } from './context.ts';
+import type { Chat } from '../chat/chat.ts';
+import type { Strings } from '../strings/strings.ts';
+import type { Context, ControlContext } from './context.ts';
 import { Icon, type IconName } from './controls/icon.tsx';
 
 export interface Notice {
@@ -23,7 +25,7 @@ export const causes = {
 } as const;
 
 /** A line that says what is wrong with the connection, if anything is. */
-export function Banner({ context, notice }: { context: Context; notice: Notice | undefined }) {
+export function Banner({ context, notice }: { context: ControlContext; notice: Notice | undefined }) {
   if (notice === undefined) return null;
   const { kind, picture, text, until, retry } = notice;
   const [before, after] = text.split('{s}');
@@ -45,32 +47,39 @@ export function Banner({ context, notice }: { context: Context; notice: Notice |
   );
 }
 
-/** The worst problem of the connection. */
+/** The worst problem of the chat. */
 export function noticeOf({ chat, strings }: Context): Notice | undefined {
-  const { state } = chat.connection;
-  const now = Date.now();
-  const tryNow = () => chat.connection.tryNow();
   const waiting = chat.pending().filter((item) => item.failed === undefined).length;
-  if (state.kind !== 'ready' && state.kind !== 'ended' && !navigator.onLine) {
-    const text = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
-    return { kind: 'warn', picture: 'offline', text, lost: true };
-  }
-  if (state.kind === 'connecting') {
-    if (now - state.since < CONNECTING_MS) return undefined;
-    return { kind: '', picture: 'retry', text: strings.text('conn.connecting') };
-  }
-  if (state.kind === 'lost') {
-    if (now - state.since < LOST_MS) return undefined;
-    if (state.retryAt <= now)
-      return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost'), lost: true };
-    const { picture, text } = causes[state.cause];
-    // To try now would be more of what is too much.
-    const retry = state.cause === 'many' ? {} : { retry: tryNow };
-    return { kind: 'warn', picture, text: strings.text(text), until: state.retryAt, ...retry, lost: true };
-  }
+  const offline = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
+  const notice = noticeOfConnection(chat.connection, strings, offline);
+  if (notice !== undefined) return notice;
   if (chat.paused?.code.startsWith('storage_') === true) {
     const retry = () => chat.outbox?.wake();
     return { kind: 'bad', picture: 'store', text: strings.text('conn.storage'), retry };
   }
   return undefined;
+}
+
+/** @param offline - says that the browser has no network */
+export function noticeOfConnection(
+  connection: Chat['connection'],
+  strings: Strings,
+  offline: string,
+): Notice | undefined {
+  const { state } = connection;
+  const now = Date.now();
+  const tryNow = () => connection.tryNow();
+  if (state.kind !== 'ready' && state.kind !== 'ended' && !navigator.onLine)
+    return { kind: 'warn', picture: 'offline', text: offline, lost: true };
+  if (state.kind === 'connecting') {
+    if (now - state.since < CONNECTING_MS) return undefined;
+    return { kind: '', picture: 'retry', text: strings.text('conn.connecting') };
+  }
+  if (state.kind !== 'lost' || now - state.since < LOST_MS) return undefined;
+  if (state.retryAt <= now)
+    return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost'), lost: true };
+  const { picture, text } = causes[state.cause];
+  // To try now would be more of what is too much.
+  const retry = state.cause === 'many' ? {} : { retry: tryNow };
+  return { kind: 'warn', picture, text: strings.text(text), until: state.retryAt, ...retry, lost: true };
 }

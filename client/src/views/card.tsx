@@ -3,6 +3,7 @@ import type { ConnectionState } from '../connection/connection-state.ts';
 import type { StringKey, Strings } from '../strings/strings.ts';
 import { Icon, type IconName } from './controls/icon.tsx';
 
+type ForCard = Pick<Chat, 'connection' | 'kept' | 'hasDrafts'>;
 type EndedState = Extract<ConnectionState, { kind: 'ended' }>;
 
 /** The card that replaces everything while there is nothing to show. */
@@ -37,7 +38,7 @@ const refusals = {
 } as const;
 
 /** @param loginUrl where the page says that one logs in */
-export function cardOf(chat: Chat, strings: Strings, loginUrl: string | null): Card | undefined {
+export function cardOf(chat: ForCard, strings: Strings, loginUrl: string | null): Card | undefined {
   const { state } = chat.connection;
   const now = Date.now();
   switch (state.kind) {
@@ -87,7 +88,7 @@ export function CardView({ picture, title, text, action, note }: Card) {
   );
 }
 
-function ended(state: EndedState, chat: Chat, strings: Strings, loginUrl: string | undefined): Card {
+function ended(state: EndedState, chat: ForCard, strings: Strings, loginUrl: string | undefined): Card {
   const { reason, user } = state;
   const name = user?.name ?? '';
   // The user can do nothing about an unreadable session but log in again.
@@ -106,7 +107,7 @@ function ended(state: EndedState, chat: Chat, strings: Strings, loginUrl: string
 }
 
 /** Unsent messages that are kept for the user; after a logout, there are none. */
-function waiting({ reason, user }: EndedState, chat: Chat, strings: Strings): string | undefined {
+function waiting({ reason, user }: EndedState, chat: ForCard, strings: Strings): string | undefined {
   if (user === undefined || reason === 'logout' || reason === 'user_changed') return undefined;
   const { name } = user;
   const unsent = chat.kept(user);

@@ -138,16 +138,23 @@ export interface Blocking {
   line(entry: Entry): ComponentChildren;
 }
 
-/** Every view works with this. */
-export interface Context {
-  readonly chat: Chat;
+/** Controls and dialogs work with this: they stand on the moderators' page, too, which shows no room. */
+export interface ControlContext {
+  readonly chat: Pick<Chat, 'connection' | 'request'>;
   readonly strings: Strings;
   /** A finger, not a mouse: larger targets, sheets for menus, and Enter breaks the line. */
   touch(): boolean;
-  /** How the reader puts the chat away, where the page has something to bring it back. */
-  close(): (() => void) | undefined;
   /** Draws again with the next frame. */
   changed(): void;
+  /** Puts a menu or sheet above everything else; without one, what is there goes. */
+  layer(content?: () => ComponentChildren): void;
+}
+
+/** Every view of the chat works with this. */
+export interface Context extends ControlContext {
+  readonly chat: Chat;
+  /** How the reader puts the chat away, where the page has something to bring it back. */
+  close(): (() => void) | undefined;
   /**
    * Draws now, before this returns.
    *
@@ -160,8 +167,6 @@ export interface Context {
   open(room: string): void;
   /** Shows a message, whichever room it is in. */
   jump(message: MessagePlace): void;
-  /** Puts a menu or sheet above everything else; without one, what is there goes. */
-  layer(content?: () => ComponentChildren): void;
   /** Opens a menu beside what was pressed. */
   menu(request: MenuRequest, opener: HTMLElement): void;
   /** The strip for a message that has changed while it was edited; its code comes later. */

@@ -1,11 +1,11 @@
 import { Component } from 'preact';
-import type { Context } from '../context.ts';
+import type { ControlContext } from '../context.ts';
 import { refusal } from '../refusal.ts';
 import { FormDialog } from './form-dialog.tsx';
 import { Submission } from './submission.ts';
 
 interface Props {
-  readonly context: Context;
+  readonly context: ControlContext;
   readonly title: string;
   readonly text?: string;
   /** The answer that changes nothing. */

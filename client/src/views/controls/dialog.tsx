@@ -1,9 +1,9 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
-import type { Context } from '../context.ts';
+import type { ControlContext } from '../context.ts';
 import { Icon } from './icon.tsx';
 
 interface Props {
-  readonly context: Context;
+  readonly context: ControlContext;
   readonly title: string;
   /** How many things there are in it. */
   readonly count?: number;

@@ -1,10 +1,10 @@
 import { Component, type ComponentChildren } from 'preact';
-import type { Context } from '../context.ts';
+import type { ControlContext } from '../context.ts';
 import { Dialog } from './dialog.tsx';
 import type { Submission } from './submission.ts';
 
 interface Props {
-  readonly context: Context;
+  readonly context: ControlContext;
   readonly title: string;
   /** A question: it has no fields, and begins with the harmless answer. */
   readonly ask?: boolean;

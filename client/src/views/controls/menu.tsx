@@ -1,5 +1,5 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
-import type { Context } from '../context.ts';
+import type { ControlContext } from '../context.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
@@ -38,7 +38,7 @@ interface Props {
 
 /** Opens a menu beside its opener, or as a sheet from below on a touch screen; the focus comes back to the opener. */
 export function openMenu(
-  context: Context,
+  context: ControlContext,
   opener: HTMLElement,
   menu: Omit<Props, 'beside' | 'sheet' | 'close'> & { beside?: Element | null },
 ): void {

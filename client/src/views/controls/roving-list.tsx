@@ -9,6 +9,8 @@ interface Props extends Pick<HTMLAttributes<HTMLDivElement>, Listeners> {
   readonly label: string;
   /** The item where the Tab key stops, unless the focus is on another. */
   readonly preferred?: string;
+  /** Letters do something else than to find by name. */
+  readonly noLetters?: boolean;
   /** Its items are on their way. */
   readonly busy?: boolean;
   readonly element: RefObject<HTMLDivElement | null>;
@@ -21,7 +23,7 @@ export class RovingList extends Component<Props> {
 
   override componentDidMount(): void {
     const list = this.props.element.current;
-    if (list !== null) this.#roving = new Roving(list, this.props.items, true);
+    if (list !== null) this.#roving = new Roving(list, this.props.items, this.props.noLetters !== true);
     this.componentDidUpdate();
   }
 
@@ -39,6 +41,7 @@ export class RovingList extends Component<Props> {
     children,
     items: _items,
     preferred: _preferred,
+    noLetters: _noLetters,
     ...listeners
   }: Props) {
     return (

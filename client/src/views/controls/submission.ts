@@ -1,16 +1,16 @@
 import { RequestError } from '../../connection/connection-state.ts';
-import type { Context } from '../context.ts';
+import type { ControlContext } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
 /** The request of a dialog: a single one at a time, until it is answered or cancelled. */
 export class Submission {
-  readonly #context: Context;
+  readonly #context: ControlContext;
   /** The request that waits for its answer. */
   #task: object | undefined;
   /** The error, in words. */
   problem: string | undefined;
 
-  constructor(context: Context) {
+  constructor(context: ControlContext) {
     this.#context = context;
   }
 
@@ -32,7 +32,7 @@ export class Submission {
     this.#context.changed();
     try {
       const { chat } = this.#context;
-      if (chat.connection.state.kind !== 'ready') await chat.connected();
+      if (chat.connection.state.kind !== 'ready') await chat.connection.connected();
       if (!current()) return;
       const answer = await task();
       if (current()) done(answer);

@@ -6,6 +6,8 @@ const SHOWN_MS = 6000;
 /** A button of a notice. */
 interface Press {
   readonly label: string;
+  /** The offer ends then, and the notice with it. */
+  readonly until?: number;
   run(): void;
 }
 
@@ -32,7 +34,7 @@ export class Toasts {
   }
 
   readonly clear = () => {
-    this.#stay();
+    clearTimeout(this.#timer);
     this.#shown = undefined;
     this.#changed();
   };
@@ -82,12 +84,16 @@ export class Toasts {
     press?.run();
   };
 
-  readonly #stay = () => clearTimeout(this.#timer);
+  readonly #stay = () => {
+    if (this.#shown?.press?.until === undefined) clearTimeout(this.#timer);
+  };
 
   readonly #countDown = () => {
-    this.#stay();
+    clearTimeout(this.#timer);
+    const until = this.#shown?.press?.until;
+    if (until !== undefined) this.#timer = setTimeout(this.clear, until - Date.now());
     // An error that can be tried again stays until it is.
-    if (this.#shown !== undefined && (this.#shown.kind === 'good' || this.#shown.press === undefined))
+    else if (this.#shown !== undefined && (this.#shown.kind === 'good' || this.#shown.press === undefined))
       this.#timer = setTimeout(this.clear, SHOWN_MS);
   };
 }

@@ -1,3 +1,4 @@
+import type { Chat } from '../../chat/chat.ts';
 import type { Context } from '../context.ts';
 
 const POINTED_MS = 500;
@@ -5,16 +6,21 @@ const GAP = 6;
 /** People who are named. */
 const NAMED = 8;
 
+interface Around extends Pick<Context, 'strings' | 'touch' | 'changed'> {
+  /** Without a room nothing has reactions. */
+  readonly chat: Pick<Chat, 'me' | 'request'> & Partial<Pick<Chat, 'current'>>;
+}
+
 /**
  * Says the name of a button that is only a picture, and when a message was edited: to who points at it for a while, or
  * comes to it by keyboard. Of a reaction it names the people.
  */
 export class Tooltip {
-  readonly #context: Pick<Context, 'chat' | 'strings' | 'touch' | 'changed'>;
+  readonly #context: Around;
   #of: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'changed'>) {
+  constructor(context: Around) {
     this.#context = context;
   }
 

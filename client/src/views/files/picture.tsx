@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { MessageFile } from '../../../../server/wire/events.ts';
+import type { Chat } from '../../chat/chat.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { gifDuration } from '../../text/gif-duration.ts';
 import type { Context } from '../context.ts';
@@ -14,8 +15,13 @@ const UNKNOWN_MS = 3000;
 /** How long each takes to play once, by their ids. */
 const durations = new Map<string, number>();
 
+/** It is shown on the moderators' page, too. */
+export interface PictureContext extends Pick<Context, 'strings'> {
+  readonly chat: Pick<Chat, 'server' | 'connection' | 'followers'>;
+}
+
 interface Props {
-  readonly context: Context;
+  readonly context: PictureContext;
   readonly file: MessageFile;
   readonly alone: boolean;
   /** How many more stand behind it. */

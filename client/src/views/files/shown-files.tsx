@@ -12,7 +12,7 @@ import { Picture } from './picture.tsx';
 import { Thumbnail } from './thumbnail.tsx';
 
 /** The most pictures of a message that are shown at once. */
-const SEEN = 4;
+export const SEEN = 4;
 /** The size of a single picture, in CSS pixels. */
 const WIDEST = 340;
 const TALLEST = 320;
@@ -72,7 +72,7 @@ export function shownFiles(
   );
 }
 
-function Grid<File extends Pick<MessageFile, 'image'>>({
+export function Grid<File extends Pick<MessageFile, 'image'>>({
   pictures,
   cell,
 }: {
@@ -93,20 +93,20 @@ function Grid<File extends Pick<MessageFile, 'image'>>({
 /** "PDF, 1.4 MB" */
 function aboutFile(
   { name, type, size }: Pick<MessageFile, 'name' | 'type' | 'size'>,
-  { strings }: Context,
+  { strings }: Pick<Context, 'strings'>,
 ): string {
   const [, ending] = /\.([^.]{1,11})$/.exec(name) ?? [];
   return `${ending?.toUpperCase() ?? type}, ${fileSize(size, strings)}`;
 }
 
 /** The icon of a file, its name without ever cutting the ending, its kind and size. */
-function Described({
+export function Described({
   file,
   context,
   words,
 }: {
   readonly file: Pick<MessageFile, 'name' | 'type' | 'size'>;
-  readonly context: Context;
+  readonly context: Pick<Context, 'strings'>;
   readonly words?: string | undefined;
 }) {
   const [, stem = file.name, ending = ''] = /^(.+?)(\.[^.]{1,12})$/.exec(file.name) ?? [];

@@ -1,5 +1,5 @@
-import { Component } from 'preact';
-import type { Context } from '../context.ts';
+import { Component, type ComponentChildren } from 'preact';
+import type { ControlContext } from '../context.ts';
 import { TextField } from '../controls/dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Submission } from '../controls/submission.ts';
@@ -15,11 +15,15 @@ export interface Restriction {
 }
 
 interface Props {
-  readonly context: Context;
+  readonly context: ControlContext;
   readonly how: 'mute' | 'ban';
   /** Names, as they are said. */
   readonly name: string;
   readonly room: string;
+  /** Else the words are of that room. */
+  readonly text?: string;
+  /** Stands above the times: what else there is to choose. */
+  readonly children?: ComponentChildren;
   /** Whether a reason can be given. */
   readonly reasoned: boolean;
   /** Somebody is muted who may write again. */
@@ -34,7 +38,7 @@ export class Restrict extends Component<Props> {
   #reason = '';
   readonly #submission = new Submission(this.props.context);
 
-  override render({ context, how, name, room, reasoned, lift, close }: Props) {
+  override render({ context, how, name, room, text, children, reasoned, lift, close }: Props) {
     const { strings, changed } = context;
     const ban = how === 'ban';
     const howLong = strings.text('mute.howLong');
@@ -50,7 +54,7 @@ export class Restrict extends Component<Props> {
         submit={this.#submit}
         close={close}
       >
-        <p class="hint flat">{strings.text(ban ? 'ban.text' : 'mute.text', { name, room })}</p>
+        <p class="hint flat">{text ?? strings.text(ban ? 'ban.text' : 'mute.text', { name, room })}</p>
         {lift !== undefined && (
           <div class="ends">
             <button type="button" class="btn" onClick={() => this.#run(lift)}>
@@ -58,6 +62,7 @@ export class Restrict extends Component<Props> {
             </button>
           </div>
         )}
+        {children}
         <p class="label">{howLong}</p>
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
         <div class="seg" role="group" aria-label={howLong}>

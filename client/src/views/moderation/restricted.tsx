@@ -1,13 +1,13 @@
 import { Component } from 'preact';
 import type { Answers } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
-import type { Context } from '../context.ts';
+import type { ControlContext } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { timeToCome } from './restriction-words.ts';
 
 interface Props {
-  readonly context: Context;
+  readonly context: ControlContext;
   readonly room: Room;
   close(): void;
 }

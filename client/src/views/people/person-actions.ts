@@ -20,7 +20,7 @@ export function quick({ room, user }: SomebodyHere, context: Context): MenuItem[
         picture: 'bubble',
         label: strings.text('people.writeTo'),
         run: () => {
-          chat
+          chat.connection
             .connected()
             .then(() => chat.openDirect(user.id))
             .then(

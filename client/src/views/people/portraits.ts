@@ -1,3 +1,4 @@
+import type { Chat } from '../../chat/chat.ts';
 import { map, number } from '../../chat/form.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
@@ -14,16 +15,21 @@ const FAILED = 'portraits';
 /** Until when a picture is not asked for, by addresses. */
 type Failed = Readonly<Record<string, number>>;
 
+/** Where they hang. */
+interface Wall extends Pick<Context, 'attribute'> {
+  readonly chat: Pick<Chat, 'connection' | 'profile' | 'store'>;
+}
+
 /** Pictures of people, as the site has them: over the initials, which stay where there is none. */
 export class Portraits {
-  readonly #context: Context;
+  readonly #context: Wall;
   readonly #root: ShadowRoot;
   #template: string | undefined;
   readonly #addresses = new Map<string, string | undefined>();
   /** Known here even where the browser's storage is full, was emptied, or forgets some of very many. */
   #failed: Failed = {};
 
-  constructor(context: Context, root: ShadowRoot) {
+  constructor(context: Wall, root: ShadowRoot) {
     this.#context = context;
     this.#root = root;
   }

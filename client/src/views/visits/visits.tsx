@@ -174,7 +174,7 @@ export class Visits implements Follower {
     this.#joining = true;
     draw();
     try {
-      await chat.connected();
+      await chat.connection.connected();
       const room = await chat.accept(token);
       if (this.#token === token) this.close();
       open(room.id);
@@ -193,7 +193,7 @@ export class Visits implements Follower {
     const { room, seq } = place;
     this.close();
     try {
-      await chat.connected();
+      await chat.connection.connected();
       if (seq === undefined) return open((await chat.openRoom(room)).id);
       if ((await linked(this.#context, room, seq)) !== undefined) return jump({ room, seq });
     } catch (error) {
