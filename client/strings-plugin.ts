@@ -24,6 +24,12 @@ function completeIn(lang: string): Record<string, string> {
   return { ...Object.fromEntries(english), ...texts };
 }
 
+/** The texts of a language for a page: those that begin with `mod.` are for the moderators' page alone. */
+function forPage(page: 'chat' | 'moderate', lang: string): Record<string, string> {
+  const texts = Object.entries(completeIn(lang));
+  return Object.fromEntries(texts.filter(([key]) => page === 'moderate' || !key.startsWith('mod.')));
+}
+
 function firstIn(lang: string): Record<string, string> {
   return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => first.test(key)));
 }
@@ -32,15 +38,20 @@ function firstIn(lang: string): Record<string, string> {
  * Completes the files of the languages, and makes the first texts: `virtual:texts/first-en` in English, and
  * `virtual:texts/first` in all other languages.
  */
-export function strings(): Plugin {
+export function strings(page: 'chat' | 'moderate'): Plugin {
+  let shown = page;
   return {
     name: 'strings',
+    // `npm run dev` serves both pages.
+    configResolved({ command }) {
+      if (command === 'serve') shown = 'moderate';
+    },
     resolveId: (id) => (id.startsWith(module) ? `\0${id}` : undefined),
     load(id) {
       const lang = id.startsWith(folder) ? basename(id, '.json') : undefined;
       if (lang === undefined && !id.startsWith(`\0${module}`)) return undefined;
       for (const one of languages) this.addWatchFile(`${folder}${one}.json`);
-      if (lang !== undefined) return JSON.stringify(completeIn(lang));
+      if (lang !== undefined) return JSON.stringify(forPage(shown, lang));
       const others = languages.filter((one) => one !== 'en').map((one) => [one, firstIn(one)]);
       const texts = id.endsWith('-en') ? firstIn('en') : Object.fromEntries(others);
       return `export default ${JSON.stringify(texts)}`;

@@ -1,26 +1,20 @@
 import { defineConfig } from 'vite';
+import { shared } from './build-settings.ts';
 import { compress } from './compress-plugin.ts';
 import { emoji } from './emoji-plugin.ts';
 import { guide } from './guide-plugin.ts';
 import { lean } from './lean-plugin.ts';
+import { moderate } from './moderate-plugin.ts';
 import { strings } from './strings-plugin.ts';
 import { worker } from './worker-plugin.ts';
 
 export default defineConfig({
-  base: './',
-  plugins: [strings(), emoji(), guide, worker, lean, compress],
-  // Every element is made by a call: those of the classic way are shorter than those of the automatic one.
-  oxc: {
-    jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' },
-    jsxInject: "import { Fragment, h } from 'preact'",
-  },
+  ...shared,
+  plugins: [strings('chat'), emoji(), guide, worker, moderate, lean, compress],
   // `npm run dev`: the chat server beside it, with this page's origin in CHAT_ORIGINS.
   server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
   build: {
-    target: ['chrome123', 'firefox128', 'safari18'],
-    modulePreload: false,
-    // The chat page's policy allows no data: addresses.
-    assetsInlineLimit: 0,
+    ...shared.build,
     rolldownOptions: {
       output: {
         // Sites include this address: it stays the same over all versions.

@@ -13,6 +13,9 @@ export interface ClientFile {
 /** The output of `npm run build`. */
 export const clientFolder = new URL('../../client/dist/', import.meta.url);
 
+/** The pages with an address of their own. */
+const pages: Partial<Record<string, string>> = { 'index.html': '/', 'moderate.html': '/moderate' };
+
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -39,14 +42,15 @@ export function readClientFiles(folder: URL, loginUrl: string): ReadonlyMap<stri
     if (type === undefined) continue;
     const path = new URL(name, folder);
     let body = readFileSync(path);
-    if (name === 'index.html')
+    const page = pages[name];
+    if (page !== undefined)
       body = Buffer.from(body.toString().replaceAll('__LOGIN_URL__', escapeHtml(loginUrl)));
     const forms = new Map([['identity' as Coding, form(body)]]);
     for (const [coding, ending] of compressed) {
       const beside = new URL(`${path}${ending}`);
       if (existsSync(beside)) forms.set(coding, form(readFileSync(beside)));
     }
-    files.set(name === 'index.html' ? '/' : `/${name}`, {
+    files.set(page ?? `/${name}`, {
       type,
       // The build names the files under assets/ by their content.
       cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',

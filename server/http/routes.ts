@@ -8,22 +8,30 @@ import { codingFor } from './encoding.ts';
 import { isOfFiles } from './files.ts';
 import type { Metrics, Part } from './metrics.ts';
 
-/** Allows only the client's own files and connections to this server; text never becomes code. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self'",
-  // A recording is listened to before it is sent.
-  "media-src 'self' blob:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'self'",
-  "require-trusted-types-for 'script'",
-  // The address of the service worker, and nothing else.
-  'trusted-types php-chat',
-].join('; ');
+/**
+ * Allows only the client's own files and connections to this server; text never becomes code.
+ *
+ * @param framedBy - who may show the page in a frame
+ */
+const contentSecurityPolicy = (framedBy: "'self'" | "'none'") =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self'",
+    // A recording is listened to before it is sent.
+    "media-src 'self' blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    `frame-ancestors ${framedBy}`,
+    "require-trusted-types-for 'script'",
+    // The address of the service worker, and nothing else.
+    'trusted-types php-chat',
+  ].join('; ');
+
+/** Addresses that are there once the client is built. */
+const ofClient: ReadonlySet<string> = new Set(['/', '/moderate', '/php-chat.js']);
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
 
@@ -94,8 +102,9 @@ export function createRoutes(options: {
     }
     if (options.mailStop !== undefined && path === '/stop') return options.mailStop(req, res);
     const file = options.files.get(path);
-    const handler = file !== undefined ? serve(file) : Object.hasOwn(routes, path) ? routes[path] : undefined;
-    const known = handler !== undefined || path === '/' || path === '/php-chat.js';
+    const handler =
+      file !== undefined ? serve(file, path) : Object.hasOwn(routes, path) ? routes[path] : undefined;
+    const known = handler !== undefined || ofClient.has(path);
     if (req.method === 'TRACE' || (known && req.method !== 'GET' && req.method !== 'HEAD')) {
       return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET, HEAD' });
     }
@@ -104,7 +113,7 @@ export function createRoutes(options: {
   };
 }
 
-function serve(file: ClientFile): Handler {
+function serve(file: ClientFile, path: string): Handler {
   const headers = {
     ...securityHeaders,
     'Content-Type': file.type,
@@ -112,7 +121,8 @@ function serve(file: ClientFile): Handler {
     ...(file.forms.size > 1 ? { Vary: 'Accept-Encoding' } : {}),
     ...(file.type.startsWith('text/html')
       ? {
-          'Content-Security-Policy': contentSecurityPolicy,
+          // A press there can delete: no other page may lay it under something else.
+          'Content-Security-Policy': contentSecurityPolicy(path === '/moderate' ? "'none'" : "'self'"),
           'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()',
         }
       : // Sites on other origins include the element by its script.

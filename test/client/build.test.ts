@@ -58,9 +58,29 @@ test('a language is at most 8 KB with brotli', () => {
     expect(read(`${chunk(`assets/${lang}-`)}.br`).length, lang).toBeLessThanOrEqual(8 * 1024);
 });
 
+test('the moderators’ page loads at most 64 KB with brotli, in every language, and nothing of the chat’s files', () => {
+  const page = read('moderate.html').toString();
+  const own = names.filter((name) => name.startsWith('assets/moderate/'));
+  const [script = ''] = own.filter((name) => page.includes(name) && name.endsWith('.js'));
+  const sizes = languages.map((lang) =>
+    [script, ...['language-files', lang].map((part) => chunk(`assets/moderate/${part}-`))].reduce(
+      (sum, name) => sum + read(`${name}.br`).length,
+      0,
+    ),
+  );
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(64 * 1024);
+  for (const name of own.filter((one) => one.endsWith('.js')))
+    expect(read(name).toString(), name).not.toMatch(/(from|import\()\s*["'`]\.\./);
+});
+
+test('texts of the moderators’ page are in no file of the chat', () => {
+  const chats = names.filter((name) => name.endsWith('.js') && !name.startsWith('assets/moderate/'));
+  for (const name of chats) expect(read(name).toString(), name).not.toContain('mod.forbidden');
+});
+
 test('each text is shown by some code, whole or by the beginning of its key', () => {
   const code = names
-    .filter((name) => name.endsWith('.js') && !languages.some((lang) => name.startsWith(`assets/${lang}-`)))
+    .filter((name) => name.endsWith('.js') && !languages.some((lang) => name.includes(`/${lang}-`)))
     .map((name) => read(name).toString())
     .join('\n');
   const beginnings = [...code.matchAll(/`([\w.]+\.)\$\{/g)].map(([, beginning = '']) => beginning);

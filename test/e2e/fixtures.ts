@@ -71,10 +71,11 @@ export interface Site {
 }
 
 /** The users of the PHP application. */
-const people: Record<string, { user_id: number; firstname: string }> = {
-  alice: { user_id: 1, firstname: 'Alice' },
-  bob: { user_id: 2, firstname: 'Bob' },
+const people: Record<string, { user_id: number; firstname: string; role?: string }> = {
+  alice: { user_id: 1, firstname: 'Alice', role: 'admin' },
+  bob: { user_id: 2, firstname: 'Bob', role: 'moderator' },
   carol: { user_id: 3, firstname: 'Carol' },
+  dimitri: { user_id: 4, firstname: 'Dimitri' },
 };
 
 /** A person at a separate browser: the page, and the elements that tests look for. */
@@ -152,6 +153,8 @@ interface Fixtures {
   previews: boolean;
   /** Whether people who are away are notified: mails by the site, and pushes. */
   notices: boolean;
+  /** Whether Alice is an admin and Bob a moderator of the whole site. */
+  roles: boolean;
   site: Site;
   alice: Person;
   bob: Person;
@@ -210,8 +213,9 @@ export const test = base.extend<
 
   previews: [false, { option: true }],
   notices: [false, { option: true }],
+  roles: [false, { option: true }],
 
-  site: async ({ surroundings, previews, notices }, use) => {
+  site: async ({ surroundings, previews, notices, roles }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
@@ -233,6 +237,7 @@ export const test = base.extend<
         CHAT_USER_URL: '/people/{id}',
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
+        ...(roles ? { CHAT_USER_ROLES: 'role' } : {}),
         ...(notices
           ? {
               CHAT_WEBHOOK_URL: `${otherUrl}/events`,

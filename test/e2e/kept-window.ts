@@ -82,7 +82,8 @@ export class KeptWindow {
 async function empty(page: Page): Promise<void> {
   if (page.url() === 'about:blank') return;
   await page.evaluate(async () => {
-    for (const chat of document.querySelectorAll('php-chat, php-chat-launcher')) chat.remove();
+    for (const chat of document.querySelectorAll('php-chat, php-chat-launcher, php-chat-moderate'))
+      chat.remove();
     await null;
     localStorage.clear();
     sessionStorage.clear();

@@ -39,13 +39,17 @@ function exchange(request: string): Promise<string> {
 const get = (path: string, init?: RequestInit) => fetch(site.chat.url + path, init);
 
 describe('the chat page and the client', () => {
-  test('the page: a strict policy, and the way to the login', async () => {
-    const page = await get('/');
+  test.each([
+    ['/', "'self'"],
+    ['/moderate', "'none'"],
+  ])('the page at %s: a strict policy, frames of %s, and the way to the login', async (path, framedBy) => {
+    const page = await get(path);
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     const policy = page.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("require-trusted-types-for 'script'");
+    expect(policy).toContain(`frame-ancestors ${framedBy}`);
     expect(policy).not.toContain('unsafe');
     expect(page.headers.get('x-content-type-options')).toBe('nosniff');
     const html = await page.text();

@@ -1,3 +1,4 @@
+import type { pictures as ofModerators } from '../../moderate/pictures.ts';
 import type { pictures } from './pictures.ts';
 
 const paths = {
@@ -36,7 +37,7 @@ const paths = {
     'M12 8.5c4.1 0 7.5-1.2 7.5-2.8S16.1 3 12 3 4.5 4.2 4.5 5.7 7.9 8.5 12 8.5ZM4.5 5.7v12.6c0 1.5 3.4 2.7 7.5 2.7s7.5-1.2 7.5-2.7V5.7M4.5 12c0 1.5 3.4 2.7 7.5 2.7s7.5-1.2 7.5-2.7',
 };
 
-export type IconName = keyof typeof paths | keyof typeof pictures;
+export type IconName = keyof typeof paths | keyof typeof pictures | keyof typeof ofModerators;
 
 /** Other pictures come with the code that needs them. */
 export function addPictures(more: Record<string, string>): void {

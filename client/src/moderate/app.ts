@@ -1,0 +1,96 @@
+import type { Texts } from '../strings/language-texts.ts';
+import { atMost99, Strings } from '../strings/strings.ts';
+import { sheet } from '../styles/styles.ts';
+import { Desk } from './desk.ts';
+import { sheet as ours } from './sheet.ts';
+import { ModerateView } from './view.tsx';
+
+/** The moderators' page in its element: the connection, the view, and what wakes them. */
+export class ModerateApp {
+  readonly #desk: Desk;
+  readonly #view: ModerateView;
+  readonly #strings: Strings;
+  readonly #tick: ReturnType<typeof setInterval>;
+  readonly #stopped = new AbortController();
+  /** Calls off the drawing that is due. */
+  #callOff: (() => void) | undefined;
+
+  constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts) {
+    this.#strings = new Strings(texts, navigator.languages);
+    root.adoptedStyleSheets.push(sheet(), ours());
+    root.replaceChildren();
+    document.documentElement.lang = texts.lang;
+    const changed = () => this.#changed();
+    this.#desk = new Desk(server, {
+      changed,
+      hide: () => this.#view?.hide(),
+      state: (state) => {
+        this.#view?.state(state);
+        changed();
+      },
+    });
+    this.#view = new ModerateView(
+      {
+        chat: this.#desk,
+        strings: this.#strings,
+        touch: () => matchMedia('(pointer: coarse)').matches || host.hasAttribute('touch'),
+        changed,
+        attribute: (name) => host.getAttribute(name),
+      },
+      root,
+    );
+    const { signal } = this.#stopped;
+    for (const name of ['online', 'offline', 'focus', 'pageshow'])
+      addEventListener(name, this.#woken, { signal });
+    document.addEventListener('visibilitychange', this.#seen, { signal });
+    addEventListener('pagehide', () => this.#view.leave(), { signal });
+    // Countdowns, and what depends on how long something lasts.
+    this.#tick = setInterval(() => this.#desk.connection.state.kind !== 'ready' && changed(), 500);
+    this.#desk.start();
+    changed();
+  }
+
+  stop(): void {
+    clearInterval(this.#tick);
+    this.#stopped.abort();
+    this.#callOff?.();
+    this.#view.leave();
+    this.#desk.stop();
+    this.#view.stop();
+  }
+
+  /** Draws once a frame, however much has changed; a hidden page, which has no frames, by a timer: its title counts. */
+  #changed(): void {
+    if (this.#callOff !== undefined) return;
+    if (document.hidden) {
+      const timer = setTimeout(() => this.#draw(), 100);
+      this.#callOff = () => clearTimeout(timer);
+    } else {
+      const frame = requestAnimationFrame(() => this.#draw());
+      this.#callOff = () => cancelAnimationFrame(frame);
+    }
+  }
+
+  #draw(): void {
+    this.#callOff = undefined;
+    if (this.#stopped.signal.aborted) return;
+    this.#view.render();
+    const { waiting = 0 } = this.#view;
+    const title = this.#strings.text('mod.title');
+    document.title = waiting > 0 ? `(${atMost99(waiting)}) ${title}` : title;
+  }
+
+  readonly #woken = () => {
+    if (navigator.onLine && !document.hidden) this.#desk.connection.wake();
+    // A frame that was asked for before the page was hidden may be long in coming.
+    this.#callOff?.();
+    this.#callOff = undefined;
+    this.#changed();
+  };
+
+  /** A phone may end a hidden page without a word. */
+  readonly #seen = () => {
+    if (document.hidden) this.#view.leave();
+    this.#woken();
+  };
+}

@@ -1,0 +1,145 @@
+import type {
+  Answers,
+  EventPayload,
+  Profile,
+  RequestName,
+  SiteRole,
+  User,
+} from '../../../server/wire/events.ts';
+import type { Follower } from '../chat/chat-listener.ts';
+import { Rooms } from '../chat/rooms.ts';
+import { browserStorage, Store } from '../chat/storage.ts';
+import { Connection, type RequestOf } from '../connection/connection.ts';
+import type {
+  ConnectionListener,
+  ConnectionState,
+  Ready,
+  ServerEvents,
+} from '../connection/connection-state.ts';
+import { Tasks } from '../connection/tasks.ts';
+
+export interface DeskListener {
+  changed(): void;
+  /** Everything shown has to go, before this returns. */
+  hide(): void;
+  state(state: ConnectionState): void;
+}
+
+/**
+ * The moderator's connection, and the rooms that the moderator knows. It joins none: who moderates a public room need not
+ * become a member of it.
+ */
+export class Desk implements ConnectionListener {
+  readonly connection: Connection;
+  readonly list: Rooms;
+  readonly tasks = new Tasks();
+  readonly followers = new Set<Follower>();
+  /** Its address, with a slash at the end. */
+  readonly server: string;
+  me: User | undefined;
+  roles: readonly SiteRole[] = [];
+  profile: Profile = {};
+  /** Settings of this user in this browser. */
+  store: Store | undefined;
+  /** Settings of this browser, for every user. */
+  readonly settings: Store;
+  readonly #listener: DeskListener;
+  readonly #storage = browserStorage();
+
+  constructor(server: string, listener: DeskListener) {
+    this.server = server;
+    this.#listener = listener;
+    this.settings = new Store(this.#storage, server);
+    const changed = () => listener.changed();
+    this.connection = new Connection(server, this, this.#events);
+    this.list = new Rooms(this.connection, this.tasks, { removed: changed, changed });
+  }
+
+  start(): void {
+    this.connection.start();
+  }
+
+  stop(): void {
+    this.connection.stop();
+    this.hide();
+  }
+
+  request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
+    return this.connection.request(name, payload);
+  }
+
+  /** Nothing that was written on this page waits for the next login. */
+  kept(): number {
+    return 0;
+  }
+
+  hasDrafts(): boolean {
+    return false;
+  }
+
+  // From the connection
+
+  state(state: ConnectionState): void {
+    this.#listener.state(state);
+  }
+
+  ready(ready: Ready): void {
+    this.tasks.restart();
+    this.#identity(ready);
+    this.store ??= new Store(this.#storage, this.server, ready.user.id);
+    this.list.ready(ready);
+    this.#afresh();
+  }
+
+  hide(): void {
+    this.tasks.restart();
+    this.#listener.hide();
+    this.list.clear();
+    this.me = undefined;
+    this.roles = [];
+    this.profile = {};
+    this.store = undefined;
+  }
+
+  over(): void {}
+
+  readonly #events: Partial<ServerEvents> = {
+    'session:changed': (change) => {
+      this.#identity(change);
+      this.#afresh();
+    },
+    'room:added': (summary) => this.#put(summary),
+    'room:changed': (summary) => this.#put(summary),
+    'room:removed': (removal) => {
+      this.list.removed(removal);
+      this.#afresh();
+    },
+    'room:activity': (activity) => {
+      this.list.activity(activity);
+      this.#listener.changed();
+    },
+    'report:changed': (change) => {
+      for (const follower of this.followers) follower.reported?.(change);
+    },
+  };
+
+  #put(summary: EventPayload<'room:added'>): void {
+    const moderates = () => this.list.byId.get(summary.id)?.summary.may.includes('moderate');
+    const before = moderates();
+    this.list.put(summary);
+    if (moderates() === before) this.#listener.changed();
+    else this.#afresh();
+  }
+
+  /** This user may see more, or less. */
+  #afresh(): void {
+    for (const follower of this.followers) follower.ready?.();
+    this.#listener.changed();
+  }
+
+  #identity({ user, roles, profile }: EventPayload<'session:changed'>): void {
+    this.me = user;
+    this.roles = roles;
+    this.profile = profile;
+  }
+}

@@ -1,0 +1,104 @@
+import { flag } from '../chat/form.ts';
+import { FormDialog } from '../views/controls/form-dialog.tsx';
+import { Row, Switch } from '../views/controls/rows.tsx';
+import type { Desk } from './desk.ts';
+import type { DeskContext } from './desk-context.ts';
+
+/** Whether keys do something in this browser: those who speak to their machine turn them off. */
+const KEPT = 'moderate/keys';
+
+export const keysAreOn = ({ settings }: Desk): boolean => settings.get(KEPT, flag) !== false;
+
+const turnKeys = ({ settings }: Desk, on: boolean) => settings.set(KEPT, on);
+
+/** Each with the key of its words. */
+const all = [
+  [['J', 'K'], 'mod.keys.next'],
+  [['D'], 'action.delete'],
+  [['A'], 'delete.keep'],
+  [['M'], 'mute.action'],
+  [['B'], 'ban.action'],
+  [['Z'], 'common.undo'],
+  [['?'], 'mod.keys'],
+] as const;
+
+/**
+ * The letter or sign of a key that is pressed alone, outside of a field; of a key that has none of these in its layout, the
+ * letter that stands there in others.
+ */
+export function plainKey(event: KeyboardEvent): string | undefined {
+  const { key, code, ctrlKey, altKey, metaKey, isComposing } = event;
+  if (event.defaultPrevented || ctrlKey || altKey || metaKey || isComposing || event.repeat) return undefined;
+  const [target] = event.composedPath();
+  if (target instanceof Element && target.matches('input, textarea, select')) return undefined;
+  if (key.length !== 1) return undefined;
+  return /[!-~]/.test(key) ? key.toLowerCase() : code.replace(/^Key/, '').toLowerCase();
+}
+
+/** At the end of the queue: the keys that are needed most. */
+export function KeyHints({ context, open }: { readonly context: DeskContext; open(): void }) {
+  const { strings } = context;
+  return (
+    <div class="keys">
+      {context.keys() && (
+        <>
+          <span aria-hidden="true">
+            <kbd>J</kbd>
+            <kbd>K</kbd>
+            {strings.text('mod.keys.next')}
+          </span>
+          <span aria-hidden="true">
+            <kbd>Z</kbd>
+            {strings.text('common.undo')}
+          </span>
+        </>
+      )}
+      <button type="button" class="link" aria-haspopup="dialog" onClick={open}>
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
+        {context.keys() && <kbd aria-hidden="true">?</kbd>}
+        {strings.text('mod.keys')}
+      </button>
+    </div>
+  );
+}
+
+/** All keys, and whether they do something. */
+export function Keys({ context, close }: { readonly context: DeskContext; close(): void }) {
+  const { chat, strings, changed } = context;
+  const on = context.keys();
+  return (
+    <FormDialog
+      context={context}
+      title={strings.text('mod.keys')}
+      label={strings.text('common.close')}
+      cancel={null}
+      submit={close}
+      close={close}
+    >
+      <dl class="key-list">
+        {all.map(([keys, words]) => (
+          <div key={words}>
+            <dt>
+              {keys.map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
+            <dd>{strings.text(words)}</dd>
+          </div>
+        ))}
+      </dl>
+      <ul class="plain">
+        <Row title={strings.text('mod.keys.on')}>
+          <Switch
+            label={strings.text('mod.keys.on')}
+            on={on}
+            turn={(wanted) => {
+              turnKeys(chat, wanted);
+              changed();
+            }}
+          />
+        </Row>
+      </ul>
+    </FormDialog>
+  );
+}

@@ -1,0 +1,54 @@
+import { Icon } from '../views/controls/icon.tsx';
+import type { DeskContext } from './desk-context.ts';
+
+const lines = ['w30', 'w85', 'w55'];
+
+/** Where a list will be. */
+export function Bones() {
+  return (
+    <ul class="cases bones" aria-hidden="true">
+      {[0, 1, 2, 3].map((n) => (
+        <li class="case" key={n}>
+          <span class="bone avatar" />
+          <span>
+            {lines.map((width) => (
+              <span class={`bone line ${width}`} key={width} />
+            ))}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Everything is done. */
+export function AllClear({ title, text }: { readonly title: string; readonly text: string }) {
+  return (
+    <div class="clear">
+      <svg class="art" viewBox="0 0 132 96" aria-hidden="true">
+        <rect class="far" x="14" y="20" width="74" height="30" rx="15" />
+        <rect class="near" x="48" y="56" width="70" height="28" rx="14" />
+        <circle class="disc" cx="104" cy="30" r="17" />
+        <path class="tick" d="m96 30.5 5.5 5.5 11-12" />
+      </svg>
+      <h3 tabIndex={-1}>{title}</h3>
+      <p>{text}</p>
+    </div>
+  );
+}
+
+/** In place of what could not be had. */
+export function Failed(props: { readonly context: DeskContext; readonly title: string; again(): void }) {
+  const { context, title, again } = props;
+  const { strings } = context;
+  return (
+    <div class="empty" role="alert">
+      <Icon name="alert" />
+      <h3 tabIndex={-1}>{title}</h3>
+      <p>{strings.text('mod.error.text')}</p>
+      <button type="button" class="btn primary" onClick={again}>
+        {strings.text('common.again')}
+      </button>
+    </div>
+  );
+}

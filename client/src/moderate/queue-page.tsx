@@ -1,0 +1,276 @@
+import { createRef } from 'preact';
+import type { Report } from '../../../server/wire/events.ts';
+import type { RequestError } from '../connection/connection-state.ts';
+import { RovingList } from '../views/controls/roving-list.tsx';
+import { Restrict, type Restriction } from '../views/moderation/restrict.tsx';
+import { refusal } from '../views/refusal.ts';
+import { type CaseAction, CaseDetail } from './case-detail.tsx';
+import { CaseRow } from './case-row.tsx';
+import type { DeskContext } from './desk-context.ts';
+import { roomName, toldReason } from './mod-words.ts';
+import { AllClear, Bones, Failed } from './nothing.tsx';
+import { type Case, type Decision, Queue, UNDO_MS } from './queue.ts';
+
+/** Messages that are to be decided on: their list, and the one that is chosen. */
+export class QueuePage {
+  readonly queue: Queue;
+  readonly #context: DeskContext;
+  readonly #list = createRef<HTMLDivElement>();
+  /** The case that is shown, and where in the list it stands. */
+  #shown: { readonly key: string; readonly at: number } | undefined;
+
+  constructor(context: DeskContext) {
+    this.#context = context;
+    this.queue = new Queue(context.chat, {
+      changed: context.changed,
+      meanwhile: (one, closed, late) => this.#meanwhile(one, closed, late),
+      refused: (one, decision, error) => this.#refused(one, decision, error),
+    });
+  }
+
+  /**
+   * The case that is chosen. Where there is room for it, one always is: it stays while others come and go, and after it is
+   * gone itself, it is the next.
+   */
+  get current(): Case | undefined {
+    const { cases } = this.queue;
+    const { wide, place } = this.#context;
+    const { id = wide() ? this.#shown?.key : undefined } = place();
+    const chosen = cases.find(({ key }) => key === id);
+    if (chosen !== undefined || !wide()) return chosen;
+    return cases[this.#shown?.key === id ? (this.#shown?.at ?? 0) : 0] ?? cases.at(-1);
+  }
+
+  draw() {
+    const context = this.#context;
+    const { strings } = context;
+    const { cases, state } = this.queue;
+    const { current } = this;
+    const heading = strings.text('mod.queue');
+    this.#shown = current && { key: current.key, at: indexIn(cases, current) };
+    return [
+      <>
+        <div class="bar">
+          <h2 tabIndex={-1}>
+            <span>{heading}</span>
+            {cases.length > 0 && <small>{strings.number(cases.length)}</small>}
+          </h2>
+        </div>
+        <RovingList
+          items=".case"
+          label={heading}
+          preferred=".case[aria-current]"
+          noLetters
+          busy={state === 'loading'}
+          element={this.#list}
+        >
+          {cases.length === 0 ? (
+            this.#none()
+          ) : (
+            <ul class="cases">
+              {cases.map((one) => (
+                <CaseRow
+                  key={one.key}
+                  context={context}
+                  one={one}
+                  current={one.key === current?.key}
+                  open={() => this.#open(one)}
+                />
+              ))}
+            </ul>
+          )}
+        </RovingList>
+      </>,
+      current && (
+        <CaseDetail key={current.key} context={context} one={current} verdicts={this.#verdicts(current)} />
+      ),
+    ] as const;
+  }
+
+  /** The name of the case that is chosen. */
+  label(): string {
+    const { current } = this;
+    const { strings } = this.#context;
+    if (current === undefined) return strings.text('mod.queue');
+    return strings.text('mod.about', { name: strings.name(current.reports[0].message.user) });
+  }
+
+  /** Does what that key does here; false if it does nothing. */
+  key(key: string): boolean {
+    if (key === 'z') return this.#undo();
+    if (key === 'j' || key === 'k') return this.#step(key === 'j' ? 1 : -1);
+    const { current } = this;
+    const verdict =
+      current &&
+      this.#verdicts(current)
+        .flat()
+        .find((one) => one.key.toLowerCase() === key);
+    verdict?.run();
+    return verdict !== undefined;
+  }
+
+  #none() {
+    const { strings } = this.#context;
+    const { state } = this.queue;
+    if (state === 'loading') return <Bones />;
+    if (state === 'failed')
+      return (
+        <Failed
+          context={this.#context}
+          title={strings.text('mod.error.title')}
+          again={() => {
+            void this.queue.load();
+            this.#context.changed();
+          }}
+        />
+      );
+    return <AllClear title={strings.text('mod.empty.title')} text={strings.text('mod.empty.text')} />;
+  }
+
+  #verdicts(one: Case): [CaseAction[], CaseAction[]] {
+    const { strings } = this.#context;
+    const direct = one.reports[0].room.startsWith('d-');
+    return [
+      [
+        {
+          picture: 'delete',
+          label: strings.text('action.delete'),
+          key: 'D',
+          kind: 'danger',
+          run: () => this.#delete(one),
+        },
+        { picture: 'check', label: strings.text('delete.keep'), key: 'A', run: () => this.#keep(one) },
+      ],
+      direct
+        ? []
+        : [
+            {
+              picture: 'muted',
+              label: strings.text('mute.action'),
+              key: 'M',
+              run: () => this.#restrict(one, 'mute'),
+            },
+            {
+              picture: 'ban',
+              label: strings.text('ban.action'),
+              key: 'B',
+              kind: 'bad',
+              run: () => this.#restrict(one, 'ban'),
+            },
+          ],
+    ];
+  }
+
+  #delete(one: Case): void {
+    const { strings } = this.#context;
+    const name = strings.name(one.reports[0].message.user);
+    const reason = toldReason(one.reports, strings);
+    this.#decide(
+      one,
+      { done: 'deleted', ...(reason === undefined ? {} : { reason }) },
+      reason === undefined ? strings.text('mod.deletedPlain') : strings.text('mod.deleted', { name }),
+    );
+  }
+
+  #keep(one: Case): void {
+    this.#decide(one, { done: 'nothing' }, this.#context.strings.text('mod.kept'));
+  }
+
+  #decide(one: Case, decision: Decision, words: string): void {
+    const { strings, toast } = this.#context;
+    this.#leave(one, () => this.queue.decide(one, decision));
+    toast(words, 'good', {
+      label: strings.text('common.undo'),
+      until: Date.now() + UNDO_MS,
+      run: () => this.#undo(),
+    });
+  }
+
+  #restrict(one: Case, how: 'mute' | 'ban'): void {
+    const { strings, dialog, toast } = this.#context;
+    const { message, room } = one.reports[0];
+    const name = strings.name(message.user);
+    const run = async (restriction: Restriction) => {
+      await this.queue.send(one, { done: how === 'mute' ? 'muted' : 'banned', ...restriction });
+      this.#leave(one, () => {});
+      toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
+    };
+    dialog((close) => (
+      <Restrict
+        context={this.#context}
+        how={how}
+        name={name}
+        room={roomName(room, this.#context)}
+        reasoned
+        run={run}
+        close={close}
+      />
+    ));
+  }
+
+  #undo(): boolean {
+    const one = this.queue.undo();
+    if (one === undefined) return false;
+    const { strings, toast, say, focusDetail } = this.#context;
+    this.#open(one, 'instead');
+    toast(strings.text('mod.undone'), 'good');
+    say(strings.text('mod.undone'));
+    focusDetail();
+    return true;
+  }
+
+  #open(one: Case, how?: 'instead'): void {
+    const { wide, go, focusDetail } = this.#context;
+    go({ section: 'queue', id: one.key }, wide() ? 'instead' : how);
+    if (!wide()) focusDetail();
+  }
+
+  #step(by: 1 | -1): boolean {
+    const { cases } = this.queue;
+    const { current } = this;
+    const next = cases[current === undefined ? 0 : indexIn(cases, current) + by];
+    if (next === undefined) return false;
+    this.#open(next, 'instead');
+    this.#context.focusDetail();
+    return true;
+  }
+
+  /** From a case that is decided on to the next. */
+  #leave(one: Case, decide: () => void): void {
+    const { strings, go, say, focusDetail } = this.#context;
+    const before = indexIn(this.queue.cases, one);
+    const at = before === -1 ? (this.#shown?.at ?? 0) : before;
+    decide();
+    const { cases } = this.queue;
+    const next = cases[at] ?? cases.at(-1);
+    go({ section: 'queue', ...(next && { id: next.key }) }, 'instead');
+    focusDetail();
+    say(
+      next === undefined
+        ? strings.text('mod.empty.title')
+        : strings.text('mod.next', { name: strings.name(next.reports[0].message.user), n: cases.length }),
+    );
+  }
+
+  #meanwhile(one: Case, { by, done }: NonNullable<Report['closed']>, late: boolean): void {
+    const { strings, toast, place } = this.#context;
+    const shown = place().section === 'queue' && this.#shown?.key === one.key;
+    if (!late && !shown) return;
+    const what = strings.text(`mod.done.${done}`);
+    toast(strings.text('mod.meanwhile', { name: strings.name(by), what }), 'good');
+  }
+
+  #refused(one: Case, decision: Decision, error: RequestError): void {
+    const { strings, toast } = this.#context;
+    toast(refusal(error, strings), 'bad', {
+      label: strings.text('common.again'),
+      run: () => {
+        this.queue.decide(one, decision);
+        this.queue.flush();
+      },
+    });
+  }
+}
+
+/** Cases are made anew each time: the key says which are the same. */
+const indexIn = (cases: readonly Case[], { key }: Case) => cases.findIndex((one) => one.key === key);

@@ -1,0 +1,8 @@
+import dialogs from '../styles/dialogs.css?inline';
+import moderate from '../styles/moderate.css?inline';
+import panels from '../styles/panels.css?inline';
+import prefs from '../styles/prefs.css?inline';
+import { sheetOf } from '../styles/styles.ts';
+
+/** The sheet of the moderators' page, upon that of the chat. */
+export const sheet = sheetOf([panels, dialogs, prefs, moderate].join('\n'));

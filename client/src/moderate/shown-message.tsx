@@ -1,0 +1,110 @@
+import { hue } from '../../../server/wire/avatar.ts';
+import type { Message, User } from '../../../server/wire/events.ts';
+import { ERASED } from '../store/user-ids.ts';
+import { wordsOf } from '../text/words.ts';
+import { addressOf } from '../views/files/address.ts';
+import { Picture } from '../views/files/picture.tsx';
+import { Described, Grid, SEEN } from '../views/files/shown-files.tsx';
+import { formatted } from '../views/messages/formatted.tsx';
+import { named } from '../views/messages/named.tsx';
+import { Avatar } from '../views/people/avatar.tsx';
+import type { DeskContext } from './desk-context.ts';
+
+/** The nodes that a text may have. */
+const NODES = 1000;
+
+interface Props {
+  readonly context: DeskContext;
+  readonly message: Message;
+  /** The one that is to be decided on, or one beside it. */
+  readonly target: boolean;
+}
+
+/** A message with its author: read, and nothing more. */
+export function ShownMessage({ context, message, target }: Props) {
+  const { strings } = context;
+  const { user, sentAt } = message;
+  const kind = target ? 'target' : 'ctx';
+  const words = textOf(message, context);
+  return (
+    <div class={`group ${kind} ${user.id === ERASED ? '' : hue(user.id)}`.trim()}>
+      <Avatar user={user} />
+      <div class="stack">
+        <By context={context} user={user} at={sentAt} />
+        <article
+          tabIndex={-1}
+          class={message.deletedAt === undefined ? `msg ${kind}` : `msg gone ${kind}`}
+          aria-label={strings.text('msg.name', {
+            name: strings.name(user),
+            time: strings.time(sentAt),
+            text: words,
+          })}
+        >
+          <div class="bubble">
+            {message.deletedAt === undefined ? (
+              <Content context={context} message={message} />
+            ) : (
+              <p class="text">{words}</p>
+            )}
+          </div>
+        </article>
+      </div>
+    </div>
+  );
+}
+
+/** What a message says, in one line of words. */
+export function textOf(message: Message, { strings }: Pick<DeskContext, 'strings'>): string {
+  if (message.deletedAt !== undefined)
+    return strings.text(message.deletedBy === 'moderator' ? 'msg.deletedByModerator' : 'msg.deleted');
+  return wordsOf(message.text, message.files, strings);
+}
+
+function By({ context, user, at }: { context: DeskContext; user: User; at: number }) {
+  const { strings } = context;
+  return (
+    <div class="by">
+      <bdi>{strings.name(user)}</bdi>
+      <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
+        {strings.time(at)}
+      </time>
+    </div>
+  );
+}
+
+function Content({ context, message }: Pick<Props, 'context' | 'message'>) {
+  const { chat } = context;
+  const { text, files = [] } = message;
+  const pictures = files.filter(({ image }) => image !== undefined);
+  // Nobody's card opens here: a mention is a word like others.
+  const entry = { key: message.id, user: message.user, text, sentAt: message.sentAt, message };
+  const marked = named(entry, chat.me?.id);
+  return (
+    <>
+      {pictures.length > 0 && (
+        <Grid
+          pictures={pictures}
+          cell={(file, n) => (
+            <Picture
+              key={file.id}
+              context={context}
+              file={file}
+              alone={pictures.length === 1}
+              more={n === SEEN - 1 ? pictures.length - SEEN : 0}
+              open={() => open(addressOf(chat, file), '_blank', 'noopener')}
+            />
+          )}
+        />
+      )}
+      {files
+        .filter(({ image }) => image === undefined)
+        .map((file) => (
+          <a class="doc" key={file.id} href={addressOf(chat, file)} download={file.name}>
+            <Described file={file} context={context} />
+          </a>
+        ))}
+      {text !== '' &&
+        formatted(marked?.marked ?? text, NODES, undefined, (piece) => marked?.say(piece, true) ?? piece)}
+    </>
+  );
+}

@@ -1,0 +1,347 @@
+import type { Page } from '@playwright/test';
+import { asUser, privateRoom } from './as-user.ts';
+import { axe } from './axe.ts';
+import { expect, type Site, test } from './fixtures.ts';
+import { shot } from './shot.ts';
+
+test.use({ roles: true });
+
+/** A message of somebody who has never logged in. @returns its place */
+async function written(site: Site, room: string, name: string, text: string): Promise<number> {
+  const id = name.toLowerCase().replaceAll(/\W/g, '-');
+  const answer = await fetch(`${site.chat.url}/api/rooms/${room}/messages`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ user: { id, name }, text, clientId: crypto.randomUUID() }),
+  });
+  expect(answer.status).toBe(201);
+  return ((await answer.json()) as { message: { seq: number } }).message.seq;
+}
+
+type Reason = 'spam' | 'abuse' | 'other';
+
+async function reported(
+  site: Site,
+  by: string,
+  room: string,
+  seq: number,
+  reason: Reason,
+  text?: string,
+): Promise<void> {
+  await asUser(site, by, async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:report', { room, seq, reason, text });
+  });
+}
+
+/** Three messages that are reported: the first by two people. */
+async function threeReported(site: Site): Promise<void> {
+  const watches = await written(site, 'lobby', 'Cheap Watches', 'Cheap watches, press here!');
+  const insult = await written(site, 'garden', 'Marek Nowak', 'You never listen, do you.');
+  const complaint = await written(site, 'board', 'Lena Fischer', 'That is not what we agreed.');
+  await reported(site, 'carol', 'garden', insult, 'abuse');
+  await reported(site, 'carol', 'board', complaint, 'other', 'Hmm.');
+  await reported(site, 'carol', 'lobby', watches, 'spam', 'Third time this week.');
+  await reported(site, 'alice', 'lobby', watches, 'spam');
+}
+
+/** Opens the page as that user, at that place. */
+async function enter(page: Page, site: Site, user: string, hash = ''): Promise<void> {
+  const cookie = { name: 'PHPSESSID', value: await site.login(user), httpOnly: true };
+  await page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+  await page.goto(`${site.chat.url}/moderate${hash}`);
+}
+
+const cases = (page: Page) => page.getByRole('region', { name: 'Queue' }).getByRole('listitem');
+const heading = (page: Page, name: string) => page.getByRole('heading', { level: 2, name });
+const reports = (site: Site, user = 'bob') =>
+  asUser(site, user, async (ask) => (await ask('report:list', {})).reports);
+const textOf = (site: Site, room: string, seq: number) =>
+  asUser(site, 'bob', async (ask) => {
+    const { messages } = await ask('message:history', { room });
+    return messages.find((message) => message.seq === seq)?.text;
+  });
+/** The violations that axe finds in the whole page, one line each. */
+async function faults(page: Page): Promise<string[]> {
+  const { violations } = await axe(page).analyze();
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target }) => `${id}: ${target.flat().join(' ')}`),
+  );
+}
+
+test('the queue has a message once, most reports first, and shows who has reported it, why, and what was said', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  await expect(cases(page)).toContainText([
+    /Cheap Watches.*Cheap watches, press here!.*2 reports.*Spam or scam.*lobby/,
+    /Marek Nowak.*You never listen, do you\..*1 report.*Insult or threat.*garden/,
+    /Lena Fischer.*That is not what we agreed\..*1 report.*Something else.*board/,
+  ]);
+  await expect(page).toHaveTitle('(3) Moderation');
+  await expect(heading(page, 'Cheap Watches')).toContainText(/lobby, today/);
+  await expect(page.getByRole('list', { name: '2 reports' }).getByRole('listitem')).toContainText([
+    /Carol Spam or scam: “Third time this week\.”/,
+    /Alice Spam or scam/,
+  ]);
+  await expect(page.getByRole('article')).toContainText('Cheap watches, press here!');
+  await expect(page.getByRole('link', { name: 'Show in room' })).toHaveAttribute(
+    'href',
+    `${site.chat.url}/#m=lobby/1`,
+  );
+  await page.getByRole('button', { name: /^Lena Fischer/ }).click();
+  await expect(heading(page, 'Lena Fischer')).toBeVisible();
+  await expect(page).toHaveURL(/#queue\/board%2F1$/);
+  // A report that comes now is there at once.
+  const late = await written(site, 'talk', 'Tom Baker', 'Late');
+  await reported(site, 'carol', 'talk', late, 'other');
+  await expect(cases(page)).toHaveCount(4);
+  await expect(heading(page, 'Lena Fischer')).toBeVisible();
+  await shot(page, 'moderate-1-queue');
+});
+
+test('by keys alone: next, delete, take back, keep, and the list of keys, which turns them off', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  const said = page.getByRole('status');
+  await page.keyboard.press('j');
+  await expect(heading(page, 'Marek Nowak')).toBeFocused();
+  await page.keyboard.press('k');
+  await expect(heading(page, 'Cheap Watches')).toBeFocused();
+  // With a modifier it is a key of the browser's.
+  await page.keyboard.press('Control+j');
+  await expect(heading(page, 'Cheap Watches')).toBeFocused();
+  await page.keyboard.press('d');
+  await expect(cases(page)).toHaveCount(2);
+  await expect(heading(page, 'Marek Nowak')).toBeFocused();
+  await expect(said).toHaveText('Next: Marek Nowak, 2 left');
+  await expect(page.getByText('Deleted. Cheap Watches can see the reason.')).toBeVisible();
+  expect(await textOf(site, 'lobby', 1)).toBe('Cheap watches, press here!');
+  await page.keyboard.press('z');
+  await expect(heading(page, 'Cheap Watches')).toBeFocused();
+  await expect(cases(page)).toHaveCount(3);
+  await page.keyboard.press('d');
+  await page.keyboard.press('a');
+  // The second decision sends the first.
+  await expect.poll(() => textOf(site, 'lobby', 1)).toBe('');
+  await expect(heading(page, 'Lena Fischer')).toBeFocused();
+  await page.keyboard.press('a');
+  await expect(said).toHaveText('All clear');
+  await expect(heading(page, 'Queue')).toBeFocused();
+  await expect(page.getByText('Nothing is waiting.')).toBeVisible();
+  await expect(page).toHaveTitle('Moderation');
+  await page.keyboard.press('Shift+?');
+  const keys = page.getByRole('dialog', { name: 'All keys' });
+  await keys.getByRole('switch', { name: 'Use these keys' }).click();
+  await shot(page, 'moderate-2-keys');
+  await page.keyboard.press('Escape');
+  await expect(heading(page, 'Queue')).toBeFocused();
+  // Z would take the last decision back.
+  await page.keyboard.press('z');
+  await page.keyboard.press('Shift+?');
+  await expect(keys).toHaveCount(0);
+  await expect(cases(page)).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByText('Nothing is waiting.')).toBeVisible();
+  expect(await reports(site)).toEqual([]);
+  await page.getByRole('button', { name: 'All keys' }).click();
+  await expect(keys.getByRole('switch', { name: 'Use these keys' })).not.toBeChecked();
+});
+
+test('a deletion can be taken back for eight seconds, then it is done; leaving the page does it at once', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await page.clock.install();
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  await page.clock.pauseAt(Date.now() + 60_000);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await expect(cases(page)).toHaveCount(2);
+  const undo = page.getByRole('button', { name: 'Undo', exact: true });
+  await page.clock.runFor(7000);
+  await undo.click();
+  await expect(cases(page)).toHaveCount(3);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.clock.runFor(7000);
+  expect(await textOf(site, 'lobby', 1)).toBe('Cheap watches, press here!');
+  await page.clock.runFor(1000);
+  await expect.poll(() => textOf(site, 'lobby', 1)).toBe('');
+  await page.clock.resume();
+  await expect(undo).toHaveCount(0);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await expect(cases(page)).toHaveCount(1);
+  await page.goto(`${site.chat.url}/guide.html`);
+  await expect.poll(() => textOf(site, 'garden', 1)).toBe('');
+});
+
+test('an entry on which another moderator decides goes, and a notice says who has decided what', async ({
+  site,
+  page,
+  visitor,
+}) => {
+  await threeReported(site);
+  await enter(page, site, 'bob');
+  await enter(visitor.page, site, 'alice');
+  await expect(cases(page)).toHaveCount(3);
+  await expect(heading(page, 'Cheap Watches')).toBeVisible();
+  await expect(cases(visitor.page)).toHaveCount(3);
+  await visitor.page.getByRole('button', { name: 'Keep' }).click();
+  await visitor.page.getByRole('button', { name: 'Keep' }).click();
+  await expect(page.getByText('Alice has already decided this: kept.')).toBeVisible();
+  await expect(cases(page)).toHaveCount(2);
+  await expect(heading(page, 'Marek Nowak')).toBeVisible();
+  await shot(page, 'moderate-3-meanwhile');
+  // What Bob is about to delete is decided meanwhile: his decision is of no use any more.
+  await page.getByRole('button', { name: /^Lena Fischer/ }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await expect(cases(page)).toHaveCount(1);
+  await expect(cases(visitor.page)).toHaveCount(1);
+  await visitor.page.getByRole('button', { name: 'Mute…' }).click();
+  await visitor.page.getByRole('dialog').getByRole('button', { name: 'Mute', exact: true }).click();
+  await expect(visitor.page.getByText('Lena Fischer was muted.')).toBeVisible();
+  await expect(page.getByText('Alice has already decided this: muted.')).toBeVisible();
+  await page.keyboard.press('z');
+  await expect.poll(() => textOf(site, 'board', 1)).toBe('That is not what we agreed.');
+});
+
+test('a decision that is refused is taken back, with a notice', async ({ site, page }) => {
+  // Nobody outranks an admin.
+  const [seq] = await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room: 'talk' });
+    const { message } = await ask('message:send', { room: 'talk', text: 'My own words', clientId: 'own' });
+    return [message.seq];
+  });
+  await reported(site, 'carol', 'talk', seq ?? 0, 'abuse');
+  await enter(page, site, 'bob');
+  await page.getByRole('button', { name: 'Ban…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Ban Alice' });
+  await dialog.getByRole('button', { name: 'Ban', exact: true }).click();
+  await expect(dialog.getByRole('alert')).toHaveText('That isn’t allowed in this room.');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByText('Nothing is waiting.')).toBeVisible();
+  await expect(page.getByText('That isn’t allowed in this room.')).toBeVisible();
+  await expect(cases(page)).toHaveCount(1);
+});
+
+test('on a phone the list leads to one entry, and Back to the list; nothing overflows', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await page.setViewportSize({ width: 360, height: 640 });
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  const wide = () => page.evaluate(() => document.documentElement.scrollWidth);
+  expect(await wide()).toBe(360);
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-360-1-queue');
+  await page.getByRole('button', { name: /^Marek Nowak/ }).click();
+  await expect(heading(page, 'Marek Nowak')).toBeFocused();
+  await expect(page.getByRole('region', { name: 'Queue' })).toBeHidden();
+  expect(await wide()).toBe(360);
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-360-2-report');
+  await page.getByRole('button', { name: 'Back to the list' }).click();
+  await expect(page.getByRole('button', { name: /^Marek Nowak/ })).toBeFocused();
+  await page.getByRole('button', { name: /^Lena Fischer/ }).click();
+  await page.getByRole('button', { name: 'Keep' }).click();
+  await expect(heading(page, 'Marek Nowak')).toBeFocused();
+  await page.goBack();
+  await expect(cases(page)).toHaveCount(2);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  expect(await faults(page)).toEqual([]);
+  await page.getByRole('button', { name: /^Cheap Watches/ }).click();
+  await page.getByRole('button', { name: 'Mute…' }).click();
+  await shot(page, 'moderate-360-3-mute-dark');
+  expect(await faults(page)).toEqual([]);
+});
+
+test('axe finds nothing at 1280 pixels, light and dark, in the queue, its keys and its dialogs', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await faults(page), colorScheme).toEqual([]);
+    await page.keyboard.press('Shift+?');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    expect(await faults(page), `${colorScheme}, keys`).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('b');
+    await expect(page.getByRole('dialog', { name: 'Ban Cheap Watches' })).toBeVisible();
+    expect(await faults(page), `${colorScheme}, ban`).toEqual([]);
+    await page.keyboard.press('Escape');
+    await shot(page, `moderate-4-${colorScheme}`);
+  }
+});
+
+test('from right to left the page is mirrored, in Arabic, and axe finds nothing', async ({
+  browser,
+  site,
+}) => {
+  await threeReported(site);
+  const context = await browser.newContext({ locale: 'ar', viewport: { width: 1280, height: 800 } });
+  const page = await context.newPage();
+  await enter(page, site, 'bob');
+  await expect(page.getByRole('heading', { level: 2, name: 'Cheap Watches' })).toBeVisible();
+  await expect(page.locator('html')).toHaveAttribute('lang', 'ar');
+  const nav = await page.getByRole('navigation', { name: 'الإشراف' }).boundingBox();
+  expect(nav).toMatchObject({ x: 1280 - (nav?.width ?? 0) });
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-5-arabic');
+  await context.close();
+});
+
+test('a room’s moderator sees the reports of that room alone', async ({ site, page }) => {
+  await threeReported(site);
+  const room = await privateRoom(site, 'carol', 'own room', ['1', '4']);
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:send', { room, text: 'Mine', clientId: 'mine' });
+  });
+  await enter(page, site, 'carol');
+  await expect(page.getByText('Nothing is waiting.')).toBeVisible();
+  await reported(site, 'dimitri', room, 1, 'other');
+  await expect(cases(page)).toHaveCount(1);
+  await expect(cases(page)).toContainText(/Alice.*Mine.*own room/);
+});
+
+test('a user who moderates nothing gets a card, and a visitor the way to log in', async ({
+  site,
+  visitor,
+}) => {
+  const { page } = visitor;
+  await page.goto(`${site.chat.url}/moderate`);
+  await expect(page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
+  await enter(page, site, 'carol');
+  await expect(page.getByRole('heading', { name: 'For moderators only' })).toBeVisible();
+  await expect(page.getByText('You’re logged in as Carol, who isn’t a moderator here.')).toBeVisible();
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-6-forbidden');
+  await page.getByRole('button', { name: 'Back to the chat' }).click();
+  await expect(page).toHaveURL(`${site.chat.url}/`);
+});
+
+test('after a logout nothing is left in the page', async ({ site, page }) => {
+  await threeReported(site);
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  const [cookie] = (await page.context().cookies()).filter(({ name }) => name === 'PHPSESSID');
+  await site.memcached.delete(`sessions/${cookie?.value}`);
+  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+  expect(await page.content()).not.toContain('Cheap');
+  await expect(page.getByText('Cheap Watches')).toHaveCount(0);
+});
