@@ -100,6 +100,9 @@ export const mostNewReplies = 100;
 /** Invite links of one room. */
 export const mostInvites = 20;
 
+/** Of a time in milliseconds since 1970: the number of its day, by UTC. */
+export const dayOf = (at: number): number => Math.floor(at / (24 * 60 * 60 * 1000));
+
 /** Users whom one user may block. */
 export const mostBlocked = 1000;
 
@@ -1023,6 +1026,8 @@ export interface Writes {
     in: { room: string; id: string } & NonNullable<StoredReport['closed']>;
     out: Nothing;
   };
+  /** Forgets how many messages were sent on the days before that time. */
+  forgetDays: { in: { before: number }; out: Nothing };
   /** Forgets the acts of moderation before that time. */
   forgetActs: { in: { before: number }; out: Nothing };
   /** Lifts what has ended by that time, so many at a time. */
@@ -1210,6 +1215,12 @@ export interface Writes {
   tell: { in: { from: string; what: object }; out: Nothing };
 }
 
+/** The rooms that a user may know of: all public ones but `except`, and those of `rooms`. */
+export interface KnownRooms {
+  rooms: readonly string[];
+  except: readonly string[];
+}
+
 /** The reads. A read sees all writes that resolved before it was asked. */
 export interface Reads {
   /** For the start: all rooms that everybody may read. */
@@ -1248,6 +1259,8 @@ export interface Reads {
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];
   };
   room: { in: { room: string }; out: RoomRecord | null };
+  /** How many messages were sent in these rooms, by day, from that day on; days without any are left out. */
+  messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
   /** The links of a room, the newest first. */
   invites: { in: { room: string }; out: StoredInvite[] };
   /** All links that a user has made, the oldest first. */

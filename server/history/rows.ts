@@ -53,9 +53,11 @@ export const roomFields: Columns = [
   'reports',
   'pins',
   'reset_rev',
+  'day',
+  'sent',
 ];
 /** The columns that only the rules need. */
-const ofRules: Columns = ['created_by', 'client_id', 'empty_since'];
+const ofRules: Columns = ['created_by', 'client_id', 'empty_since', 'day', 'sent'];
 
 export const roomColumns = roomFields
   .filter((column) => column !== 'public_key' && !ofRules.includes(column))
@@ -94,6 +96,8 @@ export interface RoomRow extends Omit<RoomRecord, 'last'> {
   clientId?: string;
   /** Since when it has no members. */
   emptySince?: number;
+  /** How many messages were sent on the last day with any. */
+  sent?: { day: number; messages: number };
 }
 
 /** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
@@ -124,6 +128,8 @@ export function roomRow(room: RoomRow): Value[] {
     room.reports ?? null,
     room.pins ?? null,
     room.reset ?? null,
+    room.sent?.day ?? null,
+    room.sent?.messages ?? null,
   ];
 }
 
@@ -133,6 +139,7 @@ export const roomRowFrom = (row: Row): RoomRow => ({
   ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
   ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
   ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
+  ...(row.day === null ? {} : { sent: { day: row.day as number, messages: row.sent as number } }),
 });
 export const roomRowColumns = `num, ${roomColumns}, ${ofRules.join(', ')}`;
 

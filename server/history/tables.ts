@@ -113,6 +113,8 @@ export const columnTypes = {
   first_seq: 'int',
   last_num: 'int',
   stale: 'int',
+  day: 'int',
+  sent: 'int',
   changes: 'text',
   types: 'int',
   position: 'int',
@@ -313,6 +315,13 @@ export const concerned = table<{ room: string; user: string; seq: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
+/** How many messages were sent, by room and day; those of a room's last day are in its row. */
+export const days = table<{ room: string; day: number; messages: number }>('chat_days', ['room', 'day'], {
+  room: 'room',
+  day: 'day',
+  messages: 'sent',
+});
+
 /** The events that wait to be sent to the site. */
 export const webhooks = table<StoredEvent>(
   'chat_webhooks',
@@ -456,6 +465,7 @@ export const tables: readonly Table[] = [
   threadAuthors,
   followers,
   concerned,
+  days,
   webhooks,
   devices,
   vapidKeys,

@@ -16,6 +16,7 @@ import { heldContract } from './history-held.ts';
 import { invitesContract } from './history-invites.ts';
 import { logContract } from './history-log.ts';
 import { moderationContract } from './history-moderation.ts';
+import { moderatorsContract } from './history-moderators.ts';
 import { notifyContract } from './history-notify.ts';
 import { previewsContract } from './history-previews.ts';
 import { threadsContract } from './history-threads.ts';
@@ -1391,6 +1392,10 @@ export function historyContract(
     // Its statements are not those of the rules.
     describe('events for the site', () => {
       webhooksContract(() => ({ history, reopen: async () => (history = await reopen()) }), test);
+    });
+
+    describe('the moderators’ page', () => {
+      moderatorsContract(() => ({ history }));
     });
 
     describe('notify', () => {

@@ -301,6 +301,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
     [3, () => ({ op: 'noteHere', input: { user: one(userIds), at: at - roll(9) } })],
     [1, () => ({ op: 'hideHere', input: { user: one(userIds), hidden: roll(2) === 0 } })],
     [1, () => ({ op: 'forgetHere', input: { before: at - roll(80) } })],
+    [1, () => ({ op: 'forgetDays', input: { before: one([0, 86_400_000]) } })],
     [
       4,
       () => ({
@@ -555,8 +556,12 @@ export async function readAll(history: History): Promise<unknown> {
   const { reports } = await history.read.reports({ rooms: null, limit: 500 });
   const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
+  const days = [
+    await history.read.messagesByDay({ rooms: [], except: [], from: 0 }),
+    await history.read.messagesByDay({ rooms: ['p1', 'd1', 'none'], except: ['lobby'], from: 0 }),
+  ];
   return {
-    ...{ publicRooms, users, content, searches, known, bans },
+    ...{ publicRooms, users, content, searches, known, bans, days },
     ...{ restrictions, reports, own: own.reports },
   };
 }

@@ -13,6 +13,8 @@ const devicesFor = 30 * 24 * 60 * 60 * 1000;
 /** Milliseconds that a message waits for a moderator, or that its author sees that it was rejected; and so many are discarded at once. */
 const heldFor = 30 * 24 * 60 * 60 * 1000;
 const heldMost = 100;
+/** And that it is known how many messages were sent on a day. */
+const daysFor = 400 * 24 * 60 * 60 * 1000;
 
 /** Milliseconds that messages and acts of moderation are kept; 0 for ever. */
 export interface Retention {
@@ -23,8 +25,8 @@ export interface Retention {
 }
 
 /**
- * Deletes private rooms that have long had no members, invite links that expired long ago, old times of visits, expired
- * messages and acts: now and regularly, until `signal` aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
+ * Deletes private rooms that have long had no members, invite links that expired long ago, old times of visits and
+ * numbers of messages, expired messages and acts: now and regularly, until `signal` aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
  */
 export function keepSweeping(
   history: History,
@@ -74,6 +76,7 @@ export function keepSweeping(
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });
+      await history.write.forgetDays({ before: Date.now() - daysFor });
       await history.write.forgetHere({ before: Date.now() - hereFor });
     } catch (error) {
       // Once it is stopped, the history may be closed while a turn still runs.

@@ -19,6 +19,7 @@ import {
 } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
+import { withOneMore } from './days.ts';
 import { showsPreviews } from './previews.ts';
 import {
   actInPublic,
@@ -120,7 +121,8 @@ export function store(
   const message = { id, room: room.id, seq: room.lastSeq + 1, rev: room.head + 1, ...made };
   work.insertMessage({ message, digest });
   carry(work, message, message.sentAt);
-  work.putRoom({ ...room, head: message.rev, lastSeq: message.seq });
+  const sent = withOneMore(work, room, message.sentAt);
+  work.putRoom({ ...room, head: message.rev, lastSeq: message.seq, sent });
   changes.push({ type: 'message', is: 'new', message });
   rename(work, message.user, changes);
   return message;

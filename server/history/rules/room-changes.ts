@@ -42,7 +42,13 @@ export function existingFor(work: Work, id: string, user: string): RoomRow {
 }
 
 export function record(work: Work, row: RoomRow): RoomRecord {
-  const { createdBy: _by, clientId: _id, emptySince: _since, ...room } = work.room(row.id) ?? row;
+  const {
+    createdBy: _by,
+    clientId: _id,
+    emptySince: _since,
+    sent: _sent,
+    ...room
+  } = work.room(row.id) ?? row;
   const last = room.lastSeq < room.firstSeq ? undefined : work.lastMessage(row.id);
   return { ...room, ...(last === undefined ? {} : { last }) };
 }

@@ -1,4 +1,5 @@
 import type { Writes } from '../history.ts';
+import { forgetDays } from './days.ts';
 import * as devices from './devices.ts';
 import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
@@ -35,6 +36,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...webhooks,
   ...devices,
   follow,
+  forgetDays,
   preview,
   removePreview,
   erase,

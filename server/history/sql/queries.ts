@@ -2,6 +2,7 @@ import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Sh
 import {
   everybody,
   holdings,
+  type KnownRooms,
   type Membership,
   maxPageBytes,
   mostDevices,
@@ -148,6 +149,18 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     );
   const numOf = (id: string) => sql`(SELECT num FROM chat_rooms WHERE id = ${id})`;
 
+  /** A list of the rooms that a user may know of. */
+  const knownRooms = ({ rooms, except }: KnownRooms): Sql => {
+    const among = (ids: readonly string[]) =>
+      dialect.among(
+        ['id'],
+        ids.map((id) => [id]),
+      );
+    const open = except.length === 0 ? raw("kind = 'public'") : sql`kind = 'public' AND NOT ${among(except)}`;
+    const own = rooms.length === 0 ? raw('') : sql` OR ${among(rooms)}`;
+    return sql`(SELECT num, id AS room_id, name, kind, first_seq, day, sent FROM chat_rooms WHERE ${open}${own})`;
+  };
+
   const notExpired = (id: string) => sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${id})`;
 
   return {
@@ -250,6 +263,17 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     *room({ room: id }) {
       const rows = yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`);
       return (yield* withLast(rows))[0] ?? null;
+    },
+    *messagesByDay({ from, ...known }) {
+      const rooms = knownRooms(known);
+      const rows = yield* ask(
+        sql`SELECT day, sum(sent) AS num FROM (
+              SELECT days.day AS day, days.sent AS sent FROM chat_days AS days JOIN ${rooms} AS rooms ON rooms.num = days.room
+                WHERE days.day >= ${from}
+              UNION ALL SELECT day, sent FROM ${rooms} AS rooms WHERE day >= ${from}) AS found
+            GROUP BY day ORDER BY day`,
+      );
+      return rows.map(({ day, num }) => ({ day: day as number, messages: Number(num) }));
     },
     *invites({ room }) {
       return (yield* ask(sql`${invitesWhere} rooms.id = ${room} ORDER BY at DESC, invites.id`)).map(

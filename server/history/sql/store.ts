@@ -27,7 +27,7 @@ type Changed = Record<'often' | 'all', Rows>;
 const mostNames = 100;
 
 /** The columns that most transactions change of a room and of a member, and that all but an erasure change of a message. */
-const oftenOfRoom: Columns = ['head', 'last_seq'];
+const oftenOfRoom: Columns = ['head', 'last_seq', 'day', 'sent'];
 const oftenOfMember: Columns = ['read_seq', 'acted', 'wrote_at'];
 const oftenOfMessage: Columns = [
   'rev',
@@ -189,7 +189,8 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
 
   function storeRooms(rooms: readonly LoadedRoom[], made: readonly LoadedRoom[]): void {
     const changed = rooms.filter((room) => isChanged(room) && !made.includes(room));
-    const isOften = ({ row, stored }: LoadedRoom) => isSameBut(['head', 'lastSeq'], stored ?? row, row);
+    const isOften = ({ row, stored }: LoadedRoom) =>
+      isSameBut(['head', 'lastSeq', 'sent'], stored ?? row, row);
     const rowsOf = (some: readonly LoadedRoom[]) =>
       some.map((room) => [room.num as number, ...roomRow(room.row)]);
     const [all = [], often = []] = [false, true].map((is) => changed.filter((room) => isOften(room) === is));

@@ -834,6 +834,10 @@ export class Work {
     this.#later(() => sql`DELETE FROM chat_audit WHERE at < ${before}`);
   }
 
+  forgetDays(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_days WHERE day < ${before}`);
+  }
+
   forgetHere(before: number): void {
     this.#later(() => sql`DELETE FROM chat_last_here WHERE at < ${before} AND hidden IS NULL`);
   }

@@ -453,6 +453,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   settleDue: [{ users: [{ user: '1' }, { user: '2', due: at }], until: at + 1, at }],
   dropEvents: [{ most: 0 }],
   forgetActs: [{ before: at }],
+  forgetDays: [{ before: at }],
   eraseStep: erasureStages.map(() => ({ by: 'me', kicked: '2', at })),
   tell: [{ from: 'me', what: {} }],
   deleteEmptyRooms: [{ before: at + 1, most: 9 }],
@@ -482,6 +483,10 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   ],
   heldBefore: [{ before: at, limit: 9 }],
   hasWritten: [{ user: '1' }],
+  messagesByDay: [
+    { rooms: [], except: [], from: 1 },
+    { rooms: [room], except: ['lobby'], from: 1 },
+  ],
   reports: [
     { rooms: null, ...page },
     { rooms: [room, 'lobby'], ...page },
