@@ -11,6 +11,7 @@ import type {
   RoomKind,
   RoomRole,
   RoomSettings,
+  ShownAct,
   SiteRole,
   User,
 } from '../wire/events.ts';
@@ -523,29 +524,9 @@ export type Change = {
 
 export type HeldChange = 'held' | 'approved' | 'rejected' | 'discarded';
 
-type ActKind =
-  | 'muted'
-  | 'unmuted'
-  | 'banned'
-  | 'unbanned'
-  | 'removed'
-  | 'message_deleted'
-  | 'pinned'
-  | 'unpinned'
-  | 'report_closed'
-  | 'approved'
-  | 'rejected'
-  | 'role_changed'
-  | 'room_changed'
-  | 'room_deleted'
-  | 'site_banned'
-  | 'site_unbanned'
-  | 'exported'
-  | 'erased';
-
 /** An act of moderation: by whom, of whom, where, when and why. It holds no name and no text of a message. */
 export interface Act {
-  kind: ActKind;
+  kind: ShownAct['kind'];
   /** Milliseconds since 1970. */
   at: number;
   /** The moderator; absent for the PHP application. */

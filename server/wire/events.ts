@@ -259,6 +259,8 @@ export const actKinds = [
   'report_closed',
   'approved',
   'rejected',
+  'approved',
+  'rejected',
   'role_changed',
   'room_changed',
   'room_deleted',
