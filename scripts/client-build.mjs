@@ -7,7 +7,7 @@ import { runQuietly } from './quiet.mjs';
 
 const client = join(root, 'client');
 /** Inside the build, so that the mark is deleted together with it. */
-const mark = join(client, 'dist', '.built-from');
+export const mark = join(client, 'dist', '.built-from');
 
 /** Builds the client unless the existing build has the same sources. */
 export async function buildClient() {
