@@ -10,6 +10,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -457,7 +458,8 @@ public final class Chat {
   /**
    * @param message one's own, as it was seen
    * @param edit what it is to be
-   * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
+   * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it; {@link
+   *     ChatError#HELD} if the edit waits for a moderator: the message stays as it is until then
    */
   public void edit(Message message, MessageEdit edit, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
@@ -475,7 +477,22 @@ public final class Chat {
             "text", edit.text,
             "mentions", Wire.mentions(edit.mentions),
             "files", files);
-    ask("message:edit", payload, this::acknowledged, callback);
+    Wire.Reader<@Nullable Message> edited = data -> data.has("held") ? null : acknowledged(data);
+    Callback<@Nullable Message> answered =
+        new Callback<@Nullable Message>() {
+          @Override
+          public void done(@Nullable Message now) {
+            if (callback == null) return;
+            if (now == null) callback.failed(new ChatError(ChatError.HELD));
+            else callback.done(now);
+          }
+
+          @Override
+          public void failed(ChatError error) {
+            if (callback != null) callback.failed(error);
+          }
+        };
+    ask("message:edit", payload, edited, answered);
   }
 
   /**
@@ -1191,6 +1208,7 @@ public final class Chat {
       for (String id : new ArrayList<>(opened.keySet())) enter(id);
       delivery.wake();
       delivery.uploadsGoOn();
+      compareHeld(delivery);
       deliver();
       marks.changed();
       blocks.ready();
@@ -1282,6 +1300,11 @@ public final class Chat {
           break;
         case "report:changed":
           reported(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));
+          break;
+        case "held:changed":
+          String is = payload.optString("is");
+          boolean there = is.equals("held") || is.equals("rejected");
+          if (delivery != null) delivery.decided(payload.optString("id"), there, is.equals("rejected"));
           break;
         case "blocked:changed":
           String user = payload.optString("user");
@@ -1523,6 +1546,11 @@ public final class Chat {
     }
 
     @Override
+    public void discardHeld(String id) {
+      ask("held:discard", Wire.payload("id", id), data -> data, null);
+    }
+
+    @Override
     public void failed(PendingMessage item) {
       tellOfUser(() -> listener.onUnsent(item));
     }
@@ -1675,6 +1703,30 @@ public final class Chat {
     if (room == null) return;
     room.timeline.stored(message);
     note(room, Collections.singletonList(message));
+  }
+
+  /** Asks what has become of messages that wait for a moderator. */
+  private void compareHeld(Delivery asking) {
+    if (!asking.hasHeld()) return;
+    tasks.once(
+        "held",
+        new Tasks.Task("held:list") {
+          @Override
+          JSONObject payload() {
+            return Wire.payload("mine", true);
+          }
+
+          @Override
+          void answered(JSONObject data) {
+            Map<String, String> ids = new HashMap<>();
+            Set<String> rejected = new HashSet<>();
+            for (JSONObject one : Wire.list(data, "held", json -> json)) {
+              ids.put(one.optString("clientId"), one.optString("id"));
+              if (one.has("rejected")) rejected.add(one.optString("id"));
+            }
+            if (delivery == asking) asking.compareHeld(ids, rejected);
+          }
+        });
   }
 
   private Message acknowledged(JSONObject data) {

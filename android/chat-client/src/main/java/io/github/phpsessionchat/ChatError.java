@@ -11,7 +11,10 @@ public final class ChatError extends Exception {
   /** The server did not answer in time; the connection is given up and opened again. */
   public static final String TIMEOUT = "timeout";
 
-  /** An error code of the protocol, {@link #OFFLINE} or {@link #TIMEOUT}. Unknown ones mean what {@code internal} means. */
+  /** An edit waits for a moderator. */
+  public static final String HELD = "held";
+
+  /** An error code of the protocol, {@link #OFFLINE}, {@link #TIMEOUT} or {@link #HELD}. Unknown ones mean what {@code internal} means. */
   public final String code;
   /** With {@code rate_limited} and {@code muted}: when to try again, in milliseconds, at most an hour; else 0. */
   public final long retryAfterMs;

@@ -25,6 +25,9 @@ final class Delivery {
 
     void sent(Message message);
 
+    /** A message that waits for a moderator, or was rejected, is discarded. */
+    void discardHeld(String id);
+
     void failed(PendingMessage item);
 
     /** Null: nobody sends that file any more, in this process. */
@@ -46,6 +49,10 @@ final class Delivery {
   static final String NOT_KEPT = "not_kept";
   /** A file of a message is not there, and nobody sends it any more. */
   static final String NOT_UPLOADED = "not_uploaded";
+
+  /** A message waits for a moderator, or one has rejected it. */
+  static final String HELD = ChatError.HELD;
+  static final String REJECTED = "rejected";
 
   /** The same message again would be refused again: only the user can decide. */
   private static final Set<String> FINAL =
@@ -73,6 +80,9 @@ final class Delivery {
   private final Port port;
   /** By {@code clientId}. */
   private final Map<String, PendingMessage> items = new LinkedHashMap<>();
+
+  /** The ids of messages that wait for a moderator, or were rejected, by {@code clientId}, as far as the server has said them. */
+  private final Map<String, String> held = new HashMap<>();
 
   private final Set<String> sending = new HashSet<>();
   /** Where a refusal that passes has paused sending: by room, or OUTBOX. */
@@ -212,7 +222,7 @@ final class Delivery {
    */
   void retry(String clientId) {
     PendingMessage item = items.get(clientId);
-    if (item == null || item.failed == null) return;
+    if (item == null || item.failed == null || item.failed.equals(HELD)) return;
     boolean unknown = item.failed.equals("unknown_file");
     List<PendingFile> files = new ArrayList<>();
     List<String> again = new ArrayList<>();
@@ -228,10 +238,13 @@ final class Delivery {
       discard(clientId);
       return;
     }
-    boolean used = item.failed.equals("conflict");
+    boolean used = item.failed.equals("conflict") || item.failed.equals(REJECTED);
     PendingMessage now = item.failed(null).with(files);
     boolean kept = put(used ? now.as(Chat.newClientId()) : now);
-    if (used && kept) forget(item);
+    if (used && kept) {
+      forgetHeld(clientId);
+      forget(item);
+    }
     for (String key : again) port.uploadAgain(key);
   }
 
@@ -248,7 +261,20 @@ final class Delivery {
     }
   }
 
+  /** The user does not want it any more. */
   void discard(String clientId) {
+    forgetHeld(clientId);
+    done(clientId);
+  }
+
+  private void forgetHeld(String clientId) {
+    String id = held.remove(clientId);
+    if (id != null) port.discardHeld(id);
+  }
+
+  /** It is stored, or gone. */
+  private void done(String clientId) {
+    held.remove(clientId);
     PendingMessage item = items.get(clientId);
     if (item == null) return;
     for (PendingFile file : item.files) port.forgetUpload(file.key);
@@ -267,7 +293,41 @@ final class Delivery {
     PendingMessage item = items.get(message.clientId);
     // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
     if (item == null || !item.room.equals(message.room)) return;
-    if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) discard(item.clientId);
+    if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) done(item.clientId);
+  }
+
+  /** Whether a message waits for a moderator, or was rejected. */
+  boolean hasHeld() {
+    for (PendingMessage item : items.values()) if (isHeld(item)) return true;
+    return false;
+  }
+
+  private static boolean isHeld(PendingMessage item) {
+    return HELD.equals(item.failed) || REJECTED.equals(item.failed);
+  }
+
+  /** The server says what has become of a message that waits. */
+  void decided(String id, boolean isThere, boolean isRejected) {
+    for (Map.Entry<String, String> one : new ArrayList<>(held.entrySet())) {
+      if (!one.getValue().equals(id)) continue;
+      PendingMessage item = items.get(one.getKey());
+      if (!isThere) done(one.getKey());
+      else if (isRejected && item != null && !REJECTED.equals(item.failed)) refuse(item, REJECTED);
+    }
+  }
+
+  /** All that waits, or was rejected: by {@code clientId} its id, and whether it was rejected. */
+  void compareHeld(Map<String, String> ids, Set<String> rejected) {
+    for (PendingMessage item : new ArrayList<>(items.values())) {
+      if (!isHeld(item)) continue;
+      String id = ids.get(item.clientId);
+      if (id == null) {
+        done(item.clientId);
+        continue;
+      }
+      held.put(item.clientId, id);
+      decided(id, true, rejected.contains(id));
+    }
   }
 
   /** Nothing more can be sent to that room. */
@@ -304,8 +364,15 @@ final class Delivery {
             sending.remove(room);
             if (closed) return;
             goesOn(room);
-            discard(item.clientId);
-            port.sent(Wire.message(Wire.object(data, "message")));
+            if (data.has("held")) {
+              // Discarded meanwhile.
+              if (!items.containsKey(item.clientId)) port.discardHeld(Wire.heldId(data));
+              else held.put(item.clientId, Wire.heldId(data));
+              refuse(item, HELD);
+            } else {
+              done(item.clientId);
+              port.sent(Wire.message(Wire.object(data, "message")));
+            }
             drain(room);
           }
 

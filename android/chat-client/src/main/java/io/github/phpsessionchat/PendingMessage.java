@@ -25,8 +25,8 @@ public final class PendingMessage {
   /** Its files. It is sent when all of them are there. Unmodifiable. */
   public final List<PendingFile> files;
   /**
-   * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; null: it
-   * will be sent.
+   * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; {@code
+   * held}: it waits for a moderator; {@code rejected}: one has rejected it; null: it will be sent.
    */
   public final @Nullable String failed;
 

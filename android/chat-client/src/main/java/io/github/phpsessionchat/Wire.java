@@ -409,6 +409,11 @@ final class Wire {
   }
 
   /** Anything but an object is left out. */
+  /** The id of the message that waits for a moderator. */
+  static String heldId(JSONObject answer) {
+    return object(answer, "held").optString("id");
+  }
+
   static <T> List<T> list(JSONObject json, String name, Reader<T> reader) {
     JSONArray array = json.optJSONArray(name);
     int length = array == null ? 0 : array.length();

@@ -1,0 +1,94 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+
+let site: PeopleSite;
+let mod: Person;
+let app: JavaClient;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_HOLD_WORDS: 'pallets' });
+  mod = await site.person({ roles: 'moderator' });
+  await mod.request('room:join', { room: 'lobby' });
+});
+afterEach(() => app.end());
+afterAll(async () => {
+  mod.close();
+  await site.close();
+});
+
+async function start(): Promise<Person> {
+  const user = await site.person();
+  app = nextJavaClient();
+  await app.ask('setCookie', { page: 'http://127.0.0.1/', value: user.cookie.split('=')[1] });
+  await app.ask('chat', { server: site.chat.url });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  user.close();
+  return user;
+}
+interface Unsent {
+  text: string;
+  failed: string;
+  clientId: string;
+}
+const unsent = async (failed: string, from = 0) =>
+  (await app.isTold('unsent', ({ message }) => (message as Unsent).failed === failed, from))
+    .message as Unsent;
+const waiting = async () => (await mod.request('held:list', {})).held;
+const pending = (count: number, from: number) =>
+  app.isTold('messages', (told) => told.pending === count, from);
+
+test('a message that waits for a moderator is kept as such, and is a message when it is approved', async () => {
+  await start();
+  await app.ask('send', { room: 'lobby', text: 'pallets' });
+  expect(await unsent('held')).toMatchObject({ text: 'pallets' });
+  const from = app.told.length;
+  const [held] = await waiting();
+  await mod.request('held:approve', { id: held?.id ?? '' });
+  await app.isTold('messages', ({ last, pending }) => last === 'pallets' && pending === 0, from);
+});
+
+test('a rejected message is refused until it is discarded, or sent again as another one', async () => {
+  await start();
+  await app.ask('send', { room: 'lobby', text: 'cheap pallets' });
+  await unsent('held');
+  const [held] = await waiting();
+  await mod.request('held:reject', { id: held?.id ?? '' });
+  const { clientId } = await unsent('rejected');
+  let from = app.told.length;
+  await app.ask('retry', { clientId });
+  const again = await unsent('held', from);
+  expect(again.clientId).not.toBe(clientId);
+  expect(await waiting()).toMatchObject([{ clientId: again.clientId }]);
+  from = app.told.length;
+  await app.ask('discard', { clientId: again.clientId });
+  await pending(0, from);
+  await expect.poll(waiting).toEqual([]);
+});
+
+test('an app that was away learns what has become of its messages', async () => {
+  await start();
+  for (const text of ['one of pallets', 'two of pallets']) await app.ask('send', { room: 'lobby', text });
+  await app.isTold('unsent', ({ message }) => (message as Unsent).text.startsWith('two'));
+  await app.ask('stop');
+  for (const { id, text } of await waiting()) {
+    if (text.startsWith('one')) await mod.request('held:approve', { id });
+    else await mod.request('held:reject', { id });
+  }
+  const from = app.told.length;
+  await app.ask('start');
+  expect((await unsent('rejected', from)).text).toBe('two of pallets');
+  await pending(1, from);
+  expect((await app.messages('lobby')).map(({ text }) => text)).toContain('one of pallets');
+});
+
+test('an edit that waits says so, and leaves the message as it is', async () => {
+  const user = await start();
+  await app.ask('send', { room: 'lobby', text: 'hello' });
+  await app.isTold('messages', ({ last, pending }) => last === 'hello' && pending === 0);
+  const seq = (await app.messages('lobby')).at(-1)?.seq;
+  await expect(app.ask('edit', { seq, text: 'pallets' })).rejects.toMatchObject({ code: 'held' });
+  expect(await waiting()).toMatchObject([{ seq, text: 'pallets', user: { id: user.id } }]);
+  expect((await say(mod, 'lobby', 'still there')).text).toBe('still there');
+  await expect.poll(async () => (await app.messages('lobby')).at(-2)?.text).toBe('hello');
+});
