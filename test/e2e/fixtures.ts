@@ -155,6 +155,8 @@ interface Fixtures {
   notices: boolean;
   /** Whether Alice is an admin and Bob a moderator of the whole site. */
   roles: boolean;
+  /** Whether the first message of each user waits for a moderator. */
+  hold: boolean;
   site: Site;
   alice: Person;
   bob: Person;
@@ -214,8 +216,9 @@ export const test = base.extend<
   previews: [false, { option: true }],
   notices: [false, { option: true }],
   roles: [false, { option: true }],
+  hold: [false, { option: true }],
 
-  site: async ({ surroundings, previews, notices, roles }, use) => {
+  site: async ({ surroundings, previews, notices, roles, hold }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
     const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
@@ -238,6 +241,7 @@ export const test = base.extend<
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
         ...(roles ? { CHAT_USER_ROLES: 'role' } : {}),
+        ...(hold ? { CHAT_HOLD: 'first' } : {}),
         ...(notices
           ? {
               CHAT_WEBHOOK_URL: `${otherUrl}/events`,

@@ -221,6 +221,7 @@ test('a decision that is refused is taken back, with a notice', async ({ site, p
     return [message.seq];
   });
   await reported(site, 'carol', 'talk', seq ?? 0, 'abuse');
+  await page.clock.install();
   await enter(page, site, 'bob');
   await page.getByRole('button', { name: 'Ban…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Ban Alice' });
@@ -229,8 +230,68 @@ test('a decision that is refused is taken back, with a notice', async ({ site, p
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Delete' }).click();
   await expect(page.getByText('Nothing is waiting.')).toBeVisible();
+  await page.clock.fastForward(8000);
   await expect(page.getByText('That isn’t allowed in this room.')).toBeVisible();
   await expect(cases(page)).toHaveCount(1);
+});
+
+test.describe('where the first message of each user waits', () => {
+  test.use({ hold: true });
+
+  test('it stands in the queue between the reports, is approved, or rejected with a reason that can be taken back', async ({
+    site,
+    page,
+    visitor,
+  }) => {
+    await written(site, 'lobby', 'Nadia Haddad', 'The trays are in the cold frame.');
+    const insult = await written(site, 'lobby', 'Marek Nowak', 'You never listen, do you.');
+    await reported(site, 'alice', 'lobby', insult, 'abuse');
+    await enter(page, site, 'bob');
+    await expect(cases(page)).toHaveCount(1);
+    const send = (user: string, text: string) =>
+      asUser(site, user, async (ask) => {
+        await ask('room:join', { room: 'lobby' });
+        await ask('message:send', { room: 'lobby', text, clientId: `first-${user}` });
+      });
+    await send('carol', 'May I bring my dog?');
+    await send('dimitri', 'Forty pallets, good price');
+    await expect(cases(page)).toContainText([
+      /Marek Nowak.*1 report/,
+      /Carol.*May I bring my dog\?.*Waiting.*First message.*lobby/,
+      /Dimitri.*Waiting/,
+    ]);
+    const kinds = page.getByRole('region', { name: 'Queue' }).getByRole('group').first();
+    await kinds.getByRole('button', { name: 'Waiting 2' }).click();
+    await expect(cases(page)).toHaveCount(2);
+    await expect(heading(page, 'Carol')).toBeVisible();
+    await expect(page.getByText('On hold because: First message')).toBeVisible();
+    // What was said before it, and the message itself behind that.
+    await expect(page.getByRole('article')).toContainText([
+      'The trays are in the cold frame.',
+      'You never listen, do you.',
+      'May I bring my dog?',
+    ]);
+    expect(await faults(page)).toEqual([]);
+    await shot(page, 'moderate-7-held');
+    await page.keyboard.press('a');
+    await expect(heading(page, 'Dimitri')).toBeFocused();
+    await page.keyboard.press('d');
+    const dialog = page.getByRole('dialog', { name: 'Reject this message?' });
+    await dialog.getByRole('textbox', { name: 'Reason, shown to Dimitri' }).fill('No sales here');
+    await page.keyboard.press('Enter');
+    await expect(page.getByText('Rejected. Dimitri can see the reason.')).toBeVisible();
+    // The second decision has sent the first.
+    await expect.poll(() => textOf(site, 'lobby', 3)).toBe('May I bring my dog?');
+    await page.keyboard.press('z');
+    await expect(heading(page, 'Dimitri')).toBeFocused();
+    await enter(visitor.page, site, 'alice');
+    await visitor.page.getByRole('button', { name: /^Dimitri/ }).click();
+    await visitor.page.getByRole('button', { name: 'Reject…' }).click();
+    await visitor.page.getByRole('button', { name: 'Reject', exact: true }).click();
+    await visitor.page.goto(`${site.chat.url}/guide.html`);
+    await expect(page.getByText('Alice has already decided this: rejected.')).toBeVisible();
+    await expect(cases(page)).toHaveCount(1);
+  });
 });
 
 test('on a phone the list leads to one entry, and Back to the list; nothing overflows', async ({

@@ -1,13 +1,15 @@
-import { Component, createRef } from 'preact';
-import type { Report } from '../../../server/wire/events.ts';
+import { Component, type ComponentChildren, createRef } from 'preact';
+import type { Answers, Held, Message, Report } from '../../../server/wire/events.ts';
+import type { Follower } from '../chat/chat-listener.ts';
+import { RequestError } from '../connection/connection-state.ts';
 import { hashOf as hashOfMessage } from '../text/page-address.ts';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
-import { roomName, whereAndWhen } from './mod-words.ts';
-import type { Case } from './queue.ts';
-import { ShownMessage } from './shown-message.tsx';
+import { roomName } from './mod-words.ts';
+import { type Case, subjectOf } from './queue.ts';
+import { ShownMessage, saidIn } from './shown-message.tsx';
 
 /** What can be done about a message. */
 export interface CaseAction {
@@ -15,40 +17,50 @@ export interface CaseAction {
   readonly label: string;
   readonly key: string;
   /** `danger`, `bad`: it takes something away. */
-  readonly kind?: 'danger' | 'bad';
+  readonly kind?: 'danger' | 'bad' | 'primary';
   run(): void;
 }
 
 interface Props {
   readonly context: DeskContext;
   readonly one: Case;
-  /** The usual ones, and those that concern the author. */
-  readonly verdicts: readonly [readonly CaseAction[], readonly CaseAction[]];
+  /** Those on the message, and those on its author. */
+  readonly actions: readonly [readonly CaseAction[], readonly CaseAction[]];
 }
 
-/** A message that is to be decided on: what is said about it, and the message itself. */
+/** The messages around that of a held one: as many as a report has before it. */
+const BEFORE = 3;
+
+/** A message that is to be decided on: why, who has written it, and what was said around it. */
 export class CaseDetail extends Component<Props> {
   readonly #talk = createRef<HTMLDivElement>();
   #roving: Roving | undefined;
+  #around: readonly Message[] | 'failed' | undefined;
+  #author: Answers['moderate:person'] | 'failed' | undefined;
+  #unmounted = false;
+  readonly #follower: Follower = { ready: () => this.#load() };
 
   override componentDidMount(): void {
+    this.props.context.chat.followers.add(this.#follower);
     const talk = this.#talk.current;
-    if (talk === null) return;
-    this.#roving = new Roving(talk, '.msg');
-    this.#rove();
-    this.#toTarget();
+    if (talk !== null) this.#roving = new Roving(talk, '.msg');
+    this.#load();
+    this.componentDidUpdate();
   }
 
   override componentDidUpdate(): void {
-    this.#rove();
+    const target = this.#talk.current?.querySelector<HTMLElement>('.msg.target') ?? undefined;
+    this.#roving?.update(target);
   }
 
-  override render({ context, one, verdicts: [usual, onAuthor] }: Props) {
+  override componentWillUnmount(): void {
+    this.#unmounted = true;
+    this.props.context.chat.followers.delete(this.#follower);
+  }
+
+  override render({ context, one, actions: [onMessage, onAuthor] }: Props) {
     const { chat, strings } = context;
-    const [first] = one.reports;
-    const { message, room } = first;
-    const name = strings.name(message.user);
-    const isKnown = chat.list.byId.has(room);
+    const { room, user, at, seq } = subjectOf(one);
     return (
       <>
         <div class="bar">
@@ -61,16 +73,18 @@ export class CaseDetail extends Component<Props> {
             <Icon name="back" size="flip" />
           </button>
           <h2 tabIndex={-1}>
-            <Avatar user={message.user} />
+            <Avatar user={user} />
             <span class="titles">
-              <bdi>{name}</bdi>
-              <small>{whereAndWhen(room, message.sentAt, context)}</small>
+              <bdi>{strings.name(user)}</bdi>
+              <small>
+                <bdi>{roomName(room, context)}</bdi>, {strings.dayWithin(at)}, {strings.time(at)}
+              </small>
             </span>
           </h2>
-          {isKnown && (
+          {chat.list.byId.has(room) && (
             <a
               class="icon"
-              href={`${chat.server}${hashOfMessage(room, message.seq)}`}
+              href={`${chat.server}${hashOfMessage(room, seq)}`}
               target="_blank"
               rel="noopener"
               aria-label={strings.text('mod.inRoom')}
@@ -79,64 +93,184 @@ export class CaseDetail extends Component<Props> {
             </a>
           )}
         </div>
-        <ul class="said" aria-label={strings.count('mod.reports', one.reports.length)}>
-          {one.reports.map((report) => (
-            <Said key={report.id} context={context} report={report} />
-          ))}
-        </ul>
+        {this.#about()}
+        {one.kind === 'reported' && (
+          <ul
+            class="said"
+            aria-label={strings.count('mod.reports', one.reports.length)}
+            // A long list is scrolled by keys, too.
+            tabIndex={one.reports.length > 4 ? 0 : undefined}
+          >
+            {one.reports.map((report) => (
+              <SaidAbout key={report.id} context={context} report={report} />
+            ))}
+          </ul>
+        )}
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form. */}
         <div
           class="timeline scroll"
           role="group"
           aria-label={strings.text('timeline.label', { room: roomName(room, context) })}
+          aria-busy={this.#around === undefined || undefined}
           ref={this.#talk}
         >
-          <div class="column">
-            <ShownMessage context={context} message={message} target />
-          </div>
+          <div class="column">{this.#messages()}</div>
         </div>
         <div class="verdict">
-          {usual.map((verdict) => this.#button(verdict))}
+          {onMessage.map((action) => this.#button(action))}
           <span class="spring" />
-          {onAuthor.map((verdict) => this.#button(verdict))}
+          {onAuthor.map((action) => this.#button(action))}
         </div>
       </>
     );
   }
 
+  #about() {
+    const { context, one } = this.props;
+    const { strings, chat } = context;
+    if (one.kind === 'held') return <OnHold context={context} held={one.held} />;
+    const author = this.#author;
+    if (!chat.can.people || author === 'failed') return undefined;
+    return (
+      <div class="about-case">
+        {author === undefined ? (
+          <span class="bone line w30" aria-hidden="true" />
+        ) : (
+          <>
+            <span>{strings.count('mod.messages', author.messages)}</span>
+            <span>{strings.count('mod.reports', author.reports.length)}</span>
+            {author.restrictions.length > 0 && (
+              <span>{strings.count('mod.restrictions', author.restrictions.length)}</span>
+            )}
+          </>
+        )}
+      </div>
+    );
+  }
+
+  /** In their order: an unpublished one would be the next. */
+  #messages(): ComponentChildren {
+    const { context, one } = this.props;
+    const { strings } = context;
+    const subject = subjectOf(one);
+    const target = (
+      <ShownMessage
+        key="target"
+        context={context}
+        said={subject}
+        kind={one.kind === 'held' ? 'target wait' : 'target'}
+      />
+    );
+    if (this.#around === 'failed')
+      return (
+        <>
+          {target}
+          <div class="problem" role="alert">
+            <Icon name="alert" />
+            <span>{strings.text('details.error')}</span>
+            <button type="button" class="link" onClick={this.#again}>
+              {strings.text('common.again')}
+            </button>
+          </div>
+        </>
+      );
+    const place = subject.message?.seq ?? Number.POSITIVE_INFINITY;
+    const around = this.#around ?? [];
+    const shown = (messages: readonly Message[]) =>
+      messages.map((message) => (
+        <ShownMessage key={message.id} context={context} said={saidIn(message)} kind="ctx" />
+      ));
+    return [
+      shown(around.filter(({ seq }) => seq < place)),
+      target,
+      shown(around.filter(({ seq }) => seq > place)),
+    ];
+  }
+
   #button({ picture, label, key, kind, run }: CaseAction) {
+    const { context } = this.props;
     return (
       <button
         type="button"
         class={kind === undefined ? 'btn' : `btn ${kind}`}
         key={label}
-        aria-keyshortcuts={this.props.context.keys() ? key : undefined}
+        aria-keyshortcuts={context.keys() ? key : undefined}
         onClick={run}
       >
         <Icon name={picture} />
         <span>{label}</span>
         {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
-        {this.props.context.keys() && <kbd aria-hidden="true">{key}</kbd>}
+        {context.keys() && <kbd aria-hidden="true">{key}</kbd>}
       </button>
     );
   }
 
-  #rove(): void {
-    this.#roving?.update(this.#target ?? undefined);
+  #load(): void {
+    const { chat } = this.props.context;
+    const { user } = subjectOf(this.props.one);
+    this.#read(this.#messagesAround(), (messages) => {
+      this.#around = messages;
+    });
+    if (chat.can.people)
+      this.#read(chat.request('moderate:person', { user: user.id }), (author) => {
+        this.#author = author;
+      });
   }
 
-  /** The message that is meant is in sight. */
-  #toTarget(): void {
-    this.#target?.scrollIntoView({ block: 'center' });
+  readonly #again = () => {
+    this.#around = undefined;
+    this.#load();
+    this.forceUpdate();
+  };
+
+  /** Shows it when it has come, with the message that is meant in sight. */
+  #read<T>(coming: Promise<T>, show: (value: T | 'failed') => void): void {
+    const shown = (value: T | 'failed') => {
+      if (this.#unmounted) return;
+      show(value);
+      this.forceUpdate(() =>
+        this.#talk.current?.querySelector('.msg.target')?.scrollIntoView({ block: 'center' }),
+      );
+    };
+    coming.then(shown, () => shown('failed'));
   }
 
-  get #target(): HTMLElement | null | undefined {
-    return this.#talk.current?.querySelector<HTMLElement>('.msg.target');
+  async #messagesAround(): Promise<readonly Message[]> {
+    const { context, one } = this.props;
+    const { chat } = context;
+    if (one.kind === 'reported') {
+      const { id } = one.reports[0];
+      return (await chat.request('report:context', { id }).catch(gone)).messages;
+    }
+    const { room, seq } = one.held;
+    const before = seq === undefined ? {} : { before: seq + 1 };
+    return (await chat.request('message:history', { room, limit: BEFORE, ...before })).messages;
   }
 }
 
+/** A report that somebody has just closed has nothing around it. */
+function gone(error: unknown): { messages: Message[] } {
+  if (error instanceof RequestError && error.code === 'unknown_message') return { messages: [] };
+  throw error;
+}
+
+/** Why a message waits. */
+function OnHold({ context: { strings }, held }: { context: DeskContext; held: Held }) {
+  const [before, after] = strings.text('mod.because').split('{why}');
+  return (
+    <div class="about-case">
+      <span>
+        {before}
+        <b>{strings.text(`mod.why.${held.why}`)}</b>
+        {after}
+      </span>
+      <span>{strings.text(held.seq === undefined ? 'mod.onlyYou' : 'mod.onlyEdit')}</span>
+    </div>
+  );
+}
+
 /** Who has reported it, why, and with which note. */
-function Said({ context: { strings }, report }: { context: DeskContext; report: Report }) {
+function SaidAbout({ context: { strings }, report }: { context: DeskContext; report: Report }) {
   const { by, reason, text, at } = report;
   return (
     <li>

@@ -1,10 +1,11 @@
+import type { Strings } from '../strings/strings.ts';
 import { Icon } from '../views/controls/icon.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
 import { reasonsOf, roomName } from './mod-words.ts';
-import type { Case } from './queue.ts';
-import { textOf } from './shown-message.tsx';
+import { type Case, subjectOf } from './queue.ts';
+import { lineOf } from './shown-message.tsx';
 
 interface Props {
   readonly context: DeskContext;
@@ -13,12 +14,11 @@ interface Props {
   open(): void;
 }
 
-/** A case in the queue: who, what, and what is said about it. */
+/** A case in the queue: who, what, and why it is there. */
 export function CaseRow({ context, one, current, open }: Props) {
   const { strings } = context;
-  const { reports } = one;
-  const { message, room } = reports[0];
-  const reasons = reasonsOf(reports).map((reason) => strings.text(`report.${reason}`));
+  const subject = subjectOf(one);
+  const { user, at, room } = subject;
   return (
     <li>
       <button
@@ -29,28 +29,43 @@ export function CaseRow({ context, one, current, open }: Props) {
         data-key={one.key}
         onClick={open}
       >
-        <Avatar user={message.user} />
+        <Avatar user={user} />
         <span class="l1">
           <b>
-            <bdi>{strings.name(message.user)}</bdi>
+            <bdi>{strings.name(user)}</bdi>
           </b>
-          <time dateTime={new Date(message.sentAt).toISOString()} title={strings.fullTime(message.sentAt)}>
-            {listTime(message.sentAt, strings)}
+          <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
+            {listTime(at, strings)}
           </time>
         </span>
         <span class="words" dir="auto">
-          {textOf(message, context)}
+          {lineOf(subject, context)}
         </span>
         <small>
-          <span class="why">
-            <Icon name="flag" />
-            {strings.count('mod.reports', reports.length)}
-          </span>
+          {one.kind === 'held' ? (
+            <span class="why wait">
+              <Icon name="clock" />
+              {strings.text('mod.waits')}
+            </span>
+          ) : (
+            <span class="why">
+              <Icon name="flag" />
+              {strings.count('mod.reports', one.reports.length)}
+            </span>
+          )}
           <span>
-            · {reasons.join(', ')} · <bdi>{roomName(room, context)}</bdi>
+            · {whyOf(one, strings)} · <bdi>{roomName(room, context)}</bdi>
           </span>
         </small>
       </button>
     </li>
   );
+}
+
+function whyOf(one: Case, strings: Strings): string {
+  if (one.kind === 'held')
+    return strings.text(one.held.seq === undefined ? `mod.why.${one.held.why}` : 'mod.edit');
+  return reasonsOf(one.reports)
+    .map((reason) => strings.text(`report.${reason}`))
+    .join(', ');
 }

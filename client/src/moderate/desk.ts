@@ -1,5 +1,6 @@
 import type {
   Answers,
+  Can,
   EventPayload,
   Profile,
   RequestName,
@@ -17,6 +18,8 @@ import type {
   ServerEvents,
 } from '../connection/connection-state.ts';
 import { Tasks } from '../connection/tasks.ts';
+
+const NOTHING = { people: false, log: false, data: false };
 
 export interface DeskListener {
   changed(): void;
@@ -38,6 +41,8 @@ export class Desk implements ConnectionListener {
   readonly server: string;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
+  /** The parts of the page that this user has beside the queue. */
+  can: NonNullable<Can['moderate']> = NOTHING;
   profile: Profile = {};
   /** Settings of this user in this browser. */
   store: Store | undefined;
@@ -97,6 +102,7 @@ export class Desk implements ConnectionListener {
     this.list.clear();
     this.me = undefined;
     this.roles = [];
+    this.can = NOTHING;
     this.profile = {};
     this.store = undefined;
   }
@@ -121,6 +127,9 @@ export class Desk implements ConnectionListener {
     'report:changed': (change) => {
       for (const follower of this.followers) follower.reported?.(change);
     },
+    'held:changed': (change) => {
+      for (const follower of this.followers) follower.held?.(change);
+    },
   };
 
   #put(summary: EventPayload<'room:added'>): void {
@@ -137,9 +146,10 @@ export class Desk implements ConnectionListener {
     this.#listener.changed();
   }
 
-  #identity({ user, roles, profile }: EventPayload<'session:changed'>): void {
+  #identity({ user, roles, can, profile }: EventPayload<'session:changed'>): void {
     this.me = user;
     this.roles = roles;
+    this.can = can.moderate ?? NOTHING;
     this.profile = profile;
   }
 }

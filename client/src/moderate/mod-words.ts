@@ -9,12 +9,6 @@ export function roomName(id: string, { chat, strings }: Pick<DeskContext, 'chat'
   return strings.text(id.startsWith('d-') ? 'mod.directRoom' : 'mod.otherRoom');
 }
 
-/** Within a sentence: "lobby, today, 09:58". */
-export function whereAndWhen(room: string, at: number, context: DeskContext): string {
-  const { strings } = context;
-  return `${roomName(room, context)}, ${strings.dayWithin(at)}, ${strings.time(at)}`;
-}
-
 /** The reasons of reports, each once, the one that is given most first. */
 export function reasonsOf(reports: readonly Report[]): Report['reason'][] {
   const groups = [...Map.groupBy(reports, ({ reason }) => reason)];

@@ -1,5 +1,5 @@
 import { createRef } from 'preact';
-import type { Report } from '../../../server/wire/events.ts';
+import type { User } from '../../../server/wire/events.ts';
 import type { RequestError } from '../connection/connection-state.ts';
 import { RovingList } from '../views/controls/roving-list.tsx';
 import { Restrict, type Restriction } from '../views/moderation/restrict.tsx';
@@ -9,13 +9,15 @@ import { CaseRow } from './case-row.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { roomName, toldReason } from './mod-words.ts';
 import { AllClear, Bones, Failed } from './nothing.tsx';
-import { type Case, type Decision, Queue, UNDO_MS } from './queue.ts';
+import { type Case, type Decision, Queue, subjectOf, UNDO_MS } from './queue.ts';
+import { Reject } from './reject.tsx';
 
 /** Messages that are to be decided on: their list, and the one that is chosen. */
 export class QueuePage {
   readonly queue: Queue;
   readonly #context: DeskContext;
   readonly #list = createRef<HTMLDivElement>();
+  #kind: Case['kind'] | 'all' = 'all';
   /** The case that is shown, and where in the list it stands. */
   #shown: { readonly key: string; readonly at: number } | undefined;
 
@@ -23,7 +25,7 @@ export class QueuePage {
     this.#context = context;
     this.queue = new Queue(context.chat, {
       changed: context.changed,
-      meanwhile: (one, closed, late) => this.#meanwhile(one, closed, late),
+      meanwhile: (...decided) => this.#meanwhile(...decided),
       refused: (one, decision, error) => this.#refused(one, decision, error),
     });
   }
@@ -33,7 +35,7 @@ export class QueuePage {
    * gone itself, it is the next.
    */
   get current(): Case | undefined {
-    const { cases } = this.queue;
+    const { cases } = this;
     const { wide, place } = this.#context;
     const { id = wide() ? this.#shown?.key : undefined } = place();
     const chosen = cases.find(({ key }) => key === id);
@@ -44,8 +46,8 @@ export class QueuePage {
   draw() {
     const context = this.#context;
     const { strings } = context;
-    const { cases, state } = this.queue;
-    const { current } = this;
+    const { state } = this.queue;
+    const { cases, current } = this;
     const heading = strings.text('mod.queue');
     this.#shown = current && { key: current.key, at: indexIn(cases, current) };
     return [
@@ -56,6 +58,7 @@ export class QueuePage {
             {cases.length > 0 && <small>{strings.number(cases.length)}</small>}
           </h2>
         </div>
+        {this.#kinds()}
         <RovingList
           items=".case"
           label={heading}
@@ -82,7 +85,7 @@ export class QueuePage {
         </RovingList>
       </>,
       current && (
-        <CaseDetail key={current.key} context={context} one={current} verdicts={this.#verdicts(current)} />
+        <CaseDetail key={current.key} context={context} one={current} actions={this.#actions(current)} />
       ),
     ] as const;
   }
@@ -92,7 +95,7 @@ export class QueuePage {
     const { current } = this;
     const { strings } = this.#context;
     if (current === undefined) return strings.text('mod.queue');
-    return strings.text('mod.about', { name: strings.name(current.reports[0].message.user) });
+    return strings.text('mod.about', { name: strings.name(subjectOf(current).user) });
   }
 
   /** Does what that key does here; false if it does nothing. */
@@ -100,13 +103,47 @@ export class QueuePage {
     if (key === 'z') return this.#undo();
     if (key === 'j' || key === 'k') return this.#step(key === 'j' ? 1 : -1);
     const { current } = this;
-    const verdict =
+    const action =
       current &&
-      this.#verdicts(current)
+      this.#actions(current)
         .flat()
         .find((one) => one.key.toLowerCase() === key);
-    verdict?.run();
-    return verdict !== undefined;
+    action?.run();
+    return action !== undefined;
+  }
+
+  /** Those of the kind that is listed. */
+  get cases(): Case[] {
+    const { cases } = this.queue;
+    const kind = cases.some((one) => one.kind === this.#kind) ? this.#kind : 'all';
+    return kind === 'all' ? cases : cases.filter((one) => one.kind === kind);
+  }
+
+  /** What to list, where there are messages of both kinds. */
+  #kinds() {
+    const { strings, changed } = this.#context;
+    const all = this.queue.cases;
+    const held = all.filter(({ kind }) => kind === 'held').length;
+    const counts = { all: all.length, reported: all.length - held, held };
+    if (counts.reported === 0 || held === 0) return undefined;
+    return (
+      // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+      <div class="seg" role="group" aria-label={strings.text('mod.queue')}>
+        {(['all', 'reported', 'held'] as const).map((kind) => (
+          <button
+            type="button"
+            key={kind}
+            aria-pressed={this.#kind === kind}
+            onClick={() => {
+              this.#kind = kind;
+              changed();
+            }}
+          >
+            {strings.text(`mod.kind.${kind}`, { n: counts[kind] })}
+          </button>
+        ))}
+      </div>
+    );
   }
 
   #none() {
@@ -127,43 +164,55 @@ export class QueuePage {
     return <AllClear title={strings.text('mod.empty.title')} text={strings.text('mod.empty.text')} />;
   }
 
-  #verdicts(one: Case): [CaseAction[], CaseAction[]] {
+  #actions(one: Case): [CaseAction[], CaseAction[]] {
     const { strings } = this.#context;
-    const direct = one.reports[0].room.startsWith('d-');
-    return [
-      [
-        {
-          picture: 'delete',
-          label: strings.text('action.delete'),
-          key: 'D',
-          kind: 'danger',
-          run: () => this.#delete(one),
-        },
-        { picture: 'check', label: strings.text('delete.keep'), key: 'A', run: () => this.#keep(one) },
-      ],
-      direct
-        ? []
+    const onMessage: CaseAction[] =
+      one.kind === 'held'
+        ? [
+            {
+              picture: 'check',
+              label: strings.text('mod.approve'),
+              key: 'A',
+              kind: 'primary',
+              run: () => this.#decide(one, { done: 'approved' }, strings.text('mod.approved')),
+            },
+            {
+              picture: 'close',
+              label: strings.text('mod.reject'),
+              key: 'D',
+              kind: 'bad',
+              run: () => this.#reject(one),
+            },
+          ]
         : [
             {
-              picture: 'muted',
-              label: strings.text('mute.action'),
-              key: 'M',
-              run: () => this.#restrict(one, 'mute'),
+              picture: 'delete',
+              label: strings.text('action.delete'),
+              key: 'D',
+              kind: 'danger',
+              run: () => this.#delete(one),
             },
             {
-              picture: 'ban',
-              label: strings.text('ban.action'),
-              key: 'B',
-              kind: 'bad',
-              run: () => this.#restrict(one, 'ban'),
+              picture: 'check',
+              label: strings.text('delete.keep'),
+              key: 'A',
+              run: () => this.#decide(one, { done: 'nothing' }, strings.text('mod.kept')),
             },
-          ],
-    ];
+          ];
+    const restrict = (how: 'mute' | 'ban'): CaseAction => ({
+      picture: how === 'mute' ? 'muted' : 'ban',
+      label: strings.text(`${how}.action`),
+      key: how === 'mute' ? 'M' : 'B',
+      ...(how === 'ban' && { kind: 'bad' }),
+      run: () => this.#restrict(one, how),
+    });
+    const isDirect = subjectOf(one).room.startsWith('d-');
+    return [onMessage, isDirect ? [] : [restrict('mute'), restrict('ban')]];
   }
 
-  #delete(one: Case): void {
+  #delete(one: Case & { kind: 'reported' }): void {
     const { strings } = this.#context;
-    const name = strings.name(one.reports[0].message.user);
+    const name = strings.name(subjectOf(one).user);
     const reason = toldReason(one.reports, strings);
     this.#decide(
       one,
@@ -172,8 +221,24 @@ export class QueuePage {
     );
   }
 
-  #keep(one: Case): void {
-    this.#decide(one, { done: 'nothing' }, this.#context.strings.text('mod.kept'));
+  #reject(one: Case & { kind: 'held' }): void {
+    const { strings, dialog } = this.#context;
+    const name = strings.name(one.held.user);
+    dialog((close) => (
+      <Reject
+        context={this.#context}
+        name={name}
+        submit={(reason) => {
+          close();
+          this.#decide(
+            one,
+            { done: 'rejected', ...(reason === '' ? {} : { reason }) },
+            strings.text('mod.rejected', { name }),
+          );
+        }}
+        close={close}
+      />
+    ));
   }
 
   #decide(one: Case, decision: Decision, words: string): void {
@@ -187,11 +252,17 @@ export class QueuePage {
   }
 
   #restrict(one: Case, how: 'mute' | 'ban'): void {
-    const { strings, dialog, toast } = this.#context;
-    const { message, room } = one.reports[0];
-    const name = strings.name(message.user);
+    const { chat, strings, dialog, toast } = this.#context;
+    const { user, room } = subjectOf(one);
+    const name = strings.name(user);
     const run = async (restriction: Restriction) => {
-      await this.queue.send(one, { done: how === 'mute' ? 'muted' : 'banned', ...restriction });
+      if (one.kind === 'reported') {
+        await this.queue.send(one, { done: how === 'mute' ? 'muted' : 'banned', ...restriction });
+      } else {
+        await chat.request(`room:${how}`, { room, user: user.id, ...restriction });
+        const { reason } = restriction;
+        await this.queue.send(one, { done: 'rejected', ...(reason === undefined ? {} : { reason }) });
+      }
       this.#leave(one, () => {});
       toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
     };
@@ -226,8 +297,7 @@ export class QueuePage {
   }
 
   #step(by: 1 | -1): boolean {
-    const { cases } = this.queue;
-    const { current } = this;
+    const { cases, current } = this;
     const next = cases[current === undefined ? 0 : indexIn(cases, current) + by];
     if (next === undefined) return false;
     this.#open(next, 'instead');
@@ -238,21 +308,21 @@ export class QueuePage {
   /** From a case that is decided on to the next. */
   #leave(one: Case, decide: () => void): void {
     const { strings, go, say, focusDetail } = this.#context;
-    const before = indexIn(this.queue.cases, one);
+    const before = indexIn(this.cases, one);
     const at = before === -1 ? (this.#shown?.at ?? 0) : before;
     decide();
-    const { cases } = this.queue;
+    const { cases } = this;
     const next = cases[at] ?? cases.at(-1);
     go({ section: 'queue', ...(next && { id: next.key }) }, 'instead');
     focusDetail();
     say(
       next === undefined
         ? strings.text('mod.empty.title')
-        : strings.text('mod.next', { name: strings.name(next.reports[0].message.user), n: cases.length }),
+        : strings.text('mod.next', { name: strings.name(subjectOf(next).user), n: cases.length }),
     );
   }
 
-  #meanwhile(one: Case, { by, done }: NonNullable<Report['closed']>, late: boolean): void {
+  #meanwhile(one: Case, by: User, done: Decision['done'], late: boolean): void {
     const { strings, toast, place } = this.#context;
     const shown = place().section === 'queue' && this.#shown?.key === one.key;
     if (!late && !shown) return;

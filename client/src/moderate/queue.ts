@@ -1,24 +1,23 @@
-import type { Report } from '../../../server/wire/events.ts';
+import type { EventPayload, Held, Message, MessageFile, Report, User } from '../../../server/wire/events.ts';
 import type { Follower } from '../chat/chat-listener.ts';
 import type { RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Desk } from './desk.ts';
 
-/** A message that is to be decided on, with its open reports, the oldest first. */
-export interface Case {
-  readonly key: string;
-  readonly reports: readonly [Report, ...Report[]];
-}
+/** A message that is to be decided on: with its open reports, the oldest first, or one that waits to be published. */
+export type Case =
+  | { readonly kind: 'reported'; readonly key: string; readonly reports: readonly [Report, ...Report[]] }
+  | { readonly kind: 'held'; readonly key: string; readonly held: Held };
 
-export type Decision = Omit<RequestOf<'report:close'>, 'id' | 'all'>;
-
-/** It was decided before: by whom, and how. */
-type Closed = NonNullable<Report['closed']>;
+export type Decision =
+  | Omit<RequestOf<'report:close'>, 'id' | 'all'>
+  | { readonly done: 'approved' }
+  | { readonly done: 'rejected'; readonly reason?: string };
 
 interface QueuePort {
   changed(): void;
   /** Another moderator has decided on it. `late`: so has this one, too late. */
-  meanwhile(one: Case, closed: Closed, late: boolean): void;
+  meanwhile(one: Case, by: User, done: Decision['done'], late: boolean): void;
   /** It could not be done: the case is back. */
   refused(one: Case, decision: Decision, error: RequestError): void;
 }
@@ -31,20 +30,22 @@ interface Undoable {
 }
 
 const PAGE = 100;
-/** So many reports are listed at most. */
+/** So many of either kind are listed at most. */
 const MOST = 2000;
 /** A decision can be taken back for so long. */
 export const UNDO_MS = 8000;
 
 export const keyOf = ({ room, message }: Report): string => `${room}/${message.seq}`;
+const keyOfHeld = (id: string): string => `held/${id}`;
 
-/** The open reports, by messages, and the decisions on their way. */
+/** The messages that are to be decided on, and the decisions on their way. */
 export class Queue implements Follower {
   state: 'loading' | 'here' | 'failed' | 'forbidden' = 'loading';
   readonly #desk: Desk;
   readonly #port: QueuePort;
   /** By their ids. */
-  readonly #reports = new Map<string, Report>();
+  #reports = new Map<string, Report>();
+  #held = new Map<string, Held>();
   #undoable: Undoable | undefined;
   /** How many reports each had at most: one that others are about to close stays where it stands. */
   readonly #most = new Map<string, number>();
@@ -56,13 +57,17 @@ export class Queue implements Follower {
     this.#port = port;
   }
 
-  /** Those that are to be decided on: most reports first, then the one that was reported first. */
+  /** Those that are to be decided on: most reports first, then the one that came first. One that waits has no report. */
   get cases(): Case[] {
-    const groups = Map.groupBy(this.#reports.values(), keyOf);
-    return [...groups]
-      .filter(([key]) => !this.#sent.has(key) && this.#undoable?.one.key !== key)
-      .map(([key, reports]) => ({ key, reports: sorted(reports) }))
-      .sort((a, b) => this.#weight(b) - this.#weight(a) || a.reports[0].at - b.reports[0].at);
+    const reported = [...Map.groupBy(this.#reports.values(), keyOf)].map(([key, reports]) =>
+      caseOf(key, reports),
+    );
+    const held = [...this.#held.values()].map(
+      (one): Case => ({ kind: 'held', key: keyOfHeld(one.id), held: one }),
+    );
+    return [...reported, ...held]
+      .filter(({ key }) => !this.#sent.has(key) && this.#undoable?.one.key !== key)
+      .sort((a, b) => this.#weight(b) - this.#weight(a) || cameAt(a) - cameAt(b));
   }
 
   /** Over a new connection, or with other rights. */
@@ -73,37 +78,50 @@ export class Queue implements Follower {
   async load(): Promise<void> {
     if (this.state !== 'here') this.state = 'loading';
     await this.#desk.tasks.once(
-      'reports',
+      'queue',
       async (current) => {
-        const found: Report[] = [];
-        let cursor: string | undefined;
-        do {
-          const page = await this.#desk.request('report:list', {
-            limit: PAGE,
-            ...(cursor === undefined ? {} : { cursor }),
-          });
-          if (!current()) return;
-          found.push(...page.reports);
-          cursor = page.next;
-        } while (cursor !== undefined && found.length < MOST);
+        const [reports, held] = await Promise.all([
+          this.#all(
+            (cursor) => this.#desk.request('report:list', cursor),
+            ({ reports: page }) => page,
+          ),
+          this.#all(
+            (cursor) => this.#desk.request('held:list', cursor),
+            ({ held: page }) => page,
+          ),
+        ]);
+        if (!current()) return;
         this.#forget();
-        for (const report of found) this.#reports.set(report.id, report);
-        this.state = 'here';
+        for (const report of reports ?? []) this.#reports.set(report.id, report);
+        for (const one of held ?? []) this.#put(one);
+        this.state = reports === undefined && held === undefined ? 'forbidden' : 'here';
         this.#port.changed();
       },
-      ({ code }) => {
+      () => {
         this.#forget();
-        this.state = code === 'forbidden' ? 'forbidden' : 'failed';
+        this.state = 'failed';
         this.#port.changed();
       },
     );
   }
 
   reported({ report }: { report: Report }): void {
-    const before = this.#case(keyOf(report));
+    const key = keyOf(report);
+    const before = this.#reportedCase(key);
     if (report.closed === undefined) this.#reports.set(report.id, report);
     else this.#reports.delete(report.id);
-    if (before !== undefined && report.closed !== undefined) this.#closed(before, report.closed);
+    if (before !== undefined && report.closed !== undefined && this.#reportedCase(key) === undefined)
+      this.#decided(before, report.closed.by, report.closed.done);
+    this.#port.changed();
+  }
+
+  held({ id, is, held, by }: EventPayload<'held:changed'>): void {
+    const before = this.#held.get(id);
+    if (is === 'held') {
+      if (held !== undefined) this.#put(held);
+    } else this.#held.delete(id);
+    if (before !== undefined && by !== undefined && (is === 'approved' || is === 'rejected'))
+      this.#decided({ kind: 'held', key: keyOfHeld(id), held: before }, by, is);
     this.#port.changed();
   }
 
@@ -141,9 +159,9 @@ export class Queue implements Follower {
     this.#sent.add(one.key);
     try {
       if (this.#desk.connection.state.kind !== 'ready') await this.#desk.connection.connected();
-      for (const { id } of one.reports)
-        await this.#desk.request('report:close', { id, ...decision, all: true });
-      for (const { id } of one.reports) this.#reports.delete(id);
+      await this.#request(one, decision);
+      if (one.kind === 'held') this.#held.delete(one.held.id);
+      else for (const { id } of one.reports) this.#reports.delete(id);
     } finally {
       this.#sent.delete(one.key);
       this.#port.changed();
@@ -158,31 +176,91 @@ export class Queue implements Follower {
     this.state = 'loading';
   }
 
+  async #request(one: Case, decision: Decision): Promise<void> {
+    const desk = this.#desk;
+    if (one.kind === 'held') {
+      const { id } = one.held;
+      if (decision.done === 'approved') await desk.request('held:approve', { id });
+      else await desk.request('held:reject', { id, ...(decision.reason && { reason: decision.reason }) });
+    } else if (decision.done !== 'approved' && decision.done !== 'rejected') {
+      for (const { id } of one.reports) await desk.request('report:close', { id, ...decision, all: true });
+    }
+  }
+
+  /** All pages of a list; undefined for one that this user does not get. */
+  async #all<Page extends { readonly next?: string }, One>(
+    ask: (payload: { limit: number; cursor?: string }) => Promise<Page>,
+    listed: (page: Page) => readonly One[],
+  ): Promise<One[] | undefined> {
+    const found: One[] = [];
+    let cursor: string | undefined;
+    try {
+      do {
+        const page = await ask({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+        found.push(...listed(page));
+        cursor = page.next;
+      } while (cursor !== undefined && found.length < MOST);
+    } catch (error) {
+      if (error instanceof RequestError && error.code === 'forbidden') return undefined;
+      throw error;
+    }
+    return found;
+  }
+
+  /** Nobody decides about an own message. */
+  #put(held: Held): void {
+    if (held.user.id !== this.#desk.me?.id && held.rejected === undefined) this.#held.set(held.id, held);
+  }
+
   #forget(): void {
-    this.#reports.clear();
+    this.#reports = new Map();
+    this.#held = new Map();
     this.#most.clear();
   }
 
-  #weight({ key, reports: { length } }: Case): number {
-    const most = Math.max(length, this.#most.get(key) ?? 0);
-    this.#most.set(key, most);
+  #weight(one: Case): number {
+    if (one.kind === 'held') return 1;
+    const most = Math.max(one.reports.length, this.#most.get(one.key) ?? 0);
+    this.#most.set(one.key, most);
     return most;
   }
 
-  #case(key: string): Case | undefined {
+  #reportedCase(key: string): Case | undefined {
     const reports = [...this.#reports.values()].filter((report) => keyOf(report) === key);
-    return reports.length === 0 ? undefined : { key, reports: sorted(reports) };
+    return reports.length === 0 ? undefined : caseOf(key, reports);
   }
 
-  /** A decision on the message that was to be taken back is of no use any more. */
-  #closed(before: Case, closed: Closed): void {
-    if (closed.by.id === this.#desk.me?.id || this.#case(before.key) !== undefined) return;
+  /** A decision on the message that could be taken back is of no use any more. */
+  #decided(before: Case, by: User, done: Decision['done']): void {
+    if (by.id === this.#desk.me?.id) return;
     const undoable = this.#undoable?.one.key === before.key;
     if (undoable) this.undo();
-    this.#port.meanwhile(before, closed, undoable || this.#sent.has(before.key));
+    this.#port.meanwhile(before, by, done, undoable || this.#sent.has(before.key));
   }
 }
 
-function sorted(reports: Report[]): [Report, ...Report[]] {
-  return reports.sort((a, b) => a.at - b.at) as [Report, ...Report[]];
+/** What a case is about. */
+export interface Subject {
+  readonly room: string;
+  readonly user: User;
+  readonly text: string;
+  readonly files?: readonly MessageFile[];
+  readonly at: number;
+  /** As it was reported; absent for one that is not published. */
+  readonly message?: Message;
+  /** Of a published message, or of the one that an edit would change. */
+  readonly seq?: number;
+}
+
+export function subjectOf(one: Case): Subject {
+  if (one.kind === 'held') return one.held;
+  const { message, room } = one.reports[0];
+  return { ...message, room, at: message.sentAt, message };
+}
+
+const cameAt = (one: Case): number => (one.kind === 'held' ? one.held.at : one.reports[0].at);
+
+function caseOf(key: string, reports: Report[]): Case {
+  const sorted = reports.sort((a, b) => a.at - b.at) as [Report, ...Report[]];
+  return { kind: 'reported', key, reports: sorted };
 }

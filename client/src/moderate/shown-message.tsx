@@ -9,43 +9,44 @@ import { formatted } from '../views/messages/formatted.tsx';
 import { named } from '../views/messages/named.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
+import type { Subject } from './queue.ts';
 
 /** The nodes that a text may have. */
 const NODES = 1000;
 
+type Said = Omit<Subject, 'room' | 'seq'>;
+
 interface Props {
   readonly context: DeskContext;
-  readonly message: Message;
-  /** The one that is to be decided on, or one beside it. */
-  readonly target: boolean;
+  readonly said: Said;
+  /** The one that is to be decided on, perhaps one that waits, or one beside it. */
+  readonly kind: 'target' | 'target wait' | 'ctx';
 }
 
+export const saidIn = (message: Message): Said => ({ ...message, at: message.sentAt, message });
+
 /** A message with its author: read, and nothing more. */
-export function ShownMessage({ context, message, target }: Props) {
+export function ShownMessage({ context, said, kind }: Props) {
   const { strings } = context;
-  const { user, sentAt } = message;
-  const kind = target ? 'target' : 'ctx';
-  const words = textOf(message, context);
+  const { user, at, message } = said;
+  const words = lineOf(said, context);
+  const gone = message?.deletedAt !== undefined;
   return (
     <div class={`group ${kind} ${user.id === ERASED ? '' : hue(user.id)}`.trim()}>
       <Avatar user={user} />
       <div class="stack">
-        <By context={context} user={user} at={sentAt} />
+        <By context={context} user={user} at={at} />
         <article
+          class={gone ? `msg gone ${kind}` : `msg ${kind}`}
           tabIndex={-1}
-          class={message.deletedAt === undefined ? `msg ${kind}` : `msg gone ${kind}`}
           aria-label={strings.text('msg.name', {
             name: strings.name(user),
-            time: strings.time(sentAt),
+            time: strings.time(at),
             text: words,
           })}
         >
           <div class="bubble">
-            {message.deletedAt === undefined ? (
-              <Content context={context} message={message} />
-            ) : (
-              <p class="text">{words}</p>
-            )}
+            {gone ? <p class="text">{words}</p> : <Content context={context} said={said} />}
           </div>
         </article>
       </div>
@@ -54,10 +55,10 @@ export function ShownMessage({ context, message, target }: Props) {
 }
 
 /** What a message says, in one line of words. */
-export function textOf(message: Message, { strings }: Pick<DeskContext, 'strings'>): string {
-  if (message.deletedAt !== undefined)
+export function lineOf({ text, files, message }: Said, { strings }: Pick<DeskContext, 'strings'>): string {
+  if (message?.deletedAt !== undefined)
     return strings.text(message.deletedBy === 'moderator' ? 'msg.deletedByModerator' : 'msg.deleted');
-  return wordsOf(message.text, message.files, strings);
+  return wordsOf(text, files, strings);
 }
 
 function By({ context, user, at }: { context: DeskContext; user: User; at: number }) {
@@ -72,13 +73,12 @@ function By({ context, user, at }: { context: DeskContext; user: User; at: numbe
   );
 }
 
-function Content({ context, message }: Pick<Props, 'context' | 'message'>) {
+function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
   const { chat } = context;
-  const { text, files = [] } = message;
+  const { user, text, files = [], at, message } = said;
   const pictures = files.filter(({ image }) => image !== undefined);
   // Nobody's card opens here: a mention is a word like others.
-  const entry = { key: message.id, user: message.user, text, sentAt: message.sentAt, message };
-  const marked = named(entry, chat.me?.id);
+  const marked = message && named({ key: message.id, user, text, sentAt: at, message }, chat.me?.id);
   return (
     <>
       {pictures.length > 0 && (
