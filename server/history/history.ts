@@ -1002,10 +1002,26 @@ export interface Writes {
     in: Omit<StoredReport, 'id' | 'message' | 'closed'>;
     out: { repeated: boolean };
   };
-  /** The message as it was is forgotten. Closing again changes nothing. Codes: `unknown_room`, `unknown_message`. */
+  /**
+   * Closes a report, and in the same moment deletes the message (`deleted`), or lays `restriction` on its author. The message
+   * as it was is forgotten. Closing again changes nothing: `decided` is false then. Codes: `unknown_room`,
+   * `unknown_message`.
+   * @param in.others reports of the same message that are closed, too
+   * @param in.again another decision was noted as an act before; this one goes with it
+   */
   closeReport: {
-    in: { room: string; id: string } & NonNullable<StoredReport['closed']>;
-    out: Nothing;
+    in: {
+      room: string;
+      seq: number;
+      id: string;
+      others?: readonly string[];
+      author?: string;
+      restriction?: Restriction;
+      reason?: string;
+      again?: true;
+      access?: number;
+    } & NonNullable<StoredReport['closed']>;
+    out: { decided: boolean; stale: boolean };
   };
   /** Forgets how many messages were sent on the days before that time. */
   forgetDays: { in: { before: number }; out: Nothing };
@@ -1216,6 +1232,8 @@ export interface Reads {
     in: { rooms: readonly string[] | null; from?: string; limit: number };
     out: { reports: StoredReport[]; next?: string };
   };
+  /** Open ones of a message, the newest first. */
+  reportsOf: { in: { room: string; seq: number; limit: number }; out: StoredReport[] };
   /** All reports by a user, closed or not, of messages that are not too old; pages as those of `reports`. */
   reportsBy: {
     in: { user: string; from?: string; limit: number };

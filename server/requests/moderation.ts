@@ -1,5 +1,5 @@
 import { ban, erase } from '../chat/moderation/people.ts';
-import { closeReport, listReports, maySeeReports } from '../chat/moderation/reports.ts';
+import { closeReport, listReports, maySeeReports, reportContext } from '../chat/moderation/reports.ts';
 import { canOf } from '../chat/summary.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { Can, RequestName } from '../wire/events.ts';
@@ -37,7 +37,7 @@ export const moderationRequests: RequestHandlers<
   },
   'report:context': {
     order: 'read',
-    run: () => Promise.reject(new RequestError('unknown_message')),
+    run: ({ chat, connection, payload }) => reportContext(chat, connection, payload),
   },
   'moderate:people': {
     order: 'read',

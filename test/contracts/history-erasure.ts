@@ -129,7 +129,14 @@ export function erasureContract(
     await write.report({ room: 'lobby', seq: 5, by: cat.id, reason: 'abuse', at });
     const { reports } = await now().history.read.reports({ rooms: null, limit: 50 });
     const closed = reports[0] as StoredReport;
-    await write.closeReport({ room: 'lobby', id: closed.id, by: ann.id, done: 'nothing', at });
+    await write.closeReport({
+      room: 'lobby',
+      seq: closed.seq,
+      id: closed.id,
+      by: ann.id,
+      done: 'nothing',
+      at,
+    });
     for (const [user, by] of [
       [cat.id, ann.id],
       [ann.id, ben.id],

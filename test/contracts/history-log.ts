@@ -180,7 +180,7 @@ export function logContract(
       await write.updateRoom({ ...lobby, name: 'Hall' });
       await write.report({ ...lobby, seq: 1, by: '3', reason: 'spam', at });
       const [report] = (await now().history.read.reports({ rooms: null, limit: 9 })).reports;
-      await write.closeReport({ ...lobby, id: report?.id as string, by: actor, done: 'nothing', at });
+      await write.closeReport({ ...lobby, seq: 1, id: report?.id as string, by: actor, done: 'nothing', at });
       await write.delete({
         ...lobby,
         seq: 1,

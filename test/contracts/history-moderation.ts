@@ -447,10 +447,11 @@ export function moderationContract(
     expect((await list(['garden'])).reports).toEqual([]);
     const id = reports[2]?.id as string;
     const close = (over = {}) =>
-      history.write.closeReport({ room: 'lobby', id, by: ben.id, done: 'nothing', at, ...over } as never);
+      history.write.closeReport({ room: 'lobby', seq: 1, id, by: ben.id, done: 'nothing', at, ...over });
     await expect(close({ id: 'none' })).rejects.toEqual(refused('unknown_message'));
     await expect(close({ room: 'garden' })).rejects.toEqual(refused('unknown_message'));
-    await Promise.all([close(), close({ done: 'deleted' })]);
+    const both = await Promise.all([close(), close({ done: 'deleted' })]);
+    expect(both.map(({ decided }) => decided)).toEqual([true, false]);
     expect(await history.read.report({ id })).toEqual({
       id,
       room: 'lobby',
@@ -474,6 +475,7 @@ export function moderationContract(
     await history.write.report({ room: 'lobby', seq: 3, by: ann.id, reason: 'spam', at });
     await history.write.closeReport({
       room: 'lobby',
+      seq: 3,
       id: (await own(ann.id)).reports[0]?.id ?? '',
       by: ben.id,
       done: 'nothing',
@@ -487,6 +489,61 @@ export function moderationContract(
     await history.write.deleteRoom({ room: 'lobby' });
     expect((await list(null)).reports).toEqual([]);
     expect((await own(ann.id)).reports).toEqual([]);
+  });
+
+  it('a report is closed together with its decision: by the first one who decides, with others of that message', async () => {
+    await join(ann, ben);
+    const { seq } = await send(ben);
+    const other = (await send(ben)).seq;
+    for (const by of ['3', '4', '5']) await write.report({ room: 'lobby', seq, by, reason: 'spam', at });
+    await write.report({ room: 'lobby', seq: other, by: '3', reason: 'spam', at });
+    const read = now().history.read;
+    const open = async (of = seq, limit = 9) =>
+      (await read.reportsOf({ room: 'lobby', seq: of, limit })).map(({ by, id }) => ({ by, id }));
+    const [third, second, first] = await open();
+    expect([first?.by, second?.by, third?.by]).toEqual(['3', '4', '5']);
+    expect(await open(seq, 1)).toEqual([third]);
+    const [elsewhere] = await open(other);
+    const acts: unknown[] = [];
+    now().history.onChange((change) => {
+      if (change.type === 'act') acts.push(change.act);
+    });
+    const close = (id = '', over: Partial<Writes['closeReport']['in']> = {}) =>
+      write.closeReport({ room: 'lobby', seq, id, by: ann.id, done: 'deleted', at, ...over });
+    const restriction = { by: ann.id, until: at + 9, reason: 'rude' };
+    const muted = { done: 'muted', author: ben.id, restriction } as const;
+    const access = (await read.room({ room: 'lobby' }))?.access as number;
+    now().changes.length = 0;
+    expect(await close(second?.id, { ...muted, access: access - 1 })).toEqual({
+      decided: false,
+      stale: true,
+    });
+    const others = [first?.id, 'none', elsewhere?.id].map(String);
+    const answers = await Promise.all([
+      close(second?.id, { others, reason: 'why', access }),
+      close(second?.id, muted),
+      close(first?.id, muted),
+    ]);
+    expect(answers.map(({ decided }) => decided)).toEqual([true, false, false]);
+    expect(now().changes.map(({ type }) => type)).toEqual(['message', 'report', 'report']);
+    expect(await read.newest({ room: 'lobby', upTo: seq, limit: 1 })).toMatchObject({
+      messages: [{ deletedAt: at, deletedBy: 'moderator' }],
+    });
+    expect(await read.restrictions(null)).toEqual([]);
+    expect([await open(), await open(other)]).toEqual([[third], [elsewhere]]);
+    expect(await read.room({ room: 'lobby' })).toMatchObject({ reports: 2 });
+    expect(await close(third?.id, { again: true, done: 'nothing' })).toEqual({ decided: true, stale: false });
+    expect(await close(elsewhere?.id, { seq: other, ...muted, reason: 'rude' })).toMatchObject({
+      decided: true,
+    });
+    expect(await read.restrictions(null)).toMatchObject([{ restricted: { muted: restriction } }]);
+    const of = { by: ann.id, user: ben.id, room: 'lobby' };
+    expect(acts).toEqual([
+      { kind: 'message_deleted', ...of, seq, reason: 'why' },
+      { kind: 'report_closed', ...of, seq, reason: 'why', to: { done: 'deleted' } },
+      { kind: 'muted', ...of, reason: 'rude', to: { until: at + 9 } },
+      { kind: 'report_closed', ...of, seq: other, reason: 'rude', to: { done: 'muted' } },
+    ]);
   });
 
   it('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {

@@ -501,6 +501,7 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read.newest({ room, ...page }),
       await history.read.after({ room, after: 2, ...page }),
       await history.read.pins({ room }),
+      await history.read.reportsOf({ room, seq: 1, limit: 3 }),
       ...(await Promise.all(
         holdings.map((what) => history.read.holding({ room, what, before: 9, limit: 3 })),
       )),

@@ -1,4 +1,4 @@
-import type { StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
+import type { RoomRecord, StoredHeld, StoredMessage, Writes } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Held, Message, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -265,7 +265,7 @@ export async function deleteMessage(
   });
   if (changed && author !== me && reason) {
     // The message is deleted, whether or not its author can be notified.
-    tellAuthor(chat, room, author, { room: id, seq, reason }).catch((error) =>
+    tellAuthor(chat, room.record, author, { room: id, seq, reason }).catch((error) =>
       chat.onAsideFailure('deletion_reason', error),
     );
   }
@@ -298,10 +298,15 @@ export async function removePreview(
 }
 
 /** @param data the deleted message and the reason */
-async function tellAuthor(chat: Chat, room: Room, author: string, data: object): Promise<void> {
-  const member = await memberOf(chat, room.record.id, author);
+export async function tellAuthor(
+  chat: Chat,
+  room: RoomRecord,
+  author: string,
+  data: { room: string; seq: number; reason: string },
+): Promise<void> {
+  const member = await memberOf(chat, room.id, author);
   // An author who was removed gets no more events of the room.
-  if (!mayRead(room.record, member, chat.directory.restrictions.isBanned(room.record.id, author))) return;
+  if (!mayRead(room, member, chat.directory.restrictions.isBanned(room.id, author))) return;
   await chat.everywhere(author, { is: 'push', name: 'deleted', data });
 }
 

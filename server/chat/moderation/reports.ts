@@ -1,11 +1,19 @@
+import type { RoomRecord, StoredReport } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, RequestPayload } from '../../wire/events.ts';
-import { type Actor, outranks, rightsIn } from '../access.ts';
+import { outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
+import { tellAuthor } from '../messages/messages.ts';
+import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
+
+/** Messages before and after a reported one that are its context. */
+const around = 3;
+/** Open reports of one message that are shown, and closed at once. */
+const mostOfMessage = 100;
 
 /** Reports a message to its moderators. */
 export async function report(
@@ -52,48 +60,97 @@ export async function listReports(
   };
 }
 
-/** Carries out a moderator's decision about a report, and closes it. */
-export async function closeReport(
+/** The messages around a reported one, and the open reports of it. */
+export async function reportContext(
   chat: Chat,
   connection: Connection,
-  { id, done, seconds }: RequestPayload<'report:close'>,
-): Promise<Answers['report:close']> {
+  { id }: RequestPayload<'report:context'>,
+): Promise<Answers['report:context']> {
   const { history } = chat;
-  const me = connection.person.user.id;
+  const { person } = connection;
+  const { stored, record } = await seenReport(chat, connection, id);
+  const { room, seq } = stored;
+  const [open, before, after] = await Promise.all([
+    history.read.reportsOf({ room, seq, limit: mostOfMessage }),
+    history.read.newest({ room, upTo: seq - 1, limit: around }),
+    history.read.after({ room, after: seq, upTo: record.lastSeq, limit: around }),
+  ]);
+  // Nobody but the two who write there reads more of a direct room than what one of them has reported.
+  const near = record.kind === 'direct' ? [] : [...before.messages, ...after.messages];
+  const { messages } = await pageFor(chat, person, { messages: near });
+  const reports = await Promise.all(open.map((one) => shownReport(chat, one, person.user.id)));
+  // The user may have lost the right during the read.
+  await history.current();
+  await seenReport(chat, connection, id);
+  return { messages, reports: reports.filter((one) => one !== null) };
+}
+
+/** The report and its room. @throws RequestError `unknown_message` also if the user may not see it */
+async function seenReport(
+  { history }: Chat,
+  connection: Connection,
+  id: string,
+): Promise<{ stored: StoredReport; record: RoomRecord }> {
   const stored = await history.read.report({ id });
   const record = stored && (await history.read.room({ room: stored.room }));
   // Users who may not see the report do not learn that it exists.
   if (stored === null || record === null || !seesReportsOf(record, connection)) {
     throw new RequestError('unknown_message');
   }
-  if (stored.closed !== undefined) return closedNow(chat, id, me);
+  return { stored, record };
+}
+
+/** Carries out a moderator's decision about a report, and closes it, with the others of the same message if that is asked. */
+export async function closeReport(
+  chat: Chat,
+  connection: Connection,
+  { id, done, seconds, reason, all }: RequestPayload<'report:close'>,
+): Promise<Answers['report:close']> {
+  const { history } = chat;
+  const by = connection.person.user.id;
+  const { stored, record } = await seenReport(chat, connection, id);
+  if (stored.closed !== undefined) return closedNow(chat, id, by);
   const { room, seq } = stored;
   const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
-  const actor = await actorIn(chat, room, connection);
-  // Nobody decides about their own message either.
-  const mayAct = author !== me && (done === 'nothing' || outranks(actor, await targetOf(chat, room, author)));
-  if (!mayAct) throw new RequestError('forbidden');
-  const at = Date.now();
-  if (done === 'deleted') {
-    chat.reactions.flush(room, seq);
-    await history.write.delete({ room, seq, user: me, moderator: true, anywhere: true, at });
-  } else if (done !== 'nothing') {
-    // A direct room has no moderators who could lift it.
-    if (record.kind === 'direct') {
-      throw new RequestError('bad_request', 'a direct room has no mutes and bans');
-    }
-    const restriction = restrictionOf(me, { seconds }, at);
-    await decided(async () => {
-      const { access } = (await history.read.room({ room })) ?? record;
-      const again = await actorIn(chat, room, connection);
-      if (!outranks(again, await targetOf(chat, room, author))) throw new RequestError('forbidden');
-      needPlace(chat, connection, room, author);
-      return history.write.restrict({ room, user: author, kind: done, restriction, access, at });
-    });
+  // Nobody decides about their own message.
+  if (author === by) throw new RequestError('forbidden');
+  const isRestriction = done === 'muted' || done === 'banned';
+  // A direct room has no moderators who could lift it.
+  if (isRestriction && record.kind === 'direct') {
+    throw new RequestError('bad_request', 'a direct room has no mutes and bans');
   }
-  await history.write.closeReport({ room, id, by: me, done, at });
-  return closedNow(chat, id, me);
+  if (done === 'deleted') chat.reactions.flush(room, seq);
+  const at = Date.now();
+  const others = async () =>
+    all ? (await history.read.reportsOf({ room, seq, limit: mostOfMessage })).map((one) => one.id) : [];
+  const why = reason ? { reason } : {};
+  let isOurs = false;
+  await decided(async () => {
+    const { access } = (await history.read.room({ room })) ?? record;
+    if (done !== 'nothing') {
+      const actor = { roles: connection.identity.roles, member: await memberOf(chat, room, by) };
+      if (!outranks(actor, await targetOf(chat, room, author))) throw new RequestError('forbidden');
+    }
+    if (isRestriction) needPlace(chat, connection, room, author);
+    const laid = isRestriction ? { author, restriction: restrictionOf(by, { seconds, reason }, at) } : {};
+    const closing = { room, seq, id, others: without(id, await others()), by, done, at, access };
+    const answer = await history.write.closeReport({ ...closing, ...laid, ...why });
+    isOurs = answer.decided;
+    return answer;
+  });
+  for (let [next, ...rest] = await others(); isOurs && next !== undefined; [next, ...rest] = await others()) {
+    await history.write.closeReport({ room, seq, id: next, others: rest, by, done, at, again: true });
+  }
+  if (isOurs && done === 'deleted' && reason) {
+    // The message is deleted, whether or not its author can be notified.
+    tellAuthor(chat, record, author, { room, seq, reason }).catch((error) =>
+      chat.onAsideFailure('deletion_reason', error),
+    );
+  }
+  return closedNow(chat, id, by);
 }
+
+const without = (id: string, ids: readonly string[]) => ids.filter((one) => one !== id);
 
 /** The report with its decision, which may be that of another moderator. */
 async function closedNow(chat: Chat, id: string, asker: string): Promise<Answers['report:close']> {
@@ -101,9 +158,4 @@ async function closedNow(chat: Chat, id: string, asker: string): Promise<Answers
   const report = stored && (await shownReport(chat, stored, asker));
   if (report === null) throw new RequestError('unknown_message');
   return { report };
-}
-
-/** The user of this connection as the actor in a room that need not be in memory here. */
-async function actorIn(chat: Chat, room: string, { identity, person }: Connection): Promise<Actor> {
-  return { roles: identity.roles, member: await memberOf(chat, room, person.user.id) };
 }

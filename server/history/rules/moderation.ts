@@ -13,6 +13,7 @@ import {
 } from '../history.ts';
 import type { Work } from '../sql/work.ts';
 import { bans, blocks, reports, rows } from '../tables.ts';
+import { delete as deleteMessage } from './messages.ts';
 import {
   countMembers,
   countReports,
@@ -93,20 +94,40 @@ export const report: Rule<'report'> = {
 };
 
 export const closeReport: Rule<'closeReport'> = {
-  needs: ({ room, id }) => [{ what: 'lastMessage', room }, rows(reports, { room, id })],
-  run(work, { room: id, id: report, ...closed }, changes) {
+  needs: ({ room, seq, id, others = [], by, done, author }) => [
+    { what: 'lastMessage', room },
+    ...[id, ...others].map((id) => rows(reports, { room, id })),
+    ...(done === 'deleted' ? deleteMessage.needs({ room, seq, user: by, moderator: true, at: 0 }) : []),
+    ...(author === undefined ? [] : peopleLosing(room, [author])),
+  ],
+  run(
+    work,
+    { room: id, seq, id: report, others = [], author, restriction, reason, again, access, ...closed },
+    changes,
+  ) {
     const room = existing(work, id);
-    const [known] = work.find(reports, { room: id, id: report });
-    if (known === undefined || known.seq < room.firstSeq) refuse('unknown_message');
-    if (known.closed !== undefined) return {};
-    const { message: _, text: _text, ...rest } = known;
-    work.put(reports, { ...rest, closed });
-    countReports(work, room, -1);
-    changes.push({ type: 'report', room: record(work, room), id: report, closed: true });
-    const { by, done } = closed;
-    const { seq, message } = known;
-    tellAct(changes, { kind: 'report_closed', by, user: message?.user.id, room: id, seq, to: { done } });
-    return {};
+    const [first] = work.find(reports, { room: id, id: report });
+    if (first === undefined || first.seq < room.firstSeq) refuse('unknown_message');
+    if (first.closed !== undefined) return { decided: false, stale: false };
+    if (isStale(room, access)) return { decided: false, stale: true };
+    const { by, done, at } = closed;
+    if (done === 'deleted') {
+      const message = { room: id, seq, user: by, moderator: true, anywhere: true, at } as const;
+      deleteMessage.run(work, { ...message, ...(reason === undefined ? {} : { reason }) }, changes);
+    } else if (author !== undefined && restriction !== undefined && done !== 'nothing') {
+      restrict.run(work, { room: id, user: author, kind: done, restriction, at }, changes);
+    }
+    for (const one of [report, ...others]) {
+      const [known] = work.find(reports, { room: id, id: one });
+      if (known === undefined || known.closed !== undefined || known.seq !== seq) continue;
+      const { message: _, text: _text, ...rest } = known;
+      work.put(reports, { ...rest, closed });
+      countReports(work, existing(work, id), -1);
+      changes.push({ type: 'report', room: record(work, existing(work, id)), id: one, closed: true });
+    }
+    const user = first.message?.user.id;
+    if (!again) tellAct(changes, { kind: 'report_closed', by, user, room: id, seq, reason, to: { done } });
+    return { decided: true, stale: false };
   },
 };
 

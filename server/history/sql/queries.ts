@@ -209,6 +209,13 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return reportsPage(rows, limit);
     },
+    *reportsOf({ room, seq, limit }) {
+      const rows = yield* ask(
+        sql`${reportsWhere} reports.room = ${numOf(room)} AND seq = ${seq} AND closed IS NULL AND seq >= first_seq
+            ORDER BY reports.num DESC LIMIT ${limit}`,
+      );
+      return reportsPage(rows, limit).reports;
+    },
     *reportsBy({ user, from, limit }) {
       const before = reportCursors.numberOf(from);
       const rows = yield* ask(

@@ -357,7 +357,10 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   pin: [true, false, true].map((pinned) => ({ room, seq: 2, user: '1', pinned, access: 5, at })),
   report: [{ room, seq: 2, by: '2', reason: 'spam', at }],
   follow: [{ room, thread: 1, user: '3', following: true }],
-  closeReport: [{ room, id: 'r', by: '1', done: 'nothing', at }],
+  closeReport: [
+    { room, seq: 2, id: 'r', others: ['s'], by: '1', done: 'deleted', at },
+    { room, seq: 2, id: 'r', others: [], by: '1', done: 'muted', author: '2', restriction: { by: '1' }, at },
+  ],
   hold: [
     { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'h', asMember: true, why: 'all' },
     { ...sent, user: { id: '2', name: 'Ben' }, clientId: 'i', asMember: true, why: null },
@@ -491,6 +494,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
     { rooms: null, ...page },
     { rooms: [room, 'lobby'], ...page },
   ],
+  reportsOf: [{ room, seq: 2, ...page }],
   reportsBy: [{ user: '2', ...page }],
   room: [{ room }],
   invites: [{ room }],

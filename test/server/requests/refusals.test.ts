@@ -506,8 +506,26 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
   },
   'report:context': {
+    ok: [
+      [
+        'ann',
+        async ({ ann, room }) => {
+          await ann.request('message:report', { room, seq: 2, reason: 'spam' });
+          return { id: (await ann.request('report:list', {})).reports[0]?.id };
+        },
+      ],
+    ],
     bad_request: [['ann', {}]],
-    unknown_message: [['ann', { id: 'none' }]],
+    unknown_message: [
+      ['ann', { id: 'none' }],
+      [
+        'eve',
+        async ({ ann, room }) => {
+          await ann.request('message:report', { room, seq: 2, reason: 'spam' });
+          return { id: (await ann.request('report:list', {})).reports[0]?.id };
+        },
+      ],
+    ],
   },
   'moderate:people': {
     bad_request: [
