@@ -69,10 +69,12 @@ export interface Follower {
   blocked?(change: EventPayload<'blocked:changed'>): void;
   /** The connection says nothing more of that room, or of any. */
   silent?(room?: string): void;
-  /** A message waits for a moderator, or does so no more; for moderators, too. */
+  /** On the moderators' page: a message waits, or does so no more. */
   held?(change: EventPayload<'held:changed'>): void;
-  /** A moderator has rejected an edit of the user's. */
-  rejected?(room: Room, held: Held): void;
+  /** A message of the user's waits for a moderator, and was approved or rejected, or an edit of one was. */
+  waits?(): void;
+  approved?(): void;
+  rejected?(held: Held): void;
   /** A moderator has deleted a message of the user's, and says why. */
   deleted?(room: Room, reason: string): void;
   /** Another tab has changed what is kept in the browser. */

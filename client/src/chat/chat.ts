@@ -2,6 +2,7 @@ import type {
   Answers,
   Can,
   EventPayload,
+  Held,
   Message,
   Notify,
   Profile,
@@ -524,19 +525,11 @@ export class Chat implements ConnectionListener {
       // Moderators get those of others, too.
       if (this.outbox !== undefined && (held === undefined || held.user.id === this.me?.id))
         followHeld(this.outbox, change);
-      const room = this.rooms.get(change.room);
-      if (
-        room !== undefined &&
-        held?.seq !== undefined &&
-        is === 'rejected' &&
-        held.user.id === this.me?.id
-      ) {
-        for (const follower of this.followers) follower.rejected?.(room, held);
-        void this.tasks.once(`discard ${held.id}`, async () => {
-          await this.connection.request('held:discard', { id: held.id });
-        });
+      if (held !== undefined && is === 'rejected' && held.user.id === this.me?.id) {
+        for (const follower of this.followers) follower.rejected?.(held);
+        // The message of an edit stays as it is, and says nothing of it.
+        if (held.seq !== undefined) this.#discardHeld(held);
       }
-      for (const follower of this.followers) follower.held?.(change);
       this.#listener.changed();
     },
     'blocked:changed': (change) => {
@@ -673,6 +666,12 @@ export class Chat implements ConnectionListener {
     }
   }
 
+  #discardHeld({ id }: Held): void {
+    void this.tasks.once(`discard ${id}`, async () => {
+      await this.connection.request('held:discard', { id });
+    });
+  }
+
   /** Asks what has become of messages that wait for a moderator. */
   #compareHeld(outbox: Outbox): void {
     const before = outbox.list().filter(({ held }) => held !== undefined);
@@ -702,7 +701,8 @@ export class Chat implements ConnectionListener {
     if (this.me === undefined) return;
     for (const message of messages) {
       room.note(message, this.me);
-      if (message.user.id === this.me.id) this.outbox?.confirm(message);
+      if (message.user.id === this.me.id && this.outbox?.confirm(message) === true)
+        for (const follower of this.followers) follower.approved?.();
     }
     // Somebody may read it on from where it was left.
     const unread = room === this.current && !this.shown.viewing && room.timeline.attached;
@@ -726,6 +726,9 @@ export class Chat implements ConnectionListener {
       sync,
       rooms,
       stored: (message) => this.#acknowledged(message),
+      held: () => {
+        for (const follower of this.followers) follower.waits?.();
+      },
       failed: (item) => this.#listener.unsent(item),
       paused: (pause) => {
         this.paused = pause;

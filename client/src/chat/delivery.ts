@@ -19,6 +19,8 @@ interface DeliveryPort {
   readonly sync: RoomSync;
   readonly rooms: ReadonlyMap<string, Room>;
   stored(message: Message): void;
+  /** A message waits for a moderator. */
+  held(): void;
   failed(item: Pending): void;
   paused(pause: Pause | undefined): void;
   changed(): void;
@@ -53,7 +55,10 @@ export function openOutbox(store: Store, alone: Alone, around: DeliveryPort): Ou
       around.paused(undefined);
       around.stored(message);
     },
-    held: () => around.paused(undefined),
+    held: () => {
+      around.paused(undefined);
+      around.held();
+    },
     failed: (item: Pending) => around.failed(item),
     changed: () => around.changed(),
     waiting: (code: string, ms: number) => around.paused({ code, until: Date.now() + ms }),

@@ -124,14 +124,20 @@ export class Outbox {
     this.#changed();
   }
 
-  /** A message of one's own was seen stored: its acknowledgement may have been lost. */
-  confirm(message: Message): void {
+  /**
+   * A message of one's own was seen stored: its acknowledgement may have been lost.
+   *
+   * @returns whether a moderator has approved it
+   */
+  confirm(message: Message): boolean {
     const item = this.get(message.clientId);
     // A copy has the text of the original, which may have been edited meanwhile.
     const changed =
       message.editedAt !== undefined || message.deletedAt !== undefined || item?.forward !== undefined;
     // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
-    if (item !== undefined && (changed || item.text === message.text)) this.discard(item.clientId);
+    if (item === undefined || (!changed && item.text !== message.text)) return false;
+    this.discard(item.clientId);
+    return item.held !== undefined;
   }
 
   /** Nothing more can be sent to that room. */

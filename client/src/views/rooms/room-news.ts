@@ -67,7 +67,15 @@ export class RoomNews implements Follower {
     toast(`${title}. ${end} ${reason}`.trim(), 'bad');
   }
 
-  rejected(_room: Room, { rejected }: Held): void {
+  waits(): void {
+    this.#speaker.say(this.#context.strings.text('held.waiting'));
+  }
+
+  approved(): void {
+    this.#speaker.say(this.#context.strings.text('msg.sent'));
+  }
+
+  rejected({ rejected }: Held): void {
     const { strings, toast } = this.#context;
     toast(rejectedWords(rejected?.reason, strings), 'bad');
   }
