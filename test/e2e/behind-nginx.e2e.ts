@@ -43,7 +43,7 @@ test('the chat under a path of the site, as docs/install.md has it for nginx', a
   await memcached.stop();
 });
 
-test('the chat on a subdomain, with PHP’s session.cookie_domain', async ({ page }) => {
+test('the chat on a subdomain, with PHP’s session.cookie_domain', { tag: '@soak' }, async ({ page }) => {
   const memcached = await startMemcached();
   const [phpPort, chatPort, port] = [await ownPort(), await ownPort(), await ownPort()];
   const chat = await nextChatServer({

@@ -209,7 +209,10 @@ test('a page of a foreign origin says so, and does not try again by itself', asy
   expect(attempts).toBe(1);
 });
 
-test('a browser that cannot load the code for polling goes back to WebSocket', async ({ visitor, site }) => {
+test('a browser that cannot load the code for polling goes back to WebSocket', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   let attempts = 0;
   await visitor.page.routeWebSocket(/socket\.io/, (socket) => {
     // Like a proxy whose server is just being replaced: it accepts the connection first.

@@ -83,10 +83,9 @@ test('a new room: errors stand at the field, names become chips, and who was inv
   await bob.open('harvest 2026');
 });
 
-test('a name that is taken, and a server that does not answer: nothing is lost, nothing is made twice', async ({
-  alice,
-  site,
-}) => {
+test('a name that is taken, and a server that does not answer: nothing is lost, nothing is made twice', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const dialog = await fromPlus(alice, 'New room');
   await dialog.getByRole('radio', { name: /^Public/ }).check();
@@ -130,10 +129,9 @@ test('made while the server starts again: the dialog waits for it, and the room 
   await expect(rooms(alice).getByRole('button', { name })).toHaveCount(1);
 });
 
-test('cancelled, and then made with another name and for members alone: that room is opened', async ({
-  alice,
-  site,
-}) => {
+test('cancelled, and then made with another name and for members alone: that room is opened', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const dialog = await fromPlus(alice, 'New room');
   const name = dialog.getByRole('textbox', { name: 'Name' });
@@ -178,10 +176,9 @@ test('the page below a dialog is inert; Esc and a click beside close it only whi
   await expect(opener).toBeFocused();
 });
 
-test('inviting several at once: who is a member cannot be chosen, who cannot be invited stays with the reason', async ({
-  bob,
-  site,
-}) => {
+test('inviting several at once: who is a member cannot be chosen, who cannot be invited stays with the reason', {
+  tag: '@soak',
+}, async ({ bob, site }) => {
   const { page } = bob;
   const id = await privateRoom(site, 'alice', 'market stall', ['2', '3', '11']);
   await asUser(site, 'carol', (ask) => ask('room:remove', { room: id, user: '3' }));
@@ -350,7 +347,9 @@ test('the owner hands a room over to a member, asked before, and is a moderator 
   await expect((await settings(bob)).getByRole('button', { name: 'Hand over' })).toBeVisible();
 });
 
-test('on 360 pixels a dialog fills the element, with its buttons at the end', async ({ alice }) => {
+test('on 360 pixels a dialog fills the element, with its buttons at the end', { tag: '@soak' }, async ({
+  alice,
+}) => {
   const { page } = alice;
   await page.setViewportSize({ width: 360, height: 640 });
   await page.getByRole('button', { name: /^Back to rooms/ }).click();

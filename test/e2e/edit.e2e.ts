@@ -66,7 +66,7 @@ test('a message is edited in the composer: the draft waits, the others see the n
   await expect(alice.texts).toHaveText(['Gate opens at eight.(edited)']);
 });
 
-test('an edit survives a reload', async ({ alice, site }) => {
+test('an edit survives a reload', { tag: '@soak' }, async ({ alice, site }) => {
   await own(alice, site, 'reloaded edit');
   await alice.write('first words');
   await choose(alice, 'first words', 'Edit');
@@ -114,7 +114,10 @@ test('a text that was changed elsewhere meanwhile stands above one’s own: eith
   await expect(editing(alice)).toHaveValue('four rakes');
 });
 
-test('a message that was deleted while it is edited can be sent as a new one', async ({ alice, site }) => {
+test('a message that was deleted while it is edited can be sent as a new one', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const room = await own(alice, site, 'gone');
   await alice.write('soon gone');
   await choose(alice, 'soon gone', 'Edit');
@@ -180,7 +183,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   ]);
 });
 
-test('in a direct room one sees what the other has read', async ({ alice, bob, site }) => {
+test('in a direct room one sees what the other has read', { tag: '@soak' }, async ({ alice, bob, site }) => {
   const room = await asUser(site, 'bob', async (ask) => (await ask('direct:open', { user: '1' })).room.id);
   await seed(site, 'bob', room, ['hello Alice']);
   await seed(site, 'alice', room, ['have you read this?']);

@@ -100,10 +100,9 @@ for (const [width, height, header] of [
   });
 }
 
-test('in a box that cuts off what does not fit, it fits in, however high the box becomes', async ({
-  page,
-  site,
-}) => {
+test('in a box that cuts off what does not fit, it fits in, however high the box becomes', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const css = '.box { height: 400px; border: 3px solid; overflow: hidden } header { height: 50px }';
   const body = `<div class="box"><header></header><div>${tag}</div></div>`;
   await open(site, page, { css, body });
@@ -124,10 +123,9 @@ test('in a box that cuts off what does not fit, it fits in, however high the box
   }
 });
 
-test('far down a long page it is as high as it likes, and its place does not change it', async ({
-  page,
-  site,
-}) => {
+test('far down a long page it is as high as it likes, and its place does not change it', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 1280, height: 720 });
   const css = 'body { margin: 0 } header { height: 1500px }';
   await open(site, page, { css, body: `<header></header>${tag}` });
@@ -156,7 +154,7 @@ test('the scheme is the page’s own; theme decides otherwise', async ({ browser
   await context.close();
 });
 
-test('on a plain page it has an edge; the page’s own wins', async ({ page, site }) => {
+test('on a plain page it has an edge; the page’s own wins', { tag: '@soak' }, async ({ page, site }) => {
   await open(site, page);
   const edge = () =>
     page.locator('php-chat').evaluate((chat) => {
@@ -169,7 +167,7 @@ test('on a plain page it has an edge; the page’s own wins', async ({ page, sit
   expect((await edge()).filter((_, index) => index !== 1)).toEqual(['0px', '3px']);
 });
 
-test('--pc-radius is of the bubbles, too', async ({ page, site }) => {
+test('--pc-radius is of the bubbles, too', { tag: '@soak' }, async ({ page, site }) => {
   await join(site, await ownUser(site, page.context()), 'elements');
   await seed(site, 'bob', 'elements', ['first', 'second']);
   await show(site, page, {});
@@ -206,10 +204,9 @@ test('the content of the tag is shown while the script has not loaded, and disap
   ).toBe(true);
 });
 
-test('on the pages that come with it, “could not be loaded” is not said before two seconds have passed', async ({
-  alice,
-  site,
-}) => {
+test('on the pages that come with it, “could not be loaded” is not said before two seconds have passed', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   // The script is neither loaded nor refused yet.
   await page.route('**/php-chat.js', () => {});
@@ -249,10 +246,9 @@ test('a single room: no list and no way back, narrow or wide', async ({ page, si
   }
 });
 
-test('a single room has no way to another one, and does not count unread messages there', async ({
-  page,
-  site,
-}) => {
+test('a single room has no way to another one, and does not count unread messages there', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const user = await ownUser(site, page.context());
   await join(site, user, 'elements');
   const other = await privateRoom(site, 'bob', `elsewhere ${user.id}`, [user.id]);
@@ -284,7 +280,10 @@ test('a single room has no way to another one, and does not count unread message
   await expect(page.getByRole('region', { name: /^elsewhere/ })).toHaveCount(0);
 });
 
-test('a single room is not the one that other pages open next time', async ({ page, site }) => {
+test('a single room is not the one that other pages open next time', { tag: '@soak' }, async ({
+  page,
+  site,
+}) => {
   const user = await ownUser(site, page.context());
   for (const room of ['elements', 'garden']) await join(site, user, room);
   for (const [attributes, room] of [
@@ -338,10 +337,9 @@ test('texts of the owner: a late file is applied, typed text stays, one language
   await expect(page.getByText('Tady', { exact: true })).toBeVisible();
 });
 
-test('texts that a script gives the elements before these are loaded count, whatever their language is called', async ({
-  page,
-  site,
-}) => {
+test('texts that a script gives the elements before these are loaded count, whatever their language is called', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const texts = { 'conn.connected': { constructor: 'Here' }, 'launcher.open': { constructor: 'Talk to us' } };
   const body = `${tag}<php-chat-launcher></php-chat-launcher>
     <script>for (const one of document.body.children) one.strings = ${JSON.stringify(texts)}</script>`;
@@ -414,10 +412,9 @@ test('a language from right to left mirrors the chat in any page; the launcher s
   expect(await x('navigation')).toBeLessThan(await x('region'));
 });
 
-test('English texts keep their full stop at their end in a page from right to left', async ({
-  page,
-  site,
-}) => {
+test('English texts keep their full stop at their end in a page from right to left', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await open(site, page, { attributes: 'lang="fa" dir="rtl"' });
   const start = page.getByText('Everyone in elements will see it.');
   await expect(start).toBeVisible();
@@ -626,10 +623,9 @@ for (const [locale, size] of [
   ['en-GB', 100],
   ['fr-FR', 200],
 ] as const) {
-  test(`the sample site’s header on a phone, ${locale}, text ${size} %: nothing is cut`, async ({
-    browser,
-    site,
-  }) => {
+  test(`the sample site’s header on a phone, ${locale}, text ${size} %: nothing is cut`, {
+    tag: size === 100 ? [] : ['@soak'],
+  }, async ({ browser, site }) => {
     const context = await browser.newContext({ viewport: { width: 360, height: 640 }, locale });
     const page = await context.newPage();
     await page.goto(site.php.chatPage);

@@ -180,7 +180,10 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
   }
 });
 
-test('a reader who looks again at a page whose server hangs sees it after 3 s', async ({ visitor, site }) => {
+test('a reader who looks again at a page whose server hangs sees it after 3 s', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const history = await emptyHistory();
   const server = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
@@ -253,10 +256,9 @@ test('a server that is down when the page loads: a calm card, and the chat when 
   }
 });
 
-test('too many connections of a user or an address are reported as that, not as a refused origin', async ({
-  visitor,
-  site,
-}) => {
+test('too many connections of a user or an address are reported as that, not as a refused origin', {
+  tag: '@soak',
+}, async ({ visitor, site }) => {
   const history = await emptyHistory();
   const { origin } = new URL(site.host(''));
   const server = await nextChatServer({

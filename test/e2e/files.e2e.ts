@@ -313,10 +313,9 @@ test('hostile files are neither run nor shown: scripts in pictures, names that t
   );
 });
 
-test('a picture that moves is played three times, and again when one points at it; with reduced motion by its button', async ({
-  alice,
-  site,
-}) => {
+test('a picture that moves is played three times, and again when one points at it; with reduced motion by its button', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'moving', []);
   const side = 80;
   const frames = Buffer.concat(['#7aa', '#a77'].map((_, n) => Buffer.alloc(side * side * 3, 90 + 90 * n)));
@@ -358,10 +357,9 @@ const drag = (person: Person, part: string, type: 'dragover' | 'drop') =>
     return element.dispatchEvent(new DragEvent(type, how));
   }, type);
 
-test('if files are off, a dropped one is refused with a message and does not replace the page', async ({
-  bob,
-  site,
-}) => {
+test('if files are off, a dropped one is refused with a message and does not replace the page', {
+  tag: '@soak',
+}, async ({ bob, site }) => {
   const room = await privateRoom(site, 'alice', 'no files', ['2']);
   await asUser(site, 'alice', (ask) => ask('room:update', { room, write: 'moderators' }));
   await bob.open('no files');
@@ -414,7 +412,10 @@ test('without a connection uploads and pictures wait, and are tried again by the
   await expect(bob.messages.last()).not.toContainText('no longer there');
 });
 
-test('an upload that a server leaves hanging fails after a minute', async ({ alice, site }) => {
+test('an upload that a server leaves hanging fails after a minute', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   await privateRoom(site, 'alice', 'hanging', []);
   // A minute is a second here.
   await alice.page.addInitScript(() => {

@@ -50,7 +50,7 @@ test('older messages come when scrolling up, and the place stays', async ({ alic
   expect(await alice.messages.count()).toBeLessThanOrEqual(200);
 });
 
-test('reading back keeps the place while pages come in above', async ({ alice, site }) => {
+test('reading back keeps the place while pages come in above', { tag: '@soak' }, async ({ alice, site }) => {
   await seed(site, 'carol', 'garden', numbered(200, 'line'));
   await alice.open('garden');
   const anchor = alice.message('line 160');
@@ -89,10 +89,11 @@ test('a room opens where the unread messages begin, however many they are, and t
   alice,
   site,
 }) => {
-  for (const [room, unread] of [
-    ['unseen', 120],
+  const distances = [
     ['far-back', 700],
-  ] as const) {
+    ['unseen', 120],
+  ] as const;
+  for (const [room, unread] of process.env.SOAK === undefined ? distances.slice(0, 1) : distances) {
     await alice.open(room);
     await seed(site, 'bob', room, ['before']);
     await expect(alice.message('before')).toBeInViewport();
@@ -197,10 +198,9 @@ test('messages of an erased user show a deleted user at once, in the reader’s 
   await expect(menu).not.toContainText('Mentionner');
 });
 
-test('a direct room with an erased user says in the reader’s language who that was, and that nobody writes there', async ({
-  alice,
-  site,
-}) => {
+test('a direct room with an erased user says in the reader’s language who that was, and that nobody writes there', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await asUser(site, 'carol', async (ask) => {
     const { room } = await ask('direct:open', { user: '1' });
     await ask('room:join', { room: room.id });

@@ -42,10 +42,9 @@ test('the code of menus, people and dialogs comes by itself, after the first mes
   await expect(page.getByRole('alertdialog')).toBeVisible();
 });
 
-test('buttons say their names when that code has come, though nothing else is drawn then', async ({
-  visitor,
-  site,
-}) => {
+test('buttons say their names when that code has come, though nothing else is drawn then', {
+  tag: '@soak',
+}, async ({ visitor, site }) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 700, height: 700 });
   await visitor.login(site.php.chatPage, 'alice');
@@ -60,7 +59,10 @@ test('buttons say their names when that code has come, though nothing else is dr
   await expect(page.getByRole('tooltip', { name: 'Room menu' })).toBeVisible();
 });
 
-test('a button that is pressed before its code is loaded opens it afterwards', async ({ visitor, site }) => {
+test('a button that is pressed before its code is loaded opens it afterwards', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const { page } = visitor;
   await visitor.login(site.php.chatPage, 'alice');
   const held = await holdUp(page);
@@ -135,10 +137,9 @@ test('code that cannot be loaded: Try again opens it, and at the second time rel
   expect(loads).toBe(1);
 });
 
-test('code that failed to load is requested again when its part takes the place of a room', async ({
-  browser,
-  site,
-}) => {
+test('code that failed to load is requested again when its part takes the place of a room', {
+  tag: '@soak',
+}, async ({ browser, site }) => {
   const context = await browser.newContext({ viewport: { width: 700, height: 700 } });
   const { id, session } = await ownUser(site, context);
   const page = await context.newPage();
@@ -164,10 +165,9 @@ test('code that failed to load is requested again when its part takes the place 
   await context.close();
 });
 
-test('the sheets that come with dialogs and emoji move nothing that is there already', async ({
-  alice,
-  site,
-}) => {
+test('the sheets that come with dialogs and emoji move nothing that is there already', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await asUser(site, 'alice', (ask) =>
     ask('room:create', {

@@ -47,7 +47,10 @@ test('before the first opening: the number, one question, and no chat code', asy
   await expect(page.getByRole('dialog', { name: 'Chat' })).toBeVisible();
 });
 
-test('a click counts although the button is redrawn in the middle of it', async ({ page, site }) => {
+test('a click counts although the button is redrawn in the middle of it', { tag: '@soak' }, async ({
+  page,
+  site,
+}) => {
   await withUnread(site, page, 'lobby', []);
   await page.goto(shop(site));
   await button(page).hover();
@@ -123,7 +126,10 @@ test('pages that open together ask once, and all show the result of one', async 
   await expect(second.locator('php-chat-badge')).toHaveText('');
 });
 
-test('the chat has the colour of its button, unless the page gives it another', async ({ page, site }) => {
+test('the chat has the colour of its button, unless the page gives it another', { tag: '@soak' }, async ({
+  page,
+  site,
+}) => {
   await withUnread(site, page, 'garden', []);
   const colour = (at: string) =>
     page.locator(at).evaluate((element) => getComputedStyle(element).backgroundColor);
@@ -233,10 +239,9 @@ test('any button with data-chat-with opens the direct room, and gets the focus b
   await expect(page.getByRole('button', { name: 'Ask Sofia' })).toBeFocused();
 });
 
-test('changes made while the button is out of the page reach the chat when it is back', async ({
-  page,
-  site,
-}) => {
+test('changes made while the button is out of the page reach the chat when it is back', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await withUnread(site, page, 'lobby', []);
   await page.goto(shop(site));
   await button(page).click();

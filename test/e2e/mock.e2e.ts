@@ -220,7 +220,8 @@ function state(
   options: State,
   make: (pair: Pair) => Promise<unknown> = async () => {},
 ): void {
-  test(name, async ({ browser }) => {
+  // `desktop` has the same styles.
+  test(name, { tag: name === 'mobile room' ? [] : ['@soak'] }, async ({ browser }) => {
     const pair = await frame(browser, page, options);
     await make(pair);
     await still(pair.page);

@@ -410,10 +410,9 @@ test('a blocked person is one line in the timeline, which shows the messages on 
   });
 });
 
-test('names and notes without a blank end within the dialogs, the search and an empty room', async ({
-  alice,
-  site,
-}) => {
+test('names and notes without a blank end within the dialogs, the search and an empty room', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'alice', 'narrow words', ['2']);
   await asUser(site, 'alice', (ask) =>

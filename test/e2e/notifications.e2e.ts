@@ -168,7 +168,7 @@ test('whether to notify is asked at the third visit, and not again for thirty da
   expect(await page.evaluate(() => window.asked)).toBe(1);
 });
 
-test('whether to notify is asked after the first mention, too', async ({ alice, site }) => {
+test('whether to notify is asked after the first mention, too', { tag: '@soak' }, async ({ alice, site }) => {
   await prepare(alice);
   await alice.page.reload();
   await alice.open('board');

@@ -225,7 +225,10 @@ test('the author of a message that a moderator deletes is notified of the reason
   expect(errors).toEqual([]);
 });
 
-test('a hundred and twenty members come by pages, and one is found by name', async ({ alice, site }) => {
+test('a hundred and twenty members come by pages, and one is found by name', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const id = await privateRoom(site, 'alice', 'assembly', ['2']);
   await add(site, id, 118);
@@ -293,10 +296,9 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
 });
 
-test('pictures of people stand over their initials, which stay where there is none; that is asked once an hour', async ({
-  alice,
-  site,
-}) => {
+test('pictures of people stand over their initials, which stay where there is none; that is asked once an hour', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await asUser(site, 'bob', async () => {});
   await privateRoom(site, 'alice', 'faces', ['2']);
@@ -354,10 +356,9 @@ test('pictures of people stand over their initials, which stay where there is no
   expect([...referrers]).toEqual([undefined]);
 });
 
-test('the page’s slots are shown, and its own address of profiles takes precedence over the server’s', async ({
-  alice,
-  site,
-}) => {
+test('the page’s slots are shown, and its own address of profiles takes precedence over the server’s', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await asUser(site, 'bob', async () => {});
   await privateRoom(site, 'alice', 'slots', ['2']);

@@ -3,7 +3,7 @@ import { ownPort, startChild } from '../helpers/child.ts';
 import { reachable } from '../helpers/memcached.ts';
 import { expect, test } from './fixtures.ts';
 
-const times = process.env.SOAK === '1' ? 40 : 4;
+const times = 40;
 
 declare global {
   interface Window {
@@ -19,7 +19,7 @@ for (const [way, query, room] of [
   ['session_regenerate_id(false)', '?keep', 'old-ids'],
 ] as const) {
   test(`${way} ${times} times, each when the chat is connected: nothing lost, nothing doubled, nothing refused`, {
-    tag: query === '' ? [] : ['@soak'],
+    tag: '@soak',
   }, async ({ alice, site }) => {
     const port = await ownPort();
     const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {

@@ -123,10 +123,9 @@ test('replies are counted under the message, read and written beside the room, a
   await expect(panel).toHaveCount(0);
 });
 
-test('a thread of 1,000 in a large room: at most 200 messages are on the page, to its beginning and back', async ({
-  alice,
-  site,
-}) => {
+test('a thread of 1,000 in a large room: at most 200 messages are on the page, to its beginning and back', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const room = await privateRoom(site, 'alice', 'large', ['2']);
   await seed(site, 'bob', room, ['The question']);
   const replies = numbered(1000, 'reply').map((text) => ({ text, replyTo: 1 }));

@@ -92,10 +92,9 @@ test('a room of the site that one is not in stands below, and can be read; a pre
   await expect(alice.field).toBeFocused();
 });
 
-test('more than twenty rooms: any part of a name finds one, ignoring case and accents', async ({
-  alice,
-  site,
-}) => {
+test('more than twenty rooms: any part of a name finds one, ignoring case and accents', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await siteRooms(site, ['Café Zürich', 'Zubringer'], 'private', ['1']);
   const field = page.getByRole('searchbox', { name: 'Find a chat' });
@@ -130,43 +129,44 @@ test('more than twenty rooms: any part of a name finds one, ignoring case and ac
 });
 
 // It measures, and drawing three hundred rooms takes as much time as three other tests.
-if (process.env.SOAK !== undefined)
-  test('three hundred rooms: most letters that are typed to find one take less than 16 ms to draw', async ({
-    alice,
-    site,
-  }) => {
-    const { page } = alice;
-    const names = Array.from({ length: 300 }, (_, index) => `plot ${index}`);
-    await siteRooms(site, names, 'private', ['1']);
-    await page.reload();
-    await expect(list(alice).locator('.room.two').nth(299)).toBeAttached();
-    const field = page.getByRole('searchbox', { name: 'Find a chat' });
-    await field.focus();
-    const devtools = await page.context().newCDPSession(page);
-    // Time of this thread only, independent of other load.
-    await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
-    const spent = async () => {
-      const { metrics } = await devtools.send('Performance.getMetrics');
-      const parts = metrics.filter(({ name }) => /^(Script|Layout|RecalcStyle)Duration$/.test(name));
-      expect(parts).toHaveLength(3);
-      return parts.reduce((sum, { value }) => sum + value * 1000, 0);
-    };
-    const times: number[] = [];
-    for (const value of ['p', 'pl', 'plo', 'plot', 'plot 2', 'plot 29', 'plot 299', 'plot 29', '']) {
-      const before = await spent();
-      await field.evaluate(async (input: HTMLInputElement, text) => {
-        input.value = text;
-        input.dispatchEvent(new InputEvent('input', { bubbles: true }));
-        await new Promise((resolve) => requestAnimationFrame(resolve));
-        input.getBoundingClientRect();
-      }, value);
-      times.push((await spent()) - before);
-    }
-    times.sort((a, b) => a - b);
-    expect(times[4]).toBeLessThan(16);
-  });
+test('three hundred rooms: most letters that are typed to find one take less than 16 ms to draw', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
+  const { page } = alice;
+  const names = Array.from({ length: 300 }, (_, index) => `plot ${index}`);
+  await siteRooms(site, names, 'private', ['1']);
+  await page.reload();
+  await expect(list(alice).locator('.room.two').nth(299)).toBeAttached();
+  const field = page.getByRole('searchbox', { name: 'Find a chat' });
+  await field.focus();
+  const devtools = await page.context().newCDPSession(page);
+  // Time of this thread only, independent of other load.
+  await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const spent = async () => {
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    const parts = metrics.filter(({ name }) => /^(Script|Layout|RecalcStyle)Duration$/.test(name));
+    expect(parts).toHaveLength(3);
+    return parts.reduce((sum, { value }) => sum + value * 1000, 0);
+  };
+  const times: number[] = [];
+  for (const value of ['p', 'pl', 'plo', 'plot', 'plot 2', 'plot 29', 'plot 299', 'plot 29', '']) {
+    const before = await spent();
+    await field.evaluate(async (input: HTMLInputElement, text) => {
+      input.value = text;
+      input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      input.getBoundingClientRect();
+    }, value);
+    times.push((await spent()) - before);
+  }
+  times.sort((a, b) => a - b);
+  expect(times[4]).toBeLessThan(16);
+});
 
-test('a muted room has a crossed bell and a quiet count, and is in no sum', async ({ alice, site }) => {
+test('a muted room has a crossed bell and a quiet count, and is in no sum', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const id = await privateRoom(site, 'bob', 'gloves', ['1']);
   await alice.open('gloves');
@@ -310,7 +310,10 @@ test('typing people are shown under the messages: one, two, several', async ({ a
   await expect(alice.page.getByText('is typing…')).toHaveCount(0);
 });
 
-test('on a phone the way back counts unread messages elsewhere', async ({ alice, site }) => {
+test('on a phone the way back counts unread messages elsewhere', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const id = await privateRoom(site, 'bob', 'pocket', ['1']);
   await alice.open('board');
@@ -330,7 +333,10 @@ test('on a phone the way back counts unread messages elsewhere', async ({ alice,
   await expect(list(alice)).toBeHidden();
 });
 
-test('a room that goes while it has the focus passes it to its neighbour', async ({ alice, site }) => {
+test('a room that goes while it has the focus passes it to its neighbour', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const ids = await Promise.all(['elm', 'ash', 'yew'].map((name) => privateRoom(site, 'bob', name, ['1'])));
   for (const id of ids) await seed(site, 'bob', id, ['a word']);

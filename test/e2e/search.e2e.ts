@@ -74,7 +74,10 @@ test('a search without results offers all rooms; a second page is fetched on req
   await expect(panel(alice)).toBeHidden();
 });
 
-test('on a phone the search covers the room, and goes when a hit is chosen', async ({ alice, site }) => {
+test('on a phone the search covers the room, and goes when a hit is chosen', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const room = await privateRoom(site, 'bob', 'cellar', ['1']);
   await seed(site, 'bob', room, ['potatoes in the cellar']);

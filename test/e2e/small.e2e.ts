@@ -38,10 +38,9 @@ test('in the smallest element a dialog keeps its buttons visible, and its conten
   await expect(dialog.getByRole('combobox')).toBeInViewport({ ratio: 1 });
 });
 
-test('a long name is cut: of a room in the field to write in, one’s own below the rooms', async ({
-  page,
-  site,
-}) => {
+test('a long name is cut: of a room in the field to write in, one’s own below the rooms', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   const id = await visit(site, page);
   const field = page.getByRole('textbox', { name: /^Message to/ });
@@ -166,10 +165,9 @@ test('on a phone Back leads from the room to the rooms, and only then off the pa
   await expect(rooms(page)).toBeVisible();
 });
 
-test('on a phone Back leads to the rooms before the chat is loaded, and a room that is opened at once stays', async ({
-  page,
-  site,
-}) => {
+test('on a phone Back leads to the rooms before the chat is loaded, and a room that is opened at once stays', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   await visit(site, page, ['lobby', 'garden']);
   await expect(page).toHaveURL(/#m=announcements$/);
@@ -222,7 +220,7 @@ test('on a phone the search of a room is in its menu; from the rooms it looks in
   await expect(where).toHaveCount(0);
 });
 
-test('a notice of success does not cover the field', async ({ page, site }) => {
+test('a notice of success does not cover the field', { tag: '@soak' }, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   const id = await visit(site, page);
   await privateRoom(site, 'bob', `pantry ${id}`, [id]);
@@ -241,7 +239,7 @@ test('a notice of success does not cover the field', async ({ page, site }) => {
   await expect(page.getByText('guest-to-be was invited.')).toHaveCount(0);
 });
 
-test('a direct room says who reads it', async ({ page, site }) => {
+test('a direct room says who reads it', { tag: '@soak' }, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   await visit(site, page);
   await page
@@ -253,7 +251,7 @@ test('a direct room says who reads it', async ({ page, site }) => {
   await expect(page.getByText('This is the start of your messages with nobody-yet.')).toBeVisible();
 });
 
-test('a name and a topic that do not fit in are shown as a whole in the details', async ({
+test('a name and a topic that do not fit in are shown as a whole in the details', { tag: '@soak' }, async ({
   browser,
   site,
 }) => {
@@ -289,10 +287,9 @@ test('a name and a topic that do not fit in are shown as a whole in the details'
   await context.close();
 });
 
-test('with text of 200 % nothing of the bar is cut, and names are read in the lists', async ({
-  page,
-  site,
-}) => {
+test('with text of 200 % nothing of the bar is cut, and names are read in the lists', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   const id = await visit(site, page);
   await privateRoom(site, 'bob', 'spring fair', [id]);

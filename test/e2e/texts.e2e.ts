@@ -70,10 +70,9 @@ test('stacked combining marks paint over no other message, no quote and no name'
     expect(await differingPixels(decoder, shot, stacked[n] ?? shot)).toBe(0);
 });
 
-test('stacked combining marks in the name of a room paint over nothing at its start', async ({
-  alice,
-  site,
-}) => {
+test('stacked combining marks in the name of a room paint over nothing at its start', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const days: Buffer[] = [];
   for (const name of ['a room', `a room${'\u0323'.repeat(70)}`]) {
     await asUser(site, 'bob', async (ask) => {
@@ -157,7 +156,10 @@ test('a text of more than 24 lines shows 20 and a button, by which it grows and 
   expect(await lines(text(rows))).toBe(41);
 });
 
-test('the length of a text is checked again when its lines get shorter', async ({ alice, site }) => {
+test('the length of a text is checked again when its lines get shorter', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const words = numbered(120, 'word').join(' ');
   await seed(site, 'bob', 'narrow', [words]);
   await alice.open('narrow');
@@ -210,10 +212,9 @@ const beginsInSight = (name: Locator) =>
     return left >= sight.left && right <= sight.right;
   });
 
-test('a name from right to left that is too long is cut at its end, and begins where others do', async ({
-  browser,
-  site,
-}) => {
+test('a name from right to left that is too long is cut at its end, and begins where others do', {
+  tag: '@soak',
+}, async ({ browser, site }) => {
   const context = await browser.newContext();
   const long = 'عبد الرحمن بن محمد بن عبد العزيز آل سعود من المدينة المنورة';
   const { id } = await ownUser(site, context, { firstname: long });

@@ -22,10 +22,9 @@ async function talk(site: Site, room: string, count = 60): Promise<void> {
 const user = (site: Site, page: Page): Promise<OwnUser> => ownUser(site, page.context());
 
 for (const width of [1280, 360]) {
-  test(`an address leads to a message, and a link in a text shows its room and time: ${width} px`, async ({
-    page,
-    site,
-  }) => {
+  test(`an address leads to a message, and a link in a text shows its room and time: ${width} px`, {
+    tag: width === 1280 ? [] : ['@soak'],
+  }, async ({ page, site }) => {
     await page.setViewportSize({ width, height: 720 });
     const own = await user(site, page);
     await talk(site, 'garden');
@@ -149,11 +148,9 @@ test('on a phone Back closes what lies above the room, then leads to the rooms; 
 });
 
 for (const width of [1280, 360]) {
-  test(`an invite link is made and copied, and lets somebody in by a press: ${width} px`, async ({
-    page,
-    window,
-    site,
-  }) => {
+  test(`an invite link is made and copied, and lets somebody in by a press: ${width} px`, {
+    tag: width === 360 ? [] : ['@soak'],
+  }, async ({ page, window, site }) => {
     await page.setViewportSize({ width, height: 720 });
     const owner = await user(site, page);
     const name = 'spring market';
