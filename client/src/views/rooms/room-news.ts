@@ -75,9 +75,12 @@ export class RoomNews implements Follower {
     this.#speaker.say(this.#context.strings.text('msg.sent'));
   }
 
-  rejected({ rejected }: Held): void {
-    const { strings, toast } = this.#context;
-    toast(rejectedWords(rejected?.reason, strings), 'bad');
+  /** The message itself says it where it is shown. */
+  rejected({ room, seq, rejected }: Held): void {
+    const { chat, strings, toast } = this.#context;
+    const words = rejectedWords(rejected?.reason, strings);
+    if (seq === undefined && room === chat.current?.id) this.#speaker.alert(words);
+    else toast(words, 'bad');
   }
 
   deleted({ summary }: Room, reason: string): void {
