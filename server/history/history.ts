@@ -547,6 +547,7 @@ export interface Act {
 /** The types of events that the site is notified of, the most important first. */
 export const eventTypes = [
   'message.reported',
+  'message.held',
   'room.created',
   'room.changed',
   'room.member_added',
@@ -572,6 +573,7 @@ export interface StoredEvent {
   seq?: number;
   user?: string;
   report?: string;
+  held?: string;
 }
 
 /** Devices of one user. */

@@ -128,6 +128,7 @@ export const columnTypes = {
   due: 'int',
   tries: 'int',
   report_id: 'text',
+  held_id: 'text',
   sealed: 'text',
   mail: 'text',
   stopped: 'int',
@@ -336,6 +337,7 @@ export const webhooks = table<StoredEvent>(
     seq: 'seq',
     user: 'user_id',
     report: 'report_id',
+    held: 'held_id',
   },
   { users: ['user'], without: () => ({ row: null }) },
 );

@@ -33,7 +33,7 @@ export async function bodiesOf(
   const users = await read.users({ ids: events.flatMap(({ user = [] }) => user) });
   const names = new Map(users.map(({ id, name }) => [id, name]));
   return Promise.all(
-    events.map(async ({ type, at, roomId = '', seq, user, report }) => {
+    events.map(async ({ type, at, roomId = '', seq, user, report, held }) => {
       const bodyOf = (data: object) => JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
       if (type === 'notify.due') {
         const due = await dueOf({ user: user ?? '', at });
@@ -45,6 +45,7 @@ export async function bodiesOf(
         ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messages)),
         ...(user === undefined ? {} : { user: { id: user, name: names.get(user) ?? user } }),
         ...(report === undefined ? {} : await reported(report, read, messageOf)),
+        ...(held === undefined ? {} : await waiting(held, read)),
       };
       return bodyOf(data);
     }),
@@ -81,6 +82,16 @@ async function reported(
     report: { id, by, reason, ...(text === undefined ? {} : { text }), at },
     ...(message === undefined ? {} : { message: { ...messageOf(message), text: cut(message.text) } }),
   };
+}
+
+async function waiting(id: string, read: History['read']): Promise<object> {
+  const held = await read.held({ id });
+  // It was decided on, or discarded, meanwhile.
+  if (held === null || held.closed !== undefined) return { held: { id, deleted: true } };
+  const [user] = await read.users({ ids: [held.user] });
+  const { why, at, seq, message } = held;
+  const about = { id, user: { id: held.user, name: user?.name ?? held.user }, why, at };
+  return { held: { ...about, ...(seq === undefined ? {} : { seq }), text: cut(message.text) } };
 }
 
 /** The beginning of a text, without half of a character. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer } from '../changes/consumer.ts';
 import { type EventType, isMember, type LoggedChange, type StoredEvent } from '../history/history.ts';
 
-type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report'>;
+type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report' | 'held'>;
 
 /**
  * Makes events of the changes, in the transaction that takes them out of the log: none is lost, and none is stored twice.
@@ -11,7 +11,7 @@ type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report'>;
 export function webhookEvents(wanted: ReadonlySet<EventType>, stored: () => void): Consumer {
   return {
     name: 'webhooks',
-    types: ['message', 'report', 'room', 'member', 'act'],
+    types: ['message', 'report', 'held', 'room', 'member', 'act'],
     gather: 250,
     take: (entries) => ({
       events: entries.flatMap(({ at, changes }) =>
@@ -35,6 +35,9 @@ function eventOf(change: LoggedChange): Event | undefined {
     return change.closed
       ? undefined
       : { type: 'message.reported', roomId: change.room.id, report: change.id };
+  }
+  if (change.type === 'held') {
+    return change.is === 'held' ? { type: 'message.held', roomId: change.room, held: change.id } : undefined;
   }
   if (change.type === 'room') {
     return change.is === 'new' ? { type: 'room.created', roomId: change.room.id } : undefined;

@@ -444,7 +444,8 @@ CREATE TABLE IF NOT EXISTS chat_webhooks (
   room_id BYTES(256),
   seq INT,
   user_id BYTES(256),
-  report_id BYTES(64)
+  report_id BYTES(64),
+  held_id BYTES(64)
 ) KEYED;
 CREATE INDEX IF NOT EXISTS chat_webhooks_by_due ON chat_webhooks (due);
 CREATE INDEX IF NOT EXISTS chat_webhooks_by_type ON chat_webhooks (type, at);

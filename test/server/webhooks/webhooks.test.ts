@@ -40,6 +40,7 @@ beforeAll(async () => {
     CHAT_HISTORY: kept.url,
     CHAT_WEBHOOK_URL: url,
     CHAT_WEBHOOK_KEY_FILE: keyFile,
+    CHAT_HOLD_WORDS: 'pallets',
   });
 });
 beforeEach(() => {
@@ -109,6 +110,32 @@ test('the site is notified of a room, its members, messages and reports, each si
   expect((await took('room.member_removed', own)).event.data.user).toMatchObject({ id: ben.id });
   // A reader's marks are nobody's business.
   expect(new Set(taken.map(({ headers }) => headers['webhook-id'])).size).toBe(taken.length);
+});
+
+test('the site is notified of a message that waits for a moderator, without its text once that is decided', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  const den = await site.den(ann, [ben]);
+  for (const one of [ann, ben]) await one.request('room:join', { room: den.id });
+  let refused = false;
+  answer = (response, { type }) => {
+    const first = type === 'message.held' && !refused;
+    if (first) refused = true;
+    response.writeHead(first ? 503 : 204).end();
+  };
+  await ben.raw('message:send', { room: den.id, text: 'cheap pallets', clientId: 'waits' });
+  const { event } = await took('message.held');
+  const [held] = (await ann.request('held:list', {})).held;
+  expect(event.data.held).toEqual({
+    id: held?.id,
+    user: { id: ben.id, name: `Name of ${ben.id}` },
+    why: 'words',
+    at: held?.at,
+    text: 'cheap pallets',
+  });
+  await ann.request('held:reject', { id: held?.id ?? '' });
+  const again = await took('message.held', ({ held: now }) => now?.deleted === true);
+  expect(again.event.data).toEqual({ room: event.data.room, held: { id: held?.id, deleted: true } });
+  expect(taken.filter((one) => one.event.type === 'message.created')).toEqual([]);
 });
 
 test('an event that was not taken comes again under its id, with the message as it is then; others do not wait', async () => {
