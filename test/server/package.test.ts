@@ -96,7 +96,7 @@ test('contains every file of the server, compiled, the folder of sessions with i
       .map((name) => join('dist', part, name)),
   );
   const others =
-    /^(dist\/(client\/dist\/((php-chat|sw)\.js(\.br|\.gz)?|(index|guide)\.html|assets\/[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
+    /^(dist\/(client\/dist\/((php-chat|sw)\.js(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
   expect(
     filesIn(installed)
       .filter((name) => !others.test(name))
@@ -337,14 +337,15 @@ test('knows the users of a site by its folder, from a request or its Cookie head
 
 test('the client’s script has all that it loads', () => {
   const client = join(installed, 'dist/client/dist');
-  const scripts = filesIn(client)
+  const loaded = filesIn(client)
     .filter((name) => name.endsWith('.js'))
-    .map((name) => readFileSync(join(client, name), 'utf8'));
-  const loaded = scripts.flatMap((text) => [...text.matchAll(/`\.\/(?:assets\/)?([\w-]+\.js)`/g)]);
+    .flatMap((name) =>
+      [...readFileSync(join(client, name), 'utf8').matchAll(/`\.\/((?:assets\/)?[\w-]+\.js)`/g)].map(
+        ([, path = '']) => join(client, dirname(name), path),
+      ),
+    );
   expect(loaded.length).toBeGreaterThan(4);
-  expect(
-    loaded.map(([, name = '']) => name).filter((name) => !existsSync(join(client, 'assets', name))),
-  ).toEqual([]);
+  expect(loaded.filter((path) => !existsSync(path))).toEqual([]);
 });
 
 test('the client’s types know the elements, their methods and events, libraries checked too', () => {

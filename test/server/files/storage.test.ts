@@ -207,7 +207,8 @@ test('for an upload into a hidden room the history is asked the same as for one 
   const asked: string[] = [];
   const { chat, history, close } = await openChatOver((stored) => ({
     read: methods((op, input) => {
-      asked.push(op);
+      // Old rows are looked for at the start.
+      if (op !== 'heldBefore' && op !== 'expired') asked.push(op);
       return stored.read[op](input);
     }),
   }));
