@@ -1,10 +1,8 @@
 import { defineConfig } from '@playwright/test';
 
-const pictures = 'mock.e2e.ts';
-const ownSites = ['wordpress', 'nodes', 'first-run', 'behind-nginx'].map((name) => `${name}.e2e.ts`);
-
 export default defineConfig({
   testDir: '.',
+  testMatch: '*.e2e.ts',
   outputDir: '../../test-results/e2e',
   globalSetup: ['./build-client.ts', '../helpers/make-bundles.ts'],
   fullyParallel: true,
@@ -16,13 +14,6 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 10_000 },
   reporter: [['list']],
-  // The pictures share a site, and so a worker; the others start sites of their own. They would end last, one beside
-  // nothing: they start first.
-  projects: [
-    { name: 'pictures', testMatch: pictures },
-    { name: 'own sites', testMatch: ownSites },
-    { name: 'all others', testMatch: '*.e2e.ts', testIgnore: [pictures, ...ownSites] },
-  ],
   use: {
     viewport: { width: 1280, height: 800 },
     locale: 'en-GB',
