@@ -235,6 +235,108 @@ test('a decision that is refused is taken back, with a notice', async ({ site, p
   await expect(cases(page)).toHaveCount(1);
 });
 
+test('a report stands among the three messages before and after it; of a direct room there is nothing else', async ({
+  site,
+  page,
+}) => {
+  for (const n of [1, 2, 3, 4]) await written(site, 'lobby', `Before ${n}`, `before ${n}`);
+  const seq = await written(site, 'lobby', 'Marek Nowak', 'You never listen, do you.');
+  for (const n of [1, 2, 3, 4]) await written(site, 'lobby', `After ${n}`, `after ${n}`);
+  await reported(site, 'carol', 'lobby', seq, 'abuse');
+  await asUser(site, 'dimitri', async (ask) => {
+    const { room } = await ask('direct:open', { user: '3' });
+    await ask('room:join', { room: room.id });
+    for (const text of ['Good morning', 'Give me your password'])
+      await ask('message:send', { room: room.id, text, clientId: text.replaceAll(' ', '-') });
+    await asUser(site, 'carol', (ask2) => ask2('message:report', { room: room.id, seq: 2, reason: 'abuse' }));
+  });
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(2);
+  const messages = page.getByRole('group', { name: 'Messages in lobby' }).getByRole('article');
+  await expect(messages).toHaveText([
+    'before 2',
+    'before 3',
+    'before 4',
+    'You never listen, do you.',
+    'after 1',
+    'after 2',
+    'after 3',
+  ]);
+  await expect(messages.nth(3)).toBeInViewport();
+  await page.keyboard.press('j');
+  await expect(heading(page, 'Dimitri')).toContainText('direct messages, today');
+  await expect(page.getByRole('article')).toHaveText(['Give me your password']);
+  // Nobody is muted in a direct room; from the whole site, a moderator of it can ban.
+  await expect(page.getByRole('button', { name: 'Mute…' })).toHaveCount(0);
+  await page.getByRole('button', { name: 'Ban…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Ban Dimitri' });
+  await expect(dialog).toContainText('Dimitri won’t be able to see the chat.');
+  await dialog.getByRole('button', { name: 'Permanently' }).click();
+  await dialog.getByRole('button', { name: 'Ban', exact: true }).click();
+  await expect(page.getByText('Dimitri was banned.')).toBeVisible();
+  await expect(cases(page)).toHaveCount(1);
+  await expect(asUser(site, 'dimitri', async () => {})).rejects.toThrow('forbidden');
+});
+
+test('an author is banned from the room, or from all rooms', async ({ site, page }) => {
+  await threeReported(site);
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  await page.keyboard.press('b');
+  const dialog = page.getByRole('dialog', { name: 'Ban Cheap Watches' });
+  const where = dialog.getByRole('group', { name: 'Where' });
+  await expect(where.getByRole('button', { name: 'lobby' })).toHaveAttribute('aria-pressed', 'true');
+  await expect(dialog).toContainText('Cheap Watches won’t be able to see lobby.');
+  await where.getByRole('button', { name: 'All rooms' }).click();
+  await expect(dialog).toContainText('Cheap Watches won’t be able to see the chat.');
+  await dialog.getByRole('textbox', { name: /^Reason/ }).fill('Advertising');
+  await shot(page, 'moderate-8-ban');
+  expect(await faults(page)).toEqual([]);
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Cheap Watches was banned.')).toBeVisible();
+  await expect(heading(page, 'Marek Nowak')).toBeFocused();
+  await expect.poll(() => textOf(site, 'lobby', 1)).toBe('');
+  const answer = await fetch(`${site.chat.url}/api/users/cheap-watches`, {
+    headers: { authorization: `Bearer ${site.apiKey}` },
+  });
+  expect(await answer.json()).toMatchObject({ banned: { reason: 'Advertising' } });
+});
+
+test('the rooms: found by name, sorted, and their restrictions, which can be lifted', async ({
+  site,
+  page,
+}) => {
+  await written(site, 'talk', 'Tom Baker', 'Late');
+  await privateRoom(site, 'carol', 'not for Bob', ['1']);
+  await privateRoom(site, 'carol', 'seed swap', ['2']);
+  await enter(page, site, 'bob', '#rooms');
+  const rows = page.getByRole('row');
+  await expect(rows.nth(1)).toContainText(/talk.*Public/);
+  await expect(page.getByRole('link', { name: 'seed swap' })).toBeVisible();
+  await expect(page.getByText('not for Bob')).toHaveCount(0);
+  await page.keyboard.press('/');
+  await page.keyboard.type('lob');
+  await expect(rows).toHaveCount(2);
+  await asUser(site, 'alice', (ask) =>
+    ask('room:mute', { room: 'lobby', user: 'tom-baker', reason: 'Too loud' }),
+  );
+  await page.getByRole('button', { name: 'Muted and banned, lobby' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Muted and banned' });
+  await expect(dialog).toContainText(/Tom Baker.*muted for good.*by Alice.*Too loud/);
+  await dialog.getByRole('button', { name: 'Unmute' }).click();
+  await expect(dialog).toContainText('Nobody is muted or banned');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('searchbox', { name: 'Find a room' }).fill('');
+  await page.getByRole('combobox', { name: 'Sort by' }).selectOption('Name');
+  await expect(rows.nth(1)).toContainText('announcements');
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-9-rooms');
+  await page.setViewportSize({ width: 360, height: 640 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-360-4-rooms');
+});
+
 test.describe('where the first message of each user waits', () => {
   test.use({ hold: true });
 

@@ -8,6 +8,7 @@ import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { roomName } from './mod-words.ts';
+import { hashOf } from './place.ts';
 import { type Case, subjectOf } from './queue.ts';
 import { ShownMessage, saidIn } from './shown-message.tsx';
 
@@ -81,6 +82,15 @@ export class CaseDetail extends Component<Props> {
               </small>
             </span>
           </h2>
+          {chat.parts.includes('people') && (
+            <a
+              class="icon"
+              href={hashOf({ section: 'people', id: user.id })}
+              aria-label={strings.text('mod.person')}
+            >
+              <Icon name="person" />
+            </a>
+          )}
           {chat.list.byId.has(room) && (
             <a
               class="icon"

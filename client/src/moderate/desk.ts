@@ -18,7 +18,10 @@ import type {
   ServerEvents,
 } from '../connection/connection-state.ts';
 import { Tasks } from '../connection/tasks.ts';
+import { type Section, sections } from './place.ts';
 
+/** The requests of the others are not carried out yet. */
+const isThere = (one: Section) => one === 'queue' || one === 'rooms';
 const NOTHING = { people: false, log: false, data: false };
 
 export interface DeskListener {
@@ -41,7 +44,7 @@ export class Desk implements ConnectionListener {
   readonly server: string;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
-  /** The parts of the page that this user has beside the queue. */
+  /** What this user may do beside deciding on the queue. */
   can: NonNullable<Can['moderate']> = NOTHING;
   profile: Profile = {};
   /** Settings of this user in this browser. */
@@ -67,6 +70,12 @@ export class Desk implements ConnectionListener {
   stop(): void {
     this.connection.stop();
     this.hide();
+  }
+
+  /** The parts of the page that this user has. */
+  get parts(): Section[] {
+    const { people, log } = this.can;
+    return sections.filter((one) => one === 'queue' || (one === 'log' ? log : people)).filter(isThere);
   }
 
   request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {

@@ -19,6 +19,7 @@ const all = [
   [['M'], 'mute.action'],
   [['B'], 'ban.action'],
   [['Z'], 'common.undo'],
+  [['/'], 'mod.find'],
   [['?'], 'mod.keys'],
 ] as const;
 

@@ -1,4 +1,4 @@
-export const sections = ['queue'] as const;
+export const sections = ['queue', 'people', 'rooms', 'log', 'overview'] as const;
 export type Section = (typeof sections)[number];
 
 /** What the page shows, as its address says behind `#`. */

@@ -2,18 +2,21 @@ import { createRef } from 'preact';
 import type { User } from '../../../server/wire/events.ts';
 import type { RequestError } from '../connection/connection-state.ts';
 import { RovingList } from '../views/controls/roving-list.tsx';
-import { Restrict, type Restriction } from '../views/moderation/restrict.tsx';
+import type { Restriction } from '../views/moderation/restrict.tsx';
 import { refusal } from '../views/refusal.ts';
 import { type CaseAction, CaseDetail } from './case-detail.tsx';
 import { CaseRow } from './case-row.tsx';
 import type { DeskContext } from './desk-context.ts';
+import { KeyHints } from './keys.tsx';
 import { roomName, toldReason } from './mod-words.ts';
 import { AllClear, Bones, Failed } from './nothing.tsx';
+import type { Drawn, Part } from './part.ts';
 import { type Case, type Decision, Queue, subjectOf, UNDO_MS } from './queue.ts';
 import { Reject } from './reject.tsx';
+import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
 
 /** Messages that are to be decided on: their list, and the one that is chosen. */
-export class QueuePage {
+export class QueuePage implements Part {
   readonly queue: Queue;
   readonly #context: DeskContext;
   readonly #list = createRef<HTMLDivElement>();
@@ -21,8 +24,12 @@ export class QueuePage {
   /** The case that is shown, and where in the list it stands. */
   #shown: { readonly key: string; readonly at: number } | undefined;
 
-  constructor(context: DeskContext) {
+  readonly #openKeys: () => void;
+
+  /** @param openKeys - shows all keys */
+  constructor(context: DeskContext, openKeys: () => void) {
     this.#context = context;
+    this.#openKeys = openKeys;
     this.queue = new Queue(context.chat, {
       changed: context.changed,
       meanwhile: (...decided) => this.#meanwhile(...decided),
@@ -43,14 +50,20 @@ export class QueuePage {
     return cases[this.#shown?.key === id ? (this.#shown?.at ?? 0) : 0] ?? cases.at(-1);
   }
 
-  draw() {
+  clear(): void {
+    this.queue.clear();
+    this.#shown = undefined;
+    this.#kind = 'all';
+  }
+
+  draw(): Drawn {
     const context = this.#context;
     const { strings } = context;
     const { state } = this.queue;
     const { cases, current } = this;
     const heading = strings.text('mod.queue');
     this.#shown = current && { key: current.key, at: indexIn(cases, current) };
-    return [
+    const list = (
       <>
         <div class="bar">
           <h2 tabIndex={-1}>
@@ -83,19 +96,19 @@ export class QueuePage {
             </ul>
           )}
         </RovingList>
-      </>,
-      current && (
+        <KeyHints context={context} open={this.#openKeys} />
+      </>
+    );
+    return {
+      list,
+      label:
+        current === undefined
+          ? heading
+          : strings.text('mod.about', { name: strings.name(subjectOf(current).user) }),
+      detail: current && (
         <CaseDetail key={current.key} context={context} one={current} actions={this.#actions(current)} />
       ),
-    ] as const;
-  }
-
-  /** The name of the case that is chosen. */
-  label(): string {
-    const { current } = this;
-    const { strings } = this.#context;
-    if (current === undefined) return strings.text('mod.queue');
-    return strings.text('mod.about', { name: strings.name(subjectOf(current).user) });
+    };
   }
 
   /** Does what that key does here; false if it does nothing. */
@@ -206,8 +219,8 @@ export class QueuePage {
       ...(how === 'ban' && { kind: 'bad' }),
       run: () => this.#restrict(one, how),
     });
-    const isDirect = subjectOf(one).room.startsWith('d-');
-    return [onMessage, isDirect ? [] : [restrict('mute'), restrict('ban')]];
+    const ways = (['mute', 'ban'] as const).filter((how) => this.#places(one, how).length > 0);
+    return [onMessage, ways.map(restrict)];
   }
 
   #delete(one: Case & { kind: 'reported' }): void {
@@ -252,31 +265,50 @@ export class QueuePage {
   }
 
   #restrict(one: Case, how: 'mute' | 'ban'): void {
-    const { chat, strings, dialog, toast } = this.#context;
-    const { user, room } = subjectOf(one);
+    const { strings, dialog, toast } = this.#context;
+    const { user } = subjectOf(one);
     const name = strings.name(user);
-    const run = async (restriction: Restriction) => {
-      if (one.kind === 'reported') {
-        await this.queue.send(one, { done: how === 'mute' ? 'muted' : 'banned', ...restriction });
-      } else {
-        await chat.request(`room:${how}`, { room, user: user.id, ...restriction });
-        const { reason } = restriction;
-        await this.queue.send(one, { done: 'rejected', ...(reason === undefined ? {} : { reason }) });
-      }
-      this.#leave(one, () => {});
-      toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
-    };
     dialog((close) => (
-      <Restrict
+      <RestrictPerson
         context={this.#context}
         how={how}
         name={name}
-        room={roomName(room, this.#context)}
-        reasoned
-        run={run}
+        places={this.#places(one, how)}
+        run={async (room, restriction) => {
+          const ours = await this.#lay(one, how, room, restriction);
+          this.#leave(one, () => {});
+          if (ours) toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
+        }}
         close={close}
       />
     ));
+  }
+
+  /** Nobody is muted in a direct room, or banned from it; from the whole site those ban who have a role there. */
+  #places(one: Case, how: 'mute' | 'ban'): (RestrictedRoom | undefined)[] {
+    const { room } = subjectOf(one);
+    const here = { id: room, name: roomName(room, this.#context) };
+    return [
+      ...(room.startsWith('d-') ? [] : [here]),
+      ...(how === 'ban' && this.#context.chat.can.people ? [undefined] : []),
+    ];
+  }
+
+  async #lay(
+    one: Case,
+    how: 'mute' | 'ban',
+    room: string | undefined,
+    restriction: Restriction,
+  ): Promise<boolean> {
+    const { chat } = this.#context;
+    const { user } = subjectOf(one);
+    if (one.kind === 'reported' && room !== undefined)
+      return this.queue.send(one, { done: how === 'mute' ? 'muted' : 'banned', ...restriction });
+    if (room === undefined) await chat.request('moderate:ban', { user: user.id, ...restriction });
+    else await chat.request(`room:${how}`, { room, user: user.id, ...restriction });
+    const { reason } = restriction;
+    const done = one.kind === 'held' ? 'rejected' : 'deleted';
+    return this.queue.send(one, { done, ...(reason === undefined ? {} : { reason }) });
   }
 
   #undo(): boolean {
@@ -332,6 +364,8 @@ export class QueuePage {
 
   #refused(one: Case, decision: Decision, error: RequestError): void {
     const { strings, toast } = this.#context;
+    // It is gone meanwhile, with its room perhaps.
+    if (error.code === 'unknown_message') return void this.queue.load();
     toast(refusal(error, strings), 'bad', {
       label: strings.text('common.again'),
       run: () => {

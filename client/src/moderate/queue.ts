@@ -154,14 +154,19 @@ export class Queue implements Follower {
     });
   }
 
-  /** Decides for good. */
-  async send(one: Case, decision: Decision): Promise<void> {
+  /** Decides for good. False if another moderator has done that before. */
+  async send(one: Case, decision: Decision): Promise<boolean> {
     this.#sent.add(one.key);
     try {
       if (this.#desk.connection.state.kind !== 'ready') await this.#desk.connection.connected();
-      await this.#request(one, decision);
+      const closed = await this.#request(one, decision);
+      const late = closed !== undefined && closed.by.id !== this.#desk.me?.id;
+      // An event may have said so already.
+      if (late && this.#reportedCase(one.key) !== undefined)
+        this.#port.meanwhile(one, closed.by, closed.done, true);
       if (one.kind === 'held') this.#held.delete(one.held.id);
       else for (const { id } of one.reports) this.#reports.delete(id);
+      return !late;
     } finally {
       this.#sent.delete(one.key);
       this.#port.changed();
@@ -176,15 +181,18 @@ export class Queue implements Follower {
     this.state = 'loading';
   }
 
-  async #request(one: Case, decision: Decision): Promise<void> {
+  /** How a report was closed. */
+  async #request(one: Case, decision: Decision): Promise<Report['closed']> {
     const desk = this.#desk;
     if (one.kind === 'held') {
       const { id } = one.held;
       if (decision.done === 'approved') await desk.request('held:approve', { id });
       else await desk.request('held:reject', { id, ...(decision.reason && { reason: decision.reason }) });
     } else if (decision.done !== 'approved' && decision.done !== 'rejected') {
-      for (const { id } of one.reports) await desk.request('report:close', { id, ...decision, all: true });
+      const { id } = one.reports[0];
+      return (await desk.request('report:close', { id, ...decision, all: true })).report.closed;
     }
+    return undefined;
   }
 
   /** All pages of a list; undefined for one that this user does not get. */

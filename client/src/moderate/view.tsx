@@ -1,5 +1,6 @@
 import { type ComponentChildren, render } from 'preact';
 import type { ConnectionState } from '../connection/connection-state.ts';
+import type { StringKey } from '../strings/strings.ts';
 import { Banner, noticeOfConnection } from '../views/banner.tsx';
 import { CardView, cardOf } from '../views/card.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
@@ -8,14 +9,32 @@ import { Tooltip } from '../views/controls/tooltip.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import { Portraits } from '../views/people/portraits.ts';
 import type { DeskContext } from './desk-context.ts';
-import { KeyHints, Keys, keysAreOn, plainKey } from './keys.tsx';
+import { Keys, keysAreOn, plainKey } from './keys.tsx';
+import { LogPage } from './log-page.tsx';
+import { OverviewPage } from './overview-page.tsx';
+import type { Part } from './part.ts';
+import { PeoplePage } from './people-page.tsx';
 import { hashOf, type PagePlace, placeIn, type Section } from './place.ts';
 import { QueuePage } from './queue-page.tsx';
+import { RoomsPage } from './rooms-page.tsx';
 
 /** From this width on there is room for the list and what is chosen in it. */
 const WIDE = 860;
 
-const pictures: Record<Section, IconName> = { queue: 'tray' };
+const pictures: Record<Section, IconName> = {
+  queue: 'tray',
+  people: 'people',
+  rooms: 'hash',
+  log: 'list',
+  overview: 'chart',
+};
+const names = {
+  queue: 'mod.queue',
+  people: 'people.title',
+  rooms: 'rooms.list',
+  log: 'mod.log',
+  overview: 'mod.overview',
+} as const satisfies Record<Section, StringKey>;
 
 /** The whole page: what leads to its parts, the part that is shown, and what lies above. */
 export class ModerateView {
@@ -25,6 +44,9 @@ export class ModerateView {
   readonly #tooltip: Tooltip;
   readonly #portraits: Portraits;
   readonly #queue: QueuePage;
+  readonly #parts: Record<Section, Part>;
+  /** The part that is shown, once it has asked for what it shows. */
+  #opened: Part | undefined;
   readonly #resized: ResizeObserver;
   #wide = false;
   #place: PagePlace = placeIn(location.hash);
@@ -68,8 +90,16 @@ export class ModerateView {
     };
     this.#tooltip = new Tooltip(this.#context);
     this.#portraits = new Portraits(this.#context, root);
-    this.#queue = new QueuePage(this.#context);
+    this.#queue = new QueuePage(this.#context, this.#openKeys);
+    this.#parts = {
+      queue: this.#queue,
+      people: new PeoplePage(this.#context),
+      rooms: new RoomsPage(this.#context),
+      log: new LogPage(this.#context),
+      overview: new OverviewPage(this.#context),
+    };
     chat.followers.add(this.#queue.queue);
+    chat.followers.add({ ready: () => this.#opened?.ready?.() });
     this.#fit(root.host.clientWidth);
     this.#resized = new ResizeObserver(([entry]) => {
       this.#fit(entry?.contentRect.width ?? 0);
@@ -90,14 +120,20 @@ export class ModerateView {
   render(): void {
     const card = this.#card();
     if (card !== undefined) return this.#draw(card);
-    this.#draw(this.#content());
+    const part = this.#parts[this.#section];
+    if (part !== this.#opened && this.#context.chat.me !== undefined) {
+      this.#opened = part;
+      part.open?.();
+    }
+    this.#draw(this.#content(part));
     this.#portraits.hang();
     if (this.#focusDue && this.#dialog === undefined) this.#focusHeading();
   }
 
   /** The session may be over: no message and no name may stay in the page. */
   hide(): void {
-    this.#queue.queue.clear();
+    this.#opened = undefined;
+    for (const part of Object.values(this.#parts)) part.clear();
     this.#layer = undefined;
     this.#dialog = undefined;
     this.#said = { text: '', count: 0 };
@@ -174,16 +210,20 @@ export class ModerateView {
     );
   }
 
-  #content() {
+  #content(part: Part) {
     const { strings, chat } = this.#context;
     const inert = this.#dialog !== undefined;
     const notice = noticeOfConnection(chat.connection, strings, strings.text('conn.lost'));
-    const [list, detail] = this.#queue.draw();
-    const sections = this.#sections();
+    const drawn = part.draw();
+    const section = this.#section;
+    const { parts } = chat;
+    const label = strings.text(names[section]);
+    const split = 'list' in drawn;
+    const chosen = split && drawn.detail !== undefined && this.#place.id !== undefined;
     return (
       <div
-        class={`app mod split${notice?.lost === true ? ' lost' : ''}`}
-        data-pane={detail !== undefined && this.#place.id !== undefined ? 'detail' : 'list'}
+        class={`app mod${split ? ' split' : ''}${notice?.lost === true ? ' lost' : ''}`}
+        data-pane={chosen ? 'detail' : 'list'}
       >
         <nav class="nav" aria-label={strings.text('mod.title')} inert={inert}>
           <div class="bar">
@@ -192,23 +232,24 @@ export class ModerateView {
             </h2>
           </div>
           <ul>
-            {sections.map((section) => (
-              <li key={section}>{this.#link(section)}</li>
+            {parts.map((one) => (
+              <li key={one}>{this.#link(one)}</li>
             ))}
           </ul>
           {this.#me()}
         </nav>
-        <section class="list" aria-label={strings.text(`mod.${this.#place.section}`)} inert={inert}>
+        <section class={split ? 'list' : 'wide-page'} aria-label={label} inert={inert} key={section}>
           <Banner context={this.#context} notice={notice} />
-          {list}
-          <KeyHints context={this.#context} open={this.#openKeys} />
+          {split ? drawn.list : drawn.whole}
         </section>
-        <section class="detail" aria-label={this.#queue.label()} inert={inert}>
-          {detail}
-        </section>
-        {sections.length > 1 && (
+        {split && (
+          <section class="detail" aria-label={drawn.detail ? drawn.label : undefined} inert={inert}>
+            {drawn.detail ?? drawn.blank}
+          </section>
+        )}
+        {parts.length > 1 && (
           <nav class="tabs-low" aria-label={strings.text('mod.title')} inert={inert}>
-            {sections.map((section) => this.#link(section))}
+            {parts.map((one) => this.#link(one))}
           </nav>
         )}
         <div class="layer">
@@ -221,8 +262,10 @@ export class ModerateView {
     );
   }
 
-  #sections(): readonly Section[] {
-    return ['queue'];
+  /** The part that is shown: the queue, as long as the user does not have the one that is wanted. */
+  get #section(): Section {
+    const { section } = this.#place;
+    return this.#context.chat.parts.includes(section) ? section : 'queue';
   }
 
   #link(section: Section) {
@@ -232,10 +275,10 @@ export class ModerateView {
       <a
         key={section}
         href={hashOf({ section })}
-        aria-current={this.#place.section === section ? 'page' : undefined}
+        aria-current={this.#section === section ? 'page' : undefined}
       >
         <Icon name={pictures[section]} />
-        {strings.text(`mod.${section}`)}
+        <span>{strings.text(names[section])}</span>
         {section === 'queue' && waiting > 0 && <span class="badge">{strings.number(waiting)}</span>}
       </a>
     );
@@ -290,9 +333,11 @@ export class ModerateView {
   }
 
   #focusHeading(): void {
-    const shown = this.#root.querySelector<HTMLElement>('.detail h2')?.checkVisibility() === true;
     this.#focusDue = false;
-    this.#root.querySelector<HTMLElement>(shown ? '.detail h2' : '.list h2')?.focus();
+    const headings = ['.detail h2', '.list h2', '.wide-page h2'].map((place) =>
+      this.#root.querySelector<HTMLElement>(place),
+    );
+    headings.find((heading) => heading?.checkVisibility())?.focus();
   }
 
   #open(content: (close: () => void) => ComponentChildren): void {
@@ -314,9 +359,20 @@ export class ModerateView {
     const key = plainKey(event);
     if (key === undefined) return;
     if (key === '?') this.#openKeys();
-    else if (this.#place.section !== 'queue' || !this.#queue.key(key)) return;
+    else if (key === '/') this.#find();
+    // A decision can be taken back from everywhere.
+    else if (!(key === 'z' ? this.#queue : this.#parts[this.#section]).key?.(key)) return;
     event.preventDefault();
   };
+
+  /** Something where something can be found, else people. */
+  #find(): void {
+    const part = this.#parts[this.#section];
+    if (part.find !== undefined) return part.find();
+    if (!this.#context.chat.parts.includes('people')) return;
+    this.#go({ section: 'people' });
+    this.#parts.people.find?.();
+  }
 
   #fit(width: number): void {
     this.#wide = width >= WIDE;

@@ -19,6 +19,8 @@ interface Props {
   readonly busy?: string;
   /** Null where nothing is left to cancel. */
   readonly cancel?: string | null | undefined;
+  /** Whether there is all that it needs. */
+  readonly ready?: boolean;
   /** Whether it takes something away. */
   readonly bad?: boolean;
   readonly children: ComponentChildren;
@@ -33,7 +35,7 @@ export class FormDialog extends Component<Props> {
   }
 
   override render({ context, title, ask = false, typed = false, submission, children, ...props }: Props) {
-    const { label, busy = label, cancel, bad = false, again = false, submit, close } = props;
+    const { label, busy = label, cancel, bad = false, again = false, ready = true, submit, close } = props;
     const problem = submission?.problem;
     const waits = submission?.busy === true;
     return (
@@ -56,7 +58,7 @@ export class FormDialog extends Component<Props> {
             <button
               type="button"
               class={bad ? 'btn danger' : 'btn primary'}
-              aria-disabled={waits || undefined}
+              aria-disabled={waits || !ready || undefined}
               onClick={submit}
             >
               {waits && <span class="spin" aria-hidden="true" />}

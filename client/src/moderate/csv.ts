@@ -1,0 +1,24 @@
+/** A program for tables takes what begins so for a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** The table as RFC 4180 has it. */
+export function csvOf(rows: readonly (readonly string[])[]): string {
+  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+}
+
+function cell(text: string): string {
+  const safe = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Saves the table as a file of that name. */
+export function saveTable(rows: readonly (readonly string[])[], name: string): void {
+  // The mark at the beginning says that it is UTF-8.
+  const url = URL.createObjectURL(new Blob(['\ufeff', csvOf(rows)], { type: 'text/csv;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The browser has begun to save it by then.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

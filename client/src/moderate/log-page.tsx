@@ -1,0 +1,363 @@
+import { createRef } from 'preact';
+import type { ShownAct } from '../../../server/wire/events.ts';
+import { startOfDay } from '../strings/strings.ts';
+import { FilterField } from '../views/controls/filter-field.tsx';
+import { Icon, type IconName } from '../views/controls/icon.tsx';
+import { Choice } from '../views/controls/rows.tsx';
+import { timeToCome } from '../views/moderation/restriction-words.ts';
+import { Avatar } from '../views/people/avatar.tsx';
+import { listTime } from '../views/rooms/list-time.ts';
+import { saveTable } from './csv.ts';
+import type { DeskContext } from './desk-context.ts';
+import { Bones, Failed } from './nothing.tsx';
+import { Pages } from './pages.ts';
+import type { Drawn, Part } from './part.ts';
+import { Scroll } from './scroll.tsx';
+
+type ActKind = ShownAct['kind'];
+
+const kinds = {
+  messages: ['message_deleted', 'report_closed', 'approved', 'rejected', 'pinned', 'unpinned'],
+  people: [
+    'muted',
+    'unmuted',
+    'banned',
+    'unbanned',
+    'removed',
+    'role_changed',
+    'site_banned',
+    'site_unbanned',
+  ],
+  rooms: ['room_changed', 'room_deleted'],
+  data: ['exported', 'erased'],
+} satisfies Record<string, readonly ActKind[]>;
+type Group = keyof typeof kinds | 'all';
+
+const pictures: Partial<Record<ActKind, IconName>> = {
+  message_deleted: 'delete',
+  report_closed: 'flag',
+  approved: 'check',
+  rejected: 'close',
+  pinned: 'pin',
+  unpinned: 'pin',
+  muted: 'muted',
+  banned: 'ban',
+  site_banned: 'ban',
+  removed: 'remove',
+  role_changed: 'shield',
+  room_changed: 'settings',
+  room_deleted: 'delete',
+  exported: 'save',
+  erased: 'eraser',
+};
+
+const bad: readonly ActKind[] = ['message_deleted', 'banned', 'site_banned', 'room_deleted', 'erased'];
+const warn: readonly ActKind[] = ['muted', 'rejected', 'removed'];
+
+/** The same in every language, for programs. */
+const columns = [
+  'at',
+  'by_id',
+  'by_name',
+  'kind',
+  'action',
+  'user_id',
+  'user_name',
+  'room_id',
+  'room_name',
+  'reason',
+];
+
+const DAY_MS = 86_400_000;
+const days = ['7', '30', '365'] as const;
+/** So many are asked for in one go. */
+const PAGE = 100;
+/** So many are read before the reader says whether to go on. */
+const MOST = 1000;
+/** So many rows are drawn. */
+const DRAWN = 200;
+
+/** The acts of moderation, the newest first. */
+export class LogPage implements Part {
+  readonly #context: DeskContext;
+  readonly #acts: Pages<ShownAct>;
+  readonly #field = createRef<HTMLInputElement>();
+  #query = '';
+  #group: Group = 'all';
+  #days: (typeof days)[number] = '30';
+  #drawn = DRAWN;
+  /** How many acts are read without being asked. */
+  #most = MOST;
+
+  constructor(context: DeskContext) {
+    const { chat, changed } = context;
+    this.#context = context;
+    this.#acts = new Pages(
+      chat,
+      async (cursor) => {
+        const { acts, next } = await chat.request('moderate:acts', { limit: PAGE, ...cursor });
+        return [acts, next];
+      },
+      () => {
+        void this.#readOn();
+        changed();
+      },
+    );
+  }
+
+  open(): void {
+    void this.#acts.load();
+  }
+
+  ready(): void {
+    void this.#acts.load();
+  }
+
+  clear(): void {
+    this.#query = '';
+    this.#acts.clear();
+  }
+
+  find(): void {
+    this.#field.current?.focus();
+  }
+
+  draw(): Drawn {
+    const { strings } = this.#context;
+    const heading = strings.text('mod.log');
+    return {
+      whole: (
+        <>
+          <div class="bar">
+            <h2 tabIndex={-1}>
+              <span>{heading}</span>
+            </h2>
+          </div>
+          <Scroll label={heading}>
+            <div class="page">
+              {this.#tools()}
+              {this.#content()}
+            </div>
+          </Scroll>
+        </>
+      ),
+    };
+  }
+
+  #tools() {
+    const { strings, changed } = this.#context;
+    return (
+      <div class="tools-row">
+        <FilterField
+          label={strings.text('mod.log.find')}
+          query={this.#query}
+          field={this.#field}
+          typed={(query) => {
+            this.#query = query;
+            changed();
+          }}
+          pressed={() => {}}
+        />
+        <Choice<Group>
+          label={strings.text('mod.log.what')}
+          chosen={this.#group}
+          options={[
+            ['all', strings.text('mod.log.everything')],
+            ['messages', strings.text('mod.log.messages')],
+            ['people', strings.text('people.title')],
+            ['rooms', strings.text('rooms.list')],
+            ['data', strings.text('mod.data')],
+          ]}
+          choose={(group) => {
+            this.#group = group;
+            changed();
+          }}
+        />
+        <Choice
+          label={strings.text('mod.log.when')}
+          chosen={this.#days}
+          options={days.map((n) => [n, strings.count('mod.log.days', Number(n))])}
+          choose={(chosen) => {
+            this.#days = chosen;
+            void this.#readOn();
+            changed();
+          }}
+        />
+        <span class="spring" />
+        <button type="button" class="btn s" onClick={this.#save}>
+          <Icon name="save" />
+          {strings.text('mod.log.csv')}
+        </button>
+      </div>
+    );
+  }
+
+  #content() {
+    const { strings, changed } = this.#context;
+    const { state, items, next } = this.#acts;
+    if (state === 'loading') return <Bones />;
+    if (state === 'failed' && items.length === 0)
+      return (
+        <Failed
+          context={this.#context}
+          title={strings.text('details.error')}
+          again={() => void this.#acts.load()}
+        />
+      );
+    const shown = this.#shown();
+    const more = shown.length > this.#drawn || (next !== undefined && this.#since(items.at(-1)));
+    return (
+      <>
+        {shown.length === 0 ? (
+          <p class="hint">{strings.text('mod.log.none')}</p>
+        ) : (
+          this.#table(shown.slice(0, this.#drawn))
+        )}
+        {more && (
+          <button
+            type="button"
+            class="btn"
+            onClick={() => {
+              this.#drawn += DRAWN;
+              this.#most += MOST;
+              void this.#readOn();
+              changed();
+            }}
+          >
+            {strings.text('msg.showMore')}
+          </button>
+        )}
+      </>
+    );
+  }
+
+  #table(acts: readonly ShownAct[]) {
+    const { strings } = this.#context;
+    const heads = ['when', 'who', 'what', 'whom', 'why'] as const;
+    return (
+      <table class="table">
+        <thead>
+          <tr>
+            {heads.map((head) => (
+              <th key={head}>{strings.text(`mod.log.${head}`)}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {acts.map((act, n) => (
+            // Nothing else says which act is which: two may be of one time.
+            <tr key={`${act.at} ${n}`}>{this.#cells(act)}</tr>
+          ))}
+        </tbody>
+      </table>
+    );
+  }
+
+  #cells(act: ShownAct) {
+    const { strings } = this.#context;
+    const { at, by, kind, reason } = act;
+    const picture = pictures[kind];
+    const look = bad.includes(kind)
+      ? 'act bad'
+      : warn.includes(kind)
+        ? 'act warn'
+        : kind === 'approved'
+          ? 'act ok'
+          : 'act';
+    return (
+      <>
+        <td class="full">
+          <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
+            {startOfDay(at) === startOfDay(Date.now())
+              ? strings.time(at)
+              : `${listTime(at, strings)}, ${strings.time(at)}`}
+          </time>
+        </td>
+        <td>
+          <span class="who">
+            {by === undefined ? (
+              <span class="avatar none" aria-hidden="true">
+                <Icon name="server" />
+              </span>
+            ) : (
+              <Avatar user={by} />
+            )}
+            <bdi>{by === undefined ? strings.text('mod.site') : strings.name(by)}</bdi>
+          </span>
+        </td>
+        <td class="end">
+          <span class={look}>
+            {picture !== undefined && <Icon name={picture} />}
+            {this.#what(act)}
+          </span>
+        </td>
+        <td>{this.#whom(act)}</td>
+        <td class="soft full">{reason === undefined ? '–' : <bdi>{reason}</bdi>}</td>
+      </>
+    );
+  }
+
+  /** What was done, in words. */
+  #what({ kind, to }: ShownAct): string {
+    const { strings } = this.#context;
+    const words = strings.text(`mod.act.${kind}`);
+    if (to?.done !== undefined) return `${words}: ${strings.text(`mod.done.${to.done}`)}`;
+    if (to?.role !== undefined)
+      return `${words}: ${strings.text(to.role === 'member' ? 'mod.member' : `people.${to.role}`)}`;
+    if (to?.until !== undefined) return `${words}, ${this.#until(to.until)}`;
+    return words;
+  }
+
+  #until(until: number): string {
+    const { strings } = this.#context;
+    return strings.text('mod.until', { when: timeToCome(until, strings) });
+  }
+
+  #whom({ user, room, name = room }: ShownAct): string {
+    const { strings } = this.#context;
+    return [user && strings.name(user), name].filter(Boolean).join(', ') || '–';
+  }
+
+  /** Whether an act is of the time that is shown. */
+  #since(act: ShownAct | undefined): boolean {
+    return act !== undefined && act.at >= startOfDay(Date.now()) - (Number(this.#days) - 1) * DAY_MS;
+  }
+
+  #shown(): ShownAct[] {
+    const { strings } = this.#context;
+    const lower = (text: string) => text.toLocaleLowerCase(strings.locale);
+    const query = lower(this.#query.trim());
+    const group: readonly ActKind[] | undefined = this.#group === 'all' ? undefined : kinds[this.#group];
+    return this.#acts.items.filter((act) => {
+      const { by, user, room, name } = act;
+      const named = [by?.id, by?.name, user?.id, user?.name, room, name].filter((one) => one !== undefined);
+      return (
+        this.#since(act) &&
+        (group === undefined || group.includes(act.kind)) &&
+        (query === '' || named.some((one) => lower(one).includes(query)))
+      );
+    });
+  }
+
+  /** All acts of the time that is shown are to be here: what fits the filters may be far back. */
+  async #readOn(): Promise<void> {
+    const { items, next } = this.#acts;
+    if (next !== undefined && items.length < this.#most && this.#since(items.at(-1))) await this.#acts.more();
+  }
+
+  readonly #save = () => {
+    const rows = this.#shown().map((act) => [
+      new Date(act.at).toISOString(),
+      act.by?.id ?? '',
+      act.by?.name ?? '',
+      act.kind,
+      this.#what(act),
+      act.user?.id ?? '',
+      act.user?.name ?? '',
+      act.room ?? '',
+      act.name ?? '',
+      act.reason ?? '',
+    ]);
+    saveTable([columns, ...rows], `moderation-${new Date().toISOString().slice(0, 10)}.csv`);
+  };
+}

@@ -1,0 +1,241 @@
+import type { Answers } from '../../../server/wire/events.ts';
+import { RequestError } from '../connection/connection-state.ts';
+import { Icon, type IconName } from '../views/controls/icon.tsx';
+import type { DeskContext } from './desk-context.ts';
+import { Failed } from './nothing.tsx';
+import type { Drawn, Part } from './part.ts';
+import { Scroll } from './scroll.tsx';
+
+type Overview = Answers['moderate:overview'];
+type Day = Overview['messages'][number];
+
+/** The plot in its own units: one day is ten wide. */
+const TALL = 100;
+const DAY = 10;
+const BAR = 7.6;
+/** So many days are named below it. */
+const NAMED = 5;
+
+/** The whole chat in figures. */
+export class OverviewPage implements Part {
+  readonly #context: DeskContext;
+  #overview: Overview | 'failed' | undefined;
+
+  constructor(context: DeskContext) {
+    this.#context = context;
+  }
+
+  open(): void {
+    void this.#load();
+  }
+
+  ready(): void {
+    void this.#load();
+  }
+
+  clear(): void {
+    this.#overview = undefined;
+  }
+
+  draw(): Drawn {
+    const { strings } = this.#context;
+    const heading = strings.text('mod.overview');
+    return {
+      whole: (
+        <>
+          <div class="bar">
+            <h2 tabIndex={-1}>
+              <span>{heading}</span>
+            </h2>
+          </div>
+          <Scroll label={heading}>{this.#content()}</Scroll>
+        </>
+      ),
+    };
+  }
+
+  #content() {
+    const { strings } = this.#context;
+    const overview = this.#overview;
+    if (overview === 'failed')
+      return (
+        <Failed
+          context={this.#context}
+          title={strings.text('details.error')}
+          again={() => void this.#load()}
+        />
+      );
+    if (overview === undefined)
+      return (
+        <div class="page bones" aria-hidden="true">
+          <div class="facts">
+            {[0, 1, 2, 3].map((n) => (
+              <div class="fact" key={n}>
+                <span class="bone line w55" />
+                <span class="bone line w30" />
+              </div>
+            ))}
+          </div>
+        </div>
+      );
+    const { messages, servers } = overview;
+    return (
+      <div class="page">
+        {this.#facts(overview)}
+        <h3>
+          {strings.text('mod.perDay')} <small>{strings.count('link.days', messages.length)}</small>
+        </h3>
+        {this.#plot(messages)}
+        {servers !== undefined && this.#servers(servers)}
+      </div>
+    );
+  }
+
+  #facts({ here, week, messages, rooms, private: hidden, reports }: Overview) {
+    const { strings } = this.#context;
+    const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
+    return (
+      <dl class="facts">
+        {this.#fact('people', 'person.here', here, strings.text('mod.week', { n: week }))}
+        {this.#fact('bubble', 'mod.today', today, strings.text('mod.yesterday', { n: yesterday }))}
+        {this.#fact('hash', 'rooms.list', rooms, strings.text('mod.privateRooms', { n: hidden }))}
+        {this.#fact('flag', 'mod.openReports', reports)}
+      </dl>
+    );
+  }
+
+  #fact(
+    picture: IconName,
+    words: 'person.here' | 'mod.today' | 'rooms.list' | 'mod.openReports',
+    n: number,
+    sub?: string,
+  ) {
+    const { strings } = this.#context;
+    return (
+      <div class="fact">
+        <dt>
+          <Icon name={picture} />
+          {strings.text(words)}
+        </dt>
+        <dd>{strings.number(n)}</dd>
+        {sub !== undefined && <dd class="sub">{sub}</dd>}
+      </div>
+    );
+  }
+
+  #plot(messages: readonly Day[]) {
+    const { strings } = this.#context;
+    const counts = messages.map(({ count }) => count);
+    const top = roundUp(Math.max(...counts, 1));
+    const wide = messages.length * DAY;
+    const label = strings.text('mod.plot', {
+      least: Math.min(...counts),
+      most: Math.max(...counts),
+      today: counts.at(-1) ?? 0,
+    });
+    return (
+      <div class="plot-box">
+        <div class="plot-wrap">
+          <svg
+            class="plot"
+            viewBox={`0 0 ${wide} ${TALL}`}
+            preserveAspectRatio="none"
+            role="img"
+            aria-label={label}
+          >
+            {[0, TALL / 2, TALL].map((y) => (
+              <line key={y} x1="0" x2={wide} y1={y} y2={y} />
+            ))}
+            {messages.map(({ day, count }, n) => {
+              const height = (count / top) * TALL;
+              return (
+                <rect
+                  key={day}
+                  class={n === messages.length - 1 ? 'now' : undefined}
+                  x={n * DAY + (DAY - BAR) / 2}
+                  y={TALL - height}
+                  width={BAR}
+                  height={height}
+                  rx="1"
+                />
+              );
+            })}
+          </svg>
+          <div class="plot-y" aria-hidden="true">
+            {[top, top / 2, 0].map((n) => (
+              <span key={n}>{strings.number(n)}</span>
+            ))}
+          </div>
+        </div>
+        <div class="plot-x" aria-hidden="true">
+          {this.#named(messages).map((words) => (
+            <span key={words}>{words}</span>
+          ))}
+        </div>
+      </div>
+    );
+  }
+
+  /** Some days by their dates, and today. They are days by UTC. */
+  #named(messages: readonly Day[]): string[] {
+    const { strings } = this.#context;
+    const date = new Intl.DateTimeFormat(strings.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+    const step = Math.floor(messages.length / (NAMED - 1));
+    const some = messages.filter((_, n) => n % step === 0).slice(0, NAMED - 1);
+    return [...some.map(({ day }) => date.format(new Date(day))), strings.text('time.today')];
+  }
+
+  #servers(servers: NonNullable<Overview['servers']>) {
+    const { strings } = this.#context;
+    const connected = strings.text('person.here');
+    return (
+      <>
+        <h3>
+          {strings.text('mod.servers')} <small>{strings.number(servers.length)}</small>
+        </h3>
+        <table class="table">
+          <thead>
+            <tr>
+              <th>{strings.text('mod.server')}</th>
+              <th>{strings.text('mod.server.state')}</th>
+              <th class="n">{connected}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {servers.map(({ name, working, here }) => (
+              <tr key={name}>
+                <td>
+                  <b>{name}</b>
+                </td>
+                <td class="end">
+                  <span class={working ? 'dot' : 'dot bad'} aria-hidden="true" />
+                  {strings.text(working ? 'mod.server.ok' : 'mod.server.gone')}
+                </td>
+                <td class="n" data-l={connected}>
+                  {strings.number(here)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </>
+    );
+  }
+
+  async #load(): Promise<void> {
+    const { chat, changed } = this.#context;
+    try {
+      this.#overview = await chat.request('moderate:overview', {});
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (typeof this.#overview !== 'object') this.#overview = 'failed';
+    }
+    changed();
+  }
+}
+
+/** The next round number whose half is a whole one, too. */
+function roundUp(n: number): number {
+  const size = 10 ** Math.floor(Math.log10(n));
+  return [1, 2, 4, 6, 8, 10].map((step) => step * size).find((one) => one >= n && one % 2 === 0) ?? 2;
+}

@@ -1,0 +1,176 @@
+import { createRef } from 'preact';
+import type { Answers } from '../../../server/wire/events.ts';
+import { Empty } from '../views/controls/empty.tsx';
+import { FilterField } from '../views/controls/filter-field.tsx';
+import { RovingList } from '../views/controls/roving-list.tsx';
+import { Avatar } from '../views/people/avatar.tsx';
+import type { DeskContext } from './desk-context.ts';
+import { Bones, Failed } from './nothing.tsx';
+import { Pages } from './pages.ts';
+import type { Drawn, Part } from './part.ts';
+import { PersonDetail } from './person-detail.tsx';
+
+type Listed = Answers['moderate:people']['people'][number];
+
+/** The pause after the last key before a name is looked for, in milliseconds. */
+const PAUSE_MS = 250;
+
+/** Everybody who has ever been here, and one of them. */
+export class PeoplePage implements Part {
+  readonly #context: DeskContext;
+  readonly #people: Pages<Listed>;
+  readonly #list = createRef<HTMLDivElement>();
+  readonly #field = createRef<HTMLInputElement>();
+  #query = '';
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: DeskContext) {
+    const { chat, changed } = context;
+    this.#context = context;
+    this.#people = new Pages(
+      chat,
+      async (cursor) => {
+        const query = this.#query.trim();
+        const answer = await chat.request('moderate:people', { ...(query !== '' && { query }), ...cursor });
+        return [answer.people, answer.next];
+      },
+      changed,
+    );
+  }
+
+  open(): void {
+    void this.#people.load();
+  }
+
+  ready(): void {
+    void this.#people.load();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#query = '';
+    this.#people.clear();
+  }
+
+  find(): void {
+    this.#field.current?.focus();
+  }
+
+  draw(): Drawn {
+    const { strings, place } = this.#context;
+    const { id } = place();
+    const heading = strings.text('people.title');
+    return {
+      label: this.#people.items.find(({ user }) => user.id === id)?.user.name ?? heading,
+      list: (
+        <>
+          <div class="bar">
+            <h2 tabIndex={-1}>
+              <span>{heading}</span>
+            </h2>
+          </div>
+          <FilterField
+            label={strings.text('mod.find')}
+            query={this.#query}
+            field={this.#field}
+            typed={this.#typed}
+            pressed={this.#pressed}
+          />
+          <RovingList
+            items=".person"
+            label={heading}
+            preferred=".person[aria-current]"
+            noLetters
+            busy={this.#people.state === 'loading'}
+            element={this.#list}
+          >
+            {this.#rows(id)}
+          </RovingList>
+        </>
+      ),
+      detail: id !== undefined && <PersonDetail key={id} context={this.#context} id={id} />,
+      blank: <Empty picture="people" title={heading} text={strings.text('empty.none.text')} />,
+    };
+  }
+
+  #rows(chosen: string | undefined) {
+    const { strings, go } = this.#context;
+    const { items, state, next } = this.#people;
+    if (state === 'loading') return <Bones />;
+    if (state === 'failed' && items.length === 0)
+      return (
+        <Failed
+          context={this.#context}
+          title={strings.text('details.error')}
+          again={() => void this.#people.load()}
+        />
+      );
+    if (items.length === 0)
+      return (
+        <Empty
+          picture="people"
+          title={strings.text('search.none.title')}
+          text={strings.text('rooms.filterNone', { q: this.#query.trim() })}
+        />
+      );
+    return (
+      <>
+        <ul class="cases">
+          {items.map((one) => (
+            <li key={one.user.id}>
+              <button
+                type="button"
+                class="person"
+                tabIndex={-1}
+                aria-current={one.user.id === chosen || undefined}
+                data-key={one.user.id}
+                onClick={() => go({ section: 'people', id: one.user.id })}
+              >
+                <Avatar user={one.user} kind={one.here ? 'here' : ''} />
+                <span class="name">
+                  <bdi>{strings.name(one.user)}</bdi>
+                  {one.here && <span class="vh">, {strings.text('rooms.here')}</span>}
+                </span>
+                <small>{this.#notes(one)}</small>
+              </button>
+            </li>
+          ))}
+        </ul>
+        {next !== undefined && (
+          <div class="foot">
+            <button type="button" class="btn" onClick={() => void this.#people.more()}>
+              {strings.text('msg.showMore')}
+            </button>
+          </div>
+        )}
+      </>
+    );
+  }
+
+  /** What is open about somebody. */
+  #notes({ reports, restricted }: Listed): string {
+    const { strings } = this.#context;
+    return [
+      reports > 0 && strings.count('mod.reports', reports),
+      restricted > 0 && strings.count('mod.restrictions', restricted),
+    ]
+      .filter(Boolean)
+      .join(', ');
+  }
+
+  readonly #typed = (query: string) => {
+    this.#query = query;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#people.load(), PAUSE_MS);
+    this.#context.changed();
+  };
+
+  readonly #pressed = (event: KeyboardEvent) => {
+    if (event.isComposing) return;
+    if (event.key === 'Escape' && this.#query !== '') this.#typed('');
+    else if (event.key === 'ArrowDown')
+      this.#list.current?.querySelector<HTMLElement>('.person[tabindex="0"]')?.focus();
+    else return;
+    event.preventDefault();
+  };
+}

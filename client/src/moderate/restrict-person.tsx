@@ -1,0 +1,89 @@
+import { Component } from 'preact';
+import { Choice } from '../views/controls/rows.tsx';
+import { Restrict, type Restriction } from '../views/moderation/restrict.tsx';
+import type { DeskContext } from './desk-context.ts';
+
+interface Props {
+  readonly context: DeskContext;
+  readonly how: 'mute' | 'ban';
+  /** As it is said. */
+  readonly name: string;
+  /** Where it can be done; `undefined` is the whole site. The first is suggested. */
+  readonly places: readonly (RestrictedRoom | undefined)[];
+  run(room: string | undefined, restriction: Restriction): Promise<void>;
+  close(): void;
+}
+
+export interface RestrictedRoom {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Stands for the whole site: no room has that id. */
+const EVERYWHERE = '*';
+/** So few stand beside each other. */
+const FEW = 2;
+
+/** Mutes or bans a person in a room that is to be chosen, or bans one from the whole site. */
+export class RestrictPerson extends Component<Props> {
+  #place = this.props.places[0];
+
+  override render({ context, how, name, close }: Props) {
+    const { strings } = context;
+    const place = this.#place;
+    return (
+      <Restrict
+        context={context}
+        how={how}
+        name={name}
+        room={place?.name ?? ''}
+        {...(place === undefined && { text: strings.text('mod.banText', { name }) })}
+        reasoned
+        run={(restriction) => this.props.run(place?.id, restriction)}
+        close={close}
+      >
+        {this.#where()}
+      </Restrict>
+    );
+  }
+
+  #where() {
+    const { context, places } = this.props;
+    const { strings } = context;
+    if (places.length < FEW) return undefined;
+    const label = strings.text('search.where');
+    const nameOf = (place: RestrictedRoom | undefined) => place?.name ?? strings.text('search.all');
+    return (
+      <>
+        <p class="label">{label}</p>
+        {places.length === FEW ? (
+          // biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks.
+          <div class="seg" role="group" aria-label={label}>
+            {places.map((place) => (
+              <button
+                type="button"
+                key={place?.id}
+                aria-pressed={this.#place?.id === place?.id}
+                onClick={() => this.#choose(place)}
+              >
+                {nameOf(place)}
+              </button>
+            ))}
+          </div>
+        ) : (
+          <Choice
+            label={label}
+            chosen={this.#place?.id ?? EVERYWHERE}
+            options={places.map((place) => [place?.id ?? EVERYWHERE, nameOf(place)])}
+            choose={(chosen) => this.#choose(places.find((place) => place?.id === chosen))}
+          />
+        )}
+      </>
+    );
+  }
+
+  #choose(place: RestrictedRoom | undefined): void {
+    this.#place = place;
+    this.props.context.changed();
+  }
+}

@@ -1,0 +1,12 @@
+import type { ComponentChildren } from 'preact';
+
+/** What may be higher than its place: it is scrolled by keys, too. */
+export function Scroll(props: { readonly label: string; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: without it no key would scroll it.
+    <div class="scroll" tabIndex={0} role="group" aria-label={props.label}>
+      {props.children}
+    </div>
+  );
+}
