@@ -22,6 +22,7 @@ const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   'session-server': ['runs the session server', () => import('./session-server.ts')],
   backup: ['copies the history and the files into one file', () => import('./backup.ts')],
   restore: ['puts a backup in their place', () => import('./restore.ts')],
+  import: ['imports the messages of another chat', () => import('./import.ts')],
   export: ['writes all data of a user into an archive', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],
   version: ['prints the version', () => import('./version.ts')],

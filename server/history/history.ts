@@ -903,6 +903,28 @@ export interface Writes {
     in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
     out: { room: RoomRecord; created: boolean };
   };
+  /**
+   * A room that another chat has exported. As all imports it is neither announced nor logged: no server runs meanwhile.
+   * Codes: `conflict` (a public room has that name).
+   */
+  importRoom: {
+    in: {
+      id: string;
+      kind: 'public' | 'private';
+      name: string;
+      topic?: string;
+      createdAt: number;
+      at: number;
+    };
+    out: { created: boolean };
+  };
+  /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: those of `send`. */
+  importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };
+  /** Members of such a room, who have read everything. Codes: `unknown_room`. */
+  importMembers: {
+    in: { room: string; users: readonly (User & { role: RoomRole })[]; at: number };
+    out: Nothing;
+  };
   /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
   updateRoom: {
     in: { room: string; name?: string; topic?: string; actor?: string; access?: number } & RoomSettings;

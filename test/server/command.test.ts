@@ -83,6 +83,7 @@ test('--help of the command lists all commands, and that of each has its use and
     'session-server',
     'backup',
     'restore',
+    'import',
     'export',
     'erase',
     'version',

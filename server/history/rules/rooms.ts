@@ -148,7 +148,7 @@ export const openDirect: Rule<'openDirect'> = {
 };
 
 /** @throws RequestError `conflict` when a public room but `except` has that name */
-function checkName(work: Work, name: string, except?: string): void {
+export function checkName(work: Work, name: string, except?: string): void {
   const other = work.publicRoomNamed(nameKey(name));
   if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
 }
@@ -207,5 +207,5 @@ function pairOf(a: string, b: string): readonly [string, string] {
   return a < b ? [a, b] : [b, a];
 }
 
-const publicName = (kind: string, name: string): Need[] =>
+export const publicName = (kind: string, name: string): Need[] =>
   kind === 'public' ? [{ what: 'publicName', key: nameKey(name) }] : [];

@@ -4,6 +4,7 @@ import * as devices from './devices.ts';
 import { erase, eraseStep } from './erasing.ts';
 import * as files from './files.ts';
 import * as held from './held.ts';
+import * as imports from './imports.ts';
 import * as invites from './invites.ts';
 import * as lastHere from './last-here.ts';
 import * as log from './log.ts';
@@ -29,6 +30,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...pins,
   ...files,
   ...held,
+  ...imports,
   ...invites,
   ...lastHere,
   ...log,

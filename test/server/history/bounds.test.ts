@@ -374,6 +374,12 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { room, seq: 1, user: '1', moderator: true, at },
     { room, seq: 4, user: '2', moderator: false, at },
   ],
+  importRoom: [{ id: 'imported', kind: 'public', name: 'Imported', createdAt: at, at }],
+  importMessage: [
+    { room: 'imported', clientId: 'm1', user: { id: '7', name: 'Gus' }, text: 'old', sentAt: at },
+    { room: 'imported', clientId: 'm2', user: { id: '7', name: 'Gus' }, text: 'old', replyTo: 1, sentAt: at },
+  ],
+  importMembers: [{ room: 'imported', users: [{ id: '7', name: 'Gus', role: 'member' }], at }],
   dropFiles: [{ before: at + 1, most: 9 }],
   forgetFiles: [{ ids: ['f'] }],
   setRole: [{ room: 'mine', user: '1', role: 'moderator' }],

@@ -1,0 +1,125 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { audit } from '../changes/audit.ts';
+import { Files } from '../files/files.ts';
+import type { History } from '../history/history.ts';
+import { openHistory } from '../history/open.ts';
+import { importLines } from '../import/import.ts';
+import { type GivenLine, linesOf } from '../import/lines.ts';
+import { mattermostLines } from '../import/mattermost.ts';
+import { rocketChatLines } from '../import/rocket-chat.ts';
+import { slackLines } from '../import/slack.ts';
+import { callersFolder, howToRun } from '../session/how-to-run.ts';
+import { readConfig } from '../settings/config.ts';
+import { givenSettings } from '../settings/file.ts';
+import { CommandProblem, exit } from './problem.ts';
+import { progress } from './progress.ts';
+
+export const help = `${howToRun('import', 'FILE [--from KIND] [--users FILE] [--settings FILE]')}
+
+Imports the messages of another chat into rooms of their own. Stop the chat server first. Done again, it goes on where it
+stopped, and imports nothing twice. Nobody is notified, and everything counts as read.
+
+  FILE             a file of JSON lines, as docs/operate.md describes them; for slack and rocketchat the folder of the
+                   unzipped export, for mattermost the file of its bulk export
+  --from KIND      slack, mattermost or rocketchat; without it, FILE has JSON lines
+  --users FILE     JSON: the ids of people here, by their ids in the export. Others get an id of their own
+  --settings FILE  the settings of the chat server
+
+Example: ${howToRun('import', '/tmp/slack-export --from slack --users /tmp/users.json')}`;
+
+const kinds = ['slack', 'mattermost', 'rocketchat'] as const;
+type Kind = (typeof kinds)[number];
+
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { from: { type: 'string' }, users: { type: 'string' }, settings: { type: 'string' } },
+  });
+  const [given, ...more] = positionals;
+  const kind = kinds.find((one) => one === values.from);
+  if (given === undefined || more.length > 0 || (values.from !== undefined && kind === undefined)) {
+    const wrong =
+      values.from !== undefined && kind === undefined ? `there is no kind ${values.from}` : 'name one file';
+    throw new CommandProblem(exit.usage, `${wrong}\n\n${help}`);
+  }
+  const folder = callersFolder(env);
+  const from = resolve(folder, given);
+  const isFolder = statSync(from, { throwIfNoEntry: false })?.isDirectory();
+  const wantsFolder = kind === 'slack' || kind === 'rocketchat';
+  if (isFolder !== wantsFolder) {
+    const what = wantsFolder ? 'folder' : 'file';
+    throw new CommandProblem(exit.data, `there is no ${what} ${from}`);
+  }
+  const users = values.users === undefined ? new Map() : usersIn(resolve(folder, values.users));
+  const { env: settings, lines } = givenSettings(values.settings, env);
+  const { history: place, files: filesPlace, fileTypes, filesOrphans } = readConfig(settings, lines);
+  process.umask(0o077);
+  const onFailure = (error: Error) => {
+    throw error;
+  };
+  const history = await openHistory(place, { onFailure }).catch((error: Error) => {
+    throw new CommandProblem(exit.unavailable, error.message);
+  });
+  // A file belongs to one program by itself.
+  if (place.kind !== 'sqlite' && (await isServed(history))) {
+    await history.close();
+    throw new CommandProblem(exit.unavailable, 'a chat server is using this history: stop all of them first');
+  }
+  const files =
+    filesPlace.kind === 'off'
+      ? undefined
+      : new Files({ place: filesPlace, types: fileTypes, orphans: filesOrphans, history, onFailure });
+  const shown = progress();
+  try {
+    const done = await importLines(linesFrom(kind, from), {
+      history,
+      files,
+      folder: isFolder ? from : dirname(from),
+      users,
+      onProgress: ({ messages, known }) => shown.say(`messages: ${messages + known}`),
+    });
+    shown.end();
+    const again = done.known === 0 ? '' : `; ${done.known} were there already`;
+    const lost = done.lost === 0 ? '' : `; ${done.lost} files could not be imported`;
+    console.log(
+      `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${lost}`,
+    );
+    return 0;
+  } finally {
+    shown.end();
+    await files?.close();
+    await history.close();
+  }
+}
+
+/** Whether a server follows the changes of the history. */
+async function isServed({ write }: History): Promise<boolean> {
+  const { name, types } = audit;
+  return 'heldFor' in (await write.consume({ name, types, by: 'import', lease: 0, most: 0 }));
+}
+
+async function* linesFrom(kind: Kind | undefined, from: string): ReturnType<typeof linesOf> {
+  if (kind === undefined) return yield* linesOf(from);
+  const converted: Iterable<GivenLine> | AsyncIterable<GivenLine> =
+    kind === 'slack'
+      ? slackLines(from)
+      : kind === 'rocketchat'
+        ? rocketChatLines(from)
+        : mattermostLines(linesOf(from));
+  for await (const given of converted) yield { given, place: from };
+}
+
+function usersIn(path: string): Map<string, string> {
+  try {
+    const users = z
+      .record(z.string(), z.string().min(1).max(64))
+      .parse(JSON.parse(readFileSync(path, 'utf8')));
+    return new Map(Object.entries(users));
+  } catch {
+    throw new CommandProblem(exit.data, `${path} is no JSON object such as {"U012AB3CD": "42"}`);
+  }
+}

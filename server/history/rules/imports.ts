@@ -1,0 +1,54 @@
+import { acted, type Change } from '../history.ts';
+import { contentOf, post, saidBy, sendNeeds } from './posting.ts';
+import { add, emptyRoom, existing, peopleIn, rename } from './room-changes.ts';
+import { checkName, publicName } from './rooms.ts';
+import type { Rule } from './rule.ts';
+
+// What another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
+// neither handed out nor logged.
+
+const unheard = (): Change[] => [];
+
+export const importRoom: Rule<'importRoom'> = {
+  needs: ({ id, kind, name }) => [{ what: 'room', id }, ...publicName(kind, name)],
+  run(work, { id, kind, name, topic, createdAt, at }) {
+    if (work.room(id) !== undefined) return { created: false };
+    if (kind === 'public') checkName(work, name);
+    work.putRoom({ ...emptyRoom(id, kind, name, at), createdAt, ...(topic ? { topic } : {}) });
+    return { created: true };
+  },
+};
+
+export const importMessage: Rule<'importMessage'> = {
+  needs: sendNeeds,
+  run(work, input) {
+    const { room, user, clientId } = input;
+    existing(work, room);
+    // Whatever it says: files get other ids each time.
+    const known = work.messageByClientId(room, user.id, clientId)?.message;
+    if (known !== undefined) return { seq: known.seq, repeated: true };
+    const sent = { ...input, asMember: false };
+    const { message } = post(work, sent, saidBy(input), unheard(), (of) =>
+      contentOf(work, of, input, { free: true }),
+    );
+    return { seq: message.seq, repeated: false };
+  },
+};
+
+export const importMembers: Rule<'importMembers'> = {
+  needs: ({ room, users }) => [
+    { what: 'lastMessage', room },
+    ...peopleIn(
+      room,
+      users.map(({ id }) => id),
+    ),
+  ],
+  run(work, { room: id, users, at }) {
+    const room = existing(work, id);
+    for (const { role, ...user } of users) {
+      rename(work, user, unheard());
+      add(work, room, user, { source: 'api', role, acted: acted.joined, at }, unheard());
+    }
+    return {};
+  },
+};

@@ -1,0 +1,241 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, isAbsolute, relative, resolve } from 'node:path';
+import { CommandProblem, exit } from '../command/problem.ts';
+import type { Files } from '../files/files.ts';
+import type { History } from '../history/history.ts';
+import { RequestError } from '../wire/errors.ts';
+import type { ChosenFile } from '../wire/events.ts';
+import { type Line, lineFrom } from './lines.ts';
+
+/** Messages without files that are stored at once: a transaction holds many. */
+const atOnce = 200;
+/** Members that are added at once. */
+const membersAtOnce = 500;
+/** Characters of a message that is imported: longer ones are cut. */
+const mostText = 10_000;
+
+export interface ImportOptions {
+  history: Pick<History, 'read' | 'write' | 'probe'>;
+  /** Absent: files are left out. */
+  files: Pick<Files, 'add'> | undefined;
+  /** The folder of local files. Nothing outside of it is read. */
+  folder: string;
+  /** The ids of people here, by their ids in the export. Others get an id of their own. */
+  users: ReadonlyMap<string, string>;
+  onProgress(counts: Readonly<Counts>): void;
+}
+
+export interface Counts {
+  rooms: number;
+  messages: number;
+  /** Messages that an earlier run has imported. */
+  known: number;
+  files: number;
+  /** Files that are not there, too large or of another type than CHAT_FILE_TYPES allows. */
+  lost: number;
+}
+
+interface ImportedRoom {
+  id: string;
+  last: number;
+  /** The numbers of its messages, by their ids in the export. */
+  seqs: Map<string, number>;
+  members: Map<string, 'owner' | 'moderator' | 'member'>;
+}
+
+type Message = Line & { type: 'message' };
+
+/**
+ * Imports what another chat has exported, into rooms of its own. Done again, it goes on where it stopped, and doubles
+ * nothing: rooms and messages are known by the ids that they have in the export.
+ * @throws CommandProblem naming the line that is wrong
+ */
+export async function importLines(
+  lines: AsyncIterable<{ given: unknown; place: string }>,
+  options: ImportOptions,
+): Promise<Counts> {
+  const run = new Import(options);
+  for await (const { given, place } of lines) await run.take(lineFrom(given, place), place);
+  return run.end();
+}
+
+class Import {
+  readonly #options: ImportOptions;
+  readonly #rooms = new Map<string, ImportedRoom>();
+  readonly #names = new Map<string, string>();
+  /** The people here whose names are known. */
+  readonly #known = new Map<string, string>();
+  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, files: 0, lost: 0 };
+  /** They wait for their transaction; answers to them have to come after it. */
+  #waiting: { message: Message; room: ImportedRoom; done: Promise<number> }[] = [];
+
+  constructor(options: ImportOptions) {
+    this.#options = options;
+  }
+
+  async take(line: Line, place: string): Promise<void> {
+    if (line.type === 'user') return void this.#names.set(line.id, line.name);
+    if (line.type === 'room') return this.#room(line, place);
+    const room = this.#rooms.get(line.room);
+    if (room === undefined)
+      throw wrong(place, `the room ${JSON.stringify(line.room)} has no line before this one`);
+    if (line.type === 'member') return void room.members.set(line.user, line.role);
+    if (line.at < room.last) throw wrong(place, 'it is older than the message before it: sort them by time');
+    room.last = line.at;
+    await this.#message(line, room);
+  }
+
+  async end(): Promise<Counts> {
+    await this.#settle();
+    const at = Date.now();
+    for (const { id, members } of this.#rooms.values()) {
+      const users = await Promise.all(
+        [...members].map(async ([user, role]) => ({ ...(await this.#user(user)), role })),
+      );
+      for (let n = 0; n < users.length; n += membersAtOnce) {
+        const some = users.slice(n, n + membersAtOnce);
+        await this.#options.history.write.importMembers({ room: id, users: some, at });
+      }
+    }
+    return this.#counts;
+  }
+
+  async #room(
+    { id: given, kind, name, topic, at = 0 }: Line & { type: 'room' },
+    place: string,
+  ): Promise<void> {
+    await this.#settle();
+    const id = `i-${digest(given).slice(0, 24)}`;
+    const input = {
+      id,
+      kind,
+      name,
+      ...(topic === undefined ? {} : { topic }),
+      createdAt: at,
+      at: Date.now(),
+    };
+    try {
+      await this.#options.history.write.importRoom(input);
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.code !== 'conflict') throw error;
+      throw wrong(
+        place,
+        `there is a public room ${JSON.stringify(name)} already: give this one another name`,
+      );
+    }
+    this.#rooms.set(given, { id, last: 0, seqs: new Map(), members: new Map() });
+    this.#counts.rooms++;
+  }
+
+  async #message(message: Message, room: ImportedRoom): Promise<void> {
+    const answers = message.replyTo !== undefined && !room.seqs.has(message.replyTo);
+    if (answers || message.files !== undefined || this.#waiting.length >= atOnce) await this.#settle();
+    const input = await this.#input(message, room);
+    if (input === null) return;
+    const done = this.#options.history.write.importMessage(input).then(({ seq, repeated }) => {
+      if (repeated) this.#counts.known++;
+      else this.#counts.messages++;
+      return seq;
+    });
+    // It is awaited with the others.
+    done.catch(() => {});
+    this.#waiting.push({ message, room, done });
+  }
+
+  /** Null for a message of which nothing is left. */
+  async #input({ id, user: author, text, at, replyTo, files = [] }: Message, room: ImportedRoom) {
+    const user = await this.#user(author);
+    const answered = replyTo === undefined ? undefined : room.seqs.get(replyTo);
+    const input = {
+      room: room.id,
+      user,
+      clientId: `i-${digest(id).slice(0, 40)}`,
+      text: cleaned(text),
+      sentAt: at,
+      ...(answered === undefined ? {} : { replyTo: answered }),
+    };
+    if (files.length > 0 && (await this.#options.history.probe.importMessage(input)) === null) {
+      const chosen = await this.#upload(files, room, user.id);
+      if (chosen.length > 0) return { ...input, files: chosen };
+    }
+    if (input.text.trim() !== '') return input;
+    // Of files that are lost the names are left.
+    return files.length === 0 ? null : { ...input, text: cleaned(files.map(nameOf).join(', ')) };
+  }
+
+  async #upload(
+    files: NonNullable<Message['files']>,
+    { id: room }: ImportedRoom,
+    user: string,
+  ): Promise<ChosenFile[]> {
+    const chosen: ChosenFile[] = [];
+    for (const one of files) {
+      const file = await this.#add(one.path, { room, user, name: nameOf(one) });
+      if (file === undefined) this.#counts.lost++;
+      else {
+        this.#counts.files++;
+        chosen.push({ id: file });
+      }
+    }
+    return chosen;
+  }
+
+  async #add(path: string, about: { room: string; user: string; name: string }): Promise<string | undefined> {
+    const { files, folder } = this.#options;
+    const from = resolve(folder, path);
+    const inside = relative(folder, from);
+    if (files === undefined || inside.startsWith('..') || isAbsolute(inside)) return undefined;
+    const length = (await stat(from).catch(() => null))?.size;
+    if (length === undefined) return undefined;
+    const added = await files.add({ ...about, length, bytes: createReadStream(from) });
+    return added === 'unusable' ? undefined : added.file.id;
+  }
+
+  /** Waits for the messages that are on their way. */
+  async #settle(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { message, room, done } of waiting) room.seqs.set(message.id, await done);
+    if (waiting.length > 0) this.#options.onProgress(this.#counts);
+  }
+
+  /** People here keep their names. */
+  async #user(given: string): Promise<{ id: string; name: string }> {
+    const mapped = this.#options.users.get(given);
+    const id = mapped ?? importedId(given);
+    const name = this.#names.get(given) ?? given;
+    if (mapped === undefined) return { id, name };
+    let known = this.#known.get(id);
+    if (known === undefined) {
+      const [stored] = await this.#options.history.read.users({ ids: [id] });
+      known = stored?.name ?? name;
+      this.#known.set(id, known);
+    }
+    return { id, name: known };
+  }
+}
+
+const nameOf = ({ path, name = basename(path) }: { path: string; name?: string | undefined }) => name;
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** No session has such an id, unless the site gives it. */
+function importedId(given: string): string {
+  const id = `import-${given}`;
+  return /^[!-~]{1,64}$/.test(id) ? id : `import-${digest(given).slice(0, 40)}`;
+}
+
+/** Without what no message can hold. */
+function cleaned(text: string): string {
+  const shown = text
+    .toWellFormed()
+    .replaceAll('\r\n', '\n')
+    .replaceAll(/(?![\t\n\x7f-\x9f])\p{Cc}/gu, '');
+  return shown.length <= mostText ? shown : [...shown].slice(0, mostText).join('');
+}
+
+function wrong(place: string, what: string): CommandProblem {
+  return new CommandProblem(exit.data, `${place}: ${what}`);
+}

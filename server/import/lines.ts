@@ -1,0 +1,74 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { CommandProblem, exit } from '../command/problem.ts';
+
+const id = z.string().min(1).max(200);
+const time = z.int().min(0);
+const name = z.string().min(1).max(250);
+
+/**
+ * A line of an import, as docs/operate.md describes it. A room and its members stand before its messages, and these in the
+ * order of their times.
+ */
+const line = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('user'), id, name }),
+  z.object({
+    type: z.literal('room'),
+    id,
+    name,
+    kind: z.enum(['public', 'private']).default('private'),
+    topic: z.string().max(250).optional(),
+    at: time.optional(),
+  }),
+  z.object({
+    type: z.literal('member'),
+    room: id,
+    user: id,
+    role: z.enum(['owner', 'moderator', 'member']).default('member'),
+  }),
+  z.object({
+    type: z.literal('message'),
+    id,
+    room: id,
+    user: id,
+    /** Milliseconds since 1970. */
+    at: time,
+    text: z.string().default(''),
+    replyTo: id.optional(),
+    /** Paths relative to the file of the import. */
+    files: z
+      .array(z.object({ path: z.string().min(1), name: z.string().min(1).optional() }))
+      .max(10)
+      .optional(),
+  }),
+]);
+export type Line = z.output<typeof line>;
+/** As a converter gives it: what is usual may be left out. */
+export type GivenLine = z.input<typeof line>;
+
+/** @throws CommandProblem naming the line */
+export function lineFrom(given: unknown, place: string): Line {
+  const { data, error } = line.safeParse(given);
+  if (data !== undefined) return data;
+  const [issue] = error.issues;
+  const field = issue?.path.join('.') ?? '';
+  throw new CommandProblem(exit.data, `${place}: ${field === '' ? '' : `${field}: `}${issue?.message}`);
+}
+
+/** The lines of a file of JSON lines. */
+export async function* linesOf(path: string): AsyncGenerator<{ given: unknown; place: string }> {
+  let n = 0;
+  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    n++;
+    if (text.trim() === '') continue;
+    const place = `${path}, line ${n}`;
+    let given: unknown;
+    try {
+      given = JSON.parse(text);
+    } catch {
+      throw new CommandProblem(exit.data, `${place}: it is no JSON`);
+    }
+    yield { given, place };
+  }
+}

@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GivenLine } from './lines.ts';
+
+interface RocketChatMessage {
+  username?: string;
+  name?: string;
+  msg?: string;
+  ts: string;
+  /** Of a message that says what happened in the room. */
+  type?: string;
+  t?: string;
+}
+
+/**
+ * The folder of an export of Rocket.Chat as JSON, unzipped: a file of JSON lines for each room, and channels.json with the
+ * rooms where a user has exported all own data (`exportRoomMessagesToFile.ts` in Rocket.Chat). Direct rooms are left out.
+ */
+export function* rocketChatLines(folder: string): Generator<GivenLine> {
+  const about = new Map(
+    linesIn<{ roomId: string; roomName: string; type: string }>(folder, 'channels.json').map((room) => [
+      room.roomName,
+      room,
+    ]),
+  );
+  const known = new Set<string>();
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  for (const file of files.filter((name) => !/^(channels|user)\.json$/.test(name)).sort()) {
+    const name = file.slice(0, -'.json'.length);
+    const { roomId = name, type = 'p' } = about.get(name) ?? {};
+    if (type === 'd') continue;
+    yield { type: 'room', id: roomId, name, kind: type === 'c' ? 'public' : 'private' };
+    const messages = linesIn<RocketChatMessage>(folder, file).filter(({ type, t }) => !type && !t);
+    const sorted = messages.sort((a, b) => Date.parse(a.ts) - Date.parse(b.ts));
+    const members = new Set<string>();
+    for (const { username: user, name: shown } of sorted) {
+      if (user === undefined) continue;
+      if (!known.has(user)) yield { type: 'user', id: user, name: shown || user };
+      known.add(user);
+      if (!members.has(user)) yield { type: 'member', room: roomId, user };
+      members.add(user);
+    }
+    const times = new Map<string, number>();
+    for (const { username: user, msg = '', ts } of sorted) {
+      if (user === undefined) continue;
+      // An export has no ids of messages.
+      const place = `${roomId} ${ts} ${user}`;
+      const n = times.get(place) ?? 0;
+      times.set(place, n + 1);
+      yield { type: 'message', id: `${place} ${n}`, room: roomId, user, at: Date.parse(ts), text: msg };
+    }
+  }
+}
+
+function linesIn<Item>(folder: string, file: string): Item[] {
+  let text: string;
+  try {
+    text = readFileSync(join(folder, file), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => JSON.parse(line) as Item);
+}

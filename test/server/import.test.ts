@@ -1,0 +1,249 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { Message } from '../../server/wire/events.ts';
+import { historyFolder } from '../helpers/chat-server.ts';
+import { startChild } from '../helpers/child.ts';
+import { download, origin } from '../helpers/files.ts';
+import { type PeopleSite, type Person, startPeopleSite } from '../helpers/people.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'import-'));
+const all: { remove(): void }[] = [];
+afterAll(() => {
+  for (const one of all) one.remove();
+  rmSync(folder, { recursive: true });
+});
+
+function newHistory() {
+  const kept = historyFolder();
+  all.push(kept);
+  return kept;
+}
+type Kept = ReturnType<typeof newHistory>;
+
+/** Calls the command; `during` may end it. */
+async function importing(
+  { url, files }: Pick<Kept, 'url' | 'files'>,
+  args: string[],
+  during?: (child: ReturnType<typeof startChild>) => void,
+): Promise<{ code: number | null; said: string }> {
+  const child = startChild(process.execPath, ['server/command/main.ts', 'import', ...args, '--settings='], {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH,
+      CHAT_SESSION_STORE: 'memcached://127.0.0.1:1',
+      CHAT_HISTORY: url,
+      CHAT_FILES: files,
+    },
+  });
+  during?.(child);
+  const code = await new Promise<number | null>((resolve) => child.process.on('close', resolve));
+  return { code, said: child.output() };
+}
+
+function file(name: string, lines: readonly unknown[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''));
+  return path;
+}
+
+/** A server with that history, and somebody there. */
+async function serve(
+  { url, files }: Kept,
+  task: (site: PeopleSite, ann: Person) => Promise<void>,
+): Promise<void> {
+  const site = await startPeopleSite({ CHAT_HISTORY: url, CHAT_FILES: files, CHAT_ORIGINS: origin });
+  const ann = await site.person({}, '42');
+  try {
+    await task(site, ann);
+  } finally {
+    ann.close();
+    await site.close();
+  }
+}
+
+async function messagesOf(one: Person, room: string): Promise<Message[]> {
+  const found: Message[] = [];
+  for (let before: number | undefined; ; ) {
+    const page = await one.request('message:history', { room, limit: 100, ...(before ? { before } : {}) });
+    found.unshift(...page.messages);
+    if (page.complete) return found;
+    before = page.messages[0]?.seq;
+  }
+}
+
+const at = Date.UTC(2024, 4, 1, 9);
+const count = 2000;
+/** A room with so many messages, every hundredth with a file, and replies. */
+function many(): string {
+  mkdirSync(join(folder, 'attached'));
+  const message = (n: number) => ({
+    type: 'message',
+    id: `m${n}`,
+    room: 'c1',
+    user: n % 3 === 0 ? 'u1' : 'u2',
+    at: at + n * 1000,
+    text: `message ${n}`,
+    ...(n % 50 === 7 ? { replyTo: `m${n - 5}` } : {}),
+    ...(n % 100 === 0 ? { files: [{ path: `attached/${n}.txt`, name: `note ${n}.txt` }] } : {}),
+  });
+  for (let n = 0; n < count; n += 100) writeFileSync(join(folder, 'attached', `${n}.txt`), `note ${n}`);
+  return file('many.jsonl', [
+    { type: 'user', id: 'u1', name: 'Ann of before' },
+    { type: 'user', id: 'u2', name: 'Ben' },
+    { type: 'room', id: 'c1', name: 'Old garden', topic: 'Beans', at },
+    { type: 'member', room: 'c1', user: 'u1', role: 'owner' },
+    { type: 'member', room: 'c1', user: 'u2' },
+    ...Array.from({ length: count }, (_, n) => message(n)),
+  ]);
+}
+
+test('messages with their times, replies and files are imported once, in order, however often it is broken off', async () => {
+  const kept = newHistory();
+  const lines = many();
+  const users = join(folder, 'users.json');
+  writeFileSync(users, JSON.stringify({ u1: '42' }));
+  // Killed while it writes, then whole, then once more.
+  const killed = await importing(kept, [lines, '--users', users], ({ process }) => {
+    const timer = setInterval(() => process.kill('SIGKILL'), 1500);
+    process.on('close', () => clearInterval(timer));
+  });
+  const whole = await importing(kept, [lines, '--users', users]);
+  expect(whole).toMatchObject({ code: 0 });
+  expect([killed.code, whole.said]).toEqual([killed.code, expect.stringContaining('✓ Imported: ')]);
+  const again = await importing(kept, [lines, '--users', users]);
+  expect(again.said).toContain(`✓ Imported: 0 messages and 0 files in 1 rooms; ${count} were there already`);
+  await serve(kept, async (site, ann) => {
+    const { rooms } = await ann.request('room:list', {});
+    const [room] = rooms.filter(({ name }) => name === 'Old garden');
+    expect(room).toMatchObject({ kind: 'private', topic: 'Beans', role: 'owner', members: 2, lastSeq: count });
+    // Everything counts as read.
+    expect(room?.readSeq).toBe(count);
+    const found = await messagesOf(ann, room?.id ?? '');
+    expect(found.map(({ text, sentAt }) => [text, sentAt])).toEqual(
+      Array.from({ length: count }, (_, n) => [`message ${n}`, at + n * 1000]),
+    );
+    expect(found[57]).toMatchObject({ replyTo: found[52]?.seq, user: { id: '42' } });
+    expect(found[1]?.user).toEqual({ id: 'import-u2', name: 'Ben' });
+    const [note] = found[100]?.files ?? [];
+    expect(note).toMatchObject({ name: 'note 100.txt', type: 'text/plain' });
+    expect(await (await download(site.chat.url, ann.cookie, note as never)).text()).toBe('note 100');
+    const { messages } = await ann.request('message:search', { query: 'message 1999' });
+    expect(messages).toMatchObject([{ text: 'message 1999' }]);
+  });
+});
+
+test('nobody is notified of what is imported', async () => {
+  const kept = newHistory();
+  const hooks = { CHAT_WEBHOOK_URL: 'http://127.0.0.1:9/', CHAT_WEBHOOK_KEY_FILE: join(folder, 'key') };
+  writeFileSync(hooks.CHAT_WEBHOOK_KEY_FILE, `whsec_${Buffer.alloc(24, 'a').toString('base64')}\n`);
+  // The consumers are registered by the first start.
+  const start = () => startPeopleSite({ CHAT_HISTORY: kept.url, CHAT_FILES: kept.files, ...hooks });
+  await (await start()).close();
+  const lines = file('few.jsonl', [
+    { type: 'room', id: 'c2', name: 'Public', kind: 'public' },
+    { type: 'message', id: 'a', room: 'c2', user: 'u1', at, text: 'hello' },
+  ]);
+  expect(await importing(kept, [lines])).toMatchObject({ code: 0 });
+  const site = await start();
+  expect((await site.api('GET', '/webhooks')).body).toEqual({ waiting: 0, failed: [] });
+  await site.close();
+});
+
+test('an export of Slack: names, mentions, links and threads as people read them, without notices', async () => {
+  const kept = newHistory();
+  const slack = join(folder, 'slack');
+  mkdirSync(join(slack, 'general'), { recursive: true });
+  const put = (name: string, value: unknown) => writeFileSync(join(slack, name), JSON.stringify(value));
+  put('users.json', [
+    { id: 'U1', name: 'ann', profile: { display_name: 'Ann' } },
+    { id: 'U2', name: 'ben', real_name: 'Ben Berg' },
+  ]);
+  put('channels.json', [
+    { id: 'C1', name: 'general', created: at / 1000, members: ['U1', 'U2'], topic: { value: 'All' } },
+  ]);
+  const ts = (n: number) => `${at / 1000 + n}.000100`;
+  put('general/2024-05-01.json', [
+    { type: 'message', subtype: 'channel_join', user: 'U1', ts: ts(0), text: '<@U1> has joined' },
+    { type: 'message', user: 'U1', ts: ts(1), thread_ts: ts(1), text: 'Hi <@U2>, see <https://a.example|this> &amp; <#C1|general>' },
+    { type: 'message', user: 'U2', ts: ts(3), text: 'Later' },
+    { type: 'message', user: 'U2', ts: ts(2), thread_ts: ts(1), text: 'In the thread' },
+  ]);
+  writeFileSync(join(folder, 'slack-users.json'), JSON.stringify({ U1: '42' }));
+  const done = await importing(kept, [slack, '--from', 'slack', '--users', join(folder, 'slack-users.json')]);
+  expect(done.said).toContain('✓ Imported: 3 messages and 0 files in 1 rooms');
+  await serve(kept, async (_, ann) => {
+    const room = (await ann.request('room:list', {})).rooms.find(({ name }) => name === 'general');
+    expect(room).toMatchObject({ kind: 'public', topic: 'All', members: 2 });
+    const found = await messagesOf(ann, room?.id ?? '');
+    expect(found.map(({ text, user }) => [user.name, text])).toEqual([
+      ['Ann', 'Hi @Ben Berg, see this (https://a.example) & #general'],
+      ['Ben Berg', 'In the thread'],
+      ['Ben Berg', 'Later'],
+    ].map(([name, text]) => [name === 'Ann' ? expect.any(String) : name, text]));
+    expect(found[1]?.replyTo).toBe(1);
+  });
+});
+
+test('exports of Mattermost and Rocket.Chat', async () => {
+  const kept = newHistory();
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(join(folder, 'data', 'plan.txt'), 'the plan');
+  const post = { team: 'club', channel: 'town', user: 'ben', create_at: at };
+  const mattermost = file('mattermost.jsonl', [
+    { type: 'version', version: 1 },
+    { type: 'channel', channel: { team: 'club', name: 'town', display_name: 'Town Square', type: 'O' } },
+    { type: 'user', user: { username: 'ben', first_name: 'Ben', last_name: 'Berg', teams: [{ name: 'club', channels: [{ name: 'town', roles: 'channel_user channel_admin' }] }] } },
+    { type: 'post', post: { ...post, message: 'A plan', attachments: [{ path: 'plan.txt' }], replies: [{ user: 'ben', message: 'Better', create_at: at + 9 }] } },
+    { type: 'post', post: { ...post, message: 'Between', create_at: at + 5 } },
+    { type: 'direct_post', direct_post: { channel_members: ['ben', 'ann'], user: 'ben', message: 'secret', create_at: at } },
+  ]);
+  const first = await importing(kept, [mattermost, '--from', 'mattermost']);
+  expect(first.said).toContain('✓ Imported: 3 messages and 1 files in 1 rooms');
+  const rocket = join(folder, 'rocket');
+  mkdirSync(rocket);
+  writeFileSync(join(rocket, 'channels.json'), `${JSON.stringify({ roomId: 'R1', roomName: 'seeds', type: 'c' })}\n`);
+  const line = (ts: number, msg: string, over = {}) =>
+    JSON.stringify({ username: 'zoe', name: 'Zoe', ts: new Date(ts).toISOString(), msg, ...over });
+  writeFileSync(join(rocket, 'seeds.json'), [line(at + 2, 'two'), line(at, 'one'), line(at, 'zoe', { type: 'uj' })].join('\n'));
+  const second = await importing(kept, [rocket, '--from', 'rocketchat']);
+  expect(second.said).toContain('✓ Imported: 2 messages and 0 files in 1 rooms');
+  await serve(kept, async (_, ann) => {
+    const { rooms } = await ann.request('room:list', { member: false });
+    const texts = async (name: string) => {
+      const found = await messagesOf(ann, rooms.find((room) => room.name === name)?.id ?? '');
+      return found.map(({ text, user, files }) => [user.name, text, files?.length ?? 0]);
+    };
+    expect(await texts('Town Square')).toEqual([
+      ['Ben Berg', 'A plan', 1],
+      ['Ben Berg', 'Between', 0],
+      ['Ben Berg', 'Better', 0],
+    ]);
+    expect(await texts('seeds')).toEqual([
+      ['Zoe', 'one', 0],
+      ['Zoe', 'two', 0],
+    ]);
+  });
+});
+
+test('what is wrong is said with its line, and nothing outside of the folder is read', async () => {
+  const kept = newHistory();
+  const room = { type: 'room', id: 'c9', name: 'Room' };
+  const message = { type: 'message', id: 'a', room: 'c9', user: 'u', at, text: 'x' };
+  for (const [lines, says] of [
+    [['{'], /, line 1: it is no JSON/],
+    [[{ type: 'message', id: 'a' }], /line 1: room: /],
+    [[message], /line 1: the room "c9" has no line before this one/],
+    [[room, message, { ...message, id: 'b', at: at - 1 }], /line 3: it is older than the message before it/],
+  ] as const) {
+    const { code, said } = await importing(kept, [file('wrong.jsonl', lines)]);
+    expect([code, said]).toEqual([65, expect.stringMatching(says)]);
+  }
+  expect((await importing(kept, [join(folder, 'none')])).code).toBe(65);
+  expect((await importing(kept, [join(folder, 'few.jsonl'), '--from', 'icq'])).code).toBe(64);
+  const escaping = { ...message, id: 'z', text: '', files: [{ path: '../../etc/passwd' }] };
+  const { said } = await importing(kept, [file('escape.jsonl', [room, escaping])]);
+  expect(said).toContain('1 messages and 0 files in 1 rooms; 1 files could not be imported');
+});
