@@ -33,6 +33,8 @@ import {
   retention,
   roomSetting,
   sealingKey,
+  secretFile,
+  secretIn,
   shown,
   size,
   sizeRate,
@@ -82,6 +84,18 @@ const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const retentionForm = 'none, or a time such as 90d';
 const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
 
+/** Settings that may hold a password. Each can be given by a file instead, whose path is in the setting with `_FILE` behind it. */
+const secretSettings = [
+  'CHAT_SITE_DATABASE',
+  'CHAT_SESSION_STORE',
+  'CHAT_HISTORY',
+  'CHAT_CLUSTER',
+  'CHAT_FILES',
+  'CHAT_MAIL',
+] as const;
+
+const secretFileForm = 'the path of a file that holds the setting in one line';
+
 /** Every other setting: its default, its form, and the accepted values in words. */
 const settings = {
   CHAT_HOST: [
@@ -118,6 +132,12 @@ const settings = {
     'a history: give sqlite:PATH for a file, or postgres://USER:PASSWORD@HOST/DATABASE or mysql://… (special characters of the password percent-encoded)',
     'address',
   ],
+  CHAT_SITE_DATABASE_FILE: ['', secretFile, secretFileForm, 'key file'],
+  CHAT_SESSION_STORE_FILE: ['', secretFile, secretFileForm, 'key file'],
+  CHAT_HISTORY_FILE: ['', secretFile, secretFileForm, 'key file'],
+  CHAT_CLUSTER_FILE: ['', secretFile, secretFileForm, 'key file'],
+  CHAT_FILES_FILE: ['', secretFile, secretFileForm, 'key file'],
+  CHAT_MAIL_FILE: ['', secretFile, secretFileForm, 'key file'],
   CHAT_CLUSTER: [
     '',
     z.string().transform((value, context) => {
@@ -366,7 +386,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
         return line === undefined ? problem : `${line}: ${problem}`;
       }),
     );
-  const { texts, problems: flaws } = readTexts(settingNames, env);
+  const { texts, problems: flaws } = textsIn(env);
   if (flaws.length > 0) throw wrong(flaws);
   const { parsed, problems } = readEach(settings, texts);
   if (texts.CHAT_API_KEY && texts.CHAT_API_KEY_FILE) {
@@ -487,6 +507,20 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
   });
 }
 
+/** The settings as they are given, those that a file holds too. */
+function textsIn(env: NodeJS.ProcessEnv): ReturnType<typeof readTexts> {
+  const { texts: given, problems } = readTexts(settingNames, env);
+  const texts: Record<string, string | undefined> = { ...given };
+  for (const name of secretSettings) {
+    const file = texts[`${name}_FILE`];
+    if (!file) continue;
+    if (texts[name]) problems.push(`${name} and ${name}_FILE: give one of them, not both`);
+    // A file that cannot be used is reported with all else that is wrong.
+    else texts[name] = secretIn(file);
+  }
+  return { texts, problems };
+}
+
 /** Problems of the settings of mails with each other. */
 function mailProblems(
   texts: Texts,
@@ -585,7 +619,7 @@ export function listSettings(
   env: NodeJS.ProcessEnv,
   lines: ReadonlyMap<string, string> = new Map(),
 ): ShownSetting[] {
-  const { texts } = readTexts(settingNames, env);
+  const { texts } = textsIn(env);
   const given = (name: string) => (lines.has(name) ? ('file' as const) : ('environment' as const));
   const options = optionTexts(sessionOptions(texts));
   return [

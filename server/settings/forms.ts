@@ -209,6 +209,19 @@ type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, se
 /** The given settings, by name. */
 export type Texts = Readonly<Record<string, string | undefined>>;
 
+/** The one line of a file; undefined if it cannot be read, or has none or several. */
+export function secretIn(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    return text === '' || /\p{Cc}/u.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path of such a file. */
+export const secretFile = z.string().refine((path) => path === '' || secretIn(path) !== undefined);
+
 /**
  * Reads the named settings from the environment, without surrounding blanks. Programs that read a file of settings may
  * leave some of its syntax in a value: docker's --env-file keeps quotes, and a file from Windows has another end of

@@ -35,7 +35,9 @@ function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting,
   if (best.wrong <= Math.min(mostWrong, length / 3)) return { nearest: best.one, misspelt: true };
   if (best.wrong <= length * farthest) return { nearest: best.one, misspelt: false };
   // For example CHAT_STORE for CHAT_SESSION_STORE.
-  const alike = known.filter((one) => sharedWords(given, one));
+  // The file that may hold a setting is not meant where that setting may be.
+  const isOther = (one: string) => one.endsWith('_FILE') && known.includes(one.slice(0, -'_FILE'.length));
+  const alike = known.filter((one) => sharedWords(given, one) && !isOther(one));
   return { nearest: alike.length === 1 ? alike[0] : undefined, misspelt: false };
 }
 

@@ -102,6 +102,29 @@ test('problems with files are listed with the rest', () => {
   expect(error).toMatch(/CHAT_ROOMS: [\s\S]*CHAT_API_KEY_FILE: "\/nonexistent" is not [\s\S]*not both/);
 });
 
+test('settings that hold a password can be in files, as Docker and Kubernetes give secrets', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
+  const file = (text: string) => {
+    const path = join(folder, 'secret');
+    writeFileSync(path, text);
+    return path;
+  };
+  const path = file('mysql://chat:geheim@db.example/chat\n');
+  const { history } = configOf({ CHAT_HISTORY: 'mysql://chat:geheim@db.example/chat' });
+  expect(configOf({ CHAT_HISTORY_FILE: path }).history).toEqual(history);
+  expect(problemsOf({ CHAT_HISTORY_FILE: path, CHAT_HISTORY: 'sqlite:x' })).toContain(
+    'CHAT_HISTORY and CHAT_HISTORY_FILE: give one of them, not both',
+  );
+  for (const wrong of ['', 'two\nlines']) {
+    const error = problemsOf({ CHAT_HISTORY_FILE: file(wrong) });
+    expect(error).toMatch(/CHAT_HISTORY_FILE: .*not the path of a file that holds the setting in one line/);
+    expect(error).not.toContain('two');
+  }
+  expect(problemsOf({ CHAT_MAIL_FILE: join(folder, 'none') })).toContain('CHAT_MAIL_FILE: ');
+  expect(problemsOf({ CHAT_HISTORY_FILE: file('ftp://chat:geheim@db') })).not.toContain('geheim');
+  rmSync(folder, { recursive: true });
+});
+
 test('events without a key are refused', () => {
   const error = problemsOf({ CHAT_WEBHOOK_URL: 'https://site.example/events' });
   expect(error).toMatch(/CHAT_WEBHOOK_URL and CHAT_WEBHOOK_KEY_FILE: .* give the file of its key/);
