@@ -4,7 +4,7 @@ import { add, emptyRoom, existing, peopleIn, rename } from './room-changes.ts';
 import { checkName, publicName } from './rooms.ts';
 import type { Rule } from './rule.ts';
 
-// What another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
+// Messages that another chat has exported: see server/import/. No server runs meanwhile, and nobody is notified: the changes are
 // neither handed out nor logged.
 
 const unheard = (): Change[] => [];

@@ -142,7 +142,7 @@ export function mayEdit(
 }
 
 /**
- * What an edit makes of a message; null for no change.
+ * The message as the edit makes it; null for no change.
  * @param how.free as a moderator
  * @param how.held its files may have waited with it
  */

@@ -138,7 +138,7 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 }
 
 /**
- * What a message that is sent gets.
+ * The content of a message that is sent.
  * @param free as a moderator, or the PHP application
  * @param chosen.held its files may have waited with it
  */

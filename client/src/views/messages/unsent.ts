@@ -3,7 +3,7 @@ import type { Strings } from '../../strings/strings.ts';
 import type { Context, Writing } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
-/** What can be done with one's own messages that are not in the room: not sent, waiting for a moderator, or rejected. */
+/** The actions on one's own messages that are not in the room: not sent, waiting for a moderator, or rejected. */
 export interface UnsentActions {
   retry(entry: Entry): void;
   discard(entry: Entry): void;
