@@ -30,8 +30,8 @@ const all = [
 export function plainKey(event: KeyboardEvent): string | undefined {
   const { key, code, ctrlKey, altKey, metaKey, isComposing } = event;
   if (event.defaultPrevented || ctrlKey || altKey || metaKey || isComposing || event.repeat) return undefined;
-  const [target] = event.composedPath();
-  if (target instanceof Element && target.matches('input, textarea, select')) return undefined;
+  const [target] = event.composedPath() as Partial<Element>[];
+  if (target?.matches?.('input, textarea, select') === true) return undefined;
   if (key.length !== 1) return undefined;
   return /[!-~]/.test(key) ? key.toLowerCase() : code.replace(/^Key/, '').toLowerCase();
 }

@@ -10,7 +10,8 @@ export interface PagePlace {
 
 export function placeIn(hash: string): PagePlace {
   const [name = '', ...rest] = hash.slice(1).split('/');
-  const section = sections.find((one) => one === name) ?? 'queue';
+  const section = sections.find((one) => one === name);
+  if (section === undefined) return { section: 'queue' };
   const id = decoded(rest.join('/'));
   return id === '' ? { section } : { section, id };
 }

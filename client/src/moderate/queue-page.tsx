@@ -15,6 +15,9 @@ import { type Case, type Decision, Queue, subjectOf, UNDO_MS } from './queue.ts'
 import { Reject } from './reject.tsx';
 import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
 
+/** So many rows are drawn: the others move up when these are decided on. */
+const DRAWN = 200;
+
 /** Messages that are to be decided on: their list, and the one that is chosen. */
 export class QueuePage implements Part {
   readonly queue: Queue;
@@ -84,7 +87,7 @@ export class QueuePage implements Part {
             this.#none()
           ) : (
             <ul class="cases">
-              {cases.map((one) => (
+              {cases.slice(0, DRAWN).map((one) => (
                 <CaseRow
                   key={one.key}
                   context={context}
@@ -93,6 +96,9 @@ export class QueuePage implements Part {
                   open={() => this.#open(one)}
                 />
               ))}
+              {cases.length > DRAWN && (
+                <li class="note">{strings.text('people.more', { n: cases.length - DRAWN })}</li>
+              )}
             </ul>
           )}
         </RovingList>

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { RequestError } from '../../client/src/connection/connection-state.ts';
+import { Tasks } from '../../client/src/connection/tasks.ts';
+import { csvOf } from '../../client/src/moderate/csv.ts';
+import type { Desk } from '../../client/src/moderate/desk.ts';
+import { plainKey } from '../../client/src/moderate/keys.tsx';
+import { hashOf, placeIn } from '../../client/src/moderate/place.ts';
+import { type Case, Queue } from '../../client/src/moderate/queue.ts';
+import type { Held, Report } from '../../server/wire/events.ts';
+
+const me = { id: '1', name: 'Alice' };
+const bob = { id: '2', name: 'Bob' };
+const author = { id: '9', name: 'Marek' };
+
+const report = (id: string, room: string, at: number, more: Partial<Report> = {}): Report => ({
+  id,
+  room,
+  message: { id: room, room, seq: 1, rev: 1, clientId: 'c', user: author, text: room, sentAt: at },
+  by: bob,
+  reason: 'spam',
+  at,
+  ...more,
+});
+const held = (id: string, at: number, more: Partial<Held> = {}): Held => ({
+  id,
+  room: 'lobby',
+  user: author,
+  why: 'first',
+  text: id,
+  at,
+  ...more,
+});
+
+/** The requests that were made, and the answers to those that come. */
+let asked: unknown[][];
+let answers: Record<string, (payload: never) => unknown>;
+let told: unknown[][];
+
+function queue(): Queue {
+  const desk = {
+    me,
+    tasks: new Tasks(),
+    connection: { state: { kind: 'ready' } },
+    async request(name: string, payload: never) {
+      asked.push([name, payload]);
+      return answers[name]?.(payload);
+    },
+  } as unknown as Desk;
+  return new Queue(desk, {
+    changed: () => {},
+    meanwhile: (one, by, done, late) => told.push(['meanwhile', one.key, by.name, done, late]),
+    refused: (one, _decision, error) => told.push(['refused', one.key, error.code]),
+  });
+}
+
+const keys = ({ cases }: Queue) => cases.map(({ key }) => key);
+const find = ({ cases }: Queue, key: string) => cases.find((one) => one.key === key) as Case;
+const forbidden = () => {
+  throw new RequestError('forbidden');
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked = [];
+  told = [];
+  answers = {
+    'report:list': () => ({
+      reports: [report('d', 'late', 40), report('c', 'twice', 30), report('b', 'early', 10)],
+      next: 'more',
+    }),
+    'held:list': () => ({ held: [held('waits', 20)] }),
+    'report:close': ({ id }) => ({
+      report: report(id, 'x', 0, { closed: { by: me, done: 'deleted', at: 1 } }),
+    }),
+  };
+  const first = answers['report:list'];
+  answers['report:list'] = ({ cursor }: { cursor?: string }) =>
+    cursor === undefined ? first?.({} as never) : { reports: [report('a', 'twice', 50)] };
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('all pages: a message once, most reports first, then what came first; one that waits counts like a report', async () => {
+  const all = queue();
+  await all.load();
+  expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/waits', 'late/1']);
+  expect(all.state).toBe('here');
+});
+
+test('only where neither reports nor waiting messages are to be had, the page is forbidden', async () => {
+  answers['report:list'] = forbidden;
+  const some = queue();
+  await some.load();
+  expect([some.state, keys(some)]).toEqual(['here', ['held/waits']]);
+  answers['held:list'] = forbidden;
+  const none = queue();
+  await none.load();
+  expect(none.state).toBe('forbidden');
+});
+
+test('an own message that waits, and a rejected one, are not to be decided on', async () => {
+  answers['held:list'] = () => ({
+    held: [held('own', 1, { user: me }), held('rejected', 2, { rejected: { at: 3 } })],
+  });
+  const all = queue();
+  await all.load();
+  expect(keys(all)).not.toContain('held/own');
+  expect(keys(all)).not.toContain('held/rejected');
+});
+
+test('a decision is sent after eight seconds, with the next one, or when the page is left, unless it is taken back', async () => {
+  const all = queue();
+  await all.load();
+  asked = [];
+  all.decide(find(all, 'twice/1'), { done: 'deleted' });
+  expect(keys(all)).not.toContain('twice/1');
+  await vi.advanceTimersByTimeAsync(7999);
+  expect(asked).toEqual([]);
+  expect(all.undo()?.key).toBe('twice/1');
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked).toEqual([]);
+  expect(keys(all)[0]).toBe('twice/1');
+  all.decide(find(all, 'twice/1'), { done: 'deleted' });
+  all.decide(find(all, 'early/1'), { done: 'nothing' });
+  expect(asked).toEqual([['report:close', { id: 'c', done: 'deleted', all: true }]]);
+  all.decide(find(all, 'held/waits'), { done: 'rejected', reason: 'No' });
+  all.flush();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(asked.slice(1)).toEqual([
+    ['report:close', { id: 'b', done: 'nothing', all: true }],
+    ['held:reject', { id: 'waits', reason: 'No' }],
+  ]);
+  expect(keys(all)).toEqual(['late/1']);
+});
+
+test('what another moderator has decided goes, and is told once: by an event, or by the answer', async () => {
+  const all = queue();
+  await all.load();
+  expect(keys(all)).toHaveLength(4);
+  const closed = { by: bob, done: 'nothing', at: 1 } as const;
+  all.reported({ report: report('c', 'twice', 30, { closed }) });
+  expect([keys(all)[0], told]).toEqual(['twice/1', []]);
+  all.reported({ report: report('a', 'twice', 50, { closed }) });
+  expect(told.splice(0)).toEqual([['meanwhile', 'twice/1', 'Bob', 'nothing', false]]);
+  // Alice's own, from another of her windows.
+  all.reported({ report: report('b', 'early', 10, { closed: { ...closed, by: me } }) });
+  all.held({ id: 'waits', room: 'lobby', is: 'discarded' });
+  expect([keys(all), told]).toEqual([['late/1'], []]);
+  answers['report:close'] = () => ({ report: report('d', 'late', 40, { closed }) });
+  expect(await all.send(find(all, 'late/1'), { done: 'deleted' })).toBe(false);
+  expect(told).toEqual([['meanwhile', 'late/1', 'Bob', 'nothing', true]]);
+  expect(keys(all)).toEqual([]);
+});
+
+test('a decision that could be taken back is dropped when another moderator has decided', async () => {
+  const all = queue();
+  await all.load();
+  asked = [];
+  all.decide(find(all, 'held/waits'), { done: 'approved' });
+  all.held({ id: 'waits', room: 'lobby', is: 'rejected', by: bob });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked).toEqual([]);
+  expect(told).toEqual([['meanwhile', 'held/waits', 'Bob', 'rejected', true]]);
+});
+
+test('a decision that is refused brings the case back', async () => {
+  answers['report:close'] = forbidden;
+  const all = queue();
+  await all.load();
+  all.decide(find(all, 'early/1'), { done: 'deleted' });
+  await vi.advanceTimersByTimeAsync(8000);
+  expect(told).toEqual([['refused', 'early/1', 'forbidden']]);
+  expect(keys(all)).toContain('early/1');
+});
+
+test('a case that others are about to close stays where it was shown', async () => {
+  const all = queue();
+  await all.load();
+  expect(keys(all)[0]).toBe('twice/1');
+  all.reported({ report: report('c', 'twice', 30, { closed: { by: bob, done: 'nothing', at: 1 } }) });
+  expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/waits', 'late/1']);
+});
+
+test('a place in the address, and what is none', () => {
+  for (const place of [
+    { section: 'queue' },
+    { section: 'queue', id: 'lobby/1' },
+    { section: 'people', id: 'a/b c%' },
+  ] as const)
+    expect(placeIn(hashOf(place))).toEqual(place);
+  expect(['', '#', '#m=lobby/1', '#people/%zz', '#x/y'].map(placeIn)).toEqual([
+    { section: 'queue' },
+    { section: 'queue' },
+    { section: 'queue' },
+    { section: 'people' },
+    { section: 'queue' },
+  ]);
+});
+
+test('CSV: quoted where it has to be, and no cell is a formula', () => {
+  expect(
+    csvOf([
+      ['a', 'b, "c"', 'two\nlines'],
+      ['=1+1', '-x', '@x'],
+    ]),
+  ).toBe('a,"b, ""c""","two\nlines"\r\n\'=1+1,\'-x,\'@x\r\n');
+});
+
+test('a key by its letter, by its place where the layout has others, and none with a modifier', () => {
+  const press = (key: string, more: object = {}) =>
+    plainKey({ key, code: '', composedPath: () => [], ...more } as unknown as KeyboardEvent);
+  expect(press('j')).toBe('j');
+  expect(press('J')).toBe('j');
+  expect(press('о', { code: 'KeyJ' })).toBe('j');
+  expect(press('?')).toBe('?');
+  expect(press('Enter')).toBeUndefined();
+  for (const modifier of ['ctrlKey', 'altKey', 'metaKey', 'repeat', 'isComposing', 'defaultPrevented'])
+    expect(press('j', { [modifier]: true }), modifier).toBeUndefined();
+});
