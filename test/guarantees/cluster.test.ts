@@ -63,6 +63,7 @@ async function startNode(
     CHAT_DRAIN: '0s',
     CHAT_ROOMS: rooms.join(','),
     CHAT_SESSION_STORE: memcached.url,
+    CHAT_HOLD_WORDS: 'pallets',
     CHAT_API_KEY: key,
   });
   closing.push(() => server.stop());
@@ -678,6 +679,18 @@ describe('two servers', () => {
     const [report] = (await bob.request('report:list', {})).reports;
     await bob.request('report:close', { id: report?.id ?? '', done: 'nothing' });
     await lastOf(ann, 'report:changed').toMatchObject({ report: { id: report?.id }, open: 0 });
+    // So are they of a message that waits; two who approve it at the same time publish it once.
+    const carol = await connect(two, 3);
+    await carol.request('room:join', { room: room.id });
+    const waits = { room: room.id, text: 'cheap pallets', clientId: newClientId() };
+    const answer = await carol.raw('message:send', waits);
+    const { id } = (answer as { data: { held: { id: string } } }).data.held;
+    await lastOf(ann, 'held:changed').toMatchObject({ is: 'held', held: { id, text: waits.text } });
+    const approved = await Promise.all([ann, bob].map((client) => client.raw('held:approve', { id })));
+    expect(approved.filter(({ ok }) => ok)).toHaveLength(1);
+    await eventOf(carol, 'message:new').toMatchObject({ id, seq: seq + 1, clientId: waits.clientId });
+    await lastOf(carol, 'held:changed').toMatchObject({ id, is: 'approved' });
+    expect(await carol.request('message:send', waits)).toMatchObject({ message: { id, seq: seq + 1 } });
     await line.cut();
     for (const node of [one, two]) await node.until(/the bus is down: degraded/);
     await ann.request('room:role', { room: room.id, user: '2', role: 'member' });
@@ -685,7 +698,7 @@ describe('two servers', () => {
     // A change that is read from the database contains the current message.
     await ann.request('message:react', { room: room.id, seq, emoji: '👍', on: true });
     await eventOf(bob, 'message:changed').toMatchObject({
-      rev: rev + 1,
+      rev: rev + 2,
       reactions: [{ emoji: '👍', count: 1, users: ['1'] }],
     });
   });
