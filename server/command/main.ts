@@ -65,7 +65,7 @@ function print(text: string): number {
   return 0;
 }
 
-// A reader such as `head` may close the pipe early. What a command writes elsewhere is written nevertheless.
+// A reader such as `head` may close the pipe early. A command still writes to its other outputs.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
   if (code !== 'EPIPE') throw new Error(`the standard output cannot be written (${code})`);
 });

@@ -616,7 +616,7 @@ export interface StoredNotices {
   push?: number;
   /** Such as `22:00-07:00`, or `off`. */
   quiet?: string;
-  /** What of a message is shown: `text`, `name` or `nothing`. */
+  /** The part of a message that is shown: `text`, `name` or `nothing`. */
   shows?: string;
   /** An IANA name. */
   zone?: string;
@@ -645,7 +645,7 @@ export interface StoredMailStop {
   at: number;
 }
 
-/** What concerns users who may not have read it. Ids alone. */
+/** Messages that concern users who may not have read them. Ids alone. */
 export interface Concerned {
   users: readonly string[];
   /** The members of these rooms who want to hear of each message, or (`everyone`) all members but those who want none. */
@@ -654,7 +654,7 @@ export interface Concerned {
   due: number;
   /** Likewise of the members of rooms. */
   roomsDue: number;
-  /** Those of the users who have devices. */
+  /** The users among them who have devices. */
   pushes: readonly PushPlace[];
   pushDue: number;
 }
@@ -1146,7 +1146,7 @@ export interface Writes {
   registerDevice: { in: StoredDevice; out: Nothing };
   /** If the device is that user's. */
   removeDevice: { in: Pick<StoredDevice, 'id' | 'user'>; out: Nothing };
-  /** What is known of the login of a device; nothing if it is no longer that user's. */
+  /** The known state of the login of a device; nothing if it is no longer that user's. */
   noteDevice: { in: Pick<StoredDevice, 'id' | 'user' | 'until' | 'since'>; out: Nothing };
   /** Forgets devices whose login is expired since before that time. */
   forgetDevices: { in: { before: number }; out: Nothing };
@@ -1186,7 +1186,7 @@ export interface Writes {
       room: string;
       users: readonly string[];
       due: number;
-      /** Those of them who have devices. */
+      /** The users among them who have devices. */
       pushes: readonly string[];
       pushDue: number;
       at: number;
@@ -1310,7 +1310,7 @@ export interface Reads {
     in: { user: string };
     out: { notices: StoredNotices; activeAt?: number; notified: { room: string; at: number }[] };
   };
-  /** Those of the users who have devices that are notified while no page is open. */
+  /** The users among these who have devices that are notified while no page is open. */
   withDevices: { in: { users: readonly string[] }; out: string[] };
   mailAddress: { in: { user: string }; out: StoredMailAddress };
   /** The link with that digest; null if it is not known. */

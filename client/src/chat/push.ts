@@ -4,7 +4,7 @@ import type { Follower } from './chat-listener.ts';
 import { flag, number, object, text } from './form.ts';
 import { type MessagePlace, turnOff } from './notifications.ts';
 
-/** What the worker says to a page when a notice is pressed. */
+/** The worker's message to a page when a notice is pressed. */
 const pressed = object<{ phpChat: MessagePlace }>({
   phpChat: object<MessagePlace>({ room: text, seq: number }),
 });
@@ -92,7 +92,7 @@ export class BrowserPush implements Follower {
     }).catch(() => {});
   }
 
-  /** What the room's notices say is read now. */
+  /** The messages of the room's notices are read now. */
   opened({ id }: Room): void {
     this.#close(id, Number.POSITIVE_INFINITY).catch(() => {});
   }

@@ -13,7 +13,7 @@ const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
 /** Why a file is not there: it would be refused, was refused, or did not arrive. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy';
 
-/** What its author knows of a voice message. */
+/** A voice message as its author knows it. */
 export interface VoiceNote {
   /** Milliseconds. */
   readonly duration: number;

@@ -4,7 +4,7 @@ import type { Need, Work } from '../sql/work.ts';
 import { active, due, dueRooms, notices, notified, pushes, rows, webhooks } from '../tables.ts';
 import type { Rule } from './rule.ts';
 
-// Who is to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see log.ts.
+// The users who are to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see log.ts.
 
 export const aboutUser = (user: string): Need[] => [
   { what: 'user', id: user },

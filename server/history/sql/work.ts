@@ -243,7 +243,7 @@ export class Work {
         ids: readonly string[];
         /** The files under whose ids their bytes are stored, by their own ids. */
         stored: ReadonlyMap<string, string>;
-        /** Those of these bytes that other files share, which are not dropped: see `doomedFiles`. */
+        /** The bytes among these that other files share, which are not dropped: see `doomedFiles`. */
         shared: ReadonlyMap<string, readonly string[]>;
       }
     | undefined;

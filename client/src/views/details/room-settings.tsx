@@ -22,7 +22,7 @@ interface Props {
 }
 
 /**
- * What a member wants to be notified of; name, topic and rules, for users who may change them; and what ends something.
+ * The notices that a member wants; name, topic and rules, for users who may change them; and what ends something.
  * Each change is saved at once, name and topic when their field is left.
  */
 export class RoomSettings extends Component<Props> {

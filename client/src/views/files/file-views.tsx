@@ -73,7 +73,7 @@ export class FileViews implements Follower {
     return this.#attachments.may(room);
   }
 
-  /** What the user has recorded, and the server does not have. */
+  /** Recordings of the user that the server does not have. */
   get recordings(): Recordings | undefined {
     return this.#attachments.recordings;
   }

@@ -16,7 +16,7 @@ export const sheet = sheetOf(style);
 export class Media {
   readonly #context: Context;
   readonly player: Player;
-  /** Of those in sight, their ids. */
+  /** The ids of the players in sight. */
   readonly #inSight = new Set<string>();
   #drawn: Sound | undefined;
 
