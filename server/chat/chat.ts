@@ -89,6 +89,8 @@ export interface Chat {
    * @throws RequestError if the others cannot be reached and the order may safely be repeated
    */
   everywhere(user: string, order: Order): Promise<number>;
+  /** Absent for a single server. */
+  others?: OtherServers | undefined;
   /** The interface that the other servers use. */
   here: ThisServer;
   onAsideFailure: OnAsideFailure;
@@ -219,6 +221,7 @@ export async function openChat(options: {
     previews: options.previews,
     devices: options.devices,
     notify: options.notify,
+    others,
     here,
     everywhere,
     onAsideFailure,

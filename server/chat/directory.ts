@@ -138,7 +138,7 @@ type Announce = (listener: DirectoryListener) => void;
 interface ConnectedUser {
   person: Person;
   loaded: Promise<void>;
-  /** Whether the user is stored in the history. */
+  /** Whether the history has the user, as one who has been here. */
   stored: boolean;
   /** Whether a session has changed since the settling under way last read the sessions. */
   unsettled: boolean;
@@ -406,7 +406,7 @@ export class Directory {
     await this.#read(this.#history.read.user({ user: user.id }), (found, missed) => {
       if (found.user !== null) person.user = found.user;
       if (found.blocked.length > 0) person.blocked = new Set(found.blocked);
-      entry.stored = found.user !== null;
+      entry.stored = found.user !== null && found.arrived;
       for (const { room: record, member, mentions, partner } of found.memberships) {
         const room = this.#roomFor(record);
         if (partner !== undefined) room.partners.set(partner.user.id, partner);

@@ -2,6 +2,16 @@ import { deletedUser, type History } from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 import type { Directory } from './directory.ts';
 
+/** Users as the site's moderators see them, who know everybody by name. */
+export async function namesForSite(
+  { history }: { history: History },
+  users: readonly string[],
+): Promise<(id: string) => User> {
+  const known = await history.read.users({ ids: [...new Set(users)] });
+  const names = new Map([deletedUser, ...known].map(({ id, name }) => [id, name]));
+  return (id) => ({ id, name: names.get(id) ?? id });
+}
+
 /** Users as members of the room may see them. @param asker the reader, who knows their own name */
 export async function namesIn(
   { history, directory }: { history: History; directory: Directory },

@@ -13,8 +13,21 @@ export interface Seen {
   rooms: readonly string[];
 }
 
+/** One of several servers. */
+export interface ServerState {
+  name: string;
+  /** It has been heard lately. */
+  working: boolean;
+  /** The users who are connected to it; none if it does not work. */
+  users: readonly string[];
+}
+
 /** The other servers of this chat. A single server has none. */
 export interface OtherServers {
+  /** The name of this server among them. */
+  readonly name: string;
+  /** The others, as far as they are known by name. */
+  states(): ServerState[];
   /** The users who are connected to other servers and visible in the room, by id. */
   presentIn(room: string): ReadonlyMap<string, User>;
   isConnected(user: string): boolean;

@@ -82,13 +82,10 @@ export async function ban(
   const ban: Ban = {
     ...(seconds === undefined ? {} : { until: Date.now() + seconds * 1000 }),
     ...(reason ? { reason } : {}),
+    ...(actor === undefined ? {} : { by: actor }),
   };
-  const by = actor === undefined ? {} : { actor };
   // The ban closes connections too, but does not count them: it finds only those opened since the kick.
-  const [closed] = await Promise.all([
-    everywhere(user, { is: 'kick' }),
-    history.write.setBan({ user, ban, ...by }),
-  ]);
+  const [closed] = await Promise.all([everywhere(user, { is: 'kick' }), history.write.setBan({ user, ban })]);
   return closed;
 }
 

@@ -28,6 +28,11 @@ export class Elsewhere {
     return this.#rooms.get(room) ?? nobody;
   }
 
+  usersOf(id: string): string[] {
+    const server = this.#servers.get(id);
+    return server?.counts ? [...server.users.keys()] : [];
+  }
+
   isConnected(user: string): boolean {
     for (const { users, counts } of this.#servers.values()) if (counts && users.has(user)) return true;
     return false;

@@ -1,4 +1,4 @@
-import type { Order, OtherServers, Seen, ThisServer } from '../chat/other-servers.ts';
+import type { Order, OtherServers, Seen, ServerState, ThisServer } from '../chat/other-servers.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
@@ -178,6 +178,18 @@ export class Servers implements OtherServers {
     clearInterval(this.#ticks);
     const told = this.#attempt({ is: 'bye' });
     await Promise.race([told, pause(byeWithin)]);
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  states(): ServerState[] {
+    const known = [...this.#known];
+    const working = new Set([this.#name, ...known.flatMap(([, { alive, name }]) => (alive ? name : []))]);
+    return known
+      .filter(([, { alive, name }]) => name !== '' && (alive || !working.has(name)))
+      .map(([id, { alive, name }]) => ({ name, working: alive, users: this.#elsewhere.usersOf(id) }));
   }
 
   presentIn(room: string): ReadonlyMap<string, User> {

@@ -292,6 +292,8 @@ export interface StoredReport {
   room: string;
   seq: number;
   by: string;
+  /** Of the message. Absent where a server of an older version has stored it. */
+  author?: string;
   reason: Report['reason'];
   text?: string;
   at: number;
@@ -359,11 +361,13 @@ export interface StoredHeld {
 /** The treatment of the messages of an erased user. */
 export type ErasedMessages = 'anonymise' | 'delete';
 
-/** Of a user on the whole site, by the PHP application. Moderators of a room lay a `Restriction` on somebody. */
+/** Of a user on the whole site. Moderators of a room lay a `Restriction` on somebody. */
 export interface Ban {
   /** Milliseconds since 1970; absent for good. */
   until?: number;
   reason?: string;
+  /** The moderator; absent for the PHP application. */
+  by?: string;
 }
 
 /** The stored data of a user. */
@@ -533,6 +537,8 @@ export interface Act {
   by?: string;
   user?: string;
   room?: string;
+  /** It concerns a public room, or none. Not read. */
+  open?: true;
   seq?: number;
   reason?: string;
   /** The new state: when a mute or ban ends, the role, the decision of a report, the changed settings of a room. */
@@ -1023,7 +1029,7 @@ export interface Writes {
    * deleted), `forbidden` (one's own).
    */
   report: {
-    in: Omit<StoredReport, 'id' | 'message' | 'closed'>;
+    in: Omit<StoredReport, 'id' | 'author' | 'message' | 'closed'>;
     out: { repeated: boolean };
   };
   /**
@@ -1074,6 +1080,8 @@ export interface Writes {
   };
   /** Ending a ban that is none changes nothing. */
   setBan: { in: { user: string; ban: Ban | null; actor?: string }; out: Nothing };
+  /** A moderator has exported the data of a user: an act, and nothing else. */
+  noteExport: { in: { user: string; actor: string }; out: Nothing };
   /**
    * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
    */
@@ -1236,6 +1244,12 @@ export interface Writes {
   tell: { in: { from: string; what: object }; out: Nothing };
 }
 
+/** A place in a list of `arrivals`: the time, or what was found, and the user. */
+export interface ArrivalPlace {
+  key: number | string;
+  user: string;
+}
+
 /** The rooms that a user may know of: all public ones but `except`, and those of `rooms`. */
 export interface KnownRooms {
   rooms: readonly string[];
@@ -1275,6 +1289,41 @@ export interface Reads {
   heldBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
   /** Whether a message of the user is in any room where strangers may be, which means in no direct one. */
   hasWritten: { in: { user: string }; out: boolean };
+  /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
+  arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
+  /**
+   * The users who have been here: the last one who came first, or, with `query`, by the name or id that begins so, or the word
+   * of the name. `next`: where to go on, as `after`.
+   */
+  arrivals: {
+    in: { query?: string; after?: ArrivalPlace; limit: number };
+    out: { users: UserRecord[]; next?: ArrivalPlace };
+  };
+  /** How many reports of messages by these users are open in these rooms. Users without any are left out. */
+  openReportsAbout: {
+    in: KnownRooms & { users: readonly string[] };
+    out: { user: string; reports: number }[];
+  };
+  /** Reports of messages by a user in these rooms, closed or not, the newest first. */
+  reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
+  /** What a user has done in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
+  activity: {
+    in: KnownRooms & { user: string; most: number; mostRooms: number };
+    out: {
+      messages: number;
+      reports: number;
+      rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
+    };
+  };
+  /**
+   * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
+   */
+  actsIn: { in: KnownRooms & { from?: string; limit: number }; out: { acts: Act[]; next?: string } };
+  /** How many users were here last since that time, and how many of `users` were. Nobody who hides it. */
+  recentlyHere: {
+    in: { since: number; users: readonly string[] };
+    out: { all: number; among: number };
+  };
   /** Acts of moderation, the newest first, before the place `before`; `user`: those by or of this user. `next`: where to go on. */
   acts: { in: { user?: string; before?: number; limit: number }; out: { acts: Act[]; next?: number } };
   restrictions: {
@@ -1301,7 +1350,13 @@ export interface Reads {
   /** All rooms that a user is a member of, what is known of the user, and whom the user has blocked, the last one first. */
   user: {
     in: { user: string };
-    out: { user: UserRecord | null; memberships: Membership[]; blocked: string[] };
+    out: {
+      user: UserRecord | null;
+      memberships: Membership[];
+      blocked: string[];
+      /** Whether the user has ever been here. */
+      arrived: boolean;
+    };
   };
   /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
   lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };

@@ -559,11 +559,31 @@ export function erasureRow({ user, messages, at, upTo, stage, place }: Erasure) 
   return [user, messages, at, upTo, stage, place];
 }
 
-export const actColumns = ['act', 'at', 'by_id', 'user_id', 'room_id', 'seq', 'reason', 'about'] as const;
+export const actColumns = [
+  'act',
+  'at',
+  'by_id',
+  'user_id',
+  'room_id',
+  'shown',
+  'seq',
+  'reason',
+  'about',
+] as const;
 
-export function actRow({ kind, at, by, user, room, seq, reason, to }: Act): Value[] {
+export function actRow({ kind, at, by, user, room, open, seq, reason, to }: Act): Value[] {
   const about = to === undefined ? null : JSON.stringify(to);
-  return [kind, at, by ?? null, user ?? null, room ?? null, seq ?? null, reason ?? null, about];
+  return [
+    kind,
+    at,
+    by ?? null,
+    user ?? null,
+    room ?? null,
+    open ? 1 : null,
+    seq ?? null,
+    reason ?? null,
+    about,
+  ];
 }
 
 export function actFrom(row: Row): Act {

@@ -21,7 +21,7 @@ export class SealedCursors {
    * @param digestKey is kept with the history
    * @param list cursors of one list are none of another
    */
-  constructor(digestKey: Uint8Array, list: 'search' | 'report' | 'held') {
+  constructor(digestKey: Uint8Array, list: 'search' | 'report' | 'held' | 'act') {
     this.#key = createHmac('sha256', digestKey).update(`${list} cursor`).digest().subarray(0, 16);
   }
 

@@ -135,6 +135,8 @@ export const columnTypes = {
   push: 'int',
   quiet: 'text',
   shows: 'text',
+  author_id: 'text',
+  shown: 'int',
   zone: 'text',
   lang: 'text',
   claimed: 'int',
@@ -188,11 +190,27 @@ const table = <Of extends object>(
   erased?: Table<Of>['erased'],
 ): Table<Of> => ({ name, key, columns, ...(erased === undefined ? {} : { erased }) });
 
-export const bans = table<Ban & { user: string }>('chat_bans', ['user'], {
-  user: 'user_id',
-  until: 'until',
-  reason: 'reason',
-});
+export const bans = table<Ban & { user: string }>(
+  'chat_bans',
+  ['user'],
+  { user: 'user_id', until: 'until', reason: 'reason', by: 'by_id' },
+  {
+    users: ['by'],
+    // The ban of an erased user ends with the person.
+    without({ user, ...ban }) {
+      const now = { ...ban, by: deletedUser.id };
+      return { row: { user, ...now }, change: { type: 'ban', user, ban: now } };
+    },
+  },
+);
+
+/** When users came here for the first time; 0 where that was before it was stored. */
+export const arrivals = table<{ user: string; at: number }>(
+  'chat_arrivals',
+  ['user'],
+  { user: 'user_id', at: 'at' },
+  { users: ['user'], without: () => ({ row: null }) },
+);
 
 /** The users whom users have blocked. */
 export const blocks = table<{ user: string; other: string; since: number }>(
@@ -221,6 +239,7 @@ export const reports = table<StoredReport>('chat_reports', ['id'], {
   room: 'room',
   seq: 'seq',
   by: 'by_id',
+  author: 'author_id',
   reason: 'reason',
   text: 'note',
   at: 'reported_at',
@@ -457,6 +476,7 @@ export const mailStops = table<StoredMailStop>(
 
 export const tables: readonly Table[] = [
   bans,
+  arrivals,
   blocks,
   lastHere,
   reports,

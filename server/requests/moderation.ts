@@ -1,7 +1,8 @@
-import { ban, erase } from '../chat/moderation/people.ts';
+import { acts } from '../chat/moderation/acts.ts';
+import { overview } from '../chat/moderation/overview.ts';
+import { ban, erase, people, person } from '../chat/moderation/people.ts';
 import { closeReport, listReports, maySeeReports, reportContext } from '../chat/moderation/reports.ts';
 import { canOf } from '../chat/summary.ts';
-import { RequestError } from '../wire/errors.ts';
 import type { Can, RequestName } from '../wire/events.ts';
 import type { Context, RequestHandlers } from './request.ts';
 
@@ -10,8 +11,6 @@ const has =
   (part: keyof NonNullable<Can['moderate']>) =>
   ({ chat, connection }: Pick<Context<RequestName>, 'chat' | 'connection'>): boolean =>
     canOf(chat.settings, connection.identity.roles).moderate?.[part] === true;
-
-const notYet = () => Promise.reject(new RequestError('forbidden'));
 
 export const moderationRequests: RequestHandlers<
   | 'report:list'
@@ -43,12 +42,12 @@ export const moderationRequests: RequestHandlers<
     order: 'read',
     allowed: has('people'),
     counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
-    run: notYet,
+    run: ({ chat, connection, payload }) => people(chat, connection, payload),
   },
   'moderate:person': {
     order: 'read',
     allowed: has('people'),
-    run: notYet,
+    run: ({ chat, connection, payload }) => person(chat, connection, payload),
   },
   'moderate:ban': {
     order: 'change',
@@ -65,11 +64,11 @@ export const moderationRequests: RequestHandlers<
   'moderate:acts': {
     order: 'read',
     allowed: has('log'),
-    run: notYet,
+    run: ({ chat, connection, payload }) => acts(chat, connection, payload),
   },
   'moderate:overview': {
     order: 'read',
     allowed: has('people'),
-    run: notYet,
+    run: ({ chat, connection }) => overview(chat, connection),
   },
 };

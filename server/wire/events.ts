@@ -835,9 +835,10 @@ export const answers = {
   'moderate:erase': nothing,
   'moderate:acts': z.object({ acts: z.array(act), next }),
   'moderate:overview': z.object({
-    /** People who are connected now, and who were in the last seven days. */
+    /** People who are connected now. */
     here: counter,
-    week: counter,
+    /** Those who are, or were in the last seven days and do not hide it; absent where the site does not store it. */
+    week: counter.exactOptional(),
     /** Of the last 30 days by UTC, the oldest first. */
     messages: z.array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter })),
     rooms: counter,

@@ -457,6 +457,7 @@ export function moderationContract(
       room: 'lobby',
       seq: 1,
       by: ann.id,
+      author: ben.id,
       reason: 'abuse',
       at,
       closed: { by: ben.id, done: 'nothing', at },
@@ -537,7 +538,7 @@ export function moderationContract(
       decided: true,
     });
     expect(await read.restrictions(null)).toMatchObject([{ restricted: { muted: restriction } }]);
-    const of = { by: ann.id, user: ben.id, room: 'lobby' };
+    const of = { by: ann.id, user: ben.id, room: 'lobby', open: true };
     expect(acts).toEqual([
       { kind: 'message_deleted', ...of, seq, reason: 'why' },
       { kind: 'report_closed', ...of, seq, reason: 'why', to: { done: 'deleted' } },

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { type History, methods, type Writes } from '../../server/history/history.ts';
+import {
+  type Act,
+  type ArrivalPlace,
+  type History,
+  methods,
+  type Writes,
+} from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const day = 24 * 60 * 60 * 1000;
@@ -58,4 +65,242 @@ export function moderatorsContract(now: () => { history: History }) {
     await write.deleteRoom({ room: 'garden' });
     expect(await byDay([])).toEqual([{ day: today, messages: 2 }]);
   });
+
+  const [ben, cat] = [
+    { id: '2', name: 'Ben Bo' },
+    { id: '3', name: 'Cat' },
+  ];
+  const everywhere = { rooms: [], except: [] };
+  const inDen = { rooms: ['den'], except: ['lobby'] };
+
+  test('people are those who have been here, the last arrival first, or by what a search finds', async () => {
+    const people = Array.from({ length: 7 }, (_, n) => ({ id: `u${n}`, name: `Bo${n} Bob` }));
+    await den();
+    await write.addMembers({
+      room: 'den',
+      users: [{ id: '8', name: 'Named' }],
+      source: 'api',
+      mayReturn: true,
+      at,
+    });
+    await send({ user: { id: '9', name: 'The shop' } });
+    for (const [n, user] of [ann, ...people].entries())
+      await write.arrive({ user, at: at + (n < 4 ? n : 4) });
+    await write.arrive({ user: { ...ann, name: 'Anna' }, at: at + 9 });
+    const pages = async (query?: string) => {
+      const found: string[] = [];
+      for (let after: ArrivalPlace | undefined, more = true; more; ) {
+        const of = { ...(query === undefined ? {} : { query }), ...(after === undefined ? {} : { after }) };
+        const page = await read.arrivals({ ...of, limit: 2 });
+        expect(page.users.length).toBeLessThanOrEqual(2);
+        found.push(...page.users.map(({ id }) => id));
+        after = page.next;
+        more = after !== undefined;
+      }
+      return found;
+    };
+    expect(await pages()).toEqual(['u6', 'u5', 'u4', 'u3', 'u2', 'u1', 'u0', ann.id]);
+    expect(await pages('bo')).toEqual(people.map(({ id }) => id));
+    expect(await pages('ANN')).toEqual([ann.id]);
+    expect(await pages('named')).toEqual([]);
+    expect(await read.arrival({ user: ann.id })).toMatchObject({ user: { name: 'Anna' }, at });
+    for (const user of ['8', '9', 'nobody']) {
+      expect(await read.arrival({ user })).toBeNull();
+      expect((await read.user({ user })).arrived).toBe(false);
+    }
+    expect((await read.user({ user: ann.id })).arrived).toBe(true);
+    await write.arrive({ user: { id: '8', name: 'Named' }, at });
+    expect(await pages('named')).toEqual(['8']);
+  });
+
+  test('messages, reports and rooms of somebody count in the rooms that are asked for', async () => {
+    await den();
+    await write.addMembers({ room: 'den', users: [ann, ben, cat], source: 'api', mayReturn: true, at });
+    for (const user of [ann, ben, cat]) {
+      await write.arrive({ user, at });
+      await write.join({ room: 'lobby', user, at });
+    }
+    await write.setRole({ room: 'den', user: ben.id, role: 'moderator' });
+    await write.openDirect({ id: 'd-1', by: ben, other: ann.id, at });
+    for (const room of ['lobby', 'lobby', 'lobby', 'den', 'den', 'd-1'])
+      await send({ room, user: ben, asMember: true });
+    await write.delete({ room: 'lobby', seq: 3, user: ben.id, moderator: false, at });
+    for (const [room, seq, by] of [
+      ['lobby', 1, ann.id],
+      ['lobby', 2, ann.id],
+      ['den', 1, ann.id],
+      ['den', 1, cat.id],
+      ['d-1', 1, ann.id],
+    ] as const)
+      await write.report({ room, seq, by, reason: 'spam', at });
+    const [second] = await read.reportsOf({ room: 'lobby', seq: 2, limit: 9 });
+    await write.closeReport({ room: 'lobby', seq: 2, id: second?.id ?? '', by: cat.id, done: 'nothing', at });
+    const lobby = { room: 'lobby', name: 'lobby', kind: 'public' };
+    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...everywhere })).toEqual({
+      messages: 2,
+      reports: 0,
+      rooms: [{ ...lobby, role: 'member' }],
+    });
+    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...inDen })).toEqual({
+      messages: 2,
+      reports: 0,
+      rooms: [{ room: 'den', name: 'den', kind: 'private', role: 'moderator' }],
+    });
+    const own = { rooms: ['den'], except: [] };
+    expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, ...own })).toMatchObject({
+      messages: 0,
+      reports: 2,
+    });
+    expect(await read.activity({ user: ann.id, most: 9, mostRooms: 9, ...own })).toMatchObject({
+      reports: 3,
+    });
+    const about = async (known: { rooms: readonly string[]; except: readonly string[] }, limit = 9) =>
+      (await read.reportsAbout({ user: ben.id, limit, ...known })).map(({ room, seq, by }) => [
+        room,
+        seq,
+        by,
+      ]);
+    expect(await about(everywhere)).toEqual([
+      ['lobby', 2, ann.id],
+      ['lobby', 1, ann.id],
+    ]);
+    expect(await about(own, 3)).toEqual([
+      ['den', 1, cat.id],
+      ['den', 1, ann.id],
+      ['lobby', 2, ann.id],
+    ]);
+    expect(await about({ rooms: ['d-2'], except: ['lobby'] })).toEqual([]);
+    const open = (known: { rooms: readonly string[]; except: readonly string[] }) =>
+      read.openReportsAbout({ users: [ann.id, ben.id, 'nobody'], ...known });
+    expect(await open(everywhere)).toEqual([{ user: ben.id, reports: 1 }]);
+    expect(await open(own)).toEqual([{ user: ben.id, reports: 3 }]);
+    expect(await read.openReportsAbout({ users: [], ...own })).toEqual([]);
+    await write.expire({ room: 'den', firstSeq: 2 });
+    expect(await open(own)).toEqual([{ user: ben.id, reports: 1 }]);
+    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...own })).toMatchObject({
+      messages: 3,
+    });
+  });
+
+  test('acts are listed by the rooms that are asked for, and stay so when the room is gone', async () => {
+    const lobby = { room: 'lobby', open: true } as const;
+    const list: Act[] = [
+      { kind: 'muted', at, by: ann.id, user: ben.id, ...lobby },
+      { kind: 'muted', at, by: ann.id, user: ben.id, room: 'den' },
+      { kind: 'site_banned', at, user: ben.id, open: true },
+      { kind: 'room_deleted', at, room: 'other' },
+      { kind: 'room_deleted', at, room: 'garden', open: true },
+    ];
+    const types = ['act'] as const;
+    await write.consume({ name: 'audit', by: 'me', types, lease: 1000, most: 0 });
+    await write.consume({
+      name: 'audit',
+      by: 'me',
+      types,
+      lease: 1000,
+      most: 0,
+      done: 0,
+      rows: { acts: list },
+    });
+    const pages = async (rooms: readonly string[], except: readonly string[] = []) => {
+      const found: string[] = [];
+      for (let from: string | undefined, more = true; more; ) {
+        const page = await read.actsIn({ rooms, except, limit: 2, ...(from === undefined ? {} : { from }) });
+        found.push(...page.acts.map(({ kind, room = '' }) => `${kind} ${room}`));
+        from = page.next;
+        more = from !== undefined;
+      }
+      return found;
+    };
+    expect(await pages([])).toEqual(['room_deleted garden', 'site_banned ', 'muted lobby']);
+    expect(await pages(['den', 'none'])).toEqual([
+      'room_deleted garden',
+      'site_banned ',
+      'muted den',
+      'muted lobby',
+    ]);
+    expect(await pages([], ['lobby', 'none'])).toEqual(['room_deleted garden', 'site_banned ']);
+    expect((await read.actsIn({ ...everywhere, limit: 9 })).acts[0]).toEqual({
+      kind: 'room_deleted',
+      at,
+      room: 'garden',
+    });
+    const { next: report } = await read.reports({ rooms: null, limit: 1 });
+    for (const from of ['1', report ?? 'WzFd']) {
+      await expect(read.actsIn({ ...everywhere, limit: 2, from })).rejects.toMatchObject({
+        code: 'bad_request',
+      });
+    }
+  });
+
+  test('people of the last days are counted without those who hide it', async () => {
+    for (const user of [ann, ben, cat]) {
+      await write.arrive({ user, at });
+      await write.noteHere({ user: user.id, at: user === ann ? at - day : at });
+    }
+    expect(await read.recentlyHere({ since: at, users: [] })).toEqual({ all: 2, among: 0 });
+    expect(await read.recentlyHere({ since: at - day, users: [ann.id, cat.id, 'x'] })).toEqual({
+      all: 3,
+      among: 2,
+    });
+    await write.hideHere({ user: cat.id, hidden: true });
+    expect(await read.recentlyHere({ since: 0, users: [ann.id, cat.id] })).toEqual({ all: 2, among: 1 });
+  });
+
+  test('of an erased user nothing is left: no arrival, no author of reports, no moderator of a ban', async () => {
+    for (const user of [ann, ben]) await write.arrive({ user, at });
+    await send({ user: ben });
+    await write.report({ room: 'lobby', seq: 1, by: cat.id, reason: 'spam', at });
+    const [report] = await read.reportsAbout({ user: ben.id, limit: 9, ...everywhere });
+    await write.closeReport({ room: 'lobby', seq: 1, id: report?.id ?? '', by: ann.id, done: 'nothing', at });
+    await write.setBan({ user: cat.id, ban: { by: ben.id, reason: 'why' } });
+    await write.setBan({ user: ben.id, ban: { by: ann.id } });
+    await write.erase({ user: ben.id, messages: 'anonymise', actor: ann.id, at });
+    await carryOutErasures(now().history, 'one', at + 1);
+    expect(await read.arrival({ user: ben.id })).toBeNull();
+    expect((await read.arrivals({ limit: 9 })).users.map(({ id }) => id)).toEqual([ann.id]);
+    expect(await read.reportsAbout({ user: ben.id, limit: 9, ...everywhere })).toEqual([]);
+    expect(await read.bans(null)).toEqual([{ user: cat.id, ban: { by: '0', reason: 'why' } }]);
+    await write.arrive({ user: ben, at: at + 2 });
+    expect(await read.arrival({ user: ben.id })).toMatchObject({ at: at + 2 });
+  });
+}
+
+/** The tables before those of the moderators' page, with rows, as statements. */
+export const formerRows: readonly string[] = [
+  ...['lobby', 'den'].map(
+    (id) =>
+      `INSERT INTO chat_rooms (id, kind, name, head, last_seq, access, members, created_at)
+       VALUES ('${id}', '${id === 'den' ? 'private' : 'public'}', '${id}', 1, 1, 0, 0, 0)`,
+  ),
+  `INSERT INTO chat_users (id, name, acted_public) VALUES ('2', 'Ben', 1)`,
+  `INSERT INTO chat_messages (room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest)
+   VALUES (1, 1, 1, 'm', 'c', '2', 'Ben', 'rude', 0, 'd')`,
+  `INSERT INTO chat_reports (id, room, seq, by_id, reason, reported_at) VALUES ('r', 1, 1, '3', 'spam', 5)`,
+  `INSERT INTO chat_bans (user_id, reason) VALUES ('4', 'why')`,
+  ...['lobby', 'den', 'gone'].map(
+    (room) => `INSERT INTO chat_audit (act, at, room_id) VALUES ('muted', 7, '${room}')`,
+  ),
+  "INSERT INTO chat_audit (act, at) VALUES ('erased', 8)",
+];
+
+/** What is read of them later. */
+export async function checkFormerRows({ read }: History): Promise<void> {
+  expect(await read.arrivals({ limit: 9 })).toMatchObject({ users: [{ id: '2' }] });
+  expect(await read.arrival({ user: '2' })).toMatchObject({ at: 0 });
+  const known = { rooms: ['den'], except: [] };
+  expect(await read.reportsAbout({ user: '2', limit: 9, ...known })).toMatchObject([
+    { id: 'r', author: '2' },
+  ]);
+  expect((await read.actsIn({ rooms: [], except: [], limit: 9 })).acts).toEqual([
+    { kind: 'erased', at: 8 },
+    { kind: 'muted', at: 7, room: 'lobby' },
+  ]);
+  expect((await read.actsIn({ ...known, limit: 9 })).acts.map(({ room }) => room)).toEqual([
+    undefined,
+    'den',
+    'lobby',
+  ]);
+  expect(await read.bans(null)).toEqual([{ user: '4', ban: { reason: 'why' } }]);
+  expect(await read.messagesByDay({ from: 0, ...known })).toEqual([]);
 }

@@ -30,6 +30,8 @@ const tables = [
   'users',
   'user_keys',
   'bans',
+  'arrivals',
+  'days',
   'blocked',
   'invites',
   'last_here',

@@ -1,4 +1,10 @@
-import { type History, holdings, type Reads, type Writes } from '../../server/history/history.ts';
+import {
+  type ArrivalPlace,
+  type History,
+  holdings,
+  type Reads,
+  type Writes,
+} from '../../server/history/history.ts';
 
 type Write = { [Op in keyof Writes]: { op: Op; input: Writes[Op]['in'] } }[keyof Writes];
 
@@ -396,13 +402,14 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         },
       }),
     ],
+    [1, () => ({ op: 'noteExport', input: { user: one(userIds), actor: one(userIds) } })],
     [
       1,
       () => ({
         op: 'setBan',
         input: {
           user: one(userIds),
-          ban: one([null, {}, { until: 5 }, { reason: 'spam' }]),
+          ban: one([null, {}, { until: 5 }, { reason: 'spam', by: one(userIds) }]),
           ...one([{}, { actor: one(userIds) }]),
         },
       }),
@@ -457,6 +464,10 @@ export async function readAll(history: History): Promise<unknown> {
     list.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
   const publicRooms = sorted(await history.read.publicRooms(null), ({ id }) => id);
   const users: unknown[] = [];
+  const visible = [
+    { rooms: [], except: [] },
+    { rooms: ['p1', 'd1', 'none'], except: ['lobby'] },
+  ];
   const rooms = new Set([...roomIds, ...publicRooms.map(({ id }) => id)]);
   for (const user of userIds) {
     const { user: known, memberships, blocked } = await history.read.user({ user });
@@ -466,6 +477,11 @@ export async function readAll(history: History): Promise<unknown> {
       known,
       sorted(memberships, ({ room }) => room.id),
     );
+    for (const known of visible) {
+      users.push(await history.read.activity({ user, most: 9, mostRooms: 2, ...known }));
+      users.push(await history.read.reportsAbout({ user, limit: 3, ...known }));
+    }
+    users.push(await history.read.arrival({ user }));
     users.push(await history.read.sharesRoom({ user, of: userIds }));
     users.push((await history.read.reportsBy({ user, limit: 500 })).reports);
     users.push(await history.read.invitesBy({ user }));
@@ -557,12 +573,25 @@ export async function readAll(history: History): Promise<unknown> {
   const { reports } = await history.read.reports({ rooms: null, limit: 500 });
   const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
-  const days = [
-    await history.read.messagesByDay({ rooms: [], except: [], from: 0 }),
-    await history.read.messagesByDay({ rooms: ['p1', 'd1', 'none'], except: ['lobby'], from: 0 }),
-  ];
+  const moderators: unknown[] = [await history.read.recentlyHere({ since: 3, users: userIds })];
+  for (const query of [undefined, 'b', 'é', 'a']) {
+    for (let after: ArrivalPlace | undefined, more = true; more; ) {
+      const of = { ...(query === undefined ? {} : { query }), ...(after === undefined ? {} : { after }) };
+      const found = await history.read.arrivals({ ...of, limit: 2 });
+      moderators.push(found);
+      after = found.next;
+      more = after !== undefined;
+    }
+  }
+  for (const known of visible) {
+    const about = await history.read.openReportsAbout({ users: userIds, ...known });
+    moderators.push(
+      sorted(about, ({ user }) => user),
+      await history.read.messagesByDay({ from: 0, ...known }),
+    );
+  }
   return {
-    ...{ publicRooms, users, content, searches, known, bans, days },
+    ...{ publicRooms, users, content, searches, known, bans, moderators },
     ...{ restrictions, reports, own: own.reports },
   };
 }

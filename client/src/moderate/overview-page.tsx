@@ -94,9 +94,11 @@ export class OverviewPage implements Part {
   #facts({ here, week, messages, rooms, private: hidden, reports }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
+    // The site may not store when people were here.
+    const lately = week === undefined ? undefined : strings.text('mod.week', { n: week });
     return (
       <dl class="facts">
-        {this.#fact('people', 'person.here', here, strings.text('mod.week', { n: week }))}
+        {this.#fact('people', 'person.here', here, lately)}
         {this.#fact('bubble', 'mod.today', today, strings.text('mod.yesterday', { n: yesterday }))}
         {this.#fact('hash', 'rooms.list', rooms, strings.text('mod.privateRooms', { n: hidden }))}
         {this.#fact('flag', 'mod.openReports', reports)}

@@ -1,10 +1,84 @@
-import type { UserRecord } from '../../history/history.ts';
+import type { KnownRooms, UserRecord } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { Answers, RequestPayload } from '../../wire/events.ts';
+import type { Answers, RequestPayload, RestrictionOfPerson, User } from '../../wire/events.ts';
 import { outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
+import { cursorOf, decodeCursor } from '../cursor.ts';
 import { type Connection, siteRole } from '../model.ts';
+import { namesForSite } from '../names.ts';
 import * as site from '../site.ts';
+import { canOf } from '../summary.ts';
+import { isKnown, readKnown } from './known-rooms.ts';
+import { shownReport } from './shown-reports.ts';
+
+/** Messages, rooms and own reports of a person up to which they are counted or listed. */
+const mostCounted = 10_000;
+const mostRooms = 200;
+/** Reports about a person that are listed. */
+const mostReports = 50;
+
+/** Everybody who has ever been here, or those whom a query finds. */
+export async function people(
+  chat: Chat,
+  connection: Connection,
+  { query, cursor, limit }: RequestPayload<'moderate:people'>,
+): Promise<Answers['moderate:people']> {
+  const [key, user] =
+    cursor === undefined ? [] : decodeCursor(cursor, [query === undefined ? 'count' : 'string', 'string']);
+  const page = await chat.history.read.arrivals({
+    ...(query === undefined ? {} : { query }),
+    ...(key === undefined || user === undefined ? {} : { after: { key, user } }),
+    limit,
+  });
+  const users = page.users.map(({ id }) => id);
+  return readKnown(chat, connection, async (known) => {
+    const reports = await chat.history.read.openReportsAbout({ users, ...known });
+    const counts = new Map(reports.map((one) => [one.user, one.reports]));
+    return {
+      people: page.users.map((one) => ({
+        user: userOf(one),
+        here: chat.directory.isHere(one.id),
+        reports: counts.get(one.id) ?? 0,
+        restricted: restrictionsOf(chat, known, one.id).length,
+      })),
+      ...(page.next === undefined ? {} : { next: cursorOf([page.next.key, page.next.user]) }),
+    };
+  });
+}
+
+/** One of them. */
+export async function person(
+  chat: Chat,
+  connection: Connection,
+  { user }: RequestPayload<'moderate:person'>,
+): Promise<Answers['moderate:person']> {
+  const { history, directory, settings } = chat;
+  const asker = connection.person.user.id;
+  const known = await arrived(chat, user);
+  return readKnown(chat, connection, async (rooms) => {
+    const [did, about, last, restrictions] = await Promise.all([
+      history.read.activity({ user, most: mostCounted, mostRooms, ...rooms }),
+      history.read.reportsAbout({ user, limit: mostReports, ...rooms }),
+      history.read.lastHere({ user, asker }),
+      namedRestrictions(chat, rooms, user),
+    ]);
+    const reports = await Promise.all(about.map((one) => shownReport(chat, one, asker)));
+    const here = directory.isHere(user);
+    const isLower = isBelow(chat, connection, known);
+    const data = canOf(settings, connection.identity.roles).moderate?.data === true;
+    return {
+      user: userOf(known),
+      here,
+      ...(settings.lastSeen && !here && last.at !== undefined ? { lastHere: last.at } : {}),
+      messages: did.messages,
+      rooms: did.rooms,
+      restrictions,
+      reports: reports.filter((one) => one !== null),
+      reportsBy: did.reports,
+      may: { ban: isLower, export: data, erase: data && isLower },
+    };
+  });
+}
 
 /** Bans a user from the whole site, or ends that. */
 export async function ban(
@@ -31,18 +105,64 @@ export async function erase(
   return {};
 }
 
-/** @throws RequestError `forbidden` if the user of this connection does not outrank that user, or `unknown_user` */
-async function lower(chat: Chat, { identity: { roles } }: Connection, user: string): Promise<UserRecord> {
-  const [known] = await chat.history.read.users({ ids: [user] });
-  if (known === undefined) throw new RequestError('unknown_user');
-  if (!outranks({ roles, member: undefined }, { roles: rolesOf(chat, known), member: undefined })) {
-    throw new RequestError('forbidden');
-  }
+const userOf = ({ id, name }: UserRecord): User => ({ id, name });
+
+/** @throws RequestError `unknown_user` for somebody who has never been here, whether some room names the id or not */
+async function arrived({ history }: Chat, user: string): Promise<UserRecord> {
+  const known = await history.read.arrival({ user });
+  if (known === null) throw new RequestError('unknown_user');
+  return known.user;
+}
+
+/** @throws RequestError `unknown_user`, or `forbidden` if the user of this connection does not outrank that user */
+async function lower(chat: Chat, connection: Connection, user: string): Promise<UserRecord> {
+  const known = await arrived(chat, user);
+  if (!isBelow(chat, connection, known)) throw new RequestError('forbidden');
   return known;
 }
 
-/** The role of a user on the whole site, connected or not. */
-function rolesOf({ directory }: Chat, { id, siteRole: stored }: UserRecord) {
+/** Whether the user of this connection has the higher role on the whole site. */
+function isBelow(
+  { directory }: Chat,
+  { identity }: Connection,
+  { id, siteRole: stored }: UserRecord,
+): boolean {
   const role = siteRole(directory.person(id)) ?? stored;
-  return role === undefined ? [] : [role];
+  const target = { roles: role === undefined ? [] : [role], member: undefined };
+  return outranks({ roles: identity.roles, member: undefined }, target);
+}
+
+/** The mutes and bans of a user in these rooms, and a ban from the whole site. */
+function restrictionsOf(
+  chat: Chat,
+  known: KnownRooms,
+  user: string,
+): (Omit<RestrictionOfPerson, 'by'> & { by?: string })[] {
+  const { directory } = chat;
+  const banned = directory.banOf(user);
+  return [
+    ...(banned === null ? [] : [{ kind: 'banned' as const, ...banned }]),
+    ...directory.restrictions
+      .on(user)
+      .filter(({ room }) => isKnown(chat, known, room))
+      .map(({ room, kind, restriction: { endsMembership: _, ...restriction } }) => ({
+        room,
+        name: directory.room(room)?.record.name ?? room,
+        kind,
+        ...restriction,
+      })),
+  ];
+}
+
+async function namedRestrictions(
+  chat: Chat,
+  known: KnownRooms,
+  user: string,
+): Promise<RestrictionOfPerson[]> {
+  const laid = restrictionsOf(chat, known, user);
+  const names = await namesForSite(
+    chat,
+    laid.flatMap(({ by }) => by ?? []),
+  );
+  return laid.map(({ by, ...one }) => ({ ...one, ...(by === undefined ? {} : { by: names(by) }) }));
 }

@@ -1,4 +1,4 @@
-import { deletedUser, otherOf, type Reads, type RoomRecord } from '../../history/history.ts';
+import { type Ban, deletedUser, otherOf, type Reads, type RoomRecord } from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';
@@ -33,7 +33,7 @@ export async function exported(
   const about = {
     user: { id, name: user?.name ?? id },
     ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
-    ...(banned === null ? {} : { banned }),
+    ...(banned === null ? {} : { banned: withoutModerator(banned) }),
     ...(here.at === undefined ? {} : { lastHere: here.at }),
     ...(here.hidden ? { hidden: true } : {}),
     notices,
@@ -170,6 +170,8 @@ export async function exported(
     }
   })();
 }
+
+const withoutModerator = ({ by: _, ...ban }: Ban) => ban;
 
 const ownedOf = ({ topic, settings }: RoomRecord) => ({
   ...(topic === undefined ? {} : { topic }),

@@ -148,6 +148,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       const { closed } = known;
       const message = known.message && withoutOrigin(known.message, user);
       const isCopy = message?.user.id === user;
+      const author = known.author === user ? { author: deletedUser.id } : {};
       if (known.by === user || (isCopy && erasure.messages === 'delete')) {
         work.remove(reports, known);
         const room = existing(work, id);
@@ -163,6 +164,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       }
       work.put(reports, {
         ...known,
+        ...author,
         ...(message === undefined
           ? {}
           : { message: withoutMention(isCopy ? asNobodys(message) : message, user) }),

@@ -102,7 +102,7 @@ export const approveHeld: Rule<'approveHeld'> = {
     const message =
       one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
     dropHeld(work, one, { at, is: 'approved', by }, changes);
-    tellAct(changes, { kind: 'approved', by, user: one.user, room, seq: message.seq });
+    tellAct(changes, { kind: 'approved', by, user: one.user, room: existing(work, room), seq: message.seq });
     return { message };
   },
 };
@@ -115,7 +115,14 @@ export const rejectHeld: Rule<'rejectHeld'> = {
     const closed = { at, ...(reason === undefined ? {} : { reason }) };
     work.put(held, { ...one, closed });
     tellHeld(one, { is: 'rejected', by }, changes);
-    tellAct(changes, { kind: 'rejected', by, user: one.user, room, seq: one.seq, reason });
+    tellAct(changes, {
+      kind: 'rejected',
+      by,
+      user: one.user,
+      room: existing(work, room),
+      seq: one.seq,
+      reason,
+    });
     return {};
   },
 };

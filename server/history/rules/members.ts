@@ -8,7 +8,7 @@ import {
   sources,
 } from '../history.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { blocks, rows } from '../tables.ts';
+import { arrivals, blocks, rows } from '../tables.ts';
 import {
   actInPublic,
   add,
@@ -92,7 +92,7 @@ export const removeMembers: Rule<'removeMembers'> = {
       const wasMember = isMember(work.member(id, user));
       take(work, id, user, { bits, by, cause, at }, changes);
       const isRemoved = cause === 'removed' && wasMember && !isMember(work.member(id, user));
-      if (isRemoved) tellAct(changes, { kind: 'removed', by: actor, user, room: id });
+      if (isRemoved) tellAct(changes, { kind: 'removed', by: actor, user, room });
     }
     return { stale: false };
   },
@@ -115,7 +115,7 @@ export const setRole: Rule<'setRole'> = {
       if (owner !== undefined) changeRole(work, id, owner, 'moderator', changes);
     }
     changeRole(work, id, user, role, changes);
-    tellAct(changes, { kind: 'role_changed', by: actor, user, room: id, to: { role } });
+    tellAct(changes, { kind: 'role_changed', by: actor, user, room, to: { role } });
     return { stale: false };
   },
 };
@@ -168,16 +168,18 @@ export const markUnread: Rule<'markUnread'> = {
 };
 
 export const arrive: Rule<'arrive'> = {
-  needs: ({ user, rooms }) => [
+  needs: ({ user, rooms: wanted }) => [
     { what: 'user', id: user.id },
-    ...(rooms === undefined ? [] : [{ what: 'sessionRooms', user: user.id } as const]),
-    ...(rooms ?? []).flatMap(({ id }): Need[] => [
+    rows(arrivals, { user: user.id }),
+    ...(wanted === undefined ? [] : [{ what: 'sessionRooms', user: user.id } as const]),
+    ...(wanted ?? []).flatMap(({ id }): Need[] => [
       { what: 'lastMessage', room: id },
       { what: 'member', room: id, user: user.id },
     ]),
   ],
   run(work, { user, siteRole, rooms, at }, changes) {
     rename(work, user, changes);
+    if (work.find(arrivals, { user: user.id }).length === 0) work.put(arrivals, { user: user.id, at });
     const known = work.user(user.id);
     if (known !== undefined && known.siteRole !== siteRole) {
       const { siteRole: _, ...rest } = known;

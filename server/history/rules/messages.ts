@@ -235,7 +235,7 @@ const deleteMessage: Rule<'delete'> = {
     tellMentions(message, before, changes);
     if (isReply(before)) removeReply(work, message, before, changes);
     const author = before.user.id;
-    if (!own) tellAct(changes, { kind: 'message_deleted', by: user, user: author, room: id, seq, reason });
+    if (!own) tellAct(changes, { kind: 'message_deleted', by: user, user: author, room, seq, reason });
     return { message, changed: true };
   },
 };

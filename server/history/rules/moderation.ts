@@ -33,10 +33,11 @@ import type { Rule } from './rule.ts';
 export const restrict: Rule<'restrict'> = {
   needs: ({ room, user }) => [{ what: 'lastMessage', room }, ...peopleLosing(room, [user])],
   run(work, { room: id, user, kind, restriction, actor, access, at }, changes) {
-    if (isStale(existing(work, id), access)) return { stale: true };
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
     const isLaid = work.member(id, user)?.restricted?.[kind] !== undefined;
     layRestriction(work, id, user, { kind, restriction, at }, changes);
-    const of = { user, room: id };
+    const of = { user, room };
     if (restriction !== null) {
       const { by, reason, until } = restriction;
       tellAct(changes, { kind, by, ...of, reason, to: until === undefined ? undefined : { until } });
@@ -85,7 +86,7 @@ export const report: Rule<'report'> = {
     if (found === undefined || found.deletedAt !== undefined) refuse('unknown_message');
     if (found.user.id === by) refuse('forbidden', 'the message is one’s own');
     const { reactions: _, ...message } = found;
-    const row = { id: randomUUID(), room: id, seq, by, ...report, message };
+    const row = { id: randomUUID(), room: id, seq, by, author: found.user.id, ...report, message };
     work.put(reports, row);
     countReports(work, room, 1);
     changes.push({ type: 'report', room: record(work, room), id: row.id, closed: false });
@@ -125,8 +126,16 @@ export const closeReport: Rule<'closeReport'> = {
       countReports(work, existing(work, id), -1);
       changes.push({ type: 'report', room: record(work, existing(work, id)), id: one, closed: true });
     }
-    const user = first.message?.user.id;
-    if (!again) tellAct(changes, { kind: 'report_closed', by, user, room: id, seq, reason, to: { done } });
+    if (!again)
+      tellAct(changes, {
+        kind: 'report_closed',
+        by,
+        user: first.author ?? first.message?.user.id,
+        room,
+        seq,
+        reason,
+        to: { done },
+      });
     return { decided: true, stale: false };
   },
 };
@@ -138,9 +147,17 @@ export const setBan: Rule<'setBan'> = {
     if (ban === null) work.remove(bans, { user });
     else work.put(bans, { user, ...ban });
     changes.push({ type: 'ban', user, ban });
-    const { reason, until } = ban ?? {};
+    const { by = actor, reason, until } = ban ?? {};
     const kind = ban === null ? 'site_unbanned' : 'site_banned';
-    tellAct(changes, { kind, by: actor, user, reason, to: until === undefined ? undefined : { until } });
+    tellAct(changes, { kind, by, user, reason, to: until === undefined ? undefined : { until } });
+    return {};
+  },
+};
+
+export const noteExport: Rule<'noteExport'> = {
+  needs: () => [],
+  run(_work, { user, actor }, changes) {
+    tellAct(changes, { kind: 'exported', by: actor, user });
     return {};
   },
 };

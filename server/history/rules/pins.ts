@@ -38,7 +38,7 @@ export const pin: Rule<'pin'> = {
     changes.push({ type: 'pin', room: record(work, room), seq });
     if (room.kind !== 'direct') {
       const kind = pinned ? 'pinned' : 'unpinned';
-      tellAct(changes, { kind, by: user, user: message.user.id, room: id, seq });
+      tellAct(changes, { kind, by: user, user: message.user.id, room, seq });
     }
     return { changed: true, stale: false };
   },

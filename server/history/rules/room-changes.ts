@@ -291,8 +291,15 @@ export const peopleLosing = (room: string, users: readonly string[]): Need[] => 
 /** Notes that the changes are an act of moderation. */
 export function tellAct(
   changes: Change[],
-  act: { [Field in keyof Act]?: Act[Field] | undefined } & Pick<Act, 'kind'>,
+  {
+    room,
+    ...act
+  }: { [Field in keyof Omit<Act, 'room'>]?: Act[Field] | undefined } & Pick<Act, 'kind'> & {
+      room?: Pick<RoomRow, 'id' | 'kind'>;
+    },
 ): void {
-  const known = Object.entries(act).filter(([, value]) => value !== undefined);
+  const isOpen = room === undefined || room.kind === 'public';
+  const all = { ...act, room: room?.id, ...(isOpen ? { open: true } : {}) };
+  const known = Object.entries(all).filter(([, value]) => value !== undefined);
   changes.push({ type: 'act', act: Object.fromEntries(known) as Omit<Act, 'at'> });
 }

@@ -86,7 +86,7 @@ export const deleteRoom: Rule<'deleteRoom'> = {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
     removeRoom(work, room, changes);
-    tellAct(changes, { kind: 'room_deleted', by: actor, room: id });
+    tellAct(changes, { kind: 'room_deleted', by: actor, room });
     return { stale: false };
   },
 };
@@ -180,7 +180,7 @@ function update(
   tellAct(changes, {
     kind: 'room_changed',
     by: change.actor,
-    room: room.id,
+    room,
     to: { changed, ...settings },
   });
   return updated;

@@ -181,7 +181,7 @@ function* reportsOf({ transaction }: Place, { user, place }: Erasure): Asking<Er
   const end = place + reportsLookedThrough;
   const rows = yield* transaction.query(
     sql`SELECT reports.num AS num, reports.id AS id, ${roomOf('reports')}
-        WHERE reports.num > ${place} AND reports.num <= ${end} AND (by_id = ${user} OR ${has('message', authorIn(user))}
+        WHERE reports.num > ${place} AND reports.num <= ${end} AND (by_id = ${user} OR author_id = ${user} OR ${has('message', authorIn(user))}
           OR ${has('message', mentionIn(user))} OR ${has('closed', byIn(user))}) ORDER BY reports.num ${most}`,
   );
   const found = rows as Partial<Erasable>[];

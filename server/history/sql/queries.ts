@@ -1,5 +1,7 @@
+import type { RoomRole } from '../../wire/events.ts';
 import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
+  type ArrivalPlace,
   everybody,
   holdings,
   type KnownRooms,
@@ -75,6 +77,8 @@ const mostLookedAt = 5000;
 const membersAtOnce = 200;
 /** Rooms in each of which the first people are looked for by one statement. */
 const roomsAtOnce = 50;
+/** Users who are looked up by one statement. */
+const usersAtOnce = 500;
 /** Reactions that are looked up by one statement. */
 const reactionsAtOnce = 500;
 
@@ -140,9 +144,10 @@ export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Asking<Reads[Q]
 /** @param digestKey is kept with the history */
 export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
   const reportCursors = new SealedCursors(digestKey, 'report');
+  const actCursors = new SealedCursors(digestKey, 'act');
   const heldCursors = new SealedCursors(digestKey, 'held');
   const message = dialect.messageColumns;
-  const amongUsers = (column: 'id' | 'user_id', ids: readonly string[]) =>
+  const amongUsers = (column: 'id' | 'user_id' | 'author_id', ids: readonly string[]) =>
     dialect.among(
       [column],
       ids.map((id) => [id]),
@@ -168,7 +173,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       return yield* withLast(yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE kind = 'public'`));
     },
     *bans() {
-      const rows = yield* ask(sql`SELECT user_id, until, reason FROM chat_bans`);
+      const rows = yield* ask(raw(`SELECT ${Object.values(bans.columns).join(', ')} FROM chat_bans`));
       return rows.map((row) => {
         const { user, ...ban } = rowFrom(bans, row);
         return { user, ban };
@@ -270,6 +275,104 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     *room({ room: id }) {
       const rows = yield* ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`);
       return (yield* withLast(rows))[0] ?? null;
+    },
+    *arrival({ user: id }) {
+      const [row] = yield* ask(
+        sql`SELECT ${user}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id WHERE user_id = ${id}`,
+      );
+      return row === undefined ? null : { user: userFrom(row), at: row.at as number };
+    },
+    *arrivals({ query, after, limit }) {
+      const rows = yield* ask(
+        query === undefined ? lastArrived(after, limit) : foundArrived(query, after, limit),
+      );
+      const users = rows.slice(0, limit);
+      const last = users.at(-1);
+      const place = last && { key: (query === undefined ? last.at : last.sort) as number | string };
+      return {
+        users: users.map(userFrom),
+        ...(users.length < rows.length && place ? { next: { ...place, user: last.id as string } } : {}),
+      };
+    },
+    *openReportsAbout({ users, ...known }) {
+      if (users.length === 0) return [];
+      const rows = yield* ask(
+        sql`SELECT author_id, count(*) AS num FROM chat_reports AS reports
+            JOIN ${knownRooms(known)} AS rooms ON rooms.num = reports.room
+            WHERE ${amongUsers('author_id', users)} AND closed IS NULL AND seq >= first_seq GROUP BY author_id`,
+      );
+      return rows.map(({ author_id, num }) => ({ user: author_id as string, reports: num as number }));
+    },
+    *reportsAbout({ user: id, limit, ...known }) {
+      const rows = yield* ask(
+        sql`${reportsWhere} author_id = ${id} AND seq >= first_seq AND EXISTS (
+              SELECT 1 FROM ${knownRooms(known)} AS known WHERE known.num = reports.room)
+            ORDER BY reports.num DESC LIMIT ${limit}`,
+      );
+      return reportsPage(rows, limit).reports;
+    },
+    *activity({ user: id, most, mostRooms, ...known }) {
+      const rooms = knownRooms(known);
+      const count = function* (some: Sql): Asking<number> {
+        const [row] = yield* ask(sql`SELECT count(*) AS num FROM (${some} LIMIT ${most}) AS found`);
+        return row?.num as number;
+      };
+      const messages = yield* count(
+        sql`SELECT seq FROM chat_members AS members JOIN ${rooms} AS rooms ON rooms.num = members.room
+            JOIN chat_messages AS messages ON messages.room = rooms.num AND messages.user_id = members.user_id
+            WHERE members.user_id = ${id} AND seq >= first_seq AND deleted_at IS NULL`,
+      );
+      const reports = yield* count(
+        sql`SELECT seq FROM chat_reports AS reports JOIN ${rooms} AS rooms ON rooms.num = reports.room
+            WHERE by_id = ${id} AND seq >= first_seq`,
+      );
+      const rows = yield* ask(
+        sql`SELECT room_id, name, kind, role FROM chat_members AS members
+            JOIN ${rooms} AS rooms ON rooms.num = members.room
+            WHERE user_id = ${id} AND sources <> 0 ORDER BY rooms.num LIMIT ${mostRooms}`,
+      );
+      return {
+        messages,
+        reports,
+        rooms: rows.map(({ room_id, name, kind, role }) => ({
+          room: room_id as string,
+          name: name as string,
+          kind: kind as 'public' | 'private',
+          role: role as RoomRole,
+        })),
+      };
+    },
+    *actsIn({ rooms, except, from, limit }) {
+      const before = actCursors.numberOf(from);
+      const columns = raw(`num, ${actColumns.join(', ')}`);
+      const amongRooms = (ids: readonly string[]) =>
+        dialect.among(
+          ['room_id'],
+          ids.map((id) => [id]),
+        );
+      const hidden = except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${amongRooms(except)})`;
+      const end = sql`num < ${before} ORDER BY num DESC LIMIT ${limit + 1}`;
+      const open = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE shown = 1 ${hidden} AND ${end}) AS one`;
+      const own = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE ${amongRooms(rooms)} AND shown IS NULL AND ${end}) AS other`;
+      const rows = yield* ask(
+        sql`${open} ${rooms.length === 0 ? raw('') : sql`UNION ALL ${own}`} ORDER BY num DESC LIMIT ${limit + 1}`,
+      );
+      const acts = rows.slice(0, limit);
+      const next = acts.length < rows.length ? { next: actCursors.of(acts.at(-1)?.num as number) } : {};
+      return { acts: acts.map(actFrom), ...next };
+    },
+    *recentlyHere({ since, users }) {
+      const count = function* (which: Sql): Asking<number> {
+        const [row] = yield* ask(
+          sql`SELECT count(*) AS num FROM chat_last_here WHERE at >= ${since} AND hidden IS NULL ${which}`,
+        );
+        return row?.num as number;
+      };
+      let among = 0;
+      for (let n = 0; n < users.length; n += usersAtOnce) {
+        among += yield* count(sql`AND ${amongUsers('user_id', users.slice(n, n + usersAtOnce))}`);
+      }
+      return { all: yield* count(raw('')), among };
     },
     *messagesByDay({ from, ...known }) {
       const rooms = knownRooms(known);
@@ -374,6 +477,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     },
     *user({ user: id }) {
       const [known] = yield* ask(sql`SELECT ${user} FROM chat_users WHERE id = ${id}`);
+      const [arrival] = yield* ask(sql`SELECT at FROM chat_arrivals WHERE user_id = ${id}`);
       const rows = yield* ask(
         sql`SELECT ${room}, ${member} FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE user_id = ${id} AND sources <> 0`,
@@ -404,6 +508,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         user: known === undefined ? null : userFrom(known),
         memberships,
         blocked,
+        arrived: arrival !== undefined,
       };
     },
     *messages({ places }) {
@@ -837,6 +942,26 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       return overtaken(rows, room, upTo);
     },
   };
+
+  function lastArrived(after: ArrivalPlace | undefined, limit: number): Sql {
+    const { key, user: id } = after ?? { key: Number.MAX_SAFE_INTEGER, user: '' };
+    return sql`SELECT ${user}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id
+               WHERE at <= ${key} AND (at < ${key} OR user_id < ${id}) ORDER BY at DESC, user_id DESC LIMIT ${limit + 1}`;
+  }
+
+  /** Each by the first of the keys that fit. */
+  function foundArrived(query: string, after: ArrivalPlace | undefined, limit: number): Sql {
+    const first = nameKey(query);
+    const { key, user: id } = after ?? { key: first, user: '' };
+    return sql`SELECT ${user}, find_key AS sort FROM chat_user_keys AS user_keys
+               JOIN chat_arrivals AS arrivals ON arrivals.user_id = user_keys.user_id
+               JOIN chat_users AS users ON users.id = user_keys.user_id
+               WHERE find_key >= ${key} AND find_key < ${first + behindNames}
+                 AND (find_key > ${key} OR user_keys.user_id > ${id})
+                 AND NOT EXISTS (SELECT 1 FROM chat_user_keys AS earlier WHERE earlier.user_id = user_keys.user_id
+                   AND earlier.find_key >= ${first} AND earlier.find_key < user_keys.find_key)
+               ORDER BY find_key, user_keys.user_id LIMIT ${limit + 1}`;
+  }
 
   /**
    * As many as fit into a page, but one at least.

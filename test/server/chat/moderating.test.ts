@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import {
@@ -207,5 +207,335 @@ describe('closing a report', () => {
       { user: { id: dan.id }, kind: 'banned', reason: 'louder', by: { id: ben.id } },
     ]);
     await expect.poll(() => eventsOf(dan, 'room:removed').at(-1)?.text).toBe('louder');
+  });
+});
+
+/** A person as `moderate:person` shows it to the asker. */
+const person = (asker: Person, { id }: Pick<Person, 'id'>) => asker.request('moderate:person', { user: id });
+/** Acts of these people that are listed. */
+const actsOf = async (asker: Person, ...by: Person[]) => {
+  const ids = by.map(({ id }) => id);
+  const { acts } = await asker.request('moderate:acts', { limit: 100 });
+  return acts.filter((act) => act.by !== undefined && ids.includes(act.by.id));
+};
+const admin = () => user({ roles: 'admin' });
+
+describe('people', () => {
+  test('are all who have been here, the newest first, with what is reported and restricted', async () => {
+    const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
+    const room = await open('public', moderator, ann, ben);
+    await say(ben, room);
+    await say(ben, room);
+    for (const seq of [1, 2]) await report(ann, room, seq);
+    const [second] = await reportsIn(room, moderator);
+    await moderator.request('report:close', { id: second?.id as string, done: 'muted' });
+    await moderator.request('moderate:ban', { user: ben.id, seconds: 60 });
+    await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
+    const known = (one: Person, more = {}) => ({
+      user: named(one),
+      here: true,
+      reports: 0,
+      restricted: 0,
+      ...more,
+    });
+    const first = await moderator.request('moderate:people', { limit: 2 });
+    expect(first.people).toEqual([known(ben, { here: false, reports: 1, restricted: 2 }), known(ann)]);
+    const next = await moderator.request('moderate:people', { limit: 2, cursor: first.next as string });
+    expect(next.people[0]).toEqual(known(moderator));
+    expect(await moderator.request('moderate:people', { query: ben.id })).toEqual({
+      people: [first.people[0]],
+    });
+    expect(await moderator.request('moderate:people', { query: 'nobody is called so' })).toEqual({
+      people: [],
+    });
+  });
+
+  test('who were only named, by the site or by people, are none of them, and unknown', async () => {
+    const moderator = await siteModerator();
+    const room = await open('private', moderator);
+    await moderator.request('room:invite', { room, users: ['invited-only'] });
+    expect(
+      await site.api('PATCH', `/rooms/${room}/members`, { add: [{ id: 'named-only', name: 'Named' }] }),
+    ).toMatchObject({ status: 200 });
+    await site.api('POST', '/rooms/lobby/messages', {
+      user: { id: 'shop-only', name: 'The shop' },
+      text: 'hello',
+      clientId: newClientId(),
+    });
+    for (const id of ['invited-only', 'named-only', 'shop-only']) {
+      expect((await moderator.request('moderate:people', { query: id })).people).toEqual([]);
+      for (const event of ['moderate:person', 'moderate:ban', 'moderate:erase'])
+        expect(await codeOf(await admin(), event, { user: id, name: id })).toBe('unknown_user');
+    }
+    const invited = await site.person({}, 'invited-only');
+    users.push(invited);
+    expect((await person(moderator, invited)).user).toEqual(named(invited));
+  });
+
+  test('one of them: rooms, messages, restrictions and reports, of public rooms and of the asker’s own', async () => {
+    const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
+    const open1 = await open('public', ann, ben);
+    const shared = await open('private', ann, ben, moderator);
+    const hidden = await open('private', ann, ben);
+    const talk = await direct(ben, ann);
+    for (const room of [open1, shared, hidden]) {
+      for (let n = 0; n < 2; n++) await say(ben, room);
+      await report(ann, room, 1);
+      await ann.request('room:mute', { room, user: ben.id, seconds: 600, reason: `in ${room}` });
+    }
+    await report(ann, talk, 1);
+    await moderator.request('moderate:ban', { user: ben.id, reason: 'spam' });
+    await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
+    const found = await person(moderator, ben);
+    const nameOf = (room: string) => moderator.request('room:join', { room }).then((one) => one.room.name);
+    const [name1, name2] = [await nameOf(open1), await nameOf(shared)];
+    const mute = (room: string, name: string) => ({
+      room,
+      name,
+      kind: 'muted',
+      until: expect.any(Number),
+      reason: `in ${room}`,
+      by: named(ann),
+    });
+    expect(found).toEqual({
+      user: named(ben),
+      here: false,
+      messages: 4,
+      rooms: [
+        { room: open1, name: name1, kind: 'public', role: 'member' },
+        { room: shared, name: name2, kind: 'private', role: 'member' },
+      ],
+      restrictions: [
+        { kind: 'banned', reason: 'spam', by: named(moderator) },
+        mute(open1, name1),
+        mute(shared, name2),
+      ],
+      reports: [expect.objectContaining({ room: shared }), expect.objectContaining({ room: open1 })],
+      reportsBy: 0,
+      may: { ban: true, export: false, erase: false },
+      lastHere: found.lastHere,
+    });
+    expect((await person(moderator, ann)).reportsBy).toBe(2);
+    const { people } = await moderator.request('moderate:people', { query: ben.id });
+    expect(people[0]).toMatchObject({ reports: 2, restricted: 3 });
+    await moderator.request('room:remove', { room: shared, user: moderator.id });
+    expect(await person(moderator, ben)).toMatchObject({
+      messages: 2,
+      rooms: [{ room: open1 }],
+      restrictions: [{ kind: 'banned' }, { room: open1 }],
+      reports: [{ room: open1 }],
+    });
+  });
+
+  test('in a public room from which the asker is banned are as in a hidden one', async () => {
+    const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
+    const room = await open('public', boss, ben);
+    await say(ben, room);
+    await report(boss, room, 1);
+    await boss.request('room:mute', { room, user: ben.id });
+    expect(await person(moderator, ben)).toMatchObject({ messages: 1, rooms: [{ room }] });
+    await boss.request('room:ban', { room, user: moderator.id });
+    expect(await person(moderator, ben)).toMatchObject({
+      messages: 0,
+      rooms: [],
+      restrictions: [],
+      reports: [],
+    });
+  });
+
+  test('may be seen as last here as far as they let others see it', async () => {
+    const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
+    const lastOf = async (one: Person) => (await person(moderator, one)).lastHere;
+    await ben.request('user:hide', { hidden: true });
+    expect(await lastOf(ann)).toBeUndefined();
+    for (const one of [ann, ben]) one.close();
+    await expect.poll(() => lastOf(ann)).toEqual(expect.any(Number));
+    expect(await person(moderator, ben)).toMatchObject({ here: false });
+    expect(await lastOf(ben)).toBeUndefined();
+    await moderator.request('user:block', { user: ann.id, blocked: true });
+    expect(await lastOf(ann)).toBeUndefined();
+  });
+});
+
+describe('a ban from the whole site', () => {
+  test('closes the connections and refuses new ones until it is ended, as one act each', async () => {
+    const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
+    const ended = nextOf(ben, 'session:ended');
+    await moderator.request('moderate:ban', { user: ben.id, seconds: 600, reason: 'spam' });
+    expect(await ended).toEqual({ reason: 'kicked' });
+    await expect(site.again(ben)).rejects.toMatchObject({ data: { code: 'forbidden' } });
+    const { body } = await site.api('GET', `/users/${ben.id}`);
+    expect(body.banned).toMatchObject({ reason: 'spam', by: moderator.id, until: expect.any(Number) });
+    for (let n = 0; n < 2; n++) await moderator.request('moderate:ban', { user: ben.id, end: true });
+    users.push(await site.again(ben));
+    await expect.poll(async () => (await actsOf(boss, moderator)).length).toBe(2);
+    expect(await actsOf(boss, moderator)).toEqual([
+      { kind: 'site_unbanned', at: expect.any(Number), by: named(moderator), user: named(ben) },
+      {
+        kind: 'site_banned',
+        at: expect.any(Number),
+        by: named(moderator),
+        user: named(ben),
+        reason: 'spam',
+        to: { until: expect.any(Number) },
+      },
+    ]);
+  });
+
+  test('is for users of a lower role alone, connected or not', async () => {
+    const roles = { admin: 2, moderator: 1, none: 0 } as const;
+    const one = (role: keyof typeof roles) => user(role === 'none' ? {} : { roles: role });
+    for (const [actor, rank] of Object.entries(roles) as [keyof typeof roles, number][]) {
+      const asker = await one(actor);
+      for (const [target, other] of Object.entries(roles) as [keyof typeof roles, number][]) {
+        for (const isHere of [true, false]) {
+          const somebody = await one(target);
+          if (!isHere) somebody.close();
+          const allowed = rank > 0 && rank > other;
+          const ban = { user: somebody.id, seconds: 5 };
+          const what = [actor, target, isHere];
+          if (rank > 0)
+            expect([...what, (await person(asker, somebody)).may.ban]).toEqual([...what, allowed]);
+          expect([...what, await codeOf(asker, 'moderate:ban', ban)]).toEqual([
+            ...what,
+            allowed ? 'ok' : 'forbidden',
+          ]);
+          expect((await site.api('GET', `/users/${somebody.id}`)).body.banned !== undefined).toBe(allowed);
+        }
+      }
+      expect(await codeOf(asker, 'moderate:ban', { user: asker.id })).toBe('forbidden');
+    }
+  });
+});
+
+describe('erasing a person', () => {
+  test('takes the exact name, deletes the messages, and is an act without the person', async () => {
+    const [boss, ben] = [await admin(), await user()];
+    const room = await open('public', boss, ben);
+    await say(ben, room, 'words');
+    expect((await person(boss, ben)).may).toEqual({ ban: true, export: true, erase: true });
+    for (const name of ['', ben.id, `name of ${ben.id}`, ` Name of ${ben.id}`])
+      expect(await codeOf(boss, 'moderate:erase', { user: ben.id, name })).toBe('conflict');
+    const ended = nextOf(ben, 'session:ended');
+    await boss.request('moderate:erase', { user: ben.id, name: `Name of ${ben.id}` });
+    await ended;
+    const left = async () => (await boss.request('message:history', { room })).messages[0];
+    await expect.poll(async () => (await left())?.user.id).toBe('0');
+    expect(await left()).toMatchObject({ text: '', deletedAt: expect.any(Number) });
+    await expect.poll(() => codeOf(boss, 'moderate:person', { user: ben.id })).toBe('unknown_user');
+    expect(await actsOf(boss, boss)).toEqual([
+      { kind: 'erased', at: expect.any(Number), by: named(boss), user: { id: '0', name: 'Deleted user' } },
+    ]);
+  });
+
+  test('is for admins alone, of users of a lower role', async () => {
+    const [boss, other, moderator, ben] = [await admin(), await admin(), await siteModerator(), await user()];
+    const erase = (asker: Person, target: Person) =>
+      codeOf(asker, 'moderate:erase', { user: target.id, name: `Name of ${target.id}` });
+    for (const target of [other, boss]) expect(await erase(boss, target)).toBe('forbidden');
+    for (const asker of [moderator, ben]) expect(await erase(asker, ben)).toBe('forbidden');
+    expect(await erase(boss, moderator)).toBe('ok');
+  });
+});
+
+describe('the acts', () => {
+  test('each one exactly once, with names, and by whichever way it was done', async () => {
+    const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
+    const room = await open('public', moderator, ben);
+    for (let n = 0; n < 3; n++) await say(ben, room);
+    for (const seq of [1, 2]) await report(moderator, room, seq);
+    const [second, first] = await reportsIn(room, moderator);
+    const close = { id: first?.id as string, done: 'deleted', reason: 'rude' } as const;
+    for (let n = 0; n < 2; n++) await moderator.request('report:close', close);
+    await moderator.request('report:close', { id: second?.id as string, done: 'nothing' });
+    await moderator.request('message:delete', { room, seq: 3, reason: 'off topic' });
+    await moderator.request('room:mute', { room, user: ben.id, seconds: 60 });
+    await site.api('PUT', `/users/${ben.id}/ban`, { seconds: 1 });
+    await expect.poll(async () => (await actsOf(boss, moderator)).length).toBe(5);
+    const of = { at: expect.any(Number), by: named(moderator), user: named(ben), room };
+    const { name } = (await boss.request('room:join', { room })).room;
+    expect(await actsOf(boss, moderator)).toEqual([
+      { kind: 'muted', ...of, name, to: { until: expect.any(Number) } },
+      { kind: 'message_deleted', ...of, name, seq: 3, reason: 'off topic' },
+      { kind: 'report_closed', ...of, name, seq: 2, to: { done: 'nothing' } },
+      { kind: 'report_closed', ...of, name, seq: 1, reason: 'rude', to: { done: 'deleted' } },
+      { kind: 'message_deleted', ...of, name, seq: 1, reason: 'rude' },
+    ]);
+    const { acts } = await boss.request('moderate:acts', { limit: 1 });
+    expect(acts).toEqual([
+      { kind: 'site_banned', at: expect.any(Number), user: named(ben), to: { until: expect.any(Number) } },
+    ]);
+    await boss.request('room:delete', { room });
+    await expect
+      .poll(async () => (await actsOf(boss, boss))[0])
+      .toEqual({ kind: 'room_deleted', at: expect.any(Number), by: named(boss), room });
+    expect((await actsOf(boss, moderator))[0]).not.toHaveProperty('name');
+  });
+
+  test('come in pages without a gap or a repetition, whose cursors are not those of other lists', async () => {
+    const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
+    const room = await open('public', moderator, ben);
+    const hidden = await open('private', moderator, ben);
+    for (let n = 0; n < 4; n++) {
+      for (const place of [room, hidden])
+        await moderator.request('room:mute', { room: place, user: ben.id, seconds: 60 + n });
+    }
+    await expect.poll(async () => (await actsOf(boss, moderator)).length).toBe(4);
+    const all = (await boss.request('moderate:acts', { limit: 100 })).acts.slice(0, 9);
+    const found: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await boss.request('moderate:acts', {
+        limit: 2,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      expect(page.acts.length).toBeLessThanOrEqual(2);
+      found.push(...page.acts);
+      cursor = page.next;
+    } while (cursor !== undefined && found.length < 9);
+    expect(found.slice(0, 9)).toEqual(all);
+    for (let n = 0; n < 2; n++) await report(ben, room, (await say(moderator, room)).seq);
+    const { next = '' } = await moderator.request('report:list', { limit: 1 });
+    for (const other of ['1', 'WzFd', next])
+      expect(await codeOf(boss, 'moderate:acts', { cursor: other })).toBe('bad_request');
+  });
+});
+
+describe('the overview', () => {
+  test('counts people, messages, rooms and reports, of public rooms and of the asker’s own', async () => {
+    const own = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_CREATE_ROOMS: 'all' });
+    onTestFinished(() => own.close());
+    const [ann, ben, moderator] = [
+      await own.person(),
+      await own.person(),
+      await own.person({ roles: 'moderator' }),
+    ];
+    const before = await moderator.request('moderate:overview', {});
+    expect(before).not.toHaveProperty('servers');
+    expect(before.messages).toHaveLength(30);
+    const days = before.messages.map(({ day }) => Date.parse(`${day}T00:00:00Z`));
+    expect(days.every((day, n) => n === 0 || day - (days[n - 1] ?? 0) === 86_400_000)).toBe(true);
+    const open1 = await open('public', ann, ben);
+    const shared = await open('private', ann, ben, moderator);
+    const hidden = await open('private', ann, ben);
+    const talk = await direct(ben, ann);
+    for (const room of [open1, shared, hidden, talk]) {
+      await say(ben, room);
+      await say(ben, room);
+      await report(ann, room, 1);
+    }
+    const now = await moderator.request('moderate:overview', {});
+    const sent = ({ messages }: typeof now) => messages.reduce((sum, { count }) => sum + count, 0);
+    expect(sent(now) - sent(before)).toBe(4);
+    expect(now.messages.at(-1)?.day).toMatch(/^20\d\d-\d\d-\d\d$/);
+    expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, reports: 0 });
+    expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, reports: 2 });
+    const cat = await own.person();
+    expect(await moderator.request('moderate:overview', {})).toMatchObject({ here: 4, week: 4 });
+    await cat.request('user:hide', { hidden: true });
+    for (const one of [ben, cat]) one.close();
+    // Of the two one hides it.
+    await expect.poll(() => moderator.request('moderate:overview', {})).toMatchObject({ here: 2, week: 3 });
+    for (const one of [ann, moderator]) one.close();
   });
 });

@@ -74,6 +74,8 @@ test('a user who loses a room while the other servers are asked whether it is sh
         leave: ignore,
       },
       others: {
+        name: 'here',
+        states: () => [],
         presentIn: () => new Map(),
         isConnected: () => true,
         seenChanged: ignore,

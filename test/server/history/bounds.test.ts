@@ -397,6 +397,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { user: '9', ban: {} },
     { user: '9', ban: null },
   ],
+  noteExport: [{ user: '1', actor: '2' }],
   block: [
     { user: '1', other: '3', blocked: true, at },
     { user: '1', other: '3', blocked: false, at },
@@ -492,6 +493,21 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   ],
   heldBefore: [{ before: at, limit: 9 }],
   hasWritten: [{ user: '1' }],
+  arrival: [{ user: '1' }],
+  arrivals: [
+    { limit: 9 },
+    { after: { key: at, user: '1' }, limit: 9 },
+    { query: 'n', limit: 9 },
+    { query: 'n', after: { key: 'na', user: '1' }, limit: 9 },
+  ],
+  openReportsAbout: [{ users: ['1', '2'], rooms: [room], except: ['lobby'] }],
+  reportsAbout: [{ user: '1', rooms: [room], except: ['lobby'], ...page }],
+  activity: [{ user: '1', rooms: [room], except: ['lobby'], most: 9, mostRooms: 9 }],
+  actsIn: [
+    { rooms: [], except: [], limit: 9 },
+    { rooms: [room], except: ['lobby'], limit: 9 },
+  ],
+  recentlyHere: [{ since: at, users: ['1', '2'] }],
   messagesByDay: [
     { rooms: [], except: [], from: 1 },
     { rooms: [room], except: ['lobby'], from: 1 },

@@ -10,6 +10,7 @@ import { isIndexed } from '../../../server/history/sqlite/index-state.ts';
 import { migrate } from '../../../server/history/sqlite/migrations.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyContract } from '../../contracts/history.ts';
+import { checkFormerRows, formerRows } from '../../contracts/history-moderators.ts';
 import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
 
 const folders: { remove(): void }[] = [];
@@ -260,6 +261,18 @@ test('a migration of a later version is carried out once, and what is stored sta
   await expect(open(path)).rejects.toThrow(
     `newer version (format ${known + 1}, this version knows ${known})`,
   );
+});
+
+test('a history of before the moderators’ page has its people, reports and acts there', async () => {
+  const path = newFile();
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+  folders.push({ remove: () => rmSync(folder, { recursive: true }) });
+  cpSync(new URL('001-tables.sql', migrationsFolder), join(folder, '001-tables.sql'));
+  const db = new DatabaseSync(path);
+  migrate(db, pathToFileURL(`${folder}/`));
+  for (const statement of formerRows) db.exec(statement);
+  db.close();
+  await checkFormerRows(await open(path));
 });
 
 test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {

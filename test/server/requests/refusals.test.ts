@@ -528,13 +528,24 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
   },
   'moderate:people': {
+    ok: [
+      ['ann', {}],
+      ['ann', { query: 'name', limit: 100 }],
+      ['ann', { cursor: cursor([5, 'a']) }],
+      ['ann', { query: 'name', cursor: cursor(['a', 'b']) }],
+    ],
     bad_request: [
+      ['ann', { cursor: 'x' }],
+      ['ann', { cursor: cursor(['a', 'b']) }],
+      ['ann', { query: 'name', cursor: cursor([5, 'a']) }],
       ['ann', { limit: 101 }],
       ['ann', { query: ' ' }],
     ],
     forbidden: [['eve', {}]],
   },
   'moderate:person': {
+    ok: [['ann', ({ ben }) => ({ user: ben.id })]],
+    unknown_user: [['ann', { user: 'never-seen' }]],
     bad_request: [['ann', { user: '' }]],
     forbidden: [['eve', ({ ann }) => ({ user: ann.id })]],
   },
@@ -562,10 +573,13 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     forbidden: [['ann', ({ ben }) => ({ user: ben.id, name: 'x' })]],
   },
   'moderate:acts': {
-    bad_request: [['ann', { limit: 0 }]],
+    bad_request: [
+      ['ann', { limit: 0 }],
+      ['ann', { limit: 101 }],
+    ],
     forbidden: [['ann', {}]],
   },
-  'moderate:overview': { forbidden: [['eve', {}]] },
+  'moderate:overview': { ok: [['ann', {}]], forbidden: [['eve', {}]] },
   'user:block': {
     ok: [
       ['eve', ({ ann }) => ({ user: ann.id, blocked: true })],

@@ -1,0 +1,33 @@
+import type { Answers, RequestPayload } from '../../wire/events.ts';
+import type { Chat } from '../chat.ts';
+import type { Connection } from '../model.ts';
+import { namesForSite } from '../names.ts';
+import { readKnown } from './known-rooms.ts';
+
+/** The acts of moderation, the newest first: of the whole site, and in the rooms that the admin may know of. */
+export async function acts(
+  chat: Chat,
+  connection: Connection,
+  { cursor, limit }: RequestPayload<'moderate:acts'>,
+): Promise<Answers['moderate:acts']> {
+  return readKnown(chat, connection, async (known) => {
+    const from = cursor === undefined ? {} : { from: cursor };
+    const page = await chat.history.read.actsIn({ ...known, ...from, limit });
+    const named = await namesForSite(
+      chat,
+      page.acts.flatMap(({ by, user }) => [by, user].filter((id) => id !== undefined)),
+    );
+    return {
+      acts: page.acts.map(({ by, user, ...act }) => {
+        const name = act.room === undefined ? undefined : chat.directory.room(act.room)?.record.name;
+        return {
+          ...act,
+          ...(by === undefined ? {} : { by: named(by) }),
+          ...(user === undefined ? {} : { user: named(user) }),
+          ...(name === undefined ? {} : { name }),
+        };
+      }),
+      ...(page.next === undefined ? {} : { next: page.next }),
+    };
+  });
+}

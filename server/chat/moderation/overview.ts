@@ -1,0 +1,46 @@
+import { dayOf } from '../../history/history.ts';
+import type { Answers } from '../../wire/events.ts';
+import type { Chat } from '../chat.ts';
+import type { Connection } from '../model.ts';
+import { isKnown, readKnown } from './known-rooms.ts';
+
+const day = 24 * 60 * 60 * 1000;
+/** Days of which the messages are shown. */
+const daysShown = 30;
+
+export async function overview(chat: Chat, connection: Connection): Promise<Answers['moderate:overview']> {
+  const { history, directory, others, settings } = chat;
+  return readKnown(chat, connection, async (known) => {
+    const today = dayOf(Date.now());
+    const first = today - daysShown + 1;
+    const own = [...directory.everybody()].map(({ user }) => user.id);
+    const elsewhere = others?.states() ?? [];
+    const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
+    const [sent, recent] = await Promise.all([
+      history.read.messagesByDay({ ...known, from: first }),
+      settings.lastSeen ? history.read.recentlyHere({ since: Date.now() - 7 * day, users }) : null,
+    ]);
+    const counts = new Map(sent.map((one) => [one.day, one.messages]));
+    const rooms = [...directory.publicRooms.byName.map(({ room }) => room.record.id), ...known.rooms].flatMap(
+      (id) => (isKnown(chat, known, id) ? (directory.room(id)?.record ?? []) : []),
+    );
+    return {
+      here: users.length,
+      ...(recent === null ? {} : { week: users.length + recent.all - recent.among }),
+      messages: Array.from({ length: daysShown }, (_, n) => ({
+        day: new Date((first + n) * day).toISOString().slice(0, 10),
+        count: counts.get(first + n) ?? 0,
+      })),
+      rooms: rooms.length,
+      private: rooms.filter(({ kind }) => kind === 'private').length,
+      reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
+      ...(others === undefined
+        ? {}
+        : {
+            servers: [{ name: others.name, working: true, users: own }, ...elsewhere]
+              .map(({ name, working, users: here }) => ({ name, working, here: here.length }))
+              .sort((a, b) => (a.name < b.name ? -1 : 1)),
+          }),
+    };
+  });
+}
