@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import manifest from '../package.json' with { type: 'json' };
 import { audit } from './changes/audit.ts';
 import { runConsumers } from './changes/consumer.ts';
@@ -6,6 +7,7 @@ import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { holdSettings } from './chat/moderation/hold-settings.ts';
+import { exportFor } from './chat/moderation/people.ts';
 import { removalsOf } from './chat/moderation/removals.ts';
 import { erasing } from './chat/personal-data/erasing.ts';
 import { exported } from './chat/personal-data/export.ts';
@@ -28,6 +30,7 @@ import type { HttpBreach } from './http/connections.ts';
 import { createFileRoutes } from './http/files.ts';
 import { createMailStop } from './http/mail-stop.ts';
 import { Metrics, type Part } from './http/metrics.ts';
+import { createModerateExport } from './http/moderate-export.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
 import { ConcurrencyLimit, RateLimit } from './limits/by-key.ts';
@@ -449,17 +452,19 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     return parts;
   };
 
+  const who = async (req: IncomingMessage, session?: string) => {
+    const login = await logins.identify(admission.credentials(req, session));
+    if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user);
+    return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
+  };
+  const openFile = async (id: string) => (await files?.open(id, 'file'))?.bytes ?? null;
   const fileRoutes =
     files &&
     createFileRoutes({
       limit: config.limitFile,
       rate: fileBytes,
       admission,
-      async who(req, session) {
-        const login = await logins.identify(admission.credentials(req, session));
-        if (!('code' in login)) return login.user.banned ? 'banned' : identityOf(login.user);
-        return login.code === 'session_store_unavailable' ? login.code : 'unauthorized';
-      },
+      who,
       draining: () => drain.started,
       check: (identity, room) => mayUpload(chat, identity, room),
       add: (upload) => files.add(upload),
@@ -491,9 +496,16 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
         return events;
       },
       eraseUser: (user, messages) => site.erase(chat, user, messages),
-      exportUser: (user) =>
-        exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),
+      exportUser: (user) => exported(chat, user, openFile),
     },
+    moderateExport: config.moderateData
+      ? createModerateExport({
+          who,
+          stranger: (req) => admission.stranger(req),
+          draining: () => drain.started,
+          archive: (identity, user) => exportFor(chat, identity, user, openFile),
+        })
+      : undefined,
     mailStop:
       stops &&
       createMailStop({

@@ -56,6 +56,8 @@ export function createRoutes(options: {
   fileRoutes?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Serves the links in mails that stop mails; absent if there are none. */
   mailStop?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
+  /** Serves the data of users to admins; absent if they may not have them. */
+  moderateExport?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Whether a proxy on this machine may pass on requests of others. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
@@ -101,6 +103,8 @@ export function createRoutes(options: {
       return options.fileRoutes(req, res);
     }
     if (options.mailStop !== undefined && path === '/stop') return options.mailStop(req, res);
+    if (options.moderateExport !== undefined && path === '/moderate/export')
+      return options.moderateExport(req, res);
     const file = options.files.get(path);
     const handler =
       file !== undefined ? serve(file, path) : Object.hasOwn(routes, path) ? routes[path] : undefined;

@@ -4,8 +4,9 @@ import type { Answers, RequestPayload, RestrictionOfPerson, User } from '../../w
 import { outranks } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
-import { type Connection, siteRole } from '../model.ts';
+import { type Connection, type SessionIdentity, siteRole } from '../model.ts';
 import { namesForSite } from '../names.ts';
+import { exported } from '../personal-data/export.ts';
 import * as site from '../site.ts';
 import { canOf } from '../summary.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
@@ -103,6 +104,25 @@ export async function erase(
   if (known.name !== name) throw new RequestError('conflict', 'the user has another name');
   await site.erase(chat, user, 'delete', connection.person.user.id);
   return {};
+}
+
+/**
+ * The stored data of a user, as an act of the admin who asks.
+ * @param open returns the bytes of a file; null if it is gone
+ */
+export async function exportFor(
+  chat: Chat,
+  { id, roles }: SessionIdentity,
+  user: string,
+  open: Parameters<typeof exported>[2],
+): Promise<NonNullable<Awaited<ReturnType<typeof exported>>>> {
+  const may = canOf(chat.settings, roles).moderate?.data === true && chat.directory.banOf(id) === null;
+  if (!may) throw new RequestError('forbidden');
+  await arrived(chat, user);
+  const archive = await exported(chat, user, open);
+  if (archive === null) throw new RequestError('unknown_user');
+  await chat.history.write.noteExport({ user, actor: id });
+  return archive;
 }
 
 const userOf = ({ id, name }: UserRecord): User => ({ id, name });

@@ -1,3 +1,4 @@
+import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
@@ -438,6 +439,69 @@ describe('erasing a person', () => {
   });
 });
 
+describe('exporting the data of a person', () => {
+  const same = { 'sec-fetch-site': 'same-origin' };
+  const get = (by: Person | null, of: string, over: RequestInit = {}) =>
+    fetch(`${site.chat.url}/moderate/export?user=${encodeURIComponent(of)}`, {
+      ...over,
+      headers: { ...same, ...(by === null ? {} : { cookie: by.cookie }), ...over.headers },
+    });
+
+  test('gives an admin the archive of the API, as one act', async () => {
+    const [boss, ben] = [await admin(), await user()];
+    const room = await open('private', ben);
+    await say(ben, room, 'my words');
+    const answer = await get(boss, ben.id);
+    expect([
+      answer.status,
+      answer.headers.get('content-disposition'),
+      answer.headers.get('cache-control'),
+    ]).toEqual([200, 'attachment; filename="chat-export.zip"', 'no-store']);
+    const files = unzipSync(new Uint8Array(await answer.arrayBuffer()));
+    expect(strFromU8(files['messages.jsonl'] as Uint8Array)).toContain('my words');
+    expect(JSON.parse(strFromU8(files['about.json'] as Uint8Array))).toMatchObject({ user: named(ben) });
+    await expect
+      .poll(() => actsOf(boss, boss))
+      .toEqual([{ kind: 'exported', at: expect.any(Number), by: named(boss), user: named(ben) }]);
+  });
+
+  test('is refused to all others, to other pages, and of nobody; a refusal is no act', async () => {
+    const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
+    const codeFor = async (...of: Parameters<typeof get>) => {
+      const answer = await get(...of);
+      const { error } = (await answer.json()) as { error: { code: string } };
+      return `${answer.status} ${error.code}`;
+    };
+    for (const one of [moderator, ben]) expect(await codeFor(one, ben.id)).toBe('403 forbidden');
+    expect(await codeFor(null, ben.id)).toBe('401 unauthorized');
+    for (const from of ['cross-site', 'same-site', 'none', ''])
+      expect(await codeFor(boss, ben.id, { headers: { 'sec-fetch-site': from } })).toBe(
+        '403 origin_not_allowed',
+      );
+    expect(await codeFor(boss, ben.id, { method: 'POST' })).toBe('405 method_not_allowed');
+    expect(await codeFor(boss, 'never-seen')).toBe('404 unknown_user');
+    for (const id of ['', 'x'.repeat(65)]) expect(await codeFor(boss, id)).toBe('400 bad_request');
+    const two = `${site.chat.url}/moderate/export?user=${ben.id}&user=${boss.id}`;
+    expect((await fetch(two, { headers: { ...same, cookie: boss.cookie } })).status).toBe(400);
+    await site.api('PUT', `/users/${boss.id}/ban`, {});
+    expect(await codeFor(boss, ben.id)).toBe('403 forbidden');
+    const other = await admin();
+    expect(
+      (await other.request('moderate:acts', {})).acts.filter(
+        ({ kind, by }) => kind === 'exported' && by?.id === boss.id,
+      ),
+    ).toEqual([]);
+  });
+
+  test('more than ten in a minute are refused', async () => {
+    const [boss, ben] = [await admin(), await user()];
+    const statuses = await Promise.all(
+      Array.from({ length: 12 }, async () => (await get(boss, ben.id)).status),
+    );
+    expect(statuses.filter((status) => status === 429)).toHaveLength(2);
+  });
+});
+
 describe('the acts', () => {
   test('each one exactly once, with names, and by whichever way it was done', async () => {
     const [boss, moderator, ben] = [await admin(), await siteModerator(), await user()];
@@ -537,5 +601,71 @@ describe('the overview', () => {
     // Of the two one hides it.
     await expect.poll(() => moderator.request('moderate:overview', {})).toMatchObject({ here: 2, week: 3 });
     for (const one of [ann, moderator]) one.close();
+  });
+});
+
+/** Everything that the page asks for, by everybody who may be there. */
+describe('who may do what', () => {
+  type Role = 'admin' | 'moderator' | 'owner' | 'member' | 'stranger';
+  const parts = ['people', 'log', 'data'] as const;
+  const table: readonly [string, (target: Person) => object, (typeof parts)[number]][] = [
+    ['moderate:people', () => ({}), 'people'],
+    ['moderate:person', ({ id }) => ({ user: id }), 'people'],
+    ['moderate:ban', ({ id }) => ({ user: id, end: true }), 'people'],
+    ['moderate:overview', () => ({}), 'people'],
+    ['moderate:acts', () => ({}), 'log'],
+    ['moderate:erase', ({ id }) => ({ user: id, name: 'another name' }), 'data'],
+  ];
+
+  test.each(['on', 'off'])('with CHAT_MODERATE_DATA=%s', async (data) => {
+    const own = data === 'on' ? site : await startPeopleSite({ CHAT_CREATE_ROOMS: 'all' });
+    const roles: Record<Role, object> = {
+      admin: { roles: 'admin' },
+      moderator: { roles: ['moderator', 'plumber'] },
+      member: {},
+      owner: {},
+      stranger: { roles: 'plumber' },
+    };
+    const [target, owner] = [await own.person(), await own.person()];
+    const room = await open('private', owner, target);
+    await say(target, room);
+    await owner.request('message:report', { room, seq: 1, reason: 'spam' });
+    for (const [role, session] of Object.entries(roles) as [Role, object][]) {
+      const one = role === 'owner' ? owner : await own.person(session);
+      if (role === 'member') await owner.request('room:invite', { room, users: [one.id] });
+      const admin = role === 'admin';
+      const expected = { people: admin || role === 'moderator', log: admin, data: admin && data === 'on' };
+      const { moderate } = one.ready.can;
+      expect([role, moderate]).toEqual([role, expected.people ? expected : undefined]);
+      for (const [event, payload, part] of table) {
+        const allowed = event === 'moderate:erase' ? 'conflict' : 'ok';
+        const code = await codeOf(one, event, payload(target));
+        expect([role, event, code]).toEqual([role, event, expected[part] ? allowed : 'forbidden']);
+      }
+      expect([role, await codeOf(one, 'report:list', {})]).toEqual([
+        role,
+        expected.people || role === 'owner' ? 'ok' : 'forbidden',
+      ]);
+      const answer = await fetch(`${own.chat.url}/moderate/export?user=${target.id}`, {
+        headers: { cookie: one.cookie, 'sec-fetch-site': 'same-origin' },
+      });
+      await answer.arrayBuffer();
+      expect([role, answer.status]).toEqual([role, data === 'off' ? 404 : admin ? 200 : 403]);
+      one.close();
+    }
+    target.close();
+    if (own !== site) await own.close();
+  });
+
+  test('a role that is taken away takes the page with it at once, and one that is given brings it', async () => {
+    const one = await siteModerator();
+    const changed = nextOf(one, 'session:changed');
+    await site.writeSession(one, {});
+    expect((await changed).can).not.toHaveProperty('moderate');
+    expect(await codeOf(one, 'moderate:people', {})).toBe('forbidden');
+    const again = nextOf(one, 'session:changed');
+    await site.writeSession(one, { roles: 'admin' });
+    expect((await again).can.moderate).toEqual({ people: true, log: true, data: true });
+    expect(await codeOf(one, 'moderate:acts', {})).toBe('ok');
   });
 });

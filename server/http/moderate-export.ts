@@ -1,0 +1,54 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerInTime } from '../limits/answer-in-time.ts';
+import { type Rate, RateLimit } from '../limits/by-key.ts';
+import { type HttpErrorCode, RequestError } from '../wire/errors.ts';
+import { userId } from '../wire/events.ts';
+import { answerError } from './answer.ts';
+import { answerRequestError } from './api.ts';
+import { answerZip, type ZipFile } from './zip.ts';
+
+/** Archives for one admin: each reads all that is stored of a user. */
+const mostExports: Rate = { count: 10, ms: 60 * 1000 };
+
+/** The parts of the export. `Who`: a user, from a session. */
+export interface ModerateExportRoute<Who extends { id: string }> {
+  /** The user of the request. */
+  who(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode>;
+  /** See `Admission.stranger`. */
+  stranger(req: IncomingMessage): number | (() => void);
+  draining(): boolean;
+  /** @throws RequestError if this user may not export the data of that one */
+  archive(who: Who, user: string): Promise<AsyncIterable<ZipFile>>;
+}
+
+/**
+ * Serves the data of a user to admins, as the moderators' page asks for it. Each archive is an act of moderation, so no page but
+ * our own may make a browser ask.
+ */
+export function createModerateExport<Who extends { id: string }>(
+  route: ModerateExportRoute<Who>,
+): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+  const limit = new RateLimit(mostExports);
+  return async (req, res) => {
+    if (req.method !== 'GET') return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET' });
+    if (route.draining()) return answerError(res, 'server_draining');
+    if (req.headers['sec-fetch-site'] !== 'same-origin') return answerError(res, 'origin_not_allowed');
+    const [user, ...more] = new URL(req.url ?? '', 'http://localhost').searchParams.getAll('user');
+    if (more.length > 0 || !userId.safeParse(user).success) return answerError(res, 'bad_request');
+    const known = route.stranger(req);
+    if (typeof known === 'number') return answerError(res, 'rate_limited', known);
+    try {
+      const who = await answerInTime(route.who(req));
+      if (who === 'banned') throw new RequestError('forbidden');
+      if (typeof who === 'string') return answerError(res, who);
+      known();
+      const wait = limit.take(who.id);
+      if (wait !== null) return answerError(res, 'rate_limited', wait);
+      await answerZip(req, res, 'chat-export.zip', await answerInTime(route.archive(who, user as string)));
+    } catch (error) {
+      // An archive that has begun can only be cut off.
+      if (res.headersSent && error instanceof RequestError) return void res.destroy();
+      answerRequestError(req, res, error);
+    }
+  };
+}
