@@ -38,9 +38,12 @@ export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
   return may;
 }
 
-/** Whether the user decides about messages that wait there. In a private room its members alone do. */
-export function decidesIn(room: RoomRecord, actor: Actor): boolean {
-  return (room.kind === 'public' || actor.member !== undefined) && rightsIn(room, actor).includes('moderate');
+/**
+ * Whether the user decides about messages that wait there. In a private room its members alone do.
+ * @param banned from that room
+ */
+export function decidesIn(room: RoomRecord, actor: Actor, banned: boolean): boolean {
+  return mayRead(room, actor.member, banned) && rightsIn(room, actor).includes('moderate');
 }
 
 export function rankOf(roles: readonly SiteRole[], member: MemberRecord | undefined): Rank {

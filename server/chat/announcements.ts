@@ -330,7 +330,8 @@ export class Announcements implements DirectoryListener {
         .flatMap(({ connections }) => [...connections])
         .filter(({ identity: { roles }, person }) => {
           const member = person.memberships.get(room)?.member;
-          return record !== undefined && decidesIn(record, { roles, member });
+          const banned = this.#directory().restrictions.isBanned(room, person.user.id);
+          return record !== undefined && decidesIn(record, { roles, member }, banned);
         });
     const author = () => [...(this.#directory().person(user)?.connections ?? [])];
     if (deciding().length + author().length === 0) return;

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { audit } from '../changes/audit.ts';
 import { Files } from '../files/files.ts';
-import type { History } from '../history/history.ts';
+import { deletedUser, type History } from '../history/history.ts';
 import { openHistory } from '../history/open.ts';
 import { importLines } from '../import/import.ts';
 import { type GivenLine, linesOf } from '../import/lines.ts';
@@ -14,10 +14,11 @@ import { slackLines } from '../import/slack.ts';
 import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { readConfig } from '../settings/config.ts';
 import { givenSettings } from '../settings/file.ts';
+import { userId } from '../wire/events.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
-export const help = `${howToRun('import', 'FILE [--from KIND] [--users FILE] [--settings FILE]')}
+export const help = `${howToRun('import', 'FILE [--from KIND] [--public] [--users FILE] [--settings FILE]')}
 
 Imports the messages of another chat into rooms of their own. Stop the chat server first. Done again, it goes on where it
 stopped, and imports nothing twice. Nobody is notified, and everything counts as read.
@@ -25,7 +26,10 @@ stopped, and imports nothing twice. Nobody is notified, and everything counts as
   FILE             a file of JSON lines, as docs/operate.md describes them; for slack and rocketchat the folder of the
                    unzipped export, for mattermost the file of its bulk export
   --from KIND      slack, mattermost or rocketchat; without it, FILE has JSON lines
-  --users FILE     JSON: the ids of people here, by their ids in the export. Others get an id of their own
+  --public         channels that were public in the other chat are public here: every user of the site can read them.
+                   Without it, all are private
+  --users FILE     JSON: the ids of people here, by their ids in the export. Others get an id of their own, and are
+                   members of no room
   --settings FILE  the settings of the chat server
 
 Example: ${howToRun('import', '/tmp/slack-export --from slack --users /tmp/users.json')}`;
@@ -37,7 +41,12 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { from: { type: 'string' }, users: { type: 'string' }, settings: { type: 'string' } },
+    options: {
+      from: { type: 'string' },
+      public: { type: 'boolean', default: false },
+      users: { type: 'string' },
+      settings: { type: 'string' },
+    },
   });
   const [given, ...more] = positionals;
   const kind = kinds.find((one) => one === values.from);
@@ -56,7 +65,13 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   }
   const users = values.users === undefined ? new Map() : usersIn(resolve(folder, values.users));
   const { env: settings, lines } = givenSettings(values.settings, env);
-  const { history: place, files: filesPlace, fileTypes, filesOrphans } = readConfig(settings, lines);
+  const {
+    history: place,
+    files: filesPlace,
+    fileTypes,
+    filesOrphans,
+    limitFile,
+  } = readConfig(settings, lines);
   process.umask(0o077);
   const onFailure = (error: Error) => {
     throw error;
@@ -75,10 +90,11 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
       : new Files({ place: filesPlace, types: fileTypes, orphans: filesOrphans, history, onFailure });
   const shown = progress();
   try {
-    const done = await importLines(linesFrom(kind, from), {
+    const done = await importLines(linesFrom(kind, from, values.public), {
       history,
       files,
       folder: isFolder ? from : dirname(from),
+      mostBytes: limitFile,
       users,
       onProgress: ({ messages, known }) => shown.say(`messages: ${messages + known}`),
     });
@@ -88,6 +104,10 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     console.log(
       `✓ Imported: ${done.messages} messages and ${done.files} files in ${done.rooms} rooms${again}${lost}`,
     );
+    if (done.empty > 0)
+      console.log(
+        `! ${done.empty} rooms have no member of this site: add some by the API within 30 days, or private ones are deleted`,
+      );
     return 0;
   } finally {
     shown.end();
@@ -102,7 +122,11 @@ async function isServed({ write }: History): Promise<boolean> {
   return 'heldFor' in (await write.consume({ name, types, by: 'import', lease: 0, most: 0 }));
 }
 
-async function* linesFrom(kind: Kind | undefined, from: string): ReturnType<typeof linesOf> {
+async function* linesFrom(
+  kind: Kind | undefined,
+  from: string,
+  mayBePublic: boolean,
+): ReturnType<typeof linesOf> {
   if (kind === undefined) return yield* linesOf(from);
   const converted: Iterable<GivenLine> | AsyncIterable<GivenLine> =
     kind === 'slack'
@@ -110,13 +134,19 @@ async function* linesFrom(kind: Kind | undefined, from: string): ReturnType<type
       : kind === 'rocketchat'
         ? rocketChatLines(from)
         : mattermostLines(linesOf(from));
-  for await (const given of converted) yield { given, place: from };
+  for await (const given of converted) {
+    const isHidden = given.type === 'room' && !mayBePublic;
+    yield { given: isHidden ? { ...given, kind: 'private' } : given, place: from };
+  }
 }
 
 function usersIn(path: string): Map<string, string> {
   try {
     const users = z
-      .record(z.string(), z.string().min(1).max(64))
+      .record(
+        z.string(),
+        userId.refine((id) => id !== deletedUser.id),
+      )
       .parse(JSON.parse(readFileSync(path, 'utf8')));
     return new Map(Object.entries(users));
   } catch {

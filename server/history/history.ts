@@ -392,10 +392,11 @@ export interface NewMessage {
   sentAt: number;
 }
 
-/** A message of `room` that is to be a copy of another one. */
+/** A message of `room` that is to be a copy of another one. `text`: the copy is refused if it has another one meanwhile. */
 export interface NewForward {
   room: string;
   from: { room: string; seq: number };
+  text?: string;
   clientId: string;
   user: User;
   sentAt: number;
@@ -491,8 +492,8 @@ export type Change = {
   /** A report of a message of that room is new, or closed. */
   | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
   /**
-   * A message of that author waits for a moderator, or does so no more. `gone`: its author has discarded it, or it is
-   * kept no longer. `by`: who has decided.
+   * A message of that author waits for a moderator, or does so no more. `discarded`: by its author, or it is kept no
+   * longer. `by`: who has decided.
    */
   | { type: 'held'; room: string; id: string; user: string; is: HeldChange; by?: string }
   /** A message of that room was pinned, or is not pinned any more. */
@@ -1280,15 +1281,21 @@ export interface Reads {
   held: { in: { id: string }; out: StoredHeld | null };
   /** The messages of a user that wait or were rejected, in all rooms, the oldest first. */
   heldBy: { in: { user: string }; out: StoredHeld[] };
-  /** The messages that wait in these rooms and (`everyPublic`) in all public ones, newest first; pages as those of `reports`. */
+  /** The messages that wait in these rooms and (`everyPublic`) in all public ones but `except`, newest first; pages as those of `reports`. */
   heldIn: {
-    in: { rooms: readonly string[]; everyPublic: boolean; from?: string; limit: number };
+    in: {
+      rooms: readonly string[];
+      everyPublic: boolean;
+      except?: readonly string[];
+      from?: string;
+      limit: number;
+    };
     out: { held: StoredHeld[]; next?: string };
   };
   /** The oldest ones that were sent before that time. */
   heldBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
-  /** Whether a message of the user is in any room where strangers may be, which means in no direct one. */
-  hasWritten: { in: { user: string }; out: boolean };
+  /** Whether a message of the user is in that room, or in any room that the site has made. */
+  hasWritten: { in: { user: string; room: string }; out: boolean };
   /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };
   /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import type { Files } from '../files/files.ts';
@@ -20,8 +20,10 @@ export interface ImportOptions {
   history: Pick<History, 'read' | 'write' | 'probe'>;
   /** Absent: files are left out. */
   files: Pick<Files, 'add'> | undefined;
-  /** The folder of local files. Nothing outside of it is read. */
+  /** The folder of local files. Nothing outside of it is read, by no link either. */
   folder: string;
+  /** Bytes of a file. */
+  mostBytes: number;
   /** The ids of people here, by their ids in the export. Others get an id of their own. */
   users: ReadonlyMap<string, string>;
   onProgress(counts: Readonly<Counts>): void;
@@ -33,6 +35,8 @@ export interface Counts {
   /** Messages that an earlier run has imported. */
   known: number;
   files: number;
+  /** Rooms without members of the site. */
+  empty: number;
   /** Files that are not there, too large or of another type than CHAT_FILE_TYPES allows. */
   lost: number;
 }
@@ -67,7 +71,7 @@ class Import {
   readonly #names = new Map<string, string>();
   /** The people here whose names are known. */
   readonly #known = new Map<string, string>();
-  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, files: 0, lost: 0 };
+  readonly #counts: Counts = { rooms: 0, messages: 0, known: 0, empty: 0, files: 0, lost: 0 };
   /** They wait for their transaction; answers to them have to come after it. */
   #waiting: { message: Message; room: ImportedRoom; done: Promise<number> }[] = [];
 
@@ -91,9 +95,12 @@ class Import {
     await this.#settle();
     const at = Date.now();
     for (const { id, members } of this.#rooms.values()) {
+      // Others get no membership: perhaps somebody else may log in with their id.
+      const here = [...members].filter(([user]) => this.#options.users.has(user));
       const users = await Promise.all(
-        [...members].map(async ([user, role]) => ({ ...(await this.#user(user)), role })),
+        here.map(async ([user, role]) => ({ ...(await this.#user(user)), role })),
       );
+      if (users.length === 0) this.#counts.empty++;
       for (let n = 0; n < users.length; n += membersAtOnce) {
         const some = users.slice(n, n + membersAtOnce);
         await this.#options.history.write.importMembers({ room: id, users: some, at });
@@ -183,13 +190,14 @@ class Import {
   }
 
   async #add(path: string, about: { room: string; user: string; name: string }): Promise<string | undefined> {
-    const { files, folder } = this.#options;
-    const from = resolve(folder, path);
-    const inside = relative(folder, from);
-    if (files === undefined || inside.startsWith('..') || isAbsolute(inside)) return undefined;
-    const length = (await stat(from).catch(() => null))?.size;
-    if (length === undefined) return undefined;
-    const added = await files.add({ ...about, length, bytes: createReadStream(from) });
+    const { files, folder, mostBytes } = this.#options;
+    const from = await realpath(resolve(folder, path)).catch(() => null);
+    if (files === undefined || from === null) return undefined;
+    const inside = relative(await realpath(folder), from);
+    if (inside.startsWith('..') || isAbsolute(inside)) return undefined;
+    const found = await stat(from);
+    if (!found.isFile() || found.size > mostBytes) return undefined;
+    const added = await files.add({ ...about, length: found.size, bytes: createReadStream(from) });
     return added === 'unusable' ? undefined : added.file.id;
   }
 
@@ -205,7 +213,7 @@ class Import {
   async #user(given: string): Promise<{ id: string; name: string }> {
     const mapped = this.#options.users.get(given);
     const id = mapped ?? importedId(given);
-    const name = this.#names.get(given) ?? given;
+    const name = shownName(this.#names.get(given) ?? given);
     if (mapped === undefined) return { id, name };
     let known = this.#known.get(id);
     if (known === undefined) {
@@ -221,10 +229,13 @@ const nameOf = ({ path, name = basename(path) }: { path: string; name?: string |
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** No session has such an id, unless the site gives it. */
-function importedId(given: string): string {
-  const id = `import-${given}`;
-  return /^[!-~]{1,64}$/.test(id) ? id : `import-${digest(given).slice(0, 40)}`;
+/** Not the id or the name that somebody has in the export: a site may let people choose theirs. */
+const importedId = (given: string) => `import-${digest(given).slice(0, 40)}`;
+
+/** As long as names are, without signs that nobody sees. */
+function shownName(name: string): string {
+  const signs = [...name.replaceAll(/\p{C}/gu, ' ').trim()].slice(0, 64);
+  return signs.length === 0 ? 'Somebody' : signs.join('');
 }
 
 /** Without what no message can hold. */

@@ -2,9 +2,14 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { CommandProblem, exit } from '../command/problem.ts';
+import { roomName, topic } from '../wire/events.ts';
 
 const id = z.string().min(1).max(200);
-const time = z.int().min(0);
+/** Nothing was written in the future. */
+const time = z
+  .int()
+  .min(0)
+  .refine((at) => at <= Date.now(), { message: 'it is in the future' });
 const name = z.string().min(1).max(250);
 
 /**
@@ -16,9 +21,9 @@ const line = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('room'),
     id,
-    name,
+    name: roomName,
     kind: z.enum(['public', 'private']).default('private'),
-    topic: z.string().max(250).optional(),
+    topic: topic.optional(),
     at: time.optional(),
   }),
   z.object({

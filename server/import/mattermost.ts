@@ -29,11 +29,13 @@ interface MattermostLine {
  */
 export async function* mattermostLines(lines: AsyncIterable<{ given: unknown }>): AsyncGenerator<GivenLine> {
   const posts: MattermostPost[] = [];
+  const rooms = new Set<string>();
   for await (const { given } of lines) {
     const { type, channel, user, post } = given as MattermostLine;
     if (type === 'channel' && channel !== undefined) {
       const { team, name, display_name: shown, type: kind, header } = channel;
-      const topic = header ? { topic: [...header].slice(0, 250).join('') } : {};
+      const topic = header ? { topic: [...header.replaceAll(/\p{C}/gu, ' ')].slice(0, 250).join('') } : {};
+      rooms.add(roomOf(team, name));
       yield {
         type: 'room',
         id: roomOf(team, name),
@@ -45,7 +47,9 @@ export async function* mattermostLines(lines: AsyncIterable<{ given: unknown }>)
       const { username, nickname, first_name: first = '', last_name: last = '', teams } = user;
       yield { type: 'user', id: username, name: nickname || `${first} ${last}`.trim() || username };
       for (const { name: team, channels } of teams ?? [])
-        for (const { name, roles = '' } of channels ?? [])
+        for (const { name, roles = '' } of (channels ?? []).filter(({ name }) =>
+          rooms.has(roomOf(team, name)),
+        ))
           yield {
             type: 'member',
             room: roomOf(team, name),

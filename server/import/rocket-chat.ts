@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandProblem, exit } from '../command/problem.ts';
 import type { GivenLine } from './lines.ts';
 
 interface RocketChatMessage {
@@ -63,5 +64,11 @@ function linesIn<Item>(folder: string, file: string): Item[] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line) as Item);
+    .map((line, n) => {
+      try {
+        return JSON.parse(line) as Item;
+      } catch {
+        throw new CommandProblem(exit.data, `${join(folder, file)}, line ${n + 1}: it is no JSON`);
+      }
+    });
 }

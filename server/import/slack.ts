@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandProblem, exit } from '../command/problem.ts';
 import type { GivenLine } from './lines.ts';
 
 interface SlackUser {
@@ -26,6 +27,7 @@ interface SlackMessage {
   text?: string;
   ts: string;
   thread_ts?: string;
+  files?: { name?: string; title?: string }[];
 }
 
 /** Messages that say what happened in a channel. */
@@ -34,8 +36,8 @@ const notices =
 
 /**
  * The folder of an export of Slack, unzipped: users.json, channels.json (public), groups.json (private), and for each of
- * these a folder with a file a day (https://slack.com/help/articles/220556107). Conversations of few people are left out,
- * and so are files, of which the export has only addresses.
+ * these a folder with a file a day (https://slack.com/help/articles/220556107). Conversations of few people are left out.
+ * Of files the export has only addresses: their names stand in the text.
  */
 export function* slackLines(folder: string): Generator<GivenLine> {
   const users = list<SlackUser>(folder, 'users.json');
@@ -48,6 +50,7 @@ export function* slackLines(folder: string): Generator<GivenLine> {
     const rooms = list<SlackRoom>(folder, file);
     const roomNames = new Map(rooms.map(({ id, name }) => [id, name]));
     for (const { id, name, created = 0, members = [], topic } of rooms) {
+      if (/[/\\]|^\./.test(name)) throw new CommandProblem(exit.data, `${name} is no name of a channel`);
       const about = topic?.value ? { topic: shortened(topic.value) } : {};
       yield { type: 'room', id, name, kind, at: created * 1000, ...about };
       for (const user of members) yield { type: 'member', room: id, user };
@@ -55,7 +58,8 @@ export function* slackLines(folder: string): Generator<GivenLine> {
         for (const message of list<SlackMessage>(join(folder, name), day).sort(
           (a, b) => timeOf(a) - timeOf(b),
         )) {
-          const { subtype, user = message.bot_id, text = '', ts, thread_ts: thread } = message;
+          const { subtype, user = message.bot_id, text = '', ts, thread_ts: thread, files = [] } = message;
+          const attached = files.map(({ title, name }) => title ?? name ?? '');
           if (user === undefined || (subtype !== undefined && notices.test(subtype))) continue;
           if (message.username !== undefined && !names.has(user)) {
             names.set(user, message.username);
@@ -67,7 +71,7 @@ export function* slackLines(folder: string): Generator<GivenLine> {
             room: id,
             user,
             at: timeOf(message),
-            text: plain(text, names, roomNames),
+            text: [plain(text, names, roomNames), ...attached].filter((line) => line !== '').join('\n'),
             ...(thread === undefined || thread === ts ? {} : { replyTo: `${id} ${thread}` }),
           };
         }
@@ -84,17 +88,21 @@ function list<Item>(folder: string, file: string): Item[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-  return JSON.parse(text) as Item[];
+  try {
+    return JSON.parse(text) as Item[];
+  } catch {
+    throw new CommandProblem(exit.data, `${join(folder, file)}: it is no JSON`);
+  }
 }
 
 function days(folder: string): string[] {
+  let names: string[];
   try {
-    return readdirSync(folder)
-      .filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name))
-      .sort();
+    names = readdirSync(folder);
   } catch {
-    return [];
+    throw new CommandProblem(exit.data, `there is no folder ${folder}, which the export names`);
   }
+  return names.filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name)).sort();
 }
 
 const timeOf = ({ ts }: SlackMessage) => Math.floor(Number(ts) * 1000);
@@ -102,7 +110,7 @@ const timeOf = ({ ts }: SlackMessage) => Math.floor(Number(ts) * 1000);
 const nameOf = ({ id, name, real_name: real, profile }: SlackUser) =>
   profile?.display_name || profile?.real_name || real || name || id;
 
-const shortened = (text: string) => [...text].slice(0, 250).join('');
+const shortened = (text: string) => [...text.replaceAll(/\p{C}/gu, ' ')].slice(0, 250).join('');
 
 /** Mentions, links and signs as people read them (https://docs.slack.dev/messaging/formatting-message-text). */
 function plain(text: string, users: ReadonlyMap<string, string>, rooms: ReadonlyMap<string, string>): string {

@@ -259,8 +259,6 @@ export const actKinds = [
   'report_closed',
   'approved',
   'rejected',
-  'approved',
-  'rejected',
   'role_changed',
   'room_changed',
   'room_deleted',

@@ -57,7 +57,7 @@ export function heldContract(
       expect(
         (await read.search({ query: 'pallets', rooms: [room], everyPublic: true, limit: 9 })).messages,
       ).toEqual([]);
-      expect(await read.hasWritten({ user: ben.id })).toBe(false);
+      expect(await read.hasWritten({ user: ben.id, room })).toBe(false);
       expect(await write.hold(sent)).toEqual({ held, repeated: true });
       expect(await write.hold({ ...sent, why: null })).toEqual({ held, repeated: true });
       await expect(write.hold({ ...sent, text: 'other' })).rejects.toEqual(refused('conflict'));
@@ -75,7 +75,7 @@ export function heldContract(
       expect(await write.send(sent)).toEqual({ message, repeated: true });
       expect(await read.held({ id: held.id })).toBeNull();
       await expect(approve(held)).rejects.toEqual(refused('unknown_message'));
-      expect(await read.hasWritten({ user: ben.id })).toBe(true);
+      expect(await read.hasWritten({ user: ben.id, room })).toBe(true);
       expect(kinds()).toEqual(['held', 'approved']);
     },
   );
@@ -159,6 +159,14 @@ export function heldContract(
     expect((await approve(kept)).message.files).toEqual([{ id: 'f1', ...about }]);
     await write.discardHeld({ room, id: freed.id, user: ben.id, at });
     expect((await write.dropFiles({ before: later, most: 9 })).ids).toEqual(['f2']);
+  });
+
+  it('a copy is refused if its original was edited since it was looked at', async () => {
+    await join(ann, ben);
+    const { seq } = await say(ben, 'checked');
+    const copy = { room, from: { room, seq }, user: ben, clientId: 'copy', sentAt: at, asMember: true };
+    await expect(write.forward({ ...copy, text: 'other' })).rejects.toEqual(refused('forbidden'));
+    expect((await write.forward({ ...copy, text: 'checked' })).message.text).toBe('checked');
   });
 
   it('approval checks the message that is replied to again', async () => {

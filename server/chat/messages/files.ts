@@ -78,6 +78,6 @@ export async function fileFor(
   if (file.user === identity.id) return file;
   const now = memberBySession(room, member, identity);
   const mayReadIt = mayRead(room, now, isBanned(member));
-  const decides = decidesIn(room, { roles: identity.roles, member: now });
+  const decides = decidesIn(room, { roles: identity.roles, member: now }, isBanned(member));
   return mayReadIt && (file.state === 'carried' || (isHeld(file) && decides)) ? file : null;
 }

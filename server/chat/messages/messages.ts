@@ -66,14 +66,21 @@ export async function forward(
   payload: RequestPayload<'message:forward'>,
 ): Promise<{ answer: { message: Message }; repeated: boolean }> {
   const { person } = connection;
-  const origin = await originOf(chat, connection, payload.from);
-  // What a moderator would see is the copy, which is made of the message as it is then.
-  if (origin !== undefined && (await whyHeld(chat, connection, room, origin.text)) !== null) {
-    throw new RequestError('forbidden', 'the copy would wait for a moderator: write a message of your own');
+  let origin = await originOf(chat, connection, payload.from);
+  const waits = mayWait(chat, connection, room);
+  if (waits) {
+    // Another server may know a room that this one has not heard of.
+    if (origin === undefined) await chat.history.current();
+    origin ??= await originOf(chat, connection, payload.from);
+    if (origin === undefined) throw new RequestError('unknown_message');
+    if ((await whyHeld(chat, connection, room, origin.text, origin.files)) !== null) {
+      throw new RequestError('forbidden', 'the copy would wait for a moderator: write a message of your own');
+    }
   }
   const givenBack = countFiles(chat, connection, origin);
   try {
-    const copy = newForward(connection, room, payload);
+    const checked = waits && origin !== undefined ? { text: origin.text } : {};
+    const copy = { ...newForward(connection, room, payload), ...checked };
     const { message, repeated } = await chat.history.write.forward(copy, connection.id);
     if (repeated) givenBack();
     return { answer: { message: await messageFor(chat, person, message) }, repeated };
@@ -138,10 +145,12 @@ async function sendOrHold(
   room: Room,
   sent: ReturnType<typeof newMessage>,
 ): Promise<Writes['hold']['out']> {
-  const why = await whyHeld(chat, connection, room, sent.text);
+  const why = await whyHeld(chat, connection, room, sent.text, sent.files);
   if (why !== null) {
-    const { id } = room.record;
-    await checkHeld(chat, connection, (one) => one.room === id && one.clientId === sent.clientId);
+    // A repeat is answered, however many wait.
+    const known = await chat.history.probe.hold({ ...sent, why: null, asMember: false });
+    if (known !== null) return known;
+    await checkHeld(chat, connection);
   }
   return chat.history.write.hold({ ...sent, why }, connection.id);
 }
@@ -177,8 +186,8 @@ export async function edit(
   const page = chat.previews === undefined ? null : firstPage(text);
   chat.reactions.flush(room, seq);
   try {
-    const why = await whyHeld(chat, connection, place, text);
-    if (why !== null) await checkHeld(chat, connection, (one) => one.room === room && one.seq === seq);
+    const why = await whyHeld(chat, connection, place, text, files);
+    if (why !== null) await checkHeld(chat, connection, { room, seq });
     const edited = {
       room,
       seq,

@@ -59,7 +59,8 @@ export function keepSweeping(
     let more = true;
     while (more && !signal.aborted) {
       const at = Date.now();
-      const of = await history.read.heldBefore({ before: at - heldFor, limit: heldMost });
+      const kept = Math.min(heldFor, retention.rooms || heldFor);
+      const of = await history.read.heldBefore({ before: at - kept, limit: heldMost });
       if (of.length > 0) await history.write.forgetHeld({ of, at });
       more = of.length === heldMost;
     }

@@ -1,6 +1,6 @@
 import { mostHeld, type StoredHeld } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import type { Answers, HoldReason, RequestPayload } from '../../wire/events.ts';
+import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
 import { decidesIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
@@ -18,30 +18,44 @@ export function mayWait({ hold }: Chat, { identity, person }: Connection, { reco
   return (person.memberships.get(record.id)?.member.role ?? 'member') === 'member';
 }
 
-/** Why a text of this connection has to wait there; null if it does not. */
+/**
+ * Why a message of this connection has to wait there; null if it does not.
+ * @param said its text
+ * @param files those that it carries: their descriptions and names are read, too
+ */
 export async function whyHeld(
   chat: Chat,
   connection: Connection,
   room: Room,
-  text: string,
+  said: string,
+  files: readonly (ChosenFile & { name?: string })[] = [],
 ): Promise<HoldReason | null> {
   const { hold, history } = chat;
   if (hold === undefined || !mayWait(chat, connection, room)) return null;
   if (hold.mode === 'all') return 'all';
-  if (hold.hasWord(text)) return 'words';
-  if (hold.mode === 'links' && firstPage(text) !== null) return 'links';
+  const user = connection.person.user.id;
+  const names = await Promise.all(
+    files.map(async ({ id, name }) => name ?? (await history.read.file({ id, user }))?.file.about.name ?? ''),
+  );
+  const words = [said, ...names, ...files.map(({ alt = '' }) => alt)].join('\n');
+  if (hold.hasWord(words)) return 'words';
+  if (hold.mode === 'links' && firstPage(words) !== null) return 'links';
   if (hold.mode !== 'first') return null;
-  return (await history.read.hasWritten({ user: connection.person.user.id })) ? null : 'first';
+  return (await history.read.hasWritten({ user, room: room.record.id })) ? null : 'first';
 }
 
-/** @throws RequestError `limit_reached` if too many messages of the user wait, in all rooms */
+/**
+ * @param edited the message of an edit, which takes the place of one that waits
+ * @throws RequestError `limit_reached` if too many messages of the user wait, in all rooms
+ */
 export async function checkHeld(
   { history }: Chat,
   { person }: Connection,
-  isSame: (one: StoredHeld) => boolean,
+  edited?: { room: string; seq: number },
 ): Promise<void> {
   const mine = await history.read.heldBy({ user: person.user.id });
-  if (mine.length < mostHeld || mine.some(isSame)) return;
+  const isReplaced = (one: StoredHeld) => one.room === edited?.room && one.seq === edited.seq;
+  if (mine.length < mostHeld || mine.some(isReplaced)) return;
   throw new RequestError(
     'limit_reached',
     `${mostHeld} messages wait for a moderator, or were rejected: discard some`,
@@ -51,7 +65,7 @@ export async function checkHeld(
 /** The rooms where the user decides as a member. */
 function roomsOf({ identity: { roles }, person }: Connection): string[] {
   return [...person.memberships.values()]
-    .filter(({ room, member }) => decidesIn(room.record, { roles, member }))
+    .filter(({ room, member }) => decidesIn(room.record, { roles, member }, false))
     .map(({ room }) => room.record.id);
 }
 
@@ -61,18 +75,18 @@ export function maySeeHeld(connection: Connection): boolean {
 }
 
 export async function listHeld(
-  { history }: Chat,
+  { history, directory }: Chat,
   connection: Connection,
   { mine, cursor, limit }: RequestPayload<'held:list'>,
 ): Promise<Answers['held:list']> {
-  if (mine) {
-    const own = await history.read.heldBy({ user: connection.person.user.id });
-    return { held: await shownHeld(history, own) };
-  }
+  const { id } = connection.person.user;
+  if (mine) return { held: await shownHeld(history, await history.read.heldBy({ user: id })) };
   const everyPublic = connection.identity.roles.length > 0;
   const page = await history.read.heldIn({
     rooms: roomsOf(connection),
     everyPublic,
+    // The list itself must omit these rooms: a short page would show that something waits there.
+    except: directory.restrictions.bannedFrom(id),
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
@@ -80,17 +94,14 @@ export async function listHeld(
   // The user may have lost a room during the read, or on another server before something waited there.
   await history.current();
   const left = new Set(roomsOf(connection));
-  const listed = await Promise.all(
-    shown.map(async (one) => left.has(one.room) || (everyPublic && (await isPublic(history, one.room)))),
-  );
+  const stays = (room: string) => {
+    const isPublic = directory.room(room)?.record.kind === 'public';
+    return left.has(room) || (everyPublic && isPublic && !directory.restrictions.isBanned(room, id));
+  };
   return {
-    held: shown.filter((_, n) => listed[n]),
+    held: shown.filter(({ room }) => stays(room)),
     ...(page.next === undefined ? {} : { next: page.next }),
   };
-}
-
-async function isPublic({ read }: Chat['history'], room: string): Promise<boolean> {
-  return (await read.room({ room }))?.kind === 'public';
 }
 
 export async function approveHeld(
@@ -134,7 +145,8 @@ async function toDecide(chat: Chat, { identity, person }: Connection, id: string
   const record = stored && (await chat.history.read.room({ room: stored.room }));
   const member = stored === null ? undefined : await memberOf(chat, stored.room, person.user.id);
   const actor = { roles: identity.roles, member };
-  if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor))
+  const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, person.user.id);
+  if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor, banned))
     throw new RequestError('unknown_message');
   return stored;
 }

@@ -19,12 +19,28 @@ export function holdSettings({
   return { mode, hasWord: wordFinder(words) };
 }
 
-/** Finds whole words, without regard to case and to other forms of the same letters. */
+/** Letters, and those of scripts that write no blanks between words. */
+const letter = /^[\p{L}\p{N}]$/u;
+const unspaced =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]$/u;
+
+/** Finds whole words, without regard to case, accents, signs that nobody sees, and marks such as `**`. */
 function wordFinder(words: readonly string[]): (text: string) => boolean {
-  if (words.length === 0) return () => false;
-  const any = words.map((word) => same(word).replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|');
-  const found = new RegExp(`(?<![\\p{L}\\p{N}])(?:${any})(?![\\p{L}\\p{N}])`, 'u');
+  const wanted = words.map(same).filter((word) => word !== '');
+  if (wanted.length === 0) return () => false;
+  const ends = (sign = '') => letter.test(sign) && !unspaced.test(sign);
+  const any = wanted.map((word) => {
+    const letters = [...word];
+    const before = ends(letters[0]) ? '(?<![\\p{L}\\p{N}])' : '';
+    const after = ends(letters.at(-1)) ? '(?![\\p{L}\\p{N}])' : '';
+    return `${before}${word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}${after}`;
+  });
+  const found = new RegExp(any.join('|'), 'u');
   return (text) => found.test(same(text));
 }
 
-const same = (text: string) => text.normalize('NFKC').toLowerCase();
+const same = (text: string) =>
+  text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[\p{Mn}\p{Default_Ignorable_Code_Point}*_~`]/gu, '');

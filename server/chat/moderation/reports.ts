@@ -69,6 +69,8 @@ export async function reportContext(
   const { history } = chat;
   const { person } = connection;
   const { stored, record } = await seenReport(chat, connection, id);
+  // Its context goes with the report.
+  if (stored.closed !== undefined) throw new RequestError('unknown_message');
   const { room, seq } = stored;
   const [open, before, after] = await Promise.all([
     history.read.reportsOf({ room, seq, limit: mostOfMessage }),

@@ -158,7 +158,7 @@ export async function exported(
     yield { name: 'pins.jsonl', bytes: pins() };
     yield { name: 'held.jsonl', bytes: held() };
     yield { name: 'acts.jsonl', bytes: acts() };
-    for (const { id: file, name } of files) {
+    for (const [file, name] of new Map(files.map(({ id, name }) => [id, name]))) {
       const bytes = await open(file);
       if (bytes === null) continue;
       try {

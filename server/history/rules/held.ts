@@ -11,13 +11,14 @@ import {
   post,
   repeatOf,
   saidBy,
+  sameClientId,
   sendNeeds,
   store,
   tellPosted,
 } from './posting.ts';
 import { existing, named, refuse, tellAct } from './room-changes.ts';
 import type { Rule } from './rule.ts';
-import { discardEdit, dropHeld, keepFiles, tellHeld } from './waiting.ts';
+import { discardEdit, dropHeld, filesOfEdit, keepFiles, tellHeld } from './waiting.ts';
 
 // Messages that wait for a moderator. They are in a table of their own, so that nothing that reads messages finds them.
 
@@ -67,7 +68,7 @@ export const holdEdit: Rule<'holdEdit'> = {
   run(work, input, changes) {
     const { room: id, seq, user, at, why, text, files: chosen, mentions, preview } = input;
     const { room, before, free } = mayEdit(work, input);
-    const to = editedTo(work, room, before, input, { free });
+    const to = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
     if (free || to === null || room.kind === 'direct') return edit.run(work, input, changes);
     const others = work.find(held, { room: id, user }).filter((one) => one.seq !== seq);
     checkRoom(others);
@@ -156,6 +157,7 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
   if (!isMember(member)) refuse('forbidden', 'the author is no member any more');
   // It was sent a second time while messages were not held.
   const sent = work.messageByClientId(room.id, user.id, clientId);
+  if (sent !== undefined && sent.digest !== digest) refuse('conflict', sameClientId);
   if (sent !== undefined) return sent.message;
   mayPost(work, room, { user, sentAt: at, asMember: true });
   const { files = [], ...said } = one.message;
@@ -163,7 +165,7 @@ function approve(work: Work, one: StoredHeld, at: number, changes: Change[]): St
     work,
     room,
     { room: room.id, user, ...said, files: files.map(chosenOf) },
-    { free: false, held: true },
+    { free: false, held: files.map(({ id }) => id) },
   );
   const { text, ...more } = content;
   const author = { id: user.id, name: user.name };
@@ -187,7 +189,7 @@ function approveEdit(work: Work, one: StoredHeld, seq: number, at: number, chang
   const { room, before } = mayEdit(work, { room: one.room, seq, user: one.user, at });
   const { files, ...said } = one.message;
   const input = { ...said, ...(files === undefined ? {} : { files: files.map(chosenOf) }) };
-  const to = editedTo(work, room, before, input, { free: false, held: true });
+  const to = editedTo(work, room, before, input, { free: false, held: filesOfEdit(work, before) });
   return to === null ? before : storeEdit(work, room, before, { ...to, at }, changes);
 }
 
@@ -218,5 +220,3 @@ const contents = (
   Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   ) as unknown as StoredHeld['message'];
-
-const sameClientId = 'this clientId was already used for another text, reply, files or mentions in this room';

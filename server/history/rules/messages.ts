@@ -44,7 +44,7 @@ import {
 } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { isReply, keepConcerned, removeReply } from './threads.ts';
-import { discardEdit } from './waiting.ts';
+import { discardEdit, filesOfEdit } from './waiting.ts';
 
 export const send: Rule<'send'> = {
   needs: sendNeeds,
@@ -68,7 +68,7 @@ export const forward: Rule<'forward'> = {
  * The copy of a message that the user may read now. The room of the original is locked, so the bytes of its files are
  * still there. @throws RequestError `unknown_message`
  */
-function copyOf(work: Work, { room, from, user, sentAt }: NewForward): Content {
+function copyOf(work: Work, { room, from, text, user, sentAt }: NewForward): Content {
   const origin = work.room(from.room);
   if (origin === undefined) refuse('unknown_message');
   const member = work.member(from.room, user.id);
@@ -91,6 +91,7 @@ function copyOf(work: Work, { room, from, user, sentAt }: NewForward): Content {
     return [copy];
   });
   if (isBlank(message.text) && files.length === 0) refuse('unknown_message');
+  if (text !== undefined && text !== message.text) refuse('forbidden', 'the message was edited meanwhile');
   const shown = origin.kind === 'public';
   const author = { id: message.user.id, name: shown ? message.user.name : '' };
   return {
@@ -114,7 +115,7 @@ export const edit: Rule<'edit'> = {
   needs: editNeeds,
   run(work, input, changes) {
     const { room, before, free } = mayEdit(work, input);
-    const to = editedTo(work, room, before, input, { free });
+    const to = editedTo(work, room, before, input, { free, held: filesOfEdit(work, before) });
     discardEdit(work, before, input.at, changes);
     return {
       message: to === null ? before : storeEdit(work, room, before, { ...to, at: input.at }, changes),
@@ -144,14 +145,14 @@ export function mayEdit(
 /**
  * The message as the edit makes it; null for no change.
  * @param how.free as a moderator
- * @param how.held its files may have waited with it
+ * @param how.held the files that have waited with it, or with the edit that it replaces
  */
 export function editedTo(
   work: Work,
   room: RoomRow,
   before: StoredMessage,
   input: Pick<Edit, 'text' | 'files' | 'mentions' | 'preview' | 'rev'>,
-  { free, held = false }: { free: boolean; held?: boolean },
+  { free, held = [] }: { free: boolean; held?: readonly string[] },
 ): Pick<StoredMessage, 'text' | 'files' | 'mentions' | 'preview'> | null {
   const { text, files: chosen, rev } = input;
   const { files: carried = [], seq } = before;

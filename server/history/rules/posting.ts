@@ -139,14 +139,14 @@ export function tellPosted(work: Work, room: RoomRow, message: StoredMessage, ch
 
 /**
  * The content of a message that is sent.
- * @param free as a moderator, or the PHP application
- * @param chosen.held its files may have waited with it
+ * @param how.free as a moderator, or the PHP application
+ * @param how.held the files that have waited with it
  */
 export function contentOf(
   work: Work,
   room: RoomRow,
   input: Pick<NewMessage, 'room' | 'user' | 'text' | 'replyTo' | 'files' | 'mentions' | 'preview'>,
-  { free, held = false }: { free: boolean; held?: boolean },
+  { free, held = [] }: { free: boolean; held?: readonly string[] },
 ): Content {
   const { text, replyTo, preview } = input;
   const thread = replyTo === undefined ? undefined : threadOf(work, room, replyTo);
@@ -190,6 +190,9 @@ export function checkMuted(member: MemberRecord | undefined, at: number): void {
   if (wait > 0) throw new RequestError('muted', undefined, { retryAfterMs: wait });
 }
 
+export const sameClientId =
+  'this clientId was already used for another text, reply, files, mentions or forwarded message in this room';
+
 /** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
 export function repeatOf(
   work: Work,
@@ -199,10 +202,7 @@ export function repeatOf(
   const earlier = work.messageByClientId(room, user.id, clientId);
   if (earlier === undefined) return null;
   if (earlier.digest !== work.digest(said)) {
-    refuse(
-      'conflict',
-      'this clientId was already used for another text, reply, files, mentions or forwarded message in this room',
-    );
+    refuse('conflict', sameClientId);
   }
   return earlier.message;
 }
@@ -227,14 +227,14 @@ export function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage)
 export function filesOf(
   work: Work,
   { room, user }: Pick<StoredMessage, 'room' | 'user'>,
-  { chosen, seq, held = false }: { chosen: readonly ChosenFile[]; seq?: number; held?: boolean },
+  { chosen, seq, held = [] }: { chosen: readonly ChosenFile[]; seq?: number; held?: readonly string[] },
 ): MessageFile[] {
   return chosen.map(({ id, alt }) => {
     const file = work.file(room, id);
     if (file === undefined || file.user !== user.id) refuse('unknown_file');
     const isOwn = file.seq !== undefined && file.seq === seq && file.state !== 'dropped';
     if (!isOwn && (file.state !== 'loose' || file.seq !== undefined)) refuse('unknown_file');
-    if (isHeld(file) && !held) refuse('unknown_file');
+    if (isHeld(file) && !held.includes(id)) refuse('unknown_file');
     return { ...file.about, ...(alt ? { alt } : {}) };
   });
 }

@@ -43,3 +43,8 @@ export function tellHeld(
 export function discardEdit(work: Work, { room, seq }: StoredMessage, at: number, changes: Change[]): void {
   for (const one of work.find(held, { room, seq })) dropHeld(work, one, { at, is: 'discarded' }, changes);
 }
+
+/** The files of the edit of that message that waits. */
+export function filesOfEdit(work: Work, { room, seq }: StoredMessage): string[] {
+  return work.find(held, { room, seq }).flatMap(({ message: { files = [] } }) => files.map(({ id }) => id));
+}

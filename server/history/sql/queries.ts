@@ -140,8 +140,10 @@ const reportFrom = (row: Row) => rowFrom(reports, row, row.room_id as string);
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Asking<Reads[Q]['out']> };
 
-/** The reads of the history. Searching is apart: each database has an index of its own for it. */
-/** @param digestKey is kept with the history */
+/**
+ * The reads of the history. Searching is apart: each database has an index of its own for it.
+ * @param digestKey is kept with the history
+ */
 export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
   const reportCursors = new SealedCursors(digestKey, 'report');
   const actCursors = new SealedCursors(digestKey, 'act');
@@ -236,18 +238,19 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     *heldBy({ user }) {
       return (yield* ask(sql`${heldWhere} user_id = ${user} ORDER BY held.num`)).map(heldFrom);
     },
-    *heldIn({ rooms, everyPublic, from, limit }) {
+    *heldIn({ rooms, everyPublic, except = [], from, limit }) {
       const before = heldCursors.numberOf(from);
-      const named =
-        rooms.length === 0
+      const among = (ids: readonly string[]) =>
+        ids.length === 0
           ? raw('1 = 0')
           : dialect.each(
               ['room_id'],
-              rooms.map((id) => [id]),
+              ids.map((id) => [id]),
             );
+      const open = everyPublic ? sql`(kind = 'public' AND NOT (${among(except)}))` : raw('1 = 0');
       const rows = yield* ask(
         sql`SELECT * FROM (${heldWhere} held.num < ${before} AND closed IS NULL) AS waiting
-            WHERE ${named} OR ${raw(everyPublic ? "kind = 'public'" : '1 = 0')} ORDER BY num DESC LIMIT ${limit + 1}`,
+            WHERE ${among(rooms)} OR ${open} ORDER BY num DESC LIMIT ${limit + 1}`,
       );
       const page = rows.slice(0, limit);
       const next = page.length < rows.length ? { next: heldCursors.of(page.at(-1)?.num as number) } : {};
@@ -257,11 +260,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const rows = yield* ask(sql`${heldWhere} at < ${before} ORDER BY at LIMIT ${limit}`);
       return rows.map(heldFrom).map(({ room, id }) => ({ room, id }));
     },
-    *hasWritten({ user }) {
+    *hasWritten({ user, room }) {
       const rows = yield* ask(
         sql`SELECT 1 AS num FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             JOIN chat_messages AS messages ON messages.room = members.room AND messages.user_id = members.user_id
-            WHERE members.user_id = ${user} AND rooms.kind <> 'direct' AND deleted_at IS NULL LIMIT 1`,
+            WHERE members.user_id = ${user} AND (rooms.id = ${room} OR (created_by IS NULL AND rooms.kind <> 'direct'))
+              AND deleted_at IS NULL LIMIT 1`,
       );
       return rows.length > 0;
     },

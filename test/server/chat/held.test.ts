@@ -27,7 +27,7 @@ beforeAll(async () => {
     CHAT_ORIGINS: origin,
     CHAT_FILES: `dir:${files}`,
     CHAT_HOLD: 'links',
-    CHAT_HOLD_WORDS: 'pallets, cheap watches',
+    CHAT_HOLD_WORDS: 'pallets, cheap watches, e-mail, 赌博',
   });
 });
 afterAll(async () => {
@@ -101,6 +101,33 @@ describe('which messages wait', () => {
     expect(await waits('see a.example')).toBe(false);
   });
 
+  test('those with a word that is hidden by signs, marks or accents, or stands without blanks', async () => {
+    const { ann } = await lobby();
+    for (const text of [
+      'pal\u00adlets',
+      'pa\u200bllets',
+      'pal**let**s',
+      'PÀLLETS',
+      'buy e-mail lists',
+      '我们赌博吧',
+    ])
+      expect([text, await send(ann, 'lobby', text)]).toEqual([text, { held: expect.anything() }]);
+  });
+
+  test('those whose files have such a name or description', async () => {
+    const { ann } = await lobby();
+    const files = await Promise.all(
+      ['plan', 'pallets'].map(
+        async (name) =>
+          (await upload(site.chat.url, ann.cookie, 'text', { room: 'lobby', name: `${name}.txt` })).file.id,
+      ),
+    );
+    const [plan = '', named = ''] = files;
+    const described = [{ id: plan, alt: 'see https://a.example' }];
+    expect((await hold(ann, 'lobby', '', { files: described })).why).toBe('links');
+    expect((await hold(ann, 'lobby', 'look', { files: [{ id: named }] })).why).toBe('words');
+  });
+
   test('none of moderators, of owners in their rooms, and in direct rooms', async () => {
     const { ann, mod } = await lobby();
     const { ben, room } = await den();
@@ -115,7 +142,11 @@ describe('which messages wait', () => {
   });
 
   test('the first one of a user, until one is approved; a direct message is none', async () => {
-    const first = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_HOLD: 'first' });
+    const first = await startPeopleSite({
+      CHAT_ROOMS: 'lobby',
+      CHAT_CREATE_ROOMS: 'all',
+      CHAT_HOLD: 'first',
+    });
     try {
       const [ann, ben, mod] = [
         await user({}, first),
@@ -126,6 +157,11 @@ describe('which messages wait', () => {
       const direct = await ann.request('direct:open', { user: ben.id });
       await ann.request('room:join', { room: direct.room.id });
       expect(await send(ann, direct.room.id, 'hello')).toHaveProperty('message');
+      // Nor is one in a room of one's own.
+      const own = { name: 'Own', kind: 'private', clientId: newClientId() } as const;
+      const { room } = await ann.request('room:create', own);
+      await ann.request('room:join', { room: room.id });
+      expect(await send(ann, room.id, 'hello')).toHaveProperty('message');
       const held = await hold(ann, 'lobby', 'hello');
       expect(held.why).toBe('first');
       expect((await hold(ann, 'lobby', 'and more')).why).toBe('first');
@@ -207,12 +243,17 @@ describe('a message that waits', () => {
     const edit = { room: 'lobby', seq, text: 'see https://a.example' };
     const answer = await ann.raw('message:edit', edit);
     expect(answer).toMatchObject({ ok: true, data: { held: { seq, why: 'links' } } });
-    const { held } = (answer as { data: { held: Held } }).data;
     const text = async () =>
       (await eve.request('message:history', { room: 'lobby' })).messages.find((one) => one.seq === seq)?.text;
     expect(await text()).toBe('hello');
-    const { message } = await mod.request('held:approve', { id: held.id });
-    expect(message).toMatchObject({ seq, text: edit.text });
+    // One with a new file takes its place, and then one with the same file.
+    const { file } = await upload(site.chat.url, ann.cookie, 'plan', { room: 'lobby' });
+    const withFile = { ...edit, files: [{ id: file.id }] };
+    for (const over of [{}, { text: 'other https://a.example' }, { text: edit.text }])
+      expect(await ann.raw('message:edit', { ...withFile, ...over })).toMatchObject({ ok: true });
+    const [last] = (await ann.request('held:list', { mine: true })).held;
+    const { message } = await mod.request('held:approve', { id: last?.id ?? '' });
+    expect(message).toMatchObject({ seq, text: edit.text, files: [{ id: file.id }] });
     expect(await text()).toBe(edit.text);
   });
 
@@ -245,7 +286,10 @@ describe('a message that waits', () => {
     const texts = Array.from({ length: 20 }, (_, n) => `pallets ${n}`);
     for (const [n, text] of texts.entries()) await hold(member, n % 2 ? room : 'lobby', text);
     await expect(send(member, room, 'more pallets')).rejects.toThrow('limit_reached');
+    // A repeat is answered, though.
     const [first] = (await member.request('held:list', { mine: true })).held;
+    const { room: where = '', text = '', clientId = '' } = first ?? {};
+    expect(await send(member, where, text, { clientId })).toEqual({ held: first });
     await member.request('held:discard', { id: first?.id ?? '' });
     await hold(member, room, 'more pallets');
   });
@@ -262,6 +306,20 @@ describe('who decides', () => {
     expect((await ben.request('held:list', {})).held).toEqual([held]);
     expect(eventsOf(admin, 'held:changed').filter((one) => one.room === room)).toEqual([]);
     expect((await ben.request('held:approve', { id: held.id })).message.text).toBe(held.text);
+  });
+
+  test('no moderator of the site who is banned from the room', async () => {
+    const { ann, mod } = await lobby();
+    const admin = await user({ roles: 'admin' });
+    await admin.request('room:join', { room: 'lobby' });
+    await admin.request('room:ban', { room: 'lobby', user: mod.id });
+    const heard = mod.events.length;
+    const held = await hold(ann, 'lobby');
+    await changed(admin, held, 'held');
+    expect((await mod.request('held:list', {})).held.filter(({ room }) => room === 'lobby')).toEqual([]);
+    expect(await codeOf(mod, 'held:approve', { id: held.id })).toBe('unknown_message');
+    expect(mod.events.slice(heard).filter(({ name }) => name === 'held:changed')).toEqual([]);
+    await admin.request('room:ban', { room: 'lobby', user: mod.id, seconds: 0 });
   });
 
   test('nobody about a message of their own, and about none of somebody who was removed', async () => {

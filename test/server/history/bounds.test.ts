@@ -492,7 +492,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
     { rooms: [room], everyPublic: false, ...page },
   ],
   heldBefore: [{ before: at, limit: 9 }],
-  hasWritten: [{ user: '1' }],
+  hasWritten: [{ user: '1', room }],
   arrival: [{ user: '1' }],
   arrivals: [
     { limit: 9 },
