@@ -62,7 +62,10 @@ export interface Site {
   readonly chat: ChatServer;
   /** For the HTTP API of the chat server. */
   readonly apiKey: string;
-  /** Logs a user in without the form, by a session as the PHP application writes it. @returns its id */
+  /**
+   * Logs a user in without the form, by a session as the PHP application writes it; with another name, somebody of that
+   * name. @returns its id
+   */
   login(name: string): Promise<string>;
   /** Serves a page of another site on the same host: with the same cookies, but another origin. */
   host(html: string): string;
@@ -77,6 +80,9 @@ const people: Record<string, { user_id: number; firstname: string; role?: string
   carol: { user_id: 3, firstname: 'Carol' },
   dimitri: { user_id: 4, firstname: 'Dimitri' },
 };
+
+/** The id of somebody who is no user of the PHP application. */
+export const idOf = (name: string) => name.toLowerCase().replaceAll(/\W/g, '-');
 
 /** A person at a separate browser: the page, and the elements that tests look for. */
 export class Person {
@@ -240,7 +246,7 @@ export const test = base.extend<
         CHAT_USER_URL: '/people/{id}',
         CHAT_API_KEY: apiKey,
         CHAT_LOGIN_URL: `${php.url}/`,
-        ...(roles ? { CHAT_USER_ROLES: 'role' } : {}),
+        ...(roles ? { CHAT_USER_ROLES: 'role', CHAT_MODERATE_DATA: 'on' } : {}),
         ...(hold ? { CHAT_HOLD: 'first' } : {}),
         ...(notices
           ? {
@@ -263,7 +269,8 @@ export const test = base.extend<
       },
       async login(name) {
         const id = randomBytes(16).toString('hex');
-        await memcached.set(`sessions/${id}`, JSON.stringify(people[name]));
+        const other = { user_id: idOf(name), firstname: name };
+        await memcached.set(`sessions/${id}`, JSON.stringify(people[name] ?? other));
         return id;
       },
       host(html) {

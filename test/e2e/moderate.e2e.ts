@@ -1,14 +1,16 @@
+import { readFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
-import { expect, type Site, test } from './fixtures.ts';
+import { expect, idOf, type Site, test } from './fixtures.ts';
 import { shot } from './shot.ts';
 
 test.use({ roles: true });
 
-/** A message of somebody who has never logged in. @returns its place */
+/** A message of somebody who is here for that moment. @returns its place */
 async function written(site: Site, room: string, name: string, text: string): Promise<number> {
-  const id = name.toLowerCase().replaceAll(/\W/g, '-');
+  const id = idOf(name);
+  await asUser(site, name, async () => {});
   const answer = await fetch(`${site.chat.url}/api/rooms/${room}/messages`, {
     method: 'POST',
     headers: { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' },
@@ -61,6 +63,13 @@ const textOf = (site: Site, room: string, seq: number) =>
     const { messages } = await ask('message:history', { room });
     return messages.find((message) => message.seq === seq)?.text;
   });
+/** An act is listed a moment after it was done. */
+const listed = (site: Site, kind: string) =>
+  expect
+    .poll(() =>
+      asUser(site, 'alice', async (ask) => (await ask('moderate:acts', {})).acts.map((act) => act.kind)),
+    )
+    .toContain(kind);
 /** The violations that axe finds in the whole page, one line each. */
 async function faults(page: Page): Promise<string[]> {
   const { violations } = await axe(page).analyze();
@@ -337,6 +346,165 @@ test('the rooms: found by name, sorted, and their restrictions, which can be lif
   await shot(page, 'moderate-360-4-rooms');
 });
 
+test('people: found by name, one with rooms, restrictions and reports; muted, banned, and let back', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await privateRoom(site, 'carol', 'not for Bob', ['1']);
+  const shared = await privateRoom(site, 'carol', 'seed swap', ['2']);
+  await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  await page.getByRole('link', { name: 'People' }).click();
+  const people = page.getByRole('region', { name: 'People' });
+  await expect(people.getByRole('listitem').filter({ hasText: 'Marek Nowak' })).toContainText('1 report');
+  await page.keyboard.press('/');
+  await page.keyboard.type('Car');
+  await expect(people.getByRole('listitem')).toHaveCount(1);
+  await people.getByRole('button', { name: /^Carol/ }).click();
+  const carol = page.getByRole('region', { name: 'About this person' });
+  await expect(heading(page, 'Carol')).toBeVisible();
+  await expect(carol).toContainText('User 3');
+  await expect(carol.getByRole('link', { name: 'seed swap' })).toBeVisible();
+  await expect(carol).not.toContainText('not for Bob');
+  await expect(carol).toContainText('0 about them, 3 by them');
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-10-person');
+  await carol.getByRole('button', { name: 'Mute…' }).click();
+  const mute = page.getByRole('dialog', { name: 'Mute Carol' });
+  await mute.getByRole('combobox', { name: 'Where' }).selectOption('seed swap');
+  await mute.getByRole('textbox').fill('Too loud');
+  await page.keyboard.press('Enter');
+  await expect(carol.getByRole('listitem').filter({ hasText: 'Muted in seed swap' })).toContainText(
+    /by Bob · “Too loud”/,
+  );
+  await carol.getByRole('button', { name: 'Ban…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Ban', exact: true }).click();
+  const banned = carol.getByRole('listitem').filter({ hasText: 'Banned from all rooms' });
+  await expect(banned).toBeVisible();
+  await expect(asUser(site, 'carol', async () => {})).rejects.toThrow('forbidden');
+  await shot(page, 'moderate-11-banned');
+  await banned.getByRole('button', { name: 'End' }).click();
+  await expect(banned).toHaveCount(0);
+  await carol
+    .getByRole('listitem')
+    .filter({ hasText: 'Muted in' })
+    .getByRole('button', { name: 'End' })
+    .click();
+  await expect(carol.getByText('Muted in')).toHaveCount(0);
+  await asUser(site, 'carol', async (ask) => {
+    await ask('room:join', { room: shared });
+    await ask('message:send', { room: shared, text: 'Back again', clientId: 'back' });
+  });
+  // From somebody's reports into the queue, and from there to the author.
+  await page.goto(`${site.chat.url}/moderate#people/marek-nowak`);
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await expect(heading(page, 'Marek Nowak')).toBeFocused();
+  await expect(page).toHaveURL(/#queue\/garden/);
+  await page.getByRole('link', { name: 'Open this person' }).click();
+  await expect(page).toHaveURL(/#people\/marek-nowak$/);
+  await page.goto(`${site.chat.url}/moderate#people/nobody`);
+  await expect(page.getByText('This person has never been here')).toBeVisible();
+});
+
+test('on a phone a person, the log and the overview are read without a line that is cut off', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await page.setViewportSize({ width: 360, height: 640 });
+  await enter(page, site, 'alice', '#people');
+  await page.getByRole('button', { name: /^Marek Nowak/ }).click();
+  for (const [part, found] of [
+    ['person', page.getByText('1 about them, 0 by them')],
+    ['Log', page.getByText('Nothing in this period.')],
+    ['Overview', page.getByRole('img', { name: /messages a day/ })],
+  ] as const) {
+    if (part !== 'person') await page.getByRole('link', { name: part }).click();
+    await expect(found).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), part).toBe(360);
+    expect(await faults(page), part).toEqual([]);
+    await shot(page, `moderate-360-5-${part}`);
+  }
+});
+
+test('an admin erases a person by the exact name', async ({ site, page }) => {
+  await written(site, 'garden', 'Marek Nowak', 'You never listen, do you.');
+  await enter(page, site, 'bob', '#people/marek-nowak');
+  await expect(page.getByRole('heading', { level: 3, name: 'Marek Nowak' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Erase…' })).toHaveCount(0);
+  await expect(page.getByRole('link', { name: 'Log' })).toHaveCount(0);
+  await enter(page, site, 'alice', '#people/marek-nowak');
+  await page.reload();
+  await page.getByRole('button', { name: 'Erase…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Erase Marek Nowak?' });
+  const erase = dialog.getByRole('button', { name: 'Erase permanently' });
+  await expect(erase).toHaveAttribute('aria-disabled', 'true');
+  await dialog.getByRole('textbox').fill('Marek nowak');
+  await page.keyboard.press('Enter');
+  await expect(erase).toHaveAttribute('aria-disabled', 'true');
+  await shot(page, 'moderate-12-erase');
+  expect(await faults(page)).toEqual([]);
+  await dialog.getByRole('textbox').fill('Marek Nowak');
+  await erase.click();
+  await expect(page.getByText('Marek Nowak was erased.')).toBeVisible();
+  await expect(page).toHaveURL(/#people$/);
+  await listed(site, 'erased');
+  await page.getByRole('link', { name: 'Log' }).click();
+  const rows = page.getByRole('row');
+  await expect(rows.nth(1)).toContainText(/Alice.*Erased a person/);
+  await expect(page.getByRole('table')).not.toContainText('Marek');
+});
+
+test('the log has who did what to whom, finds a person, narrows down, and is saved as CSV', async ({
+  site,
+  page,
+}) => {
+  await threeReported(site);
+  await asUser(site, 'bob', async (ask) => {
+    const [first] = (await ask('report:list', {})).reports;
+    await ask('report:close', { id: first?.id, done: 'nothing' });
+    await ask('room:mute', { room: 'lobby', user: 'marek-nowak', seconds: 3600, reason: '=Too loud' });
+  });
+  await listed(site, 'muted');
+  await enter(page, site, 'alice', '#log');
+  const rows = page.getByRole('row');
+  await expect(rows.nth(1)).toContainText(/Bob.*Muted, until .*Marek Nowak, lobby.*=Too loud/);
+  await expect(rows.nth(2)).toContainText(/Bob.*Closed a report: kept/);
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-13-log');
+  await page.keyboard.press('/');
+  await page.keyboard.type('marek');
+  await expect(rows).toHaveCount(2);
+  await page.getByRole('searchbox').fill('');
+  await page.getByRole('combobox', { name: 'Action' }).selectOption('People');
+  await expect(rows).toHaveCount(2);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save as CSV' }).click(),
+  ]);
+  const csv = readFileSync(await download.path(), 'utf8');
+  expect(csv.split('\r\n')).toEqual([
+    '\ufeffat,by_id,by_name,kind,action,user_id,user_name,room_id,room_name,reason',
+    expect.stringMatching(
+      /^20.*Z,2,Bob,muted,"Muted, until .*",marek-nowak,Marek Nowak,lobby,lobby,'=Too loud$/,
+    ),
+    '',
+  ]);
+});
+
+test('the overview has the figures of today, and a plot whose numbers are said', async ({ site, page }) => {
+  await threeReported(site);
+  await enter(page, site, 'bob', '#overview');
+  const facts = page.getByRole('region', { name: 'Overview' });
+  await expect(facts).toContainText(/Here now\s*[1-9]/);
+  await expect(facts).toContainText(/Messages today\s*3/);
+  await expect(facts).toContainText(/Open reports\s*4/);
+  await expect(page.getByRole('img', { name: 'From 0 to 3 messages a day, 3 today so far' })).toBeVisible();
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-14-overview');
+});
+
 test.describe('where the first message of each user waits', () => {
   test.use({ hold: true });
 
@@ -495,7 +663,7 @@ test('a user who moderates nothing gets a card, and a visitor the way to log in'
   expect(await faults(page)).toEqual([]);
   await shot(page, 'moderate-6-forbidden');
   await page.getByRole('button', { name: 'Back to the chat' }).click();
-  await expect(page).toHaveURL(`${site.chat.url}/`);
+  await expect(page).toHaveURL(/\/(#m=.*)?$/);
 });
 
 test('after a logout nothing is left in the page', async ({ site, page }) => {

@@ -20,8 +20,6 @@ import type {
 import { Tasks } from '../connection/tasks.ts';
 import { type Section, sections } from './place.ts';
 
-/** The requests of the others are not carried out yet. */
-const isThere = (one: Section) => one === 'queue' || one === 'rooms';
 const NOTHING = { people: false, log: false, data: false };
 
 export interface DeskListener {
@@ -75,7 +73,7 @@ export class Desk implements ConnectionListener {
   /** The parts of the page that this user has. */
   get parts(): Section[] {
     const { people, log } = this.can;
-    return sections.filter((one) => one === 'queue' || (one === 'log' ? log : people)).filter(isThere);
+    return sections.filter((one) => one === 'queue' || (one === 'log' ? log : people));
   }
 
   request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {

@@ -61,7 +61,7 @@ export class PeoplePage implements Part {
     const { id } = place();
     const heading = strings.text('people.title');
     return {
-      label: this.#people.items.find(({ user }) => user.id === id)?.user.name ?? heading,
+      label: strings.text('mod.aboutPerson'),
       list: (
         <>
           <div class="bar">
@@ -88,7 +88,9 @@ export class PeoplePage implements Part {
           </RovingList>
         </>
       ),
-      detail: id !== undefined && <PersonDetail key={id} context={this.#context} id={id} />,
+      detail: id !== undefined && (
+        <PersonDetail key={id} context={this.#context} id={id} acted={() => void this.#people.load()} />
+      ),
       blank: <Empty picture="people" title={heading} text={strings.text('empty.none.text')} />,
     };
   }

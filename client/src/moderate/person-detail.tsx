@@ -24,6 +24,8 @@ type Person = Answers['moderate:person'];
 interface Props {
   readonly context: DeskContext;
   readonly id: string;
+  /** What the list says of the person may be another thing now. */
+  acted(): void;
 }
 
 /** What is known of a person, and what can be done about one. */
@@ -69,7 +71,9 @@ export class PersonDetail extends Component<Props> {
             </a>
           )}
         </div>
-        <Scroll label={strings.text('mod.aboutPerson')}>{this.#content(person)}</Scroll>
+        <Scroll label={known === undefined ? this.props.id : strings.name(known.user)}>
+          {this.#content(person)}
+        </Scroll>
       </>
     );
   }
@@ -285,7 +289,7 @@ export class PersonDetail extends Component<Props> {
                 <a
                   class="btn s"
                   href={`${chat.server}moderate/export?user=${encodeURIComponent(user.id)}`}
-                  download
+                  download=""
                 >
                   {strings.text('mod.export')}
                 </a>
@@ -343,6 +347,7 @@ export class PersonDetail extends Component<Props> {
     if (room === undefined) await chat.request('moderate:ban', { user, ...restriction });
     else await chat.request(`room:${how}`, { room, user, ...restriction });
     await this.#load();
+    this.props.acted();
     const name = typeof this.#person === 'object' ? strings.name(this.#person.user) : user;
     toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
   }
@@ -358,6 +363,7 @@ export class PersonDetail extends Component<Props> {
       toast(refusal(error, strings), 'bad');
     }
     await this.#load();
+    this.props.acted();
   }
 
   readonly #erase = () => {
@@ -370,6 +376,7 @@ export class PersonDetail extends Component<Props> {
         person={person}
         done={() => {
           const { strings, go, toast } = context;
+          this.props.acted();
           toast(strings.text('mod.erased', { name: person.user.name }), 'good');
           go({ section: 'people' });
           context.focusDetail();
