@@ -12,7 +12,7 @@ import { hashOf } from './place.ts';
 import { type Case, subjectOf } from './queue.ts';
 import { ShownMessage, saidIn } from './shown-message.tsx';
 
-/** What can be done about a message. */
+/** An action on a message or its author. */
 export interface CaseAction {
   readonly picture: IconName;
   readonly label: string;
@@ -25,14 +25,14 @@ export interface CaseAction {
 interface Props {
   readonly context: DeskContext;
   readonly one: Case;
-  /** Those on the message, and those on its author. */
+  /** The actions on the message, and the actions on its author. */
   readonly actions: readonly [readonly CaseAction[], readonly CaseAction[]];
 }
 
-/** The messages around that of a held one: as many as a report has before it. */
+/** The number of messages that are shown before one that waits. A report has as many. */
 const BEFORE = 3;
 
-/** A message that is to be decided on: why, who has written it, and what was said around it. */
+/** A message to decide on: the reports, its author, and the messages around it. */
 export class CaseDetail extends Component<Props> {
   readonly #talk = createRef<HTMLDivElement>();
   #roving: Roving | undefined;
@@ -158,7 +158,7 @@ export class CaseDetail extends Component<Props> {
     );
   }
 
-  /** In their order: an unpublished one would be the next. */
+  /** In their order. A message that waits would be the next one. */
   #messages(): ComponentChildren {
     const { context, one } = this.props;
     const { strings } = context;
@@ -279,7 +279,7 @@ function OnHold({ context: { strings }, held }: { context: DeskContext; held: He
   );
 }
 
-/** Who has reported it, why, and with which note. */
+/** A report: its author, the reason and the note. */
 function SaidAbout({ context: { strings }, report }: { context: DeskContext; report: Report }) {
   const { by, reason, text, at } = report;
   return (

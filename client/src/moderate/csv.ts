@@ -1,4 +1,4 @@
-/** A program for tables takes what begins so for a formula. */
+/** Programs for tables take cells that begin so for formulas. */
 const FORMULA = /^[=+\-@\t\r]/;
 
 /** The table as RFC 4180 has it. */

@@ -30,8 +30,8 @@ export interface DeskListener {
 }
 
 /**
- * The moderator's connection, and the rooms that the moderator knows. It joins none: who moderates a public room need not
- * become a member of it.
+ * The moderator's connection, and the rooms that the moderator knows. It joins none, since joining
+ * a public room would make the moderator a member of it.
  */
 export class Desk implements ConnectionListener {
   readonly connection: Connection;
@@ -42,7 +42,7 @@ export class Desk implements ConnectionListener {
   readonly server: string;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
-  /** What this user may do beside deciding on the queue. */
+  /** The rights of this user beside the queue. */
   can: NonNullable<Can['moderate']> = NOTHING;
   profile: Profile = {};
   /** Settings of this user in this browser. */

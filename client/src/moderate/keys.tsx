@@ -4,7 +4,7 @@ import { Row, Switch } from '../views/controls/rows.tsx';
 import type { Desk } from './desk.ts';
 import type { DeskContext } from './desk-context.ts';
 
-/** Whether keys do something in this browser: those who speak to their machine turn them off. */
+/** Whether keys do something in this browser. People who dictate turn them off. */
 const KEPT = 'moderate/keys';
 
 export const keysAreOn = ({ settings }: Desk): boolean => settings.get(KEPT, flag) !== false;

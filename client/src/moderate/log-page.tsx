@@ -70,11 +70,11 @@ const columns = [
 
 const DAY_MS = 86_400_000;
 const days = ['7', '30', '365'] as const;
-/** So many are asked for in one go. */
+/** The number of acts in an answer. */
 const PAGE = 100;
-/** So many are read before the reader says whether to go on. */
+/** After so many acts the reader decides whether to read on. */
 const MOST = 1000;
-/** So many rows are drawn. */
+/** The number of rows that are drawn at first. */
 const DRAWN = 200;
 
 /** The acts of moderation, the newest first. */
@@ -245,7 +245,7 @@ export class LogPage implements Part {
         </thead>
         <tbody>
           {acts.map((act, n) => (
-            // Nothing else says which act is which: two may be of one time.
+            // Acts have no ids, and two may have the same time.
             <tr key={`${act.at} ${n}`}>{this.#cells(act)}</tr>
           ))}
         </tbody>
@@ -297,7 +297,7 @@ export class LogPage implements Part {
     );
   }
 
-  /** What was done, in words. */
+  /** The act in words. */
   #what({ kind, to }: ShownAct): string {
     const { strings } = this.#context;
     const words = strings.text(`mod.act.${kind}`);
@@ -339,7 +339,7 @@ export class LogPage implements Part {
     });
   }
 
-  /** All acts of the time that is shown are to be here: what fits the filters may be far back. */
+  /** Reads on until all acts of the chosen time are here: the ones that fit the filters may be far back. */
   async #readOn(): Promise<void> {
     const { items, next } = this.#acts;
     if (next !== undefined && items.length < this.#most && this.#since(items.at(-1))) await this.#acts.more();

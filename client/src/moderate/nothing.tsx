@@ -37,7 +37,7 @@ export function AllClear({ title, text }: { readonly title: string; readonly tex
   );
 }
 
-/** In place of what could not be had. */
+/** Stands in place of something that could not be loaded. */
 export function Failed(props: { readonly context: DeskContext; readonly title: string; again(): void }) {
   const { context, title, again } = props;
   const { strings } = context;

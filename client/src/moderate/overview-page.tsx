@@ -13,7 +13,7 @@ type Day = Overview['messages'][number];
 const TALL = 100;
 const DAY = 10;
 const BAR = 7.6;
-/** So many days are named below it. */
+/** The number of days that are named below it. */
 const NAMED = 5;
 
 /** The whole chat in figures. */

@@ -18,7 +18,7 @@ export interface Part {
 export type Drawn =
   | {
       readonly list: ComponentChildren;
-      /** What is chosen, and how it is called. */
+      /** The chosen one, and its name. */
       readonly detail?: ComponentChildren;
       readonly label: string;
       /** Stands there as long as nothing is chosen. */

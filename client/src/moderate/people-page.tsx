@@ -149,7 +149,7 @@ export class PeoplePage implements Part {
     );
   }
 
-  /** What is open about somebody. */
+  /** The open reports of a person, and the restrictions. */
   #notes({ reports, restricted }: Listed): string {
     const { strings } = this.#context;
     return [

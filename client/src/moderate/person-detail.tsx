@@ -24,11 +24,11 @@ type Person = Answers['moderate:person'];
 interface Props {
   readonly context: DeskContext;
   readonly id: string;
-  /** What the list says of the person may be another thing now. */
+  /** Called after an act: the list of people may have to change. */
   acted(): void;
 }
 
-/** What is known of a person, and what can be done about one. */
+/** A person: rooms, restrictions, reports and data, and the actions on them. */
 export class PersonDetail extends Component<Props> {
   #person: Person | 'unknown' | 'failed' | undefined;
   #unmounted = false;

@@ -1,7 +1,7 @@
 export const sections = ['queue', 'people', 'rooms', 'log', 'overview'] as const;
 export type Section = (typeof sections)[number];
 
-/** What the page shows, as its address says behind `#`. */
+/** A place of the page, as its address has it behind `#`. */
 export interface PagePlace {
   readonly section: Section;
   /** The case, or the person. */

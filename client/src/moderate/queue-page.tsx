@@ -15,10 +15,10 @@ import { type Case, type Decision, Queue, subjectOf, UNDO_MS } from './queue.ts'
 import { Reject } from './reject.tsx';
 import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
 
-/** So many rows are drawn: the others move up when these are decided on. */
+/** The list draws so many rows. The others move up when these are decided on. */
 const DRAWN = 200;
 
-/** Messages that are to be decided on: their list, and the one that is chosen. */
+/** The messages to decide on: their list, and the chosen one. */
 export class QueuePage implements Part {
   readonly queue: Queue;
   readonly #context: DeskContext;
@@ -131,14 +131,14 @@ export class QueuePage implements Part {
     return action !== undefined;
   }
 
-  /** Those of the kind that is listed. */
+  /** The cases of the chosen kind. */
   get cases(): Case[] {
     const { cases } = this.queue;
     const kind = cases.some((one) => one.kind === this.#kind) ? this.#kind : 'all';
     return kind === 'all' ? cases : cases.filter((one) => one.kind === kind);
   }
 
-  /** What to list, where there are messages of both kinds. */
+  /** The choice of a kind, where there are cases of both. */
   #kinds() {
     const { strings, changed } = this.#context;
     const all = this.queue.cases;
@@ -370,7 +370,7 @@ export class QueuePage implements Part {
 
   #refused(one: Case, decision: Decision, error: RequestError): void {
     const { strings, toast } = this.#context;
-    // It is gone meanwhile, with its room perhaps.
+    // The message is gone meanwhile, perhaps with its room.
     if (error.code === 'unknown_message') return void this.queue.load();
     toast(refusal(error, strings), 'bad', {
       label: strings.text('common.again'),
@@ -382,5 +382,5 @@ export class QueuePage implements Part {
   }
 }
 
-/** Cases are made anew each time: the key says which are the same. */
+/** Finds a case by its key, since each look at the queue makes new objects. */
 const indexIn = (cases: readonly Case[], { key }: Case) => cases.findIndex((one) => one.key === key);

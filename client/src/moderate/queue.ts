@@ -4,7 +4,7 @@ import type { RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Desk } from './desk.ts';
 
-/** A message that is to be decided on: with its open reports, the oldest first, or one that waits to be published. */
+/** A message to decide on: with its open reports, the oldest first, or one that waits to be published. */
 export type Case =
   | { readonly kind: 'reported'; readonly key: string; readonly reports: readonly [Report, ...Report[]] }
   | { readonly kind: 'held'; readonly key: string; readonly held: Held };
@@ -22,7 +22,7 @@ interface QueuePort {
   refused(one: Case, decision: Decision, error: RequestError): void;
 }
 
-/** A decision that can be taken back still. */
+/** A decision that the moderator can still take back. */
 interface Undoable {
   readonly one: Case;
   readonly decision: Decision;
@@ -30,7 +30,7 @@ interface Undoable {
 }
 
 const PAGE = 100;
-/** So many of either kind are listed at most. */
+/** The list has at most so many of either kind. */
 const MOST = 2000;
 /** A decision can be taken back for so long. */
 export const UNDO_MS = 8000;
@@ -38,7 +38,7 @@ export const UNDO_MS = 8000;
 export const keyOf = ({ room, message }: Report): string => `${room}/${message.seq}`;
 const keyOfHeld = (id: string): string => `held/${id}`;
 
-/** The messages that are to be decided on, and the decisions on their way. */
+/** The messages to decide on, and the decisions on their way. */
 export class Queue implements Follower {
   state: 'loading' | 'here' | 'failed' | 'forbidden' = 'loading';
   readonly #desk: Desk;
@@ -47,7 +47,7 @@ export class Queue implements Follower {
   #reports = new Map<string, Report>();
   #held = new Map<string, Held>();
   #undoable: Undoable | undefined;
-  /** How many reports each had at most: one that others are about to close stays where it stands. */
+  /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
   readonly #most = new Map<string, number>();
   /** Decided here, and not answered yet: by the keys of the cases. */
   readonly #sent = new Set<string>();
@@ -57,7 +57,7 @@ export class Queue implements Follower {
     this.#port = port;
   }
 
-  /** Those that are to be decided on: most reports first, then the one that came first. One that waits has no report. */
+  /** All cases to decide on: most reports first, then the oldest first. A message that waits counts like one report. */
   get cases(): Case[] {
     const reported = [...Map.groupBy(this.#reports.values(), keyOf)].map(([key, reports]) =>
       caseOf(key, reports),
@@ -125,7 +125,7 @@ export class Queue implements Follower {
     this.#port.changed();
   }
 
-  /** Decides, unless it is taken back in time. One decision at a time can be: the one before is sent now. */
+  /** Decides after a pause in which the moderator can take it back. The decision before it is sent at once. */
   decide(one: Case, decision: Decision): void {
     this.flush();
     this.#undoable = { one, decision, timer: setTimeout(() => this.flush(), UNDO_MS) };
@@ -247,7 +247,7 @@ export class Queue implements Follower {
   }
 }
 
-/** What a case is about. */
+/** The message of a case. */
 export interface Subject {
   readonly room: string;
   readonly user: User;

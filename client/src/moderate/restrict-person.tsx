@@ -21,7 +21,7 @@ export interface RestrictedRoom {
 
 /** Stands for the whole site: no room has that id. */
 const EVERYWHERE = '*';
-/** So few stand beside each other. */
+/** Up to so many places stand beside each other. */
 const FEW = 2;
 
 /** Mutes or bans a person in a room that is to be chosen, or bans one from the whole site. */

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** What may be higher than its place: it is scrolled by keys, too. */
+/** A box for content that may be higher than it. Keys scroll it, too. */
 export function Scroll(props: { readonly label: string; readonly children: ComponentChildren }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form.

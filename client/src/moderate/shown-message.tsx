@@ -19,7 +19,7 @@ type Said = Omit<Subject, 'room' | 'seq'>;
 interface Props {
   readonly context: DeskContext;
   readonly said: Said;
-  /** The one that is to be decided on, perhaps one that waits, or one beside it. */
+  /** The message to decide on, perhaps one that waits, or a message beside it. */
   readonly kind: 'target' | 'target wait' | 'ctx';
 }
 
@@ -54,7 +54,7 @@ export function ShownMessage({ context, said, kind }: Props) {
   );
 }
 
-/** What a message says, in one line of words. */
+/** The words of a message in one line. */
 export function lineOf({ text, files, message }: Said, { strings }: Pick<DeskContext, 'strings'>): string {
   if (message?.deletedAt !== undefined)
     return strings.text(message.deletedBy === 'moderator' ? 'msg.deletedByModerator' : 'msg.deleted');
@@ -77,7 +77,7 @@ function Content({ context, said }: Pick<Props, 'context' | 'said'>) {
   const { chat } = context;
   const { user, text, files = [], at, message } = said;
   const pictures = files.filter(({ image }) => image !== undefined);
-  // Nobody's card opens here: a mention is a word like others.
+  // No card of a person opens here: a mention is a word like others.
   const marked = message && named({ key: message.id, user, text, sentAt: at, message }, chat.me?.id);
   return (
     <>

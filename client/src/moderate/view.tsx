@@ -99,7 +99,7 @@ export class ModerateView {
       overview: new OverviewPage(this.#context),
     };
     chat.followers.add(this.#queue.queue);
-    chat.followers.add({ ready: () => this.#opened?.ready?.() });
+    chat.followers.add({ ready: () => this.#afresh() });
     this.#fit(root.host.clientWidth);
     this.#resized = new ResizeObserver(([entry]) => {
       this.#fit(entry?.contentRect.width ?? 0);
@@ -372,6 +372,13 @@ export class ModerateView {
     if (!this.#context.chat.parts.includes('people')) return;
     this.#go({ section: 'people' });
     this.#parts.people.find?.();
+  }
+
+  /** A part that this user does not have any more keeps nothing. */
+  #afresh(): void {
+    for (const [section, part] of Object.entries(this.#parts))
+      if (!this.#context.chat.parts.includes(section as Section)) part.clear();
+    this.#opened?.ready?.();
   }
 
   #fit(width: number): void {
