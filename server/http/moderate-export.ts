@@ -43,7 +43,10 @@ export function createModerateExport<Who extends { id: string }>(
       if (typeof who === 'string') return answerError(res, who);
       known();
       const wait = limit.take(who.id);
-      if (wait !== null) return answerError(res, 'rate_limited', wait);
+      if (wait !== null) {
+        res.setHeader('Retry-After', Math.ceil(wait / 1000));
+        throw new RequestError('rate_limited', 'One admin can export 10 times in a minute. Try again later.');
+      }
       await answerZip(req, res, 'chat-export.zip', await answerInTime(route.archive(who, user as string)));
     } catch (error) {
       // An archive that has begun can only be cut off.
