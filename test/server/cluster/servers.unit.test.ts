@@ -175,6 +175,12 @@ class Server {
     return this.#servers.orderOthers(user, order);
   }
 
+  /** The other servers, as it lists them. */
+  get states(): string[] {
+    const states = this.#servers.states();
+    return states.map(({ name, working, users }) => `${name} ${working} ${users.join()}`).sort();
+  }
+
   /** The users on other servers that it knows, as its users see them. */
   get known(): string[] {
     return rooms.flatMap((room) =>
@@ -356,6 +362,27 @@ test('a server takes the place of a killed one of the same name at once', async 
   expect(one.known).toEqual([]);
   await seconds(20);
   expect([one.silent, one.sameName]).toEqual([0, []]);
+});
+
+test('a server is listed with its users until it ends; a silent one without them, and not beside its successor', async () => {
+  const { database, servers } = await start(3);
+  const [one, two, three] = servers as [Server, Server, Server];
+  two.come('bob', ['hall']);
+  two.come('cy', []);
+  await seconds(1);
+  expect(one.states).toEqual(['server-1 true bob,cy', 'server-2 true ']);
+  await three.close();
+  two.cut = true;
+  await seconds(20);
+  expect(one.states).toEqual(['server-1 false ']);
+  two.back();
+  await seconds(7);
+  expect(one.states).toEqual(['server-1 true bob,cy']);
+  two.cut = true;
+  const again = new Server(database, 'server-1');
+  again.come('dee', []);
+  await seconds(1);
+  expect(one.states).toEqual(['server-1 true dee']);
 });
 
 test('two servers of one name both count, and each server says once that there are two', async () => {
