@@ -88,6 +88,18 @@ test('all pages: a message once, most reports first, then what came first; one t
   expect(all.state).toBe('here');
 });
 
+test('what changes while the lists are read is newer than they are', async () => {
+  const all = queue();
+  answers['held:list'] = () => {
+    all.held({ id: 'new', room: 'lobby', is: 'held', held: held('new', 60) });
+    all.held({ id: 'waits', room: 'lobby', is: 'approved', by: bob });
+    all.reported({ report: report('d', 'late', 40, { closed: { by: bob, done: 'nothing', at: 50 } }) });
+    return { held: [held('waits', 20)] };
+  };
+  await all.load();
+  expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/new']);
+});
+
 test('only where neither reports nor waiting messages are to be had, the page is forbidden', async () => {
   answers['report:list'] = forbidden;
   const some = queue();

@@ -46,6 +46,8 @@ export class Queue implements Follower {
   /** By their ids. */
   #reports = new Map<string, Report>();
   #held = new Map<string, Held>();
+  /** Changes since the lists are being read. */
+  #since: (() => void)[] | undefined;
   #undoable: Undoable | undefined;
   /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
   readonly #most = new Map<string, number>();
@@ -80,6 +82,8 @@ export class Queue implements Follower {
     await this.#desk.tasks.once(
       'queue',
       async (current) => {
+        const since: (() => void)[] = [];
+        this.#since = since;
         const [reports, held] = await Promise.all([
           this.#all(
             (cursor) => this.#desk.request('report:list', cursor),
@@ -94,6 +98,8 @@ export class Queue implements Follower {
         this.#forget();
         for (const report of reports ?? []) this.#reports.set(report.id, report);
         for (const one of held ?? []) this.#put(one);
+        for (const change of since) change();
+        this.#since = undefined;
         this.state = reports === undefined && held === undefined ? 'forbidden' : 'here';
         this.#port.changed();
       },
@@ -108,8 +114,10 @@ export class Queue implements Follower {
   reported({ report }: { report: Report }): void {
     const key = keyOf(report);
     const before = this.#reportedCase(key);
-    if (report.closed === undefined) this.#reports.set(report.id, report);
-    else this.#reports.delete(report.id);
+    this.#change(() => {
+      if (report.closed === undefined) this.#reports.set(report.id, report);
+      else this.#reports.delete(report.id);
+    });
     if (before !== undefined && report.closed !== undefined && this.#reportedCase(key) === undefined)
       this.#decided(before, report.closed.by, report.closed.done);
     this.#port.changed();
@@ -117,12 +125,19 @@ export class Queue implements Follower {
 
   held({ id, is, held, by }: EventPayload<'held:changed'>): void {
     const before = this.#held.get(id);
-    if (is === 'held') {
-      if (held !== undefined) this.#put(held);
-    } else this.#held.delete(id);
+    this.#change(() => {
+      if (is !== 'held') this.#held.delete(id);
+      else if (held !== undefined) this.#put(held);
+    });
     if (before !== undefined && by !== undefined && (is === 'approved' || is === 'rejected'))
       this.#decided({ kind: 'held', key: keyOfHeld(id), held: before }, by, is);
     this.#port.changed();
+  }
+
+  /** A page of the list that is on its way may be older. */
+  #change(change: () => void): void {
+    change();
+    this.#since?.push(change);
   }
 
   /** Decides after a pause in which the moderator can take it back. The decision before it is sent at once. */
