@@ -16,6 +16,7 @@ export const erasureStages = [
   'journal',
   'audit',
   'reports',
+  'held',
   'reactions',
   'mentions',
   'messages',

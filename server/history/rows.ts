@@ -599,9 +599,9 @@ export function actFrom(row: Row): Act {
   return { kind: row.act as Act['kind'], at: row.at as number, ...Object.fromEntries(there) };
 }
 
-/** The most rows that a step of an erasure finds at once, and the reports that it examines. */
+/** The most rows that a step of an erasure finds at once, and that it looks through where no index has the user. */
 export const erasuresAtOnce = 100;
-export const reportsLookedThrough = 5000;
+export const rowsLookedThrough = 5000;
 
 /** Parts of JSON: of a restriction or a closed report by this user, and of a message by or with the user. */
 export const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;

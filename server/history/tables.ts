@@ -128,7 +128,7 @@ export const columnTypes = {
   due: 'int',
   tries: 'int',
   report_id: 'text',
-  held_id: 'text',
+  held_message: 'text',
   sealed: 'text',
   mail: 'text',
   stopped: 'int',
@@ -356,7 +356,7 @@ export const webhooks = table<StoredEvent>(
     seq: 'seq',
     user: 'user_id',
     report: 'report_id',
-    held: 'held_id',
+    held: 'held_message',
   },
   { users: ['user'], without: () => ({ row: null }) },
 );

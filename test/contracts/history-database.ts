@@ -190,7 +190,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await fresh.query('SELECT was FROM seen')).map(({ was }) => Number(was))).toEqual([0]);
     });
 
-    test('a history of before the moderators’ page has its people, reports and acts there', async () => {
+    test('a history of before the moderators’ page has its people, reports and acts there, and room for messages that wait', async () => {
       const fresh = await engine.database();
       closing.push(() => fresh.close());
       const dialect = engine.dialect(fresh);
@@ -204,7 +204,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       for (let start = 0; start < 2; start++) {
         await checkFormerRows(await open(fresh.url));
         // As if the server had been killed before it noted that it was done.
-        await fresh.query('DELETE FROM chat_migrations WHERE num = 2');
+        await fresh.query('DELETE FROM chat_migrations WHERE num > 1');
       }
     });
 

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { type Change, type History, methods, mostHeld, type Writes } from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -221,6 +222,22 @@ export function heldContract(
     expect(old.map(({ id }) => id).sort()).toEqual([...all].sort());
     await write.forgetHeld({ of: old, at: later });
     expect(await read.heldBy({ user: ben.id })).toEqual([]);
+  });
+
+  it('they mention no user any more who was erased', async () => {
+    await join(ann, ben);
+    const cat = { id: 'c"_%', name: 'Cat' };
+    await join(cat);
+    const of = ({ id }: typeof ann, start: number) => ({ user: id, start, length: 3 });
+    const both = await hold({ mentions: [of(ann, 0), of(cat, 4)] });
+    const only = await hold({ mentions: [of(cat, 0)] });
+    await reject(only.id);
+    const other = await hold({ mentions: [of(ann, 0)] });
+    await write.erase({ user: cat.id, messages: 'anonymise', at });
+    await carryOutErasures(now().history, 'one', at + 1);
+    const mentions = (await read.heldBy({ user: ben.id })).map(({ message }) => message.mentions);
+    expect(mentions).toEqual([[of(ann, 0)], undefined, other.message.mentions]);
+    expect(both.message.mentions).toHaveLength(2);
   });
 
   it('they go with their room', async () => {

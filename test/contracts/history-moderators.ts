@@ -303,4 +303,6 @@ export async function checkFormerRows({ read }: History): Promise<void> {
   ]);
   expect(await read.bans(null)).toEqual([{ user: '4', ban: { reason: 'why' } }]);
   expect(await read.messagesByDay({ from: 0, ...known })).toEqual([]);
+  expect(await read.heldIn({ rooms: ['lobby'], everyPublic: true, limit: 9 })).toEqual({ held: [] });
+  expect(await read.events({ limit: 9 })).toEqual({ waiting: 0, failed: [] });
 }

@@ -14,7 +14,7 @@ import {
 } from '../history.ts';
 import { gone } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { bans, reports, rows, type Table, tables } from '../tables.ts';
+import { bans, held, reports, rows, type Table, tables } from '../tables.ts';
 import { releasePicture } from './previews.ts';
 import {
   countMembers,
@@ -170,6 +170,15 @@ export const steps: { [Stage in ErasureStage]: Step } = {
           : { message: withoutMention(isCopy ? asNobodys(message) : message, user) }),
         ...(closed?.by === user ? { closed: { ...closed, by: deletedUser.id } } : {}),
       });
+    },
+  },
+
+  /** Messages of others that wait for a moderator. */
+  held: {
+    needs: (_user, { room, id }) => [rows(held, { room, id })],
+    run(work, { user }, { room, id }) {
+      const [one] = work.find(held, { room, id });
+      if (one !== undefined) work.put(held, { ...one, message: withoutMention(one.message, user) });
     },
   },
 
@@ -380,7 +389,8 @@ function withoutOrigin(message: StoredMessage, user: string): StoredMessage {
   return { ...rest, forwarded: { ...forwarded, user: deletedUser } };
 }
 
-function withoutMention({ mentions = [], ...message }: StoredMessage, user: string): StoredMessage {
-  const others = mentions.filter((mention) => mention.user !== user);
-  return { ...message, ...(others.length === 0 ? {} : { mentions: others }) };
+function withoutMention<M extends { mentions?: readonly { user: string }[] }>(message: M, user: string): M {
+  const { mentions, ...rest } = message;
+  const others = mentions?.filter((mention) => mention.user !== user) ?? [];
+  return (others.length === 0 ? rest : { ...rest, mentions: others }) as M;
 }

@@ -14,7 +14,7 @@ import {
   erasuresAtOnce,
   goneRooms,
   mentionIn,
-  reportsLookedThrough,
+  rowsLookedThrough,
   roomsLookedThrough,
 } from '../rows.ts';
 import { steps } from '../rules/erasing.ts';
@@ -67,7 +67,15 @@ function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
     case 'rows':
       return yield* rowsOf(place, user);
     case 'reports':
-      return yield* reportsOf(place, erasure);
+      return yield* passedBy(place, erasure, 'reports', [
+        sql`by_id = ${user}`,
+        sql`author_id = ${user}`,
+        has('message', authorIn(user)),
+        has('message', mentionIn(user)),
+        has('closed', byIn(user)),
+      ]);
+    case 'held':
+      return yield* passedBy(place, erasure, 'held', [has('message', mentionIn(user))]);
     case 'messages':
       return yield* messagesOf(place, erasure);
     default: {
@@ -103,7 +111,7 @@ const either = (one: Sql, other: Sql) =>
 
 /** The statements of the stages that find all rows by the user. */
 export const erasableOf: Record<
-  Exclude<ErasureStage, 'begin' | 'rows' | 'person' | 'journal' | 'reports' | 'messages'>,
+  Exclude<ErasureStage, 'begin' | 'rows' | 'person' | 'journal' | 'reports' | 'held' | 'messages'>,
   (user: string, dialect: Dialect) => Sql
 > = {
   directs: (user) =>
@@ -177,17 +185,24 @@ function* entriesOf({ transaction }: Place, { user, place }: Erasure): Asking<Er
   return { found, next: rows.length < erasuresAtOnce ? end - 1 : (rows.at(-1)?.num as number) };
 }
 
-function* reportsOf({ transaction }: Place, { user, place }: Erasure): Asking<ErasableList> {
-  const end = place + reportsLookedThrough;
+/** The rows of which any of these is true. All are looked through, some thousands at a time. */
+function* passedBy(
+  { transaction }: Place,
+  { place }: Erasure,
+  table: 'reports' | 'held',
+  any: readonly Sql[],
+): Asking<ErasableList> {
+  const end = place + rowsLookedThrough;
+  const num = raw(`${table}.num`);
+  const named = any.reduce((one, other) => sql`${one} OR ${other}`);
   const rows = yield* transaction.query(
-    sql`SELECT reports.num AS num, reports.id AS id, ${roomOf('reports')}
-        WHERE reports.num > ${place} AND reports.num <= ${end} AND (by_id = ${user} OR author_id = ${user} OR ${has('message', authorIn(user))}
-          OR ${has('message', mentionIn(user))} OR ${has('closed', byIn(user))}) ORDER BY reports.num ${most}`,
+    sql`SELECT ${num} AS num, ${raw(`${table}.id`)} AS id, ${roomOf(table)}
+        WHERE ${num} > ${place} AND ${num} <= ${end} AND (${named}) ORDER BY ${num} ${most}`,
   );
   const found = rows as Partial<Erasable>[];
   if (rows.length === erasuresAtOnce) return { found, next: rows.at(-1)?.num as number };
   const [later] = yield* transaction.query(
-    sql`SELECT num FROM chat_reports WHERE num > ${end} ORDER BY num LIMIT 1`,
+    sql`SELECT num FROM ${raw(`chat_${table}`)} WHERE num > ${end} ORDER BY num LIMIT 1`,
   );
   return later === undefined ? { found } : { found, next: end };
 }

@@ -263,7 +263,7 @@ test('a migration of a later version is carried out once, and what is stored sta
   );
 });
 
-test('a history of before the moderators’ page has its people, reports and acts there', async () => {
+test('a history of before the moderators’ page has its people, reports and acts there, and room for messages that wait', async () => {
   const path = newFile();
   const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
   folders.push({ remove: () => rmSync(folder, { recursive: true }) });
