@@ -14,8 +14,8 @@ import {
   erasuresAtOnce,
   goneRooms,
   mentionIn,
-  rowsLookedThrough,
   roomsLookedThrough,
+  rowsLookedThrough,
 } from '../rows.ts';
 import { steps } from '../rules/erasing.ts';
 import { type Table, tables } from '../tables.ts';
