@@ -52,7 +52,7 @@ test('a moderator who loses the right while an answer is read gets what a member
     return { connection, ask };
   };
   const [ann, ben] = [await connect('ann'), await connect('ben')];
-  const boss = await connect('boss', ['moderator']);
+  const boss = await connect('boss', ['admin']);
   const at = Date.now();
   const by = { id: 'ann', name: 'Name of ann' };
   const made = { kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at } as const;
@@ -69,6 +69,33 @@ test('a moderator who loses the right while an answer is read gets what a member
   const sent = { room: den.id, clientId: 'm', user: by, text, sentAt: at, asMember: true };
   const { message } = await history.write.send(sent);
   await history.write.report({ room: den.id, seq: message.seq, by: 'ben', reason: 'spam', at });
+  // The site's moderators see these of a public room.
+  const open = { room: 'lobby', user: by, sentAt: at, asMember: false };
+  await history.write.publicRooms({ rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  await history.write.join({ room: 'lobby', user: by, at });
+  await history.write.send({ ...open, clientId: 'before', text: 'said before' });
+  const { message: rude } = await history.write.send({ ...open, clientId: 'rude', text: 'rude' });
+  await history.write.report({ room: 'lobby', seq: rude.seq, by: 'ben', reason: 'spam', at });
+  const [{ id: report } = { id: '' }] = await history.read.reportsOf({
+    room: 'lobby',
+    seq: rude.seq,
+    limit: 1,
+  });
+  await history.write.restrict({
+    room: 'lobby',
+    user: 'cat',
+    kind: 'muted',
+    restriction: { by: 'ann' },
+    actor: 'ann',
+    at,
+  });
+  await history.write.hold({
+    ...open,
+    clientId: 'waits',
+    text: 'a waiting text',
+    asMember: true,
+    why: 'all',
+  });
   const restriction = { by: 'ann', reason: 'a secret' };
   const laid = { room: den.id, user: 'cat', kind: 'muted', restriction, actor: 'ann', at } as const;
   await history.write.restrict({ ...laid, access: access() });
@@ -86,16 +113,37 @@ test('a moderator who loses the right while an answer is read gets what a member
     {
       who: ben,
       event: 'report:list',
+      payload: {},
       after: 'reports',
       has: text,
       gets: { ok: true, data: { reports: [] } },
     },
     { who: boss, event: 'report:list', after: 'reports', has: text, gets: forbidden },
+    { who: boss, event: 'moderate:people', after: 'arrivals', has: by.name, gets: forbidden },
+    {
+      who: boss,
+      event: 'moderate:person',
+      payload: { user: 'ann' },
+      after: 'reportsAbout',
+      has: by.name,
+      gets: forbidden,
+    },
+    { who: boss, event: 'moderate:overview', after: 'messagesByDay', has: '"here":3', gets: forbidden },
+    { who: boss, event: 'moderate:acts', after: 'actsIn', has: '"acts"', gets: forbidden },
+    { who: boss, event: 'held:list', after: 'heldIn', has: 'a waiting text', gets: forbidden },
+    {
+      who: boss,
+      event: 'report:context',
+      payload: { id: report },
+      after: 'reportsOf',
+      has: 'said before',
+      gets: { ok: false, error: { code: 'unknown_message' } },
+    },
   ] as const;
-  for (const { who, event, after, has, gets } of cases) {
-    const payload = event === 'report:list' ? {} : { room: den.id };
+  for (const { who, event, after, has, gets, ...one } of cases) {
+    const payload = 'payload' in one ? one.payload : who === boss ? {} : { room: den.id };
     await setRole('moderator');
-    await chat.directory.changed(boss.connection, identity('boss', ['moderator']));
+    await chat.directory.changed(boss.connection, identity('boss', ['admin']));
     expect([event, JSON.stringify(await who.ask(event, payload))]).toEqual([
       event,
       expect.stringContaining(has),
