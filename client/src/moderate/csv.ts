@@ -1,5 +1,5 @@
-/** Programs for tables take cells that begin so for formulas. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. */
+const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
 
 /** The table as RFC 4180 has it. */
 export function csvOf(rows: readonly (readonly string[])[]): string {
@@ -8,7 +8,8 @@ export function csvOf(rows: readonly (readonly string[])[]): string {
 
 function cell(text: string): string {
   const safe = FORMULA.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  // In some countries `;` separates cells.
+  return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** Saves the table as a file of that name. */
