@@ -11,6 +11,7 @@ import {
   mailsIn,
   nobody,
   type SiteDatabase,
+  texts,
   textsOf,
 } from './application.ts';
 
@@ -28,8 +29,11 @@ interface Found {
 }
 
 interface Cookie extends Claim {
+  readonly otherwise?: this;
   customer: string;
   token: string;
+  /** A digest of the password's hash. */
+  password: string;
 }
 
 const parameters = 'app/config/parameters.php';
@@ -46,8 +50,8 @@ const mostCharacters = 8192;
 const separator = '\u00c2\u00a4';
 
 /**
- * PrestaShop 8 and 9: classes/Cookie.php, CustomerSession.php, Customer.php (isLogged, isBanned), config/bootstrap.php,
- * config/config.inc.php; defuse/php-encryption 2, src/Crypto.php.
+ * PrestaShop 8 and 9: classes/Cookie.php, CustomerSession.php, Customer.php (isLogged, checkPassword, isBanned),
+ * config/bootstrap.php, config/config.inc.php; defuse/php-encryption 2, src/Crypto.php.
  */
 export const prestashop: Application<Found, Found, Cookie> = {
   kind: 'prestashop',
@@ -87,14 +91,14 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;
-    const names = ['session_id', 'token', 'id_customer', 'firstname', 'active', 'deleted', 'is_guest'];
+    const ofCustomer = ['id_customer', 'firstname', 'active', 'deleted', 'is_guest', 'password'];
     return {
       sessions: {
         view: 'chat_prestashop',
         id: 'session_id',
         lookup: 'session_id',
-        columns: Object.fromEntries([...names, 'group_names'].map((name) => [name, 'text' as const])),
-        select: `SELECT s.id_customer_session AS session_id, s.token AS token, c.id_customer AS id_customer, c.firstname AS firstname, c.active AS active, c.deleted AS deleted, c.is_guest AS is_guest, (${groups}) AS group_names FROM ${prefix}customer_session s JOIN ${prefix}customer c ON c.id_customer = s.id_customer`,
+        columns: texts('session_id', 'token', ...ofCustomer, 'group_names'),
+        select: `SELECT s.id_customer_session AS session_id, s.token AS token, c.id_customer AS id_customer, c.firstname AS firstname, c.active AS active, c.deleted AS deleted, c.is_guest AS is_guest, SHA2(c.passwd, 256) AS password, (${groups}) AS group_names FROM ${prefix}customer_session s JOIN ${prefix}customer c ON c.id_customer = s.id_customer`,
       },
     };
   },
@@ -110,29 +114,35 @@ export const prestashop: Application<Found, Found, Cookie> = {
       const content = contentOf(cookieValue(cookies, name) ?? '', site);
       if (content === null) continue;
       isReadable = true;
-      const [id, token, customer] = ['session_id', 'session_token', 'id_customer'].map((key) =>
-        content.get(key),
+      const [id, token, customer, hash = ''] = ['session_id', 'session_token', 'id_customer', 'passwd'].map(
+        (key) => content.get(key),
       );
       // The back office keeps its users in other tables.
       if (!isNumber(id) || !isNumber(customer) || !token || content.has('id_employee')) continue;
-      claims.set(`${id} ${token}`, { table: 'sessions', lookup: id, secrets: [id, token], customer, token });
+      const password = createHash('sha256').update(hash, 'latin1').digest('hex');
+      const secrets = [id, token, password];
+      claims.set(secrets.join(' '), { table: 'sessions', lookup: id, secrets, customer, token, password });
     }
     const [first, ...more] = claims.values();
-    if (more.length > 0) {
+    if (more.some(({ customer }) => customer !== first?.customer)) {
       return because(
         'there are cookies of several customers',
         'if a visitor may be logged in at several shops: CHAT_SESSION_NAME names the cookie of one',
       );
     }
-    return first ?? missing(names.length > 0, isReadable);
+    if (first === undefined) return missing(names.length > 0, isReadable);
+    // The name has the version of PrestaShop: the cookie of an older one stays in the browser.
+    return [first, ...more].reduceRight((otherwise, claim) => ({ ...claim, otherwise }));
   },
 
-  judge(site, { customer: id, token }, row) {
+  judge(site, { customer: id, token, password }, row) {
     const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     const [given, known] = [Buffer.from(token), row.token ?? Buffer.alloc(0)];
     if (text('id_customer') !== id || given.length !== known.length || !timingSafeEqual(given, known))
       return nobody('the session is that of another login');
+    if (!timingSafeEqual(Buffer.from(password), row.password ?? Buffer.alloc(password.length)))
+      return nobody('the customer has a new password since');
     if (text('active') !== '1' || text('deleted') !== '0')
       return nobody('the customer has been disabled or deleted there');
     if (text('is_guest') !== '0') return nobody('the customer ordered as a guest, without an account');

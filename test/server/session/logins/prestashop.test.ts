@@ -36,9 +36,6 @@ test('customers, their first names and groups, and those who may not come in', a
   // The last name and the mail address are nobody's business.
   expect(login.user).toEqual({ id: '7', name: 'Zoë', roles: ['moderator'] });
   const other = (await logins.identify(await logIn('7'))) as Login;
-  // As in PrestaShop: a new password ends no session.
-  await run("UPDATE #__customer SET passwd = 'another'");
-  expect(await check(other)).toBeNull();
   await device.logOut();
   expect(await check(login)).toMatchObject({ state: 'nobody' });
   expect(await check(other)).toBeNull();
@@ -48,6 +45,19 @@ test('customers, their first names and groups, and those who may not come in', a
   }
   await run('DELETE FROM #__customer');
   expect(await check(other)).toMatchObject({ state: 'nobody' });
+});
+
+test('a new password ends all sessions but that of the new cookie', async () => {
+  const { logins, logIn, run, check } = await siteFor();
+  const login = (await logins.identify(await logIn('7'))) as Login;
+  const changed = { passwd: '$2y$10$another' };
+  const device = await logIn('7', { customer: changed, content: changed });
+  expect(await check(login)).toMatchObject({ state: 'nobody' });
+  const own = (await logins.identify(device)) as Login;
+  expect(await check(own)).toBeNull();
+  // Other letters are another hash.
+  await run("UPDATE #__customer SET passwd = '$2y$10$ANOTHER'");
+  expect(await check(own)).toMatchObject({ state: 'nobody' });
 });
 
 test('the cookies that PrestaShop would take, and those that it would not', async () => {
@@ -65,6 +75,8 @@ test('the cookies that PrestaShop would take, and those that it would not', asyn
       { content: { session_id: other.id, session_token: other.token } },
       'nobody',
     ],
+    ['with the hash of another password', { content: { passwd: '$2y$10$Hash' } }, 'nobody'],
+    ['without the hash of the password', { content: { passwd: null } }, 'nobody'],
     ['for another customer', { content: { id_customer: '8' } }, 'nobody'],
     ['of the back office', { content: { id_employee: '1' } }, 'nobody'],
     ['of another key', { key: randomBytes(32) }, 'nobody'],
@@ -119,6 +131,15 @@ test('the cookies of several shops: one that names a customer, or the one that i
   // PrestaShop makes a new cookie with each change of the cart. It is the same login.
   const again = await logIn('7', { content: { session_id: one.id, session_token: one.token, id_cart: '6' } });
   expect(logins.binding(again)).toBe(logins.binding(one));
+  // The name of the cookie has the version of PrestaShop: that of the one before stays in the browser.
+  const before = await logIn('7', { name: cookieOf('ps-s0') });
+  for (const header of [`${one.cookies}; ${before.cookies}`, `${before.cookies}; ${one.cookies}`]) {
+    expect(await logins.identify({ cookies: header })).toMatchObject({ user: { id: '7' } });
+  }
+  await before.logOut();
+  expect(await logins.identify({ cookies: `${before.cookies}; ${one.cookies}` })).toMatchObject({
+    user: { id: '7' },
+  });
   const second = await loginsOf(folder, { cookieName: cookieOf('ps-s2') });
   expect(await second.identify({ cookies: `${one.cookies}; ${two.cookies}` })).toMatchObject({
     user: { id: '8' },
