@@ -36,6 +36,14 @@ const versions = {
     name: 'my_site_session',
     keys: { cache: 'my_site_cache:', redis: 'my_site_database_' },
   },
+  10: {
+    cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
+    cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache_'",
+    redis: "Str::slug(env('APP_NAME', 'laravel'), '_').'_database_'",
+    store: "$this->prefix = ! empty($prefix) ? $prefix.':' : '';",
+    name: 'my_site_session',
+    keys: { cache: 'my_site_cache_:', redis: 'my_site_database_' },
+  },
   11: {
     cookie: "Str::slug(env('APP_NAME', 'laravel'), '_').'_session'",
     cache: "Str::slug(env('APP_NAME', 'laravel'), '_').'_cache_'",
@@ -161,7 +169,7 @@ async function open(site: string, more: Record<string, string> = {}) {
   return logins;
 }
 
-describe.each([8, 11, 13] as const)('Laravel %s by its folder alone', (version) => {
+describe.each([8, 10, 11, 13] as const)('Laravel %s by its folder alone', (version) => {
   test('in files, with SESSION_ENCRYPT, by an earlier key, and logged out', async () => {
     const site = siteOf(version, { SESSION_ENCRYPT: 'true', APP_PREVIOUS_KEYS: previous });
     const logins = await open(site.folder);
