@@ -215,8 +215,9 @@ test('CSV: quoted where it has to be, and no cell is a formula', () => {
     csvOf([
       ['a', 'b, "c"', 'two\nlines'],
       ['=1+1', '-x', '@x'],
+      [' +1', '＝1', 'a;=1', '\n'],
     ]),
-  ).toBe('a,"b, ""c""","two\nlines"\r\n\'=1+1,\'-x,\'@x\r\n');
+  ).toBe('a,"b, ""c""","two\nlines"\r\n\'=1+1,\'-x,\'@x\r\n\' +1,\'＝1,"a;=1","\'\n"\r\n');
 });
 
 test('a key by its letter, by its place where the layout has others, and none with a modifier', () => {
