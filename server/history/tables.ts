@@ -42,6 +42,7 @@ export const columnTypes = {
   writers: 'text',
   slow: 'int',
   previews: 'text',
+  seen: 'text',
   reports: 'int',
   pins: 'int',
   behind: 'int',
@@ -162,6 +163,7 @@ export const roomSettings: {
   write: { column: 'writers', initial: 'all' },
   slow: { column: 'slow', initial: 0 },
   previews: { column: 'previews', initial: 'on' },
+  seen: { column: 'seen', initial: 'on' },
 };
 
 /**

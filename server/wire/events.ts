@@ -70,6 +70,7 @@ const roomSettings = z.object({
   write: write.exactOptional(),
   slow: z.int().min(0).max(3600).exactOptional(),
   previews: z.enum(['on', 'off']).exactOptional(),
+  seen: z.enum(['on', 'off']).exactOptional(),
 });
 
 /** A room as one user sees it. `unread` is 0 for users who are not members. */
@@ -107,6 +108,8 @@ const roomSummary = z.object({
   reports: counter.exactOptional(),
   /** Links have no previews there; absent if they have, where `can.previews` says so. */
   previews: z.literal('off').exactOptional(),
+  /** Authors do not learn who has seen a message there; absent if they do, where `can.seen` says so. */
+  seen: z.literal('off').exactOptional(),
   /** Pinned messages; absent if there are none. */
   pins: seq.exactOptional(),
 });

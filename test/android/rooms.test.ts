@@ -313,10 +313,30 @@ test('order among people: reports, mutes, bans, slow mode and who may write', as
   const { room: den } = await app.ask<{ room: JavaRoom }>('createRoom', { name: 'Den', members: ['gina'] });
   await gina.request('room:join', { room: den.id });
   expect(
-    await app.ask('updateRoom', { room: den.id, topic: 'trees', write: 'MODERATORS', slow: 60 }),
-  ).toMatchObject({ name: 'Den', topic: 'trees', write: 'MODERATORS', slow: 60 });
-  await app.ask('updateRoom', { room: den.id, write: 'ALL', slow: 0 });
-  expect(await room(den.id)).toMatchObject({ topic: 'trees', write: 'ALL', slow: 0 });
+    await app.ask('updateRoom', {
+      room: den.id,
+      topic: 'trees',
+      write: 'MODERATORS',
+      slow: 60,
+      previews: false,
+      seen: false,
+    }),
+  ).toMatchObject({
+    name: 'Den',
+    topic: 'trees',
+    write: 'MODERATORS',
+    slow: 60,
+    previews: false,
+    seen: false,
+  });
+  await app.ask('updateRoom', { room: den.id, write: 'ALL', slow: 0, previews: true, seen: true });
+  expect(await room(den.id)).toMatchObject({
+    topic: 'trees',
+    write: 'ALL',
+    slow: 0,
+    previews: true,
+    seen: true,
+  });
 
   const { seq } = await say(gina, den.id, 'buy now');
   await app.ask('open', { room: den.id });

@@ -85,7 +85,7 @@ describe('a room in which moderators alone write', () => {
     await say(ben, room);
   });
 
-  test.each([{ write: 'nobody' }, { slow: -1 }, { slow: 3601 }, { slow: 1.5 }, { slow: '5' }])(
+  test.each([{ write: 'nobody' }, { slow: -1 }, { slow: 3601 }, { slow: 1.5 }, { slow: '5' }, { seen: 'all' }])(
     '%j is no rule of a room',
     async (rule) => {
       const { room, owner } = await talk(0);

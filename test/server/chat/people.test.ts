@@ -426,6 +426,10 @@ describe('rooms that people make', () => {
     await ann.request('room:remove', { room, user: cat.id });
     expect(await seen()).toEqual([[], 2]);
     expect(await codeOf(ben, 'message:seen', { room, seq })).toBe('forbidden');
+    expect(await ann.request('room:update', { room, seen: 'off' })).toMatchObject({ room: { seen: 'off' } });
+    expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('forbidden');
+    expect((await ann.request('room:update', { room, seen: 'on' })).room).not.toHaveProperty('seen');
+    expect(await seen()).toEqual([[], 2]);
     const many = Array.from({ length: 48 }, newId);
     await ann.request('room:invite', { room, users: many });
     expect(await codeOf(ann, 'message:seen', { room, seq })).toBe('limit_reached');

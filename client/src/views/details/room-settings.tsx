@@ -14,7 +14,11 @@ import { RoomFields } from '../rooms/room-fields.tsx';
 /** Seconds of slow mode that are offered. */
 const PAUSES = [0, 10, 30, 60, 300, 900];
 
-type Rules = Pick<RoomSummary, 'write'> & { readonly slow: number; readonly previews: 'on' | 'off' };
+type Rules = Pick<RoomSummary, 'write'> & {
+  readonly slow: number;
+  readonly previews: 'on' | 'off';
+  readonly seen: 'on' | 'off';
+};
 
 interface Props {
   readonly context: Context;
@@ -106,10 +110,11 @@ export class RoomSettings extends Component<Props> {
 
   #rules() {
     const { chat, strings } = this.props.context;
-    const { write, slow = 0, previews = 'on' } = this.props.room.summary;
-    const rules: Rules = { write, slow, previews, ...this.#pending };
+    const { write, slow = 0, previews = 'on', seen = 'on' } = this.props.room.summary;
+    const rules: Rules = { write, slow, previews, seen, ...this.#pending };
     const only = strings.text('composer.readOnly');
     const shown = strings.text('settings.previews');
+    const seenBy = strings.text('seen.title');
     const label = strings.text('settings.slow');
     return (
       <ul class="sets">
@@ -126,6 +131,15 @@ export class RoomSettings extends Component<Props> {
               label={shown}
               on={rules.previews === 'on'}
               turn={(on) => this.#change({ previews: on ? 'on' : 'off' })}
+            />
+          </Row>
+        )}
+        {chat.can.seen && (
+          <Row title={seenBy}>
+            <Switch
+              label={seenBy}
+              on={rules.seen === 'on'}
+              turn={(on) => this.#change({ seen: on ? 'on' : 'off' })}
             />
           </Row>
         )}

@@ -90,6 +90,7 @@ function messageItems(
     },
     own &&
       chat.can.seen &&
+      room.summary.seen !== 'off' &&
       room?.summary.member === true &&
       room.summary.kind !== 'direct' &&
       room.summary.members <= mostSeers && {

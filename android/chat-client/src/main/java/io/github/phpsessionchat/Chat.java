@@ -636,7 +636,9 @@ public final class Chat {
             "name", change.name,
             "topic", change.topic,
             "write", change.write == null ? null : Wire.name(change.write),
-            "slow", change.slow);
+            "slow", change.slow,
+            "previews", change.previews,
+            "seen", change.seen);
     ask("room:update", payload, this::putRoom, callback);
   }
 

@@ -9,6 +9,8 @@ public final class RoomChange {
   @Nullable String topic;
   RoomSummary.@Nullable Write write;
   @Nullable Integer slow;
+  @Nullable String previews;
+  @Nullable String seen;
 
   /**
    * @param name 1 to 80 characters
@@ -43,6 +45,24 @@ public final class RoomChange {
    */
   public RoomChange slow(int seconds) {
     slow = seconds;
+    return this;
+  }
+
+  /**
+   * @param on whether links of new messages have previews
+   * @return this change
+   */
+  public RoomChange previews(boolean on) {
+    previews = on ? "on" : "off";
+    return this;
+  }
+
+  /**
+   * @param on whether authors learn who has seen a message
+   * @return this change
+   */
+  public RoomChange seen(boolean on) {
+    seen = on ? "on" : "off";
     return this;
   }
 }

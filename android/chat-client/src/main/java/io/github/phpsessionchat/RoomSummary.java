@@ -32,7 +32,7 @@ public final class RoomSummary {
     SEND,
     /** To add people. */
     INVITE,
-    /** To change name and topic, who may write, and slow mode. */
+    /** To change name and topic, and the rules of the room: see {@link RoomChange}. */
     UPDATE,
     /** To remove people. */
     REMOVE,
@@ -143,6 +143,10 @@ public final class RoomSummary {
   public final Write write;
   /** The seconds that have to pass between two messages of one user, but for moderators; 0: none. */
   public final int slow;
+  /** Whether links of new messages have previews, if the site's operator has switched them on. */
+  public final boolean previews;
+  /** Whether authors learn who has seen a message, unless the site's operator has switched it off. */
+  public final boolean seen;
   /**
    * Until then the reader may not write here, in milliseconds since 1970 by this machine's clock; {@link Long#MAX_VALUE}:
    * for good; 0: the reader may. Its end is told by {@link ChatListener#onRooms}.
@@ -179,6 +183,8 @@ public final class RoomSummary {
     notify = draft.notify;
     write = draft.write;
     slow = draft.slow;
+    previews = draft.previews;
+    seen = draft.seen;
     mutedUntil = draft.mutedUntil;
     mutedReason = draft.mutedReason;
     reports = draft.reports;
@@ -218,6 +224,8 @@ public final class RoomSummary {
     Notify notify;
     Write write;
     int slow;
+    boolean previews = true;
+    boolean seen = true;
     long mutedUntil;
     @Nullable String mutedReason;
     int reports;
@@ -245,6 +253,8 @@ public final class RoomSummary {
       notify = from.notify;
       write = from.write;
       slow = from.slow;
+      previews = from.previews;
+      seen = from.seen;
       mutedUntil = from.mutedUntil;
       mutedReason = from.mutedReason;
       reports = from.reports;

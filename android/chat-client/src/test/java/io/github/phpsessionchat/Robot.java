@@ -204,6 +204,8 @@ public final class Robot implements ChatListener {
         if (c.has("topic")) change.topic(c.getString("topic"));
         if (c.has("write")) change.write(RoomSummary.Write.valueOf(c.getString("write")));
         if (c.has("slow")) change.slow(c.getInt("slow"));
+        if (c.has("previews")) change.previews(c.getBoolean("previews"));
+        if (c.has("seen")) change.seen(c.getBoolean("seen"));
         chat.updateRoom(room, change, answering(c));
         return;
       case "react":
@@ -725,6 +727,8 @@ public final class Robot implements ChatListener {
         .put("lastFiles", room.last == null ? 0 : room.last.files)
         .put("lastHidden", room.last != null && room.last.hidden)
         .put("notify", room.notify.name())
+        .put("previews", room.previews)
+        .put("seen", room.seen)
         .put("write", room.write.name())
         .put("slow", room.slow)
         .put("mutedUntil", room.mutedUntil)
