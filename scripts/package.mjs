@@ -26,7 +26,7 @@ async function build() {
   for (const part of ['server', 'session-server']) {
     cpSync(join(root, part), join(dist, part), {
       recursive: true,
-      filter: (path) => !/\.(ts|md)$|Dockerfile$|tsconfig\b[^/]*$/.test(path),
+      filter: (path) => !/\.(ts|md)$|tsconfig\b[^/]*$/.test(path),
     });
   }
   return 0;

@@ -62,7 +62,7 @@ test('a server gets settings that exist, and has more time to end than its drain
 });
 
 test('a server may do no more than it needs, as the user of the image', () => {
-  const user = /^USER (\d+)$/m.exec(read('server/Dockerfile'))?.[1];
+  const user = [...read('Dockerfile').matchAll(/^USER (\d+)$/gm)].at(-1)?.[1];
   expect(deployment).toContain(`runAsUser: ${user}\n`);
   for (const line of [
     'runAsNonRoot: true',

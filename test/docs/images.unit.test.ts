@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { projectFiles } from '../helpers/project-files.ts';
 
 /** The sources of the images; `npm run test:soak` builds and starts them. */
@@ -20,15 +21,32 @@ const sent = projectFiles().filter((path) => {
   return last === undefined || last.startsWith('!');
 });
 
-test.each(['server/Dockerfile', 'php-app/Dockerfile'])(
-  '%s finds all that it copies, and the copied files all that they load',
-  (dockerfile) => {
-    const sources = [...read(dockerfile).matchAll(/^COPY (?!--from)(.*) \S+$/gm)]
+interface Service {
+  build?: { target: string };
+}
+
+/** The instructions of each stage, by its name. */
+const stages = new Map(
+  read('Dockerfile')
+    .split(/^(?=FROM )/m)
+    .map((stage) => [/^FROM \S+ AS (\S+)$/m.exec(stage)?.[1], stage]),
+);
+/** Those of an image, with the stages that it copies from. */
+const instructions = (target: string): string => {
+  const stage = stages.get(target) as string;
+  const others = [...stage.matchAll(/^COPY --from=(\S+) /gm)].map(([, name = '']) => stages.get(name));
+  return [stage, ...others].join('\n');
+};
+
+test.each(['chat', 'site'])(
+  'the image %s finds all that it copies, and the copied files all that they load',
+  (target) => {
+    const sources = [...instructions(target).matchAll(/^COPY (?!--from)(.*) \S+$/gm)]
       .flatMap(([, list = '']) => list.split(' '))
       .map((source) => posix.normalize(source).replace(/\/$/, ''));
     expect(sources.filter((source) => !sent.some(within(source)))).toEqual([]);
 
-    const built = [...read(dockerfile).matchAll(/^COPY --from.* \.\/(\S+)$/gm)].map(([, path]) => path);
+    const built = [...instructions(target).matchAll(/^COPY --from.* \.\/(\S+)$/gm)].map(([, path]) => path);
     const copied = sent.filter((path) => sources.some((source) => within(source)(path)));
     const loads = /(?:from|import|new URL\()\s*'(\.[^'?]*)(?:\?\w+)?'|__DIR__ \. '(\/[^']*)'/g;
     const missing = copied
@@ -43,5 +61,47 @@ test.each(['server/Dockerfile', 'php-app/Dockerfile'])(
         return loaded !== '.' && !built.includes(loaded) && !copied.some(within(loaded));
       });
     expect(missing).toEqual([]);
+  },
+);
+
+test.each([
+  ['chat', 'docker-compose.yml', 'docker-compose.cluster.yml', 'docs/install.md'],
+  ['site', 'docker-compose.yml', 'docker-compose.cluster.yml'],
+])(
+  'the image %s is that of this version, of a user without rights, with a health check',
+  (target, ...places) => {
+    const stage = stages.get(target) as string;
+    expect(/^USER (.*)$/gm.exec(stage)?.[1]).toMatch(/^[1-9]\d*$/);
+    expect(stage).toMatch(/^VOLUME \/data$/m);
+    expect(stage).toMatch(/^HEALTHCHECK .*\n +CMD \[/m);
+    const labels = [...stage.matchAll(/org\.opencontainers\.image\.(\w+)="([^"]+)"/g)];
+    const { version, license } = JSON.parse(read('package.json')) as Record<string, string>;
+    expect(Object.fromEntries(labels.map(([, name, value]) => [name, value]))).toMatchObject({
+      title: expect.any(String),
+      description: expect.any(String),
+      version,
+      licenses: license,
+    });
+    // `docker build .` makes the last one.
+    expect([...stages.keys()].at(-1)).toBe('chat');
+    for (const place of places) {
+      if (place.endsWith('.md')) {
+        expect(read(place)).toContain(
+          '--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges',
+        );
+        continue;
+      }
+      const { services } = parse(read(place), { merge: true }) as { services: Record<string, Service> };
+      const built = Object.values(services).filter(({ build }) => build?.target === target);
+      expect(built).not.toEqual([]);
+      for (const service of built)
+        expect(service).toMatchObject({
+          build: { context: '.' },
+          read_only: true,
+          tmpfs: ['/tmp'],
+          cap_drop: ['ALL'],
+          security_opt: ['no-new-privileges'],
+        });
+    }
   },
 );

@@ -16,7 +16,11 @@ interface ComposeFile {
 
 interface Service {
   image?: string;
-  build?: { context: string; dockerfile: string };
+  build?: { context: string; target: string };
+  read_only?: boolean;
+  tmpfs?: string[];
+  cap_drop?: string[];
+  security_opt?: string[];
   command?: string[];
   depends_on?: Record<string, { condition: string; restart?: boolean }>;
   environment?: Record<string, string>;
@@ -72,6 +76,10 @@ export async function composeUp(
   const options: { [Key in keyof Required<Service>]: (value: Required<Service>[Key]) => string[] } = {
     image: () => [],
     build: () => [],
+    read_only: (is) => [`--read-only=${is}`, '--read-only-tmpfs=false'],
+    tmpfs: (list) => list.map((folder) => `--tmpfs=${folder}`),
+    cap_drop: (list) => list.map((right) => `--cap-drop=${right}`),
+    security_opt: (list) => list.map((option) => `--security-opt=${option}`),
     command: () => [],
     depends_on: () => [],
     networks: () => [],
@@ -102,13 +110,13 @@ export async function composeUp(
       await delay(250);
     }
   };
-  const imageOf = ({ image, build }: Service) => image ?? `${build?.dockerfile.split('/')[0]}-image`;
+  const imageOf = ({ image, build }: Service) => image ?? `${build?.target}-image`;
   const built = new Map(
     Object.values(services).flatMap((service) =>
-      service.build === undefined ? [] : [[imageOf(service), service.build.dockerfile]],
+      service.build === undefined ? [] : [[imageOf(service), service.build.target]],
     ),
   );
-  for (const [image, dockerfile] of built) await engine.build(image, dockerfile);
+  for (const [image, target] of built) await engine.build(image, 'Dockerfile', `--target=${target}`, '.');
 
   const starting = new Map<string, Promise<void>>();
   const start = (name: string): Promise<void> => {

@@ -47,6 +47,8 @@ test.each([
       const user = await site.podman(service, 'exec', '{}', 'id', '-u');
       expect(await site.podman(service, 'inspect', '--format={{.Config.User}}', '{}')).toBe(user);
       expect(user).not.toBe('0');
+      const isReadOnly = '{{.HostConfig.ReadonlyRootfs}}';
+      expect(await site.podman(service, 'inspect', `--format=${isReadOnly}`, '{}')).toBe('true');
     }
     for (const path of ['/', '/php-chat.js', '/guide.html']) {
       await expect.poll(() => answer(site, path)).toBe(200);

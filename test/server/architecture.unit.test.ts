@@ -241,7 +241,7 @@ test('the chat server is started with the same options of Node, and keeps what N
   expect(options).toMatch(/^--/);
   const places: [file: string, start: (options: string) => string, cache: string][] = [
     [
-      'server/Dockerfile',
+      'Dockerfile',
       (o) => `["node", ${list(o, '"')}, "server/command/main.ts", "run"]`,
       'ENV NODE_COMPILE_CACHE=',
     ],
