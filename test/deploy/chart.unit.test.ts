@@ -100,3 +100,19 @@ test('no value can hold a secret; the Secret in docs/operate.md and the settings
   expect(keyFile).toBe(`${/mountPath: (\/etc\S+),/.exec(deployment)?.[1]}/api-key`);
   expect(readConfig({ ...env, ...others }).unknown).toEqual([]);
 });
+
+test('an Ingress is off by default, and those in docs/operate.md keep a connection by polling at one server', () => {
+  expect(values.ingress).toMatchObject({ enabled: false });
+  expect(templates.get('ingress.yaml')).toMatch(/^\{\{- if \.Values\.ingress\.enabled \}\}\n/);
+  // Both find the port of the service by its name.
+  for (const name of ['ingress.yaml', 'service.yaml']) expect(templates.get(name)).toMatch(/name: http\b/);
+  const [, section = ''] = /\n### An Ingress\n([\s\S]*?)\n## /.exec(read('docs/operate.md')) ?? [];
+  const examples = [...section.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => parse(text));
+  expect(examples).toHaveLength(2);
+  for (const { ingress, service } of examples) {
+    expect(Object.keys(ingress).filter((name) => !(name in (values.ingress as object)))).toEqual([]);
+    const texts = Object.entries({ ...ingress.annotations, ...service?.annotations });
+    expect(texts.filter(([, text]) => typeof text !== 'string')).toEqual([]);
+    expect(texts.map(([, text]) => text).join(' ')).toMatch(/cookie_PHPSESSID|chat_server/);
+  }
+});
