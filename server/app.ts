@@ -242,9 +242,15 @@ function openPush(
 /** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
-  const logins = await openLogins(config.logins, ({ message: reason }) =>
-    log.error({ reason }, 'the changed configuration of the site cannot be read: the last one still counts'),
-  );
+  const logins = await openLogins(config.logins, (problem) => {
+    metrics.siteUnreadable.set(problem === null ? 0 : 1);
+    if (problem === null) log.info('the configuration of the site can be read');
+    else
+      log.error(
+        { reason: problem.message },
+        'the changed configuration of the site cannot be read: the last one still counts',
+      );
+  });
   const metrics = new Metrics({
     connections: () => transport.connections,
     missing: () => missing(),
@@ -558,14 +564,19 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     ...(notifying ? [notifying] : []),
     ...(notify ? [notify.consumer] : []),
   ];
-  for (const { name } of following) metrics.skipped.inc({ consumer: name }, 0);
+  for (const { name: consumer } of following) {
+    metrics.skipped.inc({ consumer }, 0);
+    metrics.failed.inc({ consumer }, 0);
+  }
   const consumers = runConsumers(history, following, {
-    onFailure: (consumer, { message: reason }) =>
+    onFailure(consumer, { message: reason }) {
+      metrics.failed.inc({ consumer });
       quiet.warn(
         `consumer ${consumer}`,
         { consumer, reason },
         'a consumer of the changes could not go on yet',
-      ),
+      );
+    },
     onSkipped(consumer, entries) {
       metrics.skipped.inc({ consumer }, entries);
       log.error({ consumer, entries }, 'a consumer of the changes was too far behind: it has missed entries');

@@ -59,6 +59,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly failed = new Counter({
+    name: 'chat_changes_failed_total',
+    help: 'Failures of a consumer of the log of changes, after each of which it is tried again',
+    labelNames: ['consumer'],
+    registers: [this.#registry],
+  });
+
   readonly pushes = new Counter({
     name: 'chat_pushes_total',
     help: 'Pushes to devices of users, by how the push service has answered',
@@ -96,6 +103,12 @@ export class Metrics {
   readonly siteDiffers = new Gauge({
     name: 'chat_site_differs',
     help: '1 while the configuration of the site is another one than on most servers, so that this one is not ready',
+    registers: [this.#registry],
+  });
+
+  readonly siteUnreadable = new Gauge({
+    name: 'chat_site_unreadable',
+    help: '1 while the changed configuration of the site cannot be read, so that the one before still counts',
     registers: [this.#registry],
   });
 
@@ -139,11 +152,11 @@ export class Metrics {
       for (const event of Object.keys(requests)) this.requests.inc({ event, code }, 0);
       if (code !== 'internal') this.uploads.inc({ code }, 0);
     }
-    this.refusals.inc({ code: 'session_store_unavailable' }, 0);
+    for (const code of ['session_store_unavailable', 'session_invalid']) this.refusals.inc({ code }, 0);
     for (const type of events) {
-      for (const outcome of ['given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
+      for (const outcome of ['sent', 'failed', 'given up', 'gone']) this.webhooks.inc({ type, outcome }, 0);
     }
-    for (const outcome of ['given up', 'refused', 'lost']) this.mails.inc({ outcome }, 0);
+    for (const outcome of ['sent', 'failed', 'given up', 'refused', 'lost']) this.mails.inc({ outcome }, 0);
     for (const outcome of ['refused', 'lost']) this.pushes.inc({ outcome }, 0);
   }
 

@@ -95,7 +95,7 @@ export type LoginSettings = { site: SitePlace } | { session: SessionSettings };
  */
 export async function openLogins(
   settings: LoginSettings,
-  onProblem: (problem: Error) => void,
+  onProblem: (problem: Error | null) => void,
 ): Promise<Logins> {
   if ('session' in settings) return phpSessions(settings.session);
   return (await openSite({ ...settings.site, onProblem })).logins;

@@ -25,7 +25,7 @@ export function changingLogins(
   first: SessionLogins,
   again: () => Promise<SessionLogins | undefined>,
   fingerprint: (digest: Digest) => Fingerprint,
-  onProblem?: (problem: Error) => void,
+  onProblem?: (problem: Error | null) => void,
 ): Logins {
   let logins = first;
   /** The states that were judged by the present settings; undefined as long as these are the first. */

@@ -10,12 +10,15 @@ export const closedAfter = 2000;
 export interface Reread {
   /** Reads it, if more than a minute has passed since it was read last. */
   ifDue(): void;
-  /** Reads it, after a reading that is under way. Its faults go to `onProblem`, once for each message. */
+  /** Reads it, after a reading that is under way. Its faults go to `onProblem`, once for each message, and null when they are over. */
   now(): Promise<void>;
 }
 
 /** @param read throws if the configuration cannot be read: the values that were read before still count */
-export function rereading(read: () => Promise<void>, onProblem: (problem: Error) => void = () => {}): Reread {
+export function rereading(
+  read: () => Promise<void>,
+  onProblem: (problem: Error | null) => void = () => {},
+): Reread {
   let readAt = performance.now();
   let lastProblem = '';
   let reading = Promise.resolve();
@@ -23,6 +26,7 @@ export function rereading(read: () => Promise<void>, onProblem: (problem: Error)
   async function again(): Promise<void> {
     try {
       await read();
+      if (lastProblem !== '') onProblem(null);
       lastProblem = '';
     } catch (error) {
       // The database says itself that it is silent, wherever it is asked.

@@ -72,8 +72,9 @@ export interface SitePlace extends SiteOptions {
   sessions?: GivenSessions;
   /** Called with each file and folder that is looked at, also if that is forbidden. */
   onFile?(path: string, wanted: 'seen' | 'read'): void;
-  /** Called when the configuration has changed and cannot be read: what was read before still counts. */
-  onProblem?(problem: Error): void;
+  /** Called when the configuration has changed and cannot be read: what was read before still counts. With null when it
+   *  can be read again. */
+  onProblem?(problem: Error | null): void;
 }
 
 /** The operator's options of PHP sessions beside a folder. */

@@ -62,7 +62,8 @@ class Machine {
     const options = { site: this.site, userId: 'who.id', userName: 'who.name', ...given };
     const read = readOptions(options, (name) => name);
     if (!('site' in read)) throw new Error(JSON.stringify(read));
-    return { ...read.site, machine: this.root, onProblem: ({ message }) => void this.problems.push(message) };
+    const onProblem = (problem: Error | null) => void this.problems.push(problem?.message ?? 'over');
+    return { ...read.site, machine: this.root, onProblem };
   }
 }
 
