@@ -90,8 +90,8 @@ function messageItems(
     },
     own &&
       chat.can.seen &&
-      room.summary.seen !== 'off' &&
       room?.summary.member === true &&
+      room.summary.seen !== 'off' &&
       room.summary.kind !== 'direct' &&
       room.summary.members <= mostSeers && {
         picture: 'read',
