@@ -55,6 +55,7 @@ import type { Logins } from './session/login.ts';
 import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { webhookEvents } from './webhooks/events.ts';
+import { presenceTypes, watchPresence } from './webhooks/presence.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 
@@ -447,6 +448,22 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
         log.error('the site wants no more events (status 410): none is sent until the next start'),
     });
 
+  const presence =
+    webhooks &&
+    presenceTypes.some((type) => config.webhooks?.events.has(type)) &&
+    watchPresence(
+      () => ({
+        own: {
+          name: servers?.name ?? '',
+          users: [...chat.directory.everybody()].map(({ user }) => user.id),
+        },
+        others: servers?.states().filter(({ working }) => working) ?? [],
+      }),
+      (type, user) => {
+        if (config.webhooks?.events.has(type)) void webhooks.sendOnce(type, user);
+      },
+    );
+
   const missing = async (): Promise<Part[]> => {
     const parts: Part[] = [];
     if (drain.started) parts.push('draining');
@@ -592,6 +609,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.
       const each = (within - over) / 3;
       endReport();
+      if (presence) presence.stop();
       drain.start();
       // The port is still open here, because a polling client needs one more request to learn that its connection is
       // closed.

@@ -12,6 +12,7 @@ import { readMailPlace } from '../mail/place.ts';
 import { readTemplates } from '../mail/templates.ts';
 import { readServiceAccount } from '../push/fcm.ts';
 import { type OptionName, optionTexts, readOptions } from '../session/options.ts';
+import { presenceTypes } from '../webhooks/presence.ts';
 import { zone } from '../wire/events.ts';
 import {
   apiKey,
@@ -212,8 +213,8 @@ const settings = {
   CHAT_WEBHOOK_EVENTS: [
     // Clients offer mails where the site wants this one, so it has to be able to send them.
     eventTypes.filter((type) => type !== 'notify.due').join(','),
-    list.pipe(z.array(z.enum(eventTypes)).min(1)),
-    `types of events, separated by commas: ${eventTypes.join(', ')}`,
+    list.pipe(z.array(z.enum([...eventTypes, ...presenceTypes])).min(1)),
+    `types of events, separated by commas: ${[...eventTypes, ...presenceTypes].join(', ')}`,
   ],
   CHAT_URL: [
     '',

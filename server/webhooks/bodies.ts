@@ -1,5 +1,5 @@
 import type { History, RoomRecord, StoredEvent, StoredMessage } from '../history/history.ts';
-import type { Message } from '../wire/events.ts';
+import type { Message, User } from '../wire/events.ts';
 
 /** The most bytes of a text, in UTF-8. */
 const mostTextBytes = 16 * 1024;
@@ -43,7 +43,7 @@ export async function bodiesOf(
       const data = {
         room: room === undefined ? { id: roomId, deleted: true } : roomOf(room),
         ...(seq === undefined ? {} : messageAt({ room: roomId, seq }, messages)),
-        ...(user === undefined ? {} : { user: { id: user, name: names.get(user) ?? user } }),
+        ...(user === undefined ? {} : { user: userIn(user, names.get(user)) }),
         ...(report === undefined ? {} : await reported(report, read, messageOf)),
         ...(held === undefined ? {} : await waiting(held, read)),
       };
@@ -51,6 +51,9 @@ export async function bodiesOf(
     }),
   );
 }
+
+/** @param name absent for nobody who has been here */
+export const userIn = (id: string, name = id): User => ({ id, name });
 
 const keyOf = ({ room, seq }: Place) => `${seq} ${room}`;
 
@@ -90,7 +93,7 @@ async function waiting(id: string, read: History['read']): Promise<object> {
   if (held === null || held.closed !== undefined) return { held: { id, deleted: true } };
   const [user] = await read.users({ ids: [held.user] });
   const { why, at, seq, message } = held;
-  const about = { id, user: { id: held.user, name: user?.name ?? held.user }, why, at };
+  const about = { id, user: userIn(held.user, user?.name), why, at };
   return { held: { ...about, ...(seq === undefined ? {} : { seq }), text: cut(message.text) } };
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer } from '../changes/consumer.ts';
 import { type EventType, isMember, type LoggedChange, type StoredEvent } from '../history/history.ts';
+import type { PresenceType } from './presence.ts';
 
 type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report' | 'held'>;
 
@@ -8,7 +9,7 @@ type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report' | '
  * Makes events of the changes, in the transaction that takes them out of the log: none is lost, and none is stored twice.
  * @param stored called when there are new ones
  */
-export function webhookEvents(wanted: ReadonlySet<EventType>, stored: () => void): Consumer {
+export function webhookEvents(wanted: ReadonlySet<EventType | PresenceType>, stored: () => void): Consumer {
   return {
     name: 'webhooks',
     types: ['message', 'report', 'held', 'room', 'member', 'act'],

@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
+import type { EventType, History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
 import type { Message } from '../wire/events.ts';
-import { bodiesOf, type DueOf } from './bodies.ts';
+import { bodiesOf, type DueOf, userIn } from './bodies.ts';
 import { Endpoint } from './endpoint.ts';
+import type { PresenceType } from './presence.ts';
 
 /** Events under way at once. */
 const slots = 32;
+/** Events under way at once that are not stored. */
+const mostOnce = 1000;
 /** Milliseconds after which an event that a server has taken is due again: the server has ended meanwhile. */
 const claimTime = 20_000;
 /** Milliseconds for which outcomes are gathered while no more events wait: each time costs a transaction. */
@@ -39,7 +43,7 @@ export interface WebhookOptions {
   messageOf: (message: StoredMessage) => Message;
   dueOf: DueOf;
   /** Called after each try. */
-  onTry(event: StoredEvent, outcome: Outcome): void;
+  onTry(event: { type: EventType | PresenceType }, outcome: Outcome): void;
   /** Called when the site has failed, or the history. `reason` repeats nothing of an answer. */
   onFailure(reason: string): void;
   /** Called when so many events were deleted because too many wait. */
@@ -65,6 +69,7 @@ export class Webhooks {
   #settling: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
   #isGone = false;
+  #once = 0;
   /** More events were due than could begin. */
   #isBehind = false;
   #historyPause = historyPauses.shortest;
@@ -94,6 +99,27 @@ export class Webhooks {
     const left = [...this.#underWay.keys()].map((id) => ({ id, due: Date.now() }));
     // If the history fails, these events are due again by themselves.
     await this.#claim(this.#sent, [...this.#failed, ...left], 0).catch(() => {});
+  }
+
+  /** Sends an event about a user, once: if the site does not take it, it is lost. Never rejects. */
+  async sendOnce(type: PresenceType, user: string): Promise<void> {
+    const { history, onTry } = this.#options;
+    const at = new Date();
+    const isOff = this.#stopping.signal.aborted || this.#isGone || Date.now() < this.#pausedUntil;
+    if (isOff || this.#once >= mostOnce) return onTry({ type }, 'failed');
+    this.#once++;
+    try {
+      const [known] = await history.read.users({ ids: [user] });
+      const data = { user: userIn(user, known?.name) };
+      const body = JSON.stringify({ type, timestamp: at.toISOString(), data });
+      const { status = 0 } = await this.#endpoint.post(randomUUID(), body);
+      onTry({ type }, status >= 200 && status < 300 ? 'sent' : 'failed');
+    } catch {
+      // The history fails, which others report.
+      onTry({ type }, 'failed');
+    } finally {
+      this.#once--;
+    }
   }
 
   async #run(): Promise<void> {

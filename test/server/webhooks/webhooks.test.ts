@@ -4,10 +4,11 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { eventTypes } from '../../../server/history/history.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
 import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
-import { apiKey, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 interface Taken {
   headers: IncomingHttpHeaders;
@@ -19,6 +20,8 @@ interface Taken {
 const keys = [Buffer.alloc(24, 'a'), Buffer.alloc(32, 'b')];
 const kept = historyFolder();
 let taken: Taken[] = [];
+/** Of all tests: each comes after 10 s. */
+const presence: Taken['event'][] = [];
 /** Answers an event; 204 by default. */
 let answer: (response: ServerResponse, event: Taken['event']) => void = (response) =>
   response.writeHead(204).end();
@@ -26,12 +29,15 @@ const receiver = createServer(async (request, response) => {
   let body = '';
   for await (const piece of request.setEncoding('utf8')) body += piece;
   const event = JSON.parse(body) as Taken['event'];
-  taken.push({ headers: request.headers, body, event });
+  if (event.type.startsWith('user.')) presence.push(event);
+  else taken.push({ headers: request.headers, body, event });
   answer(response, event);
 });
 let url: string;
 const keyFile = `${kept.path}.key`;
 let site: PeopleSite;
+/** Is here before all others. */
+let early: Person;
 beforeAll(async () => {
   await once(receiver.listen(0, '127.0.0.1'), 'listening');
   url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/chat-events?from=chat`;
@@ -41,7 +47,9 @@ beforeAll(async () => {
     CHAT_WEBHOOK_URL: url,
     CHAT_WEBHOOK_KEY_FILE: keyFile,
     CHAT_HOLD_WORDS: 'pallets',
+    CHAT_WEBHOOK_EVENTS: [...eventTypes.filter((type) => type !== 'notify.due'), 'user.online'].join(','),
   });
+  early = await site.person();
 });
 beforeEach(() => {
   taken = [];
@@ -217,4 +225,12 @@ test('an answer without end, a redirect and no answer are failures; 410 and Retr
   answer = (response) => response.destroy();
   expect(await post()).toEqual({ reason: 'no answer (ECONNRESET)' });
   endpoint.close();
+});
+
+test('the site learns who is here for some seconds, of what it wants to know', async () => {
+  const user = { id: early.id, name: `Name of ${early.id}` };
+  const fits = () => presence.find(({ type, data }) => type === 'user.online' && data.user?.id === user.id);
+  const event = await vi.waitUntil(fits, { timeout: hanging });
+  expect(event.data).toEqual({ user });
+  expect(presence.filter(({ type }) => type === 'user.offline')).toEqual([]);
 });

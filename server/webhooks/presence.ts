@@ -1,0 +1,65 @@
+/** The types of events that are sent once and not stored, because they are worth nothing later. */
+export const presenceTypes = ['user.online', 'user.offline'] as const;
+export type PresenceType = (typeof presenceTypes)[number];
+
+/** Milliseconds between two looks at who is here. */
+const lookEvery = 2000;
+/** Milliseconds after which a change counts: a visitor who goes from page to page leaves and comes all the time. */
+const settledAfter = 10_000;
+
+/** Who is here, without the changes of the last seconds. */
+export class SettledPresence {
+  readonly #known = new Set<string>();
+  /** Since when it is otherwise for a user, in milliseconds since 1970. */
+  readonly #since = new Map<string, number>();
+
+  /** @param here who is here at the beginning: nothing is said of them */
+  constructor(here: Iterable<string>) {
+    for (const user of here) this.#known.add(user);
+  }
+
+  /** The users who have come or left since the last call, and have stayed or stayed away for a while. */
+  changes(here: ReadonlySet<string>, now: number): { type: PresenceType; user: string }[] {
+    for (const user of this.#since.keys()) {
+      if (this.#known.has(user) === here.has(user)) this.#since.delete(user);
+    }
+    const others = [...here, ...this.#known].filter((user) => here.has(user) !== this.#known.has(user));
+    return others.flatMap((user) => {
+      const since = this.#since.get(user) ?? now;
+      this.#since.set(user, since);
+      if (now - since < settledAfter) return [];
+      this.#since.delete(user);
+      if (this.#known.delete(user)) return { type: 'user.offline', user };
+      this.#known.add(user);
+      return { type: 'user.online', user };
+    });
+  }
+}
+
+/** One of the servers of this chat. */
+interface Server {
+  name: string;
+  users: Iterable<string>;
+}
+
+/**
+ * Notices who comes to this chat and leaves it. The first of its servers by name notifies the site; if they do not hear each
+ * other, several do.
+ * @param others those that work
+ */
+export function watchPresence(
+  look: () => { own: Server; others: readonly Server[] },
+  send: (type: PresenceType, user: string) => void,
+): { stop(): void } {
+  let settled: SettledPresence | undefined;
+  const timer = setInterval(() => {
+    const { own, others } = look();
+    const elsewhere = others.flatMap(({ users }) => [...users]);
+    // The others have said so of these users.
+    settled ??= new SettledPresence(elsewhere);
+    const changes = settled.changes(new Set([...own.users, ...elsewhere]), Date.now());
+    if (others.some(({ name }) => name < own.name)) return;
+    for (const { type, user } of changes) send(type, user);
+  }, lookEvery).unref();
+  return { stop: () => clearInterval(timer) };
+}

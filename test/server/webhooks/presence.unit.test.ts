@@ -1,0 +1,66 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { watchPresence } from '../../../server/webhooks/presence.ts';
+
+/** Servers that hear each other, by name, with their users; `said` has the events of each. */
+function watched(names: readonly string[]) {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const users = new Map(names.map((name) => [name, new Set<string>()]));
+  const said: string[] = [];
+  const watch = (name: string) => {
+    const look = () => {
+      const all = [...users].map(([server, here]) => ({ name: server, users: here }));
+      const own = { name, users: users.get(name) ?? [] };
+      return { own, others: all.filter((one) => one.name !== name) };
+    };
+    const { stop } = watchPresence(look, (type, user) => said.push(`${name}: ${type} ${user}`));
+    onTestFinished(stop);
+    return stop;
+  };
+  const stops = new Map(names.map((name) => [name, watch(name)]));
+  vi.advanceTimersByTime(2000);
+  const kill = (name: string) => {
+    stops.get(name)?.();
+    users.delete(name);
+  };
+  return { users, said, watch, kill, on: (name: string) => users.get(name) as Set<string> };
+}
+
+test('somebody has come who stays for 10 s, and has left who stays away for 10 s', () => {
+  const { on, said } = watched(['a']);
+  on('a').add('ann').add('ben');
+  vi.advanceTimersByTime(8000);
+  on('a').delete('ben');
+  expect(said).toEqual([]);
+  vi.advanceTimersByTime(6000);
+  expect(said).toEqual(['a: user.online ann']);
+  // Another page.
+  on('a').delete('ann');
+  vi.advanceTimersByTime(8000);
+  on('a').add('ann');
+  vi.advanceTimersByTime(30_000);
+  expect(said).toHaveLength(1);
+  on('a').delete('ann');
+  vi.advanceTimersByTime(14_000);
+  expect(said).toEqual(['a: user.online ann', 'a: user.offline ann']);
+});
+
+test('of two servers one notifies the site, and the other goes on', () => {
+  const { on, users, said, watch, kill } = watched(['a', 'b']);
+  on('b').add('ann');
+  vi.advanceTimersByTime(14_000);
+  on('a').add('ann');
+  on('b').delete('ann');
+  vi.advanceTimersByTime(14_000);
+  expect(said).toEqual(['a: user.online ann']);
+  kill('a');
+  vi.advanceTimersByTime(14_000);
+  expect(said).toEqual(['a: user.online ann', 'b: user.offline ann']);
+  // One that begins later says nothing of people who are there already.
+  on('b').add('ben');
+  vi.advanceTimersByTime(14_000);
+  users.set('a', new Set());
+  watch('a');
+  vi.advanceTimersByTime(14_000);
+  expect(said.slice(2)).toEqual(['b: user.online ben']);
+});
