@@ -12,7 +12,8 @@ export async function seenBy(
 ): Promise<Answers['message:seen']> {
   if (record.kind === 'direct') throw new RequestError('bad_request', 'a direct room has readByOther for it');
   const asker = person.user.id;
-  if (!person.memberships.has(record.id) || record.settings.seen === 'off') throw new RequestError('forbidden');
+  if (!person.memberships.has(record.id) || record.settings.seen === 'off')
+    throw new RequestError('forbidden');
   if (record.members > mostSeers)
     throw new RequestError('limit_reached', `the room has more than ${mostSeers} members`);
   const found = await history.read.seenBy({ room: record.id, seq, asker, limit: mostSeers });
