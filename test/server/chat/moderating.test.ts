@@ -351,7 +351,7 @@ describe('people', () => {
     expect(await lastOf(ann)).toBeUndefined();
     for (const one of [ann, ben]) one.close();
     await expect.poll(() => lastOf(ann)).toEqual(expect.any(Number));
-    expect(await person(moderator, ben)).toMatchObject({ here: false });
+    await expect.poll(async () => (await person(moderator, ben)).here).toBe(false);
     expect(await lastOf(ben)).toBeUndefined();
     await moderator.request('user:block', { user: ann.id, blocked: true });
     expect(await lastOf(ann)).toBeUndefined();
