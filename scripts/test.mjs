@@ -11,25 +11,28 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, runCommand, USAGE } from './command.mjs';
-import { root, runtime } from './npm-packages.mjs';
+import { installNpmPackages, root, runtime } from './npm-packages.mjs';
 import { prepareNpm } from './prepare.mjs';
 import { run } from './processes.mjs';
 import { readReport } from './test-report.mjs';
-import { soakSteps, testSteps } from './test-steps.mjs';
+import { checkSteps, soakSteps, testSteps } from './test-steps.mjs';
 
 /** Everything that CI runs. It continues after a failing step, so that one run shows everything that is wrong. */
 async function test() {
   const args = process.argv.slice(2);
-  const unknown = args.filter((arg) => arg !== '--soak');
-  if (unknown.length > 0) throw new Problem(`npm test: unknown: ${unknown.join(' ')} (known: --soak)`, USAGE);
+  const unknown = args.filter((arg) => !['--check', '--soak'].includes(arg));
+  if (unknown.length > 0)
+    throw new Problem(`npm test: unknown: ${unknown.join(' ')} (known: --check, --soak)`, USAGE);
+  const check = args.includes('--check');
   const soak = args.includes('--soak');
-  const { complete } = await prepareNpm(soak ? 'soak' : 'test');
+  const complete = check ? await installNpmPackages() : (await prepareNpm(soak ? 'soak' : 'test')).complete;
 
   const reports = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
   if (!soak) useMemory();
   const results = [];
-  for (const [first, ...others] of soak ? soakSteps(reports) : testSteps(reports)) {
+  const stepsOf = check ? checkSteps : soak ? soakSteps : testSteps;
+  for (const [first, ...others] of stepsOf(reports)) {
     console.log(`\n=== ${[first, ...others].map(({ name }) => name).join(', ')}`);
     const ready = async (/** @type {import('./test-steps.mjs').Step} */ { npmOnly }) => npmOnly || complete;
     const [shown, ...unseen] = await Promise.all([
@@ -45,7 +48,7 @@ async function test() {
       row.push(result);
     }
     // The soak run looks for rare failures, so it repeats nothing.
-    if (soak) results.push(...row);
+    if (soak || check) results.push(...row);
     else for (const [n, step] of [first, ...others].entries()) results.push(await runAgain(step, row[n]));
   }
   return summarize(results);
