@@ -105,7 +105,7 @@ export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promi
 /** Processes whose server has stopped. */
 const idle = new Set<Child>();
 /** Memory of idle processes is missing for tests that run in parallel. */
-const mostIdle = 2;
+const mostIdle = 4;
 
 /**
  * A chat server in a process that may have run others before. Loading the code takes four fifths of a start, and only
