@@ -7,7 +7,7 @@ import type { SessionUser } from '../identity.ts';
 import type { Layer } from '../layers/layers.ts';
 import type { Credentials, Explanation } from '../login.ts';
 import type { StoreUrl } from '../source.ts';
-import type { SiteSql } from './sql.ts';
+import type { LoginRows, SiteSql } from './sql.ts';
 
 /** The folder of a site, as an application reads its configuration from it. */
 export interface SiteFolder {
@@ -84,6 +84,8 @@ export interface LoginTable extends SiteTable {
    * changed last, they are compared, and the whole is read only if one has changed, or one of their keys is NULL.
    */
   parts?: readonly LoginPart[];
+  /** Where the database knows the versions of rows, those of all rows of which a row of logins is made are compared. */
+  rows?: LoginRows;
   /** Where a page view of the application would renew a login. */
   renewed?: {
     table: string;

@@ -95,6 +95,15 @@ export const drupal: Application<Found, Found> = {
       lookup: 'sid',
       columns: { sid: 'text', session: 'bytes', uid: 'text', name: 'text', status: 'text', roles: 'text' },
       select: `SELECT ${ofSession}, u.uid AS uid, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${users} ON u.uid = s.uid AND u.default_langcode = 1`,
+      rows: {
+        key: 's.sid',
+        joined: [
+          [table('sessions'), 's'],
+          [table('users_field_data'), 'u', 'u.uid = s.uid AND u.default_langcode = 1'],
+          [table('user__roles'), 'r', 'r.entity_id = u.uid'],
+        ],
+        shared: [],
+      },
       parts: [
         {
           ...{ view: 'chat_drupal_sessions', id: 'sid', columns: { session: 'bytes', uid: 'text' } },

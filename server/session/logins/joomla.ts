@@ -157,6 +157,17 @@ export const joomla: Application<Found, Site> = {
         ...texts('name', 'block', 'reset', 'member_of', 'titles', 'factors', 'consents'),
       },
       select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
+      rows: {
+        key: 's.session_id',
+        joined: [
+          [table('session'), 's'],
+          [table('users'), 'u', 'u.id = s.userid'],
+          [table('user_usergroup_map'), 'm', 'm.user_id = u.id'],
+          ...(secondFactors ? [[table('user_mfa'), 'f', 'f.user_id = u.id'] as const] : []),
+          ...(needsConsent ? [[table('privacy_consents'), 'c', 'c.user_id = u.id'] as const] : []),
+        ],
+        shared: [[table('usergroups')]],
+      },
       parts: [
         loginPart({
           ...{ view: 'chat_joomla_sessions', key: 'id' },

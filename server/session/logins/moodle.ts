@@ -158,6 +158,20 @@ export const moodle: Application<Found, Site, Cookie> = {
       lookup: 'sid',
       columns: texts('sid', ...ofSessions, ...ofUsers, 'roles'),
       select: `SELECT ${ofSession}, ${ofUser}, (${roles}) AS roles FROM ${table('sessions')} AS s LEFT JOIN ${table('user')} AS u ON u.id = s.userid`,
+      rows: {
+        key: 's.sid',
+        joined: [
+          [table('sessions'), 's'],
+          [table('user'), 'u', 'u.id = s.userid'],
+          // Nobody is interested in the roles of courses.
+          [
+            table('role_assignments'),
+            'a',
+            `a.userid = u.id AND a.contextid IN (SELECT c.id FROM ${table('context')} AS c WHERE c.contextlevel = ${system})`,
+          ],
+        ],
+        shared: [[table('role')], [table('context'), `t.contextlevel = ${system}`]],
+      },
       parts: [
         {
           ...{ view: 'chat_moodle_sessions', id: 'sid', columns: texts(...ofSessions) },

@@ -18,6 +18,7 @@ import {
   texts,
   textsOf,
 } from './application.ts';
+import type { LoginRows } from './sql.ts';
 
 /** The values of inc/config.php. */
 interface MybbFiles {
@@ -142,6 +143,19 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         select: `SELECT u.uid AS id, ${filters} FROM ${prefix}users u`,
       }),
     ];
+    const ofUsers = [
+      [`${prefix}banned`, 'b', 'b.uid = u.uid'],
+      [`${prefix}sessions`, 'o', 'o.uid = u.uid'],
+    ] as const;
+    const shared = [[`${prefix}usergroups`], [`${prefix}banfilters`]] as const;
+    const rows: Record<'sessions' | 'users', LoginRows> = {
+      sessions: {
+        key: 's.sid',
+        joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
+        shared,
+      },
+      users: { key: 'u.uid', joined: [[`${prefix}users`, 'u'], ...ofUsers], shared },
+    };
     const ofSessions = (lines: 'id' | true) =>
       loginPart({
         ...{ view: 'chat_mybb_own_sessions', key: 'uid', columns: ['sessions'], lines },
@@ -154,6 +168,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         lookup: 'id',
         columns,
         select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
+        rows: rows.sessions,
         parts: [ofSessions('id'), ...ofUser],
       },
       users: {
@@ -162,6 +177,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         lookup: 'id',
         columns,
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
+        rows: rows.users,
         parts: [ofSessions(true), ...ofUser],
       },
     };

@@ -18,6 +18,7 @@ import {
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
+import type { LoginRows } from './sql.ts';
 
 /** The values of config.php. */
 interface PhpbbFiles {
@@ -173,6 +174,15 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       's.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for';
     const bans = ofAddresses(['s.session_ip', ...(forwardedForCheck ? ['s.session_forwarded_for'] : [])]);
     const bansTable = `${prefix}${isFour ? 'bans' : 'banlist'}`;
+    const rows = (key: string, table: string, user: string): LoginRows => ({
+      key: `s.${key}`,
+      joined: [
+        [prefix + table, 's'],
+        [`${prefix}users`, 'u', `u.user_id = s.${user}`],
+        [`${prefix}user_group`, 'm', 'm.user_id = u.user_id'],
+      ],
+      shared: [[`${prefix}groups`], [bansTable]],
+    });
     return {
       sessions: {
         view: 'chat_phpbb_sessions',
@@ -180,6 +190,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         lookup: 'id',
         columns: { ...columns, ...texts('id', ...ofSession) },
         select: `SELECT ${session}, ${user}, ${within}, ${bans} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
+        rows: rows('session_id', 'sessions', 'session_user_id'),
         parts: [
           loginPart({
             ...{ view: 'chat_phpbb_own', key: 'id', columns: ['user_id', ...ofSession], short: true },
@@ -214,6 +225,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         lookup: 'id',
         columns: { ...columns, ...texts('id') },
         select: `SELECT k.key_id AS id, ${user}, ${within}, ${ofAddresses(['k.last_ip'])} FROM ${prefix}sessions_keys k JOIN ${prefix}users u ON u.user_id = k.user_id`,
+        rows: rows('key_id', 'sessions_keys', 'user_id'),
       },
     };
   },

@@ -10,6 +10,7 @@ import {
   because,
   type Claim,
   type LoginPart,
+  type LoginTable,
   loginPart,
   mailsIn,
   nobody,
@@ -126,10 +127,19 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     ofMembers.push('own_group', 'own_groups', 'post_group', 'warning');
     const ofMember =
       'm.id_member AS id, m.real_name AS name, m.passwd AS passwd, m.password_salt AS salt, m.is_activated AS activated, m.tfa_secret AS tfa_secret, m.tfa_backup AS tfa_backup, m.id_group AS own_group, m.additional_groups AS own_groups, m.id_post_group AS post_group, m.warning AS warning';
-    const members = (view: string, more: Pick<SiteTable, 'select' | 'columns'>, parts: LoginPart[]) => ({
+    const members = (
+      view: string,
+      more: Pick<SiteTable, 'select' | 'columns'>,
+      parts: LoginPart[],
+    ): LoginTable => ({
       ...{ view, id: 'id', lookup: 'id' },
       columns: { ...texts('id', ...ofMembers, 'group_list', 'shut_out', 'muted'), ...more.columns },
       select: `SELECT ${ofMember}, (${groups}) AS group_list, ${bans}${more.select} FROM ${prefix}members m`,
+      rows: {
+        key: 'm.id_member',
+        joined: [[`${prefix}members`, 'm']],
+        shared: [[`${prefix}membergroups`], [`${prefix}ban_items`], [`${prefix}ban_groups`]],
+      },
       parts: [
         loginPart({
           ...{ view: 'chat_smf_members', key: 'id', columns: ofMembers, tables: [`${prefix}members`] },

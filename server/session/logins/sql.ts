@@ -3,6 +3,16 @@ import { mysql } from '../stores/sql/mysql.ts';
 import { postgres } from '../stores/sql/postgres.ts';
 import { sqlite } from '../stores/sql/sqlite.ts';
 
+/** All rows of which a row of logins is made. Tables are named as in SQL. */
+export interface LoginRows {
+  /** The primary key of the logins, as a column of the first table. */
+  key: string;
+  /** Each with its alias, and the condition that joins it to those before. */
+  joined: readonly (readonly [table: string, alias: string, on?: string])[];
+  /** Small tables of which each row counts for each login, if it meets the condition. */
+  shared: readonly (readonly [table: string, condition?: string])[];
+}
+
 /** The SQL of one kind of database for tables of an application. Names of columns are given quoted. */
 export interface SiteSql extends SqlDriver {
   /** The schema of names that name none, as information_schema lists it. */
@@ -22,6 +32,11 @@ export interface SiteSql extends SqlDriver {
   allOf?(columns: readonly string[]): string;
   /** A digest of these bytes. Absent if reading the values costs no more. */
   digestOfAll?(columns: readonly string[]): string;
+  /**
+   * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows that is another one after each
+   * change: in several rows, or NULL if a table has no versions, as a foreign one. Absent if the database keeps none.
+   */
+  versions?(rows: LoginRows): string;
   /**
    * A SELECT as `Database.rows` takes it, to be asked for with any id, of the tables with these names. Its third column
    * says when a table has changed last. It is NULL if the database does not know, or if that is so recent that another
@@ -71,9 +86,24 @@ const ofPostgres: OfSites = {
     // The text of a row quotes its values. Each column stands in it once: that of a view is computed where it stands.
     return `encode(sha256(convert_to(ROW(${columns.join(', ')})::text, getdatabaseencoding())), 'hex')`;
   },
+  versions({ key, joined, shared }) {
+    // The transaction that has written a row: to read that costs a tenth of a digest. Joins cost less than subqueries.
+    const own = joined.map(([, as]) => `${as}.xmin`);
+    // What is the same for all logins is computed once.
+    const common = shared.map(
+      ([table, condition]) =>
+        `(SELECT encode(sha256(string_agg(t.xmin::text, ' ')::bytea), 'hex') FROM ${table} AS t${condition === undefined ? '' : ` WHERE ${condition}`})`,
+    );
+    const files = [...joined, ...shared].map(
+      ([table]) => `pg_relation_filenode('${table.replaceAll("'", "''")}')`,
+    );
+    const areKept = `(SELECT CASE WHEN num_nulls(${[...new Set(files)].join(', ')}) = 0 THEN '' END)`;
+    const from = joined.map(([table, as, on]) => `${table} AS ${as}${on === undefined ? '' : ` ON ${on}`}`);
+    return `SELECT ${key} AS id, ${areKept} || concat(${[...own, ...common].join(", ',', ")}) AS version FROM ${from.join(' LEFT JOIN ')}`;
+  },
   asText: (column) => `(${column})::text`,
   hex: (column) => `encode(${column}, 'hex')`,
-  lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text)`,
+  lines: (column) => `string_agg((${column})::text, E'\\n' ORDER BY (${column})::text COLLATE "C")`,
   packed(values) {
     const ascii = (text: string) => `convert_to(${text}, 'UTF8')`;
     const parts = values.map(({ sql, is }) => {

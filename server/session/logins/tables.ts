@@ -28,6 +28,7 @@ import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts'
 import { packedRows, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import type { SiteSql } from './sql.ts';
+import { versionsOf } from './versions.ts';
 
 /** Milliseconds for which the times of the tables are used again: for the checks of a moment. */
 const timesFor = 250;
@@ -366,15 +367,18 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
   const parts = partsOf(table, site);
   const { packed: columns, from } = packedRows(driver, table, { charset, views });
   const packed = parts?.withValues(columns) ?? columns;
+  const versions = parts === undefined ? versionsOf(table, site) : undefined;
   // Parts have digests of their own.
-  const digestSql = (parts === undefined && driver.digestOfAll?.(names.map(quoted))) || 'NULL';
+  const digestSql =
+    (parts === undefined && (versions?.ofRow ?? driver.digestOfAll?.(names.map(quoted)))) || 'NULL';
   const rowsBy = (sql: string) => async (keys: readonly string[]) => {
     const rows = await database.rows(sql, keys);
     return new Map(rows.map((row) => [row.id, row]));
   };
   const whole = select(table.id, packed, digestSql);
   const found = batched(rowsBy(whole));
-  const readDigests = rowsBy(digestSql === 'NULL' ? whole : select(table.id, 'NULL', digestSql));
+  const readDigests =
+    versions?.read ?? rowsBy(digestSql === 'NULL' ? whole : select(table.id, 'NULL', digestSql));
   const keys = batched(rowsBy(parts?.keys ?? select(table.id, 'NULL', 'NULL')));
   /** The id is in the row; what a database considers equal may be several rows. */
   const byLookup = select(table.lookup, driver.packed([{ sql: quoted(table.id), is: 'text' }]), 'NULL');

@@ -143,6 +143,14 @@ export const typo3: Application<Found, Found, Cookie> = {
         ...{ factors: 'bytes', data: 'bytes' },
       },
       select: `SELECT ${ofSession}, ${ifNeeded('s.ses_id')} AS data_of, ${ifNeeded(data)} AS data, ${ofUser}, ${groups} FROM fe_sessions AS s LEFT JOIN fe_users AS u ON u.uid = s.ses_userid`,
+      rows: {
+        key: 's.ses_id',
+        joined: [
+          ['fe_sessions', 's'],
+          ['fe_users', 'u', 'u.uid = s.ses_userid'],
+        ],
+        shared: admins.length + moderators.length > 0 ? [['fe_groups']] : [],
+      },
       parts: [
         loginPart({
           ...{ view: 'chat_typo3_sessions', key: 'id', columns: ['iplock', 'userid', 'used'], short: true },

@@ -13,7 +13,8 @@ const databases = await siteDatabases(kinds);
 
 const now = () => Math.floor(Date.now() / 1000);
 
-const [mysql] = databases as [(typeof databases)[number]];
+type Db = (typeof databases)[number];
+const [mysql, postgres] = databases as [Db, Db];
 
 async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: SiteOptions = {}, db = mysql) {
   const site = await typo3Site(db, config);
@@ -161,6 +162,30 @@ test('a new encryptionKey ends the logins by the one before; other settings do n
     login: { handle: login.handle },
   });
   expect(await answer(settings.replace('eee', 'fff'))).toMatchObject({ state: 'nobody' });
+});
+
+test('users in a table that PostgreSQL knows no versions of are compared by their values', async () => {
+  const { logins, logIn, run } = await siteFor({}, {}, postgres);
+  const device = await logIn('7', { name: 'Ann' });
+  for (const statement of [
+    "CREATE ROLE reader LOGIN PASSWORD 'own'",
+    'CREATE EXTENSION postgres_fdw',
+    `CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '${postgres.port}', dbname 'site')`,
+    "CREATE USER MAPPING FOR PUBLIC SERVER elsewhere OPTIONS (user 'reader', password 'own')",
+    'CREATE SCHEMA kept AUTHORIZATION reader',
+    'GRANT SELECT ON fe_users TO reader',
+    'ALTER TABLE fe_users SET SCHEMA kept',
+    'IMPORT FOREIGN SCHEMA kept LIMIT TO (fe_users) FROM SERVER elsewhere INTO public',
+  ])
+    await run(statement);
+  onTestFinished(async () => {
+    await run('DROP FOREIGN TABLE fe_users');
+    await run('ALTER TABLE kept.fe_users SET SCHEMA public');
+  });
+  const login = (await logins.identify(device)) as Login;
+  expect(login.user.name).toBe('Ann');
+  await run("UPDATE kept.fe_users SET name = 'Zoë'");
+  expect(await logins.check([login])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
 });
 
 test('sessions that are tied to an address, in IPv4 and IPv6, also when they are checked again', async () => {
