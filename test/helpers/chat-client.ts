@@ -70,8 +70,12 @@ export async function connectChat(
     });
     socket.connect();
   });
-  const raw = (event: string, ...args: unknown[]): Promise<Answer<unknown>> =>
-    (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);
+  const raw = async (event: string, ...args: unknown[]): Promise<Answer<unknown>> => {
+    // It would wait for a connection that never comes.
+    if (!socket.connected && !(socket.active && socket.io.reconnection()))
+      throw new Error(`${event} without a connection`);
+    return (socket as unknown as Socket).timeout(hanging).emitWithAck(event, ...args);
+  };
   return {
     socket,
     ready,

@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 
@@ -42,7 +42,7 @@ export interface Child {
    * Resolves with the first match in the output after this many characters; rejects if the process ends without one.
    */
   until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
-  /** Sends a signal to the whole process group. */
+  /** Sends a signal to the whole process group. After SIGSTOP its process stands still. */
   signal(name: NodeJS.Signals): void;
   /** Sends the signal and waits for the end. @returns the exit code, or the signal's name */
   stop(name?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
@@ -76,6 +76,15 @@ process.on('exit', () => {
 });
 // Vitest ends its workers by SIGTERM, and the default action would skip the line above.
 process.on('SIGTERM', () => process.exit(143));
+
+/** Waits for all threads of a process: on a busy machine they go on for a while, and answer what a test asks meanwhile. */
+function untilStopped(pid: number): void {
+  const threads = `/proc/${pid}/task`;
+  const isRunning = (thread: string) =>
+    /\) [RSD] /.test(readFileSync(join(threads, thread, 'stat'), 'latin1'));
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  while (existsSync(threads) && readdirSync(threads).some(isRunning)) Atomics.wait(clock, 0, 0, 1);
+}
 
 /** Starts a real process in its own process group, so that children it forks (php -S workers) end with it. */
 export function startChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {
@@ -132,6 +141,7 @@ export function startChild(command: string, args: readonly string[], options: Sp
       if (child.pid === undefined || ended) return;
       try {
         process.kill(-child.pid, name);
+        if (name === 'SIGSTOP') untilStopped(child.pid);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
