@@ -32,7 +32,7 @@ export function testSteps(reports) {
       { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
       javaStep(reports),
     ],
-    [vitestStep('integration', reports, '--maxWorkers=4'), phpunitStep(reports), e2eStep(reports, 2)],
+    [vitestStep('integration', reports, '--maxWorkers=5'), phpunitStep(reports), e2eStep(reports, 2)],
   ];
 }
 
