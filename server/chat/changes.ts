@@ -84,6 +84,7 @@ export function applyRecord(record: RoomRecord, now: RoomRecord): void {
     'members',
     'firstSeq',
     'settings',
+    'previewsOf',
   ] as const) {
     if (now[field] === undefined) Reflect.deleteProperty(record, field);
     else Object.assign(record, { [field]: now[field] });
@@ -91,7 +92,9 @@ export function applyRecord(record: RoomRecord, now: RoomRecord): void {
   if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
 }
 
-export function haveSameSettings({ settings: a }: RoomRecord, { settings: b }: RoomRecord): boolean {
+export function haveSameSettings(before: RoomRecord, now: RoomRecord): boolean {
+  if (before.previewsOf !== now.previewsOf) return false;
+  const [a, b] = [before.settings, now.settings];
   const names = Object.keys({ ...a, ...b }) as (keyof RoomSettings)[];
   return names.every((name) => a[name] === b[name]);
 }

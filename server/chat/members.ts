@@ -211,6 +211,18 @@ export async function setNotify(
   return { room: summaryOf(directory, room, connection) };
 }
 
+export async function setPreviews(
+  { history, directory }: Chat,
+  connection: Connection,
+  room: Room,
+  { previews }: RequestPayload<'room:previews'>,
+): Promise<Answers['room:previews']> {
+  const { id, kind } = room.record;
+  if (kind !== 'direct') throw new RequestError('bad_request', 'the room has a rule for it: see room:update');
+  await history.write.setPreviews({ room: id, user: connection.person.user.id, previews }, connection.id);
+  return { room: summaryOf(directory, room, connection) };
+}
+
 export async function members(
   chat: Chat,
   connection: Connection,

@@ -52,6 +52,10 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   }
   if (record.topic !== undefined) summary.topic = record.topic;
   if (member !== undefined) summary.role = member.role;
+  if (record.kind === 'direct' && record.previewsOf !== 'both') {
+    const wants = record.pair?.[record.previewsOf === 'low' ? 0 : 1] === identity.id;
+    summary.previews = record.previewsOf !== undefined && wants ? 'asked' : 'off';
+  }
   if (partner !== undefined) {
     summary.with = partner.user;
     summary.present = partner.present;

@@ -138,6 +138,8 @@ export interface RoomRecord {
   createdAt: number;
   /** Only those that differ from the settings of a new room. */
   settings: RoomSettings;
+  /** Which of the pair of a direct room want previews of links: the first, the second, or both; absent for none. */
+  previewsOf?: 'low' | 'high' | 'both';
   /** Open reports of messages that are not too old; absent for none. */
   reports?: number;
   /** Pinned messages that are not too old; absent for none. */
@@ -937,6 +939,8 @@ export interface Writes {
     in: { room: string; name?: string; topic?: string; actor?: string; access?: number } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
+  /** One of the two in a direct room wants previews of links there, or no more. Codes: `unknown_room`, `forbidden`. */
+  setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
   deleteRoom: { in: { room: string; actor?: string; access?: number }; out: { stale: boolean } };
   /**

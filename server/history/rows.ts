@@ -50,6 +50,7 @@ export const roomFields: Columns = [
   'pair_high',
   'empty_since',
   ...settings.map(([, { column }]) => column),
+  'previews_of',
   'reports',
   'pins',
   'reset_rev',
@@ -77,6 +78,9 @@ export function roomFrom(row: Row): RoomRecord {
     members: row.members as number,
     createdAt: row.created_at as number,
     settings: settingsFrom(row),
+    ...(row.previews_of === null
+      ? {}
+      : { previewsOf: row.previews_of as NonNullable<RoomRecord['previewsOf']> }),
     ...(row.reports === null ? {} : { reports: row.reports as number }),
     ...(row.pins === null ? {} : { pins: row.pins as number }),
     ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),
@@ -125,6 +129,7 @@ export function roomRow(room: RoomRow): Value[] {
     room.pair?.[1] ?? null,
     room.emptySince ?? null,
     ...settings.map(([name]) => room.settings[name] ?? null),
+    room.previewsOf ?? null,
     room.reports ?? null,
     room.pins ?? null,
     room.reset ?? null,

@@ -43,6 +43,7 @@ export const columnTypes = {
   slow: 'int',
   previews: 'text',
   seen: 'text',
+  previews_of: 'text',
   reports: 'int',
   pins: 'int',
   behind: 'int',

@@ -10,6 +10,7 @@ import {
   openDirect,
   remove,
   setNotify,
+  setPreviews,
   setRole,
   update,
 } from '../chat/members.ts';
@@ -35,6 +36,7 @@ export const roomRequests: RequestHandlers<
   | 'room:role'
   | 'room:members'
   | 'room:notify'
+  | 'room:previews'
   | 'room:mute'
   | 'room:ban'
   | 'room:restricted'
@@ -122,6 +124,12 @@ export const roomRequests: RequestHandlers<
   'room:notify': {
     order: 'change',
     run: ({ chat, connection, room, payload }) => setNotify(chat, connection, room, payload),
+  },
+  'room:previews': {
+    order: 'change',
+    right: 'send',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => setPreviews(chat, connection, room, payload),
   },
   'room:mute': {
     order: 'change',

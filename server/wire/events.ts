@@ -106,8 +106,11 @@ const roomSummary = z.object({
   mutedReason: z.string().exactOptional(),
   /** Open reports, for users who have the right `moderate` there. */
   reports: counter.exactOptional(),
-  /** Links have no previews there; absent if they have, where `can.previews` says so. */
-  previews: z.literal('off').exactOptional(),
+  /**
+   * Links have no previews there; absent if they have, where `can.previews` says so. `asked`, of a direct room: this user
+   * wants them, and the other one does not yet.
+   */
+  previews: z.enum(['off', 'asked']).exactOptional(),
   /** Authors do not learn who has seen a message there; absent if they do, where `can.seen` says so. */
   seen: z.literal('off').exactOptional(),
   /** Pinned messages; absent if there are none. */
@@ -342,7 +345,7 @@ const can = z.object({
   findPeople: z.boolean(),
   /** Whether files can be uploaded. */
   files: z.boolean(),
-  /** Whether links can have previews: not in direct rooms. */
+  /** Whether links can have previews. */
   previews: z.boolean(),
   /** Whether authors learn who has seen a message. */
   seen: z.boolean(),
@@ -496,6 +499,7 @@ export const requests = {
     limit: limit(100),
   }),
   'room:notify': z.object({ room: roomId, notify }),
+  'room:previews': z.object({ room: roomId, previews: z.enum(['on', 'off']) }),
   'room:mute': restriction,
   'room:ban': restriction,
   'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
@@ -723,6 +727,7 @@ export const answers = {
   'room:role': nothing,
   'room:members': z.object({ members: z.array(roomMember), count: counter, next }),
   'room:notify': z.object({ room: roomSummary }),
+  'room:previews': z.object({ room: roomSummary }),
   'room:mute': nothing,
   'room:ban': nothing,
   'room:restricted': z.object({

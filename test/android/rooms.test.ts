@@ -172,6 +172,9 @@ test('people: found, written to directly, seen to come, type, read and go', asyn
   await eva.request('typing:set', { room: direct.id, typing: true });
   await app.isTold('typing', ({ users }) => (users as string[])[0] === 'eva');
   const from = app.told.length;
+  await eva.request('room:previews', { room: direct.id, previews: 'on' });
+  expect(await app.ask('setPreviews', { room: direct.id, on: true })).toMatchObject({ previews: true });
+  expect(await app.ask('setPreviews', { room: direct.id, on: false })).toMatchObject({ previews: false });
   await say(eva, direct.id, 'yes');
   await app.isTold('typing', ({ users }) => (users as string[]).length === 0, from);
   await app.ask('typed', { room: direct.id });

@@ -90,7 +90,7 @@ export function previewsContract(
     await expect(remove(99)).rejects.toMatchObject({ code: 'unknown_message' });
   });
 
-  it('a room without previews has none, nor has a direct room', async () => {
+  it('a room without previews has none, nor has a direct room before both want them', async () => {
     await begin();
     const waits = await send();
     await write.updateRoom({ room, previews: 'off', actor: ann.id });
@@ -98,6 +98,25 @@ export function previewsContract(
     await fill(waits.seq, { title: 'Late' });
     expect(await shown(waits.seq)).toBeUndefined();
     const direct = await write.openDirect({ id: 'd', by: ann, other: ben.id, at });
-    expect((await send({ room: direct.room.id })).preview).toBeUndefined();
+    const inDirect = async () => (await send({ room: direct.room.id })).preview !== undefined;
+    const want = (user: string, previews: 'on' | 'off') =>
+      write.setPreviews({ room: direct.room.id, user, previews });
+    const seen = [await inDirect()];
+    for (const [user, previews] of [
+      [ann.id, 'on'],
+      [ann.id, 'on'],
+      [ben.id, 'on'],
+      [ann.id, 'off'],
+      [ann.id, 'on'],
+      [ben.id, 'off'],
+    ] as const) {
+      await want(user, previews);
+      seen.push(await inDirect());
+    }
+    expect(seen).toEqual([false, false, false, true, false, true, false]);
+    await expect(want('somebody', 'on')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(write.setPreviews({ room, user: ann.id, previews: 'on' })).rejects.toMatchObject({
+      code: 'forbidden',
+    });
   });
 }

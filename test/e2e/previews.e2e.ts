@@ -1,4 +1,7 @@
+import { asUser } from './as-user.ts';
+import { faultsIn } from './axe.ts';
 import { expect, type Person, test } from './fixtures.ts';
+import { seed } from './seed.ts';
 
 test.use({ previews: true });
 
@@ -38,4 +41,27 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await alice.write(`Nothing: ${empty}`);
   await expect(alice.message(`Nothing: ${empty}`)).toBeVisible();
   await expect(card(bob, `Nothing: ${empty}`)).toHaveCount(0);
+});
+
+test('a link in a direct room has its page when both want that', async ({ alice, site }) => {
+  const direct = await asUser(site, 'bob', async (ask) => (await ask('direct:open', { user: '1' })).room.id);
+  await seed(site, 'bob', direct, ['hello']);
+  await alice.open('Bob');
+  const header = alice.page.getByRole('region', { name: 'Bob' }).getByRole('heading', { name: 'Bob' });
+  await header.getByRole('button').click();
+  const details = alice.page.getByRole('complementary', { name: 'Details' });
+  await details.getByRole('tab', { name: 'Settings' }).click();
+  const wish = details.getByRole('switch', { name: 'Previews of links' });
+  await expect(wish).toHaveAttribute('aria-checked', 'false');
+  await wish.click();
+  await expect(wish).toHaveAttribute('aria-checked', 'true');
+  const hint = details.getByText('As soon as both of you want it');
+  await expect(hint).toBeVisible();
+  await alice.shot('previews asked for');
+  expect(await faultsIn(alice.page)).toEqual([]);
+  await asUser(site, 'bob', (ask) => ask('room:previews', { room: direct, previews: 'on' }));
+  await expect(hint).toHaveCount(0);
+  const link = site.host('<!doctype html><title>Spring market</title>');
+  await alice.write(`The stalls: ${link}`);
+  await expect(card(alice, `The stalls: ${link}`)).toContainText('Spring market');
 });

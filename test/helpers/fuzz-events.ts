@@ -228,6 +228,7 @@ const dataKeys: Record<RequestName, string> = {
   'room:restricted': 'users',
   'room:members': 'count,members',
   'room:notify': 'room',
+  'room:previews': 'room',
   'invite:create': 'invite,token',
   'invite:list': 'invites',
   'invite:revoke': '',

@@ -377,6 +377,13 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       }),
     ],
     [
+      1,
+      () => ({
+        op: 'setPreviews',
+        input: { room: one(roomIds), user: one(userIds), previews: one(['on', 'off'] as const) },
+      }),
+    ],
+    [
       2,
       () => ({
         op: 'follow',

@@ -342,6 +342,11 @@ export class Chat implements ConnectionListener {
     this.#put(await this.connection.request('room:notify', { room: room.id, notify }));
   }
 
+  /** Whether this user wants previews of links in a direct room. */
+  async wantPreviews(room: Room, previews: 'on' | 'off'): Promise<void> {
+    this.#put(await this.connection.request('room:previews', { room: room.id, previews }));
+  }
+
   async deleteRoom(room: Room): Promise<void> {
     await this.connection.request('room:delete', { room: room.id });
     this.list.removed({ room: room.id, readable: false, reason: 'deleted' });

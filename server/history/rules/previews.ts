@@ -2,7 +2,7 @@ import { firstPage } from '../../wire/links.ts';
 import type { Change, StoredMessage } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Work } from '../sql/work.ts';
-import { existing, existingFor, messageIn, refuse, release, textRevOf } from './room-changes.ts';
+import { existing, existingFor, messageIn, record, refuse, release, textRevOf } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 
 export const preview: Rule<'preview'> = {
@@ -48,9 +48,26 @@ export const removePreview: Rule<'removePreview'> = {
   },
 };
 
-/** Whether links have previews in the room. */
-export const showsPreviews = ({ kind, settings }: Pick<RoomRow, 'kind' | 'settings'>): boolean =>
-  kind !== 'direct' && settings.previews !== 'off';
+export const setPreviews: Rule<'setPreviews'> = {
+  needs: ({ room }) => [{ what: 'lastMessage', room }],
+  run(work, { room: id, user, previews }, changes) {
+    const { previewsOf: before, ...room } = existing(work, id);
+    const [low, high] = room.pair ?? [];
+    if (user !== low && user !== high) refuse('forbidden');
+    const wants = (one: 'low' | 'high', id: string | undefined) =>
+      id === user ? previews === 'on' : before === one || before === 'both';
+    const [first, second] = [wants('low', low), wants('high', high)];
+    const now = first && second ? 'both' : first ? 'low' : second ? 'high' : undefined;
+    if (now === before) return {};
+    work.putRoom({ ...room, ...(now === undefined ? {} : { previewsOf: now }) });
+    changes.push({ type: 'room', is: 'changed', room: record(work, existing(work, id)) });
+    return {};
+  },
+};
+
+/** Whether links have previews in the room: in a direct one if both want it. */
+export const showsPreviews = ({ kind, settings, previewsOf }: RoomRow): boolean =>
+  kind === 'direct' ? previewsOf === 'both' : settings.previews !== 'off';
 
 /** The preview of an edited message: of the same page the one that it had, or none if that was removed. */
 export function changedPreview(

@@ -14,7 +14,7 @@ import * as messages from './messages.ts';
 import * as moderation from './moderation.ts';
 import * as notify from './notify.ts';
 import * as pins from './pins.ts';
-import { preview, removePreview } from './previews.ts';
+import { preview, removePreview, setPreviews } from './previews.ts';
 import * as rooms from './rooms.ts';
 import type { Rule } from './rule.ts';
 import { follow } from './threads.ts';
@@ -41,6 +41,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   forgetDays,
   preview,
   removePreview,
+  setPreviews,
   erase,
   eraseStep,
 };

@@ -317,6 +317,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   putRoom: [{ id: room, kind: 'private', name: 'Den', at }],
   updateRoom: [{ room: 'mine', name: 'Ours' }],
   openDirect: [{ id: 'd', by: user, other: '2', at }],
+  setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   addMembers: [
     {
       room,

@@ -1,10 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Message } from '../../../server/wire/events.ts';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Message, RoomSummary } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin } from '../../helpers/files.ts';
+import { hanging } from '../../helpers/hanging.ts';
 import { type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
 
 let web: Server;
@@ -98,11 +99,34 @@ test('nothing is asked for without a link, without wanting it, in a direct room,
   const direct = await ann.request('direct:open', { user: ben.id });
   await ann.request('room:join', { room: direct.room.id });
   expect((await send(link, { room: direct.room.id })).preview).toBeUndefined();
+  expect(direct.room.previews).toBe('off');
+  const asks = { room: direct.room.id, previews: 'on' } as const;
+  expect((await ann.request('room:previews', asks)).room.previews).toBe('asked');
+  expect((await send(link, { room: direct.room.id })).preview).toBeUndefined();
   const updated = await ann.request('room:update', { room, previews: 'off' });
   expect(updated.room.previews).toBe('off');
   expect((await send(link)).preview).toBeUndefined();
   await ann.request('room:update', { room, previews: 'on' });
   expect(asked).toBe(0);
+});
+
+test('links in a direct room have previews when both want it', async () => {
+  answer = page;
+  const { room: direct } = await ann.request('direct:open', { user: ben.id });
+  await ann.request('room:join', { room: direct.id });
+  await ann.request('room:previews', { room: direct.id, previews: 'on' });
+  await send('hello', { room: direct.id });
+  expect((await ben.request('room:previews', { room: direct.id, previews: 'on' })).room).not.toHaveProperty(
+    'previews',
+  );
+  const seen = () => {
+    const changes = ann.events.filter(({ name }) => name === 'room:changed');
+    return changes.map(({ payload }) => payload as RoomSummary).findLast(({ id }) => id === direct.id);
+  };
+  await vi.waitFor(() => expect(seen()).toBeDefined(), { timeout: hanging });
+  expect(seen()).not.toHaveProperty('previews');
+  const sent = await send(link, { room: direct.id });
+  expect(sent.preview).toEqual({ url: link });
 });
 
 test('a page without anything to show leaves nothing, and a message of the site has a preview too', async () => {

@@ -302,6 +302,23 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_room: [['eve', {}]],
   },
+  'room:previews': {
+    ok: [
+      [
+        'eve',
+        async ({ ann, eve }) => {
+          const { room } = await eve.request('direct:open', { user: ann.id });
+          return { room: room.id, previews: 'on' };
+        },
+      ],
+    ],
+    bad_request: [
+      ['ben', { previews: 'maybe' }],
+      ['ann', { previews: 'on' }],
+    ],
+    unknown_room: [['eve', { previews: 'on' }]],
+    forbidden: [['ben', onlyModerators({ previews: 'on' })]],
+  },
   'room:notify': {
     ok: [['ben', { notify: 'none' }]],
     bad_request: [['ben', { notify: 'loud' }]],

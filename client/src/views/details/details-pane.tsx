@@ -124,9 +124,7 @@ export class DetailsPane {
   }
 
   #tabs({ summary: { kind, member } }: Room): readonly DetailsTab[] {
-    return tabs.filter((tab) =>
-      tab === 'people' ? kind !== 'direct' : tab === 'settings' ? kind !== 'direct' && member : true,
-    );
+    return tabs.filter((tab) => (tab === 'people' ? kind !== 'direct' : tab === 'settings' ? member : true));
   }
 
   /** The one that was chosen last on this device, whichever room it was. */

@@ -34,6 +34,7 @@ export class RoomSettings extends Component<Props> {
   readonly #submission = new Submission(this.props.context);
   /** Changes that the server has not answered yet. */
   #pending: Partial<Rules> = {};
+  #wanted: 'on' | 'off' | undefined;
   /** A field was left while the server had not answered yet. */
   #again = false;
   /** Name and topic as they were when the fields began with them. */
@@ -63,6 +64,7 @@ export class RoomSettings extends Component<Props> {
         />
         {may.includes('update') && this.#named()}
         {may.includes('update') && this.#rules()}
+        {room.summary.kind === 'direct' && chat.can.previews && this.#wish()}
         <div class="ends">
           {may.includes('moderate') && button({ kind: 'restricted', room }, strings.text('restricted.title'))}
           {handOver && button({ kind: 'handOver', room }, strings.text('owner.handOver'))}
@@ -108,10 +110,42 @@ export class RoomSettings extends Component<Props> {
     );
   }
 
+  /** In a direct room both decide about previews. */
+  #wish() {
+    const { context, room } = this.props;
+    const label = context.strings.text('settings.previews');
+    const { previews = 'on' } = room.summary;
+    return (
+      <ul class="sets">
+        <Row
+          title={label}
+          {...(previews === 'asked' ? { hint: context.strings.text('settings.previews.both') } : {})}
+        >
+          <Switch
+            label={label}
+            on={(this.#wanted ?? previews) !== 'off'}
+            turn={(on) =>
+              save(
+                context,
+                (wanted) => {
+                  this.#wanted = wanted ? (on ? 'on' : 'off') : undefined;
+                },
+                async () => {
+                  await context.chat.wantPreviews(room, on ? 'on' : 'off');
+                  this.#wanted = undefined;
+                },
+              )
+            }
+          />
+        </Row>
+      </ul>
+    );
+  }
+
   #rules() {
     const { chat, strings } = this.props.context;
-    const { write, slow = 0, previews = 'on', seen = 'on' } = this.props.room.summary;
-    const rules: Rules = { write, slow, previews, seen, ...this.#pending };
+    const { write, slow = 0, previews, seen = 'on' } = this.props.room.summary;
+    const rules: Rules = { write, slow, previews: previews === 'off' ? 'off' : 'on', seen, ...this.#pending };
     const only = strings.text('composer.readOnly');
     const shown = strings.text('settings.previews');
     const seenBy = strings.text('seen.title');

@@ -795,6 +795,16 @@ public final class Chat {
     ask("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
   }
 
+  /**
+   * @param room the id of a direct room
+   * @param on whether one wants previews of links there: they begin when the other one does, too
+   * @param callback the room
+   */
+  public void setPreviews(String room, boolean on, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    ask("room:previews", Wire.payload("room", room, "previews", on ? "on" : "off"), this::putRoom, callback);
+  }
+
   // Reactions
 
   /**

@@ -143,7 +143,10 @@ public final class RoomSummary {
   public final Write write;
   /** The seconds that have to pass between two messages of one user, but for moderators; 0: none. */
   public final int slow;
-  /** Whether links of new messages have previews, if the site's operator has switched them on. */
+  /**
+   * Whether links of new messages have previews, if the site's operator has switched them on; in a direct room when both
+   * want it: see {@link Chat#setPreviews}.
+   */
   public final boolean previews;
   /** Whether authors learn who has seen a message, unless the site's operator has switched it off. */
   public final boolean seen;

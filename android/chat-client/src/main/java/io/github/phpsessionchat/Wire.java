@@ -258,7 +258,7 @@ final class Wire {
     draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);
     draft.write = named(RoomSummary.Write.class, text(json, "write"), RoomSummary.Write.ALL);
     draft.slow = count(json, "slow");
-    draft.previews = !"off".equals(text(json, "previews"));
+    draft.previews = !json.has("previews");
     draft.seen = !"off".equals(text(json, "seen"));
     draft.mutedUntil = json.has("mutedForMs") ? after(number(json, "mutedForMs")) : 0;
     draft.mutedReason = text(json, "mutedReason");

@@ -208,6 +208,9 @@ public final class Robot implements ChatListener {
         if (c.has("seen")) change.seen(c.getBoolean("seen"));
         chat.updateRoom(room, change, answering(c));
         return;
+      case "setPreviews":
+        chat.setPreviews(room, c.getBoolean("on"), answering(c));
+        return;
       case "react":
         chat.react(message(c.getLong("seq")), c.getString("emoji"), c.getBoolean("on"), answering(c));
         return;

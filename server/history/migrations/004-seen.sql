@@ -1,4 +1,0 @@
--- needs: 1
--- Whether authors learn who has seen a message in the room: 'off', or NULL for on.
-ALTER TABLE chat_rooms ADD COLUMN seen CHARS(16); -- SQLite
-ALTER TABLE chat_rooms ADD COLUMN IF NOT EXISTS seen CHARS(16); -- PostgreSQL, MariaDB
