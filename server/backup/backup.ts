@@ -4,13 +4,14 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { keepFiles } from '../files/copied.ts';
 import { folderStorage } from '../files/folder.ts';
 import type { Storage } from '../files/storage.ts';
+import { dialectOf, type HistoryPlace } from '../history/open.ts';
 import { copyHistory, storedFiles } from '../history/sqlite/snapshot.ts';
 import { ArchiveWriter } from './archive.ts';
 import { entries, formatNow, type Manifest } from './manifest.ts';
 
 /** The data that a backup holds. `files`: the folder of the files; undefined to leave them out. */
 export interface Data {
-  history: string;
+  history: HistoryPlace;
   files: string | undefined;
 }
 
@@ -36,10 +37,10 @@ export async function makeBackup(
   if ((await stat(to).catch(() => null)) !== null) {
     throw new CommandProblem(exit.output, `${to} is there already: name another file`);
   }
-  if ((await stat(history).catch(() => null)) === null) {
+  if (history.kind === 'sqlite' && (await stat(history.path).catch(() => null)) === null) {
     throw new CommandProblem(
       exit.configuration,
-      `there is no history ${history}: is it that of CHAT_HISTORY?`,
+      `there is no history ${history.path}: is it that of CHAT_HISTORY?`,
     );
   }
   // Beside it, so that it is on the same disk; of one that was killed, it is left over.
@@ -49,13 +50,13 @@ export async function makeBackup(
   const release = files === undefined ? undefined : await keepFiles(files);
   try {
     await mkdir(work, { mode: 0o700 });
-    const copy = join(work, entries.history);
+    const copy = join(work, entries.history[history.kind]);
     const made = Date.now();
-    const migrations = await copyHistory(history, copy, (done) => onProgress({ history: done }));
+    const { migrations, stored } = await copied(history, copy, work, (done) => onProgress({ history: done }));
     const manifest: Manifest = {
       format: formatNow,
       made,
-      history: 'sqlite',
+      history: history.kind,
       migrations,
       files: files !== undefined,
     };
@@ -67,12 +68,12 @@ export async function makeBackup(
       const about = Buffer.from(`${JSON.stringify(manifest)}\n`);
       await writer.add(entries.manifest, about.length, [about]);
       const bytes = await open(copy);
-      await writer.add(entries.history, (await bytes.stat()).size, bytes.createReadStream());
+      await writer.add(entries.history[history.kind], (await bytes.stat()).size, bytes.createReadStream());
       if (files !== undefined) {
         const storage = folderStorage(files);
-        for (const id of storedFiles(copy)) {
+        for await (const { id, isDropped } of stored) {
           if (await addFile(writer, storage, id)) counts.files++;
-          else counts.missing++;
+          else if (!isDropped) counts.missing++;
           await addFile(writer, storage, `${id}.preview`);
           onProgress({ files: counts.files });
         }
@@ -91,6 +92,30 @@ export async function makeBackup(
     await release?.();
     await rm(work, { recursive: true, force: true });
   }
+}
+
+interface Copied {
+  /** The number of the last migration. */
+  migrations: number;
+  /** The files that it names. */
+  stored: AsyncIterable<{ id: string; isDropped?: boolean }> | Iterable<{ id: string; isDropped?: boolean }>;
+}
+
+/** Copies a history as it is at one moment. @param work a folder for what that needs */
+async function copied(
+  history: HistoryPlace,
+  to: string,
+  work: string,
+  onProgress: (done: number) => void,
+): Promise<Copied> {
+  if (history.kind === 'sqlite') {
+    const migrations = await copyHistory(history.path, to, onProgress);
+    return { migrations, stored: storedFiles(to).map((id) => ({ id })) };
+  }
+  const snapshot = await import('../history/sql/snapshot.ts');
+  const dialect = await dialectOf(history);
+  const migrations = await snapshot.copyRows(history, dialect, to, work);
+  return { migrations, stored: snapshot.storedFiles(dialect) };
 }
 
 async function addFile(writer: ArchiveWriter, storage: Storage, name: string): Promise<boolean> {

@@ -4,7 +4,12 @@ import { z } from 'zod';
 export const formatNow = 1;
 
 /** The names of the entries. That of a file goes on with its id. */
-export const entries = { manifest: 'php-session-chat.json', history: 'history.db', files: 'files/' } as const;
+export const entries = {
+  manifest: 'php-session-chat.json',
+  /** That of SQLite is the database itself; the others are the rows, as its program writes them. */
+  history: { sqlite: 'history.db', postgres: 'history.copy', mysql: 'history.sql' },
+  files: 'files/',
+} as const;
 
 /** An id of 32 hex digits, and the preview of a picture. */
 export const storedName = /^[0-9a-f]{32}(\.preview)?$/;
@@ -14,7 +19,7 @@ export const manifest = z.object({
   format: z.int().min(1),
   /** When the copy of the history began, in milliseconds of the epoch. */
   made: z.int().min(0),
-  history: z.literal('sqlite'),
+  history: z.enum(['sqlite', 'postgres', 'mysql']),
   /** The number of the last migration. */
   migrations: z.int().min(1),
   /** Whether files are in it. */

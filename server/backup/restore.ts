@@ -3,6 +3,8 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { folderStorage } from '../files/folder.ts';
+import { dialectOf } from '../history/open.ts';
+import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
 import { claim } from '../history/sqlite/claim.ts';
 import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/snapshot.ts';
 import { restoredOf } from '../history/sqlite/sqlite.ts';
@@ -17,10 +19,21 @@ import { entries, formatNow, largestManifest, type Manifest, manifest, storedNam
  * @returns when the backup was made, in milliseconds of the epoch
  * @throws CommandProblem
  */
-export async function restoreBackup(
+export function restoreBackup(
   from: string,
-  data: Data,
+  { history, files }: Data,
   onProgress: (files: number) => void = () => {},
+): Promise<number> {
+  return history.kind === 'sqlite'
+    ? restoreFile(from, { history: history.path, files }, onProgress)
+    : restoreRows(from, { history, files }, onProgress);
+}
+
+/** A history of SQLite. */
+async function restoreFile(
+  from: string,
+  data: { history: string; files: string | undefined },
+  onProgress: (files: number) => void,
 ): Promise<number> {
   await mkdir(dirname(resolve(data.history)), { recursive: true, mode: 0o700 });
   const history = existsSync(data.history) ? realpathSync(data.history) : resolve(data.history);
@@ -37,9 +50,9 @@ export async function restoreBackup(
     await clear(place);
     try {
       const { made } = await unpack(from, place, onProgress);
-      await prepareRestored(join(place.unpacked, entries.history), history, made);
-      await sync(join(place.unpacked, entries.history));
-      await rename(join(place.unpacked, entries.history), place.restored);
+      await prepareRestored(join(place.unpacked, entries.history.sqlite), history, made);
+      await sync(join(place.unpacked, entries.history.sqlite));
+      await rename(join(place.unpacked, entries.history.sqlite), place.restored);
       await syncFolder(dirname(history));
       await finish(place);
       return made;
@@ -50,11 +63,78 @@ export async function restoreBackup(
     if (existsSync(place.restored)) {
       throw asProblem(error, 'the backup is checked and half restored; do this again, and it goes on');
     }
-    if (!(error instanceof Unreadable)) throw asProblem(error, 'nothing has been restored');
-    throw new CommandProblem(exit.data, `${from} is no whole backup: ${error.message}. Nothing has changed`);
+    throw unchanged(from, error);
   } finally {
     claimed.close();
   }
+}
+
+const unchanged = (from: string, error: unknown): CommandProblem =>
+  error instanceof Unreadable
+    ? new CommandProblem(exit.data, `${from} is no whole backup: ${error.message}. Nothing has changed`)
+    : asProblem(error, 'nothing has been restored');
+
+/**
+ * A history in a database server. The rows get tables beside those of the history, which take their place in one step at the
+ * end. The files are put in their folder before that, where the history of before knows nothing of them.
+ */
+async function restoreRows(
+  from: string,
+  { history, files: folder }: { history: DatabaseAddress; files: string | undefined },
+  onProgress: (files: number) => void,
+): Promise<number> {
+  const snapshot = await import('../history/sql/snapshot.ts');
+  const dialect = await dialectOf(history);
+  const restoring = await snapshot.restoring(dialect).catch((error: Error) => {
+    throw error instanceof snapshot.InUse
+      ? new CommandProblem(exit.unavailable, error.message)
+      : new CommandProblem(exit.unavailable, `${placeOf(history)} cannot be used: ${error.message}`);
+  });
+  const files = folder === undefined ? undefined : join(resolve(folder), 'restoring');
+  try {
+    if (files !== undefined) await rm(files, { recursive: true, force: true });
+    let loaded = false;
+    const { made } = await unpackEach(from, {
+      kind: history.kind,
+      known: snapshot.knownFormat(dialect),
+      folder,
+      files,
+      onProgress,
+      async history({ bytes }, { migrations }) {
+        if (loaded) throw new Unreadable('it holds something else');
+        loaded = true;
+        await restoring.load(migrations, linesOf(bytes));
+      },
+    });
+    if (!loaded) throw new Unreadable('it has no history');
+    await restoring.prepare(made);
+    if (files !== undefined && folder !== undefined && existsSync(files)) {
+      await putFiles(folder, files);
+      await restoring.takePlace();
+      await removeUnknown(folder, await snapshot.idsOfFiles(dialect));
+    } else await restoring.takePlace();
+    return made;
+  } catch (error) {
+    throw unchanged(from, error);
+  } finally {
+    if (files !== undefined) await rm(files, { recursive: true, force: true });
+    await restoring.end();
+  }
+}
+
+/** The lines of a text, without their ends. */
+async function* linesOf(parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let rest: Buffer[] = [];
+  for await (const part of parts) {
+    let from = 0;
+    for (let end = part.indexOf(10); end >= 0; end = part.indexOf(10, from)) {
+      yield Buffer.concat([...rest, part.subarray(from, end)]);
+      rest = [];
+      from = end + 1;
+    }
+    rest.push(part.subarray(from));
+  }
+  yield Buffer.concat(rest);
 }
 
 interface Place {
@@ -88,40 +168,81 @@ async function unpack(
   { unpacked, files, folder }: Place,
   onProgress: (files: number) => void,
 ): Promise<Manifest> {
-  let about: Manifest | undefined;
   let hasHistory = false;
+  const about = await unpackEach(from, {
+    kind: 'sqlite',
+    known: knownFormat(),
+    folder,
+    files,
+    onProgress,
+    async history(entry) {
+      if (hasHistory) throw new Unreadable('it holds something else');
+      hasHistory = true;
+      await mkdir(unpacked, { mode: 0o700 });
+      await write(join(unpacked, entries.history.sqlite), entry);
+    },
+  });
+  if (!hasHistory) throw new Unreadable('it has no history');
+  return about;
+}
+
+/** Unpacks the files, and gives the history away. @throws Unreadable, CommandProblem */
+async function unpackEach(
+  from: string,
+  to: {
+    kind: Manifest['history'];
+    /** The number of the newest migration that this version knows. */
+    known: number;
+    folder: string | undefined;
+    files: string | undefined;
+    onProgress(files: number): void;
+    history(entry: ArchiveEntry, about: Manifest): Promise<void>;
+  },
+): Promise<Manifest> {
+  const { files, folder } = to;
+  let about: Manifest | undefined;
   let count = 0;
   for await (const entry of readArchive(from)) {
     const { name } = entry;
     if (about === undefined) {
-      about = await manifestOf(entry);
+      about = await manifestOf(entry, to.known);
+      if (about.history !== to.kind) {
+        throw new CommandProblem(
+          exit.configuration,
+          `the backup is of a history in ${titles[about.history]}, and CHAT_HISTORY is one in ${titles[to.kind]}`,
+        );
+      }
       if (about.files && files === undefined) {
         throw new CommandProblem(
           exit.configuration,
           'the backup has files, which are restored into a folder only: set CHAT_FILES=dir:FOLDER',
         );
       }
-      await mkdir(unpacked, { mode: 0o700 });
       if (about.files && folder !== undefined && files !== undefined) {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await mkdir(files, { mode: 0o700 });
       }
-    } else if (name === entries.history && !hasHistory) {
-      hasHistory = true;
-      await write(join(unpacked, entries.history), entry);
+    } else if (name === entries.history[to.kind]) {
+      await to.history(entry, about);
     } else {
       const id = name.startsWith(entries.files) ? name.slice(entries.files.length) : '';
       if (!about.files || files === undefined || !storedName.test(id))
         throw new Unreadable('it holds something else');
       await write(join(files, id), entry);
-      onProgress(++count);
+      to.onProgress(++count);
     }
   }
-  if (about === undefined || !hasHistory) throw new Unreadable('it has no history');
+  if (about === undefined) throw new Unreadable('it has no history');
   return about;
 }
 
-async function manifestOf({ name, size, bytes }: ArchiveEntry): Promise<Manifest> {
+const titles: Record<Manifest['history'], string> = {
+  sqlite: 'SQLite',
+  postgres: 'PostgreSQL',
+  mysql: 'MariaDB',
+};
+
+async function manifestOf({ name, size, bytes }: ArchiveEntry, known: number): Promise<Manifest> {
   if (name !== entries.manifest || size > largestManifest) throw new Unreadable('it is another kind of file');
   const parts: Buffer[] = [];
   for await (const part of bytes) parts.push(part);
@@ -133,7 +254,7 @@ async function manifestOf({ name, size, bytes }: ArchiveEntry): Promise<Manifest
     throw new Unreadable('its description is damaged');
   }
   const isNewer = (number: unknown, known: number) => typeof number === 'number' && number > known;
-  if (isNewer(value.format, formatNow) || isNewer(value.migrations, knownFormat())) {
+  if (isNewer(value.format, formatNow) || isNewer(value.migrations, known)) {
     throw new CommandProblem(
       exit.data,
       'a newer version has made this backup: restore it with that version. Nothing has changed',
@@ -166,9 +287,9 @@ async function sync(path: string): Promise<void> {
 /** Puts what was unpacked and checked in its place. It may be called again, as often as it is cut off. */
 async function finish({ history, restored, unpacked, files, folder }: Place): Promise<void> {
   if (files !== undefined && folder !== undefined && existsSync(files)) {
-    const storage = folderStorage(folder);
-    for (const name of await readdir(files)) await storage.put(name, join(files, name));
-    await removeUnknown(folder, restored);
+    await putFiles(folder, files);
+    const known = askingForFiles(restored);
+    await removeUnknown(folder, known).finally(() => known.close());
     await rm(files, { recursive: true });
   }
   // The index for searching is made anew.
@@ -179,17 +300,17 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
   await rm(unpacked, { recursive: true, force: true });
 }
 
+async function putFiles(folder: string, files: string): Promise<void> {
+  const storage = folderStorage(folder);
+  for (const name of await readdir(files)) await storage.put(name, join(files, name));
+}
+
 /** Removes the files that the restored history does not know: no server would ever do that. */
-async function removeUnknown(folder: string, history: string): Promise<void> {
-  const known = askingForFiles(history);
-  try {
-    for (const part of await readdir(folder)) {
-      if (!/^[0-9a-f]{2}$/.test(part)) continue;
-      for (const name of await readdir(join(folder, part))) {
-        if (storedName.test(name) && !known.has(name.slice(0, 32))) await rm(join(folder, part, name));
-      }
+async function removeUnknown(folder: string, known: { has(id: string): boolean }): Promise<void> {
+  for (const part of await readdir(folder)) {
+    if (!/^[0-9a-f]{2}$/.test(part)) continue;
+    for (const name of await readdir(join(folder, part))) {
+      if (storedName.test(name) && !known.has(name.slice(0, 32))) await rm(join(folder, part, name));
     }
-  } finally {
-    known.close();
   }
 }

@@ -19,13 +19,6 @@ export function dataOf(
   }
   const { env, lines } = givenSettings(given.settings, given.env);
   const { history, files } = readConfig(env, lines);
-  if (history.kind !== 'sqlite') {
-    const program = history.kind === 'postgres' ? 'pg_dump' : 'mariadb-dump --single-transaction';
-    throw new CommandProblem(
-      exit.configuration,
-      `this history is in a database server: back it up with ${program}, as docs/operate.md says`,
-    );
-  }
   if (files.kind === 's3' && !given['without-files']) {
     throw new CommandProblem(
       exit.configuration,
@@ -33,5 +26,5 @@ export function dataOf(
     );
   }
   const isLeftOut = given['without-files'] || files.kind !== 'dir';
-  return { file, data: { history: history.path, files: isLeftOut ? undefined : files.folder } };
+  return { file, data: { history, files: isLeftOut ? undefined : files.folder } };
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Data } from '../backup/backup.ts';
 import { restoreBackup } from '../backup/restore.ts';
+import { placeOf } from '../history/sql/address.ts';
 import { openTerminal } from '../init/terminal.ts';
 import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { dataOf } from './data.ts';
@@ -41,12 +42,16 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const made = await restoreBackup(from, data, (files) => shown.say(`files: ${files}`)).finally(() =>
     shown.end(),
   );
-  console.log(`✓ Restored: ${data.history}, as it was at ${new Date(made).toISOString()}`);
+  console.log(`✓ Restored: ${nameOf(data)}, as it was at ${new Date(made).toISOString()}`);
   return 0;
 }
 
+const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path : placeOf(history));
+
 /** The server could not write what another account has restored. @throws CommandProblem */
-function checkOwner({ history }: Data): void {
+function checkOwner({ history: place }: Data): void {
+  if (place.kind !== 'sqlite') return;
+  const history = place.path;
   const owner = statSync(history, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || process.getuid === undefined || owner === process.getuid()) return;
   throw new CommandProblem(
@@ -56,8 +61,8 @@ function checkOwner({ history }: Data): void {
 }
 
 /** @throws CommandProblem */
-async function confirm({ history }: Data): Promise<void> {
-  if (!existsSync(history)) return;
+async function confirm(data: Data): Promise<void> {
+  if (data.history.kind === 'sqlite' && !existsSync(data.history.path)) return;
   if (!(process.stdin.isTTY && process.stdout.isTTY)) {
     throw new CommandProblem(
       exit.usage,
@@ -66,7 +71,7 @@ async function confirm({ history }: Data): Promise<void> {
   }
   const terminal = openTerminal();
   try {
-    terminal.say(`${history} and its files will be replaced. This cannot be taken back.`);
+    terminal.say(`${nameOf(data)} and its files will be replaced. This cannot be taken back.`);
     if ((await terminal.ask('? Type yes to restore: ')) === 'yes') return;
   } finally {
     terminal.close();

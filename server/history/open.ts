@@ -44,7 +44,8 @@ export async function tryDatabase(place: DatabaseAddress): Promise<void> {
   (await (await dialectOf(place)).connect()).destroy();
 }
 
-async function dialectOf(address: DatabaseAddress): Promise<ServerDialect> {
+/** How to talk to the database of a history. */
+export async function dialectOf(address: DatabaseAddress): Promise<ServerDialect> {
   return address.kind === 'postgres'
     ? (await import('./sql/postgres.ts')).postgres(address)
     : (await import('./sql/mariadb.ts')).mariadb(address);

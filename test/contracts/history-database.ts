@@ -180,7 +180,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             said.push(is);
             if (said.length === 2) waiting.resolve();
           },
-          pathToFileURL(`${folder}/`),
+          { folder: pathToFileURL(`${folder}/`) },
         ),
       );
       await waiting.promise;
@@ -199,7 +199,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       cpSync(new URL('001-tables.sql', migrationsFolder), join(folder, '001-tables.sql'));
       const connection = await dialect.connect();
       closing.push(() => connection.destroy());
-      await migrate(connection, dialect, () => {}, pathToFileURL(`${folder}/`));
+      await migrate(connection, dialect, () => {}, { folder: pathToFileURL(`${folder}/`) });
       for (const statement of formerRows) await fresh.query(statement);
       for (let start = 0; start < 2; start++) {
         await checkFormerRows(await open(fresh.url));

@@ -46,6 +46,7 @@ const tables = [
   'consumers',
   'audit',
   'erasures',
+  'erased',
   'erased_rooms',
 ].map((name) => `chat_${name}`);
 

@@ -54,7 +54,13 @@ const mayImport: Record<string, readonly string[]> = {
     'server/wire/',
   ],
   'server/files/': ['server/history/history.ts', 'server/limits/', 'server/wire/'],
-  'server/backup/': ['server/command/problem.ts', 'server/files/', 'server/history/sqlite/'],
+  'server/backup/': [
+    'server/command/problem.ts',
+    'server/files/',
+    'server/history/open.ts',
+    'server/history/sql/',
+    'server/history/sqlite/',
+  ],
   'server/outgoing/': [],
   'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/session/blank.ts', 'server/wire/'],
   'server/push/': [

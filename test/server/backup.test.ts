@@ -104,7 +104,10 @@ const digestsIn = (path: string) =>
           .digest('hex'),
       ]),
   );
-const dataOf = ({ path, files }: Kept) => ({ history: path, files: files.slice('dir:'.length) });
+const dataOf = ({ path, files }: Kept) => ({
+  history: { kind: 'sqlite' as const, path },
+  files: files.slice('dir:'.length),
+});
 const folderOf = ({ path }: Kept) => join(path, '..');
 
 /** Whether the history is that of the backup, with all that was acknowledged by then. */

@@ -13,15 +13,16 @@ export type Migrating = { migration: string } | 'waiting';
  * Brings the tables to the newest form, one numbered migration after the other; servers that start together wait for
  * each other. No limit of time holds for a migration: an index of millions of rows takes minutes. A migration only adds
  * to what the version before uses, so that both can run beside each other; a later version removes what is no longer used.
+ * @param options.upTo the last one
  * @throws Error when a newer version has changed the tables beyond what this one can work with
  */
 export async function migrate(
   connection: DatabaseConnection,
   dialect: ServerDialect,
   onProgress: (is: Migrating) => void,
-  folder = migrationsFolder,
+  { folder = migrationsFolder, upTo = Number.POSITIVE_INFINITY } = {},
 ): Promise<void> {
-  const steps = migrationsOf(dialect.name, folder);
+  const steps = migrationsOf(dialect.name, folder).slice(0, upTo);
   await lock(connection, dialect, onProgress);
   try {
     await connection.query(

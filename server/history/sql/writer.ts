@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
+import { erasedDigest } from '../sqlite/erased.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
   type Asking,
@@ -188,6 +189,7 @@ export class Writer {
       transaction.later(this.#mark(number));
       const place = { dialect: this.#dialect, transaction, digestKey: this.#digestKey };
       const { outcomes, changes, changed } = await asked(carryOut(place, calls));
+      this.#listErased(transaction, calls);
       const batch = (handOut: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
         outcomes,
         changes,
@@ -239,6 +241,17 @@ export class Writer {
   #mark(number: number): Sql {
     const row = [this.#id, number, Date.now()];
     return this.#dialect.upsert('chat_writers', ['id'], ['id', 'num', 'since'], [row]);
+  }
+
+  /** So that a backup from before an erasure does not undo it. */
+  #listErased(transaction: Transaction, calls: readonly Asked[]): void {
+    const rows = calls.flatMap(({ op, input, probe }) => {
+      if (op !== 'erase' || probe === true) return [];
+      const { user, at, messages } = input as Writes['erase']['in'];
+      return [[erasedDigest(this.#digestKey, user), at, messages]];
+    });
+    if (rows.length === 0) return;
+    transaction.later(this.#dialect.insertNew('chat_erased', ['digest', 'at', 'erases'], rows));
   }
 
   #disconnect(): void {

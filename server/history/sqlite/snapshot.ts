@@ -1,9 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { backup, DatabaseSync } from 'node:sqlite';
-import { erasureConsumer } from '../history.ts';
+import {
+  eraseAgain,
+  erasureMargin,
+  forRestored,
+  freeConsumers,
+  type LostErasure,
+  namesOfUsers,
+} from '../erase-again.ts';
 import { migrationsFolder, migrationsOf, tooNew } from '../migrations.ts';
 import { fileStates } from '../rows.ts';
-import { erasedDigest, erasedSince, type ListedErasure } from './erased.ts';
+import { erasedDigest, erasedSince } from './erased.ts';
 import { digestKeyOf, migrate } from './migrations.ts';
 import { openSqliteHistory } from './sqlite.ts';
 
@@ -11,12 +17,6 @@ import { openSqliteHistory } from './sqlite.ts';
 const lockTimeout = 5000;
 /** Pages of 4 KB between two reports. */
 const pagesAtOnce = 2500;
-/** Milliseconds: an erasure is listed before it is committed, and may have missed the copy. */
-const erasureMargin = 60_000;
-
-/** More changes of a room than a history can have had since the copy was made: 2,000 a second, for three weeks. */
-const mostLost = 2 ** 32;
-
 /** How many migrations this version knows. */
 export const knownFormat = () => migrationsOf('SQLite', migrationsFolder).length;
 
@@ -80,26 +80,20 @@ export async function prepareRestored(path: string, replaced: string, made: numb
   const again = await withFile(path, async (db) => {
     formatOf(db);
     migrate(db);
+    db.exec(freeConsumers);
     const erased = await erasedSince(replaced, made - erasureMargin);
     if (erased.size === 0) return [];
     const key = digestKeyOf(db);
-    const found = new Map<string, ListedErasure & { user: string }>();
+    const found = new Map<string, LostErasure>();
     for (const user of usersIn(db)) {
       const one = erased.get(erasedDigest(key, user));
-      if (one !== undefined) found.set(user, { ...one, user });
+      if (one !== undefined) found.set(user, { user, messages: one.messages, at: one.at });
     }
     return [...found.values()];
   });
-  if (again.length > 0) await eraseAgain(path, again);
+  if (again.length > 0) await eraseIn(path, again);
   await withFile(path, (db) => {
-    // What was to be sent was sent since, or is out of date.
-    db.exec(`DELETE FROM chat_webhooks; DELETE FROM chat_due; DELETE FROM chat_due_rooms; DELETE FROM chat_pushes;
-      UPDATE chat_consumers SET position = coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)
-        WHERE id IN ('webhooks', 'notify');
-      DELETE FROM former_texts; DELETE FROM generations`);
-    // What clients know of a room is from before its head, also where they had read more than the copy has: they begin
-    // again. See `isKnown` in chat/rooms.ts.
-    db.prepare('UPDATE chat_rooms SET head = head + :lost, reset_rev = head + :lost').run({ lost: mostLost });
+    db.exec(`${forRestored.join(';')}; DELETE FROM former_texts; DELETE FROM generations`);
   });
 }
 
@@ -124,8 +118,6 @@ async function withFile<T>(path: string, work: (db: DatabaseSync) => T | Promise
   }
 }
 
-const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair_low', 'pair_high', 'origin'];
-
 /** Everybody whom a row names, some of them several times. */
 function* usersIn(db: DatabaseSync): Generator<string> {
   const columns = db
@@ -141,10 +133,7 @@ function* usersIn(db: DatabaseSync): Generator<string> {
   }
 }
 
-async function eraseAgain(
-  path: string,
-  erasures: readonly (ListedErasure & { user: string })[],
-): Promise<void> {
+async function eraseIn(path: string, erasures: readonly LostErasure[]): Promise<void> {
   let failure: Error | undefined;
   const history = await openSqliteHistory({
     path,
@@ -152,23 +141,6 @@ async function eraseAgain(
       failure = error;
     },
   });
-  try {
-    const by = randomUUID();
-    for (const { user, messages, at } of erasures) await history.write.erase({ user, messages, at });
-    const lease = 24 * 60 * 60 * 1000;
-    await history.write.consume({ name: erasureConsumer, by, types: ['erasing'], lease, most: 0 });
-    let kicked: string | undefined;
-    for (;;) {
-      const step = await history.write.eraseStep({
-        by,
-        ...(kicked === undefined ? {} : { kicked }),
-        at: Date.now(),
-      });
-      if (step === null) break;
-      kicked = step.kick ? step.user : undefined;
-    }
-  } finally {
-    await history.close();
-  }
+  await eraseAgain(history, erasures).finally(() => history.close());
   if (failure !== undefined) throw failure;
 }

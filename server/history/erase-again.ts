@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { type ErasedMessages, erasureConsumer, type History } from './history.ts';
+
+/** An erasure of a user that a restored history does not know of. `at`: milliseconds of the epoch. */
+export interface LostErasure {
+  user: string;
+  messages: ErasedMessages;
+  at: number;
+}
+
+/** Longer than any erasure takes, in milliseconds. */
+const lease = 24 * 60 * 60 * 1000;
+
+/** Carries erasures out in a history that no server uses. */
+export async function eraseAgain(history: History, erasures: readonly LostErasure[]): Promise<void> {
+  const by = randomUUID();
+  for (const erasure of erasures) await history.write.erase(erasure);
+  await history.write.consume({ name: erasureConsumer, by, types: ['erasing'], lease, most: 0 });
+  let kicked: string | undefined;
+  for (;;) {
+    const step = await history.write.eraseStep({
+      by,
+      ...(kicked === undefined ? {} : { kicked }),
+      at: Date.now(),
+    });
+    if (step === null) break;
+    kicked = step.kick ? step.user : undefined;
+  }
+}
+
+/** For a copied history: no server of before holds a consumer any more. */
+export const freeConsumers = 'UPDATE chat_consumers SET held_until = 0';
+
+/** The columns that name users. */
+export const namesOfUsers = ['user_id', 'other_id', 'by_id', 'created_by', 'pair_low', 'pair_high', 'origin'];
+
+/** More changes of a room than a history can have had since the copy was made: 2,000 a second, for three weeks. */
+export const mostLost = 2 ** 32;
+
+/** Milliseconds: an erasure is listed before it is committed, and may have missed the copy. */
+export const erasureMargin = 60_000;
+
+/**
+ * What was to be sent was sent since, or is out of date. And what clients know of a room is from before its head, also where
+ * they had read more than the copy has: they begin again. See `isKnown` in chat/rooms.ts.
+ */
+export const forRestored = [
+  'DELETE FROM chat_webhooks',
+  'DELETE FROM chat_due',
+  'DELETE FROM chat_due_rooms',
+  'DELETE FROM chat_pushes',
+  `UPDATE chat_consumers SET position = coalesce((SELECT num FROM chat_position WHERE id = 'changes'), 0)
+     WHERE id IN ('webhooks', 'notify')`,
+  // In this order for MariaDB, which goes from one column to the next.
+  `UPDATE chat_rooms SET reset_rev = head + ${mostLost}, head = head + ${mostLost}`,
+];

@@ -1,0 +1,246 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
+import { type Child, startChild } from '../helpers/child.ts';
+import { download, origin, upload } from '../helpers/files.ts';
+import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import { startMariadb } from '../helpers/mariadb.ts';
+import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
+import { startPostgres } from '../helpers/postgres.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
+/** Texts that a dump has to quote. */
+const odd = ['two\nlines', 'a\ttab and \\ and \\N and \\.', `'quotes" and ; and ?`, '🌱 ∑ ü', '\\.\nx'];
+/** Somebody who has written something before the backup. */
+const ben = 'ben-who-will-be-erased';
+
+const engines = [
+  {
+    name: 'PostgreSQL',
+    other: 'MariaDB',
+    async start() {
+      const server = await startPostgres();
+      return { database: () => postgresDatabase(server), stop: () => server.remove() };
+    },
+    tables: `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+    rows: (table: string) => `SELECT t::text AS row FROM ${table} AS t ORDER BY 1`,
+  },
+  {
+    name: 'MariaDB',
+    other: 'PostgreSQL',
+    async start() {
+      const server = await startMariadb();
+      return { database: () => mariadbDatabase(server), stop: () => server.remove() };
+    },
+    tables: 'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()',
+    rows: (table: string) => `SELECT * FROM ${table}`,
+  },
+];
+
+describe.each(engines)('a history in $name', ({ other, start, tables, rows }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'backup-'));
+  const file = join(folder, 'chat.tar');
+  const kept = historyFolder();
+  let engine: Awaited<ReturnType<typeof start>>;
+  let history: HistoryDatabase;
+  let site: PeopleSite;
+  let ann: Person;
+  let photo: { id: string; name: string };
+  let acknowledged: string[] = [];
+  let early: Map<string, string>;
+
+  beforeAll(async () => {
+    engine = await start();
+    history = await engine.database();
+    site = await startPeopleSite({ ...settings, CHAT_HISTORY: history.url, CHAT_FILES: kept.files });
+    ann = await site.person();
+    for (const room of ['lobby', 'garden']) await ann.request('room:join', { room });
+  });
+  afterAll(async () => {
+    await site.close();
+    await history.close();
+    await engine.stop();
+    kept.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  function command(name: 'backup' | 'restore', url: string, from = file, files = kept.files): Child {
+    const args = [name, from, ...(name === 'restore' ? ['--yes'] : []), '--settings='];
+    return startChild(process.execPath, ['server/command/main.ts', ...args], {
+      cwd: root,
+      env: {
+        PATH: process.env.PATH,
+        CHAT_SESSION_STORE: site.memcached.url,
+        CHAT_HISTORY: url,
+        CHAT_FILES: files,
+      },
+    });
+  }
+  async function ended(child: Child): Promise<{ code: number; said: string }> {
+    const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
+    return { code, said: child.output() };
+  }
+
+  /** The rows of each table, as a digest. */
+  async function contents({ query }: HistoryDatabase): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for (const { name } of await query(tables)) {
+      const hash = createHash('sha256');
+      for (const row of (await query(rows(name as string))).map((one) => JSON.stringify(one)).sort())
+        hash.update(row);
+      found.set(name as string, hash.digest('hex'));
+    }
+    return found;
+  }
+
+  /** Whether a history has all that was acknowledged, without a gap. */
+  async function expectWhole({ query }: HistoryDatabase, files: string): Promise<void> {
+    const messages = await query(
+      `SELECT seq, text FROM chat_messages JOIN chat_rooms ON chat_rooms.num = chat_messages.room
+        WHERE chat_rooms.id = 'lobby' ORDER BY seq`,
+    );
+    expect(messages.map(({ seq }) => Number(seq))).toEqual(messages.map((_, n) => n + 1));
+    const there = new Set(messages.map(({ text }) => text));
+    expect([...odd, ...acknowledged].filter((text) => !there.has(text))).toEqual([]);
+    expect(readFileSync(join(files.slice('dir:'.length), photo.id.slice(0, 2), photo.id), 'utf8')).toBe(
+      'seen on Monday',
+    );
+    const left = (await query(tables)).map(({ name }) => name as string);
+    expect(left.filter((name) => !name.startsWith('chat_'))).toEqual([]);
+  }
+
+  test('a backup while messages are sent has all that was acknowledged before it began, and is restored elsewhere', async () => {
+    const person = await site.person({}, ben);
+    await person.request('room:join', { room: 'garden' });
+    await say(person, 'garden', `I am ${ben}`);
+    person.close();
+    photo = (await upload(site.chat.url, ann.cookie, 'seen on Monday', { room: 'garden', name: 'a.txt' }))
+      .file;
+    await say(ann, 'garden', 'look', { files: [{ id: photo.id }] });
+    for (const text of odd) await say(ann, 'lobby', text);
+    let stopped = false;
+    const texts: string[] = [];
+    const senders = Array.from({ length: 10 }, async () => {
+      while (!stopped) {
+        const text = `text ${newClientId()}`;
+        await say(ann, 'lobby', text);
+        texts.push(text);
+      }
+    });
+    await expect.poll(() => texts.length).toBeGreaterThan(100);
+    acknowledged = [...texts];
+    const made = await ended(command('backup', history.url));
+    stopped = true;
+    await Promise.all(senders);
+    expect(made).toEqual({ code: 0, said: expect.stringMatching(/^✓ Written: .* MB, 1 files\)\n$/) });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+
+    const elsewhere = await engine.database();
+    const { files, remove } = historyFolder();
+    expect(await ended(command('restore', elsewhere.url, file, files))).toEqual({
+      code: 0,
+      said: expect.stringMatching(/^✓ Restored: /),
+    });
+    await expectWhole(elsewhere, files);
+    await elsewhere.close();
+    remove();
+  });
+
+  test('a restore refuses the history of a running server', async () => {
+    expect(await ended(command('restore', history.url))).toEqual({
+      code: 69,
+      said: '✗ A chat server is using this history: stop it first, and each other one\n',
+    });
+  });
+
+  test('a damaged file, that of a newer version or of another database is refused, and a killed restore changes nothing', async () => {
+    const { id } = (await site.api('DELETE', `/users/${ben}?messages=delete`)) as { id?: string };
+    expect(id).toBeUndefined();
+    await expect.poll(async () => (await site.api('GET', `/users/${ben}`)).status).toBe(404);
+    await site.chat.stop();
+    early = await contents(history);
+    const whole = readFileSync(file);
+    const flipped = Buffer.from(whole);
+    const middle = Math.floor(whole.length / 2);
+    flipped.writeUInt8(flipped.readUInt8(middle) ^ 1, middle);
+    const manifest = whole.toString('latin1', 512, 1024);
+    const withManifest = (text: string) =>
+      Buffer.concat([whole.subarray(0, 512), Buffer.from(text, 'latin1'), whole.subarray(1024)]);
+    const kinds = { PostgreSQL: 'postgres', MariaDB: 'mysql' } as const;
+    const kind = kinds[other as keyof typeof kinds];
+    const wrong = join(folder, 'wrong.tar');
+    for (const [bytes, code, said] of [
+      [flipped, 65, /is no whole backup: .*Nothing has changed/],
+      [withManifest(manifest.replace(/"migrations":\d+/, '"migrations":99')), 65, /newer version/],
+      [
+        // As long as it was.
+        withManifest(
+          kind === 'mysql'
+            ? manifest.replace('"postgres"', '   "mysql"')
+            : manifest.replace(/"made":\d{3}/, '"made":').replace('"mysql"', '"postgres"'),
+        ),
+        78,
+        /the backup is of a history in/i,
+      ],
+    ] as const) {
+      writeFileSync(wrong, bytes);
+      const refused = await ended(command('restore', history.url, wrong));
+      expect([refused.code, refused.said]).toEqual([code, expect.stringMatching(said)]);
+    }
+    expect(await contents(history)).toEqual(early);
+
+    const killed = command('restore', history.url);
+    await expect
+      .poll(async () => (await history.query(tables)).map(({ name }) => name))
+      .toContain('restoring_chat_messages');
+    await killed.stop('SIGKILL');
+    const now = await contents(history);
+    expect([...early].filter(([name, rowsOfIt]) => now.get(name) !== rowsOfIt)).toEqual([]);
+  });
+
+  test('a restored history is erased again, waits to send nothing, is searched, and clients begin again', async () => {
+    const { said, code } = await ended(command('restore', history.url));
+    expect([code, said]).toEqual([0, expect.stringMatching(/^✓ Restored: /)]);
+    await expectWhole(history, kept.files);
+    expect(await history.holding(ben)).toEqual([]);
+    const [waiting] = await history.query(
+      'SELECT (SELECT count(*) FROM chat_due) + (SELECT count(*) FROM chat_webhooks) AS n',
+    );
+    expect(Number(waiting?.n)).toBe(0);
+    const again = await nextChatServer({
+      ...settings,
+      CHAT_SESSION_STORE: site.memcached.url,
+      CHAT_HISTORY: history.url,
+      CHAT_FILES: kept.files,
+    });
+    const back = await connectChat(again.url, ann.cookie);
+    const text = acknowledged.at(-1) as string;
+    await expect
+      .poll(
+        async () => (await back.request('message:search', { query: text.split(' ')[1] as string })).messages,
+      )
+      .toMatchObject([{ text }]);
+    const joined = await back.request('room:join', { room: 'lobby', since: 1 });
+    expect(joined).toMatchObject({ reset: true });
+    const { message } = await back.request('message:send', {
+      room: 'lobby',
+      text: 'and on',
+      clientId: newClientId(),
+    });
+    expect(message.seq).toBe(joined.room.lastSeq + 1);
+    expect(await (await download(again.url, ann.cookie, photo)).text()).toBe('seen on Monday');
+    back.close();
+    await again.stop();
+    // What is restored can be backed up and restored once more.
+    const second = join(folder, 'second.tar');
+    expect(await ended(command('backup', history.url, second))).toMatchObject({ code: 0 });
+    expect(await ended(command('restore', history.url, second))).toMatchObject({ code: 0 });
+    await expectWhole(history, kept.files);
+    expect(existsSync(join(kept.files.slice('dir:'.length), 'restoring'))).toBe(false);
+  });
+});
