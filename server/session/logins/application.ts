@@ -30,15 +30,18 @@ export interface SiteFolder {
   env(file: string): Promise<Readonly<Record<string, string>>>;
 }
 
+/** CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS: names of roles or groups, in place of those that the application has. */
+export interface GivenRoles {
+  admins?: readonly string[] | undefined;
+  moderators?: readonly string[] | undefined;
+}
+
 /** Settings of the operator beside the folder. */
-export interface SiteOptions {
+export interface SiteOptions extends GivenRoles {
   /** CHAT_SESSION_NAME. */
   cookieName?: string | undefined;
   /** CHAT_SITE_BLOG. */
   blog?: number | undefined;
-  /** CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS: names of roles or groups. */
-  admins?: readonly string[] | undefined;
-  moderators?: readonly string[] | undefined;
   /** CHAT_SITE_CHECKS: whether a login counts only from the address and the browser that the application takes it from. */
   checks?: boolean | undefined;
   /** CHAT_USER_NOBODY. */
@@ -381,6 +384,12 @@ export const mailsIn = (view: string, from: string, id: string, mail: string): S
   columns: { mail: 'text' },
   select: `SELECT ${id} AS id, ${mail} AS mail FROM ${from}`,
 });
+
+/** The roles of a user in the chat. */
+export function rolesIf(isAdmin = false, isModerator = false): Pick<SessionUser, 'roles'> {
+  const roles = [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
+  return roles.length === 0 ? {} : { roles };
+}
 
 /** The verdict that nobody is logged in. */
 export const nobody = (reason: string, hint?: string) => ({

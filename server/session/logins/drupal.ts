@@ -11,10 +11,12 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   type LoginTable,
   loginPart,
   mailsIn,
   nobody,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   tableIn,
@@ -22,16 +24,13 @@ import {
 } from './application.ts';
 
 /** The values of settings.php. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   /** Without it the cookie is known by the form of its name. */
   cookie: string | null;
   /** The end of the cookie's name, if services.yml says it. */
   ending: string | null;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 /** Bytes of one session: Drupal itself gets slow long before. */
@@ -48,7 +47,7 @@ export const drupal: Application<Found, Found> = {
   kind: 'drupal',
   title: 'Drupal',
 
-  async find(folder, { cookieName, admins, moderators, nobody }) {
+  async find(folder, { cookieName, admins, moderators }) {
     const place = await settingsOf(folder);
     if (place === null) return null;
     const { root, site } = place;
@@ -61,9 +60,8 @@ export const drupal: Application<Found, Found> = {
       prefix,
       cookie: cookieName ?? null,
       ending: cookieName === undefined ? await endingOf(folder, join(root, site)) : null,
-      admins: admins ?? null,
-      moderators: moderators ?? null,
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -138,7 +136,7 @@ export const drupal: Application<Found, Found> = {
     return { table: 'sessions', lookup: sid, secrets: [id] };
   },
 
-  judge({ admins, moderators, nobody: nobodies }, _, row) {
+  judge({ admins, moderators }, _, row) {
     const text = textsOf(row);
     if (row === null) return nobody('there is no such session, or it has ended there');
     const user = userIn(row.session ?? null);
@@ -155,17 +153,14 @@ export const drupal: Application<Found, Found> = {
     // The column of the user is written together with the session.
     if (row.uid === null || text('uid') !== user) return nobody('there is no such user');
     if (text('status') !== '1') return nobody('the user is blocked there');
-    if (nobodies.includes(user)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     const own = text('roles').split('\n');
     const isOne = (names: readonly string[]) => names.some((name) => own.includes(name));
-    const isAdmin = isOne(admins ?? ['administrator']) || (admins === null && user === superUser);
-    const isModerator = isOne(moderators ?? ['content_editor']);
-    const roles = [
-      ...(isAdmin ? (['admin'] as const) : []),
-      ...(isModerator ? (['moderator'] as const) : []),
-    ];
-    const found: SessionUser = { id: user, name: displayName(text('name')) || user };
-    if (roles.length > 0) found.roles = roles;
+    const isAdmin = isOne(admins ?? ['administrator']) || (admins === undefined && user === superUser);
+    const found: SessionUser = {
+      id: user,
+      name: displayName(text('name')) || user,
+      ...rolesIf(isAdmin, isOne(moderators ?? ['content_editor'])),
+    };
     return { state: 'user', user: found };
   },
 
@@ -180,7 +175,7 @@ export const drupal: Application<Found, Found> = {
         : undefined,
       login: 'user/login',
       administrators:
-        admins === null
+        admins === undefined
           ? Number(
               await ask(
                 `SELECT COUNT(*) FROM ${table('users_field_data')} u WHERE u.default_langcode = 1 AND (u.uid = ${superUser} OR EXISTS (${roles}))`,

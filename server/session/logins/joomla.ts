@@ -10,11 +10,13 @@ import { follow, parsePath } from '../path.ts';
 import {
   type Application,
   because,
+  type GivenRoles,
   type LoginTable,
   loginPart,
   mailsIn,
   nobody,
   noCookie,
+  rolesIf,
   type SiteDatabase,
   tableIn,
   texts,
@@ -22,7 +24,7 @@ import {
 } from './application.ts';
 
 /** The values of configuration.php. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   /** The names of the cookie: the first that a visitor has counts. */
@@ -33,9 +35,6 @@ interface Found {
   lifetime: number;
   /** The table has the text of the sessions, too. */
   hasTexts: boolean;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 interface Site extends Found {
@@ -65,7 +64,7 @@ export const joomla: Application<Found, Site> = {
   kind: 'joomla',
   title: 'Joomla',
 
-  async find(folder, { cookieName, admins, moderators, nobody }) {
+  async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(file)) || !/\bclass\s+JConfig\b/.test(await folder.text(file))) return null;
     const major = (await folder.has(versionFile))
       ? Number(
@@ -96,9 +95,8 @@ export const joomla: Application<Found, Site> = {
       shared: isOn('shared_session', '0'),
       lifetime: minutes > 0 ? minutes * 60 : 900,
       hasTexts: text('session_handler') === 'database',
-      admins: admins ?? null,
-      moderators: moderators ?? null,
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -143,7 +141,7 @@ export const joomla: Application<Found, Site> = {
     const titles = `SELECT ${lines('title.title')} FROM ${table('user_usergroup_map')} AS map JOIN ${table('usergroups')} AS title ON title.id = map.group_id WHERE map.user_id = u.id`;
     const factors = `SELECT COUNT(*) FROM ${quote}${factorsTable(prefix)}${quote} AS f WHERE f.user_id = u.id`;
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
-    const usesTitles = admins !== null || moderators !== null;
+    const usesTitles = admins !== undefined || moderators !== undefined;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
     const ofRoles = `(${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors, ${needsConsent ? `(${consents})` : '1'} AS consents`;
@@ -213,7 +211,6 @@ export const joomla: Application<Found, Site> = {
     if (!/^[1-9]\d*$/.test(id) || text('guest') !== '0') return nobody('the session is that of a guest');
     if (row.name === null) return nobody('the user has been deleted');
     if (text('block') !== '0') return nobody('the user is blocked there');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     if (text('reset') !== '0') return nobody('the user has to set a new password first');
     if (text('consents') === '0') return nobody('the user has not yet agreed to the privacy policy');
     const session = sessionIn(row.data ?? null);
@@ -230,9 +227,11 @@ export const joomla: Application<Found, Site> = {
           : undefined,
       );
     }
-    const user: SessionUser = { id, name: displayName(text('name')) || id };
-    const roles = rolesIn(site, text('member_of').split('\n'), text('titles').split('\n'));
-    if (roles.length > 0) user.roles = roles;
+    const user: SessionUser = {
+      id,
+      name: displayName(text('name')) || id,
+      ...rolesIn(site, text('member_of').split('\n'), text('titles').split('\n')),
+    };
     // Each page writes the time, whichever handler has the session itself (MetadataManagerListener.php).
     const last = Math.max(Number(text('time')), session?.now ?? 0);
     if (last + site.lifetime < now) return nobody('the session has expired there');
@@ -251,7 +250,7 @@ export const joomla: Application<Found, Site> = {
       address: text('live_site'),
       login: 'index.php?option=com_users&view=login',
       administrators:
-        admins === null
+        admins === undefined
           ? Number(await ask(`SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (${isAdmin})`))
           : undefined,
       cookie: {
@@ -307,12 +306,14 @@ function sessionIn(data: Buffer | null): Session | null | undefined {
 }
 
 function rolesIn({ admins, moderators }: Site, own: readonly string[], titles: readonly string[]) {
-  const isIn = (names: readonly string[] | null, ids: readonly number[]) =>
-    names === null ? ids.some((id) => own.includes(String(id))) : names.some((name) => titles.includes(name));
-  return [
-    ...(isIn(admins, [groups.superUsers, groups.administrators]) ? (['admin'] as const) : []),
-    ...(isIn(moderators, [groups.managers]) ? (['moderator'] as const) : []),
-  ];
+  const isIn = (names: readonly string[] | undefined, ids: readonly number[]) =>
+    names === undefined
+      ? ids.some((id) => own.includes(String(id)))
+      : names.some((name) => titles.includes(name));
+  return rolesIf(
+    isIn(admins, [groups.superUsers, groups.administrators]),
+    isIn(moderators, [groups.managers]),
+  );
 }
 
 /** `host`, `host:port`, `host:/socket`, `unix:/socket` or `[v6]:port`: MysqliDriver::connect() of joomla-framework/database. */

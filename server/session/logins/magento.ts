@@ -12,17 +12,19 @@ import { maxSessionBytes } from '../store.ts';
 import {
   because,
   type Claim,
+  type GivenRoles,
   type MemberApplication,
   type MemberSessions,
   mailsIn,
   nobody,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   textsOf,
 } from './application.ts';
 
 /** The values of app/etc/env.php and config.php. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string;
@@ -32,9 +34,6 @@ interface Found {
   /** A new password ends the other sessions. */
   hasCutoff: boolean;
   checks: boolean;
-  admins: readonly string[];
-  moderators: readonly string[];
-  nobody: readonly string[];
 }
 
 /** Where the sessions are: `db` with the key that hashes their ids, or without. */
@@ -92,7 +91,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
   kind: 'magento',
   title: 'Magento',
 
-  async find(folder, { cookieName, checks, admins, moderators, nobody, store }) {
+  async find(folder, { cookieName, checks, admins, moderators, store }) {
     const root = await rootOf(folder);
     if (root === null) return null;
     const env = await folder.php(`${root}/app/etc/env.php`);
@@ -113,9 +112,8 @@ export const magento: MemberApplication<Found, Site, Member> = {
       fixed: Object.fromEntries(names.map((name) => [name, fixedIn(files, name)])),
       hasCutoff: await codeHas(folder, root, 'Customer/Model/Session/Validators/CutoffValidator.php', /./),
       checks: checks ?? true,
-      admins: admins ?? [],
-      moderators: moderators ?? [],
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -244,13 +242,12 @@ export const magento: MemberApplication<Found, Site, Member> = {
       return settled('the session has ended there, as at a new password');
     if (text('is_active') !== '1') return settled('the customer is disabled there');
     if (row.confirmation) return settled('the mail address of the customer is not confirmed');
-    if (site.nobody.includes(id)) return settled('this user is nobody, by CHAT_USER_NOBODY');
-    const user: SessionUser = { id, name: displayName(text('firstname')) || id };
-    const roles = [
-      ...(site.admins.includes(text('group_name')) ? (['admin'] as const) : []),
-      ...(site.moderators.includes(text('group_name')) ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const group = text('group_name');
+    const user: SessionUser = {
+      id,
+      name: displayName(text('firstname')) || id,
+      ...rolesIf(site.admins?.includes(group), site.moderators?.includes(group)),
+    };
     return { state: 'user', user, ...(ends === undefined ? {} : { idle: ends + 1 }) };
   },
 

@@ -11,11 +11,13 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   type LoginTable,
   loginPart,
   mailsIn,
   nobody,
   noCookie,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   tableIn,
@@ -24,7 +26,7 @@ import {
 } from './application.ts';
 
 /** The values of config.php. A value that also lies in the table of settings is null if the file does not give it. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string | null;
@@ -33,9 +35,6 @@ interface Found {
   handler: string;
   /** Whether CHAT_SITE_CHECKS lets addresses be compared. */
   checks: boolean;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 interface Site extends Found {
@@ -84,7 +83,7 @@ export const moodle: Application<Found, Site, Cookie> = {
   kind: 'moodle',
   title: 'Moodle',
 
-  async find(folder, { cookieName, checks, admins, moderators, nobody }) {
+  async find(folder, { cookieName, checks, admins, moderators }) {
     const file = await configurationOf(folder);
     if (file === null) return null;
     const configuration = await folder.php(file, { application: /\/lib\/setup\.php$/ });
@@ -103,9 +102,8 @@ export const moodle: Application<Found, Site, Cookie> = {
       fixed: Object.fromEntries(inBoth.map((name) => [name, text(name)])) as Found['fixed'],
       handler,
       checks: checks !== false,
-      admins: admins ?? null,
-      moderators: moderators ?? null,
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -216,7 +214,6 @@ export const moodle: Application<Found, Site, Cookie> = {
     if (ends < now) return nobody('the session has expired there');
     if (text('deleted') !== '0') return nobody('the user has been deleted');
     if (text('suspended') !== '0' || text('auth') === 'nologin') return nobody('the user is suspended there');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     // Moodle notes it at the first page after the login, in the text of the session.
     if (site.tiedToAddress && text('address') !== address) {
       return nobody(
@@ -234,13 +231,12 @@ export const moodle: Application<Found, Site, Cookie> = {
     }
     const own = text('roles').split('\n');
     const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
-    const isAdmin = site.admins === null ? site.siteAdmins.includes(id) : isOne(site.admins);
-    const user: SessionUser = { id, name: displayName(nameOf(site.nameFormat, text)) || id };
-    const roles = [
-      ...(isAdmin ? (['admin'] as const) : []),
-      ...(isOne(site.moderators ?? ['manager']) ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const isAdmin = site.admins === undefined ? site.siteAdmins.includes(id) : isOne(site.admins);
+    const user: SessionUser = {
+      id,
+      name: displayName(nameOf(site.nameFormat, text)) || id,
+      ...rolesIf(isAdmin, isOne(site.moderators ?? ['manager'])),
+    };
     return { state: 'user', user, idle: ends + 1 };
   },
 
@@ -262,7 +258,8 @@ export const moodle: Application<Found, Site, Cookie> = {
       version: await releaseOf(folder),
       address,
       login: 'login/index.php',
-      administrators: admins === null ? all.split(',').filter((id) => id.trim() !== '').length : undefined,
+      administrators:
+        admins === undefined ? all.split(',').filter((id) => id.trim() !== '').length : undefined,
       cookie: {
         path: given !== '' && own.startsWith(given) && given.endsWith('/') ? given : own,
         domain: await value('sessioncookiedomain'),

@@ -9,10 +9,12 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   loginPart,
   mailsIn,
   nobody,
   type Row,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   texts,
@@ -21,13 +23,10 @@ import {
 import type { LoginRows } from './sql.ts';
 
 /** The values of inc/config.php. */
-interface MybbFiles {
+interface MybbFiles extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookiePrefix: string | null;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 interface MybbSite extends MybbFiles {
@@ -58,7 +57,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
   kind: 'mybb',
   title: 'MyBB',
 
-  async find(folder, { cookieName, admins, moderators, nobody }) {
+  async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(file)) || !/\$config\[.database.\]/.test(await folder.text(file))) return null;
     const configuration = await folder.php(file);
     const prefix = textIn(configuration, ['table_prefix']);
@@ -71,9 +70,8 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       database: databaseOf(folder, configuration),
       prefix,
       cookiePrefix: cookieName?.replace(/mybbuser$/, '') ?? null,
-      admins: admins ?? null,
-      moderators: moderators ?? null,
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -224,7 +222,6 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     );
     if (table === 'users' && memo !== undefined && isLoggedOut(memo, [...sessions.keys()], now))
       return settled('the login has ended there');
-    if (site.nobody.includes(uid)) return settled('this user is nobody, by CHAT_USER_NOBODY');
     const groups = groupsOf(row, now);
     if (groups.some(({ isBanned }) => isBanned)) return settled('this user is banned there');
     const [seen = '', last = ''] = sessions.get(lookup) ?? [];
@@ -239,14 +236,13 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     // Such a member reaches no page but the form for another address.
     if (!site.keepsMail && text('mail_ban') !== '0')
       return settled('the mail address of this user is banned there');
-    const user: SessionUser = { id: uid, name: displayName(text('username')) || uid };
-    const isIn = (names: readonly string[] | null, can: 'isAdmin' | 'isModerator') =>
-      groups.some((group) => (names === null ? group[can] : names.includes(group.title)));
-    const roles = [
-      ...(isIn(site.admins, 'isAdmin') ? (['admin'] as const) : []),
-      ...(isIn(site.moderators, 'isModerator') ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const isIn = (names: readonly string[] | undefined, can: 'isAdmin' | 'isModerator') =>
+      groups.some((group) => (names === undefined ? group[can] : names.includes(group.title)));
+    const user: SessionUser = {
+      id: uid,
+      name: displayName(text('username')) || uid,
+      ...rolesIf(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
+    };
     // May read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends it.
     if (text('suspended') === '1') user.banned = true;
     return {
@@ -270,7 +266,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       address: await value('bburl'),
       login: 'member.php?action=login',
       administrators:
-        admins === null
+        admins === undefined
           ? Number(
               await ask(
                 `SELECT COUNT(*) FROM ${prefix}users u WHERE EXISTS (SELECT 1 FROM ${prefix}usergroups g WHERE g.cancp = 1 AND (g.gid = u.usergroup OR CONCAT(',', u.additionalgroups, ',') LIKE CONCAT('%,', g.gid, ',%')))`,

@@ -4,10 +4,12 @@ import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
   because,
+  type GivenRoles,
   type MemberApplication,
   type MemberSessions,
   mailsIn,
   nobody,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   textsOf,
@@ -15,7 +17,7 @@ import {
 import { withoutEntities } from './entities.ts';
 
 /** The values of config.php and of system/config. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string;
@@ -24,9 +26,6 @@ interface Found {
   store: string | null;
   /** Seconds that a session lasts after a page view, if no setting in the database says it. */
   lifetime: number;
-  admins: readonly string[];
-  moderators: readonly string[];
-  nobody: readonly string[];
 }
 
 type Engine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
@@ -44,7 +43,7 @@ export const opencart: MemberApplication<Found, Found> = {
   kind: 'opencart',
   title: 'OpenCart',
 
-  async find(folder, { cookieName, admins, moderators, nobody, store }) {
+  async find(folder, { cookieName, admins, moderators, store }) {
     if (!(await folder.has('config.php')) || !(await folder.has('index.php'))) return null;
     const [, version] = /define\('VERSION', *'(\d+)\./.exec(await folder.text('index.php')) ?? [];
     if (!/DIR_SYSTEM/.test(await folder.text('config.php')) || Number(version) < 3) return null;
@@ -67,9 +66,8 @@ export const opencart: MemberApplication<Found, Found> = {
       sessions: given ?? { is: 'db' },
       store: store ?? null,
       lifetime: isFour ? expire || usualLifetime : await lifetimeOfPhp(folder),
-      admins: admins ?? [],
-      moderators: moderators ?? [],
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -136,15 +134,13 @@ export const opencart: MemberApplication<Found, Found> = {
     const text = textsOf(row);
     if (row === null) return nobody('the customer has been deleted');
     if (text('status') !== '1') return nobody('the customer is disabled there, or not yet approved');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
-    const user: SessionUser = { id, name: displayName(withoutEntities(text('firstname'))) || id };
     const groups = text('group_names').split('\n').map(withoutEntities);
-    const isOne = (wanted: readonly string[]) => wanted.some((name) => groups.includes(name));
-    const roles = [
-      ...(isOne(site.admins) ? (['admin'] as const) : []),
-      ...(isOne(site.moderators) ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const isOne = (wanted: readonly string[] = []) => wanted.some((name) => groups.includes(name));
+    const user: SessionUser = {
+      id,
+      name: displayName(withoutEntities(text('firstname'))) || id,
+      ...rolesIf(isOne(site.admins), isOne(site.moderators)),
+    };
     return { state: 'user', user };
   },
 

@@ -7,11 +7,13 @@ import { type Credentials, type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   type Claim,
+  type GivenRoles,
   loginPart,
   mailsIn,
   nobody,
   noCookie,
   type Row,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   texts,
@@ -21,16 +23,13 @@ import { withoutEntities } from './entities.ts';
 import type { LoginRows } from './sql.ts';
 
 /** The values of config.php. */
-interface PhpbbFiles {
+interface PhpbbFiles extends GivenRoles {
   database: SiteDatabase;
   /** Before the names of the tables; PostgreSQL may have a schema there. */
   prefix: string;
   cookieName: string | null;
   /** Whether the address and the browser are compared. */
   checks: boolean;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 interface PhpbbSite extends PhpbbFiles {
@@ -80,7 +79,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
   kind: 'phpbb',
   title: 'phpBB',
 
-  async find(folder, { cookieName, checks, admins, moderators, nobody }) {
+  async find(folder, { cookieName, checks, admins, moderators }) {
     if (!(await folder.has('config.php'))) return null;
     const isPhpbb =
       /\$dbms\b/.test(await folder.text('config.php')) || (await folder.has('phpbb/session.php'));
@@ -99,9 +98,8 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       prefix: schema === undefined ? prefix : `${schema}.${prefix}`,
       cookieName: cookieName?.replace(/_sid$/, '') ?? null,
       checks: checks ?? true,
-      admins: admins ?? null,
-      moderators: moderators ?? null,
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -299,7 +297,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
       address: host && `${await value('server_protocol')}${authority}${await value('script_path')}`,
       login: 'ucp.php?mode=login',
       administrators:
-        admins === null
+        admins === undefined
           ? Number(
               await ask(
                 `SELECT COUNT(*) FROM ${prefix}users u WHERE u.user_type = ${types.founder} OR (u.user_type = ${types.normal} AND EXISTS (SELECT 1 FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0 AND g.group_name = 'ADMINISTRATORS'))`,
@@ -329,16 +327,15 @@ function userIn(site: PhpbbSite, row: Row, now: number, idle?: number): ReturnTy
     const isFreed = lasts('freed') || lasts('address_freed');
     if (!isFreed && (lasts('banned') || lasts('address_banned'))) return settled('this user is banned there');
   }
-  if (site.nobody.includes(id)) return settled('this user is nobody, by CHAT_USER_NOBODY');
-  const user: SessionUser = { id, name: displayName(withoutEntities(text('username'))) || id };
   const groups = new Set(text('group_names').split('\n').map(withoutEntities));
   const isIn = (names: readonly string[]) => names.some((name) => groups.has(name));
-  const isAdmin = isIn(site.admins ?? ['ADMINISTRATORS']) || (site.admins === null && type === types.founder);
-  const roles = [
-    ...(isAdmin ? (['admin'] as const) : []),
-    ...(isIn(site.moderators ?? ['GLOBAL_MODERATORS']) ? (['moderator'] as const) : []),
-  ];
-  if (roles.length > 0) user.roles = roles;
+  const isAdmin =
+    isIn(site.admins ?? ['ADMINISTRATORS']) || (site.admins === undefined && type === types.founder);
+  const user: SessionUser = {
+    id,
+    name: displayName(withoutEntities(text('username'))) || id,
+    ...rolesIf(isAdmin, isIn(site.moderators ?? ['GLOBAL_MODERATORS'])),
+  };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
 }
 

@@ -8,24 +8,23 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   mailsIn,
   nobody,
+  rolesIf,
   type SiteDatabase,
   texts,
   textsOf,
 } from './application.ts';
 
 /** The values of app/config/parameters.php. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookieName: string | null;
   /** `new_cookie_key` and `cookie_iv`. */
   key: Buffer;
   salt: string;
-  admins: readonly string[];
-  moderators: readonly string[];
-  nobody: readonly string[];
 }
 
 interface Cookie extends Claim {
@@ -57,7 +56,7 @@ export const prestashop: Application<Found, Found, Cookie> = {
   kind: 'prestashop',
   title: 'PrestaShop',
 
-  async find(folder, { cookieName, admins, moderators, nobody }) {
+  async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(parameters)) || !(await folder.has('classes/Cookie.php'))) return null;
     const configuration = await folder.php(parameters);
     const text = (name: string, instead = `its value in ${parameters} itself`) =>
@@ -73,9 +72,8 @@ export const prestashop: Application<Found, Found, Cookie> = {
       cookieName: cookieName ?? null,
       key: keyOf(configuration, text('new_cookie_key')),
       salt: text('cookie_iv'),
-      admins: admins ?? [],
-      moderators: moderators ?? [],
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -146,15 +144,13 @@ export const prestashop: Application<Found, Found, Cookie> = {
     if (text('active') !== '1' || text('deleted') !== '0')
       return nobody('the customer has been disabled or deleted there');
     if (text('is_guest') !== '0') return nobody('the customer ordered as a guest, without an account');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
-    const user: SessionUser = { id, name: displayName(text('firstname')) || id };
     const own = text('group_names').split('\n');
-    const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
-    const roles = [
-      ...(isOne(site.admins) ? (['admin'] as const) : []),
-      ...(isOne(site.moderators) ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const isOne = (wanted: readonly string[] = []) => wanted.some((name) => own.includes(name));
+    const user: SessionUser = {
+      id,
+      name: displayName(text('firstname')) || id,
+      ...rolesIf(isOne(site.admins), isOne(site.moderators)),
+    };
     return { state: 'user', user };
   },
 

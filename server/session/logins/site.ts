@@ -51,6 +51,8 @@ export interface SiteReader {
   reload(): Promise<void>;
   /** Whether its database is the copy of another one. @throws as `open` does */
   isReplica(): Promise<boolean>;
+  /** The ids of users who are nobody, by CHAT_USER_NOBODY. */
+  readonly nobody: readonly string[];
   /** As it was opened last; undefined before. */
   readonly last: OpenSite | undefined;
   /** As in `Logins`. */
@@ -323,6 +325,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
   }
 
   return {
+    nobody: place.nobody ?? [],
     get last() {
       return last;
     },

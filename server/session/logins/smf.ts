@@ -9,12 +9,14 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   type LoginPart,
   type LoginTable,
   loginPart,
   mailsIn,
   nobody,
   type Row,
+  rolesIf,
   type SiteDatabase,
   type SiteTable,
   texts,
@@ -23,15 +25,12 @@ import {
 import { withoutEntities } from './entities.ts';
 
 /** The values of Settings.php. */
-interface SmfFiles {
+interface SmfFiles extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   cookie: string;
   /** `$auth_secret`, with which the cookies are signed. */
   secret: string;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 interface SmfSite extends SmfFiles {
@@ -72,7 +71,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
   kind: 'smf',
   title: 'SMF',
 
-  async find(folder, { cookieName, admins, moderators, nobody }) {
+  async find(folder, { cookieName, admins, moderators }) {
     if (!(await folder.has(file)) || !/\$cookiename\b/.test(await folder.text(file))) return null;
     if ((await folder.has('index.php')) && !/SMF_VERSION'\s*,\s*'2\.1/.test(await folder.text('index.php')))
       throw new ConfigurationError(`${folder.path}: this is not SMF 2.1, the only version that can be read`);
@@ -91,9 +90,8 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       cookie,
       // SMF writes one into the file. Where it cannot, the file itself is taken.
       secret: secret !== '' && secret !== '0' ? secret : sha256(await folder.text(file)),
-      admins: admins ?? null,
-      moderators: moderators ?? null,
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -211,7 +209,6 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       return nobody('the account is not activated, or waits for approval or deletion');
     if (site.secondFactor && text('tfa_secret') !== '' && !isSigned('tfa_backup', second))
       return nobody('the second factor has not been given');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     const groups = groupsOf(row);
     const isAdministrator = groups.has(administrators);
     const lasts = (name: string) => !isAdministrator && Number(text(name)) > now;
@@ -222,14 +219,13 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
     );
     const isMarked = !isAdministrator && marks.some((mark) => Number(bans.get(mark)) > now);
     if (lasts('shut_out') || isMarked) return nobody('this user is banned there');
-    const user: SessionUser = { id, name: displayName(withoutEntities(text('name'))) || id };
-    const isIn = (names: readonly string[] | null, usual: string) =>
-      names === null ? groups.has(usual) : [...groups.values()].some((name) => names.includes(name));
-    const roles = [
-      ...(isIn(site.admins, administrators) ? (['admin'] as const) : []),
-      ...(isIn(site.moderators, globalModerators) ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const isIn = (names: readonly string[] | undefined, usual: string) =>
+      names === undefined ? groups.has(usual) : [...groups.values()].some((name) => names.includes(name));
+    const user: SessionUser = {
+      id,
+      name: displayName(withoutEntities(text('name'))) || id,
+      ...rolesIf(isIn(site.admins, administrators), isIn(site.moderators, globalModerators)),
+    };
     // A ban from writing alone leaves the login; the chat has no such right.
     const isWarned = site.mutedFrom > 0 && Number(text('warning')) >= site.mutedFrom;
     if (lasts('muted') || (isWarned && !isAdministrator)) user.banned = true;
@@ -249,7 +245,7 @@ export const smf: Application<SmfFiles, SmfSite, SmfClaim> = {
       address,
       login: 'index.php?action=login',
       administrators:
-        admins === null
+        admins === undefined
           ? Number(
               await ask(
                 `SELECT COUNT(*) FROM ${prefix}members m WHERE m.id_group = ${administrators} OR CONCAT(',', m.additional_groups, ',') LIKE '%,${administrators},%'`,

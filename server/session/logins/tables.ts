@@ -132,6 +132,8 @@ export function claimedLogins(
     if (judged.state !== 'user') return judged;
     if (found === null) throw new Error(`${application.kind} finds a user in no row`);
     const { user, ends, idle, memo } = judged;
+    if (reader.nobody.includes(user.id))
+      return { ...nobody('this user is nobody, by CHAT_USER_NOBODY'), settled: true };
     const { id, digest, parts } = found;
     return {
       state: 'user',

@@ -11,11 +11,13 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   type LoginTable,
   loginPart,
   mailsIn,
   nobody,
   noCookie,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   texts,
@@ -23,7 +25,7 @@ import {
 } from './application.ts';
 
 /** The values of settings.php and additional.php. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   cookie: string;
   /** Of the signature of the cookie. */
@@ -37,9 +39,6 @@ interface Found {
   timeout: number;
   /** Parts of the address that are compared; null if they are not. */
   lock: { four: number; six: number } | null;
-  admins: readonly string[];
-  moderators: readonly string[];
-  nobody: readonly string[];
 }
 
 /** TYPO3 14.3 derives its keys by HKDF. */
@@ -69,7 +68,7 @@ export const typo3: Application<Found, Found, Cookie> = {
   kind: 'typo3',
   title: 'TYPO3',
 
-  async find(folder, { cookieName, checks, admins, moderators, nobody }) {
+  async find(folder, { cookieName, checks, admins, moderators }) {
     const place = await settingsOf(folder);
     if (place === null) return null;
     const settings = await folder.php(join(place.system, 'settings.php'));
@@ -107,9 +106,8 @@ export const typo3: Application<Found, Found, Cookie> = {
       domain: domain === '' || domain.startsWith('/') ? undefined : domain.replace(/^\.+|\.+$/g, ''),
       timeout: timeout === '0' ? 0 : Math.max(Number(timeout ?? 6000), lifetime),
       lock: checks === false ? null : { four: number('FE', 'lockIP'), six: number('FE', 'lockIPv6') },
-      admins: admins ?? [],
-      moderators: moderators ?? [],
-      nobody: nobody ?? [],
+      admins,
+      moderators,
     };
   },
 
@@ -123,7 +121,7 @@ export const typo3: Application<Found, Found, Cookie> = {
 
   mails: () => mailsIn('chat_typo3_mails', 'fe_users WHERE deleted = 0', 'uid', 'email'),
 
-  logins({ timeout, admins, moderators }, { lines, start }) {
+  logins({ timeout, admins = [], moderators = [] }, { lines, start }) {
     // All groups, since a group may have others, and these others again.
     const all = `SELECT ${lines("CONCAT(g.uid, ':', COALESCE(g.subgroup, ''), ':', g.title)")} FROM fe_groups AS g WHERE g.deleted = 0 AND g.hidden = 0`;
     const groups = `${admins.length + moderators.length > 0 ? `(${all})` : 'NULL'} AS all_groups`;
@@ -224,18 +222,16 @@ export const typo3: Application<Found, Found, Cookie> = {
     const [starts, stops] = [number('starttime'), number('endtime')];
     if (starts > minute || (stops !== 0 && stops <= minute))
       return nobody('the user is not active at present');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     if (needsFactor(row.factors ?? null) && !hasGivenFactor(row.data ?? null))
       return nobody('the user has not yet given the second factor');
     const names = [text('name'), `${text('first_name')} ${text('last_name')}`.trim(), text('username')];
-    const user: SessionUser = { id, name: names.map(displayName).find((name) => name !== '') || id };
     const own = titlesOf(text('member_of'), text('all_groups'));
-    const isOne = (wanted: readonly string[]) => wanted.some((name) => own.includes(name));
-    const roles = [
-      ...(isOne(site.admins) ? (['admin'] as const) : []),
-      ...(isOne(site.moderators) ? (['moderator'] as const) : []),
-    ];
-    if (roles.length > 0) user.roles = roles;
+    const isOne = (wanted: readonly string[] = []) => wanted.some((name) => own.includes(name));
+    const user: SessionUser = {
+      id,
+      name: names.map(displayName).find((name) => name !== '') || id,
+      ...rolesIf(isOne(site.admins), isOne(site.moderators)),
+    };
     const ended = stops === 0 ? Number.POSITIVE_INFINITY : Math.ceil(stops / 60) * 60;
     return { state: 'user', user, idle: Math.min(ends + 1, ended) };
   },

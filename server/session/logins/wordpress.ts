@@ -11,10 +11,12 @@ import {
   type Application,
   because,
   type Claim,
+  type GivenRoles,
   type LoginTable,
   mailsIn,
   nobody,
   noCookie,
+  rolesIf,
   type SiteDatabase,
   type SiteFolder,
   type SiteOptions,
@@ -23,7 +25,7 @@ import {
 import { withoutEntities } from './entities.ts';
 
 /** The values of wp-config.php and wp-includes/version.php. */
-interface Found {
+interface Found extends GivenRoles {
   database: SiteDatabase;
   prefix: string;
   users: string;
@@ -39,9 +41,6 @@ interface Found {
   salt: string | null;
   /** WordPress 6.8 and later takes another part of new password hashes. */
   newFragments: boolean;
-  admins: readonly string[] | null;
-  moderators: readonly string[] | null;
-  nobody: readonly string[];
 }
 
 interface Site extends Found {
@@ -236,11 +235,9 @@ export const wordpress: Application<Found, Site, Cookie> = {
     if (until === null) return nobody('the login has ended there');
     if (until < now) return nobody('the login has expired there');
     const id = text('id');
-    if (site.nobody.includes(id)) return nobody('this user is nobody, by CHAT_USER_NOBODY');
     const name = displayName(withoutEntities(text('name')));
-    const user: SessionUser = { id, name: name || id };
     const roles = rolesIn(site, text('login'), row.capabilities ?? null);
-    if (roles.length > 0) user.roles = roles;
+    const user: SessionUser = { id, name: name || id, ...roles };
     if (text('ended') !== '0') user.banned = true;
     return { state: 'user', user, ends: (Math.floor(Math.min(Number(expiration), until)) + 1) * 1000 };
   },
@@ -260,7 +257,7 @@ export const wordpress: Application<Found, Site, Cookie> = {
       (role) => `m.meta_value LIKE ${literal(`%"${role.replace(/[\\%_]/g, '\\$&')}"%`)}`,
     );
     const superAdmins =
-      network === null || admins !== null
+      network === null || admins !== undefined
         ? null
         : await ask(
             `SELECT meta_value FROM ${quoted(`${prefix}sitemeta`)} WHERE site_id = ${network.id} AND meta_key = 'site_admins' ORDER BY meta_id LIMIT 1`,
@@ -336,7 +333,7 @@ async function ownFolder(folder: SiteFolder): Promise<string | null> {
 async function foundIn(
   configuration: Configuration,
   folder: SiteFolder,
-  { cookieName, blog, admins, moderators, nobody }: SiteOptions,
+  { cookieName, blog, admins, moderators }: SiteOptions,
 ): Promise<Found> {
   const constant = (name: string, instead: string) => configuration.constant(name, instead);
   const text = (name: string, instead: string) => asText(constant(name, instead));
@@ -370,9 +367,8 @@ async function foundIn(
     key: phrase('LOGGED_IN_KEY') ?? phrase('SECRET_KEY'),
     salt: phrase('LOGGED_IN_SALT'),
     newFragments: await hasNewFragments(configuration, folder),
-    admins: admins ?? null,
-    moderators: moderators ?? null,
-    nobody: nobody ?? [],
+    admins,
+    moderators,
   };
 }
 
@@ -449,13 +445,12 @@ function expirationOf(tokens: Buffer | null, verifier: string): number | null {
   return /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : null;
 }
 
-function rolesIn(site: Site, login: string, capabilities: Buffer | null): ('admin' | 'moderator')[] {
+function rolesIn(site: Site, login: string, capabilities: Buffer | null) {
   const own = new Set(keysOf(capabilities).filter((name) => site.roles.has(name)));
   const isOne = (names: readonly string[]) => names.some((name) => own.has(name));
   const isAdmin =
-    isOne(site.admins ?? ['administrator']) || (site.admins === null && site.superAdmins.has(login));
-  const isModerator = isOne(site.moderators ?? ['editor']);
-  return [...(isAdmin ? (['admin'] as const) : []), ...(isModerator ? (['moderator'] as const) : [])];
+    isOne(site.admins ?? ['administrator']) || (site.admins === undefined && site.superAdmins.has(login));
+  return rolesIf(isAdmin, isOne(site.moderators ?? ['editor']));
 }
 
 function superAdminsIn(bytes: Buffer | null): string[] {
