@@ -328,6 +328,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
         })
       : undefined;
   const fileBytes = new RateLimit(config.limitFilesUser);
+  const retryEvents = async () => {
+    const { events } = await history.write.retryEvents({ at: Date.now() });
+    webhooks?.wake();
+    return events;
+  };
   const chat = await openChat({
     history,
     publisher: transport.publisher,
@@ -342,6 +347,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     previews,
     devices: push?.registry,
     notify,
+    ...(config.webhooks ? { retryEvents } : {}),
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) =>
       quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
@@ -513,11 +519,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       lookUp: (user) => site.lookUp(chat, user),
       listActs: (cursor) => site.listActs(chat, cursor),
       listEvents: () => site.listEvents(chat),
-      async retryEvents() {
-        const { events } = await history.write.retryEvents({ at: Date.now() });
-        webhooks?.wake();
-        return events;
-      },
+      retryEvents,
       eraseUser: (user, messages) => site.erase(chat, user, messages),
       exportUser: (user) => exported(chat, user, openFile),
     },

@@ -83,6 +83,8 @@ export interface Chat {
   devices?: Devices | undefined;
   /** Absent if nobody is notified while away. */
   notify?: Notifying | undefined;
+  /** Sends events for the site again that have no tries left; absent if it takes none. @returns how many */
+  retryEvents?: (() => Promise<number>) | undefined;
   /**
    * Carries out an order on all servers; here at once, whether the others can be reached or not.
    * @returns how many connections the user has there
@@ -122,6 +124,7 @@ export async function openChat(options: {
   previews?: LinkPreviews | undefined;
   devices?: Devices | undefined;
   notify?: Notifying | undefined;
+  retryEvents?: (() => Promise<number>) | undefined;
   onAsideFailure: OnAsideFailure;
   /** Called when expired mutes and bans could not be lifted. */
   onEndFailure: (error: Error) => void;
@@ -221,6 +224,7 @@ export async function openChat(options: {
     previews: options.previews,
     devices: options.devices,
     notify: options.notify,
+    retryEvents: options.retryEvents,
     others,
     here,
     everywhere,

@@ -1326,6 +1326,11 @@ export interface Reads {
       rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
     };
   };
+  /** The messages of a user since that time in these rooms, `most` of them, in no order. */
+  recentOf: {
+    in: KnownRooms & { user: string; since: number; most: number };
+    out: { room: string; seq: number }[];
+  };
   /**
    * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
    */

@@ -22,6 +22,7 @@ export const moderationRequests: RequestHandlers<
   | 'moderate:erase'
   | 'moderate:acts'
   | 'moderate:overview'
+  | 'moderate:retry'
 > = {
   'report:list': {
     order: 'read',
@@ -70,5 +71,12 @@ export const moderationRequests: RequestHandlers<
     order: 'read',
     allowed: has('people'),
     run: ({ chat, connection }) => overview(chat, connection),
+  },
+  'moderate:retry': {
+    order: 'change',
+    // The log, and what waits for the site, are for admins.
+    allowed: (context) => has('log')(context) && context.chat.retryEvents !== undefined,
+    counts: () => ({ change: 1 }),
+    run: async ({ chat }) => ({ events: (await chat.retryEvents?.()) ?? 0 }),
   },
 };

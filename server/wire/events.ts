@@ -619,11 +619,13 @@ export const requests = {
       /** Absent means permanent. */
       seconds: z.int().min(1).max(31_536_000).optional(),
       reason: line(250).optional(),
+      /** Deletes the messages of the last 24 hours, too. */
+      messages: z.literal('delete').optional(),
       /** Ends the ban. */
       end: z.boolean().default(false),
     })
-    .refine(({ seconds, reason, end }) => !end || (seconds === undefined && reason === undefined), {
-      message: 'end cannot be used with seconds or reason',
+    .refine(({ seconds, reason, messages, end }) => !end || (seconds ?? reason ?? messages) === undefined, {
+      message: 'end cannot be used with seconds, reason or messages',
     }),
   'moderate:erase': z.object({
     user: userId,
@@ -632,6 +634,7 @@ export const requests = {
   }),
   'moderate:acts': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
   'moderate:overview': z.object({}),
+  'moderate:retry': z.object({}),
   'held:list': z.object({
     /** One's own, rejected ones too, instead of those that one decides about. */
     mine: z.literal(true).optional(),
@@ -822,6 +825,8 @@ export const answers = {
     here: z.boolean(),
     lastHere: time.exactOptional(),
     messages: counter,
+    /** Messages of the last 24 hours, up to 200, which a ban can delete. */
+    recent: counter,
     rooms: z.array(
       z.object({
         room: roomId,
@@ -837,9 +842,12 @@ export const answers = {
     reportsBy: counter,
     may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
   }),
-  'moderate:ban': nothing,
+  /** How many messages were deleted. */
+  'moderate:ban': z.object({ deleted: counter }),
   'moderate:erase': nothing,
   'moderate:acts': z.object({ acts: z.array(act), next }),
+  /** How many are sent again. */
+  'moderate:retry': z.object({ events: counter }),
   'moderate:overview': z.object({
     /** People who are connected now. */
     here: counter,
@@ -852,6 +860,8 @@ export const answers = {
     private: counter,
     /** Open ones. */
     reports: counter,
+    /** Events for the site: those that wait, and up to 100 without tries left. For admins, where the site takes events. */
+    events: z.object({ waiting: counter, failed: counter }).exactOptional(),
     /** Absent for a single server. */
     servers: z
       .array(

@@ -146,6 +146,14 @@ export function moderatorsContract(now: () => { history: History }) {
       reports: 0,
       rooms: [{ room: 'den', name: 'den', kind: 'private', role: 'moderator' }],
     });
+    const recent = async (known: object, since = at, most = 9) => {
+      const asked = { user: ben.id, since, most, rooms: [], except: [], ...known };
+      return (await read.recentOf(asked)).map(({ room, seq }) => `${room} ${seq}`).sort();
+    };
+    expect(await recent({})).toEqual(['lobby 1', 'lobby 2']);
+    expect(await recent({ rooms: ['den'], except: ['lobby'] })).toEqual(['den 1', 'den 2']);
+    expect(await recent({}, at + 1)).toEqual([]);
+    expect(await recent({ rooms: ['den'] }, 0, 3)).toHaveLength(3);
     const own = { rooms: ['den'], except: [] };
     expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, ...own })).toMatchObject({
       messages: 0,

@@ -3,6 +3,7 @@ import type { Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
 import { expect, idOf, type Site, test } from './fixtures.ts';
+import { seed } from './seed.ts';
 import { shot } from './shot.ts';
 
 test.use({ roles: true });
@@ -353,6 +354,7 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   await threeReported(site);
   await privateRoom(site, 'carol', 'not for Bob', ['1']);
   const shared = await privateRoom(site, 'carol', 'seed swap', ['2']);
+  await seed(site, 'carol', shared, ['Seeds, cheap']);
   await enter(page, site, 'bob');
   await expect(cases(page)).toHaveCount(3);
   await page.getByRole('link', { name: 'People' }).click();
@@ -379,7 +381,12 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
     /by Bob · “Too loud”/,
   );
   await carol.getByRole('button', { name: 'Ban…' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Ban', exact: true }).click();
+  const ban = page.getByRole('dialog', { name: 'Ban Carol' });
+  await ban.getByRole('switch', { name: 'Also delete the messages of the last 24 hours: 1' }).click();
+  await shot(page, 'moderate-11-ban');
+  expect(await faults(page)).toEqual([]);
+  await ban.getByRole('button', { name: 'Ban', exact: true }).click();
+  await expect.poll(() => textOf(site, shared, 1)).toBe('');
   const banned = carol.getByRole('listitem').filter({ hasText: 'Banned from all rooms' });
   await expect(banned).toBeVisible();
   await expect(asUser(site, 'carol', async () => {})).rejects.toThrow('forbidden');

@@ -1,6 +1,7 @@
 import type { Answers } from '../../../server/wire/events.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
+import { refusal } from '../views/refusal.ts';
 import type { DeskContext } from './desk-context.ts';
 import { Failed } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
@@ -78,7 +79,7 @@ export class OverviewPage implements Part {
           </div>
         </div>
       );
-    const { messages, servers } = overview;
+    const { messages, events, servers } = overview;
     return (
       <div class="page">
         {this.#facts(overview)}
@@ -86,6 +87,7 @@ export class OverviewPage implements Part {
           {strings.text('mod.perDay')} <small>{strings.count('link.days', messages.length)}</small>
         </h3>
         {this.#plot(messages)}
+        {events !== undefined && this.#events(events)}
         {servers !== undefined && this.#servers(servers)}
       </div>
     );
@@ -185,6 +187,36 @@ export class OverviewPage implements Part {
     const step = Math.floor(messages.length / (NAMED - 1));
     const some = messages.filter((_, n) => n % step === 0).slice(0, NAMED - 1);
     return [...some.map(({ day }) => date.format(new Date(day))), strings.text('time.today')];
+  }
+
+  #events({ waiting, failed }: NonNullable<Overview['events']>) {
+    const { strings } = this.#context;
+    return (
+      <>
+        <h3>{strings.text('mod.events')}</h3>
+        <ul class="rows">
+          <li>
+            <Icon name={failed === 0 ? 'check' : 'alert'} />
+            <div>{strings.text('mod.eventsText', { waiting, failed })}</div>
+            {failed > 0 && (
+              <button type="button" class="btn s" onClick={() => void this.#retry()}>
+                {strings.text('common.again')}
+              </button>
+            )}
+          </li>
+        </ul>
+      </>
+    );
+  }
+
+  async #retry(): Promise<void> {
+    const { chat, strings, toast } = this.#context;
+    try {
+      await chat.request('moderate:retry', {});
+    } catch (error) {
+      toast(refusal(error, strings), 'bad');
+    }
+    await this.#load();
   }
 
   #servers(servers: NonNullable<Overview['servers']>) {

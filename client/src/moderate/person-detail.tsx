@@ -333,6 +333,7 @@ export class PersonDetail extends Component<Props> {
       <RestrictPerson
         context={context}
         how={how}
+        user={person.user.id}
         name={context.strings.name(person.user)}
         places={how === 'ban' ? [undefined, ...rooms] : rooms}
         run={(room, restriction) => this.#lay(how, room, restriction)}
@@ -341,7 +342,11 @@ export class PersonDetail extends Component<Props> {
     ));
   }
 
-  async #lay(how: 'mute' | 'ban', room: string | undefined, restriction: Restriction): Promise<void> {
+  async #lay(
+    how: 'mute' | 'ban',
+    room: string | undefined,
+    restriction: Restriction & { messages?: 'delete' },
+  ): Promise<void> {
     const { chat, strings, toast } = this.props.context;
     const { id: user } = this.props;
     if (room === undefined) await chat.request('moderate:ban', { user, ...restriction });

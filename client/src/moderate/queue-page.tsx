@@ -278,6 +278,7 @@ export class QueuePage implements Part {
       <RestrictPerson
         context={this.#context}
         how={how}
+        user={subjectOf(one).user.id}
         name={name}
         places={this.#places(one, how)}
         run={async (room, restriction) => {
@@ -304,7 +305,7 @@ export class QueuePage implements Part {
     one: Case,
     how: 'mute' | 'ban',
     room: string | undefined,
-    restriction: Restriction,
+    restriction: Restriction & { messages?: 'delete' },
   ): Promise<boolean> {
     const { chat } = this.#context;
     const { user } = subjectOf(one);

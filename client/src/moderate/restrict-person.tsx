@@ -1,16 +1,17 @@
 import { Component } from 'preact';
-import { Choice } from '../views/controls/rows.tsx';
+import { Choice, Row, Switch } from '../views/controls/rows.tsx';
 import { Restrict, type Restriction } from '../views/moderation/restrict.tsx';
 import type { DeskContext } from './desk-context.ts';
 
 interface Props {
   readonly context: DeskContext;
   readonly how: 'mute' | 'ban';
+  readonly user: string;
   /** As it is said. */
   readonly name: string;
   /** Where it can be done; `undefined` is the whole site. The first is suggested. */
   readonly places: readonly (RestrictedRoom | undefined)[];
-  run(room: string | undefined, restriction: Restriction): Promise<void>;
+  run(room: string | undefined, restriction: Restriction & { messages?: 'delete' }): Promise<void>;
   close(): void;
 }
 
@@ -27,6 +28,22 @@ const FEW = 2;
 /** Mutes or bans a person in a room that is to be chosen, or bans one from the whole site. */
 export class RestrictPerson extends Component<Props> {
   #place = this.props.places[0];
+  /** Messages of the last 24 hours, and whether a ban from the whole site deletes them. */
+  #recent = 0;
+  #deletes = false;
+
+  override componentDidMount(): void {
+    const { context, how, user, places } = this.props;
+    if (how !== 'ban' || !places.includes(undefined)) return;
+    context.chat.request('moderate:person', { user }).then(
+      ({ recent }) => {
+        this.#recent = recent;
+        context.changed();
+      },
+      // The ban can be laid all the same.
+      () => {},
+    );
+  }
 
   override render({ context, how, name, close }: Props) {
     const { strings } = context;
@@ -39,10 +56,16 @@ export class RestrictPerson extends Component<Props> {
         room={place?.name ?? ''}
         {...(place === undefined && { text: strings.text('mod.banText', { name }) })}
         reasoned
-        run={(restriction) => this.props.run(place?.id, restriction)}
+        run={(restriction) =>
+          this.props.run(place?.id, {
+            ...restriction,
+            ...(place === undefined && this.#deletes ? { messages: 'delete' } : {}),
+          })
+        }
         close={close}
       >
         {this.#where()}
+        {place === undefined && this.#recent > 0 && this.#alsoMessages()}
       </Restrict>
     );
   }
@@ -79,6 +102,25 @@ export class RestrictPerson extends Component<Props> {
           />
         )}
       </>
+    );
+  }
+
+  #alsoMessages() {
+    const { context } = this.props;
+    const label = context.strings.text('mod.banRecent', { n: this.#recent });
+    return (
+      <ul class="sets">
+        <Row title={label}>
+          <Switch
+            label={label}
+            on={this.#deletes}
+            turn={(on) => {
+              this.#deletes = on;
+              context.changed();
+            }}
+          />
+        </Row>
+      </ul>
     );
   }
 

@@ -2,6 +2,7 @@ import { dayOf } from '../../history/history.ts';
 import type { Answers } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
+import { listEvents } from '../site.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 
 const day = 24 * 60 * 60 * 1000;
@@ -16,9 +17,11 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     const own = [...directory.everybody()].map(({ user }) => user.id);
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
-    const [sent, recent] = await Promise.all([
+    const admin = connection.identity.roles.includes('admin');
+    const [sent, recent, events] = await Promise.all([
       history.read.messagesByDay({ ...known, from: first }),
       settings.lastSeen ? history.read.recentlyHere({ since: Date.now() - 7 * day, users }) : null,
+      admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
     ]);
     const counts = new Map(sent.map((one) => [one.day, one.messages]));
     const rooms = [...directory.publicRooms.byName.map(({ room }) => room.record.id), ...known.rooms].flatMap(
@@ -34,6 +37,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       rooms: rooms.length,
       private: rooms.filter(({ kind }) => kind === 'private').length,
       reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
+      ...(events === null ? {} : { events: { waiting: events.waiting, failed: events.failed.length } }),
       ...(others === undefined
         ? {}
         : {

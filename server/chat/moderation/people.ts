@@ -17,6 +17,9 @@ const mostCounted = 10_000;
 const mostRooms = 200;
 /** Reports about a person that are listed. */
 const mostReports = 50;
+/** Messages that a ban can delete: so many, of so many milliseconds. */
+const mostRecent = 200;
+const recently = 24 * 60 * 60 * 1000;
 
 /** Everybody who has ever been here, or those whom a query finds. */
 export async function people(
@@ -57,8 +60,9 @@ export async function person(
   const asker = connection.person.user.id;
   const known = await arrived(chat, user);
   return readKnown(chat, connection, async (rooms) => {
-    const [did, about, last, restrictions] = await Promise.all([
+    const [did, recent, about, last, restrictions] = await Promise.all([
       history.read.activity({ user, most: mostCounted, mostRooms, ...rooms }),
+      recentOf(chat, user, rooms),
       history.read.reportsAbout({ user, limit: mostReports, ...rooms }),
       history.read.lastHere({ user, asker }),
       namedRestrictions(chat, rooms, user),
@@ -72,6 +76,7 @@ export async function person(
       here,
       ...(settings.lastSeen && !here && last.at !== undefined ? { lastHere: last.at } : {}),
       messages: did.messages,
+      recent: recent.length,
       rooms: did.rooms,
       restrictions,
       reports: reports.filter((one) => one !== null),
@@ -85,14 +90,41 @@ export async function person(
 export async function ban(
   chat: Chat,
   connection: Connection,
-  { user, seconds, reason, end }: RequestPayload<'moderate:ban'>,
+  { user, seconds, reason, messages, end }: RequestPayload<'moderate:ban'>,
 ): Promise<Answers['moderate:ban']> {
   await lower(chat, connection, user);
   const actor = connection.person.user.id;
   if (end) await site.unban(chat, user, actor);
   else await site.ban(chat, user, { seconds, reason }, actor);
-  return {};
+  // Later, so that no message comes after them.
+  const recent =
+    messages === undefined ? [] : await readKnown(chat, connection, (known) => recentOf(chat, user, known));
+  const deleted = await Promise.all(
+    recent.map(async ({ room, seq }) => {
+      chat.reactions.flush(room, seq);
+      try {
+        const { changed } = await chat.history.write.delete({
+          room,
+          seq,
+          user: actor,
+          moderator: true,
+          anywhere: true,
+          ...(reason ? { reason } : {}),
+          at: Date.now(),
+        });
+        return changed;
+      } catch (error) {
+        // It is gone in another way.
+        if (error instanceof RequestError && /^unknown_/.test(error.code)) return false;
+        throw error;
+      }
+    }),
+  );
+  return { deleted: deleted.filter(Boolean).length };
 }
+
+const recentOf = ({ history }: Chat, user: string, known: KnownRooms) =>
+  history.read.recentOf({ user, since: Date.now() - recently, most: mostRecent, ...known });
 
 /** Erases a user with all messages. */
 export async function erase(

@@ -346,6 +346,16 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         })),
       };
     },
+    *recentOf({ user: id, since, most, ...known }) {
+      const rows = yield* ask(
+        sql`SELECT room_id, seq FROM chat_members AS members
+            JOIN ${knownRooms(known)} AS rooms ON rooms.num = members.room
+            JOIN chat_messages AS messages ON messages.room = rooms.num AND messages.user_id = members.user_id
+            WHERE members.user_id = ${id} AND seq >= first_seq AND deleted_at IS NULL AND sent_at >= ${since}
+            LIMIT ${most}`,
+      );
+      return rows.map(({ room_id, seq }) => ({ room: room_id as string, seq: seq as number }));
+    },
     *actsIn({ rooms, except, from, limit }) {
       const before = actCursors.numberOf(from);
       const columns = raw(`num, ${actColumns.join(', ')}`);

@@ -302,6 +302,7 @@ describe('people', () => {
       user: named(ben),
       here: false,
       messages: 4,
+      recent: 4,
       rooms: [
         { room: open1, name: name1, kind: 'public', role: 'member' },
         { room: shared, name: name2, kind: 'private', role: 'member' },
@@ -359,6 +360,32 @@ describe('people', () => {
 });
 
 describe('a ban from the whole site', () => {
+  test('deletes the messages of the last day, of public rooms and of the asker’s own', async () => {
+    const [moderator, boss, ann, ben] = [await siteModerator(), await admin(), await user(), await user()];
+    const open1 = await open('public', ann, ben);
+    const shared = await open('private', ann, ben, moderator);
+    const hidden = await open('private', ann, ben);
+    const talk = await direct(ben, ann);
+    const rooms = [open1, shared, hidden, talk];
+    for (const room of rooms) {
+      await say(ben, room);
+      await say(ann, room);
+    }
+    const { recent } = await moderator.request('moderate:person', { user: ben.id });
+    expect(recent).toBe(2);
+    const ban = { user: ben.id, messages: 'delete', reason: 'spam' } as const;
+    expect(await moderator.request('moderate:ban', ban)).toEqual({ deleted: 2 });
+    const left = async (room: string) => {
+      const { messages } = await ann.request('message:history', { room });
+      return messages.filter(({ user: author, text }) => author.id === ben.id && text !== '').length;
+    };
+    expect(await Promise.all(rooms.map(left))).toEqual([0, 0, 1, 2]);
+    await expect
+      .poll(async () => (await actsOf(boss, moderator)).map(({ kind }) => kind).sort())
+      .toEqual(['message_deleted', 'site_banned']);
+    expect(await moderator.request('moderate:ban', ban)).toEqual({ deleted: 0 });
+  });
+
   test('closes the connections and refuses new ones until it is ended, as one act each', async () => {
     const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
     const ended = nextOf(ben, 'session:ended');

@@ -577,6 +577,8 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['ann', ({ ben }) => ({ user: ben.id, reason: 'a\nb' })],
       ['ann', ({ ben }) => ({ user: ben.id, reason: 'x', end: true })],
       ['ann', ({ ben }) => ({ user: ben.id, seconds: 5, end: true })],
+      ['ann', ({ ben }) => ({ user: ben.id, messages: 'keep' })],
+      ['ann', ({ ben }) => ({ user: ben.id, messages: 'delete', end: true })],
     ],
     forbidden: [
       ['ben', ({ eve }) => ({ user: eve.id })],
@@ -597,6 +599,13 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     forbidden: [['ann', {}]],
   },
   'moderate:overview': { ok: [['ann', {}]], forbidden: [['eve', {}]] },
+  // This site takes no events.
+  'moderate:retry': {
+    forbidden: [
+      ['ann', {}],
+      ['eve', {}],
+    ],
+  },
   'user:block': {
     ok: [
       ['eve', ({ ann }) => ({ user: ann.id, blocked: true })],

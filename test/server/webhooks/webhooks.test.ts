@@ -5,10 +5,11 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { eventTypes } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Endpoint } from '../../../server/webhooks/endpoint.ts';
 import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
-import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { apiKey, codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 interface Taken {
   headers: IncomingHttpHeaders;
@@ -201,6 +202,39 @@ test('a server that is killed while it sends leaves no event behind', async () =
     { timeout: hanging },
   );
   expect(again.body).toBe(first.body);
+});
+
+test('an admin sees on the moderators’ page which events were not taken, and sends them again', async () => {
+  const own = historyFolder();
+  onTestFinished(() => own.remove());
+  const history = await openSqliteHistory({ path: own.path, onFailure() {} });
+  const event = { id: 'given-up', type: 'room.created', at: 1, due: 1, tries: 9, roomId: 'gone' } as const;
+  const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: 1, most: 9 } as const;
+  const consumed = await history.write.consume(consumer);
+  const done = 'upTo' in consumed ? consumed.upTo : 0;
+  await history.write.consume({ ...consumer, done, rows: { events: [event] } });
+  const claim = { sent: [], at: 2, until: 3, most: 9 };
+  for (const failed of [[], [{ id: event.id }]]) await history.write.claimEvents({ ...claim, failed });
+  await history.close();
+  const there = await startPeopleSite({
+    CHAT_HISTORY: own.url,
+    CHAT_WEBHOOK_URL: url,
+    CHAT_WEBHOOK_KEY_FILE: keyFile,
+  });
+  onTestFinished(() => there.close());
+  const [admin, moderator] = [
+    await there.person({ roles: 'admin' }),
+    await there.person({ roles: 'moderator' }),
+  ];
+  const overview = async () => (await admin.request('moderate:overview', {})).events;
+  expect(await overview()).toMatchObject({ failed: 1 });
+  expect(await moderator.request('moderate:overview', {})).not.toHaveProperty('events');
+  expect(await codeOf(moderator, 'moderate:retry', {})).toBe('forbidden');
+  expect(await admin.request('moderate:retry', {})).toEqual({ events: 1 });
+  expect((await took('room.created', ({ room }) => room?.id === 'gone')).headers['webhook-id']).toBe(
+    event.id,
+  );
+  await vi.waitFor(async () => expect(await overview()).toMatchObject({ failed: 0 }), { timeout: hanging });
 });
 
 test('an answer without end, a redirect and no answer are failures; 410 and Retry-After are reported', async () => {
