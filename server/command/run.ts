@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { startApp } from '../app.ts';
 import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
+import { typedPaths } from '../doctor/typed.ts';
 import { createLog, type Log } from '../log.ts';
-import { typedPaths } from '../session/doctor/typed.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { ConfigurationError } from '../session/logins/applications.ts';
 import {

@@ -2,14 +2,14 @@ import { parseArgs } from 'node:util';
 import { CommandProblem, exit } from '../command/problem.ts';
 import { Addresses } from '../connections/address.ts';
 import { lineForScreen } from '../session/blank.ts';
-import { examine } from '../session/doctor/examine.ts';
-import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
-import { examineSite, mailAddresses, siteCookie } from '../session/doctor/site.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { grants } from '../session/logins/grants.ts';
 import { listSettings, readConfig, unknownText } from '../settings/config.ts';
 import { type GivenSettings, givenSettings } from '../settings/file.ts';
+import { examine } from './examine.ts';
+import { type Finding, printable, warning, well } from './finding.ts';
 import { serverFindings } from './server.ts';
+import { examineSite, mailAddresses, siteCookie } from './site.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
 const use = howToRun('doctor', '[--settings FILE] [--cookie VALUE] [--origin URL] [--chat URL]');

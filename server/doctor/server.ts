@@ -11,9 +11,9 @@ import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
 import { clientFolder } from '../http/client-files.ts';
 import { openMailServer } from '../mail/mail-server.ts';
 import { placeOf as mailPlaceOf } from '../mail/place.ts';
-import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { Config } from '../settings/config.ts';
+import { type Finding, warning, well, wrong } from './finding.ts';
 
 /**
  * For the doctor: checks everything that the server needs besides the sessions.

@@ -1,6 +1,6 @@
 import { CommandProblem, exit } from '../command/problem.ts';
+import { describeSession } from '../doctor/describe.ts';
 import { lineForScreen } from '../session/blank.ts';
-import { describeSession } from '../session/doctor/describe.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { type Account, asAccount } from './account.ts';
 import type { Options } from './command-line.ts';

@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandProblem, exit } from '../command/problem.ts';
+import type { Finding } from '../doctor/finding.ts';
 import { clientBuilt } from '../doctor/server.ts';
+import { examineSite } from '../doctor/site.ts';
 import { lineForScreen } from '../session/blank.ts';
-import type { Finding } from '../session/doctor/finding.ts';
-import { examineSite } from '../session/doctor/site.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import type { CookieScope } from '../session/logins/application.ts';
 import type { SitePlace } from '../session/logins/site.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { examineSite } from '../../../../server/doctor/site.ts';
 import { lookAt } from '../../../../server/init/found.ts';
-import { examineSite } from '../../../../server/session/doctor/site.ts';
 import type { Login } from '../../../../server/session/login.ts';
 import { openSite } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';

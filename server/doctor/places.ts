@@ -1,10 +1,10 @@
-import { PhpBytes, PhpFloat, PhpObject, type PhpValue, propertyName } from '../formats/value.ts';
-import { displayName, identify } from '../identity.ts';
-import { decoding, follow, isEmpty, type Key, type Path } from '../path.ts';
+import { PhpBytes, PhpFloat, PhpObject, type PhpValue, propertyName } from '../session/formats/value.ts';
+import { displayName, identify } from '../session/identity.ts';
+import { decoding, follow, isEmpty, type Key, type Path } from '../session/path.ts';
 import { leadsToTyped } from './typed.ts';
 
 /** A value in a session, and the path to it. */
-export interface Place {
+export interface SessionPlace {
   path: Path;
   value: PhpValue;
 }
@@ -13,7 +13,7 @@ const deepest = 6;
 const mostPlaces = 2000;
 
 /** All values of a session, the outer ones first, and those in strings that are themselves serialized. */
-export function placesIn(session: PhpValue): Place[] {
+export function placesIn(session: PhpValue): SessionPlace[] {
   const found = inside({ path: [], value: session });
   // It grows meanwhile.
   for (const place of found) {
@@ -24,7 +24,7 @@ export function placesIn(session: PhpValue): Place[] {
 }
 
 /** The values in a value, one key deeper. Of a serialized string it takes those in the value that the string holds. */
-export function inside({ path, value }: Place): Place[] {
+export function inside({ path, value }: SessionPlace): SessionPlace[] {
   const container = isContainer(value) ? { path, value } : serialized({ path, value });
   if (container === null) return [];
   const properties = container.value instanceof PhpObject ? container.value.properties : container.value;
@@ -36,7 +36,7 @@ export function inside({ path, value }: Place): Place[] {
 }
 
 /** The value that a serialized string holds; null if that is no array and no object. */
-export function serialized({ path, value }: Place): Place | null {
+export function serialized({ path, value }: SessionPlace): SessionPlace | null {
   if (typeof value !== 'string' && !(value instanceof PhpBytes)) return null;
   const found = follow(value, [decoding]);
   if (!('value' in found) || !isContainer(found.value) || isEmpty(found.value)) return null;
@@ -74,10 +74,10 @@ const usual = {
 /** The name of what a user's data lies in. */
 const ofUser = /user|member|customer|account|auth|login|identity|me$/i;
 
-export type Wanted = keyof typeof usual;
+export type WantedPlace = keyof typeof usual;
 
 /** The places that may hold the id, the name or the roles of the user by their keys, the likeliest first. */
-export function likelyPlaces(session: PhpValue, what: Wanted): Place[] {
+export function likelyPlaces(session: PhpValue, what: WantedPlace): SessionPlace[] {
   return placesIn(session)
     .map((place) => ({ place, rank: rankOf(place, usual[what]) }))
     .filter(({ place, rank }) => rank !== null && mayBe(what, place, session))
@@ -86,14 +86,18 @@ export function likelyPlaces(session: PhpValue, what: Wanted): Place[] {
 }
 
 /** Whether the value there could be that of the user. */
-export function mayBe(what: Wanted | undefined, { path, value }: Place, session: PhpValue): boolean {
+export function mayBe(
+  what: WantedPlace | undefined,
+  { path, value }: SessionPlace,
+  session: PhpValue,
+): boolean {
   if (leadsToTyped(path) || keysOf(path).includes('')) return false;
   if (what === 'id') return 'user' in identify(session, { id: path, name: path });
   return what !== 'name' || displayName(value) !== '';
 }
 
 /** A small number for a likely place; null for one that is not called so. */
-function rankOf({ path }: Place, names: readonly RegExp[]): number | null {
+function rankOf({ path }: SessionPlace, names: readonly RegExp[]): number | null {
   const keys = keysOf(path).map(String);
   const last = keys.at(-1) ?? '';
   const rank = names.findIndex((name) => name.test(last));

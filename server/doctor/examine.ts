@@ -1,8 +1,8 @@
-import { sessionIdFrom } from '../cookie.ts';
-import { decodeSession, UnreadableError } from '../decode.ts';
-import { FormatError, type PhpValue } from '../formats/value.ts';
-import type { SessionSettings } from '../logins/php-sessions.ts';
-import { probeId, type SessionStore, StoreError } from '../store.ts';
+import { sessionIdFrom } from '../session/cookie.ts';
+import { decodeSession, UnreadableError } from '../session/decode.ts';
+import { FormatError, type PhpValue } from '../session/formats/value.ts';
+import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import { probeId, type SessionStore, StoreError } from '../session/store.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
 import { kindOf, nearby } from './nearby.ts';
 import { typedPaths } from './typed.ts';
@@ -16,7 +16,7 @@ const notExpected: Record<string, string> = {
 };
 
 /** The subjects of an examination, besides the settings. */
-export interface Examined {
+export interface Examination {
   /** The cookie of a user who is logged in, as it was copied; without one only the store is checked. */
   cookie: string | undefined;
   /** Whether sessions are to be renewed. */
@@ -39,7 +39,7 @@ export function cookieHeader(copied: string, name?: string): string {
  */
 export async function* examine(
   settings: SessionSettings,
-  { cookie: copied, keepalive }: Examined,
+  { cookie: copied, keepalive }: Examination,
 ): AsyncGenerator<Finding> {
   const cookie = copied === undefined ? undefined : cookieHeader(copied, settings.cookie.name);
   yield* typedPaths(settings.user);

@@ -1,6 +1,6 @@
-import { PhpObject, type PhpValue } from '../formats/value.ts';
-import { displayName, identify, type SessionUser, type UserPaths } from '../identity.ts';
-import { follow, type Path, pathText } from '../path.ts';
+import { PhpObject, type PhpValue } from '../session/formats/value.ts';
+import { displayName, identify, type SessionUser, type UserPaths } from '../session/identity.ts';
+import { follow, type Path, pathText } from '../session/path.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
 import { inside, keysOf, likelyPlaces, mayBe, placesIn, serialized } from './places.ts';
 import { leadsToTyped } from './typed.ts';

@@ -1,11 +1,11 @@
-import { sessionIdFrom } from '../cookie.ts';
-import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../formats/value.ts';
-import { identify } from '../identity.ts';
-import type { SessionSettings } from '../logins/php-sessions.ts';
-import { type Key, parsePath, pathText } from '../path.ts';
+import { sessionIdFrom } from '../session/cookie.ts';
+import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../session/formats/value.ts';
+import { identify } from '../session/identity.ts';
+import type { SessionSettings } from '../session/logins/php-sessions.ts';
+import { type Key, parsePath, pathText } from '../session/path.ts';
 import { cookieHeader, noId, sessionOf, storeFailure } from './examine.ts';
 import { type Finding, printable } from './finding.ts';
-import { keysOf, likelyPlaces, type Place, placesIn, type Wanted } from './places.ts';
+import { keysOf, likelyPlaces, placesIn, type SessionPlace, type WantedPlace } from './places.ts';
 import { leadsToTyped } from './typed.ts';
 
 /** The session of somebody who is logged in: its keys with their kinds, and no value. */
@@ -51,9 +51,9 @@ const problemOf = (...findings: Finding[]) => ({
 function described(session: PhpValue): DescribedSession {
   const places = placesIn(session).filter(({ path }) => !leadsToTyped(path));
   const shown = places.filter(({ path }) => keysOf(path).length <= 3).slice(0, mostKeys);
-  const isRoles = ({ value }: Place) =>
+  const isRoles = ({ value }: SessionPlace) =>
     typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
-  const likely = (what: Wanted, fits?: (place: Place) => boolean) =>
+  const likely = (what: WantedPlace, fits?: (place: SessionPlace) => boolean) =>
     likelyPlaces(session, what)
       .filter((place) => fits?.(place) ?? true)
       .map(({ path }) => pathText(path));
@@ -78,7 +78,7 @@ function described(session: PhpValue): DescribedSession {
 }
 
 /** The parts of each value behind it. @param within the keys of a value */
-function inOrder(places: readonly Place[], within = ''): Place[] {
+function inOrder(places: readonly SessionPlace[], within = ''): SessionPlace[] {
   const name = (keys: readonly Key[]) => keys.map((key) => `\0${String(key)}`).join('');
   return places
     .filter(({ path }) => name(keysOf(path).slice(0, -1)) === within)

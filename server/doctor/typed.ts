@@ -1,5 +1,5 @@
-import type { UserPaths } from '../identity.ts';
-import { type Path, pathText } from '../path.ts';
+import type { UserPaths } from '../session/identity.ts';
+import { type Path, pathText } from '../session/path.ts';
 import { type Finding, wrong } from './finding.ts';
 
 /** Symfony's, under the key `_security.last_username`. */

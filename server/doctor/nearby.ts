@@ -1,6 +1,6 @@
-import { FormatError } from '../formats/value.ts';
-import type { SessionSource } from '../source.ts';
-import { type SessionStore, StoreError } from '../store.ts';
+import { FormatError } from '../session/formats/value.ts';
+import type { SessionSource } from '../session/source.ts';
+import { type SessionStore, StoreError } from '../session/store.ts';
 import { type Finding, printable, wrong } from './finding.ts';
 
 type Options = Readonly<Record<string, string | null>>;

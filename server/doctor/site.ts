@@ -1,15 +1,15 @@
-import { ConfigurationError } from '../configuration/configuration.ts';
-import { howToRun } from '../how-to-run.ts';
-import type { UserPaths } from '../identity.ts';
-import { type Logins, StoreError } from '../login.ts';
-import { findSite, openSite } from '../logins/applications.ts';
-import type { SitePlace } from '../logins/site.ts';
-import { questions } from '../logins/tables.ts';
-import { cookieHeader, type Examined, examine } from './examine.ts';
+import { ConfigurationError } from '../session/configuration/configuration.ts';
+import { howToRun } from '../session/how-to-run.ts';
+import type { UserPaths } from '../session/identity.ts';
+import { type Logins, StoreError } from '../session/login.ts';
+import { findSite, openSite } from '../session/logins/applications.ts';
+import type { SitePlace } from '../session/logins/site.ts';
+import { questions } from '../session/logins/tables.ts';
+import { cookieHeader, type Examination, examine } from './examine.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
 
 /** Checks the configuration of a site and its database or session store, and follows one login. */
-export async function* examineSite(place: SitePlace, how: Examined): AsyncGenerator<Finding> {
+export async function* examineSite(place: SitePlace, how: Examination): AsyncGenerator<Finding> {
   const { cookie } = how;
   try {
     const { title, logins, session } = await openSite({ ...place, checks: false });
@@ -79,7 +79,7 @@ const leaveOut =
   'where that cannot be, CHAT_SITE_CHECKS=off leaves the comparison out. Be warned: a stolen session id then works from everywhere.';
 
 /** Compares the row of a login with what the chat sees of visitors. @throws StoreError */
-async function* begun(place: SitePlace, cookies: string, { isProxy }: Examined): AsyncGenerator<Finding> {
+async function* begun(place: SitePlace, cookies: string, { isProxy }: Examination): AsyncGenerator<Finding> {
   if (isProxy === undefined) return;
   const found = await findSite(place);
   if (!('reader' in found)) return;
