@@ -89,7 +89,7 @@ const ofPostgres: OfSites = {
   versions({ key, joined, shared }) {
     // The transaction that has written a row: to read that costs a tenth of a digest. Joins cost less than subqueries.
     const own = joined.map(([, as]) => `${as}.xmin`);
-    // What is the same for all logins is computed once.
+    // The versions that all logins share are computed once.
     const common = shared.map(
       ([table, condition]) =>
         `(SELECT encode(sha256(string_agg(t.xmin::text, ' ')::bytea), 'hex') FROM ${table} AS t${condition === undefined ? '' : ` WHERE ${condition}`})`,
