@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Page } from '@playwright/test';
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { browserKeys } from '../helpers/push-service.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, type Site, test } from './fixtures.ts';
 
 /** The worker, in which the test sees what is shown. */
 interface WorkerOfTest extends EventTarget {
@@ -14,6 +18,46 @@ test('a push is shown by the worker, a press on it opens the room at the message
   page,
   site,
 }) => {
+  await pushed(page, site, (chat) => ({ address: `${chat}/`, scope: `${chat}/` }));
+});
+
+test('so it is on a page of another origin, whose worker imports that of the chat server', async ({
+  page,
+  site,
+}) => {
+  let chat = '';
+  const web = createServer((request, response) => {
+    const isWorker = request.url === '/worker.js';
+    response.setHeader('content-type', isWorker ? 'text/javascript' : 'text/html');
+    response.end(
+      isWorker
+        ? `importScripts('${chat}/sw.js');`
+        : `<!doctype html><title>Shop</title><script type="module" src="${chat}/php-chat.js"></script>
+           <php-chat history="hash" worker="/worker.js"></php-chat>`,
+    );
+  });
+  await once(web.listen(0, '127.0.0.1'), 'listening');
+  const origin = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  await pushed(
+    page,
+    site,
+    (url) => {
+      chat = url;
+      return { address: `${origin}/`, scope: `${origin}/php-chat/` };
+    },
+    { CHAT_ORIGINS: origin },
+  );
+  web.close();
+  web.closeAllConnections();
+});
+
+/** Switches pushes on at that address, sends one, and presses it. */
+async function pushed(
+  page: Page,
+  site: Site,
+  where: (chat: string) => { address: string; scope: string },
+  env: Record<string, string> = {},
+): Promise<void> {
   const history = await emptyHistory();
   const keyFile = `${history.path}.push-key`;
   writeFileSync(keyFile, randomBytes(32).toString('base64'));
@@ -24,9 +68,11 @@ test('a push is shown by the worker, a press on it opens the room at the message
     CHAT_ROOMS: 'lobby,garden',
     CHAT_PUSH_CONTACT: 'mailto:owner@example.org',
     CHAT_PUSH_KEY_FILE: keyFile,
+    ...env,
   });
+  const { address, scope } = where(chat.url);
   const context = page.context();
-  await context.grantPermissions(['notifications'], { origin: chat.url });
+  await context.grantPermissions(['notifications'], { origin: new URL(address).origin });
   const cookie = { name: 'PHPSESSID', value: await site.login('alice'), httpOnly: true };
   await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
   const { p256dh, auth } = browserKeys();
@@ -55,34 +101,34 @@ test('a push is shown by the worker, a press on it opens the room at the message
     for (const { scopeURL, registrationId } of all) registrations.set(scopeURL, registrationId);
   });
   await client.send('ServiceWorker.enable');
-  await page.goto(`${chat.url}/#m=garden`);
+  await page.goto(`${address}#m=garden`);
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
 
   await page.getByRole('button', { name: 'Settings', exact: true }).click();
   const turn = page.getByRole('switch', { name: 'Push on this device' });
   await turn.click();
   await expect(turn).toHaveAttribute('aria-checked', 'true');
-  await expect.poll(() => registrations.get(`${chat.url}/`)).toBeDefined();
+  await expect.poll(() => registrations.get(scope)).toBeDefined();
   await expect.poll(() => context.serviceWorkers().length).toBe(1);
   const [worker] = context.serviceWorkers();
   if (worker === undefined) throw new Error('no worker');
   // Nor does it show notices: what the worker shows is kept in a list.
   await worker.evaluate(() => {
-    const scope = self as unknown as WorkerOfTest;
-    scope.shown = [];
-    scope.registration.showNotification = async (title, options) => {
-      scope.shown.push({ title, ...options, close: () => scope.shown.pop() });
+    const worker = self as unknown as WorkerOfTest;
+    worker.shown = [];
+    worker.registration.showNotification = async (title, options) => {
+      worker.shown.push({ title, ...options, close: () => worker.shown.pop() });
     };
   });
   const shown = () =>
     worker.evaluate(() =>
       (self as unknown as WorkerOfTest).shown.map(({ title, body, tag }) => ({ title, body, tag })),
     );
-  const navigate = `${chat.url}/#m=lobby/1`;
+  const navigate = `${address}#m=lobby/1`;
   const notification = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby', navigate };
   await client.send('ServiceWorker.deliverPushMessage', {
-    origin: chat.url,
-    registrationId: registrations.get(`${chat.url}/`) as string,
+    origin: new URL(address).origin,
+    registrationId: registrations.get(scope) as string,
     data: JSON.stringify({
       web_push: 8030,
       notification: { ...notification, silent: true, data: { room: 'lobby', seq: 1 } },
@@ -92,15 +138,15 @@ test('a push is shown by the worker, a press on it opens the room at the message
   await expect.poll(shown).toEqual([{ title, body, tag }]);
 
   await worker.evaluate(() => {
-    const scope = self as unknown as WorkerOfTest;
+    const worker = self as unknown as WorkerOfTest;
     const press = Object.assign(new Event('notificationclick'), {
-      notification: scope.shown[0],
+      notification: worker.shown[0],
       waitUntil: () => {},
     });
-    scope.dispatchEvent(press);
+    worker.dispatchEvent(press);
   });
   await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
   await expect.poll(shown).toEqual([]);
   await chat.stop();
   history.remove();
-});
+}

@@ -13,8 +13,8 @@ const WISH = 'push';
 
 /**
  * `on`: this device is notified while no page is open. `blocked`: by the browser. `home`: an iPhone allows it to a site on
- * its Home Screen alone. `absent`: the browser has no such thing, the chat server is on another origin than the page, or the
- * site has switched it off.
+ * its Home Screen alone. `absent`: the browser has no such thing, the site has switched it off, or the chat server is on
+ * another origin than the page, which names no worker.
  */
 export type PushState = 'on' | 'off' | 'blocked' | 'home' | 'absent';
 
@@ -44,12 +44,13 @@ export class BrowserPush implements Follower {
     this.#changed = changed;
     this.#host = host;
     this.#open = open;
-    if (this.#hasWorkers) navigator.serviceWorker.addEventListener('message', this.#message, { signal });
+    if (this.#worker !== undefined)
+      navigator.serviceWorker.addEventListener('message', this.#message, { signal });
     if (chat.connection.state.kind === 'ready') this.ready();
   }
 
   get state(): PushState {
-    if (!this.#chat.can.push || !this.#hasWorkers) return 'absent';
+    if (!this.#chat.can.push || this.#worker === undefined) return 'absent';
     // Outside of the Home Screen an iPhone has neither.
     if (!('PushManager' in window) || typeof Notification === 'undefined')
       return (navigator as { standalone?: boolean }).standalone === false ? 'home' : 'absent';
@@ -101,10 +102,19 @@ export class BrowserPush implements Follower {
     return this.#chat.store?.get(WISH, flag) === true;
   }
 
-  /** A page may use only a worker of its own origin, and over TLS or on this machine alone. */
-  get #hasWorkers(): boolean {
-    const isOwn = new URL(this.#chat.server).origin === location.origin;
-    return isOwn && 'serviceWorker' in navigator;
+  /**
+   * The chat server's worker; where that is on another origin, the one that the page names. A page may use only a worker of
+   * its own origin, and over TLS or on this machine alone.
+   */
+  get #worker(): { address: string; scope: string } | undefined {
+    if (!('serviceWorker' in navigator)) return undefined;
+    const { server } = this.#chat;
+    if (new URL(server).origin === location.origin) return { address: `${server}sw.js`, scope: server };
+    const named = this.#host.getAttribute('worker');
+    const address = named === null ? null : URL.parse(named, document.baseURI);
+    if (address?.origin !== location.origin) return undefined;
+    // A scope of its own: the site may have a worker for its pages.
+    return { address: address.href, scope: new URL('php-chat/', address).href };
   }
 
   #next(work: () => Promise<void>): Promise<void> {
@@ -113,15 +123,13 @@ export class BrowserPush implements Follower {
     return done.finally(() => this.#changed());
   }
 
-  get #address(): string {
-    return `${this.#chat.server}sw.js`;
-  }
-
   /** Undefined before the worker is registered. The site may have a worker, and subscriptions, of its own. */
   async #registration(): Promise<ServiceWorkerRegistration | undefined> {
-    const found = await navigator.serviceWorker.getRegistration(this.#chat.server);
+    if (this.#worker === undefined) return undefined;
+    const { address, scope } = this.#worker;
+    const found = await navigator.serviceWorker.getRegistration(scope);
     const script = found?.active ?? found?.waiting ?? found?.installing;
-    return script?.scriptURL === this.#address ? found : undefined;
+    return script?.scriptURL === address ? found : undefined;
   }
 
   async #subscription(): Promise<PushSubscription | null | undefined> {
@@ -129,8 +137,9 @@ export class BrowserPush implements Follower {
   }
 
   async #register(): Promise<void> {
-    const address = trusted(this.#address) as string;
-    const registration = await navigator.serviceWorker.register(address, { scope: this.#chat.server });
+    if (this.#worker === undefined) throw new Error('the page may use no worker');
+    const { address, scope } = this.#worker;
+    const registration = await navigator.serviceWorker.register(trusted(address) as string, { scope });
     await activated(registration);
     const answer = await fetch(`${this.#chat.server}push/key`);
     if (!answer.ok) throw new Error('the key for pushes could not be fetched');

@@ -34,6 +34,7 @@ declare global {
  * @attr profile-url - where the site shows a person: `{id}` is replaced by the user's id
  * @attr avatar-url - where the site has a picture of a person: `{id}` is replaced by the user's id
  * @attr history - `hash`: where there is one pane, Back leads from the room to the rooms
+ * @attr worker - the address of a script of the page's own origin that imports the chat server's `sw.js`, for pushes
  * @attr title-count - `off` leaves the page's title alone
  * @attr notify-text - `off`: notifications have no text of private and direct messages
  * @attr sound - `on`: notifications make the system's sound

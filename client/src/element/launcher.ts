@@ -28,6 +28,7 @@ const handedOn = [
   'profile-url',
   'avatar-url',
   'title-count',
+  'worker',
   'notify-text',
   'sound',
 ];
