@@ -19,7 +19,7 @@ import { root } from './npm-packages.mjs';
 import { runQuietly } from './quiet.mjs';
 
 const name = 'php-session-chat';
-/** What Debian adds: services, an account, the care for settings and data. */
+/** Debian adds services, an account, the care for settings and data. */
 const debian = join(root, 'deploy/debian');
 /** The architectures of Debian, and what npm calls them. */
 export const architectures = { amd64: 'x64', arm64: 'arm64' };

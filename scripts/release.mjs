@@ -38,7 +38,7 @@ async function release() {
   return 0;
 }
 
-/** What is in the packages, as CycloneDX. npm writes a random number and the time of the day into it. */
+/** The contents of the packages, as CycloneDX. npm writes a random number and the time of the day into it. */
 function billOfMaterials() {
   const form = ['--sbom-format=cyclonedx', '--sbom-type=application'];
   const bill = JSON.parse(output('npm', ['sbom', ...form, '--package-lock-only', '--omit=dev']));

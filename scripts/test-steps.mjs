@@ -36,7 +36,7 @@ export function testSteps(reports) {
   ];
 }
 
-/** What takes seconds, and no packages of Debian. @param {string} reports @returns {Step[][]} */
+/** The steps that take seconds and need no packages of Debian. @param {string} reports @returns {Step[][]} */
 export function checkSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [

@@ -1317,7 +1317,7 @@ export interface Reads {
   };
   /** Reports of messages by a user in these rooms, closed or not, the newest first. */
   reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
-  /** What a user has done in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
+  /** The acts of a user in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
   activity: {
     in: KnownRooms & { user: string; most: number; mostRooms: number };
     out: {

@@ -80,7 +80,7 @@ export class Fcm {
     }
   }
 
-  /** One token for all requests, until shortly before its end. */
+  /** The token for all requests, until shortly before its end. */
   async #accessToken(): Promise<string> {
     if (this.#token === undefined || this.#token.until < Date.now()) {
       const token = { promise: this.#newToken(), until: Number.POSITIVE_INFINITY };

@@ -7,7 +7,7 @@ const lookEvery = 2000;
 /** Milliseconds after which a change counts: a visitor who goes from page to page leaves and comes all the time. */
 const settledAfter = 10_000;
 
-/** Who is here, without the changes of the last seconds. */
+/** The users who are here, without the changes of the last seconds. */
 export class SettledPresence {
   readonly #known = new Set<string>();
   /** Since when it is otherwise for a user, in milliseconds since 1970. */

@@ -548,7 +548,7 @@ export const requests = {
       p256dh: z.string().max(100).optional(),
       auth: z.string().max(40).optional(),
       key: z.string().max(100).optional(),
-      /** What a press on a notice opens. */
+      /** The page that a press on a notice opens. */
       page: z.string().max(1000).optional(),
       name: line(64).optional(),
     })
@@ -636,7 +636,7 @@ export const requests = {
   'moderate:overview': z.object({}),
   'moderate:retry': z.object({}),
   'held:list': z.object({
-    /** One's own, rejected ones too, instead of those that one decides about. */
+    /** The user's own, rejected ones too, instead of those that the user decides about. */
     mine: z.literal(true).optional(),
     cursor: cursor.optional(),
     limit: limit(100, 50),
@@ -851,7 +851,7 @@ export const answers = {
   'moderate:overview': z.object({
     /** People who are connected now. */
     here: counter,
-    /** Those who are, or were in the last seven days and do not hide it; absent where the site does not store it. */
+    /** The same and people who were in the last seven days and do not hide it; absent where the site does not store it. */
     week: counter.exactOptional(),
     /** Of the last 30 days by UTC, the oldest first. */
     messages: z.array(z.object({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), count: counter })),

@@ -48,7 +48,7 @@ export const importMembers: Rule<'importMembers'> = {
     for (const { role, ...user } of users) {
       rename(work, user, unheard());
       add(work, room, user, { source: 'api', role, acted: acted.joined, at }, unheard());
-      // What an earlier run had not imported counts as read, too.
+      // Messages that an earlier run had not imported count as read, too.
       const member = work.member(id, user.id);
       if (member !== undefined && member.readSeq < room.lastSeq)
         work.putMember(id, user.id, { ...member, readSeq: room.lastSeq });

@@ -45,7 +45,7 @@ export async function copyHistory(
   }
   return withFile(to, (copy) => {
     const format = formatOf(copy);
-    // What the index for searching has still to remove: texts that were deleted.
+    // Deleted texts that the index for searching has still to remove.
     copy.exec('DELETE FROM former_texts');
     return format;
   });
