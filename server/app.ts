@@ -54,6 +54,7 @@ import { howToRun } from './session/how-to-run.ts';
 import type { Logins } from './session/login.ts';
 import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
+import { noTraces, type Traces, tracedHistory } from './traces/traces.ts';
 import { webhookEvents } from './webhooks/events.ts';
 import { presenceTypes, watchPresence } from './webhooks/presence.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
@@ -240,6 +241,20 @@ function openPush(
   return { registry, browsers, apps };
 }
 
+/** Without a collector, the packages for traces are not loaded. */
+async function tracesOf(config: Config, quiet: QuietLog): Promise<Traces> {
+  const { tracesTo: to } = config;
+  if (to === undefined) return noTraces;
+  const { openTraces } = await import('./traces/opentelemetry.ts');
+  return openTraces({
+    to,
+    node: nodeName(config),
+    version: manifest.version,
+    onFailure: ({ message: reason }) =>
+      quiet.warn('traces', { reason }, 'traces cannot be sent: the collector does not take them'),
+  });
+}
+
 /** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
@@ -262,7 +277,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
 
   let servers: Servers | undefined;
   const cluster = await openCluster(config, { log, quiet, onSaid: (what) => servers?.heard(what) });
-  const history = await openHistory(config.history, {
+  const traces = await tracesOf(config, quiet);
+  const opened = await openHistory(config.history, {
     ...(cluster === undefined ? {} : { shared: cluster }),
     onFailure,
     onMigration: (is) => {
@@ -274,6 +290,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       metrics.commits.observe(commitMs / 1000);
     },
   });
+  const history = traces === noTraces ? opened : tracedHistory(opened, traces);
   const historyAnswers = asking(history);
   if (cluster !== undefined)
     servers = openServers({ self: cluster.self, history, logins, metrics, log }, onFailure);
@@ -408,6 +425,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     log,
     quiet,
     drain,
+    traces,
     onRequest: (event: string, code: string) => metrics.requests.inc({ event, code }),
   };
   const self = (connection: Connection) => {
@@ -628,6 +646,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       logins.close();
       await history.close();
       cluster?.bus?.close();
+      await traces.close(each);
     },
   };
 }

@@ -45,6 +45,9 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
   if (values.check) return 0;
+  // The packages of OpenTelemetry look for their variables there.
+  for (const [name, value] of Object.entries(given.env))
+    if (name.startsWith('OTEL_')) process.env[name] = value;
   // Where the logs of several servers are merged, each line names its server.
   const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);

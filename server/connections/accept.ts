@@ -187,7 +187,12 @@ export class SocketTransport {
       this.#connects.take(this.#admission.addressOf(conn.request), 1, () => {
         // It was closed while it waited, and Socket.IO releases it.
         if (conn.readyState !== 'open') return next();
-        this.#authenticate(socket, parts).then(
+        const authenticated = parts.services.traces.begin(
+          'connect',
+          () => this.#authenticate(socket, parts),
+          (refusal) => refusal?.code,
+        );
+        authenticated.then(
           (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
           // Socket.IO does not await a middleware: an uncaught rejection would leave the client waiting.
           (error: unknown) => {
@@ -334,7 +339,7 @@ export class SocketTransport {
     }
     const credentials = this.#admission.credentials(conn.request, given);
     const { origin } = conn.request.headers;
-    const login = await logins.identify(credentials);
+    const login = await services.traces.below('session.identify', () => logins.identify(credentials));
     if ('code' in login) {
       this.#onRefusal(login);
       return { code: login.code };

@@ -5,6 +5,7 @@ import { actorOf, type Connection, type Room } from '../chat/model.ts';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import type { ConcurrencyLimit, RateLimit } from '../limits/by-key.ts';
 import type { Log, QuietLog } from '../log.ts';
+import type { Traces } from '../traces/traces.ts';
 import { RequestError, requestErrors } from '../wire/errors.ts';
 import {
   type Answer,
@@ -35,6 +36,7 @@ export interface Services {
   log: Log;
   quiet: QuietLog;
   drain: Drain;
+  traces: Traces;
   onRequest(event: RequestName | 'unknown', code: string): void;
 }
 
@@ -96,7 +98,7 @@ export function requestListener(services: Services, client: Client) {
       const payload = parse(name, args) as RequestPayload<'message:send'>;
       intake.begin();
       const work = order[handler.order](() =>
-        carryOut(services, client, handler, payload, count, limited),
+        services.traces.begin(name, () => carryOut(services, client, handler, payload, count, limited)),
       ).finally(() => intake.end());
       const answered = answerInTime(work).then(
         (data) => answer({ ok: true, data }),

@@ -362,6 +362,14 @@ const settings = {
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     'fatal, error, warn, info, debug, trace or silent',
   ],
+  OTEL_EXPORTER_OTLP_ENDPOINT: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(linkAddress),
+    'the http:// or https:// address of an OpenTelemetry collector, without the path of the traces',
+  ],
 } as const;
 
 type Settings = typeof settings;
@@ -505,6 +513,7 @@ export function readConfig(env: NodeJS.ProcessEnv, lines: ReadonlyMap<string, st
     limitQueue: value.CHAT_LIMIT_QUEUE,
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
+    tracesTo: value.OTEL_EXPORTER_OTLP_ENDPOINT,
   });
 }
 

@@ -6,7 +6,7 @@ import { configOf } from '../helpers/config.ts';
 /** The rows of docs/settings.md: `| setting | default | form | meaning |`. */
 const rows = [
   ...readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8').matchAll(
-    /^\| `(CHAT_\w+)` \| (?:`([^`]+)`|none) \| [^|]+ \| [^|]+ \|$/gm,
+    /^\| `((?:CHAT|OTEL)_\w+)` \| (?:`([^`]+)`|none) \| [^|]+ \| [^|]+ \|$/gm,
   ),
 ].map(([, name = '', fallback]) => ({ name, fallback }));
 

@@ -89,9 +89,17 @@ const mayImport: Record<string, readonly string[]> = {
     'server/requests/',
     'server/session/how-to-run.ts',
     'server/session/login.ts',
+    'server/traces/traces.ts',
     'server/wire/',
   ],
-  'server/requests/': ['server/chat/', 'server/limits/', 'server/log.ts', 'server/wire/'],
+  'server/requests/': [
+    'server/chat/',
+    'server/limits/',
+    'server/log.ts',
+    'server/traces/traces.ts',
+    'server/wire/',
+  ],
+  'server/traces/': ['server/history/history.ts', 'server/wire/'],
   'server/http/': ['server/limits/', 'server/log.ts', 'server/wire/'],
   'session-server/': [
     'server/history/sqlite/claim.ts',

@@ -7,6 +7,7 @@ import { ConcurrencyLimit, RateLimit } from '../../../server/limits/by-key.ts';
 import { QuietLog } from '../../../server/log.ts';
 import { requestListener } from '../../../server/requests/dispatch.ts';
 import { Drain } from '../../../server/requests/drain.ts';
+import { noTraces } from '../../../server/traces/traces.ts';
 import type { SiteRole } from '../../../server/wire/events.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
@@ -35,7 +36,15 @@ test('a moderator who loses the right while an answer is read gets what a member
     report: unlimited(),
     reads: new ConcurrencyLimit(4),
   };
-  const services = { chat, limits, log, quiet: new QuietLog(log), drain: new Drain(), onRequest() {} };
+  const services = {
+    chat,
+    limits,
+    log,
+    quiet: new QuietLog(log),
+    drain: new Drain(),
+    traces: noTraces,
+    onRequest() {},
+  };
   const ignore = () => {};
   const identity = (id: string, roles: SiteRole[] = []) => ({ id, name: `Name of ${id}`, roles, rooms: [] });
   const connect = async (id: string, roles: SiteRole[] = []) => {
