@@ -92,6 +92,10 @@ test('a picture and a file: uploaded, sent without a text, fetched by who may re
       ],
     });
   expect(await app.ask('uploads')).toEqual([]);
+  const lists = { room: den.id, content: 'PICTURES', has: 'FILES' };
+  expect(await app.ask('files', lists)).toMatchObject({ items: [{ seq: 1 }] });
+  expect(await app.ask('search', lists)).toMatchObject({ items: [{ seq: 1 }] });
+  expect(await app.ask('files', { ...lists, content: 'LINKS' })).toMatchObject({ items: [] });
   const fetched = (index: number, more = {}) =>
     app.ask<{ status: number; type: string; base64: string }>('download', { seq: 1, index, ...more });
   expect(await fetched(1)).toMatchObject({ status: 200, base64: bytes(300).toString('base64') });

@@ -55,7 +55,7 @@ test('messages: replied to, edited, deleted, searched for, and a conflict with a
     code: 'conflict',
     current: { seq: first.seq, text: 'Käsekuchen' },
   });
-  const found = await app.ask<{ items: JavaMessage[] }>('search', { query: 'KÄSE', room: 'lobby' });
+  const found = await app.ask<{ items: JavaMessage[] }>('search', { text: 'KÄSE', room: 'lobby' });
   expect(found.items.map(({ text }) => text)).toEqual(['Käsekuchen']);
   expect(await app.ask('delete', { room: 'lobby', seq: first.seq })).toMatchObject({
     text: '',
@@ -153,6 +153,74 @@ test('rooms that are not open: new messages, invitations and removals', async ()
   });
   expect(await app.messages(den.id)).toEqual([]);
   dora.close();
+  also.close();
+});
+
+test('messages marked as unread stay so, here and on other devices, until the room is opened again', async () => {
+  const also = await start();
+  const kim = await site.person({}, 'kim');
+  const den = await site.den(kim, [also]);
+  await kim.request('room:join', { room: den.id });
+  for (const text of ['one', 'two']) await say(kim, den.id, text);
+  await say(kim, den.id, '@x', { mentions: [{ user: also.id, start: 0, length: 2 }] });
+  const summary = await app.ask<JavaRoom>('open', { room: den.id });
+  expect(summary).toMatchObject({ unread: 3, mentions: 1 });
+  const elsewhere = async () =>
+    (await also.request('room:list', {})).rooms.find(({ id }) => id === den.id)?.unread;
+
+  // The app says that the end is in sight before the answer has come, and once more after it.
+  const asked = app.ask<JavaRoom>('markUnread', { room: den.id, seq: 2 });
+  await app.ask('markRead', { room: den.id });
+  expect(await asked).toMatchObject({ unread: 2, mentions: 1 });
+  await app.ask('markRead', { room: den.id });
+  // A later answer over the same connection.
+  expect(await app.ask('setNotify', { room: den.id, notify: 'ALL' })).toMatchObject({ unread: 2 });
+  expect(await elsewhere()).toBe(2);
+  await expect(app.ask('markUnread', { room: den.id, seq: 9 })).rejects.toEqual(refused('bad_request'));
+
+  await also.request('read:mark', { room: den.id, seq: 3 });
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 0, mentions: 0 });
+  await also.request('read:mark', { room: den.id, seq: 2, unread: true });
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 1, mentions: 1 });
+  await app.ask('stop');
+  await app.isTold('state', ({ kind }) => kind === 'STOPPED');
+  await also.request('read:mark', { room: den.id, seq: 0, unread: true });
+  await app.ask('start');
+  await expect.poll(() => room(den.id)).toMatchObject({ unread: 3 });
+  await app.ask('close', { room: den.id });
+  await app.ask('open', { room: den.id });
+  await app.ask('markRead', { room: den.id });
+  await expect.poll(elsewhere).toBe(0);
+  kim.close();
+  also.close();
+});
+
+test('links of a room, by page, and a search by author and time', async () => {
+  const also = await start();
+  const lou = await site.person({}, 'lou');
+  const den = await site.den(lou, [also]);
+  for (const one of [lou, also]) await one.request('room:join', { room: den.id });
+  for (let n = 1; n <= 31; n++) await say(lou, den.id, `www.site${n}.example`);
+  const { sentAt } = await say(also, den.id, 'no link');
+  const seqs = ({ items }: { items: JavaMessage[] }) => items.map(({ seq }) => seq);
+  type Found = { items: JavaMessage[]; next?: string };
+  const links = { room: den.id, content: 'LINKS' };
+  const first = await app.ask<Found>('files', links);
+  expect(seqs(first)).toEqual(Array.from({ length: 30 }, (_, n) => 31 - n));
+  const rest = await app.ask<Found>('files', { ...links, cursor: first.next });
+  expect(seqs(rest)).toEqual([1]);
+  expect(rest).not.toHaveProperty('next');
+
+  const search = async (filters: object) =>
+    seqs(await app.ask<Found>('search', { room: den.id, ...filters }));
+  expect(await search({ from: also.id })).toEqual([32]);
+  expect(await search({ from: 'lou', text: 'site31', has: 'LINKS' })).toEqual([31]);
+  expect(await search({ from: also.id, has: 'LINKS' })).toEqual([]);
+  expect(await search({ from: also.id, sentFrom: sentAt, sentBefore: sentAt + 1 })).toEqual([32]);
+  expect(await search({ from: also.id, sentFrom: sentAt + 1 })).toEqual([]);
+  expect(await search({ from: also.id, sentBefore: sentAt })).toEqual([]);
+  await expect(search({})).rejects.toEqual(refused('bad_request'));
+  lou.close();
   also.close();
 });
 
@@ -313,7 +381,9 @@ test('order among people: reports, mutes, bans, slow mode and who may write', as
     can: { sendFiles: true, report: true },
   });
   const gina = await site.person({}, 'gina');
-  const { room: den } = await app.ask<{ room: JavaRoom }>('createRoom', { name: 'Den', members: ['gina'] });
+  const ivo = await site.person({}, 'ivo');
+  const members = ['gina', 'ivo'];
+  const { room: den } = await app.ask<{ room: JavaRoom }>('createRoom', { name: 'Den', members });
   await gina.request('room:join', { room: den.id });
   expect(
     await app.ask('updateRoom', {
@@ -352,10 +422,17 @@ test('order among people: reports, mutes, bans, slow mode and who may write', as
   const open = await app.ask<{ items: { id: string }[] }>('reports');
   expect(open.items).toMatchObject([report]);
   const [{ id }] = open.items as [{ id: string }];
-  await app.ask('closeReport', { report: { id }, done: 'MUTED', seconds: 3600 });
+  await ivo.request('message:report', { room: den.id, seq, reason: 'spam' });
+  await app.isTold('report', ({ open }) => open === 2);
+  const muted = { report: { id }, done: 'MUTED', seconds: 3600, reason: 'no offers', all: true };
+  expect(await app.ask('closeReport', muted)).toMatchObject({ id, done: 'MUTED' });
   expect(await app.isTold('report', ({ open }) => open === 0)).toMatchObject({ report: { done: 'MUTED' } });
+  // Somebody was faster.
+  expect(await app.ask('closeReport', { ...muted, done: 'NOTHING' })).toMatchObject({ done: 'MUTED' });
   const restricted = async () => (await app.ask<{ items: object[] }>('restricted', { room: den.id })).items;
-  expect(await restricted()).toMatchObject([{ user: 'gina', kind: 'MUTED', by: also.id }]);
+  expect(await restricted()).toMatchObject([
+    { user: 'gina', kind: 'MUTED', reason: 'no offers', by: also.id },
+  ]);
   await app.ask('unmute', { room: den.id, user: 'gina' });
   expect(await restricted()).toEqual([]);
   await app.ask('ban', { room: den.id, user: 'gina', reason: 'spam' });
@@ -392,6 +469,7 @@ test('order among people: reports, mutes, bans, slow mode and who may write', as
   const gone = await app.isTold('roomRemoved', ({ room }) => room === ours.id);
   expect(gone).toMatchObject({ reason: 'BANNED', readable: false, text: 'enough' });
   expect(gone.until).toBeGreaterThan(at + 59_000);
+  ivo.close();
   gina.close();
   also.close();
 });

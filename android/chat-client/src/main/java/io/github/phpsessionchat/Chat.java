@@ -265,6 +265,7 @@ public final class Chat {
         () -> {
           if (!opened.containsKey(room)) opened.put(room, false);
           Room known = rooms.byId.get(room);
+          if (known != null) known.keptUnread = false;
           if (known != null && known.open && known.joined) {
             if (callback != null) answer(callback, blocks.shown(known.summary));
             changed(known);
@@ -341,6 +342,44 @@ public final class Chat {
           listChanged();
           marks.changed();
         });
+  }
+
+  /**
+   * Marks a message and all after it as unread, on all devices of the user. In an open room they stay so, whatever
+   * {@link #markRead} is called for, until {@link #openRoom} is called again, the user writes there, or reads there on
+   * another device.
+   *
+   * @param room the id of a room, open or not
+   * @param seq of the first message that is to be unread
+   * @param callback the room
+   */
+  public void markUnread(String room, long seq, @Nullable Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    // From now on, not from the answer on: what is read meanwhile would undo it.
+    run(() -> keepUnread(room, true));
+    ask(
+        "read:mark",
+        Wire.payload("room", room, "seq", seq - 1, "unread", true),
+        this::unread,
+        new Callback<RoomSummary>() {
+          @Override
+          public void done(RoomSummary now) {
+            if (callback != null) callback.done(now);
+          }
+
+          @Override
+          public void failed(ChatError error) {
+            run(() -> keepUnread(room, false));
+            if (callback != null) callback.failed(error);
+          }
+        });
+  }
+
+  private void keepUnread(String id, boolean keep) {
+    Room room = rooms.byId.get(id);
+    if (room == null) return;
+    room.keptUnread = keep;
+    marks.changed();
   }
 
   /** @param room the id of an open room in which something was typed; call it for each change of the text */
@@ -507,16 +546,37 @@ public final class Chat {
   }
 
   /**
-   * @param query 1 to 100 characters, found anywhere in a text
-   * @param room the id of the room to search in; null: all
+   * @param search what to search for, in one's own rooms or in one room
    * @param cursor {@link Page#next} of the page before; null: the first
    * @param callback the newest first; a page may be empty although there is more
    */
-  public void search(
-      String query, @Nullable String room, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
-    Objects.requireNonNull(query, "query");
-    JSONObject payload = Wire.payload("query", query, "room", room, "cursor", cursor);
+  public void search(Search search, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
+    Objects.requireNonNull(search, "search");
+    JSONObject payload =
+        Wire.payload(
+            "query", search.text,
+            "room", search.room,
+            "from", search.from,
+            "has", search.has == null ? null : Wire.name(search.has),
+            "sentFrom", search.sentFrom,
+            "sentBefore", search.sentBefore,
+            "cursor", cursor);
     ask("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param content pictures, other files, or links
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback the messages of that room that have them, the newest first
+   */
+  public void files(
+      String room, Message.Content content, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(content, "content");
+    Long before = cursor == null ? null : Long.valueOf(cursor);
+    JSONObject payload = Wire.payload("room", room, "what", Wire.name(content), "before", before);
+    ask("room:files", payload, Wire::filesPage, callback);
   }
 
   // Files
@@ -1042,19 +1102,32 @@ public final class Chat {
   }
 
   /**
-   * Closes a report, and does what it says.
+   * Closes a report, and does what it says. If somebody has closed it before, nothing happens.
    *
    * @param report as it was seen
    * @param done deletes the message, or mutes or bans its author
    * @param seconds how long the author is muted or banned; 0: for good
-   * @param callback no answer
+   * @param reason up to 250 characters, which the author sees; null: none
+   * @param all closes all open reports of that message
+   * @param callback the closed report: {@link Report#closed} says who has closed it, and how
    */
-  public void closeReport(Report report, Report.Done done, long seconds, @Nullable Callback<@Nullable Void> callback) {
+  public void closeReport(
+      Report report,
+      Report.Done done,
+      long seconds,
+      @Nullable String reason,
+      boolean all,
+      @Nullable Callback<Report> callback) {
     Objects.requireNonNull(report, "report");
     Objects.requireNonNull(done, "done");
     JSONObject payload =
-        Wire.payload("id", report.id, "done", Wire.name(done), "seconds", seconds == 0 ? null : seconds);
-    ask("report:close", payload, data -> null, callback);
+        Wire.payload(
+            "id", report.id,
+            "done", Wire.name(done),
+            "seconds", seconds == 0 ? null : seconds,
+            "reason", reason,
+            "all", all);
+    ask("report:close", payload, data -> Wire.report(Wire.object(data, "report")), callback);
   }
 
   /**
@@ -1308,7 +1381,7 @@ public final class Chat {
           if (!blocks.has(typist.id)) typing.heard(payload.optString("room"), typist, payload.optBoolean("typing"));
           break;
         case "read:changed":
-          if (room != null) readChanged(room, payload.optString("user"), Wire.number(payload, "seq"));
+          if (room != null) readChanged(room, payload);
           break;
         case "report:changed":
           reported(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));
@@ -1444,8 +1517,14 @@ public final class Chat {
     if (room.open) callbacks.tellNewest("present " + room.id(), () -> listener.onPresent(room.id(), users, count));
   }
 
-  private void readChanged(Room room, String user, long seq) {
-    if (user.equals(me.user.id)) {
+  private void readChanged(Room room, JSONObject read) {
+    long seq = Wire.number(read, "seq");
+    if (read.optString("user").equals(me.user.id)) {
+      if (read.has("mentions")) {
+        unread(room, seq, Wire.number(read, "mentions"));
+        return;
+      }
+      room.keptUnread = false;
       room.readUpTo(seq);
       room.marked = Math.max(room.marked, seq);
       listChanged();
@@ -1752,6 +1831,20 @@ public final class Chat {
     Room room = rooms.put(Wire.room(Wire.object(data, "room")));
     listChanged();
     return blocks.shown(room.summary);
+  }
+
+  private RoomSummary unread(JSONObject data) {
+    RoomSummary now = Wire.room(Wire.object(data, "room"));
+    Room room = rooms.byId.get(now.id);
+    if (room == null) return putRoom(data);
+    unread(room, now.readSeq, now.mentions);
+    return blocks.shown(room.summary);
+  }
+
+  private void unread(Room room, long seq, long mentions) {
+    room.keptUnread = room.open;
+    room.unreadAfter(seq, mentions);
+    listChanged();
   }
 
   private @Nullable Void removed(String room, Removal removal) {

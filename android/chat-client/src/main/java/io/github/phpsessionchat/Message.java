@@ -18,6 +18,16 @@ public final class Message {
     MODERATOR
   }
 
+  /** A list of a room in which a message may be. */
+  public enum Content {
+    /** Messages with pictures: files that have a {@link ChatFile#image}. */
+    PICTURES,
+    /** Messages with other files. */
+    FILES,
+    /** Messages with an address that begins with {@code http://}, {@code https://} or {@code www.}. */
+    LINKS
+  }
+
   /** The server's id of it. */
   public final String id;
   /** The id of its room. */

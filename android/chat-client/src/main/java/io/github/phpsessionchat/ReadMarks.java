@@ -64,6 +64,7 @@ final class ReadMarks {
   private @Nullable Room next() {
     for (Room room : rooms.values()) {
       RoomSummary summary = room.summary;
+      if (room.keptUnread) continue;
       if (summary.member && Math.min(summary.readSeq, summary.lastSeq) > room.marked) return room;
     }
     return null;

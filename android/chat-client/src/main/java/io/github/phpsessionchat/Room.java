@@ -26,6 +26,8 @@ final class Room {
   double at;
   /** Up to here the server knows that one has read. */
   long marked;
+  /** The user has marked messages as unread: they stay so until the room is opened again. */
+  boolean keptUnread;
   /** Up to here the app knows that something was written. */
   long told;
 
@@ -43,11 +45,14 @@ final class Room {
     return summary.notify == RoomSummary.Notify.NONE;
   }
 
-  /** Takes the newest state from the server. Messages that were read stay read, unless the history starts again. */
+  /**
+   * Takes the newest state from the server. Messages that were read here stay read, unless the history starts again, or the
+   * server knew that and the mark was moved back since.
+   */
   void update(RoomSummary now, boolean anew) {
     timeline.expire(now.firstSeq);
+    boolean keeps = !anew && summary.member && now.member && summary.readSeq > marked;
     marked = Math.min(now.readSeq, now.lastSeq);
-    boolean keeps = !anew && summary.member && now.member;
     RoomSummary.Draft draft = new RoomSummary.Draft(now);
     draft.readSeq = Math.min(keeps ? Math.max(now.readSeq, summary.readSeq) : now.readSeq, now.lastSeq);
     summary = draft.done();
@@ -84,6 +89,7 @@ final class Room {
     draft.lastSeq = Math.max(summary.lastSeq, message.seq);
     if (message.seq > summary.lastSeq && !own && !message.hidden && message.mentions(me.id)) draft.mentions++;
     if (own) {
+      keptUnread = false;
       marked = Math.max(marked, message.seq);
       draft.readSeq = Math.max(summary.readSeq, message.seq);
     }
@@ -111,8 +117,17 @@ final class Room {
     summary = draft.done();
   }
 
+  /** The mark was moved back: messages after it are unread again, and so many mentions. */
+  void unreadAfter(long seq, long mentions) {
+    RoomSummary.Draft draft = new RoomSummary.Draft(summary);
+    draft.readSeq = seq;
+    draft.mentions = mentions;
+    summary = draft.done();
+    marked = seq;
+  }
+
   boolean readUpTo(long seq) {
-    if (summary.readSeq >= seq) return false;
+    if (keptUnread || summary.readSeq >= seq) return false;
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.readSeq = seq;
     summary = draft.done();
@@ -136,6 +151,7 @@ final class Room {
     draft.notify = RoomSummary.Notify.MENTIONS;
     summary = draft.done();
     marked = 0;
+    keptUnread = false;
     joined = false;
     open = false;
   }

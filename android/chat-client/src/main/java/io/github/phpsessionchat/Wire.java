@@ -410,12 +410,12 @@ final class Wire {
     T read(JSONObject json);
   }
 
-  /** Anything but an object is left out. */
   /** The id of the message that waits for a moderator. */
   static String heldId(JSONObject answer) {
     return object(answer, "held").optString("id");
   }
 
+  /** Anything but an object is left out. */
   static <T> List<T> list(JSONObject json, String name, Reader<T> reader) {
     JSONArray array = json.optJSONArray(name);
     int length = array == null ? 0 : array.length();
@@ -437,6 +437,13 @@ final class Wire {
 
   static <T> Answers.Page<T> page(JSONObject json, String name, Reader<T> reader) {
     return new Answers.Page<>(list(json, name, reader), text(json, "next"));
+  }
+
+  /** The next page is that of the messages before the last one. */
+  static Answers.Page<Message> filesPage(JSONObject json) {
+    List<Message> messages = list(json, "messages", Wire::message);
+    boolean last = messages.isEmpty() || json.optBoolean("complete");
+    return new Answers.Page<>(messages, last ? null : String.valueOf(messages.get(messages.size() - 1).seq));
   }
 
   /** An empty object where there is none. */

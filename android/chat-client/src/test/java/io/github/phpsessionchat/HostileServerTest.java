@@ -176,7 +176,7 @@ class HostileServerTest {
         server.send("43" + random.nextInt(1000) + "[{\"ok\":true}]");
         chat.findUsers("b", "lobby", untyped(counted));
         chat.listRooms(true, "", null, untyped(counted));
-        chat.search("b", null, null, untyped(counted));
+        chat.search(new Search().text("b"), null, untyped(counted));
         chat.members("lobby", null, null, null, untyped(counted));
         chat.reports(null, untyped(counted));
         chat.restricted("lobby", null, untyped(counted));

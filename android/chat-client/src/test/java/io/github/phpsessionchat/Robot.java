@@ -125,6 +125,9 @@ public final class Robot implements ChatListener {
       case "markRead":
         chat.markRead(room);
         break;
+      case "markUnread":
+        chat.markUnread(room, c.getLong("seq"), answering(c));
+        return;
       case "typed":
         chat.typed(room);
         break;
@@ -186,7 +189,17 @@ public final class Robot implements ChatListener {
         chat.delete(message(c.getLong("seq")), Wire.text(c, "reason"), answering(c));
         return;
       case "search":
-        chat.search(c.getString("query"), Wire.text(c, "room"), Wire.text(c, "cursor"), answering(c));
+        Search search = new Search();
+        if (c.has("text")) search.text(c.getString("text"));
+        if (c.has("room")) search.room(room);
+        if (c.has("from")) search.from(c.getString("from"));
+        if (c.has("has")) search.has(Message.Content.valueOf(c.getString("has")));
+        if (c.has("sentFrom")) search.sentFrom(c.getLong("sentFrom"));
+        if (c.has("sentBefore")) search.sentBefore(c.getLong("sentBefore"));
+        chat.search(search, Wire.text(c, "cursor"), answering(c));
+        return;
+      case "files":
+        chat.files(room, Message.Content.valueOf(c.getString("content")), Wire.text(c, "cursor"), answering(c));
         return;
       case "listRooms":
         chat.listRooms(c.getBoolean("own"), Wire.text(c, "query"), Wire.text(c, "cursor"), answering(c));
@@ -273,7 +286,9 @@ public final class Robot implements ChatListener {
         return;
       case "closeReport":
         Report.Done done = Report.Done.valueOf(c.getString("done"));
-        chat.closeReport(Wire.report(c.getJSONObject("report")), done, c.optLong("seconds"), answering(c));
+        Report closing = Wire.report(c.getJSONObject("report"));
+        String why = Wire.text(c, "reason");
+        chat.closeReport(closing, done, c.optLong("seconds"), why, c.optBoolean("all"), answering(c));
         return;
       case "mute":
         chat.mute(room, c.getString("user"), c.optLong("seconds"), Wire.text(c, "reason"), answering(c));

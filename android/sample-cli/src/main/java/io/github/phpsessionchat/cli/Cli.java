@@ -17,6 +17,7 @@ import io.github.phpsessionchat.PendingMessage;
 import io.github.phpsessionchat.Removal;
 import io.github.phpsessionchat.RoomMember;
 import io.github.phpsessionchat.RoomSummary;
+import io.github.phpsessionchat.Search;
 import io.github.phpsessionchat.SessionCookies;
 import io.github.phpsessionchat.SiteLogin;
 import io.github.phpsessionchat.Upload;
@@ -162,7 +163,7 @@ public final class Cli implements ChatListener {
         if (words.length == 3 && find(one) != null) chat.react(find(one), words[2], true, answer(message -> {}));
         break;
       case "/search":
-        chat.search(rest, null, null, answer(page -> page.items.forEach(this::printFound)));
+        chat.search(new Search().text(rest), null, answer(page -> page.items.forEach(this::printFound)));
         break;
       case "/find":
         chat.findUsers(rest, null, answer(found -> found.users.forEach(user -> out.println("  " + user.id + "  " + user))));
