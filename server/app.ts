@@ -482,9 +482,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
           users: [...chat.directory.everybody()].map(({ user }) => user.id),
         },
         others: servers?.states().filter(({ working }) => working) ?? [],
+        room: webhooks.roomForOnce,
       }),
       (type, user) => {
-        if (config.webhooks?.events.has(type)) void webhooks.sendOnce(type, user);
+        if (config.webhooks?.events.has(type)) webhooks.sendOnce(type, user);
       },
     );
 
@@ -629,7 +630,6 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       // The time after the last connection is closed, in three equal parts: last packets, last bytes, the history.
       const each = (within - over) / 3;
       endReport();
-      if (presence) presence.stop();
       drain.start();
       // The port is still open here, because a polling client needs one more request to learn that its connection is
       // closed.
@@ -639,6 +639,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       await drain.finishAll();
       previews?.close();
       await files?.close();
+      if (presence) presence.stop();
       const closed = [server.close(Math.min(longestFarewell, each)), servers?.close(), consumers.stop()];
       await Promise.all([...closed, webhooks?.stop(), notify?.close(), pushes?.stop()]);
       mails?.close();

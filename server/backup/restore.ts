@@ -91,6 +91,7 @@ async function restoreRows(
       : new CommandProblem(exit.unavailable, `${placeOf(history)} cannot be used: ${error.message}`);
   });
   const files = folder === undefined ? undefined : join(resolve(folder), 'restoring');
+  let restored = false;
   try {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
     let loaded = false;
@@ -111,11 +112,14 @@ async function restoreRows(
     if (files !== undefined && folder !== undefined && existsSync(files)) {
       await putFiles(folder, files);
       await restoring.takePlace();
+      restored = true;
       await removeUnknown(folder, await snapshot.idsOfFiles(dialect));
     } else await restoring.takePlace();
     return made;
   } catch (error) {
-    throw unchanged(from, error);
+    throw restored
+      ? asProblem(error, 'the history is restored, but files of before are left: do this again')
+      : unchanged(from, error);
   } finally {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
     await restoring.end();

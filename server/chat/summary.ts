@@ -6,6 +6,7 @@ import {
   otherOf,
   type RoomRecord,
   type StoredMessage,
+  wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { rightsIn } from './access.ts';
@@ -53,8 +54,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   if (record.topic !== undefined) summary.topic = record.topic;
   if (member !== undefined) summary.role = member.role;
   if (record.kind === 'direct' && record.previewsOf !== 'both') {
-    const wants = record.pair?.[record.previewsOf === 'low' ? 0 : 1] === identity.id;
-    summary.previews = record.previewsOf !== undefined && wants ? 'asked' : 'off';
+    summary.previews = wantsPreviews(record, identity.id) ? 'asked' : 'off';
   }
   if (partner !== undefined) {
     summary.with = partner.user;

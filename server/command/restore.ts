@@ -49,15 +49,15 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
 const nameOf = ({ history }: Data) => (history.kind === 'sqlite' ? history.path : placeOf(history));
 
 /** The server could not write what another account has restored. @throws CommandProblem */
-function checkOwner({ history: place }: Data): void {
-  if (place.kind !== 'sqlite') return;
-  const history = place.path;
-  const owner = statSync(history, { throwIfNoEntry: false })?.uid;
-  if (owner === undefined || process.getuid === undefined || owner === process.getuid()) return;
-  throw new CommandProblem(
-    exit.configuration,
-    `${history} belongs to another account (${owner}): restore as that one`,
-  );
+function checkOwner({ history, files }: Data): void {
+  for (const path of [history.kind === 'sqlite' ? history.path : undefined, files]) {
+    const owner = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.uid;
+    if (owner === undefined || process.getuid === undefined || owner === process.getuid()) continue;
+    throw new CommandProblem(
+      exit.configuration,
+      `${path} belongs to another account (${owner}): restore as that one`,
+    );
+  }
 }
 
 /** @throws CommandProblem */

@@ -41,8 +41,8 @@ export const mostLost = 2 ** 32;
 export const erasureMargin = 60_000;
 
 /**
- * What was to be sent was sent since, or is out of date. And what clients know of a room is from before its head, also where
- * they had read more than the copy has: they begin again. See `isKnown` in chat/rooms.ts.
+ * Everything that waited was sent since, or is out of date. Clients begin again with each room, also where they had read more
+ * than the copy has: see `isKnown` in chat/rooms.ts.
  */
 export const forRestored = [
   'DELETE FROM chat_webhooks',

@@ -228,6 +228,15 @@ export function leftOf({ until }: Restriction, at: number): number {
 }
 
 /** The other one of the two who have a direct room. */
+/** Whether this user wants previews of links in a direct room. */
+export function wantsPreviews(
+  { pair, previewsOf }: Pick<RoomRecord, 'pair' | 'previewsOf'>,
+  user: string,
+): boolean {
+  if (previewsOf === undefined || !pair?.includes(user)) return false;
+  return previewsOf === 'both' || pair[previewsOf === 'low' ? 0 : 1] === user;
+}
+
 export function otherOf(pair: RoomRecord['pair'], user: string): string | undefined {
   return pair?.find((one) => one !== user);
 }
@@ -939,7 +948,7 @@ export interface Writes {
     in: { room: string; name?: string; topic?: string; actor?: string; access?: number } & RoomSettings;
     out: { room: RoomRecord; stale: boolean };
   };
-  /** One of the two in a direct room wants previews of links there, or no more. Codes: `unknown_room`, `forbidden`. */
+  /** Whether a user wants previews of links in a direct room. Codes: `unknown_room`, `forbidden`. */
   setPreviews: { in: { room: string; user: string; previews: 'on' | 'off' }; out: Nothing };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
   deleteRoom: { in: { room: string; actor?: string; access?: number }; out: { stale: boolean } };
@@ -1326,7 +1335,7 @@ export interface Reads {
       rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
     };
   };
-  /** The messages of a user since that time in these rooms, `most` of them, in no order. */
+  /** The messages of a user since that time in these rooms, the newest `most` of them. */
   recentOf: {
     in: KnownRooms & { user: string; since: number; most: number };
     out: { room: string; seq: number }[];

@@ -6,20 +6,29 @@ export type PresenceType = (typeof presenceTypes)[number];
 const lookEvery = 2000;
 /** Milliseconds after which a change counts: a visitor who goes from page to page leaves and comes all the time. */
 const settledAfter = 10_000;
+/** Milliseconds after which the first server has sent a change. If it ends before, the next one sends it, maybe once more. */
+const sentAfter = 60_000;
+
+interface Presence {
+  type: PresenceType;
+  user: string;
+  /** In milliseconds since 1970. */
+  at: number;
+}
 
 /** The users who are here, without the changes of the last seconds. */
 export class SettledPresence {
-  readonly #known = new Set<string>();
+  readonly #known: Set<string>;
   /** Since when it is otherwise for a user, in milliseconds since 1970. */
   readonly #since = new Map<string, number>();
 
   /** @param here who is here at the beginning: nothing is said of them */
   constructor(here: Iterable<string>) {
-    for (const user of here) this.#known.add(user);
+    this.#known = new Set(here);
   }
 
   /** The users who have come or left since the last call, and have stayed or stayed away for a while. */
-  changes(here: ReadonlySet<string>, now: number): { type: PresenceType; user: string }[] {
+  changes(here: ReadonlySet<string>, now: number): Presence[] {
     for (const user of this.#since.keys()) {
       if (this.#known.has(user) === here.has(user)) this.#since.delete(user);
     }
@@ -29,14 +38,14 @@ export class SettledPresence {
       this.#since.set(user, since);
       if (now - since < settledAfter) return [];
       this.#since.delete(user);
-      if (this.#known.delete(user)) return { type: 'user.offline', user };
+      if (this.#known.delete(user)) return { type: 'user.offline', user, at: now };
       this.#known.add(user);
-      return { type: 'user.online', user };
+      return { type: 'user.online', user, at: now };
     });
   }
 }
 
-/** One of the servers of this chat. */
+/** A server of this chat. */
 interface Server {
   name: string;
   users: Iterable<string>;
@@ -45,21 +54,33 @@ interface Server {
 /**
  * Notices who comes to this chat and leaves it. The first of its servers by name notifies the site; if they do not hear each
  * other, several do.
- * @param others those that work
+ * @param look `others`: those that work; `room`: how many events can be sent now
  */
 export function watchPresence(
-  look: () => { own: Server; others: readonly Server[] },
+  look: () => { own: Server; others: readonly Server[]; room: number },
   send: (type: PresenceType, user: string) => void,
 ): { stop(): void } {
   let settled: SettledPresence | undefined;
+  /** The last change of each user that is to be sent, or that the first server may not have sent before its end. */
+  const left = new Map<string, Presence>();
   const timer = setInterval(() => {
-    const { own, others } = look();
+    const { own, others, room } = look();
     const elsewhere = others.flatMap(({ users }) => [...users]);
     // The others have said so of these users.
     settled ??= new SettledPresence(elsewhere);
-    const changes = settled.changes(new Set([...own.users, ...elsewhere]), Date.now());
-    if (others.some(({ name }) => name < own.name)) return;
-    for (const { type, user } of changes) send(type, user);
+    const now = Date.now();
+    for (const change of settled.changes(new Set([...own.users, ...elsewhere]), now)) {
+      left.delete(change.user);
+      left.set(change.user, change);
+    }
+    if (others.some(({ name }) => name < own.name)) {
+      for (const { user, at } of left.values()) if (now - at >= sentAfter) left.delete(user);
+      return;
+    }
+    for (const { type, user } of [...left.values()].slice(0, room)) {
+      left.delete(user);
+      send(type, user);
+    }
   }, lookEvery).unref();
   return { stop: () => clearInterval(timer) };
 }

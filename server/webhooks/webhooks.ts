@@ -3,13 +3,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EventType, History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
 import type { Message } from '../wire/events.ts';
 import { bodiesOf, type DueOf, userIn } from './bodies.ts';
-import { Endpoint } from './endpoint.ts';
+import { Endpoint, type Posted } from './endpoint.ts';
 import type { PresenceType } from './presence.ts';
 
 /** Events under way at once. */
 const slots = 32;
-/** Events under way at once that are not stored. */
+/** Events that are not stored: so many wait, and so many are under way at once, beside the others. */
 const mostOnce = 1000;
+const slotsOnce = 4;
 /** Milliseconds after which an event that a server has taken is due again: the server has ended meanwhile. */
 const claimTime = 20_000;
 /** Milliseconds for which outcomes are gathered while no more events wait: each time costs a transaction. */
@@ -31,6 +32,8 @@ const trimEvery = 60_000;
 const longestStop = 2000;
 
 type Outcome = 'sent' | 'failed' | 'given up' | 'gone';
+
+const isTaken = ({ status = 0 }: Posted) => status >= 200 && status < 300;
 
 /** A failure of which the history has to know: when the event is to be tried again, if it is. */
 type Failed = Writes['claimEvents']['in']['failed'][number];
@@ -59,6 +62,7 @@ export interface WebhookOptions {
 export class Webhooks {
   readonly #options: WebhookOptions;
   readonly #endpoint: Endpoint;
+  readonly #forOnce: Endpoint;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   readonly #trimming: NodeJS.Timeout;
@@ -69,7 +73,8 @@ export class Webhooks {
   #settling: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
   #isGone = false;
-  #once = 0;
+  readonly #waiting: { type: PresenceType; user: string; at: Date }[] = [];
+  #sendingOnce = 0;
   /** More events were due than could begin. */
   #isBehind = false;
   #historyPause = historyPauses.shortest;
@@ -77,6 +82,7 @@ export class Webhooks {
   constructor(options: WebhookOptions) {
     this.#options = options;
     this.#endpoint = new Endpoint(options.url, options.keys, slots);
+    this.#forOnce = new Endpoint(options.url, options.keys, slotsOnce);
     this.#running = this.#run();
     this.#trimming = setInterval(() => void this.#trim(), trimEvery).unref();
   }
@@ -96,30 +102,56 @@ export class Webhooks {
     const ended = Promise.allSettled(this.#underWay.values());
     await Promise.race([ended, pause(longestStop, undefined, { ref: false })]);
     this.#endpoint.close();
+    this.#forOnce.close();
     const left = [...this.#underWay.keys()].map((id) => ({ id, due: Date.now() }));
     // If the history fails, these events are due again by themselves.
     await this.#claim(this.#sent, [...this.#failed, ...left], 0).catch(() => {});
   }
 
-  /** Sends an event about a user, once: if the site does not take it, it is lost. Never rejects. */
-  async sendOnce(type: PresenceType, user: string): Promise<void> {
+  /** How many more events can be sent once: none while the site wants none. */
+  get roomForOnce(): number {
+    return this.#isOff ? 0 : mostOnce - this.#waiting.length;
+  }
+
+  /** Sends an event about a user, once: if the site does not take it, it is lost. */
+  sendOnce(type: PresenceType, user: string): void {
+    this.#waiting.push({ type, user, at: new Date() });
+    if (this.#sendingOnce < slotsOnce) void this.#sendWaiting();
+  }
+
+  get #isOff(): boolean {
+    return this.#stopping.signal.aborted || this.#isGone || Date.now() < this.#pausedUntil;
+  }
+
+  /** Never rejects. */
+  async #sendWaiting(): Promise<void> {
     const { history, onTry } = this.#options;
-    const at = new Date();
-    const isOff = this.#stopping.signal.aborted || this.#isGone || Date.now() < this.#pausedUntil;
-    if (isOff || this.#once >= mostOnce) return onTry({ type }, 'failed');
-    this.#once++;
-    try {
-      const [known] = await history.read.users({ ids: [user] });
-      const data = { user: userIn(user, known?.name) };
-      const body = JSON.stringify({ type, timestamp: at.toISOString(), data });
-      const { status = 0 } = await this.#endpoint.post(randomUUID(), body);
-      onTry({ type }, status >= 200 && status < 300 ? 'sent' : 'failed');
-    } catch {
-      // The history fails, which others report.
-      onTry({ type }, 'failed');
-    } finally {
-      this.#once--;
+    this.#sendingOnce++;
+    while (!this.#isOff) {
+      const event = this.#waiting.shift();
+      if (event === undefined) break;
+      const { type, user, at } = event;
+      // If the history fails, others report it.
+      const [known] = await history.read.users({ ids: [user] }).catch(() => []);
+      const body = JSON.stringify({
+        type,
+        timestamp: at.toISOString(),
+        data: { user: userIn(user, known?.name) },
+      });
+      const posted = await this.#forOnce.post(randomUUID(), body);
+      this.#obey(posted);
+      onTry({ type }, isTaken(posted) ? 'sent' : 'failed');
     }
+    this.#sendingOnce--;
+  }
+
+  /** Nothing more is sent for as long as the site says. */
+  #obey({ status, wait = 0 }: Posted): void {
+    if (status === 410 && !this.#isGone) {
+      this.#isGone = true;
+      this.#options.onGone();
+    }
+    if (wait > 0) this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + Math.min(wait, longestPause));
   }
 
   async #run(): Promise<void> {
@@ -182,18 +214,15 @@ export class Webhooks {
   }
 
   async #send(event: StoredEvent, body: string): Promise<void> {
-    const { onTry, onFailure, onGone } = this.#options;
-    const { status, wait = 0, reason } = await this.#endpoint.post(event.id, body);
-    if (status !== undefined && status >= 200 && status < 300) {
+    const { onTry, onFailure } = this.#options;
+    const posted = await this.#endpoint.post(event.id, body);
+    const { status, wait = 0, reason } = posted;
+    if (isTaken(posted)) {
       this.#sent.push(event.id);
       return onTry(event, 'sent');
     }
     onFailure(reason);
-    if (status === 410 && !this.#isGone) {
-      this.#isGone = true;
-      onGone();
-    }
-    if (wait > 0) this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + Math.min(wait, longestPause));
+    this.#obey(posted);
     const later = pauses[event.tries - 1];
     if (later === undefined) this.#failed.push({ id: event.id });
     else {

@@ -31,7 +31,7 @@ const stages = new Map(
     .split(/^(?=FROM )/m)
     .map((stage) => [/^FROM \S+ AS (\S+)$/m.exec(stage)?.[1], stage]),
 );
-/** Those of an image, with the stages that it copies from. */
+/** The stages of an image, with those that it copies from. */
 const instructions = (target: string): string => {
   const stage = stages.get(target) as string;
   const others = [...stage.matchAll(/^COPY --from=(\S+) /gm)].map(([, name = '']) => stages.get(name));

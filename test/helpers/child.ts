@@ -80,8 +80,14 @@ process.on('SIGTERM', () => process.exit(143));
 /** Waits for all threads of a process: on a busy machine they go on for a while, and answer what a test asks meanwhile. */
 function untilStopped(pid: number): void {
   const threads = `/proc/${pid}/task`;
-  const isRunning = (thread: string) =>
-    /\) [RSD] /.test(readFileSync(join(threads, thread, 'stat'), 'latin1'));
+  const isRunning = (thread: string) => {
+    try {
+      return /\) [RSD] /.test(readFileSync(join(threads, thread, 'stat'), 'latin1'));
+    } catch {
+      // It has ended since.
+      return false;
+    }
+  };
   const clock = new Int32Array(new SharedArrayBuffer(4));
   while (existsSync(threads) && readdirSync(threads).some(isRunning)) Atomics.wait(clock, 0, 0, 1);
 }

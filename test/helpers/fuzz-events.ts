@@ -71,6 +71,7 @@ const fields: Record<string, Json> = {
   room,
   text,
   clientId,
+  messages: json('delete', 'keep', ''),
   name: text,
   topic: text,
   query: text,

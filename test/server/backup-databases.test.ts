@@ -236,7 +236,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     expect(await (await download(again.url, ann.cookie, photo)).text()).toBe('seen on Monday');
     back.close();
     await again.stop();
-    // What is restored can be backed up and restored once more.
+    // A restored history can be backed up and restored once more.
     const second = join(folder, 'second.tar');
     expect(await ended(command('backup', history.url, second))).toMatchObject({ code: 0 });
     expect(await ended(command('restore', history.url, second))).toMatchObject({ code: 0 });

@@ -9,6 +9,7 @@ import { namesForSite } from '../names.ts';
 import { exported } from '../personal-data/export.ts';
 import * as site from '../site.ts';
 import { canOf } from '../summary.ts';
+import { rejectHeld } from './held.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 import { shownReport } from './shown-reports.ts';
 
@@ -99,11 +100,12 @@ export async function ban(
   // Later, so that no message comes after them.
   const recent =
     messages === undefined ? [] : await readKnown(chat, connection, (known) => recentOf(chat, user, known));
+  if (messages !== undefined) await rejectWaiting(chat, connection, user, reason);
   const deleted = await Promise.all(
     recent.map(async ({ room, seq }) => {
       chat.reactions.flush(room, seq);
-      try {
-        const { changed } = await chat.history.write.delete({
+      const done = await chat.history.write
+        .delete({
           room,
           seq,
           user: actor,
@@ -111,16 +113,31 @@ export async function ban(
           anywhere: true,
           ...(reason ? { reason } : {}),
           at: Date.now(),
-        });
-        return changed;
-      } catch (error) {
-        // It is gone in another way.
-        if (error instanceof RequestError && /^unknown_/.test(error.code)) return false;
-        throw error;
-      }
+        })
+        .catch(ifGone);
+      return done?.changed;
     }),
   );
   return { deleted: deleted.filter(Boolean).length };
+}
+
+/** The messages of the user that wait, wherever this moderator decides about them. */
+async function rejectWaiting(
+  chat: Chat,
+  connection: Connection,
+  user: string,
+  reason: string | undefined,
+): Promise<void> {
+  const waiting = (await chat.history.read.heldBy({ user })).filter(({ closed }) => closed === undefined);
+  for (const { id } of waiting) {
+    await rejectHeld(chat, connection, { id, ...(reason === undefined ? {} : { reason }) }).catch(ifGone);
+  }
+}
+
+/** It is gone in another way, or another moderator decides about it. */
+function ifGone(error: unknown): undefined {
+  if (error instanceof RequestError && /^unknown_/.test(error.code)) return undefined;
+  throw error;
 }
 
 const recentOf = ({ history }: Chat, user: string, known: KnownRooms) =>

@@ -1,4 +1,11 @@
-import { type Ban, deletedUser, otherOf, type Reads, type RoomRecord } from '../../history/history.ts';
+import {
+  type Ban,
+  deletedUser,
+  otherOf,
+  type Reads,
+  type RoomRecord,
+  wantsPreviews,
+} from '../../history/history.ts';
 import type { Chat } from '../chat.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { notifyOf } from '../summary.ts';
@@ -47,6 +54,7 @@ export async function exported(
       role: member.role,
       readSeq: member.readSeq,
       notify: notifyOf({ record: room }, member),
+      ...(wantsPreviews(room, id) ? { previews: 'on' } : {}),
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
     blocked,

@@ -50,7 +50,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
       if (other === undefined) return;
       if (!isMember(work.member(id, other))) return removeRoom(work, existing(work, id), changes);
       removeMember(work, { room: id, user, at }, changes);
-      const { pair: _, createdBy, ...room } = existing(work, id);
+      const { pair: _, previewsOf: _wish, createdBy, ...room } = existing(work, id);
       work.putRoom({ ...room, ...(createdBy === other ? { createdBy } : {}) });
       changes.push({ type: 'room', is: 'changed', room: record(work, room) });
       work.noteErased(user, id);

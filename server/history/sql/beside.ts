@@ -1,7 +1,7 @@
 import { migrationsFolder, migrationsOf } from '../migrations.ts';
 import { type DatabaseConnection, raw, type ServerDialect, type Sql, sql } from './dialect.ts';
 
-/** What the names of the tables that are being restored begin with, and those of the tables that they replace. */
+/** The names of the tables that are being restored begin so, and those of the tables that they replace. */
 const prefix = 'restoring_';
 const replaced = 'replaced_';
 
@@ -26,7 +26,7 @@ export function beside(dialect: ServerDialect): ServerDialect {
         destroy: () => connection.destroy(),
       };
     },
-    // Whoever restores has the lock already.
+    // The connection of the restoration has the lock already.
     tryLock: raw('SELECT 1 AS num'),
     unlock: raw('SELECT 1'),
   };

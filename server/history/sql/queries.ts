@@ -2,6 +2,7 @@ import type { RoomRole } from '../../wire/events.ts';
 import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
   type ArrivalPlace,
+  dayOf,
   everybody,
   holdings,
   type KnownRooms,
@@ -165,7 +166,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
     const open = except.length === 0 ? raw("kind = 'public'") : sql`kind = 'public' AND NOT ${among(except)}`;
     const own = rooms.length === 0 ? raw('') : sql` OR ${among(rooms)}`;
-    return sql`(SELECT num, id AS room_id, name, kind, first_seq, day, sent FROM chat_rooms WHERE ${open}${own})`;
+    return sql`(SELECT num, id AS room_id, name, kind, first_seq, last_seq, day, sent FROM chat_rooms WHERE ${open}${own})`;
   };
 
   const notExpired = (id: string) => sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${id})`;
@@ -347,12 +348,17 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       };
     },
     *recentOf({ user: id, since, most, ...known }) {
+      const day = dayOf(since);
+      // The messages of these days are the last ones of the room.
+      const first = sql`last_seq - coalesce(CASE WHEN day >= ${day} THEN sent END, 0)
+        - coalesce((SELECT sum(days.sent) FROM chat_days AS days WHERE days.room = rooms.num AND days.day >= ${day}), 0)`;
       const rows = yield* ask(
         sql`SELECT room_id, seq FROM chat_members AS members
             JOIN ${knownRooms(known)} AS rooms ON rooms.num = members.room
             JOIN chat_messages AS messages ON messages.room = rooms.num AND messages.user_id = members.user_id
-            WHERE members.user_id = ${id} AND seq >= first_seq AND deleted_at IS NULL AND sent_at >= ${since}
-            LIMIT ${most}`,
+            WHERE members.user_id = ${id} AND seq >= first_seq AND seq > ${first} AND deleted_at IS NULL
+              AND sent_at >= ${since}
+            ORDER BY sent_at DESC LIMIT ${most}`,
       );
       return rows.map(({ room_id, seq }) => ({ room: room_id as string, seq: seq as number }));
     },

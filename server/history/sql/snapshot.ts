@@ -21,8 +21,20 @@ import { type DatabaseConnection, raw, type ServerDialect, type Sql, sql } from 
 import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
-/** Tables that are no part of a backup: the index for searching is made anew, and no server runs on a restored one. */
-const leftOut = ['chat_migrations', 'chat_blocks', 'chat_terms', 'chat_writers'];
+/**
+ * Tables that are no part of a backup: the index for searching is made anew, no server runs on a restored history, and
+ * nothing waits there.
+ */
+const leftOut = [
+  'chat_migrations',
+  'chat_blocks',
+  'chat_terms',
+  'chat_writers',
+  'chat_webhooks',
+  'chat_due',
+  'chat_due_rooms',
+  'chat_pushes',
+];
 
 /** Ids of files that are read at once. */
 const idsAtOnce = 1000;
@@ -158,8 +170,8 @@ function mariadbDump(
 }
 
 /**
- * The ids under which files are stored. `isDropped`: it is to be deleted, and may not be there any more. Of files that were
- * dropped after the rows were copied, too, since their bytes are kept meanwhile.
+ * The ids under which files are stored. `isDropped`: it is to be deleted, and may not be there any more. Files that were dropped
+ * after the rows were copied are among them, since their bytes are kept meanwhile.
  */
 export async function* storedFiles(
   dialect: ServerDialect,
@@ -278,10 +290,10 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
 /** A server runs. */
 export class InUse extends Error {}
 
-/** How many other connections this user has to the database. */
+/** How many other connections there are to the database: with MariaDB those of this user, if it has no right to see others. */
 const connections: Record<'PostgreSQL' | 'MariaDB', Sql> = {
   PostgreSQL: raw(
-    `SELECT count(*) AS num FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user
+    `SELECT count(*) AS num FROM pg_stat_activity WHERE datname = current_database()
        AND application_name = 'php-session-chat' AND pid <> pg_backend_pid()`,
   ),
   MariaDB: raw(

@@ -87,7 +87,7 @@ export interface LoginTable extends SiteTable {
    * changed last, they are compared, and the whole is read only if one has changed, or one of their keys is NULL.
    */
   parts?: readonly LoginPart[];
-  /** Where the database knows the versions of rows, those of all rows of which a row of logins is made are compared. */
+  /** The rows of which a row of logins is made: their versions are compared, where the database knows versions of rows. */
   rows?: LoginRows;
   /** Where a page view of the application would renew a login. */
   renewed?: {

@@ -4,7 +4,6 @@ import { type MemberApplication, tableIn } from './application.ts';
 import { findSite } from './applications.ts';
 import type { SitePlace } from './site.ts';
 import type { SiteSql } from './sql.ts';
-import { versionsTable } from './versions.ts';
 
 /**
  * The SQL that gives a database user of the chat's own the least rights: views with the rows and columns that are read,
@@ -47,7 +46,6 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     const settings = application.settings(found, driver);
     // Two tables of logins may have a part in common.
     const all = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
-    const versions = logins.flatMap((each) => versionsTable(driver, each) ?? []);
     const parts = [...new Map(all.map((part) => [part.view, part])).values()];
     const changing = new Set(parts.flatMap((part) => part.tables ?? []));
     const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
@@ -57,7 +55,6 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
       ...(settings === null ? [] : [settings]),
       ...logins,
       ...parts,
-      ...versions,
       ...sessions,
       ...(mails === undefined ? [] : [mails]),
     ];

@@ -32,6 +32,7 @@ import type { SessionSettings } from './php-sessions.ts';
 import { closedAfter, rereading } from './reread.ts';
 import { packedRows, unpacked } from './rows.ts';
 import { type SiteSql, siteSql } from './sql.ts';
+import { haveVersions } from './versions.ts';
 
 /** A site whose configuration has been read and whose database answers. */
 export interface OpenSite {
@@ -42,6 +43,8 @@ export interface OpenSite {
   charset: 'utf8' | 'latin1';
   /** Whether the views of `doctor --grants` are read in place of the tables. */
   views: boolean;
+  /** Whether the versions of rows can be compared in place of their values. */
+  versions: boolean;
 }
 
 export interface SiteReader {
@@ -301,7 +304,10 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
       );
       const site = application.site(found, settings);
       if (closed) throw new StoreError('the site was closed');
-      if (open === undefined || !isDeepStrictEqual(site, open.site)) open = { ...now, site, views: byViews };
+      const tables = Object.values(application.logins(site, now.driver));
+      const versions = !byViews && (await haveVersions(tables, now));
+      if (open === undefined || versions !== open.versions || !isDeepStrictEqual(site, open.site))
+        open = { ...now, site, views: byViews, versions };
       last = open;
       return open;
     } catch (error) {

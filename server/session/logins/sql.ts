@@ -33,8 +33,9 @@ export interface SiteSql extends SqlDriver {
   /** A digest of these bytes. Absent if reading the values costs no more. */
   digestOfAll?(columns: readonly string[]): string;
   /**
-   * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows that is another one after each
-   * change: in several rows, or NULL if a table has no versions, as a foreign one. Absent if the database keeps none.
+   * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows, which differs after each change.
+   * There may be several rows for a login. The version is NULL if a table has none, as a foreign one. Absent if the
+   * database keeps no versions.
    */
   versions?(rows: LoginRows): string;
   /**
@@ -87,17 +88,18 @@ const ofPostgres: OfSites = {
     return `encode(sha256(convert_to(ROW(${columns.join(', ')})::text, getdatabaseencoding())), 'hex')`;
   },
   versions({ key, joined, shared }) {
-    // The transaction that has written a row: to read that costs a tenth of a digest. Joins cost less than subqueries.
+    // The transaction that has written a row: to read that costs a tenth of a digest. Joins cost less than subqueries. After a
+    // failover, or a restoration to a point in time, the same ids are given once more.
     const own = joined.map(([, as]) => `${as}.xmin`);
     // The versions that all logins share are computed once.
     const common = shared.map(
       ([table, condition]) =>
-        `(SELECT encode(sha256(string_agg(t.xmin::text, ' ')::bytea), 'hex') FROM ${table} AS t${condition === undefined ? '' : ` WHERE ${condition}`})`,
+        `(SELECT encode(sha256(string_agg(t.xmin::text, ' ' ORDER BY t.xmin::text COLLATE "C")::bytea), 'hex') FROM ${table} AS t${condition === undefined ? '' : ` WHERE ${condition}`})`,
     );
     const files = [...joined, ...shared].map(
       ([table]) => `pg_relation_filenode('${table.replaceAll("'", "''")}')`,
     );
-    const areKept = `(SELECT CASE WHEN num_nulls(${[...new Set(files)].join(', ')}) = 0 THEN '' END)`;
+    const areKept = `(SELECT CASE WHEN num_nulls(${[...new Set(files)].join(', ')}) = 0 THEN pg_postmaster_start_time()::text END)`;
     const from = joined.map(([table, as, on]) => `${table} AS ${as}${on === undefined ? '' : ` ON ${on}`}`);
     return `SELECT ${key} AS id, ${areKept} || concat(${[...own, ...common].join(", ',', ")}) AS version FROM ${from.join(' LEFT JOIN ')}`;
   },

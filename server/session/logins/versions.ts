@@ -1,5 +1,6 @@
-import type { SqlRow } from '../stores/sql/driver.ts';
-import type { LoginTable, SiteTable } from './application.ts';
+import { StoreError } from '../login.ts';
+import type { Database, SqlRow } from '../stores/sql/driver.ts';
+import type { LoginTable } from './application.ts';
 import type { OpenSite } from './site.ts';
 import type { SiteSql } from './sql.ts';
 
@@ -11,37 +12,56 @@ export interface VersionsOfTable {
   read(keys: readonly string[]): Promise<ReadonlyMap<string, SqlRow>>;
 }
 
-/** The SELECT of the versions, and the view that grants it; undefined if the database knows none. */
-export const versionsTable = (
-  driver: SiteSql,
-  { view, rows }: LoginTable,
-): Pick<SiteTable, 'view' | 'select'> | undefined =>
-  rows && driver.versions && { view: `${view}_versions`, select: driver.versions(rows) };
+/** The SELECT of the versions; undefined if the database knows none. */
+const versionsIn = (driver: SiteSql, { rows }: Pick<LoginTable, 'rows'>): string | undefined =>
+  rows && driver.versions && `(${driver.versions(rows)}) AS v`;
 
-/** Undefined if the database knows no versions. */
+/**
+ * Whether the versions of rows can be compared. They cannot where the user of the database reads by views, which may hide
+ * rows and have other values than the tables, where a table of the application is itself a view, and by a right on some
+ * columns alone. Digests of the values are compared then.
+ */
+export async function haveVersions(
+  tables: readonly LoginTable[],
+  { driver, database }: { driver: SiteSql; database: Pick<Database, 'rows'> },
+): Promise<boolean> {
+  try {
+    for (const table of tables) {
+      const from = versionsIn(driver, table);
+      if (from !== undefined)
+        await database.rows(`SELECT 'any', NULL, v.version FROM ${from} WHERE 1 = 0 AND 'any'`, ['any']);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError) return false;
+    throw error;
+  }
+}
+
+/** Undefined if the versions cannot be compared. */
 export function versionsOf(
   table: LoginTable,
-  { driver, database, views }: OpenSite,
+  { driver, database, versions }: OpenSite,
 ): VersionsOfTable | undefined {
-  const versions = versionsTable(driver, table);
-  if (versions === undefined) return undefined;
+  const from = versions ? versionsIn(driver, table) : undefined;
+  if (from === undefined) return undefined;
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
-  const from = `${views ? quoted(versions.view) : `(${versions.select})`} AS v`;
   const id = table.columns[table.id] === 'bytes' ? 'v.id' : driver.asText('v.id');
   const select = `SELECT ${id}, NULL, v.version FROM ${from} WHERE v.id`;
   return {
     ofRow: `(SELECT ${driver.lines('v.version')} FROM ${from} WHERE v.id = ${quoted(table.view)}.${quoted(table.id)})`,
     async read(keys) {
-      const found = new Map<string, SqlRow>();
-      for (const row of await database.rows(select, keys)) {
-        const before = found.get(row.id);
-        found.set(row.id, before === undefined ? row : { ...row, state: linesOf(before.state, row.state) });
-      }
-      return found;
+      const found = Map.groupBy(await database.rows(select, keys), ({ id }) => id);
+      return new Map(
+        [...found].map(([id, rows]) => [
+          id,
+          { ...(rows[0] as SqlRow), state: linesOf(rows.map(({ state }) => state)) },
+        ]),
+      );
     },
   };
 }
 
-/** As `SiteSql.lines`. */
-const linesOf = (before: string | null, line: string | null) =>
-  before === null || line === null ? null : [...before.split('\n'), line].sort().join('\n');
+/** As `SiteSql.lines`; null where a row has no version. */
+const linesOf = (states: readonly (string | null)[]) =>
+  states.includes(null) ? null : states.toSorted().join('\n');

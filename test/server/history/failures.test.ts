@@ -66,7 +66,7 @@ test('locked by another program: sends are refused with that, reading works, and
   other.exec('ROLLBACK');
   other.close();
   expect(await client.request('message:send', refused)).toMatchObject({ message: { seq: 2 } });
-  expect(server.output().match(/"code":"storage_unavailable"/g)).toHaveLength(1);
+  expect(server.output().match(/"code":"storage_unavailable","event":"message:send"/g)).toHaveLength(1);
 });
 
 test('locked for a moment only: the send waits for it', async () => {

@@ -21,7 +21,7 @@ interface Taken {
 const keys = [Buffer.alloc(24, 'a'), Buffer.alloc(32, 'b')];
 const kept = historyFolder();
 let taken: Taken[] = [];
-/** Of all tests: each comes after 10 s. */
+/** In all tests: each comes after 10 s. */
 const presence: Taken['event'][] = [];
 /** Answers an event; 204 by default. */
 let answer: (response: ServerResponse, event: Taken['event']) => void = (response) =>

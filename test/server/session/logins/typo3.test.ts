@@ -188,6 +188,28 @@ test('users in a table that PostgreSQL knows no versions of are compared by thei
   expect(await logins.check([login])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
 });
 
+test('users in a view of the site’s own are compared by their values', async () => {
+  const { logins, logIn, run } = await siteFor({}, {}, postgres);
+  const device = await logIn('7', { name: 'Ann' });
+  for (const statement of [
+    'CREATE SCHEMA shared',
+    'ALTER TABLE fe_users SET SCHEMA shared',
+    "CREATE VIEW fe_users AS SELECT * FROM shared.fe_users WHERE name <> 'Gone'",
+  ])
+    await run(statement);
+  onTestFinished(async () => {
+    await run('DROP VIEW fe_users');
+    await run('ALTER TABLE shared.fe_users SET SCHEMA public');
+  });
+  await logins.reload?.();
+  const login = (await logins.identify(device)) as Login;
+  expect(login.user.name).toBe('Ann');
+  await run("UPDATE shared.fe_users SET name = 'Zoë'");
+  expect(await logins.check([login])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
+  await run("UPDATE shared.fe_users SET name = 'Gone'");
+  expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
+});
+
 test('sessions that are tied to an address, in IPv4 and IPv6, also when they are checked again', async () => {
   const fe = "'lockIP' => 2, 'lockIPv6' => 3";
   const { folder, logins, logIn } = await siteFor({ fe });
