@@ -56,7 +56,7 @@ test('locked by another program: sends are refused with that, reading works, and
   const { server, client } = await start();
   const first = message();
   const stored = await client.request('message:send', first);
-  const other = new DatabaseSync(path);
+  const other = new DatabaseSync(path, { timeout: 5000 });
   other.exec('BEGIN IMMEDIATE');
   const refused = message();
   await expect(client.request('message:send', refused)).rejects.toThrow('storage_unavailable');
@@ -72,7 +72,7 @@ test('locked by another program: sends are refused with that, reading works, and
 test('locked for a moment only: the send waits for it', async () => {
   const { path, start } = await setUp();
   const { server, client } = await start();
-  const other = new DatabaseSync(path);
+  const other = new DatabaseSync(path, { timeout: 5000 });
   other.exec('BEGIN IMMEDIATE');
   const sending = client.request('message:send', message());
   // Other requests are answered meanwhile; after this one, the send has arrived.
