@@ -1,7 +1,6 @@
 import { StoreError } from '../login.ts';
 import type { Database, SqlRow } from '../stores/sql/driver.ts';
 import type { LoginTable } from './application.ts';
-import type { OpenSite } from './site.ts';
 import type { SiteSql } from './sql.ts';
 
 /** The questions for the versions of the rows of logins, which are compared in place of digests. */
@@ -41,7 +40,7 @@ export async function haveVersions(
 /** Undefined if the versions cannot be compared. */
 export function versionsOf(
   table: LoginTable,
-  { driver, database, versions }: OpenSite,
+  { driver, database, versions }: { driver: SiteSql; database: Pick<Database, 'rows'>; versions: boolean },
 ): VersionsOfTable | undefined {
   const from = versions ? versionsIn(driver, table) : undefined;
   if (from === undefined) return undefined;
@@ -51,7 +50,12 @@ export function versionsOf(
   return {
     ofRow: `(SELECT ${driver.lines('v.version')} FROM ${from} WHERE v.id = ${quoted(table.view)}.${quoted(table.id)})`,
     async read(keys) {
-      const found = Map.groupBy(await database.rows(select, keys), ({ id }) => id);
+      const found = new Map<string, SqlRow[]>();
+      for (const row of await database.rows(select, keys)) {
+        const rows = found.get(row.id);
+        if (rows === undefined) found.set(row.id, [row]);
+        else rows.push(row);
+      }
       return new Map(
         [...found].map(([id, rows]) => [
           id,
@@ -64,4 +68,4 @@ export function versionsOf(
 
 /** As `SiteSql.lines`; null where a row has no version. */
 const linesOf = (states: readonly (string | null)[]) =>
-  states.includes(null) ? null : states.toSorted().join('\n');
+  states.includes(null) ? null : [...states].sort().join('\n');
