@@ -17,7 +17,7 @@ const makeBundles = 'node test/helpers/make-bundles.ts';
 
 /**
  * Everything that CI runs, in order. The steps of one row run in parallel on two cores, because they wait more than
- * they work. The long ones share a row: alone, each would leave a third of both cores idle.
+ * they work.
  * @param {string} reports the folder for the reports
  * @returns {Step[][]}
  */
@@ -32,7 +32,8 @@ export function testSteps(reports) {
       { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
       javaStep(reports),
     ],
-    [vitestStep('integration', reports, '--maxWorkers=5'), phpunitStep(reports), e2eStep(reports, 2)],
+    [vitestStep('integration', reports, '--maxWorkers=5'), phpunitStep(reports)],
+    [e2eStep(reports, 4)],
   ];
 }
 

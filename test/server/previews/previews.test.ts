@@ -123,8 +123,13 @@ test('links in a direct room have previews when both want it', async () => {
     const changes = ann.events.filter(({ name }) => name === 'room:changed');
     return changes.map(({ payload }) => payload as RoomSummary).findLast(({ id }) => id === direct.id);
   };
-  await vi.waitFor(() => expect(seen()).toBeDefined(), { timeout: hanging });
-  expect(seen()).not.toHaveProperty('previews');
+  await vi.waitFor(
+    () => {
+      expect(seen()).toBeDefined();
+      expect(seen()).not.toHaveProperty('previews');
+    },
+    { timeout: hanging },
+  );
   const sent = await send(link, { room: direct.id });
   expect(sent.preview).toEqual({ url: link });
 });
