@@ -13,7 +13,7 @@ import { asProblem, type Data, syncFolder } from './backup.ts';
 import { entries, formatNow, largestManifest, type Manifest, manifest, storedName } from './manifest.ts';
 
 /**
- * Puts a backup in the place of a history and its files. All of it is unpacked beside them and checked. Then the
+ * Puts a backup in the place of a history and its files. The whole backup is unpacked beside them and checked. Then the
  * history gets the name of `restoredOf`: from there on the restore only goes forward, no server starts, and the next
  * call begins by finishing it. Before that, nothing has changed.
  * @returns when the backup was made, in milliseconds of the epoch
@@ -296,7 +296,7 @@ async function finish({ history, restored, unpacked, files, folder }: Place): Pr
     await removeUnknown(folder, known).finally(() => known.close());
     await rm(files, { recursive: true });
   }
-  // The index for searching is made anew.
+  // The next start makes a new index for searching.
   for (const other of ['-wal', '-shm', '-search', '-search-wal', '-search-shm', '-search-journal'])
     await rm(`${history}${other}`, { force: true });
   await rename(restored, history);

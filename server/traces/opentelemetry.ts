@@ -15,7 +15,7 @@ import type { Traces } from './traces.ts';
 const failures = /^(internal|storage_.*|session_store_unavailable)$/;
 
 /**
- * Traces that go to an OpenTelemetry collector, in batches. What it does not take is dropped. The variables
+ * Traces that go to an OpenTelemetry collector, in batches. Batches that it does not take are dropped. The variables
  * `OTEL_EXPORTER_OTLP_…` of the environment, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` count too.
  * @param options.to the address of the collector, without the path of the traces
  * @param options.onFailure called when it has not taken a batch

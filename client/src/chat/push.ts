@@ -29,7 +29,7 @@ export class BrowserPush implements Follower {
   readonly #changed: () => void;
   readonly #host: Element;
   readonly #open: (message: MessagePlace) => void;
-  /** One after the other: a press may come while the start registers. */
+  /** The last piece of work, for which the next one waits: a press may come while the start registers. */
   #work: Promise<unknown> = Promise.resolve();
 
   /** @param open - shows that message */

@@ -40,7 +40,7 @@ export class RestrictPerson extends Component<Props> {
         this.#recent = recent;
         context.changed();
       },
-      // The ban can be laid all the same.
+      // A ban is possible without that number.
       () => {},
     );
   }
