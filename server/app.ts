@@ -56,7 +56,7 @@ import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { noTraces, type Traces, tracedHistory } from './traces/traces.ts';
 import { webhookEvents } from './webhooks/events.ts';
-import { presenceTypes, watchPresence } from './webhooks/presence.ts';
+import { watchPresence } from './webhooks/presence.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 import { mostFiles, mostMentions, type SessionReady } from './wire/events.ts';
 
@@ -474,20 +474,13 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
 
   const presence =
     webhooks &&
-    presenceTypes.some((type) => config.webhooks?.events.has(type)) &&
-    watchPresence(
-      () => ({
-        own: {
-          name: servers?.name ?? '',
-          users: [...chat.directory.everybody()].map(({ user }) => user.id),
-        },
-        others: servers?.states().filter(({ working }) => working) ?? [],
-        room: webhooks.roomForOnce,
-      }),
-      (type, user) => {
-        if (config.webhooks?.events.has(type)) webhooks.sendOnce(type, user);
+    watchPresence(config.webhooks?.events ?? new Set(), webhooks, () => ({
+      own: {
+        name: servers?.name ?? '',
+        users: [...chat.directory.everybody()].map(({ user }) => user.id),
       },
-    );
+      others: servers?.states().filter(({ working }) => working) ?? [],
+    }));
 
   const missing = async (): Promise<Part[]> => {
     const parts: Part[] = [];
@@ -639,7 +632,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       await drain.finishAll();
       previews?.close();
       await files?.close();
-      if (presence) presence.stop();
+      presence?.stop();
       const closed = [server.close(Math.min(longestFarewell, each)), servers?.close(), consumers.stop()];
       await Promise.all([...closed, webhooks?.stop(), notify?.close(), pushes?.stop()]);
       mails?.close();

@@ -54,17 +54,20 @@ interface Server {
 /**
  * Notices who comes to this chat and leaves it. The first of its servers by name notifies the site; if they do not hear each
  * other, several do.
- * @param look `others`: those that work; `room`: how many events can be sent now
+ * @param wanted the types of events that the site wants; if none of these is among them, nobody is watched
+ * @param look `others`: those that work
  */
 export function watchPresence(
-  look: () => { own: Server; others: readonly Server[]; room: number },
-  send: (type: PresenceType, user: string) => void,
+  wanted: ReadonlySet<string>,
+  webhooks: { readonly roomForOnce: number; sendOnce(type: PresenceType, user: string): void },
+  look: () => { own: Server; others: readonly Server[] },
 ): { stop(): void } {
+  if (!presenceTypes.some((type) => wanted.has(type))) return { stop() {} };
   let settled: SettledPresence | undefined;
   /** The last change of each user that is to be sent, or that the first server may not have sent before its end. */
   const left = new Map<string, Presence>();
   const timer = setInterval(() => {
-    const { own, others, room } = look();
+    const { own, others } = look();
     const elsewhere = others.flatMap(({ users }) => [...users]);
     // The others have said so of these users.
     settled ??= new SettledPresence(elsewhere);
@@ -77,9 +80,9 @@ export function watchPresence(
       for (const { user, at } of left.values()) if (now - at >= sentAfter) left.delete(user);
       return;
     }
-    for (const { type, user } of [...left.values()].slice(0, room)) {
+    for (const { type, user } of [...left.values()].slice(0, webhooks.roomForOnce)) {
       left.delete(user);
-      send(type, user);
+      if (wanted.has(type)) webhooks.sendOnce(type, user);
     }
   }, lookEvery).unref();
   return { stop: () => clearInterval(timer) };

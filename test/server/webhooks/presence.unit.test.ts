@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { watchPresence } from '../../../server/webhooks/presence.ts';
+import { type PresenceType, presenceTypes, watchPresence } from '../../../server/webhooks/presence.ts';
 
 /** Servers that hear each other, by name, with their users; `said` has the events of each. */
 function watched(names: readonly string[]) {
@@ -11,9 +11,10 @@ function watched(names: readonly string[]) {
     const look = () => {
       const all = [...users].map(([server, here]) => ({ name: server, users: here }));
       const own = { name, users: users.get(name) ?? [] };
-      return { own, others: all.filter((one) => one.name !== name), room: 1 };
+      return { own, others: all.filter((one) => one.name !== name) };
     };
-    const { stop } = watchPresence(look, (type, user) => said.push(`${name}: ${type} ${user}`));
+    const sendOnce = (type: PresenceType, user: string) => said.push(`${name}: ${type} ${user}`);
+    const { stop } = watchPresence(new Set(presenceTypes), { roomForOnce: 1, sendOnce }, look);
     onTestFinished(stop);
     return stop;
   };
