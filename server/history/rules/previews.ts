@@ -1,5 +1,5 @@
 import { firstPage } from '../../wire/links.ts';
-import type { Change, StoredMessage } from '../history.ts';
+import { type Change, type StoredMessage, wantsPreviews } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Work } from '../sql/work.ts';
 import { existing, existingFor, messageIn, record, refuse, release, textRevOf } from './room-changes.ts';
@@ -51,14 +51,14 @@ export const removePreview: Rule<'removePreview'> = {
 export const setPreviews: Rule<'setPreviews'> = {
   needs: ({ room }) => [{ what: 'lastMessage', room }],
   run(work, { room: id, user, previews }, changes) {
-    const { previewsOf: before, ...room } = existing(work, id);
-    const [low, high] = room.pair ?? [];
-    if (user !== low && user !== high) refuse('forbidden');
-    const wants = (one: 'low' | 'high', id: string | undefined) =>
-      id === user ? previews === 'on' : before === one || before === 'both';
-    const [first, second] = [wants('low', low), wants('high', high)];
-    const now = first && second ? 'both' : first ? 'low' : second ? 'high' : undefined;
-    if (now === before) return {};
+    const before = existing(work, id);
+    const { previewsOf, ...room } = before;
+    if (!room.pair?.includes(user)) refuse('forbidden');
+    const [low, high] = room.pair.map((one) =>
+      one === user ? previews === 'on' : wantsPreviews(before, one),
+    );
+    const now = low ? (high ? 'both' : 'low') : high ? 'high' : undefined;
+    if (now === previewsOf) return {};
     work.putRoom({ ...room, ...(now === undefined ? {} : { previewsOf: now }) });
     changes.push({ type: 'room', is: 'changed', room: record(work, existing(work, id)) });
     return {};
