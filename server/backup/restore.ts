@@ -74,6 +74,17 @@ const unchanged = (from: string, error: unknown): CommandProblem =>
     ? new CommandProblem(exit.data, `${from} is no whole backup: ${error.message}. Nothing has changed`)
     : asProblem(error, 'nothing has been restored');
 
+/** Rows are loaded before all digests are known, so a database may refuse damaged ones first: the damage is the cause then. */
+async function damageOf(from: string, failure: unknown): Promise<unknown> {
+  if (failure instanceof CommandProblem) return failure;
+  try {
+    for await (const { bytes } of readArchive(from)) for await (const _ of bytes);
+    return failure;
+  } catch (error) {
+    return error instanceof Unreadable ? error : failure;
+  }
+}
+
 /**
  * A history in a database server. The rows get tables beside those of the history, which take their place in one step at the
  * end. The files are put in their folder before that, where the history of before knows nothing of them.
@@ -119,7 +130,7 @@ async function restoreRows(
   } catch (error) {
     throw restored
       ? asProblem(error, 'the history is restored, but files of before are left: do this again')
-      : unchanged(from, error);
+      : unchanged(from, await damageOf(from, error));
   } finally {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
     await restoring.end();

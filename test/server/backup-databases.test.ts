@@ -168,6 +168,12 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     const flipped = Buffer.from(whole);
     const middle = Math.floor(whole.length / 2);
     flipped.writeUInt8(flipped.readUInt8(middle) ^ 1, middle);
+    // The database refuses this row before all bytes are checked.
+    const text = whole.toString('latin1');
+    const firstRow = /chat_messages`? \([^)]*\) (?:FROM stdin;\n|VALUES\s*\()/.exec(text);
+    expect(firstRow).not.toBeNull();
+    const wrongRow = Buffer.from(whole);
+    wrongRow.write('x', (firstRow?.index ?? 0) + (firstRow?.[0].length ?? 0));
     const manifest = whole.toString('latin1', 512, 1024);
     const withManifest = (text: string) =>
       Buffer.concat([whole.subarray(0, 512), Buffer.from(text, 'latin1'), whole.subarray(1024)]);
@@ -176,6 +182,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     const wrong = join(folder, 'wrong.tar');
     for (const [bytes, code, said] of [
       [flipped, 65, /is no whole backup: .*Nothing has changed/],
+      [wrongRow, 65, /is no whole backup: .*Nothing has changed/],
       [withManifest(manifest.replace(/"migrations":\d+/, '"migrations":99')), 65, /newer version/],
       [
         // As long as it was.
