@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { hanging } from './helpers/hanging.ts';
+import { threadsOfBundles } from './helpers/make-bundles.ts';
 
 /** Short files that wait long: Vitest starts with the largest files, so these would be the last to end. */
 const waiting =
@@ -35,6 +36,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: [threadsOfBundles()],
         test: {
           name: 'integration',
           globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],

@@ -53,6 +53,17 @@ function bundlesOf(): string {
   return join(folder, hash.digest('hex').slice(0, 16));
 }
 
+/** In a module that starts another one with its own extension. */
+const startsThread = 'extname(import.meta.url)';
+
+const besideBundles = (bundles: string, id: string): string =>
+  join(bundles, relative(root, id).replace(/\.ts$/, '.mjs'));
+
+const placed = (code: string, place: string) => ({
+  code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(place).href)),
+  map: null,
+});
+
 /**
  * Puts in the place of `import.meta.url` what it is in the sources; in a module that starts another one with its own
  * extension, what it would be beside the bundle of that one.
@@ -73,13 +84,20 @@ function places(bundles: string): Plugin {
         if (!entries.includes(started))
           throw new Error(`make-bundles.ts has no ${started}, which ${id} starts`);
       }
-      const place = code.includes('extname(import.meta.url)')
-        ? join(bundles, relative(root, id).replace(/\.ts$/, '.mjs'))
-        : id;
-      return {
-        code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(place).href)),
-        map: null,
-      };
+      return placed(code, code.includes(startsThread) ? besideBundles(bundles, id) : id);
+    },
+  };
+}
+
+/** Lets the modules that tests load themselves start their threads from the bundles. */
+export function threadsOfBundles(): Plugin {
+  return {
+    name: 'threads-of-bundles',
+    enforce: 'pre',
+    transform(code, id) {
+      const { TEST_BUNDLES: bundles } = process.env;
+      if (bundles === undefined || !/\/server\//.test(id) || !code.includes(startsThread)) return;
+      return placed(code, besideBundles(bundles, id));
     },
   };
 }

@@ -11,12 +11,14 @@ import { type Batch, type Request, readsAtStart } from './protocol.ts';
 /** Milliseconds until a thread that could not start is started again. They double with each try. */
 const pauses = { shortest: 500, longest: 30_000 };
 
+/** Milliseconds until a new message starts the thread for searching, which follows the history as often as that. */
+const indexLater = 1000;
+
 /**
  * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
- * writes, one reads, one searches. The latter two start when there is something for them to do, since each takes 8
- * MB. If one
- * cannot start then, what was asked of it is `storage_unavailable`, and it is tried again. The file belongs to one chat
- * server; other programs, such as a backup, may read it.
+ * writes, one reads, one searches. The latter two start when there is something for them to do, since each takes 8 MB.
+ * If one cannot start then, what was asked of it is `storage_unavailable`, and it is tried again. The file belongs to one
+ * chat server; other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
  * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it, and
  * while a restored one is taking its place
@@ -34,7 +36,8 @@ export async function openSqliteHistory(options: {
     for (const change of changes) for (const listener of listeners) listener(change);
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
     if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
-    if (changes.some(isForIndex)) searcher.start();
+    if (changes.some(isForIndexNow)) searcher.start();
+    else if (messages > 0) searcher.startWithin(indexLater);
   };
   let opened: Thread | undefined;
   try {
@@ -77,10 +80,10 @@ export async function openSqliteHistory(options: {
 /** A restored history that is about to take the place of another one: see server/backup/restore.ts. */
 export const restoredOf = (path: string): string => `${path}-restored`;
 
-/** Whether the index for searching has to follow it. */
-function isForIndex(change: Change): boolean {
-  if (change.type === 'message' || change.type === 'reset') return true;
-  return change.type === 'room' && change.is === 'deleted';
+/** Whether the index for searching has to follow it at once: former texts stay in the history until it has. */
+function isForIndexNow(change: Change): boolean {
+  if (change.type === 'message') return change.is !== 'new';
+  return change.type === 'reset' || (change.type === 'room' && change.is === 'deleted');
 }
 
 /** Makes the file if there is none, and claims it for this process. @returns its path without symbolic links */
@@ -113,7 +116,7 @@ class ThreadAtNeed {
   #starting: Promise<Thread> | undefined;
   #thread: Thread | undefined;
   #pause = pauses.shortest;
-  #again: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(start: () => Promise<Thread>) {
@@ -123,6 +126,7 @@ class ThreadAtNeed {
   /** Starts it, if it is not there yet. */
   start(): void {
     if (this.#starting !== undefined || this.#closed) return;
+    clearTimeout(this.#timer);
     this.#starting = this.#start();
     this.#starting.then(
       (thread) => {
@@ -132,9 +136,15 @@ class ThreadAtNeed {
     );
   }
 
+  /** Starts it after at most so many milliseconds. */
+  startWithin(ms: number): void {
+    if (this.#starting !== undefined || this.#closed) return;
+    this.#timer ??= setTimeout(() => this.start(), ms).unref();
+  }
+
   #startLater(): void {
     if (this.#closed) return;
-    this.#again = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#starting = undefined;
       this.start();
     }, this.#pause).unref();
@@ -153,7 +163,7 @@ class ThreadAtNeed {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#again);
+    clearTimeout(this.#timer);
     await this.#starting?.then(
       (thread) => thread.close(),
       () => {},
