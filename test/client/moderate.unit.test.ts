@@ -8,7 +8,8 @@ import { hashOf, placeIn } from '../../client/src/moderate/place.ts';
 import { type Case, Queue } from '../../client/src/moderate/queue.ts';
 import type { Held, Report } from '../../server/wire/events.ts';
 
-const me = { id: '1', name: 'Alice' };
+const alice = { id: '1', name: 'Alice' };
+let me = alice;
 const bob = { id: '2', name: 'Bob' };
 const author = { id: '9', name: 'Marek' };
 
@@ -38,7 +39,9 @@ let told: unknown[][];
 
 function queue(): Queue {
   const desk = {
-    me,
+    get me() {
+      return me;
+    },
     tasks: new Tasks(),
     connection: { state: { kind: 'ready' } },
     async request(name: string, payload: never) {
@@ -61,6 +64,7 @@ const forbidden = () => {
 
 beforeEach(() => {
   vi.useFakeTimers();
+  me = alice;
   asked = [];
   told = [];
   answers = {
@@ -144,6 +148,33 @@ test('a decision is sent after eight seconds, with the next one, or when the pag
     ['held:reject', { id: 'waits', reason: 'No' }],
   ]);
   expect(keys(all)).toEqual(['late/1']);
+});
+
+test('a decision whose eight seconds a check of the session interrupts is sent afterwards, for the same user alone', async () => {
+  for (const [user, sent] of [
+    [alice, [['held:approve', { id: 'waits' }]]],
+    [bob, []],
+  ] as const) {
+    me = alice;
+    const all = queue();
+    await all.load();
+    all.decide(find(all, 'held/waits'), { done: 'approved' });
+    all.clear();
+    // The same as by a session that is over for good.
+    all.clear();
+    asked = [];
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked).toEqual([]);
+    me = user;
+    all.ready();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked.filter(([name]) => !/:list$/.test(String(name)))).toEqual(sent);
+    expect(keys(all).includes('held/waits')).toBe(user === bob);
+    all.clear();
+    all.ready();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked.filter(([name]) => name === 'held:approve')).toHaveLength(sent.length);
+  }
 });
 
 test('what another moderator has decided goes, and is told once: by an event, or by the answer', async () => {

@@ -49,6 +49,8 @@ export class Queue implements Follower {
   /** Changes since the lists are being read. */
   #since: (() => void)[] | undefined;
   #undoable: Undoable | undefined;
+  /** The decision that could be taken back when the session was checked anew, and whose it was. */
+  #interrupted: (Omit<Undoable, 'timer'> & { readonly by: string | undefined }) | undefined;
   /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
   readonly #most = new Map<string, number>();
   /** Decided here, and not answered yet: by the keys of the cases. */
@@ -74,6 +76,11 @@ export class Queue implements Follower {
 
   /** Over a new connection, or with other rights. */
   ready(): void {
+    const interrupted = this.#interrupted;
+    this.#interrupted = undefined;
+    // Somebody else may have logged in meanwhile.
+    if (interrupted !== undefined && interrupted.by === this.#desk.me?.id)
+      this.#carryOut(interrupted.one, interrupted.decision);
     void this.load();
   }
 
@@ -163,6 +170,10 @@ export class Queue implements Follower {
     const { one, decision, timer } = undoable;
     clearTimeout(timer);
     this.#undoable = undefined;
+    this.#carryOut(one, decision);
+  }
+
+  #carryOut(one: Case, decision: Decision): void {
     this.send(one, decision).catch((error: unknown) => {
       if (!(error instanceof RequestError)) throw error;
       this.#port.refused(one, decision, error);
@@ -179,8 +190,10 @@ export class Queue implements Follower {
       // An event may have said so already.
       if (late && this.#reportedCase(one.key) !== undefined)
         this.#port.meanwhile(one, closed.by, closed.done, true);
-      if (one.kind === 'held') this.#held.delete(one.held.id);
-      else for (const { id } of one.reports) this.#reports.delete(id);
+      this.#change(() => {
+        if (one.kind === 'held') this.#held.delete(one.held.id);
+        else for (const { id } of one.reports) this.#reports.delete(id);
+      });
       return !late;
     } finally {
       this.#sent.delete(one.key);
@@ -188,9 +201,14 @@ export class Queue implements Follower {
     }
   }
 
+  /** The session may be over. A decision that could be taken back until now waits for the same moderator. */
   clear(): void {
-    clearTimeout(this.#undoable?.timer);
-    this.#undoable = undefined;
+    if (this.#undoable !== undefined) {
+      const { one, decision, timer } = this.#undoable;
+      clearTimeout(timer);
+      this.#interrupted = { one, decision, by: this.#desk.me?.id };
+      this.#undoable = undefined;
+    }
     this.#forget();
     this.#sent.clear();
     this.state = 'loading';
