@@ -256,6 +256,12 @@ test('a message is reported, and the report is found and closed by who moderates
   await reports.getByRole('button', { name: 'Delete message' }).click();
   await expect(reports).toContainText('No open reports');
   await expect(reports.getByRole('button', { name: 'Close reports' })).toBeFocused();
+  const [page] = await Promise.all([
+    alice.page.waitForEvent('popup'),
+    reports.getByRole('link', { name: 'All reports on the moderators’ page' }).click(),
+  ]);
+  await expect(page.getByRole('heading', { name: 'Queue' })).toBeVisible();
+  await page.close();
   await reports.getByRole('button', { name: 'Close reports' }).click();
   await expect(row).not.toHaveAccessibleName(/open report/);
   await expect(bob.timeline.getByText('Deleted by a moderator')).toBeVisible();

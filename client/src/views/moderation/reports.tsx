@@ -80,6 +80,11 @@ export class Reports extends Component<Props> {
       >
         {this.#reports?.length === 0 && <p class="hint flat">{strings.text('reports.none')}</p>}
         <ul class="reports">{this.#byMessage().map((reports) => this.#report(reports))}</ul>
+        <p class="hint">
+          <a class="link" href={`${context.chat.server}moderate`} target="_blank" rel="noopener">
+            {strings.text('reports.page')}
+          </a>
+        </p>
       </Dialog>
     );
   }
