@@ -24,6 +24,8 @@ interface Push {
 interface Place {
   room: string;
   seq: number;
+  /** All rooms with something unread, if they are few. */
+  unread?: string[];
 }
 
 /** Milliseconds that a page has to say that it has opened the room. */
@@ -44,6 +46,7 @@ worker.addEventListener('push', (event) => {
 });
 
 async function show({ title, body, lang, tag, silent, navigate, app_badge, data }: Push['notification']) {
+  if (Array.isArray(data?.unread)) await closeRead(data.unread);
   await worker.registration.showNotification(title, {
     ...(body === undefined ? {} : { body }),
     ...(lang === undefined ? {} : { lang }),
@@ -54,6 +57,14 @@ async function show({ title, body, lang, tag, silent, navigate, app_badge, data 
   const count = Number(app_badge);
   // Only an installed site has a place for it.
   if (Number.isSafeInteger(count) && count > 0) await navigator.setAppBadge?.(count).catch(() => {});
+}
+
+/** Closes the notices of rooms that were read elsewhere. Each push has to show something, so none is sent for that alone. */
+async function closeRead(unread: readonly string[]): Promise<void> {
+  for (const notice of await worker.registration.getNotifications()) {
+    const { room } = (notice.data ?? {}) as Partial<Place>;
+    if (room !== undefined && !unread.includes(room)) notice.close();
+  }
 }
 
 worker.addEventListener('notificationclick', (event) => {

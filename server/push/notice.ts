@@ -6,6 +6,8 @@ import type { UnreadRoom } from '../notify/unread.ts';
 
 /** Characters of a text in a notice. */
 const longestText = 140;
+/** Rooms that a notice lists: with ids of 64 characters they take a third of what a push may hold. */
+const mostListed = 20;
 
 export interface Notice {
   room: UnreadRoom;
@@ -13,7 +15,8 @@ export interface Notice {
   message: Pick<StoredMessage, 'user' | 'text' | 'files'>;
   shows: NotifySettings['text'];
   texts: MailTexts;
-  /** Over all rooms. */
+  /** All rooms with something unread that concerns the user, and how many messages that is. */
+  unread: readonly UnreadRoom[];
   total: number;
   /** The page that a press opens. */
   page: string;
@@ -22,8 +25,9 @@ export interface Notice {
 }
 
 /** A declarative push message (https://w3c.github.io/push-api/#declarative-push-message): some browsers show it without a worker. */
-export function noticeOf({ room, message, shows, texts, total, page, silent }: Notice): object {
+export function noticeOf({ room, message, shows, texts, unread, total, page, silent }: Notice): object {
   const { lang, direction: dir } = texts;
+  const rooms = unread.length > mostListed ? {} : { unread: unread.map(({ room }) => room) };
   return {
     web_push: 8030,
     notification: {
@@ -34,7 +38,7 @@ export function noticeOf({ room, message, shows, texts, total, page, silent }: N
       tag: `php-chat ${room.room}`,
       silent,
       app_badge: String(total),
-      data: { room: room.room, seq: room.last },
+      data: { room: room.room, seq: room.last, ...rooms },
     },
   };
 }

@@ -148,7 +148,7 @@ export class Pushes {
     if (!silent) this.#sounds.set(sound, at);
     const { user: author, text, files } = directory.messageOf(stored);
     const message = { user: author, text, ...(files === undefined ? {} : { files }) };
-    const { total } = unread;
+    const { total, rooms } = unread;
     const { lost } = await history.write.notePushing({ ...done, until });
     if (lost) return done;
     const isUrgent = found.kind === 'direct' || found.mentions > 0;
@@ -162,7 +162,16 @@ export class Pushes {
         }
         const { page } = address;
         const notice = isLive
-          ? noticeOf({ room: found, message, shows: settings.text, texts, total, page, silent })
+          ? noticeOf({
+              room: found,
+              message,
+              shows: settings.text,
+              texts,
+              unread: rooms,
+              total,
+              page,
+              silent,
+            })
           : namelessNotice(texts, page);
         // Not the same for two devices: the service would learn who shares a room.
         const topic = createHash('sha256').update(`${device.id} ${room}`).digest('base64url').slice(0, 32);

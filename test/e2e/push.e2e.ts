@@ -14,7 +14,7 @@ interface WorkerOfTest extends EventTarget {
   shown: (NotificationOptions & { title: string; close(): void })[];
 }
 
-test('a push is shown by the worker, a press on it opens the room at the message, and the notice goes with it', async ({
+test('a push is shown by the worker and closes what was read elsewhere, a press on it opens the room at the message, and the notice goes with it', async ({
   page,
   site,
 }) => {
@@ -117,25 +117,35 @@ async function pushed(
     const worker = self as unknown as WorkerOfTest;
     worker.shown = [];
     worker.registration.showNotification = async (title, options) => {
-      worker.shown.push({ title, ...options, close: () => worker.shown.pop() });
+      const close = () => {
+        worker.shown = worker.shown.filter((one) => one !== notice);
+      };
+      const notice = { title, ...options, close };
+      worker.shown = [...worker.shown.filter(({ tag }) => tag !== options?.tag), notice];
     };
+    worker.registration.getNotifications = async () => worker.shown as unknown as Notification[];
   });
   const shown = () =>
     worker.evaluate(() =>
       (self as unknown as WorkerOfTest).shown.map(({ title, body, tag }) => ({ title, body, tag })),
     );
-  const navigate = `${address}#m=lobby/1`;
-  const notification = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby', navigate };
-  await client.send('ServiceWorker.deliverPushMessage', {
-    origin: new URL(address).origin,
-    registrationId: registrations.get(scope) as string,
-    data: JSON.stringify({
-      web_push: 8030,
-      notification: { ...notification, silent: true, data: { room: 'lobby', seq: 1 } },
-    }),
-  });
-  const { title, body, tag } = notification;
-  await expect.poll(shown).toEqual([{ title, body, tag }]);
+  const deliver = (notification: { title: string; body: string; tag: string }, data: object) =>
+    client.send('ServiceWorker.deliverPushMessage', {
+      origin: new URL(address).origin,
+      registrationId: registrations.get(scope) as string,
+      data: JSON.stringify({
+        web_push: 8030,
+        notification: { ...notification, navigate: `${address}#m=lobby/1`, silent: true, data },
+      }),
+    });
+  const garden = { title: 'Bob · garden', body: 'It rains', tag: 'php-chat garden' };
+  await deliver(garden, { room: 'garden', seq: 1, unread: ['garden'] });
+  await expect.poll(shown).toEqual([garden]);
+  const lobby = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby' };
+  await deliver(lobby, { room: 'lobby', seq: 1 });
+  await expect.poll(shown).toEqual([garden, lobby]);
+  await deliver(lobby, { room: 'lobby', seq: 1, unread: ['lobby'] });
+  await expect.poll(shown).toEqual([lobby]);
 
   await worker.evaluate(() => {
     const worker = self as unknown as WorkerOfTest;
