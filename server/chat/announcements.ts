@@ -21,6 +21,7 @@ import { decidesIn, rightsIn } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
+import type { SeenBy } from './messages/seen.ts';
 import type { ThreadChanges } from './messages/thread-changes.ts';
 import type { Typing } from './messages/typing.ts';
 import { countMentions, noMentions } from './messages/unread-mentions.ts';
@@ -55,6 +56,7 @@ export class Announcements implements DirectoryListener {
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #people: PeopleChanges;
   readonly #threads: ThreadChanges;
+  readonly #seenBy: SeenBy;
   readonly #direct = new Map<Room, Map<string, User | null>>();
   /** Rooms whose `room:activity` was sent within the last second; `waiting`: there was more since then. */
   readonly #activity = new Map<Room, { waiting: boolean }>();
@@ -63,6 +65,7 @@ export class Announcements implements DirectoryListener {
     publisher: Publisher;
     typing: Typing;
     threads: ThreadChanges;
+    seenBy: SeenBy;
     directory: () => Directory;
     kick: (user: string) => void;
     /** Called after a mute or ban in a room has begun or ended. */
@@ -80,6 +83,7 @@ export class Announcements implements DirectoryListener {
     this.#publisher = options.publisher;
     this.#people = new PeopleChanges(options.publisher);
     this.#threads = options.threads;
+    this.#seenBy = options.seenBy;
     this.#typing = options.typing;
     this.#directory = options.directory;
     this.#kick = options.kick;
@@ -395,6 +399,7 @@ export class Announcements implements DirectoryListener {
 
   read(room: Room | undefined, { user, readSeq, again, unread, asker }: Change & { type: 'read' }): void {
     if (room === undefined) return;
+    if (again !== true) this.#seenBy.read(room, user, readSeq);
     const person = this.#directory().person(user);
     const others = idsOf(person === undefined ? [] : [person], asker);
     const partner = otherOf(room.record.pair, user);

@@ -13,6 +13,8 @@ export type Aside =
   /** Notify the author and moderators of a message that waits. */
   | 'held_changed'
   /** Announce new counts of threads. */
-  | 'thread_changed';
+  | 'thread_changed'
+  /** Notify an author that more people have seen a message. */
+  | 'seen_changed';
 
 export type OnAsideFailure = (aside: Aside, error: unknown) => void;

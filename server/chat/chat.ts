@@ -7,6 +7,7 @@ import { Directory } from './directory.ts';
 import { LastHere } from './last-here.ts';
 import { NewestPages } from './messages/newest-pages.ts';
 import { Reactions } from './messages/reactions.ts';
+import { SeenBy } from './messages/seen.ts';
 import { pinOf } from './messages/shown-pins.ts';
 import { keepSweeping, type Retention } from './messages/sweeping.ts';
 import { ThreadChanges } from './messages/thread-changes.ts';
@@ -70,6 +71,7 @@ export interface Chat {
   publisher: Publisher;
   typing: Typing;
   threads: ThreadChanges;
+  seenBy: SeenBy;
   newest: NewestPages;
   reactions: Reactions;
   settings: ChatSettings;
@@ -136,12 +138,14 @@ export async function openChat(options: {
   const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
   const typing = new Typing(publisher, others);
   const threads = new ThreadChanges(history, publisher, onAsideFailure);
+  const seenBy = new SeenBy(history, () => directory, publisher, onAsideFailure);
   const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
   await history.write.publicRooms({ rooms, at: Date.now() });
   const announcements: Announcements = new Announcements({
     publisher,
     typing,
     threads,
+    seenBy,
     directory: () => directory,
     kick,
     onRestrictions: () => endInTime(),
@@ -215,6 +219,7 @@ export async function openChat(options: {
     publisher,
     typing,
     threads,
+    seenBy,
     newest: new NewestPages(history),
     reactions: new Reactions(history),
     settings,

@@ -15,7 +15,6 @@ import {
   sent,
 } from '../chat/messages/messages.ts';
 import { pin } from '../chat/messages/pins.ts';
-import { seenBy } from '../chat/messages/seen.ts';
 import { checkText } from '../chat/messages/texts.ts';
 import { follow, thread } from '../chat/messages/threads.ts';
 import { messageFor } from '../chat/mine.ts';
@@ -134,7 +133,7 @@ export const messageRequests: RequestHandlers<
   'message:seen': {
     order: 'read',
     allowed: ({ chat }) => chat.settings.seen,
-    run: ({ chat, connection, room, payload }) => seenBy(chat, connection, room, payload),
+    run: ({ chat, connection, room, payload }) => chat.seenBy.ask(connection, room, payload),
   },
   'message:history': {
     order: 'read',

@@ -978,6 +978,7 @@ export const events = {
   'typing:changed': z.object({ room: roomId, user, typing: z.boolean() }),
   /** `mentions`: the mark has fallen back to `seq`, and so many mentions are unread now. */
   'read:changed': z.object({ room: roomId, user: userId, seq: counter, mentions: counter.exactOptional() }),
+  'seen:changed': z.object({ room: roomId, seq, users: z.array(user), total: counter }),
   'report:changed': z.object({ report, open: counter }),
   /** `by`: who has decided; for moderators alone. */
   'held:changed': z.object({

@@ -203,7 +203,7 @@ test('in a room its author sees who has read a message, by the menu and the keyb
   await alice.open('seen');
   const dialog = page.getByRole('dialog', { name: 'Seen by' });
   await choose(alice, 'who has read this?', 'Seen by');
-  await expect(dialog.getByRole('status')).toHaveText('0 of 2');
+  await expect(dialog.getByRole('status')).toHaveText('Seen by 0 of 2');
   await page.keyboard.press('Escape');
   await expect(alice.message('who has read this?')).toBeFocused();
   for (const name of ['bob', 'carol']) {
@@ -211,13 +211,27 @@ test('in a room its author sees who has read a message, by the menu and the keyb
       await ask('room:join', { room });
       await ask('read:mark', { room, seq: 1 });
     });
-    await choose(alice, 'who has read this?', 'Seen by');
-    await expect(dialog.getByRole('status')).toHaveText(name === 'bob' ? '1 of 2' : 'Seen by everyone');
+    // Under the message, without being asked for.
+    const line = alice.message('who has read this?').getByRole('button', { name: 'Seen by' });
+    await expect(line).toHaveText(name === 'bob' ? /Seen by 1 of 2$/ : /Seen by everyone$/);
+    await expect(line.locator('.avatar')).toHaveCount(name === 'bob' ? 1 : 2);
+    await line.click();
+    await expect(dialog.getByRole('status')).toHaveText(
+      name === 'bob' ? 'Seen by 1 of 2' : 'Seen by everyone',
+    );
     await page.keyboard.press('Escape');
+    await expect(line).toBeFocused();
   }
+  // In a room that does not show it, nothing is left of it.
+  await asUser(site, 'alice', (ask) => ask('room:update', { room, seen: 'off' }));
+  await expect(alice.message('who has read this?')).toContainText('Sent');
+  await asUser(site, 'alice', (ask) => ask('room:update', { room, seen: 'on' }));
+  await expect(alice.message('who has read this?')).toContainText('Seen by everyone');
   await page.setViewportSize({ width: 360, height: 720 });
   await choose(alice, 'who has read this?', 'Seen by');
   await expect(dialog.getByRole('listitem')).toHaveText([/Bob$/, /Carol$/]);
   await alice.shot('seen-360');
+  await page.keyboard.press('Escape');
+  await alice.shot('seen-line-360');
   expect(await faultsIn(page)).toEqual([]);
 });

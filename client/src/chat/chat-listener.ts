@@ -59,6 +59,8 @@ export interface Follower {
   removed?(room: Room, removal: RoomRemoval): void;
   /** Over the connection that is open now. */
   joined?(room: Room): void;
+  /** More people have seen a message of the user's. */
+  seen?(change: EventPayload<'seen:changed'>): void;
   /** A message is pinned, or not any more. */
   pinned?(room: Room, change: PinChange): void;
   typing?(change: EventPayload<'typing:changed'>): void;

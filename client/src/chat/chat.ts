@@ -519,6 +519,9 @@ export class Chat implements ConnectionListener {
     'thread:followed': (change) => {
       for (const follower of this.followers) follower.followed?.(change);
     },
+    'seen:changed': (change) => {
+      for (const follower of this.followers) follower.seen?.(change);
+    },
     'report:changed': (change) => {
       const room = this.rooms.get(change.report.room);
       if (room !== undefined) room.summary = { ...room.summary, reports: change.open };

@@ -108,6 +108,7 @@ export class AppView {
       attach: (place, files) => this.#late.withPanels(() => this.#late.parts?.files.attach(place, files)),
       reactions: (entry) => this.#late.panels?.reactions(entry, this.#context, open),
       preview: (entry, resize) => this.#late.panels?.linkPreview(entry, this.#context, resize),
+      seen: (message) => this.#late.parts?.seen.of(message),
       replies: (thread, isOpen, seq) => this.#late.panels?.repliesLine(thread, isOpen, this.#context, seq),
       repliesOf: (room) => {
         const { thread } = this.#late.parts?.replies ?? {};

@@ -181,6 +181,8 @@ export interface Context extends ControlContext {
   reactions(entry: Entry): ComponentChildren;
   /** The page of a message's link; its code comes later. */
   preview(entry: Entry, resize: () => void): ComponentChildren;
+  /** Draws who has seen the user's newest message; its code comes later. */
+  seen(message: Message): (() => ComponentChildren) | undefined;
   /** The line under the first message of a thread; its code comes later. */
   replies(thread: Thread, open: boolean, seq: number): ComponentChildren;
   /** Under which message the replies are that are shown beside that room. */

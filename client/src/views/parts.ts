@@ -8,6 +8,7 @@ import { DetailsPane } from './details/details-pane.tsx';
 import { FileViews } from './files/file-views.tsx';
 import { hintAtScripts } from './hints.ts';
 import { FormatBar } from './messages/format-bar.tsx';
+import { SeenLine } from './messages/seen-line.tsx';
 import { Suggest } from './messages/suggest.tsx';
 import { swipeToReply } from './messages/swipe.ts';
 import { listenToMessages, type Messages } from './messages/touch-and-keys.ts';
@@ -48,6 +49,7 @@ export interface Parts {
   readonly details: DetailsPane;
   readonly visits: Visits;
   readonly links: MessageLinks;
+  readonly seen: SeenLine;
   readonly offering: Offering;
   /** A message could not be sent. */
   unsent(item: Pending): void;
@@ -104,6 +106,8 @@ export function start(
   chat.followers.add(voice);
   const links = new MessageLinks(context, () => redraw('.msg a[href*="#m="]'));
   chat.followers.add(links);
+  const seen = new SeenLine(context);
+  chat.followers.add(seen);
   void hintAtScripts();
   // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
   redraw('.msg');
@@ -125,6 +129,7 @@ export function start(
     details: new DetailsPane(context),
     visits,
     links,
+    seen,
     offering,
     unsent({ room, failed, forward }) {
       speaker.unsent();

@@ -417,11 +417,30 @@ describe('rooms that people make', () => {
     };
     expect(await seen()).toEqual([[], 3]);
     for (const each of [ben, cat, dan]) await each.request('read:mark', { room, seq });
+    const told = () =>
+      eventsOf(ann, 'seen:changed').map(({ users, total }) => [users.map(({ id }) => id), total]);
+    await expect.poll(told).toContainEqual([[ben.id, cat.id], 3]);
     // Nobody has seen anything else of Dan.
     expect(await seen()).toEqual([[ben.id, cat.id], 3]);
     await cat.request('user:block', { user: ann.id, blocked: true });
     await ben.request('user:hide', { hidden: true });
     expect(await seen()).toEqual([[], 3]);
+    const before = told().length;
+    const second = (await send(ann, room)).message.seq;
+    await ann.request('message:seen', { room, seq: second });
+    for (const each of [ben, cat, dan]) await each.request('read:mark', { room, seq: second });
+    await cat.request('user:block', { user: ann.id, blocked: false });
+    await ben.request('user:hide', { hidden: false });
+    const third = (await send(ann, room)).message.seq;
+    await ann.request('message:seen', { room, seq: third });
+    await ben.request('read:mark', { room, seq: third });
+    await expect.poll(() => told().length).toBeGreaterThan(before);
+    // Nothing was said of those who hid it, had blocked the author, or are not known by name.
+    expect(eventsOf(ann, 'seen:changed').slice(before)).toEqual([
+      { room, seq: third, users: [{ id: ben.id, name: `Name of ${ben.id}` }], total: 3 },
+    ]);
+    await ben.request('user:hide', { hidden: true });
+    await cat.request('user:block', { user: ann.id, blocked: true });
     await cat.request('user:block', { user: ann.id, blocked: false });
     await ann.request('room:remove', { room, user: cat.id });
     expect(await seen()).toEqual([[], 2]);

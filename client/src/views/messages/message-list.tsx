@@ -173,6 +173,11 @@ export class MessageList {
               state={this.#state(entry, last, room)}
               quoted={entry.replyTo === undefined ? undefined : this.#quoted(talk, entry.replyTo)}
               thread={root === undefined && entry.message ? room.threadUnder(entry.message) : undefined}
+              seen={
+                entry.key === last && root === undefined && entry.message
+                  ? this.#context.seen(entry.message)
+                  : undefined
+              }
               opened={root === undefined && this.#context.repliesOf(room) === entry.message?.seq}
               setSize={room.summary.lastSeq}
               flash={entry.key === this.flash}

@@ -14,9 +14,7 @@ import { refusal } from '../refusal.ts';
 import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { react } from './react.ts';
-
-/** Members of the largest room in which the server says who has seen a message. */
-const mostSeers = 50;
+import { showsSeen } from './seen-line.tsx';
 
 /** The reactions that are offered first. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
@@ -89,11 +87,8 @@ function messageItems(
       run: () => copyLink(message, context),
     },
     own &&
-      chat.can.seen &&
-      room?.summary.member === true &&
-      room.summary.seen !== 'off' &&
-      room.summary.kind !== 'direct' &&
-      room.summary.members <= mostSeers && {
+      room !== undefined &&
+      showsSeen(room, chat) && {
         picture: 'read',
         label: strings.text('seen.title'),
         run: () => dialog({ kind: 'seen', message }),

@@ -1,4 +1,4 @@
-import { Component, createRef } from 'preact';
+import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Message as Stored, Thread } from '../../../../server/wire/events.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Texts } from '../../strings/language-texts.ts';
@@ -50,6 +50,8 @@ interface Props {
   /** The replies to it, and whether they are shown beside it. */
   readonly thread: Thread | undefined;
   readonly opened: boolean;
+  /** Draws who has seen it; undefined where that is not known. */
+  readonly seen: (() => ComponentChildren) | undefined;
   readonly setSize: number;
   /** It was jumped to. */
   readonly flash: boolean;
@@ -85,7 +87,7 @@ export class Message extends Component<Props> {
   }
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { entry, own, state, quoted, thread, opened, setSize, flash, texts } = this.props;
+    const { entry, own, state, quoted, thread, opened, seen, setSize, flash, texts } = this.props;
     const changed =
       entry.message !== next.entry.message ||
       entry.pending !== next.entry.pending ||
@@ -103,6 +105,7 @@ export class Message extends Component<Props> {
       quoted !== next.quoted ||
       thread !== next.thread ||
       opened !== next.opened ||
+      seen !== next.seen ||
       flash !== next.flash
     );
   }
@@ -340,8 +343,9 @@ export class Message extends Component<Props> {
   }
 
   #state(state: Exclude<MessageState, undefined>) {
-    const { context, actions, entry } = this.props;
+    const { context, actions, entry, seen } = this.props;
     const { strings } = context;
+    if (state === 'sent' && seen !== undefined) return <div class="state">{seen()}</div>;
     if (state === 'held' || state === 'rejected') return this.#held(state);
     if (state !== 'failed' && state !== 'conflict') {
       return (

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { Avatar } from '../people/avatar.tsx';
+import { seenWords } from './seen-line.tsx';
 
 interface Props {
   readonly context: Context;
@@ -47,7 +48,7 @@ export class SeenBy extends Component<Props> {
         ) : (
           <>
             <p class="hint flat" role="status">
-              {this.#count(seen)}
+              {seenWords(seen, strings)}
             </p>
             <ul class="seers">
               {seen.users.map((user) => (
@@ -61,12 +62,6 @@ export class SeenBy extends Component<Props> {
         )}
       </Dialog>
     );
-  }
-
-  #count({ users, total }: Answers['message:seen']): string {
-    const { strings } = this.props.context;
-    if (users.length === total && total > 0) return strings.text('seen.all');
-    return strings.text('seen.of', { n: users.length, total });
   }
 
   #load(): void {
