@@ -5,7 +5,7 @@ import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import type { Pending } from '../../client/src/store/entries.ts';
 import type { Held, Message } from '../../server/wire/events.ts';
 
-const stored = ({ mentions: _, files: _files, ...item }: Pending): Message => ({
+const stored = ({ mentions: _, files: _files, preview: _preview, ...item }: Pending): Message => ({
   ...item,
   id: item.clientId,
   seq: 1,

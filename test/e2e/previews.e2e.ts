@@ -41,6 +41,26 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await alice.write(`Nothing: ${empty}`);
   await expect(alice.message(`Nothing: ${empty}`)).toBeVisible();
   await expect(card(bob, `Nothing: ${empty}`)).toHaveCount(0);
+  // While it is written it has its host alone; without that it goes without the page, after a reload, too.
+  const { field } = alice;
+  await field.fill(`Quietly: ${link}`);
+  const { host } = new URL(link);
+  const strip = alice.page.locator('.composer .context', { hasText: host });
+  await expect(strip).toHaveText(host);
+  await alice.shot('preview-while-writing');
+  expect(await faultsIn(alice.page)).toEqual([]);
+  await strip.getByRole('button', { name: 'Remove preview for everyone' }).click();
+  await expect(strip).toHaveCount(0);
+  await expect(field).toBeFocused();
+  await alice.page.reload();
+  await expect(field).toHaveValue(`Quietly: ${link}`);
+  await field.press('Enter');
+  await expect(bob.message(`Quietly: ${link}`)).toBeVisible();
+  await expect(card(bob, `Quietly: ${link}`)).toHaveCount(0);
+  // The next message has one again.
+  const next = site.host('<!doctype html><title>Autumn market</title>');
+  await alice.write(`Loudly: ${next}`);
+  await expect(card(bob, `Loudly: ${next}`)).toContainText('Autumn market');
 });
 
 test('a link in a direct room has its page when both want that', async ({ alice, site }) => {

@@ -242,6 +242,7 @@ export class Chat implements ConnectionListener {
    *
    * @param aside - it is written beside the room, which stays where it is read
    * @param room - else the one that is shown
+   * @param bare - without the page of its link
    */
   send(
     text: string,
@@ -250,8 +251,9 @@ export class Chat implements ConnectionListener {
     files?: readonly SentFile[],
     aside = false,
     room = this.current,
+    bare?: boolean,
   ): boolean {
-    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files) !== true)
+    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files, bare) !== true)
       return false;
     this.ownTyping.stop();
     if (aside) return true;

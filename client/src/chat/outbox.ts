@@ -78,6 +78,7 @@ export class Outbox {
     replyTo?: number,
     mentions: readonly NewMention[] = [],
     files?: readonly SentFile[],
+    bare?: boolean,
   ): boolean {
     const item = {
       clientId: newId(),
@@ -87,6 +88,7 @@ export class Outbox {
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(mentions.length === 0 ? {} : { mentions }),
       ...(files && { files }),
+      ...(bare && { preview: false }),
     };
     return this.put(item);
   }

@@ -29,6 +29,8 @@ export interface Pending {
   readonly mentions?: readonly NewMention[];
   /** It goes when all of them are uploaded. */
   readonly files?: readonly SentFile[];
+  /** False: without the page of its link. */
+  readonly preview?: boolean;
   /** It is a copy of that message, whose text is shown until it is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;
   /** Absent: to be sent. The code of the refusal otherwise, or `held` or `rejected`. */
@@ -63,6 +65,7 @@ export const pendingForm = object<Pending>({
   files: optional(
     list(object<SentFile>({ ...fileFields, key: text, id: optional(text), lost: optional(flag) })),
   ),
+  preview: optional(flag),
   forward: optional(object<Pick<Message, 'room' | 'seq'>>({ room: text, seq: number })),
   failed: optional(text),
   held: optional(text),

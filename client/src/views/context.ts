@@ -89,9 +89,13 @@ export interface Stripped {
   readonly edit: { readonly clash?: Clash } | undefined;
   /** The message that it answers, which may change meanwhile: nothing of it is kept with the draft. */
   readonly replyTo: number | undefined;
+  /** Written so far; empty where its link is to have no page. */
+  readonly text: string;
   /** Edits what the message says by now instead. */
   use(text: string, rev: number): void;
   cancel(): void;
+  /** Sends it without the page of its link. */
+  bare(): void;
 }
 
 /** Where one writes: into a room, or into a thread of it. */

@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import { number, object, optional, text } from '../../chat/form.ts';
+import { flag, number, object, optional, text } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
@@ -11,6 +11,8 @@ import { refusal } from '../refusal.ts';
 interface Draft {
   text: string;
   replyTo: number | undefined;
+  /** It goes without the page of its link. */
+  bare?: boolean | undefined;
   /** A message that is being edited; the draft waits meanwhile. */
   edit: Edit | undefined;
 }
@@ -27,6 +29,7 @@ const clash = object<Exclude<Clash, 'deleted'>>({ text, rev: number });
 const draftForm = object<Draft>({
   text,
   replyTo: optional(number),
+  bare: optional(flag),
   edit: optional(
     object<Edit>({
       seq: number,
@@ -67,6 +70,7 @@ export class Composer extends Component<Props> {
   readonly #field = createRef<HTMLTextAreaElement>();
   #text: string;
   #replyTo: number | undefined;
+  #bare: boolean | undefined;
   #edit: Edit | undefined;
   #gone = false;
   /** The edited text is on its way. */
@@ -80,6 +84,7 @@ export class Composer extends Component<Props> {
     const draft = props.context.chat.store?.get(this.#place, draftForm);
     this.#text = draft?.text ?? '';
     this.#replyTo = draft?.replyTo;
+    this.#bare = draft?.bare;
     this.#edit = draft?.edit;
   }
 
@@ -192,7 +197,15 @@ export class Composer extends Component<Props> {
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
         <div class="field">
-          {context.strip({ room, edit, replyTo: this.#replyTo, use: this.#use, cancel: this.cancel })}
+          {context.strip({
+            room,
+            edit,
+            replyTo: this.#replyTo,
+            text: this.#bare ? '' : this.#text,
+            use: this.#use,
+            cancel: this.cancel,
+            bare: this.#strip,
+          })}
           {tray?.draw()}
           <div class="row">
             {voice?.row ?? this.#written()}
@@ -378,12 +391,13 @@ export class Composer extends Component<Props> {
     // A reply belongs to the draft, which waits.
     const replyTo = (edit === undefined ? this.#replyTo : undefined) ?? thread?.root;
     const mentions = context.mentions(room, text, edit?.seq);
-    if (!chat.send(text, replyTo, mentions, tray?.take(), thread !== undefined))
+    const bare = edit === undefined && this.#bare;
+    if (!chat.send(text, replyTo, mentions, tray?.take(), thread !== undefined, room, bare))
       return toast(strings.text('error.other'), 'bad');
     // A message that was deleted while it was edited goes as a new one, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';
-      this.#replyTo = undefined;
+      this.#replyTo = this.#bare = undefined;
     }
     this.#edit = undefined;
     this.#keep();
@@ -392,6 +406,13 @@ export class Composer extends Component<Props> {
     // At once: the next letter must not be added to what was sent.
     draw();
   }
+
+  readonly #strip = () => {
+    this.#bare = true;
+    this.#keep();
+    this.focus();
+    this.props.context.draw();
+  };
 
   readonly #voiceSent = () => {
     this.#replyTo = undefined;
@@ -407,8 +428,10 @@ export class Composer extends Component<Props> {
     if (this.#edit !== undefined) this.#edit = { ...this.#edit, text };
     else {
       this.#text = text;
-      if (blank(text)) chat.ownTyping.stop();
-      else chat.ownTyping.typed(this.props.room.id);
+      if (blank(text)) {
+        this.#bare = undefined;
+        chat.ownTyping.stop();
+      } else chat.ownTyping.typed(this.props.room.id);
     }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
@@ -423,7 +446,7 @@ export class Composer extends Component<Props> {
     const key = this.#place;
     const edit = this.#edit;
     if (this.#text === '' && this.#replyTo === undefined && edit === undefined) store.delete(key);
-    else store.set(key, { text: this.#text, replyTo: this.#replyTo, edit });
+    else store.set(key, { text: this.#text, replyTo: this.#replyTo, bare: this.#bare, edit });
   }
 
   readonly #key = (event: KeyboardEvent) => {

@@ -1,10 +1,22 @@
 import type { Context, Stripped } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { ClashStrip } from './clash.tsx';
+import { LinkStrip } from './link-strip.tsx';
 import { quotation } from './quotation.ts';
 
-/** The message to reply to or edit, above the field. */
+/** Above the field: the message to reply to or edit, and the link that gets a page. */
 export function strip(stripped: Stripped, context: Context) {
+  const { room, edit, text, bare } = stripped;
+  const shows = edit === undefined && context.chat.can.previews && room.summary.previews === undefined;
+  return (
+    <>
+      {answered(stripped, context)}
+      {shows && <LinkStrip context={context} text={text} close={bare} />}
+    </>
+  );
+}
+
+function answered(stripped: Stripped, context: Context) {
   const { room, edit, replyTo, cancel } = stripped;
   const { chat, strings } = context;
   const editing = edit !== undefined;

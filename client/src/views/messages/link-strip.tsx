@@ -1,0 +1,63 @@
+import { Component } from 'preact';
+import { firstPage } from '../../../../server/wire/links.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../controls/icon.tsx';
+
+/** Milliseconds for which nobody types before a link counts as written. */
+const PAUSE_MS = 500;
+
+interface Props {
+  readonly context: Context;
+  readonly text: string;
+  close(): void;
+}
+
+/** The host of the link whose page the message will show. The page itself is fetched when the message is sent. */
+export class LinkStrip extends Component<Props> {
+  #shown: string | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  override componentDidMount(): void {
+    this.#wait();
+  }
+
+  override componentDidUpdate({ text }: Props): void {
+    if (text !== this.props.text) this.#wait();
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
+  }
+
+  override render({ context, text, close }: Props) {
+    const page = this.#shown === null ? null : firstPage(text);
+    if (page === null) return null;
+    return (
+      <div class="context">
+        <Icon name="link" size="s" />
+        <div>
+          <bdi>{new URL(this.#shown ?? page).host}</bdi>
+        </div>
+        <button
+          type="button"
+          class="icon"
+          aria-label={context.strings.text('preview.remove')}
+          onClick={close}
+        >
+          <Icon name="close" />
+        </button>
+      </div>
+    );
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer);
+    const page = firstPage(this.props.text);
+    if (page === null) this.#shown = null;
+    else if (page !== this.#shown)
+      this.#timer = setTimeout(() => {
+        this.#shown = page;
+        this.forceUpdate();
+      }, PAUSE_MS);
+  }
+}
