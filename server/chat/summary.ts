@@ -77,6 +77,7 @@ export function membersOf({ record }: Room): number {
 
 export function previewOf(message: StoredMessage): LastMessage {
   const { seq, user, text, sentAt, deletedAt, files } = message;
+  const sound = files?.[0]?.audio;
   return {
     seq,
     user,
@@ -87,6 +88,7 @@ export function previewOf(message: StoredMessage): LastMessage {
     sentAt,
     ...(deletedAt === undefined ? {} : { deletedAt }),
     ...(files === undefined ? {} : { files: files.length }),
+    ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
   };
 }
 

@@ -45,7 +45,10 @@ const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'pin', 'roles', 'delete', 'leave']);
 
-/** The newest message of a room as it is now; `text` is cut to 120 characters, `files` counts its files. */
+/**
+ * The newest message of a room as it is now; `text` is cut to 120 characters, `files` counts its files. `voice`: the
+ * first of them is a voice message of so many milliseconds, 0 if that is unknown.
+ */
 const lastMessage = z.object({
   seq,
   user,
@@ -53,6 +56,7 @@ const lastMessage = z.object({
   sentAt: time,
   deletedAt: time.exactOptional(),
   files: seq.exactOptional(),
+  voice: counter.exactOptional(),
 });
 
 /** A pinned message as it is now; `text` is cut to 120 characters. */

@@ -149,6 +149,7 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   held.resolve();
   const heard = bob.messages.last().getByRole('group', { name: /^Voice message, \d:\d\d$/ });
   await expect(heard).toBeVisible();
+  await expect(bob.page.getByRole('navigation', { name: 'Rooms' })).toContainText(/Voice message, \d:\d\d/);
   await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
   // A page that was left before it had deleted a recording deletes it at its next start.
   await page.evaluate(() => {

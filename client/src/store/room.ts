@@ -222,7 +222,22 @@ export class Room {
 }
 
 /** A message as the list of rooms shows it. */
-export function preview({ seq, user, text, sentAt, deletedAt }: Omit<LastMessage, 'files'>): LastMessage {
+export function preview({
+  seq,
+  user,
+  text,
+  sentAt,
+  deletedAt,
+  files,
+}: Omit<LastMessage, 'files' | 'voice'> & Pick<Message, 'files'>): LastMessage {
+  const sound = files?.[0]?.audio;
   const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
-  return { seq, user, text: short, sentAt, ...(deletedAt === undefined ? {} : { deletedAt }) };
+  return {
+    seq,
+    user,
+    text: short,
+    sentAt,
+    ...(deletedAt === undefined ? {} : { deletedAt }),
+    ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
+  };
 }

@@ -1,4 +1,4 @@
-import type { MessageFile } from '../../../server/wire/events.ts';
+import type { LastMessage, MessageFile } from '../../../server/wire/events.ts';
 import type { Strings } from '../strings/strings.ts';
 import { clock } from './clock.ts';
 import { type LinkWords, plain } from './format.ts';
@@ -16,4 +16,13 @@ export function wordsOf(
     );
   });
   return [plain(text, linked), ...words].filter(Boolean).join(', ');
+}
+
+/** A message of which the list of rooms, or that of pins, shows one line. */
+export function lastWords({ text, voice }: Pick<LastMessage, 'text' | 'voice'>, strings: Strings): string {
+  const line = plain(text).replace(/\s+/gu, ' ');
+  if (line !== '') return line;
+  return voice === undefined
+    ? strings.text('file.tray')
+    : strings.text('voice.label', { time: clock(voice, strings) });
 }

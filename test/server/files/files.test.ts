@@ -106,6 +106,7 @@ test('a picture: turned upright and re-encoded without its metadata, with a prev
   await expect.poll(() => ben.messages().at(-1)).toEqual(message);
   const { rooms } = await ben.request('room:list', {});
   expect(rooms[0]?.last).toMatchObject({ text: '', files: 1 });
+  expect(rooms[0]?.last).not.toHaveProperty('voice');
 
   const answer = await get(file);
   expect(answer.status).toBe(200);
@@ -190,8 +191,11 @@ test('sound, video and voice: what their containers say, in the message, and pla
     { type: 'video/mp4', video: { ...picture, duration: 2000 } },
     { type: 'audio/webm', audio: { duration: 2000, peaks } },
   ]);
+  files.reverse();
   const { message } = await send(files.map((file) => ({ id: (file as MessageFile).id })));
   expect(message.files).toEqual(files);
+  const { rooms } = await ben.request('room:list', {});
+  expect(rooms[0]?.last).toMatchObject({ text: '', files: 3, voice: 2000 });
   for (const file of files as MessageFile[]) {
     const answer = await get(file, bensCookie, { headers: { range: 'bytes=4-' } });
     expect(Object.fromEntries(answer.headers)).toMatchObject({

@@ -1,7 +1,7 @@
 import type { Message, Pin } from '../../../../server/wire/events.ts';
 import { RequestError } from '../../connection/connection-state.ts';
 import { preview, type Room } from '../../store/room.ts';
-import { plain } from '../../text/format.ts';
+import { lastWords } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
@@ -13,7 +13,7 @@ export function pinnedWords(pin: Pin, { strings, blocking }: Context): string {
   const instead = blocking()?.instead(pin.user);
   if (instead !== undefined) return instead;
   if (pin.deletedAt !== undefined) return strings.text('pin.gone');
-  return plain(pin.text).replace(/\s+/gu, ' ') || strings.text('file.tray');
+  return lastWords(pin, strings);
 }
 
 /** Pins a message, or unpins it: what is shown changes at once, and changes back if that is refused. */
@@ -23,7 +23,10 @@ export function setPinned(room: Room, message: Message | Pin, pinned: boolean, c
   const { seq } = message;
   const now = { by: chat.me, at: Date.now(), after: room.summary.lastSeq };
   const before = room.pins.find((pin) => pin.seq === seq);
-  room.pin(seq, pinned ? { ...(before ?? preview(message)), ...now } : undefined);
+  room.pin(
+    seq,
+    pinned ? { ...(before ?? ('by' in message ? message : preview(message))), ...now } : undefined,
+  );
   const done = () => {
     if (pinned) return;
     toast(strings.text('pin.removed'), 'good', {

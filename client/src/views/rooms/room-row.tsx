@@ -4,7 +4,7 @@ import type { RoomSummary } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Texts } from '../../strings/language-texts.ts';
 import { atMost99, startOfDay } from '../../strings/strings.ts';
-import { plain } from '../../text/format.ts';
+import { lastWords } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
@@ -142,10 +142,7 @@ export class RoomRow extends Component<Props> {
     }
     if (instead) return instead;
     if (last === undefined) return strings.text('rooms.lastNone');
-    const text =
-      last.deletedAt === undefined
-        ? plain(last.text).replace(/\s+/gu, ' ') || strings.text('file.tray')
-        : strings.text('msg.deleted');
+    const text = last.deletedAt === undefined ? lastWords(last, strings) : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return text;
     const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;

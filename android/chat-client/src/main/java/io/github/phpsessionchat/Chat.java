@@ -1434,7 +1434,8 @@ public final class Chat {
     if (blocks.has(last.user.id)) return;
     RoomSummary summary = room.summary;
     RoomSummary.Last whole =
-        new RoomSummary.Last(last.seq, last.user, text, last.sentAt, last.deletedAt, last.files, false);
+        new RoomSummary.Last(
+            last.seq, last.user, text, last.sentAt, last.deletedAt, last.files, last.voice, false);
     tellOfUser(() -> listener.onNewMessage(summary, whole));
   }
 

@@ -182,7 +182,9 @@ final class Room {
     String text = message.text;
     if (text.codePointCount(0, text.length()) > PREVIEW) text = text.substring(0, text.offsetByCodePoints(0, PREVIEW));
     int files = message.files.size();
+    ChatFile.Audio sound = files == 0 ? null : message.files.get(0).audio;
+    long voice = sound == null || sound.peaks == null ? -1 : sound.duration;
     return new RoomSummary.Last(
-        message.seq, message.user, text, message.sentAt, message.deletedAt, files, message.hidden);
+        message.seq, message.user, text, message.sentAt, message.deletedAt, files, voice, message.hidden);
   }
 }

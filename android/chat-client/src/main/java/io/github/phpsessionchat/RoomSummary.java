@@ -80,21 +80,25 @@ public final class RoomSummary {
     public final long deletedAt;
     /** How many files it has. */
     public final int files;
+    /** Milliseconds of a voice message, which is its first file, 0 if that is unknown; -1: there is none. */
+    public final long voice;
     /** Whether the reader has blocked its author. */
     public final boolean hidden;
 
-    Last(long seq, User user, String text, long sentAt, long deletedAt, int files, boolean hidden) {
+    Last(
+        long seq, User user, String text, long sentAt, long deletedAt, int files, long voice, boolean hidden) {
       this.seq = seq;
       this.user = user;
       this.text = text;
       this.sentAt = sentAt;
       this.deletedAt = deletedAt;
       this.files = files;
+      this.voice = voice;
       this.hidden = hidden;
     }
 
     Last hidden(boolean hidden) {
-      return this.hidden == hidden ? this : new Last(seq, user, text, sentAt, deletedAt, files, hidden);
+      return this.hidden == hidden ? this : new Last(seq, user, text, sentAt, deletedAt, files, voice, hidden);
     }
 
     @Override

@@ -197,6 +197,7 @@ final class Wire {
         number(json, "sentAt"),
         number(json, "deletedAt"),
         count(json, "files"),
+        json.has("voice") ? number(json, "voice") : -1,
         false);
   }
 
