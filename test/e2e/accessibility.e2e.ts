@@ -105,9 +105,9 @@ for (const width of [360, 1280]) {
     await page.getByRole('button', { name: 'Close search' }).click();
     const people = page.getByRole('button', { name: /^(Here now|People here):/ });
     if (one) await people.click();
-    await expect(page.getByRole('complementary', { name: /People|Here now/ })).toBeVisible();
+    await expect(page.getByRole('complementary', { name: one ? 'Details' : 'People' })).toBeVisible();
     await check('people');
-    if (one) await page.getByRole('button', { name: 'Close people' }).click();
+    if (one) await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Room menu' }).click();
     await check('menu of the room');
     await page.keyboard.press('Escape');

@@ -123,7 +123,7 @@ test('beside the way to the newest message, one leads to the next that mentions 
     return Math.round(((await at.boundingBox())?.x ?? 0) - ((pill?.x ?? 0) + (pill?.width ?? 0)));
   };
   await expect.poll(gap).toBe(6);
-  await bob.page.getByRole('button', { name: /^Here now/ }).click();
+  await bob.page.getByRole('button', { name: 'Close people' }).click();
   await expect(bob.page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
   await expect.poll(gap).toBe(6);
   await at.click();

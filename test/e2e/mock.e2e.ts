@@ -371,23 +371,6 @@ state('search', 'rooms', { ...search, index: 19, part: '.hit:has-text("New hinge
   await same('search-bar', pair, ['.bar:has([aria-label="Close search"])', '.search .bar']);
   await same('search-field', pair, '.find');
 });
-state(
-  'people at 360 pixels',
-  'rooms-360',
-  {
-    reader: 'busyAlice',
-    room: 'busy',
-    index: 4,
-    part: '.side',
-    touch: true,
-    except: [noInvitation, morePeople, roles],
-  },
-  async ({ page, mock }) => {
-    await shown(page, '👍');
-    await press(page, /^Here now/);
-    await sortPeople(mock);
-  },
-);
 const unclassed: Exception = {
   what: /\.(panel|code)/,
   why: 'it has no class: it is the only one of its kind',

@@ -164,17 +164,37 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
   expect(await differingPixels(visitor.page, plain, changed)).toBe(0);
 });
 
-test('people above the timeline, where there is no room beside it', { tag: '@soak' }, async ({ alice }) => {
-  await alice.page.setViewportSize({ width: 800, height: 600 });
-  const people = alice.page.getByRole('complementary', { name: 'People' });
-  await expect(people).toBeHidden();
-  await alice.page.getByRole('button', { name: /^Here now/ }).click();
+test('how many people are here leads to them, among the details of the room', async ({ alice }) => {
+  const { page } = alice;
+  const count = page.getByRole('button', { name: /^Here now/ });
+  const people = page.getByRole('complementary', { name: 'People' });
+  const details = page.getByRole('complementary', { name: 'Details' });
   await expect(people).toBeVisible();
-  await expect(people.getByRole('button', { name: 'Close people' })).toBeFocused();
+  // Not in place of another part of the details that was chosen before.
+  await page.locator('php-chat .titles').click();
+  await details.getByRole('tab', { name: 'Files' }).click();
+  await count.click();
+  await expect(details.getByRole('tab', { name: 'People' })).toBeFocused();
+  await expect(details.getByRole('heading', { name: 'Here now' })).toBeVisible();
+  await expect(people).toHaveCount(0);
+  await expect(count).toHaveAttribute('aria-expanded', 'true');
+  await count.click();
+  await expect(details).toHaveCount(0);
+  await people.getByRole('button', { name: 'Close people' }).click();
+  await expect(people).toHaveCount(0);
+  await expect(count).toBeFocused();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Members' }).click();
+  await expect(people).toBeVisible();
+  // Where there is no room beside the timeline, the details are above it.
+  await page.setViewportSize({ width: 800, height: 600 });
+  await expect(people).toHaveCount(0);
+  await count.click();
+  await expect(details.getByRole('tab', { name: 'People' })).toBeFocused();
   await alice.shot('people-overlay');
-  await alice.page.keyboard.press('Escape');
-  await expect(people).toBeHidden();
-  await expect(alice.page.getByRole('button', { name: /^Here now/ })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(details).toHaveCount(0);
+  await expect(count).toBeFocused();
 });
 
 test('no sideways scrolling: 1280 × 800, 800 × 600, 390 × 844, 280 × 320', async ({ alice, site }) => {

@@ -91,12 +91,12 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
     .click();
   await expect(page.getByRole('textbox', { name: `Message to attic ${id}` })).toBeVisible();
   await page.getByRole('button', { name: /^Here now/ }).click();
-  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
+  await expect(page.getByRole('complementary', { name: 'Details' })).toBeVisible();
   await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: id }));
   await expect(page.getByText(`You’re no longer in attic ${id}.`)).toBeVisible();
   await expect(rooms(page)).toBeVisible();
   await expect(rooms(page).getByRole('button', { name: /^attic/ })).toHaveCount(0);
-  await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
+  await expect(page.getByRole('complementary', { name: 'Details' })).toHaveCount(0);
 
   // It was the last one, so there is none to show in its place.
   await rooms(page)

@@ -115,7 +115,7 @@ test('on a phone Back closes what lies above the room, then leads to the rooms; 
   await page.goto(site.chat.url);
   await expect(field(page, 'announcements')).toBeVisible();
   await page.getByRole('button', { name: /^Here now/ }).click();
-  const people = page.getByRole('complementary', { name: 'People' });
+  const people = page.getByRole('complementary', { name: 'Details' });
   await expect(people).toBeVisible();
   await page.goBack();
   await expect(people).toHaveCount(0);

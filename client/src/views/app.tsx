@@ -126,7 +126,7 @@ export class AppView {
         this.#panes.view = which;
         this.render();
       },
-      showPeople: () => this.#peopleShown || this.#togglePeople(),
+      showPeople: () => (this.#panes.wide ? this.#peopleBeside(true) : this.#showDetails('people')),
       showRoomSettings: () => this.#showDetails('settings'),
       showSettings: () => this.#showSettings(),
       push: () => this.#late.parts?.push,
@@ -390,7 +390,7 @@ export class AppView {
             room={room}
             inert={inert}
             lost={lost}
-            close={this.#togglePeople}
+            close={() => this.#peopleBeside(false)}
           />
         )}
         <div class="layer">
@@ -411,14 +411,13 @@ export class AppView {
       <>
         <Header
           context={context}
-          peopleShown={this.#peopleShown}
           lost={lost}
           title={this.#title}
           people={this.#peopleButton}
           back={this.#back}
-          togglePeople={this.#togglePeople}
           detailed={this.#detailed}
           toggleDetails={this.#toggleDetails}
+          tab={this.#detailed && room !== undefined ? this.#late.parts?.details.tab(room) : undefined}
           search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
         />
         {room !== undefined && (this.#late.parts?.files.bar() ?? this.#late.parts?.pins.bar(room))}
@@ -581,7 +580,6 @@ export class AppView {
   #toRooms(): void {
     this.#uncoverRoom();
     this.#panes.view = 'rooms';
-    this.#panes.peopleAbove = false;
     if (!this.#panes.wide) this.#clearPanels();
   }
 
@@ -596,7 +594,6 @@ export class AppView {
     const focused = this.#root.activeElement;
     this.#late.withPanels(() => {
       // One of them is above the timeline where there is no room beside it.
-      this.#panes.peopleAbove = false;
       this.#late.parts?.details.clear();
       this.#late.parts?.replies.clear();
       this.#late.parts?.search.open(where, focused);
@@ -616,7 +613,6 @@ export class AppView {
     this.#late.withPanels(() => {
       this.#late.parts?.search.clear();
       this.#late.parts?.details.clear();
-      this.#panes.peopleAbove = false;
       this.#late.parts?.replies.open(room, thread, opener);
       arrive(this.#root.querySelector('.talk'));
     });
@@ -638,11 +634,11 @@ export class AppView {
     await this.#timeline.jump(seq);
   }
 
-  readonly #togglePeople = () => this.#late.withPanels(() => this.#toggle());
-
-  readonly #toggleDetails = () => {
-    if (this.#late.parts?.details.shown) this.#late.parts.details.close();
-    else this.#showDetails();
+  readonly #toggleDetails = (tab?: DetailsTab) => {
+    const { current } = this.#context.chat;
+    const { details } = this.#late.parts ?? {};
+    if (details?.shown && (tab === undefined || (current && details.tab(current) === tab))) details.close();
+    else this.#showDetails(tab);
   };
 
   /** @param tab - the one that was chosen last, unless given */
@@ -650,7 +646,6 @@ export class AppView {
     const focused = this.#root.activeElement;
     this.#late.withPanels(() => {
       this.#clearPanels();
-      this.#panes.peopleAbove = false;
       this.#late.parts?.details.open(focused, tab);
       arrive(this.#root.querySelector('.side'));
     });
@@ -661,7 +656,6 @@ export class AppView {
     this.#late.withPrefs(({ Prefs }) => {
       this.#uncoverRoom();
       this.#clearPanels();
-      this.#panes.peopleAbove = false;
       this.#panes.view = 'room';
       this.#settings = () => <Prefs context={this.#context} close={this.#closeSettings} />;
       this.render();
@@ -676,16 +670,12 @@ export class AppView {
     this.#context.draw(this.#root.querySelector('.own-settings'));
   };
 
-  #toggle(): void {
-    // Where the details or replies stood, the people are behind them.
-    const behind = (this.#detailed || this.#replies) && this.#panes.people;
+  #peopleBeside(shown: boolean): void {
     this.#clearPanels();
-    if (!behind) this.#panes.togglePeople();
+    this.#panes.showPeople(shown);
     this.render();
-    arrive(this.#root.querySelector('.side'));
-    if (!this.#panes.wide && this.#panes.peopleAbove)
-      this.#root.querySelector<HTMLElement>('.side .bar button:last-of-type')?.focus();
-    else this.#peopleButton.current?.focus();
+    if (shown) arrive(this.#root.querySelector('.side'));
+    this.#peopleButton.current?.focus();
   }
 
   /** A tooltip is the topmost of all. */
@@ -711,7 +701,6 @@ export class AppView {
       else if (this.#settings !== undefined) this.#closeSettings();
       else if (this.#detailed) this.#late.parts?.details.close();
       else if (replies?.thread !== undefined && target.closest('.talk') !== null) replies.escape();
-      else if (this.#panes.peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() === true) return void event.preventDefault();
       else if (replies?.thread !== undefined) replies.close();
       else return;

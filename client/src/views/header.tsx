@@ -2,27 +2,28 @@ import type { RefObject } from 'preact';
 import { atMost99 } from '../strings/strings.ts';
 import type { Context } from './context.ts';
 import { Icon } from './controls/icon.tsx';
+import type { DetailsTab } from './details/details-pane.tsx';
 import { Avatar } from './people/avatar.tsx';
 
 interface Props {
   readonly context: Context;
-  readonly peopleShown: boolean;
   /** The connection is lost: nobody is known to be here. */
   readonly lost: boolean;
   readonly title: RefObject<HTMLHeadingElement | null>;
   readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
-  togglePeople(): void;
-  /** Whether the details of the room are shown. */
+  /** Whether the details of the room are shown, and which of them. */
   readonly detailed: boolean;
-  toggleDetails(): void;
+  readonly tab: DetailsTab | undefined;
+  /** `tab`: those; undefined: whichever were chosen last. */
+  toggleDetails(tab?: DetailsTab): void;
   /** Absent where there is no room for it: then it is in the room's menu. */
   search: (() => void) | undefined;
 }
 
 /** The room's name, the way back where there is one pane, how many people are here, the search, and the room's menu. */
 export function Header(props: Props) {
-  const { context, peopleShown, lost, title, people, back, togglePeople, search } = props;
+  const { context, lost, title, people, back, tab, toggleDetails, search } = props;
   const { chat, strings } = context;
   const room = chat.current;
   const unread = room === undefined || room.muted ? 0 : chat.unreadIn(room);
@@ -55,9 +56,9 @@ export function Header(props: Props) {
             type="button"
             class="icon wide"
             aria-label={`${heading}: ${count}`}
-            aria-pressed={peopleShown}
+            aria-expanded={tab === 'people'}
             ref={people}
-            onClick={togglePeople}
+            onClick={() => toggleDetails('people')}
           >
             <Icon name="people" />
             <span aria-hidden="true">{count}</span>
@@ -98,7 +99,7 @@ function Title({ context: { chat, strings }, detailed, toggleDetails }: Props) {
       ) : (
         <Icon name={kind === 'private' ? 'lock' : 'hash'} />
       )}
-      <button type="button" class="titles" aria-expanded={detailed} onClick={toggleDetails}>
+      <button type="button" class="titles" aria-expanded={detailed} onClick={() => toggleDetails()}>
         <bdi>{strings.roomName(current.summary)}</bdi>
         {topic !== undefined && <small title={topic}>{topic}</small>}
       </button>

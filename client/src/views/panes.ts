@@ -13,8 +13,6 @@ export type Pane = 'rooms' | 'room';
 export class Panes {
   /** Which one is wanted where there is room for one. */
   view: Pane = 'room';
-  /** People above the timeline, where there is no room beside it. */
-  peopleAbove = false;
   /** A card stands in place of the room. */
   card = false;
   readonly #chat: Chat;
@@ -29,7 +27,6 @@ export class Panes {
 
   fit(width: number): void {
     this.#width = width;
-    if (this.wide) this.peopleAbove = false;
   }
 
   /** The one that is shown where there is room for one. A ban is shown in place of its room. */
@@ -59,16 +56,11 @@ export class Panes {
   /** People of a direct room are the two that one knows of. */
   get people(): boolean {
     const { current, roomless } = this.#chat;
-    const wanted = this.wide ? this.#peopleBeside : this.peopleAbove;
-    return wanted && !roomless && current?.summary.kind !== 'direct';
+    return this.wide && this.#peopleBeside && !roomless && current?.summary.kind !== 'direct';
   }
 
-  togglePeople(): void {
-    if (this.wide) {
-      this.#peopleBeside = !this.#peopleBeside;
-      this.#chat.settings.set('people', this.#peopleBeside);
-    } else {
-      this.peopleAbove = !this.peopleAbove;
-    }
+  showPeople(shown: boolean): void {
+    this.#peopleBeside = shown;
+    this.#chat.settings.set('people', shown);
   }
 }

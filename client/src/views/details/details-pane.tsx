@@ -50,7 +50,7 @@ export class DetailsPane {
     const { strings } = this.#context;
     const { id, kind, name, topic, members, with: other } = room.summary;
     const offered = this.#tabs(room);
-    const tab = this.#tab(offered);
+    const tab = this.tab(room);
     const close = strings.text('details.close');
     return (
       <aside
@@ -128,7 +128,8 @@ export class DetailsPane {
   }
 
   /** The one that was chosen last on this device, whichever room it was. */
-  #tab(offered: readonly DetailsTab[]): DetailsTab {
+  tab(room: Room): DetailsTab {
+    const offered = this.#tabs(room);
     const chosen = this.#context.chat.settings.get('details', text);
     return offered.find((tab) => tab === chosen) ?? (offered[0] as DetailsTab);
   }
