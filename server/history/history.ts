@@ -683,7 +683,7 @@ export interface PushPlace {
   room: string;
 }
 
-/** Milliseconds between two times that the members of a room are looked through. */
+/** Milliseconds between two times that the members of a large room are looked through. */
 export const lookThroughPause = 60_000;
 
 /** The rows of consumers: each is stored with the position of its consumer. */
@@ -1202,7 +1202,7 @@ export interface Writes {
     in: { users: readonly { user: string; due?: number }[]; until: number; at: number };
     out: Nothing;
   };
-  /** These members of a room are to be looked at (`due`); `last`: no others are left. */
+  /** These members of a room are to be looked at (`due`). `next`: no others are left, and when to begin again if there is more. */
   noteDue: {
     in: {
       room: string;
@@ -1211,8 +1211,7 @@ export interface Writes {
       /** The users among them who have devices. */
       pushes: readonly string[];
       pushDue: number;
-      at: number;
-      last: boolean;
+      next?: number;
     };
     out: Nothing;
   };

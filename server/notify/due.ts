@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Directory } from '../chat/directory.ts';
-import type { History, StoredEvent } from '../history/history.ts';
+import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
 import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings.ts';
@@ -20,6 +20,8 @@ const together = 8;
 const lookEvery = 30_000;
 /** Members of a room that are looked through at once. */
 const membersAtOnce = 500;
+/** Milliseconds for each of them until the room is looked through again, so that large rooms cost no more than small ones. */
+const pauseOfMember = 100;
 /** Milliseconds between two mails to the same user. */
 const betweenMails = 60 * 60_000;
 /** Milliseconds until a mail that the mail server could not take is tried again, and after which it is given up. */
@@ -126,6 +128,7 @@ export class Due {
   async #lookThrough({ room, everyone }: { room: string; everyone: boolean }): Promise<void> {
     const { history, firstLook } = this.#options;
     const at = Date.now();
+    let members = 0;
     for (let after: string | undefined = ''; after !== undefined; ) {
       const { users, next }: { users: string[]; next?: string } = await history.read.concernedMembers({
         room,
@@ -133,14 +136,15 @@ export class Due {
         after,
         limit: membersAtOnce,
       });
+      members += users.length;
+      const pause = Math.min(Math.max(pushAfter, members * pauseOfMember), lookThroughPause);
       await history.write.noteDue({
         room,
         users,
         due: at + firstLook,
         pushes: await history.read.withDevices({ users }),
         pushDue: at + pushAfter,
-        at,
-        last: next === undefined,
+        ...(next === undefined ? { next: at + pause } : {}),
       });
       after = next;
     }

@@ -77,11 +77,13 @@ export function notifyContract(
     expect(await claim({ at: 2 * until })).toEqual({ users: [], rooms: [] });
   });
 
-  it('the members of a room are looked through once a minute at most, however much is written', async () => {
+  it('the members of a room are looked through again after its pause, however much is written', async () => {
     await note([], [{ room: 'den', everyone: false }]);
     await note([], [{ room: 'den', everyone: true }]);
     expect((await claim()).rooms).toEqual([{ room: 'den', everyone: true }]);
-    await write.noteDue({ room: 'den', users: ['1', '2'], due: at, pushes: [], pushDue: at, at, last: true });
+    const noted = (users: string[], next: number) =>
+      write.noteDue({ room: 'den', users, due: at, pushes: [], pushDue: at, next });
+    await noted(['1', '2'], at + minute);
     expect((await claim()).users).toHaveLength(2);
     await note([], [{ room: 'den', everyone: false }], at + 5);
     expect((await claim({ at: at + minute - 1 })).rooms).toEqual([]);
@@ -90,17 +92,14 @@ export function notifyContract(
     ]);
     // There is more while a server looks.
     await note([], [{ room: 'den', everyone: false }], at + minute);
-    await write.noteDue({
-      room: 'den',
-      users: [],
-      due: at,
-      pushes: [],
-      pushDue: at,
-      at: at + minute,
-      last: true,
-    });
+    await noted([], at + 2 * minute);
     expect((await claim({ at: at + 2 * minute, until: at + 3 * minute })).rooms).toHaveLength(1);
-    await write.noteDue({ room: 'den', users: [], due: at, pushes: [], pushDue: at, at, last: true });
+    // A small room is looked through sooner.
+    await noted([], at + 2 * minute + 5);
+    await note([], [{ room: 'den', everyone: false }], at + 2 * minute);
+    expect((await claim({ at: at + 2 * minute + 4, until: at + 3 * minute })).rooms).toEqual([]);
+    expect((await claim({ at: at + 2 * minute + 5, until: at + 3 * minute })).rooms).toHaveLength(1);
+    await noted([], at + 3 * minute);
     expect((await claim({ at: at + 9 * minute })).rooms).toEqual([]);
     await settle([{ user: '1' }, { user: '2' }]);
   });

@@ -57,12 +57,7 @@ function bundlesOf(): string {
 const startsThread = 'extname(import.meta.url)';
 
 const besideBundles = (bundles: string, id: string): string =>
-  join(bundles, relative(root, id).replace(/\.ts$/, '.mjs'));
-
-const placed = (code: string, place: string) => ({
-  code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(place).href)),
-  map: null,
-});
+  join(bundles, '/', relative(root, id).replace(/\.ts$/, '.mjs'));
 
 /**
  * Puts in the place of `import.meta.url` what it is in the sources; in a module that starts another one with its own
@@ -84,20 +79,28 @@ function places(bundles: string): Plugin {
         if (!entries.includes(started))
           throw new Error(`make-bundles.ts has no ${started}, which ${id} starts`);
       }
-      return placed(code, code.includes(startsThread) ? besideBundles(bundles, id) : id);
+      const place = code.includes(startsThread) ? besideBundles(bundles, id) : id;
+      return {
+        code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(place).href)),
+        map: null,
+      };
     },
   };
 }
 
-/** Lets the modules that tests load themselves start their threads from the bundles. */
+/**
+ * Lets the modules that tests load themselves start their threads from the bundles. Vitest keeps what it has transformed,
+ * so the name of their folder is read when the module runs.
+ */
 export function threadsOfBundles(): Plugin {
   return {
     name: 'threads-of-bundles',
     enforce: 'pre',
     transform(code, id) {
-      const { TEST_BUNDLES: bundles } = process.env;
-      if (bundles === undefined || !/\/server\//.test(id) || !code.includes(startsThread)) return;
-      return placed(code, besideBundles(bundles, id));
+      if (!/\/server\//.test(id) || !code.includes(startsThread)) return;
+      const place = besideBundles('', id);
+      const made = `(process.env.TEST_BUNDLES ? 'file://' + process.env.TEST_BUNDLES + '${place}' : import.meta.url)`;
+      return { code: code.replaceAll('import.meta.url', made), map: null };
     },
   };
 }

@@ -75,13 +75,14 @@ export const settleDue: Rule<'settleDue'> = {
 
 export const noteDue: Rule<'noteDue'> = {
   needs: () => [],
-  run(work, { room, users, due, pushes, pushDue, at, last }) {
+  run(work, { room, users, due, pushes, pushDue, next }) {
     work.noteDue(users, due);
     work.notePushes(
       pushes.map((user) => ({ user, room })),
       pushDue,
     );
-    if (last) work.settleDueRoom(room, at, at + lookThroughPause);
+    // A small room is looked through again sooner, as if it had been done earlier.
+    if (next !== undefined) work.settleDueRoom(room, next - lookThroughPause, next);
     return {};
   },
 };

@@ -451,7 +451,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   forgetMailStops: [{ before: 0 }],
   noteActive: [{ user: '1', at }],
   forgetActive: [{ before: 0 }],
-  noteDue: [{ room, users: ['1'], due: at, pushes: ['1'], pushDue: at, at, last: true }],
+  noteDue: [{ room, users: ['1'], due: at, pushes: ['1'], pushDue: at, next: at }],
   claimPushes: [{ at, until: at + 1, most: 9 }],
   notePushing: [{ user: '1', room, until: at + 1 }],
   settlePushes: [{ pushes: [{ user: '1', room }], until: at + 1, at }],
