@@ -20,6 +20,7 @@ import type {
 import { Tasks } from '../connection/tasks.ts';
 import { type Section, sections } from './place.ts';
 
+const NO_ROOM = { createPublic: false, createPrivate: false };
 const NOTHING = { people: false, log: false, data: false };
 
 export interface DeskListener {
@@ -42,6 +43,8 @@ export class Desk implements ConnectionListener {
   readonly server: string;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
+  /** The kinds of rooms that this user may make. */
+  creates: Pick<Can, 'createPublic' | 'createPrivate'> = NO_ROOM;
   /** The rights of this user beside the queue. */
   can: NonNullable<Can['moderate']> = NOTHING;
   profile: Profile = {};
@@ -109,6 +112,7 @@ export class Desk implements ConnectionListener {
     this.list.clear();
     this.me = undefined;
     this.roles = [];
+    this.creates = NO_ROOM;
     this.can = NOTHING;
     this.profile = {};
     this.store = undefined;
@@ -156,6 +160,7 @@ export class Desk implements ConnectionListener {
   #identity({ user, roles, can, profile }: EventPayload<'session:changed'>): void {
     this.me = user;
     this.roles = roles;
+    this.creates = can;
     this.can = can.moderate ?? NOTHING;
     this.profile = profile;
   }

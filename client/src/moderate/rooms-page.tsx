@@ -7,6 +7,7 @@ import { Icon } from '../views/controls/icon.tsx';
 import { Choice } from '../views/controls/rows.tsx';
 import { Restricted } from '../views/moderation/restricted.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
+import { NewRoom } from '../views/rooms/new-room.tsx';
 import type { DeskContext } from './desk-context.ts';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
@@ -80,6 +81,15 @@ export class RoomsPage implements Part {
                     changed();
                   }}
                 />
+                {(chat.creates.createPublic || chat.creates.createPrivate) && (
+                  <>
+                    <span class="spring" />
+                    <button type="button" class="btn primary" aria-haspopup="dialog" onClick={this.#create}>
+                      <Icon name="plus" />
+                      {strings.text('rooms.new')}
+                    </button>
+                  </>
+                )}
               </div>
               {rooms.length === 0 ? (
                 <p class="hint">{strings.text('search.none.title')}</p>
@@ -97,6 +107,25 @@ export class RoomsPage implements Part {
       ),
     };
   }
+
+  readonly #create = () => {
+    const { chat, dialog, changed } = this.#context;
+    dialog((close) => (
+      <NewRoom
+        context={this.#context}
+        can={chat.creates}
+        name=""
+        create={(payload) => chat.request('room:create', payload)}
+        done={({ room }) => {
+          chat.list.put(room);
+          // Where it stands in the list depends on the order.
+          this.#query = room.name;
+          changed();
+        }}
+        close={close}
+      />
+    ));
+  };
 
   #table(rooms: readonly Room[]) {
     const { strings } = this.#context;
