@@ -1,0 +1,249 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Browser, chromium } from '@playwright/test';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { type Child, ownPort } from '../helpers/child.ts';
+import { type BareDebian, makeBareDebian } from './bare-debian.ts';
+
+/**
+ * Our packages on bare Debian machines, in the way of docs/install.md. Needs root, and the registries of Debian and npm.
+ */
+const root = new URL('../../', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'chat-installed-'));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const nextVersion = version.replace(/\d+$/, (patch) => String(Number(patch) + 1));
+const tarball = join(folder, `php-session-chat-${version}.tgz`);
+const execute = promisify(execFile);
+
+let bare: BareDebian;
+let browser: Browser;
+beforeAll(async () => {
+  process.env.SOURCE_DATE_EPOCH ??= '1';
+  await execute('npm', ['pack', '--pack-destination', folder], { cwd: root });
+  bare = await makeBareDebian(join(folder, 'bare'));
+  await bare.run('apt-get -q update && apt-get -q install -y --no-install-recommends php-cli');
+  await bare.run('install -d /var/www/html');
+  writeFileSync(
+    bare.at('var/www/html/index.php'),
+    '<?php session_start(); $_SESSION["user_id"] = crc32($_GET["as"]); $_SESSION["firstname"] = $_GET["as"];',
+  );
+  browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium-headless-shell',
+    args: ['--no-sandbox', '--disable-features=LocalNetworkAccessChecks'],
+  });
+}, 1_800_000);
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Site {
+  machine: BareDebian;
+  /** The chat's own page. */
+  chat: string;
+  /** The value of the cookie of a login. */
+  login(name: string): Promise<string>;
+  /** Answers the questions of `init`. @returns the lines that it prints for the start */
+  init(): Promise<string>;
+}
+
+/** A small site, served by PHP on a machine of its own. */
+async function startSite(name: string): Promise<Site> {
+  const machine = await bare.copy(join(folder, name));
+  const [port, chatPort] = [await ownPort(), await ownPort()];
+  const url = `http://localhost:${port}/`;
+  const www = ['setpriv', '--reuid=www-data', '--regid=www-data', '--init-groups'];
+  const php = machine.start(...www, 'php', '-S', `127.0.0.1:${port}`, '-t', '/var/www/html');
+  onTestFinished(async () => void (await php.stop('SIGKILL')));
+  await php.until(/Development Server .* started/);
+  const login = async (name: string) => {
+    const answer = await fetch(`${url}?as=${name}`);
+    const [, value = ''] = /PHPSESSID=(\w+)/.exec(answer.headers.getSetCookie().join()) ?? [];
+    return value;
+  };
+  return {
+    machine,
+    chat: `http://localhost:${chatPort}/`,
+    login,
+    async init() {
+      const said = await machine.run(`php-session-chat init /var/www/html --url ${url}`, {
+        input: `${await login('Ann')}\n\n\n`,
+        env: { CHAT_PORT: String(chatPort) },
+      });
+      expect(said).toContain('✓ Written: /etc/php-session-chat/settings');
+      const [, lines = ''] = /Start the chat server\n\n((?: {6}.*\n)+)/.exec(said) ?? [];
+      return lines.replace(/^ {6}/gm, '');
+    },
+  };
+}
+
+/** Two people who talk in their browsers. */
+async function talk(site: Site, text: string) {
+  const [ann, bob] = [await open(site, 'Ann'), await open(site, 'Bob')];
+  await ann.write(text);
+  await bob.read(text);
+  return [ann, bob] as const;
+}
+
+/** A page of the chat as somebody sees it who is logged in to the site. */
+async function open({ chat, login }: Site, name: string) {
+  const context = await browser.newContext({ locale: 'en-GB' });
+  onTestFinished(() => context.close());
+  await context.addCookies([{ name: 'PHPSESSID', value: await login(name), url: chat }]);
+  const page = await context.newPage();
+  await page.goto(chat);
+  const read = (text: string) => page.getByRole('article').filter({ hasText: text }).waitFor();
+  return {
+    read,
+    close: () => context.close(),
+    async write(text: string) {
+      await page.getByRole('textbox', { name: /^Message to/ }).fill(text);
+      await page.keyboard.press('Enter');
+      await read(text);
+    },
+  };
+}
+
+async function listening(service: Child): Promise<Child> {
+  onTestFinished(async () => void (await service.stop('SIGKILL')));
+  await service.until(/"msg":"listening"/);
+  return service;
+}
+
+/** The files of a machine that are new or gone since, without the site's own sessions. */
+async function changes({ contents }: BareDebian, before: readonly string[]): Promise<string[]> {
+  const [was, is] = [before, await contents()].map(
+    (lines) => new Set(lines.filter((line) => !line.includes('/var/lib/php/sessions/'))),
+  ) as [Set<string>, Set<string>];
+  return [
+    ...[...is.difference(was)].map((line) => `+ ${line}`),
+    ...[...was.difference(is)].map((line) => `- ${line}`),
+  ];
+}
+
+const seconds = (since: number) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+
+/** The same package as if it were the next release, which lacks one page and brings another. */
+async function nextPackage(file: string): Promise<string> {
+  const next = join(folder, 'next');
+  await execute('dpkg-deb', ['--raw-extract', file, next]);
+  const control = join(next, 'DEBIAN/control');
+  writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, `Version: ${nextVersion}`));
+  const documents = join(next, 'usr/share/doc/php-session-chat');
+  rmSync(join(documents, 'docs/install.md'));
+  writeFileSync(join(documents, 'docs/new.txt'), 'A page\n');
+  await execute('dpkg-deb', ['--root-owner-group', '-Znone', '--build', next, folder]);
+  rmSync(next, { recursive: true });
+  return join(folder, `php-session-chat_${nextVersion}_${file.split('_').at(-1)}`);
+}
+
+test('the Debian package: init, a message in a browser, an upgrade, and a purge that leaves nothing', async () => {
+  const architecture = process.arch === 'x64' ? 'amd64' : 'arm64';
+  const file = join(folder, `php-session-chat_${version}_${architecture}.deb`);
+  const make = `import('./scripts/debian-package.mjs').then((its) => its.makeDebianPackage('${tarball}', '${architecture}', '${version}', '${folder}'))`;
+  await execute(process.execPath, ['-e', make], { cwd: root });
+  const site = await startSite('deb');
+  const { machine } = site;
+  const install = async (file: string) => {
+    await execute('cp', [file, machine.at('root/new.deb')]);
+    await machine.run('apt-get -q install -y --no-install-recommends /root/new.deb && rm /root/new.deb');
+  };
+  const before = await machine.contents();
+
+  const since = performance.now();
+  await install(file);
+  const lines = await site.init();
+  expect(lines).toMatch(/^User=www-data$/m);
+  expect(lines).toMatch(/^systemctl enable --now php-session-chat$/m);
+  // There is no systemd, so the service is started by hand.
+  await machine.run(lines.replace(/^systemctl .*$/gm, ''));
+  let chat = await listening(await machine.startService('php-session-chat'));
+  const [ann, bob] = await talk(site, 'Hello from a package');
+  console.log(`from apt install to the first message: ${seconds(since)}`);
+  await Promise.all([ann, bob].map(({ close }) => close()));
+  expect(await chat.stop()).toBe(0);
+
+  const settings = 'etc/php-session-chat/settings';
+  const written = readFileSync(machine.at(settings), 'utf8');
+  await install(await nextPackage(file));
+  expect(await machine.run('dpkg -s php-session-chat')).toContain(`\nVersion: ${nextVersion}\n`);
+  expect(readFileSync(machine.at(settings), 'utf8')).toBe(written);
+  const documents = machine.at('usr/share/doc/php-session-chat/docs');
+  expect(readdirSync(documents)).toContain('new.txt');
+  expect(readdirSync(documents)).not.toContain('install.md');
+  chat = await listening(await machine.startService('php-session-chat'));
+  await (await open(site, 'Eve')).read('Hello from a package');
+  await talk(site, 'Hello after an upgrade');
+  expect(await chat.stop()).toBe(0);
+
+  await machine.run('apt-get -q remove -y --autoremove php-session-chat');
+  expect(readFileSync(machine.at(settings), 'utf8')).toBe(written);
+  await machine.run('test -s /var/lib/php-session-chat/chat.db');
+  await machine.run('apt-get -q purge -y php-session-chat');
+  expect(await changes(machine, before)).toEqual([]);
+}, 1_800_000);
+
+test('the npm package, by an npm of Node 20: the same, and its removal leaves settings and messages alone', async () => {
+  const site = await startSite('npm');
+  const { machine } = site;
+  await machine.run('apt-get -q install -y --no-install-recommends libatomic1');
+  const prefix = machine.at('usr/local');
+  await execute('npm', [
+    'install',
+    '--global',
+    '--prefix',
+    prefix,
+    `node-linux-${process.arch}@20`,
+    'npm@10',
+  ]);
+  // npm installs beside the program that runs it, and not beside a link to that. The other Node 20 stays: ours is 26.
+  await machine.run('cp --remove-destination "$(readlink -f /usr/local/bin/node)" /usr/local/bin/node');
+  const { stdout: registry } = await execute('npm', ['config', 'get', 'registry']);
+  const env = {
+    NPM_CONFIG_REGISTRY: registry.trim(),
+    NPM_CONFIG_CACHE: '/run/npm',
+    NODE_EXTRA_CA_CERTS: '/usr/local/certificates.crt',
+  };
+  const install = async (file: string) => {
+    await execute('cp', [file, machine.at('root/new.tgz')]);
+    await machine.run('npm install --global /root/new.tgz && rm /root/new.tgz', { env });
+  };
+  const start = (line: string) => listening(machine.start('sh', '-ec', line));
+  const before = await machine.contents();
+
+  const since = performance.now();
+  await install(tarball);
+  const lines = (await site.init()).trim().split('\n');
+  const run = `exec ${lines.pop()}`;
+  expect(run).toBe('exec runuser -u www-data -- php-session-chat run');
+  await machine.run(lines.join('\n'));
+  let chat = await start(run);
+  const pages = await talk(site, 'Hello from a package');
+  console.log(`from npm install to the first message: ${seconds(since)}`);
+  await Promise.all(pages.map(({ close }) => close()));
+  // runuser ends by the signal itself.
+  await chat.stop();
+
+  const next = join(folder, 'npm-next');
+  await execute('sh', ['-ec', 'mkdir "$0" && tar -xzf "$1" -C "$0"', next, tarball]);
+  for (const name of ['package/package.json', 'package/dist/package.json']) {
+    const manifest = join(next, name);
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(`"${version}"`, `"${nextVersion}"`));
+  }
+  await execute('tar', ['-czf', `${next}.tgz`, '-C', next, 'package']);
+  await install(`${next}.tgz`);
+  expect(await machine.run('php-session-chat version')).toContain(
+    `php-session-chat ${nextVersion} (Node 26.`,
+  );
+  chat = await start(run);
+  await (await open(site, 'Eve')).read('Hello from a package');
+  await talk(site, 'Hello after an upgrade');
+  await chat.stop();
+
+  await machine.run('npm uninstall --global php-session-chat', { env });
+  const left = /^\+ (\w+ {2})?\.\/(etc\/php-session-chat(\/settings)?|var\/lib\/php-session-chat(\/\S+)?) ?/;
+  expect((await changes(machine, before)).filter((line) => !left.test(line))).toEqual([]);
+}, 1_800_000);
