@@ -1,6 +1,6 @@
 import { privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, type Person, stored, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 /** The rules about colours; the scheme affects no other rule of axe. */
@@ -74,7 +74,7 @@ for (const width of [360, 1280]) {
     await page.keyboard.press('Escape');
     await alice.open(name);
     await alice.write('I will be there.');
-    await expect(alice.message('I will be there.').getByText('Sent', { exact: true })).toBeVisible();
+    await expect(alice.message('I will be there.').getByText(stored)).toBeVisible();
     await check('room');
     if (!one) {
       await page.getByRole('button', { name: /^1 reply/ }).click();

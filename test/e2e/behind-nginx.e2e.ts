@@ -5,6 +5,7 @@ import { ownPort } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
+import { stored } from './fixtures.ts';
 
 /** Logs in with PHP's form, writes, and logs out. @returns the addresses of the opened WebSockets */
 async function talk(page: Page, url: string): Promise<string[]> {
@@ -19,7 +20,7 @@ async function talk(page: Page, url: string): Promise<string[]> {
   await page.getByRole('textbox', { name: /^Message to/ }).fill('through nginx');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('article').filter({ hasText: 'through nginx' })).toBeVisible();
-  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(page.getByText(stored)).toBeVisible();
   expect(bad).toEqual([]);
   return sockets;
 }

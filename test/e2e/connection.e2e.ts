@@ -1,4 +1,4 @@
-import { expect, Person, test } from './fixtures.ts';
+import { expect, Person, stored, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
 /** Blocks all of Socket.IO on request; everything else works, including a reload. */
@@ -57,7 +57,7 @@ test('offline, three written, reload, online: each once and in order', async ({ 
   const all = ['before', 'meanwhile', 'one', 'two', 'three'];
   await expect(visitor.texts).toHaveText(all);
   await expect(bob.texts).toHaveText(all);
-  await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(visitor.page.getByText(stored)).toBeVisible();
   await expect(visitor.page.getByText('Waiting for connection')).toHaveCount(0);
   await visitor.shot('offline-3-sent');
   expect(
@@ -85,7 +85,7 @@ test('ten written offline, and the page reloaded while they are sent: each once 
   await visitor.page.reload();
   await expect(bob.texts).toHaveText(ten);
   await expect(visitor.texts).toHaveText(ten);
-  await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(visitor.page.getByText(stored)).toBeVisible();
 });
 
 test('messages that others wrote during a disconnection are all there, by pages', async ({
@@ -158,7 +158,7 @@ test('a message written in a tab without a connection is sent by another, even a
   await expect(third.banner).toContainText(/Connection lost/);
   await third.write('second, at once');
   await expect(bob.texts).toHaveText(['first, and closed', 'second, at once']);
-  await expect(second.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(second.page.getByText(stored)).toBeVisible();
 });
 
 test('the server is killed and starts again: nothing is lost, nothing doubled', async ({
@@ -189,7 +189,7 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
     await expect(person.messages).toHaveCount(3);
     await expect(person.message('while it is down')).toHaveCount(1);
     await expect(person.message('me too')).toHaveCount(1);
-    await expect(person.page.getByText('Sent', { exact: true })).toBeVisible();
+    await expect(person.page.getByText(stored)).toBeVisible();
   }
   expect(await alice.texts.allTextContents()).toEqual(await bob.texts.allTextContents());
   await alice.shot('restart-2-back');

@@ -1,6 +1,6 @@
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
-import { expect, Person, test } from './fixtures.ts';
+import { expect, Person, stored, test } from './fixtures.ts';
 
 /** The text that the element shows in place of everything else. */
 const heading = (name: string | RegExp) => ({ name, exact: true }) as const;
@@ -87,7 +87,7 @@ test('after a logout elsewhere: a calm second, then the card, and nothing of it 
 }) => {
   await alice.open('logout');
   await alice.write('what only members know');
-  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.page.getByText(stored)).toBeVisible();
   await alice.field.fill('an unfinished secret');
   let attempts = 0;
   alice.page.on('websocket', () => attempts++);
@@ -156,7 +156,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
     await visitor.page.goto(server.url);
     await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
     await visitor.write('before');
-    await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
+    await expect(visitor.page.getByText(stored)).toBeVisible();
     server.signal('SIGSTOP');
     const sent = Date.now();
     await visitor.write('into the void');
@@ -171,7 +171,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
     }
     await visitor.shot('hung');
     server.signal('SIGCONT');
-    await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible({ timeout: 20_000 });
+    await expect(visitor.page.getByText(stored)).toBeVisible({ timeout: 20_000 });
     await expect(visitor.texts).toHaveText(['before', 'into the void']);
   } finally {
     server.signal('SIGCONT');

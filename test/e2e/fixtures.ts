@@ -81,6 +81,9 @@ const people: Record<string, { user_id: number; firstname: string; role?: string
   dimitri: { user_id: 4, firstname: 'Dimitri' },
 };
 
+/** The state of one's newest message once it is stored: others may have seen it by then. */
+export const stored = /^Sent$|Seen by (everyone|\d)/;
+
 /** The id of somebody who is no user of the PHP application. */
 export const idOf = (name: string) => name.toLowerCase().replaceAll(/\W/g, '-');
 

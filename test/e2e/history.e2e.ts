@@ -1,5 +1,5 @@
 import { asUser } from './as-user.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, type Person, stored, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
 test('a reload shows the history, in order and once', async ({ alice, bob }) => {
@@ -10,11 +10,11 @@ test('a reload shows the history, in order and once', async ({ alice, bob }) => 
   await bob.write('second');
   await expect(alice.message('second')).toBeVisible();
   await alice.write('third');
-  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.page.getByText(stored)).toBeVisible();
 
   await alice.page.reload();
   await expect(alice.texts).toHaveText(['first', 'second', 'third']);
-  await expect(alice.page.getByText('Sent', { exact: true })).toHaveCount(1);
+  await expect(alice.page.getByText(stored)).toHaveCount(1);
   await alice.shot('reload');
 });
 

@@ -1,7 +1,7 @@
 import type { Page, Route } from '@playwright/test';
 import { io } from 'socket.io-client';
 import { asUser } from './as-user.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, stored, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
 /** Code that is loaded after the first messages. */
@@ -82,7 +82,7 @@ test('a key that is pressed on a message before its code is there opens the menu
   const { page } = visitor;
   await visitor.login(site.php.chatPage, 'alice');
   await visitor.write('pressed early');
-  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(page.getByText(stored)).toBeVisible();
   const held = await holdUp(page);
   await page.reload();
   await held.asked;
@@ -181,7 +181,7 @@ test('the sheets that come with dialogs and emoji move nothing that is there alr
   await alice.open('plot');
   await expect(page.getByRole('complementary', { name: 'People' })).toContainText('Alice');
   await alice.write('hello');
-  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(page.getByText(stored)).toBeVisible();
   // The button that has the focus again says its name after a moment.
   const places = () =>
     page.locator('php-chat').evaluate(({ shadowRoot }) =>

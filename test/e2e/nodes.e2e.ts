@@ -1,5 +1,6 @@
 import { expect, test } from '@playwright/test';
 import { ownPort, startChild } from '../helpers/child.ts';
+import { stored } from './fixtures.ts';
 
 test('npm run start:cluster: a message is sent, and /nodes shows where the browser goes when its server ends', async ({
   page,
@@ -16,7 +17,7 @@ test('npm run start:cluster: a message is sent, and /nodes shows where the brows
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('textbox', { name: /^Message to/ }).fill('by one of two');
   await page.keyboard.press('Enter');
-  await expect(page.getByText('Sent', { exact: true }).last()).toBeVisible();
+  await expect(page.getByText(stored).last()).toBeVisible();
 
   await page.goto(`${site}/nodes`);
   const node = page.getByRole('status');

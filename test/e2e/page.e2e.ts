@@ -1,5 +1,5 @@
 import type { Locator } from '@playwright/test';
-import { expect, type Person, type Site, test } from './fixtures.ts';
+import { expect, type Person, type Site, stored, test } from './fixtures.ts';
 import { differingPixels } from './pixels.ts';
 import { seed } from './seed.ts';
 
@@ -19,7 +19,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await page.keyboard.type('second line');
   await keys('Enter');
   await expect(alice.texts).toHaveText(['from the keyboard\nsecond line']);
-  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(page.getByText(stored)).toBeVisible();
 
   // Past the button for files.
   await keys('Shift+Tab', 'Shift+Tab');
@@ -39,7 +39,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await alice.shot('keyboard-3-replied');
 
   // Backwards to the message itself, not to the last element in it; the letter keys work on inner elements too.
-  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(page.getByText(stored)).toBeVisible();
   await keys('Shift+Tab', 'Shift+Tab');
   await expect(alice.messages.last()).toBeFocused();
   await keys('Tab');

@@ -1,4 +1,4 @@
-import { expect, Person, test } from './fixtures.ts';
+import { expect, Person, stored, test } from './fixtures.ts';
 
 /** All text in the page and its storage. */
 const everything = (person: Person) =>
@@ -11,7 +11,7 @@ const everything = (person: Person) =>
 test('a logout in one tab ends every tab, and nothing of it stays', async ({ alice, site }) => {
   await alice.open('logout');
   await alice.write('a secret');
-  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.page.getByText(stored)).toBeVisible();
   const context = alice.page.context();
   const tabs = [new Person(await context.newPage()), new Person(await context.newPage())];
   for (const tab of tabs) {
@@ -47,7 +47,7 @@ test('a draft does not outlive the logout of the only tab', async ({ alice }) =>
 test('a renewed session id goes on without a card', async ({ alice, site }) => {
   await alice.open('tabs');
   await alice.write('before the renewal');
-  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.page.getByText(stored)).toBeVisible();
   await alice.field.fill('half a sentence');
   const context = alice.page.context();
   const cookie = (await context.cookies()).find(({ name }) => name === 'PHPSESSID');
@@ -72,7 +72,7 @@ test('a renewed session id goes on without a card', async ({ alice, site }) => {
 test('another user in the same session takes over nothing', async ({ alice, site }) => {
   await alice.open('board');
   await alice.write('for Alice’s eyes');
-  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.page.getByText(stored)).toBeVisible();
   await alice.field.fill('unfinished');
   const cookie = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID');
   await site.memcached.set(

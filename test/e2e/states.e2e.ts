@@ -1,4 +1,4 @@
-import { expect, Person, test } from './fixtures.ts';
+import { expect, Person, stored, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 test('a room that is being opened shows nothing that is not known yet', async ({ alice, site }) => {
@@ -35,7 +35,7 @@ test('the states of the user’s own messages: sending, sent, conflict, failed',
   } finally {
     site.chat.signal('SIGCONT');
   }
-  await expect(alice.message('slow').getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.message('slow').getByText(stored)).toBeVisible();
 
   // The state of an outbox after a reload: an id that was used for another text, and one that the server refuses.
   await alice.page.evaluate(() => {
@@ -55,7 +55,7 @@ test('the states of the user’s own messages: sending, sent, conflict, failed',
   await alice.message('refused').getByRole('button', { name: 'Discard' }).click();
   await expect(alice.message('refused')).toHaveCount(0);
   await alice.message('other words').getByRole('button', { name: 'Send as a new message' }).click();
-  await expect(alice.message('other words').getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.message('other words').getByText(stored)).toBeVisible();
   await expect(alice.texts).toHaveText(['the first words', 'slow', 'other words']);
 });
 
@@ -70,7 +70,7 @@ test('a message stays one element from pending to stored, and its menu gives the
   await expect(alice.message('the same').getByText('Sending…')).toBeVisible();
   const element = await alice.message('the same').elementHandle();
   site.chat.signal('SIGCONT');
-  await expect(alice.message('the same').getByText('Sent', { exact: true })).toBeVisible();
+  await expect(alice.message('the same').getByText(stored)).toBeVisible();
   await seed(site, 'bob', 'elements', ['below']);
   await expect(alice.message('below')).toBeVisible();
   expect(await element?.evaluate((node) => node.isConnected)).toBe(true);

@@ -1,6 +1,6 @@
 import type { Locator } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, stored, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
 import { numbered, seed } from './seed.ts';
@@ -188,7 +188,7 @@ test('a text is copied on a page without TLS, too', async ({ browser, site }) =>
   const field = page.getByRole('textbox', { name: /^Message to/ });
   await field.fill('copied without TLS');
   await field.press('Enter');
-  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(page.getByText(stored)).toBeVisible();
   // Past the button for files.
   await field.press('Shift+Tab');
   await page.keyboard.press('Shift+Tab');

@@ -7,7 +7,6 @@ import { Icon } from '../views/controls/icon.tsx';
 import { Choice } from '../views/controls/rows.tsx';
 import { Restricted } from '../views/moderation/restricted.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
-import { NewRoom } from '../views/rooms/new-room.tsx';
 import type { DeskContext } from './desk-context.ts';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
@@ -108,8 +107,12 @@ export class RoomsPage implements Part {
     };
   }
 
-  readonly #create = () => {
-    const { chat, dialog, changed } = this.#context;
+  readonly #create = async () => {
+    const { chat, dialog, changed, toast, strings } = this.#context;
+    // Few moderators make rooms.
+    const part = await import('../views/rooms/new-room.tsx').catch(() => undefined);
+    if (part === undefined) return toast(strings.text('conn.lost'), 'bad');
+    const { NewRoom } = part;
     dialog((close) => (
       <NewRoom
         context={this.#context}
