@@ -98,7 +98,10 @@ async function printGrants({ logins, mail }: ReturnType<typeof readConfig>, say:
     say.problem('✗ --grants is for a site whose logins are in its database: set CHAT_SITE');
     return exit.usage;
   }
-  const lines = await grants(logins.site, mail !== undefined);
+  const { site } = logins;
+  // Otherwise the addresses are in the sessions.
+  const inTables = site.sessions?.given.userMail === undefined;
+  const lines = await grants(site, mail !== undefined && inTables);
   if ('problem' in lines) {
     say.problem(`✗ ${lines.problem}`);
     return 1;

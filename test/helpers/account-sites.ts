@@ -39,6 +39,9 @@ async function siteOf(
 
 const id = randomBytes(20).toString('hex');
 
+/** The address of user 7. */
+export const mailOfUser = 'ann@site.example';
+
 export async function laravelSite(db: TestDatabase): Promise<AccountSite> {
   const driver = db.kind === 'mysql' ? 'mariadb' : 'pgsql';
   const env = { DB_PORT: db.port, DB_NAME: db.name, DB_USER: db.user, DB_PASSWORD: `'${db.password}'` };
@@ -57,12 +60,14 @@ export async function laravelSite(db: TestDatabase): Promise<AccountSite> {
       'config/database.php': `<?php return ['default' => 'x', 'connections' => ['x' => ['driver' => '${driver}', 'host' => '127.0.0.1', 'port' => env('DB_PORT'), 'database' => env('DB_NAME'), 'username' => env('DB_USER'), 'password' => env('DB_PASSWORD')]]];`,
     },
     {
-      users: 'id INTEGER PRIMARY KEY, name VARCHAR(99), password VARCHAR(99), remember_token VARCHAR(99)',
+      users:
+        'id INTEGER PRIMARY KEY, name VARCHAR(99), email VARCHAR(99), password VARCHAR(99), remember_token VARCHAR(99)',
       sessions:
         'id VARCHAR(99) PRIMARY KEY, ip_address VARCHAR(99), payload TEXT, last_activity INTEGER NOT NULL',
     },
   );
-  await insertInto(db, 'users', { id: 7, name: 'Ann', password: 'hash', remember_token: 'secret' });
+  const email = mailOfUser;
+  await insertInto(db, 'users', { id: 7, name: 'Ann', email, password: 'hash', remember_token: 'secret' });
   const session = { login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 7, password_hash_web: 'hash' };
   await insertInto(db, 'sessions', {
     ...{ id, payload: Buffer.from(JSON.stringify(session)).toString('base64') },
@@ -91,10 +96,13 @@ export async function roundcubeSite(db: TestDatabase): Promise<AccountSite> {
     },
     {
       rc_users: 'user_id INTEGER PRIMARY KEY, username VARCHAR(99), preferences TEXT',
+      rc_identities:
+        'identity_id INTEGER PRIMARY KEY, user_id INTEGER, standard INTEGER, del INTEGER, email VARCHAR(99)',
       rc_session: 'sess_id VARCHAR(99) PRIMARY KEY, changed TIMESTAMP NOT NULL, ip VARCHAR(40), vars TEXT',
     },
   );
   await db.run("INSERT INTO rc_users VALUES (7, 'ann', 'a')");
+  await db.run(`INSERT INTO rc_identities VALUES (1, 7, 0, 0, 'second'), (2, 7, 1, 0, '${mailOfUser}')`);
   const vars = Buffer.from('user_id|i:7;username|s:3:"ann";auth_secret|s:3:"Xy1";').toString('base64');
   await db.run("INSERT INTO rc_session VALUES (?, NOW(), '::1', ?)", [id, vars]);
   const now = Math.floor(Date.now() / 1000);
@@ -118,13 +126,15 @@ export async function mediawikiSite(db: TestDatabase): Promise<AccountSite> {
     },
     {
       w_user:
-        'user_id INTEGER PRIMARY KEY, user_name VARBINARY(255), user_token VARBINARY(32), user_password BLOB',
+        'user_id INTEGER PRIMARY KEY, user_name VARBINARY(255), user_token VARBINARY(32), user_password BLOB, user_email TINYBLOB, user_email_authenticated BINARY(14)',
       w_objectcache:
         'keyname VARBINARY(255) PRIMARY KEY, value MEDIUMBLOB, exptime BINARY(14), flags INTEGER',
     },
   );
   const token = 'c07b5909cb6ca6614615456b75e7489f';
-  await db.run("INSERT INTO w_user VALUES (7, 'Ann', ?, 'hash')", [token]);
+  const insert = "INSERT INTO w_user VALUES (?, ?, ?, 'hash', ?, ?)";
+  await db.run(insert, ['7', 'Ann', token, mailOfUser, '20260101000000']);
+  await db.run(insert, ['8', 'Eve', token, mailOfUser, null]);
   const session = `a:1:{s:8:"metadata";a:3:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";s:9:"userToken";s:32:"${token}";}}`;
   await db.run(`INSERT INTO w_objectcache VALUES (?, x'${deflateRawSync(session).toString('hex')}', ?, 0)`, [
     `${db.name}-w_:MWSession:${id}`,

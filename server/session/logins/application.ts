@@ -371,6 +371,8 @@ export interface Accounts {
   settings?(sql: SiteSql): SettingsTable;
   /** The users by their ids. @param known the names of the settings that are there */
   users(sql: SiteSql, known: ReadonlySet<string>): LoginTable;
+  /** As `SiteApplication.mails`, unless the session has the addresses. @param known as in `users` */
+  mails?(sql: SiteSql, known: ReadonlySet<string>): SiteTable;
   /** The user by the row of that id, or why nobody is logged in. */
   judge(row: Row | null, named: NamedUser): { user: SessionUser } | Explanation;
 }

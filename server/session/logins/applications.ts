@@ -232,7 +232,9 @@ export async function openSite(
   if ('session' in site) {
     const open = ({ session, accounts }: ReadSessions): SessionLogins => {
       const sessions = phpSessions(session);
-      return accounts ? accountLogins(accounts.accounts, sessions, accounts) : sessions;
+      if (accounts === undefined) return sessions;
+      // A path that the operator has given counts before the tables.
+      return accountLogins(accounts.accounts, sessions, accounts, session.user.mail === undefined);
     };
     const { session, again, values } = site;
     if (again === undefined || values === undefined) return { title, logins: open(site), session };

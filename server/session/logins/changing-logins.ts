@@ -96,6 +96,7 @@ export function changingLogins(
       };
     },
     ttl: (login) => logins.ttl(login),
+    ...(first.mailOf && { mailOf: async (user) => (await logins.mailOf?.(user)) ?? null }),
     get lifetime() {
       return logins.lifetime;
     },

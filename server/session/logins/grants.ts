@@ -50,7 +50,7 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     const changing = new Set(parts.flatMap((part) => part.tables ?? []));
     const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
-    const mails = withMails && 'mails' in application ? application.mails?.(state, driver) : undefined;
+    const mails = withMails ? application.mails?.(state, driver) : undefined;
     const views = [
       ...(settings === null ? [] : [settings]),
       ...logins,

@@ -9,6 +9,7 @@ import {
   because,
   columnsIn,
   type FoundSessions,
+  mailsIn,
   type SessionApplication,
   type SessionTexts,
   type SiteDatabase,
@@ -335,12 +336,13 @@ async function accountsOf({
     throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
   // An application may have none of these.
   const columns = ['name', 'password', 'deleted_at'];
+  const mail = 'email';
   return {
     proof: [`password_hash_${guard}`],
     database,
     basis: { guard, appKey, table, key: model.key },
     settings: ({ schema }) =>
-      columnsIn(table, columns, { view: 'chat_laravel_columns', kind: database.kind, schema }),
+      columnsIn(table, [...columns, mail], { view: 'chat_laravel_columns', kind: database.kind, schema }),
     users(sql, known) {
       const read = columns.map(
         (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,
@@ -353,6 +355,13 @@ async function accountsOf({
         select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read.join(', ')} FROM ${tableIn(table, sql)} AS u`,
       };
     },
+    mails: (sql, known) =>
+      mailsIn(
+        'chat_laravel_mails',
+        tableIn(table, sql),
+        tableIn(model.key, sql),
+        known.has(mail) ? tableIn(mail, sql) : 'NULL',
+      ),
     judge(row, { user, proof: [hash = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');

@@ -211,6 +211,12 @@ function accountsOf({
       columns: { id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
       select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary FROM ${tableIn(users, driver)} AS u`,
     }),
+    // Addresses that their users have confirmed.
+    mails: (driver) => ({
+      view: 'chat_mediawiki_mails',
+      columns: { mail: 'bytes' },
+      select: `SELECT user_id AS id, user_email AS mail FROM ${tableIn(users, driver)} WHERE user_email_authenticated IS NOT NULL`,
+    }),
     judge(row, { user, proof: [name = null, token = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.temporary?.toString() === '1')

@@ -63,11 +63,15 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
   };
 }
 
-/** The logins of an application with PHP sessions that may outlive the account of their user, and a new password. */
+/**
+ * The logins of an application with PHP sessions that may outlive the account of their user, and a new password.
+ * @param hasMails whether its tables say where users are mailed
+ */
 export function accountLogins(
   accounts: Accounts,
   sessions: SessionLogins<PhpSession>,
   { application, reader }: SiteTables,
+  hasMails: boolean,
 ): SessionLogins<MemberLogin> {
   const named = ({ user, state }: Login<PhpSession>): NamedUser => ({ user, proof: state.proof ?? [] });
   const rows = claimedLogins(
@@ -82,6 +86,7 @@ export function accountLogins(
     reader,
   );
   return {
+    ...(hasMails ? mailOf(application, rows.open) : {}),
     ...withRows({
       rows,
       sessions: () => Promise.resolve(sessions),

@@ -7,6 +7,7 @@ import {
   type Accounts,
   because,
   type FoundSessions,
+  mailsIn,
   noCookie,
   type SessionApplication,
   type SessionTexts,
@@ -55,7 +56,13 @@ export const roundcube: SessionApplication = {
         table: { database, options: tableOf(`${prefix}session`, minutes, await hasEnds(folder, root)) },
       }),
       accounts: accountsOf({
-        ...{ database, users: `${prefix}users`, secret, lifetime: Math.max(120, minutes * 60) },
+        ...{
+          database,
+          users: `${prefix}users`,
+          identities: `${prefix}identities`,
+          secret,
+          lifetime: Math.max(120, minutes * 60),
+        },
         cookie: value('session_auth_name', 'its value itself') || 'roundcube_sessauth',
       }),
     };
@@ -120,12 +127,14 @@ function cacheOf(storage: string, first: (key: string) => string, file: string):
 function accountsOf({
   database,
   users,
+  identities,
   secret,
   lifetime,
   cookie,
 }: {
   database: SiteDatabase;
   users: string;
+  identities: string;
   /** Its path. */
   secret: string;
   /** Seconds. */
@@ -147,7 +156,7 @@ function accountsOf({
       return isOne ? null : because(`the cookie ${cookie} is not that of the session, or has expired`);
     },
     database,
-    basis: { users, lifetime, cookie },
+    basis: { users, identities, lifetime, cookie },
     users: (driver) => ({
       view: 'chat_roundcube_users',
       id: 'id',
@@ -155,6 +164,13 @@ function accountsOf({
       columns: { id: 'text' },
       select: `SELECT u.user_id AS id FROM ${tableIn(users, driver)} AS u`,
     }),
+    mails: (driver) =>
+      mailsIn(
+        'chat_roundcube_mails',
+        `${tableIn(identities, driver)} WHERE standard = 1 AND del = 0`,
+        'user_id',
+        'email',
+      ),
     judge: (row, { user }) => (row === null ? because('there is no such user any more') : { user }),
   };
 }

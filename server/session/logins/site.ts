@@ -174,7 +174,7 @@ const timeout = 1000;
 /** An application with tables. */
 type AnyApplication = Pick<
   Application | MemberApplication,
-  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins'
+  'title' | 'find' | 'database' | 'settings' | 'site' | 'logins' | 'mails'
 >;
 
 /** An application with tables, and its place. */
@@ -369,6 +369,7 @@ export function siteReader(application: AnyApplication, place: SitePlace, first:
 
 /** The table with the accounts of a site with PHP sessions, whose configuration is read elsewhere. */
 export function accountTables(title: string, accounts: Accounts, place: SitePlace): SiteTables {
+  const { mails } = accounts;
   const application: AnyApplication = {
     title,
     find: () => Promise.resolve(accounts),
@@ -376,6 +377,7 @@ export function accountTables(title: string, accounts: Accounts, place: SitePlac
     settings: (_, sql) => accounts.settings?.(sql) ?? null,
     site: (_, settings): ReadonlySet<string> => new Set(settings.keys()),
     logins: (known, sql) => ({ users: accounts.users(sql, known as ReadonlySet<string>) }),
+    ...(mails && { mails: (known, sql) => mails(sql, known as ReadonlySet<string>) }),
   };
   return { application, found: accounts, reader: siteReader(application, place, accounts) };
 }

@@ -1,5 +1,11 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
-import { because, type FoundSessions, type SessionApplication, type SiteDatabase } from './application.ts';
+import {
+  because,
+  type FoundSessions,
+  mailsIn,
+  type SessionApplication,
+  type SiteDatabase,
+} from './application.ts';
 import { says } from './own-sessions.ts';
 
 const file = 'config.php';
@@ -70,6 +76,7 @@ export const ttrss: SessionApplication = {
           columns: { id: 'text', password: 'text' },
           select: 'SELECT u.id AS id, u.pwd_hash AS password FROM ttrss_users AS u',
         }),
+        mails: () => mailsIn('chat_ttrss_mails', 'ttrss_users', 'id', 'email'),
         judge(row, { user, proof: [hash = null] }) {
           if (row === null) return because('there is no such user any more');
           return row.password?.toString('latin1') === hash

@@ -10,6 +10,7 @@ import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import {
   type AccountSite,
   laravelSite,
+  mailOfUser,
   mediawikiSite,
   roundcubeSite,
 } from '../../../helpers/account-sites.ts';
@@ -190,8 +191,12 @@ describe.each(databases)('$kind', (db) => {
     const { folder, cookies } = site;
     const login = (await identified(folder, cookies, urlOf(db, [db.user, db.password]))).login;
     expect(login).toMatchObject({ user: { id: '7' } });
-    await granted(db, placeOf({ site: folder }), site);
+    await granted(db, placeOf({ site: folder }), site, true);
     const { place, logins, ...chat } = await identified(folder, cookies, urlOf(db, ['chat', 'own']));
+    expect(await logins.mailOf?.('7')).toBe(mailOfUser);
+    expect(await logins.mailOf?.('8')).toBeNull();
+    const withPath = placeOf({ site: folder, userMail: 'mail' });
+    expect((await openSite(withPath)).logins.mailOf).toBeUndefined();
     expect(chat.login).toMatchObject({ handle: login.handle, user: login.user });
     await logins.renew(chat.login, 60);
     expect(await logins.ttl(chat.login)).toBeGreaterThan(0);
