@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { apiKey, env } from '../helpers/fault-scenario.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
 import { startFaultyLine } from '../helpers/faulty-line.ts';
@@ -20,8 +20,8 @@ interface Weak {
   killAt(nth: number, kill: () => void): void;
   /** Whether it was killed; if not, it is not any more. */
   killed(): boolean;
-  /** How many erasures have not come to their end. */
-  erasures(): Promise<unknown>;
+  /** The number of rows of a table, perhaps of some alone. */
+  count(rows: string): Promise<number>;
   holding?(text: string): Promise<string[]>;
 }
 
@@ -55,7 +55,7 @@ async function behindLine(kind: 'PostgreSQL' | 'MariaDB'): Promise<Weak> {
     // Whether the database still carries it out alternates.
     killAt: (nth, kill) => line.fail(nth, nth % 2 === 0 ? 'cut before' : 'cut after', kill),
     killed: () => line.failed() !== null,
-    erasures: async () => Number((await database.query('SELECT count(*) AS n FROM chat_erasures'))[0]?.n),
+    count: async (rows) => Number((await database.query(`SELECT count(*) AS n FROM ${rows}`))[0]?.n),
     holding: database.holding,
   };
 }
@@ -73,11 +73,11 @@ const histories: Record<string, () => Promise<Weak>> = {
       settings: { ...disk.env, CHAT_HISTORY: folder.url, CHAT_FILES: folder.files },
       killAt: (nth) => disk.fail(nth, 'killed'),
       killed: () => disk.failed() !== null,
-      async erasures() {
+      async count(rows) {
         const file = new DatabaseSync(folder.path, { readOnly: true });
-        const left = file.prepare('SELECT count(*) AS n FROM chat_erasures').get();
+        const found = file.prepare(`SELECT count(*) AS n FROM ${rows}`).get();
         file.close();
-        return left?.n;
+        return Number(found?.n);
       },
     };
   },
@@ -87,9 +87,11 @@ const headers = { authorization: `Bearer ${apiKey}` };
 const tryEvery = 20;
 let users = 0;
 
-async function newcomer(url: string): Promise<ChatClient> {
+const isRunning = ({ process }: ChatServer) => process.exitCode === null && process.signalCode === null;
+
+async function newcomer(url: string, roles: string[] = []): Promise<ChatClient> {
   const user = `user${users++}`;
-  await memcached.set(`sessions/${user}`, JSON.stringify({ user_id: user }));
+  await memcached.set(`sessions/${user}`, JSON.stringify({ user_id: user, roles }));
   const client = await connectChat(url, `PHPSESSID=${user}`);
   await client.request('room:join', { room: 'lobby' });
   return client;
@@ -113,13 +115,14 @@ test.concurrent.for(size(Object.keys(histories), ['PostgreSQL']))(
       const ask = (method: string, path: string) =>
         fetch(`${server.url}/api/users/${id}${path}`, { method, headers });
       const erase = async () => (await ask('DELETE', '?messages=delete')).status === 202;
-      const isRunning = () => server.process.exitCode === null && server.process.signalCode === null;
+      // How many have not come to their end.
+      const erasures = () => weak.count('chat_erasures');
       weak.killAt(nth, () => server.signal('SIGKILL'));
       await ask('GET', '/export')
         .then((answer) => answer.arrayBuffer())
         .catch(() => {});
       const accepted = await erase().catch(() => false);
-      while (isRunning() && (await weak.erasures()) !== 0) await pause(tryEvery);
+      while (isRunning(server) && (await erasures()) !== 0) await pause(tryEvery);
       client.close();
       killed = weak.killed();
       if (killed) {
@@ -133,7 +136,7 @@ test.concurrent.for(size(Object.keys(histories), ['PostgreSQL']))(
       const again = await newcomer(server.url);
       const page = { room: 'lobby', before: message.seq + 1, limit: 1 } as const;
       const left = async () => (await again.request('message:history', page)).messages;
-      while ((await weak.erasures()) !== 0) await pause(tryEvery);
+      while ((await erasures()) !== 0) await pause(tryEvery);
       expect(await left()).toMatchObject([{ seq: message.seq, text: '', user: { id: '0' } }]);
       expect((await ask('GET', '')).status).toBe(404);
       expect((await weak.holding?.(id)) ?? []).toEqual([]);
@@ -141,5 +144,53 @@ test.concurrent.for(size(Object.keys(histories), ['PostgreSQL']))(
     }
     expect(kills).toBeGreaterThan(0);
     console.log(`${name}: killed at ${kills} calls`);
+  },
+);
+
+test.concurrent.for(['SQLite'])(
+  '%s: a moderator’s decision on a message that waits is listed exactly once, and the message is there once or never, after kill -9 at each call of it',
+  { timeout: size(3_600_000, 120_000) },
+  async (name) => {
+    const weak = await (histories[name] as () => Promise<Weak>)();
+    const settings = { ...env, ...weak.settings, CHAT_SESSION_STORE: memcached.url, CHAT_HOLD: 'all' };
+    let server = await startChatServer(settings);
+    closing.push(() => server.stop('SIGKILL'));
+    const acts = () => weak.count("chat_audit WHERE act IN ('approved', 'rejected')");
+    let [decided, kills] = [0, 0];
+    for (const how of ['approve', 'reject'] as const) {
+      for (let nth = size(1, 2), killed = true; killed && nth <= size(1000, 2); nth++) {
+        const author = await newcomer(server.url);
+        const text = `text of ${author.ready.user.id}`;
+        await author.raw('message:send', { room: 'lobby', text, clientId: newClientId() });
+        author.close();
+        const waiting = async (moderator: ChatClient) =>
+          (await moderator.request('held:list', {})).held.find((one) => one.text === text);
+        const moderator = await newcomer(server.url, ['moderator']);
+        const { id } = (await waiting(moderator)) as { id: string };
+        weak.killAt(nth, () => server.signal('SIGKILL'));
+        await moderator.request(`held:${how}`, { id }).catch(() => {});
+        while (isRunning(server) && (await acts()) === decided) await pause(tryEvery);
+        moderator.close();
+        killed = weak.killed();
+        if (killed) {
+          kills++;
+          await server.stop('SIGKILL');
+          server = await startChatServer(settings);
+        }
+        const again = await newcomer(server.url, ['moderator']);
+        // Nothing was promised before.
+        if ((await waiting(again)) !== undefined) await again.request(`held:${how}`, { id });
+        decided++;
+        while ((await acts()) < decided) await pause(tryEvery);
+        const { messages } = await again.request('message:history', { room: 'lobby' });
+        const isThere = how === 'approve' ? 1 : 0;
+        expect(messages.filter((message) => message.text === text)).toHaveLength(isThere);
+        // What would be listed twice has been by the time of the next decision.
+        expect(await acts()).toBe(decided);
+        again.close();
+      }
+    }
+    expect(kills).toBeGreaterThan(0);
+    console.log(`${name}: killed at ${kills} calls of ${decided} decisions`);
   },
 );
