@@ -80,6 +80,8 @@ export interface LoginTable extends SiteTable {
   id: string;
   /** The column of the claims. */
   lookup: string;
+  /** The columns that are the same for all logins. */
+  common?: readonly string[];
   /** The application finds a name in that column also in capital or small letters, as far as the database does. */
   ignoresCase?: true;
   /**

@@ -107,12 +107,13 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const mailBan = `SELECT COUNT(*) FROM ${prefix}banfilters f WHERE f.type = 3 AND LOWER(u.email) LIKE CONCAT('%', ${wanted}, '%') ESCAPE '!'`;
     const own = `u.username AS username, u.loginkey AS loginkey, u.usergroup AS own_group, u.additionalgroups AS own_groups, ${hex('u.lastip')} AS last_address, u.suspendposting AS suspended, (${mailBan}) AS mail_ban`;
     const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
+    // The same for all logins.
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
-    const user = `u.uid AS uid, ${own}, ${within}, ${filters}, (${sessions}) AS sessions`;
+    const user = `u.uid AS uid, ${own}, ${within}, 1 AS everybody, ${filters}, (${sessions}) AS sessions`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
-      ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'group_list', 'filters', 'sessions'],
+      ...['mail_ban', 'lifted', 'old_group', 'old_groups', 'group_list', 'everybody', 'filters', 'sessions'],
     );
     const ofUser = [
       loginPart({
@@ -136,9 +137,9 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         select: `SELECT u.uid AS id, ${within} FROM ${prefix}users u ${banned}`,
       }),
       loginPart({
-        ...{ view: 'chat_mybb_filters', key: 'uid', columns: ['filters'] },
+        ...{ view: 'chat_mybb_filters', key: 'everybody', columns: ['filters'] },
         tables: [`${prefix}banfilters`],
-        select: `SELECT u.uid AS id, ${filters} FROM ${prefix}users u`,
+        select: `SELECT 1 AS id, ${filters}`,
       }),
     ];
     const ofUsers = [
@@ -165,6 +166,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         id: 'id',
         lookup: 'id',
         columns,
+        common: ['filters'],
         select: `SELECT s.sid AS id, ${user} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.uid = s.uid ${banned}`,
         rows: rows.sessions,
         parts: [ofSessions('id'), ...ofUser],
@@ -174,6 +176,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
         id: 'id',
         lookup: 'id',
         columns,
+        common: ['filters'],
         select: `SELECT u.uid AS id, ${user} FROM ${prefix}users u ${banned}`,
         rows: rows.users,
         parts: [ofSessions(true), ...ofUser],

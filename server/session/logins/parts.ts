@@ -1,7 +1,7 @@
 import { batched } from '../stores/lookups.ts';
 import { type LoginTable, type Row, textsOf } from './application.ts';
 import { together } from './lookups.ts';
-import { packedRow, packedRows, unpacked } from './rows.ts';
+import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
 import type { OpenSite } from './site.ts';
 
 /** Milliseconds for which the times of the tables stand for the rows at most. */
@@ -9,8 +9,8 @@ const trustedFor = 60_000;
 
 /** A row of logins that is made of rows of `LoginTable.parts`. */
 export interface Parts {
-  /** Its columns, as `packedRow`. */
-  readonly data: Buffer;
+  /** Its columns. */
+  readonly data: KeptRow;
   readonly rows: readonly Part[];
 }
 
@@ -63,6 +63,7 @@ export function partsOf(
   if (!parts || !times || !allOf || !digestOfAll) return undefined;
 
   const names = Object.keys(table.columns);
+  const keeper = rowKeeper(table);
   const quoted = (name: string) => `${driver.quote}${name}${driver.quote}`;
   const valuesOf = (isShort: true | undefined, columns: readonly string[]) =>
     (isShort ? allOf : digestOfAll)(columns.map(quoted));
@@ -133,7 +134,7 @@ export function partsOf(
         : (row[at]?.toString('latin1') ?? '');
       made.push({ at, id: id.toString('latin1'), value, trustedUntil: 0 });
     }
-    return { data: packedRow(row, names), rows: made };
+    return { data: keeper.keep(row), rows: made };
   }
 
   const own = parts.findIndex(({ of, lines }) => !lines && Object.hasOwn(of, table.id));
@@ -179,7 +180,7 @@ export function partsOf(
       return found;
     },
     async renewed(before, changed) {
-      const row: Record<string, Buffer | null> = { ...unpacked(before.data, names) };
+      const row: Record<string, Buffer | null> = { ...keeper.row(before.data) };
       const keys = rows.map(({ key }) => String(row[key]));
       const values = new Map<Part, string>();
       const read = changed.map(async ({ part, value }) => {
@@ -203,7 +204,7 @@ export function partsOf(
         const value = values.get(part);
         return value === undefined ? part : { at: part.at, id: part.id, value, trustedUntil: 0 };
       });
-      return { row, parts: { data: packedRow(row, names), rows: made } };
+      return { row, parts: { data: keeper.keep(row), rows: made } };
     },
   };
 }

@@ -57,6 +57,9 @@ interface PhpbbClaim extends Claim {
 /** A ban without an end is one until then. */
 const forever = 4294967295;
 
+/** Bytes: the database cuts a longer list off. */
+const mostOfBans = 1024 * 1024;
+
 const anonymous = '1';
 const types = { normal: '0', founder: '3' };
 
@@ -141,36 +144,28 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 
   mails: ({ prefix }) => mailsIn('chat_phpbb_mails', `${prefix}users`, 'user_id', 'user_email'),
 
-  logins({ prefix, isFour, forwardedForCheck, sessionLength }, sql) {
+  logins({ prefix, isFour, sessionLength }, sql) {
     const groups = `(SELECT ${sql.lines('g.group_name')} FROM ${prefix}user_group m JOIN ${prefix}groups g ON g.group_id = m.group_id WHERE m.user_id = u.user_id AND m.user_pending = 0) AS group_names`;
     const until = `MAX(CASE WHEN b.ban_end = 0 THEN ${forever} ELSE b.ban_end END)`;
     const own = 'u.user_type AS user_type, u.username AS username';
     const user = `u.user_id AS user_id, ${own}`;
-    const banned = (condition: string, exclude: 0 | 1) =>
-      `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND ${condition})`;
-    // The index of the bans finds those of the user, and those that have an address at all.
+    const banned = (exclude: 0 | 1) =>
+      `(SELECT ${until} FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_exclude = ${exclude} AND b.ban_userid = u.user_id)`;
+    // The index of the bans finds those of the user.
     const ofUser = isFour
       ? `(SELECT ${until} FROM ${prefix}bans b WHERE b.ban_userid = u.user_id AND b.ban_mode = 'user') AS banned, NULL AS freed`
-      : `${banned('b.ban_userid = u.user_id', 0)} AS banned, ${banned('b.ban_userid = u.user_id', 1)} AS freed`;
+      : `${banned(0)} AS banned, ${banned(1)} AS freed`;
     const within = `${groups}, ${ofUser}`;
-    /** @param columns with addresses that are separated by blanks */
-    const ofAddresses = (columns: readonly string[]) => {
-      if (isFour) return 'NULL AS address_banned, NULL AS address_freed';
-      const matches = columns.map(
-        (column) =>
-          `LOWER(CONCAT(' ', ${column}, ' ')) LIKE LOWER(CONCAT('% ', REPLACE(b.ban_ip, '*', '%'), ' %'))`,
-      );
-      const byAddress = `b.ban_ip > '' AND (${matches.join(' OR ')})`;
-      return `${banned(byAddress, 0)} AS address_banned, ${banned(byAddress, 1)} AS address_freed`;
-    };
+    // The same for all logins. The database may cut a long one off.
+    const ban = "CONCAT(b.ban_exclude, ' ', b.ban_end, ' ', b.ban_ip)";
+    const ofAddresses = `${isFour ? 'NULL' : `(SELECT CONCAT(COUNT(*), ' ', ${sql.lines(ban)}) FROM ${prefix}banlist b WHERE b.ban_email = '' AND b.ban_ip > '')`} AS address_bans`;
     const columns = texts(
-      ...['user_id', 'user_type', 'username', 'group_names'],
-      ...['banned', 'freed', 'address_banned', 'address_freed'],
+      ...['user_id', 'user_type', 'username', 'group_names', 'banned', 'freed'],
+      ...['everybody', 'address_bans', 'address'],
     );
     const ofSession = ['seen', 'autologin', 'address', 'browser', 'forwarded_for'];
     const session =
       's.session_id AS id, s.session_time AS seen, s.session_autologin AS autologin, s.session_ip AS address, s.session_browser AS browser, s.session_forwarded_for AS forwarded_for';
-    const bans = ofAddresses(['s.session_ip', ...(forwardedForCheck ? ['s.session_forwarded_for'] : [])]);
     const bansTable = `${prefix}${isFour ? 'bans' : 'banlist'}`;
     const rows = (key: string, table: string, user: string): LoginRows => ({
       key: `s.${key}`,
@@ -187,7 +182,8 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         id: 'id',
         lookup: 'id',
         columns: { ...columns, ...texts('id', ...ofSession) },
-        select: `SELECT ${session}, ${user}, ${within}, ${bans} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
+        common: ['address_bans'],
+        select: `SELECT ${session}, ${user}, ${within}, 1 AS everybody, ${ofAddresses} FROM ${prefix}sessions s JOIN ${prefix}users u ON u.user_id = s.session_user_id`,
         rows: rows('session_id', 'sessions', 'session_user_id'),
         parts: [
           loginPart({
@@ -205,9 +201,9 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
             select: `SELECT u.user_id AS id, ${within} FROM ${prefix}users u`,
           }),
           loginPart({
-            ...{ view: 'chat_phpbb_bans', key: 'id', columns: ['address_banned', 'address_freed'] },
+            ...{ view: 'chat_phpbb_bans', key: 'everybody', columns: ['address_bans'] },
             tables: [bansTable],
-            select: `SELECT s.session_id AS id, ${bans} FROM ${prefix}sessions s`,
+            select: `SELECT 1 AS id, ${ofAddresses}`,
           }),
         ],
         renewed: {
@@ -222,7 +218,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
         id: 'id',
         lookup: 'id',
         columns: { ...columns, ...texts('id') },
-        select: `SELECT k.key_id AS id, ${user}, ${within}, ${ofAddresses(['k.last_ip'])} FROM ${prefix}sessions_keys k JOIN ${prefix}users u ON u.user_id = k.user_id`,
+        select: `SELECT k.key_id AS id, ${user}, k.last_ip AS address, ${within}, 1 AS everybody, ${ofAddresses} FROM ${prefix}sessions_keys k JOIN ${prefix}users u ON u.user_id = k.user_id`,
         rows: rows('key_id', 'sessions_keys', 'user_id'),
       },
     };
@@ -262,7 +258,7 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     if (claim.table === 'keys') {
       if (row === null || text('user_id') !== claim.user)
         return nobody('the key of the browser is not valid');
-      return userIn(site, row, now);
+      return userIn(site, claim, row, now);
     }
     if (row === null) return nobody('there is no such session: it has ended, or expired');
     const wrong = site.checks ? differing(site, claim, text) : null;
@@ -275,12 +271,12 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
     const seen = Number(text('seen'));
     if (text('autologin') === '0') {
       const idle = seen + site.sessionLength + 61;
-      return idle <= now ? nobody('the session has expired') : userIn(site, row, now, idle);
+      return idle <= now ? nobody('the session has expired') : userIn(site, claim, row, now, idle);
     }
     if (!site.allowAutologin) return nobody('its automatic login is no longer allowed');
-    if (site.longestAutologin === 0) return userIn(site, row, now);
+    if (site.longestAutologin === 0) return userIn(site, claim, row, now);
     const idle = seen + site.longestAutologin - 59;
-    return idle <= now ? nobody('the session has expired') : userIn(site, row, now, idle);
+    return idle <= now ? nobody('the session has expired') : userIn(site, claim, row, now, idle);
   },
 
   async portrait(_, { prefix, admins }, ask) {
@@ -314,7 +310,13 @@ export const phpbb: Application<PhpbbFiles, PhpbbSite, PhpbbClaim> = {
 };
 
 /** The user of a row that holds. Then no other claim counts, even if nobody is logged in. */
-function userIn(site: PhpbbSite, row: Row, now: number, idle?: number): ReturnType<typeof phpbb.judge> {
+function userIn(
+  site: PhpbbSite,
+  claim: PhpbbClaim,
+  row: Row,
+  now: number,
+  idle?: number,
+): ReturnType<typeof phpbb.judge> {
   const text = textsOf(row);
   const settled = (reason: string) => ({ ...nobody(reason), settled: true as const });
   const [id, type] = [text('user_id'), text('user_type')];
@@ -323,9 +325,15 @@ function userIn(site: PhpbbSite, row: Row, now: number, idle?: number): ReturnTy
     return settled('the account is inactive, or a robot’s');
   if (type !== types.founder) {
     // phpBB 4 ends a ban a second earlier.
-    const lasts = (name: string) => Number(text(name)) >= (site.isFour ? now + 1 : now);
-    const isFreed = lasts('freed') || lasts('address_freed');
-    if (!isFreed && (lasts('banned') || lasts('address_banned'))) return settled('this user is banned there');
+    const lasts = (end: number) => end >= (site.isFour ? now + 1 : now);
+    const bans = bansIn(text('address_bans')).filter(({ end }) => lasts(end));
+    const isFreed = lasts(Number(text('freed')));
+    const isBanned = lasts(Number(text('banned')));
+    const mayCome = (addresses: readonly string[]) => {
+      const its = bans.filter(({ matches }) => addresses.some(matches));
+      return isFreed || its.some(({ frees }) => frees) || (!isBanned && its.length === 0);
+    };
+    if (!visitsOf(site, claim, text).every(mayCome)) return settled('this user is banned there');
   }
   const groups = new Set(text('group_names').split('\n').map(withoutEntities));
   const isIn = (names: readonly string[]) => names.some((name) => groups.has(name));
@@ -337,6 +345,75 @@ function userIn(site: PhpbbSite, row: Row, now: number, idle?: number): ReturnTy
     ...rolesIf(isAdmin, isIn(site.moderators ?? ['GLOBAL_MODERATORS'])),
   };
   return { state: 'user', user, ...(idle === undefined ? {} : { idle }) };
+}
+
+/**
+ * The addresses that bans are compared with: those of the visitor, and those that phpBB has noted, from which the
+ * visitor may use it still. A proxy may stand in place of the visitor where addresses are not compared.
+ */
+function visitsOf(
+  { checks, forwardedForCheck }: PhpbbSite,
+  { from }: PhpbbClaim,
+  text: (name: string) => string,
+): string[][] {
+  const visit = (address: string, forwardedFor: string) => [
+    normalised(address),
+    ...(forwardedForCheck && forwardedFor !== '' ? forwardedFor.split(' ') : []),
+  ];
+  const noted = visit(text('address'), text('forwarded_for'));
+  return checks && from.address !== '' ? [visit(from.address, from.forwardedFor), noted] : [noted];
+}
+
+/** A ban of addresses, or an exception from bans. */
+interface AddressBan {
+  frees: boolean;
+  /** In seconds since 1970. */
+  end: number;
+  matches(address: string): boolean;
+}
+
+let lastBans: { list: string; bans: readonly AddressBan[] } = { list: '', bans: [] };
+
+/** @param list their number and their lines, the same for many logins */
+function bansIn(list: string): readonly AddressBan[] {
+  if (list !== lastBans.list) lastBans = { list, bans: parsedBans(list) };
+  return lastBans.bans;
+}
+
+function parsedBans(list: string): AddressBan[] {
+  const count = Number.parseInt(list, 10) || 0;
+  if (count === 0) return [];
+  const bans = list
+    .slice(list.indexOf(' ') + 1)
+    .split('\n')
+    .flatMap((line) => {
+      const [, exclude, end, pattern] = /^(\d+) (-?\d+) (.+)$/.exec(line) ?? [];
+      if (pattern === undefined) return [];
+      return [{ frees: exclude !== '0', end: Number(end) || forever, matches: matcher(pattern) }];
+    });
+  // The last one may have lost a part, and be another address.
+  if (bans.length === count && Buffer.byteLength(list) < mostOfBans) return bans;
+  throw new StoreError(
+    `phpBB has ${count} bans of addresses, more than the chat can read: remove those that are not needed`,
+  );
+}
+
+/** Whether an address is what a ban names, in which `*` is any text. */
+function matcher(pattern: string): (address: string) => boolean {
+  const [start = '', ...parts] = pattern.toLowerCase().split('*');
+  const end = parts.pop();
+  return (given) => {
+    const address = given.toLowerCase();
+    if (end === undefined) return address === start;
+    if (!address.startsWith(start)) return false;
+    let at = start.length;
+    for (const part of parts) {
+      const found = address.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return address.length - end.length >= at && address.endsWith(end);
+  };
 }
 
 /** `$dbms` is the name of a class, or the short one of phpBB 3.0. */

@@ -1,4 +1,4 @@
-import type { Row, SiteTable } from './application.ts';
+import type { LoginTable, Row, SiteTable } from './application.ts';
 import type { SiteSql } from './sql.ts';
 
 /** A table whose columns come as one value. */
@@ -33,8 +33,28 @@ export function unpacked(data: Buffer, names: readonly string[]): Row {
   return row;
 }
 
+/** A row in little memory. */
+export interface KeptRow {
+  readonly own: Buffer;
+  readonly common: Buffer;
+}
+
+/** Keeps rows of logins: what is the same for all of them once. */
+export function rowKeeper({ columns, common = [] }: Pick<LoginTable, 'columns' | 'common'>) {
+  const own = Object.keys(columns).filter((name) => !common.includes(name));
+  let last = Buffer.alloc(0);
+  return {
+    keep(row: Row): KeptRow {
+      const now = packedRow(row, common);
+      if (!now.equals(last)) last = now;
+      return { own: packedRow(row, own), common: last };
+    },
+    row: (kept: KeptRow): Row => ({ ...unpacked(kept.own, own), ...unpacked(kept.common, common) }),
+  };
+}
+
 /** The form that `unpacked` takes apart. */
-export function packedRow(row: Row, names: readonly string[]): Buffer {
+function packedRow(row: Row, names: readonly string[]): Buffer<ArrayBuffer> {
   const parts = names.flatMap((name) => {
     const value = row[name];
     return value ? [Buffer.from(`${value.length}:`), value] : [Buffer.from('-')];

@@ -113,6 +113,62 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
     expect(await there.identify(phone)).toMatchObject({ user: { id: '7' } });
   });
 
+  test('bans of addresses: that of the visitor, beside the one that phpBB has noted; a new one in the row counts at once', async () => {
+    const { site, open } = await siteFor(db);
+    const device = await site.logIn('7', { address: '203.0.113.9', remember: true });
+    const forwarding = { address: '203.0.113.9', forwardedFor: '192.0.2.1 192.0.2.2' };
+    const far = await site.logIn('8', forwarding);
+    const [logins, unchecked] = [await open({ checks: true }), await open()];
+    await site.set('forwarded_for_check', '1');
+    const proxied = await open({ checks: true });
+    const credentials = { ...device, address: '203.0.113.77' };
+    const behind = { ...far, ...forwarding };
+    const byKey = { ...credentials, cookies: device.cookies.replace(/_sid=\w/, '_sid=0') };
+    const known = [
+      [logins, credentials, (await logins.identify(credentials)) as Login],
+      [logins, byKey, (await logins.identify(byKey)) as Login],
+      [unchecked, credentials, (await unchecked.identify(credentials)) as Login],
+      [proxied, behind, (await proxied.identify(behind)) as Login],
+    ] as const;
+    const all = (...may: boolean[]) => may;
+    const cases: [string[], exceptions: string[], boolean[]][] = [
+      [[], [], all(true, true, true, true)],
+      [['203.0.113.77'], [], all(false, false, true, true)],
+      [['203.0.113.9'], [], all(false, false, false, false)],
+      [['198.51.100.1', '2*.113.7*7', '*.1.*'], [], all(false, false, true, true)],
+      [
+        ['203.0.113.7', '03.0.113.77', '203.0.113.77*7', '*0.77', '2*3.113.*.77'],
+        [],
+        all(true, true, true, true),
+      ],
+      [['203.*'], ['203.0.113.77'], all(false, false, false, false)],
+      [['203.*'], ['*.77', '*.9'], all(true, true, true, true)],
+      [['192.0.2.2'], [], all(true, true, true, false)],
+      [['192.0.2.1'], ['192.0.2.2'], all(true, true, true, true)],
+    ];
+    for (const [bans, exceptions, may] of cases) {
+      await site.run('DELETE FROM #_banlist');
+      for (const ban_ip of bans) await site.insert('banlist', { ban_ip });
+      for (const ban_ip of exceptions) await site.insert('banlist', { ban_ip, ban_exclude: 1 });
+      const message = JSON.stringify([bans, exceptions]);
+      const answers = await Promise.all(known.map(([of, from]) => of.identify(from)));
+      expect(
+        answers.map((answer) => 'user' in answer),
+        message,
+      ).toEqual(may);
+      const verdicts = await Promise.all(known.map(([of, , login]) => of.check([login])[0]));
+      expect(
+        verdicts.map((verdict) => verdict === null || verdict?.state === 'user'),
+        message,
+      ).toEqual(may);
+    }
+    await site.run('DELETE FROM #_banlist');
+    await site.insert('banlist', { ban_ip: '2001:DB8::*' });
+    expect(await Promise.all(unchecked.check([known[2][2]]))).not.toMatchObject([{ state: 'nobody' }]);
+    await site.run("UPDATE #_sessions SET session_ip = '2001:db8::5' WHERE session_user_id = 7");
+    expect(await unchecked.check([known[2][2]])[0]).toMatchObject({ state: 'nobody' });
+  });
+
   test('the time without a page view: writing in the chat renews it, and nothing brings an expired session back', async () => {
     const { site, open } = await siteFor(db);
     const logins = await open();
@@ -148,6 +204,19 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
         reason: expect.stringMatching(/^the database lacks a table or a column .*doctor -- --grants/),
       });
       await site.run('ALTER TABLE #_away RENAME TO #_banlist');
+    });
+
+  if (kind === 'mysql')
+    test('more bans of addresses than the database gives are no answer: it may have left out the one that counts', async () => {
+      const { site, open } = await siteFor(db);
+      const logins = await open();
+      const device = await site.logIn('7');
+      const login = (await logins.identify(device)) as Login;
+      await site.run(
+        "INSERT INTO #_banlist (ban_ip) SELECT CONCAT('2001:0db8:0000:0000:0000:0000:0000:', seq) FROM seq_1_to_30000",
+      );
+      await expect(logins.check([login])[0]).rejects.toThrow('phpBB has 30000 bans of addresses, more than');
+      expect(await logins.identify(device)).toMatchObject({ code: 'session_store_unavailable' });
     });
 
   if (kind === 'mysql')
