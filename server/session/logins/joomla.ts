@@ -143,6 +143,9 @@ export const joomla: Application<Found, Site> = {
     const consents = `SELECT COUNT(*) FROM ${table('privacy_consents')} AS c WHERE c.user_id = u.id AND c.state = 1 AND c.subject = 'PLG_SYSTEM_PRIVACYCONSENT_SUBJECT'`;
     const usesTitles = admins !== undefined || moderators !== undefined;
     const ofSession = `s.session_id AS id, s.client_id AS client, s.guest AS guest, s.time AS time, ${hasTexts ? `LEFT(s.data, ${mostBytes})` : 'NULL'} AS data, s.userid AS userid`;
+    const ofSessions = ['client', 'guest', 'time', 'data', 'userid'];
+    const sessionWith = (version: string) =>
+      `SELECT ${ofSession}, ${version} AS version FROM ${table('session')} AS s`;
     const ofUser = `u.name AS name, u.block AS block, u.${quote}requireReset${quote} AS reset`;
     const ofRoles = `(${within}) AS member_of, ${usesTitles ? `(${titles})` : 'NULL'} AS titles, ${secondFactors ? `(${factors})` : '0'} AS factors, ${needsConsent ? `(${consents})` : '1'} AS consents`;
     const sessions: LoginTable = {
@@ -151,7 +154,7 @@ export const joomla: Application<Found, Site> = {
       lookup: 'id',
       columns: {
         id: 'bytes',
-        ...texts('client', 'guest', 'time', 'data', 'userid'),
+        ...texts(...ofSessions),
         ...texts('name', 'block', 'reset', 'member_of', 'titles', 'factors', 'consents'),
       },
       select: `SELECT ${ofSession}, ${ofUser}, ${ofRoles} FROM ${table('session')} AS s LEFT JOIN ${table('users')} AS u ON u.id = s.userid`,
@@ -165,11 +168,11 @@ export const joomla: Application<Found, Site> = {
           ...(needsConsent ? [[table('privacy_consents'), 'c', 'c.user_id = u.id'] as const] : []),
         ],
         shared: [[table('usergroups')]],
+        viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
       },
       parts: [
         loginPart({
-          ...{ view: 'chat_joomla_sessions', key: 'id' },
-          columns: ['client', 'guest', 'time', 'data', 'userid'],
+          ...{ view: 'chat_joomla_sessions', key: 'id', columns: ofSessions },
           select: `SELECT ${ofSession} FROM ${table('session')} AS s`,
         }),
         loginPart({

@@ -147,6 +147,8 @@ export const moodle: Application<Found, Site, Cookie> = {
     const data = secondFactors && hasTexts ? start('s.sessdata', mostBytes) : 'NULL';
     const address = tiedToAddress ? 's.firstip' : 'NULL';
     const ofSession = `s.sid AS sid, s.userid AS userid, s.timemodified AS used, ${data} AS data, ${address} AS address`;
+    const sessionWith = (version: string) =>
+      `SELECT ${ofSession}, ${version} AS version FROM ${table('sessions')} AS s`;
     const ofSessions = ['userid', 'used', 'data', 'address'];
     const ofUsers = ['username', 'auth', 'deleted', 'suspended', ...shown];
     const ofUser = ofUsers.map((name) => `u.${name} AS ${name}`).join(', ');
@@ -169,6 +171,7 @@ export const moodle: Application<Found, Site, Cookie> = {
           ],
         ],
         shared: [[table('role')], [table('context'), `t.contextlevel = ${system}`]],
+        viewed: { rows: ['s'], columns: ofSessions, select: sessionWith },
       },
       parts: [
         {

@@ -100,7 +100,8 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const group = `CONCAT(g.gid, ' ', g.isbannedgroup, ' ', g.cancp, ' ', g.issupermod, ' ', g.title)`;
     const groups = `SELECT ${lines(group)} FROM ${prefix}usergroups g WHERE g.gid = u.usergroup OR ${isIn('u.additionalgroups')} OR g.gid = b.oldgroup OR ${isIn('b.oldadditionalgroups')}`;
     const session = `CONCAT(o.sid, ' ', o.time, ' ', COALESCE(${hex('o.ip')}, ''))`;
-    const sessions = `SELECT ${lines(session)} FROM ${prefix}sessions o WHERE o.uid = u.uid`;
+    const sessionsOf = (row: 's' | 'u', value = session) =>
+      `SELECT ${lines(value)} FROM ${prefix}sessions o WHERE o.uid = ${row}.uid`;
     // A filter may match a part of the address, and its `*` any text.
     const wanted =
       "REPLACE(REPLACE(REPLACE(REPLACE(LOWER(f.filter), '!', '!!'), '%', '!%'), '_', '!_'), '*', '%')";
@@ -109,7 +110,7 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const within = `b.lifted AS lifted, b.oldgroup AS old_group, b.oldadditionalgroups AS old_groups, (${groups}) AS group_list`;
     // The same for all logins.
     const filters = `(SELECT ${lines('f.filter')} FROM ${prefix}banfilters f WHERE f.type = 1) AS filters`;
-    const user = `u.uid AS uid, ${own}, ${within}, 1 AS everybody, ${filters}, (${sessions}) AS sessions`;
+    const user = `u.uid AS uid, ${own}, ${within}, 1 AS everybody, ${filters}, (${sessionsOf('u')}) AS sessions`;
     const banned = `LEFT JOIN ${prefix}banned b ON b.uid = u.uid`;
     const columns = texts(
       ...['id', 'uid', 'username', 'loginkey', 'own_group', 'own_groups', 'last_address', 'suspended'],
@@ -147,13 +148,30 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       [`${prefix}sessions`, 'o', 'o.uid = u.uid'],
     ] as const;
     const shared = [[`${prefix}usergroups`], [`${prefix}banfilters`]] as const;
+    const viewed = { columns: ['uid', 'sessions'] };
     const rows: Record<'sessions' | 'users', LoginRows> = {
       sessions: {
         key: 's.sid',
         joined: [[`${prefix}sessions`, 's'], [`${prefix}users`, 'u', 'u.uid = s.uid'], ...ofUsers],
         shared,
+        viewed: {
+          rows: ['s', 'o'],
+          ...viewed,
+          select: (version) =>
+            `SELECT s.sid AS id, s.uid AS uid, (${sessionsOf('s')}) AS sessions, (${sessionsOf('s', version)}) AS version FROM ${prefix}sessions s`,
+        },
       },
-      users: { key: 'u.uid', joined: [[`${prefix}users`, 'u'], ...ofUsers], shared },
+      users: {
+        key: 'u.uid',
+        joined: [[`${prefix}users`, 'u'], ...ofUsers],
+        shared,
+        viewed: {
+          rows: ['o'],
+          ...viewed,
+          select: (version) =>
+            `SELECT u.uid AS id, u.uid AS uid, (${sessionsOf('u')}) AS sessions, (${sessionsOf('u', version)}) AS version FROM ${prefix}users u`,
+        },
+      },
     };
     const ofSessions = (lines: 'id' | true) =>
       loginPart({

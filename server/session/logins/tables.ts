@@ -25,10 +25,10 @@ import {
 } from './application.ts';
 import { asked, together } from './lookups.ts';
 import { type ChangedPart, type Changes, type Parts, partsOf } from './parts.ts';
-import { packedRows, unpacked } from './rows.ts';
+import { type KeptRow, packedRows, rowKeeper, unpacked } from './rows.ts';
 import type { OpenSite, SiteReader } from './site.ts';
 import type { SiteSql } from './sql.ts';
-import { versionsOf } from './versions.ts';
+import { isOnlyViewed, versionsOf } from './versions.ts';
 
 /** Milliseconds for which the times of the tables are used again: for the checks of a moment. */
 const timesFor = 250;
@@ -52,12 +52,17 @@ interface Look {
   digest: string;
   /** These are compared in place of the digest. */
   parts: Parts | undefined;
+  /** Its columns, if the digest is a version of its rows: see `VersionsOfTable.viewed`. */
+  kept: KeptRow | undefined;
 }
 
 /** A row to be judged. */
 interface Found extends Look {
   row: Row;
 }
+
+/** The parts of a login that are known to differ, or a version that `isOnlyViewed`. Without any it is read whole. */
+type Change = readonly ChangedPart[] | string;
 
 /** The questions about one state of the settings. */
 interface Tables {
@@ -79,13 +84,10 @@ interface Questions {
   ask(): Promise<unknown>;
   /** By the primary key. */
   exists(id: string): Promise<boolean>;
-  /** The logins that are not as they were when they were judged, each with the parts of it that are known to differ. */
-  changed(
-    logins: readonly TableLogin[],
-    changes: Changes,
-  ): Promise<(readonly [TableLogin, readonly ChangedPart[]])[]>;
+  /** The logins that are not as they were when they were judged by these settings. */
+  changed(logins: readonly TableLogin[], changes: Changes): Promise<(readonly [TableLogin, Change])[]>;
   /** The row of a login, as it is now. */
-  again(before: TableLogin, changed: readonly ChangedPart[]): Promise<Found | null>;
+  again(before: TableLogin, change: Change): Promise<Found | null>;
   /** @throws StoreError if the row may not be changed */
   renew?(id: string): Promise<void>;
   /** Seconds, if it can be renewed. */
@@ -134,13 +136,13 @@ export function claimedLogins(
     const { user, ends, idle, memo } = judged;
     if (reader.nobody.includes(user.id))
       return { ...nobody('this user is nobody, by CHAT_USER_NOBODY'), settled: true };
-    const { id, digest, parts } = found;
+    const { id, digest, parts, kept } = found;
     return {
       state: 'user',
       login: {
         handle: handleOf(application.kind, user.id, claim.secrets),
         user,
-        state: { claim, id, digest, parts, site, idle, memo },
+        state: { claim, id, digest, parts, kept, site, idle, memo },
         ...(ends === undefined ? {} : { ends }),
       },
     };
@@ -154,12 +156,10 @@ export function claimedLogins(
       : look(claim.otherwise, memo);
   }
 
-  /** The logins that have to be judged again, each with the parts of it that are known to differ. */
-  async function changed(
-    logins: readonly Login<TableLogin>[],
-  ): Promise<ReadonlyMap<TableLogin, readonly ChangedPart[]>> {
+  /** The logins that have to be judged again. */
+  async function changed(logins: readonly Login<TableLogin>[]): Promise<ReadonlyMap<TableLogin, Change>> {
     const now = await tables();
-    const all = new Map<TableLogin, readonly ChangedPart[]>();
+    const all = new Map<TableLogin, Change>();
     const byTable = new Map<string, TableLogin[]>();
     for (const { state } of logins) {
       const isDue = state.idle !== undefined && Date.now() >= state.idle * 1000;
@@ -174,7 +174,7 @@ export function claimedLogins(
     if (byTable.size === 0) return all;
     const changes = await now.changes();
     const found = [...byTable].map(([name, states]) => now.table(name).changed(states, changes));
-    for (const each of await Promise.all(found)) for (const [state, parts] of each) all.set(state, parts);
+    for (const each of await Promise.all(found)) for (const [state, change] of each) all.set(state, change);
     return all;
   }
 
@@ -184,16 +184,16 @@ export function claimedLogins(
     judging.catch(() => {});
     return logins.map((login) =>
       judging.then((found) => {
-        const parts = found.get(login.state);
+        const change = found.get(login.state);
         // Most checks end here.
-        return parts === undefined ? null : judgedAgain(login, parts);
+        return change === undefined ? null : judgedAgain(login, change);
       }),
     );
   }
 
   async function judgedAgain(
     { handle, user, state }: Login<TableLogin>,
-    parts: readonly ChangedPart[],
+    change: Change,
   ): Promise<Verdict<TableLogin>> {
     const { claim, id, memo } = state;
     const now = await tables();
@@ -202,7 +202,8 @@ export function claimedLogins(
       !isDeepStrictEqual(application.keys?.(now.site), application.keys?.(state.site))
     )
       return byAnotherKey;
-    const at = await now.table(claim.table).again(state, parts);
+    // By other settings it may have other columns.
+    const at = await now.table(claim.table).again(state, now.site === state.site ? change : []);
     const found = verdict(now.site, claim, at && { id, ...at }, memo);
     if (found.state !== 'nobody' || 'settled' in found || claim.otherwise === undefined) return found;
     let other = await look(claim.otherwise, memo);
@@ -370,6 +371,7 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
   const { packed: columns, from } = packedRows(driver, table, { charset, views });
   const packed = parts?.withValues(columns) ?? columns;
   const versions = parts === undefined ? versionsOf(table, site) : undefined;
+  const keeper = rowKeeper(table);
   // Parts have digests of their own.
   const digestSql =
     (parts === undefined && (versions?.ofRow ?? driver.digestOfAll?.(names.map(quoted)))) || 'NULL';
@@ -391,7 +393,16 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
     const answer = await found(id);
     if (!answer?.data) return null;
     const read = parts?.read(answer.data) ?? { row: unpacked(answer.data, names), parts: undefined };
-    return { ...read, digest: read.parts === undefined ? digestIn(answer) : '' };
+    const isVersioned = versions?.viewed !== undefined && answer.state !== null;
+    return {
+      ...read,
+      digest: read.parts === undefined ? digestIn(answer) : '',
+      kept: isVersioned ? keeper.keep(read.row) : undefined,
+    };
+  }
+  async function viewed({ id, kept }: TableLogin, version: string): Promise<Found | null> {
+    const now = kept && (await versions?.viewed?.(id, keeper.row(kept), version));
+    return now ? { row: now, digest: version, parts: undefined, kept: keeper.keep(now) } : null;
   }
   async function idsOf(lookup: string): Promise<string[]> {
     if (table.lookup === table.id) return [lookup];
@@ -427,16 +438,22 @@ export function questions(table: LoginTable, site: OpenSite): Questions {
           wholes.map(({ id }) => id),
         ),
       ]);
-      const differing = wholes.filter(({ id, digest }) => {
+      const differing = wholes.flatMap((login): [TableLogin, Change][] => {
+        const { id, digest, kept } = login;
         const answer = ofWhole.get(id);
-        return answer === undefined || digestIn(answer) !== digest;
+        if (answer === undefined) return [[login, []]];
+        if (digestIn(answer) === digest) return [];
+        const { state } = answer;
+        return [[login, kept && state !== null && isOnlyViewed(digest, state) ? state : []]];
       });
-      return [...ofParts, ...differing.map((login) => [login, []] as const)];
+      return [...ofParts, ...differing];
     },
-    async again({ id, parts: before }, changed) {
+    async again(login, change) {
+      const { id, parts: before } = login;
       // Most changes are those of a session alone.
-      const made = before && changed.length > 0 ? await parts?.renewed(before, changed) : null;
-      return made ? { ...made, digest: '' } : row(id);
+      if (typeof change === 'string') return (await viewed(login, change)) ?? row(id);
+      const made = before && change.length > 0 ? await parts?.renewed(before, change) : null;
+      return made ? { ...made, digest: '', kept: undefined } : row(id);
     },
     ...(renewed && {
       lifetime: renewed.lifetime,
