@@ -195,6 +195,27 @@ test('how many people are here leads to them, among the details of the room', as
   await page.keyboard.press('Escape');
   await expect(details).toHaveCount(0);
   await expect(count).toBeFocused();
+  // In a low element they can be reached; and text of twice the size is not cut.
+  await page.setViewportSize({ width: 280, height: 320 });
+  await count.click();
+  await details.getByRole('button', { name: /^Alice/ }).click();
+  const card = page.getByRole('dialog', { name: 'Alice' });
+  await expect(card).toBeVisible();
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'));
+  const cut = () =>
+    page.locator('php-chat .quick button, php-chat .seg button').evaluateAll((buttons) =>
+      buttons.filter(({ scrollWidth, clientWidth, parentElement }) => {
+        const { scrollWidth: all = 0, clientWidth: seen = 0 } = parentElement ?? {};
+        return scrollWidth > clientWidth || all > seen;
+      }),
+    );
+  expect(await cut()).toEqual([]);
+  await page.keyboard.press('Escape');
+  await details.getByRole('tab', { name: 'Settings' }).click();
+  await expect(details.getByRole('button', { name: 'Nothing' })).toBeVisible();
+  expect(await cut()).toEqual([]);
+  await alice.shot('settings-360-large-text');
 });
 
 test('no sideways scrolling: 1280 × 800, 800 × 600, 390 × 844, 280 × 320', async ({ alice, site }) => {
