@@ -85,3 +85,19 @@ test('requested again while the answer to a search is under way: the later answe
   await asked[2]?.answer(ann);
   expect(found()).toEqual(['2']);
 });
+
+test('an answer takes back nothing of what events have said since it was asked for', async () => {
+  const { asked, people, ids } = start();
+  const gone = { user: { id: '3', name: 'Cat' }, gone: true } as const;
+  // Ben comes, and Cat is no member any more.
+  people.presence({ room: 'r', joined: [ben.user], left: [], count: 2 });
+  people.members({ room: 'r', changed: [gone], count: 2 });
+  await asked[0]?.answer(ann, { ...ben, user: gone.user, present: true });
+  await asked[1]?.answer(ben);
+  expect([ids(true), ids(false)]).toEqual([['1', '2'], []]);
+  // What is asked for afterwards is newer.
+  people.ready();
+  await asked[2]?.answer(ann);
+  await asked[3]?.answer(ben);
+  expect([ids(true), ids(false)]).toEqual([['1'], ['2']]);
+});

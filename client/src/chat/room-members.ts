@@ -25,6 +25,8 @@ export class RoomMembers implements Follower {
   readonly #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
   #wanted = '';
+  /** For each answer that is awaited, whom events have changed meanwhile: it is older than they are. */
+  readonly #awaited = new Set<Set<string>>();
   /** Counts how often everything was asked for again: an answer to an earlier request no longer matters. */
   #turn = 0;
 
@@ -75,16 +77,22 @@ export class RoomMembers implements Follower {
       `people ${turn} ${present} ${list.next ?? ''}`,
       async () => {
         if (this.#turn !== turn) return;
-        const answer = await this.#connection.request('room:members', {
-          room: this.#room.id,
-          present,
-          limit: PAGE,
-          ...(list.next === undefined ? {} : { cursor: list.next ?? '' }),
-        });
+        const newer = new Set<string>();
+        this.#awaited.add(newer);
+        const answer = await this.#connection
+          .request('room:members', {
+            room: this.#room.id,
+            present,
+            limit: PAGE,
+            ...(list.next === undefined ? {} : { cursor: list.next ?? '' }),
+          })
+          .finally(() => this.#awaited.delete(newer));
         if (this.#turn !== turn) return;
-        if (list.next === undefined) list.members.clear();
+        if (list.next === undefined)
+          for (const id of list.members.keys()) if (!newer.has(id)) list.members.delete(id);
         const other = present ? this.#away : this.#here;
         for (const member of answer.members) {
+          if (newer.has(member.user.id)) continue;
           list.members.set(member.user.id, member);
           other.members.delete(member.user.id);
         }
@@ -138,6 +146,7 @@ export class RoomMembers implements Follower {
   }
 
   #move(id: string, change: (known: RoomMember | undefined) => RoomMember | undefined): void {
+    for (const newer of this.#awaited) newer.add(id);
     const member = change(this.#here.members.get(id) ?? this.#away.members.get(id));
     this.#here.members.delete(id);
     this.#away.members.delete(id);
