@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newId } from '../../client/src/chat/outbox.ts';
 import { RoomMembers } from '../../client/src/chat/room-members.ts';
@@ -235,7 +236,11 @@ describe('the list of rooms', () => {
     const ann = await person();
     const ben = await other();
     const ids: string[] = [];
-    for (let n = 0; n < 220; n++) ids.push(await privateRoom(ben, [ann.id], `many ${n}`));
+    for (let n = 0; n < 220; n++) {
+      ids.push(await privateRoom(ben, [ann.id], `many ${n}`));
+      // No two are created in the same millisecond.
+      for (const at = Date.now(); Date.now() === at; ) await nextTurn();
+    }
     for (const room of [ids[3] as string, ids[110] as string]) {
       await ben.request('room:join', { room });
       await write(ben, room, 'hello');
