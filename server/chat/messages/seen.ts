@@ -6,7 +6,10 @@ import type { Directory } from '../directory.ts';
 import type { Connection, Room } from '../model.ts';
 import type { Publisher } from '../publisher.ts';
 
-/** The shortest interval of `seen:changed` per room, in milliseconds. */
+/**
+ * Authors are notified at whole multiples of this many milliseconds since the server has started. So no time depends on
+ * who has read before, which may be somebody who hides it.
+ */
 const changedEvery = 1000;
 
 type Answer = Answers['message:seen'];
@@ -21,7 +24,7 @@ interface Asked {
 }
 
 /**
- * Answers authors who has seen a message, and tells them when there are more. Each event is an answer of its own: what
+ * Answers authors who has seen a message, and notifies them when there are more. Each event is an answer of its own: what
  * a reader hides is in no event, not even that there was one.
  */
 export class SeenBy {
@@ -30,8 +33,8 @@ export class SeenBy {
   readonly #publisher: Publisher;
   readonly #onFailure: OnAsideFailure;
   readonly #asked = new WeakMap<Connection, WeakMap<Room, Asked>>();
-  /** Rooms in which authors were told within the last second. */
-  readonly #resting = new Set<Room>();
+  /** Rooms in which authors are notified next. */
+  readonly #due = new Set<Room>();
 
   constructor(history: History, directory: () => Directory, publisher: Publisher, onFailure: OnAsideFailure) {
     this.#history = history;
@@ -51,6 +54,7 @@ export class SeenBy {
     try {
       const answer = await this.#seen(connection, room, seq);
       asked.named = namesIn(answer);
+      if (asked.stale) this.#notifyLater(room);
       return answer;
     } catch (error) {
       if (rooms.get(room) === asked) rooms.delete(room);
@@ -60,41 +64,43 @@ export class SeenBy {
 
   /** A member has read up to there. */
   read(room: Room, user: string, upTo: number): void {
-    if (!isTold(room)) return;
-    let isNews = false;
+    if (!showsSeen(room)) return;
     for (const connection of room.joined) {
       const asked = this.#asked.get(connection)?.get(room);
       if (asked === undefined || asked.seq > upTo || asked.named?.has(user) === true) continue;
       if (connection.person.user.id === user) continue;
       asked.stale = true;
-      isNews = true;
+      this.#notifyLater(room);
     }
-    if (isNews && !this.#resting.has(room)) this.#tell(room);
   }
 
-  #tell(room: Room): void {
-    this.#resting.add(room);
-    const stale = [...room.joined].filter((connection) => this.#asked.get(connection)?.get(room)?.stale);
-    if (stale.length === 0) return void this.#resting.delete(room);
-    for (const connection of stale)
-      this.#tellOne(connection, room).catch((error) => {
+  #notifyLater(room: Room): void {
+    if (this.#due.has(room)) return;
+    this.#due.add(room);
+    setTimeout(() => this.#notify(room), changedEvery - (performance.now() % changedEvery)).unref();
+  }
+
+  #notify(room: Room): void {
+    this.#due.delete(room);
+    for (const connection of room.joined) {
+      const asked = this.#asked.get(connection)?.get(room);
+      // The answer comes first.
+      if (asked?.named === undefined || !asked.stale) continue;
+      asked.stale = false;
+      this.#notifyOne(connection, room, asked).catch((error) => {
         // The message is gone by now, or the room shows it no more.
         if (!(error instanceof RequestError)) this.#onFailure('seen_changed', error);
       });
-    setTimeout(() => this.#tell(room), changedEvery);
+    }
   }
 
-  async #tellOne(connection: Connection, room: Room): Promise<void> {
-    const asked = this.#asked.get(connection)?.get(room);
-    // The answer comes first.
-    if (asked?.named === undefined) return;
-    asked.stale = false;
+  async #notifyOne(connection: Connection, room: Room, asked: Asked): Promise<void> {
     const answer = await this.#seen(connection, room, asked.seq);
     // Another server may have stored what was read, and before it that somebody was removed.
     await this.#history.current();
     const isSame = answer.users.every(({ id }) => asked.named?.has(id) === true);
     if (isSame || !room.joined.has(connection) || this.#asked.get(connection)?.get(room) !== asked) return;
-    if (!isTold(room)) return;
+    if (!showsSeen(room)) return;
     asked.named = namesIn(answer);
     const payload = { room: room.record.id, seq: asked.seq, ...answer };
     this.#publisher.toConnections([connection.id], 'seen:changed', payload);
@@ -119,7 +125,7 @@ export class SeenBy {
 }
 
 /** Whether authors learn there who has seen a message. */
-function isTold({ record: { kind, members, settings } }: Room): boolean {
+function showsSeen({ record: { kind, members, settings } }: Room): boolean {
   return kind !== 'direct' && members <= mostSeers && settings.seen !== 'off';
 }
 

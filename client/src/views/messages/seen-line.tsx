@@ -32,7 +32,7 @@ export class SeenLine implements Follower {
     this.#context = context;
   }
 
-  /** Draws the line. It is asked for once, and the server tells what changes. */
+  /** Draws the line. It is asked for once, and the server sends what changes. */
   of(message: Message): Known['draw'] {
     const room = this.#context.chat.rooms.get(message.room);
     if (room === undefined || !showsSeen(room, this.#context.chat)) return undefined;
