@@ -19,12 +19,12 @@ interface Asked {
   readonly seq: number;
   /** Whom its answer has named; undefined until there is one. */
   named?: ReadonlySet<string>;
-  /** Somebody who is not named has read up to it since. */
-  stale: boolean;
+  /** Users who are not named and have read up to it since. */
+  readonly readers: Set<string>;
 }
 
 /**
- * Answers authors who has seen a message, and notifies them when there are more. Each event is an answer of its own: what
+ * Answers authors who has seen a message, and notifies them when somebody whom the answer names has read it since. So what
  * a reader hides is in no event, not even that there was one.
  */
 export class SeenBy {
@@ -47,14 +47,14 @@ export class SeenBy {
   async ask(connection: Connection, room: Room, { seq }: RequestPayload<'message:seen'>): Promise<Answer> {
     if (room.record.kind === 'direct')
       throw new RequestError('bad_request', 'a direct room has readByOther for it');
-    const asked: Asked = { seq, stale: false };
+    const asked: Asked = { seq, readers: new Set() };
     const rooms = this.#asked.get(connection) ?? new WeakMap<Room, Asked>();
     // Before the history is read: somebody may read the message meanwhile.
     this.#asked.set(connection, rooms.set(room, asked));
     try {
       const answer = await this.#seen(connection, room, seq);
       asked.named = namesIn(answer);
-      if (asked.stale) this.#notifyLater(room);
+      if (asked.readers.size > 0) this.#notifyLater(room);
       return answer;
     } catch (error) {
       if (rooms.get(room) === asked) rooms.delete(room);
@@ -69,7 +69,7 @@ export class SeenBy {
       const asked = this.#asked.get(connection)?.get(room);
       if (asked === undefined || asked.seq > upTo || asked.named?.has(user) === true) continue;
       if (connection.person.user.id === user) continue;
-      asked.stale = true;
+      asked.readers.add(user);
       this.#notifyLater(room);
     }
   }
@@ -85,21 +85,32 @@ export class SeenBy {
     for (const connection of room.joined) {
       const asked = this.#asked.get(connection)?.get(room);
       // The answer comes first.
-      if (asked?.named === undefined || !asked.stale) continue;
-      asked.stale = false;
-      this.#notifyOne(connection, room, asked).catch((error) => {
+      if (asked?.named === undefined || asked.readers.size === 0) continue;
+      const readers = new Set(asked.readers);
+      asked.readers.clear();
+      this.#notifyOne(connection, room, asked, readers).catch((error) => {
+        const isStorage = error instanceof RequestError && error.code.startsWith('storage_');
         // The message is gone by now, or the room shows it no more.
-        if (!(error instanceof RequestError)) this.#onFailure('seen_changed', error);
+        if (error instanceof RequestError && !isStorage) return;
+        this.#onFailure('seen_changed', error);
+        if (!isStorage) return;
+        for (const reader of readers) asked.readers.add(reader);
+        this.#notifyLater(room);
       });
     }
   }
 
-  async #notifyOne(connection: Connection, room: Room, asked: Asked): Promise<void> {
+  async #notifyOne(
+    connection: Connection,
+    room: Room,
+    asked: Asked,
+    readers: ReadonlySet<string>,
+  ): Promise<void> {
     const answer = await this.#seen(connection, room, asked.seq);
     // Another server may have stored what was read, and before it that somebody was removed.
     await this.#history.current();
-    const isSame = answer.users.every(({ id }) => asked.named?.has(id) === true);
-    if (isSame || !room.joined.has(connection) || this.#asked.get(connection)?.get(room) !== asked) return;
+    const isNews = answer.users.some(({ id }) => readers.has(id) && asked.named?.has(id) !== true);
+    if (!isNews || !room.joined.has(connection) || this.#asked.get(connection)?.get(room) !== asked) return;
     if (!showsSeen(room)) return;
     asked.named = namesIn(answer);
     const payload = { room: room.record.id, seq: asked.seq, ...answer };

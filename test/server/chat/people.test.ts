@@ -439,7 +439,22 @@ describe('rooms that people make', () => {
     expect(eventsOf(ann, 'seen:changed').slice(before)).toEqual([
       { room, seq: third, users: [{ id: ben.id, name: `Name of ${ben.id}` }], total: 3 },
     ]);
+    // Nor does somebody who hides it cause an event that names Cat, who can be named again since the author has asked.
+    const elsewhere = await den(ann, [cat]);
+    for (const each of [ann, cat]) await each.request('room:join', { room: elsewhere });
+    const there = { room: elsewhere, seq: (await send(ann, elsewhere)).message.seq };
+    await ann.request('message:seen', there);
+    const fourth = { room, seq: (await send(ann, room)).message.seq };
+    await cat.request('read:mark', fourth);
+    await ann.request('user:block', { user: cat.id, blocked: true });
+    await ann.request('message:seen', fourth);
+    await ann.request('user:block', { user: cat.id, blocked: false });
     await ben.request('user:hide', { hidden: true });
+    await ben.request('read:mark', fourth);
+    // Authors of both rooms are notified at the same moment.
+    await cat.request('read:mark', there);
+    await expect.poll(() => eventsOf(ann, 'seen:changed').at(-1)).toMatchObject(there);
+    expect(eventsOf(ann, 'seen:changed')).not.toContainEqual(expect.objectContaining(fourth));
     await cat.request('user:block', { user: ann.id, blocked: true });
     await cat.request('user:block', { user: ann.id, blocked: false });
     await ann.request('room:remove', { room, user: cat.id });
