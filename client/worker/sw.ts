@@ -26,6 +26,8 @@ interface Place {
   seq: number;
   /** All rooms with something unread, if they are few. */
   unread?: string[];
+  /** When that was so, in milliseconds since 1970: pushes do not come in order, and some come late. */
+  at?: number;
 }
 
 /** Milliseconds that a page has to say that it has opened the room. */
@@ -46,7 +48,8 @@ worker.addEventListener('push', (event) => {
 });
 
 async function show({ title, body, lang, tag, silent, navigate, app_badge, data }: Push['notification']) {
-  if (Array.isArray(data?.unread)) await closeRead(data.unread);
+  // Whatever fails there, this one is shown.
+  if (Array.isArray(data?.unread)) await closeRead(data.unread, data.at ?? 0).catch(() => {});
   await worker.registration.showNotification(title, {
     ...(body === undefined ? {} : { body }),
     ...(lang === undefined ? {} : { lang }),
@@ -60,10 +63,10 @@ async function show({ title, body, lang, tag, silent, navigate, app_badge, data 
 }
 
 /** Closes the notices of rooms that were read elsewhere. Each push has to show something, so none is sent for that alone. */
-async function closeRead(unread: readonly string[]): Promise<void> {
+async function closeRead(unread: readonly string[], now: number): Promise<void> {
   for (const notice of await worker.registration.getNotifications()) {
-    const { room } = (notice.data ?? {}) as Partial<Place>;
-    if (room !== undefined && !unread.includes(room)) notice.close();
+    const { room, at = 0 } = (notice.data ?? {}) as Partial<Place>;
+    if (room !== undefined && !unread.includes(room) && at < now) notice.close();
   }
 }
 

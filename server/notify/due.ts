@@ -20,8 +20,9 @@ const together = 8;
 const lookEvery = 30_000;
 /** Members of a room that are looked through at once. */
 const membersAtOnce = 500;
-/** Milliseconds for each of them until the room is looked through again, so that large rooms cost no more than small ones. */
+/** Milliseconds for each member until a room is looked through again, so that large rooms cost no more than small ones. */
 const pauseOfMember = 100;
+const shortestPause = 10_000;
 /** Milliseconds between two mails to the same user. */
 const betweenMails = 60 * 60_000;
 /** Milliseconds until a mail that the mail server could not take is tried again, and after which it is given up. */
@@ -128,7 +129,8 @@ export class Due {
   async #lookThrough({ room, everyone }: { room: string; everyone: boolean }): Promise<void> {
     const { history, firstLook } = this.#options;
     const at = Date.now();
-    let members = 0;
+    const { members = 0 } = (await history.read.room({ room })) ?? {};
+    const pause = Math.min(Math.max(shortestPause, members * pauseOfMember), lookThroughPause);
     for (let after: string | undefined = ''; after !== undefined; ) {
       const { users, next }: { users: string[]; next?: string } = await history.read.concernedMembers({
         room,
@@ -136,8 +138,6 @@ export class Due {
         after,
         limit: membersAtOnce,
       });
-      members += users.length;
-      const pause = Math.min(Math.max(pushAfter, members * pauseOfMember), lookThroughPause);
       await history.write.noteDue({
         room,
         users,

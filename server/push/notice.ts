@@ -18,6 +18,8 @@ export interface Notice {
   /** All rooms with something unread that concerns the user, and how many messages that is. */
   unread: readonly UnreadRoom[];
   total: number;
+  /** When it was looked at what is unread, in milliseconds since 1970. */
+  at: number;
   /** The page that a press opens. */
   page: string;
   /** Without a sound: there was one for this room a moment ago. */
@@ -25,7 +27,7 @@ export interface Notice {
 }
 
 /** A declarative push message (https://w3c.github.io/push-api/#declarative-push-message): some browsers show it without a worker. */
-export function noticeOf({ room, message, shows, texts, unread, total, page, silent }: Notice): object {
+export function noticeOf({ room, message, shows, texts, unread, total, at, page, silent }: Notice): object {
   const { lang, direction: dir } = texts;
   const rooms = unread.length > mostListed ? {} : { unread: unread.map(({ room }) => room) };
   return {
@@ -38,7 +40,7 @@ export function noticeOf({ room, message, shows, texts, unread, total, page, sil
       tag: `php-chat ${room.room}`,
       silent,
       app_badge: String(total),
-      data: { room: room.room, seq: room.last, ...rooms },
+      data: { room: room.room, seq: room.last, at, ...rooms },
     },
   };
 }

@@ -168,6 +168,7 @@ export class Pushes {
               shows: settings.text,
               texts,
               unread: rooms,
+              at,
               total,
               page,
               silent,

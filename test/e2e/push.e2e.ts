@@ -139,12 +139,13 @@ async function pushed(
       }),
     });
   const garden = { title: 'Bob · garden', body: 'It rains', tag: 'php-chat garden' };
-  await deliver(garden, { room: 'garden', seq: 1, unread: ['garden'] });
+  await deliver(garden, { room: 'garden', seq: 1, at: 2, unread: ['garden'] });
   await expect.poll(shown).toEqual([garden]);
   const lobby = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby' };
-  await deliver(lobby, { room: 'lobby', seq: 1 });
+  // One that comes late knows nothing of what was written since.
+  await deliver(lobby, { room: 'lobby', seq: 1, at: 1, unread: ['lobby'] });
   await expect.poll(shown).toEqual([garden, lobby]);
-  await deliver(lobby, { room: 'lobby', seq: 1, unread: ['lobby'] });
+  await deliver(lobby, { room: 'lobby', seq: 1, at: 3, unread: ['lobby'] });
   await expect.poll(shown).toEqual([lobby]);
 
   await worker.evaluate(() => {

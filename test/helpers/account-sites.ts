@@ -61,13 +61,14 @@ export async function laravelSite(db: TestDatabase): Promise<AccountSite> {
     },
     {
       users:
-        'id INTEGER PRIMARY KEY, name VARCHAR(99), email VARCHAR(99), password VARCHAR(99), remember_token VARCHAR(99)',
+        'id INTEGER PRIMARY KEY, name VARCHAR(99), email VARCHAR(99), password VARCHAR(99), remember_token VARCHAR(99), deleted_at VARCHAR(99)',
       sessions:
         'id VARCHAR(99) PRIMARY KEY, ip_address VARCHAR(99), payload TEXT, last_activity INTEGER NOT NULL',
     },
   );
   const email = mailOfUser;
   await insertInto(db, 'users', { id: 7, name: 'Ann', email, password: 'hash', remember_token: 'secret' });
+  await insertInto(db, 'users', { id: 8, name: 'Eve', email, password: 'hash', deleted_at: '2026-01-01' });
   const session = { login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 7, password_hash_web: 'hash' };
   await insertInto(db, 'sessions', {
     ...{ id, payload: Buffer.from(JSON.stringify(session)).toString('base64') },

@@ -358,7 +358,7 @@ async function accountsOf({
     mails: (sql, known) =>
       mailsIn(
         'chat_laravel_mails',
-        tableIn(table, sql),
+        tableIn(table, sql) + (known.has('deleted_at') ? ' WHERE deleted_at IS NULL' : ''),
         tableIn(model.key, sql),
         known.has(mail) ? tableIn(mail, sql) : 'NULL',
       ),

@@ -211,7 +211,7 @@ test('a message is pushed to those whom it concerns, who are away and logged in,
   const notices = (name: string) => named[name]?.browser.pushes().map(({ notification }) => notification);
   const page = 'http://localhost:8080/forum/';
   const navigate = `${page}#m=${den.id}/${last.seq}`;
-  const data = { room: den.id, seq: last.seq, unread: [den.id] };
+  const data = { room: den.id, seq: last.seq, at: expect.any(Number), unread: [den.id] };
   const all = { lang: 'en', dir: 'ltr', navigate, silent: false, app_badge: '2', data };
   const from = `Name of ${ann.id} · Garden`;
   expect(notices('text')).toMatchObject([{ ...all, title: from, body: 'Bring a rake\n2 new' }]);
