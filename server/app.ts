@@ -144,6 +144,7 @@ function openServers(
   const { digest } = history;
   return new Servers({
     self,
+    version: manifest.version,
     history,
     onFailure,
     site: digest &&

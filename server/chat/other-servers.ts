@@ -13,9 +13,18 @@ export interface Seen {
   rooms: readonly string[];
 }
 
+/** A run of a server. */
+export interface Run {
+  version: string;
+  /** When it has begun. */
+  since: number;
+}
+
 /** One of several servers. */
 export interface ServerState {
   name: string;
+  /** Absent for one of an earlier version. */
+  run?: Run;
   /** It has been heard lately. */
   working: boolean;
   /** The users who are connected to it; none if it does not work. */
@@ -26,6 +35,7 @@ export interface ServerState {
 export interface OtherServers {
   /** The name of this server among them. */
   readonly name: string;
+  readonly run: Run;
   /** The others, as far as they are known by name. */
   states(): ServerState[];
   /** The users who are connected to other servers and visible in the room, by id. */

@@ -1,4 +1,4 @@
-import type { Order, OtherServers, Seen, ServerState, ThisServer } from '../chat/other-servers.ts';
+import type { Order, OtherServers, Run, Seen, ServerState, ThisServer } from '../chat/other-servers.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
 import { RequestError } from '../wire/errors.ts';
 import type { User } from '../wire/events.ts';
@@ -39,7 +39,7 @@ const mostUsers = 100;
  */
 type Told =
   /** `at` means something only to the sender: it is the sender's wall clock. */
-  | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead }
+  | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead; run?: Run }
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
@@ -56,6 +56,7 @@ interface Said {
 interface Known {
   /** Empty until it is known. */
   name: string;
+  run?: Run | undefined;
   heardAt: number;
   /** Own beats that have come back since `heardAt`. */
   beats: number;
@@ -87,6 +88,8 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
  * again, that state is right, since none of its announcements can have been lost.
  */
 export class Servers implements OtherServers {
+  /** It begins with this object. */
+  readonly run: Run;
   readonly #self: string;
   readonly #history: History;
   /** Absent while this server is being started. */
@@ -123,6 +126,7 @@ export class Servers implements OtherServers {
 
   /**
    * @param options.self the id of this run of the server
+   * @param options.version of this program
    * @param options.onSilence called when another server falls silent, and when it is heard again
    * @param options.onSameName called once, when two servers have one name
    * @param options.onFailure called after a bug in this program
@@ -130,12 +134,14 @@ export class Servers implements OtherServers {
    */
   constructor(options: {
     self: string;
+    version: string;
     history: History;
     onSilence: (server: string, silent: boolean) => void;
     onSameName: (server: string) => void;
     onFailure: (error: Error) => void;
     site?: SiteReading | undefined;
   }) {
+    this.run = { version: options.version, since: Date.now() };
     this.#self = options.self;
     this.#history = options.history;
     this.#onSilence = options.onSilence;
@@ -189,7 +195,12 @@ export class Servers implements OtherServers {
     const working = new Set([this.#name, ...known.flatMap(([, { alive, name }]) => (alive ? name : []))]);
     return known
       .filter(([, { alive, name }]) => name !== '' && (alive || !working.has(name)))
-      .map(([id, { alive, name }]) => ({ name, working: alive, users: this.#elsewhere.usersOf(id) }));
+      .map(([id, { alive, name, run }]) => ({
+        name,
+        ...(run && { run }),
+        working: alive,
+        users: this.#elsewhere.usersOf(id),
+      }));
   }
 
   presentIn(room: string): ReadonlyMap<string, User> {
@@ -243,7 +254,7 @@ export class Servers implements OtherServers {
 
   #alive(is: 'hello' | 'beat'): Told {
     const site = this.#sameSite.own;
-    return { is, name: this.#name, at: Date.now(), ...(site === null ? {} : { site }) };
+    return { is, name: this.#name, at: Date.now(), run: this.run, ...(site === null ? {} : { site }) };
   }
 
   async #readSite(): Promise<void> {
@@ -332,10 +343,10 @@ export class Servers implements OtherServers {
         if (own) return;
         this.#replaced(from, told.name);
         this.#introduce();
-        this.#named(from, told.name);
+        this.#named(from, told);
         return;
       case 'beat':
-        if (!own) this.#named(from, told.name);
+        if (!own) this.#named(from, told);
         return;
       case 'here':
         if (!own) for (const [user, seen] of told.users) this.#elsewhere.set(from, user, seen);
@@ -380,9 +391,9 @@ export class Servers implements OtherServers {
     known.silent = false;
   }
 
-  #named(id: string, name: string): void {
+  #named(id: string, { name, run }: Pick<Known, 'name' | 'run'>): void {
     const known = this.#known.get(id);
-    if (known !== undefined) known.name = name;
+    if (known !== undefined) Object.assign(known, { name, run });
     if (this.#sameNameTold) return;
     const others = [...this.#known].filter(([other, { alive }]) => other !== id && alive);
     if (![this.#name, ...others.map(([, other]) => other.name)].includes(name)) return;

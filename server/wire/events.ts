@@ -874,6 +874,10 @@ export const answers = {
           working: z.boolean(),
           /** People who are connected to it. */
           here: counter,
+          /** Absent for a server of an earlier version. */
+          version: z.string().exactOptional(),
+          /** When it was started. */
+          since: time.exactOptional(),
         }),
       )
       .exactOptional(),

@@ -2,6 +2,7 @@ import type { Answers } from '../../../server/wire/events.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { refusal } from '../views/refusal.ts';
+import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
 import { Failed } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
@@ -222,6 +223,8 @@ export class OverviewPage implements Part {
   #servers(servers: NonNullable<Overview['servers']>) {
     const { strings } = this.#context;
     const connected = strings.text('person.here');
+    const started = strings.text('mod.server.since');
+    const ofVersion = strings.text('mod.server.version');
     return (
       <>
         <h3>
@@ -233,10 +236,12 @@ export class OverviewPage implements Part {
               <th>{strings.text('mod.server')}</th>
               <th>{strings.text('mod.server.state')}</th>
               <th class="n">{connected}</th>
+              <th class="n">{started}</th>
+              <th class="n">{ofVersion}</th>
             </tr>
           </thead>
           <tbody>
-            {servers.map(({ name, working, here }) => (
+            {servers.map(({ name, working, here, version, since }) => (
               <tr key={name}>
                 <td>
                   <b>{name}</b>
@@ -247,6 +252,16 @@ export class OverviewPage implements Part {
                 </td>
                 <td class="n" data-l={connected}>
                   {strings.number(here)}
+                </td>
+                <td class="n" data-l={started}>
+                  {since === undefined ? (
+                    '–'
+                  ) : (
+                    <span title={strings.fullTime(since)}>{listTime(since, strings)}</span>
+                  )}
+                </td>
+                <td class="n" data-l={ofVersion}>
+                  {version ?? '–'}
                 </td>
               </tr>
             ))}

@@ -41,8 +41,8 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       ...(others === undefined
         ? {}
         : {
-            servers: [{ name: others.name, working: true, users: own }, ...elsewhere]
-              .map(({ name, working, users: here }) => ({ name, working, here: here.length }))
+            servers: [{ name: others.name, run: others.run, working: true, users: own }, ...elsewhere]
+              .map(({ name, run, working, users: here }) => ({ name, working, here: here.length, ...run }))
               .sort((a, b) => (a.name < b.name ? -1 : 1)),
           }),
     };

@@ -94,7 +94,13 @@ test('people count on whichever server they are, and a ban closes their connecti
   const [ann, ben] = [await site.person({ roles: 'moderator' }), await onTwo()];
   const boss = await onTwo({ roles: 'admin' });
   const overview = () => ann.request('moderate:overview', {});
-  const server = (name: string, here: number) => ({ name, working: true, here });
+  const server = (name: string, here: number) => ({
+    name,
+    working: true,
+    here,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    since: expect.any(Number),
+  });
   await expect.poll(overview).toMatchObject({ here: 3, servers: [server('one', 1), server('two', 2)] });
   await expect
     .poll(() => boss.request('moderate:overview', {}))

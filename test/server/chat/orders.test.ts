@@ -22,6 +22,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
     (history) => {
       others = new Servers({
         self: 'other',
+        version: '1.0.0',
         history,
         onSilence: ignore,
         onSameName: ignore,
@@ -74,6 +75,7 @@ test('a user who loses a room while the other servers are asked whether it is sh
         leave: ignore,
       },
       others: {
+        run: { version: '1.0.0', since: 0 },
         name: 'here',
         states: () => [],
         presentIn: () => new Map(),

@@ -105,6 +105,7 @@ class Server {
     const history = database.history(() => this.cut);
     this.#servers = new Servers({
       self: randomUUID(),
+      version: '1.0.0',
       history,
       onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1),
       onSameName: (same) => this.sameName.push(same),
