@@ -101,3 +101,22 @@ test('an answer takes back nothing of what events have said since it was asked f
   await asked[3]?.answer(ben);
   expect([ids(true), ids(false)]).toEqual([['1'], ['2']]);
 });
+
+test('of people whom events do not tell wholly, an answer that was asked for before them says the rest', async () => {
+  const { asked, people, ids } = start();
+  const roles = () => people.list(true, 'en').map(({ role }) => role);
+  // Nobody is known yet: Ann goes, and Ben comes.
+  people.presence({ room: 'r', joined: [ben.user], left: ['1'], count: 1 });
+  await asked[0]?.answer(ann);
+  await asked[1]?.answer({ ...ben, role: 'owner' });
+  expect([ids(true), ids(false)]).toEqual([['2'], ['1']]);
+  expect(roles()).toEqual(['owner']);
+  // A role that an event has told is newer.
+  people.ready();
+  people.members({ room: 'r', changed: [{ ...ben, role: 'moderator' }], count: 2 });
+  people.presence({ room: 'r', joined: [ben.user], left: [], count: 2 });
+  await asked[2]?.answer();
+  await asked[3]?.answer({ ...ann, present: false }, { ...ben, role: 'owner' });
+  expect([ids(true), ids(false)]).toEqual([['2'], ['1']]);
+  expect(roles()).toEqual(['moderator']);
+});

@@ -13,6 +13,14 @@ interface List {
   next: string | null | undefined;
 }
 
+/** The people of whom events have told while an answer is awaited, which is older than they are. */
+interface Newer {
+  /** All of them, or that they are gone. */
+  readonly changed: Set<string>;
+  /** Only whether they are here: their role is in the answer. */
+  readonly present: Map<string, boolean>;
+}
+
 const empty = (): List => ({ members: new Map(), next: undefined });
 
 /** The members of a room, as far as they were asked for, kept up to date by events. */
@@ -25,8 +33,8 @@ export class RoomMembers implements Follower {
   readonly #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
   #wanted = '';
-  /** For each answer that is awaited, whom events have changed meanwhile: it is older than they are. */
-  readonly #awaited = new Set<Set<string>>();
+  /** For each answer that is awaited. */
+  readonly #awaited = new Set<Newer>();
   /** Counts how often everything was asked for again: an answer to an earlier request no longer matters. */
   #turn = 0;
 
@@ -77,7 +85,7 @@ export class RoomMembers implements Follower {
       `people ${turn} ${present} ${list.next ?? ''}`,
       async () => {
         if (this.#turn !== turn) return;
-        const newer = new Set<string>();
+        const newer: Newer = { changed: new Set(), present: new Map() };
         this.#awaited.add(newer);
         const answer = await this.#connection
           .request('room:members', {
@@ -89,12 +97,11 @@ export class RoomMembers implements Follower {
           .finally(() => this.#awaited.delete(newer));
         if (this.#turn !== turn) return;
         if (list.next === undefined)
-          for (const id of list.members.keys()) if (!newer.has(id)) list.members.delete(id);
-        const other = present ? this.#away : this.#here;
+          for (const id of list.members.keys())
+            if (!newer.changed.has(id) && !newer.present.has(id)) list.members.delete(id);
         for (const member of answer.members) {
-          if (newer.has(member.user.id)) continue;
-          list.members.set(member.user.id, member);
-          other.members.delete(member.user.id);
+          const { id } = member.user;
+          if (!newer.changed.has(id)) this.#put(id, { ...member, present: newer.present.get(id) ?? present });
         }
         list.next = answer.next ?? null;
         this.#changed();
@@ -135,19 +142,33 @@ export class RoomMembers implements Follower {
     if (room !== this.#room.id) return;
     if (partial === true) return this.ready();
     for (const user of joined)
-      this.#move(user.id, (known) => ({ role: 'member', ...known, user, present: true }));
-    for (const id of left) this.#move(id, (known) => known && { ...known, present: false });
+      this.#put(user.id, { role: 'member', ...this.#known(user.id), user, present: true });
+    for (const id of left) {
+      const known = this.#known(id);
+      if (known !== undefined) this.#put(id, { ...known, present: false });
+    }
+    for (const { present: noted } of this.#awaited) {
+      for (const { id } of joined) noted.set(id, true);
+      for (const id of left) noted.set(id, false);
+    }
   }
 
   members({ room, changed, partial }: MembersChange): void {
     if (room !== this.#room.id) return;
     if (partial === true) return this.ready();
-    for (const change of changed) this.#move(change.user.id, () => ('gone' in change ? undefined : change));
+    for (const change of changed) {
+      const { id } = change.user;
+      this.#put(id, 'gone' in change ? undefined : change);
+      for (const newer of this.#awaited) newer.changed.add(id);
+    }
   }
 
-  #move(id: string, change: (known: RoomMember | undefined) => RoomMember | undefined): void {
-    for (const newer of this.#awaited) newer.add(id);
-    const member = change(this.#here.members.get(id) ?? this.#away.members.get(id));
+  #known(id: string): RoomMember | undefined {
+    return this.#here.members.get(id) ?? this.#away.members.get(id);
+  }
+
+  /** Into the list where it belongs; undefined: into none. */
+  #put(id: string, member: RoomMember | undefined): void {
     this.#here.members.delete(id);
     this.#away.members.delete(id);
     if (member !== undefined) (member.present ? this.#here : this.#away).members.set(id, member);
