@@ -177,6 +177,26 @@ test('a decision whose eight seconds a check of the session interrupts is sent a
   }
 });
 
+test('a decision that was interrupted ends after a minute, in a computer that slept, too', async () => {
+  for (const pass of [
+    () => vi.advanceTimersByTimeAsync(60_000),
+    async () => void vi.setSystemTime(Date.now() + 60_000),
+  ]) {
+    const all = queue();
+    await all.load();
+    all.decide(find(all, 'held/waits'), { done: 'approved' });
+    all.clear();
+    expect(vi.getTimerCount()).toBe(1);
+    await pass();
+    asked = [];
+    all.ready();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(asked.filter(([name]) => name === 'held:approve')).toEqual([]);
+    expect(keys(all)).toContain('held/waits');
+  }
+});
+
 test('what another moderator has decided goes, and is told once: by an event, or by the answer', async () => {
   const all = queue();
   await all.load();

@@ -34,6 +34,11 @@ const PAGE = 100;
 const MOST = 2000;
 /** A decision can be taken back for so long. */
 export const UNDO_MS = 8000;
+/**
+ * A decision waits for so long while the session is checked: that takes seconds. Whoever logs in again later may not
+ * remember it, and must not see somebody banned for it.
+ */
+const INTERRUPTED_MS = 60_000;
 
 export const keyOf = ({ room, message }: Report): string => `${room}/${message.seq}`;
 const keyOfHeld = (id: string): string => `held/${id}`;
@@ -49,8 +54,8 @@ export class Queue implements Follower {
   /** Changes since the lists are being read. */
   #since: (() => void)[] | undefined;
   #undoable: Undoable | undefined;
-  /** The decision that could be taken back when the session was checked anew, and whose it was. */
-  #interrupted: (Omit<Undoable, 'timer'> & { readonly by: string | undefined }) | undefined;
+  /** The decision that could be taken back when the session was checked anew, whose it was, and when it ends. */
+  #interrupted: (Undoable & { readonly by: string | undefined; readonly until: number }) | undefined;
   /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
   readonly #most = new Map<string, number>();
   /** Decided here, and not answered yet: by the keys of the cases. */
@@ -78,8 +83,9 @@ export class Queue implements Follower {
   ready(): void {
     const interrupted = this.#interrupted;
     this.#interrupted = undefined;
-    // Somebody else may have logged in meanwhile.
-    if (interrupted !== undefined && interrupted.by === this.#desk.me?.id)
+    clearTimeout(interrupted?.timer);
+    // Somebody else may have logged in meanwhile, and timers stand still while a computer sleeps.
+    if (interrupted !== undefined && interrupted.by === this.#desk.me?.id && Date.now() < interrupted.until)
       this.#carryOut(interrupted.one, interrupted.decision);
     void this.load();
   }
@@ -201,12 +207,21 @@ export class Queue implements Follower {
     }
   }
 
-  /** The session may be over. A decision that could be taken back until now waits for the same moderator. */
+  /** The session may be over. A decision that could be taken back until now waits a minute for the same moderator. */
   clear(): void {
     if (this.#undoable !== undefined) {
       const { one, decision, timer } = this.#undoable;
       clearTimeout(timer);
-      this.#interrupted = { one, decision, by: this.#desk.me?.id };
+      clearTimeout(this.#interrupted?.timer);
+      this.#interrupted = {
+        one,
+        decision,
+        by: this.#desk.me?.id,
+        until: Date.now() + INTERRUPTED_MS,
+        timer: setTimeout(() => {
+          this.#interrupted = undefined;
+        }, INTERRUPTED_MS),
+      };
       this.#undoable = undefined;
     }
     this.#forget();
