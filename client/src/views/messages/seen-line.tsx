@@ -26,7 +26,7 @@ interface Known {
 /** Who has seen the user's newest message in a room: the line under it. */
 export class SeenLine implements Follower {
   readonly #context: Context;
-  readonly #known = new WeakMap<Room, Known>();
+  #known = new WeakMap<Room, Known>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -53,10 +53,9 @@ export class SeenLine implements Follower {
     if (room !== undefined && this.#known.get(room)?.seq === seen.seq) this.#note(room, seen);
   }
 
-  /** They are not shown any more, or again. */
+  /** They are not shown any more, or again, in any room. */
   blocked(): void {
-    const { current } = this.#context.chat;
-    if (current !== undefined) this.#known.delete(current);
+    this.#known = new WeakMap();
     this.#context.changed();
   }
 
