@@ -57,8 +57,11 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await field.press('Enter');
   await expect(bob.message(`Quietly: ${link}`)).toBeVisible();
   await expect(card(bob, `Quietly: ${link}`)).toHaveCount(0);
-  // The next message has one again.
+  // Another link in its place has its page again, and so has the next message.
   const next = site.host('<!doctype html><title>Autumn market</title>');
+  await field.fill(`Loudly: ${link}spring`);
+  await strip.getByRole('button', { name: 'Remove preview for everyone' }).click();
+  await expect(strip).toHaveCount(0);
   await alice.write(`Loudly: ${next}`);
   await expect(card(bob, `Loudly: ${next}`)).toContainText('Autumn market');
 });

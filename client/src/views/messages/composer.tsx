@@ -1,4 +1,5 @@
 import { Component, createRef } from 'preact';
+import { firstPage } from '../../../../server/wire/links.ts';
 import { flag, number, object, optional, text } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
 import type { Entry } from '../../store/entries.ts';
@@ -133,7 +134,7 @@ export class Composer extends Component<Props> {
   /** Puts these words back, before what has been written since. */
   again({ text, replyTo }: Entry): void {
     this.#edit = undefined;
-    this.#text = blank(this.#text) ? text : `${text}\n${this.#text}`;
+    this.#write(blank(this.#text) ? text : `${text}\n${this.#text}`);
     this.#replyTo ??= this.props.thread === undefined ? replyTo : undefined;
     this.#keep();
     this.props.context.draw();
@@ -414,6 +415,12 @@ export class Composer extends Component<Props> {
     this.props.context.draw();
   };
 
+  /** The page of one link was removed: that of another one is shown. */
+  #write(text: string): void {
+    if (this.#bare && firstPage(text) !== firstPage(this.#text)) this.#bare = undefined;
+    this.#text = text;
+  }
+
   readonly #voiceSent = () => {
     this.#replyTo = undefined;
     // Another composer may be in this room by now.
@@ -427,11 +434,9 @@ export class Composer extends Component<Props> {
     const text = this.#field.current?.value ?? '';
     if (this.#edit !== undefined) this.#edit = { ...this.#edit, text };
     else {
-      this.#text = text;
-      if (blank(text)) {
-        this.#bare = undefined;
-        chat.ownTyping.stop();
-      } else chat.ownTyping.typed(this.props.room.id);
+      this.#write(text);
+      if (blank(text)) chat.ownTyping.stop();
+      else chat.ownTyping.typed(this.props.room.id);
     }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
