@@ -90,6 +90,7 @@ test('a room of the site that one is not in stands below, and can be read; a pre
   await alice.page.getByRole('button', { name: 'Join', exact: true }).click();
   await expect(bees).toHaveAccessibleName('bee keeping No messages yet');
   await expect(alice.field).toBeFocused();
+  await expect(alice.page.getByRole('complementary').getByRole('button', { name: /^Alice/ })).toBeVisible();
 });
 
 test('more than twenty rooms: any part of a name finds one, ignoring case and accents', {

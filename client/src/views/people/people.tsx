@@ -62,6 +62,8 @@ export function People({ context, room, inert, lost, close }: PanelProps) {
 export class PeopleList extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #people: RoomMembers;
+  /** Whether the reader was a member when the list was drawn last. */
+  #isMember: boolean;
   #query = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -71,6 +73,7 @@ export class PeopleList extends Component<Props> {
     const { chat, changed } = context;
     this.#people = known.get(room) ?? new RoomMembers(chat.connection, chat.tasks, room, changed);
     known.set(room, this.#people);
+    this.#isMember = room.summary.role !== undefined;
   }
 
   override componentDidMount(): void {
@@ -80,6 +83,10 @@ export class PeopleList extends Component<Props> {
   }
 
   override componentDidUpdate(): void {
+    const isMember = this.props.room.summary.role !== undefined;
+    // The events about people name nobody to themselves.
+    if (isMember !== this.#isMember) this.#people.ready();
+    this.#isMember = isMember;
     this.#extend();
   }
 
