@@ -168,7 +168,8 @@ test('the Debian package: init, a message in a browser, an upgrade, and a purge 
 
   const settings = 'etc/php-session-chat/settings';
   const written = readFileSync(machine.at(settings), 'utf8');
-  await install(await nextPackage(file));
+  const next = await nextPackage(file);
+  await install(next);
   expect(await machine.run('dpkg -s php-session-chat')).toContain(`\nVersion: ${nextVersion}\n`);
   expect(readFileSync(machine.at(settings), 'utf8')).toBe(written);
   const documents = machine.at('usr/share/doc/php-session-chat/docs');
@@ -182,7 +183,12 @@ test('the Debian package: init, a message in a browser, an upgrade, and a purge 
   await machine.run('apt-get -q remove -y --autoremove php-session-chat');
   expect(readFileSync(machine.at(settings), 'utf8')).toBe(written);
   await machine.run('test -s /var/lib/php-session-chat/chat.db');
-  await machine.run('apt-get -q purge -y php-session-chat');
+  const masks = () =>
+    machine.run('find /etc/systemd/system -maxdepth 1 -lname /dev/null -printf "%f\\n" | sort');
+  expect(await masks()).toBe('php-session-chat-sessions.service\nphp-session-chat.service\n');
+  await install(next);
+  expect(await masks()).toBe('');
+  await machine.run('apt-get -q purge -y --autoremove php-session-chat');
   expect(await changes(machine, before)).toEqual([]);
 }, 1_800_000);
 
