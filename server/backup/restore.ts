@@ -5,6 +5,7 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { folderStorage } from '../files/folder.ts';
 import { dialectOf } from '../history/open.ts';
 import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
+import { SqlError } from '../history/sql/dialect.ts';
 import { claim } from '../history/sqlite/claim.ts';
 import { askingForFiles, knownFormat, prepareRestored } from '../history/sqlite/snapshot.ts';
 import { restoredOf } from '../history/sqlite/sqlite.ts';
@@ -74,9 +75,14 @@ const unchanged = (from: string, error: unknown): CommandProblem =>
     ? new CommandProblem(exit.data, `${from} is no whole backup: ${error.message}. Nothing has changed`)
     : asProblem(error, 'nothing has been restored');
 
-/** Rows are loaded before all digests are known, so a database may refuse damaged ones first: the damage is the cause then. */
-async function damageOf(from: string, failure: unknown): Promise<unknown> {
-  if (failure instanceof CommandProblem) return failure;
+/**
+ * Rows are loaded before all digests are known, so a database may refuse damaged ones first: the damage is the cause then.
+ * To read the backup again takes minutes, so no other failure asks for that.
+ */
+async function damageOf(from: string, failure: Error): Promise<Error> {
+  if (failure instanceof Unreadable || failure instanceof CommandProblem) return failure;
+  if (failure instanceof SqlError && (failure.problem === 'lost' || failure.problem === 'full'))
+    return failure;
   try {
     for await (const { bytes } of readArchive(from)) for await (const _ of bytes);
     return failure;
@@ -115,7 +121,10 @@ async function restoreRows(
       async history({ bytes }, { migrations }) {
         if (loaded) throw new Unreadable('it holds something else');
         loaded = true;
-        await restoring.load(migrations, linesOf(bytes));
+        await restoring.makeTables(migrations);
+        await restoring.load(linesOf(bytes)).catch(async (error: Error) => {
+          throw await damageOf(from, error);
+        });
       },
     });
     if (!loaded) throw new Unreadable('it has no history');
@@ -130,7 +139,7 @@ async function restoreRows(
   } catch (error) {
     throw restored
       ? asProblem(error, 'the history is restored, but files of before are left: do this again')
-      : unchanged(from, await damageOf(from, error));
+      : unchanged(from, error);
   } finally {
     if (files !== undefined) await rm(files, { recursive: true, force: true });
     await restoring.end();

@@ -202,8 +202,10 @@ export async function idsOfFiles(dialect: ServerDialect): Promise<ReadonlySet<st
 
 /** A history that is restored beside the one in the database. */
 export interface Restoring {
-  /** Fills it with the rows of a dump. @throws Error when they do not fit */
-  load(format: number, lines: AsyncIterable<Buffer>): Promise<void>;
+  /** Makes the tables for the rows of a dump. @param format the number of its last migration */
+  makeTables(format: number): Promise<void>;
+  /** Fills them with these rows. @throws Error when they do not fit */
+  load(lines: AsyncIterable<Buffer>): Promise<void>;
   /** Makes it ready for a server. @param made when its rows were copied, in milliseconds of the epoch */
   prepare(made: number): Promise<void>;
   /** Puts it in the place of the other one. */
@@ -237,11 +239,13 @@ export async function restoring(dialect: ServerDialect): Promise<Restoring> {
     }
   };
   return {
-    async load(format, lines) {
+    async makeTables(format) {
       await onSide(async (one) => {
         await migrate(one, side, () => {}, { upTo: format });
         await one.query(raw('DELETE FROM chat_digest_key'));
       });
+    },
+    async load(lines) {
       const known = new Set(namesIn(dialect).tables);
       if (dialect.name === 'PostgreSQL') await loadCopies(connection, lines, known);
       else await loadInserts(connection, lines, known);
