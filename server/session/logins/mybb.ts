@@ -4,7 +4,7 @@ import { asText, type Configuration, ConfigurationError } from '../configuration
 import { databaseHost } from '../configuration/database-host.ts';
 import { cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
-import type { SessionUser } from '../login.ts';
+import { type SessionUser, StoreError } from '../login.ts';
 import {
   type Application,
   because,
@@ -20,7 +20,7 @@ import {
   texts,
   textsOf,
 } from './application.ts';
-import type { LoginRows } from './sql.ts';
+import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** The values of inc/config.php. */
 interface MybbFiles extends GivenRoles {
@@ -248,11 +248,13 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
     const [seen = '', last = ''] = sessions.get(lookup) ?? [];
     // That of the last page view, as PHP saw it.
     const address = Buffer.from(table === 'users' ? text('last_address') : last, 'hex');
-    if (
-      text('filters')
-        .split('\n')
-        .some((filter) => isWithin(address, filter))
-    )
+    const filters = text('filters');
+    if (mayBeCutOff(site.database, filters)) {
+      throw new StoreError(
+        'MyBB has more bans of addresses than the chat can read: remove those that are not needed',
+      );
+    }
+    if (filters.split('\n').some((filter) => isWithin(address, filter)))
       return settled('the address of this user is banned there');
     // Such a member reaches no page but the form for another address.
     if (!site.keepsMail && text('mail_ban') !== '0')

@@ -20,7 +20,7 @@ import {
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
-import type { LoginRows } from './sql.ts';
+import { type LoginRows, mayBeCutOff } from './sql.ts';
 
 /** The values of config.php. */
 interface PhpbbFiles extends GivenRoles {
@@ -56,9 +56,6 @@ interface PhpbbClaim extends Claim {
 
 /** A ban without an end is one until then. */
 const forever = 4294967295;
-
-/** Bytes: the database cuts a longer list off. */
-const mostOfBans = 1024 * 1024;
 
 const anonymous = '1';
 const types = { normal: '0', founder: '3' };
@@ -334,7 +331,7 @@ function userIn(
   if (type !== types.founder) {
     // phpBB 4 ends a ban a second earlier.
     const lasts = (end: number) => end >= (site.isFour ? now + 1 : now);
-    const bans = bansIn(text('address_bans')).filter(({ end }) => lasts(end));
+    const bans = bansIn(site.database, text('address_bans')).filter(({ end }) => lasts(end));
     const isFreed = lasts(Number(text('freed')));
     const isBanned = lasts(Number(text('banned')));
     const mayCome = (addresses: readonly string[]) => {
@@ -383,7 +380,8 @@ interface AddressBan {
 let lastBans: { list: string; bans: readonly AddressBan[] } = { list: '', bans: [] };
 
 /** @param list their number and their lines, the same for many logins */
-function bansIn(list: string): readonly AddressBan[] {
+function bansIn(database: SiteDatabase, list: string): readonly AddressBan[] {
+  if (mayBeCutOff(database, list)) throw tooMany(list);
   if (list !== lastBans.list) lastBans = { list, bans: parsedBans(list) };
   return lastBans.bans;
 }
@@ -399,12 +397,14 @@ function parsedBans(list: string): AddressBan[] {
       if (pattern === undefined) return [];
       return [{ frees: exclude !== '0', end: Number(end) || forever, matches: matcher(pattern) }];
     });
-  // The last one may have lost a part, and be another address.
-  if (bans.length === count && Buffer.byteLength(list) < mostOfBans) return bans;
-  throw new StoreError(
-    `phpBB has ${count} bans of addresses, more than the chat can read: remove those that are not needed`,
-  );
+  if (bans.length === count) return bans;
+  throw tooMany(list);
 }
+
+const tooMany = (list: string) =>
+  new StoreError(
+    `phpBB has ${Number.parseInt(list, 10)} bans of addresses, more than the chat can read: remove those that are not needed`,
+  );
 
 /** Whether an address is what a ban names, in which `*` is any text. */
 function matcher(pattern: string): (address: string) => boolean {

@@ -66,6 +66,13 @@ export interface SiteSql extends SqlDriver {
 
 type OfSites = Omit<SiteSql, keyof SqlDriver>;
 
+/** Bytes of `SiteSql.lines`, after which MariaDB and MySQL leave the rest out: group_concat_max_len of our connections. */
+const mostOfLines = 1024 * 1024;
+
+/** Whether the database may have left out the end of these lines. The last character that fits may end before the limit. */
+export const mayBeCutOff = ({ kind }: { kind: string }, lines: string): boolean =>
+  kind === 'mysql' && Buffer.byteLength(lines) > mostOfLines - 4;
+
 const literal = (text: string) => `'${text.replace(/['\\]/g, '\\$&')}'`;
 
 const ofMysql: OfSites = {

@@ -139,6 +139,19 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
     expect(await logins.identify(device)).toMatchObject({ code: 'unauthorized' });
   });
 
+  if (kind === 'mysql')
+    test('more bans of addresses than the database gives are no answer', async () => {
+      const { site, open } = await siteFor();
+      const [logins, device] = [await open(), await site.logIn('7')];
+      await site.run(
+        "INSERT INTO #_banfilters (filter, type) SELECT CONCAT('2001:0db8:0000:0000:0000:0000:0000:', seq), 1 FROM seq_1_to_30000",
+      );
+      expect(await logins.identify(device)).toMatchObject({
+        code: 'session_store_unavailable',
+        reason: expect.stringContaining('more bans of addresses than the chat can read'),
+      });
+    });
+
   test('bans of mail addresses, unless the board lets members keep these', async () => {
     const { site, open } = await siteFor();
     const [logins, device] = [await open(), await site.logIn('7')];
