@@ -24,18 +24,16 @@ test('SIGTERM: accepted requests are done and answered, clients are notified, ex
 
   // Joins and sends in turn: each send waits for the join before it.
   const stored = new Set<string>();
-  const sent = new Map<ChatClient, number>();
-  const answered = new Map<ChatClient, string[]>();
+  const answered: string[][] = [];
   for (const client of clients) {
     const codes: string[] = [];
-    answered.set(client, codes);
+    answered.push(codes);
     for (let n = 0; n < 30; n++) {
       const clientId = newClientId();
       for (const [event, payload] of [
         ['room:join', { room: 'lobby' }],
         ['message:send', { room: 'lobby', text: clientId, clientId }],
       ] as const) {
-        sent.set(client, (sent.get(client) ?? 0) + 1);
         client.raw(event, payload).then(
           (answer) => {
             codes.push(answer.ok ? 'ok' : answer.error.code);
@@ -46,21 +44,21 @@ test('SIGTERM: accepted requests are done and answered, clients are notified, ex
       }
     }
   }
-  // When the first are stored, all that were written before them have arrived.
+  // Then some are under way. On a busy machine the server may have read only a part of them when it ends.
   await expect.poll(() => stored.size, { interval: 1 }).toBeGreaterThan(0);
   const exit = server.stop('SIGTERM');
   for (const client of [...clients, polling]) expect(await client.disconnected).toBe('transport close');
   // Not 0 if it was not done after 9.5 s.
   expect(await exit).toBe(0);
 
-  for (const [client, codes] of answered) {
-    expect(codes).toHaveLength(sent.get(client) as number);
+  for (const codes of answered) {
     expect(codes.filter((code) => code !== 'ok' && code !== 'server_draining')).toEqual([]);
   }
   expect(server.output()).not.toContain('the history is closed');
   const again = await startChatServer(env);
   const reader = await connectChat(again.url, 'PHPSESSID=u12');
   const { messages } = await reader.request('room:sync', { room: 'lobby', since: 0, limit: 500 });
+  // All that was done was answered.
   expect(new Set(messages.map(({ clientId }) => clientId))).toEqual(stored);
   reader.close();
   await again.stop();
