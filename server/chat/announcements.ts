@@ -339,7 +339,7 @@ export class Announcements implements DirectoryListener {
         });
     const author = () => [...(this.#directory().person(user)?.connections ?? [])];
     if (deciding().length + author().length === 0) return;
-    // One after the other, so that the last event is the newest.
+    // In turn, so that the last event is the newest.
     this.#held = this.#held
       .then(async () => {
         const held = is === 'held' || is === 'rejected' ? await this.#readHeld(id) : undefined;

@@ -35,8 +35,8 @@ const MOST = 2000;
 /** A decision can be taken back for so long. */
 export const UNDO_MS = 8000;
 /**
- * A decision waits for so long while the session is checked: that takes seconds. Whoever logs in again later may not
- * remember it, and must not see somebody banned for it.
+ * A decision waits for so long while the session is checked: that takes seconds. A moderator who logs in again later may
+ * have forgotten it, and must not see somebody banned for it.
  */
 const INTERRUPTED_MS = 60_000;
 
@@ -54,7 +54,7 @@ export class Queue implements Follower {
   /** Changes since the lists are being read. */
   #since: (() => void)[] | undefined;
   #undoable: Undoable | undefined;
-  /** The decision that could be taken back when the session was checked anew, whose it was, and when it ends. */
+  /** A decision that a check of the session has interrupted, with its moderator and the end of its time. */
   #interrupted: (Undoable & { readonly by: string | undefined; readonly until: number }) | undefined;
   /** The most reports that each case had: a case keeps its place while another moderator closes its reports. */
   readonly #most = new Map<string, number>();

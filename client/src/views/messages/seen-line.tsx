@@ -23,7 +23,7 @@ interface Known {
   draw?: (() => ComponentChildren) | undefined;
 }
 
-/** Who has seen the user's newest message in a room: the line under it. */
+/** The line under the user's newest message in a room, which says how many have seen it. */
 export class SeenLine implements Follower {
   readonly #context: Context;
   #known = new WeakMap<Room, Known>();

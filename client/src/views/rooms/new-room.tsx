@@ -8,7 +8,7 @@ import { Submission } from '../controls/submission.ts';
 import { refusal } from '../refusal.ts';
 import { RoomFields } from './room-fields.tsx';
 
-/** Those who are invited to a private room at once. */
+/** People who are invited to a private room when it is made. */
 interface Invited {
   /** Somebody is chosen, or being written. */
   readonly typed: boolean;
