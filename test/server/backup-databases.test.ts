@@ -173,7 +173,10 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     const firstRow = /chat_messages`? \([^)]*\) (?:FROM stdin;\n|VALUES\s*\()/.exec(text);
     expect(firstRow).not.toBeNull();
     const wrongRow = Buffer.from(whole);
-    wrongRow.write('x', (firstRow?.index ?? 0) + (firstRow?.[0].length ?? 0));
+    const startOfRow = (firstRow?.index ?? 0) + (firstRow?.[0].length ?? 0);
+    wrongRow.write('x', startOfRow);
+    const withoutSeparator = Buffer.from(whole);
+    withoutSeparator.write(' ', startOfRow + text.slice(startOfRow).search(/[\t,]/));
     const manifest = whole.toString('latin1', 512, 1024);
     const withManifest = (text: string) =>
       Buffer.concat([whole.subarray(0, 512), Buffer.from(text, 'latin1'), whole.subarray(1024)]);
@@ -183,6 +186,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
     for (const [bytes, code, said] of [
       [flipped, 65, /is no whole backup: .*Nothing has changed/],
       [wrongRow, 65, /is no whole backup: .*Nothing has changed/],
+      [withoutSeparator, 65, /is no whole backup: .*Nothing has changed/],
       [withManifest(manifest.replace(/"migrations":\d+/, '"migrations":99')), 65, /newer version/],
       [
         // As long as it was.

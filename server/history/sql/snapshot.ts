@@ -383,6 +383,9 @@ async function loadCopies(
       continue;
     }
     const row = line.split('\t').map(decoded);
+    // The database would answer with a code of lost connections.
+    if (row.length !== copy.columns)
+      throw new Error(`a row has ${row.length} values instead of ${copy.columns}`);
     rows.push(row);
     characters += line.length;
     if (rows.length * copy.columns > mostValues || characters > mostCharacters) await flush();
