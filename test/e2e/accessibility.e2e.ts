@@ -8,7 +8,7 @@ const inColours = ['color-contrast', 'link-in-text-block'];
 
 /** The violations that axe finds by these rules, or by all of WCAG 2.2 AA, one line each. */
 async function faults({ page }: Person, rules?: string[]): Promise<string[]> {
-  const builder = axe(page);
+  const builder = await axe(page);
   if (rules !== undefined) builder.withRules(rules);
   else builder.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
   const { violations } = await builder.analyze();

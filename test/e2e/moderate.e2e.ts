@@ -73,7 +73,7 @@ const listed = (site: Site, kind: string) =>
     .toContain(kind);
 /** The violations that axe finds in the whole page, one line each. */
 async function faults(page: Page): Promise<string[]> {
-  const { violations } = await axe(page).analyze();
+  const { violations } = await (await axe(page)).analyze();
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target }) => `${id}: ${target.flat().join(' ')}`),
   );
