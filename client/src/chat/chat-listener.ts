@@ -71,7 +71,7 @@ export interface Follower {
   blocked?(change: EventPayload<'blocked:changed'>): void;
   /** The connection says nothing more of that room, or of any. */
   silent?(room?: string): void;
-  /** On the moderators' page: a message waits, or does so no more. */
+  /** For those who decide: a message waits, or does so no more. */
   held?(change: EventPayload<'held:changed'>): void;
   /** A message of the user's waits for a moderator, and was approved or rejected, or an edit of one was. */
   waits?(): void;

@@ -540,6 +540,7 @@ export class Chat implements ConnectionListener {
         // The message of an edit stays as it is, and says nothing of it.
         if (held.seq !== undefined) this.#discardHeld(held);
       }
+      for (const follower of this.followers) follower.held?.(change);
       this.#listener.changed();
     },
     'blocked:changed': (change) => {

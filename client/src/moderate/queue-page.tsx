@@ -2,6 +2,7 @@ import { createRef } from 'preact';
 import type { User } from '../../../server/wire/events.ts';
 import type { RequestError } from '../connection/connection-state.ts';
 import { RovingList } from '../views/controls/roving-list.tsx';
+import { Reject } from '../views/moderation/reject.tsx';
 import type { Restriction } from '../views/moderation/restrict.tsx';
 import { refusal } from '../views/refusal.ts';
 import { type CaseAction, CaseDetail } from './case-detail.tsx';
@@ -12,7 +13,6 @@ import { roomName, toldReason } from './mod-words.ts';
 import { AllClear, Bones, Failed } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
 import { type Case, type Decision, Queue, subjectOf, UNDO_MS } from './queue.ts';
-import { Reject } from './reject.tsx';
 import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
 
 /** The list draws so many rows. The others move up when these are decided on. */
@@ -190,14 +190,14 @@ export class QueuePage implements Part {
         ? [
             {
               picture: 'check',
-              label: strings.text('mod.approve'),
+              label: strings.text('held.approve'),
               key: 'A',
               kind: 'primary',
               run: () => this.#decide(one, { done: 'approved' }, strings.text('mod.approved')),
             },
             {
               picture: 'close',
-              label: strings.text('mod.reject'),
+              label: `${strings.text('held.reject')}…`,
               key: 'D',
               kind: 'bad',
               run: () => this.#reject(one),
@@ -246,6 +246,7 @@ export class QueuePage implements Part {
     dialog((close) => (
       <Reject
         context={this.#context}
+        title={strings.text('mod.rejectTitle')}
         name={name}
         submit={(reason) => {
           close();

@@ -1,4 +1,4 @@
-import type { Message, MessageFile, User } from '../../../server/wire/events.ts';
+import type { Held, Message, MessageFile, User } from '../../../server/wire/events.ts';
 import { flag, list, number, object, optional, text } from '../chat/form.ts';
 
 /** A file of a message that is on its way; with an `id` it has been uploaded. */
@@ -81,6 +81,8 @@ export interface Entry {
   readonly replyTo?: number | undefined;
   readonly message?: Message;
   readonly pending?: Pending;
+  /** It waits for the reader, who is a moderator. */
+  readonly waits?: Held;
 }
 
 /** The stored messages in their order, then what is on its way, each once. */

@@ -102,6 +102,7 @@ export class AppView {
       bar: (room) => this.#late.parts?.barring.bar(room),
       named: (entry) => this.#late.panels?.named(entry, chat.me?.id),
       mentions: (...of) => this.#late.parts?.suggest.mentions(...of),
+      decide: (held) => this.#late.parts?.onHold.draw(held),
       files: (entry) => this.#late.parts?.files.shown(entry),
       tray: (place) => this.#late.parts?.files.tray(place),
       voice: (place) => this.#late.parts?.voice.controls(place),
@@ -606,7 +607,8 @@ export class AppView {
     const { current } = chat;
     if (current === undefined) return [];
     const { timeline } = current;
-    return entries(timeline.list(), timeline.attached ? chat.pending(current) : [], chat.me);
+    const list = entries(timeline.list(), timeline.attached ? chat.pending(current) : [], chat.me);
+    return this.#late.parts?.onHold.among(current, list) ?? list;
   }
 
   #showReplies(room: Room, thread: number, opener: Element | null): void {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Message, Thread, User } from '../../../server/wire/events.ts';
+import type { Held, Message, Thread, User } from '../../../server/wire/events.ts';
 import type { Chat } from '../chat/chat.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { BrowserPush } from '../chat/push.ts';
@@ -26,6 +26,7 @@ export type DialogRequest =
   | { readonly kind: 'report'; readonly message: Message }
   | { readonly kind: 'forward'; readonly message: Message }
   | { readonly kind: 'seen'; readonly message: Message }
+  | { readonly kind: 'reject'; readonly held: Held }
   | { readonly kind: 'reports' }
   | { readonly kind: 'pushHelp'; readonly why: 'blocked' | 'home'; readonly mail: (() => void) | undefined }
   | { readonly kind: 'delete'; readonly message: Message }
@@ -199,6 +200,8 @@ export interface Context extends ControlContext {
   named(entry: Entry): Named | undefined;
   /** The mentions of a text that is written into a room, or in place of that message. */
   mentions(room: Room, text: string, seq?: number): NewMention[] | undefined;
+  /** The buttons of a message that waits for the reader's decision; their code comes later. */
+  decide(held: Held): ComponentChildren;
   /** The pictures and files of a message; its code comes later. */
   files(entry: Entry): ComponentChildren;
   /** The files that are attached to the draft; their code comes later. */

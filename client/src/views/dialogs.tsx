@@ -7,6 +7,7 @@ import { Describe } from './files/describe.tsx';
 import { Forward } from './messages/forward.tsx';
 import { SeenBy } from './messages/seen-by.tsx';
 import { SelectText } from './messages/select-text.tsx';
+import { RejectHeld } from './moderation/reject-held.tsx';
 import { ReportMessage } from './moderation/report.tsx';
 import { Reports } from './moderation/reports.tsx';
 import { RestrictMember } from './moderation/restrict-member.tsx';
@@ -40,6 +41,7 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'forward')
     return <Forward context={context} message={request.message} close={close} />;
   if (request.kind === 'seen') return <SeenBy context={context} message={request.message} close={close} />;
+  if (request.kind === 'reject') return <RejectHeld context={context} held={request.held} close={close} />;
   if (request.kind === 'reports') return <Reports context={context} close={close} />;
   if (request.kind === 'pushHelp') return <PushHelp context={context} {...request} close={close} />;
   if (request.kind === 'block') {

@@ -16,6 +16,7 @@ import { OthersTyping } from './messages/typing.tsx';
 import { UnreadMentions } from './messages/unread-mentions.ts';
 import { Barring } from './moderation/barring.tsx';
 import { BlockedPeople } from './moderation/blocked-people.tsx';
+import { OnHold } from './moderation/on-hold.tsx';
 import { listenToPeople } from './people/open-person.tsx';
 import { Portraits } from './people/portraits.ts';
 import { PinnedMessages } from './pins/pinned-messages.tsx';
@@ -51,6 +52,7 @@ export interface Parts {
   readonly links: MessageLinks;
   readonly seen: SeenLine;
   readonly offering: Offering;
+  readonly onHold: OnHold;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -108,6 +110,8 @@ export function start(
   chat.followers.add(links);
   const seen = new SeenLine(context);
   chat.followers.add(seen);
+  const onHold = new OnHold(context);
+  chat.followers.add(onHold);
   void hintAtScripts();
   // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
   redraw('.msg');
@@ -131,6 +135,7 @@ export function start(
     links,
     seen,
     offering,
+    onHold,
     unsent({ room, failed, forward }) {
       speaker.unsent();
       const summary = chat.rooms.get(room)?.summary;

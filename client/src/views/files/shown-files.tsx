@@ -28,10 +28,10 @@ export function shownFiles(
   attachments: Attachments,
   played: (file: MessageFile) => ComponentChild,
 ) {
-  const { message, pending } = entry;
+  const { message, pending, waits } = entry;
   if (pending?.files !== undefined)
     return <OnTheirWay context={context} attachments={attachments} pending={pending} />;
-  const files = message?.files ?? [];
+  const files = (message ?? waits)?.files ?? [];
   const pictures = files.filter(({ image }) => image !== undefined);
   const others = files.filter(({ image }) => image === undefined);
   const { strings } = context;

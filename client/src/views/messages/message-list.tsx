@@ -211,7 +211,8 @@ export class MessageList {
   }
 
   #state(entry: Entry, last: string | undefined, room: Room): MessageState {
-    const { message, pending } = entry;
+    const { message, pending, waits } = entry;
+    if (waits !== undefined) return 'held';
     if (pending === undefined) {
       if (entry.key !== last || message?.deletedAt !== undefined) return undefined;
       const read = room.summary.kind === 'direct' && room.readByOther >= (message?.seq ?? Infinity);

@@ -91,6 +91,7 @@ export class Message extends Component<Props> {
     const changed =
       entry.message !== next.entry.message ||
       entry.pending !== next.entry.pending ||
+      entry.waits !== next.entry.waits ||
       entry.user !== next.entry.user ||
       texts !== next.texts;
     if (changed) this.#uncounted = true;
@@ -156,7 +157,7 @@ export class Message extends Component<Props> {
           time: strings.time(entry.sentAt),
           text: gone
             ? this.#gone()
-            : `${origin === undefined ? '' : `${origin}: `}${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files, strings, context.linked)}${this.#edited()}`,
+            : `${origin === undefined ? '' : `${origin}: `}${wordsOf(named?.text ?? entry.text, (message ?? entry.pending ?? entry.waits)?.files, strings, context.linked)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
@@ -321,23 +322,29 @@ export class Message extends Component<Props> {
     );
   }
 
-  /** Its words go back into the field by Edit, and are sent as another message. */
+  /** Its author has its words back in the field by Edit, and sends them as another message; a moderator decides. */
   #held(state: 'held' | 'rejected') {
     const { context, actions, entry } = this.props;
     const { strings } = context;
-    const { files = [], reason } = entry.pending ?? {};
+    const { pending, waits } = entry;
     return (
       <div class={state === 'held' ? 'state' : 'state bad'}>
         <Icon name={state === 'held' ? 'clock' : 'alert'} size="s" />
-        <span>{state === 'held' ? strings.text('held.waiting') : rejectedWords(reason, strings)}</span>
-        {files.length === 0 && (
+        <span>
+          {state === 'held' ? strings.text('held.waiting') : rejectedWords(pending?.reason, strings)}
+          {waits?.seq !== undefined && ` ${strings.text('msg.edited')}`}
+        </span>
+        {waits !== undefined && context.decide(waits)}
+        {pending !== undefined && !pending.files?.length && (
           <button type="button" class="link" tabIndex={-1} onClick={() => actions.again(entry)}>
             {strings.text('action.edit')}
           </button>
         )}
-        <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
-          {strings.text('msg.discard')}
-        </button>
+        {pending !== undefined && (
+          <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
+            {strings.text('msg.discard')}
+          </button>
+        )}
       </div>
     );
   }

@@ -1,13 +1,17 @@
 import { Component } from 'preact';
-import { TextField } from '../views/controls/dialog.tsx';
-import { FormDialog } from '../views/controls/form-dialog.tsx';
-import type { DeskContext } from './desk-context.ts';
+import type { ControlContext } from '../context.ts';
+import { TextField } from '../controls/dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
+import type { Submission } from '../controls/submission.ts';
 
 const LONGEST_REASON = 250;
 
 interface Props {
-  readonly context: DeskContext;
+  readonly context: ControlContext;
+  readonly title: string;
   readonly name: string;
+  /** Absent where the decision can still be taken back. */
+  readonly submission?: Submission;
   submit(reason: string): void;
   close(): void;
 }
@@ -16,15 +20,16 @@ interface Props {
 export class Reject extends Component<Props> {
   #reason = '';
 
-  override render({ context, name, close }: Props) {
+  override render({ context, title, name, submission, close }: Props) {
     const { strings, changed } = context;
     const over = [...this.#reason.trim()].length - LONGEST_REASON;
     return (
       <FormDialog
         context={context}
-        title={strings.text('mod.rejectTitle')}
+        title={title}
         typed={this.#reason !== ''}
-        label={strings.text('mod.rejectSubmit')}
+        {...(submission && { submission })}
+        label={strings.text('held.reject')}
         bad
         submit={() => over <= 0 && this.props.submit(this.#reason.trim())}
         close={close}
@@ -34,7 +39,7 @@ export class Reject extends Component<Props> {
           label={strings.text('mute.reason', { name })}
           optional={strings.text('create.optional')}
           value={this.#reason}
-          readOnly={false}
+          readOnly={submission?.busy === true}
           error={over > 0 ? strings.count('composer.tooMany', over) : undefined}
           typed={(value) => {
             this.#reason = value;
