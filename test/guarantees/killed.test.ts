@@ -147,7 +147,7 @@ test.concurrent.for(size(Object.keys(histories), ['PostgreSQL']))(
   },
 );
 
-test.concurrent.for(['SQLite'])(
+test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
   '%s: a moderator’s decision on a message that waits is listed exactly once, and the message is there once or never, after kill -9 at each call of it',
   { timeout: size(3_600_000, 120_000) },
   async (name) => {
