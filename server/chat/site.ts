@@ -98,9 +98,9 @@ export async function erase(
   { history }: Chat,
   user: string,
   messages: ErasedMessages,
-  actor?: string,
+  act: { actor?: string; reason?: string } = {},
 ): Promise<void> {
-  await history.write.erase({ user, messages, at: Date.now(), ...(actor === undefined ? {} : { actor }) });
+  await history.write.erase({ user, messages, at: Date.now(), ...act });
 }
 
 /** Acts of moderation on one page. */

@@ -1111,8 +1111,12 @@ export interface Writes {
    * stays so.
    * Codes: `bad_request` (the id of nobody).
    * @param in.messages whether the messages stay, as nobody's, or are deleted
+   * @param in.reason for the list of acts alone, which keeps it as long as the act
    */
-  erase: { in: { user: string; messages: ErasedMessages; actor?: string; at: number }; out: Nothing };
+  erase: {
+    in: { user: string; messages: ErasedMessages; actor?: string; reason?: string; at: number };
+    out: Nothing;
+  };
   /**
    * The next step of an erasure, for the server that holds the lease of the consumer `erasureConsumer`; null for others,
    * and if no erasure is left. `kick`: nothing was done. The user's connections have to be closed first.

@@ -635,6 +635,8 @@ export const requests = {
     user: userId,
     /** Exactly the name of the user, who is then certainly the one that is meant. */
     name: z.string().max(250),
+    /** For the list of acts, which keeps it. */
+    reason: line(250).optional(),
   }),
   'moderate:acts': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
   'moderate:overview': z.object({}),

@@ -469,19 +469,21 @@ test('an admin exports the data of a person, and erases a person by the exact na
   const dialog = page.getByRole('dialog', { name: 'Erase Marek Nowak?' });
   const erase = dialog.getByRole('button', { name: 'Erase permanently' });
   await expect(erase).toHaveAttribute('aria-disabled', 'true');
-  await dialog.getByRole('textbox').fill('Marek nowak');
+  const name = dialog.getByLabel('Type the name to confirm: Marek Nowak');
+  await dialog.getByLabel('Why, for the log: without the name').fill('Asked by email');
+  await name.fill('Marek nowak');
   await page.keyboard.press('Enter');
   await expect(erase).toHaveAttribute('aria-disabled', 'true');
   await shot(page, 'moderate-12-erase');
   expect(await faults(page)).toEqual([]);
-  await dialog.getByRole('textbox').fill('Marek Nowak');
+  await name.fill('Marek Nowak');
   await erase.click();
   await expect(page.getByText('Marek Nowak was erased.')).toBeVisible();
   await expect(page).toHaveURL(/#people$/);
   await listed(site, 'erased');
   await page.getByRole('link', { name: 'Log' }).click();
   const rows = page.getByRole('row');
-  await expect(rows.nth(1)).toContainText(/Alice.*Erased a person/);
+  await expect(rows.nth(1)).toContainText(/Alice.*Erased a person.*Asked by email/);
   await expect(rows.nth(1)).not.toContainText('Marek');
 });
 

@@ -425,7 +425,12 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       1,
       () => ({
         op: 'erase',
-        input: { user: one(userIds), messages: one(['anonymise', 'delete']), at: at++ },
+        input: {
+          user: one(userIds),
+          messages: one(['anonymise', 'delete']),
+          ...maybe({ actor: one(userIds), reason: 'asked' }),
+          at: at++,
+        },
       }),
     ],
     [

@@ -6,6 +6,8 @@ import { Icon } from '../views/controls/icon.tsx';
 import { Submission } from '../views/controls/submission.ts';
 import type { DeskContext } from './desk-context.ts';
 
+const LONGEST_REASON = 250;
+
 interface Props {
   readonly context: DeskContext;
   readonly person: Answers['moderate:person'];
@@ -16,6 +18,7 @@ interface Props {
 /** Asks for the exact name before everything of a person is deleted for good. */
 export class ErasePerson extends Component<Props> {
   #name = '';
+  #reason = '';
   readonly #submission = new Submission(this.props.context);
 
   override render({ context, person, close }: Props) {
@@ -25,10 +28,10 @@ export class ErasePerson extends Component<Props> {
       <FormDialog
         context={context}
         title={strings.text('mod.eraseTitle', { name: user.name })}
-        typed={this.#name !== ''}
+        typed={`${this.#name}${this.#reason}` !== ''}
         submission={this.#submission}
         label={strings.text('mod.eraseSubmit')}
-        ready={this.#isSame}
+        ready={this.#isReady}
         bad
         submit={this.#submit}
         close={close}
@@ -53,6 +56,18 @@ export class ErasePerson extends Component<Props> {
           </li>
         </ul>
         <TextField
+          id="erase-reason"
+          label={strings.text('mod.eraseWhy')}
+          optional={strings.text('create.optional')}
+          value={this.#reason}
+          readOnly={this.#submission.busy}
+          error={this.#over > 0 ? strings.count('composer.tooMany', this.#over) : undefined}
+          typed={(value) => {
+            this.#reason = value;
+            changed();
+          }}
+        />
+        <TextField
           id="erase-name"
           label={strings.text('mod.eraseType', { name: user.name })}
           value={this.#name}
@@ -66,16 +81,21 @@ export class ErasePerson extends Component<Props> {
     );
   }
 
-  get #isSame(): boolean {
-    return this.#name === this.props.person.user.name;
+  get #isReady(): boolean {
+    return this.#name === this.props.person.user.name && this.#over <= 0;
+  }
+
+  get #over(): number {
+    return [...this.#reason.trim()].length - LONGEST_REASON;
   }
 
   readonly #submit = () => {
-    if (!this.#isSame) return;
+    if (!this.#isReady) return;
     const { context, person, done, close } = this.props;
     const { id, name } = person.user;
+    const reason = this.#reason.trim();
     void this.#submission.run(
-      () => context.chat.request('moderate:erase', { user: id, name }),
+      () => context.chat.request('moderate:erase', { user: id, name, ...(reason && { reason }) }),
       () => {
         close();
         done();

@@ -147,11 +147,12 @@ const recentOf = ({ history }: Chat, user: string, known: KnownRooms) =>
 export async function erase(
   chat: Chat,
   connection: Connection,
-  { user, name }: RequestPayload<'moderate:erase'>,
+  { user, name, reason }: RequestPayload<'moderate:erase'>,
 ): Promise<Answers['moderate:erase']> {
   const known = await lower(chat, connection, user);
   if (known.name !== name) throw new RequestError('conflict', 'the user has another name');
-  await site.erase(chat, user, 'delete', connection.person.user.id);
+  const actor = connection.person.user.id;
+  await site.erase(chat, user, 'delete', { actor, ...(reason ? { reason } : {}) });
   return {};
 }
 

@@ -273,13 +273,13 @@ export const steps: { [Stage in ErasureStage]: Step } = {
 
 export const erase: Rule<'erase'> = {
   needs: ({ user }) => [{ what: 'erasureOf', user }],
-  run(work, { user, messages, actor, at }, changes) {
+  run(work, { user, messages, actor, reason, at }, changes) {
     if (user === deletedUser.id) refuse('bad_request', 'nobody has this id');
     const before = work.erasureOf(user);
     const erases = before?.messages === 'delete' ? 'delete' : messages;
     work.putErasure({ user, messages: erases, at, upTo: 0, stage: 'begin', place: 0 });
     changes.push({ type: 'erasing' });
-    tellAct(changes, { kind: 'erased', by: actor, user: deletedUser.id });
+    tellAct(changes, { kind: 'erased', by: actor, user: deletedUser.id, reason });
     return {};
   },
 };

@@ -445,14 +445,21 @@ describe('erasing a person', () => {
     for (const name of ['', ben.id, `name of ${ben.id}`, ` Name of ${ben.id}`])
       expect(await codeOf(boss, 'moderate:erase', { user: ben.id, name })).toBe('conflict');
     const ended = nextOf(ben, 'session:ended');
-    await boss.request('moderate:erase', { user: ben.id, name: `Name of ${ben.id}` });
+    const reason = 'asked by email';
+    await boss.request('moderate:erase', { user: ben.id, name: `Name of ${ben.id}`, reason });
     await ended;
     const left = async () => (await boss.request('message:history', { room })).messages[0];
     await expect.poll(async () => (await left())?.user.id).toBe('0');
     expect(await left()).toMatchObject({ text: '', deletedAt: expect.any(Number) });
     await expect.poll(() => codeOf(boss, 'moderate:person', { user: ben.id })).toBe('unknown_user');
     expect(await actsOf(boss, boss)).toEqual([
-      { kind: 'erased', at: expect.any(Number), by: named(boss), user: { id: '0', name: 'Deleted user' } },
+      {
+        kind: 'erased',
+        at: expect.any(Number),
+        by: named(boss),
+        user: { id: '0', name: 'Deleted user' },
+        reason,
+      },
     ]);
   });
 

@@ -588,7 +588,10 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
   },
   // With it switched on: see chat/moderating.test.ts.
   'moderate:erase': {
-    bad_request: [['ann', ({ ben }) => ({ user: ben.id })]],
+    bad_request: [
+      ['ann', ({ ben }) => ({ user: ben.id })],
+      ['ann', ({ ben }) => ({ user: ben.id, name: 'x', reason: 'x'.repeat(251) })],
+    ],
     forbidden: [['ann', ({ ben }) => ({ user: ben.id, name: 'x' })]],
   },
   'moderate:acts': {
