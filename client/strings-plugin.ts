@@ -9,6 +9,11 @@ const module = 'virtual:texts/first';
 /** The keys of the texts that a page shows before it has loaded a language. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
+/** The families of texts that only one of the two pages shows. */
+const ofModerators = /^mod\./;
+const ofChat =
+  /^(block|copyLink|edit|emoji|format|invite|join|leave|media|mention|notify|offer|owner|pin|prefs|preview|push|ready|refused|replies|say|seen|typing|view)\./;
+
 /** The languages of the client: each is one file of texts. */
 export const languages = readdirSync(folder).map((file) => basename(file, '.json'));
 
@@ -24,10 +29,10 @@ function completeIn(lang: string): Record<string, string> {
   return { ...Object.fromEntries(english), ...texts };
 }
 
-/** The texts of a language for a page: those that begin with `mod.` are for the moderators' page alone. */
-function forPage(page: 'chat' | 'moderate', lang: string): Record<string, string> {
-  const texts = Object.entries(completeIn(lang));
-  return Object.fromEntries(texts.filter(([key]) => page === 'moderate' || !key.startsWith('mod.')));
+/** The texts of a language without the families that the page does not show. */
+function forPage(page: 'chat' | 'moderate' | 'both', lang: string): Record<string, string> {
+  const left = { chat: ofModerators, moderate: ofChat, both: /^$/ }[page];
+  return Object.fromEntries(Object.entries(completeIn(lang)).filter(([key]) => !left.test(key)));
 }
 
 function firstIn(lang: string): Record<string, string> {
@@ -39,12 +44,12 @@ function firstIn(lang: string): Record<string, string> {
  * `virtual:texts/first` in all other languages.
  */
 export function strings(page: 'chat' | 'moderate'): Plugin {
-  let shown = page;
+  let shown: typeof page | 'both' = page;
   return {
     name: 'strings',
     // `npm run dev` serves both pages.
     configResolved({ command }) {
-      if (command === 'serve') shown = 'moderate';
+      if (command === 'serve') shown = 'both';
     },
     resolveId: (id) => (id.startsWith(module) ? `\0${id}` : undefined),
     load(id) {

@@ -78,6 +78,20 @@ test('texts of the moderators’ page are in no file of the chat', () => {
   for (const name of chats) expect(read(name).toString(), name).not.toContain('mod.forbidden');
 });
 
+test('the moderators’ page has each text that its code shows', () => {
+  const own = names.filter((name) => name.startsWith('assets/moderate/') && name.endsWith('.js'));
+  const isLanguage = (name: string) => languages.some((lang) => name.includes(`/${lang}-`));
+  const code = own.filter((name) => !isLanguage(name)).map((name) => read(name).toString());
+  const texts = read(own.find((name) => name.includes('/en-')) ?? '').toString();
+  const shown = Object.keys(textsIn('en')).filter((key) => {
+    const form = key.replace(/\.(one|other)$/, '');
+    const family = `\`${key.slice(0, key.lastIndexOf('.') + 1)}\${`;
+    return code.some((one) => [`\`${key}\``, `\`${form}\``, family].some((words) => one.includes(words)));
+  });
+  expect(shown.length).toBeGreaterThan(100);
+  expect(shown.filter((key) => !texts.includes(`"${key}"`))).toEqual([]);
+});
+
 test('each text is shown by some code, whole or by the beginning of its key', () => {
   const code = names
     .filter((name) => name.endsWith('.js') && !languages.some((lang) => name.includes(`/${lang}-`)))
