@@ -1361,6 +1361,8 @@ export interface Reads {
   room: { in: { room: string }; out: RoomRecord | null };
   /** How many messages were sent in these rooms, by day, from that day on; days without any are left out. */
   messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
+  /** How many messages were sent in each of these rooms from that day on; rooms that do not exist are left out. */
+  messagesIn: { in: { rooms: readonly string[]; from: number }; out: { room: string; messages: number }[] };
   /** The links of a room, the newest first. */
   invites: { in: { room: string }; out: StoredInvite[] };
   /** All links that a user has made, the oldest first. */

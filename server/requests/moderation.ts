@@ -1,5 +1,5 @@
 import { acts } from '../chat/moderation/acts.ts';
-import { overview } from '../chat/moderation/overview.ts';
+import { overview, rooms } from '../chat/moderation/overview.ts';
 import { ban, erase, people, person } from '../chat/moderation/people.ts';
 import { closeReport, listReports, maySeeReports, reportContext } from '../chat/moderation/reports.ts';
 import { canOf } from '../chat/summary.ts';
@@ -22,6 +22,7 @@ export const moderationRequests: RequestHandlers<
   | 'moderate:erase'
   | 'moderate:acts'
   | 'moderate:overview'
+  | 'moderate:rooms'
   | 'moderate:retry'
 > = {
   'report:list': {
@@ -71,6 +72,11 @@ export const moderationRequests: RequestHandlers<
     order: 'read',
     allowed: has('people'),
     run: ({ chat, connection }) => overview(chat, connection),
+  },
+  'moderate:rooms': {
+    order: 'read',
+    allowed: has('people'),
+    run: ({ chat, connection, payload }) => rooms(chat, connection, payload),
   },
   'moderate:retry': {
     order: 'change',

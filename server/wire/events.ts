@@ -639,6 +639,8 @@ export const requests = {
     reason: line(250).optional(),
   }),
   'moderate:acts': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
+  /** Rooms of which the user may not know are left out of the answer. */
+  'moderate:rooms': z.object({ rooms: z.array(roomId).min(1).max(100) }),
   'moderate:overview': z.object({}),
   'moderate:retry': z.object({}),
   'held:list': z.object({
@@ -854,6 +856,8 @@ export const answers = {
   'moderate:acts': z.object({ acts: z.array(act), next }),
   /** How many are sent again. */
   'moderate:retry': z.object({ events: counter }),
+  /** `messages`: those of the last 30 days by UTC. */
+  'moderate:rooms': z.object({ rooms: z.array(z.object({ room: roomId, messages: counter })) }),
   'moderate:overview': z.object({
     /** People who are connected now. */
     here: counter,

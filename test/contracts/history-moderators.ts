@@ -60,6 +60,16 @@ export function moderatorsContract(now: () => { history: History }) {
       { day: today + 2, messages: 1 },
       { day: today + 3, messages: 1 },
     ]);
+    const messagesIn = (rooms: string[], from: number) => read.messagesIn({ rooms, from });
+    expect(await messagesIn(['den', 'nowhere', 'lobby', 'lobby'], today - 2)).toEqual([
+      { room: 'lobby', messages: 4 },
+      { room: 'den', messages: 4 },
+    ]);
+    expect(await messagesIn(['den', 'garden'], today + 2)).toEqual([
+      { room: 'garden', messages: 0 },
+      { room: 'den', messages: 2 },
+    ]);
+    expect(await messagesIn([], 0)).toEqual([]);
     await write.forgetDays({ before: at + 5 });
     expect(await byDay([])).toEqual([{ day: today, messages: 4 }]);
     await write.deleteRoom({ room: 'garden' });
@@ -311,6 +321,7 @@ export async function checkFormerRows({ read }: History): Promise<void> {
   ]);
   expect(await read.bans(null)).toEqual([{ user: '4', ban: { reason: 'why' } }]);
   expect(await read.messagesByDay({ from: 0, ...known })).toEqual([]);
+  expect(await read.messagesIn({ from: 0, rooms: ['lobby'] })).toEqual([{ room: 'lobby', messages: 0 }]);
   expect(await read.heldIn({ rooms: ['lobby'], everyPublic: true, limit: 9 })).toEqual({ held: [] });
   expect(await read.events({ limit: 9 })).toEqual({ waiting: 0, failed: [] });
 }

@@ -322,6 +322,8 @@ test('the rooms: found by name, sorted, and their restrictions, which can be lif
   await enter(page, site, 'bob', '#rooms');
   const rows = page.getByRole('row');
   await expect(rows.nth(1)).toContainText(/talk.*Public/);
+  await expect(page.getByRole('columnheader').nth(3)).toHaveText('Messages, 30 days');
+  await expect(rows.nth(1).getByRole('cell').nth(3)).toHaveText('1');
   await expect(page.getByRole('link', { name: 'seed swap' })).toBeVisible();
   await expect(page.getByText('not for Bob')).toHaveCount(0);
   await page.keyboard.press('/');

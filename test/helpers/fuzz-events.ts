@@ -254,6 +254,7 @@ const dataKeys: Record<RequestName, string> = {
   'moderate:erase': '',
   'moderate:acts': 'acts',
   'moderate:retry': 'events',
+  'moderate:rooms': 'rooms',
   'moderate:overview': 'here,messages,private,reports,rooms,week',
   'held:list': 'held',
   'held:approve': 'message',

@@ -76,6 +76,7 @@ export const readsOf = (room: string): readonly (readonly [RequestName, object])
   ['moderate:erase', { user: 'nobody', name: 'nobody' }],
   ['moderate:acts', { limit: 1 }],
   ['moderate:overview', {}],
+  ['moderate:rooms', { rooms: [room, 'nowhere'] }],
   ['held:list', {}],
   ['held:list', { mine: true }],
   ['held:approve', { id: 'none' }],

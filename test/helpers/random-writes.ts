@@ -600,6 +600,7 @@ export async function readAll(history: History): Promise<unknown> {
     moderators.push(
       sorted(about, ({ user }) => user),
       await history.read.messagesByDay({ from: 0, ...known }),
+      await history.read.messagesIn({ from: 0, rooms: [...known.rooms, 'lobby'] }),
     );
   }
   return {

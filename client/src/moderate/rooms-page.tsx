@@ -11,6 +11,9 @@ import type { DeskContext } from './desk-context.ts';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
 
+/** The most rooms that one request asks for. */
+const AT_ONCE = 100;
+
 type Order = 'last' | 'name' | 'members';
 
 /** The rooms that this moderator knows: who may write there, how many people they have, and who is kept out. */
@@ -19,21 +22,26 @@ export class RoomsPage implements Part {
   readonly #field = createRef<HTMLInputElement>();
   #query = '';
   #order: Order = 'last';
+  /** The messages of the last 30 days, by the rooms for which they were asked; undefined until the answer has come. */
+  #messages = new Map<string, number | undefined>();
 
   constructor(context: DeskContext) {
     this.#context = context;
   }
 
   open(): void {
+    this.#messages = new Map();
     void this.#load();
   }
 
   ready(): void {
+    this.#messages = new Map();
     void this.#load();
   }
 
   clear(): void {
     this.#query = '';
+    this.#messages = new Map();
   }
 
   find(): void {
@@ -43,6 +51,7 @@ export class RoomsPage implements Part {
   draw(): Drawn {
     const { chat, strings, changed } = this.#context;
     const rooms = this.#rooms();
+    void this.#count(rooms);
     const heading = strings.text('rooms.list');
     return {
       whole: (
@@ -139,6 +148,7 @@ export class RoomsPage implements Part {
             <th>{strings.text('mod.rooms.room')}</th>
             <th>{strings.text('mod.rooms.kind')}</th>
             <th class="n">{strings.text('rooms.members')}</th>
+            <th class="n">{strings.text('mod.rooms.messages')}</th>
             <th>{strings.text('mod.rooms.last')}</th>
             <th>
               <span class="vh">{strings.text('msg.more')}</span>
@@ -157,6 +167,7 @@ export class RoomsPage implements Part {
   #cells(room: Room) {
     const { chat, strings, dialog } = this.#context;
     const { summary } = room;
+    const messages = this.#messages.get(room.id);
     return (
       <>
         <td>
@@ -172,6 +183,9 @@ export class RoomsPage implements Part {
         <td class="soft end">{this.#kind(summary)}</td>
         <td class="n" data-l={strings.text('rooms.members')}>
           {strings.number(summary.members)}
+        </td>
+        <td class="n full" data-l={strings.text('mod.rooms.messages')}>
+          {messages === undefined ? '–' : strings.number(messages)}
         </td>
         <td class="end">
           {summary.last === undefined ? (
@@ -229,6 +243,22 @@ export class RoomsPage implements Part {
     return [...chat.list.byId.values()]
       .filter(({ summary }) => summary.kind !== 'direct' && lower(summary.name).includes(query))
       .sort(orders[this.#order]);
+  }
+
+  /** Asks once for each room that is drawn; a failure is a room without a number. */
+  async #count(rooms: readonly Room[]): Promise<void> {
+    const { chat, changed } = this.#context;
+    const messages = this.#messages;
+    const ids = rooms.map(({ id }) => id).filter((id) => !messages.has(id));
+    if (ids.length === 0 || chat.connection.state.kind !== 'ready') return;
+    for (const id of ids) messages.set(id, undefined);
+    for (let n = 0; n < ids.length; n += AT_ONCE) {
+      const found = await chat
+        .request('moderate:rooms', { rooms: ids.slice(n, n + AT_ONCE) })
+        .catch(() => ({ rooms: [] }));
+      for (const one of found.rooms) messages.set(one.room, one.messages);
+    }
+    changed();
   }
 
   /** Public rooms that the moderator is no member of. */

@@ -1,5 +1,5 @@
 import { dayOf } from '../../history/history.ts';
-import type { Answers } from '../../wire/events.ts';
+import type { Answers, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Connection } from '../model.ts';
 import { listEvents } from '../site.ts';
@@ -8,12 +8,12 @@ import { isKnown, readKnown } from './known-rooms.ts';
 const day = 24 * 60 * 60 * 1000;
 /** Days of which the messages are shown. */
 const daysShown = 30;
+const firstDay = () => dayOf(Date.now()) - daysShown + 1;
 
 export async function overview(chat: Chat, connection: Connection): Promise<Answers['moderate:overview']> {
   const { history, directory, others, settings } = chat;
   return readKnown(chat, connection, async (known) => {
-    const today = dayOf(Date.now());
-    const first = today - daysShown + 1;
+    const first = firstDay();
     const own = [...directory.everybody()].map(({ user }) => user.id);
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
@@ -46,5 +46,17 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
               .sort((a, b) => (a.name < b.name ? -1 : 1)),
           }),
     };
+  });
+}
+
+/** How much is said in these rooms, of which at most 30 rows each are read. */
+export function rooms(
+  chat: Chat,
+  connection: Connection,
+  { rooms: asked }: RequestPayload<'moderate:rooms'>,
+): Promise<Answers['moderate:rooms']> {
+  return readKnown(chat, connection, async (known) => {
+    const ids = asked.filter((id) => isKnown(chat, known, id));
+    return { rooms: await chat.history.read.messagesIn({ rooms: ids, from: firstDay() }) };
   });
 }

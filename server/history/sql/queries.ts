@@ -405,6 +405,19 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return rows.map(({ day, num }) => ({ day: day as number, messages: Number(num) }));
     },
+    *messagesIn({ rooms, from }) {
+      if (rooms.length === 0) return [];
+      const asked = dialect.among(
+        ['id'],
+        rooms.map((id) => [id]),
+      );
+      const rows = yield* ask(
+        sql`SELECT id, coalesce(CASE WHEN day >= ${from} THEN sent END, 0)
+              + coalesce((SELECT sum(days.sent) FROM chat_days AS days WHERE days.room = rooms.num AND days.day >= ${from}), 0) AS num
+            FROM chat_rooms AS rooms WHERE ${asked} ORDER BY rooms.num`,
+      );
+      return rows.map(({ id, num }) => ({ room: id as string, messages: Number(num) }));
+    },
     *invites({ room }) {
       return (yield* ask(sql`${invitesWhere} rooms.id = ${room} ORDER BY at DESC, invites.id`)).map(
         inviteFrom,

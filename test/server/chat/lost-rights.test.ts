@@ -138,6 +138,14 @@ test('a moderator who loses the right while an answer is read gets what a member
       gets: forbidden,
     },
     { who: boss, event: 'moderate:overview', after: 'messagesByDay', has: '"here":3', gets: forbidden },
+    {
+      who: boss,
+      event: 'moderate:rooms',
+      payload: { rooms: [open.room] },
+      after: 'messagesIn',
+      has: '"messages":',
+      gets: forbidden,
+    },
     { who: boss, event: 'moderate:acts', after: 'actsIn', has: '"acts"', gets: forbidden },
     { who: boss, event: 'held:list', after: 'heldIn', has: 'a waiting text', gets: forbidden },
     {

@@ -77,6 +77,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
       ['moderate:acts', { limit: 1 }],
       ['moderate:acts', { limit: 100 }],
       ['moderate:overview', {}],
+      ['moderate:rooms', { rooms: ['lobby', 'nowhere'] }],
     ];
     const all: unknown[] = [];
     for (const [event, payload] of reads) {
@@ -114,6 +115,8 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await one.request('message:report', { room: direct, seq: 2, reason: 'abuse' });
     await recorded();
     expect(await everything()).toEqual(before);
+    const counted = await (eve as Person).request('moderate:rooms', { rooms: [den, 'lobby', direct] });
+    expect(counted.rooms.map(({ room }) => room)).toEqual(['lobby']);
     // Reports alone reach the site's moderators, with what was said around, but not in a direct room.
     expect(eventsOf(eve as Person, 'report:changed').length).toBeGreaterThan(heard);
     const { reports } = await (eve as Person).request('report:list', {});

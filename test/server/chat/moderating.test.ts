@@ -628,6 +628,11 @@ describe('the overview', () => {
     expect(now.messages.at(-1)?.day).toMatch(/^20\d\d-\d\d-\d\d$/);
     expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, reports: 0 });
     expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, reports: 2 });
+    const asked = [talk, hidden, shared, 'nowhere', open1, open1];
+    expect((await moderator.request('moderate:rooms', { rooms: asked })).rooms).toEqual([
+      { room: open1, messages: 2 },
+      { room: shared, messages: 2 },
+    ]);
     const cat = await own.person();
     expect(await moderator.request('moderate:overview', {})).toMatchObject({ here: 4, week: 4 });
     await cat.request('user:hide', { hidden: true });
@@ -647,6 +652,7 @@ describe('who may do what', () => {
     ['moderate:person', ({ id }) => ({ user: id }), 'people'],
     ['moderate:ban', ({ id }) => ({ user: id, end: true }), 'people'],
     ['moderate:overview', () => ({}), 'people'],
+    ['moderate:rooms', () => ({ rooms: ['lobby'] }), 'people'],
     ['moderate:acts', () => ({}), 'log'],
     ['moderate:erase', ({ id }) => ({ user: id, name: 'another name' }), 'data'],
   ];

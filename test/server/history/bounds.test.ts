@@ -510,6 +510,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
     { rooms: [room], except: ['lobby'], limit: 9 },
   ],
   recentlyHere: [{ since: at, users: ['1', '2'] }],
+  messagesIn: [{ rooms: [room, 'lobby'], from: 1 }],
   messagesByDay: [
     { rooms: [], except: [], from: 1 },
     { rooms: [room], except: ['lobby'], from: 1 },

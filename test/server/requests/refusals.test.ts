@@ -601,6 +601,15 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     forbidden: [['ann', {}]],
   },
+  'moderate:rooms': {
+    ok: [['ann', { rooms: ['lobby', 'nowhere'] }]],
+    bad_request: [
+      ['ann', { rooms: [] }],
+      ['ann', { rooms: ['no room'] }],
+      ['ann', { rooms: Array.from({ length: 101 }, (_, n) => `r${n}`) }],
+    ],
+    forbidden: [['eve', { rooms: ['lobby'] }]],
+  },
   'moderate:overview': { ok: [['ann', {}]], forbidden: [['eve', {}]] },
   // This site takes no events.
   'moderate:retry': {
