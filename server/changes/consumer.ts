@@ -18,6 +18,8 @@ export interface Consumer {
   types: readonly Change['type'][];
   /** Milliseconds for which changes are gathered: each time it takes entries costs two transactions. None by default. */
   gather?: number;
+  /** Milliseconds between two times while changes keep coming, if that is more. */
+  apart?: number;
   /**
    * Takes the next entries. If it throws, or if the server ends before the position is stored, they come again, here or on
    * another server. If entries were skipped, there may be none. The rows that it returns are stored exactly once: in one
@@ -89,6 +91,8 @@ class Run {
   #later: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #pause = pauses.shortest;
+  /** When it last began to take entries, in milliseconds of `performance.now()`. */
+  #began = Number.NEGATIVE_INFINITY;
 
   constructor(history: History, consumer: Consumer, server: string, failures: Failures) {
     this.#history = history;
@@ -98,10 +102,10 @@ class Run {
   }
 
   changed(type: Change['type']): void {
-    const { types, gather } = this.#consumer;
+    const { types, gather, apart = 0 } = this.#consumer;
     if (types.includes(type)) {
       if (gather === undefined) this.wake();
-      else this.#gathering ??= this.#wakeAfter(gather);
+      else this.#gathering ??= this.#wakeAfter(Math.max(gather, this.#began + apart - performance.now()));
     } else this.#later ??= this.#wakeIn(passAfter);
   }
 
@@ -139,6 +143,7 @@ class Run {
   async #run(): Promise<void> {
     while (this.#isWoken && !this.#stopping.signal.aborted) {
       this.#isWoken = false;
+      this.#began = performance.now();
       let wait: number | undefined;
       try {
         wait = await this.#takeAll();

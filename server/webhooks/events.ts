@@ -5,15 +5,38 @@ import type { PresenceType } from './presence.ts';
 
 type Event = Pick<StoredEvent, 'type' | 'roomId' | 'seq' | 'user' | 'report' | 'held'>;
 
+/** The changes that events are made of; the notifier makes the last one. */
+const sources: Record<Exclude<EventType, 'notify.due'>, LoggedChange['type']> = {
+  'message.created': 'message',
+  'message.changed': 'message',
+  'message.reported': 'report',
+  'message.held': 'held',
+  'room.created': 'room',
+  // Not the change of the room, which any new member makes.
+  'room.changed': 'act',
+  'room.member_added': 'member',
+  'room.member_removed': 'member',
+};
+
 /**
  * Makes events of the changes, in the transaction that takes them out of the log: none is lost, and none is stored twice.
  * @param stored called when there are new ones
+ * @returns null if no change makes an event that the site wants
  */
-export function webhookEvents(wanted: ReadonlySet<EventType | PresenceType>, stored: () => void): Consumer {
+export function webhookEvents(
+  wanted: ReadonlySet<EventType | PresenceType>,
+  stored: () => void,
+): Consumer | null {
+  const types = new Set(
+    Object.entries(sources).flatMap(([event, type]) => (wanted.has(event as EventType) ? type : [])),
+  );
+  if (types.size === 0) return null;
   return {
     name: 'webhooks',
-    types: ['message', 'report', 'held', 'room', 'member', 'act'],
+    types: [...types],
+    // The site hears of a single message at once. Of many, each time costs more than to send them.
     gather: 250,
+    apart: 1000,
     take: (entries) => ({
       events: entries.flatMap(({ at, changes }) =>
         changes.flatMap((change): StoredEvent[] => {
@@ -43,7 +66,6 @@ function eventOf(change: LoggedChange): Event | undefined {
   if (change.type === 'room') {
     return change.is === 'new' ? { type: 'room.created', roomId: change.room.id } : undefined;
   }
-  // Not by the change of the room, which any new member makes.
   if (change.type === 'act') {
     const { kind, room } = change.act;
     return kind === 'room_changed' && room !== undefined ? { type: 'room.changed', roomId: room } : undefined;

@@ -67,6 +67,22 @@ test('a consumer that fails gets the same entries again after a pause, and holds
   expect(failures).toEqual([`${failing.consumer.name}: no answer`]);
 });
 
+test('changes that keep coming are taken together, at most once in so many milliseconds', async () => {
+  const { consumer, taken } = noting();
+  let times = 0;
+  const take: Consumer['take'] = (...input) => {
+    times++;
+    return consumer.take(...input);
+  };
+  const start = performance.now();
+  await run([{ ...consumer, take, gather: 1, apart: 300 }]);
+  for (const name of ['s', 't', 'u']) {
+    await block(name);
+    await vi.waitUntil(() => taken.includes(name), { timeout: hanging });
+  }
+  expect(times - 1).toBeLessThanOrEqual((performance.now() - start) / 300);
+});
+
 test('of two servers one takes the entries, each once', async () => {
   const { consumer, taken } = noting();
   for (let servers = 0; servers < 2; servers++) await run([consumer]);
