@@ -29,6 +29,11 @@ export class OnHold implements Follower {
     this.#asked.clear();
   }
 
+  /** After the session nothing of it stays. */
+  silent(): void {
+    if (this.#context.chat.me === undefined) this.#held.clear();
+  }
+
   held({ id, is, held }: EventPayload<'held:changed'>): void {
     this.#since?.add(id);
     if (is === 'held' && held !== undefined) this.#held.set(id, held);
@@ -37,7 +42,11 @@ export class OnHold implements Follower {
 
   /** Puts what waits where it was sent, and an edit behind its message. */
   among(room: Room, list: Entry[]): Entry[] {
-    if (!decides(room)) return list;
+    if (!decides(room)) {
+      // What happens there until the user decides again is not told.
+      this.#asked.delete(room.id);
+      return list;
+    }
     if (!this.#asked.has(room.id)) void this.#load();
     const { chat } = this.#context;
     const waiting = [...this.#held.values()]
@@ -76,13 +85,15 @@ export class OnHold implements Follower {
   }
 
   async #approve({ id }: Held): Promise<void> {
-    const { chat, strings, toast } = this.#context;
+    const { chat, strings, toast, changed } = this.#context;
     try {
       await chat.request('held:approve', { id });
     } catch (error) {
-      // Another moderator was faster: an event says what has become of it.
-      if (error instanceof RequestError && error.code === 'unknown_message') return;
-      toast(refusal(error, strings), 'bad');
+      // Another moderator was faster.
+      if (!(error instanceof RequestError) || error.code !== 'unknown_message')
+        return toast(refusal(error, strings), 'bad');
+      this.#held.delete(id);
+      changed();
     }
   }
 
