@@ -82,6 +82,7 @@ const fields: Record<string, Json> = {
   from: json('1', '2', 'nobody', '', '__proto__', 'x'.repeat(65), { room: 'lobby', seq: 1 }, { room: 1 }),
   users: json(['1', '2'], ['nobody'], [], ['']),
   members: json(['1', '2'], [], [1]),
+  rooms: json(['lobby', 'nowhere'], ['lobby', 'lobby'], [], ['a b'], [1]),
   files: json(
     [],
     [{ id: 'abcdefghijklmnopqrstuv' }],
