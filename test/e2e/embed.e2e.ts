@@ -667,10 +667,9 @@ test('hints for who builds the page, once each: a foreign origin, an unknown roo
   site,
 }) => {
   const two = '<php-chat room="no-such-room"></php-chat>'.repeat(2);
-  await open(site, page, { body: two });
   const said: string[] = [];
   page.on('console', (message) => message.type() === 'warning' && said.push(message.text()));
-  await page.reload();
+  await open(site, page, { body: two });
   await expect(page.getByText('Connected', { exact: true })).toHaveCount(2);
   await expect.poll(() => said).toEqual([expect.stringContaining('there is no room "no-such-room"')]);
 
