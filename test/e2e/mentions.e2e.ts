@@ -36,8 +36,23 @@ test('a person chosen from the list is mentioned; a name typed by hand mentions 
   await expect(list).toHaveCount(0);
   await alice.field.fill('');
 
-  await alice.page.keyboard.type('👋🏽 @ob');
+  await alice.page.keyboard.type('👋🏽 @o');
   await expect(list.getByRole('option')).toHaveText([/Bob/]);
+  // It stays open while somebody leaves, so that a key pressed then still chooses.
+  const stays = await list.evaluateHandle((element) => {
+    const removed: Node[] = [];
+    new MutationObserver((changes) => {
+      for (const { removedNodes } of changes) removed.push(...removedNodes);
+    }).observe(element.getRootNode(), { childList: true, subtree: true });
+    return () => !removed.includes(element);
+  });
+  await bob.page.goto('about:blank');
+  await expect(alice.page.getByRole('button', { name: /: 1$/ })).toBeVisible();
+  await alice.page.keyboard.type('b');
+  await expect(list.getByRole('option')).toHaveText([/Bob/]);
+  expect(await stays.evaluate((isOpen) => isOpen())).toBe(true);
+  await bob.page.goBack();
+  await bob.open('market');
   await alice.page.keyboard.press('Enter');
   await expect(alice.field).toHaveValue('👋🏽 @Bob ');
   await alice.page.keyboard.type('has **the** plan');

@@ -41,8 +41,10 @@ export class Suggest implements Follower {
   #closedAt: number | undefined;
   /** Comes with the first `:`. */
   #emoji: EmojiNames | undefined;
-  /** Members that were asked for, by room and by what was looked for. */
+  /** Members by room and by what was looked for. */
   #members = new Map<string, readonly RoomMember[]>();
+  /** The keys of `#members` that need not be asked for again. */
+  #asked = new Set<string>();
 
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
@@ -72,14 +74,16 @@ export class Suggest implements Follower {
 
   ready(): void {
     this.#members.clear();
+    this.#asked.clear();
   }
 
+  // The members stay until the answer is there: without them the list would close, and Enter send half of a name.
   members(): void {
-    this.#members.clear();
+    this.#asked.clear();
   }
 
   presence(): void {
-    this.#members.clear();
+    this.#asked.clear();
   }
 
   draw() {
@@ -276,15 +280,15 @@ export class Suggest implements Follower {
     const query = this.#query.toLowerCase().trim();
     for (const wanted of query === '' || room.summary.members <= PAGE ? [''] : ['', query]) {
       const key = `${room.id} ${wanted}`;
-      if (this.#members.has(key)) continue;
-      this.#members.set(key, []);
+      if (this.#asked.has(key)) continue;
+      this.#asked.add(key);
       const payload = { room: room.id, limit: PAGE, ...(wanted === '' ? {} : { query: wanted }) };
       try {
         const { members } = await this.#context.chat.request('room:members', payload);
         this.#members.set(key, members);
       } catch {
         // It is asked for again with the next letter.
-        this.#members.delete(key);
+        this.#asked.delete(key);
       }
       if (field.isConnected) this.#look();
     }
