@@ -338,8 +338,10 @@ test('mentions and reactions: counted, reported, shown with current names and us
   expect(told.map(({ text }) => text)).toEqual(['👋 @x', '@y']);
   await app.ask('send', { room: den.id, text: 'mine' });
   await expect.poll(async () => (await app.messages(den.id)).at(-1)).toMatchObject({ text: 'mine', seq: 3 });
+  expect(await app.ask('seenBy', { seq: 3 })).toEqual({ users: [], total: 1 });
   await frank.request('read:mark', { room: den.id, seq: 3 });
-  expect(await app.ask('seenBy', { seq: 3 })).toEqual({ users: ['frank'], total: 1 });
+  const seenBy = { told: 'seenBy', room: den.id, seq: 3, users: ['frank'], total: 1 };
+  await expect.poll(() => app.told).toContainEqual(expect.objectContaining(seenBy));
   // A copy from a private room names nobody, and the same id again is the same copy.
   const copy = { seq: 3, to: den.id, clientId: 'copy' };
   const copied = await app.ask('forward', copy);

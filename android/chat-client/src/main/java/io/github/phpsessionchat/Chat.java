@@ -914,7 +914,8 @@ public final class Chat {
 
   /**
    * @param message an own message in a room of at most 50 members that is not direct
-   * @param callback the members who have seen it, as far as one may know that
+   * @param callback the members who have seen it, as far as one may know that; later ones by {@link
+   *     ChatListener#onSeenBy}, in an open room
    */
   public void seenBy(Message message, @Nullable Callback<Answers.SeenBy> callback) {
     Objects.requireNonNull(message, "message");
@@ -1382,6 +1383,12 @@ public final class Chat {
           break;
         case "read:changed":
           if (room != null) readChanged(room, payload);
+          break;
+        case "seen:changed":
+          String seenIn = payload.optString("room");
+          long message = Wire.number(payload, "seq");
+          Answers.SeenBy seen = Wire.seenBy(payload);
+          tellOfUser(() -> listener.onSeenBy(seenIn, message, seen));
           break;
         case "report:changed":
           reported(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));

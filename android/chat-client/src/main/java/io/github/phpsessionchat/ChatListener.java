@@ -128,6 +128,16 @@ public interface ChatListener {
   default void onReadByOther(String room, long seq) {}
 
   /**
+   * Somebody has seen an own message since {@link Chat#seenBy} was asked about it: the last one that it was asked about in
+   * an open room.
+   *
+   * @param room the room's id
+   * @param seq the message
+   * @param seen the members who have seen it by now
+   */
+  default void onSeenBy(String room, long seq, Answers.SeenBy seen) {}
+
+  /**
    * A message was reported, or a report was closed, in a room where one has the right {@link RoomSummary.Right#MODERATE}.
    *
    * @param report the report

@@ -9,7 +9,7 @@ final class Nonsense {
   static final String[] EVENTS = {
     "session:changed", "message:new", "message:changed", "message:reacted", "mention", "room:activity", "room:added",
     "room:changed", "room:removed", "room:reset", "members:changed", "presence:changed", "typing:changed",
-    "read:changed", "report:changed", "blocked:changed", "push", "of:later"
+    "read:changed", "seen:changed", "report:changed", "blocked:changed", "push", "of:later"
   };
 
   private static final String[] TEXTS = {

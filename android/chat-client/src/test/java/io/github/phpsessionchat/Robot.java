@@ -536,6 +536,11 @@ public final class Robot implements ChatListener {
   }
 
   @Override
+  public void onSeenBy(String room, long seq, Answers.SeenBy seen) {
+    told("seenBy", "room", room, "seq", seq, "users", seen.users, "total", seen.total);
+  }
+
+  @Override
   public void onReport(Report report, int open) {
     told("report", "report", report, "open", open);
   }
