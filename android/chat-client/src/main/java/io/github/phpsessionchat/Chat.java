@@ -463,6 +463,7 @@ public final class Chat {
             message.replyTo,
             new ArrayList<>(message.mentions),
             Collections.<PendingFile>emptyList(),
+            message.withoutPreview,
             code);
     tell(() -> listener.onUnsent(unsent));
   }
@@ -1617,7 +1618,8 @@ public final class Chat {
               "clientId", item.clientId,
               "replyTo", item.replyTo == 0 ? null : item.replyTo,
               "mentions", Wire.mentions(item.mentions),
-              "files", item.files.isEmpty() ? null : files);
+              "files", item.files.isEmpty() ? null : files,
+              "preview", item.withoutPreview ? false : null);
       connection.request(
           "message:send",
           payload,

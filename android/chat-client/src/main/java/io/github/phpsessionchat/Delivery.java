@@ -181,7 +181,8 @@ final class Delivery {
     }
     List<Mention> mentions = new ArrayList<>(message.mentions);
     PendingMessage item =
-        new PendingMessage(clientId, room, message.text, at, message.replyTo, mentions, files, failed);
+        new PendingMessage(
+            clientId, room, message.text, at, message.replyTo, mentions, files, message.withoutPreview, failed);
     if (put(item) && failed != null) port.failed(item);
   }
 

@@ -15,6 +15,7 @@ public final class NewMessage {
   final Map<String, @Nullable String> files = new LinkedHashMap<>();
 
   long replyTo;
+  boolean withoutPreview;
 
   private NewMessage(String text) {
     this.text = Objects.requireNonNull(text, "text");
@@ -25,6 +26,7 @@ public final class NewMessage {
     NewMessage copy = new NewMessage(text).replyTo(replyTo);
     copy.mentions.addAll(mentions);
     copy.files.putAll(files);
+    copy.withoutPreview = withoutPreview;
     return copy;
   }
 
@@ -68,6 +70,16 @@ public final class NewMessage {
    */
   public NewMessage file(String upload, @Nullable String alt) {
     files.put(Objects.requireNonNull(upload, "upload"), alt);
+    return this;
+  }
+
+  /**
+   * Sends it without the page of its link, in a room whose links have previews.
+   *
+   * @return this message
+   */
+  public NewMessage withoutPreview() {
+    withoutPreview = true;
     return this;
   }
 }

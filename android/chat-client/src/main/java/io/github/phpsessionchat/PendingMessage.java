@@ -24,6 +24,8 @@ public final class PendingMessage {
   public final List<Mention> mentions;
   /** Its files. It is sent when all of them are there. Unmodifiable. */
   public final List<PendingFile> files;
+  /** Whether it goes without the page of its link: {@link NewMessage#withoutPreview}. */
+  public final boolean withoutPreview;
   /**
    * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; {@code
    * held}: it waits for a moderator; {@code rejected}: one has rejected it; null: it will be sent.
@@ -38,6 +40,7 @@ public final class PendingMessage {
       long replyTo,
       List<Mention> mentions,
       List<PendingFile> files,
+      boolean withoutPreview,
       @Nullable String failed) {
     this.clientId = clientId;
     this.room = room;
@@ -46,19 +49,20 @@ public final class PendingMessage {
     this.replyTo = replyTo;
     this.mentions = Collections.unmodifiableList(mentions);
     this.files = Collections.unmodifiableList(files);
+    this.withoutPreview = withoutPreview;
     this.failed = failed;
   }
 
   PendingMessage failed(@Nullable String code) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, code);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, code);
   }
 
   PendingMessage with(List<PendingFile> files) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, failed);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, failed);
   }
 
   PendingMessage as(String clientId) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, failed);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, withoutPreview, failed);
   }
 
   /** Whether all its files are there. */
@@ -91,6 +95,7 @@ public final class PendingMessage {
             "replyTo", replyTo,
             "mentions", mentions.isEmpty() ? null : named,
             "files", files.isEmpty() ? null : sent,
+            "withoutPreview", withoutPreview ? true : null,
             "failed", failed)
         .toString();
   }
@@ -118,6 +123,7 @@ public final class PendingMessage {
           read.getLong("replyTo"),
           Wire.list(read, "mentions", Wire::mention),
           files,
+          read.optBoolean("withoutPreview"),
           Wire.text(read, "failed"));
     } catch (JSONException e) {
       throw new IllegalArgumentException("not a message that waits", e);

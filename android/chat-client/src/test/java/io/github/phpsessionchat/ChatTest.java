@@ -310,7 +310,7 @@ class ChatTest {
     told.until("lobby");
     for (int i = 0; i < 3; i++) server.uploads.add(new MockResponse.Builder().code(502).build());
     String key = chat.upload("lobby", NewFile.of("a", 3, () -> new ByteArrayInputStream(new byte[3])));
-    chat.send("lobby", NewMessage.of("with a file").file(key, "alt"));
+    chat.send("lobby", NewMessage.of("with a file").file(key, "alt").withoutPreview());
     told.until("unsent with a file: not_uploaded");
     JSONObject file = new JSONObject().put("id", "0123456789abcdef").put("type", "text/plain");
     server.uploads.add(new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build());
@@ -318,6 +318,7 @@ class ChatTest {
     chat.start();
     JSONObject sent = server.asked("message:send");
     assertEquals("[{\"alt\":\"alt\",\"id\":\"0123456789abcdef\"}]", sent.getJSONArray("files").toString());
+    assertEquals(Boolean.FALSE, sent.get("preview"));
   }
 
   /** A machine that is slow for some seconds leads there as well, in any of these tests. */

@@ -33,6 +33,7 @@ class EntryVectorsTest {
               item.optLong("replyTo"),
               Collections.emptyList(),
               Collections.emptyList(),
+              false,
               Wire.text(item, "failed")));
     }
     List<String> expected = new ArrayList<>();
