@@ -131,7 +131,7 @@ async function memcached(): Promise<Site> {
 }
 
 let sessions = 0;
-const newId = () => `s${++sessions}`.padEnd(26, '0');
+const newId = () => `s${String(++sessions).padStart(25, '0')}`;
 const endOf = async (chat: ChatServer, id: string) => {
   const client = await connectChat(chat.url, `PHPSESSID=${id}`);
   return async () => (await client.ended).reason;
