@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, ownPort, startChild } from './child.ts';
@@ -6,6 +7,8 @@ import { reachable } from './memcached.ts';
 
 export interface PhpApp extends Child {
   readonly url: string;
+  /** The folder of its database, unless APP_DATA names another one. */
+  readonly data: string;
   /** The page with the whole chat. */
   readonly chatPage: string;
   /** Logs a user in over HTTP, as the form does. @returns the session cookie, `PHPSESSID=…` */
@@ -15,6 +18,20 @@ export interface PhpApp extends Child {
 }
 
 const root = new URL('../../', import.meta.url).pathname;
+
+let firstDatabase: Buffer | undefined;
+
+/** The database as the first request makes it. To hash the passwords of its users costs more than most tests. */
+function usersOfSite(): Buffer {
+  if (firstDatabase === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'chat-php-'));
+    const code = `require 'php-app/src/autoload.php'; PhpSessionChat\\Database::open($argv[1]);`;
+    execFileSync('php', ['-r', code, '--', folder], { cwd: root });
+    firstDatabase = readFileSync(join(folder, 'site.db'));
+    rmSync(folder, { recursive: true });
+  }
+  return firstDatabase;
+}
 
 /** The sample application under PHP's own web server, with a separate user database. */
 export async function startPhpApp(options: {
@@ -26,6 +43,9 @@ export async function startPhpApp(options: {
 }): Promise<PhpApp> {
   const port = options.port ?? (await ownPort());
   const data = mkdtempSync(join(tmpdir(), 'chat-php-'));
+  if (options.env?.APP_DATA === undefined) {
+    writeFileSync(join(data, 'site.db'), usersOfSite(), { mode: 0o600 });
+  }
   const child = startChild(
     'php',
     ['-S', `127.0.0.1:${port}`, '-t', 'php-app/public', 'php-app/public/index.php'],
@@ -46,6 +66,7 @@ export async function startPhpApp(options: {
   const url = `http://127.0.0.1:${port}`;
   return Object.assign(child, {
     url,
+    data,
     chatPage: `${url}/messages`,
     login: (username: string, password?: string) => logIn(url, username, password),
     async logout(cookie: string) {

@@ -1,7 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { csrfToken, type PhpApp, post, sessionCookie, startPhpApp } from '../helpers/php-app.ts';
@@ -11,7 +8,6 @@ import { idOf, loggedInAs, openForm, tryLogin } from './visitor.ts';
 const root = new URL('../../', import.meta.url).pathname;
 let memcached: Memcached;
 let app: PhpApp;
-let data: string;
 
 beforeAll(async () => {
   memcached = await startMemcached();
@@ -19,12 +15,10 @@ beforeAll(async () => {
 afterAll(() => memcached?.stop());
 // Each has a separate database, because failed logins of one test must not limit the next.
 beforeEach(async () => {
-  data = mkdtempSync(join(tmpdir(), 'chat-login-'));
-  app = await startPhpApp({ memcachedPort: memcached.port, env: { APP_DATA: data } });
+  app = await startPhpApp({ memcachedPort: memcached.port });
 });
 afterEach(async () => {
   await app.stop();
-  rmSync(data, { recursive: true, force: true });
 });
 
 async function stored(cookie: string): Promise<string> {
@@ -35,14 +29,14 @@ async function stored(cookie: string): Promise<string> {
 function addUser(name: string, password: string): void {
   const code = `require 'php-app/src/autoload.php';
     (new PhpSessionChat\\Users(PhpSessionChat\\Database::open($argv[1])))->add($argv[2], $argv[2], $argv[3]);`;
-  execFileSync('php', ['-r', code, '--', data, name, password], { cwd: root });
+  execFileSync('php', ['-r', code, '--', app.data, name, password], { cwd: root });
 }
 
 test('users of a database of version 1 get a role and keep the password', async () => {
   await tryLogin(app, 'alice', 'alice');
   const code = `$pdo = new PDO("sqlite:$argv[1]/site.db");
     foreach (['ALTER TABLE users DROP COLUMN role', 'PRAGMA user_version = 1'] as $sql) $pdo->exec($sql);`;
-  execFileSync('php', ['-r', code, '--', data]);
+  execFileSync('php', ['-r', code, '--', app.data]);
   for (const [name, role] of Object.entries({ alice: 'admin', bob: 'moderator' }))
     expect(await stored(sessionCookie(await tryLogin(app, name, name)))).toContain(`"role":"${role}"`);
 });

@@ -1,21 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
-
-/** All sites of a test file share a database of users. */
-const data = mkdtempSync(join(tmpdir(), 'native-handlers-'));
-afterAll(() => rmSync(data, { recursive: true, force: true }));
 
 export const memcachedUrl = (handler: string, ...ports: number[]) =>
   `memcached://${ports.map((port) => `127.0.0.1:${port}`).join(',')}?handler=${handler}&timeout=200ms`;
 
 /** A site for one test. */
 export async function site(SESSION_STORE: string): Promise<PhpApp> {
-  const app = await startPhpApp({ env: { SESSION_STORE, APP_DATA: data } });
+  const app = await startPhpApp({ env: { SESSION_STORE } });
   onTestFinished(async () => {
     await app.stop();
   });

@@ -144,8 +144,7 @@ async function sessionPage(app: PhpApp, cookie: string) {
 }
 
 test.each(stores)('two servers, one cookie, one session: $name', async ({ url, stored, as }) => {
-  // All share a database of users.
-  const env = { SESSION_STORE: url(), APP_DATA: join(folder, 'users') };
+  const env = { SESSION_STORE: url() };
   const apps = (await Promise.all([startPhpApp({ env }), startPhpApp({ env })])) as [PhpApp, PhpApp];
   onTestFinished(async () => {
     await Promise.all(apps.map((app) => app.stop()));
