@@ -124,11 +124,9 @@ test('a network that blocks WebSocket', async ({ visitor, bob, site }) => {
   await expect(visitor.message('by WebSocket')).toBeVisible();
 });
 
-test('a message written in a tab without a connection is sent by another, even after it was closed', async ({
-  visitor,
-  bob,
-  site,
-}) => {
+test('a message written in a tab without a connection is sent by another, even after it was closed', {
+  tag: '@soak',
+}, async ({ visitor, bob, site }) => {
   const network = await control(visitor);
   await visitor.enter(site, 'alice');
   await visitor.open('closed');

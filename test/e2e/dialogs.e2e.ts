@@ -148,9 +148,9 @@ test('cancelled, and then made with another name and for members alone: that roo
   await expect(rooms(alice).getByRole('button', { name: /^walled garden ?, private/ })).toHaveCount(1);
 });
 
-test('the page below a dialog is inert; Esc and a click beside close it only while nothing was typed', async ({
-  alice,
-}) => {
+test('the page below a dialog is inert; Esc and a click beside close it only while nothing was typed', {
+  tag: '@soak',
+}, async ({ alice }) => {
   const { page } = alice;
   const opener = page.getByRole('button', { name: 'New room or message' });
   const dialog = await fromPlus(alice, 'New room');
@@ -208,10 +208,9 @@ test('inviting several at once: who is a member cannot be chosen, who cannot be 
   await expect(people(bob).getByRole('button', { name: '22', exact: true })).toBeVisible();
 });
 
-test('people who could not be looked for are not “nobody”, and a name is not taken for an id', async ({
-  alice,
-  site,
-}) => {
+test('people who could not be looked for are not “nobody”, and a name is not taken for an id', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   // A user finds people who have been in a room that both may read.
   await asUser(site, 'bob', (ask) => ask('room:join', { room: 'announcements' }));
@@ -307,11 +306,9 @@ test('the owner deletes a room, asked before; Keep changes nothing', async ({ al
   }
 });
 
-test('the owner hands a room over to a member, asked before, and is a moderator then', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('the owner hands a room over to a member, asked before, and is a moderator then', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await privateRoom(site, 'alice', 'new market', ['2']);
   await alice.open('new market');

@@ -77,10 +77,9 @@ test('an edit survives a reload', { tag: '@soak' }, async ({ alice, site }) => {
   await expect(alice.texts).toHaveText(['better words(edited)']);
 });
 
-test('a text that was changed elsewhere meanwhile stands above one’s own: either of them is saved', async ({
-  alice,
-  site,
-}) => {
+test('a text that was changed elsewhere meanwhile stands above one’s own: either of them is saved', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const room = await own(alice, site, 'clash');
   await alice.write('one rake');
   await choose(alice, 'one rake', 'Edit');

@@ -66,7 +66,10 @@ const rules: [string, string, string, { width: number; height: number }][] = [
   ],
 ];
 
-test(`the element has its size under ${rules.map(([name]) => name).join('; ')}`, async ({ page, site }) => {
+test(`the element has its size under ${rules.map(([name]) => name).join('; ')}`, { tag: '@soak' }, async ({
+  page,
+  site,
+}) => {
   await page.setViewportSize({ width: 1000, height: 800 });
   await open(site, page);
   for (const [name, css, body, size] of rules) {
@@ -348,10 +351,9 @@ test('texts that a script gives the elements before these are loaded count, what
   await expect(page.getByRole('button', { name: 'Talk to us' })).toBeVisible();
 });
 
-test('texts of the owner: an unknown key is named once, a value that is no text is ignored, and markup is plain text', async ({
-  page,
-  site,
-}) => {
+test('texts of the owner: an unknown key is named once, a value that is no text is ignored, and markup is plain text', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const markup = '<img src=x onerror="window.ran = 1">{constructor}';
   const texts = `{
     "conn.conected": { "en": "Here" },
@@ -512,7 +514,10 @@ test('the policy for a path of the same host lets the chat work by WebSocket', {
   expect(bad).toEqual([]);
 });
 
-test('several elements and a launcher on one page; the page gets no new names', async ({ page, site }) => {
+test('several elements and a launcher on one page; the page gets no new names', { tag: '@soak' }, async ({
+  page,
+  site,
+}) => {
   const two = '<php-chat room="elements"></php-chat><php-chat room="lobby"></php-chat>';
   await page.context().addInitScript(() => {
     const before = new Set(Object.getOwnPropertyNames(globalThis));
@@ -662,10 +667,9 @@ for (const [locale, size] of [
   });
 }
 
-test('hints for who builds the page, once each: a foreign origin, an unknown room, two versions', async ({
-  page,
-  site,
-}) => {
+test('hints for who builds the page, once each: a foreign origin, an unknown room, two versions', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const two = '<php-chat room="no-such-room"></php-chat>'.repeat(2);
   const said: string[] = [];
   page.on('console', (message) => message.type() === 'warning' && said.push(message.text()));

@@ -37,10 +37,9 @@ test('a guest is asked to log in within a second, by one attempt, and again only
   }).toPass();
 });
 
-test('where one logs in: what the page says, else what the server says, else nothing', async ({
-  visitor,
-  site,
-}) => {
+test('where one logs in: what the page says, else what the server says, else nothing', {
+  tag: '@soak',
+}, async ({ visitor, site }) => {
   const open = (attributes: string, server = site.chat.url) =>
     visitor.page.goto(
       site.host(`<!doctype html><title>x</title>
@@ -128,7 +127,10 @@ test('expired: the text being written is kept, and back after the login', async 
   }).toPass();
 });
 
-test('a renewed login within the five seconds brings everything back', async ({ alice, site }) => {
+test('a renewed login within the five seconds brings everything back', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   await alice.open('expiring');
   const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
   const key = `sessions/${session}`;
@@ -139,10 +141,9 @@ test('a renewed login within the five seconds brings everything back', async ({ 
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
 });
 
-test('a server that stops to answer is lost everywhere within 11 s of the first send', async ({
-  visitor,
-  site,
-}) => {
+test('a server that stops to answer is lost everywhere within 11 s of the first send', {
+  tag: '@soak',
+}, async ({ visitor, site }) => {
   const history = await emptyHistory();
   const { origin } = new URL(site.php.url);
   const server = await nextChatServer({
@@ -289,7 +290,10 @@ test('too many connections of a user or an address are reported as that, not as 
   }
 });
 
-test('a banned user is notified of the ban, not of a lost connection', async ({ visitor, site }) => {
+test('a banned user is notified of the ban, not of a lost connection', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const history = await emptyHistory();
   const key = 'k'.repeat(40);
   const server = await nextChatServer({

@@ -372,11 +372,9 @@ test('if files are off, a dropped one is refused with a message and does not rep
   await expect(tray(bob)).toHaveCount(0);
 });
 
-test('without a connection uploads and pictures wait, and are tried again by themselves', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('without a connection uploads and pictures wait, and are tried again by themselves', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   await privateRoom(site, 'alice', 'offline files', ['2']);
   await alice.open('offline files');
   await bob.open('offline files');
@@ -435,10 +433,9 @@ test('an upload that a server leaves hanging fails after a minute', { tag: '@soa
   expect(asked).toBe(2);
 });
 
-test('pasted, and dropped over the room: four pictures are seen of six, in a narrow element from right to left', async ({
-  alice,
-  site,
-}) => {
+test('pasted, and dropped over the room: four pictures are seen of six, in a narrow element from right to left', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await privateRoom(site, 'alice', 'narrow files', []);
   await alice.open('narrow files');
   const chat = alice.page.locator('php-chat');

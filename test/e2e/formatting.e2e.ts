@@ -45,9 +45,9 @@ test('bold, italic, quotations and lists', async ({ alice, site }) => {
   await expect(alice.page.locator('.room', { hasText: 'board' }).locator('.last')).toContainText(said);
 });
 
-test('the selection is formatted by keys and by a bar, and lists continue by themselves', async ({
-  alice,
-}) => {
+test('the selection is formatted by keys and by a bar, and lists continue by themselves', {
+  tag: '@soak',
+}, async ({ alice }) => {
   await alice.open('board');
   const { field, page } = alice;
   const bar = page.getByRole('toolbar', { name: 'Format' });
@@ -87,10 +87,9 @@ test('the selection is formatted by keys and by a bar, and lists continue by the
   );
 });
 
-test('messages full of signs make few nodes; a long one shows all of its list when it is opened', async ({
-  alice,
-  site,
-}) => {
+test('messages full of signs make few nodes; a long one shows all of its list when it is opened', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   await seed(
     site,
     'bob',

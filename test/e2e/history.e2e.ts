@@ -186,10 +186,9 @@ async function unreadIn({ page }: Person, room: string): Promise<number> {
   return Number.parseInt(/(\d+) unread/.exec(words ?? '')?.[1] ?? '0', 10);
 }
 
-test('messages of an erased user show a deleted user at once, in the reader’s language; typed text stays', async ({
-  alice,
-  site,
-}) => {
+test('messages of an erased user show a deleted user at once, in the reader’s language; typed text stays', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const headers = { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' };
   const post = (text: string, clientId: string) =>
     fetch(`${site.chat.url}/api/rooms/erased/messages`, {

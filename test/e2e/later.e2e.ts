@@ -75,10 +75,9 @@ test('a button that is pressed before its code is loaded opens it afterwards', {
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
 });
 
-test('a key that is pressed on a message before its code is there opens the menu when it is', async ({
-  visitor,
-  site,
-}) => {
+test('a key that is pressed on a message before its code is there opens the menu when it is', {
+  tag: '@soak',
+}, async ({ visitor, site }) => {
   const { page } = visitor;
   await visitor.login(site.php.chatPage, 'alice');
   await visitor.write('pressed early');
@@ -99,10 +98,9 @@ async function cutOff(page: Page): Promise<{ fails: boolean }> {
   return wire;
 }
 
-test('code that cannot be loaded: Try again opens it, and at the second time reloads the page', async ({
-  visitor,
-  site,
-}) => {
+test('code that cannot be loaded: Try again opens it, and at the second time reloads the page', {
+  tag: '@soak',
+}, async ({ visitor, site }) => {
   const { page } = visitor;
   await page.setViewportSize({ width: 700, height: 700 });
   await visitor.login(site.php.chatPage, 'alice');
@@ -204,7 +202,10 @@ test('the sheets that come with dialogs and emoji move nothing that is there alr
   expect(await places()).toEqual(before);
 });
 
-test('a guest is asked to log in even if no more code can be loaded', async ({ visitor, site }) => {
+test('a guest is asked to log in even if no more code can be loaded', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const { page } = visitor;
   await cutOff(page);
   await page.goto(`${site.chat.url}/`);

@@ -106,11 +106,9 @@ test('the room list shows where one is mentioned, until it is read', async ({ al
   await expect(row).not.toHaveAccessibleName(/you were mentioned/);
 });
 
-test('beside the way to the newest message, one leads to the next that mentions the reader', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('beside the way to the newest message, one leads to the next that mentions the reader', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   await privateRoom(site, 'alice', 'stalls', ['2']);
   await alice.open('stalls');
   await alice.write('The first.');

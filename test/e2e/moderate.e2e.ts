@@ -165,10 +165,9 @@ test('by keys alone: next, delete, take back, keep, and the list of keys, which 
   await expect(keys.getByRole('switch', { name: 'Use these keys' })).not.toBeChecked();
 });
 
-test('a deletion can be taken back for eight seconds, then it is done; leaving the page does it at once', async ({
-  site,
-  page,
-}) => {
+test('a deletion can be taken back for eight seconds, then it is done; leaving the page does it at once', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await page.clock.install();
   await enter(page, site, 'bob');
@@ -223,7 +222,7 @@ test('an entry on which another moderator decides goes, and a notice says who ha
   await expect.poll(() => textOf(site, 'board', 1)).toBe('That is not what we agreed.');
 });
 
-test('a decision that is refused is taken back, with a notice', async ({ site, page }) => {
+test('a decision that is refused is taken back, with a notice', { tag: '@soak' }, async ({ site, page }) => {
   // Nobody outranks an admin.
   const [seq] = await asUser(site, 'alice', async (ask) => {
     await ask('room:join', { room: 'talk' });
@@ -429,10 +428,9 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   await expect(page.getByText('This person has never been here')).toBeVisible();
 });
 
-test('on a phone a person, the log and the overview are read without a line that is cut off', async ({
-  site,
-  page,
-}) => {
+test('on a phone a person, the log and the overview are read without a line that is cut off', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await page.setViewportSize({ width: 360, height: 640 });
   await enter(page, site, 'alice', '#people');
@@ -526,7 +524,10 @@ test('the log has who did what to whom, finds a person, narrows down, and is sav
   ]);
 });
 
-test('the overview has the figures of today, and a plot whose numbers are said', async ({ site, page }) => {
+test('the overview has the figures of today, and a plot whose numbers are said', { tag: '@soak' }, async ({
+  site,
+  page,
+}) => {
   await threeReported(site);
   await enter(page, site, 'bob', '#overview');
   const facts = page.getByRole('region', { name: 'Overview' });
@@ -597,10 +598,9 @@ test.describe('where the first message of each user waits', () => {
   });
 });
 
-test('on a phone the list leads to one entry, and Back to the list; nothing overflows', async ({
-  site,
-  page,
-}) => {
+test('on a phone the list leads to one entry, and Back to the list; nothing overflows', {
+  tag: '@soak',
+}, async ({ site, page }) => {
   await threeReported(site);
   await page.setViewportSize({ width: 360, height: 640 });
   await enter(page, site, 'bob');
@@ -652,7 +652,7 @@ test('axe finds nothing at 1280 pixels, light and dark, in the queue, its keys a
   }
 });
 
-test('from right to left the page is mirrored, in Arabic, and axe finds nothing', async ({
+test('from right to left the page is mirrored, in Arabic, and axe finds nothing', { tag: '@soak' }, async ({
   browser,
   site,
 }) => {
@@ -683,7 +683,7 @@ test('a room’s moderator sees the reports of that room alone', async ({ site, 
   await expect(cases(page)).toContainText(/Alice.*Mine.*own room/);
 });
 
-test('a user who moderates nothing gets a card, and a visitor the way to log in', async ({
+test('a user who moderates nothing gets a card, and a visitor the way to log in', { tag: '@soak' }, async ({
   site,
   visitor,
 }) => {

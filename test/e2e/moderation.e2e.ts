@@ -147,7 +147,7 @@ test('a banned user sees the end and the reason in place of the room, and is in 
   await expect(bob.field).toBeVisible();
 });
 
-test('a mute ends by itself, and the field is there again', async ({ bob, site }) => {
+test('a mute ends by itself, and the field is there again', { tag: '@soak' }, async ({ bob, site }) => {
   const room = await privateRoom(site, 'alice', 'short', ['2']);
   await bob.open('short');
   await asUser(site, 'alice', async (ask) => {
@@ -157,11 +157,9 @@ test('a mute ends by itself, and the field is there again', async ({ bob, site }
   });
 });
 
-test('the owner restricts a room to moderators, or slows it down; typed text stays', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('the owner restricts a room to moderators, or slows it down; typed text stays', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const room = await privateRoom(site, 'alice', 'slow', ['2']);
   await alice.open('slow');
   await bob.open('slow');
@@ -282,10 +280,9 @@ test('a blocked user can notice it only by direct messages that cannot be sent',
   await expect(alice.messages.last().getByRole('button', { name: 'Retry' })).toHaveCount(0);
 });
 
-test('a user cannot write to a person whom they have blocked, and that person’s messages elsewhere are not unread', async ({
-  bob,
-  site,
-}) => {
+test('a user cannot write to a person whom they have blocked, and that person’s messages elsewhere are not unread', {
+  tag: '@soak',
+}, async ({ bob, site }) => {
   const room = await privateRoom(site, 'alice', 'noisy', ['2', '3']);
   await asUser(site, 'carol', async (ask) => {
     const { room: direct } = await ask('direct:open', { user: '2' });

@@ -134,7 +134,9 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   expect(await shown(alice)).toEqual([]);
 });
 
-test('whether to notify is asked at the third visit, and not again for thirty days', async ({ alice }) => {
+test('whether to notify is asked at the third visit, and not again for thirty days', {
+  tag: '@soak',
+}, async ({ alice }) => {
   const { page } = alice;
   await prepare(alice);
   const card = page.getByRole('group', { name: 'Notifications' });

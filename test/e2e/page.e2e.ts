@@ -275,7 +275,10 @@ test('right to left, and French', { tag: '@soak' }, async ({ alice, site }) => {
   await alice.shot('rtl-french-dark');
 });
 
-test('values that another script has put into the chat’s storage do not stop it', async ({ alice, site }) => {
+test('values that another script has put into the chat’s storage do not stop it', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const { page } = alice;
   const errors: string[] = [];
   page.on('pageerror', ({ message }) => errors.push(message));

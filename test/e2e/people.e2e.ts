@@ -28,7 +28,7 @@ async function add(site: Site, room: string, count: number): Promise<void> {
   expect(answer.ok).toBe(true);
 }
 
-test('present people are above the others, by name, and move when that changes', async ({
+test('present people are above the others, by name, and move when that changes', { tag: '@soak' }, async ({
   alice,
   bob,
   site,
@@ -193,7 +193,7 @@ test('a name, a picture and a mention in the timeline open the card, which says 
   ).toBeVisible();
 });
 
-test('the author of a message that a moderator deletes is notified of the reason', async ({
+test('the author of a message that a moderator deletes is notified of the reason', { tag: '@soak' }, async ({
   alice,
   site,
 }) => {
@@ -257,7 +257,7 @@ test('a hundred and twenty members come by pages, and one is found by name', { t
   await expect(person(alice, 'Alice')).toBeVisible();
 });
 
-test('while the connection is lost nobody is said to be here', async ({ alice, site }) => {
+test('while the connection is lost nobody is said to be here', { tag: '@soak' }, async ({ alice, site }) => {
   await asUser(site, 'bob', async () => {});
   await privateRoom(site, 'alice', 'watch', ['2']);
   await privateRoom(site, 'alice', 'lookout', []);

@@ -186,10 +186,9 @@ test.describe('where the site notifies people who are away', () => {
     }
   });
 
-  test('an offer of mails stands once under a message that was sent; the client says that its user is here', async ({
-    alice,
-    site,
-  }) => {
+  test('an offer of mails stands once under a message that was sent; the client says that its user is here', {
+    tag: '@soak',
+  }, async ({ alice, site }) => {
     const { page } = alice;
     await asUser(site, 'alice', (ask) => ask('notify:set', { mail: 'off' }));
     const frames: string[] = [];

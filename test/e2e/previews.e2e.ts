@@ -66,7 +66,10 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await expect(card(bob, `Loudly: ${next}`)).toContainText('Autumn market');
 });
 
-test('a link in a direct room has its page when both want that', async ({ alice, site }) => {
+test('a link in a direct room has its page when both want that', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const direct = await asUser(site, 'bob', async (ask) => (await ask('direct:open', { user: '1' })).room.id);
   await seed(site, 'bob', direct, ['hello']);
   await alice.open('Bob');

@@ -21,10 +21,9 @@ test('a push is shown by the worker and closes what was read elsewhere, a press 
   await pushed(page, site, (chat) => ({ address: `${chat}/`, scope: `${chat}/` }));
 });
 
-test('so it is on a page of another origin, whose worker imports that of the chat server', async ({
-  page,
-  site,
-}) => {
+test('so it is on a page of another origin, whose worker imports that of the chat server', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   let chat = '';
   const web = createServer((request, response) => {
     const isWorker = request.url === '/worker.js';

@@ -38,11 +38,9 @@ test('a reaction is given by key, shows at once with everybody, and is taken bac
   await expect(row(bob)).toHaveCount(0);
 });
 
-test('with a finger: offered on top of the sheet; a long press on a reaction says whose it is', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('with a finger: offered on top of the sheet; a long press on a reaction says whose it is', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   await privateRoom(site, 'alice', 'fingers', ['2']);
   await alice.open('fingers');
   await bob.page.locator('php-chat').evaluate((chat) => chat.toggleAttribute('touch', true));

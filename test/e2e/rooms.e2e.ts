@@ -188,11 +188,9 @@ test('a muted room has a crossed bell and a quiet count, and is in no sum', { ta
   await expect(room(alice, 'gloves')).not.toHaveAccessibleName(/muted/);
 });
 
-test('a direct room is named by the other, who has a dot while here, and shows the words alone', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('a direct room is named by the other, who has a dot while here, and shows the words alone', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   await page.getByRole('button', { name: 'New room or message' }).click();
   await page.getByRole('menuitem', { name: 'Message someone' }).click();
@@ -294,7 +292,11 @@ test('leaving asks for confirmation, and Stay stays; a user who is removed is no
   await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
 });
 
-test('typing people are shown under the messages: one, two, several', async ({ alice, bob, site }) => {
+test('typing people are shown under the messages: one, two, several', { tag: '@soak' }, async ({
+  alice,
+  bob,
+  site,
+}) => {
   const id = await privateRoom(site, 'bob', 'chatter', ['1', '3']);
   await alice.open('chatter');
   await bob.open('chatter');

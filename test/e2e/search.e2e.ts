@@ -54,10 +54,9 @@ test('a word is found in the room, and in all rooms; a hit leads to its message,
   await expect(page.getByRole('button', { name: 'Search in this room' })).toBeFocused();
 });
 
-test('a search without results offers all rooms; a second page is fetched on request', async ({
-  alice,
-  site,
-}) => {
+test('a search without results offers all rooms; a second page is fetched on request', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'bob', 'orchard', ['1']);
   await seed(site, 'bob', room, numbered(60, 'an apple'));

@@ -78,10 +78,9 @@ for (const [hand, hasTouch] of [
     await context.close();
   });
 
-test('on a phone a room that was left, or that one was taken out of, leads to the rooms', async ({
-  page,
-  site,
-}) => {
+test('on a phone a room that was left, or that one was taken out of, leads to the rooms', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   const id = await visit(site, page);
   const room = await privateRoom(site, 'bob', `attic ${id}`, [id]);
@@ -200,10 +199,9 @@ test('on a phone Back leads to the rooms before the chat is loaded, and a room t
   await expect(page.getByRole('textbox', { name: 'Message to lobby' })).toBeVisible();
 });
 
-test('on a phone the search of a room is in its menu; from the rooms it looks in all of them', async ({
-  page,
-  site,
-}) => {
+test('on a phone the search of a room is in its menu; from the rooms it looks in all of them', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   await visit(site, page);
   const where = page.getByRole('group', { name: 'Where' });

@@ -59,10 +59,9 @@ test('the states of the user’s own messages: sending, sent, conflict, failed',
   await expect(alice.texts).toHaveText(['the first words', 'slow', 'other words']);
 });
 
-test('a message stays one element from pending to stored, and its menu gives the focus back to it', async ({
-  alice,
-  site,
-}) => {
+test('a message stays one element from pending to stored, and its menu gives the focus back to it', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await alice.open('elements');
   site.chat.signal('SIGSTOP');

@@ -40,7 +40,10 @@ test('a link reads as its address, from left to right, whatever directions the t
   await alice.shot('texts-bidi');
 });
 
-test('stacked combining marks paint over no other message, no quote and no name', async ({ alice, site }) => {
+test('stacked combining marks paint over no other message, no quote and no name', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
   const [rings, dots] = ['\u030a'.repeat(40), '\u0323'.repeat(40)];
   const shots: Buffer[][] = [];
   await alice.page.mouse.move(0, 0);
@@ -174,7 +177,7 @@ test('the length of a text is checked again when its lines get shorter', { tag: 
   await expect(more).toHaveCount(0);
 });
 
-test('a text is copied on a page without TLS, too', async ({ browser, site }) => {
+test('a text is copied on a page without TLS, too', { tag: '@soak' }, async ({ browser, site }) => {
   const context = await browser.newContext({ permissions: ['clipboard-read'] });
   // Like such a page, which has no clipboard; this page's clipboard is checked afterwards.
   await context.addInitScript(() => {

@@ -1,6 +1,6 @@
 import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, type Person, type Site, test } from './fixtures.ts';
 
 const button = ({ page }: Person, name: string) => page.getByRole('button', { name, exact: true });
 const recorder = ({ page }: Person) => page.getByRole('group', { name: 'Recording' });
@@ -36,15 +36,11 @@ const kept = ({ page }: Person) =>
     return { notes, parts: (await Promise.all(counts)).reduce((sum, count) => sum + count, 0) };
   });
 
-test('a voice message is recorded by keys, paused, heard, kept over a reload, brought back and sent once', async ({
-  alice,
-  bob,
-  site,
-}) => {
-  const { page } = alice;
+/** Two people in a room of their own, with a microphone whose tracks and answers the test sees. */
+async function inRoom(alice: Person, bob: Person, site: Site): Promise<void> {
   await privateRoom(site, 'alice', 'said', ['2']);
   await bob.open('said');
-  await page.addInitScript(() => {
+  await alice.page.addInitScript(() => {
     const tracks: MediaStreamTrack[] = [];
     const prompt = { answered: Promise.resolve() };
     Object.assign(window, { tracks, prompt });
@@ -56,22 +52,17 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
       return stream;
     };
   });
-  // Without the permission the line above the field says so, and nothing else changes.
-  await page.route(site.php.chatPage, async (route) => {
-    const response = await route.fetch();
-    const headers = { ...response.headers(), 'permissions-policy': 'microphone=()' };
-    await route.fulfill({ response, headers });
-  });
-  await page.reload();
+  await alice.page.reload();
   await alice.open('said');
-  await button(alice, 'Record a voice message').click();
-  await expect(page.locator('.status')).toContainText('The microphone is blocked for this site.');
-  await expect(recorder(alice)).toHaveCount(0);
-  await alice.shot('voice-blocked');
-  await page.unroute(site.php.chatPage);
-  await page.reload();
-  await alice.open('said');
+}
 
+test('a voice message is recorded by keys, paused, heard, kept over a reload, brought back and sent once; the next user finds nothing', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
   const height = await page.locator('.field').evaluate((field) => field.clientHeight);
   await button(alice, 'Record a voice message').press('Enter');
   await expect(recorder(alice)).toBeFocused();
@@ -166,6 +157,50 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await expect(heard.getByRole('button', { name: 'Pause' })).toBeVisible();
   await expect(heard.getByRole('slider')).not.toHaveAttribute('aria-valuetext', /^0:00/);
 
+  // The next user of the browser finds nothing, and leaves nothing.
+  await page.clock.install();
+  await button(alice, 'Record a voice message').click();
+  await recorded(alice);
+  await expect.poll(async () => (await kept(alice)).parts).toBeGreaterThan(0);
+  await alice.enter(site, 'carol');
+  await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
+  await alice.open('lobby');
+  await button(alice, 'Record a voice message').click();
+  await recorded(alice);
+  const { value } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
+  await site.memcached.delete(`sessions/${value}`);
+  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+  expect(await listens(alice)).toBe(false);
+  await expect
+    .poll(async () => {
+      await page.clock.fastForward(1000);
+      return kept(alice);
+    })
+    .toEqual({ notes: 0, parts: 0 });
+});
+
+test('without the permission to use the microphone the line above the field says so, and nothing else changes', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
+  await page.route(site.php.chatPage, async (route) => {
+    const response = await route.fetch();
+    const headers = { ...response.headers(), 'permissions-policy': 'microphone=()' };
+    await route.fulfill({ response, headers });
+  });
+  await page.reload();
+  await alice.open('said');
+  await button(alice, 'Record a voice message').click();
+  await expect(page.locator('.status')).toContainText('The microphone is blocked for this site.');
+  await expect(recorder(alice)).toHaveCount(0);
+  await alice.shot('voice-blocked');
+});
+
+test('a finger that holds the button records: slid to the start it discards, slid up it locks, let go it sends', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
+  await inRoom(alice, bob, site);
   // A finger holds the button: slid to the start it discards, slid up it locks, let go it sends.
   await bob.page.setViewportSize({ width: 360, height: 640 });
   const devtools = await bob.page.context().newCDPSession(bob.page);
@@ -195,12 +230,12 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await button(bob, 'Pause recording').click();
   await bob.shot('voice-paused-360');
   await button(bob, 'Send voice message').click();
-  await expect(alice.messages).toHaveCount(2);
+  await expect(alice.messages).toHaveCount(1);
   await expect(alice.messages.last()).toHaveAccessibleName(/: Voice message, \d:\d\d$/);
   await touch('touchStart');
   await recorded(bob);
   await touch('touchEnd');
-  await expect(alice.messages).toHaveCount(3);
+  await expect(alice.messages).toHaveCount(2);
   // A second is the least.
   await bob.page.locator('php-chat').evaluate(({ shadowRoot }) => {
     const press = (label: string) =>
@@ -213,8 +248,13 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   });
   await expect(bob.page.getByText('Too short. Hold to record.')).toBeVisible();
   await expect(recorder(bob)).toHaveCount(0);
+});
 
-  // Five minutes are the most: the end is counted down, and nothing is sent.
+test('a recording ends after five minutes: the end is counted down, and nothing is sent', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
   await page.clock.install();
   await button(alice, 'Record a voice message').click();
   await recorded(alice);
@@ -225,23 +265,5 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await expect(page.getByText('Voice messages can’t be any longer.')).toBeVisible();
   expect(await listens(alice)).toBe(false);
   await expect(button(alice, 'Continue recording')).toHaveCount(0);
-  await expect(alice.messages).toHaveCount(3);
-
-  // The next user of the browser finds nothing, and leaves nothing.
-  await expect.poll(async () => (await kept(alice)).parts).toBeGreaterThan(0);
-  await alice.enter(site, 'carol');
-  await expect.poll(() => kept(alice)).toEqual({ notes: 0, parts: 0 });
-  await alice.open('lobby');
-  await button(alice, 'Record a voice message').click();
-  await recorded(alice);
-  const { value } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
-  await site.memcached.delete(`sessions/${value}`);
-  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
-  expect(await listens(alice)).toBe(false);
-  await expect
-    .poll(async () => {
-      await page.clock.fastForward(1000);
-      return kept(alice);
-    })
-    .toEqual({ notes: 0, parts: 0 });
+  await expect(alice.messages).toHaveCount(0);
 });

@@ -21,8 +21,8 @@ import { size } from './size.ts';
 
 const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = 9;
-const each = size(500, 40);
-const kills = size(10, 2);
+const each = size(500, 20);
+const kills = size(10, 1);
 /** The shortest time for which a server stands still, in seconds. */
 const standing = size(40, 16);
 const key = 'a-key-of-the-php-application';
@@ -177,7 +177,7 @@ async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
       tabs.delete(`${user} ${nth}`);
     }
   };
-  for (let ends = performance.now() + size(30_000, 2000); performance.now() < ends; await pause(10)) {
+  for (let ends = performance.now() + size(30_000, 1000); performance.now() < ends; await pause(10)) {
     changes.push(toggle(`u${1 + randomInt(18)}`, randomInt(3)));
   }
   await Promise.all(changes);

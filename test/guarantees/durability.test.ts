@@ -9,8 +9,8 @@ import { size } from './size.ts';
 
 const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
 const senders = 20;
-const each = size(500, 100);
-const kills = size(10, 4);
+const each = size(500, 50);
+const kills = size(10, 2);
 
 let memcached: Memcached;
 const history = historyFolder();

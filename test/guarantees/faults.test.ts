@@ -380,7 +380,7 @@ async function fail(
   }
 }
 
-test.concurrent.for(size(Object.keys(places), Object.keys(places).slice(0, 4)))(
+test.concurrent.for(size(Object.keys(places), Object.keys(places).slice(0, 3)))(
   '%s: each call fails once, and nothing is lost, doubled or left hanging',
   { timeout: size(7_200_000, 600_000) },
   async (name) => {

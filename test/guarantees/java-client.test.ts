@@ -59,8 +59,8 @@ async function connected(user: number, address: number) {
 const stored = (messages: readonly { seq: number; clientId: string; text: string }[]) =>
   messages.map(({ seq, clientId, text }) => ({ seq, clientId, text }));
 
-const count = size(2000, 200);
-const restarts = size(10, 2);
+const count = size(2000, 80);
+const restarts = size(10, 1);
 test(`${count} messages from Java, ${restarts} kills of the server and as many cuts of the network: lost 0, doubled 0, one order`, async () => {
   const writer = await connected(1, gate.port);
   const reader = await connected(2, gate.port);

@@ -8,7 +8,7 @@ import { startPhpApp } from '../helpers/php-app.ts';
 import { fewPlaces, sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
-const sessions = size(50, 5);
+const sessions = size(50, 3);
 const tabs = 3;
 
 // The full run does one after the other.
@@ -40,7 +40,7 @@ size(test, test.concurrent).for(size(sessionPlaces, fewPlaces))(
   },
 );
 
-const logouts = size(1000, 150);
+const logouts = size(1000, 50);
 test(`${logouts} logouts at random moments under 200 messages a second: no event after session:ended`, async () => {
   const site = await startChatSite();
   onTestFinished(() => site.close());

@@ -8,7 +8,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { size } from './size.ts';
 
 let memcached: Memcached;
-const storm = size(1000, 200);
+const storm = size(1000, 80);
 beforeAll(async () => {
   memcached = await startMemcached();
   for (let user = 1; user <= storm; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
