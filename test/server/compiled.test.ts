@@ -41,11 +41,9 @@ test('once `npm run build` has compiled the server, no thread that starts with i
 });
 
 test.each([
-  ['memcached://127.0.0.1:1', []],
   ['redis://127.0.0.1:1', []],
   ['postgres://u:p@127.0.0.1:1/d?table=t&id=i&data=d', ['pg']],
   ['mysql://u:p@127.0.0.1:1/d?table=t&id=i&data=d', ['mysql2']],
-  ['file:///nowhere', []],
 ])(
   'with %s, of the drivers of PostgreSQL and MariaDB only %j is loaded, and no parser of PHP',
   async (url, drivers) => {
