@@ -30,7 +30,8 @@ export function testSteps(reports) {
       // The tests of later rows use the built client and the Java client.
       { name: 'build', command: scripts.build, npmOnly: true },
       { name: 'bundles', command: `exec ${makeBundles}`, npmOnly: true },
-      javaStep(reports),
+      // Javadoc takes a third of it.
+      javaStep(reports, '-Dmaven.javadoc.skip'),
     ],
     [vitestStep('integration', reports, '--maxWorkers=5'), phpunitStep(reports)],
     [e2eStep(reports, 4)],
