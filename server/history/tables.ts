@@ -154,7 +154,7 @@ export type ColumnName = keyof typeof columnTypes;
 /** The columns of a statement, by which their types are known. */
 export type Columns = readonly ColumnName[];
 
-/** The settings of a room: the column of each, and the value that is not stored, because a new room has it. */
+/** The column of each setting of a room, and its value in a new room, which is not stored. */
 export const roomSettings: {
   readonly [Name in keyof RoomSettings]-?: {
     readonly column: ColumnName;

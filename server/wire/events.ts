@@ -69,7 +69,7 @@ const pin = lastMessage.extend({
   /** The newest message at that time: “… pinned a message” stands behind it. */
   after: counter,
 });
-/** The settings of a room as an update takes them. With `all` and 0 a room has none of them. */
+/** The settings of a room as an update takes them. A value that every new room has is not stored. */
 const roomSettings = z.object({
   write: write.exactOptional(),
   slow: z.int().min(0).max(3600).exactOptional(),

@@ -3,8 +3,8 @@ import { RequestError } from '../../wire/errors.ts';
 import type { RequestPayload } from '../../wire/events.ts';
 
 /**
- * Milliseconds for which reactions to one message are gathered into one change: a popular message must not cause
- * hundreds.
+ * Milliseconds for which reactions to one message are gathered into one change, since each change is an event for everybody
+ * in the room: a popular message must not cause hundreds of them.
  */
 const gatherFor = 250;
 /** This many are stored without waiting longer, which bounds the size of a change and its event. */

@@ -62,9 +62,8 @@ function charactersOf({ op, input }: Asked): number {
 }
 
 /**
- * Carries out operations in a transaction that has begun: loads what their rules need, runs the rules, and writes
- * what these
- * have put along with the statement that ends the transaction.
+ * Carries out operations in a transaction that has begun: it loads the data that their rules need, runs the rules, and writes
+ * the results along with the statement that ends the transaction.
  */
 export function* carryOut(place: Place & { digestKey: Uint8Array }, calls: readonly Call[]): Asking<Done> {
   const { transaction, digestKey, kept } = place;
