@@ -388,6 +388,16 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     await expect(bob.message('Not so.').locator('.quote')).toContainText(
       '1 message from someone you blocked',
     );
+    // In a thread it is one line, too, and shown there on request.
+    await bob.message('Not so.').focus();
+    await bob.page.keyboard.press('t');
+    const replies = bob.page.getByRole('log', { name: 'Replies to Carol' });
+    await expect(replies.locator('.hidden-msg')).toHaveText(/^1 message from someone you blocked\s*Show$/);
+    await replies.getByRole('button', { name: 'Show' }).click();
+    await expect(replies.getByText('two', { exact: true })).toBeVisible();
+    await expect(replies.locator('article').first()).toBeFocused();
+    await expect(bob.timeline.first().locator('.hidden-msg')).toHaveText(/^1 message/);
+    await bob.page.keyboard.press('Escape');
     await bob.write('I agree.');
     await expect(bob.message('I agree.')).toHaveAttribute('aria-posinset', '4');
     await ask('message:react', { room, seq: 4, emoji: '👎', on: true });
@@ -406,6 +416,14 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     await expect(bob.message('one')).toBeFocused();
     await bob.page.reload();
     await expect(bob.timeline.getByText('2 messages from someone you blocked')).toBeVisible();
+    // Each group has a line of its own: here the two are apart by the line of a pin.
+    await say('three');
+    await asUser(site, 'alice', async (askAlice) => {
+      await askAlice('room:join', { room });
+      await askAlice('message:pin', { room, seq: 5 });
+    });
+    await say('four');
+    await expect(bob.timeline.locator('.hidden-msg')).toHaveText([/^2 messages/, /^1 message/, /^1 message/]);
     await person(bob, 'Carol').click();
     await item(bob, 'Unblock Carol').click();
     await expect(bob.message('one')).toBeVisible();

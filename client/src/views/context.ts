@@ -135,12 +135,15 @@ export interface VoiceControls {
 }
 
 export interface Blocking {
+  /** Another one whenever something else is hidden: messages are drawn again then. */
+  readonly version: number;
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
   /** Stands in place of the last message in the room list, if that is hidden. */
   instead(user: User | undefined): string | undefined;
-  /** Stands in place of a hidden message. */
-  line(entry: Entry): ComponentChildren;
+  hides(message: Message): boolean;
+  /** Stands in place of hidden messages in a row. */
+  line(run: readonly Message[]): ComponentChildren;
 }
 
 /** Controls and dialogs work with this: they stand on the moderators' page, too, which shows no room. */

@@ -160,7 +160,7 @@ export class MessageList {
             {!own && this.#name(user)}
             {this.#time(sentAt)}
           </div>
-          {list.flatMap((entry) => [
+          {list.flatMap((entry, at) => [
             own && again(entry.sentAt),
             <Message
               key={entry.key}
@@ -180,6 +180,8 @@ export class MessageList {
               }
               opened={root === undefined && this.#context.repliesOf(room) === entry.message?.seq}
               setSize={room.summary.lastSeq}
+              hidden={this.#hidden(list, at)}
+              hiding={this.#context.blocking()?.version}
               flash={entry.key === this.flash}
               fresh={fresh.has(entry.key)}
               resize={this.#port.resize}
@@ -188,6 +190,19 @@ export class MessageList {
         </div>
       </div>
     );
+  }
+
+  /** Hidden messages in a row are one line, in place of the first of them; undefined: that one is shown. */
+  #hidden(list: readonly Entry[], at: number): Stored[] | undefined {
+    const blocking = this.#context.blocking();
+    const isHidden = (entry: Entry | undefined) =>
+      entry?.message !== undefined && (blocking?.hides(entry.message) ?? entry.message.hidden === true);
+    if (!isHidden(list[at])) return undefined;
+    if (isHidden(list[at - 1])) return [];
+    const end = list.findIndex((entry, n) => n > at && !isHidden(entry));
+    return list
+      .slice(at, end === -1 ? undefined : end)
+      .flatMap(({ message }) => (message === undefined ? [] : [message]));
   }
 
   /** A press shows who that is: see `listenToPeople`, which comes later. */

@@ -53,6 +53,10 @@ interface Props {
   /** Draws who has seen it; undefined where that is not known. */
   readonly seen: (() => ComponentChildren) | undefined;
   readonly setSize: number;
+  /** The hidden messages in whose place it stands: none where one before it does; undefined: it is shown. */
+  readonly hidden: readonly Stored[] | undefined;
+  /** Of what is hidden, which may be quoted, too; undefined until its code has come. */
+  readonly hiding: number | undefined;
   /** It was jumped to. */
   readonly flash: boolean;
   /** It has arrived while its room was shown, so it may move when it is first drawn. */
@@ -87,7 +91,8 @@ export class Message extends Component<Props> {
   }
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { entry, own, state, quoted, thread, opened, seen, setSize, flash, texts } = this.props;
+    const { entry, own, state, quoted, thread, opened, seen, setSize, flash, hidden, hiding, texts } =
+      this.props;
     const changed =
       entry.message !== next.entry.message ||
       entry.pending !== next.entry.pending ||
@@ -107,6 +112,8 @@ export class Message extends Component<Props> {
       thread !== next.thread ||
       opened !== next.opened ||
       seen !== next.seen ||
+      hidden?.length !== next.hidden?.length ||
+      hiding !== next.hiding ||
       flash !== next.flash
     );
   }
@@ -131,13 +138,14 @@ export class Message extends Component<Props> {
   }
 
   override render() {
-    const { context, entry, own, state, quoted, thread, opened, setSize, flash } = this.props;
+    const { context, entry, own, state, quoted, thread, opened, setSize, flash, hidden } = this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
     // Its code comes later, as that of reactions and files: `equip` has all messages drawn again then.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
-    if (message?.hidden) return <article data-key={entry.key}>{context.blocking()?.line(entry)}</article>;
+    if (hidden !== undefined)
+      return <article data-key={entry.key}>{hidden.length > 0 && context.blocking()?.line(hidden)}</article>;
     const gone = message?.deletedAt !== undefined;
     const origin = this.#origin();
     const classes = ['msg'];

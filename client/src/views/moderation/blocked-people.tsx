@@ -1,13 +1,17 @@
 import type { EventPayload, Message, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
-import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 
-/** The people whom the user has blocked, and what is hidden for it. The server hides it in answers; what comes live is hidden here. */
+/** The people whom the user has blocked, and what is hidden for it: in answers of the server, and what comes live. */
 export class BlockedPeople implements Follower {
+  version = 0;
   readonly #context: Context;
   readonly #blocked = new Set<string>();
+  /** The server has said who they are. */
+  #known = false;
+  /** Messages that are shown on request, by their ids, and whose they are. */
+  readonly #opened = new Map<string, string>();
   /** By rooms: what follows that number is unread, since somebody else wrote it, or since it cannot be had. */
   readonly #unread = new Map<string, number>();
 
@@ -33,6 +37,8 @@ export class BlockedPeople implements Follower {
           if (!users.some(({ id }) => id === user)) this.#tell({ user, blocked: false });
         }
         for (const { id } of users) this.#tell({ user: id, blocked: true });
+        this.#known = true;
+        this.#changed();
       })
       // With the next connection it is asked again.
       .catch(() => {});
@@ -46,7 +52,9 @@ export class BlockedPeople implements Follower {
   /** While the connection is lost, messages stay hidden; after the session nothing is shown. */
   silent(): void {
     if (this.#context.chat.me !== undefined) return;
+    this.#known = false;
     this.#blocked.clear();
+    this.#opened.clear();
     this.#unread.clear();
   }
 
@@ -55,18 +63,14 @@ export class BlockedPeople implements Follower {
     if (blocked) this.#blocked.add(user);
     else this.#blocked.delete(user);
     this.#unread.clear();
-    for (const room of this.#context.chat.rooms.values()) {
-      this.#mark(room);
-      for (const message of room.timeline.list()) if (message.user.id === user) this.#hide(message, blocked);
-    }
-    this.#context.changed();
+    for (const [id, author] of this.#opened) if (author === user) this.#opened.delete(id);
+    for (const room of this.#context.chat.rooms.values()) this.#mark(room);
+    this.#changed();
   }
 
-  message(message: Message): void {
-    if (!this.#blocked.has(message.user.id)) return;
-    // Nobody is notified of it either.
-    message.hidden = true;
-    this.#hide(message, true);
+  #changed(): void {
+    this.version++;
+    this.#context.changed();
   }
 
   /**
@@ -116,11 +120,13 @@ export class BlockedPeople implements Follower {
     return user && this.has(user.id) ? this.#context.strings.count('block.hidden', 1) : undefined;
   }
 
-  /** In place of the first of several hidden messages in a row. */
-  line({ message }: Entry) {
+  /** Until the blocked people are known, as the server says it. */
+  hides({ id, user, hidden }: Message): boolean {
+    return (this.#known ? this.has(user.id) : hidden === true) && !this.#opened.has(id);
+  }
+
+  line(run: readonly Message[]) {
     const { strings } = this.#context;
-    if (message === undefined || this.#isHidden(message, -1)) return null;
-    const run = this.#run(message);
     return (
       <div class="hidden-msg">
         {strings.count('block.hidden', run.length)}{' '}
@@ -128,7 +134,8 @@ export class BlockedPeople implements Follower {
           type="button"
           class="link"
           onClick={({ currentTarget }) => {
-            for (const one of run) this.#hide(one, false);
+            for (const { id, user } of run) this.#opened.set(id, user.id);
+            this.version++;
             this.#context.draw(currentTarget.closest('article'));
           }}
         >
@@ -136,35 +143,5 @@ export class BlockedPeople implements Follower {
         </button>
       </div>
     );
-  }
-
-  #timeline({ room }: Message) {
-    return this.#context.chat.rooms.get(room)?.timeline;
-  }
-
-  /** Whether the message at that distance is hidden for the same author. */
-  #isHidden(message: Message, distance: number): boolean {
-    const other = this.#timeline(message)?.get(message.seq + distance);
-    return other?.hidden === true && other.user.id === message.user.id;
-  }
-
-  #run(first: Message): Message[] {
-    const run = [first];
-    while (this.#isHidden(first, run.length)) {
-      run.push(this.#timeline(first)?.get(first.seq + run.length) as Message);
-    }
-    return run;
-  }
-
-  #hide(message: Message, hidden: boolean): void {
-    const timeline = this.#timeline(message);
-    const { hidden: _, ...open } = timeline?.get(message.seq) ?? message;
-    timeline?.shown(hidden ? { ...open, hidden } : open);
-    if (!hidden) return;
-    // How many they are stands with the first one.
-    let before = 0;
-    while (this.#isHidden(message, before - 1)) before--;
-    const first = before === 0 ? undefined : timeline?.get(message.seq + before);
-    if (first !== undefined) timeline?.shown({ ...first });
   }
 }
