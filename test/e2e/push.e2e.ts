@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Page } from '@playwright/test';
+import type { Page, Worker } from '@playwright/test';
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { browserKeys } from '../helpers/push-service.ts';
 import { expect, type Site, test } from './fixtures.ts';
@@ -76,12 +76,34 @@ async function pushed(
   await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
   const { p256dh, auth } = browserKeys();
   const keys = { p256dh: p256dh.toString('base64url'), auth: auth.toString('base64url') };
+  let worker: Worker | undefined;
+  await page.exposeFunction(
+    'notices',
+    () =>
+      worker?.evaluate(() =>
+        (self as unknown as WorkerOfTest).shown.map(({ tag, data }) => ({ tag, data })),
+      ) ?? [],
+  );
+  await page.exposeFunction('closeNotice', (closed: string) =>
+    worker?.evaluate((closed) => {
+      for (const { tag, close } of (self as unknown as WorkerOfTest).shown) if (tag === closed) close();
+    }, closed),
+  );
   // This Chromium reaches no push service, and its pages are not notified of what it allows.
   await page.addInitScript((keys) => {
     const endpoint = 'https://fcm.googleapis.com/fcm/send/of-this-test';
     let subscription: object | null = null;
     Object.defineProperty(Notification, 'permission', { get: () => 'granted' });
     Notification.requestPermission = async () => 'granted';
+    // Nor does it show notices: the test keeps a list of them in the worker.
+    const { notices, closeNotice } = window as unknown as {
+      notices(): Promise<{ tag: string; data: object }[]>;
+      closeNotice(tag: string): Promise<void>;
+    };
+    ServiceWorkerRegistration.prototype.getNotifications = async () =>
+      (await notices()).map(({ tag, data }) => {
+        return { tag, data, close: () => void closeNotice(tag) } as Notification;
+      });
     PushManager.prototype.getSubscription = async () => subscription as PushSubscription | null;
     PushManager.prototype.subscribe = async (options) => {
       const key = String(options?.applicationServerKey).replaceAll('-', '+').replaceAll('_', '/');
@@ -109,10 +131,10 @@ async function pushed(
   await expect(turn).toHaveAttribute('aria-checked', 'true');
   await expect.poll(() => registrations.get(scope)).toBeDefined();
   await expect.poll(() => context.serviceWorkers().length).toBe(1);
-  const [worker] = context.serviceWorkers();
-  if (worker === undefined) throw new Error('no worker');
-  // Nor does it show notices: what the worker shows is kept in a list.
-  await worker.evaluate(() => {
+  const [only] = context.serviceWorkers();
+  if (only === undefined) throw new Error('no worker');
+  worker = only;
+  await only.evaluate(() => {
     const worker = self as unknown as WorkerOfTest;
     worker.shown = [];
     worker.registration.showNotification = async (title, options) => {
@@ -125,7 +147,7 @@ async function pushed(
     worker.registration.getNotifications = async () => worker.shown as unknown as Notification[];
   });
   const shown = () =>
-    worker.evaluate(() =>
+    only.evaluate(() =>
       (self as unknown as WorkerOfTest).shown.map(({ title, body, tag }) => ({ title, body, tag })),
     );
   const deliver = (notification: { title: string; body: string; tag: string }, data: object) =>
@@ -147,7 +169,7 @@ async function pushed(
   await deliver(lobby, { room: 'lobby', seq: 1, at: 3, unread: ['lobby'] });
   await expect.poll(shown).toEqual([lobby]);
 
-  await worker.evaluate(() => {
+  await only.evaluate(() => {
     const worker = self as unknown as WorkerOfTest;
     const press = Object.assign(new Event('notificationclick'), {
       notification: worker.shown[0],
@@ -156,6 +178,26 @@ async function pushed(
     worker.dispatchEvent(press);
   });
   await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
+  await expect.poll(shown).toEqual([]);
+
+  // They are for nobody else's eyes: they go with the session, which may end while no page is open.
+  const leaveFor = async (next: string | undefined) => {
+    await deliver(garden, { room: 'garden', seq: 9, at: 4, unread: ['garden'] });
+    await expect.poll(shown).toEqual([garden]);
+    if (next !== undefined)
+      await context.addCookies([{ ...cookie, value: next, domain: '127.0.0.1', path: '/' }]);
+  };
+  await leaveFor(undefined);
+  await site.memcached.delete(`sessions/${cookie.value}`);
+  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+  await expect.poll(shown).toEqual([]);
+  await leaveFor('0'.repeat(32));
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
+  await expect.poll(shown).toEqual([]);
+  await leaveFor(await site.login('bob'));
+  await page.reload();
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await expect.poll(shown).toEqual([]);
   await chat.stop();
   history.remove();

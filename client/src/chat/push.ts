@@ -46,7 +46,9 @@ export class BrowserPush implements Follower {
     this.#open = open;
     if (this.#worker !== undefined)
       navigator.serviceWorker.addEventListener('message', this.#message, { signal });
-    if (chat.connection.state.kind === 'ready') this.ready();
+    const { kind } = chat.connection.state;
+    if (kind === 'ready') this.ready();
+    else if (kind === 'ended') this.ended();
   }
 
   get state(): PushState {
@@ -87,15 +89,25 @@ export class BrowserPush implements Follower {
     this.#next(async () => {
       if (this.state === 'on') await this.#register();
       // Somebody else has used this browser, or this user has logged out since.
-      else if (!this.#isWanted) await (await this.#subscription())?.unsubscribe();
-      for (const { summary } of this.#chat.rooms.values()) await this.#close(summary.id, summary.readSeq);
+      else if (!this.#isWanted) {
+        await (await this.#subscription())?.unsubscribe();
+        await this.#close(() => true);
+      }
+      await this.#close(
+        ({ room = '', seq = 0 }) => seq <= (this.#chat.rooms.get(room)?.summary.readSeq ?? -1),
+      );
       // The next start tries again.
     }).catch(() => {});
   }
 
+  /** The session is over: what the notices say may be for somebody else's eyes by now. */
+  ended(): void {
+    this.#next(() => this.#close(() => true)).catch(() => {});
+  }
+
   /** The messages of the room's notices are read now. */
   opened({ id }: Room): void {
-    this.#close(id, Number.POSITIVE_INFINITY).catch(() => {});
+    this.#close(({ room }) => room === id).catch(() => {});
   }
 
   get #isWanted(): boolean {
@@ -158,11 +170,11 @@ export class BrowserPush implements Follower {
     this.id = (await this.#chat.request('device:register', device)).id;
   }
 
-  /** Closes the notices of a room about messages up to that one. */
-  async #close(room: string, upTo: number): Promise<void> {
+  /** Closes the notices about such messages. */
+  async #close(isOver: (message: Partial<MessagePlace>) => boolean): Promise<void> {
     for (const notice of (await (await this.#registration())?.getNotifications()) ?? []) {
-      const { data } = notice as { data?: Partial<MessagePlace> };
-      if (data?.room === room && (data.seq ?? 0) <= upTo) notice.close();
+      const { data } = notice as { data?: Partial<MessagePlace> | null };
+      if (isOver(data ?? {})) notice.close();
     }
   }
 

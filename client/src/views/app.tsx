@@ -266,6 +266,7 @@ export class AppView {
       if (chat.connection.state === state) hintAt(state, chat.server);
     });
     if (state.kind !== 'ended' && state.kind !== 'refused') return;
+    this.#late.parts?.push.ended();
     this.render();
     this.#sayCard();
   }
