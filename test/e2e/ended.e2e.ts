@@ -107,6 +107,30 @@ test('after a logout elsewhere: a calm second, then the card, and nothing of it 
   expect(attempts).toBeLessThanOrEqual(5);
 });
 
+test('a page that the browser keeps for Back and Forward shows nothing before the server has let the user in again', async ({
+  alice,
+  site,
+}) => {
+  // This Chromium keeps no such page, but it tells it the same.
+  const turn = (event: 'pagehide' | 'pageshow') =>
+    alice.page.evaluate((event) => dispatchEvent(new PageTransitionEvent(event, { persisted: true })), event);
+  await alice.open('logout');
+  await alice.write('read before I left');
+  await expect(alice.page.getByText(stored)).toBeVisible();
+  await alice.field.fill('half a thought');
+  await turn('pagehide');
+  await expect(alice.message('read before I left')).toHaveCount(0);
+  await turn('pageshow');
+  await expect(alice.message('read before I left')).toBeVisible();
+  await expect(alice.field).toHaveValue('half a thought');
+  const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
+  await turn('pagehide');
+  await site.memcached.delete(`sessions/${session}`);
+  await turn('pageshow');
+  await expect(alice.page.getByRole('heading', heading('Please log in'))).toBeVisible();
+  await expect(alice.message('read before I left')).toHaveCount(0);
+});
+
 test('expired: the text being written is kept, and back after the login', async ({ alice, site }) => {
   const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
   const key = `sessions/${session}`;

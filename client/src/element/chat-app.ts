@@ -78,6 +78,7 @@ export class ChatApp {
     );
     for (const [target, name] of this.#watched()) target.addEventListener(name, this.#woken);
     addEventListener('pagehide', this.#leaving);
+    addEventListener('pageshow', this.#returned);
     this.#tick = setInterval(() => this.#ticked(), 500);
     chat.start();
     this.#changed();
@@ -93,6 +94,7 @@ export class ChatApp {
     this.#view.stop();
     for (const [target, name] of this.#watched()) target.removeEventListener(name, this.#woken);
     removeEventListener('pagehide', this.#leaving);
+    removeEventListener('pageshow', this.#returned);
     if (this.#unread !== undefined) this.#tell({ unread: 0, mentions: 0 });
   }
 
@@ -178,7 +180,15 @@ export class ChatApp {
     this.#changed();
   };
 
-  readonly #leaving = () => this.#view.keep();
+  /** A page that the browser keeps is shown again by Back, perhaps after a logout, and to somebody else. */
+  readonly #leaving = ({ persisted }: PageTransitionEvent) => {
+    this.#view.keep();
+    if (persisted) this.#chat.stop();
+  };
+
+  readonly #returned = ({ persisted }: PageTransitionEvent) => {
+    if (persisted) this.#chat.start();
+  };
 
   #watched(): [EventTarget, string][] {
     return [
