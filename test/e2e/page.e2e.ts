@@ -93,11 +93,21 @@ test('Enter during a composition sends nothing', async ({ alice }) => {
   expect(await alice.messages.count()).toBe(before);
 });
 
-test('a draft survives a reload; text that is too long is counted, not cut', async ({ alice }) => {
+test('a draft survives a reload, and is in the list that stands in place of its room; text that is too long is counted, not cut', async ({
+  alice,
+}) => {
   await alice.open('lobby');
   await alice.field.fill('a draft');
   await alice.page.reload();
   await expect(alice.field).toHaveValue('a draft');
+  await alice.page.setViewportSize({ width: 400, height: 800 });
+  await alice.field.fill('another draft');
+  await alice.page.getByRole('button', { name: /^Back to rooms/ }).click();
+  const row = alice.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^lobby/ });
+  await expect(row).toContainText('Draft: another draft');
+  await row.click();
+  await expect(alice.field).toHaveValue('another draft');
+  await alice.page.setViewportSize({ width: 1280, height: 800 });
   await alice.field.fill('x'.repeat(4010));
   await expect(alice.page.getByText('10 characters too many')).toBeVisible();
   await expect(alice.page.getByRole('button', { name: 'Send' })).toHaveAttribute('aria-disabled', 'true');

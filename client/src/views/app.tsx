@@ -368,6 +368,7 @@ export class AppView {
           lost={lost}
           shown={this.#setRooms}
           settings={this.#settings !== undefined}
+          roomInSight={this.#panes.roomInSight}
           search={() => this.#search('everywhere')}
           above={AskCard && <AskCard context={context} />}
         />
@@ -587,6 +588,8 @@ export class AppView {
 
   readonly #back = () => {
     this.#toasts.goodNewsIsOld();
+    // The list has it.
+    this.#composer?.keepNow();
     this.#toRooms();
     this.render();
     this.#rooms?.focus();

@@ -20,6 +20,8 @@ interface Props {
   search(): void;
   /** The user's settings stand in place of the room. */
   readonly settings: boolean;
+  /** The list does not stand in place of the room. */
+  readonly roomInSight: boolean;
   /** The part above the list. */
   readonly above: ComponentChildren;
 }
@@ -76,7 +78,7 @@ export class RoomList extends Component<Props> {
     (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
   }
 
-  override render({ context, inert, lost, search, settings, above }: Props) {
+  override render({ context, inert, lost, search, settings, roomInSight, above }: Props) {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
@@ -145,7 +147,7 @@ export class RoomList extends Component<Props> {
                   unread={chat.unreadIn(room)}
                   fresh={room.fresh}
                   current={room === chat.current && !settings}
-                  draft={room === chat.current ? undefined : draftOf(room, chat.store)}
+                  draft={room === chat.current && roomInSight ? undefined : draftOf(room, chat.store)}
                   instead={context.blocking()?.instead(room.summary.last?.user)}
                 />
               ))}

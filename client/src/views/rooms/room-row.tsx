@@ -21,7 +21,7 @@ interface Props {
   readonly current: boolean;
   /** It is not what is looked for. */
   readonly hidden: boolean;
-  /** The text that the reader has begun, in a room that is not open. */
+  /** The text that the reader has begun, in a room that is not in sight. */
   readonly draft: string | undefined;
   /** Stands in place of the last message of somebody whom the reader has blocked. */
   readonly instead: string | undefined;
