@@ -3,12 +3,13 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Message, ServerToClient } from '../../server/wire/events.ts';
+import type { Message, MessageFile, ServerToClient } from '../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, historyFolder, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { codeIgniterSite } from '../helpers/code-igniter.ts';
 import { fakeClock } from '../helpers/fake-clock.ts';
+import { download, origin, upload } from '../helpers/files.ts';
 import { hanging, within } from '../helpers/hanging.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
@@ -55,6 +56,7 @@ async function startNode(
   bus: string,
   port = 0,
   start = startChatServer,
+  settings: NodeJS.ProcessEnv = {},
 ): Promise<ChatServer> {
   const server = await start({
     CHAT_PORT: String(port),
@@ -65,13 +67,18 @@ async function startNode(
     CHAT_SESSION_STORE: memcached.url,
     CHAT_HOLD_WORDS: 'pallets',
     CHAT_API_KEY: key,
+    ...settings,
   });
   closing.push(() => server.stop());
   return server;
 }
 
-const startNodes = (history: HistoryDatabase, bus: string, start = startChatServer) =>
-  Promise.all([startNode(history, bus, 0, start), startNode(history, bus, 0, start)]);
+const startNodes = (
+  history: HistoryDatabase,
+  bus: string,
+  start = startChatServer,
+  settings: NodeJS.ProcessEnv = {},
+) => Promise.all([startNode(history, bus, 0, start, settings), startNode(history, bus, 0, start, settings)]);
 
 async function newHistory(kind: 'postgres' | 'mysql'): Promise<HistoryDatabase> {
   const history = kind === 'postgres' ? await postgresDatabase(postgres) : await mariadbDatabase(mariadb);
@@ -777,6 +784,90 @@ describe('two servers', () => {
       await lastOf(bob, 'room:removed').toMatchObject({ room: id });
       expect(JSON.stringify(bob.events)).not.toContain('secret');
     }
+  });
+
+  test('a copy that is forwarded on both servers arrives once and in order everywhere, and tells nobody of the private room or who wrote there', async () => {
+    const history = await newHistory('postgres');
+    const files = historyFolder();
+    closing.push(() => files.remove());
+    const settings = { CHAT_FILES: files.files, CHAT_ORIGINS: origin };
+    const bus = `redis://127.0.0.1:${redis.port}`;
+    const [one, two] = await startNodes(history, bus, nextChatServer, settings);
+    await memcached.set('sessions/u30', '{"user_id":"Wm4kZ-id","firstname":"Wm4kZ-name"}');
+    const hiding = await connect(two, 30);
+    const [ann, annToo] = [await connect(one, 1), await connect(two, 1)];
+    const readers = [
+      await connect(one, 2),
+      await connect(two, 2),
+      await connect(one, 3),
+      await connect(two, 3),
+    ];
+    const [bob] = readers as [ChatClient];
+    for (const reader of [ann, ...readers]) await reader.request('room:join', { room: 'lobby' });
+    const { room: den } = await hiding.request('room:create', {
+      name: 'Wm4kZ-den',
+      kind: 'private',
+      members: ['1'],
+      clientId: newClientId(),
+    });
+    await hiding.request('room:join', { room: den.id });
+    const { file } = await upload(two.url, 'PHPSESSID=u30', 'in the file', { name: 'a.txt', room: den.id });
+    const words = { room: den.id, text: 'words', files: [{ id: file.id }], clientId: newClientId() };
+    const { message: original } = await hiding.request('message:send', words);
+
+    const from = { room: den.id, seq: original.seq };
+    const copies: Message[] = [];
+    for (let n = 0; n < 10; n++) {
+      // An answer may get lost, and the client asks the other server.
+      const asked = { room: 'lobby', from, clientId: newClientId() };
+      const say = (one: ChatClient) =>
+        one.request('message:send', { room: 'lobby', text: `${n}`, clientId: newClientId() });
+      const [{ message }, again] = await Promise.all([
+        ann.request('message:forward', asked),
+        annToo.request('message:forward', asked),
+        ...readers.map(say),
+      ]);
+      expect(again).toEqual({ message });
+      copies.push(message);
+    }
+    for (const reader of readers) {
+      await expect.poll(() => reader.messages()).toHaveLength(50);
+      const got = reader.messages();
+      expect(got.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
+      expect(got.filter(({ text }) => text === 'words')).toEqual(copies.toSorted((a, b) => a.seq - b.seq));
+    }
+    const [{ files: [copied] = [], ...copy }] = copies as [Message];
+    expect(copy).toMatchObject({ user: { id: '1' }, text: 'words' });
+    expect(copy.forwarded).toEqual({});
+    for (const { url } of [one, two]) {
+      expect((await download(url, 'PHPSESSID=u2', file)).status).toBe(404);
+      const answer = await download(url, 'PHPSESSID=u2', copied as MessageFile);
+      expect(await answer.text()).toBe('in the file');
+    }
+    for (const reader of readers) {
+      const answers = [
+        await reader.raw('message:history', { room: 'lobby', limit: 100 }),
+        await reader.raw('message:search', { query: 'words' }),
+        await reader.raw('room:files', { room: 'lobby', what: 'files' }),
+        await reader.raw('room:members', { room: 'lobby' }),
+        await reader.raw('user:find', { query: 'Wm4kZ' }),
+        await reader.raw('room:list', {}),
+      ];
+      const known = JSON.stringify([reader.ready, reader.events, answers]);
+      for (const secret of ['Wm4kZ', den.id, file.id, original.id]) expect(known).not.toContain(secret);
+      expect(known).toContain(copy.id);
+    }
+    // The other way, a member of the den learns whose words they are.
+    await ann.request('room:join', { room: den.id });
+    const { message: said } = await bob.request('message:send', {
+      room: 'lobby',
+      text: 'for all',
+      clientId: newClientId(),
+    });
+    const back = { room: den.id, from: { room: 'lobby', seq: said.seq }, clientId: newClientId() };
+    const { message } = await ann.request('message:forward', back);
+    expect(message.forwarded).toEqual({ user: { id: '2', name: 'user 2' } });
+    await expect.poll(() => hiding.messages().at(-1)).toEqual(message);
   });
 
   test('a client that comes from a server whose changes the other one has not got continues where it was: no room is unknown, none restarts', async () => {
