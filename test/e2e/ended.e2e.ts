@@ -1,6 +1,7 @@
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { ownPort } from '../helpers/child.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
+import { tellKept } from './kept-page.ts';
 
 /** The text that the element shows in place of everything else. */
 const heading = (name: string | RegExp) => ({ name, exact: true }) as const;
@@ -111,22 +112,19 @@ test('a page that the browser keeps for Back and Forward shows nothing before th
   alice,
   site,
 }) => {
-  // This Chromium keeps no such page, but it tells it the same.
-  const turn = (event: 'pagehide' | 'pageshow') =>
-    alice.page.evaluate((event) => dispatchEvent(new PageTransitionEvent(event, { persisted: true })), event);
   await alice.open('logout');
   await alice.write('read before I left');
   await expect(alice.page.getByText(stored)).toBeVisible();
   await alice.field.fill('half a thought');
-  await turn('pagehide');
+  await tellKept(alice.page, 'pagehide');
   await expect(alice.message('read before I left')).toHaveCount(0);
-  await turn('pageshow');
+  await tellKept(alice.page, 'pageshow');
   await expect(alice.message('read before I left')).toBeVisible();
   await expect(alice.field).toHaveValue('half a thought');
   const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
-  await turn('pagehide');
+  await tellKept(alice.page, 'pagehide');
   await site.memcached.delete(`sessions/${session}`);
-  await turn('pageshow');
+  await tellKept(alice.page, 'pageshow');
   await expect(alice.page.getByRole('heading', heading('Please log in'))).toBeVisible();
   await expect(alice.message('read before I left')).toHaveCount(0);
 });

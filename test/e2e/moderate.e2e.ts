@@ -3,6 +3,7 @@ import type { Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
 import { expect, idOf, type Site, test } from './fixtures.ts';
+import { tellKept } from './kept-page.ts';
 import { seed } from './seed.ts';
 import { shot } from './shot.ts';
 
@@ -699,9 +700,16 @@ test('a user who moderates nothing gets a card, and a visitor the way to log in'
   await expect(page).toHaveURL(/\/(#m=.*)?$/);
 });
 
-test('after a logout nothing is left in the page', async ({ site, page }) => {
+test('after a logout nothing is left in the page, nor in one that the browser keeps for Back', async ({
+  site,
+  page,
+}) => {
   await threeReported(site);
   await enter(page, site, 'bob');
+  await expect(cases(page)).toHaveCount(3);
+  await tellKept(page, 'pagehide');
+  await expect(page.getByText('Cheap Watches')).toHaveCount(0);
+  await tellKept(page, 'pageshow');
   await expect(cases(page)).toHaveCount(3);
   const [cookie] = (await page.context().cookies()).filter(({ name }) => name === 'PHPSESSID');
   await site.memcached.delete(`sessions/${cookie?.value}`);

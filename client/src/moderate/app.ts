@@ -43,7 +43,8 @@ export class ModerateApp {
     for (const name of ['online', 'offline', 'focus', 'pageshow'])
       addEventListener(name, this.#woken, { signal });
     document.addEventListener('visibilitychange', this.#seen, { signal });
-    addEventListener('pagehide', () => this.#view.leave(), { signal });
+    addEventListener('pagehide', this.#leaving, { signal });
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#desk.start(), { signal });
     // Countdowns, and what depends on how long something lasts.
     this.#tick = setInterval(() => this.#desk.connection.state.kind !== 'ready' && changed(), 500);
     this.#desk.start();
@@ -86,6 +87,12 @@ export class ModerateApp {
     this.#callOff?.();
     this.#callOff = undefined;
     this.#changed();
+  };
+
+  /** A page that the browser keeps is shown again by Back, perhaps after a logout, and to somebody else. */
+  readonly #leaving = ({ persisted }: PageTransitionEvent) => {
+    this.#view.leave();
+    if (persisted) this.#desk.stop();
   };
 
   /** A phone may end a hidden page without a word. */
