@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
@@ -67,7 +67,7 @@ export interface Site {
    * name. @returns its id
    */
   login(name: string): Promise<string>;
-  /** Serves a page of another site on the same host: with the same cookies, but another origin. */
+  /** Serves a page of another site on the same host: with the same cookies, but another origin. It has `/tomato.webp`, too. */
   host(html: string): string;
   /** Ends the chat server with that signal, and restarts it on the same port with the same history. */
   restart(signal: NodeJS.Signals, meanwhile?: () => Promise<void>): Promise<void>;
@@ -182,7 +182,8 @@ export const test = base.extend<
     async ({}, use) => {
       const memcached = await startMemcached();
       const chatPort = await ownPort();
-      const other = createServer((_request, response) => {
+      const other = createServer(({ url }, response) => {
+        if (url === '/tomato.webp') return void response.end(readFileSync('php-app/seed/tomato.webp'));
         response.setHeader('Content-Type', 'text/html; charset=utf-8').end(shared.page);
       }).listen(0, '127.0.0.1');
       await once(other, 'listening');

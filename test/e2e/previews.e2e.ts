@@ -13,7 +13,8 @@ test('a link has its page under it: readers hide it for themselves, its author r
   site,
 }) => {
   const link = site.host(`<!doctype html><title>Spring market 2027: stalls, hours, how to come</title>
-    <meta name="description" content="Forty growers from the valley, Saturday and Sunday from nine.">`);
+    <meta name="description" content="Forty growers from the valley, Saturday and Sunday from nine.">
+    <meta property="og:image" content="/tomato.webp">`);
   for (const one of [alice, bob]) await one.open('garden');
   await alice.write(`The stalls: ${link}`);
   for (const one of [alice, bob]) {
@@ -23,6 +24,10 @@ test('a link has its page under it: readers hide it for themselves, its author r
     await expect(page).toHaveAttribute('rel', 'noopener noreferrer nofollow ugc');
     await expect(preview).toContainText('Forty growers');
     expect((await preview.boundingBox())?.height).toBe(90);
+    // Its picture has come, from another origin: the pages of one IP address are not one site.
+    await expect
+      .poll(() => preview.locator('img').evaluate((img: HTMLImageElement) => img.naturalWidth))
+      .not.toBe(0);
   }
   await bob.shot('previews');
   const his = card(bob, `The stalls: ${link}`);

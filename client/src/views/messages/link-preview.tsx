@@ -64,7 +64,8 @@ class LinkPreview extends Component<Props> {
             <b>{preview.title}</b>
             {preview.description && <p>{preview.description}</p>}
           </div>
-          {source && <img src={source} alt="" loading="lazy" />}
+          {/* The attributes stand before the address: it would be asked for twice. */}
+          {source && <img crossorigin="use-credentials" loading="lazy" src={source} alt="" />}
         </a>
         <button
           type="button"
