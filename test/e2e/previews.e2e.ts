@@ -31,6 +31,19 @@ test('a link has its page under it: readers hide it for themselves, its author r
   }
   await bob.shot('previews');
   const his = card(bob, `The stalls: ${link}`);
+  // With large text in a narrow room the words have the place of the picture.
+  const boxOf = async (part: string) =>
+    (await his.locator(part).boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  await expect.poll(async () => (await boxOf('img')).width).toBe(90);
+  expect((await boxOf('a > div')).width).toBeGreaterThan(250);
+  await bob.page.setViewportSize({ width: 400, height: 800 });
+  await bob.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'));
+  await expect.poll(async () => (await boxOf('a > div')).width).toBeGreaterThan(200);
+  const [words, image] = [await boxOf('a'), await boxOf('img')];
+  expect(image.y).toBeGreaterThanOrEqual(words.y + words.height);
+  await bob.shot('previews-large-text');
+  await bob.page.evaluate(() => document.documentElement.style.removeProperty('font-size'));
+  await bob.page.setViewportSize({ width: 1280, height: 800 });
   await his.hover();
   await his.getByRole('button', { name: 'Hide preview' }).click();
   await expect(his.getByRole('link')).toHaveCount(0);
