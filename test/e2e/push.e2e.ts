@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Page, Worker } from '@playwright/test';
 import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { browserKeys } from '../helpers/push-service.ts';
+import { asUser } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 
 /** The worker, in which the test sees what is shown. */
@@ -179,6 +180,18 @@ async function pushed(
   });
   await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
   await expect.poll(shown).toEqual([]);
+
+  // One of a room from which the user was removed.
+  await asUser({ ...site, chat }, 'bob', async (ask) => {
+    const den = { name: 'den', kind: 'private', members: ['1'], clientId: 'den' };
+    const { room } = await ask('room:create', den);
+    await expect(page.getByRole('button', { name: /^den/ })).toBeVisible();
+    const secret = { title: 'Bob · den', body: 'Nobody else knows', tag: 'php-chat den' };
+    await deliver(secret, { room: room.id, seq: 1, at: 4, unread: [room.id] });
+    await expect.poll(shown).toEqual([secret]);
+    await ask('room:remove', { room: room.id, user: '1' });
+    await expect.poll(shown).toEqual([]);
+  });
 
   // They are for nobody else's eyes: they go with the session, which may end while no page is open.
   const leaveFor = async (next: string | undefined) => {

@@ -110,6 +110,11 @@ export class BrowserPush implements Follower {
     this.#close(({ room }) => room === id).catch(() => {});
   }
 
+  /** The room is no more, or not this user's any more. */
+  removed(room: Room): void {
+    this.opened(room);
+  }
+
   get #isWanted(): boolean {
     return this.#chat.store?.get(WISH, flag) === true;
   }
