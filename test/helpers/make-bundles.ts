@@ -20,12 +20,16 @@ import type { Plugin } from 'vite';
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'node_modules/.cache/test-bundles');
 
-/** Programs, and what they start by name. */
-const entries = [
-  'server/command/main.ts',
+/** Threads of the history, which most tests start: a file each, since Node takes a third of their start to link modules. */
+const historyThreads = [
   'server/history/sqlite/writer.ts',
   'server/history/sqlite/reader.ts',
   'server/history/sqlite/searcher.ts',
+];
+
+/** Programs, and what they start by name. */
+const programs = [
+  'server/command/main.ts',
   'server/files/examine.ts',
   'server/previews/fetch.ts',
   'server/session/large-sessions-thread.ts',
@@ -76,7 +80,7 @@ function places(bundles: string): Plugin {
         return;
       for (const [, name] of code.matchAll(/`\.\/([\w-]+)\$\{extname\(/g)) {
         const started = join(dirname(relative(root, id)), `${name}.ts`);
-        if (!entries.includes(started))
+        if (![...programs, ...historyThreads].includes(started))
           throw new Error(`make-bundles.ts has no ${started}, which ${id} starts`);
       }
       const place = code.includes(startsThread) ? besideBundles(bundles, id) : id;
@@ -87,6 +91,17 @@ function places(bundles: string): Plugin {
     },
   };
 }
+
+/**
+ * Where a bundle imports Node's `http`, as packages do that require it, Node would load its own client for `fetch` with
+ * it. See server/http/node-http.ts.
+ */
+const httpAlone: Plugin = {
+  name: 'http-alone',
+  enforce: 'pre',
+  resolveId: (id) => (/^(node:)?http$/.test(id) ? '\0http.cjs' : undefined),
+  load: (id) => (id === '\0http.cjs' ? "module.exports = process.getBuiltinModule('node:http');" : undefined),
+};
 
 /**
  * Lets the modules that tests load themselves start their threads from the bundles. Vitest keeps what it has transformed,
@@ -118,23 +133,33 @@ export default async function makeBundles(): Promise<void> {
   const made = mkdtempSync(join(folder, 'new-'));
   // Some tests run a program as another user.
   chmodSync(made, 0o755);
-  await build({
-    configFile: false,
-    root,
-    logLevel: 'warn',
-    plugins: [places(bundles)],
-    ssr: { noExternal: true },
-    build: {
-      ssr: true,
-      target: 'esnext',
-      minify: false,
-      outDir: made,
-      rolldownOptions: {
-        input: Object.fromEntries(entries.map((entry) => [entry.replace(/\.ts$/, ''), join(root, entry)])),
-        output: { entryFileNames: '[name].mjs', chunkFileNames: 'chunks/[name]-[hash].mjs' },
+  const bundle = (sources: readonly string[]) =>
+    build({
+      configFile: false,
+      root,
+      logLevel: 'warn',
+      plugins: [places(bundles), httpAlone],
+      ssr: { noExternal: true },
+      build: {
+        ssr: true,
+        target: 'esnext',
+        minify: false,
+        outDir: made,
+        emptyOutDir: false,
+        rolldownOptions: {
+          input: Object.fromEntries(
+            sources.map((source) => [source.replace(/\.ts$/, ''), join(root, source)]),
+          ),
+          output: {
+            entryFileNames: '[name].mjs',
+            chunkFileNames: 'chunks/[name]-[hash].mjs',
+            ...(sources.length === 1 && { codeSplitting: false }),
+          },
+        },
       },
-    },
-  });
+    });
+  await bundle(programs);
+  for (const thread of historyThreads) await bundle([thread]);
   const isOld = (path: string) => statSync(path).mtimeMs < Date.now() - 24 * 3600_000;
   for (const name of readdirSync(folder)) {
     if (isOld(join(folder, name))) rmSync(join(folder, name), { recursive: true, force: true });

@@ -21,7 +21,7 @@ function write(id: string, bytes: string | Buffer): void {
   utimesSync(file, ago, ago);
 }
 
-function open(options = 'format=json') {
+function open(options = 'format=json&timeout=9999ms') {
   const reader = phpSessions({
     source: parseStoreUrl(`file://${folder}?${options}`),
     cookie: parseCookieForm('plain', 'PHPSESSID'),
