@@ -10,6 +10,9 @@ import { says } from './own-sessions.ts';
 
 const file = 'config.php';
 
+/** `UserHelper::ACCESS_LEVEL_DISABLED`. */
+const disabled = '-2';
+
 /** Tiny Tiny RSS since 2021: classes/config.php, include/sessions.php, which classes/Sessions.php has replaced. */
 export const ttrss: SessionApplication = {
   kind: 'ttrss',
@@ -73,12 +76,13 @@ export const ttrss: SessionApplication = {
           view: 'chat_ttrss_users',
           id: 'id',
           lookup: 'id',
-          columns: { id: 'text', password: 'text' },
-          select: 'SELECT u.id AS id, u.pwd_hash AS password FROM ttrss_users AS u',
+          columns: { id: 'text', password: 'text', level: 'text' },
+          select: 'SELECT u.id AS id, u.pwd_hash AS password, u.access_level AS level FROM ttrss_users AS u',
         }),
         mails: () => mailsIn('chat_ttrss_mails', 'ttrss_users', 'id', 'email'),
         judge(row, { user, proof: [hash = null] }) {
           if (row === null) return because('there is no such user any more');
+          if (row.level?.toString() === disabled) return because('the account is disabled there');
           return row.password?.toString('latin1') === hash
             ? { user }
             : because('the user has a new password');

@@ -339,13 +339,13 @@ test('MediaWiki by its folder: the names of its cookies, and its sessions elsewh
   }
 });
 
-test('Tiny Tiny RSS by its folder: its table of sessions; a new password and a deleted user end the login', async () => {
+test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends the login, and so does a user who is disabled or deleted', async () => {
   const postgres = await startPostgres();
   onTestFinished(() => postgres.remove());
   for (const sql of [
     "CREATE USER rss PASSWORD 'p@ss'",
     'CREATE TABLE ttrss_sessions (id VARCHAR(250) PRIMARY KEY, data TEXT, expire INTEGER NOT NULL)',
-    'CREATE TABLE ttrss_users (id SERIAL PRIMARY KEY, pwd_hash VARCHAR(250))',
+    'CREATE TABLE ttrss_users (id SERIAL PRIMARY KEY, pwd_hash VARCHAR(250), access_level INTEGER NOT NULL DEFAULT 0)',
     'GRANT SELECT ON ALL TABLES IN SCHEMA public TO rss',
     "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')",
     `INSERT INTO ttrss_sessions VALUES ('abc', '${Buffer.from('uid|i:7;name|s:3:"Ann";pwd_hash|s:9:"MODE2:abc";').toString('base64')}', ${Math.floor(Date.now() / 1000) + 3600})`,
@@ -362,6 +362,7 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password and a d
   const cookies = 'own_sid=abc';
   for (const [change, back] of [
     ["UPDATE ttrss_users SET pwd_hash = 'MODE2:def'", "UPDATE ttrss_users SET pwd_hash = 'MODE2:abc'"],
+    ['UPDATE ttrss_users SET access_level = -2', 'UPDATE ttrss_users SET access_level = -1'],
     ['DELETE FROM ttrss_users', "INSERT INTO ttrss_users VALUES (7, 'MODE2:abc')"],
   ] as const) {
     const login = await logins.identify({ cookies });
