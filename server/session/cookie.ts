@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './layers/key-file.ts';
@@ -113,6 +113,15 @@ export function cookieValue(header: string | undefined, wanted: string): string 
   if (found === undefined || parseCookie(header ?? '', { decode: rawUrlDecode })[wanted] !== found)
     return null;
   return found;
+}
+
+/** Whether a cookie of any name has this secret value. */
+export function hasCookieOf(header: string, secret: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text, 'latin1').digest();
+  const wanted = digest(secret);
+  return header
+    .split(';', mostCookies)
+    .some((pair) => timingSafeEqual(digest(rawUrlDecode(pair.slice(pair.indexOf('=') + 1))), wanted));
 }
 
 /** The names in a `Cookie` header, each once. */

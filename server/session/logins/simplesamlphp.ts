@@ -1,7 +1,9 @@
 import { asText, ConfigurationError } from '../configuration/configuration.ts';
-import type { SessionApplication } from './application.ts';
+import { hasCookieOf } from '../cookie.ts';
+import { because, noCookie, type SessionApplication } from './application.ts';
 import { ownSessions } from './own-sessions.ts';
 
+/** SimpleSAMLphp: src/SimpleSAML/Session.php (getSession, doLogin). */
 export const simplesamlphp: SessionApplication = {
   kind: 'simplesamlphp',
   title: 'SimpleSAMLphp',
@@ -9,6 +11,24 @@ export const simplesamlphp: SessionApplication = {
     cookieName: 'SimpleSAML',
     userId: 'SimpleSAMLphp_SESSION!.authData.default-sp.Attributes.uid.0',
     userName: 'SimpleSAMLphp_SESSION!.authData.default-sp.Attributes.displayName.0',
+  },
+
+  beside: {
+    // In a session of PHP, in a table, in memcached.
+    proof: ['SimpleSAMLphp_SESSION!.authToken', 'authToken', 'data.authToken'],
+    refuses(cookies, { proof }) {
+      const token = proof.find((one) => one !== null);
+      if (token === undefined) return null;
+      if (cookies === undefined)
+        return noCookie('SimpleSAMLAuthToken', 'SimpleSAMLphp sets it beside that of the session');
+      // Its name is a setting (`session.authtoken.cookiename`), and nobody can guess its value.
+      return hasCookieOf(cookies, token)
+        ? null
+        : because(
+            'no cookie has the token of the session (SimpleSAMLAuthToken)',
+            'if every visitor gets this: SimpleSAMLphp sets it for the same path and domain as that of the session',
+          );
+    },
   },
 
   // src/SimpleSAML/SessionHandlerPHP.php

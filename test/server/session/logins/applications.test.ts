@@ -10,6 +10,7 @@ import { decodePhpSerialize } from '../../../../server/session/formats/php-seria
 import { identify } from '../../../../server/session/identity.ts';
 import type { FoundSessions } from '../../../../server/session/logins/application.ts';
 import { applications } from '../../../../server/session/logins/applications.ts';
+import { phpSessions } from '../../../../server/session/logins/php-sessions.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { connectChat, refusalOf } from '../../../helpers/chat-client.ts';
 import { nextChatServer } from '../../../helpers/chat-server.ts';
@@ -143,6 +144,36 @@ describe('where a database is', () => {
     if (database === undefined) throw new Error('no database');
     const [{ host, port } = { host: '', port: undefined }] = database.place.hosts;
     expect(socketsOf(database)[0] ?? (port === undefined ? host : `${host}:${port}`)).toBe(wanted);
+  });
+});
+
+describe('SimpleSAMLphp takes a session only with its second cookie', () => {
+  test.each([
+    ['in', 'php', 'SimpleSAMLphp_SESSION!.'],
+    ['sql', 'php_serialize', ''],
+    ['memcache', 'php_serialize', 'data.'],
+  ])('%s', async (of, format, where) => {
+    const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const session = sessions.find((one) => one.application === 'simplesamlphp' && one.case === of);
+    writeFileSync(join(folder, 'sess_abc'), session?.bytes ?? '');
+    const logins = phpSessions(
+      sessionsOf({
+        CHAT_SITE: 'simplesamlphp:',
+        CHAT_SESSION_STORE: `file://${folder}?format=${format}&lifetime=3600`,
+        CHAT_USER_ID: `${where}authData.default-sp.Attributes.uid.0`,
+        CHAT_USER_NAME: `${where}authData.default-sp.Attributes.displayName.0`,
+      }),
+    );
+    onTestFinished(() => logins.close());
+    const userBy = async (...others: string[]) => {
+      const answer = await logins.identify({ cookies: ['SimpleSAML=abc', ...others].join('; ') });
+      return 'code' in answer ? answer.code : answer.user.id;
+    };
+    // Its name is a setting, and its value is as secret as the id.
+    for (const name of ['SimpleSAMLAuthToken', 'own']) expect(await userBy(`${name}=_0a1b2c`)).toBe('ann');
+    for (const others of [[], ['SimpleSAMLAuthToken=_0a1b2d'], ['SimpleSAMLAuthToken=']])
+      expect(await userBy(...others)).toBe('unauthorized');
   });
 });
 
