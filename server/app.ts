@@ -559,7 +559,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
       const { id, name, banned } = login.user;
       if (banned || chat.directory.banOf(id) !== null) return {};
-      return { user: { id, name }, ...(await totalsOfUser(history, chat.directory, id)) };
+      return {
+        user: { id, name },
+        ...(await totalsOfUser(history, chat.directory, identityOf(login.user))),
+      };
     },
     admission,
     proxied: config.trustedProxies.length > 0,

@@ -1,4 +1,4 @@
-import { type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+import { isMember, type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
 import type { Right, SiteRole } from '../wire/events.ts';
 
 /** The acting user in one room. */
@@ -18,6 +18,23 @@ type Rank = 4 | 3 | 2 | 1 | 0;
  */
 export function mayRead(room: RoomRecord, member: MemberRecord | undefined, banned: boolean): boolean {
   return member !== undefined || (room.kind === 'public' && !banned);
+}
+
+/**
+ * The stored membership as the session of this request has it: no connection need be open with that session, and until
+ * one is, the two are not brought in line.
+ * @param session.rooms those that the site puts the user into; absent if its list cannot be read
+ */
+export function memberBySession(
+  { kind, id }: RoomRecord,
+  member: MemberRecord | null | undefined,
+  { rooms }: { rooms?: readonly { id: string }[] },
+): MemberRecord | undefined {
+  if (!isMember(member) || rooms === undefined || rooms.some((room) => room.id === id) || kind === 'direct') {
+    return isMember(member) ? member : undefined;
+  }
+  const now = { ...member, sources: member.sources & ~sources.session };
+  return isMember(now) ? now : undefined;
 }
 
 /**

@@ -9,10 +9,10 @@ import {
   wantsPreviews,
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
-import { rightsIn } from './access.ts';
+import { memberBySession, rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
-import type { Connection, Person, Room } from './model.ts';
+import type { Connection, Person, Room, SessionIdentity } from './model.ts';
 import type { HoldMode } from './moderation/hold-settings.ts';
 
 const previewLength = 120;
@@ -127,10 +127,12 @@ function unreadOf(
   return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
 }
 
-function totalsOf(
-  memberships: Iterable<Pick<Room, 'record'> & Pick<Membership, 'member' | 'mentions'>>,
-  blocked: ReadonlySet<string>,
-): Totals {
+interface Counted {
+  memberships: readonly (Pick<Room, 'record'> & Pick<Membership, 'member' | 'mentions'>)[];
+  blocked: ReadonlySet<string>;
+}
+
+function totalsOf({ memberships, blocked }: Counted): Totals {
   const totals = { unread: 0, mentions: 0 };
   for (const { record, member, mentions } of memberships) {
     if (notifyOf({ record }, member) === 'none') continue;
@@ -140,23 +142,35 @@ function totalsOf(
   return totals;
 }
 
-export function totalsOfPerson({ memberships, blocked }: Person): Totals {
-  const rooms = [...memberships.values()];
-  return totalsOf(
-    rooms.map(({ room: { record }, ...rest }) => ({ record, ...rest })),
-    blocked,
-  );
+const countedOf = ({ memberships, blocked }: Person): Counted => ({
+  memberships: [...memberships.values()].map(({ room: { record }, ...rest }) => ({ record, ...rest })),
+  blocked,
+});
+
+async function readCounted({ read }: History, user: string): Promise<Counted> {
+  const { memberships, blocked } = await read.user({ user });
+  return {
+    memberships: memberships.map(({ room, ...rest }) => ({ record: room, ...rest })),
+    blocked: new Set(blocked),
+  };
 }
 
-/** The answer of `GET /me` about a user, who need not be connected. It makes nobody present. */
-export async function totalsOfUser(history: History, directory: Directory, user: string): Promise<Totals> {
-  const person = directory.person(user);
-  if (person !== undefined) return totalsOfPerson(person);
-  const { memberships, blocked } = await history.read.user({ user });
-  return totalsOf(
-    memberships.map(({ room, ...rest }) => ({ record: room, ...rest })),
-    new Set(blocked),
-  );
+export const totalsOfPerson = (person: Person): Totals => totalsOf(countedOf(person));
+
+/**
+ * The answer of `GET /me` about a user, who need not be connected. It makes nobody present, and counts no room that the
+ * session of the request does not give any more.
+ */
+export async function totalsOfUser(
+  history: History,
+  directory: Directory,
+  identity: SessionIdentity,
+): Promise<Totals> {
+  const person = directory.person(identity.id);
+  const { memberships, blocked } =
+    person === undefined ? await readCounted(history, identity.id) : countedOf(person);
+  const left = memberships.filter(({ record, member }) => memberBySession(record, member, identity));
+  return totalsOf({ memberships: left, blocked });
 }
 
 /**

@@ -1,33 +1,8 @@
-import {
-  isBanned,
-  isHeld,
-  isMember,
-  type MemberRecord,
-  otherOf,
-  type RoomRecord,
-  type StoredFile,
-  sources,
-} from '../../history/history.ts';
+import { isBanned, isHeld, otherOf, type StoredFile } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
-import { decidesIn, mayRead, rightsIn } from '../access.ts';
+import { decidesIn, mayRead, memberBySession, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import type { SessionIdentity } from '../model.ts';
-
-/**
- * The stored membership as the session of this request has it: no connection need be open with that session, and until
- * one is, the two are not brought in line.
- */
-function memberBySession(
-  { kind, id }: RoomRecord,
-  member: MemberRecord | null | undefined,
-  { rooms }: SessionIdentity,
-): MemberRecord | undefined {
-  if (!isMember(member) || rooms === undefined || rooms.some((room) => room.id === id) || kind === 'direct') {
-    return isMember(member) ? member : undefined;
-  }
-  const now = { ...member, sources: member.sources & ~sources.session };
-  return isMember(now) ? now : undefined;
-}
 
 /** @throws RequestError `unknown_room`, `forbidden`, `muted` */
 export async function mayUpload(

@@ -509,3 +509,25 @@ test('28 by the cursor of the own room’s reports: it does not count those of o
   for (const cursor of [ofNumber, ofZeros, `${next}A`, ofSearch as string])
     expect([cursor, await codeOf(eve, 'report:list', { cursor })]).toEqual([cursor, 'bad_request']);
 });
+
+test('29 by GET /me after the site has taken the room away, while no page is open', async () => {
+  const room = `team-${newClientId()}`;
+  const [mole, mia] = [await person({ rooms: [room] }), await person({ rooms: [room] })];
+  await mia.request('room:join', { room });
+  mole.close();
+  await mole.disconnected;
+  await say(mia, room, `@${mole.id}`, { mentions: [{ user: mole.id, start: 0, length: 1 }] });
+  const me = async () => {
+    const headers = { 'sec-fetch-site': 'same-origin', cookie: mole.cookie };
+    return (await (await fetch(`${site.chat.url}/me`, { headers })).json()) as object;
+  };
+  expect(await me()).toMatchObject({ unread: 1, mentions: 1 });
+  await site.writeSession(mole, { rooms: [] });
+  const nothing = { user: { id: mole.id }, unread: 0, mentions: 0 };
+  expect(await me()).toMatchObject(nothing);
+  // Nor when the server has forgotten the user.
+  await expect
+    .poll(() => eventsOf(mia, 'presence:changed').some(({ left }) => left.includes(mole.id)))
+    .toBe(true);
+  expect(await me()).toMatchObject(nothing);
+});
