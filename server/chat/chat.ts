@@ -150,7 +150,12 @@ export async function openChat(options: {
     kick,
     onRestrictions: () => endInTime(),
     onAsideFailure,
-    readReport: (id) => reportOf({ history, directory }, id),
+    async readReport(id) {
+      const report = await reportOf({ history, directory }, id);
+      // Once it is closed its message is that of now, which another server may have stored after it removed a moderator.
+      await history.current();
+      return report;
+    },
     async readHeld(id) {
       const stored = await history.read.held({ id });
       return stored === null ? undefined : (await shownHeld(history, [stored]))[0];

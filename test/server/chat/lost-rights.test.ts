@@ -175,3 +175,67 @@ test('a moderator who loses the right while an answer is read gets what a member
     expect([event, answer]).toMatchObject([event, gets]);
   }
 });
+
+test('an event of a closed report tells a removed moderator nothing that was written after the removal', async () => {
+  // Another server writes, of which this one hears late.
+  const late: (() => void)[] = [];
+  let isLate = false;
+  const told: string[] = [];
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      onChange: (listener) =>
+        stored.onChange((change) => {
+          if (isLate) late.push(() => listener(change));
+          else listener(change);
+        }),
+      async current() {
+        for (const hear of late.splice(0)) hear();
+      },
+    }),
+    () => ({
+      publisher: {
+        toRoom() {},
+        toConnections: (ids, event, payload) => void told.push(`${ids} ${event} ${JSON.stringify(payload)}`),
+        join() {},
+        leave() {},
+      },
+    }),
+  );
+  onTestFinished(close);
+  for (const id of ['ann', 'ben'])
+    await chat.directory.connect(`c-${id}`, { id, name: `Name of ${id}`, roles: [], rooms: [] });
+  const at = Date.now();
+  const by = { id: 'ann', name: 'Name of ann' };
+  const made = { kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at } as const;
+  const { room } = await history.write.createRoom({ id: 'u-den', ...made });
+  const access = async () => (await history.read.room({ room: room.id }))?.access ?? 0;
+  const add = { room: room.id, users: [{ id: 'ben' }], source: 'people', mayReturn: true, at } as const;
+  await history.write.addMembers({ ...add, access: await access() });
+  const asModerator = { room: room.id, user: 'ben', role: 'moderator', actor: 'ann' } as const;
+  await history.write.setRole({ ...asModerator, access: await access() });
+  const sent = { room: room.id, clientId: 'm', user: by, text: 'hello', sentAt: at, asMember: true };
+  const { message } = await history.write.send(sent);
+  const place = { room: room.id, seq: message.seq };
+  await history.write.report({ ...place, by: 'ben', reason: 'spam', at });
+  const [{ id } = { id: '' }] = await history.read.reportsOf({ ...place, limit: 1 });
+  await expect.poll(() => told.filter((one) => one.includes('report:changed'))).toHaveLength(1);
+  isLate = true;
+  const closing = {
+    ...place,
+    id,
+    others: [],
+    by: 'ann',
+    done: 'nothing',
+    at,
+    access: await access(),
+  } as const;
+  await history.write.closeReport(closing);
+  const removed = { room: room.id, users: ['ben'], sources: 4, by: 'people', cause: 'removed', at } as const;
+  await history.write.removeMembers({ ...removed, actor: 'ann', access: await access() });
+  await history.write.edit({ ...place, user: 'ann', text: 'the code is 7391', at });
+  isLate = false;
+  late.shift()?.();
+  await expect.poll(() => told.filter((one) => one.includes('report:changed'))).toHaveLength(2);
+  const toBen = told.filter((one) => /^[^ ]*c-ben/.test(one));
+  expect(toBen.filter((one) => one.includes('7391'))).toEqual([]);
+});
