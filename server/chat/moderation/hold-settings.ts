@@ -24,20 +24,49 @@ const letter = /^[\p{L}\p{N}]$/u;
 const unspaced =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]$/u;
 
-/** Finds whole words, without regard to case, accents, signs that nobody sees, and marks such as `**`. */
-function wordFinder(words: readonly string[]): (text: string) => boolean {
-  const wanted = words.map(same).filter((word) => word !== '');
-  if (wanted.length === 0) return () => false;
-  const ends = (sign = '') => letter.test(sign) && !unspaced.test(sign);
-  const any = wanted.map((word) => {
-    const letters = [...word];
-    const before = ends(letters[0]) ? '(?<![\\p{L}\\p{N}])' : '';
-    const after = ends(letters.at(-1)) ? '(?![\\p{L}\\p{N}])' : '';
-    return `${before}${word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}${after}`;
-  });
-  const found = new RegExp(any.join('|'), 'u');
-  return (text) => found.test(same(text));
+/** A place in the words: the signs that may follow, and whether a word is over here. */
+interface Place {
+  next: Map<string, Place>;
+  isWord: boolean;
 }
+
+const newPlace = (): Place => ({ next: new Map(), isWord: false });
+
+/**
+ * Finds whole words, without regard to case, accents, signs that nobody sees, and marks such as `**`. All words are looked for
+ * at once, sign by sign: a regular expression of a thousand words takes seconds for one message.
+ */
+function wordFinder(words: readonly string[]): (text: string) => boolean {
+  const start = newPlace();
+  for (const word of words.map(same)) {
+    let place = start;
+    for (const sign of word) {
+      const next = place.next.get(sign) ?? newPlace();
+      place.next.set(sign, next);
+      place = next;
+    }
+    place.isWord = word !== '';
+  }
+  if (start.next.size === 0) return () => false;
+  return (text) => {
+    const signs = [...same(text)];
+    return signs.some((_, at) => beginsWord(start, signs, at));
+  };
+}
+
+function beginsWord(start: Place, signs: readonly string[], at: number): boolean {
+  let place = start.next.get(signs[at] as string);
+  if (place === undefined || isWithin(signs[at], signs[at - 1])) return false;
+  for (let n = at + 1; place !== undefined; n++) {
+    if (place.isWord && !isWithin(signs[n - 1], signs[n])) return true;
+    place = place.next.get(signs[n] ?? '');
+  }
+  return false;
+}
+
+/** Whether a word goes on from its first or last sign to the one beside it. */
+const isWithin = (sign = '', beside = ''): boolean =>
+  letter.test(beside) && letter.test(sign) && !unspaced.test(sign);
 
 const same = (text: string) =>
   text

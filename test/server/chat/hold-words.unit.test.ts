@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { holdSettings } from '../../../server/chat/moderation/hold-settings.ts';
+
+const finder = (...words: string[]) => {
+  const settings = holdSettings({ mode: 'off', words });
+  return (text: string) => settings?.hasWord(text) ?? false;
+};
+
+test.each([
+  ['pallets', 'cheap Pállets!', true],
+  ['pallets', 'cheap p*all*e\u200bts', true],
+  ['pallets', 'palletsize', false],
+  ['pallets', 'mypallets', false],
+  ['pallets', '東pallets', false],
+  ['東京', '私は東京都です', true],
+  ['buy now', 'so BUY NOW, all', true],
+  ['buy now', 'buy nowhere', false],
+  ['$$$', 'a$$$b', true],
+  ['$$$', '$$', false],
+])('%s in “%s”: %s', (word, text, wanted) => {
+  expect(finder(word)(text)).toBe(wanted);
+});
+
+test('of words that begin alike each one is found, whichever of them is only a part of a word there', () => {
+  const has = finder('new', 'new car', 'new cars for', 'newest');
+  for (const text of ['new', 'a new carport', 'new cars for', 'the newest'])
+    expect(has(text), text).toBe(true);
+  for (const text of ['news', 'newer cars for', 'new']) expect(has(text), text).toBe(text === 'new');
+});
+
+test('a thousand words are looked for at once, in letters that no word has, too', () => {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz';
+  const at = (n: number) => alphabet[n % 26] as string;
+  const words = Array.from(
+    { length: 1000 },
+    (_, n) => at(n) + at(Math.floor(n / 26)) + at(n * 7) + at(n * 11 + 3) + at(n * 5),
+  );
+  const has = finder(...words.map((word) => `${word}ing`));
+  const letters = `ā ${[...alphabet].join(' ')} `.repeat(76);
+  for (let n = 0; n < 20; n++) expect(has(letters + n)).toBe(false);
+  expect(has(`${letters} ${words[999]}ing`)).toBe(true);
+});
