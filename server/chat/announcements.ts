@@ -304,7 +304,7 @@ export class Announcements implements DirectoryListener {
   }
 
   reported(room: RoomRecord, id: string): void {
-    const sees = (connection: Connection) => seesReportsOf(room, connection);
+    const sees = (connection: Connection) => seesReportsOf(this.#directory(), room, connection);
     const seeing = () =>
       [...this.#directory().everybody()].flatMap(({ connections }) => [...connections].filter(sees));
     if (seeing().length === 0) return;

@@ -1280,11 +1280,11 @@ export interface Reads {
   bans: { in: null; out: { user: string; ban: Ban }[] };
   report: { in: { id: string }; out: StoredReport | null };
   /**
-   * Open ones of messages that are not too old, the newest first; `rooms` null: of all. `next`:
+   * Open ones of messages that are not too old, the newest first; `rooms` null: of all but `except`. `next`:
    * where to go on (as `from`). It says nothing to those who read it. Codes: `bad_request` (no `from` of this history).
    */
   reports: {
-    in: { rooms: readonly string[] | null; from?: string; limit: number };
+    in: { rooms: readonly string[] | null; except?: readonly string[]; from?: string; limit: number };
     out: { reports: StoredReport[]; next?: string };
   };
   /** Open ones of a message, the newest first. */

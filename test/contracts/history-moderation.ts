@@ -445,6 +445,10 @@ export function moderationContract(
     const first = await list(null, undefined, 2);
     expect([...first.reports, ...(await list(null, first.next, 2)).reports]).toEqual(reports);
     expect((await list(['garden'])).reports).toEqual([]);
+    const without = async (except: string[]) =>
+      (await history.read.reports({ rooms: null, except, limit: 9 })).reports;
+    expect(await without(['lobby'])).toEqual([]);
+    expect(await without(['garden', 'none'])).toEqual(reports);
     const id = reports[2]?.id as string;
     const close = (over = {}) =>
       history.write.closeReport({ room: 'lobby', seq: 1, id, by: ben.id, done: 'nothing', at, ...over });

@@ -42,20 +42,23 @@ export async function listReports(
   connection: Connection,
   { cursor, limit }: RequestPayload<'report:list'>,
 ): Promise<Answers['report:list']> {
+  const { restrictions } = chat.directory;
   const rooms = connection.identity.roles.length > 0 ? null : roomsOf(connection);
+  const asker = connection.person.user.id;
   const page = await chat.history.read.reports({
     rooms,
+    // The list itself must omit these rooms: a short page would show that something was reported there.
+    except: restrictions.bannedFrom(asker),
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
-  const asker = connection.person.user.id;
   const shown = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
   // The user may have lost a room during the read, or on another server before something was reported there.
   await chat.history.current();
   const left = new Set(rooms === null ? null : roomsOf(connection));
-  const reports = shown.filter((one) => one !== null).filter(({ room }) => rooms === null || left.has(room));
+  const stays = (room: string) => (rooms === null ? !restrictions.isBanned(room, asker) : left.has(room));
   return {
-    reports,
+    reports: shown.filter((one) => one !== null).filter(({ room }) => stays(room)),
     ...(page.next === undefined ? {} : { next: page.next }),
   };
 }
@@ -89,14 +92,14 @@ export async function reportContext(
 
 /** The report and its room. @throws RequestError `unknown_message` also if the user may not see it */
 async function seenReport(
-  { history }: Chat,
+  { history, directory }: Chat,
   connection: Connection,
   id: string,
 ): Promise<{ stored: StoredReport; record: RoomRecord }> {
   const stored = await history.read.report({ id });
   const record = stored && (await history.read.room({ room: stored.room }));
   // Users who may not see the report do not learn that it exists.
-  if (stored === null || record === null || !seesReportsOf(record, connection)) {
+  if (stored === null || record === null || !seesReportsOf(directory, record, connection)) {
     throw new RequestError('unknown_message');
   }
   return { stored, record };

@@ -10,10 +10,17 @@ interface Parts {
   directory: Directory;
 }
 
-/** Whether this connection sees the reports of that room. Site moderators and admins see those of all rooms. */
-export function seesReportsOf(room: RoomRecord, { identity, person }: Connection): boolean {
+/**
+ * Whether this connection sees the reports of that room. Site moderators and admins see those of all rooms from which they are
+ * not banned.
+ */
+export function seesReportsOf(
+  { restrictions }: Pick<Directory, 'restrictions'>,
+  room: RoomRecord,
+  { identity, person }: Connection,
+): boolean {
   const { roles } = identity;
-  if (roles.length > 0) return true;
+  if (roles.length > 0) return !restrictions.isBanned(room.id, person.user.id);
   const member = person.memberships.get(room.id)?.member;
   return member !== undefined && rightsIn(room, { roles, member }).includes('moderate');
 }

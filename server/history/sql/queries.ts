@@ -201,16 +201,16 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const [row] = yield* ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
       return row === undefined ? null : reportFrom(row);
     },
-    *reports({ rooms, from, limit }) {
+    *reports({ rooms, except = [], from, limit }) {
       const before = reportCursors.numberOf(from);
       if (rooms?.length === 0) return { reports: [] };
-      const which =
-        rooms === null
-          ? sql`1 = 1`
-          : sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${dialect.among(
-              ['id'],
-              rooms.map((id) => [id]),
-            )})`;
+      const among = (ids: readonly string[]) =>
+        sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${dialect.among(
+          ['id'],
+          ids.map((id) => [id]),
+        )})`;
+      const all = except.length === 0 ? raw('1 = 1') : sql`NOT (${among(except)})`;
+      const which = rooms === null ? all : among(rooms);
       const rows = yield* ask(
         sql`${reportsWhere} ${which} AND reports.num < ${before} AND closed IS NULL AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,

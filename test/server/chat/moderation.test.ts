@@ -647,6 +647,35 @@ describe('a report', () => {
     expect(await listOf(owner)).toEqual([]);
   });
 
+  test('shows nothing of a room to a moderator of the site who is banned from it', async () => {
+    for (const kind of ['public', 'private'] as const) {
+      const { room, owner, others } = await talk(1, { kind });
+      const [ben] = others as [Person];
+      const [boss, site] = [await user({ roles: 'admin' }), await user({ roles: 'moderator' })];
+      if (kind === 'private') await owner.request('room:invite', { room, users: [boss.id] });
+      await boss.request('room:join', { room });
+      const reported = async () => {
+        const { seq } = await say(ben, room, 'rude');
+        const told = nextOf(boss, 'report:changed');
+        await owner.request('message:report', { room, seq, reason: 'spam' });
+        return (await told).report.id;
+      };
+      const before = await reported();
+      await boss.request('room:ban', { room, user: site.id });
+      const heard = site.events.length;
+      const since = await reported();
+      const seen = async () => (await listOf(site)).filter((one) => one.room === room);
+      expect(await seen()).toEqual([]);
+      for (const id of [before, since]) {
+        expect(await codeOf(site, 'report:context', { id })).toBe('unknown_message');
+        expect(await codeOf(site, 'report:close', { id, done: 'deleted' })).toBe('unknown_message');
+      }
+      expect(site.events.slice(heard).filter(({ name }) => name === 'report:changed')).toEqual([]);
+      await boss.request('room:ban', { room, user: site.id, seconds: 0 });
+      expect((await seen()).map(({ id }) => id)).toEqual([since, before]);
+    }
+  });
+
   test('of a message in a direct room can only delete it: nobody there could lift a mute or a ban', async () => {
     const [ann, ben, site] = [await user(), await user(), await user({ roles: 'moderator' })];
     const { room } = await ben.request('direct:open', { user: ann.ready.user.id });
