@@ -403,11 +403,11 @@ export interface NewMessage {
   sentAt: number;
 }
 
-/** A message of `room` that is to be a copy of another one. `text`: the copy is refused if it has another one meanwhile. */
+/** A message of `room` that is to be a copy of another one. `checked`: it is refused if that one says something else meanwhile. */
 export interface NewForward {
   room: string;
   from: { room: string; seq: number };
-  text?: string;
+  checked?: Pick<StoredMessage, 'text' | 'files'>;
   clientId: string;
   user: User;
   sentAt: number;

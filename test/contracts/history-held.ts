@@ -33,8 +33,9 @@ export function heldContract(
     if (!('held' in done)) throw new Error('the message does not wait');
     return done.held;
   };
-  const say = async (user = ann, text = 'hello') =>
-    (await write.send({ room, clientId: `s${n++}`, user, text, sentAt: at, asMember: true })).message;
+  const say = async (user = ann, text = 'hello', over: { files?: { id: string; alt?: string }[] } = {}) =>
+    (await write.send({ room, clientId: `s${n++}`, user, text, sentAt: at, asMember: true, ...over }))
+      .message;
   const approve = ({ id, user }: { id: string; user: string }) =>
     write.approveHeld({ room, id, user, by: ann.id, at: later });
   const reject = (id: string, reason?: string) =>
@@ -164,10 +165,20 @@ export function heldContract(
 
   it('a copy is refused if its original was edited since it was looked at', async () => {
     await join(ann, ben);
-    const { seq } = await say(ben, 'checked');
+    const about = { name: 'a.png', type: 'image/png', size: 1 };
+    await write.addFile({ room, user: ben.id, file: { id: 'f1', ...about }, at });
+    const { seq, files = [] } = await say(ben, 'checked', { files: [{ id: 'f1', alt: 'a cat' }] });
     const copy = { room, from: { room, seq }, user: ben, clientId: 'copy', sentAt: at, asMember: true };
-    await expect(write.forward({ ...copy, text: 'other' })).rejects.toEqual(refused('forbidden'));
-    expect((await write.forward({ ...copy, text: 'checked' })).message.text).toBe('checked');
+    const text = 'checked';
+    for (const checked of [
+      { text: 'other', files },
+      { text },
+      { text, files: [{ id: 'f1', ...about }] },
+      { text, files: [{ id: 'f1', ...about, alt: 'another cat' }] },
+    ])
+      await expect(write.forward({ ...copy, checked })).rejects.toEqual(refused('forbidden'));
+    const { message } = await write.forward({ ...copy, checked: { text, files } });
+    expect(message).toMatchObject({ text, files: [{ name: 'a.png', alt: 'a cat' }] });
   });
 
   it('approval checks the message that is replied to again', async () => {

@@ -79,7 +79,8 @@ export async function forward(
   }
   const givenBack = countFiles(chat, connection, origin);
   try {
-    const checked = waits && origin !== undefined ? { text: origin.text } : {};
+    const { text = '', files = [] } = origin ?? {};
+    const checked = waits ? { checked: { text, files } } : {};
     const copy = { ...newForward(connection, room, payload), ...checked };
     const { message, repeated } = await chat.history.write.forward(copy, connection.id);
     if (repeated) givenBack();

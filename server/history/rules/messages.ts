@@ -68,7 +68,7 @@ export const forward: Rule<'forward'> = {
  * The copy of a message that the user may read now. The room of the original is locked, so the bytes of its files are
  * still there. @throws RequestError `unknown_message`
  */
-function copyOf(work: Work, { room, from, text, user, sentAt }: NewForward): Content {
+function copyOf(work: Work, { room, from, checked, user, sentAt }: NewForward): Content {
   const origin = work.room(from.room);
   if (origin === undefined) refuse('unknown_message');
   const member = work.member(from.room, user.id);
@@ -91,7 +91,8 @@ function copyOf(work: Work, { room, from, text, user, sentAt }: NewForward): Con
     return [copy];
   });
   if (isBlank(message.text) && files.length === 0) refuse('unknown_message');
-  if (text !== undefined && text !== message.text) refuse('forbidden', 'the message was edited meanwhile');
+  if (checked !== undefined && !saysTheSame(checked, message))
+    refuse('forbidden', 'the message was edited meanwhile');
   const shown = origin.kind === 'public';
   const author = { id: message.user.id, name: shown ? message.user.name : '' };
   return {
@@ -100,6 +101,9 @@ function copyOf(work: Work, { room, from, text, user, sentAt }: NewForward): Con
     forwarded: message.forwarded ?? { user: author, shown },
   };
 }
+
+const saysTheSame = (one: Pick<StoredMessage, 'text' | 'files'>, other: StoredMessage): boolean =>
+  one.text === other.text && isSame(one.files ?? [], other.files ?? []);
 
 type Edit = Writes['edit']['in'];
 
