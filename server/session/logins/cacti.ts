@@ -13,7 +13,7 @@ export const cacti: SessionApplication = {
     userNobody: '3',
   },
 
-  // include/global.php, include/session.php
+  // include/global.php, include/session.php, include/auth.php, auth_2fa.php
   async find(folder, given) {
     const file = 'include/config.php';
     if (!(await folder.has(file)) || !(await says(folder, 'include/global.php', 'cacti_session_name')))
@@ -22,8 +22,12 @@ export const cacti: SessionApplication = {
     const value = (name: string, instead = 'CHAT_SESSION_STORE') =>
       asText(configuration.variable([name], instead)) ?? '';
     const cookieName = given.cookieName ?? (value('cacti_session_name', 'CHAT_SESSION_NAME') || 'Cacti');
-    if (given.store || !['1', 'true'].includes(value('cacti_db_session')))
-      return ownSessions(folder, given, { cookieName });
+    // Since Cacti has second factors, its pages set this where none is needed, too. The id is there before.
+    const options = (await folder.has('auth_2fa.php')) ? { userRequire: 'sess_user_2fa' } : {};
+    if (given.store || !['1', 'true'].includes(value('cacti_db_session'))) {
+      const found = await ownSessions(folder, given, { cookieName });
+      return { ...found, options: { ...options, ...found.options } };
+    }
     const port = Number(value('database_port')) || 3306;
     const place = {
       user: value('database_username'),
@@ -31,10 +35,12 @@ export const cacti: SessionApplication = {
       hosts: [{ host: value('database_hostname') || 'localhost', port }],
       path: `/${value('database_default')}`,
     };
-    const options = { table: 'sessions', id: 'id', data: 'data', last: 'access' };
     return {
-      options: { cookieName },
-      table: { database: { kind: 'mysql', place, charset: 'utf8' }, options },
+      options: { ...options, cookieName },
+      table: {
+        database: { kind: 'mysql', place, charset: 'utf8' },
+        options: { table: 'sessions', id: 'id', data: 'data', last: 'access' },
+      },
     };
   },
 };

@@ -388,3 +388,26 @@ test('Tiny Tiny RSS by its folder: its table of sessions; a new password ends th
     /no putenv\(\) in it names the database .*set CHAT_SITE=ttrss: without the folder, and CHAT_SESSION_STORE/,
   );
 });
+
+test('Cacti by its folder: where it asks for second factors, who has not given one yet is nobody', async () => {
+  const sessions = folderOf({
+    sess_password: 'sess_user_id|s:1:"7";',
+    sess_refused: 'sess_user_id|s:1:"7";sess_user_2fa|b:0;',
+    sess_both: 'sess_user_id|s:1:"7";sess_user_2fa|b:1;',
+  });
+  const code = {
+    'include/global.php': '<?php $cacti_session_name;',
+    'include/config.php': "<?php $cacti_session_name = 'C2';",
+  };
+  const usersOf = async (files: Record<string, string>) => {
+    const logins = await open({
+      site: folderOf(files),
+      store: `file://${sessions}?format=php&lifetime=3600`,
+    });
+    const ids = ['password', 'refused', 'both'];
+    const answers = await Promise.all(ids.map((id) => logins.identify({ cookies: `C2=${id}` })));
+    return answers.map((answer) => ('code' in answer ? answer.code : answer.user.id));
+  };
+  expect(await usersOf(code)).toEqual(['7', '7', '7']);
+  expect(await usersOf({ ...code, 'auth_2fa.php': '<?php' })).toEqual(['unauthorized', 'unauthorized', '7']);
+});
