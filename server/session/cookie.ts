@@ -115,6 +115,13 @@ export function cookieValue(header: string | undefined, wanted: string): string 
   return found;
 }
 
+/** The cookies of these names, as they stand in a `Cookie` header. */
+export function onlyCookies(header: string | undefined, names: readonly string[]): string | undefined {
+  const nameOf = (pair: string) => (pair.split('=', 1)[0] ?? '').replace(leadingBlanks, '');
+  const some = header?.split(';', mostCookies).filter((pair) => names.includes(nameInPhp(nameOf(pair))));
+  return some?.join(';');
+}
+
 /** Whether a cookie of any name has this secret value. */
 export function hasCookieOf(header: string, secret: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text, 'latin1').digest();

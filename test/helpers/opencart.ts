@@ -14,6 +14,8 @@ export interface OpencartConfig {
   port?: number;
   /** Further lines of config.php. */
   more?: string;
+  /** The cookie of a device that has given a second factor, where OpenCart asks for one. */
+  factors?: string;
 }
 
 export interface OpencartSession {
@@ -29,7 +31,7 @@ export interface OpencartSession {
 
 /** The tables and the folder of an OpenCart, with sessions as it writes them. */
 export async function opencartSite(db: TestDatabase, config: OpencartConfig = {}) {
-  const { version = 4, engine = 'db', port = 0, more = '' } = config;
+  const { version = 4, engine = 'db', port = 0, more = '', factors } = config;
   const prefix = `oc${randomBytes(3).toString('hex')}_`;
   const folder = mkdtempSync(join(tmpdir(), 'opencart-'));
   const write = (file: string, text: string) => {
@@ -76,6 +78,12 @@ ${more}`,
       'customer_id INTEGER PRIMARY KEY, customer_group_id INTEGER NOT NULL, firstname VARCHAR(32) NOT NULL, lastname VARCHAR(32) NOT NULL, email VARCHAR(96) NOT NULL, password VARCHAR(255) NOT NULL, status SMALLINT NOT NULL',
     customer_group_description:
       'customer_group_id INTEGER NOT NULL, language_id INTEGER NOT NULL, name VARCHAR(32) NOT NULL',
+    ...(factors === undefined
+      ? {}
+      : {
+          customer_authorize:
+            'customer_authorize_id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, token VARCHAR(96) NOT NULL, status SMALLINT NOT NULL',
+        }),
     setting: `setting_id INTEGER PRIMARY KEY, store_id INTEGER NOT NULL, code VARCHAR(128) NOT NULL, ${db.kind === 'mysql' ? '`key`' : 'key'} VARCHAR(128) NOT NULL, value TEXT NOT NULL`,
   };
   for (const [name, columns] of Object.entries(tables))
@@ -87,6 +95,13 @@ ${more}`,
     await run(
       "INSERT INTO #__setting VALUES (1, 0, 'config', 'config_session_expire', '3600'), (2, 1, 'config', 'config_session_expire', '60')",
     );
+  }
+  if (factors !== undefined) {
+    write(
+      'catalog/controller/startup/authorize.php',
+      `if (isset($this->request->cookie['${factors}'])) {\n$token = (string)$this->request->cookie['${factors}'];\n}\nif ($this->config->get('config_2fa') && $this->customer->isLogged()) {}`,
+    );
+    await run("INSERT INTO #__setting VALUES (3, 0, 'config', 'config_2fa', '1')");
   }
   const dataOf = (user: string) => ({
     language: 'en-gb',

@@ -231,6 +231,8 @@ export interface MemberSessions {
   ids: readonly [string, ...string[]];
   /** The paths to the texts that make the claim. */
   proof: readonly string[];
+  /** The names of other cookies that make the claim. */
+  beside?: readonly string[];
 }
 
 export interface MemberTable extends SiteTable {

@@ -1,4 +1,4 @@
-import { cookieValue } from '../cookie.ts';
+import { cookieValue, onlyCookies } from '../cookie.ts';
 import {
   type Credentials,
   type Explanation,
@@ -46,6 +46,7 @@ export function memberLogins(application: MemberApplication, reader: SiteReader)
     ...withRows({
       rows,
       sessions: async () => sessionsOf(await rows.open()),
+      beside: (site) => application.sessions(site).beside ?? [],
       claim: (site, { state: { id, proof = [] } }, from) =>
         application.claim(site, { secrets: [id], proof }, from),
     }),
@@ -123,6 +124,8 @@ interface Members {
   sessions(): Promise<SessionLogins<PhpSession>>;
   /** Why the other cookies of a browser do not belong to its session, when it logs in. */
   refuses?(session: Login<PhpSession>, credentials: Credentials): Explanation | null;
+  /** The names of other cookies that make a claim. */
+  beside?(site: unknown): readonly string[];
   /** The claim of a session that names somebody. */
   claim(site: unknown, session: Login<PhpSession>, from: Credentials): Claim | Explanation;
 }
@@ -132,6 +135,7 @@ function withRows({
   rows,
   sessions: current,
   refuses = () => null,
+  beside = () => [],
   claim: claimOf,
 }: Members): Pick<Logins<MemberLogin>, 'identify' | 'check' | 'ttl' | 'renew' | 'answers' | 'fault'> {
   /** The verdict on a session that names somebody. */
@@ -148,7 +152,8 @@ function withRows({
       const wrong = refuses(session, credentials);
       if (wrong !== null) return { code: 'unauthorized', ...wrong };
       const { address, userAgent } = credentials;
-      const found = await judged(session, { address, userAgent });
+      const cookies = onlyCookies(credentials.cookies, beside((await rows.open()).site));
+      const found = await judged(session, { address, userAgent, cookies });
       return found.state === 'user' ? found.login : refusalOf(found);
     } catch (error) {
       return unavailable(error);

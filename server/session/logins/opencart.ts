@@ -1,9 +1,11 @@
 import { asText, type Configuration, ConfigurationError, ifKnown } from '../configuration/configuration.ts';
 import { escapedPath } from '../configuration/database-host.ts';
+import { cookieValue } from '../cookie.ts';
 import { displayName } from '../identity.ts';
 import type { SessionUser } from '../login.ts';
 import {
   because,
+  type Claim,
   type GivenRoles,
   type MemberApplication,
   type MemberSessions,
@@ -12,6 +14,7 @@ import {
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
+  texts,
   textsOf,
 } from './application.ts';
 import { withoutEntities } from './entities.ts';
@@ -26,6 +29,17 @@ interface Found extends GivenRoles {
   store: string | null;
   /** Seconds that a session lasts after a page view, if no setting in the database says it. */
   lifetime: number;
+  /** The cookie of a device that has given a second factor; null if this version asks customers for none. */
+  factorCookie: string | null;
+}
+
+interface Site extends Found {
+  needsFactor: boolean;
+}
+
+interface Member extends Claim {
+  table: 'customers' | 'devices';
+  customer: string;
 }
 
 type Engine = { is: 'db' } | { is: 'file'; url: string } | { is: 'redis'; url: string };
@@ -37,9 +51,9 @@ const instead = 'its value in config.php itself';
 
 /**
  * OpenCart 3 and 4: system/library/session.php and session/*.php, system/library/cart/customer.php,
- * catalog/controller/startup/session.php, system/config/*.php.
+ * catalog/controller/startup/session.php and authorize.php, catalog/model/account/customer.php, system/config/*.php.
  */
-export const opencart: MemberApplication<Found, Found> = {
+export const opencart: MemberApplication<Found, Site, Member> = {
   kind: 'opencart',
   title: 'OpenCart',
 
@@ -66,6 +80,7 @@ export const opencart: MemberApplication<Found, Found> = {
       sessions: given ?? { is: 'db' },
       store: store ?? null,
       lifetime: isFour ? expire || usualLifetime : await lifetimeOfPhp(folder),
+      factorCookie: await factorCookieOf(folder),
       admins,
       moderators,
     };
@@ -74,7 +89,7 @@ export const opencart: MemberApplication<Found, Found> = {
   database: ({ database }) => database,
 
   settings({ prefix }, { quote }) {
-    const names = ['config_session_expire'];
+    const names = ['config_session_expire', 'config_2fa'];
     return {
       view: 'chat_opencart_settings',
       columns: { value: 'text' },
@@ -84,11 +99,13 @@ export const opencart: MemberApplication<Found, Found> = {
   },
 
   site(found, settings) {
-    const expire = Number(settings.get('config_session_expire')?.value?.toString('utf8') ?? '');
-    return expire > 0 ? { ...found, lifetime: expire } : found;
+    const text = (name: string) => settings.get(name)?.value?.toString('utf8') ?? '';
+    const expire = Number(text('config_session_expire'));
+    const needsFactor = found.factorCookie !== null && !['', '0'].includes(text('config_2fa'));
+    return { ...found, needsFactor, ...(expire > 0 ? { lifetime: expire } : {}) };
   },
 
-  sessions({ cookieName, sessions, store, prefix, lifetime }): MemberSessions {
+  sessions({ cookieName, sessions, store, prefix, lifetime, factorCookie }): MemberSessions {
     const table = `${prefix}session`;
     const inTable = {
       view: 'chat_opencart_sessions',
@@ -106,32 +123,49 @@ export const opencart: MemberApplication<Found, Found> = {
         (sessions.is === 'db' ? inTable : sessions.is === 'file' ? inFiles(sessions.url) : sessions.url),
       ids: ['customer_id'],
       proof: ['customer_id'],
+      ...(factorCookie === null ? {} : { beside: [factorCookie] }),
     };
   },
 
   mails: ({ prefix }) => mailsIn('chat_opencart_mails', `${prefix}customer`, 'customer_id', 'email'),
 
-  logins({ prefix }, { lines }) {
+  logins({ prefix, needsFactor }, { lines }) {
     const groups = `SELECT ${lines('d.name')} FROM ${prefix}customer_group_description d WHERE d.customer_group_id = c.customer_group_id`;
+    const customer = `c.customer_id AS customer_id, c.firstname AS firstname, c.status AS status, (${groups}) AS group_names`;
+    const columns = texts('customer_id', 'firstname', 'status', 'group_names');
+    const customers = {
+      view: 'chat_opencart',
+      id: 'customer_id',
+      lookup: 'customer_id',
+      columns,
+      select: `SELECT ${customer} FROM ${prefix}customer c`,
+    };
+    if (!needsFactor) return { customers };
     return {
-      customers: {
-        view: 'chat_opencart',
-        id: 'customer_id',
-        lookup: 'customer_id',
-        columns: { customer_id: 'text', firstname: 'text', status: 'text', group_names: 'text' },
-        select: `SELECT c.customer_id AS customer_id, c.firstname AS firstname, c.status AS status, (${groups}) AS group_names FROM ${prefix}customer c`,
+      customers,
+      devices: {
+        view: 'chat_opencart_devices',
+        id: 'device_id',
+        lookup: 'token',
+        columns: { ...texts('device_id', 'token', 'trusted'), ...columns },
+        select: `SELECT a.customer_authorize_id AS device_id, a.token AS token, a.status AS trusted, ${customer} FROM ${prefix}customer_authorize a JOIN ${prefix}customer c ON c.customer_id = a.customer_id`,
       },
     };
   },
 
-  claim(_, { secrets, proof: [customer] }) {
-    return customer && /^[1-9]\d{0,17}$/.test(customer)
-      ? { table: 'customers', lookup: customer, secrets }
-      : because('the session names no customer');
+  claim({ needsFactor, factorCookie }, { secrets, proof: [customer] }, { cookies }) {
+    if (!customer || !/^[1-9]\d{0,17}$/.test(customer)) return because('the session names no customer');
+    if (!needsFactor) return { table: 'customers', lookup: customer, secrets, customer };
+    const token = cookieValue(cookies, factorCookie ?? '') ?? '';
+    return /^[\x21-\x7e]{1,96}$/.test(token)
+      ? { table: 'devices', lookup: token, secrets: [...secrets, token], customer }
+      : because(noFactor);
   },
 
-  judge(site, { lookup: id }, row) {
+  judge(site, { table, customer: id }, row) {
     const text = textsOf(row);
+    if (table === 'devices' && (row === null || text('customer_id') !== id || text('trusted') !== '1'))
+      return nobody(noFactor);
     if (row === null) return nobody('the customer has been deleted');
     if (text('status') !== '1') return nobody('the customer is disabled there, or not yet approved');
     const groups = text('group_names').split('\n').map(withoutEntities);
@@ -157,6 +191,16 @@ export const opencart: MemberApplication<Found, Found> = {
     };
   },
 };
+
+const noFactor = 'the device has not yet given the second factor';
+
+/** `config_2fa`: OpenCart 4.1 asks customers for a second factor on each new device, which then has a cookie. */
+async function factorCookieOf(folder: SiteFolder): Promise<string | null> {
+  const file = 'catalog/controller/startup/authorize.php';
+  const text = (await folder.has(file)) ? await folder.text(file) : '';
+  if (!text.includes("'config_2fa'")) return null;
+  return /->cookie\['(\w+)'\]/.exec(text)?.[1] ?? null;
+}
 
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9,-]{22,52}$/.test(value);

@@ -52,6 +52,34 @@ test('customers of OpenCart 3 and 4, their first names and groups, and those who
   }
 });
 
+test('where OpenCart asks for a second factor, a device counts only once it has given one', async () => {
+  for (const factors of ['customer_authorize', 'authorize']) {
+    const { logins, logIn, run, check } = await siteFor({ factors });
+    const { cookies } = await logIn('7');
+    await run(
+      "INSERT INTO #__customer_authorize VALUES (1, 7, 'Asked', 0), (2, 7, 'Given', 1), (3, 8, 'Other', 1)",
+    );
+    const by = (token?: string) =>
+      logins.identify({ cookies: token === undefined ? cookies : `${cookies}; ${factors}=${token}` });
+    for (const token of [undefined, '', 'Asked', 'Other', 'given', 'none'])
+      expect(await by(token), token).toMatchObject({ code: 'unauthorized' });
+    const login = (await by('Given')) as Login;
+    expect(login.user).toEqual({ id: '7', name: 'Ann' });
+    expect(await check(login)).toBeNull();
+    await run('UPDATE #__customer SET status = 0');
+    expect(await check(login)).toMatchObject({
+      state: 'nobody',
+      reason: expect.stringContaining('disabled'),
+    });
+    await run('UPDATE #__customer SET status = 1');
+    await run('UPDATE #__customer_authorize SET status = 0 WHERE customer_authorize_id = 2');
+    expect(await check(login)).toMatchObject({ state: 'nobody' });
+    await run("UPDATE #__setting SET value = '0' WHERE setting_id = 3");
+    await logins.reload?.();
+    expect(await by()).toMatchObject({ user: { id: '7' } });
+  }
+});
+
 test('two devices, a new password, a session that ends, and sessions that name nobody', async () => {
   const { logins, logIn, run, check } = await siteFor();
   const [one, other] = [await logIn('7'), await logIn('7')];
