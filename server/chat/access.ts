@@ -26,7 +26,7 @@ export function mayRead(room: RoomRecord, member: MemberRecord | undefined, bann
  * @param session.rooms those that the site puts the user into; absent if its list cannot be read
  */
 export function memberBySession(
-  { kind, id }: RoomRecord,
+  { kind, id }: Pick<RoomRecord, 'kind' | 'id'>,
   member: MemberRecord | null | undefined,
   { rooms }: { rooms?: readonly { id: string }[] },
 ): MemberRecord | undefined {

@@ -15,6 +15,8 @@ export interface Unread {
 export interface UnreadRoom {
   room: string;
   kind: RoomRecord['kind'];
+  /** The stored membership. */
+  member: Membership['member'];
   /** Of a direct room, the name of the other user. */
   name: string;
   /** The messages that concern the user; at most `mostCounted`. */
@@ -90,6 +92,7 @@ async function unreadIn(
   return {
     room: room.id,
     kind: room.kind,
+    member,
     unread: unread.length,
     mentions: named.length,
     from: first.seq,

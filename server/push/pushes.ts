@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import type { History, PushPlace, StoredDevice, Writes } from '../history/history.ts';
 import { MailTexts } from '../mail/texts.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
 import { type NotifyDefaults, settingsOf } from '../notify/settings.ts';
 import { quietUntil } from '../notify/times.ts';
-import { unreadOf } from '../notify/unread.ts';
+import { type UnreadRoom, unreadOf } from '../notify/unread.ts';
 import type { Fcm } from './fcm.ts';
 import { namelessNotice, noticeOf } from './notice.ts';
 import type { PushOutcome, PushServices } from './push-service.ts';
@@ -139,7 +140,7 @@ export class Pushes {
     if (quiet !== undefined) return { ...done, due: quiet };
     const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
     if (stored === undefined || stored.sentAt < at - newsFor) return done;
-    const devices = await this.#devicesOf(user);
+    const devices = await this.#devicesOf(user, room, unread.rooms);
     if (devices.unknown && devices.ready.length === 0) return { ...done, due: at + again.shortest };
     if (devices.ready.length === 0) return done;
     const texts = new MailTexts(settings.lang, settings.zone);
@@ -148,12 +149,12 @@ export class Pushes {
     if (!silent) this.#sounds.set(sound, at);
     const { user: author, text, files } = directory.messageOf(stored);
     const message = { user: author, text, ...(files === undefined ? {} : { files }) };
-    const { total, rooms } = unread;
     const { lost } = await history.write.notePushing({ ...done, until });
     if (lost) return done;
     const isUrgent = found.kind === 'direct' || found.mentions > 0;
     const outcomes = await Promise.all(
-      devices.ready.map(({ device, address, isLive }) => {
+      devices.ready.map(({ device, address, isLive, rooms }) => {
+        const total = rooms.reduce((sum, one) => sum + one.unread, 0);
         if ('token' in address) {
           const data = { room, seq: String(found.last), unread: String(total) };
           return this.#send(device, () =>
@@ -185,19 +186,26 @@ export class Pushes {
     return { ...done, due: at + Math.min(Math.max(again.shortest, ...busy), again.longest) };
   }
 
-  /** The devices that may be sent to; `unknown`: of some the store does not say whether their user is logged in. */
-  async #devicesOf(user: string) {
+  /**
+   * The devices that may be sent to, with the rooms of which each may hear: the site may have taken one out of the session
+   * since. `unknown`: of some the store does not say whether their user is logged in.
+   */
+  async #devicesOf(user: string, room: string, unread: readonly UnreadRoom[]) {
     const { history, registry } = this.#options;
     const devices = await history.read.devices({ user });
     const checked = await Promise.all(
       devices.map(async (device) => ({ device, login: await registry.check(device) })),
     );
     const ready = checked.flatMap(({ device, login }) => {
-      const address = login === 'live' || login === 'expired' ? registry.addressOf(device) : undefined;
-      if (address === undefined) return [];
-      return [{ device, address, isLive: login === 'live' }];
+      const isLive = login.is === 'live';
+      const address = isLive || login.is === 'expired' ? registry.addressOf(device) : undefined;
+      const rooms = unread.filter(
+        ({ room: id, kind, member }) => !isLive || memberBySession({ id, kind }, member, login) !== undefined,
+      );
+      if (address === undefined || !rooms.some((one) => one.room === room)) return [];
+      return [{ device, address, isLive, rooms }];
     });
-    return { ready, unknown: checked.some(({ login }) => login === 'unknown') };
+    return { ready, unknown: checked.some(({ login }) => login.is === 'unknown') };
   }
 
   async #send(device: StoredDevice, send: () => Promise<PushOutcome>): Promise<PushOutcome> {

@@ -34,7 +34,11 @@ interface Sealed {
  * Whether the user of a device is still logged in there. `expired`: the login has ended by itself. `ended`: the user has
  * logged out, or is another one. `unknown`: the store does not answer.
  */
-export type DeviceLogin = 'live' | 'expired' | 'ended' | 'unknown';
+export interface DeviceLogin {
+  is: 'live' | 'expired' | 'ended' | 'unknown';
+  /** Of a live one: the rooms that its session gives; absent if their list cannot be read. */
+  rooms?: readonly { id: string }[];
+}
 
 /** Milliseconds by which clocks may differ, and by which a new end of a login is worth storing. */
 const slack = 5000;
@@ -152,19 +156,20 @@ export class DeviceRegistry implements Devices {
       const isNew = Math.abs((until ?? 0) - (device.until ?? 0)) > worthStoring;
       if (isNew || device.since !== undefined)
         await history.write.noteDevice({ id, user, ...(until === undefined ? {} : { until }) });
-      return 'live';
+      const { rooms = [] } = found.user;
+      return { is: 'live', ...(rooms === 'unreadable' ? {} : { rooms }) };
     }
     if (found !== undefined && 'code' in found) {
-      if (found.code === 'session_store_unavailable') return 'unknown';
+      if (found.code === 'session_store_unavailable') return { is: 'unknown' };
       const at = Date.now();
-      if (device.since !== undefined) return 'expired';
+      if (device.since !== undefined) return { is: 'expired' };
       if (device.until !== undefined && at >= device.until - slack) {
         await history.write.noteDevice({ id, user, until: device.until, since: at });
-        return 'expired';
+        return { is: 'expired' };
       }
     }
     await history.write.removeDevice({ id, user });
-    return 'ended';
+    return { is: 'ended' };
   }
 
   /** Forgets a device that its push service does not know any more. */

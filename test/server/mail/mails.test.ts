@@ -172,6 +172,7 @@ describe('Mails.send', () => {
         room: 'den',
         kind: 'private',
         name: 'Den',
+        member: { sources: 4, role: 'member', readSeq: 0, acted: 1 },
         unread: 1,
         mentions: 0,
         from: 1,

@@ -271,3 +271,31 @@ test('a store that is silent is no logout: the push waits, and is sent when the 
   expect(browser.pushes()).toMatchObject([{ notification: { body: 'Bring a rake' } }]);
   expect(await listed(ben)).toHaveLength(1);
 });
+
+test('a room that the site has taken out of the session, while no page is open, is in no push', async () => {
+  const team = `team-${randomBytes(6).toString('hex')}`;
+  const [ann, ben] = [await site.person({ rooms: [team] }), await site.person({ rooms: [team] })];
+  await ben.request('notify:set', { quiet: null });
+  const browser = await browserOf(ben);
+  const den = await site.den(ann, [ben], { name: 'Garden' });
+  for (const room of [team, den.id]) await ann.request('room:join', { room });
+  ben.close();
+  await ben.disconnected;
+  await site.writeSession(ben, { rooms: [] });
+  await say(ann, team, 'the code is 7391');
+  await say(ann, den.id, 'Bring a rake');
+  const waiting = () => {
+    const db = new DatabaseSync(kept.path, { readOnly: true });
+    const rows = db.prepare('SELECT user_id FROM chat_pushes WHERE user_id = ?').all(ben.id);
+    db.close();
+    return rows;
+  };
+  await vi.waitFor(() => expect(browser.taken().length).toBeGreaterThan(0), hanging);
+  await vi.waitFor(() => expect(waiting()).toEqual([]), hanging);
+  const title = `Name of ${ann.id} · Garden`;
+  const data = { room: den.id, seq: 1, unread: [den.id] };
+  expect(browser.pushes()).toMatchObject([
+    { notification: { title, body: 'Bring a rake', app_badge: '1', data } },
+  ]);
+  expect(JSON.stringify(browser.pushes())).not.toMatch(new RegExp(`7391|${team}`));
+});
