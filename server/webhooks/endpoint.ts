@@ -69,6 +69,11 @@ export class Endpoint {
       response.on('error', () => {});
       response.on('close', () => resolve(postedOf(response)));
     });
+    // Without this, an upgrade has no response and no error.
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(postedOf(response));
+    });
     request.on('close', () => clearTimeout(late));
     request.end(body);
     return promise;

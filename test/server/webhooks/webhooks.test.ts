@@ -237,7 +237,7 @@ test('an admin sees on the moderators’ page which events were not taken, and s
   await vi.waitFor(async () => expect(await overview()).toMatchObject({ failed: 0 }), { timeout: hanging });
 });
 
-test('an answer without end, a redirect and no answer are failures; 410 and Retry-After are reported', async () => {
+test('an answer without end, a redirect, an upgrade and no answer are failures; 410 and Retry-After are reported', async () => {
   const endpoint = new Endpoint(new URL(url), keys, 9);
   const post = () => endpoint.post('an-id', '{"type":"room.created","data":{}}');
   answer = (response) => {
@@ -258,6 +258,9 @@ test('an answer without end, a redirect and no answer are failures; 410 and Retr
   expect(await post()).toEqual({ status: 410, reason: 'status 410' });
   answer = (response) => response.destroy();
   expect(await post()).toEqual({ reason: 'no answer (ECONNRESET)' });
+  const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n';
+  answer = (response) => void response.socket?.write(upgrade);
+  expect(await post()).toEqual({ status: 101, reason: 'status 101' });
   endpoint.close();
 });
 
