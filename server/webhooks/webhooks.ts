@@ -145,13 +145,15 @@ export class Webhooks {
     this.#sendingOnce--;
   }
 
-  /** Nothing more is sent for as long as the site says. */
-  #obey({ status, wait = 0 }: Posted): void {
+  /** Nothing more is sent for as long as the site says. @returns how many milliseconds that is */
+  #obey({ status, wait: asked = 0 }: Posted): number {
     if (status === 410 && !this.#isGone) {
       this.#isGone = true;
       this.#options.onGone();
     }
-    if (wait > 0) this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + Math.min(wait, longestPause));
+    const wait = Math.min(asked, longestPause);
+    if (wait > 0) this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + wait);
+    return wait;
   }
 
   async #run(): Promise<void> {
@@ -216,13 +218,13 @@ export class Webhooks {
   async #send(event: StoredEvent, body: string): Promise<void> {
     const { onTry, onFailure } = this.#options;
     const posted = await this.#endpoint.post(event.id, body);
-    const { status, wait = 0, reason } = posted;
+    const { status, reason } = posted;
     if (isTaken(posted)) {
       this.#sent.push(event.id);
       return onTry(event, 'sent');
     }
     onFailure(reason);
-    this.#obey(posted);
+    const wait = this.#obey(posted);
     const later = pauses[event.tries - 1];
     if (later === undefined) this.#failed.push({ id: event.id });
     else {

@@ -1,0 +1,173 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import type { History, Writes } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { Webhooks } from '../../../server/webhooks/webhooks.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const kept = historyFolder();
+/** The ids of the events that came. */
+let taken: string[] = [];
+let answer: (response: ServerResponse) => void;
+const receiver = createServer((request, response) => {
+  taken.push(`${request.headers['webhook-id']}`);
+  request.resume().on('end', () => answer(response));
+});
+let url: URL;
+let history: History;
+beforeAll(async () => {
+  await once(receiver.listen(0, '127.0.0.1'), 'listening');
+  url = new URL(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`);
+  history = await openSqliteHistory({
+    path: kept.path,
+    onFailure: (error) => expect.unreachable(error.message),
+  });
+});
+afterAll(async () => {
+  await history.close();
+  receiver.close();
+  kept.remove();
+});
+beforeEach(() => {
+  // The clock by which events are due stands still; timers go on.
+  vi.setSystemTime(Date.now());
+  taken = [];
+});
+afterEach(() => void vi.useRealTimers());
+
+const answers =
+  (status: number, headers: Record<string, string> = {}) =>
+  (response: ServerResponse) =>
+    response.writeHead(status, headers).end();
+
+/** The sender of a server, with what it asks the history. */
+function sender() {
+  const claims: Writes['claimEvents']['in'][] = [];
+  const outcomes: string[] = [];
+  const write = Object.assign(Object.create(history.write) as History['write'], {
+    claimEvents: (input: Writes['claimEvents']['in']) => {
+      claims.push(input);
+      return history.write.claimEvents(input);
+    },
+  });
+  const webhooks = new Webhooks({
+    url,
+    keys: [Buffer.alloc(24)],
+    history: { read: history.read, write },
+    messageOf: (message) => message as never,
+    dueOf: () => Promise.resolve(null),
+    onTry: (_, outcome) => void outcomes.push(outcome),
+    onFailure() {},
+    onDropped() {},
+    onGone: () => void outcomes.push('until the next start'),
+  });
+  onTestFinished(() => webhooks.stop());
+  return {
+    webhooks,
+    outcomes,
+    /** In how many milliseconds an event is tried again; undefined if it is not. */
+    later: (id: string) =>
+      vi.waitFor(() => {
+        webhooks.wake();
+        const failed = claims.flatMap((one) => one.failed).filter((one) => one.id === id);
+        expect(failed).toHaveLength(1);
+        claims.length = 0;
+        const due = failed[0]?.due;
+        return due === undefined ? undefined : due - Date.now();
+      }, hanging),
+    /** How many events it begins with at most, if it looks for some. */
+    async look() {
+      claims.length = 0;
+      webhooks.wake();
+      // The history answers in turn.
+      await history.read.events({ limit: 1 });
+      return claims.reduce((sum, { most }) => sum + most, 0);
+    },
+  };
+}
+
+/** Stores events as the consumer of the log does. */
+async function store(...ids: string[]): Promise<void> {
+  const consumer = { name: 'webhooks', by: 'me', types: ['room'], lease: hour, most: 9 } as const;
+  const consumed = await history.write.consume(consumer);
+  const at = Date.now();
+  const events = ids.map((id) => ({
+    id,
+    type: 'room.created' as const,
+    at,
+    due: at,
+    tries: 0,
+    roomId: 'gone',
+  }));
+  await history.write.consume({
+    ...consumer,
+    done: 'upTo' in consumed ? consumed.upTo : 0,
+    rows: { events },
+  });
+}
+
+test.each([
+  [429, '600', 10 * minute],
+  [503, '1200', 20 * minute],
+  [429, '99999999', hour],
+  [429, new Date(8.64e15).toUTCString(), hour],
+])(
+  'after a %i with Retry-After: %s nothing is sent until then, an hour at most',
+  async (status, after, wait) => {
+    answer = answers(status, { 'retry-after': after });
+    await store('first');
+    const { webhooks, later, look } = sender();
+    expect(await later('first')).toBe(wait);
+    expect(webhooks.roomForOnce).toBe(0);
+    await store('second', 'third');
+    answer = answers(204);
+    expect(await look()).toBe(0);
+    vi.setSystemTime(Date.now() + wait - 1);
+    expect(await look()).toBe(0);
+    expect(taken).toEqual(['first']);
+    vi.setSystemTime(Date.now() + 1);
+    expect(await look()).toBeGreaterThan(0);
+    await vi.waitFor(() => expect(taken.toSorted()).toEqual(['first', 'first', 'second', 'third']), hanging);
+    expect(webhooks.roomForOnce).toBeGreaterThan(0);
+  },
+);
+
+test('after a 410 nothing is sent until the next start', async () => {
+  answer = answers(410);
+  await store('first');
+  const gone = sender();
+  await gone.later('first');
+  expect(gone.outcomes).toEqual(['until the next start', 'gone']);
+  expect(gone.webhooks.roomForOnce).toBe(0);
+  await store('second');
+  vi.setSystemTime(Date.now() + 100 * hour);
+  expect(await gone.look()).toBe(0);
+  answer = answers(204);
+  await gone.webhooks.stop();
+  expect(taken).toEqual(['first']);
+  const { outcomes } = sender();
+  await vi.waitFor(() => expect(outcomes).toEqual(['sent', 'sent']), hanging);
+  expect(taken.toSorted()).toEqual(['first', 'first', 'second']);
+});
+
+test('an event is tried ten times in 75 hours, in growing pauses, and then it is given up', async () => {
+  answer = answers(500);
+  await store('only');
+  const { outcomes, later, look } = sender();
+  const pauses = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+  for (const pause of pauses) {
+    const inMs = (await later('only')) ?? 0;
+    expect(Math.abs(inMs / (pause * 1000) - 1), `${pause} s`).toBeLessThan(0.101);
+    vi.setSystemTime(Date.now() + inMs);
+    await look();
+  }
+  expect(await later('only')).toBeUndefined();
+  expect(taken).toHaveLength(pauses.length + 1);
+  expect(outcomes.at(-1)).toBe('given up');
+  expect(await history.read.events({ limit: 9 })).toMatchObject({ waiting: 0, failed: [{ id: 'only' }] });
+});
