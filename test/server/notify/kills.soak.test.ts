@@ -1,10 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
-import { startChatSite } from '../../helpers/chat-site.ts';
+import { startKilledChat } from '../../helpers/killed-chat.ts';
 import { startMailServer } from '../../helpers/mail-server.ts';
-import { apiKey } from '../../helpers/people.ts';
 
 const kills = 200;
 /** Users who are mailed at about the time of a kill. */
@@ -18,54 +16,34 @@ const noon = `Etc/GMT${hours > 12 ? '+' : '-'}${Math.abs(12 - hours)}`;
 
 test(`a server is killed ${kills} times while it mails: nobody gets a mail twice, and few get none`, async () => {
   const mails = await startMailServer();
-  const kept = historyFolder();
-  const site = await startChatSite();
-  onTestFinished(async () => {
-    await site.close();
-    await mails.stop();
-    kept.remove();
-  });
-  const env = {
-    CHAT_SESSION_STORE: site.memcached.url,
-    CHAT_HISTORY: kept.url,
-    CHAT_FILES: 'off',
-    CHAT_API_KEY: apiKey,
+  onTestFinished(() => mails.stop());
+  const chat = await startKilledChat({
     CHAT_MAIL: mails.url,
     CHAT_MAIL_FROM: 'Garden <chat@garden.example>',
     CHAT_URL: 'https://garden.example/chat',
     CHAT_USER_MAIL: 'mail',
     CHAT_NOTIFY_AFTER: `${after}ms`,
     CHAT_TIME_ZONE: noon,
-  };
-  let server = await startChatServer(env);
-  const call = async (method: string, path: string, body: object) => {
-    const headers = { authorization: `Bearer ${apiKey}` };
-    const { status } = await fetch(`${server.url}/api${path}`, {
-      method,
-      headers,
-      body: JSON.stringify(body),
-    });
-    expect(status).toBeLessThan(300);
-  };
+  });
+  onTestFinished(() => chat.stop());
   const users: string[] = [];
   for (let n = 0; n < kills; n++) {
     for (let m = 0; m < usersAtOnce; m++) {
       const user = `u${users.length}`;
       users.push(user);
       const mail = `${user}@site.example`;
-      const cookie = await site.rawSession(JSON.stringify({ user_id: user, firstname: user, mail }));
-      (await connectChat(server.url, cookie)).close();
-      await call('PUT', `/rooms/${user}`, { kind: 'private', name: 'Den' });
-      await call('PATCH', `/rooms/${user}/members`, { add: [user] });
-      await call('POST', `/rooms/${user}/messages`, {
+      const cookie = await chat.site.rawSession(JSON.stringify({ user_id: user, firstname: user, mail }));
+      (await connectChat(chat.url, cookie)).close();
+      await chat.call('PUT', `/rooms/${user}`, { kind: 'private', name: 'Den' });
+      await chat.call('PATCH', `/rooms/${user}/members`, { add: [user] });
+      await chat.call('POST', `/rooms/${user}/messages`, {
         user: { id: 'shop', name: 'Shop' },
         text: 'hello',
         clientId: user,
       });
     }
     await pause(after + Math.random() * 2000);
-    await server.stop('SIGKILL');
-    server = await startChatServer(env);
+    await chat.kill();
   }
   const got = () => mails.mails.flatMap(({ to }) => to).sort();
   // Those of the last servers come when their claims are over.
@@ -79,7 +57,6 @@ test(`a server is killed ${kills} times while it mails: nobody gets a mail twice
     },
     { interval: claimed, timeout: 5 * claimed },
   );
-  await server.stop();
   expect(new Set(got()).size).toBe(got().length);
   const lost = users.filter((user) => !got().includes(`${user}@site.example`));
   console.log(`${got().length} mails, ${lost.length} lost at ${kills} kills`);
