@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate } from './certificate.ts';
+import type { ChatClient } from './chat-client.ts';
 
 /** The keys of a subscription, as a browser draws them. */
 export interface BrowserKeys {
@@ -84,4 +85,46 @@ export async function startPushService(): Promise<PushServiceOfTest> {
   await once(server.listen(0, 'localhost'), 'listening');
   service.host = `localhost:${(server.address() as AddressInfo).port}`;
   return service;
+}
+
+let devices = 0;
+
+/** What a browser registers. @param key that of the chat: see `pushKeyOf` */
+export function subscription({ host }: PushServiceOfTest, key: string, over: object = {}) {
+  const { p256dh, auth } = browserKeys();
+  return {
+    endpoint: `https://${host}/${devices++}`,
+    p256dh: p256dh.toString('base64url'),
+    auth: auth.toString('base64url'),
+    key,
+    page: 'http://localhost:8080/forum/',
+    ...over,
+  };
+}
+
+/** The key with which browsers subscribe. */
+export async function pushKeyOf(chat: { url: string }): Promise<string> {
+  const answer = await fetch(`${chat.url}/push/key`);
+  return ((await answer.json()) as { key: string }).key;
+}
+
+/** A browser that a user has registered, with the pushes that it has got. */
+export interface RegisteredBrowser {
+  path: string;
+  taken(): TakenPush[];
+  pushes(): { web_push: number; notification: object }[];
+}
+
+export async function registerBrowser(
+  service: PushServiceOfTest,
+  key: string,
+  client: ChatClient,
+): Promise<RegisteredBrowser> {
+  const keys = browserKeys();
+  const [p256dh, auth] = [keys.p256dh.toString('base64url'), keys.auth.toString('base64url')];
+  const device = subscription(service, key, { p256dh, auth });
+  await client.request('device:register', device);
+  const path = new URL(device.endpoint).pathname;
+  const taken = () => service.taken.filter((push) => push.path === path);
+  return { path, taken, pushes: () => taken().map(({ body }) => JSON.parse(`${decrypted(body, keys)}`)) };
 }

@@ -6,11 +6,12 @@ import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 import {
-  type BrowserKeys,
   browserKeys,
-  decrypted,
   type PushServiceOfTest,
+  type RegisteredBrowser,
+  registerBrowser,
   startPushService,
+  subscription,
 } from '../../helpers/push-service.ts';
 
 const kept = historyFolder();
@@ -57,24 +58,12 @@ async function keyOf(): Promise<string> {
   return ((await answer.json()) as { key: string }).key;
 }
 
-let devices = 0;
-/** What a browser registers. */
-function subscription(over: object = {}) {
-  const { p256dh, auth } = browserKeys();
-  return {
-    endpoint: `https://${service.host}/${devices++}`,
-    p256dh: p256dh.toString('base64url'),
-    auth: auth.toString('base64url'),
-    key,
-    page: 'http://localhost:8080/forum/',
-    ...over,
-  };
-}
+const subscribed = (over: object = {}) => subscription(service, key, over);
 const listed = async (person: Person) => (await person.request('device:list', {})).devices;
 
 test('a user lists and removes own devices; another user who registers one takes it over', async () => {
   const [ann, ben] = [await site.person(), await site.person()];
-  const pc = subscription({ name: 'Firefox' });
+  const pc = subscribed({ name: 'Firefox' });
   const { id } = await ann.request('device:register', pc);
   expect(await ann.request('device:register', pc)).toEqual({ id });
   expect(await listed(ann)).toEqual([{ id, kind: 'browser', name: 'Firefox', at: expect.any(Number) }]);
@@ -90,7 +79,7 @@ test('a user lists and removes own devices; another user who registers one takes
 test('of a user ten devices are kept', async () => {
   const ann = await site.person();
   const ids: string[] = [];
-  for (let n = 0; n < 11; n++) ids.push((await ann.request('device:register', subscription())).id);
+  for (let n = 0; n < 11; n++) ids.push((await ann.request('device:register', subscribed())).id);
   expect((await listed(ann)).map(({ id }) => id).sort()).toEqual(ids.slice(1).sort());
 });
 
@@ -107,7 +96,7 @@ test.each([
   ['no page', { page: '' }],
 ])('%s is refused', async (_, over) => {
   const ann = await site.person();
-  expect(await codeOf(ann, 'device:register', subscription(over))).toBe('bad_request');
+  expect(await codeOf(ann, 'device:register', subscribed(over))).toBe('bad_request');
   expect(await listed(ann)).toEqual([]);
   await ann.close();
 });
@@ -127,7 +116,7 @@ test('an app gets its pushes by FCM, for which the chat asks for a token', async
 
 test('the history holds no endpoint, key or session of a device, and the export names the device alone', async () => {
   const ann = await site.person();
-  const pc = subscription({ name: 'Opera' });
+  const pc = subscribed({ name: 'Opera' });
   const { id } = await ann.request('device:register', pc);
   const db = new DatabaseSync(kept.path, { readOnly: true });
   const rows = JSON.stringify([
@@ -143,30 +132,11 @@ test('the history holds no endpoint, key or session of a device, and the export 
   expect(site.chat.output()).not.toContain(pc.endpoint);
 });
 
-/** A browser of a user that is registered, and the pushes that it has got. */
-async function browserOf(person: Person) {
-  const keys: BrowserKeys = browserKeys();
-  const device = subscription({
-    p256dh: keys.p256dh.toString('base64url'),
-    auth: keys.auth.toString('base64url'),
-  });
-  await person.request('device:register', device);
-  const path = new URL(device.endpoint).pathname;
-  const taken = () => service.taken.filter((push) => push.path === path);
-  return {
-    path,
-    taken,
-    pushes: () =>
-      taken().map(
-        ({ body }) =>
-          JSON.parse(decrypted(body, keys).toString()) as { web_push: number; notification: object },
-      ),
-  };
-}
+const browserOf = (person: Person) => registerBrowser(service, key, person);
 
 test('a message is pushed to those whom it concerns, who are away and logged in, as each wants it', async () => {
   const ann = await site.person();
-  const named = {} as Record<string, { person: Person; browser: Awaited<ReturnType<typeof browserOf>> }>;
+  const named = {} as Record<string, { person: Person; browser: RegisteredBrowser }>;
   const add = async (name: string, person: Person) => {
     named[name] = { person, browser: await browserOf(person) };
     return person;
