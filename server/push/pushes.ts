@@ -24,6 +24,8 @@ const lookEvery = 30_000;
 const historyPauses = { shortest: 1000, longest: 60_000 };
 /** Milliseconds until a push is tried again: as the service says, but not sooner or later than that. */
 const again = { shortest: 30_000, longest: 60 * 60_000 };
+/** Devices that are known to wait. */
+const mostBusy = 100_000;
 /** Milliseconds after which a message is not news any more. */
 const newsFor = 24 * 60 * 60_000;
 /** Milliseconds between two sounds of one room. */
@@ -60,6 +62,8 @@ export class Pushes {
   readonly #running: Promise<void>;
   /** When a room made a sound last, by user and room. */
   readonly #sounds = new Map<string, number>();
+  /** Until when the service wants nothing for a device, by its id: no push of another room either. */
+  readonly #busy = new Map<string, number>();
   #woken = Promise.withResolvers<void>();
   #pause = historyPauses.shortest;
 
@@ -180,10 +184,10 @@ export class Pushes {
         return this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
       }),
     );
-    const busy = outcomes.flatMap((one) => (one.is === 'busy' ? [one.wait] : []));
+    const pauses = outcomes.flatMap((one) => (one.is === 'busy' ? [pauseOf(one)] : []));
     // If a device has got it, no other one gets it twice.
-    if (busy.length < outcomes.length) return done;
-    return { ...done, due: at + Math.min(Math.max(again.shortest, ...busy), again.longest) };
+    if (pauses.length < outcomes.length) return done;
+    return { ...done, due: Date.now() + Math.max(...pauses) };
   }
 
   /**
@@ -210,7 +214,12 @@ export class Pushes {
 
   async #send(device: StoredDevice, send: () => Promise<PushOutcome>): Promise<PushOutcome> {
     const { registry, onPush, onRefusal } = this.#options;
+    const busyFor = (this.#busy.get(device.id) ?? 0) - Date.now();
+    if (busyFor > 0) return { is: 'busy', wait: busyFor, reason: 'the service has asked to wait' };
     const outcome = await send();
+    if (this.#busy.size >= mostBusy) this.#busy.clear();
+    if (outcome.is === 'busy') this.#busy.set(device.id, Date.now() + pauseOf(outcome));
+    else this.#busy.delete(device.id);
     onPush(outcome.is);
     if (outcome.is === 'gone') await registry.forget(device);
     if ('reason' in outcome) onRefusal(outcome.reason);
@@ -248,3 +257,6 @@ export class Pushes {
     }
   }
 }
+
+/** Milliseconds until a push is tried again. */
+const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(again.shortest, wait), again.longest);

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import type { Directory } from '../../../server/chat/directory.ts';
+import type { History, Writes } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { PushServices } from '../../../server/push/push-service.ts';
+import { Pushes } from '../../../server/push/pushes.ts';
+import type { DeviceAddress } from '../../../server/push/registry.ts';
+import { Sealing } from '../../../server/push/sealing.ts';
+import { VapidKeys } from '../../../server/push/vapid-keys.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
+import { type PushServiceOfTest, startPushService, subscription } from '../../helpers/push-service.ts';
+
+const second = 1000;
+const hour = 3600 * second;
+const kept = historyFolder();
+const authorities = getCACertificates();
+let service: PushServiceOfTest;
+let services: PushServices;
+let keys: VapidKeys;
+let history: History;
+let address: DeviceAddress;
+beforeAll(async () => {
+  service = await startPushService();
+  setDefaultCACertificates([...authorities, readFileSync(service.certificate, 'utf8')]);
+  services = new PushServices('mailto:owner@example.org', new Set([service.host]));
+  history = await openSqliteHistory({
+    path: kept.path,
+    onFailure: (error) => expect.unreachable(error.message),
+  });
+  keys = new VapidKeys(history, new Sealing([Buffer.alloc(32)]));
+  address = subscription(service, (await keys.current()).public);
+});
+afterAll(async () => {
+  services.close();
+  await history.close();
+  await service.close();
+  setDefaultCACertificates(authorities);
+  kept.remove();
+});
+beforeEach(() => {
+  // The clock by which pushes are due stands still; timers go on.
+  vi.setSystemTime(Date.now());
+  service.taken = [];
+});
+afterEach(() => void vi.useRealTimers());
+
+const answered = (status: number, headers: Record<string, string> = {}) => {
+  service.answer = (response) => response.writeHead(status, headers).end();
+};
+
+let people = 0;
+/** A user with one device who is away, and the sender of a server. */
+async function scene() {
+  const user = `ben${people++}`;
+  const ann = { id: 'ann', name: 'Ann' };
+  const at = Date.now();
+  for (const id of [user, ann.id]) await history.write.arrive({ user: { id, name: id }, at });
+  await history.write.setNotices({ user, set: { quiet: 'off' } });
+  await history.write.registerDevice({ id: `device of ${user}`, user, kind: 'browser', sealed: '', at });
+  const settled: Writes['settlePushes']['in']['pushes'][number][] = [];
+  const write = Object.assign(Object.create(history.write) as History['write'], {
+    settlePushes: (input: Writes['settlePushes']['in']) => {
+      settled.push(...input.pushes);
+      return history.write.settlePushes(input);
+    },
+  });
+  const pushes = new Pushes({
+    history: { read: history.read, write },
+    directory: {
+      banOf: () => null,
+      isVisible: () => true,
+      messageOf: (message: unknown) => message,
+    } as unknown as Directory,
+    defaults: { after: 0, zone: 'UTC' },
+    registry: {
+      check: async () => 'live',
+      addressOf: () => address,
+      forget: async (device) => void (await history.write.removeDevice(device)),
+    },
+    browsers: { services, keys },
+    apps: undefined,
+    onPush() {},
+    onRefusal() {},
+    onFailure: (error) => expect.unreachable(error.message),
+  });
+  onTestFinished(() => pushes.stop());
+  return {
+    /** A message in a new private room, whose push is due now. @returns the room */
+    async message(): Promise<string> {
+      const room = `den${people++}`;
+      const now = Date.now();
+      const made = {
+        id: room,
+        kind: 'private',
+        name: 'Den',
+        by: ann,
+        clientId: room,
+        most: 0,
+        at: now,
+      } as const;
+      await history.write.createRoom(made);
+      await history.write.addMembers({
+        room,
+        users: [{ id: user }],
+        source: 'people',
+        mayReturn: false,
+        at: now,
+      });
+      await history.write.send({ room, clientId: 'c', user: ann, text: 'x', sentAt: now, asMember: true });
+      const consumer = { name: 'notify', by: 'me', types: ['message'], lease: hour, most: 9 } as const;
+      const taken = await history.write.consume(consumer);
+      const concerned = {
+        users: [],
+        rooms: [],
+        due: now,
+        roomsDue: now,
+        pushes: [{ user, room }],
+        pushDue: now,
+      };
+      const done = 'upTo' in taken ? taken.upTo : 0;
+      await history.write.consume({ ...consumer, done, rows: { concerned } });
+      pushes.wake();
+      return room;
+    },
+    wake: () => pushes.wake(),
+    /** In how many milliseconds the push of a room is tried again; undefined if it is done. */
+    later: (room: string) =>
+      vi.waitFor(() => {
+        const [one, ...more] = settled.filter((push) => push.room === room);
+        expect([one?.room, more]).toEqual([room, []]);
+        settled.length = 0;
+        return one?.due === undefined ? undefined : one.due - Date.now();
+      }, hanging),
+    devices: async () => (await history.read.devices({ user })).length,
+  };
+}
+
+test.each([
+  [429, '120', 120 * second],
+  [503, '600', 600 * second],
+  [429, '5', 30 * second],
+  [429, '99999999', hour],
+])(
+  'a device whose service answers %i with Retry-After: %s gets nothing until then, half a minute at least and an hour at most',
+  async (status, after, wait) => {
+    const { message, later, wake, devices } = await scene();
+    answered(status, { 'retry-after': after });
+    const first = await message();
+    expect(await later(first)).toBe(wait);
+    answered(201);
+    vi.setSystemTime(Date.now() + second);
+    // Of another room, for the same device.
+    const other = await message();
+    const left = Math.max(30 * second, wait - second);
+    expect(await later(other)).toBe(left);
+    expect(service.taken).toHaveLength(1);
+    vi.setSystemTime(Date.now() + left);
+    wake();
+    await vi.waitFor(() => expect(service.taken).toHaveLength(3), hanging);
+    expect(await devices()).toBe(1);
+  },
+);
+
+test('without Retry-After the service is asked again after half a minute', async () => {
+  const { message, later, wake } = await scene();
+  answered(500);
+  const room = await message();
+  expect(await later(room)).toBe(30 * second);
+  answered(201);
+  vi.setSystemTime(Date.now() + 30 * second);
+  wake();
+  expect(await later(room)).toBeUndefined();
+  expect(service.taken).toHaveLength(2);
+});
+
+test.each([
+  [413, 1],
+  [403, 1],
+  [404, 0],
+  [410, 0],
+])('a push that is answered by %i is not sent again, and %i devices are left', async (status, left) => {
+  const { message, later, devices } = await scene();
+  answered(status, { 'retry-after': '5' });
+  const room = await message();
+  expect(await later(room)).toBeUndefined();
+  expect(await devices()).toBe(left);
+  const at = Date.now() + hour;
+  expect(await history.write.claimPushes({ at, until: at + 1, most: 9 })).toEqual({ pushes: [] });
+  expect(service.taken).toHaveLength(1);
+});
