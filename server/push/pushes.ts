@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
-import type { History, PushPlace, StoredDevice, Writes } from '../history/history.ts';
+import type { History, PushPlace, StoredDevice, StoredMessage, Writes } from '../history/history.ts';
 import { MailTexts } from '../mail/texts.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
-import { type NotifyDefaults, settingsOf } from '../notify/settings.ts';
+import { type NotifyDefaults, type NotifySettings, settingsOf } from '../notify/settings.ts';
 import { quietUntil } from '../notify/times.ts';
-import { type UnreadRoom, unreadOf } from '../notify/unread.ts';
+import { type Unread, type UnreadRoom, unreadOf } from '../notify/unread.ts';
 import type { Fcm } from './fcm.ts';
 import { namelessNotice, noticeOf } from './notice.ts';
 import type { PushOutcome, PushServices } from './push-service.ts';
@@ -34,6 +34,16 @@ const betweenSounds = 60_000;
 type Outcome = PushOutcome['is'] | 'lost';
 /** The end of a look at a push: to be looked at again at that time, or done. */
 type Settled = Writes['settlePushes']['in']['pushes'][number];
+
+interface Reason {
+  settings: NotifySettings;
+  unread: Unread;
+  found: UnreadRoom;
+  /** The newest message of the room that concerns the user. */
+  stored: StoredMessage;
+  /** Before it was looked at what is unread, in milliseconds since 1970. */
+  at: number;
+}
 
 export interface PushesOptions {
   history: Pick<History, 'read' | 'write'>;
@@ -125,28 +135,27 @@ export class Pushes {
   }
 
   async #lookAt({ user, room, sending }: PushPlace & { sending: boolean }, until: number): Promise<Settled> {
-    const { history, directory, defaults, onPush } = this.#options;
+    const { history, directory, onPush } = this.#options;
     const done = { user, room };
     if (sending) {
       onPush('lost');
       return done;
     }
-    const { notices, activeAt } = await history.read.notices({ user });
-    const settings = settingsOf(notices, defaults);
-    const at = Date.now();
-    if (!settings.push) return done;
-    const unread = await unreadOf(history, directory, user);
-    const found = unread?.rooms.find((one) => one.room === room);
-    if (unread === undefined || found === undefined) return done;
-    // A user who is here may leave without having read it.
-    if (activeAt !== undefined && isHere(activeAt, at)) return { ...done, due: activeAt + longestHere };
-    const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
-    if (quiet !== undefined) return { ...done, due: quiet };
-    const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
-    if (stored === undefined || stored.sentAt < at - newsFor) return done;
-    const devices = await this.#devicesOf(user, room, unread.rooms);
-    if (devices.unknown && devices.ready.length === 0) return { ...done, due: at + again.shortest };
+    // Before the store is asked, which costs it work.
+    const reason = await this.#reasonFor(user, room);
+    if ('settled' in reason) return reason.settled;
+    const devices = await this.#devicesOf(user);
+    if (devices.unknown && devices.ready.length === 0) return { ...done, due: Date.now() + again.shortest };
     if (devices.ready.length === 0) return done;
+    // It may have taken a while to answer.
+    const still = await this.#reasonFor(user, room);
+    if ('settled' in still) return still.settled;
+    const { settings, unread, found, stored, at } = still;
+    const ready = devices.ready.flatMap((one) => {
+      const rooms = one.login.is === 'live' ? roomsFor(one.login, unread.rooms) : unread.rooms;
+      return rooms.includes(found) ? [{ ...one, rooms }] : [];
+    });
+    if (ready.length === 0) return done;
     const texts = new MailTexts(settings.lang, settings.zone);
     const sound = `${user} ${room}`;
     const silent = this.#sounds.has(sound);
@@ -157,7 +166,8 @@ export class Pushes {
     if (lost) return done;
     const isUrgent = found.kind === 'direct' || found.mentions > 0;
     const outcomes = await Promise.all(
-      devices.ready.map(({ device, address, isLive, rooms }) => {
+      ready.map(({ device, address, login, rooms }) => {
+        const isLive = login.is === 'live';
         const total = rooms.reduce((sum, one) => sum + one.unread, 0);
         if ('token' in address) {
           const data = { room, seq: String(found.last), unread: String(total) };
@@ -190,24 +200,38 @@ export class Pushes {
     return { ...done, due: Date.now() + Math.max(...pauses) };
   }
 
-  /**
-   * The devices that may be sent to, with the rooms of which each may hear: the site may have taken one out of the session
-   * since. `unknown`: of some the store does not say whether their user is logged in.
-   */
-  async #devicesOf(user: string, room: string, unread: readonly UnreadRoom[]) {
+  /** What a push to the user about this room says now; or that there is none, or when to look again. */
+  async #reasonFor(user: string, room: string): Promise<Reason | { settled: Settled }> {
+    const { history, directory, defaults } = this.#options;
+    const settled = { user, room };
+    const { notices, activeAt } = await history.read.notices({ user });
+    const settings = settingsOf(notices, defaults);
+    const at = Date.now();
+    if (!settings.push) return { settled };
+    const unread = await unreadOf(history, directory, user);
+    const found = unread?.rooms.find((one) => one.room === room);
+    if (unread === undefined || found === undefined) return { settled };
+    // A user who is here may leave without having read it.
+    if (activeAt !== undefined && isHere(activeAt, at))
+      return { settled: { ...settled, due: activeAt + longestHere } };
+    const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
+    if (quiet !== undefined) return { settled: { ...settled, due: quiet } };
+    const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
+    if (stored === undefined || stored.sentAt < at - newsFor) return { settled };
+    return { settings, unread, found, stored, at };
+  }
+
+  /** The devices that may be sent to; `unknown`: of some the store does not say whether their user is logged in. */
+  async #devicesOf(user: string) {
     const { history, registry } = this.#options;
     const devices = await history.read.devices({ user });
     const checked = await Promise.all(
       devices.map(async (device) => ({ device, login: await registry.check(device) })),
     );
     const ready = checked.flatMap(({ device, login }) => {
-      const isLive = login.is === 'live';
-      const address = isLive || login.is === 'expired' ? registry.addressOf(device) : undefined;
-      const rooms = unread.filter(
-        ({ room: id, kind, member }) => !isLive || memberBySession({ id, kind }, member, login) !== undefined,
-      );
-      if (address === undefined || !rooms.some((one) => one.room === room)) return [];
-      return [{ device, address, isLive, rooms }];
+      if (login.is !== 'live' && login.is !== 'expired') return [];
+      const address = registry.addressOf(device);
+      return address === undefined ? [] : [{ device, address, login }];
     });
     return { ready, unknown: checked.some(({ login }) => login.is === 'unknown') };
   }
@@ -260,3 +284,7 @@ export class Pushes {
 
 /** Milliseconds until a push is tried again. */
 const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(again.shortest, wait), again.longest);
+
+/** The rooms of which a device may hear: the site may have taken some out of its session since. */
+const roomsFor = (session: Parameters<typeof memberBySession>[2], rooms: readonly UnreadRoom[]) =>
+  rooms.filter(({ room: id, kind, member }) => memberBySession({ id, kind }, member, session) !== undefined);

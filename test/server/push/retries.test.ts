@@ -52,8 +52,9 @@ const answered = (status: number, headers: Record<string, string> = {}) => {
 };
 
 let people = 0;
-/** A user with one device who is away, and the sender of a server. */
-async function scene() {
+/** A user with one device who is away, and the sender of a server. @param during happens while the store is asked for the login */
+async function scene(during: (place: { user: string; room: string }) => Promise<unknown> = async () => {}) {
+  let room = '';
   const user = `ben${people++}`;
   const ann = { id: 'ann', name: 'Ann' };
   const at = Date.now();
@@ -76,7 +77,10 @@ async function scene() {
     } as unknown as Directory,
     defaults: { after: 0, zone: 'UTC' },
     registry: {
-      check: async () => 'live',
+      async check() {
+        await during({ user, room });
+        return 'live';
+      },
       addressOf: () => address,
       forget: async (device) => void (await history.write.removeDevice(device)),
     },
@@ -90,7 +94,7 @@ async function scene() {
   return {
     /** A message in a new private room, whose push is due now. @returns the room */
     async message(): Promise<string> {
-      const room = `den${people++}`;
+      room = `den${people++}`;
       const now = Date.now();
       const made = {
         id: room,
@@ -190,4 +194,32 @@ test.each([
   const at = Date.now() + hour;
   expect(await history.write.claimPushes({ at, until: at + 1, most: 9 })).toEqual({ pushes: [] });
   expect(service.taken).toHaveLength(1);
+});
+
+type Place = { user: string; room: string };
+test.each<[string, (place: Place) => Promise<unknown>, number]>([
+  ['nothing happens', async () => {}, 1],
+  [
+    'the message is deleted',
+    ({ room }) => history.write.delete({ room, seq: 1, user: 'ann', moderator: false, at: Date.now() }),
+    0,
+  ],
+  ['it is read', (place) => history.write.markRead({ ...place, seq: 1 }), 0],
+  [
+    'the author is blocked',
+    ({ user }) => history.write.block({ user, other: 'ann', blocked: true, at: Date.now() }),
+    0,
+  ],
+  [
+    'nothing of the room is wanted any more',
+    (place) => history.write.setNotify({ ...place, notify: 'none' }),
+    0,
+  ],
+  ['the room is deleted', ({ room }) => history.write.deleteRoom({ room }), 0],
+  ['pushes are switched off', ({ user }) => history.write.setNotices({ user, set: { push: 0 } }), 0],
+])('while the session store is asked, %s', async (_, happens, sent) => {
+  const { message, later } = await scene(happens);
+  answered(201);
+  expect(await later(await message())).toBeUndefined();
+  expect(service.taken).toHaveLength(sent);
 });
