@@ -66,11 +66,13 @@ function messageAt(place: Place, messages: ReadonlyMap<string, Message>): object
   const message = messages.get(keyOf(place));
   // It has expired, or the room is deleted.
   if (message === undefined) return { message: { ...place, text: '', deleted: true } };
-  const text = cut(message.text);
-  return {
-    message: { ...message, text },
-    ...(text === message.text ? {} : { truncated: true }),
-  };
+  return beginning('message', message);
+}
+
+/** With the beginning of its text, and whether that is not all. */
+function beginning(name: 'message' | 'held', whole: { text: string }): object {
+  const text = cut(whole.text);
+  return { [name]: { ...whole, text }, ...(text === whole.text ? {} : { truncated: true }) };
 }
 
 async function reported(
@@ -83,7 +85,7 @@ async function reported(
   const { by, reason, text, at, message } = report;
   return {
     report: { id, by, reason, ...(text === undefined ? {} : { text }), at },
-    ...(message === undefined ? {} : { message: { ...messageOf(message), text: cut(message.text) } }),
+    ...(message === undefined ? {} : beginning('message', messageOf(message))),
   };
 }
 
@@ -94,7 +96,7 @@ async function waiting(id: string, read: History['read']): Promise<object> {
   const [user] = await read.users({ ids: [held.user] });
   const { why, at, seq, message } = held;
   const about = { id, user: userIn(held.user, user?.name), why, at };
-  return { held: { ...about, ...(seq === undefined ? {} : { seq }), text: cut(message.text) } };
+  return beginning('held', { ...about, ...(seq === undefined ? {} : { seq }), text: message.text });
 }
 
 /** The beginning of a text, without half of a character. */
