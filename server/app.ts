@@ -338,7 +338,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
           events,
           onEvent: () => webhooks?.wake(),
           onPushes: () => pushes?.wake(),
-          mail: mails && ((unread, settings) => mails.send(unread, settings)),
+          mail: mails?.send,
           mailTo: mails && ((user) => mails.addressOf(user)),
           stopLink: stops && ((user) => stops.link(user)),
           onMail: (outcome) => metrics.mails.inc({ outcome }),

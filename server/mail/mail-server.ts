@@ -6,7 +6,8 @@ import type { MailPlace } from './place.ts';
 const patience = { connection: 10_000, greeting: 10_000, answer: 30_000 };
 /** Milliseconds for a mail, with the time that it waits for a connection. A slow server can always answer one more byte. */
 const mailTime = 60_000;
-const mostConnections = 3;
+/** Mails that are handed over at the same time. */
+export const mostConnections = 3;
 /** Milliseconds for which a connection is kept for the next mail. */
 const keptFor = 20_000;
 /** Bytes of an answer. */

@@ -1,8 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { History } from '../history/history.ts';
-import type { NoticeOutcome } from '../notify/due.ts';
-import type { NotifySettings } from '../notify/settings.ts';
-import type { Unread } from '../notify/unread.ts';
+import type { SendMail } from '../notify/due.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
 import { letterOf } from './letter.ts';
 import { type MailServer, openMailServer } from './mail-server.ts';
@@ -51,25 +49,29 @@ export class Mails {
     return new Mails(options, await openMailServer(options.server));
   }
 
-  /** Sends one mail about these rooms. Never rejects. */
-  async send(unread: Unread, settings: NotifySettings): Promise<NoticeOutcome> {
-    const { onFailure } = this.#options;
+  /** Sends one mail. */
+  readonly send: SendMail = async (user, about) => {
     try {
-      return await this.#send(unread, settings);
+      return await this.#send(user, about);
     } catch (error) {
-      onFailure((error as Error).message);
+      this.#options.onFailure((error as Error).message);
       return 'failed';
     }
-  }
+  };
 
-  async #send({ user, total, rooms }: Unread, settings: NotifySettings): Promise<NoticeOutcome> {
+  async #send(...[id, about]: Parameters<SendMail>): ReturnType<SendMail> {
     const { history, stops, from, text, pageUrl, onFailure } = this.#options;
     if (Date.now() < this.#downUntil) return 'failed';
-    const to = await this.addressOf(user.id);
+    const to = await this.addressOf(id);
     if (to === undefined) return 'no_address';
-    const { refused } = await history.read.mailAddress({ user: user.id });
+    const { refused } = await history.read.mailAddress({ user: id });
     if (refused === digestOf(to)) return 'refused';
-    const stopUrl = await stops.link(user.id);
+    const stopUrl = await stops.link(id);
+    // The site's table may have taken a while to answer.
+    const found = await about();
+    if (found === undefined) return undefined;
+    const { settings } = found;
+    const { user, total, rooms } = found.unread;
     const texts = new MailTexts(settings.lang, settings.zone);
     const letter = letterOf(user, total, rooms, {
       texts,
@@ -97,7 +99,7 @@ export class Mails {
     if (outcome.is === 'sent') return 'sent';
     onFailure(outcome.reason);
     if (outcome.is === 'refused') {
-      await history.write.noteMailAddress({ user: user.id, refused: digestOf(to) });
+      await history.write.noteMailAddress({ user: id, refused: digestOf(to) });
     }
     if (outcome.is === 'down' || outcome.is === 'lost') this.#downUntil = Date.now() + downFor;
     return outcome.is === 'down' ? 'failed' : outcome.is;

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Directory } from '../chat/directory.ts';
 import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
+import { mostConnections } from '../mail/mail-server.ts';
 import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings.ts';
 import { nextDaily, quietUntil } from './times.ts';
-import { type Unread, type UnreadRoom, unreadOf } from './unread.ts';
+import { totalOf, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
 
 /** Users and rooms that are looked at once at a time. */
 const atOnce = 50;
@@ -14,8 +15,8 @@ const atOnce = 50;
  * of them in the second half.
  */
 const claimTime = 120_000;
-/** Users who are looked at at the same time: a mail takes a while. */
-const together = 8;
+/** Users who are looked at at the same time. A mail takes a while; one that waited for a connection would say what was. */
+const together = { events: 8, mails: mostConnections };
 /** Milliseconds between two looks for what another server has stored. */
 const lookEvery = 30_000;
 /** Members of a room that are looked through at once. */
@@ -34,8 +35,21 @@ const historyPauses = { shortest: 1000, longest: 60_000 };
 /** `failed`: it was not sent, and may be tried again. */
 export type NoticeOutcome = 'sent' | 'no_address' | 'refused' | 'failed' | 'lost';
 
-/** Sends a mail. Never rejects. */
-export type SendMail = (unread: Unread, settings: NotifySettings) => Promise<NoticeOutcome>;
+/** What a mail is about, as it is stored now. */
+export interface About {
+  unread: Unread;
+  settings: NotifySettings;
+}
+
+/**
+ * Sends a mail. Never rejects.
+ * @param about is asked last, so that the mail says what is so when it goes out; undefined if nothing is left of it
+ * @returns undefined if there was nothing to send
+ */
+export type SendMail = (
+  user: string,
+  about: () => Promise<About | undefined>,
+) => Promise<NoticeOutcome | undefined>;
 
 export interface DueOptions {
   history: Pick<History, 'read' | 'write'>;
@@ -106,7 +120,8 @@ export class Due {
         const left = [...claimed.users];
         while (left.length > 0) {
           const isLate = this.#stopping.signal.aborted || Date.now() > at + claimTime / 2;
-          const next = left.splice(0, isLate ? left.length : together);
+          const most = this.#options.mail === undefined ? together.events : together.mails;
+          const next = left.splice(0, isLate ? left.length : most);
           const users = isLate
             ? next.map(({ user }) => ({ user, due: at }))
             : (await Promise.all(next.map((one) => this.#lookAt(one, until)))).flat();
@@ -169,7 +184,6 @@ export class Due {
     const due = dueAt(settings, rooms, { at, activeAt, notified });
     if (due > at) return [{ user, due }];
     const ids = rooms.map(({ room }) => room);
-    const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
     if (mail === undefined) {
       const event: StoredEvent = { id: randomUUID(), type: 'notify.due', at, due: at, tries: 0, user };
       const { lost } = await history.write.noteNotified({
@@ -186,13 +200,22 @@ export class Due {
     // Before it is sent: if this server ends now, the mail is lost rather than sent twice.
     const { lost } = await history.write.noteNotified({ user, rooms: ids, until, at, sending: true });
     if (lost) return [];
-    const outcome = await mail({ ...unread, rooms, total }, settings);
+    const outcome = await mail(user, () => this.#about(user, ids));
     const oldest = Math.min(...rooms.map(({ since }) => since));
     const again = outcome === 'failed' && at <= oldest + longestTrying;
-    onMail(outcome === 'failed' && !again ? 'given up' : outcome);
-    if (!again) return [{ user }];
-    await history.write.forgetNotified({ user, rooms: ids });
-    return [{ user, due: at + tryAgainAfter }];
+    if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
+    if (outcome === undefined || again) await history.write.forgetNotified({ user, rooms: ids });
+    return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
+  }
+
+  /** What is unread in these rooms by now. */
+  async #about(user: string, ids: readonly string[]): Promise<About | undefined> {
+    const { history, directory, defaults } = this.#options;
+    const settings = settingsOf((await history.read.notices({ user })).notices, defaults);
+    const unread = settings.mail === 'off' ? undefined : await unreadOf(history, directory, user);
+    const rooms = unread?.rooms.filter(({ room }) => ids.includes(room)) ?? [];
+    if (unread === undefined || rooms.length === 0) return undefined;
+    return { unread: { ...unread, rooms, total: totalOf(rooms) }, settings };
   }
 }
 

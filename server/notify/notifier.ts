@@ -5,7 +5,7 @@ import { Acts } from './acts.ts';
 import { concerns } from './concerns.ts';
 import { Due, type DueOptions } from './due.ts';
 import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './settings.ts';
-import { type UnreadRoom, unreadOf } from './unread.ts';
+import { totalOf, type UnreadRoom, unreadOf } from './unread.ts';
 
 /** Milliseconds for which the last acts of users are kept: long enough to know of what they were notified since. */
 const actsKept = 365 * 24 * 60 * 60_000;
@@ -105,7 +105,7 @@ export class Notifier {
     const stop = await this.#options.stopLink?.(user);
     return {
       user: unread.user,
-      total: rooms.reduce((sum, one) => sum + one.unread, 0),
+      total: totalOf(rooms),
       ...(lang === undefined ? {} : { lang }),
       ...(stop === undefined ? {} : { stop }),
       rooms: rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),

@@ -57,9 +57,11 @@ export async function unreadOf(
     if (found !== undefined) rooms.push({ ...found, name: nameOf(membership, directory) });
   }
   rooms.sort((a, b) => b.since - a.since);
-  const total = rooms.reduce((sum, { unread }) => sum + unread, 0);
-  return { user: { id, name: user.name }, total, rooms };
+  return { user: { id, name: user.name }, total: totalOf(rooms), rooms };
 }
+
+/** The unread messages of these rooms. */
+export const totalOf = (rooms: readonly UnreadRoom[]) => rooms.reduce((sum, { unread }) => sum + unread, 0);
 
 /** The name of a room as this member sees it. */
 function nameOf({ room, partner }: Membership, directory: Directory): string {

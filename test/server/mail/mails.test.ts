@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Directory } from '../../../server/chat/directory.ts';
 import type { History } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Mails } from '../../../server/mail/mails.ts';
 import { type MailPlace, readMailPlace } from '../../../server/mail/place.ts';
 import { MailStops } from '../../../server/mail/stops.ts';
 import { readTemplates } from '../../../server/mail/templates.ts';
+import { Due } from '../../../server/notify/due.ts';
 import type { NotifySettings } from '../../../server/notify/settings.ts';
 import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
@@ -194,6 +196,8 @@ describe('Mails.send', () => {
       onFailure: (reason) => void reasons.push(reason),
       ...over,
     });
+  const send = (mails: Mails, about: Unread) =>
+    mails.send(about.user.id, async () => ({ unread: about, settings }));
   const arrive = async (id: string, address?: string) => {
     await history.write.arrive({ user: { id, name: id }, at });
     if (address !== undefined) await history.write.noteMailAddress({ user: id, address });
@@ -219,7 +223,7 @@ describe('Mails.send', () => {
       const message = { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'c', user, sentAt: at };
       one.rooms[0]?.messages.push({ ...message, text: '<img src=x>&' });
       const before = server.mails.length;
-      expect(await mails.send(one, settings)).toBe('sent');
+      expect(await send(mails, one)).toBe('sent');
       const { html, text, headers } = await server.mail(before + 1);
       expect(html).toContain('&lt;img src&#x3D;x&gt;&amp;');
       expect(html).toContain('&lt;b&gt;Xu');
@@ -239,15 +243,15 @@ describe('Mails.send', () => {
     const mails = await open();
     await arrive('dan', 'dan@site.example');
     server.refusals.set('dan@site.example', '450 4.2.1 later');
-    expect(await mails.send(unread('dan'), settings)).toBe('failed');
+    expect(await send(mails, unread('dan'))).toBe('failed');
     server.refusals.set('dan@site.example', '550 5.1.1 <dan@site.example> is not here');
-    expect(await mails.send(unread('dan'), settings)).toBe('refused');
+    expect(await send(mails, unread('dan'))).toBe('refused');
     server.refusals.delete('dan@site.example');
     const before = server.mails.length;
-    expect(await mails.send(unread('dan'), settings)).toBe('refused');
+    expect(await send(mails, unread('dan'))).toBe('refused');
     expect(server.mails.length).toBe(before);
     await history.write.noteMailAddress({ user: 'dan', address: 'dan2@site.example' });
-    expect(await mails.send(unread('dan'), settings)).toBe('sent');
+    expect(await send(mails, unread('dan'))).toBe('sent');
     expect(reasons.join()).not.toMatch(/dan|site/);
     mails.close();
   });
@@ -257,10 +261,10 @@ describe('Mails.send', () => {
     const mails = await open({ server: { ...place, password: 'wrong' } });
     await arrive('ivy', 'ivy@site.example');
     const before = server.connections;
-    expect(await mails.send(unread('ivy'), settings)).toBe('failed');
+    expect(await send(mails, unread('ivy'))).toBe('failed');
     const tried = server.connections;
     expect(tried).toBeGreaterThan(before);
-    expect(await mails.send(unread('ivy'), settings)).toBe('failed');
+    expect(await send(mails, unread('ivy'))).toBe('failed');
     expect(server.connections).toBe(tried);
     mails.close();
   });
@@ -280,7 +284,7 @@ describe('Mails.send', () => {
     const first = unread('eve');
     first.rooms[0]?.messages.push({ ...message, text: 'a secret' });
     const before = server.mails.length;
-    for (const one of [first, unread('eve')]) expect(await mails.send(one, settings)).toBe('sent');
+    for (const one of [first, unread('eve')]) expect(await send(mails, one)).toBe('sent');
     const [a, b] = [await server.mail(before + 1), await server.mail(before + 2)];
     expect(a.headers.get('references')).toEqual(b.headers.get('references'));
     expect(a.headers.get('message-id')).not.toEqual(b.headers.get('message-id'));
@@ -298,9 +302,78 @@ describe('Mails.send', () => {
       },
     });
     for (const user of ['fay', 'gil', 'hal']) await arrive(user, 'session@site.example');
-    const all = await Promise.all(['fay', 'gil', 'hal'].map((user) => mails.send(unread(user), settings)));
+    const all = await Promise.all(['fay', 'gil', 'hal'].map((user) => send(mails, unread(user))));
     expect(all).toEqual(['sent', 'no_address', 'failed']);
     expect(reasons.at(-1)).toBe('the table does not answer');
     mails.close();
+  });
+
+  type Place = { user: string; room: string };
+  test.each<[string, (place: Place) => Promise<unknown>, number]>([
+    ['nothing happens', async () => {}, 1],
+    [
+      'the message is deleted',
+      ({ room }) => history.write.delete({ room, seq: 1, user: 'ann', moderator: false, at: Date.now() }),
+      0,
+    ],
+    ['it is read', (place) => history.write.markRead({ ...place, seq: 1 }), 0],
+    [
+      'nothing of the room is wanted any more',
+      (place) => history.write.setNotify({ ...place, notify: 'none' }),
+      0,
+    ],
+    ['the room is deleted', ({ room }) => history.write.deleteRoom({ room }), 0],
+    ['mails are switched off', ({ user }) => history.write.setNotices({ user, set: { mail: 'off' } }), 0],
+  ])('while the site’s table is asked, %s', async (what, happens, sent) => {
+    const [user, room, now] = [`to ${what}`, `den ${what}`, Date.now()];
+    await arrive('ann');
+    await arrive(user);
+    await history.write.setNotices({ user, set: { quiet: 'off' } });
+    const by = { id: 'ann', name: 'Ann' };
+    await history.write.createRoom({
+      id: room,
+      kind: 'private',
+      name: 'Den',
+      by,
+      clientId: room,
+      most: 0,
+      at: now,
+    });
+    await history.write.addMembers({
+      room,
+      users: [{ id: user }],
+      source: 'people',
+      mayReturn: false,
+      at: now,
+    });
+    await history.write.send({ room, clientId: 'c', user: by, text: 'x', sentAt: now, asMember: true });
+    await history.write.noteDue({ room, users: [user], due: now, pushes: [], pushDue: now });
+    let asked = 0;
+    const mails = await open({
+      async addressOf() {
+        asked++;
+        await happens({ user, room });
+        return 'kim@site.example';
+      },
+    });
+    const before = server.mails.length;
+    const due = new Due({
+      history,
+      directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
+      defaults: { after: 0, zone: 'UTC' },
+      firstLook: 0,
+      mail: (to, about) => mails.send(to, about),
+      events: false,
+      onPushes() {},
+      onEvent() {},
+      onMail() {},
+      onFailure: (error) => expect.unreachable(error.message),
+    });
+    // It is done with the user when nothing is left that is due.
+    const left = () => history.write.claimDue({ at: 0, until: 1, most: 1 });
+    await expect.poll(left).toEqual({ users: [], rooms: [] });
+    await due.stop();
+    mails.close();
+    expect([asked, server.mails.length - before]).toEqual([1, sent]);
   });
 });
