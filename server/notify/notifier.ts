@@ -97,7 +97,7 @@ export class Notifier {
     const directory = this.#directory;
     if (directory === undefined) return null;
     const { notices, notified } = await this.#history.read.notices({ user });
-    const { mail, lang } = settingsOf(notices, this.#defaults);
+    const { mail, lang, text } = settingsOf(notices, this.#defaults);
     const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user);
     const isMeant = ({ room }: UnreadRoom) => notified.some((one) => one.room === room && one.at === at);
     const rooms = unread?.rooms.filter(isMeant) ?? [];
@@ -108,7 +108,10 @@ export class Notifier {
       total: totalOf(rooms),
       ...(lang === undefined ? {} : { lang }),
       ...(stop === undefined ? {} : { stop }),
-      rooms: rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),
+      rooms:
+        text === 'nothing'
+          ? []
+          : rooms.map(({ room, name, unread, mentions }) => ({ room, name, unread, mentions })),
     };
   }
 

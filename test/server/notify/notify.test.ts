@@ -74,6 +74,7 @@ type Situation = [
   happens: (scene: Scene) => Promise<unknown>,
   unread: number,
   mentions?: number,
+  isNameless?: boolean,
 ];
 
 const join = (person: Person, room: string) => person.request('room:join', { room });
@@ -82,7 +83,7 @@ const mention = (user: Person, text = '@B hello') => ({
   mentions: [{ user: user.id, start: 0, length: 2 }],
 });
 
-/** What happens, and of how many messages Ben is notified (0: not at all), with how many mentions. */
+/** What happens, and of how many messages Ben is notified (0: not at all), with how many mentions, and whether without rooms. */
 const situations: readonly Situation[] = [
   ['a message in a private room', ({ send }) => send(), 1],
   [
@@ -242,6 +243,16 @@ const situations: readonly Situation[] = [
     1,
   ],
   [
+    'no names are wanted',
+    async ({ ben, send }) => {
+      await ben.request('notify:set', { text: 'nothing' });
+      await send();
+    },
+    1,
+    0,
+    true,
+  ],
+  [
     'no mails are wanted',
     async ({ ben, send }) => {
       await ben.request('notify:set', { mail: 'off' });
@@ -294,12 +305,12 @@ describe('Ben is notified once of what concerns him, and of nothing else', () =>
   }, 4 * hanging);
   const watch: (() => void)[] = [];
 
-  test.each([...situations])('%s', (name, _, unread, mentions = 0) => {
+  test.each([...situations])('%s', (name, _, unread, mentions = 0, isNameless = false) => {
     const found = notified.get(name) ?? [];
     expect(found.map(({ total }) => total)).toEqual(unread === 0 ? [] : [unread]);
     const rooms = found.flatMap((one) => one.rooms);
     expect(rooms.map((room) => [room.unread, room.mentions])).toEqual(
-      unread === 0 ? [] : [[unread, mentions]],
+      unread === 0 || isNameless ? [] : [[unread, mentions]],
     );
   });
 });
