@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NotFetched, request } from '../../../server/outgoing/request.ts';
@@ -137,4 +140,31 @@ test('a name of a service that led inside would not be connected to', async () =
     signal: AbortSignal.timeout(60_000),
   });
   await expect(posted).rejects.toThrow(new NotFetched('no public address'));
+});
+
+test('a connection that leads inside is ended before a byte is sent, whatever its address was a moment ago', async () => {
+  let got = '';
+  const inner = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      got += bytes;
+    });
+  });
+  await once(inner.listen(0, '127.0.0.1'), 'listening');
+  const { port } = inner.address() as AddressInfo;
+  const ended = once(inner, 'connection').then(([socket]) => once(socket as Socket, 'close'));
+  // As if the answer for the name had changed after the check.
+  const agent = Object.assign(new Agent(), { createConnection: () => connect(port, '127.0.0.1') });
+  const posted = request(new URL('http://1.1.1.1/'), {
+    method: 'POST',
+    headers: {},
+    body: Buffer.from('a secret'),
+    allowed: new Set(),
+    agent,
+    signal: AbortSignal.timeout(60_000),
+  });
+  await expect(posted).rejects.toThrow(new NotFetched('no public address'));
+  await ended;
+  expect(got).toBe('');
+  await new Promise((done) => inner.close(done));
 });
