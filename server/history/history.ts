@@ -1363,6 +1363,14 @@ export interface Reads {
   messagesByDay: { in: KnownRooms & { from: number }; out: { day: number; messages: number }[] };
   /** How many messages were sent in each of these rooms from that day on; rooms that do not exist are left out. */
   messagesIn: { in: { rooms: readonly string[]; from: number }; out: { room: string; messages: number }[] };
+  /**
+   * The bytes of the files that the messages of rooms carry, copies too; rooms that do not exist are left out. `more`: there
+   * are more than `most` files, which are at least so large.
+   */
+  filesIn: {
+    in: { rooms: readonly string[]; most: number };
+    out: { room: string; bytes: number; more: boolean }[];
+  };
   /** The links of a room, the newest first. */
   invites: { in: { room: string }; out: StoredInvite[] };
   /** All links that a user has made, the oldest first. */

@@ -636,7 +636,7 @@ export function fileFrom(row: Row): StoredFile {
 }
 
 /** The columns that are written of a file. */
-export const fileFields: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about', 'stored'];
+export const fileFields: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about', 'size', 'stored'];
 
 export const fileRow = (room: number, { id, user, seq, state, at, about, stored }: StoredFile): Value[] => [
   id,
@@ -646,6 +646,7 @@ export const fileRow = (room: number, { id, user, seq, state, at, about, stored 
   fileStates[state],
   at,
   JSON.stringify(about),
+  about.size,
   stored,
 ];
 

@@ -126,6 +126,7 @@ export const columnTypes = {
   state: 'int',
   at: 'int',
   about: 'text',
+  size: 'int',
   type: 'text',
   due: 'int',
   tries: 'int',

@@ -856,8 +856,17 @@ export const answers = {
   'moderate:acts': z.object({ acts: z.array(act), next }),
   /** How many are sent again. */
   'moderate:retry': z.object({ events: counter }),
-  /** `messages`: those of the last 30 days by UTC. */
-  'moderate:rooms': z.object({ rooms: z.array(z.object({ room: roomId, messages: counter })) }),
+  'moderate:rooms': z.object({
+    rooms: z.array(
+      z.object({
+        room: roomId,
+        /** Those of the last 30 days by UTC. */
+        messages: counter,
+        /** Bytes of all files; `more`: of so many files that not all are counted. */
+        files: z.object({ bytes: counter, more: z.literal(true).exactOptional() }),
+      }),
+    ),
+  }),
   'moderate:overview': z.object({
     /** People who are connected now. */
     here: counter,

@@ -76,6 +76,51 @@ export function moderatorsContract(now: () => { history: History }) {
     expect(await byDay([])).toEqual([{ day: today, messages: 2 }]);
   });
 
+  test('the files that the messages of a room carry are added up, as many as asked for, and none that is gone', async () => {
+    await den();
+    await write.join({ room: 'lobby', user: ann, at });
+    await write.addMembers({ room: 'den', users: [ann], source: 'api', mayReturn: true, at });
+    const add = async (id: string, room = 'lobby', user = ann) => {
+      const file = { id, name: 'a "size":9', type: 'image/png', size: 10 ** Number(id.slice(1)) };
+      await write.addFile({ room, user: user.id, file, at });
+      return id;
+    };
+    const carrying = async (id: string, over: Parameters<typeof send>[0] = {}) =>
+      send({ ...over, files: [{ id: await add(id, over.room, over.user) }] });
+    const filesIn = (rooms: string[], most = 9) => read.filesIn({ rooms, most });
+    const bytes = async (room = 'lobby') => (await filesIn([room]))[0]?.bytes;
+    await add('f0');
+    for (let n = 1; n <= 4; n++) await carrying(`f${n}`);
+    await carrying('f5', { room: 'den' });
+    expect(await filesIn(['den', 'nowhere', 'lobby', 'lobby', 'garden'])).toEqual([
+      { room: 'lobby', bytes: 11_110, more: false },
+      { room: 'garden', bytes: 0, more: false },
+      { room: 'den', bytes: 100_000, more: false },
+    ]);
+    expect(await filesIn([])).toEqual([]);
+    expect(await filesIn(['lobby'], 4)).toMatchObject([{ bytes: 11_110, more: false }]);
+    const [{ bytes: some = 0, more } = {}] = await filesIn(['lobby'], 2);
+    expect(more).toBe(true);
+    expect([1110, 10_110, 11_010, 11_100]).toContain(some);
+    await write.delete({ room: 'lobby', seq: 2, user: ann.id, moderator: false, at });
+    expect(await bytes()).toBe(11_010);
+    await write.edit({ room: 'lobby', seq: 3, user: ann.id, text: 'none', files: [], at });
+    expect(await bytes()).toBe(10_010);
+    const from = { room: 'lobby', seq: 4 };
+    const copy = { clientId: 'copy', user: ann, sentAt: at, asMember: false };
+    await write.forward({ room: 'den', from, ...copy });
+    expect([await bytes(), await bytes('den')]).toEqual([10_010, 110_000]);
+    await write.expire({ room: 'lobby', firstSeq: 2 });
+    expect(await bytes()).toBe(10_000);
+    await carrying('f6', { user: ben });
+    await write.erase({ user: ann.id, messages: 'delete', actor: 'api', at });
+    await carryOutErasures(now().history, 'one', at + 1);
+    expect([await bytes(), await bytes('den')]).toEqual([1_000_000, 0]);
+    await write.deleteRoom({ room: 'lobby' });
+    await write.putRoom({ id: 'lobby', kind: 'public', name: 'lobby', at });
+    expect(await bytes()).toBe(0);
+  });
+
   const [ben, cat] = [
     { id: '2', name: 'Ben Bo' },
     { id: '3', name: 'Cat' },
@@ -294,6 +339,11 @@ export const formerRows: readonly string[] = [
   `INSERT INTO chat_users (id, name, acted_public) VALUES ('2', 'Ben', 1)`,
   `INSERT INTO chat_messages (room, seq, rev, id, client_id, user_id, user_name, text, sent_at, digest)
    VALUES (1, 1, 1, 'm', 'c', '2', 'Ben', 'rude', 0, 'd')`,
+  ...['loose', 'carried'].map(
+    (state, n) =>
+      `INSERT INTO chat_files (id, room, user_id, seq, state, at, about, stored) VALUES
+       ('${state}', 1, '2', 1, ${n}, 0, '{"id":"f","name":"\\u0000 \\u0022size\\u0022:7","size":1234567890123}', 'f')`,
+  ),
   `INSERT INTO chat_reports (id, room, seq, by_id, reason, reported_at) VALUES ('r', 1, 1, '3', 'spam', 5)`,
   `INSERT INTO chat_bans (user_id, reason) VALUES ('4', 'why')`,
   ...['lobby', 'den', 'gone'].map(
@@ -322,6 +372,9 @@ export async function checkFormerRows({ read }: History): Promise<void> {
   expect(await read.bans(null)).toEqual([{ user: '4', ban: { reason: 'why' } }]);
   expect(await read.messagesByDay({ from: 0, ...known })).toEqual([]);
   expect(await read.messagesIn({ from: 0, rooms: ['lobby'] })).toEqual([{ room: 'lobby', messages: 0 }]);
+  expect(await read.filesIn({ rooms: ['lobby'], most: 9 })).toEqual([
+    { room: 'lobby', bytes: 1_234_567_890_123, more: false },
+  ]);
   expect(await read.heldIn({ rooms: ['lobby'], everyPublic: true, limit: 9 })).toEqual({ held: [] });
   expect(await read.events({ limit: 9 })).toEqual({ waiting: 0, failed: [] });
 }

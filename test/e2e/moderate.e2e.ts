@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
+import { upload } from '../helpers/files.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
 import { expect, idOf, type Site, test } from './fixtures.ts';
@@ -317,13 +318,20 @@ test('the rooms: found by name, sorted, and their restrictions, which can be lif
   page,
 }) => {
   await written(site, 'talk', 'Tom Baker', 'Late');
+  const cookie = `PHPSESSID=${await site.login('dimitri')}`;
+  const headers = { origin: site.php.url };
+  const { file } = await upload(site.chat.url, cookie, 'plan'.repeat(300), { room: 'talk', headers });
+  await seed(site, 'dimitri', 'talk', [{ text: '', files: [{ id: file.id }] }]);
   await privateRoom(site, 'carol', 'not for Bob', ['1']);
   await privateRoom(site, 'carol', 'seed swap', ['2']);
   await enter(page, site, 'bob', '#rooms');
   const rows = page.getByRole('row');
   await expect(rows.nth(1)).toContainText(/talk.*Public/);
-  await expect(page.getByRole('columnheader').nth(3)).toHaveText('Messages, 30 days');
-  await expect(rows.nth(1).getByRole('cell').nth(3)).toHaveText('1');
+  const columns = ['Room', 'Kind', 'Members', 'Messages, 30 days', 'Files', 'Last message', 'More actions'];
+  await expect(page.getByRole('columnheader')).toHaveText(columns);
+  await expect(rows.nth(1).getByRole('cell').nth(3)).toHaveText('2');
+  await expect(rows.nth(1).getByRole('cell').nth(4)).toHaveText('1.2 kB');
+  await expect(rows.nth(2).getByRole('cell').nth(4)).toHaveText('0 bytes');
   await expect(page.getByRole('link', { name: 'seed swap' })).toBeVisible();
   await expect(page.getByText('not for Bob')).toHaveCount(0);
   await page.keyboard.press('/');

@@ -585,7 +585,10 @@ export async function readAll(history: History): Promise<unknown> {
   const { reports } = await history.read.reports({ rooms: null, limit: 500 });
   const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
-  const moderators: unknown[] = [await history.read.recentlyHere({ since: 3, users: userIds })];
+  const moderators: unknown[] = [
+    await history.read.recentlyHere({ since: 3, users: userIds }),
+    sorted(await history.read.filesIn({ rooms: [...rooms], most: 99 }), ({ room }) => room),
+  ];
   for (const query of [undefined, 'b', 'é', 'a']) {
     for (let after: ArrivalPlace | undefined, more = true; more; ) {
       const of = { ...(query === undefined ? {} : { query }), ...(after === undefined ? {} : { after }) };

@@ -1,10 +1,11 @@
 import { createRef } from 'preact';
-import type { RoomSummary } from '../../../server/wire/events.ts';
+import type { Answers, RoomSummary } from '../../../server/wire/events.ts';
 import type { Room } from '../store/room.ts';
 import { hashOf as hashOfRoom } from '../text/page-address.ts';
 import { FilterField } from '../views/controls/filter-field.tsx';
 import { Icon } from '../views/controls/icon.tsx';
 import { Choice } from '../views/controls/rows.tsx';
+import { fileSize } from '../views/files/file-size.ts';
 import { Restricted } from '../views/moderation/restricted.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -14,6 +15,7 @@ import { Scroll } from './scroll.tsx';
 /** The most rooms that one request asks for. */
 const AT_ONCE = 100;
 
+type Counts = Answers['moderate:rooms']['rooms'][number];
 type Order = 'last' | 'name' | 'members';
 
 /** The rooms that this moderator knows: who may write there, how many people they have, and who is kept out. */
@@ -22,26 +24,26 @@ export class RoomsPage implements Part {
   readonly #field = createRef<HTMLInputElement>();
   #query = '';
   #order: Order = 'last';
-  /** The messages of the last 30 days, by the rooms for which they were asked; undefined until the answer has come. */
-  #messages = new Map<string, number | undefined>();
+  /** By the rooms for which they were asked; undefined until the answer has come. */
+  #counts = new Map<string, Counts | undefined>();
 
   constructor(context: DeskContext) {
     this.#context = context;
   }
 
   open(): void {
-    this.#messages = new Map();
+    this.#counts = new Map();
     void this.#load();
   }
 
   ready(): void {
-    this.#messages = new Map();
+    this.#counts = new Map();
     void this.#load();
   }
 
   clear(): void {
     this.#query = '';
-    this.#messages = new Map();
+    this.#counts = new Map();
   }
 
   find(): void {
@@ -149,6 +151,7 @@ export class RoomsPage implements Part {
             <th>{strings.text('mod.rooms.kind')}</th>
             <th class="n">{strings.text('rooms.members')}</th>
             <th class="n">{strings.text('mod.rooms.messages')}</th>
+            <th class="n">{strings.text('details.files')}</th>
             <th>{strings.text('mod.rooms.last')}</th>
             <th>
               <span class="vh">{strings.text('msg.more')}</span>
@@ -167,7 +170,7 @@ export class RoomsPage implements Part {
   #cells(room: Room) {
     const { chat, strings, dialog } = this.#context;
     const { summary } = room;
-    const messages = this.#messages.get(room.id);
+    const counts = this.#counts.get(room.id);
     return (
       <>
         <td>
@@ -185,7 +188,12 @@ export class RoomsPage implements Part {
           {strings.number(summary.members)}
         </td>
         <td class="n full" data-l={strings.text('mod.rooms.messages')}>
-          {messages === undefined ? '–' : strings.number(messages)}
+          {counts === undefined ? '–' : strings.number(counts.messages)}
+        </td>
+        <td class="n full" data-l={strings.text('details.files')}>
+          {counts === undefined
+            ? '–'
+            : `${counts.files.more ? '>\u00a0' : ''}${fileSize(counts.files.bytes, strings)}`}
         </td>
         <td class="end">
           {summary.last === undefined ? (
@@ -248,15 +256,15 @@ export class RoomsPage implements Part {
   /** Asks once for each room that is drawn; a failure is a room without a number. */
   async #count(rooms: readonly Room[]): Promise<void> {
     const { chat, changed } = this.#context;
-    const messages = this.#messages;
-    const ids = rooms.map(({ id }) => id).filter((id) => !messages.has(id));
+    const counts = this.#counts;
+    const ids = rooms.map(({ id }) => id).filter((id) => !counts.has(id));
     if (ids.length === 0 || chat.connection.state.kind !== 'ready') return;
-    for (const id of ids) messages.set(id, undefined);
+    for (const id of ids) counts.set(id, undefined);
     for (let n = 0; n < ids.length; n += AT_ONCE) {
       const found = await chat
         .request('moderate:rooms', { rooms: ids.slice(n, n + AT_ONCE) })
         .catch(() => ({ rooms: [] }));
-      for (const one of found.rooms) messages.set(one.room, one.messages);
+      for (const one of found.rooms) counts.set(one.room, one);
     }
     changed();
   }

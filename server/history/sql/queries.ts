@@ -418,6 +418,26 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return rows.map(({ id, num }) => ({ room: id as string, messages: Number(num) }));
     },
+    *filesIn({ rooms, most }) {
+      if (rooms.length === 0) return [];
+      const asked = dialect.among(
+        ['id'],
+        rooms.map((id) => [id]),
+      );
+      // One statement for all of them could not stop in a large room.
+      const there = yield* ask(sql`SELECT num, id, first_seq FROM chat_rooms WHERE ${asked} ORDER BY num`);
+      const sums = yield there.map(
+        ({ num, first_seq }) =>
+          sql`SELECT count(*) AS files, coalesce(sum(size), 0) AS num FROM (
+                SELECT size FROM chat_files WHERE room = ${num as number} AND state = ${fileStates.carried}
+                  AND seq >= ${first_seq as number} LIMIT ${most + 1}) AS found`,
+      );
+      return sums.flat().map(({ files, num }, n) => ({
+        room: there[n]?.id as string,
+        bytes: Number(num),
+        more: Number(files) > most,
+      }));
+    },
     *invites({ room }) {
       return (yield* ask(sql`${invitesWhere} rooms.id = ${room} ORDER BY at DESC, invites.id`)).map(
         inviteFrom,

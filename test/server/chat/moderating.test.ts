@@ -2,6 +2,7 @@ import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
+import { origin, upload } from '../../helpers/files.ts';
 import {
   codeOf,
   eventsOf,
@@ -601,7 +602,8 @@ describe('the acts', () => {
 
 describe('the overview', () => {
   test('counts people, messages, rooms and reports, of public rooms and of the asker’s own', async () => {
-    const own = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_CREATE_ROOMS: 'all' });
+    const settings = { CHAT_ROOMS: 'lobby', CHAT_CREATE_ROOMS: 'all', CHAT_ORIGINS: origin };
+    const own = await startPeopleSite(settings);
     onTestFinished(() => own.close());
     const [ann, ben, moderator] = [
       await own.person(),
@@ -622,16 +624,21 @@ describe('the overview', () => {
       await say(ben, room);
       await report(ann, room, 1);
     }
+    for (const room of [open1, hidden]) {
+      const { file } = await upload(own.chat.url, ben.cookie, 'the plan', { room });
+      const files = [{ id: file.id }];
+      await ben.request('message:send', { room, text: '', files, clientId: newClientId() });
+    }
     const now = await moderator.request('moderate:overview', {});
     const sent = ({ messages }: typeof now) => messages.reduce((sum, { count }) => sum + count, 0);
-    expect(sent(now) - sent(before)).toBe(4);
+    expect(sent(now) - sent(before)).toBe(5);
     expect(now.messages.at(-1)?.day).toMatch(/^20\d\d-\d\d-\d\d$/);
     expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, reports: 0 });
     expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, reports: 2 });
     const asked = [talk, hidden, shared, 'nowhere', open1, open1];
     expect((await moderator.request('moderate:rooms', { rooms: asked })).rooms).toEqual([
-      { room: open1, messages: 2 },
-      { room: shared, messages: 2 },
+      { room: open1, messages: 3, files: { bytes: 'the plan'.length } },
+      { room: shared, messages: 2, files: { bytes: 0 } },
     ]);
     const cat = await own.person();
     expect(await moderator.request('moderate:overview', {})).toMatchObject({ here: 4, week: 4 });

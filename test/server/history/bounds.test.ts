@@ -511,6 +511,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   ],
   recentlyHere: [{ since: at, users: ['1', '2'] }],
   messagesIn: [{ rooms: [room, 'lobby'], from: 1 }],
+  filesIn: [{ rooms: [room, 'lobby'], most: 9 }],
   messagesByDay: [
     { rooms: [], except: [], from: 1 },
     { rooms: [room], except: ['lobby'], from: 1 },
@@ -567,6 +568,20 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   file: [{ id: 'f', user: '1' }],
   reactors: [{ room, seq: 2, emoji: '👍', after: 0, ...page }],
 };
+
+test('the files of a room are added up by an index alone, however many there are', async () => {
+  const path = newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  const asking = queriesOf(sqlite(db), digestKeyOf(db)).filesIn({ rooms: ['lobby'], most: 9 });
+  asking.next();
+  const { value } = asking.next([[{ num: 1, id: 'lobby', first_seq: 1 }]]);
+  const [statement] = value as readonly Sql[];
+  expect(planOf(db, statement as Sql, 'chat_files')).toEqual([
+    'SEARCH chat_files USING COVERING INDEX chat_files_by_size (room=? AND state=? AND seq>?)',
+  ]);
+});
 
 test('no statement looks through a table that grows, but for what the start reads whole', async () => {
   const path = newFile();
