@@ -40,6 +40,8 @@ function bareDebian(folder: string): BareDebian {
   const basics = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LANG: 'C.UTF-8',
+    // Compiled code is kept where a unit says so alone, and not where all children of tests keep it.
+    NODE_COMPILE_CACHE: '',
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(https?|no)_proxy$/i.test(name))),
   };
   const asRoot = { ...basics, HOME: '/root', DEBIAN_FRONTEND: 'noninteractive' };
