@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import type { Plugin } from 'vite';
 import { languages } from './strings-plugin.ts';
 
@@ -26,6 +28,14 @@ function isKnown(lang: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Of the data, whose modules are not the package's own. */
+function license(): object {
+  const path = from.resolve('emojibase-data/package.json');
+  const { name, version, license } = from(path) as Record<string, string>;
+  const text = readFileSync(join(dirname(path), 'LICENSE'), 'utf8').trim();
+  return { name, version, identifier: license, text };
 }
 
 /** The emoji of each tab, in Unicode's order. */
@@ -78,6 +88,14 @@ export function emoji(): Plugin {
               .flatMap((tab) => tab.map(words))
               .join('\n');
       return `export default ${JSON.stringify(value)}`;
+    },
+    generateBundle: {
+      order: 'post',
+      handler(_, bundle) {
+        const list = bundle['licenses.json'];
+        if (list?.type !== 'asset') return;
+        list.source = JSON.stringify([...JSON.parse(String(list.source)), license()], null, 2);
+      },
     },
   };
 }

@@ -15,6 +15,8 @@ export default defineConfig({
   server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
   build: {
     ...shared.build,
+    // The packages whose code is in the build, with their licences, which ask to go along.
+    license: { fileName: 'licenses.json' },
     rolldownOptions: {
       output: {
         // Sites include this address: it stays the same over all versions.

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { billOfMaterials } from './bill-of-materials.mjs';
+import { packChart } from './chart.mjs';
 import { Problem, runCommand } from './command.mjs';
 import { architectures, makeDebianPackage } from './debian-package.mjs';
 import { root } from './npm-packages.mjs';
@@ -29,26 +31,15 @@ async function release() {
     await makeDebianPackage(tarball, architecture, version, out);
     console.log(`made the Debian package for ${architecture}`);
   }
-  writeFileSync(join(out, `${name}-${version}.cdx.json`), billOfMaterials());
+  await packChart(join(out, `${name}-chart-${version}.tgz`));
+  const bill = billOfMaterials(Number(process.env.SOURCE_DATE_EPOCH));
+  writeFileSync(join(out, `${name}-${version}.cdx.json`), `${JSON.stringify(bill, null, 2)}\n`);
   const sums = readdirSync(out)
     .sort()
     .map((file) => `${sha256(readFileSync(join(out, file)))}  ${file}\n`);
   writeFileSync(join(out, 'SHA256SUMS'), sums.join(''));
   console.log(sums.join(''));
   return 0;
-}
-
-/** The contents of the packages, as CycloneDX. npm writes a random number and the time of the day into it. */
-function billOfMaterials() {
-  const form = ['--sbom-format=cyclonedx', '--sbom-type=application'];
-  const bill = JSON.parse(output('npm', ['sbom', ...form, '--package-lock-only', '--omit=dev']));
-  bill.metadata.timestamp = new Date(Number(process.env.SOURCE_DATE_EPOCH) * 1000).toISOString();
-  delete bill.serialNumber;
-  // A UUID of its own content, of version 8.
-  const [, ...parts] = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(sha256(JSON.stringify(bill))) ?? [];
-  const [a, b, c, d, e] = parts;
-  bill.serialNumber = `urn:uuid:${a}-${b}-8${c}-8${d}-${e}`;
-  return `${JSON.stringify(bill, null, 2)}\n`;
 }
 
 /** @param {string | Buffer} bytes */

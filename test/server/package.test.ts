@@ -61,6 +61,13 @@ function node(args: string[], program = process.execPath): string {
   return execFileSync(program, args, { cwd: project, encoding: 'utf8' });
 }
 
+/** Runs a line of code with a script of this project. */
+const script = (name: string, line: string) =>
+  execFileSync(process.execPath, ['-e', `import('./scripts/${name}').then((its) => ${line})`], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+
 /** The Node of these tests, and the machine's own if that is another major version, 20.19 or later. */
 const ownNodes = (process.env.PATH ?? '')
   .split(delimiter)
@@ -96,7 +103,7 @@ test('contains every file of the server, compiled, the folder of sessions with i
       .map((name) => join('dist', part, name)),
   );
   const others =
-    /^(dist\/(client\/dist\/((php-chat|sw)\.js(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
+    /^(dist\/(client\/dist\/(((php-chat|sw)\.js|licenses\.json)(\.br|\.gz)?|(index|guide|moderate)\.html|assets\/(moderate\/)?[\w.-]+)|types\/client\/src\/[\w/-]+\.d\.ts)|docs\/[\w-]+\.md)$/;
   expect(
     filesIn(installed)
       .filter((name) => !others.test(name))
@@ -122,6 +129,55 @@ test('depends on the packages that its files import, and on no others', () => {
     .map(([, name = '']) => name);
   const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   expect(Object.keys(manifest.dependencies).sort()).toEqual([...new Set(imported)].sort());
+});
+
+test('the licences of the packages in its client are there, and the list of all contents names these packages, and no tool', () => {
+  const licenses = JSON.parse(readFileSync(join(installed, 'dist/client/dist/licenses.json'), 'utf8')) as {
+    name: string;
+    version: string;
+    text?: string;
+  }[];
+  const source = join(root, 'client/src');
+  const imported = filesIn(source)
+    .filter((name) => /\.tsx?$/.test(name))
+    .flatMap((name) => [
+      ...readFileSync(join(source, name), 'utf8').matchAll(/^import (?!type).*from '([a-z@][^:']*)'/gm),
+    ])
+    .map(([, name = '']) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/'),
+    );
+  const names = licenses.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining([...new Set(imported), 'emojibase-data']));
+  for (const { name, text = '' } of licenses) {
+    const brings = readdirSync(join(root, 'node_modules', name)).some((file) => /^licen[sc]e/i.test(file));
+    expect([name, text.includes('Copyright')]).toEqual([name, brings]);
+  }
+
+  const bill = () => script('bill-of-materials.mjs', 'console.log(JSON.stringify(its.billOfMaterials(1)))');
+  const made = bill();
+  const { components } = JSON.parse(made) as { components: { name: string }[] };
+  const listed = components.map(({ name }) => name);
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  const wanted = [...names, ...Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })];
+  expect(listed).toEqual(expect.arrayContaining(wanted));
+  // engine.io depends on the types of Node.
+  const there = [...names, '@types/node'];
+  const tools = Object.keys(manifest.devDependencies).filter((name) => !there.includes(name));
+  expect(listed.filter((name) => tools.includes(name))).toEqual([]);
+  expect(bill()).toBe(made);
+});
+
+test('the chart is packed in the way of helm, in the same bytes each time', () => {
+  const files = [join(folder, 'chart-1'), join(folder, 'chart-2')] as const;
+  for (const file of files) script('chart.mjs', `its.packChart('${file}')`);
+  const [first, second] = files.map((file) => readFileSync(file));
+  expect(first?.equals(second as Buffer)).toBe(true);
+  const listed = execFileSync('tar', ['-tzf', files[0]], { encoding: 'utf8' }).trim().split('\n');
+  const chart = filesIn(join(root, 'deploy/helm')).map((name) => `php-session-chat/${name}`);
+  expect(listed.filter((name) => !name.endsWith('/')).sort()).toEqual(chart.sort());
 });
 
 test('without its optional packages, it puts no Node before that of the project', () => {

@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './npm-packages.mjs';
+
+/** @typedef {{ 'bom-ref': string, name: string, version: string, scope?: string, properties: { name: string }[] }} Component */
+
+const development = 'cdx:npm:package:development';
+
+/**
+ * All that is in the packages, as CycloneDX: what they depend on, and the packages whose code is in the built client. npm
+ * writes a random number and the time of the day into it.
+ * @param {number} made the time, in seconds of the epoch
+ * @returns {{ serialNumber: string, components: Component[] }}
+ */
+export function billOfMaterials(made) {
+  const form = ['--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'];
+  const bill = JSON.parse(execFileSync('npm', ['sbom', ...form], { cwd: root, encoding: 'utf8' }));
+  bill.metadata.timestamp = new Date(made * 1000).toISOString();
+  delete bill.serialNumber;
+  const built = inClient();
+  bill.components = bill.components.filter((/** @type {Component} */ one) => {
+    const isTool = one.properties.some(({ name }) => name === development);
+    if (isTool && built.has(one['bom-ref'])) {
+      one.scope = 'required';
+      one.properties = one.properties.filter(({ name }) => name !== development);
+    }
+    return !isTool || built.has(one['bom-ref']);
+  });
+  const own = bill.metadata.component['bom-ref'];
+  const there = new Set([own, ...bill.components.map((/** @type {Component} */ one) => one['bom-ref'])]);
+  bill.dependencies = bill.dependencies
+    .filter((/** @type {{ ref: string }} */ { ref }) => there.has(ref))
+    .map((/** @type {{ ref: string, dependsOn: string[] }} */ { ref, dependsOn }) => ({
+      ref,
+      dependsOn: dependsOn.filter((one) => there.has(one)),
+    }));
+  // A UUID of its own content, of version 8.
+  const hash = createHash('sha256').update(JSON.stringify(bill)).digest('hex');
+  const [, ...parts] = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(hash) ?? [];
+  const [a, b, c, d, e] = parts;
+  bill.serialNumber = `urn:uuid:${a}-${b}-8${c}-8${d}-${e}`;
+  return bill;
+}
+
+/** The packages whose code is in the client, which is built. */
+function inClient() {
+  /** @type {{ name: string, version: string }[]} */
+  const list = JSON.parse(readFileSync(join(root, 'client/dist/licenses.json'), 'utf8'));
+  return new Set(list.map(({ name, version }) => `${name}@${version}`));
+}
