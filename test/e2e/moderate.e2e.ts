@@ -504,7 +504,7 @@ test('the log has who did what to whom, finds a person, narrows down, and is sav
   await asUser(site, 'bob', async (ask) => {
     const [first] = (await ask('report:list', {})).reports;
     await ask('report:close', { id: first?.id, done: 'nothing' });
-    await ask('room:mute', { room: 'lobby', user: 'marek-nowak', seconds: 3600, reason: '=Too loud' });
+    await ask('room:mute', { room: 'lobby', user: 'marek-nowak', seconds: 86_400, reason: '=Too loud' });
   });
   await listed(site, 'muted');
   await enter(page, site, 'alice', '#log');
@@ -531,6 +531,15 @@ test('the log has who did what to whom, finds a person, narrows down, and is sav
     ),
     '',
   ]);
+  await page.setViewportSize({ width: 360, height: 640 });
+  // As long as the action is, name and room stand in one line.
+  const whom = page.getByRole('cell', { name: 'Marek Nowak, lobby' });
+  const lines = await whom.evaluate((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getClientRects().length;
+  });
+  expect(lines).toBe(1);
 });
 
 test('the overview has the figures of today, and a plot whose numbers are said', { tag: '@soak' }, async ({

@@ -291,7 +291,7 @@ export class LogPage implements Part {
             {this.#what(act)}
           </span>
         </td>
-        <td>{this.#whom(act)}</td>
+        <td class="full">{this.#whom(act)}</td>
         <td class="soft full">{reason === undefined ? '–' : <bdi>{reason}</bdi>}</td>
       </>
     );
