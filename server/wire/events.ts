@@ -832,6 +832,8 @@ export const answers = {
     user,
     here: z.boolean(),
     lastHere: time.exactOptional(),
+    /** When the person came for the first time; absent if that was before the server noted it. */
+    since: time.exactOptional(),
     messages: counter,
     /** Messages of the last 24 hours, up to 200, which a ban can delete. */
     recent: counter,

@@ -250,7 +250,7 @@ const dataKeys: Record<RequestName, string> = {
   'report:close': 'report',
   'report:context': 'messages,reports',
   'moderate:people': 'people',
-  'moderate:person': 'here,may,messages,reports,reportsBy,restrictions,rooms,user',
+  'moderate:person': 'here,may,messages,recent,reports,reportsBy,restrictions,rooms,since,user',
   'moderate:ban': 'deleted',
   'moderate:erase': '',
   'moderate:acts': 'acts',

@@ -122,7 +122,7 @@ export class PersonDetail extends Component<Props> {
     );
   }
 
-  #head({ user, here, lastHere, messages, restrictions, rooms, may }: Person) {
+  #head({ user, here, lastHere, since, messages, restrictions, rooms, may }: Person) {
     const { context } = this.props;
     const { strings } = context;
     const now = here
@@ -131,7 +131,12 @@ export class PersonDetail extends Component<Props> {
         strings.text('person.lastHere', {
           when: `${strings.dayWithin(lastHere)}, ${strings.time(lastHere)}`,
         });
-    const facts = [strings.text('mod.id', { id: user.id }), now, strings.count('mod.messages', messages)];
+    const facts = [
+      strings.text('mod.id', { id: user.id }),
+      now,
+      since !== undefined && strings.text('mod.firstHere', { when: strings.dayWithin(since) }),
+      strings.count('mod.messages', messages),
+    ];
     const kinds = [...new Set(restrictions.map(({ kind }) => kind))];
     return (
       <div class="person-head">

@@ -59,7 +59,7 @@ export async function person(
 ): Promise<Answers['moderate:person']> {
   const { history, directory, settings } = chat;
   const asker = connection.person.user.id;
-  const known = await arrived(chat, user);
+  const { user: known, at: since } = await arrived(chat, user);
   return readKnown(chat, connection, async (rooms) => {
     const [did, recent, about, last, restrictions] = await Promise.all([
       history.read.activity({ user, most: mostCounted, mostRooms, ...rooms }),
@@ -76,6 +76,7 @@ export async function person(
       user: userOf(known),
       here,
       ...(settings.lastSeen && !here && last.at !== undefined ? { lastHere: last.at } : {}),
+      ...(since === 0 ? {} : { since }),
       messages: did.messages,
       recent: recent.length,
       rooms: did.rooms,
@@ -178,15 +179,15 @@ export async function exportFor(
 const userOf = ({ id, name }: UserRecord): User => ({ id, name });
 
 /** @throws RequestError `unknown_user` for somebody who has never been here, whether some room names the id or not */
-async function arrived({ history }: Chat, user: string): Promise<UserRecord> {
+async function arrived({ history }: Chat, user: string): Promise<{ user: UserRecord; at: number }> {
   const known = await history.read.arrival({ user });
   if (known === null) throw new RequestError('unknown_user');
-  return known.user;
+  return known;
 }
 
 /** @throws RequestError `unknown_user`, or `forbidden` if the user of this connection does not outrank that user */
 async function lower(chat: Chat, connection: Connection, user: string): Promise<UserRecord> {
-  const known = await arrived(chat, user);
+  const { user: known } = await arrived(chat, user);
   if (!isBelow(chat, connection, known)) throw new RequestError('forbidden');
   return known;
 }

@@ -275,7 +275,9 @@ describe('people', () => {
   });
 
   test('one of them: rooms, messages, restrictions and reports, of public rooms and of the asker’s own', async () => {
+    const began = Date.now();
     const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
+    const came = Date.now();
     const open1 = await open('public', ann, ben);
     const shared = await open('private', ann, ben, moderator);
     const hidden = await open('private', ann, ben);
@@ -302,6 +304,7 @@ describe('people', () => {
     expect(found).toEqual({
       user: named(ben),
       here: false,
+      since: found.since,
       messages: 4,
       recent: 4,
       rooms: [
@@ -318,6 +321,8 @@ describe('people', () => {
       may: { ban: true, export: false, erase: false },
       lastHere: found.lastHere,
     });
+    expect(found.since).toBeGreaterThanOrEqual(began);
+    expect(found.since).toBeLessThanOrEqual(came);
     expect((await person(moderator, ann)).reportsBy).toBe(2);
     const { people } = await moderator.request('moderate:people', { query: ben.id });
     expect(people[0]).toMatchObject({ reports: 2, restricted: 3 });
