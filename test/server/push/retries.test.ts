@@ -79,7 +79,7 @@ async function scene(during: (place: { user: string; room: string }) => Promise<
     registry: {
       async check() {
         await during({ user, room });
-        return 'live';
+        return { is: 'live' };
       },
       addressOf: () => address,
       forget: async (device) => void (await history.write.removeDevice(device)),
