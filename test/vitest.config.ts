@@ -57,12 +57,14 @@ export default defineConfig({
         test: {
           name: 'soak',
           globalSetup: ['test/helpers/make-bundles.ts', 'test/helpers/lean-php.ts'],
-          // The guarantees with the promised counts; all combinations of the session stores and of the session server's
-          // containers, of which an ordinary run has one of each family; and tests that need installations.
+          // The guarantees with the promised counts; all combinations of the session stores, of the logins of applications and
+          // their databases, and of the session server's containers, of which an ordinary run has one of each family; the whole
+          // contract of a history on each database; and tests that need installations.
           include: [
             'test/**/*.soak.test.ts',
             'test/guarantees/*.test.ts',
-            'test/server/session/*.test.ts',
+            'test/server/session/**/*.test.ts',
+            'test/server/history/{mariadb,postgres}.test.ts',
             'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',
           ],
           env: { SOAK: '1' },

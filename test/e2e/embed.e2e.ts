@@ -299,10 +299,9 @@ test('a single room is not the one that other pages open next time', { tag: '@so
   }
 });
 
-test('texts of the owner: a late file is applied, typed text stays, one language is loaded', async ({
-  page,
-  site,
-}) => {
+test('texts of the owner: a late file is applied, typed text stays, one language is loaded', {
+  tag: '@soak',
+}, async ({ page, site }) => {
   const texts = {
     'composer.label': { cs: 'Zpráva do {room}' },
     'conn.connected': { cs: 'Připojeno' },

@@ -495,11 +495,9 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   await expect(alice.page.getByRole('dialog', { name: 'Picture 5 of 6' })).toBeVisible();
 });
 
-test('voice messages, sound and video are played: one at a time, the next voice message by itself, by keyboard too', async ({
-  alice,
-  bob,
-  site,
-}) => {
+test('voice messages, sound and video are played: one at a time, the next voice message by itself, by keyboard too', {
+  tag: '@soak',
+}, async ({ alice, bob, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'bob', 'sounds', ['1']);
   await bob.open('sounds');

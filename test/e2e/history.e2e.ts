@@ -110,7 +110,7 @@ test('reading back, pictures and voices come in above: nothing moves by itself, 
   await expect(alice.page.getByText('This is the start of album.')).toBeAttached();
 });
 
-test('a reply shows what it answers, and leads there', async ({ alice, site }) => {
+test('a reply shows what it answers, and leads there', { tag: '@soak' }, async ({ alice, site }) => {
   await seed(site, 'carol', 'replies', numbered(120, 'point'));
   await seed(site, 'bob', 'replies', [{ text: 'an answer', replyTo: 7 }]);
   await alice.open('replies');

@@ -8,10 +8,9 @@ import { expect, test } from './fixtures.ts';
 
 const cli = new URL('../../android/sample-cli/target/chat-cli.jar', import.meta.url).pathname;
 
-test('a browser and the Java client on the command line, logged in by the PHP form, talk both ways', async ({
-  site,
-  alice,
-}) => {
+test('a browser and the Java client on the command line, logged in by the PHP form, talk both ways', {
+  tag: '@soak',
+}, async ({ site, alice }) => {
   const args = ['-jar', cli, 'bob', '--site', site.php.url, '--chat', site.chat.url, '--room', 'java'];
   const bob = startChild('java', args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const { stdin } = bob.process as ChildProcess & { stdin: NodeJS.WritableStream };

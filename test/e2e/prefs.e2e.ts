@@ -241,10 +241,9 @@ test.describe('where the site notifies people who are away', () => {
     await expect(card).toHaveCount(0);
   });
 
-  test('push: blocked by the browser, from the Home Screen of an iPhone alone, refused, on; other devices can be removed', async ({
-    alice,
-    site,
-  }) => {
+  test('push: blocked by the browser, from the Home Screen of an iPhone alone, refused, on; other devices can be removed', {
+    tag: '@soak',
+  }, async ({ alice, site }) => {
     const { page } = alice;
     const { key } = (await (await fetch(`${site.chat.url}/push/key`)).json()) as { key: string };
     const device = (name: string) => {

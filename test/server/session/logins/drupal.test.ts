@@ -21,7 +21,7 @@ async function siteFor(db = mysql as (typeof databases)[number], options: SiteOp
 }
 
 describe.each(databases)('$kind', (db) => {
-  loginContract(`Drupal (${db.kind})`, async () => {
+  loginContract('Drupal', async () => {
     const site = await drupalSite(db);
     return {
       open: async () => (await openSite({ folder: site.folder })).logins,

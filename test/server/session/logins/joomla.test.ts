@@ -17,7 +17,7 @@ const databases = await siteDatabases(kinds);
 const now = () => Math.floor(Date.now() / 1000);
 
 describe.each(databases)('$kind', (db) => {
-  loginContract(`Joomla (${db.kind})`, async () => {
+  loginContract('Joomla', async () => {
     const site = await joomlaSite(db);
     return {
       open: async () => (await openSite({ folder: site.folder })).logins,

@@ -17,7 +17,7 @@ const databases = await siteDatabases(kinds);
 const now = () => Math.floor(Date.now() / 1000);
 
 describe.each(databases)('$kind', (db) => {
-  loginContract(`Moodle (${db.kind})`, async () => {
+  loginContract('Moodle', async () => {
     const site = await moodleSite(db);
     const inTurn = oneAtATime();
     return {

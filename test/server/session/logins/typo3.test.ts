@@ -24,7 +24,7 @@ async function siteFor(config: Parameters<typeof typo3Site>[1] = {}, options: Si
 }
 
 describe.each(databases)('$kind', (db) => {
-  loginContract(`TYPO3 (${db.kind})`, async () => {
+  loginContract('TYPO3', async () => {
     const site = await typo3Site(db);
     return {
       open: async () => (await openSite({ folder: site.folder })).logins,
