@@ -160,24 +160,25 @@ export class Pipeline<Reply> {
   }
 
   #take(reply: Reply): void {
-    const { name, pushed } = this.#protocol;
-    if (pushed?.(reply)) return;
-    // The reply may hold anything, so no error repeats it.
-    const unasked = () => this.#fail(new StoreError(`${name} answered something that was not asked`));
-    const [oldest] = this.#asked;
-    if (oldest === undefined) return unasked();
-    const { read, answers, count, resolve, fail } = oldest;
+    if (this.#protocol.pushed?.(reply)) return;
+    const oldest = this.#asked[0];
+    if (oldest === undefined) return this.#unasked();
     let answer: unknown;
     try {
-      answer = read(reply);
-      if (answer === undefined) return unasked();
+      answer = oldest.read(reply);
+      if (answer === undefined) return this.#unasked();
     } catch (error) {
-      fail(error);
+      oldest.fail(error);
     }
-    if (answers.push(answer) < count) return;
+    if (oldest.answers.push(answer) < oldest.count) return;
     // Not if that has ended the connection.
     if (this.#asked[0] === oldest) this.#asked.shift();
-    resolve(answers);
+    oldest.resolve(oldest.answers);
+  }
+
+  /** The reply may hold anything, so no error repeats it. */
+  #unasked(): void {
+    this.#fail(new StoreError(`${this.#protocol.name} answered something that was not asked`));
   }
 
   #fail(error: StoreError): void {
