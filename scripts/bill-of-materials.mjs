@@ -9,8 +9,8 @@ import { root } from './npm-packages.mjs';
 const development = 'cdx:npm:package:development';
 
 /**
- * All that is in the packages, as CycloneDX: what they depend on, and the packages whose code is in the built client. npm
- * writes a random number and the time of the day into it.
+ * Lists the contents of the packages as CycloneDX: their dependencies, and the packages whose code is in the built client.
+ * npm writes a random number and the time of day into it.
  * @param {number} made the time, in seconds of the epoch
  * @returns {{ serialNumber: string, components: Component[] }}
  */

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { requests } from '../wire/events.ts';
 
-/** What a server needs to be ready, as `/readyz` names it. */
+/** The things that a server needs to be ready, as `/readyz` names them. */
 export const parts = ['session store', 'history', 'bus', 'site configuration', 'draining'] as const;
 export type Part = (typeof parts)[number];
 

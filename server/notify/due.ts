@@ -35,7 +35,7 @@ const historyPauses = { shortest: 1000, longest: 60_000 };
 /** `failed`: it was not sent, and may be tried again. */
 export type NoticeOutcome = 'sent' | 'no_address' | 'refused' | 'failed' | 'lost';
 
-/** What a mail is about, as it is stored now. */
+/** The unread messages that a mail is about, and the settings of its reader, as they are now. */
 export interface About {
   unread: Unread;
   settings: NotifySettings;
@@ -208,7 +208,7 @@ export class Due {
     return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
   }
 
-  /** What is unread in these rooms by now. */
+  /** The unread messages of these rooms by now. */
   async #about(user: string, ids: readonly string[]): Promise<About | undefined> {
     const { history, directory, defaults } = this.#options;
     const settings = settingsOf((await history.read.notices({ user })).notices, defaults);

@@ -200,7 +200,7 @@ export class Pushes {
     return { ...done, due: Date.now() + Math.max(...pauses) };
   }
 
-  /** What a push to the user about this room says now; or that there is none, or when to look again. */
+  /** The reason of a push to the user about this room, as it is now; without one, when to look again, if at all. */
   async #reasonFor(user: string, room: string): Promise<Reason | { settled: Settled }> {
     const { history, directory, defaults } = this.#options;
     const settled = { user, room };

@@ -57,7 +57,7 @@ export class Connection {
   #failures = 0;
   /** How many things that the user has asked for wait for a connection that is tried for. */
   #wanted = 0;
-  /** All that waits for a connection. */
+  /** The tasks that wait for a connection. */
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
   /** The origin seems to be refused, which cannot be told for certain: tried again when somebody looks. */
   #unwelcome = false;

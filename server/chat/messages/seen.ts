@@ -17,7 +17,7 @@ type Answer = Answers['message:seen'];
 /** The message about which a connection has asked last in a room. */
 interface Asked {
   readonly seq: number;
-  /** Whom its answer has named; undefined until there is one. */
+  /** The people whom its answer has named; undefined until there is one. */
   named?: ReadonlySet<string>;
   /** Users who are not named and have read up to it since. */
   readonly readers: Set<string>;

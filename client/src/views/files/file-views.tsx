@@ -104,7 +104,7 @@ export class FileViews implements Follower {
     return this.#media?.shown(file, entry);
   }
 
-  /** All that plays, once its code has come. */
+  /** The players, once their code has come. */
   media(): Promise<Media> {
     this.#asked ??= code.load().then(
       ({ Media, sheet }) => {

@@ -119,7 +119,7 @@ export class Player {
     this.#video = video;
   }
 
-  /** Nothing is heard any more. */
+  /** The sound has stopped. */
   hush(): void {
     this.#audio.pause();
     this.#video?.pause();

@@ -73,7 +73,7 @@ export class ShownSound extends Component<Props> {
     );
   }
 
-  /** What is drawn of it depends on this alone. */
+  /** The drawing depends on this alone. */
   #look(): string {
     const { context, player, file, entry } = this.props;
     const sound = soundOf(context, file, entry);

@@ -55,7 +55,7 @@ interface Props {
   readonly setSize: number;
   /** The hidden messages in whose place it stands: none where one before it does; undefined: it is shown. */
   readonly hidden: readonly Stored[] | undefined;
-  /** Of what is hidden, which may be quoted, too; undefined until its code has come. */
+  /** Changes with the hidden messages, which may be quoted, too; undefined until its code has come. */
   readonly hiding: number | undefined;
   /** It was jumped to. */
   readonly flash: boolean;

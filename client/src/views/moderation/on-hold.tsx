@@ -18,7 +18,7 @@ export class OnHold implements Follower {
   #held = new Map<string, Held>();
   /** The rooms in which the user decided when the list was read. */
   #asked = new Set<string>();
-  /** What has changed since the list is being read. */
+  /** The changes that came while the list was being read. */
   #since: Set<string> | undefined;
 
   constructor(context: Context) {
@@ -43,7 +43,7 @@ export class OnHold implements Follower {
   /** Puts what waits where it was sent, and an edit behind its message. */
   among(room: Room, list: Entry[]): Entry[] {
     if (!decides(room)) {
-      // What happens there until the user decides again is not told.
+      // The server says nothing of what happens there until the user decides again.
       this.#asked.delete(room.id);
       return list;
     }
@@ -131,7 +131,7 @@ function placeOf({ seq, at }: Held, list: readonly Entry[], { timeline }: Room):
     const edited = list.findIndex(({ message }) => message?.seq === seq);
     return edited === -1 ? undefined : edited + 1;
   }
-  // What is on its way belongs to the end.
+  // Answers that are on their way belong to the end.
   const next = list.findIndex(({ sentAt, pending }) => pending !== undefined || sentAt > at);
   if (next === 0 && !timeline.complete) return undefined;
   if (next !== -1 && list[next]?.pending === undefined) return next;

@@ -15,7 +15,7 @@ export async function openPerson(
   const { layer, strings, toast } = context;
   const root = opener.getRootNode();
   if (!(root instanceof ShadowRoot)) return;
-  // Whoever comes or goes while the code loads is drawn in another place, by another element.
+  // A person who comes or goes while the code loads is drawn in another place, by another element.
   const at = beside.getBoundingClientRect();
   const expanded = (value: boolean) =>
     opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
