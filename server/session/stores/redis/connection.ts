@@ -1,6 +1,6 @@
 import { mostKeys, StoreError } from '../../store.ts';
 import { Pipeline, type Protocol, type ReadReply, type ServerAddress } from '../pipeline.ts';
-import { ErrorReply, encoded, type Reply, ReplyReader } from './replies.ts';
+import { ErrorReply, encoded, encodedEach, type Reply, ReplyReader } from './replies.ts';
 
 /** Where a Redis listens, and the user to log in as. An empty `user` is Redis's default user. */
 export interface RedisServer {
@@ -43,27 +43,33 @@ export class RedisConnection {
    * @param field of hashes; undefined for strings
    */
   lengths(keys: readonly string[], field?: string): Promise<number[]> {
-    const command = (key: string) => (field === undefined ? ['STRLEN', key] : ['HSTRLEN', key, field]);
+    const requests =
+      field === undefined ? encodedEach('STRLEN', keys) : encoded(keys.map((key) => ['HSTRLEN', key, field]));
     // Where STRLEN has an error, MGET has null.
-    return this.#askAll(keys.map(command), otherType(0, permitted('read', integer(0))));
+    return this.#redis.askAll(requests, keys.length, lengthOf);
   }
 
   /**
-   * The values of these keys; null for a key that does not exist or has no such value.
+   * The values of these keys; null for a key that does not exist or has no such value. Each is a part of all that was read
+   * with it, which stays in memory as long as one of them does.
    * @param field of hashes; undefined for strings
    */
   async values(keys: readonly string[], field?: string): Promise<(Buffer | null)[]> {
     if (field !== undefined) {
       const commands = keys.map((key) => ['HGET', key, field]);
-      return this.#askAll(commands, otherType(null, permitted('read', copied)));
+      return this.#askAll(
+        commands,
+        otherType(
+          null,
+          permitted('read', (reply) => (isValue(reply) ? reply : undefined)),
+        ),
+      );
     }
     const [values] = await this.#askAll(
       [['MGET', ...keys]],
-      permitted('read', (reply) => {
-        if (!Array.isArray(reply) || reply.length !== keys.length) return undefined;
-        const values = reply.map(copied);
-        return values.includes(undefined) ? undefined : (values as (Buffer | null)[]);
-      }),
+      permitted('read', (reply) =>
+        Array.isArray(reply) && reply.length === keys.length && reply.every(isValue) ? reply : undefined,
+      ),
     );
     return values as (Buffer | null)[];
   }
@@ -138,9 +144,9 @@ const integer =
   (reply) =>
     Number.isSafeInteger(reply) && (reply as number) >= least ? (reply as number) : undefined;
 
-/** A copy: a session that is remembered would keep everything in memory that was read beside it. */
-const copied: Read<Buffer | null> = (reply) =>
-  Buffer.isBuffer(reply) ? Buffer.from(reply) : reply === null ? null : undefined;
+const isValue = (reply: Reply): reply is Buffer | null => reply === null || Buffer.isBuffer(reply);
+
+const lengthOf: Read<number> = otherType(0, permitted('read', integer(0)));
 
 function isScanReply(value: Reply): value is [Buffer, Buffer[]] {
   return Array.isArray(value) && Buffer.isBuffer(value[0]) && Array.isArray(value[1]);

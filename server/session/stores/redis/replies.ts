@@ -26,6 +26,14 @@ export function encoded(commands: readonly (readonly string[])[]): string {
   return text;
 }
 
+/** The same command for each of these keys, with less garbage than lists of strings: thousands in a second. */
+export function encodedEach(command: string, keys: readonly string[]): string {
+  const before = `*2\r\n$${command.length}\r\n${command}\r\n$`;
+  let text = '';
+  for (const key of keys) text += `${before}${Buffer.byteLength(key)}\r\n${key}\r\n`;
+  return text;
+}
+
 /** Reads the replies of RESP 2, the older protocol, which every Redis knows, out of pieces that end anywhere. */
 export class ReplyReader {
   readonly #onReply: (reply: Reply) => void;

@@ -74,31 +74,24 @@ function openRedis(
   const keyOf = (id: string) => prefix + id;
 
   const ask = batched(async (ids) => {
-    const keys = ids.map(keyOf);
-    const lengths = await small.lengths(keys, field);
+    const lengths = await small.lengths(ids.map(keyOf), field);
+    const lengthOf = (n: number) => lengths[n] as number;
     const found = new Map<string, Buffer>();
-    const together: { id: string; key: string }[] = [];
-    for (const [n, id] of ids.entries()) {
-      const length = lengths[n] as number;
-      if (length > maxSessionBytes) found.set(id, unread.tooLarge);
-      else if (length > maxSmallBytes) found.set(id, unread.large);
-      else together.push({ id, key: keys[n] as string });
-    }
+    const together = ids.filter((_, n) => lengthOf(n) <= maxSmallBytes);
+    ids.forEach((id, n) => {
+      if (lengthOf(n) > maxSmallBytes)
+        found.set(id, lengthOf(n) > maxSessionBytes ? unread.tooLarge : unread.large);
+    });
     if (together.length === 0) return found;
-    const values = await small.values(
-      together.map(({ key }) => key),
-      field,
-    );
-    for (const [n, { id }] of together.entries()) {
-      const value = values[n];
-      if (value) found.set(id, value);
-    }
+    const values = await small.values(together.map(keyOf), field);
+    for (const [n, value] of values.entries()) if (value) found.set(together[n] as string, value);
     return found;
   });
 
   async function getLarge(id: string): Promise<Buffer | null> {
-    const [value = null] = await large.oneAtATime(() => forLarge.values([keyOf(id)], field));
-    return value;
+    const [value] = await large.oneAtATime(() => forLarge.values([keyOf(id)], field));
+    // Large sessions are kept as they are.
+    return value ? Buffer.from(value) : null;
   }
 
   const setting = () => small.setting(eventsSetting);
