@@ -1,7 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startGate } from '../helpers/gate.ts';
+import { hanging } from '../helpers/hanging.ts';
 import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 
 let site: ChatSite;
@@ -47,7 +48,9 @@ test('offline, and online again with the messages sent meanwhile', async () => {
   const cookie = await site.session(1);
   const app = await start(cookie, `http://127.0.0.1:${gate.port}`);
   await app.ask('open', { room: 'lobby' });
-  const other = await connectChat(site.chat.url, await site.session(2));
+  // The app tries again meanwhile, and takes the last place of the address for a moment.
+  const another = await site.session(2);
+  const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
   await other.request('room:join', { room: 'lobby' });
   await gate.outage.begin();
   await enters(app, 'OFFLINE');
@@ -115,7 +118,9 @@ test('stopped and started again, the app has everything, and fetches only new me
   await app.ask('stop');
   await enters(app, 'STOPPED');
   expect((await app.messages('lobby')).map(({ text }) => text)).toEqual(['before']);
-  const other = await connectChat(site.chat.url, await site.session(2));
+  // The app tries again meanwhile, and takes the last place of the address for a moment.
+  const another = await site.session(2);
+  const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
   await other.request('room:join', { room: 'lobby' });
   await other.request('message:send', { room: 'lobby', text: 'while stopped', clientId: newClientId() });
   other.close();
@@ -131,7 +136,9 @@ test('too many connections of the user, and too many of the address', async () =
   const first = await connectChat(site.chat.url, cookie);
   const second = await start(cookie);
   await enters(second, 'RATE_LIMITED');
-  const other = await connectChat(site.chat.url, await site.session(2));
+  // The app tries again meanwhile, and takes the last place of the address for a moment.
+  const another = await site.session(2);
+  const other = await vi.waitFor(() => connectChat(site.chat.url, another), hanging);
   const third = await start(await site.session(3));
   await enters(third, 'RATE_LIMITED');
   for (const client of [first, other]) client.close();
