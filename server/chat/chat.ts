@@ -60,6 +60,8 @@ export interface Devices {
 export interface Notifying {
   /** A user has done something. */
   acted(user: string, said?: RequestPayload<'client:active'>): void;
+  /** A user who is no member of this public room has opened it, and its last message was that one. Never rejects. */
+  opened(user: string, room: string, seq: number): Promise<void>;
   get(user: string): Promise<Answers['notify:get']>;
   set(user: string, change: RequestPayload<'notify:set'>): Promise<Answers['notify:set']>;
 }

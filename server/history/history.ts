@@ -1184,6 +1184,8 @@ export interface Writes {
   };
   /** A user has done something at that time. Nothing is stored of a user who is being erased or not known. */
   noteActive: { in: { user: string; at: number }; out: Nothing };
+  /** A user who is no member of a public room has read it up to that message. Nothing is stored of a user as above. */
+  noteOpened: { in: { room: string; user: string; seq: number }; out: Nothing };
   /** Forgets acts before that time. */
   forgetActive: { in: { before: number }; out: Nothing };
   /**
@@ -1405,6 +1407,16 @@ export interface Reads {
   };
   /** The users among these who have devices that are notified while no page is open. */
   withDevices: { in: { users: readonly string[] }; out: string[] };
+  /**
+   * The newest messages since that time that name a user in public rooms of which the user is no member, by room, as far as
+   * the user has not read them there. `member`: what is stored of the user there.
+   */
+  namedOutside: {
+    in: { user: string; since: number };
+    out: { room: RoomRecord; member?: MemberRecord; mentions: UnreadMentions }[];
+  };
+  /** Public rooms of which the user is no member, and up to where the user has read them. */
+  openedBy: { in: { user: string }; out: { room: string; readSeq: number }[] };
   mailAddress: { in: { user: string }; out: StoredMailAddress };
   /** The link with that digest; null if it is not known. */
   mailStop: { in: { id: string }; out: StoredMailStop | null };

@@ -6,7 +6,7 @@ import { hereFor, isHere } from './acts.ts';
 import { pushAfter } from './concerns.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from './settings.ts';
 import { nextDaily, quietUntil } from './times.ts';
-import { totalOf, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
+import { type Notified, totalOf, type Unread, type UnreadRoom, unreadOf } from './unread.ts';
 
 /** Users and rooms that are looked at once at a time. */
 const atOnce = 50;
@@ -177,7 +177,7 @@ export class Due {
     const { notices, activeAt, notified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);
-    const unread = isWanted ? await unreadOf(history, directory, user) : undefined;
+    const unread = isWanted ? await unreadOf(history, directory, user, notified) : undefined;
     const rooms = unread?.rooms.filter(({ room }) => !isNotified(room, notified, activeAt)) ?? [];
     if (unread === undefined || rooms.length === 0) return [{ user }];
     const at = Date.now();
@@ -211,15 +211,16 @@ export class Due {
   /** The unread messages of these rooms by now. */
   async #about(user: string, ids: readonly string[]): Promise<About | undefined> {
     const { history, directory, defaults } = this.#options;
-    const settings = settingsOf((await history.read.notices({ user })).notices, defaults);
-    const unread = settings.mail === 'off' ? undefined : await unreadOf(history, directory, user);
+    const { notices, notified } = await history.read.notices({ user });
+    const settings = settingsOf(notices, defaults);
+    // All but this time.
+    const before = notified.filter(({ room }) => !ids.includes(room));
+    const unread = settings.mail === 'off' ? undefined : await unreadOf(history, directory, user, before);
     const rooms = unread?.rooms.filter(({ room }) => ids.includes(room)) ?? [];
     if (unread === undefined || rooms.length === 0) return undefined;
     return { unread: { ...unread, rooms, total: totalOf(rooms) }, settings };
   }
 }
-
-type Notified = readonly { room: string; at: number }[];
 
 /** Whether the user was notified of the room, and has not been here since. */
 export function isNotified(room: string, notified: Notified, activeAt = 0): boolean {

@@ -73,6 +73,17 @@ export class Notifier {
     });
   }
 
+  /** A user who is no member of this public room has opened it, and its last message was that one. Never rejects. */
+  async opened(user: string, room: string, seq: number): Promise<void> {
+    const { read, write } = this.#history;
+    try {
+      const named = await read.namedOutside({ user, since: 0 });
+      if (named.some((one) => one.room.id === room)) await write.noteOpened({ room, user, seq });
+    } catch (error) {
+      this.#options.onFailure(error as Error);
+    }
+  }
+
   async get(user: string): Promise<Answers['notify:get']> {
     const { notices } = await this.#history.read.notices({ user });
     const { mailTo, onFailure } = this.#options;
@@ -98,7 +109,8 @@ export class Notifier {
     if (directory === undefined) return null;
     const { notices, notified } = await this.#history.read.notices({ user });
     const { mail, lang, text } = settingsOf(notices, this.#defaults);
-    const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user);
+    const before = notified.filter((one) => one.at !== at);
+    const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, before);
     const isMeant = ({ room }: UnreadRoom) => notified.some((one) => one.room === room && one.at === at);
     const rooms = unread?.rooms.filter(isMeant) ?? [];
     if (unread === undefined || rooms.length === 0) return null;

@@ -1,6 +1,15 @@
+import { mayRead } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import { notifyOf } from '../chat/summary.ts';
-import type { History, Membership, RoomRecord, StoredMessage } from '../history/history.ts';
+import {
+  type History,
+  isBanned,
+  isMember,
+  type Membership,
+  type Reads,
+  type RoomRecord,
+  type StoredMessage,
+} from '../history/history.ts';
 import type { User } from '../wire/events.ts';
 
 /** The unread messages that concern a user, as they are stored now. */
@@ -15,8 +24,8 @@ export interface Unread {
 export interface UnreadRoom {
   room: string;
   kind: RoomRecord['kind'];
-  /** The stored membership. */
-  member: Membership['member'];
+  /** The stored membership; absent for a user who is named in a public room without being a member. */
+  member?: Membership['member'];
   /** Of a direct room, the name of the other user. */
   name: string;
   /** The messages that concern the user; at most `mostCounted`. */
@@ -36,29 +45,49 @@ export interface UnreadRoom {
 export const mostCounted = 100;
 /** The most of them that are given. */
 const mostGiven = 5;
+/**
+ * Milliseconds for which a message is unread for somebody whom it names and who is no member: long enough for a mail once a
+ * day, for quiet hours after that, and for the tries of a day.
+ */
+const namedFor = 3 * 24 * 60 * 60_000;
 
 /**
  * All rooms with unread messages that concern a user: in rooms of which the user wants to hear each message, those of others;
  * elsewhere those that mention the user, or answer in a thread that the user follows. None that is deleted, and none by
- * somebody whom the user has blocked. Nobody else is concerned: a user who is banned, or whom nobody knows.
+ * somebody whom the user has blocked. Nobody else is concerned: a user who is banned, or whom nobody knows. In a public room
+ * of which the user is no member, a message of the last days that names the user is unread until the user opens the room, or
+ * was notified of it.
+ * @param notified when the user was last notified of which rooms
  */
 export async function unreadOf(
   { read }: Pick<History, 'read'>,
   directory: Directory,
   id: string,
+  notified: Notified,
 ): Promise<Unread | undefined> {
-  const { user, memberships, blocked } = await read.user({ user: id });
+  const { user, memberships, blocked, arrived } = await read.user({ user: id });
   if (user === null || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
   const rooms: UnreadRoom[] = [];
   // In turn: notices may wait, and others read meanwhile.
   for (const membership of memberships) {
     const found = await unreadIn(read, membership, without);
-    if (found !== undefined) rooms.push({ ...found, name: nameOf(membership, directory) });
+    if (found === undefined) continue;
+    rooms.push({ ...found, member: membership.member, name: nameOf(membership, directory) });
+  }
+  const since = Date.now() - namedFor;
+  for (const outside of arrived ? await read.namedOutside({ user: id, since }) : []) {
+    if (!mayRead(outside.room, undefined, isBanned(outside.member))) continue;
+    const told = notified.find(({ room }) => room === outside.room.id)?.at;
+    const found = await unreadIn(read, outside, without, told);
+    if (found !== undefined) rooms.push({ ...found, name: outside.room.name });
   }
   rooms.sort((a, b) => b.since - a.since);
   return { user: { id, name: user.name }, total: totalOf(rooms), rooms };
 }
+
+/** When a user was last notified of what is unread in these rooms. */
+export type Notified = readonly { room: string; at: number }[];
 
 /** The unread messages of these rooms. */
 export const totalOf = (rooms: readonly UnreadRoom[]) => rooms.reduce((sum, { unread }) => sum + unread, 0);
@@ -70,13 +99,16 @@ function nameOf({ room, partner }: Membership, directory: Directory): string {
   return partner.shares || directory.isVisible(user, partner) ? user.name : user.id;
 }
 
+/** @param told nothing is unread if the last message is not newer */
 async function unreadIn(
   read: History['read'],
-  { room, member, mentions }: Membership,
+  { room, member, mentions }: Membership | Reads['namedOutside']['out'][number],
   without: ReadonlySet<string>,
-): Promise<Omit<UnreadRoom, 'name'> | undefined> {
-  const notify = notifyOf({ record: room }, member);
-  const after = Math.max(member.readSeq, room.firstSeq - 1);
+  told = 0,
+): Promise<Omit<UnreadRoom, 'name' | 'member'> | undefined> {
+  const wanted = notifyOf({ record: room }, member);
+  const notify = isMember(member) || wanted === 'none' ? wanted : 'mentions';
+  const after = Math.max(member?.readSeq ?? 0, room.firstSeq - 1);
   if (notify === 'none' || room.lastSeq <= after) return undefined;
   const named = [...mentions]
     .flatMap(([author, seqs]) => (without.has(author) ? [] : seqs))
@@ -90,11 +122,10 @@ async function unreadIn(
     .filter(({ user, deletedAt }) => deletedAt === undefined && !without.has(user.id))
     .sort((a, b) => a.seq - b.seq);
   const [first, last] = [unread[0], unread.at(-1)];
-  if (first === undefined || last === undefined) return undefined;
+  if (first === undefined || last === undefined || last.sentAt <= told) return undefined;
   return {
     room: room.id,
     kind: room.kind,
-    member,
     unread: unread.length,
     mentions: named.length,
     from: first.seq,

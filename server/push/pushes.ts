@@ -204,11 +204,11 @@ export class Pushes {
   async #reasonFor(user: string, room: string): Promise<Reason | { settled: Settled }> {
     const { history, directory, defaults } = this.#options;
     const settled = { user, room };
-    const { notices, activeAt } = await history.read.notices({ user });
+    const { notices, activeAt, notified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const at = Date.now();
     if (!settings.push) return { settled };
-    const unread = await unreadOf(history, directory, user);
+    const unread = await unreadOf(history, directory, user, notified);
     const found = unread?.rooms.find((one) => one.room === room);
     if (unread === undefined || found === undefined) return { settled };
     // A user who is here may leave without having read it.
@@ -287,4 +287,7 @@ const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(again.shortest
 
 /** The rooms of which a device may hear: the site may have taken some out of its session since. */
 const roomsFor = (session: Parameters<typeof memberBySession>[2], rooms: readonly UnreadRoom[]) =>
-  rooms.filter(({ room: id, kind, member }) => memberBySession({ id, kind }, member, session) !== undefined);
+  rooms.filter(
+    ({ room: id, kind, member }) =>
+      member === undefined || memberBySession({ id, kind }, member, session) !== undefined,
+  );

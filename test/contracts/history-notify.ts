@@ -173,6 +173,58 @@ export function notifyContract(
     expect(await claim(2 * until)).toEqual({ pushes: [] });
   });
 
+  it('messages that name a user are unread in public rooms of which the user is no member, until they are read', async () => {
+    const [ivy, jim] = [
+      { id: 'ivy', name: 'Ivy' },
+      { id: 'jim', name: 'Jim' },
+    ];
+    for (const user of [ivy, jim]) await write.arrive({ user, at });
+    const room = `hall-${n++}`;
+    await write.createRoom({ id: room, kind: 'public', name: room, by: ivy, clientId: room, most: 0, at });
+    const named = (sentAt: number, user = 'jim') =>
+      write.send({
+        room,
+        clientId: `${sentAt}`,
+        user: ivy,
+        text: '@J',
+        mentions: [{ user, start: 0, length: 2 }],
+        sentAt,
+        asMember: true,
+      });
+    const outside = async (since = 0, user = 'jim') =>
+      (await read.namedOutside({ user, since })).map((one) => ({
+        room: one.room.id,
+        readSeq: one.member?.readSeq,
+        seqs: [...one.mentions],
+      }));
+    const none = { room, readSeq: undefined };
+    await named(at + 1);
+    await named(at + 2, 'nobody');
+    await named(at + 3);
+    expect(await outside()).toEqual([{ ...none, seqs: [['ivy', [1, 3]]] }]);
+    expect(await outside(at + 3)).toEqual([{ ...none, seqs: [['ivy', [3]]] }]);
+    expect(await outside(at + 4)).toEqual([]);
+    // Nobody has such a mark who is not known, nor one behind the last message.
+    await write.noteOpened({ room, user: 'nobody', seq: 3 });
+    expect(await outside(0, 'nobody')).toEqual([{ ...none, seqs: [['ivy', [2]]] }]);
+    await write.noteOpened({ room, user: 'jim', seq: 4 });
+    await write.noteOpened({ room, user: 'jim', seq: 2 });
+    await now().reopen();
+    expect(await outside()).toEqual([{ room, readSeq: 2, seqs: [['ivy', [3]]] }]);
+    expect((await read.user({ user: 'jim' })).memberships).toEqual([]);
+    expect(await read.openedBy({ user: 'jim' })).toEqual([{ room, readSeq: 2 }]);
+    await write.edit({ room, seq: 3, user: 'ivy', text: 'nobody', at: at + 5 });
+    expect(await outside()).toEqual([]);
+    await named(at + 6);
+    await write.join({ room, user: jim, at });
+    expect(await outside()).toEqual([]);
+    expect(await read.openedBy({ user: 'jim' })).toEqual([]);
+    expect((await read.room({ room }))?.members).toBe(2);
+    await named(at + 7);
+    await write.removeMembers({ room, users: ['jim'], sources: 7, by: 'people', cause: 'left', at });
+    expect(await outside()).toEqual([{ room, readSeq: 4, seqs: [['ivy', [5]]] }]);
+  });
+
   it('addresses of users, the one that takes no mail, and the links that stop mails', async () => {
     await write.arrive({ user: { id: 'gil', name: 'Gil' }, at });
     await write.noteMailAddress({ user: 'gil', address: 'gil@site.example' });

@@ -396,6 +396,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       }),
     ],
     [2, () => ({ op: 'markUnread', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
+    [1, () => ({ op: 'noteOpened', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
     [3, () => ({ op: 'markRead', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
     [
       4,
@@ -494,6 +495,14 @@ export async function readAll(history: History): Promise<unknown> {
       users.push(await history.read.reportsAbout({ user, limit: 3, ...known }));
     }
     users.push(await history.read.arrival({ user }));
+    const outside = await history.read.namedOutside({ user, since: 0 });
+    users.push(
+      sorted(outside, ({ room }) => room.id).map(({ mentions, ...one }) => ({
+        ...one,
+        mentions: sorted([...mentions], ([author]) => author),
+      })),
+    );
+    users.push(sorted(await history.read.openedBy({ user }), ({ room }) => room));
     users.push(await history.read.sharesRoom({ user, of: userIds }));
     users.push((await history.read.reportsBy({ user, limit: 500 })).reports);
     users.push(await history.read.invitesBy({ user }));

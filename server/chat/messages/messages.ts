@@ -339,6 +339,9 @@ export async function history(
       after === undefined
         ? await chat.history.read.newest({ room: id, upTo, limit })
         : await chat.history.read.after({ room: id, after, upTo: lastSeq, limit });
+    // A quote and a link show one message, and open no room.
+    const opens = before === undefined && after === undefined && !person.memberships.has(id);
+    if (opens) await chat.notify?.opened(person.user.id, id, lastSeq);
     return timelineFor(chat, person, id, page);
   });
 }

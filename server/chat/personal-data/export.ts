@@ -57,6 +57,7 @@ export async function exported(
       ...(wantsPreviews(room, id) ? { previews: 'on' } : {}),
       ...(member.role === 'owner' ? ownedOf(room) : {}),
     })),
+    opened: await history.read.openedBy({ user: id }),
     blocked,
     devices: (await history.read.devices({ user: id })).map(({ kind, name, at }) => ({
       kind,

@@ -1,7 +1,8 @@
 import { isBeforeEnd } from '../erasure.ts';
-import { lookThroughPause, type StoredNotices } from '../history.ts';
+import { acted, lookThroughPause, type MemberRecord, type StoredNotices } from '../history.ts';
 import type { Need, Work } from '../sql/work.ts';
 import { active, due, dueRooms, notices, notified, pushes, rows, webhooks } from '../tables.ts';
+import { existing } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 
 // The users who are to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see log.ts.
@@ -34,6 +35,18 @@ export const noteActive: Rule<'noteActive'> = {
     const [known] = work.find(active, { user });
     if (isGone(work, user) || (known !== undefined && known.at >= at)) return {};
     work.put(active, { user, at });
+    return {};
+  },
+};
+
+export const noteOpened: Rule<'noteOpened'> = {
+  needs: ({ room, user }) => [{ what: 'member', room, user }, ...aboutUser(user)],
+  run(work, { room: id, user, seq }) {
+    const room = existing(work, id);
+    const none: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
+    const member = work.member(id, user) ?? none;
+    if (room.kind !== 'public' || member.sources !== 0 || isGone(work, user)) return {};
+    if (seq <= room.lastSeq && seq > member.readSeq) work.putMember(id, user, { ...member, readSeq: seq });
     return {};
   },
 };

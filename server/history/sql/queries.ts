@@ -504,6 +504,43 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return rows.map(({ user_id }) => user_id as string);
     },
+    *namedOutside({ user: id, since }) {
+      // By the index of the user, and messages are looked at only where the user is no member.
+      const found = yield* ask(
+        sql`SELECT mentions.room AS room, mentions.seq AS seq, messages.user_id AS by_id FROM chat_mentions AS mentions
+            CROSS JOIN chat_rooms AS rooms CROSS JOIN chat_messages AS messages
+            WHERE mentions.user_id = ${id} AND rooms.num = mentions.room AND kind = 'public'
+              AND messages.room = mentions.room AND messages.seq = mentions.seq AND sent_at >= ${since}
+              AND NOT EXISTS (SELECT 1 FROM chat_members AS members WHERE members.room = mentions.room
+                AND members.user_id = mentions.user_id AND (sources <> 0 OR read_seq >= mentions.seq))
+            ORDER BY sent_at DESC LIMIT ${mostUnreadMentions}`,
+      );
+      if (found.length === 0) return [];
+      const mentions = Map.groupBy(found.reverse(), (one) => one.room as number);
+      const among = dialect.among(
+        ['num'],
+        [...mentions.keys()].map((num) => [num]),
+      );
+      const rows = yield* ask(
+        sql`SELECT ${room}, ${member} FROM chat_rooms AS rooms
+            LEFT JOIN chat_members AS members ON members.room = rooms.num AND members.user_id = ${id} WHERE ${among}`,
+      );
+      return (yield* withLast(rows)).map((room, n) => {
+        const row = rows[n] as Row;
+        return {
+          room,
+          ...(row.sources === null ? {} : { member: memberFrom(row) }),
+          mentions: unreadMentionsFrom(mentions.get(row.num as number) ?? []),
+        };
+      });
+    },
+    *openedBy({ user }) {
+      const rows = yield* ask(
+        sql`SELECT id, read_seq FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+            WHERE user_id = ${user} AND sources = 0 AND read_seq > 0 AND held IS NULL AND kind = 'public'`,
+      );
+      return rows.map(({ id, read_seq }) => ({ room: id as string, readSeq: read_seq as number }));
+    },
     *concernedMembers({ room, everyone, after, limit }) {
       // In private and direct rooms people hear of each message unless they have chosen something else.
       const wants = everyone

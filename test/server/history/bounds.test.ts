@@ -450,6 +450,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   addMailStop: [{ id: 'stop', user: '1', at }],
   forgetMailStops: [{ before: 0 }],
   noteActive: [{ user: '1', at }],
+  noteOpened: [{ room: 'lobby', user: '1', seq: 1 }],
   forgetActive: [{ before: 0 }],
   noteDue: [{ room, users: ['1'], due: at, pushes: ['1'], pushDue: at, next: at }],
   claimPushes: [{ at, until: at + 1, most: 9 }],
@@ -475,6 +476,8 @@ const whole = { room, upTo: 9, ...page };
 const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] } = {
   notices: [{ user: '1' }],
   withDevices: [{ users: ['1'] }],
+  openedBy: [{ user: '1' }],
+  namedOutside: [{ user: '1', since: 0 }],
   mailAddress: [{ user: '1' }],
   mailStop: [{ id: 'stop' }],
   concernedMembers: [

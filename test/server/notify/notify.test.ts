@@ -82,6 +82,17 @@ const mention = (user: Person, text = '@B hello') => ({
   text,
   mentions: [{ user: user.id, start: 0, length: 2 }],
 });
+/** A public room that Ann has joined, and Ben has not. */
+async function publicRoom(ann: Person, ben: Person): Promise<string> {
+  const { room } = await ann.request('room:create', {
+    name: `Public ${ben.id}`,
+    kind: 'public',
+    clientId: ben.id,
+  });
+  await join(ann, room.id);
+  return room.id;
+}
+const named = (by: Person, user: Person) => say(by, 'lobby', '@B hello', mention(user));
 
 /** What happens, and of how many messages Ben is notified (0: not at all), with how many mentions, and whether without rooms. */
 const situations: readonly Situation[] = [
@@ -113,6 +124,102 @@ const situations: readonly Situation[] = [
     1,
     1,
   ],
+  ['a mention in a public room that Ben has never joined', ({ ann, ben }) => named(ann, ben), 1, 1],
+  [
+    'a mention in a public room that Ben has left',
+    async ({ ann, ben }) => {
+      await join(ben, 'lobby');
+      await ben.request('room:remove', { room: 'lobby', user: ben.id });
+      await named(ann, ben);
+    },
+    1,
+    1,
+  ],
+  [
+    'a mention in a public room of which Ben wanted nothing, and which he has left',
+    async ({ ann, ben }) => {
+      await join(ben, 'lobby');
+      await ben.request('room:notify', { room: 'lobby', notify: 'none' });
+      await ben.request('room:remove', { room: 'lobby', user: ben.id });
+      await named(ann, ben);
+    },
+    0,
+  ],
+  [
+    'a mention in a public room that Ben joins then',
+    async ({ ann, ben }) => {
+      await named(ann, ben);
+      await join(ben, 'lobby');
+    },
+    0,
+  ],
+  [
+    'a mention in a public room that Ben opens then without joining it',
+    async ({ ann, ben }) => {
+      await named(ann, ben);
+      await ben.request('message:history', { room: 'lobby', limit: 1 });
+    },
+    0,
+  ],
+  [
+    'a mention in a public room that Ben has opened before without joining it, after another mention',
+    async ({ ann, ben }) => {
+      await named(ann, ben);
+      await ben.request('message:history', { room: 'lobby', limit: 1 });
+      await named(ann, ben);
+    },
+    1,
+    1,
+  ],
+  [
+    'a mention in a public room of which Ben sees one message, that of a link',
+    async ({ ann, ben }) => {
+      const { seq } = await named(ann, ben);
+      await ben.request('message:history', { room: 'lobby', before: seq + 1, limit: 1 });
+    },
+    1,
+    1,
+  ],
+  [
+    'a mention in a public room, which an edit takes away',
+    async ({ ann, ben }) => {
+      const { seq, rev } = await named(ann, ben);
+      await ann.request('message:edit', { room: 'lobby', seq, text: 'hello', rev });
+    },
+    0,
+  ],
+  [
+    'a mention in a public room, which is deleted',
+    async ({ ann, ben }) => {
+      const { seq } = await named(ann, ben);
+      await ann.request('message:delete', { room: 'lobby', seq });
+    },
+    0,
+  ],
+  [
+    'a mention in a public room, by somebody whom Ben has blocked',
+    async ({ ann, ben }) => {
+      await ben.request('user:block', { user: ann.id, blocked: true });
+      await named(ann, ben);
+    },
+    0,
+  ],
+  [
+    'a mention in a public room from which Ben is banned then',
+    async ({ ann, ben }) => {
+      await named(ann, ben);
+      await ann.request('room:ban', { room: 'lobby', user: ben.id });
+    },
+    0,
+  ],
+  [
+    'everybody is mentioned in a public room that Ben has not joined',
+    async ({ ann, ben }) => {
+      const room = await publicRoom(ann, ben);
+      await say(ann, room, '@all hello', { mentions: [{ user: '*', start: 0, length: 4 }] });
+    },
+    0,
+  ],
   [
     'everybody is mentioned by a moderator, in a room of which Ben wants mentions alone',
     async ({ ann, ben, den }) => {
@@ -136,15 +243,10 @@ const situations: readonly Situation[] = [
   [
     'all messages of a public room are wanted',
     async ({ ann, ben }) => {
-      const { room } = await ann.request('room:create', {
-        name: `Public ${ben.id}`,
-        kind: 'public',
-        clientId: ben.id,
-      });
-      await join(ann, room.id);
-      await join(ben, room.id);
-      await ben.request('room:notify', { room: room.id, notify: 'all' });
-      await say(ann, room.id);
+      const room = await publicRoom(ann, ben);
+      await join(ben, room);
+      await ben.request('room:notify', { room, notify: 'all' });
+      await say(ann, room);
     },
     1,
   ],

@@ -214,6 +214,18 @@ test('a message is pushed to those whom it concerns, who are away and logged in,
   expect(of('text')).toMatchObject([{ since: null }]);
 });
 
+test('a mention in a public room is pushed to somebody who is no member of it', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  await ben.request('notify:set', { quiet: null });
+  const browser = await browserOf(ben);
+  await ann.request('room:join', { room: 'lobby' });
+  const mentions = [{ user: ben.id, start: 0, length: 4 }];
+  const { seq } = await say(ann, 'lobby', '@Ben, bring a rake', { mentions });
+  await vi.waitFor(() => expect(browser.taken()).toHaveLength(1), hanging);
+  const data = { room: 'lobby', seq, unread: ['lobby'] };
+  expect(browser.pushes()).toMatchObject([{ notification: { body: '@Ben, bring a rake', data } }]);
+});
+
 test('a store that is silent is no logout: the push waits, and is sent when the store answers', async () => {
   const [ann, ben] = [await site.person(), await site.person()];
   await ben.request('notify:set', { quiet: null });

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { History } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { unreadOf } from '../../../server/notify/unread.ts';
+import { emptyHistory } from '../../helpers/chat-server.ts';
+
+const ann = { id: 'ann', name: 'Ann' };
+const room = { by: ann, most: 0, at: 1 };
+const hour = 60 * 60_000;
+let folder: Awaited<ReturnType<typeof emptyHistory>>;
+let history: History;
+beforeAll(async () => {
+  folder = await emptyHistory();
+  history = await openSqliteHistory({
+    path: folder.path,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  await history.write.arrive({ user: ann, at: 1 });
+  await history.write.createRoom({ ...room, id: 'hall', kind: 'public', name: 'Hall', clientId: 'h' });
+});
+afterAll(async () => {
+  await history.close();
+  folder.remove();
+});
+
+/** Ann names the user in the hall, of which the user is no member, so many milliseconds ago. @returns when */
+async function named(user: string, ago: number): Promise<number> {
+  const sentAt = Date.now() - ago;
+  const mentions = [{ user, start: 0, length: 1 }];
+  await history.write.send({
+    room: 'hall',
+    clientId: `${user} ${ago}`,
+    user: ann,
+    text: 'x',
+    mentions,
+    sentAt,
+    asMember: false,
+  });
+  return sentAt;
+}
+
+const unread = async (user: string, notified: number[] = []) => {
+  const found = await unreadOf(
+    history,
+    { banOf: () => null } as unknown as Parameters<typeof unreadOf>[1],
+    user,
+    notified.map((at) => ({ room: 'hall', at })),
+  );
+  return found?.rooms.map(({ unread, mentions, since }) => ({ unread, mentions, since }));
+};
+
+test('after a notice about a public room only a newer mention is a reason for another, for somebody who is no member', async () => {
+  await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at: 1 });
+  const first = await named('ben', 5 * hour);
+  expect(await unread('ben')).toEqual([{ unread: 1, mentions: 1, since: first }]);
+  expect(await unread('ben', [first - 1])).toHaveLength(1);
+  expect(await unread('ben', [first])).toEqual([]);
+  const second = await named('ben', hour);
+  expect(await unread('ben', [first])).toEqual([{ unread: 2, mentions: 2, since: first }]);
+  expect(await unread('ben', [second + 1])).toEqual([]);
+});
+
+test('mentions of more than three days ago, and of people who have never been here, are in no notice outside of their rooms', async () => {
+  await history.write.arrive({ user: { id: 'cat', name: 'Cat' }, at: 1 });
+  await named('cat', 73 * hour);
+  expect(await unread('cat')).toEqual([]);
+  const at = await named('cat', 71 * hour);
+  expect(await unread('cat')).toEqual([{ unread: 1, mentions: 1, since: at }]);
+  await history.write.createRoom({ ...room, id: 'den', kind: 'private', name: 'Den', clientId: 'd' });
+  const users = [{ id: 'dan', name: 'Dan' }];
+  await history.write.addMembers({ room: 'den', users, source: 'people', mayReturn: false, at });
+  await named('dan', hour);
+  expect(await unread('dan')).toEqual([]);
+});
