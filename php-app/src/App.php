@@ -37,19 +37,29 @@ final class App
     /** @throws \Throwable HttpError, or any failure; nothing has been sent then */
     public function answer(): Response
     {
-        $isMember = preg_match(self::MEMBER, $this->request->path) === 1;
-        $route = $isMember ? ['GET' => 'member'] : self::ROUTES[$this->request->path] ?? null;
-        if ($route === null) {
-            throw new HttpError(404, 'error.path');
-        }
+        $route = $this->route() ?? throw new HttpError(404, 'error.path');
         // PHP itself omits the body in answers to HEAD.
         $method = $this->request->method === 'HEAD' ? 'GET' : $this->request->method;
-        $action = $route[$method] ?? throw new HttpError(405, 'error.method', [
+        $isLogin = $method === 'POST' && $this->isPage() && $this->request->field('form') === 'login';
+        $action = $isLogin ? 'logIn' : $route[$method] ?? throw new HttpError(405, 'error.method', [
             'Allow' => isset($route['GET']) ? 'GET, HEAD' : 'POST',
         ]);
         $response = $this->$action();
         $this->session->commit();
         return $response;
+    }
+
+    /** @return array<string, string>|null the actions by their methods */
+    private function route(): ?array
+    {
+        $isMember = preg_match(self::MEMBER, $this->request->path) === 1;
+        return $isMember ? ['GET' => 'member'] : self::ROUTES[$this->request->path] ?? null;
+    }
+
+    /** Whether the path is that of a page, and no other part of the request is in it. */
+    private function isPage(): bool
+    {
+        return isset($this->route()['GET']);
     }
 
     private function home(): Response
@@ -132,7 +142,6 @@ final class App
         if ($user === null) {
             // Opened before the form is shown, so that an unusable folder is an error at once.
             Database::open($this->config->dataFolder);
-            $this->session->returnTo($this->request->path);
             return $this->loginForm(200);
         }
         $chat = $this->config->chat ?? ChatAddress::beside($this->request);
@@ -181,7 +190,7 @@ final class App
         if ($user === null) {
             return $this->loginForm(401, $this->texts->get('page.wrong'), $name);
         }
-        $page = $this->session->logIn($user);
+        $this->session->logIn($user);
         // The next calls may take a moment, and must not keep the session locked meanwhile.
         $this->session->commit();
         try {
@@ -190,7 +199,7 @@ final class App
             // A failed welcome is no reason to refuse the login.
             error_log("No welcome in the chat: {$error->getMessage()}");
         }
-        return Response::seeOther($page);
+        return Response::seeOther($this->isPage() ? $this->request->path : '/');
     }
 
     private function order(): Response
@@ -270,6 +279,7 @@ final class App
     {
         return new Response($status, $this->view->page('login', [
             'csrf' => $this->session->csrfToken(),
+            'isPage' => $this->isPage(),
             'error' => $error,
             'wrong' => $status === 401,
             'name' => $name,

@@ -72,21 +72,12 @@ final class SiteSession
         return $_SESSION['csrf'];
     }
 
-    /** Keeps the page that the visitor asked for until the login. @param string $path one of the site's pages */
-    public function returnTo(string $path): void
+    public function logIn(User $user): void
     {
-        $_SESSION['page'] = $path;
-    }
-
-    /** @return string the page that the visitor asked for before */
-    public function logIn(User $user): string
-    {
-        $page = $_SESSION['page'] ?? '/';
         // With a new ID and none of the old data, anyone who planted or saw the old ID cannot use it.
         $this->native?->regenerate() ?? $this->beginAnew();
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname, 'role' => $user->role]
             + self::beginning();
-        return $page;
     }
 
     /** session_regenerate_id() would fail if the visitor clicks twice, since the first click has ended the session. */

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 $title = $t('page.submit') . ' · ' . $t('site.name');
 $class = 'login-page';
+// Sent to the address of the page, the form keeps its part behind #: a link to a message, or an invite link.
+$action = $isPage ? '' : ' action="/login"';
 $state = ($wrong ? ' aria-invalid="true"' : '') . ($error === '' ? '' : ' aria-describedby="err"');
 [$focusName, $focusPassword] = $name === '' ? [' autofocus', ''] : ['', ' autofocus'];
 ?>
@@ -15,7 +17,8 @@ $state = ($wrong ? ' aria-invalid="true"' : '') . ($error === '' ? '' : ' aria-d
 <?php if ($error !== '') {
     require __DIR__ . '/alert.php';
 } ?>
-<form method="post" action="/login">
+<form method="post"<?= $action ?>>
+<input type="hidden" name="form" value="login">
 <input type="hidden" name="csrf" value="<?= $e($csrf) ?>">
 <label for="u"><?= $t('page.user') ?></label>
 <input id="u" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required value="<?= $e($name) ?>"<?= $state, $focusName ?>>

@@ -1,3 +1,4 @@
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, Person, stored, test } from './fixtures.ts';
 
 /** All text in the page and its storage. */
@@ -33,6 +34,32 @@ test('a logout in one tab ends every tab, and nothing of it stays', async ({ ali
   const [tab] = tabs;
   await tab?.page.getByRole('button', { name: 'Log in again' }).click();
   await expect(tab?.page.getByLabel('User name') ?? alice.page.locator('none')).toBeVisible();
+});
+
+test('a link to a message and an invite link lead there after the login', async ({ page, window, site }) => {
+  const den = await privateRoom(site, 'bob', 'after the login', []);
+  const [seq, token] = await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room: 'garden' });
+    const { message } = await ask('message:send', { room: 'garden', text: 'the linked one', clientId: 'l' });
+    const { token } = await ask('invite:create', { room: den });
+    return [message.seq, token];
+  });
+  const logIn = async (one: typeof page, password: string) => {
+    await one.getByLabel('User name').fill('carol');
+    await one.getByLabel('Password').fill(password);
+    await one.getByRole('button', { name: 'Log in' }).click();
+  };
+  await page.goto(`${site.php.chatPage}#m=garden/${seq}`);
+  await logIn(page, 'wrong');
+  await expect(page.getByRole('alert')).toBeVisible();
+  await logIn(page, 'carol');
+  await expect(page.getByRole('article').filter({ hasText: 'the linked one' })).toBeFocused();
+  await expect(page).toHaveURL(`${site.php.chatPage}#m=garden`);
+
+  const guest = await window('guest');
+  await guest.goto(`${site.php.chatPage}#join=${token}`);
+  await logIn(guest, 'carol');
+  await expect(guest.getByRole('heading', { name: 'after the login' })).toBeFocused();
 });
 
 test('a draft does not outlive the logout of the only tab', async ({ alice }) => {

@@ -208,8 +208,21 @@ describe('refused', () => {
   test('leads to the page that the visitor asked for', async () => {
     const form = await fetch(`${app.url}/members/3`);
     const cookie = sessionCookie(form);
-    const fields = { username: 'bob', password: 'bob', csrf: csrfToken(await form.text()) };
-    expect((await post(`${app.url}/login`, cookie, fields)).headers.get('location')).toBe('/members/3');
+    const page = await form.text();
+    // Without an action the browser sends it to the page, and keeps what stands behind # in the address.
+    expect(page).toContain('<form method="post">');
+    const fields = { form: 'login', username: 'bob', csrf: csrfToken(page) };
+    expect((await post(`${app.url}/members/3`, cookie, { ...fields, password: 'x' })).status).toBe(401);
+    const answer = await post(`${app.url}/members/3`, cookie, { ...fields, password: 'bob' });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('location')).toBe('/members/3');
+    expect(await loggedInAs(app, sessionCookie(answer))).toBe('Bob');
+  });
+
+  test.each(['/members/0', '/nowhere', '/chat-events'])('%s takes no login', async (path) => {
+    const { cookie, csrf } = await openForm(app);
+    const fields = { form: 'login', username: 'bob', password: 'bob', csrf };
+    expect((await post(`${app.url}${path}`, cookie, fields)).status).toBe(404);
   });
 
   test('a redirect target is never taken from the request', async () => {
