@@ -65,7 +65,7 @@ export function nextSteps(done: Done, terminal: Terminal): void {
     );
   }
   terminal.say(
-    `\nIf something does not work: ${howToRun('doctor', `${named}--chat ${shellWord(done.addresses.chat.href)}`)} says what, and what to change.`,
+    `\nIf something does not work: ${runAs(done.account)}${howToRun('doctor', `${named}--chat ${shellWord(done.addresses.chat.href)}`)} says what, and what to change.`,
   );
 }
 
@@ -76,10 +76,13 @@ function rights({ account, acl }: Done): Step {
   };
 }
 
+/** Before a command that root runs as the account of the chat server. */
+const runAs = ({ name, uid }: Account) =>
+  process.geteuid?.() === 0 && uid !== 0 ? `runuser -u ${name} -- ` : '';
+
 function start(done: Done): Step {
   const { account, settings, data, isBuilt, machine } = done;
-  const isRoot = process.geteuid?.() === 0;
-  const service = isRoot ? serviceLines(done, machine) : undefined;
+  const service = process.geteuid?.() === 0 ? serviceLines(done, machine) : undefined;
   if (service !== undefined) {
     return {
       title: 'Start the chat server',
@@ -89,16 +92,16 @@ function start(done: Done): Step {
       ],
     };
   }
-  const other = isRoot && account.uid !== 0;
+  const as = runAs(account);
   const named = usualFiles.some((file) => resolve(file) === settings)
     ? ''
     : `--settings ${shellWord(settings)}`;
   const lines = [
     ...(isBuilt ? [] : ['npm run build']),
-    ...(other && !existsSync(data)
+    ...(as !== '' && !existsSync(data)
       ? [`install -d -o ${account.name} -g ${account.name} -m 700 ${shellWord(data)}`]
       : []),
-    `${other ? `runuser -u ${account.name} -- ` : ''}${howToRun('run', named)}`,
+    `${as}${howToRun('run', named)}`,
   ];
   return {
     title: 'Start the chat server',

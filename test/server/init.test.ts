@@ -96,6 +96,9 @@ test('WordPress: what is found, the settings that a server takes, and what is le
   expect(said).toMatch(/✓ The account \w+ may read the 2 files [\s\S]*✓ The database of the site answers\./);
   expect(said).toMatch(/location \^~ \/chat\/ \{|ProxyPass "\/chat\/"/);
   expect(said).toContain('<php-chat server="/chat/" login-url="/wp-login.php">');
+  // Root may read all, so only as the account of the chat the doctor sees what that may.
+  const as = user.length > 0 ? 'runuser -u nobody -- ' : '';
+  expect(said).toContain(`does not work: ${as}npm run doctor -- --settings ${file} --chat https://blog`);
   expect(code).toBe(0);
   expect(statSync(file).mode & 0o777).toBe(0o640);
   expect(readdirSync(join(file, '..'))).toEqual(['settings']);
