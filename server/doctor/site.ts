@@ -32,7 +32,8 @@ export async function* examineSite(place: SitePlace, how: Examination): AsyncGen
       if (how.mails) yield await mailAddresses(logins, session?.user);
       if (cookie === undefined) return;
       // Where the cookies come from is not known here.
-      const cookies = cookieHeader(cookie, session?.cookie.name);
+      const named = session?.cookie.name ?? (isValueAlone(cookie) ? await missingCookie(logins) : undefined);
+      const cookies = cookieHeader(cookie, named);
       const answer = await logins.identify({ cookies });
       if ('code' in answer)
         return yield wrong(`Nobody is logged in with these cookies: ${answer.reason}.`, answer.hint);
@@ -116,14 +117,22 @@ async function isReplica(place: SitePlace): Promise<boolean> {
   return reader === undefined ? false : await reader.isReplica().finally(reader.close);
 }
 
+/** Whether it has no name in it, as a value that is copied from the developer tools. */
+const isValueAlone = (cookie: string) => !/^(cookie:\s*)?[^\s=;]+=/i.test(cookie.trim());
+
+/** The name of the cookie that a visitor without cookies lacks. */
+async function missingCookie(logins: Logins): Promise<string | undefined> {
+  const answer = await logins.identify({});
+  return 'cookie' in answer ? answer.cookie : undefined;
+}
+
 /** The name of the cookie by which a site knows its users; undefined if the site cannot be read. */
 export async function siteCookie(place: SitePlace): Promise<string | undefined> {
   try {
     const { logins, session } = await openSite(place);
     try {
       if (session !== undefined) return session.cookie.name;
-      const answer = await logins.identify({});
-      return 'cookie' in answer ? answer.cookie : undefined;
+      return await missingCookie(logins);
     } finally {
       logins.close();
     }

@@ -628,6 +628,19 @@ test('a database user with the rights that the doctor prints: everything works, 
   expect(await logins.mailOf?.('70')).toBeNull();
 });
 
+test('the doctor takes the value of the cookie alone, as the developer tools show it, and the whole header', async () => {
+  const site = await wordPressSite(db);
+  onTestFinished(site.remove);
+  const { cookies } = await site.logIn('7', { name: 'Ann' });
+  const value = cookies.slice(cookies.indexOf('=') + 1);
+  for (const copied of [cookies, value, `Cookie: lang=de; ${cookies}`]) {
+    const lines: string[] = [];
+    const say = { finding: (line: string) => void lines.push(line), problem: () => {} };
+    await doctor(['--cookie', copied], { CHAT_SITE: site.folder }, say);
+    expect(lines.join('\n')).toContain('✓ The user 7 is logged in, whom others see as Ann.');
+  }
+});
+
 test('the doctor: a replica is wrong, and the way from the browser goes by the cookie of the site', async () => {
   const site = await wordPressSite(db);
   onTestFinished(site.remove);
