@@ -81,6 +81,13 @@ async function setUp(
       .filter(Boolean)
       .join(', '),
   });
+  if (found.elsewhere) {
+    say({
+      is: 'warning',
+      text: `This may be the wrong folder: ${found.elsewhere}.`,
+      advice: 'if that is the site, run this again with that folder',
+    });
+  }
   const url = options.url ?? (known === null ? await askForAddress(options, terminal) : null);
   const addresses = addressesFor(url, known, cookie, config.port);
   say({ is: 'well', text: reachText(addresses, cookie) });

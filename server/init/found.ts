@@ -2,7 +2,13 @@ import { CommandProblem, exit } from '../command/problem.ts';
 import { lineForScreen } from '../session/blank.ts';
 import { StoreError } from '../session/login.ts';
 import type { Portrait, SiteDatabase } from '../session/logins/application.ts';
-import { ConfigurationError, findSite, openTables } from '../session/logins/applications.ts';
+import {
+  ConfigurationError,
+  findSite,
+  NoSiteError,
+  openTables,
+  sitesNear,
+} from '../session/logins/applications.ts';
 import { grants } from '../session/logins/grants.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { connected, type OpenSite, type SitePlace } from '../session/logins/site.ts';
@@ -23,6 +29,8 @@ export interface Found {
   store: string;
   /** Whether it is known where the user is in a session. */
   userKnown: boolean;
+  /** A known application near a folder that has none, in words. */
+  elsewhere?: string | null;
 }
 
 /**
@@ -41,12 +49,27 @@ export async function lookAt(
   try {
     return await portraitOf({ ...withoutUser(place), onFile }, files);
   } catch (error) {
-    if (error instanceof ConfigurationError)
-      throw new CommandProblem(exit.configuration, (await forbidden(files)) ?? lineForScreen(error.message));
+    if (error instanceof ConfigurationError) {
+      const near = error instanceof NoSiteError ? await elsewhere(place) : null;
+      const advice = near === null ? '' : `\n  → ${near}: give that folder`;
+      throw new CommandProblem(
+        exit.configuration,
+        (await forbidden(files)) ?? `${lineForScreen(error.message)}${advice}`,
+      );
+    }
     if (error instanceof StoreError)
       throw (place.database && (await rightsProblem(error, place))) || databaseProblem(error);
     throw error;
   }
+}
+
+/** Says where near a folder a known application is; null if there is none, or a kind is given. */
+async function elsewhere(place: SitePlace): Promise<string | null> {
+  if (place.kind !== undefined) return null;
+  const near = await sitesNear(place);
+  return near.length === 0
+    ? null
+    : near.map(({ folder, title }) => `${title} is in ${lineForScreen(folder)}`).join(', ');
 }
 
 /** Stands where it is not known where the user is in a session. */
@@ -82,6 +105,7 @@ async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>):
       ...{ title, files, sessions: session, store, userKnown },
       portrait: (await application.portrait?.(folder)) ?? {},
       logins: `sessions in ${storeTitle(session.source.protocol, store)}`,
+      elsewhere: application.kind === 'php' ? await elsewhere(place) : null,
     };
   }
   const { application, found, reader, folder } = site;

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -80,7 +81,7 @@ const newFile = () => join(folder, String(++files), 'settings');
 /** Another folder of that WordPress. */
 function otherFolder(config: string | null): string {
   const other = mkdtempSync(join(tmpdir(), 'wordpress-'));
-  onTestFinished(() => rmSync(other, { recursive: true }));
+  onTestFinished(() => rmSync(other, { recursive: true, force: true }));
   mkdirSync(join(other, 'wp-includes'));
   writeFileSync(join(other, 'wp-includes/version.php'), "<?php\n$wp_version = '6.9.7';\n");
   if (config !== null) writeFileSync(join(other, 'wp-config.php'), config);
@@ -222,6 +223,27 @@ test('a file, a circle of links, and a WordPress that is half installed', async 
     const answer = await run([path, '--yes', '--url', 'http://x', '--settings', newFile()]);
     expect(answer).toEqual({ code, said: expect.stringMatching(expected) });
   }
+});
+
+test('a folder above or below that of the application: the right one is named', async () => {
+  const above = mkdtempSync(join(folder, 'www-'));
+  const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
+  renameSync(otherFolder(config), join(above, 'html'));
+  mkdirSync(join(above, 'html/wp-content/plugins'), { recursive: true });
+  const machine = plainSite().machine;
+  const named = expect.stringContaining(`WordPress is in ${above}/html`);
+  // Its folder for the web server has PHP in it, so it may be a site of its own.
+  for (const [path, answers] of [
+    [above, ['https://example.org']],
+    [join(above, 'html/wp-content/plugins'), []],
+  ] as const) {
+    expect(await run([path, '--settings', newFile()], {}, [...answers], machine)).toEqual({
+      code: 78,
+      said: named,
+    });
+  }
+  const [, account = userInfo().username] = user;
+  expect((await run([`${above}/html`, '--print', '--user', account])).said).not.toContain('WordPress is in');
 });
 
 test('the database: not there, with a wrong password, and without the tables', async () => {

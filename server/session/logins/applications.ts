@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { databaseUrl, queryOf } from '../configuration/database-host.ts';
@@ -118,6 +119,9 @@ interface ReadSessions {
   accounts?: (SiteTables & { accounts: Accounts; sessions: FoundSessions['table'] }) | undefined;
 }
 
+/** A folder has no application that is known. */
+export class NoSiteError extends ConfigurationError {}
+
 /**
  * Finds out which application a folder has.
  * @throws ConfigurationError if its configuration cannot be read, or no known application is there
@@ -133,9 +137,40 @@ export async function findSite(place: SitePlace): Promise<FoundSite> {
     if (site !== null) return site;
   }
   const titles = candidates.flatMap(({ find, title }) => (find === undefined ? [] : title));
-  throw new ConfigurationError(
+  throw new NoSiteError(
     `${place.folder} is not the folder of ${titles.join(', ')}: check the path, and that this server may read it; for another site with PHP sessions set CHAT_SESSION_STORE`,
   );
+}
+
+/** Folders that are looked into. */
+const mostFolders = 100;
+
+/** The known applications right below a folder, or in the nearest one above it: where somebody names the wrong one. */
+export async function sitesNear(place: SitePlace): Promise<{ folder: string; title: string }[]> {
+  const { path, list } = await siteFolder(place);
+  const below = (await list('.')).slice(0, mostFolders).map((name) => join(path, name));
+  const found = (await Promise.all(below.map((folder) => titleIn(folder, place)))).flat();
+  for (let at = dirname(path); found.length === 0 && at !== '/'; at = dirname(at))
+    found.push(...(await titleIn(at, place)));
+  return found;
+}
+
+async function titleIn(path: string, place: SitePlace): Promise<{ folder: string; title: string }[]> {
+  try {
+    const folder = await siteFolder({ folder: path, environment: place.environment });
+    if ((await folder.list('.')).length === 0) return [];
+    for (const application of applications) {
+      if (application === php) continue;
+      const found =
+        'options' in application
+          ? await application.find?.(folder, place.sessions?.given ?? {})
+          : await application.find(folder, place);
+      if (found) return [{ folder: path, title: application.title }];
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+  }
+  return [];
 }
 
 async function findTables(
