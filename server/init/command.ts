@@ -22,7 +22,7 @@ import {
 import { addressesFor, type ChatAddresses, parseAddress } from './address.ts';
 import { askForUser } from './ask-for-user.ts';
 import { type Options, readOptions } from './command-line.ts';
-import { type Found, folderOfStore, lookAt, withoutUser } from './found.ts';
+import { type Found, folderOfStore, lookAt, rightsProblem, withoutUser } from './found.ts';
 import { nextSteps } from './next-steps.ts';
 import { refuseOpenFolder, type SettingsGroup, settingsText, writeSettings } from './settings-file.ts';
 import type { Terminal } from './terminal.ts';
@@ -234,20 +234,23 @@ function ownerOfSessions(found: Found): string | undefined {
 
 /** Reads the site once more, with the rights that the server will have. @throws CommandProblem if the chat could not work */
 async function testAs(account: Account, place: SitePlace, say: (finding: Finding) => void): Promise<void> {
-  let wrongs = 0;
+  const wrongs: string[] = [];
   await asAccount(account, async () => {
     for await (const finding of examineSite(place, { cookie: undefined, keepalive: true })) {
       // The first line has said so already.
       if (finding.is === 'well' && / is the folder of /.test(finding.text)) continue;
       say(finding);
-      if (finding.is === 'wrong') wrongs++;
+      if (finding.is === 'wrong') wrongs.push(finding.text);
     }
   });
-  if (wrongs > 0)
-    throw new CommandProblem(
+  if (wrongs.length === 0) return;
+  throw (
+    (await rightsProblem(wrongs.join('\n'), place)) ??
+    new CommandProblem(
       exit.unavailable,
       'so the chat could not work: nothing has been written. Mend that, and run this again',
-    );
+    )
+  );
 }
 
 /** The address of the login page of the site. */

@@ -58,7 +58,7 @@ export async function lookAt(
       );
     }
     if (error instanceof StoreError)
-      throw (place.database && (await rightsProblem(error, place))) || databaseProblem(error);
+      throw (await rightsProblem(error.message, place)) ?? databaseProblem(error);
     throw error;
   }
 }
@@ -175,8 +175,8 @@ export function folderOfStore(store: string): string | undefined {
 const incomplete = /lacks a table|no such table|no database of that name/;
 
 /** The problem of a database user of the chat's own, with the SQL that gives it its rights; null for another one. */
-async function rightsProblem({ message }: StoreError, place: SitePlace): Promise<CommandProblem | null> {
-  if (!incomplete.test(message)) return null;
+export async function rightsProblem(message: string, place: SitePlace): Promise<CommandProblem | null> {
+  if (place.database === undefined || !incomplete.test(message)) return null;
   const lines = await grants(place);
   if ('problem' in lines) return null;
   return new CommandProblem(
@@ -187,6 +187,9 @@ async function rightsProblem({ message }: StoreError, place: SitePlace): Promise
 
 function databaseProblem(error: StoreError): CommandProblem {
   const message = lineForScreen(error.message);
+  if (/the user of the site may not/.test(message)) {
+    return new CommandProblem(exit.configuration, `the database of the site answers, but ${message}`);
+  }
   if (incomplete.test(message)) {
     return new CommandProblem(
       exit.configuration,
@@ -195,8 +198,11 @@ function databaseProblem(error: StoreError): CommandProblem {
   }
   if (/refuses the user|does not accept this user|logs in by a method/.test(message))
     return new CommandProblem(exit.configuration, message);
+  const otherwise = message.includes('set CHAT_SITE_DATABASE')
+    ? ''
+    : '; if it is elsewhere for this machine, set CHAT_SITE_DATABASE';
   return new CommandProblem(
     exit.unavailable,
-    `the database of the site does not answer: ${message}. Start it, and run this again; if it is elsewhere for this machine, set CHAT_SITE_DATABASE`,
+    `the database of the site does not answer: ${message}. Start it, and run this again${otherwise}`,
   );
 }

@@ -18,10 +18,12 @@ import { init } from '../../server/init/command.ts';
 import type { Terminal } from '../../server/init/terminal.ts';
 import { readConfig } from '../../server/settings/config.ts';
 import { givenSettings } from '../../server/settings/file.ts';
+import { laravelSite } from '../helpers/account-sites.ts';
 import { loginsOf } from '../helpers/application-site.ts';
 import { ownPort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { phpRequest } from '../helpers/php-request.ts';
+import { startSiteDatabase } from '../helpers/site-database.ts';
 import { address, phrases, quoted, wordPressSite } from '../helpers/wordpress.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -249,6 +251,7 @@ test('a folder above or below that of the application: the right one is named', 
 test('the database: not there, with a wrong password, and without the tables', async () => {
   const config = readFileSync(join(site.folder, 'wp-config.php'), 'utf8');
   const port = await ownPort();
+  await db.query("CREATE USER norights@'%' IDENTIFIED BY 'x'");
   for (const [text, code, expected] of [
     [config.replace(`:${db.port}`, `:${port}`), 69, /does not answer: .*\(ECONNREFUSED\)\. Start it/],
     [
@@ -260,6 +263,13 @@ test('the database: not there, with a wrong password, and without the tables', a
       config.replace(/table_prefix = '\w+'/, "table_prefix = 'none_'"),
       78,
       /answers, but it is not complete: .* Finish the installation/,
+    ],
+    [
+      config
+        .replace(/(define\( "DB_USER", ).*\)/g, "$1'norights')")
+        .replace(/(define\('DB_PASSWORD', ).*\)/g, "$1'x')"),
+      78,
+      /^✗ The database of the site .*user of the site may not use it.*rights.*or set CHAT_SITE_DATABASE(?!.*Finish)/,
     ],
   ] as const) {
     const answer = await run([otherFolder(text), '--yes', '--settings', newFile()]);
@@ -276,6 +286,22 @@ test('a database user that may not read what the chat needs: the SQL that lets i
     code: 78,
     said: expect.stringMatching(
       /user of CHAT_SITE_DATABASE may not read[\s\S]*\n {4}GRANT SELECT ON `chat_wordpress` TO/,
+    ),
+  });
+});
+
+test('the same for the users beside PHP sessions', async () => {
+  const own = await startSiteDatabase('mysql');
+  onTestFinished(own.remove);
+  const { folder: laravel } = await laravelSite(own);
+  chmodSync(laravel, 0o755);
+  await own.run("CREATE USER bare@'%' IDENTIFIED BY 'x'");
+  const env = { CHAT_SITE_DATABASE: `mysql://bare:x@127.0.0.1:${own.port}/site` };
+  const args = [laravel, '--yes', '--url', address, '--settings', newFile(), ...user];
+  expect(await run(args, env)).toEqual({
+    code: 78,
+    said: expect.stringMatching(
+      /user of CHAT_SITE_DATABASE may not read[\s\S]*\n {4}GRANT SELECT ON `chat_laravel/,
     ),
   });
 });

@@ -186,27 +186,36 @@ export interface SiteTables<Of extends AnyApplication = AnyApplication> {
 
 export type Connected = Pick<OpenSite, 'driver' | 'database' | 'charset'>;
 
-const unreadable = `the database lacks a table or a column that is read, or its user may not read it: ${howToRun('doctor', '--grants')} prints the rights`;
+const printed = `${howToRun('doctor', '--grants')} prints the rights`;
 
-/** The failures of a database that have other words where no store URL is. */
-const inWords: Partial<Record<DatabaseError['problem'], string>> = {
-  login:
-    'the database refuses the user or the password, which are those of the site or of CHAT_SITE_DATABASE',
-  database: 'there is no database of that name, or its user may not use it',
-  table: unreadable,
-  column: unreadable,
-  permission: unreadable,
-  hidden: unreadable,
-  hiddenColumn: unreadable,
-  renewal: `the user of the database may not renew logins, so writing in the chat is no use of the site: ${howToRun('doctor', '--grants')} prints the right (UPDATE)`,
-};
+/** The failures of a database that have other words where no store URL is. @param given whether it is CHAT_SITE_DATABASE */
+function wordsOfSite(given: boolean): Partial<Record<DatabaseError['problem'], string>> {
+  const lacking = 'the database lacks a table or a column that is read';
+  const user = given ? 'the user of CHAT_SITE_DATABASE' : 'the user of the site';
+  const rights = given ? printed : 'give that user its rights, or set CHAT_SITE_DATABASE';
+  const hidden = `${lacking}, or ${user} may not read it: ${rights}`;
+  // Of the chat's own user these are views.
+  const missing = given ? hidden : lacking;
+  return {
+    login:
+      'the database refuses the user or the password, which are those of the site or of CHAT_SITE_DATABASE',
+    database: `there is no database of that name, or ${user} may not use it: ${rights}`,
+    table: missing,
+    column: missing,
+    permission: hidden,
+    hidden,
+    hiddenColumn: hidden,
+    renewal: `the user of the database may not renew logins, so writing in the chat is no use of the site: ${howToRun('doctor', '--grants')} prints the right (UPDATE)`,
+  };
+}
 
 /** The same database, whose failures name no store URL. */
-function inWordsOfSite(database: Database): Database {
+function inWordsOfSite(database: Database, given: boolean): Database {
+  const words = wordsOfSite(given);
   const explained = (error: unknown): never => {
-    const words = error instanceof DatabaseError ? inWords[error.problem] : undefined;
-    if (words === undefined) throw error;
-    throw new StoreError(`${words} (${(error as DatabaseError).code})`, { cause: error });
+    const text = error instanceof DatabaseError ? words[error.problem] : undefined;
+    if (text === undefined) throw error;
+    throw new StoreError(`${text} (${(error as DatabaseError).code})`, { cause: error });
   };
   return {
     timeout: database.timeout,
@@ -225,7 +234,7 @@ export async function connected(
   const own = application.database(found);
   const { driver: plain, open } = place.database ?? (await located(application, own));
   const driver = siteSql(plain);
-  const database = inWordsOfSite(open());
+  const database = inWordsOfSite(open(), place.database !== undefined);
   if (own.charset !== 'server') return { driver, database, charset: own.charset };
   const [row] = await database.rows("SELECT 'any', @@character_set_server, NULL FROM DUAL WHERE 'any'", [
     'any',
@@ -238,7 +247,7 @@ async function located({ title }: { title: string }, own: SiteDatabase): Promise
   const sockets = socketsOf(own);
   if (sockets.length > 0 && (await firstThere(sockets)) === undefined) {
     throw new StoreError(
-      `PHP reaches the site's database by a Unix socket, and there is none of ${sockets.join(', ')}: set CHAT_SITE_DATABASE if it is elsewhere`,
+      `PHP reaches the site's database by a Unix socket, and there is no ${sockets.join(', ')}: set CHAT_SITE_DATABASE if it is elsewhere`,
     );
   }
   const charset = own.kind === 'sqlite' ? {} : { charset: 'utf8mb4' };
