@@ -28,14 +28,17 @@ const mostKeys = 60;
 export async function describeSession(
   settings: SessionSettings,
   copied: string,
-): Promise<DescribedSession | { problem: string; advice?: string | undefined }> {
+): Promise<DescribedSession | { problem: string; advice?: string | undefined; isMissing?: boolean }> {
   const header = cookieHeader(copied, settings.cookie.name);
   const id = sessionIdFrom(header, settings.cookie);
   if (id === null) return problemOf(noId(header, settings));
   const store = settings.source.open();
   try {
-    const session = await sessionOf(settings, id, await store.get(id));
-    return 'problems' in session ? problemOf(...session.problems) : described(session.value);
+    const bytes = await store.get(id);
+    const session = await sessionOf(settings, id, bytes);
+    return 'problems' in session
+      ? { ...problemOf(...session.problems), isMissing: bytes === null }
+      : described(session.value);
   } catch (error) {
     return problemOf(storeFailure(error, settings));
   } finally {

@@ -122,7 +122,7 @@ export async function sessionOf(
   bytes: Buffer | null,
 ): Promise<{ value: PhpValue } | { problems: Finding[] }> {
   if (bytes === null) {
-    const missing = wrong('The store has no session of this id in the place that CHAT_SESSION_STORE names.');
+    const missing = wrong('The session store has no session of this id.');
     return { problems: [missing, await nearby(source, id)] };
   }
   try {

@@ -1,6 +1,7 @@
 import { CommandProblem, exit } from '../command/problem.ts';
 import { describeSession } from '../doctor/describe.ts';
 import { lineForScreen } from '../session/blank.ts';
+import { howToRun } from '../session/how-to-run.ts';
 import type { SessionSettings } from '../session/logins/php-sessions.ts';
 import { type Account, asAccount } from './account.ts';
 import type { Options } from './command-line.ts';
@@ -18,7 +19,7 @@ export async function askForUser(
   const missing = () =>
     new CommandProblem(
       exit.configuration,
-      'it is not known where the user is in a session: run this without --yes and show one login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")',
+      `it is not known where the user is in a session: ${yes ? 'run this without --yes and show' : 'show'} one login, or set CHAT_USER_ID and CHAT_USER_NAME (docs/sessions.md, "Paths")`,
     );
   if (yes) throw missing();
   const { name } = settings.cookie;
@@ -31,9 +32,12 @@ and copy the value of ${name}. It is not shown here, and neither are the values 
   if (copied === null || copied === '') throw missing();
   const session = await asAccount(account, () => describeSession(settings, copied));
   if ('problem' in session) {
+    const looked = session.isMissing
+      ? ` Looked at: ${lineForScreen(found.logins)}. If phpinfo() of the site shows another session.save_path or session.name, run CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME ${howToRun('init')} …`
+      : '';
     throw new CommandProblem(
       exit.configuration,
-      `${session.problem}${session.advice ? `\n  → ${session.advice}` : ''}`,
+      `${session.problem}${session.advice ? `\n  → ${session.advice}${looked}` : ''}`,
     );
   }
   const width = Math.max(...session.keys.map(({ path }) => path.length));

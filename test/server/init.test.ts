@@ -365,6 +365,12 @@ test('a plain PHP site: one login is shown, its keys without values are confirme
     code: 78,
     said: expect.stringMatching(/not known where the user is[\s\S]*CHAT_USER_ID/),
   });
+  const cut = await run([...args, '--url', 'https://example.org'], {}, [id], machine);
+  expect(cut.said).toMatch(/not known where the user is in a session: show one login/);
+  const elsewhere = await run([...args, '--url', 'https://example.org'], {}, ['0'.repeat(26)], machine);
+  expect(elsewhere.said).toMatch(/✗ The session store has no session of this id\./);
+  expect(elsewhere.said).toContain(`Looked at: sessions in files in ${sessions}. `);
+  expect(elsewhere.said).toContain('CHAT_SESSION_STORE=file:///PATH CHAT_SESSION_NAME=NAME npm run init');
   const answers = ['https://example.org/shop/', `SITE=${id}`, 'y', '/login'];
   const { code, said } = await run(args, {}, answers, machine);
   expect(said).toContain(`A site in PHP (PHP-FPM 8.2, pool site), sessions in files in ${sessions}`);
