@@ -212,8 +212,9 @@ test('/metrics with CHAT_TRUSTED_PROXIES: with the key only, from this machine t
 describe('a start that cannot succeed says why', () => {
   const history = historyFolder();
   afterAll(() => history.remove());
-  const start = (env: NodeJS.ProcessEnv) =>
+  const start = (env: NodeJS.ProcessEnv, user: { uid?: number } = {}) =>
     startChild(process.execPath, chatProgram, {
+      ...user,
       cwd: new URL('../../', import.meta.url).pathname,
       env: {
         PATH: process.env.PATH,
@@ -224,8 +225,8 @@ describe('a start that cannot succeed says why', () => {
         ...env,
       },
     });
-  const end = async (env: NodeJS.ProcessEnv) => {
-    const child = start(env);
+  const end = async (env: NodeJS.ProcessEnv, user: { uid?: number } = {}) => {
+    const child = start(env, user);
     await new Promise((resolve) => child.process.on('close', resolve));
     return { code: child.process.exitCode, output: child.output() };
   };
@@ -259,6 +260,16 @@ describe('a start that cannot succeed says why', () => {
     const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/dev/null/chat.db' });
     expect(code).toBe(74);
     expect(output).toContain('the server cannot start');
+  });
+
+  test('a folder that may not be made: its account and the line that makes it', async () => {
+    // Root may, so it is tested as another user.
+    const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+    const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/usr/chat/chat.db' }, user);
+    expect(code).toBe(74);
+    expect(output).toMatch(
+      /the account (\S+) may not make the folder \/usr\/chat: as root, install -d -o \1 -m 700 \/usr\/chat/,
+    );
   });
 });
 

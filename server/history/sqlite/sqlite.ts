@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { RequestError } from '../../wire/errors.ts';
@@ -89,7 +90,7 @@ function isForIndexNow(change: Change): boolean {
 /** Makes the file if there is none, and claims it for this process. @returns its path without symbolic links */
 function claimFile(path: string): { path: string; claimed: { close(): void } } {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     closeSync(openSync(path, 'a', 0o600));
     const real = realpathSync(path);
     if (existsSync(restoredOf(real))) {
@@ -102,6 +103,28 @@ function claimFile(path: string): { path: string; claimed: { close(): void } } {
     return { path: real, claimed: claim(`${real}-lock`, inUse) };
   } catch (error) {
     throw cannotOpen(path, error);
+  }
+}
+
+/** @throws Error that says how root makes it, if this account may not */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EACCES') throw cause;
+    const account = accountName();
+    const advice = `as root, install -d -o ${account} -m 700 ${folder}`;
+    throw new Error(`the account ${account} may not make the folder ${folder}: ${advice} (${code})`);
+  }
+}
+
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run as a number that no account has.
+    return String(process.geteuid?.());
   }
 }
 
