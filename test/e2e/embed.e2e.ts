@@ -706,5 +706,7 @@ test('hints for who builds the page, once each: a foreign origin, an unknown roo
   other.hostname = 'localhost';
   await page.goto(other.href);
   await expect.poll(() => said.length).toBe(1);
-  expect(said[0]).toContain(`CHAT_ORIGINS=${other.origin}`);
+  expect(said[0]).toContain(`Add ${other.origin} to CHAT_ORIGINS`);
+  // With that alone nobody would be logged in.
+  expect(said[0]).toContain('give the chat an address under localhost');
 });

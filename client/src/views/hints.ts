@@ -12,14 +12,16 @@ function hint(text: string): void {
 /** The hint that a state of the connection gives about the settings. */
 export function hintAt(state: ConnectionState, server: string): void {
   const { hostname } = new URL(server);
+  const cookie =
+    hostname === location.hostname
+      ? ''
+      : ` The browser sends the session cookie of ${location.hostname} to ${hostname} only where PHP's session.cookie_domain names both. Otherwise give the chat an address under ${location.hostname}.`;
   if (state.kind === 'refused' && state.cause === 'origin') {
     hint(
-      `${server} does not accept this page. Add it to the settings of the chat server: CHAT_ORIGINS=${location.origin}`,
+      `${server} does not accept this page. Add ${location.origin} to CHAT_ORIGINS in the settings of the chat server.${cookie}`,
     );
-  } else if (state.kind === 'ended' && state.reason === 'unauthorized' && hostname !== location.hostname) {
-    hint(
-      `nobody is logged in for ${hostname}. The browser sends it the session cookie of ${location.hostname} only where PHP's session.cookie_domain names both.`,
-    );
+  } else if (state.kind === 'ended' && state.reason === 'unauthorized' && cookie !== '') {
+    hint(`nobody is logged in for ${hostname}.${cookie}`);
   }
 }
 
