@@ -245,6 +245,26 @@ export function moderatorsContract(now: () => { history: History }) {
     });
   });
 
+  test('messages of somebody who is a member of none of the rooms count, too', async () => {
+    await den();
+    await write.putRoom({ id: 'class', kind: 'private', name: 'class', at });
+    await write.arrive({ user: ben, at });
+    for (const room of ['lobby', 'lobby', 'garden', 'den', 'class']) await send({ room, user: ben });
+    await send({ user: ben, sentAt: at - day });
+    await write.delete({ room: 'lobby', seq: 2, user: ann.id, moderator: true, anywhere: true, at });
+    const shown = async (known: { rooms: readonly string[]; except: readonly string[] }, most = 9) => {
+      const { messages } = await read.activity({ user: ben.id, most, mostRooms: 9, ...known });
+      const recent = await read.recentOf({ user: ben.id, since: at, most, ...known });
+      return [messages, recent.map(({ room, seq }) => `${room} ${seq}`).sort()];
+    };
+    expect(await shown(everywhere)).toEqual([3, ['garden 1', 'lobby 1']]);
+    expect(await shown(inDen)).toEqual([2, ['den 1', 'garden 1']]);
+    expect(await shown({ rooms: [], except: ['lobby', 'garden'] })).toEqual([0, []]);
+    expect(await shown(everywhere, 1)).toEqual([1, [expect.any(String)]]);
+    await write.expire({ room: 'lobby', firstSeq: 3 });
+    expect(await shown(everywhere)).toEqual([2, ['garden 1']]);
+  });
+
   test('acts are listed by the rooms that are asked for, and stay so when the room is gone', async () => {
     const lobby = { room: 'lobby', open: true } as const;
     const list: Act[] = [

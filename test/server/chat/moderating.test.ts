@@ -392,6 +392,25 @@ describe('a ban from the whole site', () => {
     expect(await moderator.request('moderate:ban', ban)).toEqual({ deleted: 0 });
   });
 
+  test('counts and deletes what the site has written for somebody who is no member', async () => {
+    const [moderator, ann, ben] = [await siteModerator(), await user(), await user()];
+    const open1 = await open('public', ann);
+    const shared = await open('private', ann, moderator);
+    const hidden = await open('private', ann);
+    const rooms = [open1, shared, hidden];
+    for (const room of rooms) {
+      const message = { user: named(ben), text: 'buy this', clientId: newClientId() };
+      expect((await site.api('POST', `/rooms/${room}/messages`, message)).status).toBe(201);
+    }
+    expect(await person(moderator, ben)).toMatchObject({ messages: 2, recent: 2, rooms: [] });
+    const ban = { user: ben.id, messages: 'delete' } as const;
+    expect(await moderator.request('moderate:ban', ban)).toEqual({ deleted: 2 });
+    const left = async (room: string) =>
+      (await ann.request('message:history', { room })).messages.filter(({ text }) => text !== '').length;
+    expect(await Promise.all(rooms.map(left))).toEqual([0, 0, 1]);
+    expect(await person(moderator, ben)).toMatchObject({ messages: 0, recent: 0 });
+  });
+
   test('closes the connections and refuses new ones until it is ended, as one act each', async () => {
     const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
     const ended = nextOf(ben, 'session:ended');
