@@ -25,6 +25,7 @@ const commands: Record<string, [does: string, load: () => Promise<Command>]> = {
   import: ['imports the messages of another chat', () => import('./import.ts')],
   export: ['writes all data of a user into an archive', () => import('./export.ts')],
   erase: ['erases a user', () => import('./erase.ts')],
+  load: ['loads your own server, and measures it', () => import('./load.ts')],
   version: ['prints the version', () => import('./version.ts')],
 };
 

@@ -8,6 +8,8 @@ export const exit = {
   noUser: 67,
   /** EX_UNAVAILABLE: a server, a database or a store does not answer. */
   unavailable: 69,
+  /** EX_SOFTWARE: the server did not keep a promise. */
+  software: 70,
   /** EX_IOERR: a file cannot be written. */
   output: 74,
   /** EX_CONFIG: the site, a setting, or an answer of the owner does not fit. */

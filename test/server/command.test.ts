@@ -86,6 +86,7 @@ test('--help of the command lists all commands, and that of each has its use and
     'import',
     'export',
     'erase',
+    'load',
     'version',
   ]);
   const helps = await Promise.all(names.map((name) => command(name, '--help')));
@@ -109,6 +110,11 @@ test.each([
   [['export'], /^✗ The id of the user is missing\n\nnpm run -s command -- export USER/],
   [['export', '7', '8'], /^✗ One user, and not 2/],
   [['erase', '7', '--messages', 'some'], /^✗ --messages is anonymise or delete/],
+  [['load', '--url', 'http://127.0.0.1:1'], /^✗ --url, --cookie-file and --room are needed\n\nnpm run/],
+  [
+    ['load', '--url', 'https://127.0.0.1.example.org', '--cookie-file', 'none', '--room', 'lobby'],
+    /^✗ 127\.0\.0\.1\.example\.org is not this machine, .*--yes-this-server-is-mine\n$/,
+  ],
 ])('%j: what is wrong, the use, and code 64', async (args, expected) => {
   const { code, said } = await command(...args);
   expect(said).toMatch(expected);
@@ -212,4 +218,51 @@ test('export and erase say what to do if the server knows no such user, has anot
       ),
     ),
   );
+});
+
+test('load: users write into a room at a rate, and each message is acknowledged and arrives once at all of them', async () => {
+  const file = newFile();
+  const cookies = await Promise.all(['41', '42', '43'].map((id) => site.session(id)));
+  writeFileSync(file, `${cookies.join('\n')}\n\n`);
+  const to = ['load', '--url', site.chat.url, '--cookie-file', file];
+  const numbers = ['--connections', '4', '--rate', '12', '--seconds', '1'];
+  const ms = String.raw`p50 \d+\.\d ms, p99 \d+\.\d ms`;
+  expect(await command(...to, '--room', 'lobby', ...numbers)).toEqual({
+    code: 0,
+    said: expect.stringMatching(
+      new RegExp(
+        `^✓ Connections: 4 of 4
+✓ Acknowledged messages: 12 of 12
+✓ Lost: 0, doubled: 0, of 48 deliveries
+  Delay until a message is acknowledged: ${ms}
+  Delay until it has arrived: ${ms}
+$`,
+      ),
+    ),
+  });
+  const reader = await connectChat(site.chat.url, await site.session('44'));
+  const { messages } = await reader.request('room:join', { room: 'lobby' });
+  const texts = messages.map(({ text }) => text).filter((text) => text.startsWith('Load test'));
+  expect(texts.sort()).toEqual(Array.from({ length: 12 }, (_, n) => `Load test: message ${n + 1}`).sort());
+  reader.close();
+
+  expect(await command(...to, '--room', 'nowhere')).toEqual({
+    code: 69,
+    said: `✗ No connection got into the room nowhere at ${site.chat.url} (unknown_room: 3)\n`,
+  });
+  for (const wrong of ['0', '1001', '2.5', '1e2']) {
+    const { code, said } = await command(...to, '--room', 'lobby', '--connections', wrong);
+    expect([code, said]).toEqual([
+      64,
+      expect.stringMatching(/^✗ --connections is a whole number from 1 to 1000/),
+    ]);
+  }
+  writeFileSync(file, 'PHPSESSID=none-of-anybody\n');
+  const strangers = await command(...to, '--room', 'lobby');
+  expect(strangers).toEqual({ code: 69, said: expect.stringContaining('(unauthorized: 1)') });
+  writeFileSync(file, `${cookies[0]}\ngeheim\n`);
+  expect(await command(...to, '--room', 'lobby')).toEqual({
+    code: 65,
+    said: `✗ Line 2 of ${file} is no cookie such as PHPSESSID=…\n`,
+  });
 });

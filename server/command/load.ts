@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { loopback } from '../connections/address.ts';
+import { type Figures, load } from '../load/load.ts';
+import { lineForScreen } from '../session/blank.ts';
+import { callersFolder, howToRun } from '../session/how-to-run.ts';
+import { CommandProblem, exit } from './problem.ts';
+import { progress } from './progress.ts';
+
+/** So many at most; the first number is the default. */
+const bounds = { connections: [undefined, 1000], rate: [10, 500], seconds: [10, 120] } as const;
+
+/** Milliseconds in which an acknowledged message has to arrive at all connections. */
+const wait = 10_000;
+
+export const help = `${howToRun('load', '--url URL --cookie-file FILE --room ID [--connections N] [--rate N] [--seconds N]')}
+
+Loads a chat server with users who write, and says what it did with their messages. The messages are real, and stay: name a
+room that was made for this.
+
+  --url URL           the address of the chat server
+  --cookie-file FILE  the cookies of sessions, one a line, such as PHPSESSID=…: of users made for this, too
+  --room ID           the room in which they write; all of them can join it
+  --connections N     how many, up to ${bounds.connections[1]}; without it, one for each cookie. They share the cookies
+  --rate N            messages a second of all of them together, up to ${bounds.rate[1]}; without it ${bounds.rate[0]}
+  --seconds N         how long they write, up to ${bounds.seconds[1]}; without it ${bounds.seconds[0]}
+  --yes-this-server-is-mine
+                      the address may be another one than that of this machine
+
+Example: ${howToRun('load', '--url http://127.0.0.1:7070 --cookie-file cookies.txt --room load --rate 50')}`;
+
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      url: { type: 'string' },
+      'cookie-file': { type: 'string' },
+      room: { type: 'string' },
+      connections: { type: 'string' },
+      rate: { type: 'string' },
+      seconds: { type: 'string' },
+      'yes-this-server-is-mine': { type: 'boolean', default: false },
+    },
+  });
+  const { url, 'cookie-file': file, room } = values;
+  if (!url || !file || !room) throw wrongUse('--url, --cookie-file and --room are needed');
+  const address = addressOf(url, values['yes-this-server-is-mine']);
+  const cookies = cookiesIn(resolve(callersFolder(env), file));
+  const numberOf = (name: keyof typeof bounds): number => {
+    const [usual = Math.min(cookies.length, bounds.connections[1]), most] = bounds[name];
+    const given = values[name] ?? String(usual);
+    if (!/^[1-9]\d{0,8}$/.test(given) || Number(given) > most)
+      throw wrongUse(`--${name} is a whole number from 1 to ${most}`);
+    return Number(given);
+  };
+  const [connections, rate, seconds] = [numberOf('connections'), numberOf('rate'), numberOf('seconds')];
+  const shown = progress();
+  const figures = await load({ address, cookies, room, connections, rate, seconds, wait }, (opened, sent) =>
+    shown.say(`connections: ${opened}, messages: ${sent}`),
+  ).finally(() => shown.end());
+  if (figures.opened === 0) {
+    throw new CommandProblem(
+      exit.unavailable,
+      `no connection got into the room ${lineForScreen(room)} at ${address.origin} (${codes(figures.failed)})`,
+    );
+  }
+  console.log(linesOf(figures, connections).join('\n'));
+  return figures.lost + figures.doubled > 0 ? exit.software : 0;
+}
+
+const wrongUse = (message: string) => new CommandProblem(exit.usage, `${message}\n\n${help}`);
+
+/** @throws CommandProblem */
+function addressOf(given: string, isOwn: boolean): URL {
+  const address = URL.canParse(given) ? new URL(given) : undefined;
+  if (address === undefined || !/^https?:$/.test(address.protocol) || address.search || address.hash)
+    throw wrongUse('--url is an address such as http://127.0.0.1:7070');
+  if (!isOwn && !loopback.test(address.hostname)) {
+    throw new CommandProblem(
+      exit.usage,
+      `${address.hostname} is not this machine, and a load may stop a server: if it is yours, say --yes-this-server-is-mine`,
+    );
+  }
+  return address;
+}
+
+/** @throws CommandProblem, without what the file holds */
+function cookiesIn(path: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CommandProblem(exit.data, `${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  const lines = text.split('\n').map((line) => line.trim());
+  const wrong = lines.findIndex((line) => line !== '' && !/^[!-<>-~]+=[!-~][ -~]*$/.test(line));
+  if (wrong !== -1)
+    throw new CommandProblem(exit.data, `line ${wrong + 1} of ${path} is no cookie such as PHPSESSID=…`);
+  const cookies = lines.filter((line) => line !== '');
+  if (cookies.length === 0) throw new CommandProblem(exit.data, `${path} holds no cookie`);
+  return cookies;
+}
+
+function linesOf(figures: Figures, connections: number): string[] {
+  const { opened, failed, closed, wanted, acknowledged, refused, deliveries, lost, doubled } = figures;
+  const line = (isWell: boolean, text: string, more: string) =>
+    `${isWell ? '✓' : '!'} ${text}${more === '' ? '' : ` (${more})`}`;
+  const missing = new Map([...failed, ...(closed === 0 ? [] : [['closed later', closed] as const])]);
+  return [
+    line(missing.size === 0, `Connections: ${opened} of ${connections}`, codes(missing)),
+    line(acknowledged === wanted, `Acknowledged messages: ${acknowledged} of ${wanted}`, codes(refused)),
+    line(lost + doubled === 0, `Lost: ${lost}, doubled: ${doubled}, of ${deliveries} deliveries`, ''),
+    ...delays('until a message is acknowledged', figures.acks),
+    ...delays('until it has arrived', figures.arrivals),
+  ];
+}
+
+const codes = (counts: ReadonlyMap<string, number>): string =>
+  [...counts].map(([code, times]) => `${lineForScreen(code)}: ${times}`).join(', ');
+
+function delays(what: string, histogram: RecordableHistogram): string[] {
+  if (histogram.count === 0) return [];
+  const ms = (share: number) => `${(histogram.percentile(share) / 1e6).toFixed(1)} ms`;
+  return [`  Delay ${what}: p50 ${ms(50)}, p99 ${ms(99)}`];
+}
