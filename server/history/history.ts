@@ -1324,6 +1324,8 @@ export interface Reads {
     in: { query?: string; after?: ArrivalPlace; limit: number };
     out: { users: UserRecord[]; next?: ArrivalPlace };
   };
+  /** How many users have been here, up to `most`. */
+  arrived: { in: { most: number }; out: number };
   /** How many reports of messages by these users are open in these rooms. Users without any are left out. */
   openReportsAbout: {
     in: KnownRooms & { users: readonly string[] };

@@ -826,6 +826,8 @@ export const answers = {
         restricted: counter,
       }),
     ),
+    /** How many have ever been here. */
+    all: counter.optional(),
     next,
   }),
   'moderate:person': z.object({

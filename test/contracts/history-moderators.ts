@@ -155,6 +155,7 @@ export function moderatorsContract(now: () => { history: History }) {
       return found;
     };
     expect(await pages()).toEqual(['u6', 'u5', 'u4', 'u3', 'u2', 'u1', 'u0', ann.id]);
+    expect([await read.arrived({ most: 99 }), await read.arrived({ most: 3 })]).toEqual([8, 3]);
     expect(await pages('bo')).toEqual(people.map(({ id }) => id));
     expect(await pages('ANN')).toEqual([ann.id]);
     expect(await pages('named')).toEqual([]);

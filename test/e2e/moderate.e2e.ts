@@ -389,9 +389,13 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   await page.getByRole('link', { name: 'People' }).click();
   const people = page.getByRole('region', { name: 'People' });
   await expect(people.getByRole('listitem').filter({ hasText: 'Marek Nowak' })).toContainText('1 report');
+  const all = await people.getByRole('listitem').count();
+  const counted = page.getByRole('heading', { name: `People ${all}`, exact: true });
+  await expect(counted).toBeVisible();
   await page.keyboard.press('/');
   await page.keyboard.type('Car');
   await expect(people.getByRole('listitem')).toHaveCount(1);
+  await expect(counted).toBeVisible();
   await people.getByRole('button', { name: /^Carol/ }).click();
   const carol = page.getByRole('region', { name: 'About this person' });
   await expect(heading(page, 'Carol')).toBeVisible();

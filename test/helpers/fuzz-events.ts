@@ -249,7 +249,7 @@ const dataKeys: Record<RequestName, string> = {
   'report:list': 'reports',
   'report:close': 'report',
   'report:context': 'messages,reports',
-  'moderate:people': 'people',
+  'moderate:people': 'all,people',
   'moderate:person': 'here,may,messages,recent,reports,reportsBy,restrictions,rooms,since,user',
   'moderate:ban': 'deleted',
   'moderate:erase': '',

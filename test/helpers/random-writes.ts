@@ -595,6 +595,7 @@ export async function readAll(history: History): Promise<unknown> {
   const own = await history.read.reports({ rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(await history.read.restrictions(null), ({ room, user }) => `${room} ${user}`);
   const moderators: unknown[] = [
+    await history.read.arrived({ most: 9 }),
     await history.read.recentlyHere({ since: 3, users: userIds }),
     sorted(await history.read.filesIn({ rooms: [...rooms], most: 99 }), ({ room }) => room),
   ];

@@ -32,7 +32,7 @@ export class PeoplePage implements Part {
       async (cursor) => {
         const query = this.#query.trim();
         const answer = await chat.request('moderate:people', { ...(query !== '' && { query }), ...cursor });
-        return [answer.people, answer.next];
+        return [answer.people, answer.next, answer.all];
       },
       changed,
     );
@@ -67,6 +67,7 @@ export class PeoplePage implements Part {
           <div class="bar">
             <h2 tabIndex={-1}>
               <span>{heading}</span>
+              {this.#people.all !== undefined && <small>{strings.number(this.#people.all)}</small>}
             </h2>
           </div>
           <FilterField

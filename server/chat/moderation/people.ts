@@ -13,7 +13,7 @@ import { rejectHeld } from './held.ts';
 import { isKnown, readKnown } from './known-rooms.ts';
 import { shownReport } from './shown-reports.ts';
 
-/** Messages, rooms and own reports of a person up to which they are counted or listed. */
+/** People, and messages and own reports of a person, up to which they are counted; rooms that are listed. */
 const mostCounted = 10_000;
 const mostRooms = 200;
 /** Reports about a person that are listed. */
@@ -37,7 +37,10 @@ export async function people(
   });
   const users = page.users.map(({ id }) => id);
   return readKnown(chat, connection, async (known) => {
-    const reports = await chat.history.read.openReportsAbout({ users, ...known });
+    const [reports, all] = await Promise.all([
+      chat.history.read.openReportsAbout({ users, ...known }),
+      chat.history.read.arrived({ most: mostCounted + 1 }),
+    ]);
     const counts = new Map(reports.map((one) => [one.user, one.reports]));
     return {
       people: page.users.map((one) => ({
@@ -46,6 +49,7 @@ export async function people(
         reports: counts.get(one.id) ?? 0,
         restricted: restrictionsOf(chat, known, one.id).length,
       })),
+      ...(all > mostCounted ? {} : { all }),
       ...(page.next === undefined ? {} : { next: cursorOf([page.next.key, page.next.user]) }),
     };
   });

@@ -307,6 +307,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         ...(users.length < rows.length && place ? { next: { ...place, user: last.id as string } } : {}),
       };
     },
+    *arrived({ most }) {
+      const [row] = yield* ask(
+        sql`SELECT count(*) AS num FROM (SELECT at FROM chat_arrivals WHERE at >= 0 LIMIT ${most}) AS found`,
+      );
+      return row?.num as number;
+    },
     *openReportsAbout({ users, ...known }) {
       if (users.length === 0) return [];
       const rows = yield* ask(

@@ -246,10 +246,15 @@ describe('people', () => {
     expect(next.people[0]).toEqual(known(moderator));
     expect(await moderator.request('moderate:people', { query: ben.id })).toEqual({
       people: [first.people[0]],
+      all: first.all,
     });
     expect(await moderator.request('moderate:people', { query: 'nobody is called so' })).toEqual({
       people: [],
+      all: first.all,
     });
+    expect(first.all).toBeGreaterThanOrEqual(3);
+    await user();
+    expect((await moderator.request('moderate:people', { limit: 1 })).all).toBe((first.all as number) + 1);
   });
 
   test('who were only named, by the site or by people, are none of them, and unknown', async () => {

@@ -504,6 +504,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
     { query: 'n', limit: 9 },
     { query: 'n', after: { key: 'na', user: '1' }, limit: 9 },
   ],
+  arrived: [{ most: 9 }],
   openReportsAbout: [{ users: ['1', '2'], rooms: [room], except: ['lobby'] }],
   reportsAbout: [{ user: '1', rooms: [room], except: ['lobby'], ...page }],
   recentOf: [{ user: '1', since: 0, rooms: [room], except: ['lobby'], most: 9 }],
