@@ -170,7 +170,9 @@ export class Pushes {
         const isLive = login.is === 'live';
         const total = rooms.reduce((sum, one) => sum + one.unread, 0);
         if ('token' in address) {
-          const data = { room, seq: String(found.last), unread: String(total) };
+          // An app that opened the room would make its user a member.
+          const outside = found.member === undefined ? { member: 'false' } : {};
+          const data = { room, seq: String(found.last), unread: String(total), ...outside };
           return this.#send(device, () =>
             this.#toApp(address.token, { data: isLive ? data : { expired: 'true' }, isUrgent }),
           );

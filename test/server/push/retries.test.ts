@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 import type { Directory } from '../../../server/chat/directory.ts';
 import type { History, Writes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import type { Fcm } from '../../../server/push/fcm.ts';
 import { PushServices } from '../../../server/push/push-service.ts';
 import { Pushes } from '../../../server/push/pushes.ts';
 import type { DeviceAddress } from '../../../server/push/registry.ts';
@@ -52,8 +53,15 @@ const answered = (status: number, headers: Record<string, string> = {}) => {
 };
 
 let people = 0;
-/** A user with one device who is away, and the sender of a server. @param during happens while the store is asked for the login */
-async function scene(during: (place: { user: string; room: string }) => Promise<unknown> = async () => {}) {
+/**
+ * A user with one device who is away, and the sender of a server.
+ * @param during happens while the store is asked for the login
+ * @param apps takes the pushes, if the device is an app
+ */
+async function scene(
+  during: (place: { user: string; room: string }) => Promise<unknown> = async () => {},
+  apps?: Pick<Fcm, 'send'>,
+) {
   let room = '';
   const user = `ben${people++}`;
   const ann = { id: 'ann', name: 'Ann' };
@@ -81,39 +89,40 @@ async function scene(during: (place: { user: string; room: string }) => Promise<
         await during({ user, room });
         return { is: 'live' };
       },
-      addressOf: () => address,
+      addressOf: () => (apps === undefined ? address : { token: 'app' }),
       forget: async (device) => void (await history.write.removeDevice(device)),
     },
     browsers: { services, keys },
-    apps: undefined,
+    apps: apps as Fcm | undefined,
     onPush() {},
     onRefusal() {},
     onFailure: (error) => expect.unreachable(error.message),
   });
   onTestFinished(() => pushes.stop());
   return {
-    /** A message in a new private room, whose push is due now. @returns the room */
-    async message(): Promise<string> {
+    /**
+     * A message in a new room, whose push is due now.
+     * @param kind in a public room the user is mentioned without being a member
+     * @returns the room
+     */
+    async message(kind: 'private' | 'public' = 'private'): Promise<string> {
       room = `den${people++}`;
       const now = Date.now();
       const made = {
         id: room,
-        kind: 'private',
-        name: 'Den',
+        kind,
+        name: room,
         by: ann,
         clientId: room,
         most: 0,
         at: now,
       } as const;
       await history.write.createRoom(made);
-      await history.write.addMembers({
-        room,
-        users: [{ id: user }],
-        source: 'people',
-        mayReturn: false,
-        at: now,
-      });
-      await history.write.send({ room, clientId: 'c', user: ann, text: 'x', sentAt: now, asMember: true });
+      const users = kind === 'private' ? [{ id: user }] : [];
+      await history.write.addMembers({ room, users, source: 'people', mayReturn: false, at: now });
+      const mentions = kind === 'private' ? {} : { mentions: [{ user, start: 0, length: 1 }] };
+      const sent = { clientId: 'c', user: ann, text: 'x', ...mentions, sentAt: now };
+      await history.write.send({ room, ...sent, asMember: true });
       const consumer = { name: 'notify', by: 'me', types: ['message'], lease: hour, most: 9 } as const;
       const taken = await history.write.consume(consumer);
       const concerned = {
@@ -194,6 +203,24 @@ test.each([
   const at = Date.now() + hour;
   expect(await history.write.claimPushes({ at, until: at + 1, most: 9 })).toEqual({ pushes: [] });
   expect(service.taken).toHaveLength(1);
+});
+
+test('an app learns whether its user is a member of the room, so that it does not join it by itself', async () => {
+  const taken: Record<string, string>[] = [];
+  const apps: Pick<Fcm, 'send'> = {
+    async send(_, { data }) {
+      taken.push(data);
+      return { is: 'sent' };
+    },
+  };
+  const { message, later } = await scene(undefined, apps);
+  const den = await message();
+  await later(den);
+  const hall = await message('public');
+  await later(hall);
+  const by = (room: string) => taken.find((data) => data.room === room);
+  expect(by(den)).toEqual({ room: den, seq: '1', unread: '1' });
+  expect(by(hall)).toEqual({ room: hall, seq: '1', unread: '2', member: 'false' });
 });
 
 type Place = { user: string; room: string };
