@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { type History, methods, type PushPlace } from '../../server/history/history.ts';
+import { carryOutErasures } from '../helpers/erasures.ts';
 
 const at = 1_700_000_000_000;
 const until = at + 60_000;
@@ -223,6 +224,13 @@ export function notifyContract(
     await named(at + 7);
     await write.removeMembers({ room, users: ['jim'], sources: 7, by: 'people', cause: 'left', at });
     expect(await outside()).toEqual([{ room, readSeq: 4, seqs: [['ivy', [5]]] }]);
+    await write.noteOpened({ room, user: 'jim', seq: 5 });
+    expect(await read.openedBy({ user: 'jim' })).toEqual([{ room, readSeq: 5 }]);
+    await write.erase({ user: 'jim', messages: 'anonymise', at });
+    await carryOutErasures(now().history, 'one', at + 1);
+    await write.noteOpened({ room, user: 'jim', seq: 5 });
+    expect(await read.openedBy({ user: 'jim' })).toEqual([]);
+    expect(await outside()).toEqual([]);
   });
 
   it('addresses of users, the one that takes no mail, and the links that stop mails', async () => {
