@@ -201,7 +201,7 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('phpBB on %s', async (ki
       await site.run('ALTER TABLE #_banlist RENAME TO #_away');
       expect(await logins.identify(device)).toMatchObject({
         code: 'session_store_unavailable',
-        reason: expect.stringMatching(/^the database lacks a table or a column .*doctor -- --grants/),
+        reason: expect.stringMatching(/^the database lacks a table or a column that is read \(42P01\)$/),
       });
       await site.run('ALTER TABLE #_away RENAME TO #_banlist');
     });
