@@ -9,7 +9,7 @@ import { callersFolder, howToRun } from '../session/how-to-run.ts';
 import { CommandProblem, exit } from './problem.ts';
 import { progress } from './progress.ts';
 
-/** So many at most; the first number is the default. */
+/** The default and the most of each. */
 const bounds = { connections: [undefined, 1000], rate: [10, 500], seconds: [10, 120] } as const;
 
 /** Milliseconds in which an acknowledged message has to arrive at all connections. */

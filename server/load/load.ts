@@ -11,7 +11,7 @@ const mostUnanswered = 1000;
 export interface Load {
   /** The address of the chat server. */
   readonly address: URL;
-  /** One for each session. */
+  /** A cookie for each session. */
   readonly cookies: readonly string[];
   readonly room: string;
   readonly connections: number;
