@@ -16,8 +16,8 @@ interface Needs {
 }
 
 /**
- * Commands that start the service which a package, or its owner, has installed. A file beside the unit gives the service the rights that this site needs
- * and that the unit does not give.
+ * Commands that start the service which a package, or its owner, has installed. A file beside the unit gives the service the
+ * rights that this site needs and that the unit does not give.
  * @param machine the root of the machine
  * @returns undefined if there is no service, or it reads other settings
  */
