@@ -1182,9 +1182,9 @@ export interface Writes {
     in: { user: string; set: { [Name in keyof StoredNotices]: StoredNotices[Name] | null } };
     out: Nothing;
   };
-  /** A user has done something at that time. Nothing is stored of a user who is being erased or not known. */
+  /** A user has done something at that time. A user who is being erased, or not known, is not noted. */
   noteActive: { in: { user: string; at: number }; out: Nothing };
-  /** A user who is no member of a public room has read it up to that message. Nothing is stored of a user as above. */
+  /** A user who is no member of a public room has read it up to that message. A user as above is not noted. */
   noteOpened: { in: { room: string; user: string; seq: number }; out: Nothing };
   /** Forgets acts before that time. */
   forgetActive: { in: { before: number }; out: Nothing };
@@ -1254,7 +1254,7 @@ export interface Writes {
   notePushing: { in: PushPlace & { until: number }; out: { lost: boolean } };
   /** The user was not notified of these rooms after all. */
   forgetNotified: { in: { user: string; rooms: readonly string[] }; out: Nothing };
-  /** Changes what is given. Nothing is stored of a user who is being erased or not known. */
+  /** Changes what is given. A user who is being erased, or not known, is not noted. */
   noteMailAddress: { in: StoredMailAddress; out: Nothing };
   addMailStop: { in: StoredMailStop; out: Nothing };
   /** Forgets links of mails from before that time. */

@@ -864,7 +864,7 @@ export const answers = {
     rooms: z.array(
       z.object({
         room: roomId,
-        /** Those of the last 30 days by UTC. */
+        /** The messages of the last 30 days by UTC. */
         messages: counter,
         /** Bytes of all files; `more`: of so many files that not all are counted. */
         files: z.object({ bytes: counter, more: z.literal(true).exactOptional() }),

@@ -373,7 +373,7 @@ export const formerRows: readonly string[] = [
   "INSERT INTO chat_audit (act, at) VALUES ('erased', 8)",
 ];
 
-/** What is read of them later. */
+/** The rows that are read of them later. */
 export async function checkFormerRows({ read }: History): Promise<void> {
   expect(await read.arrivals({ limit: 9 })).toMatchObject({ users: [{ id: '2' }] });
   expect(await read.arrival({ user: '2' })).toMatchObject({ at: 0 });

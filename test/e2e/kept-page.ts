@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-/** What a browser tells a page that it keeps for Back and Forward. This Chromium keeps none that has a connection. */
+/** The events that a browser sends to a page that it keeps for Back and Forward. This Chromium keeps none that has a connection. */
 export async function tellKept(page: Page, event: 'pagehide' | 'pageshow'): Promise<void> {
   await page.evaluate(
     (event) => void dispatchEvent(new PageTransitionEvent(event, { persisted: true })),

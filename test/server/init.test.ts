@@ -293,7 +293,8 @@ test('a database user that may not read what the chat needs: the SQL that lets i
 test('the same for the users beside PHP sessions', async () => {
   const own = await startSiteDatabase('mysql');
   onTestFinished(own.remove);
-  const { folder: laravel } = await laravelSite(own);
+  const { folder: laravel, remove } = await laravelSite(own);
+  onTestFinished(remove);
   chmodSync(laravel, 0o755);
   await own.run("CREATE USER bare@'%' IDENTIFIED BY 'x'");
   const env = { CHAT_SITE_DATABASE: `mysql://bare:x@127.0.0.1:${own.port}/site` };

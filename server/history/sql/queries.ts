@@ -430,7 +430,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         ['id'],
         rooms.map((id) => [id]),
       );
-      // One statement for all of them could not stop in a large room.
+      // A single statement for all of them could not stop in a large room.
       const there = yield* ask(sql`SELECT num, id, first_seq FROM chat_rooms WHERE ${asked} ORDER BY num`);
       const sums = yield there.map(
         ({ num, first_seq }) =>

@@ -39,7 +39,7 @@ interface Question<Reply> {
   at: number;
   count: number;
   read: ReadReply<Reply, unknown>;
-  /** Those that have come. */
+  /** The answers that have come. */
   answers: unknown[];
   resolve(answers: unknown[]): void;
   fail(error: unknown): void;
