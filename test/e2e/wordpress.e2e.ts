@@ -72,9 +72,10 @@ async function device(
   return { admin, person, secrets, close: () => context.close() };
 }
 
-test('WordPress: log in, chat on two devices, rename, log out everywhere else, change the password', {
-  tag: '@soak',
-}, async ({ browser, site }) => {
+test('WordPress: log in, chat on two devices, rename, log out everywhere else, change the password', async ({
+  browser,
+  site,
+}) => {
   const { wordpress, chat } = site;
   const { user, password } = wordpress.admin;
   const [desk, phone] = [
