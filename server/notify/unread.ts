@@ -54,7 +54,7 @@ const namedFor = 3 * 24 * 60 * 60_000;
 /**
  * All rooms with unread messages that concern a user: in rooms of which the user wants to hear each message, those of others;
  * elsewhere those that mention the user, or answer in a thread that the user follows. None that is deleted, and none by
- * somebody whom the user has blocked. Nobody else is concerned: a user who is banned, or whom nobody knows. In a public room
+ * somebody whom the user has blocked. A user who is banned, or has never been here, is not notified at all. In a public room
  * of which the user is no member, a message of the last days that names the user is unread until the user opens the room, or
  * was notified of it.
  * @param notified when the user was last notified of which rooms
@@ -66,7 +66,7 @@ export async function unreadOf(
   notified: Notified,
 ): Promise<Unread | undefined> {
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
-  if (user === null || directory.banOf(id) !== null) return undefined;
+  if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
   const rooms: UnreadRoom[] = [];
   // In turn: notices may wait, and others read meanwhile.
@@ -76,7 +76,7 @@ export async function unreadOf(
     rooms.push({ ...found, member: membership.member, name: nameOf(membership, directory) });
   }
   const since = Date.now() - namedFor;
-  for (const outside of arrived ? await read.namedOutside({ user: id, since }) : []) {
+  for (const outside of await read.namedOutside({ user: id, since })) {
     if (!mayRead(outside.room, undefined, isBanned(outside.member))) continue;
     const told = notified.find(({ room }) => room === outside.room.id)?.at;
     const found = await unreadIn(read, outside, without, told);

@@ -62,15 +62,23 @@ test('after a notice about a public room only a newer mention is a reason for an
   expect(await unread('ben', [second + 1])).toEqual([]);
 });
 
-test('mentions of more than three days ago, and of people who have never been here, are in no notice outside of their rooms', async () => {
+test('outside of one’s rooms mentions of more than three days ago are in no notice', async () => {
   await history.write.arrive({ user: { id: 'cat', name: 'Cat' }, at: 1 });
   await named('cat', 73 * hour);
   expect(await unread('cat')).toEqual([]);
   const at = await named('cat', 71 * hour);
   expect(await unread('cat')).toEqual([{ unread: 1, mentions: 1, since: at }]);
+});
+
+test('nothing is in a notice to somebody who has never been here, a member of the room or not', async () => {
   await history.write.createRoom({ ...room, id: 'den', kind: 'private', name: 'Den', clientId: 'd' });
+  const at = Date.now() - hour;
   const users = [{ id: 'dan', name: 'Dan' }];
   await history.write.addMembers({ room: 'den', users, source: 'people', mayReturn: false, at });
-  await named('dan', hour);
-  expect(await unread('dan')).toEqual([]);
+  const sentAt = await named('dan', hour);
+  const message = { room: 'den', clientId: 'in the den', user: ann, text: 'x', asMember: true };
+  await history.write.send({ ...message, sentAt });
+  expect(await unread('dan')).toBeUndefined();
+  await history.write.arrive({ user: { id: 'dan', name: 'Dan' }, at: 1 });
+  expect(await unread('dan')).toHaveLength(2);
 });
