@@ -182,7 +182,7 @@ test('a name, a picture and a mention in the timeline open the card, which says 
   await page.keyboard.press('Escape');
   await page.setViewportSize({ width: 1280, height: 800 });
 
-  // One's own: nobody learns of the last visit, until one shows it again.
+  // On her own card: nobody learns of her last visit, until she shows it again.
   await person(alice, 'Alice').click();
   const hide = card('Alice').getByRole('menuitem', { name: 'Hide my last visit and what I’ve seen' });
   await hide.click();

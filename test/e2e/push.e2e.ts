@@ -164,7 +164,7 @@ async function pushed(
   await deliver(garden, { room: 'garden', seq: 1, at: 2, unread: ['garden'] });
   await expect.poll(shown).toEqual([garden]);
   const lobby = { title: 'Bob · lobby', body: 'Bring a rake', tag: 'php-chat lobby' };
-  // One that comes late knows nothing of what was written since.
+  // A push that comes late knows nothing of what was written since.
   await deliver(lobby, { room: 'lobby', seq: 1, at: 1, unread: ['lobby'] });
   await expect.poll(shown).toEqual([garden, lobby]);
   await deliver(lobby, { room: 'lobby', seq: 1, at: 3, unread: ['lobby'] });

@@ -89,7 +89,7 @@ export async function startPushService(): Promise<PushServiceOfTest> {
 
 let devices = 0;
 
-/** What a browser registers. @param key that of the chat: see `pushKeyOf` */
+/** The subscription that a browser registers. @param key that of the chat: see `pushKeyOf` */
 export function subscription({ host }: PushServiceOfTest, key: string, over: object = {}) {
   const { p256dh, auth } = browserKeys();
   return {

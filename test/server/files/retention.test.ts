@@ -31,7 +31,7 @@ test('a forwarded message and its copy go each by its own age and room, with its
       CHAT_ORIGINS: origin,
       CHAT_ROOMS: 'lobby,garden',
       CHAT_RETENTION: '30d',
-      // So often it is looked for bytes that nobody needs any more.
+      // How often the server looks for bytes that nobody needs any more.
       CHAT_FILES_ORPHANS: uploads ? '' : '1s',
     });
     const ann = await connectChat(server.url, cookie);

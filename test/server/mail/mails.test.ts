@@ -15,6 +15,7 @@ import type { NotifySettings } from '../../../server/notify/settings.ts';
 import type { Unread } from '../../../server/notify/unread.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
+import { meanwhile } from '../../helpers/meanwhile.ts';
 import { apiKey, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /** Where it is noon now, so that nobody has quiet hours. */
@@ -308,22 +309,9 @@ describe('Mails.send', () => {
     mails.close();
   });
 
-  type Place = { user: string; room: string };
-  test.each<[string, (place: Place) => Promise<unknown>, number]>([
-    ['nothing happens', async () => {}, 1],
-    [
-      'the message is deleted',
-      ({ room }) => history.write.delete({ room, seq: 1, user: 'ann', moderator: false, at: Date.now() }),
-      0,
-    ],
-    ['it is read', (place) => history.write.markRead({ ...place, seq: 1 }), 0],
-    [
-      'nothing of the room is wanted any more',
-      (place) => history.write.setNotify({ ...place, notify: 'none' }),
-      0,
-    ],
-    ['the room is deleted', ({ room }) => history.write.deleteRoom({ room }), 0],
-    ['mails are switched off', ({ user }) => history.write.setNotices({ user, set: { mail: 'off' } }), 0],
+  test.each<(typeof meanwhile)[number]>([
+    ...meanwhile,
+    ['mails are switched off', (write, { user }) => write.setNotices({ user, set: { mail: 'off' } }), 0],
   ])('while the site’s table is asked, %s', async (what, happens, sent) => {
     const [user, room, now] = [`to ${what}`, `den ${what}`, Date.now()];
     await arrive('ann');
@@ -352,7 +340,7 @@ describe('Mails.send', () => {
     const mails = await open({
       async addressOf() {
         asked++;
-        await happens({ user, room });
+        await happens(history.write, { user, room });
         return 'kim@site.example';
       },
     });

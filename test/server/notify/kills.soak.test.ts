@@ -46,7 +46,7 @@ test(`a server is killed ${kills} times while it mails: nobody gets a mail twice
     await chat.kill();
   }
   const got = () => mails.mails.flatMap(({ to }) => to).sort();
-  // Those of the last servers come when their claims are over.
+  // The mails of the last servers come when their claims are over.
   let before = -1;
   await vi.waitFor(
     async () => {

@@ -94,7 +94,7 @@ async function publicRoom(ann: Person, ben: Person): Promise<string> {
 }
 const named = (by: Person, user: Person) => say(by, 'lobby', '@B hello', mention(user));
 
-/** What happens, and of how many messages Ben is notified (0: not at all), with how many mentions, and whether without rooms. */
+/** An event, of how many messages Ben is notified (0: not at all), with how many mentions, and whether without rooms. */
 const situations: readonly Situation[] = [
   ['a message in a private room', ({ send }) => send(), 1],
   [

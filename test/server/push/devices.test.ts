@@ -109,7 +109,7 @@ test('an app gets its pushes by FCM, for which the chat asks for a token', async
   const den = await site.den(ann, [ben]);
   await ann.request('room:join', { room: den.id });
   await say(ann, den.id);
-  // Nothing is sent without a token, so that nothing leaves this machine.
+  // The server sends nothing without a token, so nothing leaves this machine.
   const asked = () => service.taken.find(({ path }) => path === '/token')?.body.toString();
   await vi.waitFor(() => expect(asked()).toContain('assertion='), hanging);
 });

@@ -12,6 +12,7 @@ import { Sealing } from '../../../server/push/sealing.ts';
 import { VapidKeys } from '../../../server/push/vapid-keys.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
+import { meanwhile } from '../../helpers/meanwhile.ts';
 import { type PushServiceOfTest, startPushService, subscription } from '../../helpers/push-service.ts';
 
 const second = 1000;
@@ -223,29 +224,11 @@ test('an app learns whether its user is a member of the room, so that it does no
   expect(by(hall)).toEqual({ room: hall, seq: '1', unread: '2', member: 'false' });
 });
 
-type Place = { user: string; room: string };
-test.each<[string, (place: Place) => Promise<unknown>, number]>([
-  ['nothing happens', async () => {}, 1],
-  [
-    'the message is deleted',
-    ({ room }) => history.write.delete({ room, seq: 1, user: 'ann', moderator: false, at: Date.now() }),
-    0,
-  ],
-  ['it is read', (place) => history.write.markRead({ ...place, seq: 1 }), 0],
-  [
-    'the author is blocked',
-    ({ user }) => history.write.block({ user, other: 'ann', blocked: true, at: Date.now() }),
-    0,
-  ],
-  [
-    'nothing of the room is wanted any more',
-    (place) => history.write.setNotify({ ...place, notify: 'none' }),
-    0,
-  ],
-  ['the room is deleted', ({ room }) => history.write.deleteRoom({ room }), 0],
-  ['pushes are switched off', ({ user }) => history.write.setNotices({ user, set: { push: 0 } }), 0],
+test.each<(typeof meanwhile)[number]>([
+  ...meanwhile,
+  ['pushes are switched off', (write, { user }) => write.setNotices({ user, set: { push: 0 } }), 0],
 ])('while the session store is asked, %s', async (_, happens, sent) => {
-  const { message, later } = await scene(happens);
+  const { message, later } = await scene((place) => happens(history.write, place));
   answered(201);
   expect(await later(await message())).toBeUndefined();
   expect(service.taken).toHaveLength(sent);

@@ -67,7 +67,7 @@ afterAll(async () => {
   rmSync(keyFile, { force: true });
 });
 
-/** Who follows the log of changes for notices. */
+/** The server that follows the log of changes for notices. */
 async function holder(): Promise<unknown> {
   const [row] = await database.query(`SELECT holder FROM chat_consumers WHERE id = 'notify'`);
   return row?.holder?.toString();

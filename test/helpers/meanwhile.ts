@@ -1,0 +1,33 @@
+import type { History } from '../../server/history/history.ts';
+
+export interface Place {
+  user: string;
+  room: string;
+}
+
+type Happens = (write: History['write'], place: Place) => Promise<unknown>;
+
+/**
+ * Changes that come while somebody else is asked before a notice is sent, and how many notices go out then. The room has a
+ * message of Ann's that the user has not read.
+ */
+export const meanwhile: readonly [what: string, happens: Happens, sent: number][] = [
+  ['nothing happens', async () => {}, 1],
+  [
+    'the message is deleted',
+    (write, { room }) => write.delete({ room, seq: 1, user: 'ann', moderator: false, at: Date.now() }),
+    0,
+  ],
+  ['it is read', (write, place) => write.markRead({ ...place, seq: 1 }), 0],
+  [
+    'the author is blocked',
+    (write, { user }) => write.block({ user, other: 'ann', blocked: true, at: Date.now() }),
+    0,
+  ],
+  [
+    'nothing of the room is wanted any more',
+    (write, place) => write.setNotify({ ...place, notify: 'none' }),
+    0,
+  ],
+  ['the room is deleted', (write, { room }) => write.deleteRoom({ room }), 0],
+];
