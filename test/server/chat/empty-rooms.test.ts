@@ -1,37 +1,20 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
-import { fakeClock } from '../../helpers/fake-clock.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
 import { apiKey } from '../../helpers/people.ts';
+import { serverOverTime } from '../../helpers/server-over-time.ts';
 
 const day = 24 * 60 * 60;
 
 test('a private room without members for 30 days is deleted, an unused one with members is not', async () => {
-  const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
-  let server: ChatServer | undefined;
-  onTestFinished(async () => {
-    await server?.stop();
-    await memcached.stop();
-    history.remove();
-    clock.remove();
-  });
-  await memcached.set('sessions/ann', '{"user_id":"ann"}');
+  const { start } = await serverOverTime('ann');
+  let url = '';
   const startAfter = async (days: number) => {
-    await server?.stop();
-    clock.jump(days * day);
-    server = await startChatServer({
-      ...clock.env,
-      CHAT_SESSION_STORE: memcached.url,
-      CHAT_HISTORY: history.url,
-      CHAT_API_KEY: apiKey,
-      CHAT_CREATE_ROOMS: 'all',
-    });
-    return server.url;
+    ({ url } = await start({ CHAT_API_KEY: apiKey, CHAT_CREATE_ROOMS: 'all' }, { at: days * day }));
+    return url;
   };
   const api = async (method: string, path: string, body: object) => {
     const headers = { authorization: `Bearer ${apiKey}` };
-    const answer = await fetch(`${server?.url}/api/rooms${path}`, {
+    const answer = await fetch(`${url}/api/rooms${path}`, {
       method,
       headers,
       body: JSON.stringify(body),

@@ -1,39 +1,27 @@
 import { readdirSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { MessageFile } from '../../../server/wire/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
-import { fakeClock } from '../../helpers/fake-clock.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
-import { startMemcached } from '../../helpers/memcached.ts';
+import { serverOverTime } from '../../helpers/server-over-time.ts';
 
 const day = 24 * 60 * 60;
 const cookie = 'PHPSESSID=ann';
 
 test('a forwarded message and its copy go each by its own age and room, with its file; the bytes go with the last one', async () => {
-  const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
-  let server: ChatServer | undefined;
-  onTestFinished(async () => {
-    await server?.stop();
-    await memcached.stop();
-    history.remove();
-    clock.remove();
-  });
-  await memcached.set('sessions/ann', '{"user_id":"ann"}');
+  const { history, start } = await serverOverTime('ann');
   const startAfter = async (days: number, uploads = false): Promise<{ ann: ChatClient; url: string }> => {
-    await server?.stop();
-    clock.jump(days * day);
-    server = await startChatServer({
-      ...clock.env,
-      CHAT_SESSION_STORE: memcached.url,
-      CHAT_HISTORY: history.url,
-      CHAT_FILES: history.files,
-      CHAT_ORIGINS: origin,
-      CHAT_ROOMS: 'lobby,garden',
-      CHAT_RETENTION: '30d',
-      // How often the server looks for bytes that nobody needs any more.
-      CHAT_FILES_ORPHANS: uploads ? '' : '1s',
-    });
+    const server = await start(
+      {
+        CHAT_FILES: history.files,
+        CHAT_ORIGINS: origin,
+        CHAT_ROOMS: 'lobby,garden',
+        CHAT_RETENTION: '30d',
+        // How often the server looks for bytes that nobody needs any more.
+        CHAT_FILES_ORPHANS: uploads ? '' : '1s',
+      },
+      { at: days * day },
+    );
     const ann = await connectChat(server.url, cookie);
     for (const room of ['lobby', 'garden']) await ann.request('room:join', { room });
     return { ann, url: server.url };
