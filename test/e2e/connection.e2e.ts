@@ -88,7 +88,7 @@ test('ten written offline, and the page reloaded while they are sent: each once 
   await expect(visitor.page.getByText(stored)).toBeVisible();
 });
 
-test('messages that others wrote during a disconnection are all there, by pages', async ({
+test('messages that others wrote during a disconnection are all there, by pages', { tag: '@soak' }, async ({
   visitor,
   site,
 }) => {

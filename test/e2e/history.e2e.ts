@@ -5,7 +5,7 @@ import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Person, stored, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
-test('a reload shows the history, in order and once', async ({ alice, bob }) => {
+test('a reload shows the history, in order and once', { tag: '@soak' }, async ({ alice, bob }) => {
   await alice.open('reload');
   await bob.open('reload');
   await alice.write('first');

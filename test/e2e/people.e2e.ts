@@ -116,10 +116,9 @@ test('the card of a person: a direct message, the profile, moderator and back', 
   await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
 });
 
-test('a name, a picture and a mention in the timeline open the card, which says when somebody was last here', async ({
-  alice,
-  site,
-}) => {
+test('a name, a picture and a mention in the timeline open the card, which says when somebody was last here', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   const room = await privateRoom(site, 'alice', 'cards', ['2', '3']);
   const mentions = [{ user: '2', start: 3, length: 4 }];

@@ -96,10 +96,9 @@ test('with text of 200 % on 280 pixels, from right to left, all of a rich messag
   await page.setViewportSize(before);
 });
 
-test('forced colours: pressed, chosen and named elements have a shape; axe finds nothing, in the dark too', async ({
-  alice,
-  site,
-}) => {
+test('forced colours: pressed, chosen and named elements have a shape; axe finds nothing, in the dark too', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
   const { page } = alice;
   await richRoom(site, alice, 'contrast');
   // All text is aligned with its first line, except list bullets.

@@ -6,7 +6,7 @@ import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { size } from './size.ts';
 
 const users = 50;
-const cutsWanted = size(1000, 100);
+const cutsWanted = size(1000, 50);
 
 let memcached: Memcached;
 beforeAll(async () => {

@@ -133,7 +133,7 @@ const places: Record<string, (closing: Close) => Promise<Place & { weak: Weak[] 
     const database = await postgresDatabase(postgres);
     closing(() => database.close());
     const history = await line('the history', postgres.port, protocols.postgres, closing, {
-      few: ['connect', 'send', 'edit', 'search', 'report', 'room', 'the site'],
+      few: ['connect', 'send', 'room', 'the site'],
       anew: 'send',
     });
     const sessions = await line('the sessions', redis.port, protocols.redis, closing, {

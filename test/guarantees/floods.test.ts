@@ -10,7 +10,7 @@ import { connectRaw } from '../helpers/raw-client.ts';
 import { megabytes } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
-const lasting = size(30_000, 2000);
+const lasting = size(30_000, 1000);
 /** Megabytes. The promise is 100, but a busy machine does not always collect garbage in time. */
 const mostMemory = size(100, 500);
 const alone = oneAtATime();
@@ -68,7 +68,6 @@ function plainHttp(kind: string, connections: number, proof: RegExp, nginx = fal
 /** The most connections of a user, and nearly the most of an address. */
 const [ofUser, ofAddress] = [20, 150];
 const always = [
-  chat('connects', 50, 20, /"told":\d/),
   chat('frames', ofAddress, 1, /"closed":\d/, nobody),
   chat('halfOpen', size(10_000, 2000), 20, /"opened":\d{3}/),
   plainHttp('unread', 300, /"closed":\d/),
@@ -76,6 +75,7 @@ const always = [
 // limits.test.ts shows the same from one address at less cost; guard.test.ts and limits.test.ts cover pings, packets
 // and reads. Headers have 10 s, which http.test.ts waits for once.
 const inFull = [
+  chat('connects', 50, 20, /"told":\d/),
   chat('handshakes', 50, 20, /"101":\d\d/),
   chat('polling', 50, 20, /"200":\d\d/),
   chat('handshakes', 50, 1, /"101":\d{3},"429":\d{3}/),

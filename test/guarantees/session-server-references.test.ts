@@ -5,7 +5,7 @@ import { type SessionServer, startSessionServer } from '../helpers/session-serve
 import { size } from './size.ts';
 
 /** The reduced ones are always the same. FUZZ_SEED repeats a run. */
-const cases = size(200_000, 2000);
+const cases = size(200_000, 1000);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const script = new URL('../fixtures/session-references.php', import.meta.url).pathname;
 
