@@ -135,6 +135,8 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
   await person.shot('touch-2-reply');
   await page.getByRole('button', { name: 'Send' }).tap();
   await expect(person.field).toHaveValue('');
+  // It moves the others.
+  await expect(person.messages).toHaveCount(3);
 
   // A swipe towards the start of the line replies, too: not a short one, one back again, or one along the page.
   const cancel = page.getByRole('button', { name: 'Cancel reply' });
