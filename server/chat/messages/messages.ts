@@ -66,12 +66,11 @@ export async function forward(
   payload: RequestPayload<'message:forward'>,
 ): Promise<{ answer: { message: Message }; repeated: boolean }> {
   const { person } = connection;
-  let origin = await originOf(chat, connection, payload.from);
+  // Another server may have let the user into the room, or removed that user.
+  await chat.history.current();
+  const origin = await originOf(chat, connection, payload.from);
   const waits = mayWait(chat, connection, room);
   if (waits) {
-    // Another server may know a room that this one has not heard of.
-    if (origin === undefined) await chat.history.current();
-    origin ??= await originOf(chat, connection, payload.from);
     if (origin === undefined) throw new RequestError('unknown_message');
     if ((await whyHeld(chat, connection, room, origin.text, origin.files)) !== null) {
       throw new RequestError('forbidden', 'the copy would wait for a moderator: write a message of your own');
