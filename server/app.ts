@@ -25,7 +25,7 @@ import { Files } from './files/files.ts';
 import { eventTypes, type History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import type { Shared } from './history/sql/followed.ts';
-import { clientFolder, readClientFiles } from './http/client-files.ts';
+import { type ClientFile, withLoginUrl } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { createFileRoutes } from './http/files.ts';
 import { createMailStop } from './http/mail-stop.ts';
@@ -256,8 +256,17 @@ async function tracesOf(config: Config, quiet: QuietLog): Promise<Traces> {
   });
 }
 
-/** Wires the parts and opens the port. @param onFailure called when a part that everything needs has failed */
-export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
+/**
+ * Wires the parts and opens the port.
+ * @param client the browser client
+ * @param onFailure called when a part that everything needs has failed
+ */
+export async function startApp(
+  config: Config,
+  client: ReadonlyMap<string, ClientFile>,
+  log: Log,
+  onFailure: (error: Error) => void,
+): Promise<App> {
   // First, since a configuration that cannot be read ends the start.
   const logins = await openLogins(config.logins, (problem) => {
     metrics.siteUnreadable.set(problem === null ? 0 : 1);
@@ -517,7 +526,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const routes = createRoutes({
     pushKey: pushKeys && (async () => (await pushKeys.current()).public),
     fileRoutes,
-    files: readClientFiles(clientFolder, config.loginUrl),
+    files: withLoginUrl(client, config.loginUrl),
     metrics,
     apiKeys: config.apiKeys,
     api: {

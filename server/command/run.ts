@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { startApp } from '../app.ts';
 import { clientBuilt, proxiesNamed } from '../doctor/server.ts';
 import { typedPaths } from '../doctor/typed.ts';
+import { readClientFiles } from '../http/client-files.ts';
 import { createLog, type Log } from '../log.ts';
 import { howToRun } from '../session/how-to-run.ts';
 import { ConfigurationError } from '../session/logins/applications.ts';
@@ -58,12 +59,12 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   };
   process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 
-  const app = await startApp(config, log, (error) => die(error, 'the history has failed')).catch(
-    (error: unknown) => {
-      if (error instanceof ConfigurationError) throw new ConfigError([error.message]);
-      return die(error, 'the server cannot start');
-    },
-  );
+  const onFailure = (error: Error) => die(error, 'the history has failed');
+  const start = async () => startApp(config, readClientFiles(), log, onFailure);
+  const app = await start().catch((error: unknown) => {
+    if (error instanceof ConfigurationError) throw new ConfigError([error.message]);
+    return die(error, 'the server cannot start');
+  });
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;

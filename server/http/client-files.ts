@@ -14,7 +14,7 @@ export interface ClientFile {
 export const clientFolder = new URL('../../client/dist/', import.meta.url);
 
 /** The pages with an address of their own. */
-const pages: Partial<Record<string, string>> = { 'index.html': '/', 'moderate.html': '/moderate' };
+const pages: Readonly<Record<string, string>> = { 'index.html': '/', 'moderate.html': '/moderate' };
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -34,23 +34,19 @@ const compressed: readonly [Coding, string][] = [
  * The built browser client, read into memory once, by path. Only paths in this map are served, so none can lead out of
  * the folder. Empty when the client has not been built.
  */
-export function readClientFiles(folder: URL, loginUrl: string): ReadonlyMap<string, ClientFile> {
+export function readClientFiles(folder = clientFolder): ReadonlyMap<string, ClientFile> {
   const files = new Map<string, ClientFile>();
   if (!existsSync(folder)) return files;
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const type = types[extname(name)];
     if (type === undefined) continue;
     const path = new URL(name, folder);
-    let body = readFileSync(path);
-    const page = pages[name];
-    if (page !== undefined)
-      body = Buffer.from(body.toString().replaceAll('__LOGIN_URL__', escapeHtml(loginUrl)));
-    const forms = new Map([['identity' as Coding, form(body)]]);
+    const forms = new Map([['identity' as Coding, form(readFileSync(path))]]);
     for (const [coding, ending] of compressed) {
       const beside = new URL(`${path}${ending}`);
       if (existsSync(beside)) forms.set(coding, form(readFileSync(beside)));
     }
-    files.set(page ?? `/${name}`, {
+    files.set(pages[name] ?? `/${name}`, {
       type,
       // The build names the files under assets/ by their content.
       cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
@@ -58,6 +54,22 @@ export function readClientFiles(folder: URL, loginUrl: string): ReadonlyMap<stri
     });
   }
   return files;
+}
+
+/** The same with the login URL in the pages, where the build has left a place for it. */
+export function withLoginUrl(
+  files: ReadonlyMap<string, ClientFile>,
+  loginUrl: string,
+): ReadonlyMap<string, ClientFile> {
+  const filled = new Map(files);
+  for (const path of Object.values(pages)) {
+    const page = files.get(path);
+    const body = page?.forms.get('identity')?.body.toString();
+    if (page === undefined || body === undefined) continue;
+    const named = Buffer.from(body.replaceAll('__LOGIN_URL__', escapeHtml(loginUrl)));
+    filled.set(path, { ...page, forms: new Map([['identity', form(named)]]) });
+  }
+  return filled;
 }
 
 function form(body: Buffer): { body: Buffer; etag: string } {

@@ -1,4 +1,5 @@
 import { startApp } from '../../server/app.ts';
+import { readClientFiles } from '../../server/http/client-files.ts';
 import { createLog } from '../../server/log.ts';
 import { readConfig } from '../../server/settings/config.ts';
 
@@ -8,6 +9,8 @@ import { readConfig } from '../../server/settings/config.ts';
  */
 process.umask(0o077);
 
+// 4 MB, which each server would read again.
+const client = readClientFiles();
 let close = async () => {};
 process.on('message', async (told: NodeJS.ProcessEnv | 'stop') => {
   if (told === 'stop') {
@@ -17,7 +20,7 @@ process.on('message', async (told: NodeJS.ProcessEnv | 'stop') => {
   }
   const config = readConfig(told);
   const log = createLog(config.logLevel, config.node);
-  const app = await startApp(config, log, (error) => {
+  const app = await startApp(config, client, log, (error) => {
     throw error;
   });
   close = app.close;
