@@ -1,8 +1,15 @@
 import { defineConfig } from '@playwright/test';
 
+/** At the end of a run these would run alone. */
+const longest = /\/(voice|nodes|wordpress|first-run)\.e2e\.ts$/;
+
 export default defineConfig({
   testDir: '.',
-  testMatch: '*.e2e.ts',
+  projects: [
+    { name: 'longest', testMatch: longest },
+    // Without a name, which would be a part of those of its snapshots.
+    { testMatch: '*.e2e.ts', testIgnore: longest },
+  ],
   outputDir: '../../test-results/e2e',
   globalSetup: ['./build-client.ts', '../helpers/make-bundles.ts'],
   fullyParallel: true,
