@@ -136,7 +136,7 @@ export async function mediawikiSite(db: TestDatabase): Promise<AccountSite> {
   const insert = "INSERT INTO w_user VALUES (?, ?, ?, 'hash', ?, ?)";
   await db.run(insert, ['7', 'Ann', token, mailOfUser, '20260101000000']);
   await db.run(insert, ['8', 'Eve', token, mailOfUser, null]);
-  const session = `a:1:{s:8:"metadata";a:3:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";s:9:"userToken";s:32:"${token}";}}`;
+  const session = `a:1:{s:8:"metadata";a:4:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";s:9:"userToken";s:32:"${token}";s:8:"provider";s:39:"MediaWiki\\Session\\CookieSessionProvider";}}`;
   await db.run(`INSERT INTO w_objectcache VALUES (?, x'${deflateRawSync(session).toString('hex')}', ?, 0)`, [
     `${db.name}-w_:MWSession:${id}`,
     '20990101000000',

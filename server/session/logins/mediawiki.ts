@@ -26,6 +26,12 @@ const constants = {
   CACHE_ACCEL: 3,
 } as const;
 
+/**
+ * The ends of the names of the classes that make a session for the cookies here, and not for a robot or an app with
+ * some of its user's rights.
+ */
+const ofBrowsers = /(^|\\)(Cookie|CentralAuth)SessionProvider$/;
+
 /** The column of a user. */
 const isTemporary = 'user_is_temp';
 
@@ -181,9 +187,11 @@ function accountsOf({
   version: string | null;
 }): Accounts {
   return {
-    proof: ['metadata.userName', 'metadata.userToken'],
+    proof: ['metadata.userName', 'metadata.userToken', 'metadata.provider'],
     basis: { users, cookiePrefix, version },
-    refuses(cookie, { user, proof: [name = null, token = null] }) {
+    refuses(cookie, { user, proof: [name = null, token = null, provider = null] }) {
+      if (provider === null || !ofBrowsers.test(provider))
+        return because('the session is not that of a browser: a robot’s, an app’s, or one of an extension');
       // A browser that deletes no cookies.
       const sent = (part: string) => {
         const value = cookie(cookiePrefix + part);

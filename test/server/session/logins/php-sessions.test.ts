@@ -220,8 +220,9 @@ test('MediaWiki by its folder: its table of sessions, all its cookies, and the t
   wiki.exec('CREATE TABLE user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB)');
   wiki.exec(`INSERT INTO user VALUES (7, 'Ann O''B x', '${secret}')`);
   cache.exec('CREATE TABLE objectcache (keyname BLOB PRIMARY KEY, value BLOB, exptime BLOB)');
-  const put = (id: string, own: string, until = '20990101000000') => {
-    const data = `a:2:{s:4:"data";a:0:{}s:8:"metadata";a:3:{s:6:"userId";i:7;s:8:"userName";s:9:"Ann O'B x";s:9:"userToken";s:32:"${own}";}}`;
+  const ofCookies = 'MediaWiki\\Session\\CookieSessionProvider';
+  const put = (id: string, own: string, until = '20990101000000', provider = ofCookies) => {
+    const data = `a:2:{s:4:"data";a:0:{}s:8:"metadata";a:4:{s:6:"userId";i:7;s:8:"userName";s:9:"Ann O'B x";s:9:"userToken";s:32:"${own}";s:8:"provider";s:${provider.length}:"${provider}";}}`;
     cache
       .prepare('INSERT OR REPLACE INTO objectcache VALUES (?, ?, ?)')
       .run(`my_wiki:MWSession:${id}`, deflateRawSync(data), until);
@@ -253,6 +254,14 @@ test('MediaWiki by its folder: its table of sessions, all its cookies, and the t
     [{ UserID: '7', UserName, Token: ours }, null],
   ];
   for (const [cookies, user] of cases) expect(await userBy(cookies), JSON.stringify(cookies)).toEqual(user);
+  // The session of a robot has a cookie of its own, and not all rights of its user.
+  for (const [provider, user] of [
+    ['MediaWiki\\Session\\BotPasswordSessionProvider', null],
+    ['MediaWiki\\Extension\\CentralAuth\\Session\\CentralAuthSessionProvider', ann],
+  ] as const) {
+    put('robot', ours, undefined, provider);
+    expect(await userBy({ ...all, _session: 'robot' }), provider).toEqual(user);
+  }
 
   const cookies = `my_wiki_session=abc; my_wikiUserID=7`;
   for (const [change, back] of [
@@ -300,7 +309,8 @@ test('MediaWiki by its folder: the names of its cookies, and its sessions elsewh
   onTestFinished(async () => void (await Promise.all([redis.remove(), memcached.stop()])));
   const sessions = mkdtempSync(join(tmpdir(), 'sessions-'));
   onTestFinished(() => rmSync(sessions, { recursive: true, force: true }));
-  const metadata = 'a:2:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";}';
+  const metadata =
+    'a:3:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";s:8:"provider";s:39:"MediaWiki\\Session\\CookieSessionProvider";}';
   writeFileSync(join(sessions, 'sess_abc'), `metadata|${metadata}`);
   const whole = `a:1:{s:8:"metadata";${metadata}}`;
   await redis.ask('SET', 'my.wiki-w_:MWSession:abc', whole);
