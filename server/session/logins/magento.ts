@@ -71,6 +71,12 @@ const names = Object.keys(settings) as Setting[];
 /** The ids of the customers are the same on all websites. */
 const sharedAccounts = '0';
 
+/**
+ * Marks beside a customer who has not logged in: whom the persistent cart greets, and in whose place an administrator
+ * is (“Login as Customer”, in two spellings: SetLoggedAsCustomerAdminId.php), as long as Magento lets him.
+ */
+const marks = ['is_customer_emulated', 'logged_as_customer_admind_id', 'logged_as_customer_admin_id'];
+
 const proof = [
   'destroyed',
   'default.visitor_data.visitor_id',
@@ -155,7 +161,7 @@ export const magento: MemberApplication<Found, Site, Member> = {
     const plain = parseCookieForm('plain', cookieName);
     const of = (key: string) => namespaces.map((namespace) => `${namespace}.${key}`);
     const paths = { ids: of('customer_id') as [string], layer: uncompressed };
-    const all = { ...paths, proof: [...proof, ...of('customer_id'), ...of('is_customer_emulated')] };
+    const all = { ...paths, proof: [...proof, ...['customer_id', ...marks].flatMap(of)] };
     if (sessions.is === 'url') {
       const { url, expires } = sessions;
       return { ...all, cookie: plain, store: expires ? url : `${url}&lifetime=${lifetime}` };
@@ -212,9 +218,11 @@ export const magento: MemberApplication<Found, Site, Member> = {
 
   claim(site, { secrets, proof: [destroyed, visitor, ofVisitor, address, agent, ...more] }, from) {
     const { namespaces, lifetime, hasCutoff } = site;
-    const which = namespaces.findIndex((_, n) => isNumber(more[n]) && !more[namespaces.length + n]);
+    const has = (name: number, n: number) => isOn(more[name * namespaces.length + n] ?? '');
+    const which = namespaces.findIndex(
+      (_, n) => isNumber(more[n]) && !marks.some((_, mark) => has(mark + 1, n)),
+    );
     const customer = more[which];
-    // With the persistent cart Magento knows whom it greets, who has not logged in.
     if (!customer) return because('the session names no customer, or one who has not logged in');
     const differs = differing(site, { address, agent }, from);
     const claim: Member = {

@@ -55,12 +55,16 @@ test('the sessions that Magento would take, and those that it would not', async 
   stopClock();
   const { logins, logIn } = await siteFor();
   const visitor = { visitor_id: '1' };
+  // “Login as Customer”.
+  const [admin, admin249] = [{ logged_as_customer_admind_id: 3 }, { logged_as_customer_admin_id: 3 }];
   const cases: [string, MagentoSession, 'user' | 'nobody'][] = [
     ['logged in', {}, 'user'],
     ['anonymous', { session: { customer_base: [] } }, 'nobody'],
     ['logged out', { session: { customer_base: { customer_id: null } } }, 'nobody'],
     ['no visitor', { session: { default: { visitor_data: visitor } } }, 'user'],
     ['greeted', { session: { customer_base: { customer_id: '7', is_customer_emulated: true } } }, 'nobody'],
+    ['an administrator', { session: { customer_base: { customer_id: '7', ...admin } } }, 'nobody'],
+    ['an administrator, 2.4.9', { session: { customer_base: { customer_id: '7', ...admin249 } } }, 'nobody'],
     ['on another website', { session: { customer_base: [], customer_other: { customer_id: 7 } } }, 'user'],
     ['of no website', { session: { customer_base: [], customer_none: { customer_id: 7 } } }, 'nobody'],
     ['of shared accounts', { session: { customer_base: [], customer: { customer_id: 7 } } }, 'nobody'],
