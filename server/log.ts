@@ -11,6 +11,8 @@ export function createLog(level: string, node?: string): Log {
   return pino({
     level,
     base: node === undefined ? null : { node },
+    // The message of an error names its cause where that helps, and pino would add it. The stack has all causes.
+    serializers: { err: (error: Error) => ({ ...pino.stdSerializers.err(error), message: error.message }) },
     redact: {
       paths: [
         'cookie',
