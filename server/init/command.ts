@@ -145,7 +145,7 @@ async function setUp(
       isBuilt: clientBuilt().is === 'well',
       userPath: values.CHAT_USER_ID,
       condition: found.portrait.condition,
-      hasOwnLogins: found.sessions === undefined && place.database === undefined,
+      usesSiteUser: found.hasTables && place.database === undefined,
       machine,
     },
     terminal,

@@ -25,6 +25,8 @@ export interface Found {
   files: ReadonlyMap<string, Wanted>;
   /** Absent if the logins are in tables of the application. */
   sessions?: SessionSettings;
+  /** Whether the chat reads tables of the site, in a database that has users. */
+  hasTables: boolean;
   /** Where the sessions are: `file:…`. */
   store: string;
   /** Whether it is known where the user is in a session. */
@@ -101,8 +103,10 @@ async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>):
     const { given = {} } = place.sessions ?? {};
     const store = given.store ?? (await application.find?.(folder, given))?.options.store ?? '';
     const userKnown = pathText(session.user.id) !== nowhere;
+    const tables = site.accounts;
     return {
       ...{ title, files, sessions: session, store, userKnown },
+      hasTables: tables !== undefined && hasUsers(tables.application.database(tables.found)),
       portrait: (await application.portrait?.(folder)) ?? {},
       logins: `sessions in ${storeTitle(session.source.protocol, store)}`,
       elsewhere: application.kind === 'php' ? await elsewhere(place) : null,
@@ -126,11 +130,17 @@ async function portraitOf(place: SitePlace, files: ReadonlyMap<string, Wanted>):
       if (error instanceof StoreError || error instanceof ConfigurationError) return {};
       throw error;
     });
-    return { title, files, store: '', userKnown: true, portrait: (await portrait) ?? {}, logins: where };
+    const hasTables = hasUsers(application.database(found));
+    return {
+      ...{ title, files, store: '', userKnown: true, hasTables, logins: where },
+      portrait: (await portrait) ?? {},
+    };
   } finally {
     database.close();
   }
 }
+
+const hasUsers = ({ kind }: SiteDatabase) => kind !== 'sqlite';
 
 /** Asks a database for the only value of a SELECT. */
 const asking =
@@ -179,9 +189,10 @@ export async function rightsProblem(message: string, place: SitePlace): Promise<
   if (place.database === undefined || !incomplete.test(message)) return null;
   const lines = await grants(place);
   if ('problem' in lines) return null;
+  const rights = lines.filter((line) => !/^(--|CREATE (USER|ROLE) )/.test(line));
   return new CommandProblem(
     exit.configuration,
-    `the user of CHAT_SITE_DATABASE may not read all that the chat needs. As an administrator of the database, with the name and the password of that user:\n\n${lines.map((line) => `    ${line}`).join('\n')}`,
+    `the user of CHAT_SITE_DATABASE may not read all that the chat needs. As an administrator of the database, with that user in place of “chat”:\n\n${rights.map((line) => `    ${line}`).join('\n')}`,
   );
 }
 

@@ -28,8 +28,8 @@ interface Done {
   userPath: string | undefined;
   /** PHP code that is true for people who are logged in. */
   condition: string | undefined;
-  /** Whether the chat reads the tables of the site by the user of the site itself. */
-  hasOwnLogins: boolean;
+  /** Whether the chat reads the tables of the site by the database user of the site itself. */
+  usesSiteUser: boolean;
   /** The root of the machine. */
   machine: string | undefined;
 }
@@ -59,7 +59,7 @@ export function nextSteps(done: Done, terminal: Terminal): void {
   const named = usualFiles.some((file) => resolve(file) === done.settings)
     ? ''
     : `--settings ${shellWord(done.settings)} `;
-  if (done.hasOwnLogins) {
+  if (done.usesSiteUser) {
     terminal.say(
       `\nThe chat uses the database user of the site. For one that can read only what the chat needs:\n${howToRun('doctor', `${named}--grants`, true)} prints the SQL, and CHAT_SITE_DATABASE names that user.`,
     );

@@ -288,9 +288,10 @@ test('a database user that may not read what the chat needs: the SQL that lets i
       /user of CHAT_SITE_DATABASE may not read[\s\S]*\n {4}GRANT SELECT ON `chat_wordpress` TO/,
     ),
   });
+  expect(answer.said).not.toContain('CREATE USER');
 });
 
-test('the same for the users beside PHP sessions', async () => {
+test('the same for the users beside PHP sessions; with the database user of the site: how to make another one', async () => {
   const own = await startSiteDatabase('mysql');
   onTestFinished(own.remove);
   const { folder: laravel, remove } = await laravelSite(own);
@@ -304,6 +305,10 @@ test('the same for the users beside PHP sessions', async () => {
     said: expect.stringMatching(
       /user of CHAT_SITE_DATABASE may not read[\s\S]*\n {4}GRANT SELECT ON `chat_laravel/,
     ),
+  });
+  expect(await run(args)).toEqual({
+    code: 0,
+    said: expect.stringMatching(/uses the database user of the site\..*\n.*--grants prints the SQL/),
   });
 });
 

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../configuration/configuration.ts';
 import { StoreError } from '../login.ts';
+import type { Database } from '../stores/sql/driver.ts';
 import { type MemberApplication, tableIn } from './application.ts';
 import { findSite } from './applications.ts';
 import type { SitePlace } from './site.ts';
@@ -27,6 +28,16 @@ function columnsOf(options: Readonly<Record<string, string>>, driver: SiteSql) {
   return { table: tableIn(table, driver), read: [id, data].map((name) => tableIn(name, driver)), column };
 }
 
+/** This machine as MariaDB or MySQL sees it, which is a part of the name of each user there. */
+async function hostSeen(database: Database): Promise<string> {
+  const [row] = await database.rows("SELECT 'any', NULL, USER() FROM DUAL WHERE 'any'", ['any']);
+  const user = row?.state ?? '';
+  return user.slice(user.lastIndexOf('@') + 1);
+}
+
+const ofHost = (host: string) =>
+  `-- '${host}' is the machine of this command, as the database sees it. Put another one in its place, or a pattern such as '10.0.%', if the chat server runs elsewhere or its address changes, as in containers.`;
+
 async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]> {
   // With the user of the site itself, who can see all of it.
   const site = await findSite({ ...place, database: undefined });
@@ -37,7 +48,7 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     );
   const { application, found, reader } = tables;
   try {
-    const { site: state, driver } = await reader.open();
+    const { site: state, driver, database: opened } = await reader.open();
     const { kind, place: own } = application.database(found);
     if (kind === 'sqlite')
       throw new StoreError('an SQLite file has no users: let the account of the chat read the file');
@@ -65,11 +76,13 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
       ...sessions.map(({ view, renewed: { id, column } }) => ({ table: quoted(view), read: [id], column })),
       ...(named === undefined ? [] : [columnsOf(named, driver)]),
     ];
-    const user = kind === 'mysql' ? "'chat'@'localhost'" : 'chat';
+    const host = kind === 'mysql' ? await hostSeen(opened) : '';
+    const user = kind === 'mysql' ? `'chat'@'${host}'` : 'chat';
     // A dot in it is part of the name.
     const name = own.path.slice(1).replaceAll(driver.quote, driver.quote.repeat(2));
     const database = driver.quote + name + driver.quote;
     return [
+      ...(kind === 'mysql' && host !== 'localhost' ? [ofHost(host)] : []),
       kind === 'mysql'
         ? `CREATE USER ${user} IDENTIFIED BY 'PASSWORD';`
         : `CREATE ROLE ${user} LOGIN PASSWORD 'PASSWORD';`,

@@ -107,13 +107,19 @@ async function granted(
   const lines = await grants(place, mails);
   if ('problem' in lines) throw new Error(lines.problem);
   const views = lines.flatMap((line) => /^CREATE OR REPLACE VIEW (\S+)/.exec(line)?.[1] ?? []);
+  const [notes, sql] = [true, false].map((is) => lines.filter((line) => line.startsWith('-- ') === is)) as [
+    string[],
+    string[],
+  ];
+  const user = db.kind === 'mysql' ? "'chat'@'127.0.0.1'" : 'chat';
+  expect(sql[0]).toMatch(new RegExp(`^CREATE (USER|ROLE) ${user} `));
+  expect(notes).toEqual(db.kind === 'mysql' ? [expect.stringContaining("'127.0.0.1' is the machine")] : []);
   onTestFinished(async () => {
     for (const view of views) await db.run(`DROP VIEW ${view}`);
     await site.remove();
-    await db.run(db.kind === 'mysql' ? "DROP USER 'chat'@'%'" : 'DROP ROLE chat');
+    await db.run(db.kind === 'mysql' ? `DROP USER ${user}` : 'DROP ROLE chat');
   });
-  for (const line of lines)
-    await db.run(line.replace(/;$/, '').replace("'localhost'", "'%'").replace("'PASSWORD'", "'own'"));
+  for (const line of sql) await db.run(line.replace(/;$/, '').replace("'PASSWORD'", "'own'"));
 }
 
 /** Gives a user of the site an address, in the column that is read. */
