@@ -69,9 +69,12 @@ export function addressesFor(
       cookie.domain === ''
         ? `stays on ${site.hostname}`
         : `goes only to ${cookie.domain.replace(/^\./, '')} and below`;
+    const otherwise = haveCommonDomain(site.hostname, chat.hostname)
+      ? ', or set the domain of the cookie in the site first (docs/install.md, "A subdomain")'
+      : '';
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site ${reach}, so a chat at ${chat.host} would know nobody. Take ${proposed.href}, or set the domain of the cookie in the site first (docs/install.md, "A subdomain")`,
+      `the cookie of the site ${reach}, so a chat at ${chat.host} would know nobody. Take ${proposed.href}${otherwise}`,
     );
   }
   if (!isWithin(chat.pathname, cookie.path)) {
@@ -112,15 +115,24 @@ function proposal(site: URL, cookie: CookieScope, port: number): URL {
 const isWithin = (path: string, cookiePath: string) =>
   path === cookiePath || path.startsWith(cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`);
 
+/** Whether a cookie can reach both hosts: no browser takes one for an address, for localhost, or for all of `org`. */
+function haveCommonDomain(one: string, other: string): boolean {
+  const domainOf = (host: string) => /[^.]+\.[a-z][^.]*$/.exec(host)?.[0];
+  return domainOf(one) !== undefined && domainOf(one) === domainOf(other);
+}
+
 /** RFC 6265, 5.1.3: the hosts that get the cookie. */
 function domainOf({ domain }: CookieScope, site: URL): (host: string) => boolean {
   if (domain === '') return (host) => host === site.hostname;
   const bare = domain === '.' ? site.hostname : domain.replace(/^\./, '').toLowerCase();
   const fits = (host: string) => host === bare || host.endsWith(`.${bare}`);
   if (!fits(site.hostname)) {
+    const advice = loopback.test(site.hostname)
+      ? 'set no domain for the cookie in the site while you try the chat on this machine'
+      : 'is that the address of the site?';
     throw new CommandProblem(
       exit.configuration,
-      `the cookie of the site is for ${bare}, and ${site.hostname} is not within it: is that the address of the site?`,
+      `the cookie of the site is for ${bare}, and ${site.hostname} is not within it: ${advice}`,
     );
   }
   return fits;

@@ -184,7 +184,9 @@ export function optionTexts(given: Readonly<Partial<Record<OptionName, string | 
 /** A store is never guessed: with the wrong one, every visitor would count as logged out. */
 function parseStore(text: string, appKeys: readonly Buffer[]): ReturnType<typeof parseStoreUrl> {
   if (text !== '') return parseStoreUrl(text, appKeys);
-  throw new TypeError('not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions');
+  throw new TypeError(
+    'not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions. For a site whose folder is on this machine set CHAT_SITE, such as /var/www/html, and this one is found',
+  );
 }
 
 function listed(text: string): string[] {

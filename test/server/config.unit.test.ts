@@ -27,9 +27,9 @@ test('nothing set: the defaults of the documentation', () => {
   });
 });
 
-test('no store is set: the server says so, and shows an example', () => {
+test('neither a store nor a site is set: the server says so, and shows an example of each', () => {
   expect(() => readConfig({})).toThrow(
-    /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:/,
+    /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:.*set CHAT_SITE, such as \//,
   );
 });
 

@@ -60,8 +60,15 @@ test.each<[given: string | null, known: string | null, cookie: object, chat: str
 
 test.each<[given: string, known: string | null, cookie: object, why: RegExp]>([
   ['https://chat.a.org', 'https://a.org', {}, /stays on a\.org, .* Take https:\/\/a\.org\/chat\//],
-  ['https://www.a.org', 'https://a.org', {}, /stays on a\.org/],
-  ['https://chat.b.org', 'https://a.org', { domain: 'a.org' }, /goes only to a\.org and below/],
+  ['https://www.a.org', 'https://a.org', {}, /stays on a\.org, .*, or set the domain of the cookie/],
+  ['http://127.0.0.1', 'http://localhost', {}, /stays on localhost, .* Take http:\/\/localhost:7070\/$/],
+  [
+    'http://localhost',
+    null,
+    { domain: 'a.org' },
+    /for a\.org, and .* while you try the chat on this machine/,
+  ],
+  ['https://chat.b.org', 'https://a.org', { domain: 'a.org' }, /goes only to a\.org and below, .*\/chat\/$/],
   ['https://xa.org', 'https://a.org', { domain: '.a.org' }, /goes only to a\.org and below/],
   ['https://a.org', null, { domain: '.b.org' }, /for b\.org, and a\.org is not within it/],
   [
