@@ -31,8 +31,8 @@ export interface MagentoSession {
   begun?: number;
 }
 
-/** Two keys, the second in the form of version 2.4.7. */
-const secret = Buffer.from('0123456789abcdef0123456789abcdef');
+/** Two keys, the second in the form of version 2.4.7, which counts. */
+export const secret = Buffer.from('0123456789abcdef0123456789abcdef');
 const keys = `${'a'.repeat(32)}\nbase64${secret.toString('base64')}`;
 
 const agent = 'Mozilla/5.0 (é)';

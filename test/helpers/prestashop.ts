@@ -22,17 +22,19 @@ export interface PrestashopSession {
 export const cookieOf = (shop: string) =>
   `PrestaShop-${createHash('md5').update(`8.1.7${shop}shop.example.org`).digest('hex')}`;
 
+/** `cookie_iv`. */
+export const salt = "K%0a'bcdefghijklmnopqrstuvwxyz01";
+
 /** The tables and the folder of a PrestaShop, with sessions as it writes them. */
 export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
   const prefix = `ps${randomBytes(3).toString('hex')}_`;
   const folder = mkdtempSync(join(tmpdir(), 'prestashop-'));
-  const iv = "K%0a'bcdefghijklmnopqrstuvwxyz01";
   const head = Buffer.concat([Buffer.from('def00000', 'hex'), key]);
   const saved = Buffer.concat([head, createHash('sha256').update(head).digest()]).toString('hex');
   const values = {
     ...{ database_host: '127.0.0.1', database_port: String(db.port), database_name: db.name },
     ...{ database_user: db.user, database_password: db.password, database_prefix: prefix },
-    ...{ cookie_key: 'other', cookie_iv: iv.replaceAll('%', '%%'), new_cookie_key: saved },
+    ...{ cookie_key: 'other', cookie_iv: salt.replaceAll('%', '%%'), new_cookie_key: saved },
   };
   mkdirSync(join(folder, 'app/config'), { recursive: true });
   mkdirSync(join(folder, 'classes'));
@@ -85,7 +87,7 @@ export async function prestashopSite(db: TestDatabase, key = randomBytes(32)) {
     };
     const value: string = phpAnswer('prestashop-cookie.php', {
       key: (session.key ?? key).toString('hex'),
-      iv: session.iv ?? iv,
+      iv: session.iv ?? salt,
       content: Object.fromEntries(Object.entries(all).filter(([, text]) => text !== null)),
     });
     const parts = [
