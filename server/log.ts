@@ -12,7 +12,10 @@ export function createLog(level: string, node?: string): Log {
     level,
     base: node === undefined ? null : { node },
     // The message of an error names its cause where that helps, and pino would add it. The stack has all causes.
-    serializers: { err: (error: Error) => ({ ...pino.stdSerializers.err(error), message: error.message }) },
+    serializers: {
+      err: (error: unknown) =>
+        error instanceof Error ? { ...pino.stdSerializers.err(error), message: error.message } : error,
+    },
     redact: {
       paths: [
         'cookie',

@@ -190,7 +190,7 @@ function accountsOf({
     proof: ['metadata.userName', 'metadata.userToken', 'metadata.provider'],
     basis: { users, cookiePrefix, version },
     refuses(cookie, { user, proof: [name = null, token = null, provider = null] }) {
-      if (provider === null || !ofBrowsers.test(provider))
+      if (provider !== null && !ofBrowsers.test(provider))
         return because('the session is not that of a browser: a robot’s, an app’s, or one of an extension');
       // A browser that deletes no cookies.
       const sent = (part: string) => {
