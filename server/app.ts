@@ -486,7 +486,7 @@ export async function startApp(
     webhooks &&
     watchPresence(config.webhooks?.events ?? new Set(), webhooks, () => ({
       own: {
-        name: servers?.name ?? '',
+        name: servers?.own.name ?? '',
         users: [...chat.directory.everybody()].map(({ user }) => user.id),
       },
       others: servers?.states().filter(({ working }) => working) ?? [],

@@ -25,6 +25,8 @@ export interface ServerState {
   name: string;
   /** Absent for one of an earlier version. */
   run?: Run;
+  /** How many milliseconds it took to store its last announcement; absent as long as that is unknown. */
+  took?: number;
   /** It has been heard lately. */
   working: boolean;
   /** The users who are connected to it; none if it does not work. */
@@ -33,9 +35,8 @@ export interface ServerState {
 
 /** The other servers of this chat. A single server has none. */
 export interface OtherServers {
-  /** The name of this server among them. */
-  readonly name: string;
-  readonly run: Run;
+  /** This server. */
+  readonly own: Pick<ServerState, 'name' | 'run' | 'took'>;
   /** The others, as far as they are known by name. */
   states(): ServerState[];
   /** The users who are connected to other servers and visible in the room, by id. */

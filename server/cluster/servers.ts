@@ -39,7 +39,7 @@ const mostUsers = 100;
  */
 type Told =
   /** `at` means something only to the sender: it is the sender's wall clock. */
-  | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead; run?: Run }
+  | { is: 'hello' | 'beat'; name: string; at: number; site?: SiteRead; run?: Run; took?: number }
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
@@ -57,6 +57,7 @@ interface Known {
   /** Empty until it is known. */
   name: string;
   run?: Run | undefined;
+  took?: number | undefined;
   heardAt: number;
   /** Own beats that have come back since `heardAt`. */
   beats: number;
@@ -119,6 +120,8 @@ export class Servers implements OtherServers {
   #introducedAt = Number.POSITIVE_INFINITY;
   /** The next beat must be a `hello`. */
   #asks = false;
+  /** How long the last announcement took to be stored, as each small write of this server does. */
+  #answered: { took?: number } = {};
   #deafUntil = 0;
   readonly #site: SiteReading | undefined;
   readonly #sameSite = new SameSite();
@@ -186,8 +189,8 @@ export class Servers implements OtherServers {
     await Promise.race([told, pause(byeWithin)]);
   }
 
-  get name(): string {
-    return this.#name;
+  get own(): Pick<ServerState, 'name' | 'run' | 'took'> {
+    return { name: this.#name, run: this.run, ...this.#answered };
   }
 
   states(): ServerState[] {
@@ -195,9 +198,10 @@ export class Servers implements OtherServers {
     const working = new Set([this.#name, ...known.flatMap(([, { alive, name }]) => (alive ? name : []))]);
     return known
       .filter(([, { alive, name }]) => name !== '' && (alive || !working.has(name)))
-      .map(([id, { alive, name, run }]) => ({
+      .map(([id, { alive, name, run, took }]) => ({
         name,
         ...(run && { run }),
+        ...(took !== undefined && { took }),
         working: alive,
         users: this.#elsewhere.usersOf(id),
       }));
@@ -238,7 +242,9 @@ export class Servers implements OtherServers {
   async #tell(told: Told): Promise<void> {
     // An announcement after the end of this server would make it seem alive again.
     if (this.#closed && told.is !== 'bye') throw new RequestError('server_draining');
+    const began = performance.now();
     await this.#history.write.tell({ from: this.#self, what: told });
+    this.#answered = { took: Math.ceil(performance.now() - began) };
   }
 
   /** @returns whether it was announced; false if the history does not answer, or this server is ending */
@@ -254,7 +260,14 @@ export class Servers implements OtherServers {
 
   #alive(is: 'hello' | 'beat'): Told {
     const site = this.#sameSite.own;
-    return { is, name: this.#name, at: Date.now(), run: this.run, ...(site === null ? {} : { site }) };
+    return {
+      is,
+      name: this.#name,
+      at: Date.now(),
+      run: this.run,
+      ...this.#answered,
+      ...(site === null ? {} : { site }),
+    };
   }
 
   async #readSite(): Promise<void> {
@@ -391,9 +404,9 @@ export class Servers implements OtherServers {
     known.silent = false;
   }
 
-  #named(id: string, { name, run }: Pick<Known, 'name' | 'run'>): void {
+  #named(id: string, { name, run, took }: Pick<Known, 'name' | 'run' | 'took'>): void {
     const known = this.#known.get(id);
-    if (known !== undefined) Object.assign(known, { name, run });
+    if (known !== undefined) Object.assign(known, { name, run, took });
     if (this.#sameNameTold) return;
     const others = [...this.#known].filter(([other, { alive }]) => other !== id && alive);
     if (![this.#name, ...others.map(([, other]) => other.name)].includes(name)) return;

@@ -1375,6 +1375,8 @@ export interface Reads {
     in: { rooms: readonly string[]; most: number };
     out: { room: string; bytes: number; more: boolean }[];
   };
+  /** The same, of all these rooms together. */
+  filesInAll: { in: KnownRooms & { most: number }; out: { bytes: number; more: boolean } };
   /** The links of a room, the newest first. */
   invites: { in: { room: string }; out: StoredInvite[] };
   /** All links that a user has made, the oldest first. */

@@ -708,6 +708,8 @@ const notices = z.object({
   text: noticeText,
 });
 const next = z.string().exactOptional();
+/** Bytes of all files; `more`: of so many files that not all are counted. */
+const fileSizes = z.object({ bytes: counter, more: z.literal(true).exactOptional() });
 const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
 const failed = z.array(z.object({ user: userId, code: errorCode }));
 const messages = z.array(message);
@@ -866,8 +868,7 @@ export const answers = {
         room: roomId,
         /** The messages of the last 30 days by UTC. */
         messages: counter,
-        /** Bytes of all files; `more`: of so many files that not all are counted. */
-        files: z.object({ bytes: counter, more: z.literal(true).exactOptional() }),
+        files: fileSizes,
       }),
     ),
   }),
@@ -881,8 +882,8 @@ export const answers = {
     rooms: counter,
     /** How many of these rooms are private. */
     private: counter,
-    /** Open ones. */
-    reports: counter,
+    /** Of these rooms; absent where nobody can send files. */
+    files: fileSizes.exactOptional(),
     /** Events for the site: those that wait, and up to 100 without tries left. For admins, where the site takes events. */
     events: z.object({ waiting: counter, failed: counter }).exactOptional(),
     /** Absent for a single server. */
@@ -893,6 +894,8 @@ export const answers = {
           working: z.boolean(),
           /** People who are connected to it. */
           here: counter,
+          /** How many milliseconds it took to store its last announcement; absent as long as it is unknown. */
+          took: counter.exactOptional(),
           /** Absent for a server of an earlier version. */
           version: z.string().exactOptional(),
           /** When it was started. */

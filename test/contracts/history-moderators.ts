@@ -98,6 +98,11 @@ export function moderatorsContract(now: () => { history: History }) {
       { room: 'den', bytes: 100_000, more: false },
     ]);
     expect(await filesIn([])).toEqual([]);
+    const all = (rooms: string[], except: string[], most = 9) => read.filesInAll({ rooms, except, most });
+    expect(await all([], [])).toEqual({ bytes: 11_110, more: false });
+    expect(await all(['den'], [])).toEqual({ bytes: 111_110, more: false });
+    expect(await all(['den'], ['lobby'])).toEqual({ bytes: 100_000, more: false });
+    expect(await all(['den'], [], 4)).toMatchObject({ more: true });
     expect(await filesIn(['lobby'], 4)).toMatchObject([{ bytes: 11_110, more: false }]);
     const [{ bytes: some = 0, more } = {}] = await filesIn(['lobby'], 2);
     expect(more).toBe(true);
@@ -396,6 +401,9 @@ export async function checkFormerRows({ read }: History): Promise<void> {
   expect(await read.filesIn({ rooms: ['lobby'], most: 9 })).toEqual([
     { room: 'lobby', bytes: 1_234_567_890_123, more: false },
   ]);
+  expect(await read.filesInAll({ rooms: [], except: [], most: 9 })).toMatchObject({
+    bytes: 1_234_567_890_123,
+  });
   expect(await read.heldIn({ rooms: ['lobby'], everyPublic: true, limit: 9 })).toEqual({ held: [] });
   expect(await read.events({ limit: 9 })).toEqual({ waiting: 0, failed: [] });
 }

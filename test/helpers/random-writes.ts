@@ -598,6 +598,7 @@ export async function readAll(history: History): Promise<unknown> {
     await history.read.arrived({ most: 9 }),
     await history.read.recentlyHere({ since: 3, users: userIds }),
     sorted(await history.read.filesIn({ rooms: [...rooms], most: 99 }), ({ room }) => room),
+    await history.read.filesInAll({ rooms: ['p1'], except: ['lobby'], most: 99 }),
   ];
   for (const query of [undefined, 'b', 'é', 'a']) {
     for (let after: ArrivalPlace | undefined, more = true; more; ) {

@@ -1,6 +1,7 @@
 import type { Answers } from '../../../server/wire/events.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
+import { sizeOfFiles } from '../views/files/file-size.ts';
 import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -17,6 +18,13 @@ const DAY = 10;
 const BAR = 7.6;
 /** The number of days that are named below it. */
 const NAMED = 5;
+/** Milliseconds for a small write from which on people notice that a server is slow. */
+const SLOW = 200;
+
+/** A state is a shape, and not a colour alone. */
+const shapes = { ok: 'dot', slow: 'dot warn', gone: 'dot bad' };
+const stateOf = (working: boolean, took = 0): keyof typeof shapes =>
+  working ? (took < SLOW ? 'ok' : 'slow') : 'gone';
 
 /** The whole chat in figures. */
 export class OverviewPage implements Part {
@@ -94,25 +102,35 @@ export class OverviewPage implements Part {
     );
   }
 
-  #facts({ here, week, messages, rooms, private: hidden, reports }: Overview) {
+  #facts({ here, week, messages, rooms, private: hidden, files }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
     // The site may not store when people were here.
     const lately = week === undefined ? undefined : strings.text('mod.week', { n: week });
     return (
       <dl class="facts">
-        {this.#fact('people', 'person.here', here, lately)}
-        {this.#fact('bubble', 'mod.today', today, strings.text('mod.yesterday', { n: yesterday }))}
-        {this.#fact('hash', 'rooms.list', rooms, strings.text('mod.privateRooms', { n: hidden }))}
-        {this.#fact('flag', 'mod.openReports', reports)}
+        {this.#fact('people', 'person.here', strings.number(here), lately)}
+        {this.#fact(
+          'bubble',
+          'mod.today',
+          strings.number(today),
+          strings.text('mod.yesterday', { n: yesterday }),
+        )}
+        {this.#fact(
+          'hash',
+          'rooms.list',
+          strings.number(rooms),
+          strings.text('mod.privateRooms', { n: hidden }),
+        )}
+        {files !== undefined && this.#fact('file', 'details.files', sizeOfFiles(files, strings))}
       </dl>
     );
   }
 
   #fact(
     picture: IconName,
-    words: 'person.here' | 'mod.today' | 'rooms.list' | 'mod.openReports',
-    n: number,
+    words: 'person.here' | 'mod.today' | 'rooms.list' | 'details.files',
+    figure: string,
     sub?: string,
   ) {
     const { strings } = this.#context;
@@ -122,7 +140,7 @@ export class OverviewPage implements Part {
           <Icon name={picture} />
           {strings.text(words)}
         </dt>
-        <dd>{strings.number(n)}</dd>
+        <dd>{figure}</dd>
         {sub !== undefined && <dd class="sub">{sub}</dd>}
       </div>
     );
@@ -223,8 +241,10 @@ export class OverviewPage implements Part {
   #servers(servers: NonNullable<Overview['servers']>) {
     const { strings } = this.#context;
     const connected = strings.text('person.here');
+    const took = strings.text('mod.server.took');
     const started = strings.text('mod.server.since');
     const ofVersion = strings.text('mod.server.version');
+    const milliseconds = new Intl.NumberFormat(strings.locale, { style: 'unit', unit: 'millisecond' });
     return (
       <>
         <h3>
@@ -236,22 +256,26 @@ export class OverviewPage implements Part {
               <th>{strings.text('mod.server')}</th>
               <th>{strings.text('mod.server.state')}</th>
               <th class="n">{connected}</th>
+              <th class="n">{took}</th>
               <th class="n">{started}</th>
               <th class="n">{ofVersion}</th>
             </tr>
           </thead>
           <tbody>
-            {servers.map(({ name, working, here, version, since }) => (
+            {servers.map(({ name, working, here, took: ms, version, since }) => (
               <tr key={name}>
                 <td>
                   <b>{name}</b>
                 </td>
                 <td class="end">
-                  <span class={working ? 'dot' : 'dot bad'} aria-hidden="true" />
-                  {strings.text(working ? 'mod.server.ok' : 'mod.server.gone')}
+                  <span class={shapes[stateOf(working, ms)]} aria-hidden="true" />
+                  {strings.text(`mod.server.${stateOf(working, ms)}`)}
                 </td>
                 <td class="n" data-l={connected}>
                   {strings.number(here)}
+                </td>
+                <td class="n" data-l={took}>
+                  {ms === undefined ? '–' : milliseconds.format(ms)}
                 </td>
                 <td class="n" data-l={started}>
                   {since === undefined ? (

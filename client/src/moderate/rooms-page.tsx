@@ -5,7 +5,7 @@ import { hashOf as hashOfRoom } from '../text/page-address.ts';
 import { FilterField } from '../views/controls/filter-field.tsx';
 import { Icon } from '../views/controls/icon.tsx';
 import { Choice } from '../views/controls/rows.tsx';
-import { fileSize } from '../views/files/file-size.ts';
+import { sizeOfFiles } from '../views/files/file-size.ts';
 import { Restricted } from '../views/moderation/restricted.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
@@ -191,9 +191,7 @@ export class RoomsPage implements Part {
           {counts === undefined ? '–' : strings.number(counts.messages)}
         </td>
         <td class="n full" data-l={strings.text('details.files')}>
-          {counts === undefined
-            ? '–'
-            : `${counts.files.more ? '>\u00a0' : ''}${fileSize(counts.files.bytes, strings)}`}
+          {counts === undefined ? '–' : sizeOfFiles(counts.files, strings)}
         </td>
         <td class="end">
           {summary.last === undefined ? (

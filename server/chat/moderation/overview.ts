@@ -18,8 +18,9 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
     const admin = connection.identity.roles.includes('admin');
-    const [sent, recent, events] = await Promise.all([
+    const [sent, files, recent, events] = await Promise.all([
       history.read.messagesByDay({ ...known, from: first }),
+      settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: mostFiles }),
       settings.lastSeen ? history.read.recentlyHere({ since: Date.now() - 7 * day, users }) : null,
       admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
     ]);
@@ -36,21 +37,33 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       })),
       rooms: rooms.length,
       private: rooms.filter(({ kind }) => kind === 'private').length,
-      reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
+      ...(files === null ? {} : { files: sizeOf(files) }),
       ...(events === null ? {} : { events: { waiting: events.waiting, failed: events.failed.length } }),
       ...(others === undefined
         ? {}
         : {
-            servers: [{ name: others.name, run: others.run, working: true, users: own }, ...elsewhere]
-              .map(({ name, run, working, users: here }) => ({ name, working, here: here.length, ...run }))
+            servers: [{ ...others.own, working: true, users: own }, ...elsewhere]
+              .map(({ name, run, took, working, users: here }) => ({
+                name,
+                working,
+                here: here.length,
+                ...(working && took !== undefined ? { took } : {}),
+                ...run,
+              }))
               .sort((a, b) => (a.name < b.name ? -1 : 1)),
           }),
     };
   });
 }
 
-/** Files of a room that are counted, so that the answer about a hundred large rooms takes no database a second. */
-const mostFiles = 2000;
+/** Files that are counted of all rooms, and of one, so that no answer takes a database a second. */
+const mostFiles = 100_000;
+const mostFilesOfRoom = 2000;
+
+const sizeOf = ({ bytes, more }: { bytes: number; more: boolean }): { bytes: number; more?: true } => ({
+  bytes,
+  ...(more ? { more } : {}),
+});
 
 /** How much is said in these rooms, and how large their files are. */
 export function rooms(
@@ -63,9 +76,9 @@ export function rooms(
     const ids = asked.filter((id) => isKnown(chat, known, id));
     const [messages, files] = await Promise.all([
       read.messagesIn({ rooms: ids, from: firstDay() }),
-      read.filesIn({ rooms: ids, most: mostFiles }),
+      read.filesIn({ rooms: ids, most: mostFilesOfRoom }),
     ]);
-    const sizes = new Map(files.map(({ room, bytes, more }) => [room, { bytes, ...(more ? { more } : {}) }]));
+    const sizes = new Map(files.map((one) => [one.room, sizeOf(one)]));
     return {
       // A room may have been deleted between the two.
       rooms: messages.map((one) => ({ ...one, files: sizes.get(one.room) ?? { bytes: 0 } })),

@@ -444,6 +444,15 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
         more: Number(files) > most,
       }));
     },
+    *filesInAll({ most, ...known }) {
+      // By the index on their sizes alone.
+      const [row] = yield* ask(
+        sql`SELECT count(*) AS files, coalesce(sum(size), 0) AS num FROM (
+              SELECT size FROM ${knownRooms(known)} AS rooms CROSS JOIN chat_files WHERE room = rooms.num
+                AND state = ${fileStates.carried} AND seq >= first_seq LIMIT ${most + 1}) AS found`,
+      );
+      return { bytes: Number(row?.num), more: Number(row?.files) > most };
+    },
     *invites({ room }) {
       return (yield* ask(sql`${invitesWhere} rooms.id = ${room} ORDER BY at DESC, invites.id`)).map(
         inviteFrom,

@@ -98,6 +98,7 @@ test('people count on whichever server they are, and a ban closes their connecti
     name,
     working: true,
     here,
+    took: expect.any(Number),
     version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
     since: expect.any(Number),
   });

@@ -75,8 +75,7 @@ test('a user who loses a room while the other servers are asked whether it is sh
         leave: ignore,
       },
       others: {
-        run: { version: '1.0.0', since: 0 },
-        name: 'here',
+        own: { name: 'here', run: { version: '1.0.0', since: 0 } },
         states: () => [],
         presentIn: () => new Map(),
         isConnected: () => true,

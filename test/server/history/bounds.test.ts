@@ -516,6 +516,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   recentlyHere: [{ since: at, users: ['1', '2'] }],
   messagesIn: [{ rooms: [room, 'lobby'], from: 1 }],
   filesIn: [{ rooms: [room, 'lobby'], most: 9 }],
+  filesInAll: [{ rooms: [room], except: ['lobby'], most: 9 }],
   messagesByDay: [
     { rooms: [], except: [], from: 1 },
     { rooms: [room], except: ['lobby'], from: 1 },

@@ -14,3 +14,8 @@ export function fileSize(bytes: number, { locale }: Pick<Strings, 'locale'>): st
     maximumFractionDigits: amount < 10 && at > 0 ? 1 : 0,
   }).format(amount);
 }
+
+/** The size of files of which perhaps not all are counted. */
+export function sizeOfFiles(files: { bytes: number; more?: true }, strings: Pick<Strings, 'locale'>): string {
+  return `${files.more ? '>\u00a0' : ''}${fileSize(files.bytes, strings)}`;
+}
