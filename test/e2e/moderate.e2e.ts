@@ -107,6 +107,17 @@ test('the queue has a message once, most reports first, and shows who has report
   await page.getByRole('button', { name: /^Lena Fischer/ }).click();
   await expect(heading(page, 'Lena Fischer')).toBeVisible();
   await expect(page).toHaveURL(/#queue\/board%2F1$/);
+  const talk = page.getByRole('group', { name: /^Messages/ });
+  const around = talk.getByRole('article');
+  await expect(around).toHaveText(['That is not what we agreed.']);
+  await written(site, 'talk', 'Lena Fischer', 'Good morning');
+  await page.reload();
+  await page.getByRole('button', { name: 'All 2 messages' }).click();
+  await expect(around).toHaveText(['Good morning', 'That is not what we agreed.']);
+  await expect(talk).toContainText('talk, today');
+  await shot(page, 'moderate-1-all');
+  await page.getByRole('button', { name: 'Around the message' }).click();
+  await expect(around).toHaveText(['That is not what we agreed.']);
   // A report that comes now is there at once.
   const late = await written(site, 'talk', 'Tom Baker', 'Late');
   await reported(site, 'carol', 'talk', late, 'other');

@@ -8,6 +8,7 @@ import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { roomName } from './mod-words.ts';
+import { Pages } from './pages.ts';
 import { hashOf } from './place.ts';
 import { type Case, subjectOf } from './queue.ts';
 import { ShownMessage, saidIn } from './shown-message.tsx';
@@ -38,6 +39,8 @@ export class CaseDetail extends Component<Props> {
   #roving: Roving | undefined;
   #around: readonly Message[] | 'failed' | undefined;
   #author: Answers['moderate:person'] | 'failed' | undefined;
+  /** The messages of the author, while they are shown: the newest first, and none of a direct room. */
+  #all: Pages<Message> | undefined;
   #unmounted = false;
   readonly #follower: Follower = { ready: () => this.#load() };
 
@@ -120,11 +123,15 @@ export class CaseDetail extends Component<Props> {
         <div
           class="timeline scroll"
           role="group"
-          aria-label={strings.text('timeline.label', { room: roomName(room, context) })}
-          aria-busy={this.#around === undefined || undefined}
+          aria-label={
+            this.#all === undefined
+              ? strings.text('timeline.label', { room: roomName(room, context) })
+              : strings.text('mod.log.messages')
+          }
+          aria-busy={this.#all?.state === 'loading' || this.#around === undefined || undefined}
           ref={this.#talk}
         >
-          <div class="column">{this.#messages()}</div>
+          <div class="column">{this.#all === undefined ? this.#messages() : this.#written(this.#all)}</div>
         </div>
         <div class="verdict">
           {onMessage.map((action) => this.#button(action))}
@@ -152,16 +159,79 @@ export class CaseDetail extends Component<Props> {
             {author.restrictions.length > 0 && (
               <span>{strings.count('mod.restrictions', author.restrictions.length)}</span>
             )}
+            {author.messages > 1 && (
+              <button type="button" class="link" onClick={this.#turn}>
+                {this.#all === undefined
+                  ? strings.count('mod.all', author.messages)
+                  : strings.text('mod.around')}
+              </button>
+            )}
           </>
         )}
       </div>
     );
   }
 
+  #failed(again: () => void) {
+    const { strings } = this.props.context;
+    return (
+      <div class="problem" role="alert">
+        <Icon name="alert" />
+        <span>{strings.text('details.error')}</span>
+        <button type="button" class="link" onClick={again}>
+          {strings.text('common.again')}
+        </button>
+      </div>
+    );
+  }
+
+  #written({ items, state, next }: Pages<Message>): ComponentChildren {
+    const { context, one } = this.props;
+    const { room, seq } = subjectOf(one);
+    return (
+      <>
+        {items.map((message) => (
+          <ShownMessage
+            key={message.id}
+            context={context}
+            said={saidIn(message)}
+            kind={message.room === room && message.seq === seq ? 'target' : 'ctx'}
+            room={message.room}
+          />
+        ))}
+        {state === 'failed' && this.#failed(() => void this.#all?.load())}
+        {next !== undefined && (
+          <div class="foot">
+            <button type="button" class="btn" onClick={() => void this.#all?.more()}>
+              {context.strings.text('msg.showMore')}
+            </button>
+          </div>
+        )}
+      </>
+    );
+  }
+
+  /** From what was said around the message to all that its author has written, and back. */
+  readonly #turn = () => {
+    const { chat } = this.props.context;
+    const { user } = subjectOf(this.props.one);
+    if (this.#all === undefined) {
+      this.#all = new Pages(
+        chat,
+        async (cursor) => {
+          const { messages, next } = await chat.request('message:search', { from: user.id, ...cursor });
+          return [messages.filter(({ room }) => !room.startsWith('d-')), next];
+        },
+        () => this.#unmounted || this.forceUpdate(),
+      );
+      void this.#all.load();
+    } else this.#all = undefined;
+    this.forceUpdate();
+  };
+
   /** In their order. A message that waits would be the next one. */
   #messages(): ComponentChildren {
     const { context, one } = this.props;
-    const { strings } = context;
     const subject = subjectOf(one);
     const target = (
       <ShownMessage
@@ -175,13 +245,7 @@ export class CaseDetail extends Component<Props> {
       return (
         <>
           {target}
-          <div class="problem" role="alert">
-            <Icon name="alert" />
-            <span>{strings.text('details.error')}</span>
-            <button type="button" class="link" onClick={this.#again}>
-              {strings.text('common.again')}
-            </button>
-          </div>
+          {this.#failed(this.#again)}
         </>
       );
     const place = subject.message?.seq ?? Number.POSITIVE_INFINITY;
@@ -216,6 +280,7 @@ export class CaseDetail extends Component<Props> {
   }
 
   #load(): void {
+    void this.#all?.load();
     const { chat } = this.props.context;
     const { user } = subjectOf(this.props.one);
     this.#read(this.#messagesAround(), (messages) => {

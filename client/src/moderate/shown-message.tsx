@@ -9,6 +9,7 @@ import { formatted } from '../views/messages/formatted.tsx';
 import { named } from '../views/messages/named.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
+import { roomName } from './mod-words.ts';
 import type { Subject } from './queue.ts';
 
 /** The nodes that a text may have. */
@@ -21,12 +22,14 @@ interface Props {
   readonly said: Said;
   /** The message to decide on, perhaps one that waits, or a message beside it. */
   readonly kind: 'target' | 'target wait' | 'ctx';
+  /** Of messages of several rooms and days. */
+  readonly room?: string;
 }
 
 export const saidIn = (message: Message): Said => ({ ...message, at: message.sentAt, message });
 
 /** A message with its author: read, and nothing more. */
-export function ShownMessage({ context, said, kind }: Props) {
+export function ShownMessage({ context, said, kind, room }: Props) {
   const { strings } = context;
   const { user, at, message } = said;
   const words = lineOf(said, context);
@@ -35,7 +38,7 @@ export function ShownMessage({ context, said, kind }: Props) {
     <div class={`group ${kind} ${user.id === ERASED ? '' : hue(user.id)}`.trim()}>
       <Avatar user={user} />
       <div class="stack">
-        <By context={context} user={user} at={at} />
+        <By context={context} user={user} at={at} room={room} />
         <article
           class={gone ? `msg gone ${kind}` : `msg ${kind}`}
           tabIndex={-1}
@@ -61,12 +64,24 @@ export function lineOf({ text, files, message }: Said, { strings }: Pick<DeskCon
   return wordsOf(text, files, strings);
 }
 
-function By({ context, user, at }: { context: DeskContext; user: User; at: number }) {
+interface ByProps {
+  readonly context: DeskContext;
+  readonly user: User;
+  readonly at: number;
+  readonly room: string | undefined;
+}
+
+function By({ context, user, at, room }: ByProps) {
   const { strings } = context;
   return (
     <div class="by">
       <bdi>{strings.name(user)}</bdi>
       <time dateTime={new Date(at).toISOString()} title={strings.fullTime(at)}>
+        {room !== undefined && (
+          <>
+            <bdi>{roomName(room, context)}</bdi>, {strings.dayWithin(at)},{' '}
+          </>
+        )}
         {strings.time(at)}
       </time>
     </div>
