@@ -82,6 +82,38 @@ export function heldContract(
     },
   );
 
+  everywhere(
+    'a user has written in the room, or in one of the site, as a member of it or as none',
+    async () => {
+      const cat = { id: '3', name: 'Cat' };
+      await write.putRoom({ id: 'garden', kind: 'public', name: 'garden', at });
+      await write.createRoom({
+        id: 'own',
+        clientId: 'own',
+        kind: 'public',
+        name: 'own',
+        by: ann,
+        most: 9,
+        at,
+      });
+      const wrote = (where: string) => read.hasWritten({ user: cat.id, room: where });
+      const sent = { clientId: 'c', user: cat, text: 'hello', sentAt: at, asMember: false };
+      await write.send({ ...sent, room: 'own' });
+      expect([await wrote('own'), await wrote(room)]).toEqual([true, false]);
+      const { message } = await write.send({ ...sent, room: 'garden' });
+      expect(await wrote(room)).toBe(true);
+      await write.delete({
+        room: 'garden',
+        seq: message.seq,
+        user: ann.id,
+        moderator: true,
+        anywhere: true,
+        at,
+      });
+      expect([await wrote('garden'), await wrote(room)]).toEqual([false, false]);
+    },
+  );
+
   it('a message that waited, and was sent once more while none had to wait, is approved without a copy', async () => {
     await join(ann, ben);
     const sent = input();

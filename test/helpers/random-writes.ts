@@ -599,6 +599,7 @@ export async function readAll(history: History): Promise<unknown> {
     await history.read.recentlyHere({ since: 3, users: userIds }),
     sorted(await history.read.filesIn({ rooms: [...rooms], most: 99 }), ({ room }) => room),
     await history.read.filesInAll({ rooms: ['p1'], except: ['lobby'], most: 99 }),
+    await Promise.all(userIds.map((user) => history.read.hasWritten({ user, room: 'p1' }))),
   ];
   for (const query of [undefined, 'b', 'é', 'a']) {
     for (let after: ArrivalPlace | undefined, more = true; more; ) {
