@@ -122,6 +122,15 @@ test('the queue has a message once, most reports first, and shows who has report
   const late = await written(site, 'talk', 'Tom Baker', 'Late');
   await reported(site, 'carol', 'talk', late, 'other');
   await expect(cases(page)).toHaveCount(4);
+  await page.getByRole('button', { name: 'Sort and filter' }).click();
+  await page.getByLabel('Sort by').selectOption('Newest first');
+  await expect(cases(page)).toContainText([/Tom Baker/, /Cheap Watches/, /Lena Fischer/, /Marek Nowak/]);
+  await page.getByLabel('Room', { exact: true }).selectOption('board');
+  await expect(cases(page)).toContainText([/Lena Fischer/]);
+  expect(await faults(page)).toEqual([]);
+  await shot(page, 'moderate-1-sort');
+  await page.getByRole('button', { name: 'Sort and filter' }).click();
+  await expect(cases(page)).toHaveCount(4);
   await expect(heading(page, 'Lena Fischer')).toBeVisible();
   await shot(page, 'moderate-1-queue');
 });

@@ -1,7 +1,9 @@
 import { createRef } from 'preact';
 import type { User } from '../../../server/wire/events.ts';
 import type { RequestError } from '../connection/connection-state.ts';
+import { Icon } from '../views/controls/icon.tsx';
 import { RovingList } from '../views/controls/roving-list.tsx';
+import { Choice } from '../views/controls/rows.tsx';
 import { Reject } from '../views/moderation/reject.tsx';
 import type { Restriction } from '../views/moderation/restrict.tsx';
 import { refusal } from '../views/refusal.ts';
@@ -12,7 +14,7 @@ import { KeyHints } from './keys.tsx';
 import { roomName, toldReason } from './mod-words.ts';
 import { AllClear, Bones, Failed } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
-import { type Case, type Decision, Queue, subjectOf, UNDO_MS } from './queue.ts';
+import { type Case, type Decision, type Order, orders, Queue, subjectOf, UNDO_MS } from './queue.ts';
 import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
 
 /** The list draws so many rows. The others move up when these are decided on. */
@@ -24,6 +26,9 @@ export class QueuePage implements Part {
   readonly #context: DeskContext;
   readonly #list = createRef<HTMLDivElement>();
   #kind: Case['kind'] | 'all' = 'all';
+  /** The order and the room can be chosen. */
+  #sorting = false;
+  #room = '';
   /** The case that is shown, and where in the list it stands. */
   #shown: { readonly key: string; readonly at: number } | undefined;
 
@@ -57,6 +62,8 @@ export class QueuePage implements Part {
     this.queue.clear();
     this.#shown = undefined;
     this.#kind = 'all';
+    this.#sorting = false;
+    this.#room = '';
   }
 
   draw(): Drawn {
@@ -73,7 +80,19 @@ export class QueuePage implements Part {
             <span>{heading}</span>
             {cases.length > 0 && <small>{strings.number(cases.length)}</small>}
           </h2>
+          {cases.length > 0 && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('mod.sort')}
+              aria-expanded={this.#sorting}
+              onClick={this.#turnSorting}
+            >
+              <Icon name="settings" />
+            </button>
+          )}
         </div>
+        {this.#sorting && cases.length > 0 && this.#sort()}
         {this.#kinds()}
         <RovingList
           items=".case"
@@ -131,17 +150,62 @@ export class QueuePage implements Part {
     return action !== undefined;
   }
 
-  /** The cases of the chosen kind. */
+  /** The cases of the chosen room and kind. */
   get cases(): Case[] {
-    const { cases } = this.queue;
+    const cases = this.#inRoom;
     const kind = cases.some((one) => one.kind === this.#kind) ? this.#kind : 'all';
     return kind === 'all' ? cases : cases.filter((one) => one.kind === kind);
+  }
+
+  /** All of them as soon as nothing is left in the chosen room. */
+  get #inRoom(): Case[] {
+    const { cases } = this.queue;
+    const here = cases.filter((one) => subjectOf(one).room === this.#room);
+    return here.length > 0 ? here : cases;
+  }
+
+  readonly #turnSorting = () => {
+    this.#sorting = !this.#sorting;
+    // Cases that are left out without a word would be forgotten.
+    this.#room = '';
+    this.#context.changed();
+  };
+
+  #sort() {
+    const { strings, changed } = this.#context;
+    const rooms = new Set(this.queue.cases.map((one) => subjectOf(one).room));
+    const named = [...rooms].map((room) => [room, roomName(room, this.#context)] as const);
+    return (
+      <div class="tools-row">
+        <Choice<Order>
+          label={strings.text('mod.order')}
+          chosen={this.queue.order}
+          options={orders.map((order) => [order, strings.text(`mod.sort.${order}`)])}
+          choose={(order) => {
+            this.queue.order = order;
+            changed();
+          }}
+        />
+        <Choice
+          label={strings.text('mod.rooms.room')}
+          chosen={rooms.has(this.#room) ? this.#room : ''}
+          options={[
+            ['', strings.text('search.all')],
+            ...named.sort(([, a], [, b]) => a.localeCompare(b, strings.locale)),
+          ]}
+          choose={(room) => {
+            this.#room = room;
+            changed();
+          }}
+        />
+      </div>
+    );
   }
 
   /** The choice of a kind, where there are cases of both. */
   #kinds() {
     const { strings, changed } = this.#context;
-    const all = this.queue.cases;
+    const all = this.#inRoom;
     const held = all.filter(({ kind }) => kind === 'held').length;
     const counts = { all: all.length, reported: all.length - held, held };
     if (counts.reported === 0 || held === 0) return undefined;

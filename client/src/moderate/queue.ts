@@ -14,6 +14,10 @@ export type Decision =
   | { readonly done: 'approved' }
   | { readonly done: 'rejected'; readonly reason?: string };
 
+/** Which case is first. */
+export const orders = ['reports', 'newest', 'oldest'] as const;
+export type Order = (typeof orders)[number];
+
 interface QueuePort {
   changed(): void;
   /** Another moderator has decided on it. `late`: so has this one, too late. */
@@ -46,6 +50,7 @@ const keyOfHeld = (id: string): string => `held/${id}`;
 /** The messages to decide on, and the decisions on their way. */
 export class Queue implements Follower {
   state: 'loading' | 'here' | 'failed' | 'forbidden' = 'loading';
+  order: Order = 'reports';
   readonly #desk: Desk;
   readonly #port: QueuePort;
   /** By their ids. */
@@ -66,7 +71,7 @@ export class Queue implements Follower {
     this.#port = port;
   }
 
-  /** All cases to decide on: most reports first, then the oldest first. A message that waits counts like one report. */
+  /** All cases to decide on. Of those with as many reports the oldest is first; a message that waits counts like one report. */
   get cases(): Case[] {
     const reported = [...Map.groupBy(this.#reports.values(), keyOf)].map(([key, reports]) =>
       caseOf(key, reports),
@@ -76,7 +81,10 @@ export class Queue implements Follower {
     );
     return [...reported, ...held]
       .filter(({ key }) => !this.#sent.has(key) && this.#undoable?.one.key !== key)
-      .sort((a, b) => this.#weight(b) - this.#weight(a) || cameAt(a) - cameAt(b));
+      .sort((a, b) => {
+        const [age, weight] = [cameAt(a) - cameAt(b), this.#weight(b) - this.#weight(a)];
+        return { reports: weight || age, newest: -age, oldest: age }[this.order];
+      });
   }
 
   /** Over a new connection, or with other rights. */
@@ -209,6 +217,7 @@ export class Queue implements Follower {
 
   /** The session may be over. A decision that could be taken back until now waits a minute for the same moderator. */
   clear(): void {
+    this.order = 'reports';
     if (this.#undoable !== undefined) {
       const { one, decision, timer } = this.#undoable;
       clearTimeout(timer);
