@@ -1342,6 +1342,11 @@ export interface Reads {
       rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
     };
   };
+  /** The files that the messages of a user carry in these rooms, and the reactions of the user there, up to `most` of each. */
+  filesAndReactions: {
+    in: KnownRooms & { user: string; most: number };
+    out: { files: number; reactions: number };
+  };
   /** The messages of a user since that time in these rooms, the newest `most` of them. */
   recentOf: {
     in: KnownRooms & { user: string; since: number; most: number };

@@ -107,7 +107,16 @@ export function moderatorsContract(now: () => { history: History }) {
     const [{ bytes: some = 0, more } = {}] = await filesIn(['lobby'], 2);
     expect(more).toBe(true);
     expect([1110, 10_110, 11_010, 11_100]).toContain(some);
+    const react = { user: ann.id, emoji: '👍', on: true };
+    for (const place of ['lobby', 'den']) await write.react({ room: place, seq: 1, reactions: [react] });
+    const of = (rooms: string[], user = ann.id, most = 9) =>
+      read.filesAndReactions({ user, most, rooms, except: [] });
+    expect(await of([])).toEqual({ files: 4, reactions: 1 });
+    expect(await of(['den'])).toEqual({ files: 5, reactions: 2 });
+    expect(await of(['den'], ann.id, 1)).toEqual({ files: 1, reactions: 1 });
+    expect(await of(['den'], '2')).toEqual({ files: 0, reactions: 0 });
     await write.delete({ room: 'lobby', seq: 2, user: ann.id, moderator: false, at });
+    expect(await of([])).toMatchObject({ files: 3 });
     expect(await bytes()).toBe(11_010);
     await write.edit({ room: 'lobby', seq: 3, user: ann.id, text: 'none', files: [], at });
     expect(await bytes()).toBe(10_010);

@@ -506,6 +506,7 @@ test('an admin exports the data of a person, and erases a person by the exact na
   expect(await download.failure()).toBeNull();
   await page.getByRole('button', { name: 'Erase…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Erase Marek Nowak?' });
+  await expect(dialog).toContainText('Files: 0, reactions: 0');
   const erase = dialog.getByRole('button', { name: 'Erase permanently' });
   await expect(erase).toHaveAttribute('aria-disabled', 'true');
   const name = dialog.getByLabel('Type the name to confirm: Marek Nowak');

@@ -23,7 +23,7 @@ export class ErasePerson extends Component<Props> {
 
   override render({ context, person, close }: Props) {
     const { strings, changed } = context;
-    const { user, messages } = person;
+    const { user, messages, erases } = person;
     return (
       <FormDialog
         context={context}
@@ -40,7 +40,10 @@ export class ErasePerson extends Component<Props> {
         <ul class="what-goes">
           <li>
             <Icon name="delete" />
-            <span>{strings.count('mod.eraseGoes', messages)}</span>
+            <span>
+              {strings.count('mod.eraseGoes', messages)}
+              {erases !== undefined && <small>{strings.text('mod.eraseCounts', { ...erases })}</small>}
+            </span>
           </li>
           <li>
             <Icon name="delete" />

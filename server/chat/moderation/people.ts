@@ -64,9 +64,13 @@ export async function person(
   const { history, directory, settings } = chat;
   const asker = connection.person.user.id;
   const { user: known, at: since } = await arrived(chat, user);
+  const isLower = isBelow(chat, connection, known);
+  const data = canOf(settings, connection.identity.roles).moderate?.data === true;
+  const erase = data && isLower;
   return readKnown(chat, connection, async (rooms) => {
-    const [did, recent, about, last, restrictions] = await Promise.all([
+    const [did, erases, recent, about, last, restrictions] = await Promise.all([
       history.read.activity({ user, most: mostCounted, mostRooms, ...rooms }),
+      erase ? history.read.filesAndReactions({ user, most: mostCounted, ...rooms }) : null,
       recentOf(chat, user, rooms),
       history.read.reportsAbout({ user, limit: mostReports, ...rooms }),
       history.read.lastHere({ user, asker }),
@@ -74,8 +78,6 @@ export async function person(
     ]);
     const reports = await Promise.all(about.map((one) => shownReport(chat, one, asker)));
     const here = directory.isHere(user);
-    const isLower = isBelow(chat, connection, known);
-    const data = canOf(settings, connection.identity.roles).moderate?.data === true;
     return {
       user: userOf(known),
       here,
@@ -87,7 +89,8 @@ export async function person(
       restrictions,
       reports: reports.filter((one) => one !== null),
       reportsBy: did.reports,
-      may: { ban: isLower, export: data, erase: data && isLower },
+      may: { ban: isLower, export: data, erase },
+      ...(erases === null ? {} : { erases }),
     };
   });
 }

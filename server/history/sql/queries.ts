@@ -177,6 +177,11 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     sql`${knownRooms(known)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
         WHERE messages.room = rooms.num AND messages.user_id = ${id} AND seq >= first_seq AND deleted_at IS NULL`;
 
+  const countUpTo = function* (most: number, some: Sql): Asking<number> {
+    const [row] = yield* ask(sql`SELECT count(*) AS num FROM (${some} LIMIT ${most}) AS found`);
+    return row?.num as number;
+  };
+
   const notExpired = (id: string) => sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${id})`;
 
   return {
@@ -339,12 +344,9 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     },
     *activity({ user: id, most, mostRooms, ...known }) {
       const rooms = knownRooms(known);
-      const count = function* (some: Sql): Asking<number> {
-        const [row] = yield* ask(sql`SELECT count(*) AS num FROM (${some} LIMIT ${most}) AS found`);
-        return row?.num as number;
-      };
-      const messages = yield* count(sql`SELECT seq FROM ${writtenIn(known, id)}`);
-      const reports = yield* count(
+      const messages = yield* countUpTo(most, sql`SELECT seq FROM ${writtenIn(known, id)}`);
+      const reports = yield* countUpTo(
+        most,
         sql`SELECT seq FROM chat_reports AS reports JOIN ${rooms} AS rooms ON rooms.num = reports.room
             WHERE by_id = ${id} AND seq >= first_seq`,
       );
@@ -362,6 +364,21 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
           kind: kind as 'public' | 'private',
           role: role as RoomRole,
         })),
+      };
+    },
+    *filesAndReactions({ user: id, most, ...known }) {
+      const said = sql`(SELECT messages.room AS room, seq FROM ${writtenIn(known, id)} AND files IS NOT NULL)`;
+      return {
+        files: yield* countUpTo(
+          most,
+          sql`SELECT carried.seq FROM ${said} AS said CROSS JOIN chat_files AS carried
+              WHERE carried.room = said.room AND carried.seq = said.seq AND carried.state = ${fileStates.carried}`,
+        ),
+        reactions: yield* countUpTo(
+          most,
+          sql`SELECT seq FROM ${knownRooms(known)} AS rooms CROSS JOIN chat_reactions AS reactions
+              WHERE reactions.room = rooms.num AND user_id = ${id} AND seq >= first_seq`,
+        ),
       };
     },
     *recentOf({ user: id, since, most, ...known }) {
