@@ -884,6 +884,8 @@ export const answers = {
     rooms: counter,
     /** How many of these rooms are private. */
     private: counter,
+    /** Open ones. */
+    reports: counter,
     /** Of these rooms; absent where nobody can send files. */
     files: fileSizes.exactOptional(),
     /** Events for the site: those that wait, and up to 100 without tries left. For admins, where the site takes events. */

@@ -256,7 +256,7 @@ const dataKeys: Record<RequestName, string> = {
   'moderate:acts': 'acts',
   'moderate:retry': 'events',
   'moderate:rooms': 'rooms',
-  'moderate:overview': 'files,here,messages,private,rooms,week',
+  'moderate:overview': 'files,here,messages,private,reports,rooms,week',
   'held:list': 'held',
   'held:approve': 'message',
   'held:reject': '',

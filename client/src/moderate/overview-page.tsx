@@ -102,7 +102,7 @@ export class OverviewPage implements Part {
     );
   }
 
-  #facts({ here, week, messages, rooms, private: hidden, files }: Overview) {
+  #facts({ here, week, messages, rooms, private: hidden, reports, files }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
     // The site may not store when people were here.
@@ -122,6 +122,7 @@ export class OverviewPage implements Part {
           strings.number(rooms),
           strings.text('mod.privateRooms', { n: hidden }),
         )}
+        {this.#fact('flag', 'mod.openReports', strings.number(reports))}
         {files !== undefined && this.#fact('file', 'details.files', sizeOfFiles(files, strings))}
       </dl>
     );
@@ -129,7 +130,7 @@ export class OverviewPage implements Part {
 
   #fact(
     picture: IconName,
-    words: 'person.here' | 'mod.today' | 'rooms.list' | 'details.files',
+    words: 'person.here' | 'mod.today' | 'rooms.list' | 'mod.openReports' | 'details.files',
     figure: string,
     sub?: string,
   ) {

@@ -37,6 +37,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       })),
       rooms: rooms.length,
       private: rooms.filter(({ kind }) => kind === 'private').length,
+      reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
       ...(files === null ? {} : { files: sizeOf(files) }),
       ...(events === null ? {} : { events: { waiting: events.waiting, failed: events.failed.length } }),
       ...(others === undefined

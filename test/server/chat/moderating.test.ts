@@ -630,7 +630,7 @@ describe('the acts', () => {
 });
 
 describe('the overview', () => {
-  test('counts people, messages, rooms and files, of public rooms and of the asker’s own', async () => {
+  test('counts people, messages, rooms, reports and files, of public rooms and of the asker’s own', async () => {
     const settings = { CHAT_ROOMS: 'lobby', CHAT_CREATE_ROOMS: 'all', CHAT_ORIGINS: origin };
     const own = await startPeopleSite(settings);
     onTestFinished(() => own.close());
@@ -662,9 +662,9 @@ describe('the overview', () => {
     const sent = ({ messages }: typeof now) => messages.reduce((sum, { count }) => sum + count, 0);
     expect(sent(now) - sent(before)).toBe(5);
     expect(now.messages.at(-1)?.day).toMatch(/^20\d\d-\d\d-\d\d$/);
-    expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, files: { bytes: 0 } });
+    expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, reports: 0, files: { bytes: 0 } });
     const files = { bytes: 'the plan'.length };
-    expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, files });
+    expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, reports: 2, files });
     const asked = [talk, hidden, shared, 'nowhere', open1, open1];
     expect((await moderator.request('moderate:rooms', { rooms: asked })).rooms).toEqual([
       { room: open1, messages: 3, files },
