@@ -1356,6 +1356,8 @@ export interface Reads {
    * Acts of moderation in these rooms and in none, the newest first; pages as those of `reports`.
    */
   actsIn: { in: KnownRooms & { from?: string; limit: number }; out: { acts: Act[]; next?: string } };
+  /** How many of the last `most` acts of a user are decisions about messages in these rooms since that time. */
+  decisionsBy: { in: KnownRooms & { user: string; since: number; most: number }; out: number };
   /** How many users were here last since that time, and how many of `users` were. Nobody who hides it. */
   recentlyHere: {
     in: { since: number; users: readonly string[] };

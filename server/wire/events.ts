@@ -600,7 +600,12 @@ export const requests = {
       .meta({ maxLength: 500 })
       .optional(),
   }),
-  'report:list': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
+  'report:list': z.object({
+    /** Asks for `decided`, from that time on. */
+    since: time.optional(),
+    cursor: cursor.optional(),
+    limit: limit(100, 50),
+  }),
   'report:close': z.object({
     id: z.string().min(1).max(64),
     done: reportEnd,
@@ -814,7 +819,12 @@ export const answers = {
   'message:pin': nothing,
   'message:unpin': nothing,
   'message:report': nothing,
-  'report:list': z.object({ reports: z.array(report), next }),
+  'report:list': z.object({
+    reports: z.array(report),
+    /** How many messages the user has decided about. */
+    decided: counter.exactOptional(),
+    next,
+  }),
   'report:close': z.object({ report }),
   'report:context': z.object({ messages, reports: z.array(report) }),
   'moderate:people': z.object({

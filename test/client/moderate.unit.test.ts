@@ -70,6 +70,7 @@ beforeEach(() => {
   answers = {
     'report:list': () => ({
       reports: [report('d', 'late', 40), report('c', 'twice', 30), report('b', 'early', 10)],
+      decided: 4,
       next: 'more',
     }),
     'held:list': () => ({ held: [held('waits', 20)] }),
@@ -148,6 +149,7 @@ test('a decision is sent after eight seconds, with the next one, or when the pag
     ['held:reject', { id: 'waits', reason: 'No' }],
   ]);
   expect(keys(all)).toEqual(['late/1']);
+  expect(all.decidedToday).toBe(7);
 });
 
 test('a decision whose eight seconds a check of the session interrupts is sent afterwards, for the same user alone', async () => {

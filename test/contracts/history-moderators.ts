@@ -280,6 +280,28 @@ export function moderatorsContract(now: () => { history: History }) {
     expect(await shown(everywhere)).toEqual([2, ['garden 1']]);
   });
 
+  async function keep(acts: Act[]): Promise<void> {
+    const consumer = { name: 'audit', by: 'me', types: ['act'], lease: 1000, most: 0 } as const;
+    await write.consume(consumer);
+    await write.consume({ ...consumer, done: 0, rows: { acts } });
+  }
+
+  test('the decisions of a moderator are counted in the rooms that are asked for, from a time on', async () => {
+    const lobby = { room: 'lobby', open: true } as const;
+    await keep([
+      { kind: 'approved', at, by: cat.id, ...lobby },
+      { kind: 'report_closed', at: at + 1, by: cat.id, ...lobby },
+      { kind: 'rejected', at: at + 1, by: cat.id, room: 'den' },
+      { kind: 'muted', at: at + 1, by: cat.id, ...lobby },
+      { kind: 'rejected', at: at + 1, by: ann.id, ...lobby },
+    ]);
+    const decided = (known: { rooms: readonly string[]; except: readonly string[] }, since = at, most = 9) =>
+      read.decisionsBy({ user: cat.id, since, most, ...known });
+    expect([await decided(everywhere), await decided(everywhere, at + 1)]).toEqual([2, 1]);
+    expect(await decided({ ...everywhere, rooms: ['den'] })).toBe(3);
+    expect([await decided(inDen), await decided(everywhere, at, 3)]).toEqual([1, 1]);
+  });
+
   test('acts are listed by the rooms that are asked for, and stay so when the room is gone', async () => {
     const lobby = { room: 'lobby', open: true } as const;
     const list: Act[] = [
@@ -289,17 +311,7 @@ export function moderatorsContract(now: () => { history: History }) {
       { kind: 'room_deleted', at, room: 'other' },
       { kind: 'room_deleted', at, room: 'garden', open: true },
     ];
-    const types = ['act'] as const;
-    await write.consume({ name: 'audit', by: 'me', types, lease: 1000, most: 0 });
-    await write.consume({
-      name: 'audit',
-      by: 'me',
-      types,
-      lease: 1000,
-      most: 0,
-      done: 0,
-      rows: { acts: list },
-    });
+    await keep(list);
     const pages = async (rooms: readonly string[], except: readonly string[] = []) => {
       const found: string[] = [];
       for (let from: string | undefined, more = true; more; ) {

@@ -167,7 +167,8 @@ test('by keys alone: next, delete, take back, keep, and the list of keys, which 
   await page.keyboard.press('a');
   await expect(said).toHaveText('All clear');
   await expect(heading(page, 'Queue')).toBeFocused();
-  await expect(page.getByText('Nothing is waiting.')).toBeVisible();
+  await expect(page.getByText('Nothing is waiting. 2 decided today.')).toBeVisible();
+  await shot(page, 'moderate-2-clear');
   await expect(page).toHaveTitle('Moderation');
   await page.keyboard.press('Shift+?');
   const keys = page.getByRole('dialog', { name: 'All keys' });

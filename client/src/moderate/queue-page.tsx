@@ -244,7 +244,9 @@ export class QueuePage implements Part {
           }}
         />
       );
-    return <AllClear title={strings.text('mod.empty.title')} text={strings.text('mod.empty.text')} />;
+    const n = this.queue.decidedToday;
+    const text = n === 0 ? strings.text('mod.empty.text') : strings.text('mod.empty.decided', { n });
+    return <AllClear title={strings.text('mod.empty.title')} text={text} />;
   }
 
   #actions(one: Case): [CaseAction[], CaseAction[]] {

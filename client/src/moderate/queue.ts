@@ -58,6 +58,8 @@ export class Queue implements Follower {
   #held = new Map<string, Held>();
   /** Changes since the lists are being read. */
   #since: (() => void)[] | undefined;
+  /** The decisions of this moderator from that midnight on. */
+  #decidedFrom = { since: 0, count: 0 };
   #undoable: Undoable | undefined;
   /** A decision that a check of the session has interrupted, with its moderator and the end of its time. */
   #interrupted: (Undoable & { readonly by: string | undefined; readonly until: number }) | undefined;
@@ -87,6 +89,12 @@ export class Queue implements Follower {
       });
   }
 
+  /** The decisions of this moderator today. */
+  get decidedToday(): number {
+    const { since, count } = this.#decidedFrom;
+    return since === midnight() ? count : 0;
+  }
+
   /** Over a new connection, or with other rights. */
   ready(): void {
     const interrupted = this.#interrupted;
@@ -105,10 +113,14 @@ export class Queue implements Follower {
       async (current) => {
         const since: (() => void)[] = [];
         this.#since = since;
+        const today = { since: midnight(), count: 0 };
         const [reports, held] = await Promise.all([
           this.#all(
-            (cursor) => this.#desk.request('report:list', cursor),
-            ({ reports: page }) => page,
+            (page) => this.#desk.request('report:list', page.cursor ? page : { ...page, since: today.since }),
+            ({ reports: page, decided = 0 }) => {
+              today.count += decided;
+              return page;
+            },
           ),
           this.#all(
             (cursor) => this.#desk.request('held:list', cursor),
@@ -117,6 +129,7 @@ export class Queue implements Follower {
         ]);
         if (!current()) return;
         this.#forget();
+        this.#decidedFrom = today;
         for (const report of reports ?? []) this.#reports.set(report.id, report);
         for (const one of held ?? []) this.#put(one);
         for (const change of since) change();
@@ -201,6 +214,7 @@ export class Queue implements Follower {
       if (this.#desk.connection.state.kind !== 'ready') await this.#desk.connection.connected();
       const closed = await this.#request(one, decision);
       const late = closed !== undefined && closed.by.id !== this.#desk.me?.id;
+      if (!late) this.#decidedFrom = { since: midnight(), count: this.decidedToday + 1 };
       // An event may have said so already.
       if (late && this.#reportedCase(one.key) !== undefined)
         this.#port.meanwhile(one, closed.by, closed.done, true);
@@ -218,6 +232,7 @@ export class Queue implements Follower {
   /** The session may be over. A decision that could be taken back until now waits a minute for the same moderator. */
   clear(): void {
     this.order = 'reports';
+    this.#decidedFrom = { since: 0, count: 0 };
     if (this.#undoable !== undefined) {
       const { one, decision, timer } = this.#undoable;
       clearTimeout(timer);
@@ -322,6 +337,8 @@ export function subjectOf(one: Case): Subject {
   const { message, room } = one.reports[0];
   return { ...message, room, at: message.sentAt, message };
 }
+
+const midnight = (): number => new Date().setHours(0, 0, 0, 0);
 
 const cameAt = (one: Case): number => (one.kind === 'held' ? one.held.at : one.reports[0].at);
 

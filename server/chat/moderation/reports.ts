@@ -7,6 +7,7 @@ import { decided, memberOf, targetOf } from '../members.ts';
 import { tellAuthor } from '../messages/messages.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
+import { readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
 
@@ -14,6 +15,8 @@ import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
 const around = 3;
 /** Open reports of one message that are shown, and closed at once. */
 const mostOfMessage = 100;
+/** Last acts of a moderator, among which decisions are counted. */
+const mostActs = 1000;
 
 /** Reports a message to its moderators. */
 export async function report(
@@ -40,7 +43,7 @@ function roomsOf({ identity: { roles }, person }: Pick<Connection, 'identity' | 
 export async function listReports(
   chat: Chat,
   connection: Connection,
-  { cursor, limit }: RequestPayload<'report:list'>,
+  { since, cursor, limit }: RequestPayload<'report:list'>,
 ): Promise<Answers['report:list']> {
   const { restrictions } = chat.directory;
   const rooms = connection.identity.roles.length > 0 ? null : roomsOf(connection);
@@ -53,15 +56,23 @@ export async function listReports(
     limit,
   });
   const shown = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
+  const decided = since === undefined ? {} : { decided: await decidedSince(chat, connection, since) };
   // The user may have lost a room during the read, or on another server before something was reported there.
   await chat.history.current();
   const left = new Set(rooms === null ? null : roomsOf(connection));
   const stays = (room: string) => (rooms === null ? !restrictions.isBanned(room, asker) : left.has(room));
   return {
     reports: shown.filter((one) => one !== null).filter(({ room }) => stays(room)),
+    ...decided,
     ...(page.next === undefined ? {} : { next: page.next }),
   };
 }
+
+/** The decisions of the user, in rooms that the user may still know of. */
+const decidedSince = (chat: Chat, connection: Connection, since: number) =>
+  readKnown(chat, connection, (known) =>
+    chat.history.read.decisionsBy({ user: connection.person.user.id, since, most: mostActs, ...known }),
+  );
 
 /** The messages around a reported one, and the open reports of it. */
 export async function reportContext(

@@ -177,6 +177,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     sql`${knownRooms(known)} AS rooms CROSS JOIN chat_messages AS messages ${dialect.by('chat_messages_by_author')}
         WHERE messages.room = rooms.num AND messages.user_id = ${id} AND seq >= first_seq AND deleted_at IS NULL`;
 
+  const inRooms = (ids: readonly string[]): Sql =>
+    dialect.among(
+      ['room_id'],
+      ids.map((id) => [id]),
+    );
+
   const countUpTo = function* (most: number, some: Sql): Asking<number> {
     const [row] = yield* ask(sql`SELECT count(*) AS num FROM (${some} LIMIT ${most}) AS found`);
     return row?.num as number;
@@ -395,21 +401,27 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     *actsIn({ rooms, except, from, limit }) {
       const before = actCursors.numberOf(from);
       const columns = raw(`num, ${actColumns.join(', ')}`);
-      const amongRooms = (ids: readonly string[]) =>
-        dialect.among(
-          ['room_id'],
-          ids.map((id) => [id]),
-        );
-      const hidden = except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${amongRooms(except)})`;
+      const hidden = except.length === 0 ? raw('') : sql`AND (room_id IS NULL OR NOT ${inRooms(except)})`;
       const end = sql`num < ${before} ORDER BY num DESC LIMIT ${limit + 1}`;
       const open = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE shown = 1 ${hidden} AND ${end}) AS one`;
-      const own = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE ${amongRooms(rooms)} AND shown IS NULL AND ${end}) AS other`;
+      const own = sql`SELECT * FROM (SELECT ${columns} FROM chat_audit WHERE ${inRooms(rooms)} AND shown IS NULL AND ${end}) AS other`;
       const rows = yield* ask(
         sql`${open} ${rooms.length === 0 ? raw('') : sql`UNION ALL ${own}`} ORDER BY num DESC LIMIT ${limit + 1}`,
       );
       const acts = rows.slice(0, limit);
       const next = acts.length < rows.length ? { next: actCursors.of(acts.at(-1)?.num as number) } : {};
       return { acts: acts.map(actFrom), ...next };
+    },
+    *decisionsBy({ user: id, since, most, rooms, except }) {
+      const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inRooms(except)}`;
+      const own = rooms.length === 0 ? raw('') : sql`OR ${inRooms(rooms)}`;
+      const [row] = yield* ask(
+        sql`SELECT count(*) AS num FROM (
+              SELECT act, at, room_id, shown FROM chat_audit WHERE by_id = ${id} ORDER BY num DESC LIMIT ${most}) AS found
+            WHERE at >= ${since} AND act IN ('report_closed', 'approved', 'rejected')
+              AND ((shown = 1 ${hidden}) ${own})`,
+      );
+      return row?.num as number;
     },
     *recentlyHere({ since, users }) {
       const count = function* (which: Sql): Asking<number> {

@@ -589,6 +589,9 @@ describe('the acts', () => {
       { kind: 'report_closed', ...of, name, seq: 1, reason: 'rude', to: { done: 'deleted' } },
       { kind: 'message_deleted', ...of, name, seq: 1, reason: 'rude' },
     ]);
+    for (const [one, decided] of [[moderator, 2] as const, [boss, 0] as const])
+      expect(await one.request('report:list', { since: 0 })).toMatchObject({ decided });
+    expect(await moderator.request('report:list', {})).not.toHaveProperty('decided');
     const { acts } = await boss.request('moderate:acts', { limit: 1 });
     expect(acts).toEqual([
       { kind: 'site_banned', at: expect.any(Number), user: named(ben), to: { until: expect.any(Number) } },

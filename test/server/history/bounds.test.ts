@@ -514,6 +514,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
     { rooms: [], except: [], limit: 9 },
     { rooms: [room], except: ['lobby'], limit: 9 },
   ],
+  decisionsBy: [{ user: '1', since: at, most: 9, rooms: [room], except: ['lobby'] }],
   recentlyHere: [{ since: at, users: ['1', '2'] }],
   messagesIn: [{ rooms: [room, 'lobby'], from: 1 }],
   filesIn: [{ rooms: [room, 'lobby'], most: 9 }],

@@ -436,9 +436,10 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
   'report:list': {
     ok: [
       ['ann', {}],
-      ['ann', { limit: 100 }],
+      ['ann', { since: 0, limit: 100 }],
     ],
     bad_request: [
+      ['ann', { since: -1 }],
       ['ann', { limit: 101 }],
       ['ann', { cursor: cursor([5]) }],
     ],
