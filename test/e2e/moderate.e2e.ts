@@ -112,6 +112,7 @@ test('the queue has a message once, most reports first, and shows who has report
   await expect(around).toHaveText(['That is not what we agreed.']);
   await written(site, 'talk', 'Lena Fischer', 'Good morning');
   await page.reload();
+  await expect(page.getByText('First here today')).toBeVisible();
   await page.getByRole('button', { name: 'All 2 messages' }).click();
   await expect(around).toHaveText(['Good morning', 'That is not what we agreed.']);
   await expect(talk).toContainText('talk, today');

@@ -154,6 +154,9 @@ export class CaseDetail extends Component<Props> {
           <span class="bone line w30" aria-hidden="true" />
         ) : (
           <>
+            {author.since !== undefined && (
+              <span>{strings.text('mod.firstHere', { when: strings.dayWithin(author.since) })}</span>
+            )}
             <span>{strings.count('mod.messages', author.messages)}</span>
             <span>{strings.count('mod.reports', author.reports.length)}</span>
             {author.restrictions.length > 0 && (
