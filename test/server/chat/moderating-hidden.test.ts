@@ -119,7 +119,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     expect(counted.rooms.map(({ room }) => room)).toEqual(['lobby']);
     // Reports alone reach the site's moderators, with what was said around, but not in a direct room.
     expect(eventsOf(eve as Person, 'report:changed').length).toBeGreaterThan(heard);
-    const { reports } = await (eve as Person).request('report:list', {});
+    const { reports, decided } = await (eve as Person).request('report:list', { since: 0 });
     const ofDirect = reports.find(({ room }) => room === direct);
     expect(await (eve as Person).request('report:context', { id: ofDirect?.id as string })).toMatchObject({
       messages: [],
@@ -131,6 +131,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     });
     await recorded();
     expect(await everything()).toEqual(before);
+    expect((await (eve as Person).request('report:list', { since: 0 })).decided).toBe(decided);
     await one.request('room:delete', { room: den });
     await recorded();
     expect(await everything()).toEqual(before);
