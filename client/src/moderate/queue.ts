@@ -73,7 +73,7 @@ export class Queue implements Follower {
     this.#port = port;
   }
 
-  /** All cases to decide on. Of those with as many reports the oldest is first; a message that waits counts like one report. */
+  /** All cases to decide on. A message that waits counts like one report, and among equals the oldest is first. */
   get cases(): Case[] {
     const reported = [...Map.groupBy(this.#reports.values(), keyOf)].map(([key, reports]) =>
       caseOf(key, reports),

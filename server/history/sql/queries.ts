@@ -281,7 +281,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       return rows.map(heldFrom).map(({ room, id }) => ({ room, id }));
     },
     *hasWritten({ user, room }) {
-      // Those of which the user is a member come first: they answer for most users, and are few.
+      // The rooms of the user come before all public ones: they are few, and answer for most users.
       for (const some of [
         sql`id = ${room}`,
         sql`created_by IS NULL AND kind <> 'direct' AND num IN (SELECT room FROM chat_members WHERE user_id = ${user})`,
