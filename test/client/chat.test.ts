@@ -731,6 +731,38 @@ describe('messages', () => {
     expect(search.state).toBeUndefined();
   });
 
+  test('search: the hits of a room go with it, also those on their way; what one may still read is found again', async () => {
+    const { ann, chat, ben, room } = await talk();
+    const yard = { name: `yard ${ann.id}`, kind: 'public', clientId: newId() } as const;
+    const open = (await ben.request('room:create', yard)).room.id;
+    await ben.request('room:join', { room: open });
+    const listed = await chat.openRoom(open, true);
+    await expect.poll(() => listed.joined).toBe(true);
+    for (const one of [room, open]) await write(ben, one, `turnip ${ann.id}`);
+    const search = new Search(chat.connection, () => {});
+    const hits = () => search.state?.messages?.map((hit) => hit.room);
+    const left: unknown[] = [];
+    chat.followers.add(search).add({ removed: () => left.push(hits()) });
+    search.find(`turnip ${ann.id}`, {}, undefined);
+    await expect.poll(hits).toEqual([open, room]);
+    const [answered, removed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    vi.spyOn(chat.connection, 'request').mockImplementationOnce(async (name, payload) => {
+      const answer = await Connection.prototype.request.call(chat.connection, name, payload);
+      answered.resolve();
+      await removed.promise;
+      return answer as never;
+    });
+    search.again();
+    await answered.promise;
+    await ben.request('room:remove', { room, user: ann.id });
+    await expect.poll(() => left).toEqual([[open]]);
+    removed.resolve();
+    await chat.leaveRoom(listed);
+    expect(left).toEqual([[open], []]);
+    await expect.poll(hits).toEqual([open]);
+    vi.restoreAllMocks();
+  });
+
   test('jump to an old message, read forwards from there, and be live again at the end', async () => {
     const { ann, ben, room } = await talk();
     for (let n = 1; n <= 400; n++) await write(ben, room, `m${n}`);

@@ -292,6 +292,47 @@ test('leaving asks for confirmation, and Stay stays; a user who is removed is no
   await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
 });
 
+test('a menu or dialog over a message goes with its room; that of a new room keeps what was typed', async ({
+  bob,
+  site,
+}) => {
+  const { page } = bob;
+  const shed = await privateRoom(site, 'alice', 'shed', ['2']);
+  await seed(site, 'alice', shed, ['what only members know']);
+  const above = page.locator('php-chat .layer');
+  const lose = async () => {
+    await asUser(site, 'alice', (ask) => ask('room:remove', { room: shed, user: '2' }));
+    await expect(room(bob, 'shed')).toHaveCount(0);
+  };
+  const enter = async () => {
+    await bob.open('shed');
+    await bob.message('what only members know').focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menuitem', { name: 'Forward' })).toBeVisible();
+  };
+  await enter();
+  await lose();
+  await expect(page.getByRole('menu')).toHaveCount(0);
+
+  const again = () => asUser(site, 'alice', (ask) => ask('room:invite', { room: shed, users: ['2'] }));
+  await again();
+  await enter();
+  await page.getByRole('menuitem', { name: 'Forward' }).click();
+  await expect(above).toContainText('what only members know');
+  await lose();
+  await expect(above).not.toContainText('what only members know');
+
+  await again();
+  await bob.open('shed');
+  await page.getByRole('button', { name: 'New room or message' }).click();
+  await page.getByRole('menuitem', { name: 'New room' }).click();
+  const name = page.getByRole('textbox', { name: 'Name' });
+  await name.fill('a garden');
+  await lose();
+  await expect(name).toHaveValue('a garden');
+  await expect(name).toBeFocused();
+});
+
 test('typing people are shown under the messages: one, two, several', { tag: '@soak' }, async ({
   alice,
   bob,

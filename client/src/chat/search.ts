@@ -91,6 +91,17 @@ export class Search implements Follower {
     void this.#ask();
   }
 
+  /** Its hits go at once, also those that are on their way; the repeated search finds what one may still read. */
+  removed({ id }: Room): void {
+    const { state } = this;
+    if (state === undefined) return;
+    const messages = state.messages?.filter(({ room }) => room !== id);
+    if (!state.busy && messages?.length === state.messages?.length) return;
+    this.state = { ...state, messages };
+    this.#next = undefined;
+    void this.#ask();
+  }
+
   async #ask(): Promise<void> {
     const { state } = this;
     if (state === undefined) return;

@@ -25,6 +25,17 @@ import { refusal } from './refusal.ts';
 import { RoomEntry } from './rooms/room-entry.ts';
 import { RoomList } from './rooms/room-list.tsx';
 
+/** Dialogs that say nothing of what is in a room, and those that end a room themselves. */
+const apart: ReadonlySet<DialogRequest['kind']> = new Set([
+  'create',
+  'direct',
+  'block',
+  'pushHelp',
+  'leave',
+  'deleteRoom',
+  'handOver',
+]);
+
 /** The whole element: three panes, and what lies above them. */
 export class AppView {
   readonly #root: ShadowRoot;
@@ -44,6 +55,8 @@ export class AppView {
   #layer: (() => ComponentChildren) | undefined;
   /** A dialog: what is below it is inert. */
   #dialog: (() => ComponentChildren) | undefined;
+  /** It is about the room that is shown. */
+  #dialogOfRoom = false;
   /** The user's settings, in place of the room. */
   #settings: (() => ComponentChildren) | undefined;
   /** The page's address asks for it, which is done when its code has come. */
@@ -297,6 +310,9 @@ export class AppView {
   /** The user is in a room no more: has left it, or it was taken away. */
   removed(room: Room, { reason }: RoomRemoval): void {
     if (room !== this.#context.chat.current) return;
+    // They may show its messages.
+    this.#layer = undefined;
+    if (this.#dialogOfRoom) this.#dialog = undefined;
     // Where there is one pane, another room in its place would not say that this one is gone; a ban has a card.
     this.#toRooms();
     if (reason === 'banned') this.#panes.view = 'room';
@@ -556,6 +572,7 @@ export class AppView {
       this.#context.draw(opener);
     };
     this.#late.withDialogs(({ Dialogs }) => {
+      this.#dialogOfRoom = !apart.has(request.kind);
       this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
       this.render();
     });
