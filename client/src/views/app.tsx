@@ -112,6 +112,10 @@ export class AppView {
       mention: (user) => this.#late.parts?.suggest.mention(user),
       strip: (stripped) => this.#late.panels?.strip(stripped, this.#context),
       blocking: () => this.#late.parts?.blocking,
+      instead: (of) =>
+        of !== undefined && (this.#late.parts?.blocking.isHidden(of) ?? of.hidden)
+          ? strings.count('block.hidden', 1)
+          : undefined,
       bar: (room) => this.#late.parts?.barring.bar(room),
       named: (entry) => this.#late.panels?.named(entry, chat.me?.id),
       mentions: (...of) => this.#late.parts?.suggest.mentions(...of),

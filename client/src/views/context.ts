@@ -134,13 +134,17 @@ export interface VoiceControls {
   readonly end: ComponentChildren;
 }
 
+/** A message, also as it is pinned or stands in the room list. */
+export type Hideable = Pick<Message, 'user' | 'hidden'>;
+
 export interface Blocking {
   /** Another one whenever something else is hidden: messages are drawn again then. */
   readonly version: number;
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
-  /** Stands in place of the last message in the room list, if that is hidden. */
-  instead(user: User | undefined): string | undefined;
+  /** Its author is blocked. */
+  isHidden(message: Hideable): boolean;
+  /** It is hidden, and was not shown on request. */
   hides(message: Message): boolean;
   /** Stands in place of hidden messages in a row. */
   line(run: readonly Message[]): ComponentChildren;
@@ -220,6 +224,8 @@ export interface Context extends ControlContext {
   bar(room: Room): { line?: ComponentChildren; status?: ComponentChildren; wait?: boolean } | undefined;
   /** The people whom the reader has blocked; their code comes later. */
   blocking(): Blocking | undefined;
+  /** Stands in place of the words of somebody whom the user has blocked. */
+  instead(message: Hideable | undefined): string | undefined;
   /** A link to a message that the reader may see; its code comes later. */
   readonly linked: Linked;
   /** Moves the focus to the heading of the card in place of a room, and says it. */

@@ -104,7 +104,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
   #content() {
     const { strings, blocking } = this.props.context;
     const { messages, complete, failed, what } = this.state;
-    const shown = (messages ?? []).filter(({ user }) => blocking()?.has(user.id) !== true);
+    const shown = (messages ?? []).filter((message) => blocking()?.isHidden(message) !== true);
     if (failed)
       return (
         <p class="note">

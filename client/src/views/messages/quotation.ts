@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 export function quotation(message: Message | undefined, context: Context): { name: string; line: string } {
   const { strings } = context;
   const line =
-    context.blocking()?.instead(message?.user) ??
+    context.instead(message) ??
     (message?.deletedAt === undefined
       ? wordsOf(message?.text ?? '', message?.files, strings, context.linked)
       : strings.text('msg.deleted'));

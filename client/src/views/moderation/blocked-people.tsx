@@ -1,7 +1,7 @@
 import type { EventPayload, Message, User } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
-import type { Context } from '../context.ts';
+import type { Context, Hideable } from '../context.ts';
 
 /** The people whom the user has blocked, and what is hidden for it: in answers of the server, and what comes live. */
 export class BlockedPeople implements Follower {
@@ -116,13 +116,13 @@ export class BlockedPeople implements Follower {
     );
   }
 
-  instead(user: User | undefined): string | undefined {
-    return user && this.has(user.id) ? this.#context.strings.count('block.hidden', 1) : undefined;
+  /** Until the blocked people are known, as the server says it. */
+  isHidden({ user, hidden }: Hideable): boolean {
+    return this.has(user.id) || (!this.#known && hidden === true);
   }
 
-  /** Until the blocked people are known, as the server says it. */
-  hides({ id, user, hidden }: Message): boolean {
-    return (this.#known ? this.has(user.id) : hidden === true) && !this.#opened.has(id);
+  hides(message: Message): boolean {
+    return this.isHidden(message) && !this.#opened.has(message.id);
   }
 
   line(run: readonly Message[]) {

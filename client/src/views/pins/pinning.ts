@@ -9,11 +9,8 @@ import { refusal } from '../refusal.ts';
 const MOST = 50;
 
 /** The words of a pinned message, in one line. */
-export function pinnedWords(pin: Pin, { strings, blocking }: Context): string {
-  const instead = blocking()?.instead(pin.user);
-  if (instead !== undefined) return instead;
-  if (pin.deletedAt !== undefined) return strings.text('pin.gone');
-  return lastWords(pin, strings);
+export function pinnedWords(pin: Pin, { strings, instead }: Context): string {
+  return instead(pin) ?? (pin.deletedAt === undefined ? lastWords(pin, strings) : strings.text('pin.gone'));
 }
 
 /** Pins a message, or unpins it: what is shown changes at once, and changes back if that is refused. */

@@ -148,7 +148,7 @@ export class RoomList extends Component<Props> {
                   fresh={room.fresh}
                   current={room === chat.current && !settings}
                   draft={room === chat.current && roomInSight ? undefined : draftOf(room, chat.store)}
-                  instead={context.blocking()?.instead(room.summary.last?.user)}
+                  instead={context.instead(room.summary.last)}
                 />
               ))}
             </ul>

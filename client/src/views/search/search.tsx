@@ -240,7 +240,7 @@ export class SearchPanel extends Component<Props> {
     const { strings, chat } = context;
     const room = chat.rooms.get(message.room);
     const { before, found, after } = snippet(message.text || wordsOf('', message.files, strings), query);
-    const instead = context.blocking()?.instead(message.user);
+    const instead = context.instead(message);
     const choose = () => {
       this.#chosen = true;
       jump(message);
