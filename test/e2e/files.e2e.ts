@@ -14,7 +14,10 @@ const picture = (color: string, width = 600, height = 400) =>
     .toBuffer();
 
 /** Chooses files like a user who has pressed the button. */
-async function attach(person: Person, files: string | { name: string; mimeType: string; buffer: Buffer }[]) {
+async function attach(
+  person: Person,
+  files: string | string[] | { name: string; mimeType: string; buffer: Buffer }[],
+) {
   const chosen = person.page.waitForEvent('filechooser');
   await person.page.getByRole('button', { name: 'Attach files' }).click();
   await (await chosen).setFiles(files);
@@ -237,6 +240,16 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   await expect(alice.messages.last().getByRole('link')).toHaveCount(1);
   await expect(alice.messages.last().getByRole('button', { name: 'up.png' })).toBeVisible();
   await expect(tray(alice).getByRole('group')).toHaveCount(1);
+  // A notice covers nothing of what is being written.
+  await attach(
+    alice,
+    Array.from({ length: 10 }, () => huge),
+  );
+  const notice = alice.page.locator('.toast');
+  await expect(notice).toHaveText('Up to 10 files per message.');
+  await expect(tray(alice).getByRole('group')).toHaveCount(10);
+  const [above, below] = [await notice.boundingBox(), await tray(alice).boundingBox()];
+  expect((above?.y ?? 0) + (above?.height ?? 0)).toBeLessThan(below?.y ?? 0);
 });
 
 /** A PNG with this many pixels on a side, in one colour: few bytes, and gigabytes when decoded. */
