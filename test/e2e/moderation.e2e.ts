@@ -81,6 +81,14 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await expect(mute).toHaveCount(0);
   await expect(bob.field).toHaveValue('a draft');
 
+  await person(alice, 'Bob').click();
+  await item(alice, 'Mute…').click();
+  await mute.getByRole('button', { name: 'Mute', exact: true }).click();
+  await expect(closed(bob)).toBeVisible();
+  const notice = alice.page.locator('.toast').filter({ hasText: 'Bob was muted.' });
+  await notice.getByRole('button', { name: 'Undo' }).click();
+  await expect(bob.field).toHaveValue('a draft');
+
   // Muted and banned users are listed in the settings of the room, where the restrictions can be lifted.
   const restricted = dialog(alice, 'Muted and banned');
   const look = async () => {
@@ -135,6 +143,7 @@ test('a banned user sees the end and the reason in place of the room, and is in 
   await bob.shot('moderation-8-banned-360');
   await bob.page.setViewportSize({ width: 1280, height: 800 });
   await expect(person(alice, 'Bob')).toHaveCount(0);
+  await expect(alice.page.locator('.toast')).toHaveText('Bob was banned.Undo');
   await alice.page.getByRole('button', { name: 'Room menu' }).click();
   await item(alice, 'Room settings').click();
   await details(alice).getByRole('button', { name: 'Muted and banned' }).click();

@@ -359,7 +359,7 @@ export class PersonDetail extends Component<Props> {
     await this.#load();
     this.props.acted();
     const name = typeof this.#person === 'object' ? strings.name(this.#person.user) : user;
-    toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
+    toast(strings.text(how === 'mute' ? 'mute.done' : 'ban.done', { name }), 'good');
   }
 
   async #end({ kind, room }: RestrictionOfPerson): Promise<void> {

@@ -351,7 +351,7 @@ export class QueuePage implements Part {
         run={async (room, restriction) => {
           const ours = await this.#lay(one, how, room, restriction);
           this.#leave(one, () => {});
-          if (ours) toast(strings.text(how === 'mute' ? 'mod.muted' : 'mod.banned', { name }), 'good');
+          if (ours) toast(strings.text(how === 'mute' ? 'mute.done' : 'ban.done', { name }), 'good');
         }}
         close={close}
       />

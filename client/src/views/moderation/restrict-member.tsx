@@ -2,7 +2,8 @@ import { Component } from 'preact';
 import type { User } from '../../../../server/wire/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
-import { Restrict } from './restrict.tsx';
+import { refusal } from '../refusal.ts';
+import { Restrict, type Restriction } from './restrict.tsx';
 
 interface Props {
   readonly context: Context;
@@ -21,8 +22,11 @@ export class RestrictMember extends Component<Props> {
   }
 
   override render({ context, room, user, how, close }: Props) {
-    const request = async (change: { seconds?: number; reason?: string }) =>
-      void (await context.chat.request(`room:${how}`, { room: room.id, user: user.id, ...change }));
+    const { chat, strings, toast } = context;
+    const request = async (change: Restriction) =>
+      void (await chat.request(`room:${how}`, { room: room.id, user: user.id, ...change }));
+    const lift = () => request({ seconds: 0 });
+    const undo = () => void lift().catch((error) => toast(refusal(error, strings), 'bad'));
     return (
       <Restrict
         context={context}
@@ -30,8 +34,13 @@ export class RestrictMember extends Component<Props> {
         name={user.name}
         room={room.summary.name}
         reasoned
-        lift={this.#muted ? () => request({ seconds: 0 }) : undefined}
-        run={request}
+        lift={this.#muted ? lift : undefined}
+        run={async (restriction) => {
+          await request(restriction);
+          const words = strings.text(how === 'mute' ? 'mute.done' : 'ban.done', { name: user.name });
+          // The end of a mute does not bring back the one before it.
+          toast(words, 'good', this.#muted ? undefined : { label: 'common.undo', run: undo });
+        }}
         close={close}
       />
     );
