@@ -352,6 +352,28 @@ test('mentions and reactions: counted, reported, shown with current names and us
   also.close();
 });
 
+test('a public room is looked at by page, and joined only when it is opened', async () => {
+  const also = await start();
+  const meg = await site.person();
+  const plot = { name: 'Plot', kind: 'public', clientId: `plot-${meg.id}` } as const;
+  const { id } = (await meg.request('room:create', plot)).room;
+  await meg.request('room:join', { room: id });
+  for (let n = 1; n <= 51; n++) await say(meg, id, `bed ${n}`);
+  type Page = { items: JavaMessage[]; next?: string };
+  const first = await app.ask<Page>('lookAtRoom', { room: id });
+  expect(first.items.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 2));
+  const rest = await app.ask<Page>('lookAtRoom', { room: id, cursor: first.next });
+  expect(rest.items.map(({ text }) => text)).toEqual(['bed 1']);
+  expect(rest).not.toHaveProperty('next');
+  expect((await meg.request('room:members', { room: id })).count).toBe(1);
+  await app.ask('open', { room: id });
+  await shows('bed 51', id);
+  expect((await meg.request('room:members', { room: id })).count).toBe(2);
+  await expect(app.ask('lookAtRoom', { room: 'none' })).rejects.toEqual(refused('unknown_room'));
+  meg.close();
+  also.close();
+});
+
 test('invite links: made, listed, looked at, used and turned off', async () => {
   const also = await start();
   const [owner, guest] = [await site.person(), await site.person()];

@@ -279,6 +279,24 @@ public final class Chat {
         });
   }
 
+  /**
+   * Reads a room without joining it: a user who looks at a public room does not become a member. What happens there afterwards
+   * is not told; {@link #openRoom} joins it.
+   *
+   * @param room the id of a room
+   * @param cursor {@link Page#next} of the page before; null: the newest messages
+   * @param callback a page of its messages, the oldest first; the next page is older
+   */
+  public void lookAtRoom(String room, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
+    Objects.requireNonNull(room, "room");
+    Long before = cursor == null ? null : Long.valueOf(cursor);
+    ask(
+        "message:history",
+        Wire.payload("room", room, "before", before),
+        data -> Wire.historyPage(data, json -> blocks.shown(Wire.message(json))),
+        callback);
+  }
+
   /** @param room the id of a room that is not shown any more; one stays a member */
   public void closeRoom(String room) {
     Objects.requireNonNull(room, "room");

@@ -447,6 +447,13 @@ final class Wire {
     return new Answers.Page<>(messages, last ? null : String.valueOf(messages.get(messages.size() - 1).seq));
   }
 
+  /** The next page is that of the messages before the first one. */
+  static Answers.Page<Message> historyPage(JSONObject json, Reader<Message> reader) {
+    List<Message> messages = list(json, "messages", reader);
+    boolean last = messages.isEmpty() || json.optBoolean("complete");
+    return new Answers.Page<>(messages, last ? null : String.valueOf(messages.get(0).seq));
+  }
+
   /** An empty object where there is none. */
   static JSONObject object(JSONObject json, String name) {
     JSONObject object = json.optJSONObject(name);

@@ -329,6 +329,9 @@ public final class Robot implements ChatListener {
       case "revokeInvite":
         chat.revokeInvite(room, c.getString("invite"), answering(c));
         return;
+      case "lookAtRoom":
+        chat.lookAtRoom(room, Wire.text(c, "cursor"), answering(c));
+        return;
       case "lookAtInvite":
         chat.lookAtInvite(c.getString("token"), answering(c));
         return;
