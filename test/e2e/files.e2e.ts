@@ -218,6 +218,9 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   });
   const cut = await tile('program.exe').evaluate((element) => element.scrollHeight - element.clientHeight);
   expect(cut).toBeLessThanOrEqual(0);
+  // A button holds its picture.
+  const narrow = (icons: Element[]) => icons.filter((icon) => icon.scrollWidth > icon.clientWidth).length;
+  expect(await alice.page.locator('php-chat .icon').evaluateAll(narrow)).toBe(0);
   await alice.page.evaluate(() => {
     document.documentElement.style.fontSize = '';
   });
