@@ -61,7 +61,10 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     summary.present = partner.present;
     if (directory.showsSeen) summary.readByOther = Math.min(partner.readSeq, record.lastSeq);
   }
-  if (record.last !== undefined) summary.last = previewOf(record.last);
+  if (record.last !== undefined) {
+    summary.last = previewOf(record.last);
+    if (person.blocked.has(record.last.user.id)) summary.last.hidden = true;
+  }
   return summary;
 }
 

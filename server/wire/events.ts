@@ -57,12 +57,12 @@ const lastMessage = z.object({
   deletedAt: time.exactOptional(),
   files: seq.exactOptional(),
   voice: counter.exactOptional(),
+  /** Not in events for several users: this user has blocked the author. */
+  hidden: z.literal(true).exactOptional(),
 });
 
 /** A pinned message as it is now; `text` is cut to 120 characters. */
 const pin = lastMessage.extend({
-  /** In answers only: the asking user has blocked the author. */
-  hidden: z.literal(true).exactOptional(),
   /** The user who has pinned it, and when. */
   by: user,
   at: time,

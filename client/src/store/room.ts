@@ -229,6 +229,7 @@ export function preview({
   sentAt,
   deletedAt,
   files,
+  hidden,
 }: Omit<LastMessage, 'files' | 'voice'> & Pick<Message, 'files'>): LastMessage {
   const sound = files?.[0]?.audio;
   const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
@@ -239,5 +240,6 @@ export function preview({
     sentAt,
     ...(deletedAt === undefined ? {} : { deletedAt }),
     ...(sound?.peaks === undefined ? {} : { voice: sound.duration ?? 0 }),
+    ...(hidden && { hidden }),
   };
 }

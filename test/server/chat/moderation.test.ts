@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import type { RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
@@ -405,6 +406,9 @@ describe('blocking somebody', () => {
     const mention = (name: Person) => ({ mentions: [{ user: name.id, start: 0, length: 1 }] });
     await say(eve, room, 'a word to ben', mention(ben));
     expect((await again.request('room:list', {})).rooms.find(({ id }) => id === room)?.mentions).toBe(0);
+    const last = ({ rooms }: { rooms: RoomSummary[] }) => rooms.find(({ id }) => id === room)?.last;
+    expect(last(await again.request('room:list', {}))).toMatchObject({ user: { id: eve.id }, hidden: true });
+    expect(last(await owner.request('room:list', {}))).not.toHaveProperty('hidden');
     const hidden = [{ hidden: true }, { hidden: true }, {}, { hidden: true }];
     const hiddenOf = (messages: readonly { hidden?: true }[]) =>
       messages.map((one) => ('hidden' in one ? { hidden: one.hidden } : {}));

@@ -72,7 +72,7 @@ final class Blocks {
   /** The direct room with such a user has no unread messages. */
   RoomSummary shown(RoomSummary room) {
     boolean quiet = room.with != null && has(room.with.id);
-    boolean hidden = room.last != null && has(room.last.user.id);
+    boolean hidden = room.last != null && (has(room.last.user.id) || (!known && room.last.hidden));
     if (room.quiet == quiet && (room.last == null || room.last.hidden == hidden)) return room;
     RoomSummary.Draft draft = new RoomSummary.Draft(room);
     draft.quiet = quiet;

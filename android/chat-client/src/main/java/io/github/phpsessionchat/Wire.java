@@ -198,7 +198,7 @@ final class Wire {
         number(json, "deletedAt"),
         count(json, "files"),
         json.has("voice") ? number(json, "voice") : -1,
-        false);
+        json.optBoolean("hidden"));
   }
 
   static Answers.SeenBy seenBy(JSONObject json) {
@@ -234,8 +234,7 @@ final class Wire {
   }
 
   static PinnedMessage pinned(JSONObject json) {
-    RoomSummary.Last message = last(json).hidden(json.optBoolean("hidden"));
-    return new PinnedMessage(message, user(object(json, "by")), number(json, "at"));
+    return new PinnedMessage(last(json), user(object(json, "by")), number(json, "at"));
   }
 
   static RoomSummary room(JSONObject json) {
