@@ -8,13 +8,14 @@ import type { PageAddress } from '../text/page-address.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
-import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
+import type { Context, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './controls/focus-keeper.ts';
 import { arrive } from './controls/fresh.ts';
 import { Toasts } from './controls/toasts.tsx';
 import type { DetailsTab } from './details/details-pane.tsx';
 import { Header } from './header.tsx';
 import { LateParts } from './late-parts.ts';
+import { Layers } from './layers.tsx';
 import { type Caret, Composer } from './messages/composer.tsx';
 import type { MessageActions } from './messages/message.tsx';
 import { ReadMarker } from './messages/read-marker.ts';
@@ -25,17 +26,6 @@ import { refusal } from './refusal.ts';
 import { RoomEntry } from './rooms/room-entry.ts';
 import { RoomList } from './rooms/room-list.tsx';
 
-/** Dialogs that say nothing of what is in a room, and those that end a room themselves. */
-const apart: ReadonlySet<DialogRequest['kind']> = new Set([
-  'create',
-  'direct',
-  'block',
-  'pushHelp',
-  'leave',
-  'deleteRoom',
-  'handOver',
-]);
-
 /** The whole element: three panes, and what lies above them. */
 export class AppView {
   readonly #root: ShadowRoot;
@@ -44,6 +34,7 @@ export class AppView {
   readonly #toasts: Toasts;
   readonly #reading: ReadMarker;
   readonly #late: LateParts;
+  readonly #layers: Layers;
   readonly #panes: Panes;
   readonly #entry: RoomEntry;
   readonly #resized: ResizeObserver;
@@ -51,12 +42,6 @@ export class AppView {
   readonly #peopleButton = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
   #rooms: RoomList | undefined;
-  /** A menu. */
-  #layer: (() => ComponentChildren) | undefined;
-  /** A dialog: what is below it is inert. */
-  #dialog: (() => ComponentChildren) | undefined;
-  /** It is about the room that is shown. */
-  #dialogOfRoom = false;
   /** The user's settings, in place of the room. */
   #settings: (() => ComponentChildren) | undefined;
   /** The page's address asks for it, which is done when its code has come. */
@@ -100,11 +85,11 @@ export class AppView {
       open: (room) => this.open(room),
       jump: (to) => void this.#jump(to),
       layer: (content) => {
-        this.#layer = content;
+        this.#layers.put(content);
         this.render();
       },
       menu: (request, opener) => this.#openMenu(request, opener),
-      dialog: (request) => this.#openDialog(request),
+      dialog: (request) => this.#layers.open(request),
       firstRun: () => this.#late.panels?.firstRun(this.#context),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#late.panels?.clashOf(error),
@@ -183,6 +168,7 @@ export class AppView {
         run: again,
       }),
     );
+    this.#layers = new Layers(this.#context, root, this.#late);
     this.#panes = new Panes(chat);
     this.#entry = new RoomEntry({
       ...this.#context,
@@ -259,8 +245,7 @@ export class AppView {
   hide(): void {
     if (this.#root.activeElement !== null) this.#left = { caret: this.#composer?.caret };
     this.#reading.stop();
-    this.#layer = undefined;
-    this.#dialog = undefined;
+    this.#layers.clear();
     this.#settings = undefined;
     this.#clearPanels();
     this.#late.parts?.visits.clear();
@@ -314,9 +299,7 @@ export class AppView {
   /** The user is in a room no more: has left it, or it was taken away. */
   removed(room: Room, { reason }: RoomRemoval): void {
     if (room !== this.#context.chat.current) return;
-    // They may show its messages.
-    this.#layer = undefined;
-    if (this.#dialogOfRoom) this.#dialog = undefined;
+    this.#layers.loseRoom();
     // Where there is one pane, another room in its place would not say that this one is gone; a ban has a card.
     this.#toRooms();
     if (reason === 'banned') this.#panes.view = 'room';
@@ -377,7 +360,7 @@ export class AppView {
     const room = chat.current;
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
-    const inert = this.#dialog !== undefined;
+    const inert = this.#layers.modal;
     const { AskCard, People } = this.#late.panels ?? {};
     const card = this.#card();
     return (
@@ -417,8 +400,7 @@ export class AppView {
           />
         )}
         <div class="layer">
-          {this.#layer?.()}
-          {this.#dialog?.()}
+          {this.#layers.draw()}
           {this.#late.parts?.formatBar.draw()}
           {this.#late.parts?.suggest.draw()}
           {this.#late.parts?.tooltip.draw()}
@@ -497,7 +479,7 @@ export class AppView {
   get #covered(): boolean {
     if (this.#panes.wide) return false;
     const side = this.#peopleShown || this.#searching || this.#detailed || this.#replies;
-    return side || this.#layer !== undefined || this.#dialog !== undefined;
+    return side || this.#layers.shown;
   }
 
   /** As Esc does; a dialog in which something was typed stays. */
@@ -567,19 +549,6 @@ export class AppView {
 
   #openMenu(request: MenuRequest, opener: HTMLElement): void {
     this.#late.withPanels(({ openMenu }) => openMenu(request, this.#context, opener));
-  }
-
-  #openDialog(request: DialogRequest): void {
-    const opener = this.#root.activeElement;
-    const close = () => {
-      this.#dialog = undefined;
-      this.#context.draw(opener);
-    };
-    this.#late.withDialogs(({ Dialogs }) => {
-      this.#dialogOfRoom = !apart.has(request.kind);
-      this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
-      this.render();
-    });
   }
 
   /** The elements that may get the focus when the focused one is gone. */
@@ -714,7 +683,7 @@ export class AppView {
   };
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || this.#dialog !== undefined) return;
+    if (event.defaultPrevented || this.#layers.modal) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
     const target = event.target as Element;
