@@ -121,6 +121,9 @@ export async function remove(
     need(room, connection, self ? 'leave' : 'remove');
     if (!self) {
       const target = await targetOf(chat, room.record.id, user);
+      // Another server may have removed the user who asks.
+      await history.current();
+      found(directory.find(connection.person, id));
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
       // Memberships from the session or the API end only there.
@@ -153,6 +156,9 @@ export async function setRole(
   await decided(async () => {
     const { access } = room.record;
     const target = await targetOf(chat, room.record.id, user);
+    // Another server may have removed the user who asks.
+    await chat.history.current();
+    found(chat.directory.find(connection.person, room.record.id));
     // A repeat after a lost answer: the former owner no longer has the right.
     if (target.member?.role === role) return { stale: false };
     need(room, connection, 'roles');

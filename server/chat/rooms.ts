@@ -219,6 +219,25 @@ export async function settled<T>(room: Room, read: () => Promise<T>): Promise<T>
   }
 }
 
+/**
+ * Reads by the rooms that the user may know of, and again if these have changed during that: the answer would show that
+ * something is in a room that the user has lost, if only by its length.
+ * @param scope those rooms, as JSON
+ */
+export async function readWithin<Scope, T>(
+  { history }: Pick<Chat, 'history'>,
+  scope: () => Scope,
+  read: (scope: Scope) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const known = scope();
+    const answer = await read(known);
+    // Another server may have stored what was read, and before it that the user was removed.
+    await history.current();
+    if (JSON.stringify(scope()) === JSON.stringify(known)) return answer;
+  }
+}
+
 export function leave(
   { publisher, typing }: Chat,
   connection: Connection,

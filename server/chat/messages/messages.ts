@@ -5,13 +5,14 @@ import { firstPage } from '../../wire/links.ts';
 import { mayRead, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { cursorOf, decodeCursor } from '../cursor.ts';
+import { found } from '../directory.ts';
 import { memberOf, targetOf } from '../members.ts';
 import { messageFor, pageFor } from '../mine.ts';
 import { actorOf, type Connection, type Room, userOf } from '../model.ts';
 import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { lastWritten } from '../moderation/slow-mode.ts';
-import { settled } from '../rooms.ts';
+import { readWithin, settled } from '../rooms.ts';
 import { summaryOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
 import { timelineFor } from './timeline.ts';
@@ -259,9 +260,7 @@ export async function deleteMessage(
   const { id } = room.record;
   reactions.flush(id, seq);
   const me = connection.person.user.id;
-  const [before] = (await history.read.after({ room: id, after: seq - 1, upTo: seq, limit: 1 })).messages;
-  if (before === undefined) throw new RequestError('unknown_message');
-  const author = before.user.id;
+  const author = await authorOf(chat, connection, { room: id, seq });
   if (author !== me && !(await mayModerate(chat, connection, room, author)))
     throw new RequestError('forbidden');
   const { message, changed } = await history.write.delete({
@@ -290,9 +289,7 @@ export async function removePreview(
 ): Promise<Answers['message:unpreview']> {
   const { id } = room.record;
   const user = connection.person.user.id;
-  const page = await chat.history.read.after({ room: id, after: seq - 1, upTo: seq, limit: 1 });
-  const author = page.messages[0]?.user.id;
-  if (author === undefined) throw new RequestError('unknown_message');
+  const author = await authorOf(chat, connection, { room: id, seq });
   if (author !== user && !(await mayModerate(chat, connection, room, author)))
     throw new RequestError('forbidden');
   const moderator = author !== user;
@@ -317,6 +314,20 @@ export async function tellAuthor(
   // An author who was removed gets no more events of the room.
   if (!mayRead(room, member, chat.directory.restrictions.isBanned(room.id, author))) return;
   await chat.everywhere(author, { is: 'push', name: 'deleted', data });
+}
+
+/** @throws RequestError `unknown_message`, or `unknown_room` for a user who was removed, also by another server */
+async function authorOf(
+  { history, directory }: Chat,
+  { person }: Connection,
+  { room, seq }: { room: string; seq: number },
+): Promise<string> {
+  const { messages } = await history.read.after({ room, after: seq - 1, upTo: seq, limit: 1 });
+  await history.current();
+  found(directory.find(person, room));
+  const [message] = messages;
+  if (message === undefined) throw new RequestError('unknown_message');
+  return message.user.id;
 }
 
 async function mayModerate(chat: Chat, connection: Connection, room: Room, author: string): Promise<boolean> {
@@ -391,26 +402,32 @@ export async function search(
   room: Room | undefined,
   { query, from, has, sentFrom, sentBefore, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
-  const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
-  const found = await chat.history.read.search({
-    ...(query === undefined ? {} : { query }),
-    only: {
-      ...(from === undefined ? {} : { from }),
-      ...(has === undefined ? {} : { has }),
-      ...(sentFrom === undefined ? {} : { sentFrom }),
-      ...(sentBefore === undefined ? {} : { sentBefore }),
+  return readWithin(
+    chat,
+    () => ({
+      rooms: room === undefined ? [...person.memberships.keys()] : [room.record.id],
+      // The search itself must omit these rooms: if their messages were removed from the page later, a short page would
+      // show that they exist.
+      except: chat.directory.restrictions.bannedFrom(person.user.id),
+    }),
+    async (among) => {
+      const page = await chat.history.read.search({
+        ...(query === undefined ? {} : { query }),
+        only: {
+          ...(from === undefined ? {} : { from }),
+          ...(has === undefined ? {} : { has }),
+          ...(sentFrom === undefined ? {} : { sentFrom }),
+          ...(sentBefore === undefined ? {} : { sentBefore }),
+        },
+        ...among,
+        everyPublic: room === undefined,
+        ...(cursor === undefined ? {} : { from: cursor }),
+        limit,
+      });
+      const { messages, next } = await pageFor(chat, person, page);
+      // Their room may have been deleted meanwhile.
+      const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
+      return { messages: readable, ...(next === undefined ? {} : { next }) };
     },
-    rooms,
-    everyPublic: room === undefined,
-    // The search itself must omit these rooms: if their messages were removed from the page later, a short page would
-    // show that they exist.
-    except: chat.directory.restrictions.bannedFrom(person.user.id),
-    ...(cursor === undefined ? {} : { from: cursor }),
-    limit,
-  });
-  const { messages, next } = await pageFor(chat, person, found);
-  // The user may have lost a room while the search ran, or on another server before something was stored there.
-  await chat.history.current();
-  const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
-  return { messages: readable, ...(next === undefined ? {} : { next }) };
+  );
 }

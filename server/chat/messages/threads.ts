@@ -1,6 +1,7 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
+import { found } from '../directory.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection, Room } from '../model.ts';
 import { settled } from '../rooms.ts';
@@ -17,10 +18,10 @@ export async function thread(
   const { history } = chat;
   return settled(room, async () => {
     const { id, lastSeq } = room.record;
-    const found =
+    const known =
       seq > lastSeq ? null : await history.read.thread({ room: id, thread: seq, user: person.user.id });
-    if (found === null) throw new RequestError('unknown_message');
-    const { thread, root, following } = found;
+    if (known === null) throw new RequestError('unknown_message');
+    const { thread, root, following } = known;
     const { messages, complete } = await history.read.replies({
       room: id,
       thread,
@@ -31,14 +32,14 @@ export async function thread(
     });
     const page = await pageFor(chat, person, { messages: [root, ...messages] });
     const [first, ...replies] = page.messages as [Message, ...Message[]];
-    const { threads = [] } = await threadsFor(chat, person, id, [found.root]);
+    const { threads = [] } = await threadsFor(chat, person, id, [root]);
     const summary = threads.find((one) => one.thread === thread) ?? { ...noReplies(thread), root: root.seq };
     return { root: first, thread: summary, following, messages: replies, complete };
   });
 }
 
 export async function follow(
-  { history }: Chat,
+  { history, directory }: Chat,
   connection: Connection,
   room: Room,
   { thread, following }: RequestPayload<'thread:follow'>,
@@ -46,9 +47,14 @@ export async function follow(
   const { id } = room.record;
   const { person } = connection;
   if (!person.memberships.has(id)) throw new RequestError('forbidden');
-  const found = await history.read.thread({ room: id, thread, user: person.user.id });
-  if (found === null) throw new RequestError('unknown_message');
-  const place = { room: id, thread: found.thread };
+  const known = await history.read.thread({ room: id, thread, user: person.user.id });
+  if (known === null) {
+    // Another server may have removed the user, who learns of no message since.
+    await history.current();
+    found(directory.find(person, id));
+    throw new RequestError('unknown_message');
+  }
+  const place = { room: id, thread: known.thread };
   await history.write.follow({ ...place, user: person.user.id, following }, connection.id);
   return {};
 }

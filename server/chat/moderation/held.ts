@@ -7,6 +7,7 @@ import type { Chat } from '../chat.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
 import type { Connection, Room } from '../model.ts';
+import { readWithin } from '../rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
 /**
@@ -75,33 +76,32 @@ export function maySeeHeld(connection: Connection): boolean {
 }
 
 export async function listHeld(
-  { history, directory }: Chat,
+  chat: Chat,
   connection: Connection,
   { mine, cursor, limit }: RequestPayload<'held:list'>,
 ): Promise<Answers['held:list']> {
+  const { history, directory } = chat;
   const { id } = connection.person.user;
   if (mine) return { held: await shownHeld(history, await history.read.heldBy({ user: id })) };
   const everyPublic = connection.identity.roles.length > 0;
-  const page = await history.read.heldIn({
-    rooms: roomsOf(connection),
-    everyPublic,
-    // The list itself must omit these rooms: a short page would show that something waits there.
-    except: directory.restrictions.bannedFrom(id),
-    ...(cursor === undefined ? {} : { from: cursor }),
-    limit,
-  });
-  const shown = await shownHeld(history, page.held);
-  // The user may have lost a room during the read, or on another server before something waited there.
-  await history.current();
-  const left = new Set(roomsOf(connection));
-  const stays = (room: string) => {
-    const isPublic = directory.room(room)?.record.kind === 'public';
-    return left.has(room) || (everyPublic && isPublic && !directory.restrictions.isBanned(room, id));
-  };
-  return {
-    held: shown.filter(({ room }) => stays(room)),
-    ...(page.next === undefined ? {} : { next: page.next }),
-  };
+  return readWithin(
+    chat,
+    () => ({
+      rooms: roomsOf(connection),
+      // The list itself must omit these rooms: a short page would show that something waits there.
+      except: directory.restrictions.bannedFrom(id),
+    }),
+    async (among) => {
+      const page = await history.read.heldIn({
+        ...among,
+        everyPublic,
+        ...(cursor === undefined ? {} : { from: cursor }),
+        limit,
+      });
+      const held = await shownHeld(history, page.held);
+      return { held, ...(page.next === undefined ? {} : { next: page.next }) };
+    },
+  );
 }
 
 export async function approveHeld(
@@ -143,6 +143,8 @@ export async function discardHeld(
 async function toDecide(chat: Chat, { identity, person }: Connection, id: string): Promise<StoredHeld> {
   const stored = await chat.history.read.held({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
+  // Another server may have taken the right away.
+  await chat.history.current();
   const member = stored === null ? undefined : await memberOf(chat, stored.room, person.user.id);
   const actor = { roles: identity.roles, member };
   const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, person.user.id);

@@ -7,6 +7,7 @@ import { decided, memberOf, targetOf } from '../members.ts';
 import { tellAuthor } from '../messages/messages.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection } from '../model.ts';
+import { readWithin } from '../rooms.ts';
 import { readKnown } from './known-rooms.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
@@ -45,27 +46,29 @@ export async function listReports(
   connection: Connection,
   { since, cursor, limit }: RequestPayload<'report:list'>,
 ): Promise<Answers['report:list']> {
-  const { restrictions } = chat.directory;
-  const rooms = connection.identity.roles.length > 0 ? null : roomsOf(connection);
   const asker = connection.person.user.id;
-  const page = await chat.history.read.reports({
-    rooms,
-    // The list itself must omit these rooms: a short page would show that something was reported there.
-    except: restrictions.bannedFrom(asker),
-    ...(cursor === undefined ? {} : { from: cursor }),
-    limit,
-  });
-  const shown = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
   const decided = since === undefined ? {} : { decided: await decidedSince(chat, connection, since) };
-  // The user may have lost a room during the read, or on another server before something was reported there.
-  await chat.history.current();
-  const left = new Set(rooms === null ? null : roomsOf(connection));
-  const stays = (room: string) => (rooms === null ? !restrictions.isBanned(room, asker) : left.has(room));
-  return {
-    reports: shown.filter((one) => one !== null).filter(({ room }) => stays(room)),
-    ...decided,
-    ...(page.next === undefined ? {} : { next: page.next }),
-  };
+  return readWithin(
+    chat,
+    () => ({
+      rooms: connection.identity.roles.length > 0 ? null : roomsOf(connection),
+      // The list itself must omit these rooms: a short page would show that something was reported there.
+      except: chat.directory.restrictions.bannedFrom(asker),
+    }),
+    async (among) => {
+      const page = await chat.history.read.reports({
+        ...among,
+        ...(cursor === undefined ? {} : { from: cursor }),
+        limit,
+      });
+      const shown = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
+      return {
+        reports: shown.filter((one) => one !== null),
+        ...decided,
+        ...(page.next === undefined ? {} : { next: page.next }),
+      };
+    },
+  );
 }
 
 /** The decisions of the user, in rooms that the user may still know of. */
@@ -109,11 +112,14 @@ async function seenReport(
 ): Promise<{ stored: StoredReport; record: RoomRecord }> {
   const stored = await history.read.report({ id });
   const record = stored && (await history.read.room({ room: stored.room }));
-  // Users who may not see the report do not learn that it exists.
-  if (stored === null || record === null || !seesReportsOf(directory, record, connection)) {
-    throw new RequestError('unknown_message');
-  }
+  if (stored === null || record === null) throw new RequestError('unknown_message');
+  needSight({ directory }, record, connection);
   return { stored, record };
+}
+
+/** @throws RequestError `unknown_message`: users who may not see a report do not learn that it exists */
+function needSight({ directory }: Pick<Chat, 'directory'>, room: RoomRecord, connection: Connection): void {
+  if (!seesReportsOf(directory, room, connection)) throw new RequestError('unknown_message');
 }
 
 /** Carries out a moderator's decision about a report, and closes it, with the others of the same message if that is asked. */
@@ -125,7 +131,7 @@ export async function closeReport(
   const { history } = chat;
   const by = connection.person.user.id;
   const { stored, record } = await seenReport(chat, connection, id);
-  if (stored.closed !== undefined) return closedNow(chat, id, by);
+  if (stored.closed !== undefined) return closedNow(chat, connection, record, id);
   const { room, seq } = stored;
   const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
   // Nobody decides about their own message.
@@ -143,6 +149,9 @@ export async function closeReport(
   let isOurs = false;
   await decided(async () => {
     const { access } = (await history.read.room({ room })) ?? record;
+    // Another server may have taken the right away before that.
+    await history.current();
+    needSight(chat, record, connection);
     if (done !== 'nothing') {
       const actor = { roles: connection.identity.roles, member: await memberOf(chat, room, by) };
       if (!outranks(actor, await targetOf(chat, room, author))) throw new RequestError('forbidden');
@@ -163,15 +172,23 @@ export async function closeReport(
       chat.onAsideFailure('deletion_reason', error),
     );
   }
-  return closedNow(chat, id, by);
+  return closedNow(chat, connection, record, id);
 }
 
 const without = (id: string, ids: readonly string[]) => ids.filter((one) => one !== id);
 
 /** The report with its decision, which may be that of another moderator. */
-async function closedNow(chat: Chat, id: string, asker: string): Promise<Answers['report:close']> {
+async function closedNow(
+  chat: Chat,
+  connection: Connection,
+  room: RoomRecord,
+  id: string,
+): Promise<Answers['report:close']> {
   const stored = await chat.history.read.report({ id });
-  const report = stored && (await shownReport(chat, stored, asker));
+  const report = stored && (await shownReport(chat, stored, connection.person.user.id));
+  // The user may have lost the right before the message was edited.
+  await chat.history.current();
+  needSight(chat, room, connection);
   if (report === null) throw new RequestError('unknown_message');
   return { report };
 }

@@ -258,7 +258,9 @@ export const react: Rule<'react'> = {
     const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) {
-      refuse(reactions.every(isRefused) ? 'forbidden' : 'unknown_message');
+      const members = reactions.filter(({ user }) => isMember(work.member(id, user)));
+      if (members.length === 0) refuse('unknown_room');
+      refuse(members.every(isRefused) ? 'forbidden' : 'unknown_message');
     }
     const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
     const reacted = new Map<string, { added: string[]; removed: string[] }>();

@@ -1,0 +1,167 @@
+import pino from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { methods } from '../../../server/history/history.ts';
+import { ConcurrencyLimit, RateLimit } from '../../../server/limits/by-key.ts';
+import { QuietLog } from '../../../server/log.ts';
+import { requestListener } from '../../../server/requests/dispatch.ts';
+import { Drain } from '../../../server/requests/drain.ts';
+import { noTraces } from '../../../server/traces/traces.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
+
+test('a server that hears late of a removal tells the removed moderator nothing that came after it', async () => {
+  /** What another server has written. This one hears of it when it asks, or writes itself. */
+  const late: (() => void)[] = [];
+  let isElsewhere = false;
+  const hear = () => {
+    for (const one of late.splice(0)) one();
+  };
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      write: methods(async (op, input, asker) => {
+        const answer = await stored.write[op](input, asker);
+        if (!isElsewhere) hear();
+        return answer;
+      }),
+      onChange: (listener) =>
+        stored.onChange((change) => {
+          if (isElsewhere) late.push(() => listener(change));
+          else listener(change);
+        }),
+      async current() {
+        if (!isElsewhere) hear();
+      },
+    }),
+    // The last reports are announced when the test is over.
+    () => ({ onAsideFailure() {} }),
+  );
+  onTestFinished(close);
+  const log = pino({ enabled: false });
+  const unlimited = () => new RateLimit({ count: 0, ms: 1000 });
+  const limits = {
+    requests: unlimited(),
+    send: unlimited(),
+    search: unlimited(),
+    change: unlimited(),
+    create: unlimited(),
+    invite: unlimited(),
+    report: unlimited(),
+    reads: new ConcurrencyLimit(4),
+  };
+  const services = {
+    chat,
+    limits,
+    log,
+    quiet: new QuietLog(log),
+    drain: new Drain(),
+    traces: noTraces,
+    onRequest() {},
+  };
+  const ignore = () => {};
+  const connection = await chat.directory.connect('c-ben', { id: 'ben', name: 'Ben', roles: [], rooms: [] });
+  const intake = { begin: ignore, end: ignore, punish: ignore };
+  const listen = requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
+  const ask = (event: string, payload: object) =>
+    new Promise<{ ok: boolean; data?: object; error?: { code: string } }>((done) => {
+      listen(event, payload, (answer: never) => {
+        done(answer);
+        return 0;
+      });
+    });
+  const at = Date.now();
+  const [ann, cat] = [
+    { id: 'ann', name: 'Ann' },
+    { id: 'cat', name: 'Cat' },
+  ];
+
+  // He moderates another room still.
+  await ask('room:create', { kind: 'private', name: 'Own', clientId: 'own' });
+
+  /** A room whose moderator Ben was removed elsewhere, and what has been said there since. */
+  async function removed() {
+    const made = {
+      kind: 'private',
+      name: 'Den',
+      by: ann,
+      clientId: `${Math.random()}`,
+      most: 0,
+      at,
+    } as const;
+    const { room } = await history.write.createRoom({ id: `u-${made.clientId.slice(2)}`, ...made });
+    const { id } = room;
+    const access = async () => (await history.read.room({ room: id }))?.access ?? 0;
+    const users = ['ben', 'cat', 'dan'].map((user) => ({ id: user }));
+    const add = { room: id, users, source: 'people', mayReturn: true, at } as const;
+    await history.write.addMembers({ ...add, access: await access() });
+    const role = { room: id, user: 'ben', role: 'moderator', actor: 'ann' } as const;
+    await history.write.setRole({ ...role, access: await access() });
+    await ask('room:join', { room: id });
+    isElsewhere = true;
+    const say = async (text: string) => {
+      const said = { room: id, clientId: text, user: ann, text, sentAt: at, asMember: true };
+      return (await history.write.send(said)).message.seq;
+    };
+    const report = async (seq: number) => {
+      await history.write.report({ room: id, seq, by: 'cat', reason: 'spam', at });
+      return (await history.read.reportsOf({ room: id, seq, limit: 1 }))[0]?.id as string;
+    };
+    const hold = async (text: string) => {
+      const waits = {
+        room: id,
+        clientId: text,
+        user: cat,
+        text,
+        sentAt: at,
+        asMember: true,
+        why: 'all',
+      } as const;
+      const done = await history.write.hold(waits);
+      return 'held' in done ? done.held.id : '';
+    };
+    const [rude, spam] = [await say('rude'), await say('spam')];
+    const [closed, open, waiting] = [await report(rude), await report(spam), await hold('may I')];
+    const closing = { room: id, seq: rude, id: closed, others: [], by: 'ann', done: 'nothing', at } as const;
+    await history.write.closeReport({ ...closing, access: await access() });
+    const removal = { room: id, sources: 4, by: 'people', cause: 'removed', actor: 'ann', at } as const;
+    await history.write.removeMembers({ ...removal, users: ['ben'], access: await access() });
+    await history.write.removeMembers({ ...removal, users: ['dan'], access: await access() });
+    await history.write.edit({ room: id, seq: rude, user: 'ann', text: 'the code is 7391', at });
+    const seqs = [await say('said since 1'), await say('said since 2')];
+    for (const seq of seqs) await report(seq);
+    for (const text of ['waits since 1', 'waits since 2']) await hold(text);
+    return { room: id, closed, open, waiting, since: seqs[0] as number };
+  }
+
+  type Place = Awaited<ReturnType<typeof removed>>;
+  const noRoom = { ok: false, error: { code: 'unknown_room' } };
+  const noMessage = { ok: false, error: { code: 'unknown_message' } };
+  const cases: [string, (place: Place) => object, object][] = [
+    ['report:close', ({ closed: id }) => ({ id, done: 'nothing' }), noMessage],
+    ['report:close', ({ open: id }) => ({ id, done: 'nothing' }), noMessage],
+    ['held:approve', ({ waiting: id }) => ({ id }), noMessage],
+    ['held:reject', ({ waiting: id }) => ({ id }), noMessage],
+    ['message:search', () => ({ query: 'said since', limit: 1 }), { ok: true, data: { messages: [] } }],
+    ['report:list', () => ({ limit: 1 }), { ok: true, data: { reports: [] } }],
+    ['held:list', () => ({ limit: 1 }), { ok: true, data: { held: [] } }],
+    ...(['message:delete', 'message:unpreview', 'message:pin'] as const).flatMap((event) => [
+      both(event, ({ room, since: seq }) => ({ room, seq })),
+      both(event, ({ room, since }) => ({ room, seq: since + 9 })),
+    ]),
+    both('message:react', ({ room, since: seq }) => ({ room, seq, emoji: '👍', on: true })),
+    both('message:react', ({ room, since }) => ({ room, seq: since + 9, emoji: '👍', on: true })),
+    both('thread:follow', ({ room, since: thread }) => ({ room, thread, following: true })),
+    both('thread:follow', ({ room, since }) => ({ room, thread: since + 9, following: true })),
+    both('room:remove', ({ room }) => ({ room, user: 'dan' })),
+    both('room:role', ({ room }) => ({ room, user: 'dan', role: 'member' })),
+  ];
+  function both(event: string, payload: (place: Place) => object): (typeof cases)[number] {
+    return [event, payload, noRoom];
+  }
+  const answers: unknown[] = [];
+  for (const [event, payload] of cases) {
+    const place = await removed();
+    isElsewhere = false;
+    const { ok, data, error } = await ask(event, payload(place));
+    answers.push([event, ok ? { ok, data } : { ok, error: { code: error?.code } }]);
+  }
+  expect(answers).toEqual(cases.map(([event, , answer]) => [event, answer]));
+});
