@@ -10,6 +10,8 @@ export async function mayUpload(
   identity: SessionIdentity,
   room: string,
 ): Promise<void> {
+  // Another server may have stored a ban or a mute.
+  await history.current();
   if (directory.banOf(identity.id) !== null) throw new RequestError('forbidden');
   // Both are read for a missing room too, so that the time does not reveal whether the room exists.
   const [record, [stored]] = await Promise.all([
@@ -46,9 +48,10 @@ export async function fileFor(
   identity: SessionIdentity,
   id: string,
 ): Promise<Pick<StoredFile, 'about' | 'stored'> | null> {
-  if (directory.banOf(identity.id) !== null) return null;
   const found = await history.read.file({ id, user: identity.id });
-  if (found === null) return null;
+  // Another server may have stored a ban.
+  await history.current();
+  if (found === null || directory.banOf(identity.id) !== null) return null;
   const { file, room, member } = found;
   if (file.user === identity.id) return file;
   const now = memberBySession(room, member, identity);

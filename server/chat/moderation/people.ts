@@ -174,6 +174,8 @@ export async function exportFor(
   user: string,
   open: Parameters<typeof exported>[2],
 ): Promise<NonNullable<Awaited<ReturnType<typeof exported>>>> {
+  // Another server may have stored a ban.
+  await chat.history.current();
   const may = canOf(chat.settings, roles).moderate?.data === true && chat.directory.banOf(id) === null;
   if (!may) throw new RequestError('forbidden');
   await arrived(chat, user);

@@ -20,6 +20,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { fileFor, mayUpload } from '../../../server/chat/messages/files.ts';
 import type { SessionIdentity } from '../../../server/chat/model.ts';
+import { exportFor } from '../../../server/chat/moderation/people.ts';
 import { bucketStorage } from '../../../server/files/bucket.ts';
 import { Examiner } from '../../../server/files/examiner.ts';
 import { Files } from '../../../server/files/files.ts';
@@ -244,6 +245,41 @@ test('a user whose ban from a public room this server has not heard of gets no f
   await history.write.restrict({ room: 'hall', user: ben.id, kind: 'banned', restriction, at });
   expect(await fileFor(chat, ben, about.id)).toBeNull();
   await expect(mayUpload(chat, ben, 'hall')).rejects.toThrow('no such room');
+  await close();
+});
+
+test('a user whose ban from the whole site this server hears of late gets no file and no export, and uploads none', async () => {
+  const late: (() => void)[] = [];
+  const { chat, history, close } = await openChatOver((stored) => ({
+    onChange: (listener) =>
+      stored.onChange((change) => {
+        if (change.type === 'ban') late.push(() => listener(change));
+        else listener(change);
+      }),
+    async current() {
+      for (const hear of late.splice(0)) hear();
+    },
+  }));
+  Object.assign(chat.settings, { moderateData: true });
+  const at = Date.now();
+  const about = { id: 'f'.repeat(32), name: 'x', type: 'text/plain', size: 1 };
+  const ann: SessionIdentity = { id: '1', name: 'Ann', roles: [] };
+  const ben: SessionIdentity = { id: '2', name: 'Ben', roles: ['admin'] };
+  await history.write.arrive({ user: { id: ann.id, name: ann.name }, at });
+  await history.write.putRoom({ id: 'hall', name: 'hall', kind: 'public', at });
+  await history.write.addFile({ room: 'hall', user: ann.id, file: about, at });
+  const sent = { room: 'hall', user: ann, text: '', clientId: 'c', sentAt: at, asMember: false };
+  await history.write.send({ ...sent, files: [{ id: about.id }] });
+  const whileBanned = async (ask: () => Promise<unknown>) => {
+    await history.write.setBan({ user: ben.id, ban: { by: ann.id } });
+    const answer = await ask().catch((error) => error.code);
+    await history.write.setBan({ user: ben.id, ban: null });
+    await history.current();
+    return answer;
+  };
+  expect(await whileBanned(() => fileFor(chat, ben, about.id))).toBeNull();
+  expect(await whileBanned(() => mayUpload(chat, ben, 'hall'))).toBe('forbidden');
+  expect(await whileBanned(() => exportFor(chat, ben, ann.id, async () => null))).toBe('forbidden');
   await close();
 });
 
