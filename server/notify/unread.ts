@@ -60,12 +60,14 @@ const namedFor = 3 * 24 * 60 * 60_000;
  * @param notified when the user was last notified of which rooms
  */
 export async function unreadOf(
-  { read }: Pick<History, 'read'>,
+  { read, current }: Pick<History, 'read' | 'current'>,
   directory: Directory,
   id: string,
   notified: Notified,
 ): Promise<Unread | undefined> {
   const { user, memberships, blocked, arrived } = await read.user({ user: id });
+  // Another server may have stored a ban.
+  await current();
   if (user === null || !arrived || directory.banOf(id) !== null) return undefined;
   const without = new Set([...blocked, id]);
   const rooms: UnreadRoom[] = [];

@@ -46,7 +46,7 @@ interface Reason {
 }
 
 export interface PushesOptions {
-  history: Pick<History, 'read' | 'write'>;
+  history: Pick<History, 'read' | 'write' | 'current'>;
   directory: Directory;
   defaults: NotifyDefaults;
   registry: Pick<DeviceRegistry, 'check' | 'addressOf' | 'forget'>;

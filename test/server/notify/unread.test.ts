@@ -51,6 +51,18 @@ const unread = async (user: string, notified: number[] = []) => {
   return found?.rooms.map(({ unread, mentions, since }) => ({ unread, mentions, since }));
 };
 
+test('nothing is in a notice to somebody whom another server has just banned', async () => {
+  await history.write.arrive({ user: { id: 'eve', name: 'Eve' }, at: 1 });
+  await named('eve', hour);
+  expect(await unread('eve')).toHaveLength(1);
+  let ban: object | null = null;
+  const directory = { banOf: () => ban } as unknown as Parameters<typeof unreadOf>[1];
+  const current = async () => {
+    ban = {};
+  };
+  expect(await unreadOf({ read: history.read, current }, directory, 'eve', [])).toBeUndefined();
+});
+
 test('after a notice about a public room only a newer mention is a reason for another, for somebody who is no member', async () => {
   await history.write.arrive({ user: { id: 'ben', name: 'Ben' }, at: 1 });
   const first = await named('ben', 5 * hour);

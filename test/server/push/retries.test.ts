@@ -78,7 +78,7 @@ async function scene(
     },
   });
   const pushes = new Pushes({
-    history: { read: history.read, write },
+    history: { ...history, write },
     directory: {
       banOf: () => null,
       isVisible: () => true,
