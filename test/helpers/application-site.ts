@@ -1,5 +1,5 @@
-import { afterAll, onTestFinished, vi } from 'vitest';
-import type { Logins } from '../../server/session/login.ts';
+import { afterAll, expect, onTestFinished, vi } from 'vitest';
+import type { Login, Logins, Verdict } from '../../server/session/login.ts';
 import { openSite } from '../../server/session/logins/applications.ts';
 import type { SitePlace } from '../../server/session/logins/site.ts';
 import { patient } from './patient-logins.ts';
@@ -23,4 +23,12 @@ export async function loginsOf(folder: string, more: Partial<SitePlace> = {}): P
 export function stopClock(): void {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
   onTestFinished(() => void vi.useRealTimers());
+}
+
+/** The verdict on a login that differs by now. The times of tables are asked for a few times a second. */
+export async function differing(logins: Pick<Logins, 'check'>, login: Login): Promise<Verdict> {
+  let verdict: Verdict | null = null;
+  const check = async () => (await logins.check([login as never])[0]) ?? null;
+  await expect.poll(async () => (verdict = await check())).not.toBeNull();
+  return verdict as unknown as Verdict;
 }

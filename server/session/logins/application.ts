@@ -453,6 +453,13 @@ export const loginPart = ({
   of: { [key]: columns },
 });
 
+/** The same table, of which no row is read as long as none of these tables has changed. */
+export function seldomChanged(table: LoginTable, tables: readonly string[]): LoginTable {
+  const { view, select, columns, id } = table;
+  const of = { [id]: Object.keys(columns) };
+  return { ...table, parts: [{ view, select, columns, id, of, tables, short: true }] };
+}
+
 /** The columns of a row as texts: empty for NULL, and where there is no row. */
 export const textsOf =
   (row: Row | null) =>

@@ -55,20 +55,20 @@ async function grantsOf(place: SitePlace, withMails: boolean): Promise<string[]>
     const quoted = (name: string) => tableIn(name, driver);
     const logins = Object.values(application.logins(state, driver));
     const settings = application.settings(found, driver);
-    // Two tables of logins may have a part in common.
-    const all = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
-    const parts = [...new Map(all.map((part) => [part.view, part])).values()];
+    const parts = driver.changed === undefined ? [] : logins.flatMap((each) => each.parts ?? []);
     const changing = new Set(parts.flatMap((part) => part.tables ?? []));
     const store = 'sessions' in application ? (application as MemberApplication).sessions(state).store : '';
     const sessions = typeof store === 'string' ? [] : [store];
     const mails = withMails ? application.mails?.(state, driver) : undefined;
-    const views = [
+    const all = [
       ...(settings === null ? [] : [settings]),
       ...logins,
       ...parts,
       ...sessions,
       ...(mails === undefined ? [] : [mails]),
     ];
+    // Two tables of logins may have a part in common, and a login may be its only part.
+    const views = [...new Map(all.map((each) => [each.view, each])).values()];
     const named = 'session' in site ? site.accounts?.sessions?.options : undefined;
     // A login that ends when unused: so that writing in the chat counts as a use.
     const renewed = [

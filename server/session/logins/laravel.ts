@@ -14,6 +14,7 @@ import {
   type SessionTexts,
   type SiteDatabase,
   type SiteFolder,
+  seldomChanged,
   tableIn,
   texts,
   textsOf,
@@ -347,13 +348,14 @@ async function accountsOf({
       const read = columns.map(
         (name) => `${known.has(name) ? `u.${tableIn(name, sql)}` : 'NULL'} AS ${name}`,
       );
-      return {
+      const users = {
         view: 'chat_laravel_users',
         id: 'id',
         lookup: 'id',
         columns: texts('id', ...columns),
         select: `SELECT u.${tableIn(model.key, sql)} AS id, ${read.join(', ')} FROM ${tableIn(table, sql)} AS u`,
       };
+      return seldomChanged(users, [table]);
     },
     mails: (sql, known) =>
       mailsIn(

@@ -9,6 +9,7 @@ import {
   type Row,
   type SessionApplication,
   type SiteDatabase,
+  seldomChanged,
   tableIn,
 } from './application.ts';
 import { hmacWhirlpool } from './whirlpool.ts';
@@ -212,13 +213,17 @@ function accountsOf({
     // Since MediaWiki 1.41.
     settings: ({ schema }) =>
       columnsIn(users, [isTemporary], { view: 'chat_mediawiki_columns', kind: database.kind, schema }),
-    users: (driver, known) => ({
-      view: 'chat_mediawiki_users',
-      id: 'id',
-      lookup: 'id',
-      columns: { id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
-      select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary FROM ${tableIn(users, driver)} AS u`,
-    }),
+    users: (driver, known) =>
+      seldomChanged(
+        {
+          view: 'chat_mediawiki_users',
+          id: 'id',
+          lookup: 'id',
+          columns: { id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
+          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary FROM ${tableIn(users, driver)} AS u`,
+        },
+        [users],
+      ),
     // Addresses that their users have confirmed.
     mails: (driver) => ({
       view: 'chat_mediawiki_mails',

@@ -160,14 +160,15 @@ function withRows({
     }
   }
 
-  /** @param ofRow the verdict on its row */
+  /** @param ofSession the verdict on its session @param ofRow that on its row */
   async function check(
     { state: { session, row, from } }: Login<MemberLogin>,
+    ofSession: Promise<Verdict<PhpSession> | null>,
     ofRow: Promise<Verdict<TableLogin> | null>,
   ): Promise<Verdict<MemberLogin> | null> {
     // A session that has ended says so even if the database of the rows is silent.
     ofRow.catch(() => {});
-    const changed = await (await current()).check([session])[0];
+    const changed = await ofSession;
     if (changed) return changed.state === 'user' ? judged(changed.login, from) : changed;
     const found = await ofRow;
     if (found?.state !== 'user' || found.login.state.site === row.state.site)
@@ -184,7 +185,18 @@ function withRows({
     identify,
     check(logins) {
       const ofRows = rows.check(logins.map(({ state }) => state.row));
-      return logins.map((login, n) => check(login, ofRows[n] as (typeof ofRows)[number]));
+      const ofSessions = current().then((sessions) =>
+        sessions.check(logins.map(({ state }) => state.session)),
+      );
+      // Nobody may wait for it.
+      ofSessions.catch(() => {});
+      return logins.map((login, n) =>
+        check(
+          login,
+          ofSessions.then((all) => all[n] as (typeof all)[number]),
+          ofRows[n] as (typeof ofRows)[number],
+        ),
+      );
     },
     async ttl({ state: { session } }) {
       const sessions = await current();

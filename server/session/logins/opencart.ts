@@ -14,6 +14,7 @@ import {
   rolesIf,
   type SiteDatabase,
   type SiteFolder,
+  seldomChanged,
   texts,
   textsOf,
 } from './application.ts';
@@ -140,16 +141,18 @@ export const opencart: MemberApplication<Found, Site, Member> = {
       columns,
       select: `SELECT ${customer} FROM ${prefix}customer c`,
     };
-    if (!needsFactor) return { customers };
+    const tables = [`${prefix}customer`, `${prefix}customer_group_description`];
+    if (!needsFactor) return { customers: seldomChanged(customers, tables) };
+    const devices = {
+      view: 'chat_opencart_devices',
+      id: 'device_id',
+      lookup: 'token',
+      columns: { ...texts('device_id', 'token', 'trusted'), ...columns },
+      select: `SELECT a.customer_authorize_id AS device_id, a.token AS token, a.status AS trusted, ${customer} FROM ${prefix}customer_authorize a JOIN ${prefix}customer c ON c.customer_id = a.customer_id`,
+    };
     return {
-      customers,
-      devices: {
-        view: 'chat_opencart_devices',
-        id: 'device_id',
-        lookup: 'token',
-        columns: { ...texts('device_id', 'token', 'trusted'), ...columns },
-        select: `SELECT a.customer_authorize_id AS device_id, a.token AS token, a.status AS trusted, ${customer} FROM ${prefix}customer_authorize a JOIN ${prefix}customer c ON c.customer_id = a.customer_id`,
-      },
+      customers: seldomChanged(customers, tables),
+      devices: seldomChanged(devices, [`${prefix}customer_authorize`, ...tables]),
     };
   },
 

@@ -9,6 +9,7 @@ import {
   because,
   type Claim,
   type GivenRoles,
+  loginPart,
   mailsIn,
   nobody,
   rolesIf,
@@ -89,14 +90,27 @@ export const prestashop: Application<Found, Found, Cookie> = {
 
   logins({ prefix }, { lines }) {
     const groups = `SELECT ${lines('l.name')} FROM ${prefix}customer_group g JOIN ${prefix}group_lang l ON l.id_group = g.id_group WHERE g.id_customer = c.id_customer`;
-    const ofCustomer = ['id_customer', 'firstname', 'active', 'deleted', 'is_guest', 'password'];
+    const ofCustomer = ['firstname', 'active', 'deleted', 'is_guest', 'password', 'group_names'];
+    const customer = `c.firstname AS firstname, c.active AS active, c.deleted AS deleted, c.is_guest AS is_guest, SHA2(c.passwd, 256) AS password, (${groups}) AS group_names`;
     return {
       sessions: {
         view: 'chat_prestashop',
         id: 'session_id',
         lookup: 'session_id',
-        columns: texts('session_id', 'token', ...ofCustomer, 'group_names'),
-        select: `SELECT s.id_customer_session AS session_id, s.token AS token, c.id_customer AS id_customer, c.firstname AS firstname, c.active AS active, c.deleted AS deleted, c.is_guest AS is_guest, SHA2(c.passwd, 256) AS password, (${groups}) AS group_names FROM ${prefix}customer_session s JOIN ${prefix}customer c ON c.id_customer = s.id_customer`,
+        columns: texts('session_id', 'token', 'id_customer', ...ofCustomer),
+        select: `SELECT s.id_customer_session AS session_id, s.token AS token, c.id_customer AS id_customer, ${customer} FROM ${prefix}customer_session s JOIN ${prefix}customer c ON c.id_customer = s.id_customer`,
+        parts: [
+          loginPart({
+            ...{ view: 'chat_prestashop_sessions', key: 'session_id', columns: ['token', 'id_customer'] },
+            tables: [`${prefix}customer_session`],
+            select: `SELECT s.id_customer_session AS id, s.token AS token, s.id_customer AS id_customer FROM ${prefix}customer_session s`,
+          }),
+          loginPart({
+            ...{ view: 'chat_prestashop_customers', key: 'id_customer', columns: ofCustomer },
+            tables: ['customer', 'customer_group', 'group_lang'].map((name) => prefix + name),
+            select: `SELECT c.id_customer AS id, ${customer} FROM ${prefix}customer c`,
+          }),
+        ],
       },
     };
   },

@@ -13,6 +13,7 @@ import {
   type SessionTexts,
   type SiteDatabase,
   type SiteFolder,
+  seldomChanged,
   tableIn,
 } from './application.ts';
 
@@ -157,13 +158,13 @@ function accountsOf({
     },
     database,
     basis: { users, identities, lifetime, cookie },
-    users: (driver) => ({
-      view: 'chat_roundcube_users',
-      id: 'id',
-      lookup: 'id',
-      columns: { id: 'text' },
-      select: `SELECT u.user_id AS id FROM ${tableIn(users, driver)} AS u`,
-    }),
+    users(driver) {
+      const select = `SELECT u.user_id AS id FROM ${tableIn(users, driver)} AS u`;
+      const columns = { id: 'text' } as const;
+      return seldomChanged({ view: 'chat_roundcube_users', id: 'id', lookup: 'id', columns, select }, [
+        users,
+      ]);
+    },
     mails: (driver) =>
       mailsIn(
         'chat_roundcube_mails',

@@ -14,7 +14,7 @@ import {
   mediawikiSite,
   roundcubeSite,
 } from '../../../helpers/account-sites.ts';
-import { loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
+import { differing, loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { drupalSite } from '../../../helpers/drupal.ts';
 import { joomlaSite } from '../../../helpers/joomla.ts';
 import { magentoSite } from '../../../helpers/magento.ts';
@@ -178,7 +178,7 @@ describe.each(databases)('$kind', (db) => {
     expect(await logins.mailOf?.('999')).toBeNull();
     await logins.renew(login as never, 60);
     await device.rename('Zoë');
-    expect(await logins.check([login as never])[0]).toMatchObject({ login: { user: { name: 'Zoë' } } });
+    expect(await differing(logins, login as Login)).toMatchObject({ login: { user: { name: 'Zoë' } } });
     const asChat = database.open();
     onTestFinished(() => asChat.close());
     const lines = (await grants({ folder })) as string[];
@@ -222,7 +222,7 @@ describe.each(databases)('$kind', (db) => {
       await db.run('SET GLOBAL read_only = OFF');
     }
     await db.run(site.gone);
-    expect(await logins.check([chat.login])[0]).toMatchObject({ state: 'nobody' });
+    expect(await differing(logins, chat.login)).toMatchObject({ state: 'nobody' });
     const asChat = parseDatabaseUrl(urlOf(db, ['chat', 'own'])).open();
     onTestFinished(() => asChat.close());
     for (const [table, column] of site.hidden) {

@@ -10,6 +10,7 @@ import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { laravel } from '../../../../server/session/logins/laravel.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
+import { differing } from '../../../helpers/application-site.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
@@ -317,8 +318,8 @@ async function expectJudgedByAccount(
   expect(login.user).toEqual(user);
   expect(await logins.check([login])[0]).toBeNull();
   await run("UPDATE users SET name = 'Zoë' WHERE id = 7");
-  const renamed = await logins.check([login])[0];
-  if (renamed?.state !== 'user') throw new Error('no user');
+  const renamed = await differing(logins, login);
+  if (renamed.state !== 'user') throw new Error('no user');
   expect(renamed.login).toMatchObject({ handle: login.handle, user: { id: '7', name: 'Zoë' } });
   expect(await logins.check([renamed.login])[0]).toBeNull();
   for (const [change, back] of [
@@ -326,7 +327,7 @@ async function expectJudgedByAccount(
     ['UPDATE users SET id = 8', 'UPDATE users SET id = 7'],
   ] as const) {
     await run(change);
-    expect(await logins.check([renamed.login])[0]).toMatchObject({ state: 'nobody' });
+    expect(await differing(logins, renamed.login)).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
     await run(back);
     expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7' } });
@@ -337,7 +338,7 @@ async function expectJudgedByAccount(
     const device = await logins.identify({ cookies });
     if ('code' in device) throw new Error(device.reason);
     await run("UPDATE users SET password = 'another'");
-    expect(await logins.check([device])[0]).toMatchObject({ state: 'nobody' });
+    expect(await differing(logins, device)).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
     await run("UPDATE users SET password = 'hash'");
   }
