@@ -1,7 +1,7 @@
 /**
  * The cost of checking the logins of a site once a second, beside sessions in a table of the same database: CPU of the
- * server and of the database, rows and bytes. Of each application that keeps its logins in tables, and of a WordPress
- * where others change all the time what is checked. Meanwhile the site writes into its sessions, as a live site does.
+ * server and of the database, rows and bytes. Of each application that keeps its logins in tables, of those with accounts
+ * beside PHP sessions, and of a WordPress where others change all the time what is checked. Meanwhile the site writes into its sessions, as a live site does.
  * Then a chat server has connections of a thousand logins, and some of them log out: the time until their sockets close.
  * Run: npm run bench site-logins [LOGINS [NAME …]]
  */
