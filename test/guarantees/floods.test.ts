@@ -67,14 +67,12 @@ function plainHttp(kind: string, connections: number, proof: RegExp, nginx = fal
 
 /** The most connections of a user, and nearly the most of an address. */
 const [ofUser, ofAddress] = [20, 150];
-const always = [
-  chat('frames', ofAddress, 1, /"closed":\d/, nobody),
-  chat('halfOpen', size(10_000, 2000), 20, /"opened":\d{3}/),
-  plainHttp('unread', 300, /"closed":\d/),
-];
+const always = [chat('frames', ofAddress, 1, /"closed":\d/, nobody)];
 // limits.test.ts shows the same from one address at less cost; guard.test.ts and limits.test.ts cover pings, packets
 // and reads. Headers have 10 s, which http.test.ts waits for once.
 const inFull = [
+  chat('halfOpen', 10_000, 20, /"opened":\d{3}/),
+  plainHttp('unread', 300, /"closed":\d/),
   chat('connects', 50, 20, /"told":\d/),
   chat('handshakes', 50, 20, /"101":\d\d/),
   chat('polling', 50, 20, /"200":\d\d/),
