@@ -193,7 +193,10 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
   await alice.shot('restart-2-back');
 });
 
-test('a page of a foreign origin says so, and does not try again by itself', async ({ visitor, site }) => {
+test('a page of a foreign origin says so, and does not try again by itself', { tag: '@soak' }, async ({
+  visitor,
+  site,
+}) => {
   const url = site.host(`<!doctype html><title>x</title>
     <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`);
   let attempts = 0;

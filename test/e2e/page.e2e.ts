@@ -150,7 +150,7 @@ async function host(person: Person, site: Site, css: string, attributes = ''): P
   await expect(person.timeline).not.toHaveAttribute('aria-busy', 'true');
 }
 
-test('the page’s styles end at the element', async ({ alice, visitor, site }) => {
+test('the page’s styles end at the element', { tag: '@soak' }, async ({ alice, visitor, site }) => {
   await seed(site, 'bob', 'lobby', ['hello', 'https://a.example/x 👍']);
   const hostile = `* { font: 9px serif !important; display: inline; letter-spacing: 3px; text-transform: uppercase;
     color: red; line-height: 3; text-align: center; cursor: wait; visibility: visible; white-space: pre }

@@ -111,7 +111,7 @@ test('another user in the same session takes over nothing', async ({ alice, site
   await alice.shot('user-changed');
 });
 
-test('a session store that is silent is no logout', async ({ alice, site }) => {
+test('a session store that is silent is no logout', { tag: '@soak' }, async ({ alice, site }) => {
   await alice.open('lobby');
   site.memcached.signal('SIGSTOP');
   try {

@@ -10,11 +10,16 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\MariadbProcess;
 use PhpSessionChat\Tests\Support\Patience;
+use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\TableAnswer;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** Failures of a TableSession are exceptions without secrets, never an empty session. */
+/**
+ * Failures of a TableSession are exceptions without secrets, never an empty session.
+ *
+ * @group soak
+ */
 final class TableSessionFailureTest extends TestCase
 {
     private const STORE = '$session->storeValue("some key", "some content"); return $session->save();';
@@ -24,7 +29,8 @@ final class TableSessionFailureTest extends TestCase
     /** @return iterable<string, array{string}> */
     public static function databases(): iterable
     {
-        return TableSessionTest::databases();
+        $all = [...TableSessionTest::databases()];
+        yield from Soak::size($all, ['postgres' => $all['postgres']]);
     }
 
     /** @dataProvider databases */

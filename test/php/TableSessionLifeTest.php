@@ -4,11 +4,16 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\TableAnswer;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** The start, renewal, new ID and end of a TableSession. */
+/**
+ * The start, renewal, new ID and end of a TableSession.
+ *
+ * @group soak
+ */
 final class TableSessionLifeTest extends TestCase
 {
     private const OPEN = '$other = PhpSessionChat\Session\TableSession::open(...$open);';
@@ -18,7 +23,8 @@ final class TableSessionLifeTest extends TestCase
     /** @return iterable<string, array{string}> */
     public static function databases(): iterable
     {
-        return TableSessionTest::databases();
+        $all = [...TableSessionTest::databases()];
+        yield from Soak::size($all, ['mariadb' => $all['mariadb']]);
     }
 
     /** @dataProvider databases */
