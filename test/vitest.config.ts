@@ -19,9 +19,8 @@ class WaitingFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    // More room for young objects: the workers spend an eighth of their time collecting them with Node's default,
-    // and more on a second thread that helps.
-    execArgv: ['--max-semi-space-size=32', '--single-threaded-gc'],
+    // More room for young objects: the workers spend an eighth of their time collecting them with Node's default.
+    execArgv: ['--max-semi-space-size=32'],
     sequence: { sequencer: WaitingFirst },
     // Without it, each of a hundred tests compiles the threads of the history that it opens.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node', import.meta.url).pathname },
