@@ -865,7 +865,7 @@ export const answers = {
     /** How many reports the person has made. */
     reportsBy: counter,
     may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
-    /** What an erasure deletes beside the messages; absent unless the user may erase the person. */
+    /** An erasure deletes these beside the messages; absent unless the user may erase the person. */
     erases: z.object({ files: counter, reactions: counter }).exactOptional(),
   }),
   /** How many messages were deleted. */

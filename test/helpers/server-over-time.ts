@@ -13,7 +13,7 @@ export interface ServerOverTime {
   start(settings: NodeJS.ProcessEnv, by?: { signal?: NodeJS.Signals; at?: number }): Promise<ChatServer>;
 }
 
-/** One chat server after the other, by a clock that the test moves. The session of a user has the user's id. */
+/** Chat servers, each after the other, by a clock that the test moves. The session of a user has the user's id. */
 export async function serverOverTime(...users: string[]): Promise<ServerOverTime> {
   const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
   let server: ChatServer | undefined;

@@ -15,7 +15,7 @@ const apart: ReadonlySet<DialogRequest['kind']> = new Set([
   'handOver',
 ]);
 
-/** What is opened above the panes: a menu or a large picture, and a dialog. */
+/** Everything that opens above the panes: a menu or a large picture, and a dialog. */
 export class Layers {
   readonly #context: Context;
   readonly #root: ShadowRoot;
@@ -35,7 +35,7 @@ export class Layers {
     return this.#layer !== undefined || this.modal;
   }
 
-  /** What is below is inert. */
+  /** Everything below is inert. */
   get modal(): boolean {
     return this.#dialog !== undefined;
   }

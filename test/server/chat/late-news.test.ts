@@ -9,7 +9,7 @@ import { noTraces } from '../../../server/traces/traces.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a server that hears late of a removal tells the removed moderator nothing that came after it', async () => {
-  /** What another server has written. This one hears of it when it asks, or writes itself. */
+  /** Changes that another server has written. This one hears of it when it asks, or writes itself. */
   const late: (() => void)[] = [];
   let isElsewhere = false;
   const hear = () => {

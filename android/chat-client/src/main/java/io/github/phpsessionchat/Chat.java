@@ -280,8 +280,8 @@ public final class Chat {
   }
 
   /**
-   * Reads a room without joining it: a user who looks at a public room does not become a member. What happens there afterwards
-   * is not told; {@link #openRoom} joins it.
+   * Reads a room without joining it: a user who looks at a public room does not become a member. No
+   * later event of it comes; {@link #openRoom} joins it.
    *
    * @param room the id of a room
    * @param cursor {@link Page#next} of the page before; null: the newest messages
