@@ -7,7 +7,7 @@ import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
-import { roomName } from './mod-words.ts';
+import { isDirect, roomName } from './mod-words.ts';
 import { Pages } from './pages.ts';
 import { hashOf } from './place.ts';
 import { type Case, subjectOf } from './queue.ts';
@@ -223,7 +223,7 @@ export class CaseDetail extends Component<Props> {
         chat,
         async (cursor) => {
           const { messages, next } = await chat.request('message:search', { from: user.id, ...cursor });
-          return [messages.filter(({ room }) => !room.startsWith('d-')), next];
+          return [messages.filter(({ room }) => !isDirect(room)), next];
         },
         () => this.#unmounted || this.forceUpdate(),
       );

@@ -2,11 +2,14 @@ import type { Report } from '../../../server/wire/events.ts';
 import type { Strings } from '../strings/strings.ts';
 import type { DeskContext } from './desk-context.ts';
 
+/** A moderator may know no more of it than its id. */
+export const isDirect = (room: string): boolean => room.startsWith('d-');
+
 /** The name of a room; of one that this user cannot read, that it is one. */
 export function roomName(id: string, { chat, strings }: Pick<DeskContext, 'chat' | 'strings'>): string {
   const room = chat.list.byId.get(id);
   if (room !== undefined) return strings.roomName(room.summary);
-  return strings.text(id.startsWith('d-') ? 'mod.directRoom' : 'mod.otherRoom');
+  return strings.text(isDirect(id) ? 'mod.directRoom' : 'mod.otherRoom');
 }
 
 /** The reasons of reports, each once, the one that is given most first. */

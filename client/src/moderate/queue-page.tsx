@@ -11,7 +11,7 @@ import { type CaseAction, CaseDetail } from './case-detail.tsx';
 import { CaseRow } from './case-row.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { KeyHints } from './keys.tsx';
-import { roomName, toldReason } from './mod-words.ts';
+import { isDirect, roomName, toldReason } from './mod-words.ts';
 import { AllClear, Bones, Failed } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
 import { type Case, type Decision, type Order, orders, Queue, subjectOf, UNDO_MS } from './queue.ts';
@@ -363,7 +363,7 @@ export class QueuePage implements Part {
     const { room } = subjectOf(one);
     const here = { id: room, name: roomName(room, this.#context) };
     return [
-      ...(room.startsWith('d-') ? [] : [here]),
+      ...(isDirect(room) ? [] : [here]),
       ...(how === 'ban' && this.#context.chat.can.people ? [undefined] : []),
     ];
   }
