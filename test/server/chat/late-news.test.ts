@@ -1,11 +1,6 @@
-import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { methods } from '../../../server/history/history.ts';
-import { ConcurrencyLimit, RateLimit } from '../../../server/limits/by-key.ts';
-import { QuietLog } from '../../../server/log.ts';
-import { requestListener } from '../../../server/requests/dispatch.ts';
-import { Drain } from '../../../server/requests/drain.ts';
-import { noTraces } from '../../../server/traces/traces.ts';
+import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a server that hears late of a removal tells the removed moderator nothing that came after it', async () => {
@@ -35,38 +30,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     () => ({ onAsideFailure() {} }),
   );
   onTestFinished(close);
-  const log = pino({ enabled: false });
-  const unlimited = () => new RateLimit({ count: 0, ms: 1000 });
-  const limits = {
-    requests: unlimited(),
-    send: unlimited(),
-    search: unlimited(),
-    change: unlimited(),
-    create: unlimited(),
-    invite: unlimited(),
-    report: unlimited(),
-    reads: new ConcurrencyLimit(4),
-  };
-  const services = {
-    chat,
-    limits,
-    log,
-    quiet: new QuietLog(log),
-    drain: new Drain(),
-    traces: noTraces,
-    onRequest() {},
-  };
-  const ignore = () => {};
-  const connection = await chat.directory.connect('c-ben', { id: 'ben', name: 'Ben', roles: [], rooms: [] });
-  const intake = { begin: ignore, end: ignore, punish: ignore };
-  const listen = requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
-  const ask = (event: string, payload: object) =>
-    new Promise<{ ok: boolean; data?: object; error?: { code: string } }>((done) => {
-      listen(event, payload, (answer: never) => {
-        done(answer);
-        return 0;
-      });
-    });
+  const { ask } = await askedDirectly(chat)('ben');
   const at = Date.now();
   const [ann, cat] = [
     { id: 'ann', name: 'Ann' },

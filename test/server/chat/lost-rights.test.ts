@@ -1,14 +1,9 @@
-import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { createInvite } from '../../../server/chat/invites.ts';
 import type { Room } from '../../../server/chat/model.ts';
 import { methods, type Reads } from '../../../server/history/history.ts';
-import { ConcurrencyLimit, RateLimit } from '../../../server/limits/by-key.ts';
-import { QuietLog } from '../../../server/log.ts';
-import { requestListener } from '../../../server/requests/dispatch.ts';
-import { Drain } from '../../../server/requests/drain.ts';
-import { noTraces } from '../../../server/traces/traces.ts';
 import type { SiteRole } from '../../../server/wire/events.ts';
+import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a moderator who loses the right while an answer is read gets what a member gets', async () => {
@@ -24,42 +19,8 @@ test('a moderator who loses the right while an answer is read gets what a member
     }),
   }));
   onTestFinished(close);
-  const log = pino({ enabled: false });
-  const unlimited = () => new RateLimit({ count: 0, ms: 1000 });
-  const limits = {
-    requests: unlimited(),
-    send: unlimited(),
-    search: unlimited(),
-    change: unlimited(),
-    create: unlimited(),
-    invite: unlimited(),
-    report: unlimited(),
-    reads: new ConcurrencyLimit(4),
-  };
-  const services = {
-    chat,
-    limits,
-    log,
-    quiet: new QuietLog(log),
-    drain: new Drain(),
-    traces: noTraces,
-    onRequest() {},
-  };
-  const ignore = () => {};
+  const connect = askedDirectly(chat);
   const identity = (id: string, roles: SiteRole[] = []) => ({ id, name: `Name of ${id}`, roles, rooms: [] });
-  const connect = async (id: string, roles: SiteRole[] = []) => {
-    const connection = await chat.directory.connect(`c-${id}`, identity(id, roles));
-    const intake = { begin: ignore, end: ignore, punish: ignore };
-    const listen = requestListener(services, { connection, intake, weight: { received: 0 }, active: ignore });
-    const ask = (event: string, payload: object) =>
-      new Promise<{ ok: boolean; data?: object; error?: { code: string } }>((done) => {
-        listen(event, payload, (answer: never) => {
-          done(answer);
-          return 0;
-        });
-      });
-    return { connection, ask };
-  };
   const [ann, ben] = [await connect('ann'), await connect('ben')];
   const boss = await connect('boss', ['admin']);
   const at = Date.now();
