@@ -567,11 +567,8 @@ export async function startApp(
       const login = await logins.identify(admission.credentials(req));
       if ('code' in login) return login.code === 'session_store_unavailable' ? login.code : {};
       const { id, name, banned } = login.user;
-      if (banned || chat.directory.banOf(id) !== null) return {};
-      return {
-        user: { id, name },
-        ...(await totalsOfUser(history, chat.directory, identityOf(login.user))),
-      };
+      const totals = banned ? null : await totalsOfUser(history, chat.directory, identityOf(login.user));
+      return totals === null ? {} : { user: { id, name }, ...totals };
     },
     admission,
     proxied: config.trustedProxies.length > 0,

@@ -27,7 +27,7 @@ export async function about(
   const present = isSelf || (isNamed && (isPartner ? partner.present : room.present.has(user)));
   const mayKnow = settings.lastSeen && isNamed && !present && person.memberships.has(id);
   return {
-    ...(member === undefined ? {} : { role: member.role }),
+    ...(isPartner ? { role: 'member' as const } : member === undefined ? {} : { role: member.role }),
     present,
     ...(mayKnow && last.at !== undefined ? { lastHere: last.at } : {}),
     ...(isSelf && (settings.lastSeen || settings.seen) ? { hidden: last.hidden } : {}),

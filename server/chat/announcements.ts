@@ -2,6 +2,7 @@ import {
   acted,
   type Change,
   everybody,
+  hasBegun,
   type MemberRecord,
   otherOf,
   type RoomRecord,
@@ -108,6 +109,8 @@ export class Announcements implements DirectoryListener {
     }
     if (is === 'new' || message.deletedAt !== undefined) this.#threads.changed(room, message);
     this.#active(room);
+    if (is === 'new' && room.record.kind === 'direct' && message.seq === 1)
+      this.#begun(room, message.user.id);
   }
 
   mentioned(room: Room, { message, added, removed }: Change & { type: 'mentions' }): void {
@@ -393,6 +396,7 @@ export class Announcements implements DirectoryListener {
   }
 
   present(room: Room, user: string, before: User | null, now: User | null): void {
+    if (!hasBegun(room.record)) return;
     this.#people.present(room, user, before);
     if (bothWrote(room)) this.#tellPartner(room, user, now);
   }
@@ -442,6 +446,11 @@ export class Announcements implements DirectoryListener {
   #shown(user: MemberChange['user'], member: MemberRecord): User {
     const { id, name } = user;
     return { id, name: this.#directory().isVisible(user, member) ? name : id };
+  }
+
+  /** With the first message the other one of a direct room becomes present, whether that one has opened it before or not. */
+  #begun(room: Room, author: string): void {
+    for (const id of room.present.keys()) if (id !== author) this.#people.present(room, id, null);
   }
 
   /**

@@ -321,6 +321,8 @@ export class Directory {
     try {
       await entry.loaded;
       await this.#settle(entry);
+      // Another server may have stored a ban.
+      await this.#history.current();
     } catch (error) {
       this.disconnect(connection);
       throw error;

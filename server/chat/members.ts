@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { isMember, type MemberPlace, type MemberRecord, type Reads, sources } from '../history/history.ts';
+import {
+  type History,
+  isMember,
+  type MemberPlace,
+  type MemberRecord,
+  type Reads,
+  sources,
+} from '../history/history.ts';
 import { memberKey, nameKey } from '../history/text-keys.ts';
 import { RequestError, type RequestErrorCode } from '../wire/errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../wire/events.ts';
@@ -8,7 +15,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { found } from './directory.ts';
 import { actorOf, type Connection, type Room, siteRole, userOf } from './model.ts';
-import { summaryOf } from './summary.ts';
+import { membersOf, partnerOf, summaryOf } from './summary.ts';
 
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
 const mostAttempts = 5;
@@ -236,11 +243,13 @@ export async function members(
   { query, present, cursor, limit }: RequestPayload<'room:members'>,
 ): Promise<Answers['room:members']> {
   const { history, directory } = chat;
-  const { id } = room.record;
+  const { id, pair } = room.record;
   const self = connection.person.user;
   let after = cursor === undefined ? undefined : placeOf(cursor);
   let listed: Listed[] = [];
-  if (present === true) {
+  if (pair !== undefined) {
+    listed = pairAfter(chat, connection, room, { after, query, present });
+  } else if (present === true) {
     listed = await presentAfter(chat, connection, room, { after, query, most: limit + 1 });
   } else {
     const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
@@ -268,7 +277,7 @@ export async function members(
   const last = listed.length > limit ? listed[limit - 1] : undefined;
   return {
     members: listed.slice(0, limit).map(({ member }) => member),
-    count: room.record.members,
+    count: membersOf(room),
     ...(last === undefined ? {} : { next: cursorOf([last.place.sort, last.place.id]) }),
   };
 }
@@ -286,6 +295,34 @@ interface Listed {
 function placeOf(cursor: string): MemberPlace {
   const [sort, id] = decodeCursor(cursor, ['string', 'string']);
   return { sort, id };
+}
+
+/** A direct room has both as members, whether the other one has opened it or not. */
+function pairAfter(
+  { directory }: Chat,
+  { person }: Connection,
+  room: Room,
+  {
+    after,
+    query,
+    present,
+  }: {
+    after: MemberPlace | undefined;
+    query: string | undefined;
+    present: boolean | undefined;
+  },
+): Listed[] {
+  const self = { user: { id: person.user.id, name: person.user.name }, present: true };
+  const partner = partnerOf(directory, room, person);
+  return (partner === undefined ? [self] : [self, partner])
+    .filter((one) => present === undefined || one.present === present)
+    .filter(({ user }) => query === undefined || matches(user, query))
+    .map(({ user, present }) => ({
+      place: { sort: memberKey(user, true), id: user.id },
+      member: { user, role: 'member' as const, present },
+    }))
+    .filter(({ place }) => after === undefined || comparePlaces(place, after) > 0)
+    .sort((a, b) => comparePlaces(a.place, b.place));
 }
 
 /** Present users are in memory; only members who are connected to other servers are read from the history. */
@@ -340,27 +377,32 @@ export async function findPeople(
   const onlyShared = settings.findPeople === 'rooms';
   const records = await history.read.findUsers({ user, query, onlyShared, limit });
   const ids = records.map(({ id }) => id);
-  const members =
-    room === undefined ? [] : await history.read.membersOf({ room: room.record.id, users: ids });
   return {
     users: records.map(({ id, name }) => ({ id, name })),
-    inRoom: ids.filter((_, n) => isMember(members[n])),
+    inRoom: room === undefined ? [] : await membersAmong(history, room, ids),
   };
+}
+
+async function membersAmong(history: History, { record }: Room, users: string[]): Promise<string[]> {
+  const { id, pair } = record;
+  if (pair !== undefined) return users.filter((user) => pair.includes(user));
+  const members = await history.read.membersOf({ room: id, users });
+  return users.filter((_, n) => isMember(members[n]));
 }
 
 export async function openDirect(
   { history, directory }: Chat,
   connection: Connection,
   { user: other }: RequestPayload<'direct:open'>,
-): Promise<{ answer: Answers['direct:open']; created: boolean }> {
+): Promise<{ answer: Answers['direct:open']; repeated: boolean }> {
   const { person } = connection;
   if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
   const id = `d-${randomBytes(16).toString('base64url')}`;
-  const { room: record, created } = await history.write.openDirect(
+  const { room: record, repeated } = await history.write.openDirect(
     { id, by: userOf(connection), other, at: Date.now() },
     connection.id,
   );
   const room = found(directory.find(person, record.id));
   await directory.learnPartner(room, person.user.id, other);
-  return { answer: { room: summaryOf(directory, room, connection) }, created };
+  return { answer: { room: summaryOf(directory, room, connection) }, repeated };
 }

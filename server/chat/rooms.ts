@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   acted,
   type Change,
+  hasBegun,
   maxPageBytes,
   type Page,
   type StoredMessage,
@@ -93,7 +94,8 @@ function ownRooms(directory: Directory, person: Person): ListedRoom[] {
   return [...person.memberships.values()]
     .map(({ room }) => {
       const { last, createdAt, id } = room.record;
-      const key = [-(last?.sentAt ?? createdAt), id] as const;
+      // An empty direct room may be older than its opening by this user.
+      const key = [-(last?.sentAt ?? (hasBegun(room.record) ? createdAt : 0)), id] as const;
       return { room, key, name: nameKey(nameFor(directory, room, person)) };
     })
     .sort((a, b) => compareKeys(a.key, b.key));
@@ -122,7 +124,8 @@ export async function join(
   const { person } = connection;
   const { id } = room.record;
   const membership = person.memberships.get(id);
-  if (membership === undefined || membership.member.acted === acted.never) {
+  const acts = membership?.member.acted === acted.never && hasBegun(room.record);
+  if (membership === undefined || acts) {
     await history.write.join({ room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
   // The client has this head from another server, and this one has not got the change yet.
@@ -174,6 +177,7 @@ export async function join(
 }
 
 function presentIn(room: Room, { user }: Person): { present: User[]; presentCount: number } {
+  if (!hasBegun(room.record)) return { present: [{ id: user.id, name: user.name }], presentCount: 1 };
   const present: User[] = [];
   const self = room.present.get(user.id);
   if (self !== undefined) present.push(self);

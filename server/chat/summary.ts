@@ -162,13 +162,16 @@ export const totalsOfPerson = (person: Person): Totals => totalsOf(countedOf(per
 
 /**
  * The answer of `GET /me` about a user, who need not be connected. It makes nobody present, and counts no room that the
- * session of the request does not give any more.
+ * session of the request does not give any more. Null for a user who is banned from the site.
  */
 export async function totalsOfUser(
   history: History,
   directory: Directory,
   identity: SessionIdentity,
-): Promise<Totals> {
+): Promise<Totals | null> {
+  // Another server may have stored a ban.
+  await history.current();
+  if (directory.banOf(identity.id) !== null) return null;
   const person = directory.person(identity.id);
   const { memberships, blocked } =
     person === undefined ? await readCounted(history, identity.id) : countedOf(person);

@@ -227,7 +227,6 @@ export function leftOf({ until }: Restriction, at: number): number {
   return until === undefined ? forGood : until - at;
 }
 
-/** The other one of the two who have a direct room. */
 /** Whether this user wants previews of links in a direct room. */
 export function wantsPreviews(
   { pair, previewsOf }: Pick<RoomRecord, 'pair' | 'previewsOf'>,
@@ -237,9 +236,17 @@ export function wantsPreviews(
   return previewsOf === 'both' || pair[previewsOf === 'low' ? 0 : 1] === user;
 }
 
+/** The other one of the two who have a direct room. */
 export function otherOf(pair: RoomRecord['pair'], user: string): string | undefined {
   return pair?.find((one) => one !== user);
 }
+
+/**
+ * Before the first message of a direct room, neither of the two is shown that the other one has opened it, nor what the
+ * other one does there.
+ */
+export const hasBegun = ({ kind, lastSeq }: Pick<RoomRecord, 'kind' | 'lastSeq'>): boolean =>
+  kind !== 'direct' || lastSeq > 0;
 
 /**
  * Whether a link lets this user in who is no member: neither somebody who is banned, nor somebody who was removed, unless an
@@ -962,10 +969,11 @@ export interface Writes {
   /**
    * The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the
    * first, or is nobody).
+   * @returns `repeated`: the first was a member
    */
   openDirect: {
     in: { id: string; by: User; other: string; at: number };
-    out: { room: RoomRecord; created: boolean };
+    out: { room: RoomRecord; repeated: boolean };
   };
   /**
    * Makes users members. From people: on behalf of `by`, whom none of them may have blocked, and nobody who has left.

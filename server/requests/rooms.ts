@@ -188,8 +188,8 @@ export const roomRequests: RequestHandlers<
     allowed: ({ chat, connection }) => canOf(chat.settings, connection.identity.roles).direct,
     counts: () => ({ create: 1 }),
     async run({ chat, connection, payload, notCounted }) {
-      const { answer, created } = await openDirect(chat, connection, payload);
-      if (!created) notCounted();
+      const { answer, repeated } = await openDirect(chat, connection, payload);
+      if (repeated) notCounted();
       return answer;
     },
   },

@@ -597,7 +597,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         ...['ok', 'limit_reached', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'conflict'],
         ...['ok', 'ok', 'ok', 'ok'],
       ]);
-      expect(outcomes[7]).toMatchObject({ value: { created: false, room: { id: 'd-1', members: 2 } } });
+      expect(outcomes[7]).toMatchObject({ value: { repeated: false, room: { id: 'd-1', members: 2 } } });
       const member = async (id: string, user: string) =>
         (await history.read.membersOf({ room: id, users: [user] }))[0];
       expect(await member('u-1', '1')).toMatchObject({ sources: 0 });

@@ -279,7 +279,7 @@ export function erasureContract(
     await write.arrive({ user: ann, at });
     await write.join({ room: 'lobby', user: ann, at });
     const anew = await write.openDirect({ id: `d-${n++}`, by: ben, other: ann.id, at });
-    expect(anew.created).toBe(true);
+    expect(anew.repeated).toBe(false);
     expect(await history.read.user({ user: ann.id })).toMatchObject({
       user: ann,
       memberships: [{ room: { id: 'lobby' }, member: { readSeq: 5 } }],

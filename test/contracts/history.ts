@@ -999,12 +999,12 @@ export function historyContract(
         const direct = (id: string, by: typeof ann, other: string) =>
           history.write.openDirect({ id, by, other, at });
         const first = await direct('d-1', ann, ben.id);
-        expect(first).toMatchObject({ created: true, room: { id: 'd-1', kind: 'direct', members: 1 } });
+        expect(first).toMatchObject({ repeated: false, room: { id: 'd-1', kind: 'direct', members: 1 } });
         expect(await memberOf('d-1', ben.id)).toBeNull();
         const sent = await send(message({ room: 'd-1', asMember: true }));
         expect(sent.seq).toBe(1);
         expect(await memberOf('d-1', ben.id)).toMatchObject({ readSeq: 0 });
-        expect(await direct('d-2', ben, ann.id)).toMatchObject({ created: false, room: { id: 'd-1' } });
+        expect(await direct('d-2', ben, ann.id)).toMatchObject({ repeated: true, room: { id: 'd-1' } });
         expect(await history.read.room({ room: 'd-2' })).toBeNull();
       });
 

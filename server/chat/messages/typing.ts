@@ -1,4 +1,4 @@
-import { otherOf } from '../../history/history.ts';
+import { hasBegun, otherOf } from '../../history/history.ts';
 import type { User } from '../../wire/events.ts';
 import { type Connection, type Room, userOf } from '../model.ts';
 import type { OtherServers } from '../other-servers.ts';
@@ -31,6 +31,7 @@ export class Typing {
   }
 
   set(room: Room, connection: Connection, typing: boolean): void {
+    if (!hasBegun(room.record)) return;
     const user = userOf(connection);
     const partner = otherOf(room.record.pair, user.id);
     const isShown = typing && (partner === undefined || !connection.person.blocked.has(partner));

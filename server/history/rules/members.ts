@@ -2,6 +2,7 @@ import {
   acted,
   type Change,
   deletedUser,
+  hasBegun,
   isBanned,
   isMember,
   type MemberRecord,
@@ -76,7 +77,12 @@ export const join: Rule<'join'> = {
       work,
       room,
       user,
-      { source: room.kind === 'public' ? 'people' : undefined, role: 'member', acted: acted.joined, at },
+      {
+        source: room.kind === 'public' ? 'people' : undefined,
+        role: 'member',
+        acted: hasBegun(room) ? acted.joined : acted.never,
+        at,
+      },
       changes,
     );
     return {};

@@ -1,5 +1,5 @@
 import { firstPage } from '../../wire/links.ts';
-import { type Change, type StoredMessage, wantsPreviews } from '../history.ts';
+import { type Change, hasBegun, type StoredMessage, wantsPreviews } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Work } from '../sql/work.ts';
 import { existing, existingFor, messageIn, record, refuse, release, textRevOf } from './room-changes.ts';
@@ -54,6 +54,7 @@ export const setPreviews: Rule<'setPreviews'> = {
     const before = existing(work, id);
     const { previewsOf, ...room } = before;
     if (!room.pair?.includes(user)) refuse('forbidden');
+    if (!hasBegun(before)) refuse('forbidden', 'the room has no message yet');
     const [low, high] = room.pair.map((one) =>
       one === user ? previews === 'on' : wantsPreviews(before, one),
     );

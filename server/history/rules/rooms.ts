@@ -1,5 +1,13 @@
 import type { RoomSettings } from '../../wire/events.ts';
-import { acted, type Change, deletedUser, type RoomRecord, type Writes } from '../history.ts';
+import {
+  acted,
+  type Change,
+  deletedUser,
+  hasBegun,
+  isMember,
+  type RoomRecord,
+  type Writes,
+} from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Need, Work } from '../sql/work.ts';
 import { blocks, pins, roomSettings, rows } from '../tables.ts';
@@ -142,8 +150,10 @@ export const openDirect: Rule<'openDirect'> = {
     rename(work, by, changes);
     const room =
       known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
-    add(work, room, by, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
-    return { room: record(work, room), created: known === undefined };
+    const wasMember = isMember(work.member(room.id, by.id));
+    const acts = hasBegun(room) ? acted.joined : acted.never;
+    add(work, room, by, { source: 'people', role: 'member', acted: acts, at }, changes);
+    return { room: record(work, room), repeated: wasMember };
   },
 };
 

@@ -739,7 +739,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const rooms = yield* ask(
         sql`SELECT room, kind, rooms.members AS members FROM chat_members AS members
             JOIN chat_rooms AS rooms ON rooms.num = members.room
-            WHERE user_id = ${id} AND sources <> 0 ORDER BY room`,
+            WHERE user_id = ${id} AND sources <> 0 AND (kind <> 'direct' OR last_seq > 0) ORDER BY room`,
       );
       const addShown = function* (of: readonly Row[], condition: Sql): Asking<void> {
         const named = namesLike(query);

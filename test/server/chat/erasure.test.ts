@@ -204,10 +204,12 @@ test('an upload that is under way is refused, and a report that goes is one less
   await expect.poll(() => eventsOf(ben, 'report:changed').at(-1)?.open).toBe(1);
   const uploading = request(`${site.chat.url}/files?room=${den.id}&name=slow.txt`, {
     method: 'POST',
-    headers: { origin, cookie: ann.cookie, 'content-length': 20 },
+    headers: { origin, cookie: ann.cookie, 'content-length': 20, expect: '100-continue' },
   });
+  const taken = once(uploading, 'continue');
   const answered = once(uploading, 'response') as Promise<[IncomingMessage]>;
   uploading.write('0123456789');
+  await taken;
   const fewer = nextOf(ben, 'room:changed');
   await erase(ann.id);
   expect(await fewer).toMatchObject({ id: den.id, reports: 0 });

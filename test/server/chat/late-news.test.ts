@@ -1,35 +1,58 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { totalsOfUser } from '../../../server/chat/summary.ts';
 import { methods } from '../../../server/history/history.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
-test('a server that hears late of a removal tells the removed moderator nothing that came after it', async () => {
-  /** Changes that another server has written. This one hears of it when it asks, or writes itself. */
+/** A chat that hears of what another server has written when it asks, or writes itself. */
+async function lateChat() {
   const late: (() => void)[] = [];
-  let isElsewhere = false;
+  const other = { writes: false };
   const hear = () => {
     for (const one of late.splice(0)) one();
   };
-  const { chat, history, close } = await openChatOver(
+  const opened = await openChatOver(
     (stored) => ({
       write: methods(async (op, input, asker) => {
         const answer = await stored.write[op](input, asker);
-        if (!isElsewhere) hear();
+        if (!other.writes) hear();
         return answer;
       }),
       onChange: (listener) =>
         stored.onChange((change) => {
-          if (isElsewhere) late.push(() => listener(change));
+          if (other.writes) late.push(() => listener(change));
           else listener(change);
         }),
       async current() {
-        if (!isElsewhere) hear();
+        if (!other.writes) hear();
       },
     }),
     // The last reports are announced when the test is over.
     () => ({ onAsideFailure() {} }),
   );
-  onTestFinished(close);
+  onTestFinished(opened.close);
+  return { ...opened, other };
+}
+
+test('a server that hears late of a ban from the site counts nothing for that user, and lets nobody more of them in', async () => {
+  const { chat, history, other } = await lateChat();
+  const ben = { id: 'ben', name: 'Ben', roles: [], rooms: [] };
+  const totals = () => totalsOfUser(history, chat.directory, ben);
+  await chat.directory.connect('c-1', ben);
+  expect(await totals()).toEqual({ unread: 0, mentions: 0 });
+  other.writes = true;
+  await history.write.setBan({ user: ben.id, ban: {} });
+  other.writes = false;
+  expect(await totals()).toBeNull();
+  other.writes = true;
+  await history.write.setBan({ user: 'cat', ban: {} });
+  other.writes = false;
+  await chat.directory.connect('c-2', { ...ben, id: 'cat' });
+  expect(chat.directory.banOf('cat')).toEqual({});
+});
+
+test('a server that hears late of a removal tells the removed moderator nothing that came after it', async () => {
+  const { chat, history, other } = await lateChat();
   const { ask } = await askedDirectly(chat)('ben');
   const at = Date.now();
   const [ann, cat] = [
@@ -59,7 +82,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     const role = { room: id, user: 'ben', role: 'moderator', actor: 'ann' } as const;
     await history.write.setRole({ ...role, access: await access() });
     await ask('room:join', { room: id });
-    isElsewhere = true;
+    other.writes = true;
     const say = async (text: string) => {
       const said = { room: id, clientId: text, user: ann, text, sentAt: at, asMember: true };
       return (await history.write.send(said)).message.seq;
@@ -123,7 +146,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
   const answers: unknown[] = [];
   for (const [event, payload] of cases) {
     const place = await removed();
-    isElsewhere = false;
+    other.writes = false;
     const { ok, data, error } = await ask(event, payload(place));
     answers.push([event, ok ? { ok, data } : { ok, error: { code: error?.code } }]);
   }

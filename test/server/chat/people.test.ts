@@ -504,7 +504,7 @@ describe('direct rooms', () => {
     const [ann, ben] = [await person(), await person()];
     const { room } = await ann.request('direct:open', { user: ben.id });
     const about = () => ann.request('user:about', { room: room.id, user: ben.id });
-    expect(await about()).toEqual({ present: false });
+    expect(await about()).toEqual({ role: 'member', present: false });
     await ann.request('room:join', { room: room.id });
     await send(ann, room.id);
     // Ben is a member, whom Ann does not know yet.
@@ -519,6 +519,64 @@ describe('direct rooms', () => {
       .toMatchObject({ room: room.id, joined: [], left: [ben.id] });
     const was = { role: 'member', present: false, lastHere: expect.any(Number) };
     await expect.poll(about).toEqual(was);
+  });
+
+  test('nothing shows that the other one has opened the room, before the first message and after it', async () => {
+    const [ann, ben, eva] = [await person(), await person(), await person()];
+    const others = [ben, eva] as const;
+    for (const other of others) await other.request('room:join', { room: 'lobby' });
+    // Ben opens it, and does all that one can do there without a message.
+    const { id } = (await ben.request('direct:open', { user: ann.id })).room;
+    await ben.request('room:join', { room: id });
+    await (await again(ben)).request('room:join', { room: id });
+    await ben.request('room:notify', { room: id, notify: 'none' });
+    const between = await den(ann);
+    await ann.request('room:join', { room: between });
+    await send(ann, between, 'between both');
+    const opened: { other: Person; room: string; said: string }[] = [];
+    for (const other of others) {
+      const { room } = await ann.request('direct:open', { user: other.id });
+      opened.push({ other, room: room.id, said: JSON.stringify(room) });
+    }
+    const inList = (await ann.request('room:list', {})).rooms.map(({ kind }) => kind);
+    expect(inList).toEqual(['private', 'direct', 'direct']);
+    const asks = (room: string, user: string) =>
+      [
+        ['room:members', { room }],
+        ['room:members', { room, present: true }],
+        ['room:members', { room, present: false }],
+        ['room:members', { room, query: 'name' }],
+        ['room:members', { room, limit: 1 }],
+        ['user:about', { room, user }],
+        ['user:find', { query: user, room }],
+        ['room:join', { room }],
+      ] as const;
+    const seen = async ({ other, room, said } = opened[0] as (typeof opened)[number]) => {
+      const answers: unknown[] = [said];
+      for (const [event, payload] of asks(room, other.id)) answers.push(await ann.raw(event, payload));
+      const news = ann.events.length;
+      if (other === ben) {
+        await ben.request('typing:set', { room, typing: true });
+        const later = await again(ben);
+        await later.request('room:join', { room });
+        later.close();
+      }
+      expect(await codeOf(other, 'room:previews', { room, previews: 'on' })).toBe(
+        other === ben ? 'forbidden' : 'unknown_room',
+      );
+      const told = nextOf(ann, 'presence:changed');
+      await send(ann, room, 'hello');
+      await told;
+      answers.push(ann.events.slice(news).filter(({ name }) => name !== 'room:activity'));
+      for (const [event, payload] of asks(room, other.id)) answers.push(await ann.raw(event, payload));
+      return JSON.stringify(answers, (key, value) => (/At$|^clientId$|^next$/.test(key) ? 0 : value))
+        .replaceAll(room, 'ROOM')
+        .replaceAll(other.id, 'OTHER')
+        .replaceAll(/"id":"[0-9a-f-]{36}"/g, '');
+    };
+    const [withBen, withEva] = [await seen(opened[0]), await seen(opened[1])];
+    expect(withBen).toEqual(withEva);
+    expect(withBen).toContain('OTHER');
   });
 });
 

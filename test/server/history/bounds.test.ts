@@ -317,7 +317,6 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   putRoom: [{ id: room, kind: 'private', name: 'Den', at }],
   updateRoom: [{ room: 'mine', name: 'Ours' }],
   openDirect: [{ id: 'd', by: user, other: '2', at }],
-  setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   addMembers: [
     {
       room,
@@ -338,6 +337,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { ...sent, clientId: '4', replyTo: 1, mentions: [] },
     { ...sent, clientId: '5', replyTo: 3, user: { id: '2', name: 'Ben' }, mentions: [] },
   ],
+  setPreviews: [{ room: 'd', user: '1', previews: 'on' }],
   forward: [
     {
       room,

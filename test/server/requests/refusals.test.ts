@@ -308,16 +308,27 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
         'eve',
         async ({ ann, eve }) => {
           const { room } = await eve.request('direct:open', { user: ann.id });
+          await eve.request('room:join', { room: room.id });
+          await say(eve, room.id, 'a message');
           return { room: room.id, previews: 'on' };
         },
       ],
+    ],
+    forbidden: [
+      [
+        'eve',
+        async ({ ann, eve }) => {
+          const { room } = await eve.request('direct:open', { user: ann.id });
+          return { room: room.id, previews: 'on' };
+        },
+      ],
+      ['ben', onlyModerators({ previews: 'on' })],
     ],
     bad_request: [
       ['ben', { previews: 'maybe' }],
       ['ann', { previews: 'on' }],
     ],
     unknown_room: [['eve', { previews: 'on' }]],
-    forbidden: [['ben', onlyModerators({ previews: 'on' })]],
   },
   'room:notify': {
     ok: [['ben', { notify: 'none' }]],

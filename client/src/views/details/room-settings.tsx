@@ -64,7 +64,7 @@ export class RoomSettings extends Component<Props> {
         />
         {may.includes('update') && this.#named()}
         {may.includes('update') && this.#rules()}
-        {room.summary.kind === 'direct' && chat.can.previews && this.#wish()}
+        {room.summary.kind === 'direct' && room.summary.lastSeq > 0 && chat.can.previews && this.#wish()}
         <div class="ends">
           {may.includes('moderate') && button({ kind: 'restricted', room }, strings.text('restricted.title'))}
           {handOver && button({ kind: 'handOver', room }, strings.text('owner.handOver'))}
@@ -110,7 +110,7 @@ export class RoomSettings extends Component<Props> {
     );
   }
 
-  /** In a direct room both decide about previews. */
+  /** In a direct room both decide about previews, after its first message. */
   #wish() {
     const { context, room } = this.props;
     const label = context.strings.text('settings.previews');
