@@ -202,7 +202,11 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
     return attempts === 2 ? route.fulfill({ status: 429, json: {} }) : route.continue();
   });
   await attach(alice, [
-    { name: 'program.exe', mimeType: 'application/x-msdownload', buffer: Buffer.from('MZ\0\0\0\0') },
+    {
+      name: 'a long name of a program.exe',
+      mimeType: 'application/x-msdownload',
+      buffer: Buffer.from('MZ\0\0\0\0'),
+    },
     { name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('words') },
     { name: 'up.png', mimeType: 'image/png', buffer: await picture('#555') },
   ]);
@@ -211,6 +215,7 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   await expect(tile('huge.zip')).toContainText('Larger than 10 MB');
   await expect(tile('program.exe')).toContainText('This kind of file isn’t allowed.');
   await expect(tile('later.txt')).toContainText('Not uploaded.');
+  await expect(tile('program.exe').getByText('.exe', { exact: true })).toBeInViewport({ ratio: 1 });
   await alice.shot('tray-refused');
   // With larger letters the whole reason is still visible.
   await alice.page.evaluate(() => {

@@ -1,6 +1,6 @@
 import type { Page, Route } from '@playwright/test';
 import { io } from 'socket.io-client';
-import { asUser } from './as-user.ts';
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, stored, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
@@ -8,13 +8,13 @@ import { ownUser } from './own-user.ts';
 const code = /\/assets\/(panels|dialogs)-/;
 
 /** Holds this code back until it is released. */
-async function holdUp(page: Page): Promise<{ asked: Promise<unknown>; letGo(): void }> {
+async function holdUp(page: Page, which = code): Promise<{ asked: Promise<unknown>; letGo(): void }> {
   const free = Promise.withResolvers<void>();
-  await page.route(code, async (route) => {
+  await page.route(which, async (route) => {
     await free.promise;
     await route.continue();
   });
-  return { asked: page.waitForRequest(code), letGo: () => free.resolve() };
+  return { asked: page.waitForRequest(which), letGo: () => free.resolve() };
 }
 
 const menu = (page: Page) => page.getByRole('button', { name: 'Room menu' });
@@ -73,6 +73,29 @@ test('a button that is pressed before its code is loaded opens it afterwards', {
   held.letGo();
   await expect(page.getByRole('menuitem').first()).toBeFocused();
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
+});
+
+test('a dialog whose code comes when its room is lost does not open', async ({ visitor, site }) => {
+  const { page } = visitor;
+  const room = await privateRoom(site, 'bob', 'lost', ['1']);
+  await visitor.login(site.php.chatPage, 'alice');
+  await visitor.open('lost');
+  await visitor.write('the code is 7391');
+  await expect(page.getByText(stored)).toBeVisible();
+  const held = await holdUp(page, /\/assets\/dialogs-/);
+  await page.reload();
+  await held.asked;
+  await visitor.open('lost');
+  await visitor.message('the code is 7391').focus();
+  await page.keyboard.press('Delete');
+  await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: '1' }));
+  await expect(page.getByRole('button', { name: /^lost/ })).toHaveCount(0);
+  held.letGo();
+  // What comes with the same code opens.
+  await menu(page).click();
+  await page.getByRole('menuitem', { name: 'Leave room' }).click();
+  await expect(page.getByRole('alertdialog')).toContainText('Leave');
+  await expect(page.getByRole('alertdialog')).toHaveCount(1);
 });
 
 test('a key that is pressed on a message before its code is there opens the menu when it is', {

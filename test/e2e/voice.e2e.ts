@@ -87,6 +87,21 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await recorded(alice);
   expect(await listens(alice)).toBe(true);
 
+  // What hides the recording on a phone pauses it.
+  await page.setViewportSize({ width: 360, height: 640 });
+  await button(alice, 'Room menu').click();
+  await page.getByRole('menuitem', { name: 'Search in this room' }).click();
+  await expect.poll(() => listens(alice)).toBe(false);
+  await button(alice, 'Close search').click();
+  await button(alice, 'Continue recording').click();
+  await expect.poll(() => listens(alice)).toBe(true);
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  await expect.poll(() => listens(alice)).toBe(false);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await alice.open('said');
+  await button(alice, 'Continue recording').click();
+  await recorded(alice);
+
   // Leaving the room pauses.
   await alice.open('lobby');
   expect(await listens(alice)).toBe(false);

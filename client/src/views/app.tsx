@@ -212,6 +212,7 @@ export class AppView {
     this.#late.parts?.portraits.hang();
     this.#resume();
     this.#reading.watch();
+    this.#pauseUnseen();
     this.#entry.follow(this.#panes.single, this.#covered);
     if (this.#timeline.shown || chat.roomless) this.#late.load(this.#peopleShown);
   }
@@ -480,6 +481,14 @@ export class AppView {
     if (this.#panes.wide) return false;
     const side = this.#peopleShown || this.#searching || this.#detailed || this.#replies;
     return side || this.#layers.shown;
+  }
+
+  /** Nobody records a voice message that nobody sees: where there is room for one pane, another one may lie above it. */
+  #pauseUnseen(): void {
+    const { voice, replies } = this.#late.parts ?? {};
+    const isBehind = this.#peopleShown || this.#searching || this.#detailed;
+    if (!this.#panes.roomInSight || (isBehind && !this.#panes.wide)) voice?.pause();
+    else if (this.#replies && !this.#panes.wide) voice?.pause(replies?.thread?.id);
   }
 
   /** As Esc does; a dialog in which something was typed stays. */

@@ -24,6 +24,8 @@ export class Layers {
   #dialog: Content | undefined;
   /** The dialog is about the room that is shown. */
   #ofRoom = false;
+  /** Which dialogs may still open when their code has come: those since the room was lost, or everything cleared. */
+  #since = { loss: 0, clearing: 0 };
 
   constructor(context: Context, root: ShadowRoot, late: LateParts) {
     this.#context = context;
@@ -51,8 +53,11 @@ export class Layers {
       this.#dialog = undefined;
       this.#context.draw(opener);
     };
+    const ofRoom = !apart.has(request.kind);
+    const { loss, clearing } = this.#since;
     this.#late.withDialogs(({ Dialogs }) => {
-      this.#ofRoom = !apart.has(request.kind);
+      if (clearing !== this.#since.clearing || (ofRoom && loss !== this.#since.loss)) return;
+      this.#ofRoom = ofRoom;
       this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
       this.#context.draw();
     });
@@ -60,11 +65,13 @@ export class Layers {
 
   /** The room that was shown is lost, and what may show its messages with it. */
   loseRoom(): void {
+    this.#since.loss++;
     this.#layer = undefined;
     if (this.#ofRoom) this.#dialog = undefined;
   }
 
   clear(): void {
+    this.#since.clearing++;
     this.#layer = undefined;
     this.#dialog = undefined;
   }

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { addressOf } from './address.ts';
 import type { Attachments } from './attachments.ts';
+import { FileName } from './file-name.tsx';
 import { fileSize } from './file-size.ts';
 import { openLargeView } from './large-view.tsx';
 import { Picture } from './picture.tsx';
@@ -99,7 +100,7 @@ function aboutFile(
   return `${ending?.toUpperCase() ?? type}, ${fileSize(size, strings)}`;
 }
 
-/** The icon of a file, its name without ever cutting the ending, its kind and size. */
+/** The icon of a file, its name, its kind and size. */
 export function Described({
   file,
   context,
@@ -109,15 +110,11 @@ export function Described({
   readonly context: Pick<Context, 'strings'>;
   readonly words?: string | undefined;
 }) {
-  const [, stem = file.name, ending = ''] = /^(.+?)(\.[^.]{1,12})$/.exec(file.name) ?? [];
   return (
     <>
       <Icon name="file" />
       <div>
-        <b>
-          <bdi>{stem}</bdi>
-          <bdi>{ending}</bdi>
-        </b>
+        <FileName name={file.name} />
         <small>{words ?? aboutFile(file, context)}</small>
       </div>
     </>

@@ -1,6 +1,7 @@
 import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { Attached, Attachments } from './attachments.ts';
+import { FileName } from './file-name.tsx';
 import { fileSize } from './file-size.ts';
 import { Thumbnail } from './thumbnail.tsx';
 
@@ -65,9 +66,7 @@ export function Tray({ context, attachments, place, items }: Props) {
               <>
                 <Icon name={problem === undefined ? 'file' : 'alert'} />
                 <div>
-                  <b>
-                    <bdi>{name}</bdi>
-                  </b>
+                  <FileName name={name} />
                   <small>
                     {problem === undefined ? fileSize(upload.size, strings) : attachments.why(upload)}{' '}
                     {(problem === 'failed' || problem === 'busy') && source !== undefined && (

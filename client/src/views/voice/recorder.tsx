@@ -93,7 +93,7 @@ export class Recorder {
     const { chat } = this.#context;
     const { recordings } = this.#files;
     if (this.#asking !== undefined || this.#all.has(key) || recordings === undefined) return;
-    for (const other of this.#all.values()) other.pause();
+    this.pause();
     this.#player.hush();
     const recording = new Recording(key, recordings, chat.limits.file);
     const isHeld = () => hold === undefined || hold.end === undefined || hold.end === 'up';
@@ -120,6 +120,11 @@ export class Recorder {
       if (recording !== undefined && this.#locks.has(id) && !this.#all.has(place)) await this.#put(recording);
       else this.#unlock(id);
     }
+  }
+
+  /** @param except - the key of the place whose recording goes on */
+  pause(except?: string): void {
+    for (const [place, recording] of this.#all) if (place !== except) recording.pause();
   }
 
   /** The session is over: nothing is recorded any more. */

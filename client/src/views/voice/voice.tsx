@@ -44,6 +44,11 @@ export class Voice implements Follower {
     return this.#recorder?.controls(place, mic) ?? { end: mic(false) };
   }
 
+  /** @param except - the key of the place whose recording goes on */
+  pause(except?: string): void {
+    this.#recorder?.pause(except);
+  }
+
   /** The session is over. */
   clear(): void {
     this.#looked.clear();
