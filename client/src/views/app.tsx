@@ -483,12 +483,12 @@ export class AppView {
     return side || this.#layers.shown;
   }
 
-  /** Nobody records a voice message that nobody sees: where there is room for one pane, another one may lie above it. */
+  /** Nobody records a voice message that nobody sees: where there is no room beside it, a panel lies above it. */
   #pauseUnseen(): void {
+    if (this.#panes.wide) return;
     const { voice, replies } = this.#late.parts ?? {};
-    const isBehind = this.#peopleShown || this.#searching || this.#detailed;
-    if (!this.#panes.roomInSight || (isBehind && !this.#panes.wide)) voice?.pause();
-    else if (this.#replies && !this.#panes.wide) voice?.pause(replies?.thread?.id);
+    if (this.#peopleShown || this.#searching || this.#detailed) voice?.pause();
+    else if (this.#replies) voice?.pause(replies?.thread?.id);
   }
 
   /** As Esc does; a dialog in which something was typed stays. */

@@ -32,7 +32,7 @@ export class RecorderRow extends Component<Props> {
     recording.shown = true;
     this.#stop = [
       recording.follow(() => {
-        // Where there is one pane, the room may be behind the list of rooms.
+        // The list of rooms may stand in its place.
         if (recording.isOn && this.#root.current?.checkVisibility() === false) recording.pause();
         this.forceUpdate();
       }),
