@@ -84,10 +84,21 @@ test('locked for a moment only: the send waits for it', async () => {
 
 test('a file that cannot be opened when it is first read: nobody is let in, the server lives on and lets in who comes later', async () => {
   const { path, env } = await setUp();
-  const server = await startChatServer(env);
-  closing.push(() => server.stop());
-  renameSync(path, `${path}-away`);
-  await expect(connectChat(server.url, 'PHPSESSID=u1')).rejects.toThrow('internal');
+  const away = async () => {
+    const server = await startChatServer(env);
+    closing.push(() => server.stop());
+    renameSync(path, `${path}-away`);
+    return { server, connecting: await Promise.allSettled([connectChat(server.url, 'PHPSESSID=u1')]) };
+  };
+  let { server, connecting } = await away();
+  // On a slow machine the server's own work may have read before that.
+  for (let n = 0; n < 5 && connecting[0].status === 'fulfilled'; n++) {
+    connecting[0].value.close();
+    renameSync(`${path}-away`, path);
+    await server.stop();
+    ({ server, connecting } = await away());
+  }
+  expect(connecting).toMatchObject([{ reason: { message: 'internal' } }]);
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
   expect(server.output()).toMatch(/the history .* cannot be opened: unable to open database file/);
   expect(server.output()).not.toContain('unexpected error');
