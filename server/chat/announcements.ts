@@ -340,7 +340,12 @@ export class Announcements implements DirectoryListener {
           const banned = this.#directory().restrictions.isBanned(room, person.user.id);
           return record !== undefined && decidesIn(record, { roles, member }, banned);
         });
-    const author = () => [...(this.#directory().person(user)?.connections ?? [])];
+    // An author who has lost the room gets no more events of it.
+    const author = () => {
+      const person = this.#directory().person(user);
+      const reads = person !== undefined && this.#directory().find(person, room) !== undefined;
+      return reads ? [...person.connections] : [];
+    };
     if (deciding().length + author().length === 0) return;
     // In turn, so that the last event is the newest.
     this.#held = this.#held

@@ -1320,7 +1320,10 @@ export interface Reads {
   };
   /** The oldest ones that were sent before that time. */
   heldBefore: { in: { before: number; limit: number }; out: { room: string; id: string }[] };
-  /** Whether a message of the user is in that room, or in one that the site has made: a public one, or one of the user's. */
+  /**
+   * Whether a message of the user is in that room, or in one that the site has made: a public one from which the user is not
+   * banned, or one of the user's.
+   */
   hasWritten: { in: { user: string; room: string }; out: boolean };
   /** When a user came here for the first time, 0 for long ago; null for one who has never been here. */
   arrival: { in: { user: string }; out: { user: UserRecord; at: number } | null };

@@ -40,8 +40,8 @@ async function hasBlocked(
 }
 
 /**
- * A file that this user may see: their own, one in a room that they may read, or one whose message waits for them to
- * decide. The right is checked at each request.
+ * A file of a room that this user may read: their own, one that a message carries, or one whose message waits for them to
+ * decide. The right is checked at each request. Of a room that was lost an own file, too, would tell whether it is still there.
  */
 export async function fileFor(
   { history, directory }: Chat,
@@ -53,9 +53,9 @@ export async function fileFor(
   await history.current();
   if (found === null || directory.banOf(identity.id) !== null) return null;
   const { file, room, member } = found;
-  if (file.user === identity.id) return file;
   const now = memberBySession(room, member, identity);
-  const mayReadIt = mayRead(room, now, isBanned(member));
+  if (!mayRead(room, now, isBanned(member))) return null;
   const decides = decidesIn(room, { roles: identity.roles, member: now }, isBanned(member));
-  return mayReadIt && (file.state === 'carried' || (isHeld(file) && decides)) ? file : null;
+  const isShown = file.user === identity.id || file.state === 'carried' || (isHeld(file) && decides);
+  return isShown ? file : null;
 }

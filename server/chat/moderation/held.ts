@@ -6,7 +6,7 @@ import { decidesIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
 import { memberOf } from '../members.ts';
 import { messageFor } from '../mine.ts';
-import type { Connection, Room } from '../model.ts';
+import type { Connection, Person, Room } from '../model.ts';
 import { readWithin } from '../rooms.ts';
 import { shownHeld } from './shown-held.ts';
 
@@ -50,17 +50,31 @@ export async function whyHeld(
  * @throws RequestError `limit_reached` if too many messages of the user wait, in all rooms
  */
 export async function checkHeld(
-  { history }: Chat,
+  chat: Chat,
   { person }: Connection,
   edited?: { room: string; seq: number },
 ): Promise<void> {
-  const mine = await history.read.heldBy({ user: person.user.id });
+  const mine = await stillOf(chat, person, await chat.history.read.heldBy({ user: person.user.id }));
   const isReplaced = (one: StoredHeld) => one.room === edited?.room && one.seq === edited.seq;
   if (mine.length < mostHeld || mine.some(isReplaced)) return;
   throw new RequestError(
     'limit_reached',
     `${mostHeld} messages wait for a moderator, or were rejected: discard some`,
   );
+}
+
+/**
+ * Of the user's own messages that wait or were rejected those in rooms that the user has not lost: what a moderator does with
+ * these there, also by deleting the room, shows in no list and no limit.
+ */
+async function stillOf<One extends { room: string }>(
+  { history, directory }: Chat,
+  person: Person,
+  mine: readonly One[],
+): Promise<One[]> {
+  // Another server may have stored what was read, and before it that the user was removed.
+  await history.current();
+  return mine.filter(({ room }) => directory.find(person, room) !== undefined);
 }
 
 /** The rooms where the user decides as a member. */
@@ -82,7 +96,10 @@ export async function listHeld(
 ): Promise<Answers['held:list']> {
   const { history, directory } = chat;
   const { id } = connection.person.user;
-  if (mine) return { held: await shownHeld(history, await history.read.heldBy({ user: id })) };
+  if (mine) {
+    const held = await shownHeld(history, await history.read.heldBy({ user: id }));
+    return { held: await stillOf(chat, connection.person, held) };
+  }
   const everyPublic = connection.identity.roles.length > 0;
   return readWithin(
     chat,

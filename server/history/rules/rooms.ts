@@ -4,6 +4,7 @@ import {
   type Change,
   deletedUser,
   hasBegun,
+  isBanned,
   isMember,
   type RoomRecord,
   type Writes,
@@ -50,9 +51,12 @@ export const createRoom: Rule<'createRoom'> = {
   ],
   run(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
     const repeat = work.roomMadeBy(by.id, clientId);
-    if (repeat !== undefined) return { room: record(work, repeat), repeated: true };
+    if (repeat !== undefined && isReadable(work, repeat, by.id))
+      return { room: record(work, repeat), repeated: true };
     if (kind === 'public') checkName(work, name);
     if (most > 0 && work.countRoomsMadeBy(by.id) >= most) refuse('limit_reached');
+    // Who has lost the room that was made first does not learn whether it is still there. No client can give this id.
+    if (repeat !== undefined) work.putRoom({ ...repeat, clientId: `lost ${repeat.id}` });
     const room = newRoom(
       work,
       { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}), createdBy: by.id, clientId },
@@ -156,6 +160,12 @@ export const openDirect: Rule<'openDirect'> = {
     return { room: record(work, room), repeated: wasMember };
   },
 };
+
+/** Whether this user may know of the room. */
+function isReadable(work: Work, { id, kind }: RoomRow, user: string): boolean {
+  const member = work.member(id, user);
+  return isMember(member) || (kind === 'public' && !isBanned(member));
+}
 
 /** @throws RequestError `conflict` when a public room but `except` has that name */
 export function checkName(work: Work, name: string, except?: string): void {

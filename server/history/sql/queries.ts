@@ -284,8 +284,10 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       // The rooms of the user come before all public ones: they are few, and answer for most users.
       for (const some of [
         sql`id = ${room}`,
-        sql`created_by IS NULL AND kind <> 'direct' AND num IN (SELECT room FROM chat_members WHERE user_id = ${user})`,
-        raw("created_by IS NULL AND kind = 'public'"),
+        sql`created_by IS NULL AND kind <> 'direct' AND num IN (
+              SELECT room FROM chat_members WHERE user_id = ${user} AND sources <> 0)`,
+        sql`created_by IS NULL AND kind = 'public' AND num NOT IN (
+              SELECT room FROM chat_members WHERE user_id = ${user} AND held IS NOT NULL)`,
       ]) {
         const rows = yield* ask(
           sql`SELECT 1 AS num FROM (SELECT num FROM chat_rooms WHERE ${some}) AS rooms

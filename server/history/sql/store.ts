@@ -69,6 +69,7 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
   const made = rooms.filter(({ num }) => num === undefined);
   freeNames(rooms);
+  freeClientIds(rooms);
   if (made.length > 0) yield* makeRooms({ dialect, transaction }, made);
   storeRooms(rooms, made);
   const members: Changed = { often: [], all: [] };
@@ -185,6 +186,16 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
     if (renamed.length === 0) return;
     const nums = renamed.map(({ num }) => [num as number]);
     transaction.later(sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.each(['num'], nums)}`);
+  }
+
+  /** A room that is made may have the `clientId` of one that its maker has lost. */
+  function freeClientIds(rooms: readonly LoadedRoom[]): void {
+    const freed = rooms.filter(
+      ({ num, row, stored }) => num !== undefined && row.clientId !== stored?.clientId,
+    );
+    if (freed.length === 0) return;
+    const nums = freed.map(({ num }) => [num as number]);
+    transaction.later(sql`UPDATE chat_rooms SET client_id = NULL WHERE ${dialect.each(['num'], nums)}`);
   }
 
   function storeRooms(rooms: readonly LoadedRoom[], made: readonly LoadedRoom[]): void {

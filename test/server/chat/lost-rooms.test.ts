@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Answers, Held } from '../../../server/wire/events.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { download, origin, upload } from '../../helpers/files.ts';
+import { codeOf, eventsOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+
+/**
+ * Somebody who was removed from a room, or banned there, tries to learn what happens in it by what is their own: their
+ * messages, files and rooms.
+ */
+let site: PeopleSite;
+const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_CREATE_ROOMS: 'all',
+    CHAT_ROOMS: 'lobby,garden',
+    CHAT_ORIGINS: origin,
+    CHAT_FILES: `dir:${files}`,
+    CHAT_HOLD: 'first',
+    CHAT_HOLD_WORDS: 'pallets',
+  });
+});
+afterAll(async () => {
+  await site.close();
+  rmSync(files, { recursive: true });
+});
+
+const users: Person[] = [];
+afterEach(() => {
+  for (const one of users.splice(0)) one.close();
+});
+async function user(session?: object): Promise<Person> {
+  const one = await site.person(session);
+  users.push(one);
+  return one;
+}
+
+const send = (one: Person, room: string, text = 'hello', over: object = {}) =>
+  one.request('message:send', { room, text, clientId: newClientId(), ...over }) as Promise<
+    Answers['message:send']
+  >;
+async function hold(one: Person, room: string): Promise<Held> {
+  const sent = await send(one, room, 'pallets');
+  if (!('held' in sent)) throw new Error('the message does not wait');
+  return sent.held;
+}
+const mine = async (one: Person) => (await one.request('held:list', { mine: true })).held;
+const lost = (one: Person, room: string) =>
+  expect.poll(() => eventsOf(one, 'room:removed').filter((event) => event.room === room)).toHaveLength(1);
+
+/** A private room of Ben's with Ann in it, who has joined it. */
+async function den() {
+  const [ben, ann] = [await user(), await user()];
+  const { id } = await site.den(ben, [ann]);
+  for (const one of [ben, ann]) await one.request('room:join', { room: id });
+  return { ben, ann, room: id };
+}
+
+test.each([
+  ['a private room', 'club'],
+  ['a public room', 'garden'],
+])('whether a message waits as the first one does not depend on what is deleted in %s', async (_, room) => {
+  const mod = await user({ roles: 'moderator', rooms: ['club'] });
+  for (const one of [room, 'lobby']) await mod.request('room:join', { room: one });
+  const waits: boolean[] = [];
+  for (const isDeleted of [false, true]) {
+    const ann = await user({ rooms: ['club'] });
+    await ann.request('room:join', { room });
+    const first = await send(ann, room);
+    if (!('held' in first)) throw new Error('the message does not wait');
+    const { message } = await mod.request('held:approve', { id: first.held.id });
+    // Another one is approved there without being the first.
+    expect(await send(ann, room, 'and more')).toHaveProperty('message');
+    await mod.request('room:ban', { room, user: ann.id });
+    await lost(ann, room);
+    if (isDeleted)
+      for (const seq of [message.seq, message.seq + 1]) await mod.request('message:delete', { room, seq });
+    await ann.request('room:join', { room: 'lobby' });
+    waits.push('held' in (await send(ann, 'lobby')));
+  }
+  expect(waits).toEqual([true, true]);
+});
+
+test('what is decided about a message that waits there is told nobody who was removed', async () => {
+  for (const how of ['room:ban', 'room:remove'] as const) {
+    const { ben, ann, room } = await den();
+    const later = await site.again(ann);
+    users.push(later);
+    const [waiting, rejected] = [await hold(ann, room), await hold(ann, room)];
+    await ben.request(how, { room, user: ann.id });
+    for (const one of [ann, later]) await lost(one, room);
+    const heard = [ann, later].map(({ events }) => events.length);
+    expect(await mine(ann)).toEqual([]);
+    await ben.request('held:reject', { id: rejected.id, reason: 'no' });
+    await ann.request('held:discard', { id: waiting.id });
+    await expect
+      .poll(() => eventsOf(ben, 'held:changed').filter(({ is }) => is === 'discarded'))
+      .toHaveLength(1);
+    expect(await mine(ann)).toEqual([]);
+    expect([ann, later].map(({ events }, n) => events.slice(heard[n]))).toEqual([[], []]);
+  }
+});
+
+test('what waits there, or is deleted with the room, does not count', async () => {
+  const { ben, ann, room } = await den();
+  for (let n = 0; n < 20; n++) await hold(ann, room);
+  await ann.request('room:join', { room: 'lobby' });
+  expect(await codeOf(ann, 'message:send', { room: 'lobby', text: 'pallets', clientId: newClientId() })).toBe(
+    'limit_reached',
+  );
+  await ben.request('room:remove', { room, user: ann.id });
+  await lost(ann, room);
+  await hold(ann, 'lobby');
+});
+
+test('it is shown again to who comes back', async () => {
+  const { ben, ann, room } = await den();
+  const held = await hold(ann, room);
+  await ben.request('room:ban', { room, user: ann.id });
+  await lost(ann, room);
+  await ben.request('room:ban', { room, user: ann.id, seconds: 0 });
+  await ben.request('room:invite', { room, users: [ann.id] });
+  await expect.poll(() => mine(ann)).toEqual([held]);
+});
+
+test('a room that is created again is a new one, whether the lost one is still there or not', async () => {
+  const answers: unknown[] = [];
+  for (const isDeleted of [false, true]) {
+    const [ann, ben] = [await user(), await user()];
+    const made = { name: 'Den', kind: 'private', clientId: newClientId() } as const;
+    const { room } = await ann.request('room:create', { ...made, members: [ben.id] });
+    await ann.request('room:role', { room: room.id, user: ben.id, role: 'owner' });
+    await ben.request('room:remove', { room: room.id, user: ann.id });
+    await lost(ann, room.id);
+    if (isDeleted) await ben.request('room:delete', { room: room.id });
+    const again = await ann.raw('room:create', made);
+    const repeated = await ann.raw('room:create', made);
+    expect(repeated).toEqual(again);
+    answers.push([again.ok, again.ok && (again.data as Answers['room:create']).room.id === room.id]);
+  }
+  expect(answers).toEqual([
+    [true, false],
+    [true, false],
+  ]);
+});
+
+test('an own file is gone with the room, whether it is still there or not', async () => {
+  const { ben, ann, room } = await den();
+  const own = (await upload(site.chat.url, ann.cookie, 'text', { room, name: 'plan.txt' })).file;
+  const loose = (await upload(site.chat.url, ann.cookie, 'text', { room, name: 'loose.txt' })).file;
+  const first = await send(ann, room, 'look', { files: [{ id: own.id }] });
+  if (!('held' in first)) throw new Error('the message does not wait');
+  await ben.request('held:approve', { id: first.held.id });
+  const statuses = async () =>
+    Promise.all([own, loose].map(async (one) => (await download(site.chat.url, ann.cookie, one)).status));
+  expect(await statuses()).toEqual([200, 200]);
+  await ben.request('room:remove', { room, user: ann.id });
+  await lost(ann, room);
+  expect(await statuses()).toEqual([404, 404]);
+});
