@@ -93,9 +93,9 @@ export function list(
 function ownRooms(directory: Directory, person: Person): ListedRoom[] {
   return [...person.memberships.values()]
     .map(({ room }) => {
-      const { last, createdAt, id } = room.record;
-      // An empty direct room may be older than its opening by this user.
-      const key = [-(last?.sentAt ?? (hasBegun(room.record) ? createdAt : 0)), id] as const;
+      const { kind, last, createdAt, id } = room.record;
+      // A direct room may be older than its opening by this user, also when all its messages have expired.
+      const key = [-(last?.sentAt ?? (kind === 'direct' ? 0 : createdAt)), id] as const;
       return { room, key, name: nameKey(nameFor(directory, room, person)) };
     })
     .sort((a, b) => compareKeys(a.key, b.key));
