@@ -545,9 +545,10 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         at: 1,
       };
       const rest = users.slice(1).map(({ id }) => ({ id }));
-      const leave = (user: string) =>
+      const again = (id: string) => history.write.createRoom({ ...room, id, most: 0 });
+      const leave = (user: string, from = 'u-1') =>
         history.write.removeMembers({
-          room: 'u-1',
+          room: from,
           users: [user],
           sources: sources.people,
           by: 'people',
@@ -590,13 +591,21 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
           clientId: 'r5',
           most: 0,
         }),
+        // The one that was made first is lost.
+        again('u-6'),
+        again('u-7'),
       ]);
       expect(
         outcomes.map((one) => (one.status === 'rejected' ? (one.reason as RequestError).code : 'ok')),
       ).toEqual([
         ...['ok', 'limit_reached', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'conflict'],
-        ...['ok', 'ok', 'ok', 'ok'],
+        ...['ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
       ]);
+      expect(outcomes[14]).toMatchObject({ value: { repeated: false, room: { id: 'u-6' } } });
+      expect(outcomes[15]).toMatchObject({ value: { repeated: true, room: { id: 'u-6' } } });
+      await leave('1', 'u-6');
+      expect(await again('u-8')).toMatchObject({ repeated: false, room: { id: 'u-8' } });
+      expect(await again('u-9')).toMatchObject({ repeated: true, room: { id: 'u-8' } });
       expect(outcomes[7]).toMatchObject({ value: { repeated: false, room: { id: 'd-1', members: 2 } } });
       const member = async (id: string, user: string) =>
         (await history.read.membersOf({ room: id, users: [user] }))[0];

@@ -102,6 +102,12 @@ export function heldContract(
       expect([await wrote('own'), await wrote(room)]).toEqual([true, false]);
       const { message } = await write.send({ ...sent, room: 'garden' });
       expect(await wrote(room)).toBe(true);
+      const ban = (restriction: { by: string } | null) =>
+        write.restrict({ room: 'garden', user: cat.id, kind: 'banned', restriction, actor: ann.id, at });
+      await ban({ by: ann.id });
+      expect([await wrote('garden'), await wrote(room)]).toEqual([true, false]);
+      await ban(null);
+      expect(await wrote(room)).toBe(true);
       await write.delete({
         room: 'garden',
         seq: message.seq,
