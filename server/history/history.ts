@@ -353,6 +353,8 @@ export interface StoredInvite {
 
 /** Messages of one user in one room that may wait for a moderator, with the rejected ones that the author still sees. */
 export const mostHeld = 20;
+/** Messages of one user in all rooms, those that the user has lost among them: all are read at once. */
+export const mostHeldWithLost = 200;
 
 /** A message, or an edit of one, that waits for a moderator, or that one has rejected. It has no place in the room. */
 export interface StoredHeld {

@@ -1,4 +1,4 @@
-import { mostHeld, type StoredHeld } from '../../history/history.ts';
+import { mostHeld, mostHeldWithLost, type StoredHeld } from '../../history/history.ts';
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, ChosenFile, HoldReason, RequestPayload } from '../../wire/events.ts';
 import { firstPage } from '../../wire/links.ts';
@@ -54,9 +54,10 @@ export async function checkHeld(
   { person }: Connection,
   edited?: { room: string; seq: number },
 ): Promise<void> {
-  const mine = await stillOf(chat, person, await chat.history.read.heldBy({ user: person.user.id }));
+  const all = await chat.history.read.heldBy({ user: person.user.id });
+  const mine = await stillOf(chat, person, all);
   const isReplaced = (one: StoredHeld) => one.room === edited?.room && one.seq === edited.seq;
-  if (mine.length < mostHeld || mine.some(isReplaced)) return;
+  if ((mine.length < mostHeld && all.length < mostHeldWithLost) || mine.some(isReplaced)) return;
   throw new RequestError(
     'limit_reached',
     `${mostHeld} messages wait for a moderator, or were rejected: discard some`,

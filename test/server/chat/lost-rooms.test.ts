@@ -20,6 +20,10 @@ beforeAll(async () => {
     CHAT_ORIGINS: origin,
     CHAT_FILES: `dir:${files}`,
     CHAT_HOLD: 'first',
+    CHAT_LIMIT_CREATE: '0',
+    CHAT_LIMIT_INVITE: '0',
+    CHAT_LIMIT_SEND: '0',
+    CHAT_LIMIT_REQUESTS: '0',
     CHAT_HOLD_WORDS: 'pallets',
   });
 });
@@ -114,6 +118,19 @@ test('what waits there, or is deleted with the room, does not count', async () =
   await ben.request('room:remove', { room, user: ann.id });
   await lost(ann, room);
   await hold(ann, 'lobby');
+});
+
+test('who is let into room after room, and removed from each, does not fill the history', async () => {
+  const [ben, ann] = [await user(), await user()];
+  const fill = async () => {
+    const { id } = await site.den(ben, [ann]);
+    await ann.request('room:join', { room: id });
+    for (let n = 0; n < 20; n++) await hold(ann, id);
+    await ben.request('room:remove', { room: id, user: ann.id });
+    await lost(ann, id);
+  };
+  for (let n = 0; n < 10; n++) await fill();
+  await expect(fill()).rejects.toThrow('limit_reached');
 });
 
 test('it is shown again to who comes back', async () => {
