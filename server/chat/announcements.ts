@@ -31,7 +31,7 @@ import { removalBy } from './moderation/removals.ts';
 import { seesReportsOf } from './moderation/shown-reports.ts';
 import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
-import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
+import { membersOf, nameFor, previewOf, previewsFor, summaryOf } from './summary.ts';
 
 /** Milliseconds for which presence in direct rooms is gathered, for connections that have not joined them. */
 const gatherDirectFor = 1000;
@@ -210,10 +210,15 @@ export class Announcements implements DirectoryListener {
     this.#active(room, 'joined too');
   }
 
-  settingsChanged(room: Room): void {
+  settingsChanged(room: Room, before: RoomRecord): void {
+    const { record } = room;
+    // In a direct room nobody is shown what the other one alone wishes, also not by an event.
+    const isOneWish = record.pair !== undefined && before.pair !== undefined;
+    const sees = ({ user: { id } }: Person) =>
+      !isOneWish || previewsFor(before, id) !== previewsFor(record, id);
     this.#summaries.tell(
       room,
-      [...room.here].flatMap(({ connections }) => [...connections]),
+      [...room.here].filter(sees).flatMap(({ connections }) => [...connections]),
     );
   }
 

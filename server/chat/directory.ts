@@ -63,8 +63,8 @@ export interface DirectoryListener {
   roomAdded(room: Room, asker: string | undefined): void;
   /** The name, the topic, or the oldest kept message has changed. */
   roomChanged(room: Room): void;
-  /** A setting has changed, or nobody can write there any more. */
-  settingsChanged(room: Room): void;
+  /** A setting has changed, or nobody can write there any more. `before`: the room as it was. */
+  settingsChanged(room: Room, before: RoomRecord): void;
   /** This user of a direct room may no longer know the other one. */
   partnerHidden(room: Room, person: Person): void;
   /**
@@ -798,7 +798,7 @@ export class Directory {
       (field) => before[field] !== room.record[field],
     );
     return (listener) => {
-      if (isSet) listener.settingsChanged(room);
+      if (isSet) listener.settingsChanged(room, before);
       if (isShown) listener.roomChanged(room);
     };
   }

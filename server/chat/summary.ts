@@ -53,9 +53,8 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   }
   if (record.topic !== undefined) summary.topic = record.topic;
   if (member !== undefined) summary.role = member.role;
-  if (record.kind === 'direct' && record.previewsOf !== 'both') {
-    summary.previews = wantsPreviews(record, identity.id) ? 'asked' : 'off';
-  }
+  const previews = previewsFor(record, identity.id);
+  if (previews !== undefined) summary.previews = previews;
   if (partner !== undefined) {
     summary.with = partner.user;
     summary.present = partner.present;
@@ -66,6 +65,12 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     if (person.blocked.has(record.last.user.id)) summary.last.hidden = true;
   }
   return summary;
+}
+
+/** Whether links have no previews in a direct room, as this user sees it: undefined if they have. */
+export function previewsFor(record: RoomRecord, user: string): 'asked' | 'off' | undefined {
+  if (record.kind !== 'direct' || record.previewsOf === 'both') return undefined;
+  return wantsPreviews(record, user) ? 'asked' : 'off';
 }
 
 /** The name of a room as this member sees it: a direct room has the other user's. */

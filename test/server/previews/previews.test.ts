@@ -1,12 +1,19 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { Message, RoomSummary } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin } from '../../helpers/files.ts';
 import { hanging } from '../../helpers/hanging.ts';
-import { type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+import {
+  eventsOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
 
 let web: Server;
 let link: string;
@@ -108,6 +115,31 @@ test('nothing is asked for without a link, without wanting it, in a direct room,
   expect((await send(link)).preview).toBeUndefined();
   await ann.request('room:update', { room, previews: 'on' });
   expect(asked).toBe(0);
+});
+
+test('nobody learns in a direct room that the other one wants previews before both do', async () => {
+  const [eva, dan] = [await site.person(), await site.person()];
+  onTestFinished(() => {
+    for (const one of [eva, dan]) one.close();
+  });
+  const { id } = (await eva.request('direct:open', { user: dan.id })).room;
+  await eva.request('room:join', { room: id });
+  await say(eva, id);
+  await dan.request('room:join', { room: id });
+  const ofRoom = (one: Person) => eventsOf(one, 'room:changed').filter((room) => room.id === id);
+  const wish = (one: Person, previews: 'on' | 'off') => one.request('room:previews', { room: id, previews });
+  const before = ofRoom(dan).length;
+  for (const previews of ['on', 'off', 'on'] as const) await wish(eva, previews);
+  await expect.poll(() => ofRoom(eva).at(-1)?.previews).toBe('asked');
+  // What would have been sent meanwhile is there, too.
+  const come = nextOf(dan, 'message:new');
+  await say(eva, id);
+  await come;
+  expect(ofRoom(dan).slice(before)).toEqual([]);
+  await wish(dan, 'on');
+  await expect.poll(() => ofRoom(eva).at(-1)).not.toHaveProperty('previews');
+  await wish(eva, 'off');
+  await expect.poll(() => ofRoom(dan).at(-1)?.previews).toBe('asked');
 });
 
 test('links in a direct room have previews when both want it', async () => {
