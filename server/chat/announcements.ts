@@ -268,7 +268,11 @@ export class Announcements implements DirectoryListener {
     now: MemberRecord,
     person: Person | undefined,
   ) {
-    if (before.role !== now.role || before.acted !== now.acted) {
+    const becomesKnown = this.#shown(user, before).name !== this.#shown(user, now).name;
+    // To join a public room makes a user known, who was so already now. Elsewhere an event that changes nothing would tell
+    // of the first visit.
+    const joins = room.record.kind === 'public' && before.acted !== now.acted;
+    if (before.role !== now.role || becomesKnown || joins) {
       this.#people.member(room, user.id, this.#roomMember(room, user, now));
     }
     if (before.role === now.role && before.notify === now.notify && before.sources === now.sources) return;

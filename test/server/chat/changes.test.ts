@@ -95,3 +95,21 @@ test('joining a public room in the moment of the removal from it: a member who h
     expect([round, sent]).toEqual([round, member ? 'ok' : 'not_joined']);
   }
 });
+
+test('that a member whom all know has opened the room for the first time is in no event', async () => {
+  const [ann, ben, eva] = [await site.person(), await site.person(), await site.person()];
+  for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
+  const { id } = await site.den(ann, [ben, eva]);
+  await ann.request('room:join', { room: id });
+  const known = await ann.request('room:members', { room: id });
+  const events = () => eventsOf(ann, 'members:changed').filter(({ room }) => room === id);
+  await ben.request('room:join', { room: id });
+  // Eva is not known before she has joined. Her event would have come with that of Ben, or after it.
+  await eva.request('room:join', { room: id });
+  const ofEva = { user: { id: eva.id, name: `Name of ${eva.id}` }, role: 'member', present: true };
+  await expect.poll(events).toEqual([{ room: id, changed: [ofEva], count: 3 }]);
+  expect((await ann.request('room:members', { room: id })).members).toEqual(
+    expect.arrayContaining(known.members.filter(({ user }) => user.id !== eva.id)),
+  );
+  for (const one of [ann, ben, eva]) one.close();
+});
