@@ -8,9 +8,12 @@ export const hereFor = 2 * 60_000;
 /** Milliseconds after the note of an act for which a user may be here. */
 export const longestHere = step + hereFor;
 
-/** Whether a user whose last act was noted then is here: an open connection alone is not presence. */
+/**
+ * Whether a user whose last act was noted then is here: an open connection alone is not presence. An act of the far future
+ * was noted before the clock was set back.
+ */
 export const isHere = (activeAt: number | undefined, at: number) =>
-  activeAt !== undefined && at < activeAt + longestHere;
+  activeAt !== undefined && Math.abs(at - activeAt) < longestHere;
 
 /** Notes the last acts of users, so that every server knows who is here. */
 export class Acts {

@@ -29,6 +29,8 @@ const betweenMails = 60 * 60_000;
 /** Milliseconds until a mail that the mail server could not take is tried again, and after which it is given up. */
 const tryAgainAfter = 5 * 60_000;
 const longestTrying = 24 * 60 * 60_000;
+/** Users whose first failed mail is remembered. */
+const mostFailing = 100_000;
 /** The pauses after a failure of the history, in milliseconds. They double. */
 const historyPauses = { shortest: 1000, longest: 60_000 };
 
@@ -80,6 +82,8 @@ export class Due {
   readonly #running: Promise<void>;
   #woken = Promise.withResolvers<void>();
   #pause = historyPauses.shortest;
+  /** When the first mail to a user failed, of those that are tried again. */
+  readonly #failing = new Map<string, number>();
 
   constructor(options: DueOptions) {
     this.#options = options;
@@ -202,7 +206,12 @@ export class Due {
     if (lost) return [];
     const outcome = await mail(user, () => this.#about(user, ids));
     const oldest = Math.min(...rooms.map(({ since }) => since));
-    const again = outcome === 'failed' && at <= oldest + longestTrying;
+    // Not from the message alone: mails of a day, or after a visit, may be due a day after it.
+    const since = Math.max(this.#failing.get(user) ?? at, oldest);
+    const again = outcome === 'failed' && at <= since + longestTrying;
+    this.#failing.delete(user);
+    if (this.#failing.size >= mostFailing) this.#failing.clear();
+    if (again) this.#failing.set(user, since);
     if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
     if (outcome === undefined || again) await history.write.forgetNotified({ user, rooms: ids });
     return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
@@ -235,8 +244,11 @@ function dueAt(
 ): number {
   const oldest = Math.min(...rooms.map(({ since }) => since));
   const lastMail = Math.max(0, ...notified.map((one) => one.at));
+  // A message that was unread at an earlier visit, or mail, makes no mail of today due: that hour is over.
   const due = Math.max(
-    mail === 'daily' ? nextDaily(zone, oldest) : oldest + (mail as number) * 60_000,
+    mail === 'daily'
+      ? nextDaily(zone, Math.max(oldest, lastMail, activeAt ?? 0))
+      : oldest + (mail as number) * 60_000,
     lastMail + betweenMails,
     isHere(activeAt, at) ? at + hereFor : 0,
   );

@@ -130,6 +130,12 @@ export function notifyContract(
       activeAt: at + 1,
       notified: [{ room, at }],
     });
+    // Another server says it later, or the clock was set back.
+    const activeAt = async () => (await read.notices({ user: 'dan' })).activeAt;
+    await write.noteActive({ user: 'dan', at });
+    expect(await activeAt()).toBe(at + 1);
+    await write.noteActive({ user: 'dan', at: at - 60 * minute });
+    expect(await activeAt()).toBe(at - 60 * minute);
     await write.deleteRoom({ room });
     expect((await read.notices({ user: 'dan' })).notified).toEqual([]);
   });

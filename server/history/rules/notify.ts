@@ -7,6 +7,9 @@ import type { Rule } from './rule.ts';
 
 // The users who are to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see log.ts.
 
+/** Milliseconds by which the clocks of two servers may differ. */
+const furthestAhead = 2 * 60_000;
+
 export const aboutUser = (user: string): Need[] => [
   { what: 'user', id: user },
   { what: 'erasing', user },
@@ -33,7 +36,9 @@ export const noteActive: Rule<'noteActive'> = {
   needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [known] = work.find(active, { user });
-    if (isGone(work, user) || (known !== undefined && known.at >= at)) return {};
+    // An older act may come later, from another server. One that is much later was noted before the clock was set back.
+    const isKnown = known !== undefined && known.at >= at && known.at < at + furthestAhead;
+    if (isGone(work, user) || isKnown) return {};
     work.put(active, { user, at });
     return {};
   },

@@ -1,0 +1,159 @@
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import type { Directory } from '../../../server/chat/directory.ts';
+import type { History, Writes } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { Due, type NoticeOutcome } from '../../../server/notify/due.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+import { hanging } from '../../helpers/hanging.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+afterEach(() => void vi.useRealTimers());
+
+const ann = { id: 'ann', name: 'Ann' };
+let rooms = 0;
+
+/** A user without quiet hours who wants mails so, and the mailer of a server. The clock stands still. */
+async function scene(mail: string, time: string) {
+  const user = 'ben';
+  vi.setSystemTime(Date.parse(time));
+  const kept = historyFolder();
+  const onFailure = ({ message }: Error) => expect.unreachable(message);
+  const history = await openSqliteHistory({ path: kept.path, onFailure });
+  onTestFinished(async () => {
+    await history.close();
+    kept.remove();
+  });
+  for (const id of [user, ann.id]) await history.write.arrive({ user: { id, name: id }, at: Date.now() });
+  await history.write.setNotices({ user, set: { mail, quiet: 'off' } });
+  const mails: { at: string; unread: number }[] = [];
+  const outcomes: string[] = [];
+  let answer: NoticeOutcome = 'sent';
+  /** The time of the last look at which nobody was left. */
+  let done = 0;
+  const write = Object.assign(Object.create(history.write) as History['write'], {
+    async claimDue(input: Writes['claimDue']['in']) {
+      const claimed = await history.write.claimDue(input);
+      if (claimed.users.length + claimed.rooms.length === 0) done = input.at;
+      return claimed;
+    },
+  });
+  const due = new Due({
+    history: { ...history, write },
+    directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
+    defaults: { after: 15 * minute, zone: 'UTC' },
+    firstLook: 0,
+    async mail(_, about) {
+      const { total = 0 } = (await about())?.unread ?? {};
+      mails.push({ at: new Date().toISOString().slice(0, 16), unread: total });
+      return answer;
+    },
+    events: false,
+    onPushes() {},
+    onEvent() {},
+    onMail: (outcome) => void outcomes.push(outcome),
+    onFailure,
+  });
+  onTestFinished(() => due.stop());
+  /** Looks at everybody whose time has come. */
+  const look = async () => {
+    done = 0;
+    due.wake();
+    await expect.poll(() => done, { timeout: hanging }).toBe(Date.now());
+  };
+  return {
+    mails,
+    outcomes,
+    answerWith(outcome: NoticeOutcome) {
+      answer = outcome;
+    },
+    /** It is that time by now. */
+    async at(time: string) {
+      vi.setSystemTime(Date.parse(time));
+      await look();
+    },
+    /** Ann writes in a new room of both. */
+    async message() {
+      const [room, at] = [`den${rooms++}`, Date.now()];
+      await history.write.createRoom({
+        id: room,
+        kind: 'private',
+        name: room,
+        by: ann,
+        clientId: room,
+        most: 0,
+        at,
+      });
+      await history.write.addMembers({ room, users: [{ id: user }], source: 'people', mayReturn: false, at });
+      const said = { room, clientId: room, user: ann, text: 'x', sentAt: at, asMember: true };
+      await history.write.send(said);
+      await history.write.noteDue({ room, users: [user], due: at, pushes: [], pushDue: at });
+      await look();
+    },
+    acts: () => history.write.noteActive({ user, at: Date.now() }),
+  };
+}
+
+test('mails once a day come at nine, also to somebody who was here and has left something unread', async () => {
+  const { mails, at, message, acts } = await scene('daily', '2030-05-06T12:00Z');
+  await message();
+  await at('2030-05-07T08:59Z');
+  expect(mails).toEqual([]);
+  await at('2030-05-07T09:00Z');
+  expect(mails).toEqual([{ at: '2030-05-07T09:00', unread: 1 }]);
+  vi.setSystemTime(Date.parse('2030-05-07T09:30Z'));
+  await acts();
+  vi.setSystemTime(Date.parse('2030-05-07T15:00Z'));
+  await message();
+  await at('2030-05-08T08:59Z');
+  expect(mails).toHaveLength(1);
+  await at('2030-05-08T09:00Z');
+  expect(mails.slice(1)).toEqual([{ at: '2030-05-08T09:00', unread: 2 }]);
+});
+
+test('somebody who is here at nine gets the mail of that day when gone', async () => {
+  const { mails, at, message, acts } = await scene('daily', '2030-06-03T12:00Z');
+  await message();
+  vi.setSystemTime(Date.parse('2030-06-04T08:59:50Z'));
+  await acts();
+  await at('2030-06-04T09:00Z');
+  expect(mails).toEqual([]);
+  await at('2030-06-04T09:05Z');
+  expect(mails).toEqual([{ at: '2030-06-04T09:05', unread: 1 }]);
+});
+
+test.each([
+  ['daily', '2030-07-01T09:01Z', '2030-07-02T09:00Z'],
+  ['15', '2030-08-01T09:00Z', '2030-08-01T09:15Z'],
+])('a mail (%s) that cannot be sent is tried again for a day', async (mail, said, due) => {
+  const { mails, outcomes, at, message, answerWith } = await scene(mail, said);
+  answerWith('failed');
+  await message();
+  const first = Date.parse(due);
+  const tries = [0, 5 * minute, hour, 12 * hour, 23 * hour];
+  for (const later of tries) await at(new Date(first + later).toISOString());
+  expect(outcomes).toEqual(tries.map(() => 'failed'));
+  await at(new Date(first + 25 * hour).toISOString());
+  expect(outcomes.at(-1)).toBe('given up');
+  answerWith('sent');
+  await at(new Date(first + 26 * hour).toISOString());
+  expect(mails).toHaveLength(tries.length + 1);
+  // What comes then has its own day.
+  answerWith('failed');
+  await message();
+  await at(new Date(first + 52 * hour).toISOString());
+  expect(outcomes.at(-1)).toBe('failed');
+});
+
+test('a clock that was set back leaves nobody without mails, and mails nobody who is here', async () => {
+  const { mails, at, message, acts } = await scene('15', '2030-09-02T13:00Z');
+  await acts();
+  vi.setSystemTime(Date.parse('2030-09-02T12:00Z'));
+  await message();
+  vi.setSystemTime(Date.parse('2030-09-02T12:15Z'));
+  await acts();
+  await at('2030-09-02T12:15Z');
+  expect(mails).toEqual([]);
+  await at('2030-09-02T12:20Z');
+  expect(mails).toEqual([{ at: '2030-09-02T12:20', unread: 1 }]);
+});
