@@ -18,20 +18,25 @@ final class Webhook
     /** Seconds by which the clocks of both sides may differ. */
     private const TOLERANCE = 300;
 
-    /** The bytes of the key. */
-    private readonly string $key;
+    /** @var list<string> the bytes of each key */
+    private readonly array $keys;
 
-    /** @param string $key the line of CHAT_WEBHOOK_KEY_FILE: whsec_ and base64 */
-    public function __construct(#[SensitiveParameter] string $key)
+    /**
+     * @param string $keys the content of CHAT_WEBHOOK_KEY_FILE: whsec_ and base64; several, one a line, while one replaces
+     *                     another: an event that is signed with any of them is taken
+     */
+    public function __construct(#[SensitiveParameter] string $keys)
     {
-        $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr(trim($key), 6), true) : false;
-        if ($bytes === false || strlen($bytes) < 24) {
-            throw new InvalidArgumentException('The key is whsec_ and 24 to 64 bytes in base64.');
-        }
-        $this->key = $bytes;
+        $this->keys = array_map(static function (string $key): string {
+            $bytes = str_starts_with($key, 'whsec_') ? base64_decode(substr($key, 6), true) : false;
+            if ($bytes === false || strlen($bytes) < 24) {
+                throw new InvalidArgumentException('The key is whsec_ and 24 to 64 bytes in base64.');
+            }
+            return $bytes;
+        }, preg_split('/\s+/', trim($keys)));
     }
 
-    /** Keeps the key out of dumps. */
+    /** Keeps the keys out of dumps. */
     public function __debugInfo(): array
     {
         return [];
@@ -67,11 +72,13 @@ final class Webhook
         if ($id === '' || preg_match('/^\d{1,12}$/', $time) !== 1) {
             throw new WebhookError('The request is no event: its headers are missing.');
         }
-        $expected = base64_encode(hash_hmac('sha256', "$id.$time.$body", $this->key, true));
         $isSigned = false;
-        foreach (explode(' ', $headers['webhook-signature'] ?? '') as $signature) {
-            // All of them are compared, so that the time says nothing.
-            $isSigned = hash_equals("v1,$expected", $signature) || $isSigned;
+        foreach ($this->keys as $key) {
+            $expected = base64_encode(hash_hmac('sha256', "$id.$time.$body", $key, true));
+            foreach (explode(' ', $headers['webhook-signature'] ?? '') as $signature) {
+                // All of them are compared, so that the time says nothing.
+                $isSigned = hash_equals("v1,$expected", $signature) || $isSigned;
+            }
         }
         if (!$isSigned) {
             throw new WebhookError('The event is signed with another key.');

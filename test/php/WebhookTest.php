@@ -32,6 +32,17 @@ final class WebhookTest extends TestCase
         self::assertStringNotContainsString(base64_decode(substr(self::KEY, 6)), print_r($webhook, true));
     }
 
+    public function testTheFileOfTheChatServerIsTakenWhileOneKeyReplacesAnother(): void
+    {
+        $event = ['id' => self::HEADERS['webhook-id'], 'test' => 2432232314];
+        $other = 'whsec_' . base64_encode(str_repeat('a', 24));
+        foreach ([self::KEY . "\n$other\n", "$other\r\n" . self::KEY . "\r\n"] as $lines) {
+            self::assertSame($event, (new Webhook($lines))->verify(self::BODY, self::HEADERS, self::TIME));
+        }
+        $this->expectException(WebhookError::class);
+        (new Webhook("$other\n$other"))->verify(self::BODY, self::HEADERS, self::TIME);
+    }
+
     /** @return array<string, array{string, array<string, string>, int}> */
     public static function forgeries(): array
     {
@@ -61,7 +72,7 @@ final class WebhookTest extends TestCase
 
     public function testAKeyOfAnotherFormIsRefused(): void
     {
-        foreach (['', 'whsec_', 'whsec_AAAA', substr(self::KEY, 6)] as $key) {
+        foreach (['', 'whsec_', 'whsec_AAAA', substr(self::KEY, 6), self::KEY . "\nwhsec_AAAA"] as $key) {
             try {
                 new Webhook($key);
                 self::fail("$key was taken");
