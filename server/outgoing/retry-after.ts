@@ -1,5 +1,5 @@
 /** Milliseconds of `Retry-After`, which gives seconds or a date (RFC 9110, 10.2.3); 0 for anything else. */
 export function retryAfter(value = ''): number {
-  const wait = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(wait) ? 0 : Math.max(0, wait);
 }

@@ -115,6 +115,7 @@ test.each([
   [429, '600', 10 * minute],
   [503, '1200', 20 * minute],
   [429, '99999999', hour],
+  [429, '9'.repeat(10), hour],
   [429, new Date(8.64e15).toUTCString(), hour],
 ])(
   'after a %i with Retry-After: %s nothing is sent until then, an hour at most',
