@@ -575,13 +575,13 @@ export interface Act {
 export const eventTypes = [
   'message.reported',
   'message.held',
+  'notify.due',
   'room.created',
   'room.changed',
   'room.member_added',
   'room.member_removed',
   'message.created',
   'message.changed',
-  'notify.due',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

@@ -79,12 +79,16 @@ export function webhooksContract(
       { type: 'message.changed', at: at - 1 },
       { type: 'message.changed', at: at - 2 },
       { at: at - 9 },
+      // Without this one, somebody would never hear of what was missed.
+      { type: 'notify.due', at: at - 9 },
     );
     expect(await write.dropEvents({ most: 9 })).toEqual({ dropped: 0 });
-    expect(await write.dropEvents({ most: 3 })).toEqual({ dropped: 2 });
-    const left = [0, 2, 4].map((place) => made[place]);
+    expect(await write.dropEvents({ most: 4 })).toEqual({ dropped: 2 });
+    const left = [0, 2, 4, 5].map((place) => made[place]);
     expect(ids(await claim())).toEqual(left.sort());
-    expect(await write.dropEvents({ most: 0 })).toEqual({ dropped: 3 });
+    expect(await write.dropEvents({ most: 2 })).toEqual({ dropped: 2 });
+    expect(ids(await claim({ at: until, until: 2 * until }))).toEqual([made[0], made[5]].sort());
+    expect(await write.dropEvents({ most: 0 })).toEqual({ dropped: 2 });
   });
 
   it('an event of an erased user goes', async () => {
