@@ -1,16 +1,12 @@
 import type { History } from '../history/history.ts';
 import { isMailAddress } from './address.ts';
 
-/** Users whose addresses are known to be stored. */
-const mostKnown = 100_000;
-
 /** Stores the addresses that the sessions of users have, each once. */
 export class SeenAddresses {
-  readonly #history: Pick<History, 'write'>;
+  readonly #history: Pick<History, 'read' | 'write'>;
   readonly #onFailure: (error: Error) => void;
-  readonly #known = new Map<string, string>();
 
-  constructor(history: Pick<History, 'write'>, onFailure: (error: Error) => void) {
+  constructor(history: Pick<History, 'read' | 'write'>, onFailure: (error: Error) => void) {
     this.#history = history;
     this.#onFailure = onFailure;
   }
@@ -18,12 +14,13 @@ export class SeenAddresses {
   /** Nothing waits for this. */
   note(user: string, text: string): void {
     const address = text.trim();
-    if (this.#known.get(user) === address || !isMailAddress(address)) return;
-    if (this.#known.size >= mostKnown) this.#known.clear();
-    this.#known.set(user, address);
-    this.#history.write.noteMailAddress({ user, address }).catch((error: Error) => {
-      this.#known.delete(user);
-      this.#onFailure(error);
-    });
+    if (isMailAddress(address)) this.#store(user, address).catch(this.#onFailure);
+  }
+
+  /** What is stored is asked for, and not remembered: an erasure or another server may have changed it. */
+  async #store(user: string, address: string): Promise<void> {
+    const { read, write } = this.#history;
+    const known = await read.mailAddress({ user });
+    if (known.address !== address) await write.noteMailAddress({ user, address });
   }
 }

@@ -33,8 +33,6 @@ export class Notifier {
   readonly #options: NotifierOptions;
   #due: Due | undefined;
   #directory: DueOptions['directory'] | undefined;
-  /** The zone and the language that clients have said, by user: so that they are stored once. */
-  readonly #said = new Map<string, string>();
 
   constructor(options: NotifierOptions) {
     const { history, defaults, onFailure } = options;
@@ -62,15 +60,16 @@ export class Notifier {
   /** The user has done something: see `client:active`. */
   acted(user: string, { zone, lang }: RequestPayload<'client:active'> = {}): void {
     this.#acts.note(user);
-    const said = `${zone} ${lang}`;
-    if ((zone === undefined && lang === undefined) || this.#said.get(user) === said) return;
-    if (this.#said.size >= mostSaid) this.#said.clear();
-    this.#said.set(user, said);
     const set = { ...(zone === undefined ? {} : { zone }), ...(lang === undefined ? {} : { lang }) };
-    this.#history.write.setNotices({ user, set }).catch((error: Error) => {
-      this.#said.delete(user);
-      this.#options.onFailure(error);
-    });
+    if (Object.keys(set).length > 0) this.#said(user, set).catch(this.#options.onFailure);
+  }
+
+  /** What is stored is asked for, and not remembered: an erasure or another server may have changed it. */
+  async #said(user: string, set: { zone?: string; lang?: string }): Promise<void> {
+    const { read, write } = this.#history;
+    const { notices } = await read.notices({ user });
+    if (Object.entries(set).every(([name, value]) => notices[name as keyof typeof set] === value)) return;
+    await write.setNotices({ user, set });
   }
 
   /** A user who is no member of this public room has opened it, and its last message was that one. Never rejects. */
@@ -132,6 +131,3 @@ export class Notifier {
     await this.#due?.stop();
   }
 }
-
-/** Users whose zones and languages are known to be stored. */
-const mostSaid = 100_000;

@@ -135,6 +135,24 @@ describe('a site with CHAT_MAIL', () => {
     ben.close();
   });
 
+  test('somebody who is erased and comes again is known anew, with the address and the zone', async () => {
+    const ben = await site.person({ account: { mail: 'first@site.example' } });
+    const address = async (person: Person) => (await person.request('notify:get', {})).mailTo;
+    const zone = async (person: Person) => (await person.request('notify:get', {})).quiet?.zone;
+    await ben.request('client:active', { zone: 'Asia/Tokyo', lang: 'ja' });
+    await expect.poll(() => zone(ben)).toBe('Asia/Tokyo');
+    await expect.poll(() => address(ben)).toBe('first@site.example');
+    expect((await site.api('DELETE', `/users/${ben.id}`)).status).toBe(202);
+    const erased = () => site.api('GET', `/users/${ben.id}/export`).then(({ status }) => status);
+    ben.close();
+    await expect.poll(erased, { timeout: 20_000 }).toBe(404);
+    const again = await site.person({ account: { mail: 'first@site.example' } }, ben.id);
+    await again.request('client:active', { zone: 'Asia/Tokyo', lang: 'ja' });
+    await expect.poll(() => address(again)).toBe('first@site.example');
+    await expect.poll(() => zone(again)).toBe('Asia/Tokyo');
+    again.close();
+  });
+
   test('a mail holds no text where the reader wants none, and nobody without an address gets one', async () => {
     const none = await away('');
     const broken = await away('ben@site.example\r\nBcc: evil@site.example');
