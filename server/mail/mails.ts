@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { domainToASCII } from 'node:url';
 import type { History } from '../history/history.ts';
 import type { SendMail } from '../notify/due.ts';
 import { isMailAddress, type Mailbox } from './address.ts';
@@ -35,14 +36,17 @@ export class Mails {
   readonly #server: MailServer;
   readonly #write: WriteMail;
   #downUntil = 0;
-  /** The part of ids of mails after the `@`. */
+  /** Of the sender, as people read it. */
   readonly #domain: string;
+  /** The part of ids of mails after the `@`: headers of ids take ASCII alone. */
+  readonly #idDomain: string;
 
   private constructor(options: MailsOptions, server: MailServer) {
     this.#options = options;
     this.#server = server;
     this.#write = options.write ?? write;
     this.#domain = options.from.address.slice(options.from.address.lastIndexOf('@') + 1);
+    this.#idDomain = domainToASCII(this.#domain) || 'localhost';
   }
 
   static async open(options: MailsOptions): Promise<Mails> {
@@ -87,7 +91,7 @@ export class Mails {
       to,
       subject: letter.title,
       ...this.#write(letter, from.name || this.#domain, texts),
-      id: `${randomUUID()}@${this.#domain}`,
+      id: `${randomUUID()}@${this.#idDomain}`,
       thread: this.#threadOf(rooms[0]?.room ?? ''),
       headers: {
         'List-Unsubscribe': `<${stopUrl}>`,
@@ -120,7 +124,7 @@ export class Mails {
 
   /** Mails about the same room are one thread. The id says nothing about the room. */
   #threadOf(room: string): string {
-    return `${digestOf(`${this.#options.pageUrl} ${room}`).slice(0, 32)}@${this.#domain}`;
+    return `${digestOf(`${this.#options.pageUrl} ${room}`).slice(0, 32)}@${this.#idDomain}`;
   }
 }
 

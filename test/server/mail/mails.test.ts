@@ -313,6 +313,18 @@ describe('Mails.send', () => {
     mails.close();
   });
 
+  test('a sender in another script: each header of the mail is ASCII, and its reader sees the name', async () => {
+    const mails = await open({ from: { name: '', address: 'chat@gärten.example' } });
+    await arrive('uma', 'uma@site.example');
+    const before = server.mails.length;
+    expect(await send(mails, unread('uma'))).toBe('sent');
+    const { headers, html } = await server.mail(before + 1);
+    expect([...headers.values()].join()).toMatch(/^[\x20-\x7e]*$/);
+    expect(headers.get('message-id')?.[0]).toMatch(/@xn--grten-gra\.example>$/);
+    expect(html).toContain('gärten.example</td>');
+    mails.close();
+  });
+
   test('the site’s own table has the address: none, one, and no answer', async () => {
     const mails = await open({
       async addressOf(user) {
