@@ -105,6 +105,23 @@ export function notifyContract(
     await settle([{ user: '1' }, { user: '2' }]);
   });
 
+  it('a room is looked through at once after the clock was set back', async () => {
+    const noted = (next: number) =>
+      write.noteDue({ room: 'den', users: [], due: at, pushes: [], pushDue: at, next });
+    await note([], [{ room: 'den', everyone: false }]);
+    await claim();
+    await noted(at + minute);
+    // It was looked through an hour later by the clock of before.
+    await note([], [{ room: 'den', everyone: false }], at - 60 * minute);
+    expect((await claim({ at: at - 60 * minute, until: at - 59 * minute })).rooms).toHaveLength(1);
+    await noted(at - 58 * minute);
+    // It waits for its time of before.
+    await note([], [{ room: 'den', everyone: false }], at - 59 * minute);
+    await note([], [{ room: 'den', everyone: false }], at - 120 * minute);
+    expect((await claim({ at: at - 120 * minute, until: at - 119 * minute })).rooms).toHaveLength(1);
+    await noted(at - 119 * minute);
+  });
+
   it('a room concerns its members who have not read it, want to hear of it, and were not notified since their last act', async () => {
     const room = await unread('ann', 'ben', 'cat', 'dan');
     expect(await concerned(room)).toEqual(['ben', 'cat', 'dan']);

@@ -919,8 +919,12 @@ export class Work {
       );
     if (everyone) update(sql`everyone = 1`, sql`everyone IS NULL`);
     update(sql`again = 1`, sql`claimed = 1`);
-    update(sql`due = done + ${pause}`, sql`due IS NULL AND done + ${pause} > ${due}`);
-    update(sql`due = ${due}`, sql`due IS NULL`);
+    // A time of the far future is one of before the clock was set back.
+    update(
+      sql`due = done + ${pause}`,
+      sql`due IS NULL AND done + ${pause} > ${due} AND done <= ${due + pause}`,
+    );
+    update(sql`due = ${due}`, sql`(due IS NULL OR due > ${due + 2 * pause}) AND claimed IS NULL`);
     this.#later((dialect) =>
       dialect.insertNew(
         'chat_due_rooms',
