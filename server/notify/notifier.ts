@@ -5,6 +5,7 @@ import { Acts } from './acts.ts';
 import { concerns } from './concerns.ts';
 import { Due, type DueOptions } from './due.ts';
 import { type NotifyDefaults, settingsOf, shownSettings, storedChange } from './settings.ts';
+import { quietUntil } from './times.ts';
 import { totalOf, type UnreadRoom, unreadOf } from './unread.ts';
 
 /** Milliseconds for which the last acts of users are kept: long enough to know of what they were notified since. */
@@ -102,17 +103,22 @@ export class Notifier {
     return this.get(user);
   }
 
-  /** The data of the event `notify.due`: of the rooms of which the user was notified at that time, what is still unread. */
-  async dueOf({ user, at }: { user: string; at: number }): Promise<object | null> {
+  /**
+   * The data of the event `notify.due`: of the rooms of which the user was notified at that time, what is still unread. In quiet
+   * hours, into which a further try may fall, their end.
+   */
+  async dueOf({ user, at }: { user: string; at: number }): Promise<object | number | null> {
     const directory = this.#directory;
     if (directory === undefined) return null;
     const { notices, notified } = await this.#history.read.notices({ user });
-    const { mail, lang, text } = settingsOf(notices, this.#defaults);
+    const { mail, lang, text, quiet } = settingsOf(notices, this.#defaults);
     const before = notified.filter((one) => one.at !== at);
     const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, before);
     const isMeant = ({ room }: UnreadRoom) => notified.some((one) => one.room === room && one.at === at);
     const rooms = unread?.rooms.filter(isMeant) ?? [];
     if (unread === undefined || rooms.length === 0) return null;
+    const quietEnd = quiet === null ? undefined : quietUntil(quiet, Date.now());
+    if (quietEnd !== undefined) return quietEnd;
     const stop = await this.#options.stopLink?.(user);
     return {
       user: unread.user,

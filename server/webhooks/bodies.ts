@@ -9,19 +9,22 @@ interface Place {
   seq: number;
 }
 
-/** The rooms that a user is to be notified of; null if nothing is left of it. */
-export type DueOf = (event: { user: string; at: number }) => Promise<object | null>;
+/**
+ * The rooms that a user is to be notified of; null if nothing is left of it, or when it is to be sent, in milliseconds since
+ * 1970, if that is later.
+ */
+export type DueOf = (event: { user: string; at: number }) => Promise<object | number | null>;
 
 /**
  * Makes the body of each event, as Standard Webhooks asks: of what is stored now, which may be newer than the event. Null for
- * one of which nothing is left.
+ * one of which nothing is left, and a time in milliseconds since 1970 for one that is to be sent then.
  */
 export async function bodiesOf(
   events: readonly StoredEvent[],
   { read }: Pick<History, 'read'>,
   messageOf: (message: StoredMessage) => Message,
   dueOf: DueOf,
-): Promise<(string | null)[]> {
+): Promise<(string | number | null)[]> {
   const ids = new Set(events.flatMap(({ roomId = [] }) => roomId));
   const found = await Promise.all([...ids].map((room) => read.room({ room })));
   const rooms = new Map(found.flatMap((room) => (room === null ? [] : [[room.id, room] as const])));
@@ -37,7 +40,7 @@ export async function bodiesOf(
       const bodyOf = (data: object) => JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
       if (type === 'notify.due') {
         const due = await dueOf({ user: user ?? '', at });
-        return due === null ? null : bodyOf(due);
+        return due === null || typeof due === 'number' ? due : bodyOf(due);
       }
       const room = rooms.get(roomId);
       const data = {
@@ -70,9 +73,12 @@ function messageAt(place: Place, messages: ReadonlyMap<string, Message>): object
 }
 
 /** With the beginning of its text, and whether that is not all. */
-function beginning(name: 'message' | 'held', whole: { text: string }): object {
+function beginning(name: 'message' | 'held', whole: Pick<Message, 'text' | 'mentions'>): object {
   const text = cut(whole.text);
-  return { [name]: { ...whole, text }, ...(text === whole.text ? {} : { truncated: true }) };
+  if (text === whole.text) return { [name]: whole };
+  const { length } = [...text];
+  const mentions = whole.mentions?.filter((one) => one.start + one.length <= length);
+  return { [name]: { ...whole, text, ...(mentions && { mentions }) }, truncated: true };
 }
 
 async function reported(

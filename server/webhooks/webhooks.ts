@@ -35,7 +35,7 @@ type Outcome = 'sent' | 'failed' | 'given up' | 'gone';
 
 const isTaken = ({ status = 0 }: Posted) => status >= 200 && status < 300;
 
-/** A failure of which the history has to know: when the event is to be tried again, if it is. */
+/** An event that was not taken, or waits for its time: when it is to be tried again, if it is. */
 type Failed = Writes['claimEvents']['in']['failed'][number];
 
 export interface WebhookOptions {
@@ -201,8 +201,9 @@ export class Webhooks {
     const bodies = await bodiesOf(events, history, messageOf, dueOf);
     for (const [n, event] of events.entries()) {
       const body = bodies[n] ?? null;
-      if (body === null) {
-        this.#sent.push(event.id);
+      if (typeof body !== 'string') {
+        if (body === null) this.#sent.push(event.id);
+        else this.#failed.push({ id: event.id, due: body });
         this.#settling ??= setTimeout(() => this.wake(), settleAfter).unref();
         continue;
       }

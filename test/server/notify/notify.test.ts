@@ -17,10 +17,14 @@ interface Due {
 
 const kept = historyFolder();
 const dues: Due[] = [];
+/** Users whose next event the site does not take. */
+const refused = new Set<string>();
 const receiver = createServer(async (request, response) => {
   let body = '';
   for await (const piece of request.setEncoding('utf8')) body += piece;
-  dues.push((JSON.parse(body) as { data: Due }).data);
+  const { data } = JSON.parse(body) as { data: Due };
+  if (refused.delete(data.user.id)) return void response.writeHead(503).end();
+  dues.push(data);
   response.writeHead(204).end();
 });
 /** Where it is noon now, so that nobody has quiet hours. */
@@ -415,6 +419,27 @@ describe('Ben is notified once of what concerns him, and of nothing else', () =>
       unread === 0 || isNameless ? [] : [[unread, mentions]],
     );
   });
+});
+
+test('an event that the site has not taken waits for the end of quiet hours, too', async () => {
+  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const writeTo = async (user: Person) => {
+    const { id: den } = await site.den(ann, [user]);
+    await join(ann, den);
+    await say(ann, den);
+  };
+  refused.add(ben.id);
+  await writeTo(ben);
+  await vi.waitFor(() => expect(refused.has(ben.id)).toBe(false), { timeout: lookThroughPause + hanging });
+  await ben.request('notify:set', { quiet: now });
+  // Ben's event would be tried again before this one is due.
+  await writeTo(cat);
+  await came(cat);
+  expect(dues.filter(({ user }) => user.id === ben.id)).toEqual([]);
+  await expect
+    .poll(async () => (await site.api('GET', '/webhooks')).body)
+    .toEqual({ waiting: 1, failed: [] });
+  for (const one of [ann, ben, cat]) one.close();
 });
 
 test('the settings of a user are those of the site until the user chooses others, and everything is exported', async () => {

@@ -8,8 +8,8 @@ const user = { id: '7', name: 'Ann' };
 const room = { id: 'den', kind: 'private', name: 'Den', members: 2 };
 
 /** The data of an event about a message with this text, which is stored, reported and waits. */
-async function dataOf(event: Partial<StoredEvent>, text: string) {
-  const message = { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'c', user, text, sentAt: at };
+async function dataOf(event: Partial<StoredEvent>, text: string, over: object = {}) {
+  const message = { id: 'm', room: 'den', seq: 1, rev: 1, clientId: 'c', user, text, sentAt: at, ...over };
   const read = {
     room: async () => room,
     users: async () => [user],
@@ -24,7 +24,7 @@ async function dataOf(event: Partial<StoredEvent>, text: string) {
     (stored) => messageOf(stored, () => true),
     async () => null,
   );
-  return (JSON.parse(body ?? 'null') as { data: Record<string, { text?: string }> }).data;
+  return (JSON.parse(String(body)) as { data: Record<string, { text?: string }> }).data;
 }
 
 const events: [event: Partial<StoredEvent>, of: string][] = [
@@ -45,3 +45,12 @@ test.each(events)(
     expect(pair[of]?.text).toBe('x'.repeat(16_382));
   },
 );
+
+test('a text that is cut has no mentions behind its end', async () => {
+  const mentions = [
+    { user: '8', start: 0, length: 2 },
+    { user: '9', start: 16_383, length: 2 },
+  ];
+  const { message } = await dataOf({ type: 'message.created', seq: 1 }, 'x'.repeat(16_385), { mentions });
+  expect(message).toMatchObject({ mentions: [{ start: 0, length: 2 }] });
+});
