@@ -64,20 +64,35 @@ export class Fcm {
   ): Promise<PushOutcome> {
     const priority = isUrgent ? 'high' : 'normal';
     const message = { token: device, data, android: { priority, ttl: `${keptFor}s` } };
+    const body = JSON.stringify({ message });
+    let token: string | undefined;
     try {
-      const headers = {
-        'Content-Type': 'application/json',
-        Authorization: `Bearer ${await this.#accessToken()}`,
-      };
-      const { answer, text } = await post(this.#url, headers, JSON.stringify({ message }));
-      if (answer.statusCode === 401) this.#token = undefined;
-      return outcomeOf(answer, text);
+      token = await this.#accessToken();
+      const first = await this.#post(token, body);
+      if (first.answer.statusCode !== 401) return outcomeOf(first.answer, first.text);
+      // The token has ended before its time, and the push was not taken.
+      token = undefined;
+      token = await this.#accessToken();
+      const second = await this.#post(token, body);
+      return outcomeOf(second.answer, second.text);
     } catch (error) {
       if (error instanceof NoToken && error.isBusy) return { is: 'busy', wait: 0, reason: error.message };
       const { code = 'no code', message } = error as NodeJS.ErrnoException;
-      const reason = error instanceof Unusable ? message : `no answer (${code})`;
-      return beforeSending.has(code) ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
+      if (error instanceof Unusable) return { is: 'refused', reason: message };
+      const reason = `no answer (${code})`;
+      // Without a token nothing was sent.
+      const isSure = token === undefined || beforeSending.has(code);
+      return isSure ? { is: 'busy', wait: 0, reason } : { is: 'refused', reason };
     }
+  }
+
+  async #post(token: string, body: string) {
+    const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` };
+    const used = this.#token;
+    const posted = await post(this.#url, headers, body);
+    // Others may have asked for a new one meanwhile.
+    if (posted.answer.statusCode === 401 && this.#token === used) this.#token = undefined;
+    return posted;
   }
 
   /** The token for all requests, until shortly before its end. */

@@ -124,6 +124,23 @@ test('each answer has its meaning', async () => {
   }
 });
 
+test('a push whose token is not taken any more is sent with a new one, once', async () => {
+  const fcm = open();
+  expect(await fcm.send('device', push)).toEqual({ is: 'sent' });
+  token = (response) => response.writeHead(200).end('{"access_token":"new-token","expires_in":3600}');
+  const said: (string | undefined)[] = [];
+  answer = (response) => {
+    said.push(asked.at(-1)?.headers.authorization);
+    response.writeHead(said.at(-1) === 'Bearer new-token' ? 200 : 401).end();
+  };
+  expect(await Promise.all([fcm.send('device', push), fcm.send('other', push)])).toEqual([
+    { is: 'sent' },
+    { is: 'sent' },
+  ]);
+  expect(said).toEqual([...Array(2).fill('Bearer secret-token'), ...Array(2).fill('Bearer new-token')]);
+  expect(asked.filter(({ path }) => path === '/token')).toHaveLength(2);
+});
+
 test('a token that is not taken any more is asked for again; without one, and without an answer, nothing is sent', async () => {
   const fcm = open();
   answer = (response) => response.writeHead(401).end();
@@ -135,7 +152,7 @@ test('a token that is not taken any more is asked for again; without one, and wi
   token = (response) => response.writeHead(503).end();
   expect(await fcm.send('device', push)).toEqual({ is: 'busy', wait: 0, reason: 'no token: status 503' });
   token = (response) => response.destroy();
-  expect(await fcm.send('device', push)).toEqual({ is: 'refused', reason: 'no answer (ECONNRESET)' });
+  expect(await fcm.send('device', push)).toEqual({ is: 'busy', wait: 0, reason: 'no answer (ECONNRESET)' });
   token = (response) => {
     response.writeHead(200);
     const more = () => {
