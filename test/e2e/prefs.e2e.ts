@@ -186,6 +186,46 @@ test.describe('where the site notifies people who are away', () => {
     }
   });
 
+  test('a browser whose time zone nobody knows: its user is here all the same, and chooses quiet hours', async ({
+    alice,
+    site,
+  }) => {
+    const { page } = alice;
+    const inZone = (zone: string) =>
+      page.addInitScript((timeZone) => {
+        const { resolvedOptions } = Intl.DateTimeFormat.prototype;
+        Intl.DateTimeFormat.prototype.resolvedOptions = function (this: Intl.DateTimeFormat) {
+          return { ...resolvedOptions.call(this), timeZone };
+        };
+      }, zone);
+    const asked = new Map<string, string>();
+    const done: string[] = [];
+    page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => {
+        const [, id, name] = /^42(\d+)\["([\w:]+)"/.exec(String(payload)) ?? [];
+        if (id !== undefined && name !== undefined) asked.set(id, name);
+      });
+      socket.on('framereceived', ({ payload }) => {
+        const [, id = ''] = /^43(\d+)\[\{"ok":true/.exec(String(payload)) ?? [];
+        done.push(asked.get(id) ?? '');
+      });
+    });
+    // The first one is newer than the server, the second one is what browsers say that do not know theirs.
+    for (const zone of ['Europe/New', 'Etc/Unknown']) {
+      await inZone(zone);
+      done.length = 0;
+      await page.reload();
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await expect.poll(() => done).toContain('client:active');
+    }
+    const settings = page.getByRole('region', { name: 'Settings' });
+    await settings.getByRole('switch', { name: 'Quiet hours' }).click();
+    const quiet = () => asUser(site, 'alice', async (ask) => (await ask('notify:get', {})).quiet);
+    await expect.poll(quiet).toBeNull();
+    await settings.getByRole('switch', { name: 'Quiet hours' }).click();
+    await expect.poll(quiet).toMatchObject({ from: '22:00', to: '07:00' });
+  });
+
   test('an offer of mails stands once under a message that was sent; the client says that its user is here', {
     tag: '@soak',
   }, async ({ alice, site }) => {

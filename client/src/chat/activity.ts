@@ -1,6 +1,8 @@
+import type { RequestError } from '../connection/connection-state.ts';
 import type { Strings } from '../strings/strings.ts';
 import type { Chat } from './chat.ts';
 import type { Follower } from './chat-listener.ts';
+import { ownZone } from './time-zone.ts';
 
 const REPEAT_MS = 30_000;
 const ACTS = ['keydown', 'pointerdown', 'pointermove', 'touchstart'];
@@ -36,12 +38,16 @@ export class Activity implements Follower {
     if (performance.now() - this.#said < REPEAT_MS || connection.state.kind !== 'ready') return;
     if (document.hidden || !this.#host.checkVisibility()) return;
     this.#said = performance.now();
-    const { timeZone: zone } = Intl.DateTimeFormat().resolvedOptions();
+    const zone = ownZone();
     const { lang } = this.#strings;
-    const about = this.#fresh ? { zone, ...(TAG.test(lang) ? { lang } : {}) } : {};
+    const named = this.#fresh && TAG.test(lang) ? { lang } : {};
+    const about = this.#fresh && zone !== undefined ? { ...named, zone } : named;
     this.#fresh = false;
-    this.#chat.request('client:active', about).catch(() => {
-      this.#fresh = true;
+    this.#chat.request('client:active', about).catch(({ code }: RequestError) => {
+      // A server may know fewer zones than a browser of today. The act counts all the same.
+      if (code === 'bad_request' && 'zone' in about)
+        this.#chat.request('client:active', named).catch(() => {});
+      else this.#fresh = true;
     });
   };
 }

@@ -1,4 +1,5 @@
 import type { Answers } from '../../../../server/wire/events.ts';
+import { ownZone } from '../../chat/time-zone.ts';
 import type { RequestOf } from '../../connection/connection.ts';
 import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
@@ -78,10 +79,10 @@ function delays(chosen: Notices['mail'], strings: Strings): [string, string][] {
 
 export function QuietHours({ context: { strings }, notices: { quiet }, set }: NoticesProps) {
   const label = strings.text('prefs.quiet');
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const zone = ownZone();
   const save = (change: Partial<typeof USUAL_HOURS>) => {
     const { from, to } = { ...(quiet ?? USUAL_HOURS), ...change };
-    set({ quiet: { from, to, zone: timeZone } });
+    set({ quiet: { from, to, ...(zone === undefined ? {} : { zone }) } });
   };
   return (
     <Section picture="moon" title={label}>
@@ -96,7 +97,7 @@ export function QuietHours({ context: { strings }, notices: { quiet }, set }: No
         {quiet !== null && (
           <Row
             title={strings.text('prefs.quietTimes')}
-            hint={strings.text('prefs.quietZone', { zone: city(quiet.zone ?? timeZone) })}
+            hint={strings.text('prefs.quietZone', { zone: city(quiet.zone ?? zone ?? 'UTC') })}
           >
             <span class="times">
               <TimeField
