@@ -41,7 +41,7 @@ export class Activity implements Follower {
     const zone = ownZone();
     const { lang } = this.#strings;
     const named = this.#fresh && TAG.test(lang) ? { lang } : {};
-    const about = this.#fresh && zone !== undefined ? { ...named, zone } : named;
+    const about = this.#fresh && zone !== undefined ? { zone, ...named } : named;
     this.#fresh = false;
     this.#chat.request('client:active', about).catch(({ code }: RequestError) => {
       // A server may know fewer zones than a browser of today. The act counts all the same.
