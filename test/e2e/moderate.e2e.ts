@@ -769,3 +769,17 @@ test('after a logout nothing is left in the page, nor in one that the browser ke
   expect(await page.content()).not.toContain('Cheap');
   await expect(page.getByText('Cheap Watches')).toHaveCount(0);
 });
+
+test('on a phone the buttons of a decision are whole, in German too', { tag: '@soak' }, async ({
+  browser,
+  site,
+}) => {
+  await threeReported(site);
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, locale: 'de-DE' });
+  const page = await context.newPage();
+  await enter(page, site, 'bob');
+  await page.getByRole('button', { name: /^Marek Nowak/ }).click();
+  for (const name of ['Löschen', 'Behalten', 'Stummschalten…', 'Ausschließen…'])
+    await expect(page.getByRole('button', { name })).toBeInViewport({ ratio: 1 });
+  await context.close();
+});
