@@ -576,3 +576,32 @@ test('voice messages, sound and video are played: one at a time, the next voice 
   await expect(page.locator('.video')).toContainText('This can’t be played.');
   await expect(page.getByRole('link', { name: 'Download clip.mp4' })).toBeVisible();
 });
+
+test('a sound that plays out of sight has a bar above the messages until it ends', { tag: '@soak' }, async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'alice', 'bells', []);
+  const { id } = await page.evaluate(
+    async ([url, body]) => {
+      const answer = await fetch(url, {
+        method: 'POST',
+        credentials: 'include',
+        body: Uint8Array.from(body),
+      });
+      return ((await answer.json()) as { file: { id: string } }).file;
+    },
+    [`${site.chat.url}/files?room=${room}&name=bell.wav`, [...wav(3)]] as const,
+  );
+  await seed(site, 'alice', room, [{ text: '', files: [{ id }] }]);
+  await alice.open('bells');
+  await page.getByRole('button', { name: 'Play' }).click();
+  await alice.open('lobby');
+  const bar = page.getByRole('region', { name: 'Playing' });
+  await expect(bar.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await expect(bar).toHaveCount(0);
+  await alice.open('bells');
+  await page.getByRole('button', { name: 'Play' }).click();
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
+});

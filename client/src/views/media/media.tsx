@@ -53,8 +53,8 @@ export class Media {
   }
 
   #away(): Sound | undefined {
-    const { sound } = this.player;
-    return sound?.entry === undefined || this.#inSight.has(sound.id) ? undefined : sound;
+    const { sound, underWay } = this.player;
+    return !underWay || sound?.entry === undefined || this.#inSight.has(sound.id) ? undefined : sound;
   }
 
   readonly #seen = (id: string, isSeen: boolean) => {

@@ -61,6 +61,11 @@ export class Player {
     return this.sound?.id === id && !this.#audio.paused;
   }
 
+  /** It plays or has stopped on its way: not one that has ended. */
+  get underWay(): boolean {
+    return !this.#audio.paused || this.#audio.currentTime > 0;
+  }
+
   failed({ id }: Sound): boolean {
     return this.#failed.has(id);
   }
