@@ -1,3 +1,4 @@
+import type { Locator } from '@playwright/test';
 import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
@@ -151,4 +152,26 @@ test('a thread of 1,000 in a large room: at most 200 messages are on the page, t
   expect(most).toBeLessThanOrEqual(200);
   expect(await alice.messages.count()).toBeLessThanOrEqual(400);
   await alice.shot('replies-4-long');
+});
+
+test('the menu of a reply does not offer the panel that it stands in', { tag: '@soak' }, async ({
+  bob,
+  site,
+}) => {
+  const { page } = bob;
+  const room = await privateRoom(site, 'alice', 'attic', ['2']);
+  await seed(site, 'alice', room, ['Who has the ladder?']);
+  await seed(site, 'bob', room, [{ text: 'It is in the hall.', replyTo: 1 }]);
+  await bob.open('attic');
+  const menuOf = async (within: Locator) => {
+    await within.getByRole('article').last().focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menuitem', { name: 'Forward' })).toBeVisible();
+  };
+  const offered = page.getByRole('menuitem', { name: 'Open replies' });
+  await menuOf(bob.timeline);
+  await offered.click();
+  const panel = page.getByRole('complementary', { name: 'Replies' });
+  await menuOf(panel);
+  await expect(offered).toHaveCount(0);
 });

@@ -62,12 +62,14 @@ function messageItems(
       key: 'R',
       run: () => writing.reply(entry),
     },
-    room !== undefined && {
-      picture: 'talk',
-      label: strings.text('replies.open'),
-      key: 'T',
-      run: () => context.showReplies(room, message.thread ?? message.seq, opener),
-    },
+    // A reply in the panel is where this would lead.
+    room !== undefined &&
+      opener.closest('.talk') === null && {
+        picture: 'talk',
+        label: strings.text('replies.open'),
+        key: 'T',
+        run: () => context.showReplies(room, message.thread ?? message.seq, opener),
+      },
     {
       picture: 'forward',
       label: strings.text('forward.title'),
