@@ -1,6 +1,8 @@
 import type { Locator } from '@playwright/test';
+import sharp from 'sharp';
 import { privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
+import { seed } from './seed.ts';
 
 test('a reaction is given by key, shows at once with everybody, and is taken back by a press', async ({
   alice,
@@ -71,4 +73,26 @@ test('with a finger: offered on top of the sheet; a long press on a reaction say
   await thumb.dispatchEvent('click');
   await expect(thumb).toHaveAttribute('aria-pressed', 'true');
   await expect(sheet).toBeHidden();
+});
+
+test('the emoji of reactions and those to choose first are in colour, as all others to choose from are', {
+  tag: '@soak',
+}, async ({ alice, site }) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'alice', 'faces', []);
+  await seed(site, 'alice', room, ['how nice']);
+  await alice.open('faces');
+  await alice.message('how nice').focus();
+  await page.keyboard.press('+');
+  const first = page.getByRole('menu').getByText('😂', { exact: true });
+  /** How much more red than blue it is. */
+  const colour = async (emoji: Locator) => {
+    const [red, , blue] = (await sharp(await emoji.screenshot()).stats()).channels;
+    return (red?.mean ?? 0) - (blue?.mean ?? 0);
+  };
+  expect(await colour(first)).toBeGreaterThan(20);
+  await first.click();
+  const reaction = alice.timeline.locator('.react > span').first();
+  await expect(reaction).toHaveText('😂');
+  expect(await colour(reaction)).toBeGreaterThan(20);
 });

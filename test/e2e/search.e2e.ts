@@ -1,6 +1,7 @@
 import { privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
+import { ownUser } from './own-user.ts';
 import { numbered, seed } from './seed.ts';
 
 const panel = ({ page }: Person) => page.getByRole('complementary', { name: 'Search' });
@@ -141,4 +142,24 @@ test('filters narrow a search down, or find without words: by author, by what a 
   await expect(panel(alice)).toContainText('No message fits these filters.');
   await panel(alice).getByRole('button', { name: 'Clear filters' }).click();
   await expect(hits(alice)).toHaveCount(3);
+});
+
+test('on a phone the author in the filters is written as large as the days, so that no browser zooms in', {
+  tag: '@soak',
+}, async ({ browser, site }) => {
+  const context = await browser.newContext({
+    viewport: { width: 360, height: 740 },
+    hasTouch: true,
+    isMobile: true,
+  });
+  const bob = new Person(await context.newPage());
+  await ownUser(site, context);
+  await bob.page.goto(site.chat.url);
+  await bob.page.getByRole('button', { name: 'Room menu' }).tap();
+  await bob.page.getByRole('menuitem', { name: 'Search in this room' }).tap();
+  await panel(bob)
+    .getByRole('button', { name: /^Filters/ })
+    .tap();
+  await expect(panel(bob).getByLabel('From')).toHaveCSS('font-size', '16px');
+  await context.close();
 });
