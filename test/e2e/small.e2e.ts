@@ -341,3 +341,44 @@ test('with text of 200 % nothing of the bar is cut, and names are read in the li
     await shot(page, `large-text-${width}`);
   }
 });
+
+test('on a phone a page that opens a room shows it, whatever stood above the room before', {
+  tag: '@soak',
+}, async ({ page, site }) => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  await visit(site, page, ['garden']);
+  await page.getByRole('button', { name: /^Here now/ }).click();
+  const details = page.getByRole('complementary', { name: 'Details' });
+  await expect(details).toBeVisible();
+  await page
+    .locator('php-chat')
+    .evaluate((chat) => (chat as HTMLElement & { openRoom(id: string): void }).openRoom('garden'));
+  await expect(page.getByRole('textbox', { name: 'Message to garden' })).toBeInViewport();
+  await expect(details).toHaveCount(0);
+});
+
+test('on a phone a notice does not cover a menu', { tag: '@soak' }, async ({ browser, site }) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 }, hasTouch: true });
+  const page = await context.newPage();
+  await visit(site, page);
+  await page
+    .locator('php-chat')
+    .evaluate((chat) => (chat as HTMLElement & { openRoom(id: string): void }).openRoom('nowhere'));
+  const notice = page.locator('php-chat .toast');
+  await expect(notice).toBeVisible();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  const menu = page.getByRole('menu', { name: 'Room menu' });
+  await expect(menu).toBeVisible();
+  const at = await notice.boundingBox();
+  if (at === null) throw new Error('no notice');
+  const topmost = await page
+    .locator('php-chat')
+    .evaluate(
+      ({ shadowRoot }, [x, y]) => shadowRoot?.elementFromPoint(x, y)?.closest('.menu, .toast')?.className,
+      [at.x + at.width / 2, at.y + at.height / 2] as const,
+    );
+  expect(topmost).toContain('menu');
+  await page.keyboard.press('Escape');
+  await expect(notice).toBeVisible();
+  await context.close();
+});

@@ -234,6 +234,8 @@ export class AppView {
 
   open(id: string): void {
     this.#uncoverRoom();
+    // They would stand above the room.
+    if (this.#panes.single !== undefined) this.#clearPanels();
     this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
     this.#panes.view = 'room';
