@@ -110,9 +110,24 @@ final class App
             throw new HttpError(400, 'error.request');
         }
         if ($event['type'] === 'notify.due') {
-            (new Notices(Database::open($this->config->dataFolder)))->add($event);
+            $this->notify($event);
         }
         return new Response(204, '');
+    }
+
+    /** @param array{id: string, data: array<string, mixed>} $event */
+    private function notify(array $event): void
+    {
+        $notices = new Notices(Database::open($this->config->dataFolder));
+        $name = $this->users()->nameOf((int) $event['data']['user']['id']);
+        if (!$notices->add($event) || $name === null || $this->config->noticeMail === null) {
+            return;
+        }
+        if (!$this->config->noticeMail->send($name, $event['data'])) {
+            // The chat server sends the event again later.
+            $notices->remove($event);
+            throw new HttpError(503, 'error.request');
+        }
     }
 
     /** For admins alone. */

@@ -26,6 +26,8 @@ final class Config
         public readonly ?ChatClient $chatClient,
         /** null: without a key the site takes no events of the chat. */
         public readonly ?Webhook $webhook,
+        /** null: without a sender nobody is mailed. */
+        public readonly ?NoticeMail $noticeMail,
     ) {
     }
 
@@ -66,15 +68,23 @@ final class Config
         $webhook = null;
         try {
             $file = self::setting('CHAT_WEBHOOK_KEY_FILE', '');
-            // With several keys the chat server signs by each.
-            $webhook = $file === '' ? null : new Webhook(trim(strtok((string) @file_get_contents($file), "\n") ?: ''));
+            $webhook = $file === '' ? null : new Webhook((string) @file_get_contents($file));
         } catch (\InvalidArgumentException $error) {
             $wrong[] = 'CHAT_WEBHOOK_KEY_FILE: ' . $error->getMessage();
+        }
+        $from = self::setting('MAIL_FROM', '');
+        $site = rtrim(self::setting('SITE_URL', ''), '/');
+        if ($from !== '' && filter_var($from, FILTER_VALIDATE_EMAIL) === false) {
+            $wrong[] = 'MAIL_FROM must be an address such as club@example.org';
+        }
+        if ($from !== '' && preg_match('~^https?://[^\s/]+(/\S*)?\z~', $site) !== 1) {
+            $wrong[] = 'SITE_URL must be the address of this site, such as https://example.org, since MAIL_FROM is set';
         }
         if ($handler === null || $wrong !== []) {
             throw new InvalidSettings(implode('; ', $wrong));
         }
-        return new self(rtrim($folder, '/'), $handler, $domain, $chat, $client, $webhook);
+        $mail = $from === '' ? null : new NoticeMail($from, $site);
+        return new self(rtrim($folder, '/'), $handler, $domain, $chat, $client, $webhook, $mail);
     }
 
     /** The chat server's own settings. Of several keys, the first. @throws \InvalidArgumentException */

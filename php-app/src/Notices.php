@@ -5,8 +5,7 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * The members who were away and had unread messages, as the chat server has said by its event notify.due. A site with a
- * mail server mails them then.
+ * The members who were away and had unread messages, as the chat server has said by its event notify.due.
  */
 final class Notices
 {
@@ -21,10 +20,13 @@ final class Notices
     {
     }
 
-    /** @param array{id: string, data: array<string, mixed>} $event it may come more than once */
-    public function add(array $event): void
+    /**
+     * @param array{id: string, data: array<string, mixed>} $event it may come more than once
+     * @return bool whether it has come for the first time
+     */
+    public function add(array $event): bool
     {
-        $this->database->query('INSERT OR IGNORE INTO notices (event, at, member, unread) VALUES (?, ?, ?, ?)', [
+        $added = $this->database->query('INSERT OR IGNORE INTO notices (event, at, member, unread) VALUES (?, ?, ?, ?)', [
             $event['id'],
             time(),
             (int) $event['data']['user']['id'],
@@ -34,6 +36,13 @@ final class Notices
             'DELETE FROM notices WHERE rowid <= (SELECT max(rowid) FROM notices) - ?',
             [self::MOST],
         );
+        return $added->rowCount() > 0;
+    }
+
+    /** @param array{id: string} $event it is to come again */
+    public function remove(array $event): void
+    {
+        $this->database->query('DELETE FROM notices WHERE event = ?', [$event['id']]);
     }
 
     /** @return list<array{at: int, name: string, unread: int}> the newest first */

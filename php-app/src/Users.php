@@ -51,6 +51,13 @@ final class Users
         return $row === false ? null : new User(...$row);
     }
 
+    /** The name with which that user logs in, or null. */
+    public function nameOf(int $id): ?string
+    {
+        $name = $this->database->query('SELECT name FROM users WHERE id = ?', [$id])->fetchColumn();
+        return $name === false ? null : $name;
+    }
+
     /** The user with that name and password, or null. An unknown name takes as long. */
     public function verify(string $name, #[\SensitiveParameter] string $password): ?User
     {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,16 +10,31 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'chat-php-app-'));
+const mails = join(folder, 'mails');
 let memcached: Memcached;
 let chat: ChatServer;
 let app: PhpApp;
 beforeAll(async () => {
   memcached = await startMemcached();
   const keyFile = join(folder, 'webhook-key');
+  // In place of a mail server, which refuses the first mail.
+  const mailer = join(folder, 'mailer.sh');
+  writeFileSync(
+    mailer,
+    `#!/bin/sh\ntest -e ${folder}/tried || { : > ${folder}/tried; exit 75; }\ncat >> ${mails}\n`,
+    { mode: 0o755 },
+  );
+  writeFileSync(join(folder, 'mail.ini'), `sendmail_path = ${mailer}\n`);
+  writeFileSync(mails, '');
   writeFileSync(keyFile, `whsec_${randomBytes(32).toString('base64')}\n`);
   app = await startPhpApp({
     memcachedPort: memcached.port,
-    env: { CHAT_WEBHOOK_KEY_FILE: keyFile },
+    env: {
+      CHAT_WEBHOOK_KEY_FILE: keyFile,
+      MAIL_FROM: 'club@garden.example',
+      SITE_URL: 'https://garden.example/',
+      PHP_INI_SCAN_DIR: `:${folder}`,
+    },
   });
   chat = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
@@ -27,6 +42,7 @@ beforeAll(async () => {
     CHAT_WEBHOOK_URL: `${app.url}/chat-events`,
     CHAT_WEBHOOK_EVENTS: 'notify.due',
     CHAT_NOTIFY_AFTER: '1s',
+    CHAT_URL: 'https://chat.garden.example',
   });
 });
 afterAll(async () => {
@@ -41,7 +57,7 @@ const noticesOf = async (cookie: string) => {
   return { status: answer.status, page: await answer.text() };
 };
 
-test('an admin sees who has missed messages, and others see no such page', async () => {
+test('an admin sees who has missed messages, others see no such page; the member is mailed once', async () => {
   const [alice, carol] = [await app.login('alice'), await app.login('carol')];
   expect((await noticesOf(alice)).page).toContain('Nobody has missed anything yet.');
   const away = await connectChat(chat.url, carol);
@@ -56,6 +72,27 @@ test('an admin sees who has missed messages, and others see no such page', async
     .poll(async () => (await noticesOf(alice)).page, { timeout: hanging })
     .toContain('<bdi>Carol</bdi> has unread messages: 1');
   expect((await noticesOf(alice)).page).not.toContain('Soil');
+  // The first mail was refused, so the event has come again.
+  expect(existsSync(join(folder, 'tried'))).toBe(true);
+  const [head = '', body = '', ...more] = readFileSync(mails, 'utf8')
+    .trim()
+    .split(/\r?\n\r?\n/);
+  expect(more).toEqual([]);
+  expect(head).toMatch(/^To: carol@garden\.example$/m);
+  expect(head).toMatch(/^From: club@garden\.example$/m);
+  expect(head).toContain(`=?UTF-8?B?${Buffer.from('Unread messages: 1').toString('base64')}?=`);
+  const stop = /^List-Unsubscribe: <(https:\/\/chat\.garden\.example\/\S+)>$/m.exec(head)?.[1];
+  expect(head).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click');
+  expect(Buffer.from(body, 'base64').toString().split('\n')).toEqual([
+    'You have unread messages in the club:',
+    '',
+    'Bob: 1',
+    '',
+    'https://garden.example/messages',
+    '',
+    `No more mails: ${stop}`,
+    '',
+  ]);
   expect(await noticesOf(carol)).toMatchObject({ status: 404 });
 });
 

@@ -1,0 +1,53 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/** The mail to a member who is away and has unread messages. It has no texts of the chat: the event has none. */
+final class NoticeMail
+{
+    /**
+     * @param string $from the sender's address; the members have addresses at its host, since this site asks for none
+     * @param string $site the site's own address, for the link
+     */
+    public function __construct(private readonly string $from, private readonly string $site)
+    {
+    }
+
+    /**
+     * @param string $name the member's user name
+     * @param array{total: int, lang?: string, stop?: string, rooms: list<array{name: string, unread: int}>} $due
+     *     the data of the event notify.due
+     * @return bool whether PHP's mail() has taken it
+     */
+    public function send(string $name, array $due): bool
+    {
+        $texts = new Texts($due['lang'] ?? 'en');
+        $lines = [$texts->get('mail.lead'), ''];
+        foreach ($due['rooms'] as $room) {
+            $lines[] = "{$room['name']}: {$room['unread']}";
+        }
+        array_push($lines, '', "$this->site/messages");
+        $headers = [
+            'From' => $this->from,
+            'Auto-Submitted' => 'auto-generated',
+            'MIME-Version' => '1.0',
+            'Content-Type' => 'text/plain; charset=utf-8',
+            'Content-Transfer-Encoding' => 'base64',
+        ];
+        if (isset($due['stop'])) {
+            array_push($lines, '', "{$texts->get('mail.stop')} {$due['stop']}");
+            // RFC 8058: a press in the mail program ends the mails.
+            $headers['List-Unsubscribe'] = "<{$due['stop']}>";
+            $headers['List-Unsubscribe-Post'] = 'List-Unsubscribe=One-Click';
+        }
+        $subject = strtr($texts->get('mail.subject'), ['{count}' => (string) $due['total']]);
+        return mail(
+            $name . strrchr($this->from, '@'),
+            '=?UTF-8?B?' . base64_encode($subject) . '?=',
+            chunk_split(base64_encode(implode("\n", $lines) . "\n")),
+            $headers,
+        );
+    }
+}
