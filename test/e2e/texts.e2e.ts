@@ -240,36 +240,3 @@ test('a name from right to left that is too long is cut at its end, and begins w
   await shot(page, 'texts-right-to-left');
   await context.close();
 });
-
-test('the last words of a room are cut at their own end, in a page of either direction', {
-  tag: '@soak',
-}, async ({ browser, site }) => {
-  const words = {
-    en: 'the stalls stand in two rows, and the van comes at half past six in the morning',
-    ar: 'مرحبا بالجميع، متى يبدأ السوق ومن يحضر مفتاح المخزن يوم السبت؟',
-  };
-  for (const locale of ['en-GB', 'ar']) {
-    const context = await browser.newContext({ locale });
-    const { id } = await ownUser(site, context);
-    for (const [name, text] of Object.entries(words))
-      await seed(site, 'bob', await privateRoom(site, 'bob', `${name}-${id}`, [id]), [text]);
-    await asUser(site, 'dimitri', async (ask) => {
-      const { room } = await ask('direct:open', { user: id });
-      await ask('room:join', { room: room.id });
-      await ask('message:send', { room: room.id, text: words.ar, clientId: `m-${id}` });
-    });
-    const page = await context.newPage();
-    await page.goto(site.chat.url);
-    const row = (name: RegExp) => page.locator('php-chat .room', { hasText: name });
-    for (const name of [/^en-/, /^ar-/, /Dimitri/])
-      expect(await beginsInSight(row(name).locator('.last > bdi').last()), `${name} in ${locale}`).toBe(true);
-    // The author stands where the line begins.
-    const [name, last] = await Promise.all(
-      ['.last > bdi >> nth=0', '.last'].map((part) => row(/^ar-/).locator(part).boundingBox()),
-    );
-    if (!name || !last) throw new Error('they are not there');
-    if (locale === 'ar') expect(Math.abs(name.x + name.width - last.x - last.width)).toBeLessThan(2);
-    else expect(Math.abs(name.x - last.x)).toBeLessThan(2);
-    await context.close();
-  }
-});

@@ -144,7 +144,7 @@ export class RoomRow extends Component<Props> {
     if (last === undefined) return strings.text('rooms.lastNone');
     const text = last.deletedAt === undefined ? lastWords(last, strings) : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
-    if (summary.kind === 'direct' && !own) return <bdi>{text}</bdi>;
+    if (summary.kind === 'direct' && !own) return text;
     const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;
     // The texts of a language decide what stands around the name.
     return strings
