@@ -36,7 +36,7 @@ export class Mails {
   readonly #server: MailServer;
   readonly #write: WriteMail;
   #downUntil = 0;
-  /** Of the sender, as people read it. */
+  /** The sender's, as people read it. */
   readonly #domain: string;
   /** The part of ids of mails after the `@`: headers of ids take ASCII alone. */
   readonly #idDomain: string;

@@ -17,7 +17,7 @@ export class SeenAddresses {
     if (isMailAddress(address)) this.#store(user, address).catch(this.#onFailure);
   }
 
-  /** What is stored is asked for, and not remembered: an erasure or another server may have changed it. */
+  /** Asks for what is stored, and remembers nothing: an erasure or another server may have changed it. */
   async #store(user: string, address: string): Promise<void> {
     const { read, write } = this.#history;
     const known = await read.mailAddress({ user });

@@ -65,7 +65,7 @@ export class Notifier {
     if (Object.keys(set).length > 0) this.#said(user, set).catch(this.#options.onFailure);
   }
 
-  /** What is stored is asked for, and not remembered: an erasure or another server may have changed it. */
+  /** Asks for what is stored, and remembers nothing: an erasure or another server may have changed it. */
   async #said(user: string, set: { zone?: string; lang?: string }): Promise<void> {
     const { read, write } = this.#history;
     const { notices } = await read.notices({ user });

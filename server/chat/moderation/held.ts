@@ -65,7 +65,7 @@ export async function checkHeld(
 }
 
 /**
- * Of the user's own messages that wait or were rejected those in rooms that the user has not lost: what a moderator does with
+ * The user's own messages that wait or were rejected, without those in rooms that the user has lost: what a moderator does with
  * these there, also by deleting the room, shows in no list and no limit.
  */
 async function stillOf<One extends { room: string }>(
