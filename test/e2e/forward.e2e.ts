@@ -27,8 +27,12 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await expect(dialog.getByText('read-only')).toBeVisible();
   // Nothing is chosen: nothing happens.
   await dialog.getByRole('button', { name: 'Forward', exact: true }).click();
-  await find.fill('den');
-  await find.press('Enter');
+  // Typed and pressed before the list is drawn again.
+  await find.evaluate((field: HTMLInputElement) => {
+    field.value = 'den';
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+  });
   await expect(dialog.getByRole('checkbox', { name: 'den' })).toBeChecked();
   await find.fill('');
   await dialog.getByRole('checkbox', { name: 'market' }).check();

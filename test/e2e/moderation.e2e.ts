@@ -417,12 +417,30 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     await expect(bob.page.locator('button.hit')).toHaveText(/Carol.*1 message from someone you blocked$/);
     await bob.page.keyboard.press('Escape');
     await expect(bob.message('one')).toHaveCount(0);
+    // What is shown on request stays when the server says only then who is blocked.
+    const known = Promise.withResolvers<void>();
+    await bob.page.routeWebSocket(/socket\.io/, (page) => {
+      const server = page.connectToServer();
+      let asked = '';
+      page.onMessage((frame) => {
+        asked = /^42(\d+)\["user:blocked"/.exec(String(frame))?.[1] ?? asked;
+        server.send(frame);
+      });
+      server.onMessage(async (frame) => {
+        if (asked !== '' && String(frame).startsWith(`43${asked}[`)) await known.promise;
+        page.send(frame);
+      });
+    });
     await bob.page.reload();
     await expect(bob.timeline.getByText('2 messages from someone you blocked')).toBeVisible();
     await bob.shot('moderation-6-blocked');
     await bob.timeline.getByRole('button', { name: 'Show' }).click();
     await expect(bob.message('two')).toBeVisible();
     await expect(bob.message('one')).toBeFocused();
+    known.resolve();
+    await ask('message:react', { room, seq: 4, emoji: '🎉', on: true });
+    await expect(bob.timeline.getByRole('button', { name: '🎉 1' })).toBeVisible();
+    await expect(bob.message('two')).toBeVisible();
     await bob.page.reload();
     await expect(bob.timeline.getByText('2 messages from someone you blocked')).toBeVisible();
     // Each group has a line of its own: here the two are apart by the line of a pin.

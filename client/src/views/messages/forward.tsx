@@ -30,11 +30,7 @@ export class Forward extends Component<Props> {
 
   override render({ context, message, close }: Props) {
     const { chat, strings, changed } = context;
-    const wanted = this.#query.trim().toLocaleLowerCase();
-    const found = chat.list
-      .own()
-      .filter((room) => strings.roomName(room.summary).toLocaleLowerCase().includes(wanted))
-      .slice(0, SHOWN);
+    const found = this.#found();
     const n = this.#chosen.size;
     const over = codePoints(this.#note) - chat.limits.text;
     return (
@@ -59,7 +55,8 @@ export class Forward extends Component<Props> {
             if (event.key !== 'Enter' || event.isComposing) return;
             event.preventDefault();
             event.stopPropagation();
-            const [only, ...others] = found;
+            // What is drawn may be a letter behind the field.
+            const [only, ...others] = this.#found();
             if (only !== undefined && others.length === 0) this.#choose(only);
           }}
         />
@@ -85,6 +82,15 @@ export class Forward extends Component<Props> {
         />
       </FormDialog>
     );
+  }
+
+  #found(): Room[] {
+    const { chat, strings } = this.props.context;
+    const wanted = this.#query.trim().toLocaleLowerCase();
+    return chat.list
+      .own()
+      .filter((room) => strings.roomName(room.summary).toLocaleLowerCase().includes(wanted))
+      .slice(0, SHOWN);
   }
 
   #row(room: Room) {

@@ -63,7 +63,8 @@ export class BlockedPeople implements Follower {
     if (blocked) this.#blocked.add(user);
     else this.#blocked.delete(user);
     this.#unread.clear();
-    for (const [id, author] of this.#opened) if (author === user) this.#opened.delete(id);
+    // Somebody who was blocked long ago may have been shown on request before the server has said who is.
+    if (this.#known) for (const [id, author] of this.#opened) if (author === user) this.#opened.delete(id);
     for (const room of this.#context.chat.rooms.values()) this.#mark(room);
     this.#changed();
   }
