@@ -269,8 +269,8 @@ export class Announcements implements DirectoryListener {
     person: Person | undefined,
   ) {
     const becomesKnown = this.#shown(user, before).name !== this.#shown(user, now).name;
-    // To join a public room makes a user known, who was so already now. Elsewhere an event that changes nothing would tell
-    // of the first visit.
+    // In a public room people hear of each first visit. In other rooms an event that changes nothing they see would give the
+    // first visit away.
     const joins = room.record.kind === 'public' && before.acted !== now.acted;
     if (before.role !== now.role || becomesKnown || joins) {
       this.#people.member(room, user.id, this.#roomMember(room, user, now));

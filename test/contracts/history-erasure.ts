@@ -308,7 +308,7 @@ export function erasureContract(
     await erase('anonymise');
     const copies = (await newest('lobby')).slice(2);
     expect(copies.map(({ seq, text, user, forwarded, deletedAt }) => [seq, text, user, forwarded, deletedAt]))
-      // Nothing is left of a copy that had files alone.
+      // A copy that had files alone is gone.
       .toEqual([
         [words.seq, 'words', ben, { user: deletedUser, shown: true }, undefined],
         [bare.seq, '', ben, undefined, expect.any(Number)],

@@ -25,7 +25,7 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await expect(find).toBeFocused();
   await expect(dialog.getByRole('checkbox', { name: /^notices/ })).toBeDisabled();
   await expect(dialog.getByText('read-only')).toBeVisible();
-  // Nothing is chosen: nothing happens.
+  // With nothing chosen the button does nothing.
   await dialog.getByRole('button', { name: 'Forward', exact: true }).click();
   // Typed and pressed before the list is drawn again.
   await find.evaluate((field: HTMLInputElement) => {

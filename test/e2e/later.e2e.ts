@@ -91,7 +91,7 @@ test('a dialog whose code comes when its room is lost does not open', async ({ v
   await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: '1' }));
   await expect(page.getByRole('button', { name: /^lost/ })).toHaveCount(0);
   held.letGo();
-  // What comes with the same code opens.
+  // Another dialog of the same code opens.
   await menu(page).click();
   await page.getByRole('menuitem', { name: 'Leave room' }).click();
   await expect(page.getByRole('alertdialog')).toContainText('Leave');

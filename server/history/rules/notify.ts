@@ -36,7 +36,7 @@ export const noteActive: Rule<'noteActive'> = {
   needs: ({ user }) => [rows(active, { user }), ...aboutUser(user)],
   run(work, { user, at }) {
     const [known] = work.find(active, { user });
-    // An older act may come later, from another server. One that is much later was noted before the clock was set back.
+    // An older act may come later, from another server. A stored act of the far future was noted before the clock was set back.
     const isKnown = known !== undefined && known.at >= at && known.at < at + furthestAhead;
     if (isGone(work, user) || isKnown) return {};
     work.put(active, { user, at });

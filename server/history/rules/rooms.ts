@@ -55,7 +55,7 @@ export const createRoom: Rule<'createRoom'> = {
       return { room: record(work, repeat), repeated: true };
     if (kind === 'public') checkName(work, name);
     if (most > 0 && work.countRoomsMadeBy(by.id) >= most) refuse('limit_reached');
-    // Who has lost the room that was made first does not learn whether it is still there. No client can give this id.
+    // A user who has lost the room that was made first does not learn whether it is still there. No client can give this id.
     if (repeat !== undefined) work.putRoom({ ...repeat, clientId: `lost ${repeat.id}` });
     const room = newRoom(
       work,

@@ -55,7 +55,7 @@ export class Forward extends Component<Props> {
             if (event.key !== 'Enter' || event.isComposing) return;
             event.preventDefault();
             event.stopPropagation();
-            // What is drawn may be a letter behind the field.
+            // The drawn list may be a letter behind the field.
             const [only, ...others] = this.#found();
             if (only !== undefined && others.length === 0) this.#choose(only);
           }}
