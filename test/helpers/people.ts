@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { EventName, EventPayload, RoomSummary } from '../../server/wire/events.ts';
 import { type ChatClient, type ClientOptions, connectChat, newClientId } from './chat-client.ts';
 import { type ChatSite, startChatSite } from './chat-site.ts';
@@ -67,6 +67,18 @@ export async function startPeopleSite(
       });
       return { status: answer.status, body: (await answer.json()) as ApiBody };
     },
+  };
+}
+
+/** Closes each connection that it is given after the test, for all tests of a file. */
+export function closedAfterEach(): <One extends Pick<ChatClient, 'close'>>(one: One) => One {
+  const open: Pick<ChatClient, 'close'>[] = [];
+  afterEach(() => {
+    for (const one of open.splice(0)) one.close();
+  });
+  return (one) => {
+    open.push(one);
+    return one;
   };
 }
 

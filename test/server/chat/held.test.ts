@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Answers, Held, RequestPayload } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
   apiKey,
+  closedAfterEach,
   codeOf,
   eventsOf,
   nextOf,
@@ -35,15 +36,8 @@ afterAll(async () => {
   rmSync(files, { recursive: true });
 });
 
-const users: Person[] = [];
-afterEach(() => {
-  for (const one of users.splice(0)) one.close();
-});
-async function user(session?: object, on = site): Promise<Person> {
-  const one = await on.person(session);
-  users.push(one);
-  return one;
-}
+const inTest = closedAfterEach();
+const user = async (session?: object, on = site): Promise<Person> => inTest(await on.person(session));
 
 /** Sends a message that may wait. */
 async function send(

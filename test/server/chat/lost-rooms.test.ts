@@ -1,11 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answers, Held } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
-import { codeOf, eventsOf, type PeopleSite, type Person, startPeopleSite } from '../../helpers/people.ts';
+import {
+  closedAfterEach,
+  codeOf,
+  eventsOf,
+  type PeopleSite,
+  type Person,
+  startPeopleSite,
+} from '../../helpers/people.ts';
 
 /**
  * Somebody who was removed from a room, or banned there, tries to learn what happens in it by what is their own: their
@@ -32,15 +39,8 @@ afterAll(async () => {
   rmSync(files, { recursive: true });
 });
 
-const users: Person[] = [];
-afterEach(() => {
-  for (const one of users.splice(0)) one.close();
-});
-async function user(session?: object): Promise<Person> {
-  const one = await site.person(session);
-  users.push(one);
-  return one;
-}
+const inTest = closedAfterEach();
+const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
 
 const send = (one: Person, room: string, text = 'hello', over: object = {}) =>
   one.request('message:send', { room, text, clientId: newClientId(), ...over }) as Promise<
@@ -92,7 +92,7 @@ test('what is decided about a message that waits there is told nobody who was re
   for (const how of ['room:ban', 'room:remove'] as const) {
     const { ben, ann, room } = await den();
     const later = await site.again(ann);
-    users.push(later);
+    inTest(later);
     const [waiting, rejected] = [await hold(ann, room), await hold(ann, room)];
     await ben.request(how, { room, user: ann.id });
     for (const one of [ann, later]) await lost(one, room);

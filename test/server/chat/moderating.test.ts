@@ -1,9 +1,10 @@
 import { strFromU8, unzipSync } from 'fflate';
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../../server/wire/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { origin, upload } from '../../helpers/files.ts';
 import {
+  closedAfterEach,
   codeOf,
   eventsOf,
   nextOf,
@@ -26,15 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-const users: Person[] = [];
-afterEach(() => {
-  for (const one of users.splice(0)) one.close();
-});
-async function user(session?: object): Promise<Person> {
-  const one = await site.person(session);
-  users.push(one);
-  return one;
-}
+const inTest = closedAfterEach();
+const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
 const siteModerator = () => user({ roles: 'moderator' });
 
 /** A new public or private room of `owner`; all have joined it. */
@@ -275,7 +269,7 @@ describe('people', () => {
         expect(await codeOf(await admin(), event, { user: id, name: id })).toBe('unknown_user');
     }
     const invited = await site.person({}, 'invited-only');
-    users.push(invited);
+    inTest(invited);
     expect((await person(moderator, invited)).user).toEqual(named(invited));
   });
 
@@ -425,7 +419,7 @@ describe('a ban from the whole site', () => {
     const { body } = await site.api('GET', `/users/${ben.id}`);
     expect(body.banned).toMatchObject({ reason: 'spam', by: moderator.id, until: expect.any(Number) });
     for (let n = 0; n < 2; n++) await moderator.request('moderate:ban', { user: ben.id, end: true });
-    users.push(await site.again(ben));
+    inTest(await site.again(ben));
     await expect.poll(async () => (await actsOf(boss, moderator)).length).toBe(2);
     expect(await actsOf(boss, moderator)).toEqual([
       { kind: 'site_unbanned', at: expect.any(Number), by: named(moderator), user: named(ben) },

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import type { RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import {
+  closedAfterEach,
   codeOf,
   eventsOf,
   nextOf,
@@ -21,15 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-const users: Person[] = [];
-afterEach(() => {
-  for (const one of users.splice(0)) one.close();
-});
-async function user(session?: object): Promise<Person> {
-  const one = await site.person(session);
-  users.push(one);
-  return one;
-}
+const inTest = closedAfterEach();
+const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
 
 /** A room of `owner`, with a moderator and members; all have joined it. */
 async function talk(members = 1, over: object = { kind: 'public' }) {
@@ -117,7 +111,7 @@ describe('slow mode', () => {
     for (const one of [owner, moderator, owner, moderator]) await say(one, room);
     // Another connection of the same user is the same user.
     const again = await site.again(ben);
-    users.push(again);
+    inTest(again);
     await again.request('room:join', { room });
     await expect.poll(async () => (await send(again, room)).ok).toBe(true);
     expect(await send(ben, room)).toMatchObject(refused);
@@ -134,7 +128,7 @@ describe('a mute', () => {
     const { room, moderator, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
-    users.push(again);
+    inTest(again);
     await ben.request('typing:set', { room, typing: true });
     await expect.poll(() => eventsOf(eve, 'typing:changed').at(-1)?.typing).toBe(true);
     const sent = { room, ...text() };
@@ -213,7 +207,7 @@ describe('a ban', () => {
       const { room, owner, moderator, others } = await talk(2, { kind });
       const [ben, eve] = others as [Person, Person];
       const again = await site.again(ben);
-      users.push(again);
+      inTest(again);
       const secret = `word${newClientId().replaceAll('-', 'x')}`;
       await say(eve, room, secret);
       const before = (await owner.request('room:join', { room })).room.members;
@@ -247,7 +241,7 @@ describe('a ban', () => {
         expect([event, answer]).toEqual([event, none]);
       }
       const fresh = await site.again(ben);
-      users.push(fresh);
+      inTest(fresh);
       const learnt = [
         fresh.ready,
         await ben.request('room:list', { member: true }),
@@ -286,7 +280,7 @@ describe('a ban', () => {
     const stranger = await user();
     const told = async (one: Person) => {
       const client = await site.again(one);
-      users.push(client);
+      inTest(client);
       // Its answer comes behind all events of the welcome.
       await client.request('room:list', {});
       return eventsOf(client, 'room:removed');
@@ -365,7 +359,7 @@ describe('a ban', () => {
     await boss.request('room:ban', { room: team, user: one.id });
     await expect.poll(() => eventsOf(one, 'room:removed').at(-1)?.reason).toBe('banned');
     const back = await site.again(one);
-    users.push(back);
+    inTest(back);
     expect(back.ready.rooms.map(({ id }) => id)).not.toContain(team);
     expect((await site.api('PATCH', `/rooms/${team}/members`, { add: [one.id] })).body).toEqual({ count: 1 });
     expect(await codeOf(back, 'room:join', { room: team })).toBe('unknown_room');
@@ -392,7 +386,7 @@ describe('blocking somebody', () => {
     const { room, owner, others } = await talk(2);
     const [ben, eve] = others as [Person, Person];
     const again = await site.again(ben);
-    users.push(again);
+    inTest(again);
     await say(eve, room, 'a word');
     await ben.request('message:react', { room, seq: 1, emoji: '👍', on: true });
     await ben.request('user:block', { user: eve.id, blocked: true });
@@ -413,7 +407,7 @@ describe('blocking somebody', () => {
     const hiddenOf = (messages: readonly { hidden?: true }[]) =>
       messages.map((one) => ('hidden' in one ? { hidden: one.hidden } : {}));
     const back = await site.again(ben);
-    users.push(back);
+    inTest(back);
     for (const client of [ben, again, back]) {
       const joined = await client.request('room:join', { room });
       expect(hiddenOf(joined.messages)).toEqual(hidden);
@@ -447,7 +441,7 @@ describe('blocking somebody', () => {
     for (const one of [owner, eve, eve]) await say(one, room, 'a word', mention);
     await say(eve, other.room, 'a word', mention);
     const again = await site.again(ben);
-    users.push(again);
+    inTest(again);
     const counted = (room: string, mentions: number, unread: number) =>
       expect.objectContaining({ id: room, mentions, unread });
     const block = async (blocked: boolean, now: readonly object[]) => {
@@ -478,7 +472,7 @@ describe('blocking somebody', () => {
     for (const one of [ben, again]) one.close();
     await expect.poll(async () => (await owner.request('room:join', { room })).present.length).toBe(3);
     const back = await site.again(ben);
-    users.push(back);
+    inTest(back);
     expect(back.ready.totals.mentions).toBe(1);
   });
 

@@ -1,7 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RoomSummary } from '../../../server/wire/events.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
-import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import {
+  closedAfterEach,
+  codeOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
 
 /**
  * All rights: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). A single server
@@ -20,16 +27,8 @@ afterAll(async () => {
   await site.close();
 });
 
-const users: Person[] = [];
-afterEach(() => {
-  for (const one of users.splice(0)) one.close();
-});
-
-async function user(session?: object): Promise<Person> {
-  const one = await site.person(session);
-  users.push(one);
-  return one;
-}
+const inTest = closedAfterEach();
+const user = async (session?: object): Promise<Person> => inTest(await site.person(session));
 const api = async (method: string, path: string, body?: object) =>
   (await site.api(method, path, body)).status;
 
