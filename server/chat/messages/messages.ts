@@ -97,9 +97,11 @@ async function originOf(
   { person }: Connection,
   place: { room: string; seq: number },
 ): Promise<StoredMessage | undefined> {
-  if (directory.find(person, place.room) === undefined) return undefined;
+  const room = directory.find(person, place.room);
+  // An expired message is still stored until its step of the sweep.
+  if (room === undefined || place.seq < room.record.firstSeq) return undefined;
   const [message] = await history.read.messages({ places: [place] });
-  return message;
+  return message?.deletedAt === undefined ? message : undefined;
 }
 
 /**
