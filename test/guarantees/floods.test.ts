@@ -67,7 +67,7 @@ function plainHttp(kind: string, connections: number, proof: RegExp, nginx = fal
 
 /** The most connections of a user, and nearly the most of an address. */
 const [ofUser, ofAddress] = [20, 150];
-const always = [chat('frames', ofAddress, 1, /"closed":\d/, nobody)];
+const always = [{ ...chat('frames', ofAddress, 1, /"closed":\d/, nobody), first: 'closed' }];
 // limits.test.ts shows the same from one address at less cost; guard.test.ts and limits.test.ts cover pings, packets
 // and reads. Headers have 10 s, which http.test.ts waits for once.
 const inFull = [

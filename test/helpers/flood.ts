@@ -1,7 +1,7 @@
 /**
  * An attacker in a separate process: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It attacks from the
- * given loopback addresses for that time, or until SIGTERM, and prints the result. Without a cookie it is not logged
- * in.
+ * given loopback addresses for that time, or until SIGTERM, and prints each kind of outcome when it is first seen, and
+ * the result. Without a cookie it is not logged in.
  */
 import { connect, type Socket } from 'node:net';
 import { fragments, frame, opcode, openRaw, type RawClient, upgradeRequest } from './raw-client.ts';
@@ -12,6 +12,7 @@ const until = performance.now() + Number(time);
 const from = addresses.split(',');
 const outcomes: Record<string, number> = {};
 const seen = (what: string) => {
+  if (outcomes[what] === undefined) console.log(JSON.stringify({ first: what }));
   outcomes[what] = (outcomes[what] ?? 0) + 1;
 };
 function end(): never {

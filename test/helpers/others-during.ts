@@ -68,22 +68,25 @@ export interface Flood {
   program: 'flood' | 'http-flood';
   kind: string;
   rest: readonly (string | number)[];
+  /** It goes on until this outcome has been seen; of `flood` alone. */
+  first?: string;
 }
 
 /**
- * An attack from a separate process, for this many milliseconds, and longer until others have been served; resolves
- * with the attackers' result.
- * @returns `served` is false if the others were not served while it lasted
+ * An attack from a separate process, for this many milliseconds, and longer until others have been served and
+ * `first` has been seen; resolves with the attackers' result.
+ * @returns `served` is false if that has not happened while it lasted
  */
 export async function attack(
-  { program, kind, rest }: Flood,
+  { program, kind, rest, first }: Flood,
   { port, lasting, served }: { port: number; lasting: number; served: () => Promise<void> },
 ): Promise<{ said: string; served: boolean }> {
   const path = new URL(`${program}.ts`, import.meta.url).pathname;
   const args = [path, ...[kind, port, lasting + hanging, ...rest].map(String)];
   const flood = startChild(process.execPath, args);
   const ended = flood.until(/^\{"done":.*\}$/m);
-  const all = Promise.all([pause(lasting), served()]).then(() => true);
+  const seen = first === undefined ? undefined : flood.until(new RegExp(`^\\{"first":"${first}"\\}$`, 'm'));
+  const all = Promise.all([pause(lasting), served(), seen]).then(() => true);
   const inTime = await Promise.race([all, ended.then(() => false)]);
   flood.signal('SIGTERM');
   const [said] = await ended;
