@@ -809,6 +809,14 @@ export function historyContract(
       expect(changes.at(-1)).toEqual({ type: 'told', ...told });
     });
 
+    it('an announcement names nobody who is not known any more', async () => {
+      await history.write.join({ room: 'lobby', user: ann, at });
+      const users = [ann.id, 'erased'].map((id) => [id, { name: 'Ann', rooms: ['lobby'] }]);
+      await history.write.tell({ from: 'one', what: { is: 'here', users: [...users, ['ben', null]] } });
+      const named = [users[0], ['erased', { name: 'erased', rooms: ['lobby'] }], ['ben', null]];
+      expect(changes.at(-1)).toEqual({ type: 'told', from: 'one', what: { is: 'here', users: named } });
+    });
+
     describe('rooms and members', () => {
       it('rooms keep their numbers when they are made again, and after reopening', async () => {
         const last = await send(message());

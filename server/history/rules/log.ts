@@ -1,5 +1,6 @@
 import { lookThroughPause } from '../history.ts';
 import { webhooks } from '../tables.ts';
+import { usersNamed, withoutUser } from '../told.ts';
 import type { Rule } from './rule.ts';
 
 // The log of all changes: see `Writes`.
@@ -40,9 +41,11 @@ export const keepConsumers: Rule<'keepConsumers'> = {
 };
 
 export const tell: Rule<'tell'> = {
-  needs: () => [],
-  run(_work, told, changes) {
-    changes.push({ type: 'told', ...told });
+  needs: ({ what }) => usersNamed(what).map((id) => ({ what: 'user', id })),
+  run(work, { from, what }, changes) {
+    // Of a user who was erased a moment ago, which that server does not know yet, the name would stay in the log.
+    const erased = usersNamed(what).filter((id) => work.user(id) === undefined);
+    changes.push({ type: 'told', from, what: erased.reduce(withoutUser, what) });
     return {};
   },
 };

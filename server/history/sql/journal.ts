@@ -13,6 +13,7 @@ import {
 } from '../history.ts';
 import { messageFrom } from '../rows.ts';
 import type { Row } from '../tables.ts';
+import { withoutUser } from '../told.ts';
 import {
   type Asking,
   answered,
@@ -304,7 +305,7 @@ export function withoutWords(text: string, user: string): string {
       case 'act':
         return { ...change, act: actWithout(change.act, user) };
       case 'told':
-        return { ...change, what: toldWithout(change.what, user) };
+        return { ...change, what: withoutUser(change.what, user) };
       default:
         return change;
     }
@@ -335,21 +336,6 @@ function unsaidIn({ restricted, ...member }: MemberRecord): MemberRecord {
 
 function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<T, 'reason'> {
   return rest;
-}
-
-/** Parts of the notifications between servers (cluster/servers.ts): the names of users, and pushed data. */
-function toldWithout(what: object, user: string): object {
-  const { users, order } = what as { users?: [string, { name: string } | null][]; order?: { is: string } };
-  if (users !== undefined) {
-    return {
-      ...what,
-      users: users.map(([id, seen]) => [id, id === user && seen ? { ...seen, name: id } : seen]),
-    };
-  }
-  // A server that reads it now is too late for it.
-  return order?.is === 'push' && 'user' in what && what.user === user
-    ? { ...what, order: { is: 'count' } }
-    : what;
 }
 
 const placeOf = ({ room, seq, rev }: StoredMessage): MessagePlace => ({ room, seq, rev });
