@@ -126,10 +126,19 @@ export class Search implements Follower {
       } while (found.length === 0 && this.#next !== undefined && ++empty < MOST_EMPTY);
       // Some of those that were known may have been changed or deleted meanwhile.
       const known = first ? [] : (this.state?.messages ?? []);
-      this.#set({ ...state, messages: [...known, ...found], more: this.#next !== undefined, busy: false });
+      this.#set({
+        ...state,
+        messages: [...known, ...found],
+        more: this.#next !== undefined,
+        busy: false,
+        error: undefined,
+      });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      if (asked === this.#asked) this.#set({ ...(this.state ?? state), busy: false, error });
+      if (asked !== this.#asked) return;
+      const before = this.state ?? state;
+      // Hits of a search that is repeated may not be there any more.
+      this.#set({ ...before, messages: first ? undefined : before.messages, busy: false, error });
     }
   }
 

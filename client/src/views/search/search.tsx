@@ -41,6 +41,7 @@ export class SearchPanel extends Component<Props> {
   readonly #field = createRef<HTMLInputElement>();
   readonly #list = createRef<HTMLDivElement>();
   readonly #pane = createRef<HTMLElement>();
+  readonly #older = createRef<HTMLButtonElement>();
   readonly #search: Search;
   readonly #store: Store | undefined;
   #query: string;
@@ -71,8 +72,16 @@ export class SearchPanel extends Component<Props> {
     this.focus();
   }
 
-  override componentDidUpdate(before: Props): void {
+  override getSnapshotBeforeUpdate(): number | undefined {
+    return this.#older.current?.matches(':focus') === true ? this.#hits.length : undefined;
+  }
+
+  /** @param hits - before, if the button below them had the focus */
+  override componentDidUpdate(before: Props, _state: unknown, hits: number | undefined): void {
     const { strings, chat } = this.props.context;
+    // With the last page it goes.
+    if (hits !== undefined && this.#older.current === null)
+      (this.#hits[hits] ?? this.#hits.at(-1) ?? this.#field.current)?.focus();
     const { everywhere } = this.props;
     const room = chat.current?.id;
     if (before.everywhere !== everywhere || (!everywhere && room !== this.#room)) this.#find();
@@ -90,6 +99,10 @@ export class SearchPanel extends Component<Props> {
     this.props.shown(undefined);
     this.#search.clear();
     this.props.context.chat.followers.delete(this.#search);
+  }
+
+  get #hits(): HTMLElement[] {
+    return [...(this.#list.current?.querySelectorAll<HTMLElement>('button.hit') ?? [])];
   }
 
   focus(): void {
@@ -183,14 +196,22 @@ export class SearchPanel extends Component<Props> {
     const { state } = this.#search;
     if (state === undefined) return undefined;
     const { messages, more, error, busy, query, filters } = state;
-    if (error !== undefined) {
+    if (error !== undefined && messages === undefined) {
       return (
         <Empty
           picture="alert"
           title={strings.text('search.error.title')}
           text={strings.text('search.error.text')}
         >
-          <button type="button" class="btn primary" onClick={() => this.#search.again()}>
+          <button
+            type="button"
+            class="btn primary"
+            onClick={() => {
+              // The button goes.
+              this.#field.current?.focus();
+              this.#search.again();
+            }}
+          >
             {strings.text('common.again')}
           </button>
         </Empty>
@@ -226,9 +247,20 @@ export class SearchPanel extends Component<Props> {
       </ul>,
       more && (
         <div class="foot" key="foot">
-          <span>{strings.text('search.newest', { n: messages.length })}</span>
-          <button type="button" class="btn" disabled={busy} onClick={() => void this.#search.older()}>
-            {strings.text('search.older')}
+          <span>
+            {error === undefined
+              ? strings.text('search.newest', { n: messages.length })
+              : strings.text('search.error.title')}
+          </span>
+          {/* One that is disabled loses the focus. */}
+          <button
+            type="button"
+            class="btn"
+            ref={this.#older}
+            aria-disabled={busy || undefined}
+            onClick={() => void this.#search.older()}
+          >
+            {strings.text(error === undefined ? 'search.older' : 'common.again')}
           </button>
         </div>
       ),
