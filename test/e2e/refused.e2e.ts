@@ -5,6 +5,34 @@ import { numbered, seed } from './seed.ts';
 
 const refused = { ok: false, error: { code: 'storage_unavailable', message: 'for this test' } };
 
+test('a later page of links that is refused takes nothing away; tried again, the focus goes on with the new ones', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const shed = await privateRoom(site, 'bob', 'shed', ['1']);
+  await seed(site, 'bob', shed, numbered(40, 'https://garden.example/plan'));
+  const wire = await Wire.of(page.context());
+  await page.reload();
+  await alice.open('shed');
+  await page.getByRole('button', { name: 'shed', exact: true }).click();
+  const details = page.getByRole('complementary', { name: 'Details' });
+  await details.getByRole('tab', { name: /^Files$/ }).click();
+  await details.getByRole('button', { name: 'Links' }).click();
+  const links = details.locator('.filelist a');
+  await expect(links).toHaveCount(30);
+  wire.answers.set('room:files', refused);
+  await links.last().focus();
+  await expect(details.getByText('This didn’t load.')).toBeVisible();
+  await expect(links).toHaveCount(30);
+  const again = details.getByRole('button', { name: 'Try again' });
+  wire.answers.delete('room:files');
+  await again.press('Enter');
+  await expect(links).toHaveCount(40);
+  await expect(again).toHaveCount(0);
+  await expect(links.nth(30)).toBeFocused();
+});
+
 test('older results that are refused take nothing away, and the focus stays in the search', async ({
   alice,
   site,

@@ -18,6 +18,7 @@ import { listTime } from '../rooms/list-time.ts';
 const kinds = ['pictures', 'files', 'links'] as const;
 type Kind = (typeof kinds)[number];
 
+const ITEMS = '.pics button, .filelist a';
 /** The next page is fetched so far ahead of where one scrolls. */
 const AHEAD = 300;
 
@@ -40,6 +41,8 @@ const nothing = { messages: undefined, complete: false, failed: false };
 export class RoomFiles extends Component<Props, State> implements Follower {
   override state: State = { what: 'pictures', ...nothing };
   readonly #list = createRef<HTMLDivElement>();
+  readonly #kinds = createRef<HTMLDivElement>();
+  readonly #again = createRef<HTMLButtonElement>();
   #asked = 0;
   #busy = false;
 
@@ -48,7 +51,16 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     void this.#load();
   }
 
-  override componentDidUpdate(): void {
+  override getSnapshotBeforeUpdate(): number | undefined {
+    return this.#again.current?.matches(':focus') === true ? this.#items.length : undefined;
+  }
+
+  /** A failure that is over passes the focus on to what has come. @param before - the number of items then, if it had it */
+  override componentDidUpdate(_props: Props, _state: State, before: number | undefined): void {
+    if (before !== undefined && this.#again.current === null) {
+      const chosen = this.#kinds.current?.querySelector<HTMLElement>('[aria-pressed=true]');
+      (this.#items[before] ?? this.#items.at(-1) ?? chosen)?.focus();
+    }
     this.#extend();
   }
 
@@ -81,7 +93,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     return (
       <>
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
-        <div class="seg" role="group" aria-label={label}>
+        <div class="seg" role="group" aria-label={label} ref={this.#kinds}>
           {kinds.map((kind) => (
             <button type="button" key={kind} aria-pressed={kind === what} onClick={() => this.#begin(kind)}>
               {strings.text(`details.${kind}`)}
@@ -89,13 +101,14 @@ export class RoomFiles extends Component<Props, State> implements Follower {
           ))}
         </div>
         <RovingList
-          items=".pics button, .filelist a"
+          items={ITEMS}
           label={strings.text(`details.${what}`)}
           element={this.#list}
           busy={messages === undefined && !this.state.failed}
           onScroll={this.#extend}
         >
           {this.#content()}
+          {this.state.failed && this.#failure()}
         </RovingList>
       </>
     );
@@ -103,17 +116,8 @@ export class RoomFiles extends Component<Props, State> implements Follower {
 
   #content() {
     const { strings, blocking } = this.props.context;
-    const { messages, complete, failed, what } = this.state;
+    const { messages, complete, what } = this.state;
     const shown = (messages ?? []).filter((message) => blocking()?.isHidden(message) !== true);
-    if (failed)
-      return (
-        <p class="note">
-          {strings.text('details.error')}{' '}
-          <button type="button" class="link" onClick={() => void this.#load()}>
-            {strings.text('common.again')}
-          </button>
-        </p>
-      );
     if (shown.length === 0)
       return (
         complete && (
@@ -139,6 +143,23 @@ export class RoomFiles extends Component<Props, State> implements Follower {
         </ul>
       ),
     ]);
+  }
+
+  /** Below what has come before. */
+  #failure() {
+    const { strings } = this.props.context;
+    return (
+      <p class="note" key="failure">
+        {strings.text('details.error')}{' '}
+        <button type="button" class="link" ref={this.#again} onClick={() => void this.#load()}>
+          {strings.text('common.again')}
+        </button>
+      </p>
+    );
+  }
+
+  get #items(): HTMLElement[] {
+    return [...(this.#list.current?.querySelectorAll<HTMLElement>(ITEMS) ?? [])];
   }
 
   #pictures(message: Message) {
