@@ -1,4 +1,4 @@
-import { privateRoom } from './as-user.ts';
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 import { Wire } from './mock-wire.ts';
 import { numbered, seed } from './seed.ts';
@@ -64,4 +64,28 @@ test('older results that are refused take nothing away, and the focus stays in t
   await page.keyboard.press('Enter');
   await expect(hits).toHaveCount(40);
   await expect(hits.nth(25)).toBeFocused();
+});
+
+test('invite links that are not listed can be asked for again', async ({ alice, site }) => {
+  const { page } = alice;
+  const market = await privateRoom(site, 'alice', 'market', ['2']);
+  await asUser(site, 'alice', (ask) => ask('invite:create', { room: market, seconds: 3600, uses: 5 }));
+  const wire = await Wire.of(page.context());
+  await page.reload();
+  await alice.open('market');
+  wire.answers.set('invite:list', refused);
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Invite' }).click();
+  await page.getByRole('button', { name: 'Create an invite link' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Invite link' });
+  await expect(dialog.getByRole('alert')).toBeVisible();
+  wire.answers.delete('invite:list');
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(dialog.getByRole('listitem')).toHaveText(/Link by you.*0 of 5 joined/);
+  await expect(dialog.getByRole('alert')).toHaveCount(0);
+  // It is for the list alone.
+  wire.answers.set('invite:create', refused);
+  await dialog.getByRole('button', { name: 'Create link' }).click();
+  await expect(dialog.getByRole('alert')).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Try again' })).toHaveCount(0);
 });

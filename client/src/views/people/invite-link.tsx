@@ -35,6 +35,8 @@ export class InviteLink extends Component<Props> {
   #people = 50;
   #made: Made | undefined;
   #invites: readonly Invite[] = [];
+  /** They could not be listed. */
+  #unlisted = false;
   /** It was copied just now. */
   #copied = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -44,13 +46,7 @@ export class InviteLink extends Component<Props> {
   readonly #submission = new Submission(this.props.context);
 
   override componentDidMount(): void {
-    const { context, room } = this.props;
-    void this.#submission.run(
-      () => context.chat.request('invite:list', { room: room.id }),
-      ({ invites }) => {
-        this.#invites = invites;
-      },
-    );
+    this.#list();
   }
 
   override componentWillUnmount(): void {
@@ -81,6 +77,7 @@ export class InviteLink extends Component<Props> {
         context={context}
         title={strings.text('link.title')}
         problem={this.#submission.problem}
+        again={this.#unlisted ? this.#list : undefined}
         submit={made === undefined ? this.#make : close}
         close={close}
         actions={made === undefined ? this.#toMake() : this.#toGoOn()}
@@ -227,9 +224,26 @@ export class InviteLink extends Component<Props> {
     return new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long' }).format(at);
   }
 
+  readonly #list = () => {
+    const { context, room } = this.props;
+    const { chat, strings } = context;
+    this.#unlisted = false;
+    void this.#submission.run(
+      () => chat.request('invite:list', { room: room.id }),
+      ({ invites }) => {
+        this.#invites = invites;
+      },
+      (error) => {
+        this.#unlisted = true;
+        return refusal(error, strings);
+      },
+    );
+  };
+
   readonly #make = () => {
     const { context, room } = this.props;
     const { chat, strings } = context;
+    this.#unlisted = false;
     const wanted = { room: room.id, seconds: this.#days * DAY, uses: this.#people };
     void this.#submission.run(
       () => chat.request('invite:create', wanted),
@@ -261,6 +275,7 @@ export class InviteLink extends Component<Props> {
 
   /** An expired link needs no question. */
   #remove(invite: Invite): void {
+    this.#unlisted = false;
     void this.#submission.run(
       () => this.#revoke(invite),
       () => {},
