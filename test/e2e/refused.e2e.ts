@@ -89,3 +89,23 @@ test('invite links that are not listed can be asked for again', async ({ alice, 
   await expect(dialog.getByRole('alert')).toBeVisible();
   await expect(dialog.getByRole('button', { name: 'Try again' })).toHaveCount(0);
 });
+
+test('a person’s card that did not load keeps the keys while it is tried again', async ({ alice, bob }) => {
+  const { page } = alice;
+  await bob.open('lobby');
+  await bob.write('Hello from Bob.');
+  const wire = await Wire.of(page.context());
+  await page.reload();
+  wire.answers.set('user:about', refused);
+  await alice.open('lobby');
+  await expect(alice.message('Hello from Bob.')).toBeVisible();
+  await alice.timeline.locator('.by-name').last().click();
+  const card = page.getByRole('dialog', { name: 'Bob' });
+  const again = card.getByRole('button', { name: 'Try again' });
+  await expect(again).toBeVisible();
+  wire.answers.delete('user:about');
+  await again.press('Enter');
+  await expect(card.getByText('Here now')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(card).toHaveCount(0);
+});

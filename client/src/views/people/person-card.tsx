@@ -122,7 +122,7 @@ export class PersonCard extends Component<Props> {
     if (own) return strings.text('people.you');
     if (this.#failed)
       return (
-        <button type="button" class="link" onClick={() => this.#load()}>
+        <button type="button" class="link" onClick={this.#again}>
           {strings.text('common.again')}
         </button>
       );
@@ -202,6 +202,12 @@ export class PersonCard extends Component<Props> {
       },
     );
   }
+
+  /** The button goes, and the card has the keys. */
+  readonly #again = () => {
+    this.#card.current?.focus();
+    this.#load();
+  };
 
   #controls(): HTMLElement[] {
     return [...(this.#card.current?.querySelectorAll<HTMLElement>('button, a') ?? [])];
