@@ -109,3 +109,24 @@ test('a person’s card that did not load keeps the keys while it is tried again
   await page.keyboard.press('Escape');
   await expect(card).toHaveCount(0);
 });
+
+test('an invite link that cannot be looked at now says so, and is tried again', async ({ alice, site }) => {
+  const { page } = alice;
+  const market = await privateRoom(site, 'bob', 'market', []);
+  const { token } = await asUser(site, 'bob', (ask) =>
+    ask('invite:create', { room: market, seconds: 3600, uses: 5 }),
+  );
+  const wire = await Wire.of(page.context());
+  wire.answers.set('invite:look', refused);
+  await page.goto(`${site.chat.url}/#join=${token}`);
+  const failed = page.getByRole('heading', { name: 'This didn’t load.' });
+  await expect(failed).toBeFocused();
+  const again = page.getByRole('button', { name: 'Try again' });
+  await again.click();
+  await expect(failed).toBeFocused();
+  wire.answers.delete('invite:look');
+  await again.click();
+  await expect(page.getByRole('heading', { name: 'market' })).toBeFocused();
+  await page.getByRole('button', { name: 'Join market' }).click();
+  await expect(page.getByRole('textbox', { name: 'Message to market' })).toBeVisible();
+});

@@ -19,6 +19,8 @@ export class Visits implements Follower {
   #token: string | undefined;
   /** The room of the link; `over`: the link lets nobody in any more. */
   #look: Look | 'over' | undefined;
+  /** Why the link could not be looked at. */
+  #problem: string | undefined;
   #joining = false;
   /** A message that cannot be shown was asked for. */
   #unseen = false;
@@ -49,6 +51,7 @@ export class Visits implements Follower {
   /** The session may be over: nothing of the room may stay. The link is for whoever logs in. */
   clear(): void {
     this.#look = undefined;
+    this.#problem = undefined;
     this.#unseen = false;
     this.#joining = false;
   }
@@ -77,7 +80,11 @@ export class Visits implements Follower {
     if (this.#token === undefined) return undefined;
     return (
       <div class="scroll back-drop">
-        {this.#look === 'over' ? this.#over() : this.#look && this.#landing(this.#look)}
+        {this.#look === 'over'
+          ? this.#over()
+          : this.#look
+            ? this.#landing(this.#look)
+            : this.#problem !== undefined && this.#failed(this.#token, this.#problem)}
       </div>
     );
   }
@@ -93,6 +100,25 @@ export class Visits implements Follower {
         <p>{strings.text('join.over.text')}</p>
         <button type="button" class="btn primary" onClick={this.#leave}>
           {strings.text('join.toChat')}
+        </button>
+      </div>
+    );
+  }
+
+  #failed(token: string, problem: string) {
+    const { strings } = this.#context;
+    return (
+      <div class="landing">
+        <span class="tile h5" aria-hidden="true">
+          <Icon name="link" />
+        </span>
+        <h3 tabIndex={-1}>{strings.text('details.error')}</h3>
+        <p>{problem}</p>
+        <button type="button" class="btn primary" onClick={() => void this.#lookAt(token)}>
+          {strings.text('common.again')}
+        </button>
+        <button type="button" class="btn quiet" onClick={this.#leave}>
+          {strings.text('join.later')}
         </button>
       </div>
     );
@@ -140,11 +166,12 @@ export class Visits implements Follower {
   }
 
   async #lookAt(token: string): Promise<void> {
-    const { chat, strings, toast, open, draw } = this.#context;
+    const { chat, strings, open, draw } = this.#context;
     try {
       if (chat.connection.state.kind !== 'ready') return;
       const look = await chat.request('invite:look', { token });
       if (this.#token !== token) return;
+      this.#problem = undefined;
       forgetToken();
       if (look.room !== undefined) {
         const room = await chat.openRoom(look.room);
@@ -159,8 +186,8 @@ export class Visits implements Follower {
         forgetToken();
         this.#look = 'over';
       } else if (error.code !== 'offline') {
-        // The link is asked for again over the next connection.
-        toast(refusal(error, strings), 'bad');
+        // Over the next connection it is asked for again without a press.
+        this.#problem = refusal(error, strings);
       }
     }
     draw();
