@@ -11,6 +11,7 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await privateRoom(site, 'bob', 'den', ['1']);
   const closed = await privateRoom(site, 'bob', 'notices', ['1']);
   const market = await privateRoom(site, 'bob', 'market', ['1']);
+  await privateRoom(site, 'bob', 'Café', ['1']);
   const write = (room: string, who: 'all' | 'moderators') =>
     asUser(site, 'bob', (ask) => ask('room:update', { room, write: who }));
   await write(closed, 'moderators');
@@ -34,6 +35,10 @@ test('a message is forwarded by keyboard into chats that are searched for, after
     field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
   });
   await expect(dialog.getByRole('checkbox', { name: 'den' })).toBeChecked();
+  // As in the list of rooms, accents need not be typed.
+  await find.fill('CAFE');
+  await expect(dialog.getByRole('checkbox')).toHaveCount(1);
+  await expect(dialog.getByRole('checkbox', { name: 'Café' })).toBeVisible();
   await find.fill('');
   await dialog.getByRole('checkbox', { name: 'market' }).check();
   await dialog.getByRole('textbox', { name: /^Add a note/ }).fill('For Saturday');

@@ -10,6 +10,7 @@ import { FilterField } from '../controls/filter-field.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
+import { plain } from '../rooms/room-list.tsx';
 
 /** Chats to which a message goes at once. */
 const MOST = 5;
@@ -86,10 +87,10 @@ export class Forward extends Component<Props> {
 
   #found(): Room[] {
     const { chat, strings } = this.props.context;
-    const wanted = this.#query.trim().toLocaleLowerCase();
+    const wanted = plain(this.#query.trim());
     return chat.list
       .own()
-      .filter((room) => strings.roomName(room.summary).toLocaleLowerCase().includes(wanted))
+      .filter((room) => plain(strings.roomName(room.summary)).includes(wanted))
       .slice(0, SHOWN);
   }
 

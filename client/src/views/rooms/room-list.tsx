@@ -328,7 +328,7 @@ class StillOrder<T extends { readonly id: string }> {
 }
 
 /** Without case and accents. */
-const plain = (text: string) =>
+export const plain = (text: string) =>
   text
     .normalize('NFD')
     .replace(/\p{M}+/gu, '')
