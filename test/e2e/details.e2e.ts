@@ -5,6 +5,39 @@ import { faultsIn } from './axe.ts';
 import { expect, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
+test('the list of pinned messages is gone with its room: Esc there leaves what is written', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const market = await privateRoom(site, 'bob', 'market', ['1']);
+  const shed = await privateRoom(site, 'bob', 'shed', ['1']);
+  await seed(site, 'bob', market, numbered(2));
+  await seed(site, 'bob', shed, ['here']);
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room: market });
+    for (const seq of [1, 2]) await ask('message:pin', { room: market, seq });
+  });
+  await alice.open('market');
+  await page.getByRole('button', { name: 'All 2 pinned messages' }).press('Enter');
+  const list = page.getByRole('dialog', { name: 'Pinned messages' });
+  await expect(list.getByRole('button', { name: 'Close' })).toBeFocused();
+  // To the room above or below.
+  await page.keyboard.press('Control+K');
+  await page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^shed/ }).press('Enter');
+  await alice.message('here').press('r');
+  const strip = page.getByRole('button', { name: 'Cancel reply' });
+  await expect(strip).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(strip).toHaveCount(0);
+  await page
+    .getByRole('navigation', { name: 'Rooms' })
+    .getByRole('button', { name: /^market/ })
+    .press('Enter');
+  await expect(page.getByRole('button', { name: 'All 2 pinned messages' })).toBeVisible();
+  await expect(list).toHaveCount(0);
+});
+
 test('pinned messages stand in a bar that leads from one to the next; unpinning can be undone; one alone is hidden here', async ({
   alice,
   site,

@@ -171,7 +171,10 @@ export class PinnedMessages implements Follower {
       close();
       this.#go(room, pin);
     };
-    return <PinnedDialog context={this.#context} room={room} go={go} close={close} />;
+    const gone = () => {
+      if (this.#open === room) this.#open = undefined;
+    };
+    return <PinnedDialog context={this.#context} room={room} go={go} close={close} gone={gone} />;
   }
 
   #go(room: Room, { seq }: Pin): void {
@@ -191,6 +194,8 @@ interface DialogProps {
   readonly room: Room;
   go(pin: Pin): void;
   close(): void;
+  /** It is not drawn any more: another room may be shown. */
+  gone(): void;
 }
 
 /** The list below the bar; whatever is pressed beside it closes it. */
@@ -204,6 +209,10 @@ class PinnedDialog extends Component<DialogProps> {
   override componentDidUpdate(): void {
     // The last one was unpinned.
     if (this.props.room.pins.length < 2) this.props.close();
+  }
+
+  override componentWillUnmount(): void {
+    this.props.gone();
   }
 
   override render({ context, room, go, close }: DialogProps) {
