@@ -3,7 +3,9 @@ import { RequestError } from '../../client/src/connection/connection-state.ts';
 import { Tasks } from '../../client/src/connection/tasks.ts';
 import { csvOf } from '../../client/src/moderate/csv.ts';
 import type { Desk } from '../../client/src/moderate/desk.ts';
+import type { DeskContext } from '../../client/src/moderate/desk-context.ts';
 import { plainKey } from '../../client/src/moderate/keys.tsx';
+import { LogPage } from '../../client/src/moderate/log-page.tsx';
 import { hashOf, placeIn } from '../../client/src/moderate/place.ts';
 import { type Case, Queue } from '../../client/src/moderate/queue.ts';
 import type { Held, Report } from '../../server/wire/events.ts';
@@ -37,8 +39,8 @@ let asked: unknown[][];
 let answers: Record<string, (payload: never) => unknown>;
 let told: unknown[][];
 
-function queue(): Queue {
-  const desk = {
+const desk = () =>
+  ({
     get me() {
       return me;
     },
@@ -48,8 +50,10 @@ function queue(): Queue {
       asked.push([name, payload]);
       return answers[name]?.(payload);
     },
-  } as unknown as Desk;
-  return new Queue(desk, {
+  }) as unknown as Desk;
+
+function queue(): Queue {
+  return new Queue(desk(), {
     changed: () => {},
     meanwhile: (one, by, done, late) => told.push(['meanwhile', one.key, by.name, done, late]),
     refused: (one, _decision, error) => told.push(['refused', one.key, error.code]),
@@ -245,6 +249,19 @@ test('a case that others are about to close stays where it was shown', async () 
   expect(keys(all)[0]).toBe('twice/1');
   all.reported({ report: report('c', 'twice', 30, { closed: { by: bob, done: 'nothing', at: 1 } }) });
   expect(keys(all)).toEqual(['twice/1', 'early/1', 'held/waits', 'late/1']);
+});
+
+test('a page of the log that is refused is not asked for again by itself', async () => {
+  const acts = Array.from({ length: 100 }, (_, n) => ({ kind: 'pinned', by: bob, at: Date.now() - n }));
+  answers['moderate:acts'] = async ({ cursor }: { cursor?: string }) => {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (cursor !== undefined) throw new RequestError('rate_limited');
+    return { acts, next: 'more' };
+  };
+  const log = new LogPage({ chat: desk(), changed: () => {} } as unknown as DeskContext);
+  log.open();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(asked).toHaveLength(2);
 });
 
 test('a place in the address, and what is none', () => {

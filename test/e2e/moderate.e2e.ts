@@ -5,6 +5,7 @@ import { asUser, privateRoom } from './as-user.ts';
 import { axe } from './axe.ts';
 import { expect, idOf, type Site, test } from './fixtures.ts';
 import { tellKept } from './kept-page.ts';
+import { Wire } from './mock-wire.ts';
 import { seed } from './seed.ts';
 import { shot } from './shot.ts';
 
@@ -390,6 +391,31 @@ test('the rooms: found by name, sorted, and their restrictions, which can be lif
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
   expect(await faults(page)).toEqual([]);
   await shot(page, 'moderate-360-4-rooms');
+});
+
+test('people: a search that is refused says so beside what was known, and is tried again', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await expect(bob.field).toBeVisible();
+  const wire = await Wire.of(page.context());
+  await page.goto(`${site.chat.url}/moderate#people`);
+  const people = page.getByRole('region', { name: 'People' });
+  const rows = people.getByRole('listitem');
+  await expect(rows.filter({ hasText: 'Bob' })).toBeVisible();
+  wire.answers.set('moderate:people', {
+    ok: false,
+    error: { code: 'storage_unavailable', message: 'for this test' },
+  });
+  await people.getByRole('searchbox').fill('ali');
+  await expect(people.getByRole('alert')).toContainText('This didn’t load.');
+  await shot(page, 'moderate-people-failed');
+  wire.answers.delete('moderate:people');
+  await people.getByRole('button', { name: 'Try again' }).click();
+  await expect(rows).toHaveText([/^A.*Alice/]);
+  await expect(people.getByRole('alert')).toHaveCount(0);
 });
 
 test('people: found by name, one with rooms, restrictions and reports; muted, banned, and let back', async ({

@@ -8,6 +8,7 @@ import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { isDirect, roomName } from './mod-words.ts';
+import { RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import { hashOf } from './place.ts';
 import { type Case, subjectOf } from './queue.ts';
@@ -175,19 +176,6 @@ export class CaseDetail extends Component<Props> {
     );
   }
 
-  #failed(again: () => void) {
-    const { strings } = this.props.context;
-    return (
-      <div class="problem" role="alert">
-        <Icon name="alert" />
-        <span>{strings.text('details.error')}</span>
-        <button type="button" class="link" onClick={again}>
-          {strings.text('common.again')}
-        </button>
-      </div>
-    );
-  }
-
   #written({ items, state, next }: Pages<Message>): ComponentChildren {
     const { context, one } = this.props;
     const { room, seq } = subjectOf(one);
@@ -202,8 +190,8 @@ export class CaseDetail extends Component<Props> {
             room={message.room}
           />
         ))}
-        {state === 'failed' && this.#failed(() => void this.#all?.load())}
-        {next !== undefined && (
+        {state === 'failed' && <RestFailed context={context} again={() => void this.#all?.again()} />}
+        {next !== undefined && state !== 'failed' && (
           <div class="foot">
             <button type="button" class="btn" onClick={() => void this.#all?.more()}>
               {context.strings.text('msg.showMore')}
@@ -248,7 +236,7 @@ export class CaseDetail extends Component<Props> {
       return (
         <>
           {target}
-          {this.#failed(this.#again)}
+          <RestFailed context={context} again={this.#again} />
         </>
       );
     const place = subject.message?.seq ?? Number.POSITIVE_INFINITY;

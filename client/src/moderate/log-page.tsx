@@ -9,7 +9,7 @@ import { Avatar } from '../views/people/avatar.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
 import { saveTable } from './csv.ts';
 import type { DeskContext } from './desk-context.ts';
-import { Bones, Failed } from './nothing.tsx';
+import { Bones, Failed, RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
@@ -205,9 +205,11 @@ export class LogPage implements Part {
         />
       );
     const shown = this.#shown();
-    const more = shown.length > this.#drawn || (next !== undefined && this.#since(items.at(-1)));
+    const failed = state === 'failed';
+    const more = shown.length > this.#drawn || (!failed && next !== undefined && this.#since(items.at(-1)));
     return (
       <>
+        {failed && <RestFailed context={this.#context} again={() => void this.#acts.again()} />}
         {shown.length === 0 ? (
           <p class="hint">{strings.text('mod.log.none')}</p>
         ) : (
@@ -341,7 +343,9 @@ export class LogPage implements Part {
 
   /** Reads on until all acts of the chosen time are here: the ones that fit the filters may be far back. */
   async #readOn(): Promise<void> {
-    const { items, next } = this.#acts;
+    const { state, items, next } = this.#acts;
+    // What is refused is not asked for again without a press.
+    if (state !== 'here') return;
     if (next !== undefined && items.length < this.#most && this.#since(items.at(-1))) await this.#acts.more();
   }
 

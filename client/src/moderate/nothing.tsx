@@ -37,6 +37,25 @@ export function AllClear({ title, text }: { readonly title: string; readonly tex
   );
 }
 
+/** Stands beside what is known already: the rest could not be loaded. */
+export function RestFailed({
+  context: { strings },
+  again,
+}: {
+  readonly context: DeskContext;
+  again(): void;
+}) {
+  return (
+    <div class="problem" role="alert">
+      <Icon name="alert" />
+      <span>{strings.text('details.error')}</span>
+      <button type="button" class="link" onClick={again}>
+        {strings.text('common.again')}
+      </button>
+    </div>
+  );
+}
+
 /** Stands in place of something that could not be loaded. */
 export function Failed(props: { readonly context: DeskContext; readonly title: string; again(): void }) {
   const { context, title, again } = props;

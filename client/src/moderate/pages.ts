@@ -36,6 +36,11 @@ export class Pages<Item> {
     if (this.next !== undefined && !this.#busy) await this.#page(this.next);
   }
 
+  /** What has failed last: the beginning, or the next page. */
+  async again(): Promise<void> {
+    await (this.next === undefined ? this.load() : this.more());
+  }
+
   clear(): void {
     this.#asked++;
     this.items = [];

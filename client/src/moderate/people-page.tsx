@@ -5,7 +5,7 @@ import { FilterField } from '../views/controls/filter-field.tsx';
 import { RovingList } from '../views/controls/roving-list.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
-import { Bones, Failed } from './nothing.tsx';
+import { Bones, Failed, RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import type { Drawn, Part } from './part.ts';
 import { PersonDetail } from './person-detail.tsx';
@@ -116,8 +116,12 @@ export class PeoplePage implements Part {
           text={strings.text('rooms.filterNone', { q: this.#query.trim() })}
         />
       );
+    const failure = state === 'failed' && (
+      <RestFailed context={this.#context} again={() => void this.#people.again()} />
+    );
     return (
       <>
+        {next === undefined && failure}
         <ul class="cases">
           {items.map((one) => (
             <li key={one.user.id}>
@@ -139,7 +143,8 @@ export class PeoplePage implements Part {
             </li>
           ))}
         </ul>
-        {next !== undefined && (
+        {next !== undefined && failure}
+        {next !== undefined && state !== 'failed' && (
           <div class="foot">
             <button type="button" class="btn" onClick={() => void this.#people.more()}>
               {strings.text('msg.showMore')}
