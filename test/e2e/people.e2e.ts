@@ -377,6 +377,16 @@ test('the page’s slots are shown, and its own address of profiles takes preced
   await page.getByRole('link', { name: 'Profile' }).click();
   await expect.poll(async () => (await opened).url()).toBe('https://people.example/2?from=chat');
 
+  // The menu of a direct room leads there, too.
+  await person(alice, 'Bob').click();
+  await page.getByRole('button', { name: 'Message', exact: true }).click();
+  await expect(page.getByRole('textbox', { name: 'Message to Bob' })).toBeVisible();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  const again = page.context().waitForEvent('page');
+  await page.getByRole('menuitem', { name: 'Profile' }).click();
+  await expect.poll(async () => (await again).url()).toBe('https://people.example/2?from=chat');
+  await alice.open('slots');
+
   // No script, and no site that could be changed on the way.
   for (const bad of ['javascript:alert(1)', 'http://people.example/{id}']) {
     await page.locator('php-chat').evaluate((chat, to) => chat.setAttribute('profile-url', to), bad);

@@ -1,8 +1,10 @@
 import type { Room } from '../../store/room.ts';
+import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from '../controls/menu.tsx';
 import { markUnread } from '../messages/message-menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
+import { profileUrl } from '../people/person-actions.ts';
 
 /** The actions on a room that the user may take. */
 function roomItems(room: Room, context: Context): MenuItem[] {
@@ -10,11 +12,17 @@ function roomItems(room: Room, context: Context): MenuItem[] {
   const search = searchInMenu();
   const { kind, member, may, notify, reports, with: other } = room.summary;
   const direct = kind === 'direct';
+  const profile = other === undefined || other.id === ERASED ? undefined : profileUrl(other, context);
   const quiet = notify === 'none';
   // The usual choice for such a room.
   const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
     search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },
+    profile !== undefined && {
+      picture: 'person',
+      label: strings.text('people.profile'),
+      run: () => void window.open(profile, '_blank', 'noopener,noreferrer'),
+    },
     may.includes('invite') && {
       picture: 'invite',
       label: strings.text('rooms.invite'),
