@@ -222,6 +222,9 @@ test('a message is reported, and the report is found and closed by who moderates
   await item(bob, 'Report message').click();
   const report = dialog(bob, 'Report this message');
   await expect(report.getByLabel('Spam or scam')).toBeFocused();
+  // Nobody is accused of something that was not chosen.
+  await expect(report.getByRole('radio', { checked: true })).toHaveCount(0);
+  await expect(report.getByRole('button', { name: 'Report' })).toBeDisabled();
   await report.getByLabel('Insult or threat').check();
   await report.getByLabel('Note for the moderators').fill('Again.');
   expect(await wrongIn(bob.page, '.dialog')).toEqual([]);

@@ -17,7 +17,8 @@ interface Props {
 
 /** Reports a message to the moderators. */
 export class ReportMessage extends Component<Props> {
-  #reason: 'spam' | 'abuse' | 'other' = 'spam';
+  /** None before one is chosen. */
+  #reason: 'spam' | 'abuse' | 'other' | undefined;
   #note = '';
   readonly #submission = new Submission(this.props.context);
 
@@ -31,6 +32,7 @@ export class ReportMessage extends Component<Props> {
         typed={this.#note !== ''}
         submission={this.#submission}
         label={strings.text('report.submit')}
+        ready={this.#reason !== undefined}
         submit={this.#submit}
         close={close}
       >
@@ -77,14 +79,15 @@ export class ReportMessage extends Component<Props> {
     const { context, message, close } = this.props;
     const { chat, strings, toast } = context;
     const text = this.#note.trim();
-    if ([...text].length > LONGEST_NOTE) return;
+    const reason = this.#reason;
+    if (reason === undefined || [...text].length > LONGEST_NOTE) return;
     const { room, seq } = message;
     void this.#submission.run(
       () =>
         chat.request('message:report', {
           room,
           seq,
-          reason: this.#reason,
+          reason,
           ...(text === '' ? {} : { text }),
         }),
       () => {
