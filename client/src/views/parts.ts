@@ -139,15 +139,31 @@ export function start(
     unsent({ room, failed, forward }) {
       speaker.unsent();
       const summary = chat.rooms.get(room)?.summary;
-      if (forward !== undefined && summary !== undefined)
-        return context.toast(strings.text('forward.partly', { room: strings.roomName(summary) }), 'bad', {
-          label: 'common.again',
-          run: () => chat.retry(room),
-        });
+      if (forward !== undefined && summary !== undefined) return notForwarded(forward, context);
       const other = summary?.with;
       // The other one has blocked the user, who is told no more than that.
       if (failed === 'forbidden' && other !== undefined)
         context.toast(strings.text('composer.blockedDirect', { name: strings.name(other) }), 'bad');
     },
   };
+}
+
+/** Names all chats to which that message could not be forwarded: each is told when its answer comes. */
+function notForwarded({ room, seq }: NonNullable<Pending['forward']>, context: Context): void {
+  const { chat, strings, toast } = context;
+  const items = chat
+    .pending()
+    .filter(({ failed, forward }) => failed !== undefined && forward?.room === room && forward.seq === seq);
+  const rooms = [...new Set(items.map((item) => item.room))];
+  const names = rooms.flatMap((id) => {
+    const summary = chat.rooms.get(id)?.summary;
+    return summary === undefined ? [] : [strings.roomName(summary)];
+  });
+  const list = new Intl.ListFormat(strings.locale).format(names);
+  toast(strings.text('forward.partly', { room: list }), 'bad', {
+    label: 'common.again',
+    run: () => {
+      for (const id of rooms) chat.retry(id);
+    },
+  });
 }
