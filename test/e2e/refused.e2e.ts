@@ -17,10 +17,15 @@ test('a later page of links that is refused takes nothing away; tried again, the
   await alice.open('shed');
   await page.getByRole('button', { name: 'shed', exact: true }).click();
   const details = page.getByRole('complementary', { name: 'Details' });
+  // While nothing has come there is a sign of it, after a moment.
+  wire.held.add('room:files');
   await details.getByRole('tab', { name: /^Files$/ }).click();
+  await expect(details.locator('.bone').first()).toBeVisible();
+  wire.held.delete('room:files');
   await details.getByRole('button', { name: 'Links' }).click();
   const links = details.locator('.filelist a');
   await expect(links).toHaveCount(30);
+  await expect(details.locator('.bone')).toHaveCount(0);
   wire.answers.set('room:files', refused);
   await links.last().focus();
   await expect(details.getByText('This didn’t load.')).toBeVisible();

@@ -116,8 +116,9 @@ export class RoomFiles extends Component<Props, State> implements Follower {
 
   #content() {
     const { strings, blocking } = this.props.context;
-    const { messages, complete, what } = this.state;
-    const shown = (messages ?? []).filter((message) => blocking()?.isHidden(message) !== true);
+    const { messages, complete, failed, what } = this.state;
+    if (messages === undefined) return !failed && <Bones />;
+    const shown = messages.filter((message) => blocking()?.isHidden(message) !== true);
     if (shown.length === 0)
       return (
         complete && (
@@ -279,6 +280,17 @@ export class RoomFiles extends Component<Props, State> implements Follower {
     if (list === null || list.clientHeight === 0 || messages === undefined || complete || failed) return;
     if (list.scrollHeight - list.scrollTop - list.clientHeight <= AHEAD) void this.#load();
   };
+}
+
+/** The first page is on its way. */
+function Bones() {
+  return (
+    <div class="bones" aria-hidden="true">
+      {['w85', 'w55', 'w70'].map((width) => (
+        <div class={`bone line ${width}`} key={width} />
+      ))}
+    </div>
+  );
 }
 
 /** As the server lists it. */
