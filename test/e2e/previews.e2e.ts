@@ -67,7 +67,7 @@ test('a link has its page under it: readers hide it for themselves, its author r
   await expect(strip).toHaveText(host);
   await alice.shot('preview-while-writing');
   expect(await faultsIn(alice.page)).toEqual([]);
-  await strip.getByRole('button', { name: 'Remove preview for everyone' }).click();
+  await strip.getByRole('button', { name: 'Send without preview' }).click();
   await expect(strip).toHaveCount(0);
   await expect(field).toBeFocused();
   await alice.page.reload();
@@ -78,7 +78,7 @@ test('a link has its page under it: readers hide it for themselves, its author r
   // Another link in its place has its page again, and so has the next message.
   const next = site.host('<!doctype html><title>Autumn market</title>');
   await field.fill(`Loudly: ${link}spring`);
-  await strip.getByRole('button', { name: 'Remove preview for everyone' }).click();
+  await strip.getByRole('button', { name: 'Send without preview' }).click();
   await expect(strip).toHaveCount(0);
   await alice.write(`Loudly: ${next}`);
   await expect(card(bob, `Loudly: ${next}`)).toContainText('Autumn market');

@@ -41,7 +41,7 @@ export class LinkStrip extends Component<Props> {
         <button
           type="button"
           class="icon"
-          aria-label={context.strings.text('preview.remove')}
+          aria-label={context.strings.text('preview.without')}
           onClick={close}
         >
           <Icon name="close" />
