@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { hue } from '../../../../server/wire/avatar.ts';
 import type { Answers } from '../../../../server/wire/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
@@ -91,35 +92,41 @@ export class Visits implements Follower {
 
   #over() {
     const { strings } = this.#context;
-    return (
-      <div class="landing">
-        <span class="tile h5" aria-hidden="true">
-          <Icon name="link" />
-        </span>
-        <h3 tabIndex={-1}>{strings.text('join.over.title')}</h3>
-        <p>{strings.text('join.over.text')}</p>
-        <button type="button" class="btn primary" onClick={this.#leave}>
-          {strings.text('join.toChat')}
-        </button>
-      </div>
+    return this.#card(
+      strings.text('join.over.title'),
+      strings.text('join.over.text'),
+      <button type="button" class="btn primary" onClick={this.#leave}>
+        {strings.text('join.toChat')}
+      </button>,
     );
   }
 
   #failed(token: string, problem: string) {
     const { strings } = this.#context;
-    return (
-      <div class="landing">
-        <span class="tile h5" aria-hidden="true">
-          <Icon name="link" />
-        </span>
-        <h3 tabIndex={-1}>{strings.text('details.error')}</h3>
-        <p>{problem}</p>
+    return this.#card(
+      strings.text('details.error'),
+      problem,
+      <>
         <button type="button" class="btn primary" onClick={() => void this.#lookAt(token)}>
           {strings.text('common.again')}
         </button>
         <button type="button" class="btn quiet" onClick={this.#leave}>
           {strings.text('join.later')}
         </button>
+      </>,
+    );
+  }
+
+  /** Stands in place of the room of a link that leads nowhere now. */
+  #card(title: string, text: string, buttons: ComponentChildren) {
+    return (
+      <div class="landing">
+        <span class="tile h5" aria-hidden="true">
+          <Icon name="link" />
+        </span>
+        <h3 tabIndex={-1}>{title}</h3>
+        <p>{text}</p>
+        {buttons}
       </div>
     );
   }
