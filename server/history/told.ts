@@ -1,4 +1,4 @@
-/** The parts of the notifications between servers (cluster/servers.ts) that are of users. */
+/** The parts of a notification between servers (cluster/servers.ts) that concern users. */
 interface Told {
   /** How others see them. */
   users?: readonly (readonly [id: string, seen: { name: string } | null])[];
@@ -6,11 +6,11 @@ interface Told {
   user?: string;
 }
 
-/** The users whose names it says. */
+/** The users whom a notification names. */
 export const usersNamed = (what: object): string[] =>
   ((what as Told).users ?? []).flatMap(([id, seen]) => (seen === null ? [] : [id]));
 
-/** The same without the name of this user, and what is pushed to this user. */
+/** The notification without the name of this user, and without data pushed to this user. */
 export function withoutUser(what: object, user: string): object {
   const { users, order, user: of } = what as Told;
   if (users !== undefined) {

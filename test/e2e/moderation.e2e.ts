@@ -420,7 +420,7 @@ test('a blocked person is one line in the timeline, which shows the messages on 
     await expect(bob.page.locator('button.hit')).toHaveText(/Carol.*1 message from someone you blocked$/);
     await bob.page.keyboard.press('Escape');
     await expect(bob.message('one')).toHaveCount(0);
-    // What is shown on request stays when the server says only then who is blocked.
+    // Messages shown on request stay when the server says only then who is blocked.
     const known = Promise.withResolvers<void>();
     await bob.page.routeWebSocket(/socket\.io/, (page) => {
       const server = page.connectToServer();

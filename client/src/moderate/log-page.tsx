@@ -344,7 +344,7 @@ export class LogPage implements Part {
   /** Reads on until all acts of the chosen time are here: the ones that fit the filters may be far back. */
   async #readOn(): Promise<void> {
     const { state, items, next } = this.#acts;
-    // What is refused is not asked for again without a press.
+    // A refused page is asked for again by a press alone.
     if (state !== 'here') return;
     if (next !== undefined && items.length < this.#most && this.#since(items.at(-1))) await this.#acts.more();
   }

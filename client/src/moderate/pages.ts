@@ -36,7 +36,7 @@ export class Pages<Item> {
     if (this.next !== undefined && !this.#busy) await this.#page(this.next);
   }
 
-  /** What has failed last: the beginning, or the next page. */
+  /** Asks again for the page that has failed: the beginning, or the next one. */
   async again(): Promise<void> {
     await (this.next === undefined ? this.load() : this.more());
   }

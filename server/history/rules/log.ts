@@ -43,7 +43,7 @@ export const keepConsumers: Rule<'keepConsumers'> = {
 export const tell: Rule<'tell'> = {
   needs: ({ what }) => usersNamed(what).map((id) => ({ what: 'user', id })),
   run(work, { from, what }, changes) {
-    // Of a user who was erased a moment ago, which that server does not know yet, the name would stay in the log.
+    // The server may not know yet that a user was erased a moment ago: the name would stay in the log.
     const erased = usersNamed(what).filter((id) => work.user(id) === undefined);
     changes.push({ type: 'told', from, what: erased.reduce(withoutUser, what) });
     return {};

@@ -240,7 +240,7 @@ describe('a message that waits', () => {
     const text = async () =>
       (await eve.request('message:history', { room: 'lobby' })).messages.find((one) => one.seq === seq)?.text;
     expect(await text()).toBe('hello');
-    // One with a new file takes its place, and then one with the same file.
+    // An edit with a new file takes its place, and then an edit with the same file.
     const { file } = await upload(site.chat.url, ann.cookie, 'plan', { room: 'lobby' });
     const withFile = { ...edit, files: [{ id: file.id }] };
     for (const over of [{}, { text: 'other https://a.example' }, { text: edit.text }])

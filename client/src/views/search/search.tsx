@@ -252,7 +252,7 @@ export class SearchPanel extends Component<Props> {
               ? strings.text('search.newest', { n: messages.length })
               : strings.text('search.error.title')}
           </span>
-          {/* One that is disabled loses the focus. */}
+          {/* A disabled button loses the focus. */}
           <button
             type="button"
             class="btn"
