@@ -1199,20 +1199,21 @@ export interface Writes {
   /** Forgets acts before that time. */
   forgetActive: { in: { before: number }; out: Nothing };
   /**
-   * Gives users and rooms that are due: they are due again at `until`, in case this server ends. `sending`: a server has
-   * ended while it sent to this user. `next`: when the first of all others is due.
+   * Gives users who are due: they are due again at `until`, in case this server ends. `sending`: a server has ended while it
+   * sent to this user. `next`: when the first of all others is due.
    */
-  claimDue: {
+  claimDueUsers: {
     in: { at: number; until: number; most: number };
-    out: {
-      users: { user: string; sending: boolean }[];
-      rooms: { room: string; everyone: boolean }[];
-      next?: number;
-    };
+    out: { users: { user: string; sending: boolean }[]; next?: number };
+  };
+  /** Gives rooms whose members are to be looked through, likewise. */
+  claimDueRooms: {
+    in: { at: number; until: number; most: number };
+    out: { rooms: { room: string; everyone: boolean }[]; next?: number };
   };
   /**
    * Users are looked at: again at that time (`due`), or when something more concerns them.
-   * @param in.until that of `claimDue`: a user whom another server has taken over is left to it
+   * @param in.until that of `claimDueUsers`: a user whom another server has taken over is left to it
    */
   settleDue: {
     in: { users: readonly { user: string; due?: number }[]; until: number; at: number };
@@ -1249,7 +1250,7 @@ export interface Writes {
   };
   /**
    * Gives pushes that are due: they are due again at `until`, in case this server ends. `sending` and `next` as those of
-   * `claimDue`.
+   * `claimDueUsers`.
    */
   claimPushes: {
     in: { at: number; until: number; most: number };

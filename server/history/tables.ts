@@ -414,7 +414,7 @@ export const active = table<{ user: string; at: number }>(
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** The users whom something concerns that they may not have read: see `claimDue`. */
+/** The users whom something concerns that they may not have read: see `claimDueUsers`. */
 export const due = table<{ user: string; due: number; claimed?: 1; again?: 1; sending?: 1 }>(
   'chat_due',
   ['user'],

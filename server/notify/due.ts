@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Rounds } from '../changes/rounds.ts';
 import type { Directory } from '../chat/directory.ts';
 import { type History, lookThroughPause, type StoredEvent } from '../history/history.ts';
 import { mostConnections } from '../mail/mail-server.ts';
@@ -31,9 +32,6 @@ const tryAgainAfter = 5 * 60_000;
 const longestTrying = 24 * 60 * 60_000;
 /** Users whose first failed mail is remembered. */
 const mostFailing = 100_000;
-/** The pauses after a failure of the history, in milliseconds. They double. */
-const historyPauses = { shortest: 1000, longest: 60_000 };
-
 /** `failed`: it was not sent, and may be tried again. */
 export type NoticeOutcome = 'sent' | 'no_address' | 'refused' | 'failed' | 'lost';
 
@@ -78,70 +76,57 @@ export interface DueOptions {
  */
 export class Due {
   readonly #options: DueOptions;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
-  #woken = Promise.withResolvers<void>();
-  #pause = historyPauses.shortest;
+  /** Rooms have rounds of their own: a mail server that is slow holds up no pushes. */
+  readonly #rooms: Rounds;
+  readonly #users: Rounds;
   /** When the first mail to a user failed, of those that are tried again. */
   readonly #failing = new Map<string, number>();
 
   constructor(options: DueOptions) {
     this.#options = options;
-    this.#running = this.#run();
+    this.#rooms = new Rounds((signal) => this.#lookThroughRooms(signal), options.onFailure);
+    this.#users = new Rounds((signal) => this.#lookAtUsers(signal), options.onFailure);
   }
 
   /** There are more. */
   wake(): void {
-    this.#woken.resolve();
+    this.#rooms.wake();
+    this.#users.wake();
   }
 
   /** Waits for what is under way. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await this.#running;
+    await Promise.all([this.#rooms.stop(), this.#users.stop()]);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      this.#woken = Promise.withResolvers();
-      const wait = await this.#turn();
-      const timer = setTimeout(() => this.wake(), wait).unref();
-      await this.#woken.promise;
-      clearTimeout(timer);
+  async #lookThroughRooms(signal: AbortSignal): Promise<number> {
+    for (;;) {
+      const at = Date.now();
+      const claim = { at, until: at + claimTime, most: atOnce };
+      const { rooms, next } = await this.#options.history.write.claimDueRooms(claim);
+      for (const room of rooms) await this.#lookThrough(room);
+      if (rooms.length > 0) this.#users.wake();
+      if (rooms.length === 0 || signal.aborted) return waitFor(next);
     }
   }
 
-  /** @returns milliseconds until there may be more */
-  async #turn(): Promise<number> {
+  async #lookAtUsers(signal: AbortSignal): Promise<number> {
     const { write } = this.#options.history;
-    try {
-      for (;;) {
-        const at = Date.now();
-        const until = at + claimTime;
-        const claimed = await write.claimDue({ at, until, most: atOnce });
-        for (const room of claimed.rooms) await this.#lookThrough(room);
-        const left = [...claimed.users];
-        while (left.length > 0) {
-          const isLate = this.#stopping.signal.aborted || Date.now() > at + claimTime / 2;
-          const most = this.#options.mail === undefined ? together.events : together.mails;
-          const next = left.splice(0, isLate ? left.length : most);
-          const users = isLate
-            ? next.map(({ user }) => ({ user, due: at }))
-            : (await Promise.all(next.map((one) => this.#lookAt(one, until)))).flat();
-          if (users.length > 0) await write.settleDue({ users, until, at });
-        }
-        this.#pause = historyPauses.shortest;
-        if (this.#stopping.signal.aborted) return 0;
-        if (claimed.rooms.length + claimed.users.length === 0) {
-          return Math.max(0, Math.min(lookEvery, (claimed.next ?? Number.POSITIVE_INFINITY) - Date.now()));
-        }
+    for (;;) {
+      const at = Date.now();
+      const until = at + claimTime;
+      const { users: left, next } = await write.claimDueUsers({ at, until, most: atOnce });
+      if (left.length === 0) return waitFor(next);
+      while (left.length > 0) {
+        const isLate = signal.aborted || Date.now() > at + claimTime / 2;
+        const most = this.#options.mail === undefined ? together.events : together.mails;
+        const some = left.splice(0, isLate ? left.length : most);
+        const users = isLate
+          ? some.map(({ user }) => ({ user, due: at }))
+          : (await Promise.all(some.map((one) => this.#lookAt(one, until)))).flat();
+        if (users.length > 0) await write.settleDue({ users, until, at });
       }
-    } catch (error) {
-      this.#options.onFailure(error as Error);
-      const wait = this.#pause;
-      this.#pause = Math.min(2 * wait, historyPauses.longest);
-      return wait;
+      if (signal.aborted) return lookEvery;
     }
   }
 
@@ -235,6 +220,9 @@ export class Due {
 export function isNotified(room: string, notified: Notified, activeAt = 0): boolean {
   return notified.some((one) => one.room === room && one.at >= activeAt);
 }
+
+/** Milliseconds until the next one is due, or another server may have stored one. */
+const waitFor = (next = Number.POSITIVE_INFINITY) => Math.min(lookEvery, next - Date.now());
 
 /** When the user is to be notified; in the past for now. */
 function dueAt(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
 import type { History, PushPlace, StoredDevice, StoredMessage, Writes } from '../history/history.ts';
@@ -20,8 +21,6 @@ const together = 10;
 const claimTime = 60_000;
 /** Milliseconds between two looks for what another server has stored. */
 const lookEvery = 30_000;
-/** The pauses after a failure of the history, in milliseconds. They double. */
-const historyPauses = { shortest: 1000, longest: 60_000 };
 /** Milliseconds until a push is tried again: as the service says, but not sooner or later than that. */
 const again = { shortest: 30_000, longest: 60 * 60_000 };
 /** Devices that are known to wait. */
@@ -68,69 +67,47 @@ export interface PushesOptions {
  */
 export class Pushes {
   readonly #options: PushesOptions;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
+  readonly #rounds: Rounds;
   /** When a room made a sound last, by user and room. */
   readonly #sounds = new Map<string, number>();
   /** Until when the service wants nothing for a device, by its id: no push of another room either. */
   readonly #busy = new Map<string, number>();
-  #woken = Promise.withResolvers<void>();
-  #pause = historyPauses.shortest;
 
   constructor(options: PushesOptions) {
     this.#options = options;
-    this.#running = this.#run();
+    this.#rounds = new Rounds((signal) => this.#look(signal), options.onFailure);
   }
 
   /** There are more. */
   wake(): void {
-    this.#woken.resolve();
+    this.#rounds.wake();
   }
 
   /** Waits for what is under way. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      this.#woken = Promise.withResolvers();
-      const wait = await this.#turn();
-      const timer = setTimeout(() => this.wake(), wait).unref();
-      await this.#woken.promise;
-      clearTimeout(timer);
-    }
-  }
-
-  /** @returns milliseconds until there may be more */
-  async #turn(): Promise<number> {
+  async #look(signal: AbortSignal): Promise<number> {
     const { write } = this.#options.history;
-    try {
-      for (;;) {
-        const at = Date.now();
-        this.#forgetSounds(at);
-        const until = at + claimTime;
-        const { pushes, next } = await write.claimPushes({ at, until, most: atOnce });
-        for (const left = [...pushes]; left.length > 0; ) {
-          const isLate = this.#stopping.signal.aborted || Date.now() > at + claimTime / 2;
-          const some = left.splice(0, isLate ? left.length : together);
-          const settled = isLate
-            ? some.map(({ user, room }) => ({ user, room, due: at }))
-            : await Promise.all(some.map((push) => this.#lookAt(push, until)));
-          await write.settlePushes({ pushes: settled, until, at: Date.now() });
-        }
-        this.#pause = historyPauses.shortest;
-        if (this.#stopping.signal.aborted) return 0;
-        if (pushes.length < atOnce)
-          return Math.max(0, Math.min(lookEvery, (next ?? Number.POSITIVE_INFINITY) - Date.now()));
+    for (;;) {
+      const at = Date.now();
+      this.#forgetSounds(at);
+      const until = at + claimTime;
+      const { pushes, next = Number.POSITIVE_INFINITY } = await write.claimPushes({
+        at,
+        until,
+        most: atOnce,
+      });
+      for (const left = [...pushes]; left.length > 0; ) {
+        const isLate = signal.aborted || Date.now() > at + claimTime / 2;
+        const some = left.splice(0, isLate ? left.length : together);
+        const settled = isLate
+          ? some.map(({ user, room }) => ({ user, room, due: at }))
+          : await Promise.all(some.map((push) => this.#lookAt(push, until)));
+        await write.settlePushes({ pushes: settled, until, at: Date.now() });
       }
-    } catch (error) {
-      this.#options.onFailure(error as Error);
-      const wait = this.#pause;
-      this.#pause = Math.min(2 * wait, historyPauses.longest);
-      return wait;
+      if (pushes.length < atOnce || signal.aborted) return Math.min(lookEvery, next - Date.now());
     }
   }
 

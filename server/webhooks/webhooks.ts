@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Rounds } from '../changes/rounds.ts';
 import type { EventType, History, StoredEvent, StoredMessage, Writes } from '../history/history.ts';
 import type { Message } from '../wire/events.ts';
 import { bodiesOf, type DueOf, userIn } from './bodies.ts';
@@ -23,8 +24,6 @@ const pauses = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 const jitter = 0.1;
 /** The longest pause that the site may ask for, in milliseconds. */
 const longestPause = 60 * 60 * 1000;
-/** The pauses after a failure of the history, in milliseconds. They double. */
-const historyPauses = { shortest: 1000, longest: 60_000 };
 /** Events that are kept, and milliseconds between two looks whether there are more. */
 const mostEvents = 100_000;
 const trimEvery = 60_000;
@@ -63,13 +62,11 @@ export class Webhooks {
   readonly #options: WebhookOptions;
   readonly #endpoint: Endpoint;
   readonly #forOnce: Endpoint;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
+  readonly #rounds: Rounds;
   readonly #trimming: NodeJS.Timeout;
   readonly #underWay = new Map<string, Promise<void>>();
   #sent: string[] = [];
   #failed: Failed[] = [];
-  #woken = Promise.withResolvers<void>();
   #settling: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
   #isGone = false;
@@ -77,28 +74,30 @@ export class Webhooks {
   #sendingOnce = 0;
   /** More events were due than could begin. */
   #isBehind = false;
-  #historyPause = historyPauses.shortest;
+  #isStopping = false;
 
   constructor(options: WebhookOptions) {
     this.#options = options;
     this.#endpoint = new Endpoint(options.url, options.keys, slots);
     this.#forOnce = new Endpoint(options.url, options.keys, slotsOnce);
-    this.#running = this.#run();
+    this.#rounds = new Rounds(
+      () => this.#look(),
+      ({ message }) => options.onFailure(message),
+    );
     this.#trimming = setInterval(() => void this.#trim(), trimEvery).unref();
   }
 
   /** There are events to send. */
   wake(): void {
-    this.#woken.resolve();
+    this.#rounds.wake();
   }
 
   /** Waits for the events under way, and leaves the others to the next start. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#isStopping = true;
     clearInterval(this.#trimming);
     clearTimeout(this.#settling);
-    this.wake();
-    await this.#running;
+    await this.#rounds.stop();
     const ended = Promise.allSettled(this.#underWay.values());
     await Promise.race([ended, pause(longestStop, undefined, { ref: false })]);
     this.#endpoint.close();
@@ -120,7 +119,7 @@ export class Webhooks {
   }
 
   get #isOff(): boolean {
-    return this.#stopping.signal.aborted || this.#isGone || Date.now() < this.#pausedUntil;
+    return this.#isStopping || this.#isGone || Date.now() < this.#pausedUntil;
   }
 
   /** Never rejects. */
@@ -156,18 +155,8 @@ export class Webhooks {
     return wait;
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      this.#woken = Promise.withResolvers();
-      const wait = await this.#turn();
-      const timer = setTimeout(() => this.wake(), wait).unref();
-      await this.#woken.promise;
-      clearTimeout(timer);
-    }
-  }
-
   /** Settles the events that are done, and begins the next ones. @returns milliseconds until there may be more */
-  async #turn(): Promise<number> {
+  async #look(): Promise<number> {
     clearTimeout(this.#settling);
     this.#settling = undefined;
     const [sent, failed] = [this.#sent.splice(0), this.#failed.splice(0)];
@@ -178,16 +167,12 @@ export class Webhooks {
       const { events, next = Number.POSITIVE_INFINITY } = await this.#claim(sent, failed, most);
       this.#isBehind = events.length === most;
       if (events.length > 0) await this.#begin(events);
-      this.#historyPause = historyPauses.shortest;
       if (paused > 0) return paused;
       return this.#isBehind ? lookEvery : Math.min(lookEvery, next - Date.now());
     } catch (error) {
       this.#sent.push(...sent);
       this.#failed.push(...failed);
-      this.#options.onFailure((error as Error).message);
-      const wait = this.#historyPause;
-      this.#historyPause = Math.min(2 * wait, historyPauses.longest);
-      return wait;
+      throw error;
     }
   }
 

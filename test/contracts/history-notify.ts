@@ -30,10 +30,13 @@ export function notifyContract(
   };
   /** Until when the last claim holds. */
   let held = 0;
-  const claim = (over: Partial<Parameters<History['write']['claimDue']>[0]> = {}) => {
+  const claim = async (over: Partial<Parameters<History['write']['claimDueUsers']>[0]> = {}) => {
     const input = { at, until: (over.at ?? at) + minute, most: 9, ...over };
     held = input.until;
-    return write.claimDue(input);
+    const { users, next = Number.POSITIVE_INFINITY } = await write.claimDueUsers(input);
+    const { rooms, next: nextRoom = Number.POSITIVE_INFINITY } = await write.claimDueRooms(input);
+    const first = Math.min(next, nextRoom);
+    return { users, rooms, ...(first === Number.POSITIVE_INFINITY ? {} : { next: first }) };
   };
   const settle = (users: { user: string; due?: number }[], now = at) =>
     write.settleDue({ users, until: held, at: now });

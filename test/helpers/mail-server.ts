@@ -30,6 +30,8 @@ export interface TestMailServer {
   mail(n: number): Promise<ReceivedMail>;
   /** The answer to a recipient in place of 250: `550 5.1.1 …`. */
   refusals: Map<string, string>;
+  /** Answers a mail that has come; at once by default. */
+  answer(done: () => void): void;
   /** Connections that were opened. */
   connections: number;
   stop(): Promise<void>;
@@ -64,7 +66,7 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
         const mail = parsed(Buffer.concat(pieces), { from, to: rcptTo.map(({ address }) => address) });
         self.mails.push(mail);
         for (const { n, resolve } of waiting) if (n === self.mails.length) resolve(mail);
-        done();
+        self.answer(done);
       }, done);
     },
   });
@@ -78,6 +80,7 @@ export async function startMailServer(scheme: 'smtps' | 'smtp' = 'smtps'): Promi
     ca: certificate,
     mails: [],
     refusals: new Map(),
+    answer: (done) => done(),
     connections: 0,
     mail: (n) =>
       new Promise((resolve) => {

@@ -64,6 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
   'server/outgoing/': [],
   'server/mail/': ['server/history/history.ts', 'server/notify/', 'server/session/blank.ts', 'server/wire/'],
   'server/push/': [
+    'server/changes/rounds.ts',
     'server/chat/',
     'server/history/history.ts',
     'server/mail/',

@@ -64,21 +64,26 @@ export const forgetActive: Rule<'forgetActive'> = {
   },
 };
 
-export const claimDue: Rule<'claimDue'> = {
-  needs: ({ at, most }) => [
-    { what: 'due', table: due, at, most },
-    { what: 'due', table: dueRooms, at, most },
-  ],
+export const claimDueUsers: Rule<'claimDueUsers'> = {
+  needs: ({ at, most }) => [{ what: 'due', table: due, at, most }],
   run(work, { at, until, most }) {
-    const { rows: users, next } = work.dueRows(due, at, most);
-    const { rows: rooms, next: nextRoom } = work.dueRows(dueRooms, at, most);
-    for (const row of users) work.put(due, { ...row, due: until, claimed: 1 });
-    for (const row of rooms) work.put(dueRooms, { ...row, due: until, claimed: 1 });
-    const first = Math.min(next ?? Number.POSITIVE_INFINITY, nextRoom ?? Number.POSITIVE_INFINITY);
+    const { rows, next } = work.dueRows(due, at, most);
+    for (const row of rows) work.put(due, { ...row, due: until, claimed: 1 });
     return {
-      users: users.map(({ user, sending }) => ({ user, sending: sending === 1 })),
-      rooms: rooms.map(({ roomId, everyone }) => ({ room: roomId, everyone: everyone === 1 })),
-      ...(first === Number.POSITIVE_INFINITY ? {} : { next: first }),
+      users: rows.map(({ user, sending }) => ({ user, sending: sending === 1 })),
+      ...(next === undefined ? {} : { next }),
+    };
+  },
+};
+
+export const claimDueRooms: Rule<'claimDueRooms'> = {
+  needs: ({ at, most }) => [{ what: 'due', table: dueRooms, at, most }],
+  run(work, { at, until, most }) {
+    const { rows, next } = work.dueRows(dueRooms, at, most);
+    for (const row of rows) work.put(dueRooms, { ...row, due: until, claimed: 1 });
+    return {
+      rooms: rows.map(({ roomId, everyone }) => ({ room: roomId, everyone: everyone === 1 })),
+      ...(next === undefined ? {} : { next }),
     };
   },
 };

@@ -456,7 +456,8 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
   claimPushes: [{ at, until: at + 1, most: 9 }],
   notePushing: [{ user: '1', room, until: at + 1 }],
   settlePushes: [{ pushes: [{ user: '1', room }], until: at + 1, at }],
-  claimDue: [{ at, until: at + 1, most: 9 }],
+  claimDueUsers: [{ at, until: at + 1, most: 9 }],
+  claimDueRooms: [{ at, until: at + 1, most: 9 }],
   noteNotified: [
     { user: '1', rooms: [room], until: at + 1, at, sending: true },
     { user: '1', rooms: [room], until: at + 1, at, sending: false },

@@ -388,8 +388,8 @@ describe('Mails.send', () => {
       onFailure: (error) => expect.unreachable(error.message),
     });
     // It is done with the user when nothing is left that is due.
-    const left = () => history.write.claimDue({ at: 0, until: 1, most: 1 });
-    await expect.poll(left).toEqual({ users: [], rooms: [] });
+    const left = () => history.write.claimDueUsers({ at: 0, until: 1, most: 1 });
+    await expect.poll(left).toEqual({ users: [] });
     await due.stop();
     mails.close();
     expect([asked, server.mails.length - before]).toEqual([1, sent]);

@@ -28,13 +28,14 @@ async function scene(mail: string, time: string) {
   await history.write.setNotices({ user, set: { mail, quiet: 'off' } });
   const mails: { at: string; unread: number }[] = [];
   const outcomes: string[] = [];
-  let answer: NoticeOutcome = 'sent';
+  let answer: NoticeOutcome | Promise<NoticeOutcome> = 'sent';
+  let lookedThrough = () => {};
   /** The time of the last look at which nobody was left. */
   let done = 0;
   const write = Object.assign(Object.create(history.write) as History['write'], {
-    async claimDue(input: Writes['claimDue']['in']) {
-      const claimed = await history.write.claimDue(input);
-      if (claimed.users.length + claimed.rooms.length === 0) done = input.at;
+    async claimDueUsers(input: Writes['claimDueUsers']['in']) {
+      const claimed = await history.write.claimDueUsers(input);
+      if (claimed.users.length === 0) done = input.at;
       return claimed;
     },
   });
@@ -49,7 +50,7 @@ async function scene(mail: string, time: string) {
       return answer;
     },
     events: false,
-    onPushes() {},
+    onPushes: () => lookedThrough(),
     onEvent() {},
     onMail: (outcome) => void outcomes.push(outcome),
     onFailure,
@@ -64,9 +65,10 @@ async function scene(mail: string, time: string) {
   return {
     mails,
     outcomes,
-    answerWith(outcome: NoticeOutcome) {
+    answerWith(outcome: NoticeOutcome | Promise<NoticeOutcome>) {
       answer = outcome;
     },
+    wake: () => due.wake(),
     /** It is that time by now. */
     async at(time: string) {
       vi.setSystemTime(Date.parse(time));
@@ -89,6 +91,24 @@ async function scene(mail: string, time: string) {
       await history.write.send(said);
       await history.write.noteDue({ room, users: [user], due: at, pushes: [], pushDue: at });
       await look();
+    },
+    /** Looks through the members of a room, for pushes to them. */
+    async lookThrough() {
+      const consumer = { name: 'notify', by: 'me', types: ['message'], lease: hour, most: 9 } as const;
+      const taken = await history.write.consume(consumer);
+      const at = Date.now();
+      const rooms = [{ room: 'den', everyone: false }];
+      const concerned = { users: [], due: at, rooms, roomsDue: at, pushes: [], pushDue: at };
+      await history.write.consume({
+        ...consumer,
+        done: 'upTo' in taken ? taken.upTo : 0,
+        rows: { concerned },
+      });
+      const done = new Promise<void>((resolve) => {
+        lookedThrough = resolve;
+      });
+      due.wake();
+      await done;
     },
     acts: () => history.write.noteActive({ user, at: Date.now() }),
   };
@@ -156,4 +176,22 @@ test('a clock that was set back leaves nobody without mails, and mails nobody wh
   expect(mails).toEqual([]);
   await at('2030-09-02T12:20Z');
   expect(mails).toEqual([{ at: '2030-09-02T12:20', unread: 1 }]);
+});
+
+test('a mail server that does not answer holds up no pushes', async () => {
+  const { mails, outcomes, at, message, answerWith, lookThrough, wake } = await scene(
+    '15',
+    '2030-10-01T12:00Z',
+  );
+  const answer = Promise.withResolvers<NoticeOutcome>();
+  answerWith(answer.promise);
+  await message();
+  vi.setSystemTime(Date.parse('2030-10-01T12:15Z'));
+  wake();
+  await vi.waitFor(() => expect(mails).toHaveLength(1), hanging);
+  await lookThrough();
+  expect(outcomes).toEqual([]);
+  answer.resolve('sent');
+  await at('2030-10-01T12:15Z');
+  expect(outcomes).toEqual(['sent']);
 });

@@ -8,6 +8,7 @@ import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type FakeClock, fakeClock } from '../../helpers/fake-clock.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { type HistoryDatabase, postgresDatabase } from '../../helpers/history-database.ts';
+import { startMailServer, type TestMailServer } from '../../helpers/mail-server.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { say } from '../../helpers/people.ts';
 import { type Postgres, startPostgres } from '../../helpers/postgres.ts';
@@ -28,6 +29,7 @@ let memcached: Memcached;
 let postgres: Postgres;
 let database: HistoryDatabase;
 let service: PushServiceOfTest;
+let mails: TestMailServer;
 let clock: FakeClock;
 const keyFile = join(tmpdir(), `push-key-${process.pid}`);
 /** Its own contact is in each push that a server sends. */
@@ -43,6 +45,11 @@ const startNode = (name: string, env: NodeJS.ProcessEnv = {}) =>
     CHAT_PUSH_CONTACT: `mailto:${name}@example.org`,
     CHAT_PUSH_KEY_FILE: keyFile,
     CHAT_PUSH_HOSTS: service.host,
+    CHAT_MAIL: mails.url,
+    CHAT_MAIL_FROM: 'chat@garden.example',
+    CHAT_URL: 'https://garden.example/chat',
+    CHAT_USER_MAIL: 'mail',
+    CHAT_NOTIFY_AFTER: '1s',
     NODE_EXTRA_CA_CERTS: service.certificate,
     ...env,
   });
@@ -51,7 +58,12 @@ let two: ChatServer;
 /** The name under which the first server holds leases: it was alone. */
 let nameOfOne: unknown;
 beforeAll(async () => {
-  [memcached, postgres, service] = await Promise.all([startMemcached(), startPostgres(), startPushService()]);
+  [memcached, postgres, service, mails] = await Promise.all([
+    startMemcached(),
+    startPostgres(),
+    startPushService(),
+    startMailServer(),
+  ]);
   database = await postgresDatabase(postgres);
   writeFileSync(keyFile, randomBytes(32).toString('base64'));
   clock = fakeClock();
@@ -63,7 +75,7 @@ afterAll(async () => {
   await Promise.all([one?.stop(), two?.stop()]);
   clock?.remove();
   await database?.close();
-  await Promise.all([service?.close(), memcached?.stop(), postgres?.remove()]);
+  await Promise.all([service?.close(), mails?.stop(), memcached?.stop(), postgres?.remove()]);
   rmSync(keyFile, { force: true });
 });
 
@@ -74,7 +86,10 @@ async function holder(): Promise<unknown> {
 }
 
 async function connected(server: ChatServer, id: string): Promise<ChatClient> {
-  await memcached.set(`sessions/${id}`, JSON.stringify({ user_id: id, firstname: id }));
+  await memcached.set(
+    `sessions/${id}`,
+    JSON.stringify({ user_id: id, firstname: id, mail: `${id}@site.example` }),
+  );
   const client = await connectChat(server.url, `PHPSESSID=${id}`);
   onTestFinished(() => client.close());
   return client;
@@ -119,7 +134,7 @@ const nothingLeft = () =>
     expect(await database.query('SELECT room_id FROM chat_due_rooms WHERE due IS NOT NULL')).toEqual([]);
   }, hanging);
 
-test('of two servers one sends each push', async () => {
+test('of two servers one sends each push and each mail', async () => {
   const ids = Array.from({ length: 20 }, (_, n) => `many${n}`);
   const browsers = await Promise.all(ids.map((id, n) => away(n % 2 === 0 ? one : two, id)));
   const writers = [await connected(one, 'ann'), await connected(two, 'bob')];
@@ -133,6 +148,13 @@ test('of two servers one sends each push', async () => {
       .map(({ notification }) => (notification as { data: { room: string } }).data.room);
     expect(of.sort()).toEqual([...rooms].sort());
   }
+  // A server has a user to itself while it mails, and afterwards nothing is due.
+  await vi.waitFor(
+    async () => expect(await database.query('SELECT user_id FROM chat_due')).toEqual([]),
+    hanging,
+  );
+  const mailed = mails.mails.flatMap(({ to }) => to).filter((address) => address.startsWith('many'));
+  expect(mailed.sort()).toEqual(ids.map((id) => `${id}@site.example`).sort());
 });
 
 test('the server that holds the lease is killed while it sends: the other one goes on, and sends none again', async () => {
