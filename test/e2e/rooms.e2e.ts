@@ -188,9 +188,11 @@ test('a muted room has a crossed bell and a quiet count, and is in no sum', { ta
   await expect(room(alice, 'gloves')).not.toHaveAccessibleName(/muted/);
 });
 
-test('a direct room is named by the other, who has a dot while here, and shows the words alone', {
-  tag: '@soak',
-}, async ({ alice, bob, site }) => {
+test('a direct room is named by the other, who has a dot while here, and shows the words alone', async ({
+  alice,
+  bob,
+  site,
+}) => {
   const { page } = alice;
   await page.getByRole('button', { name: 'New room or message' }).click();
   await page.getByRole('menuitem', { name: 'Message someone' }).click();
@@ -214,7 +216,12 @@ test('a direct room is named by the other, who has a dot while here, and shows t
   await bob.write('and one back');
   await expect(alice.message('and one back')).toBeVisible();
   await expect(room(alice, 'Bob')).toHaveAccessibleName(/^Bob ?, Direct messages, here now/);
+  await alice.shot('rooms-4-direct-here');
+  const heading = page.getByRole('heading', { name: /^Bob/ });
+  await expect(heading).toContainText('Here now');
   await bob.page.close();
+  await expect(heading).toHaveText(/^\W*B?\W*BobLast here today, \d/);
+  await alice.shot('rooms-4-direct-away');
   await expect(room(alice, 'Bob')).toHaveAccessibleName(/^Bob ?, Direct messages \d/);
   await seed(site, 'carol', 'lobby', ['for another room']);
 });

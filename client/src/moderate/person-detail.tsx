@@ -127,10 +127,7 @@ export class PersonDetail extends Component<Props> {
     const { strings } = context;
     const now = here
       ? strings.text('rooms.here')
-      : lastHere !== undefined &&
-        strings.text('person.lastHere', {
-          when: `${strings.dayWithin(lastHere)}, ${strings.time(lastHere)}`,
-        });
+      : lastHere !== undefined && strings.lastHere(lastHere);
     const facts = [
       strings.text('mod.id', { id: user.id }),
       now,

@@ -106,6 +106,10 @@ export class Strings {
     return new Intl.RelativeTimeFormat(this.locale, { numeric: 'auto' }).format(-days, 'day');
   }
 
+  lastHere(at: number): string {
+    return this.text('person.lastHere', { when: `${this.dayWithin(at)}, ${this.time(at)}` });
+  }
+
   day(at: number, now = Date.now()): string {
     const days = daysBetween(at, now);
     if (days === 0) return this.text('time.today');

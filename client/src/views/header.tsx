@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { Icon } from './controls/icon.tsx';
 import type { DetailsTab } from './details/details-pane.tsx';
 import { Avatar } from './people/avatar.tsx';
+import { Whereabouts } from './people/whereabouts.tsx';
 
 interface Props {
   readonly context: Context;
@@ -88,7 +89,8 @@ export function Header(props: Props) {
 }
 
 /** The name of the room, which opens its details. */
-function Title({ context: { chat, strings }, detailed, toggleDetails }: Props) {
+function Title({ context, lost, detailed, toggleDetails }: Props) {
+  const { chat, strings } = context;
   const { current } = chat;
   if (current === undefined) return null;
   const { id, kind, name, topic, with: other, present } = current.summary;
@@ -102,6 +104,7 @@ function Title({ context: { chat, strings }, detailed, toggleDetails }: Props) {
       <button type="button" class="titles" aria-expanded={detailed} onClick={() => toggleDetails()}>
         <bdi>{strings.roomName(current.summary)}</bdi>
         {topic !== undefined && <small title={topic}>{topic}</small>}
+        {kind === 'direct' && !lost && <Whereabouts context={context} summary={current.summary} />}
       </button>
     </>
   );

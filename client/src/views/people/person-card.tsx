@@ -130,9 +130,7 @@ export class PersonCard extends Component<Props> {
     const { present, lastHere } = this.#about;
     if (present) return strings.text('person.here');
     if (lastHere === undefined) return '\u00a0';
-    return strings.text('person.lastHere', {
-      when: `${strings.dayWithin(lastHere)}, ${strings.time(lastHere)}`,
-    });
+    return strings.lastHere(lastHere);
   }
 
   #part(key: 'people.moderator' | 'msg.more', items: readonly MenuItem[]) {
