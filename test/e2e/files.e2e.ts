@@ -251,13 +251,47 @@ test('a refused file is in the tray with the reason; a failure can be tried agai
   // A notice covers nothing of what is being written.
   await attach(
     alice,
-    Array.from({ length: 10 }, () => huge),
+    Array.from({ length: 20 }, () => huge),
   );
   const notice = alice.page.locator('.toast');
   await expect(notice).toHaveText('Up to 10 files per message.');
-  await expect(tray(alice).getByRole('group')).toHaveCount(10);
+  await expect(tray(alice).getByRole('group')).toHaveCount(20);
   const [above, below] = [await notice.boundingBox(), await tray(alice).boundingBox()];
   expect((above?.y ?? 0) + (above?.height ?? 0)).toBeLessThan(below?.y ?? 0);
+});
+
+test('files beyond those of one message wait beside them, and go with it when there is room, or with the next', async ({
+  alice,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'surplus', []);
+  await alice.open('surplus');
+  const small = (n: number) => ({
+    name: `${n}.txt`,
+    mimeType: 'text/plain',
+    buffer: Buffer.from(`file ${n}`),
+  });
+  await attach(
+    alice,
+    Array.from({ length: 12 }, (_, n) => small(n)),
+  );
+  const tiles = tray(alice).getByRole('group');
+  await expect(tiles.filter({ hasText: '6 bytes' })).toHaveCount(10);
+  const waiting = tiles.filter({ hasText: 'Up to 10 files per message.' });
+  await expect(waiting).toHaveCount(2);
+  const retry = tray(alice).getByRole('button', { name: 'Retry' });
+  await expect(retry).toHaveCount(0);
+  await tray(alice).getByRole('button', { name: 'Remove 0.txt' }).click();
+  await retry.first().click();
+  await expect(tiles.filter({ hasText: /^10\.txt\s*7 bytes/ })).toHaveCount(1);
+  await expect(retry).toHaveCount(0);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last().getByRole('link')).toHaveCount(10);
+  await expect(tiles).toHaveCount(1);
+  await retry.click();
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last().getByRole('link')).toHaveText(/11\.txt/);
+  await expect(tray(alice)).toHaveCount(0);
 });
 
 /** A PNG with this many pixels on a side, in one colour: few bytes, and gigabytes when decoded. */

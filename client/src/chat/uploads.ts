@@ -10,8 +10,8 @@ const HANGS_MS = 60_000;
 /** In a name: what is not seen, or turns the direction of writing. The server takes it away, too. */
 const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
 
-/** Why a file is not there: it would be refused, was refused, or did not arrive. */
-export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy';
+/** Why a file is not there: it would be refused, was refused, did not arrive, or waits for room in a message. */
+export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy' | 'tooMany';
 
 /** A voice message as its author knows it. */
 export interface VoiceNote {
@@ -72,12 +72,16 @@ export class Uploads {
 
   /**
    * @param most - bytes of one file
-   * @param recorded - it is a voice message, which has a key already
+   * @param over - known of it: it is a voice message, which has a key already, or one more than a message holds
    */
-  add(room: string, file: File, most: number, recorded?: { key: string; voice: VoiceNote }): Upload {
+  add(
+    room: string,
+    file: File,
+    most: number,
+    over: { key: string; voice: VoiceNote } | { problem?: UploadProblem } = {},
+  ): Upload {
     const upload: Upload = {
       key: newId(),
-      ...recorded,
       room,
       name: file.name.replace(UNSEEN, ''),
       type: file.type,
@@ -86,11 +90,12 @@ export class Uploads {
       progress: 0,
       problem: undefined,
       stored: undefined,
+      ...over,
     };
     this.#all.set(upload.key, upload);
     // A picture may get smaller before it is sent.
     if (file.size > most && !file.type.startsWith('image/')) upload.problem = 'tooLarge';
-    else this.#enqueue(upload);
+    if (upload.problem === undefined) this.#enqueue(upload);
     return upload;
   }
 

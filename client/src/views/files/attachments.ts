@@ -1,7 +1,7 @@
 import type { MessageFile } from '../../../../server/wire/events.ts';
 import { list, number, object, optional, text } from '../../chat/form.ts';
 import { Recordings } from '../../chat/recordings.ts';
-import { type Upload, Uploads, type VoiceNote } from '../../chat/uploads.ts';
+import { type Upload, type UploadProblem, Uploads, type VoiceNote } from '../../chat/uploads.ts';
 import { messageFile, type Pending, type SentFile } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { type Context, keyOf, type Place, type VoicePlace } from '../context.ts';
@@ -29,6 +29,12 @@ const keptForm = list(
     stored: optional(messageFile),
   }),
 );
+
+/** A file with one of these goes with no message unless the user does something. */
+const NEVER: ReadonlySet<UploadProblem | undefined> = new Set(['tooLarge', 'type', 'tooMany']);
+
+/** Files that are shown, with those that do not go: a hundred would help nobody. */
+const MOST_TILES = 20;
 
 const lockOf = (key: string) => `php-chat/upload/${key}`;
 
@@ -133,6 +139,7 @@ export class Attachments {
     if (problem === 'tooLarge')
       return strings.text('file.tooLarge', { size: fileSize(chat.limits.file, strings) });
     if (problem === 'busy') return strings.text('file.busy');
+    if (problem === 'tooMany') return strings.text('file.tooMany', { n: chat.limits.files });
     return strings.text(problem === 'type' ? 'file.type' : 'file.failed');
   }
 
@@ -251,12 +258,23 @@ export class Attachments {
   #add(place: Place, files: readonly File[]): void {
     const { chat, strings, toast } = this.#context;
     const items = this.items(place);
-    const left = chat.limits.files - items.length;
-    if (files.length > left) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
-    const added = files
-      .slice(0, Math.max(left, 0))
-      .map((file) => ({ upload: this.uploads.add(place.room.id, file, chat.limits.file) }));
+    const shown = files.slice(0, Math.max(0, MOST_TILES - items.length));
+    if (shown.length < files.length) toast(strings.text('file.tooMany', { n: chat.limits.files }), 'bad');
+    const added: Attached[] = [];
+    for (const file of shown) {
+      const over = this.#hasRoom([...items, ...added]) ? {} : { problem: 'tooMany' as const };
+      added.push({ upload: this.uploads.add(place.room.id, file, chat.limits.file, over) });
+    }
     this.#set(place, [...items, ...added]);
+  }
+
+  /** Whether one more file fits into the message. */
+  hasRoom = (place: Place): boolean => this.#hasRoom(this.items(place));
+
+  /** A file that did not arrive may still come. */
+  #hasRoom(items: readonly Attached[]): boolean {
+    const going = items.filter(({ upload: { problem } }) => !NEVER.has(problem));
+    return going.length < this.#context.chat.limits.files;
   }
 
   /** The files of the message that is sent now; a file that will not be sent stays, with the reason. */

@@ -1,3 +1,4 @@
+import type { UploadProblem } from '../../chat/uploads.ts';
 import type { Context, Place } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import type { Attached, Attachments } from './attachments.ts';
@@ -21,6 +22,9 @@ export function Tray({ context, attachments, place, items }: Props) {
     if (next instanceof HTMLElement) next.focus();
     else context.draw(tile?.closest('form')?.querySelector('textarea'));
   };
+  const hasRoom = attachments.hasRoom(place);
+  const mayRetry = (problem: UploadProblem | undefined) =>
+    problem === 'failed' || problem === 'busy' || (problem === 'tooMany' && hasRoom);
   const key = (event: KeyboardEvent, item: Attached) => {
     const tile = event.currentTarget as HTMLElement;
     if (event.target !== tile) return;
@@ -69,7 +73,7 @@ export function Tray({ context, attachments, place, items }: Props) {
                   <FileName name={name} />
                   <small>
                     {problem === undefined ? fileSize(upload.size, strings) : attachments.why(upload)}{' '}
-                    {(problem === 'failed' || problem === 'busy') && source !== undefined && (
+                    {source !== undefined && mayRetry(problem) && (
                       <button
                         type="button"
                         class="link"
