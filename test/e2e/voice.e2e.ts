@@ -76,6 +76,8 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await page.keyboard.press('Space');
   await expect(page.getByText('Paused. You can listen before you send.')).toBeVisible();
   expect(await listens(alice)).toBe(false);
+  await button(alice, 'Play').hover();
+  await expect(page.getByRole('tooltip')).toHaveText('Play');
   await button(alice, 'Play').click();
   await expect(recorder(alice).getByRole('slider', { name: 'Position' })).not.toHaveAttribute(
     'aria-valuetext',

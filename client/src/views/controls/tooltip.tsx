@@ -108,7 +108,7 @@ export class Tooltip {
 /** None in the large view: it covers them, and its buttons have a `title`. */
 function named(target: EventTarget | null): HTMLElement | undefined {
   return target instanceof Element && target.closest('.lightbox') === null
-    ? (target.closest<HTMLElement>(':is(.icon, .send, .add)[aria-label], [data-emoji], [data-tip]') ??
+    ? (target.closest<HTMLElement>(':is(.icon, .send, .add, .play)[aria-label], [data-emoji], [data-tip]') ??
         undefined)
     : undefined;
 }
