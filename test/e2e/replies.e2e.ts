@@ -46,7 +46,11 @@ test('replies are counted under the message, read and written beside the room, a
   // In the flow it has its quote.
   const flown = alice.message('Could you open at half past six?');
   await expect(flown.locator('.quote')).toContainText('tool shed');
-  // A file that is let go over the field, or pasted there, goes with the reply and not with the room's draft.
+  // A file that is chosen, let go over the field, or pasted there, goes with the reply and not with the room's draft.
+  const chooser = page.waitForEvent('filechooser');
+  await panel.getByRole('button', { name: 'Attach files' }).click();
+  const chosen = { name: 'lock.txt', mimeType: 'text/plain', buffer: Buffer.from('words') };
+  await (await chooser).setFiles([chosen]);
   for (const [type, name] of [
     ['drop', 'key.txt'],
     ['paste', 'map.txt'],
@@ -69,16 +73,17 @@ test('replies are counted under the message, read and written beside the room, a
       [type, name] as const,
     );
   await expect(page.getByRole('group', { name: 'Attachments' })).toHaveCount(1);
-  await expect(panel.getByRole('group', { name: 'Attachments' }).locator('.att')).toHaveCount(2);
+  await expect(panel.getByRole('group', { name: 'Attachments' }).locator('.att')).toHaveCount(3);
   await page.keyboard.press('Escape');
   await line.click();
-  await expect(panel.getByRole('group', { name: 'Attachments' }).locator('.att')).toHaveCount(2);
+  await expect(panel.getByRole('group', { name: 'Attachments' }).locator('.att')).toHaveCount(3);
   await field.fill('With a map');
   await field.press('Enter');
   await expect(panel.getByRole('group', { name: 'Attachments' })).toHaveCount(0);
   await expect(alice.timeline.locator('.replies button')).toContainText('3 replies');
   await expect(alice.message('With a map')).toContainText('key.txt');
   await expect(alice.message('With a map')).toContainText('map.txt');
+  await expect(alice.message('With a map')).toContainText('lock.txt');
   // To another one, if Reply was pressed there: its quote stays.
   await talk.getByRole('article').nth(1).focus();
   await page.keyboard.press('r');

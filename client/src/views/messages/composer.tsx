@@ -225,12 +225,12 @@ export class Composer extends Component<Props> {
     const edit = this.#edit;
     return (
       <>
-        {chat.can.files && edit === undefined && thread === undefined && (
+        {chat.can.files && edit === undefined && (
           <button
             type="button"
             class="icon"
             aria-label={strings.text('file.attach')}
-            onClick={() => context.attach({ room })}
+            onClick={() => context.attach(this.props)}
           >
             <Icon name="clip" />
           </button>
