@@ -413,7 +413,8 @@ test('people: a search that is refused says so beside what was known, and is tri
   await expect(people.getByRole('alert')).toContainText('This didn’t load.');
   await shot(page, 'moderate-people-failed');
   wire.answers.delete('moderate:people');
-  await people.getByRole('button', { name: 'Try again' }).click();
+  await people.getByRole('button', { name: 'Try again' }).press('Enter');
+  await expect(people.getByRole('heading', { name: /^People/ })).toBeFocused();
   await expect(rows).toHaveText([/^A.*Alice/]);
   await expect(people.getByRole('alert')).toHaveCount(0);
 });

@@ -120,6 +120,8 @@ export class ModerateView {
   render(): void {
     const card = this.#card();
     if (card !== undefined) return this.#draw(card);
+    const focused = this.#root.activeElement;
+    const pane = focused?.closest('.list, .wide-page, .detail');
     const part = this.#parts[this.#section];
     if (part !== this.#opened && this.#context.chat.me !== undefined) {
       this.#opened = part;
@@ -128,6 +130,9 @@ export class ModerateView {
     this.#draw(this.#content(part));
     this.#portraits.hang();
     if (this.#focusDue && this.#dialog === undefined) this.#focusHeading();
+    // A button that goes with its press, as Try again does, leaves the keys to the pane.
+    else if (focused?.isConnected === false && this.#root.activeElement === null)
+      pane?.querySelector<HTMLElement>('h2')?.focus();
   }
 
   /** The session may be over: no message and no name may stay in the page. */
