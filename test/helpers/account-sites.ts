@@ -123,19 +123,22 @@ export async function mediawikiSite(db: TestDatabase): Promise<AccountSite> {
   const site = await siteOf(
     db,
     {
-      'LocalSettings.php': `<?php $wgDBtype = 'mysql'; $wgDBserver = '127.0.0.1:${db.port}'; $wgDBname = '${db.name}'; $wgDBuser = '${db.user}'; $wgDBpassword = '${db.password}'; $wgDBprefix = 'w_';`,
+      'LocalSettings.php': `<?php $wgDBtype = 'mysql'; $wgDBserver = '127.0.0.1:${db.port}'; $wgDBname = '${db.name}'; $wgDBuser = '${db.user}'; $wgDBpassword = '${db.password}'; $wgDBprefix = 'w_'; $wgBlockDisablesLogin = true;`,
     },
     {
       w_user:
         'user_id INTEGER PRIMARY KEY, user_name VARBINARY(255), user_token VARBINARY(32), user_password BLOB, user_email TINYBLOB, user_email_authenticated BINARY(14)',
       w_objectcache:
         'keyname VARBINARY(255) PRIMARY KEY, value MEDIUMBLOB, exptime BINARY(14), flags INTEGER',
+      w_block: 'bl_id INTEGER PRIMARY KEY, bl_target INTEGER, bl_expiry VARBINARY(14), bl_reason_id BIGINT',
+      w_block_target: 'bt_id INTEGER PRIMARY KEY, bt_address TINYBLOB, bt_user INTEGER',
     },
   );
   const token = 'c07b5909cb6ca6614615456b75e7489f';
   const insert = "INSERT INTO w_user VALUES (?, ?, ?, 'hash', ?, ?)";
   await db.run(insert, ['7', 'Ann', token, mailOfUser, '20260101000000']);
   await db.run(insert, ['8', 'Eve', token, mailOfUser, null]);
+  await db.run('INSERT INTO w_block_target VALUES (1, NULL, 7)');
   const session = `a:1:{s:8:"metadata";a:4:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";s:9:"userToken";s:32:"${token}";s:8:"provider";s:39:"MediaWiki\\Session\\CookieSessionProvider";}}`;
   await db.run(`INSERT INTO w_objectcache VALUES (?, x'${deflateRawSync(session).toString('hex')}', ?, 0)`, [
     `${db.name}-w_:MWSession:${id}`,
@@ -144,9 +147,10 @@ export async function mediawikiSite(db: TestDatabase): Promise<AccountSite> {
   return {
     ...site,
     cookies: `${db.name}_w__session=${id}; ${db.name}_w_UserID=7`,
-    gone: "UPDATE w_user SET user_token = 'another'",
+    gone: "INSERT INTO w_block VALUES (1, 1, 'infinity', 1)",
     hidden: [
       ['w_user', 'user_password'],
+      ['w_block', 'bl_reason_id'],
       ['w_objectcache', 'flags'],
     ],
   };

@@ -36,12 +36,16 @@ const ofBrowsers = /(^|\\)(Cookie|CentralAuth)SessionProvider$/;
 /** The column of a user. */
 const isTemporary = 'user_is_temp';
 
+/** That of a user in the table of those who are blocked. Before 1.42 the blocks have it themselves. */
+const blockedUser = 'bt_user';
+
 /** A global variable, or what lies in it under these keys; empty if it is not set. */
 type Settings = (name: string, ...keys: string[]) => string;
 
 /**
  * MediaWiki 1.35 to 1.45: includes/SetupDynamicConfig.php, session/CookieSessionProvider.php (provideSessionInfo),
- * session/SessionManager.php (loadSessionInfoFromStore), user/User.php (getToken), objectcache/ObjectCache.php.
+ * session/SessionManager.php (loadSessionInfoFromStore), user/User.php (getToken), objectcache/ObjectCache.php,
+ * Permissions/PermissionManager.php (getUserPermissions).
  */
 export const mediawiki: SessionApplication = {
   kind: 'mediawiki',
@@ -76,7 +80,10 @@ export const mediawiki: SessionApplication = {
     return {
       ...stored,
       options: { cookieName, ...stored.options },
-      accounts: accountsOf({ database, users: `${tables}user`, cookiePrefix, version: asText(version) }),
+      accounts: accountsOf({
+        ...{ database, users: `${tables}user`, cookiePrefix, version: asText(version) },
+        blocks: value('wgBlockDisablesLogin') === '' ? null : value('wgDBprefix'),
+      }),
     };
   },
 };
@@ -180,16 +187,19 @@ function accountsOf({
   users,
   cookiePrefix,
   version,
+  blocks,
 }: {
   database: SiteDatabase;
   users: string;
   cookiePrefix: string;
   /** `$wgAuthenticationTokenVersion`. */
   version: string | null;
+  /** The prefix of the tables of blocks, where these end logins; else null. */
+  blocks: string | null;
 }): Accounts {
   return {
     proof: ['metadata.userName', 'metadata.userToken', 'metadata.provider'],
-    basis: { users, cookiePrefix, version },
+    basis: { users, cookiePrefix, version, blocks },
     refuses(cookie, { user, proof: [name = null, token = null, provider = null] }) {
       if (provider !== null && !ofBrowsers.test(provider))
         return because('the session is not that of a browser: a robot’s, an app’s, or one of an extension');
@@ -210,20 +220,34 @@ function accountsOf({
       return null;
     },
     database,
-    // Since MediaWiki 1.41.
-    settings: ({ schema }) =>
-      columnsIn(users, [isTemporary], { view: 'chat_mediawiki_columns', kind: database.kind, schema }),
-    users: (driver, known) =>
-      seldomChanged(
+    // Since MediaWiki 1.41 and 1.42.
+    settings({ schema }) {
+      const place = { view: 'chat_mediawiki_columns', kind: database.kind, schema };
+      const ofUsers = columnsIn(users, [isTemporary], place);
+      if (blocks === null) return ofUsers;
+      const { select } = columnsIn(targetsOf(blocks), [blockedUser], place);
+      return {
+        ...ofUsers,
+        names: [isTemporary, blockedUser],
+        select: `${ofUsers.select} UNION ALL ${select}`,
+      };
+    },
+    users(driver, known) {
+      const blocked = blocks === null ? null : blockedIn(blocks, driver, known.has(blockedUser));
+      return seldomChanged(
         {
           view: 'chat_mediawiki_users',
           id: 'id',
           lookup: 'id',
-          columns: { id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
-          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary FROM ${tableIn(users, driver)} AS u`,
+          columns: {
+            ...{ id: 'text', name: 'bytes', token: 'bytes', temporary: 'text' },
+            ...(blocked && { blocked: 'bytes' }),
+          },
+          select: `SELECT u.user_id AS id, u.user_name AS name, u.user_token AS token, ${known.has(isTemporary) ? `u.${isTemporary}` : 'NULL'} AS temporary${blocked ? `, (${blocked.until}) AS blocked` : ''} FROM ${tableIn(users, driver)} AS u`,
         },
-        [users],
-      ),
+        [users, ...(blocked?.tables ?? [])],
+      );
+    },
     // Addresses that their users have confirmed.
     mails: (driver) => ({
       view: 'chat_mediawiki_mails',
@@ -236,6 +260,8 @@ function accountsOf({
         return because(
           'it is a temporary account, which MediaWiki makes for people who edit without a login',
         );
+      if ((row.blocked?.toString('latin1') ?? '') >= timestamp())
+        return because('the user is blocked there, and $wgBlockDisablesLogin is on');
       if (name !== null && row.name?.toString('latin1') !== name)
         return because('the user has another name now, with which MediaWiki wants a new login');
       if (token !== null && tokenOf(row, version) !== token)
@@ -244,6 +270,28 @@ function accountsOf({
     },
   };
 }
+
+const targetsOf = (prefix: string) => `${prefix}block_target`;
+
+/** The end of the longest block of a user: `infinity` is greater than all digits. */
+function blockedIn(
+  prefix: string,
+  driver: Parameters<typeof tableIn>[1],
+  haveTargets: boolean,
+): { until: string; tables: string[] } {
+  const table = (name: string) => tableIn(name, driver);
+  if (!haveTargets) {
+    const name = `${prefix}ipblocks`;
+    const until = `SELECT MAX(b.ipb_expiry) FROM ${table(name)} AS b WHERE b.ipb_user = u.user_id`;
+    return { until, tables: [name] };
+  }
+  const [name, targets] = [`${prefix}block`, targetsOf(prefix)];
+  const until = `SELECT MAX(b.bl_expiry) FROM ${table(name)} AS b JOIN ${table(targets)} AS t ON t.bt_id = b.bl_target WHERE t.bt_user = u.user_id`;
+  return { until, tables: [name, targets] };
+}
+
+/** Now, in the form of times in MediaWiki's tables. */
+const timestamp = () => new Date().toISOString().replace(/\D/g, '').slice(0, 14);
 
 /** `User::getToken()`. */
 function tokenOf({ token }: Row, version: string | null): string {

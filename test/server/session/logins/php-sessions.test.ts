@@ -304,6 +304,53 @@ test('MediaWiki by its folder: its table of sessions, all its cookies, and the t
   }
 });
 
+test.each([
+  ['until 1.41', 'CREATE TABLE ipblocks (ipb_user INTEGER, ipb_expiry BLOB)', 'INSERT INTO ipblocks VALUES'],
+  [
+    'since 1.42',
+    `CREATE TABLE ipblocks (ipb_user INTEGER, ipb_expiry BLOB); INSERT INTO ipblocks VALUES (8, 'infinity');
+      CREATE TABLE block_target (bt_id INTEGER, bt_user INTEGER); INSERT INTO block_target VALUES (7, 7), (9, NULL);
+      CREATE TABLE block (bl_target INTEGER, bl_expiry BLOB)`,
+    'INSERT INTO block VALUES',
+  ],
+])('MediaWiki %s: a block ends the login where $wgBlockDisablesLogin is on', async (_, tables, insert) => {
+  const folder = folderOf({ 'LocalSettings.php': '', 'sessions/sess_abc': '' });
+  const write = (more: string) => writeFileSync(join(folder, 'LocalSettings.php'), mediawiki(folder, more));
+  const wiki = new DatabaseSync(join(folder, 'my_wiki.sqlite'));
+  onTestFinished(() => wiki.close());
+  wiki.exec(
+    "CREATE TABLE user (user_id INTEGER PRIMARY KEY, user_name BLOB, user_token BLOB); INSERT INTO user VALUES (7, 'Ann', 'x'), (8, 'Ben', 'x')",
+  );
+  wiki.exec(tables);
+  const data = 'a:1:{s:8:"metadata";a:2:{s:6:"userId";i:7;s:8:"userName";s:3:"Ann";}}';
+  writeFileSync(join(folder, 'sessions/sess_abc'), data);
+  const store = `file://${folder}/sessions?format=php_serialize`;
+  const cookies = 'my_wiki_session=abc; my_wikiUserID=7';
+
+  write('');
+  wiki.exec(`${insert} (7, 'infinity')`);
+  const lenient = await open({ site: folder, store });
+  const stays = await lenient.identify({ cookies });
+  if ('code' in stays) throw new Error(stays.reason);
+  write('$wgBlockDisablesLogin = true;');
+  await lenient.reload?.();
+  expect(await lenient.check([stays])[0]).toMatchObject({ state: 'nobody' });
+
+  const logins = await open({ site: folder, store });
+  expect(await logins.identify({ cookies })).toMatchObject({
+    code: 'unauthorized',
+    reason: expect.stringContaining('blocked'),
+  });
+  const table = insert.split(' ')[2];
+  wiki.exec(`DELETE FROM ${table}`);
+  wiki.exec(`${insert} (7, '20200101000000'), (9, 'infinity')`);
+  const login = await logins.identify({ cookies });
+  if ('code' in login) throw new Error(login.reason);
+  expect(await logins.check([login])[0]).toBeNull();
+  wiki.exec(`${insert} (7, '20990101000000')`);
+  expect(await logins.check([login])[0]).toMatchObject({ state: 'nobody' });
+});
+
 test('MediaWiki by its folder: the names of its cookies, and its sessions elsewhere', async () => {
   const [redis, memcached] = await Promise.all([startRedis([]), startMemcached()]);
   onTestFinished(async () => void (await Promise.all([redis.remove(), memcached.stop()])));
