@@ -399,6 +399,25 @@ const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t:
 const decoded = (field: string): string | null =>
   field === '\\N' ? null : field.replace(/\\(.)/g, (_, letter: string) => escapes[letter] ?? letter);
 
+const value = String.raw`(?:NULL|-?\d[\d.]*(?:e[+-]?\d+)?|0x[\dA-Fa-f]+|(?:_binary )?'[^'\\]*(?:\\[^][^'\\]*)*')`;
+const row = new RegExp(String.raw`\(${value}(?:,${value})*\)(?:,\s*|;$)`, 'y');
+const columnsOfRows = /^ \((?:`\w+`(?:, |(?=\))))+\) VALUES\s+/;
+
+/**
+ * Whether an INSERT has values alone behind the name of its table. An expression, or a SELECT, would read whatever else the
+ * user of the database may read.
+ */
+function hasValuesAlone(text: string): boolean {
+  let at = columnsOfRows.exec(text)?.[0].length ?? 0;
+  if (at === 0) return false;
+  while (at < text.length) {
+    row.lastIndex = at;
+    if (!row.test(text)) return false;
+    at = row.lastIndex;
+  }
+  return text.endsWith(';');
+}
+
 /** The rows that mariadb-dump has written: an INSERT goes on over lines, since each row is one. */
 async function loadInserts(
   connection: DatabaseConnection,
@@ -417,6 +436,7 @@ async function loadInserts(
       insert = [`INSERT INTO \`${besideName(table)}\``, line.slice(start.length)];
     }
     if (!line.endsWith(');')) continue;
+    if (!hasValuesAlone(insert.slice(1).join('\n'))) throw new Error('it has rows that are no values');
     await connection.queryPatiently(raw(insert.join('\n')));
     insert = [];
   }
