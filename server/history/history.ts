@@ -943,7 +943,8 @@ export interface Writes {
       createdAt: number;
       at: number;
     };
-    out: { created: boolean };
+    /** That of a room that is there already may be another one. */
+    out: { kind: RoomRecord['kind'] };
   };
   /** A message of such a room. A `clientId` that this user has used there stores nothing. Codes: those of `send`. */
   importMessage: { in: NewMessage; out: { seq: number; repeated: boolean } };

@@ -123,15 +123,19 @@ class Import {
       createdAt: at,
       at: Date.now(),
     };
-    try {
-      await this.#options.history.write.importRoom(input);
-    } catch (error) {
+    const there = await this.#options.history.write.importRoom(input).catch((error: unknown) => {
       if (!(error instanceof RequestError) || error.code !== 'conflict') throw error;
       throw wrong(
         place,
         `there is a public room ${JSON.stringify(name)} already: give this one another name`,
       );
-    }
+    });
+    // Everybody would read what was written in private.
+    if (kind === 'private' && there.kind === 'public')
+      throw wrong(
+        place,
+        `the room ${JSON.stringify(name)} is public here by an earlier import, and private in this one, and every user could read what is added: give --public if that was forgotten, or delete that room first`,
+      );
     this.#rooms.set(given, { id, last: 0, seqs: new Map(), members: new Map() });
     this.#counts.rooms++;
   }

@@ -277,6 +277,42 @@ test('exports of Mattermost and Rocket.Chat', async () => {
   });
 });
 
+test('a room that is private now adds nothing to the public one of an earlier import', async () => {
+  const kept = newHistory();
+  const export_ = (kind: string, texts: string[]) =>
+    file(`${kind}.jsonl`, [
+      { type: 'user', id: 'u1', name: 'Ann' },
+      { type: 'room', id: 'plans', name: 'Plans', kind },
+      ...texts.map((text, n) => ({
+        type: 'message',
+        id: `m${n}`,
+        room: 'plans',
+        user: 'u1',
+        at: at + n,
+        text,
+      })),
+    ]);
+  expect(await importing(kept, [export_('public', ['for all'])])).toMatchObject({ code: 0 });
+  const refused = await importing(kept, [export_('private', ['for all', 'a secret'])]);
+  expect([refused.code, refused.said]).toEqual([
+    65,
+    expect.stringMatching(/private\.jsonl, line 2: the room "Plans" is public here by an earlier import/),
+  ]);
+  // The other way round it stays as narrow as it was.
+  const narrow = newHistory();
+  expect(await importing(narrow, [export_('private', ['a secret'])])).toMatchObject({ code: 0 });
+  expect(await importing(narrow, [export_('public', ['a secret', 'for all'])])).toMatchObject({ code: 0 });
+  await serve(kept, async (_, ann) => {
+    const { rooms } = await ann.request('room:list', { member: false });
+    const [plans] = rooms.filter(({ name }) => name === 'Plans');
+    expect((await messagesOf(ann, plans?.id as string)).map(({ text }) => text)).toEqual(['for all']);
+  });
+  await serve(narrow, async (_, ann) => {
+    const { rooms } = await ann.request('room:list', { member: false });
+    expect(rooms.filter(({ name }) => name === 'Plans')).toEqual([]);
+  });
+});
+
 test('what is wrong is said with its line, and nothing outside of the folder is read', async () => {
   const kept = newHistory();
   const room = { type: 'room', id: 'c9', name: 'Room' };
