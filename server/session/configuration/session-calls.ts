@@ -18,8 +18,12 @@ export interface SessionCall {
 /** Bounds of one look. Files near the folder come first. */
 const most = { files: 5000, depth: 8, bytes: 32 * bounds.bytes };
 
-/** Code of others, which a site may have without using it, and what is no code. */
-const left = /^(?:\..*|vendor|node_modules|tests?|cache|tmp|var|storage|uploads?|docs?)$/i;
+/**
+ * Code of others, which a site may have without using it, and what is no code. Where visitors put files they would choose the
+ * place of the sessions.
+ */
+const left =
+  /^(?:\..*|vendor|node_modules|tests?|cache|tmp|var|storage|docs?|.*uploads?|upload.*|files|media|images?|img|pictures?|photos?|avatars?|attachments?|downloads?)$/i;
 
 /** Most files have no such call, so they need not be parsed. */
 const candidate =

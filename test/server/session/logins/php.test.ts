@@ -212,6 +212,22 @@ test('what the code of a site changes counts before php.ini, or is an error that
   }
 });
 
+test('what visitors may have uploaded is no code of the site', async () => {
+  const machine = new Machine({ 'session.name': 'ID' });
+  machine.ini({ 'session.name': 'ID', 'session.save_path': machine.sessions });
+  const cookies = machine.session('7');
+  for (const folder of ['uploads', 'user_uploads', 'files', 'media', 'images', 'avatars', 'attachments']) {
+    machine.write(
+      `srv/site/data/${folder}/a.inc`,
+      `<?php session_save_path('${machine.site}/data/${folder}');`,
+    );
+    machine.write(`srv/site/data/${folder}/sess_forged`, 'who|a:1:{s:2:"id";i:1;}');
+  }
+  const logins = await machine.logins();
+  expect(await logins.identify({ cookies })).toMatchObject(zoe);
+  expect(await logins.identify({ cookies: 'ID=forged' })).toMatchObject({ code: 'unauthorized' });
+});
+
 test('a changed configuration counts without a restart, and ends no login that still fits', async () => {
   const machine = new Machine({});
   const settings = { 'session.save_path': machine.sessions, 'session.name': 'before' };
