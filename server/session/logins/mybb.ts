@@ -43,6 +43,9 @@ interface MybbClaim extends Claim {
 
 const file = 'inc/config.php';
 
+/** The group of members who have not activated the account yet, or wait for an administrator: MyBB has the number in its code. */
+const awaitingActivation = '5';
+
 /** Seconds after which MyBB clears sessions away whose login goes on: inc/tasks/dailycleanup.php. */
 const clearedAfter = 86_400;
 
@@ -266,8 +269,8 @@ export const mybb: Application<MybbFiles, MybbSite, MybbClaim> = {
       name: displayName(text('username')) || uid,
       ...rolesIf(isIn(site.admins, 'isAdmin'), isIn(site.moderators, 'isModerator')),
     };
-    // May read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends it.
-    if (text('suspended') === '1') user.banned = true;
+    // Both may read, and write nothing: newreply.php, newthread.php, editpost.php. A task of MyBB ends a suspension.
+    if (text('suspended') === '1' || groups[0]?.id === awaitingActivation) user.banned = true;
     return {
       state: 'user',
       user,

@@ -41,7 +41,7 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
       own: number,
       more: string,
       ban: [lifted: number, group: number, more: string] | null,
-      string[] | null,
+      string[] | 'kept out' | null,
     ][] = [
       [2, '', null, []],
       [4, '', null, ['admin', 'moderator']],
@@ -50,7 +50,10 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
       [2, '22,4', null, ['admin', 'moderator']],
       // 2 and 22 have a digit in common.
       [22, '', null, []],
-      [5, '', null, []],
+      [5, '', null, 'kept out'],
+      [5, '22', null, 'kept out'],
+      [2, '5', null, []],
+      [7, '', [now() - 2, 5, ''], 'kept out'],
       [7, '', null, null],
       [7, '4', [0, 2, ''], null],
       [7, '', [now() + day, 2, ''], null],
@@ -71,7 +74,10 @@ describe.each(['mysql', 'postgres', 'sqlite'] as const)('MyBB on %s', async (kin
       const answer = await logins.identify(device);
       const found = 'code' in answer ? null : answer.user;
       expect(found, JSON.stringify([own, more, ban])).toEqual(
-        roles && { id: '7', name: 'Zoë <&amp;>', ...(roles.length > 0 && { roles }) },
+        roles && {
+          ...{ id: '7', name: 'Zoë <&amp;>' },
+          ...(roles === 'kept out' ? { banned: true } : roles.length > 0 && { roles }),
+        },
       );
     }
     const login = (await logins.identify(device)) as Login;
