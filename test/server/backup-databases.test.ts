@@ -1,40 +1,17 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ArchiveWriter, readArchive } from '../../server/backup/archive.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { type Child, startChild } from '../helpers/child.ts';
 import { download, origin, upload } from '../helpers/files.ts';
+import { forgedBackup } from '../helpers/forged-backup.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { startMariadb } from '../helpers/mariadb.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 import { startPostgres } from '../helpers/postgres.ts';
-
-/** A backup with one more statement in its history, whose digests fit. */
-async function forgedFrom(from: string, to: string, statement: string): Promise<void> {
-  rmSync(to, { force: true });
-  const list = `${to}.list`;
-  const [archive, sums] = [await open(to, 'wx'), await open(list, 'wx+')];
-  try {
-    const writer = new ArchiveWriter(archive, sums, Date.now());
-    for await (const { name, bytes } of readArchive(from)) {
-      const parts: Buffer[] = [];
-      for await (const part of bytes) parts.push(part);
-      if (name.startsWith('history.')) parts.push(Buffer.from(`\n${statement}\n`));
-      const all = Buffer.concat(parts);
-      await writer.add(name, all.length, [all]);
-    }
-    await writer.end();
-  } finally {
-    await archive.close();
-    await sums.close();
-    rmSync(list);
-  }
-}
 
 const root = new URL('../..', import.meta.url).pathname;
 const settings = { CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden', CHAT_FILES_ORPHANS: '1s' };
@@ -188,7 +165,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
       `INSERT INTO ${quoted('chat_erased')} (${list}) VALUES\n((SELECT id FROM site_keys),1,'anonymise');`,
       `INSERT INTO ${quoted('chat_erased')} (${list}) VALUES\n('x',1,'anonymise'),\n(concat('\\\\', (SELECT id FROM site_keys)),2,'anonymise');`,
     ]) {
-      await forgedFrom(file, forged, statement);
+      await forgedBackup(file, forged, (rows) => Buffer.concat([rows, Buffer.from(`\n${statement}\n`)]));
       const { files, remove } = historyFolder();
       const { code } = await ended(command('restore', elsewhere.url, forged, files));
       // Of PostgreSQL such lines are no rows.

@@ -21,6 +21,7 @@ import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { faultyDisk } from '../helpers/faulty-disk.ts';
 import { download, origin, upload } from '../helpers/files.ts';
+import { forgedBackup } from '../helpers/forged-backup.ts';
 import { type PeopleSite, type Person, say, startPeopleSite } from '../helpers/people.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -220,6 +221,30 @@ test('a damaged file, another one and that of a newer version are refused before
   expect(digestsIn(folderOf(other))).toEqual(before);
   const { code, said } = await command('restore', other, wrong);
   expect([code, said]).toEqual([65, expect.stringMatching(/^✗ .*newer version/)]);
+  other.remove();
+});
+
+test('a forged backup brings no trigger and no view that would work on in the history', async () => {
+  const other = historyFolder();
+  expect(await command('restore', other)).toMatchObject({ code: 0 });
+  const before = digestsIn(folderOf(other));
+  const forged = join(folder, 'forged.tar');
+  for (const statement of [
+    "CREATE TRIGGER copies AFTER INSERT ON chat_messages BEGIN UPDATE chat_rooms SET topic = new.text WHERE id = 'lobby'; END",
+    'ALTER TABLE chat_users RENAME TO own_users; CREATE VIEW chat_users AS SELECT * FROM own_users',
+  ]) {
+    await forgedBackup(file, forged, (bytes) => {
+      const path = join(folder, 'forged.db');
+      writeFileSync(path, bytes);
+      const db = new DatabaseSync(path);
+      db.exec(statement);
+      db.close();
+      return readFileSync(path);
+    });
+    const { code, said } = await command('restore', other, forged);
+    expect([code, said]).toEqual([74, expect.stringContaining('a trigger or a view')]);
+  }
+  expect(digestsIn(folderOf(other))).toEqual(before);
   other.remove();
 });
 

@@ -74,11 +74,12 @@ export function askingForFiles(path: string): { has(id: string): boolean; close(
  * sent.
  * @param replaced the history that it replaces, which may be missing
  * @param made when the copy was made, in milliseconds of the epoch
- * @throws Error when the copy is damaged, or of a newer version
+ * @throws Error when the copy is damaged, of a newer version, or has a trigger or a view
  */
 export async function prepareRestored(path: string, replaced: string, made: number): Promise<void> {
   const again = await withFile(path, async (db) => {
     formatOf(db);
+    refuseProgram(db);
     migrate(db);
     db.exec(freeConsumers);
     const erased = await erasedSince(replaced, made - erasureMargin);
@@ -104,6 +105,15 @@ function formatOf(db: DatabaseSync): number {
   const isWell = db.prepare('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
   if (format === 0 || !isWell) throw new Error('the history is damaged, or is none');
   return format;
+}
+
+/**
+ * No history has triggers or views. Those of a forged one would act at each later write, and for the cleaning here.
+ * @throws Error
+ */
+function refuseProgram(db: DatabaseSync): void {
+  const found = db.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get();
+  if (found !== undefined) throw new Error('it has a trigger or a view, which no chat server has made');
 }
 
 /** Opens a file that nobody else has. It is a single file again at the end, synced. */
