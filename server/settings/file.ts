@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { ConfigError } from './config.ts';
 
 /** The places where settings are looked for if no file is named. The first that is there counts. */
@@ -37,8 +37,10 @@ export function givenSettings(named: string | undefined, env: NodeJS.ProcessEnv)
 function usualFile(env: NodeJS.ProcessEnv): { path: string; bytes: Buffer } | null {
   for (const file of usualFiles) {
     try {
+      refuseForeign(resolve(file));
       return { path: resolve(file), bytes: readFileSync(file) };
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       const { code = '' } = error as NodeJS.ErrnoException;
       if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(code)) continue;
       // A service manager reads the file itself, which may be for its eyes alone.
@@ -47,6 +49,19 @@ function usualFile(env: NodeJS.ProcessEnv): { path: string; bytes: Buffer } | nu
     }
   }
   return null;
+}
+
+/**
+ * Nobody has named the file: in a folder such as /tmp it may be of anybody who waits for a server or a doctor there.
+ * @throws ConfigError
+ */
+function refuseForeign(path: string): void {
+  const { uid } = lstatSync(path);
+  const isOpen = (statSync(dirname(path)).mode & 0o002) !== 0;
+  if (!isOpen || [0, process.geteuid?.()].includes(uid)) return;
+  throw new ConfigError([
+    `${path} belongs to another account, in a folder where everybody may write: name the file by --settings, or start this in another folder`,
+  ]);
 }
 
 function fileOf(file: string): { path: string; bytes: Buffer } {

@@ -3,11 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -115,6 +118,42 @@ test('all is well: from the cookie to the user, and no value of the session', as
   expect(said).not.toMatch(/✗|s3cret/);
   expect(code).toBe(0);
 });
+
+test.runIf(process.getuid?.() === 0)(
+  'settings that another account has put into an open working folder are not taken',
+  () => {
+    const open = mkdtempSync(join(tmpdir(), 'open-'));
+    const file = join(open, 'settings');
+    const elsewhere = mkdtempSync(join(tmpdir(), 'elsewhere-'));
+    const run = () => {
+      const args = [join(root, 'server/command/main.ts'), 'doctor', '--cookie', id];
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+        cwd: open,
+        env: { PATH: process.env.PATH },
+        encoding: 'utf8',
+      });
+      return [status, stdout + stderr];
+    };
+    writeFileSync(file, `CHAT_SESSION_STORE=file://${folder}\nCHAT_USER_ID=app.user.id\n`);
+    chmodSync(open, 0o1777);
+    expect(run()).toContainEqual(expect.stringContaining('the user 7'));
+    const refused = [78, expect.stringContaining(`${file} belongs to another account`)];
+    chownSync(file, 65_534, 65_534);
+    expect(run()).toEqual(refused);
+    rmSync(file);
+    writeFileSync(join(elsewhere, 'settings'), `CHAT_SESSION_STORE=file://${folder}\n`);
+    symlinkSync(join(elsewhere, 'settings'), file);
+    lchownSync(file, 65_534, 65_534);
+    expect(run()).toEqual(refused);
+    // Where only its owner writes, as in a container with a folder of the host, the file is the owner's.
+    rmSync(file);
+    writeFileSync(file, `CHAT_SESSION_STORE=file://${folder}\nCHAT_USER_ID=app.user.id\n`);
+    chownSync(file, 65_534, 65_534);
+    chmodSync(open, 0o755);
+    expect(run()).toContainEqual(expect.stringContaining('the user 7'));
+    for (const one of [open, elsewhere]) rmSync(one, { recursive: true });
+  },
+);
 
 test.each<[string, RegExp, Record<string, string>]>([
   [
