@@ -1,4 +1,5 @@
 import { doctor, usage } from '../doctor/report.ts';
+import { openTerminal } from '../init/terminal.ts';
 import { forScreen } from '../session/blank.ts';
 
 export { usage as help };
@@ -9,5 +10,15 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   return doctor(args, env, {
     finding: (line) => console.log(forScreen(line)),
     problem: (line) => console.error(forScreen(line)),
+    askCookie,
   });
+}
+
+async function askCookie(): Promise<string | null> {
+  const terminal = openTerminal();
+  try {
+    return await terminal.askHidden('? Value of the session cookie (hidden): ');
+  } finally {
+    terminal.close();
+  }
 }

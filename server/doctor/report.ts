@@ -12,7 +12,7 @@ import { serverFindings } from './server.ts';
 import { examineSite, mailAddresses, siteCookie } from './site.ts';
 import { wayFromBrowser } from './way-from-browser.ts';
 
-const use = howToRun('doctor', '[--settings FILE] [--cookie VALUE] [--origin URL] [--chat URL]');
+const use = howToRun('doctor', '[--settings FILE] [--cookie -] [--origin URL] [--chat URL]');
 
 export const usage = `${use}
 ${howToRun('doctor', '[--settings FILE] --grants', true)}
@@ -20,12 +20,13 @@ ${howToRun('doctor', '[--settings FILE] --grants', true)}
 Shows the settings, and says what is wrong and what to change. It changes nothing.
 
   --settings FILE  the settings of the chat server
-  --cookie VALUE   follows one login: the session cookie of somebody who is logged in, or the header Cookie
+  --cookie -       follows one login: asks for the session cookie of somebody who is logged in, or the header Cookie;
+                   --cookie VALUE gives it, and shows it to everybody who lists the processes of this machine
   --origin URL     whether a page at this address may connect
   --chat URL       whether browsers reach the chat at this address
   --grants         prints the SQL for a database user with the least rights, and nothing else
 
-Example: ${howToRun('doctor', '--cookie 3k2f9… --chat https://www.example.org/chat/')}`;
+Example: ${howToRun('doctor', '--cookie - --chat https://www.example.org/chat/')}`;
 
 const marks = { well: '✓', warning: '!', wrong: '✗' };
 
@@ -33,6 +34,8 @@ const marks = { well: '✓', warning: '!', wrong: '✗' };
 export interface Say {
   finding(line: string): void;
   problem(line: string): void;
+  /** Asks for a cookie. @returns null if there is none */
+  askCookie?(): Promise<string | null>;
 }
 
 /**
@@ -73,6 +76,14 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
     say.problem(`✗ --${option} is the address of ${what}\n\n${usage}`);
     return exit.usage;
   }
+  if (values.cookie === '-') {
+    const cookie = (await say.askCookie?.()) ?? '';
+    if (cookie === '') {
+      say.problem('✗ --cookie -: no cookie was given');
+      return exit.usage;
+    }
+    values.cookie = cookie;
+  }
   const given = givenSettings(values.settings, env);
   const config = readConfig(given.env, given.lines);
   if (values.grants) return printGrants(config, say);
@@ -86,7 +97,7 @@ async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: 
   if (values.cookie === undefined) {
     const what =
       'session' in config.logins ? `the value of ${config.logins.session.cookie.name}` : 'the header Cookie';
-    say.finding(`To follow one login from the cookie to the user: ${use}, with ${what}
+    say.finding(`To follow one login from the cookie to the user: ${use}, and then ${what}
 in the browser of somebody who is logged in.`);
   }
   return wrongs === 0 ? 0 : 1;

@@ -119,6 +119,26 @@ test('all is well: from the cookie to the user, and no value of the session', as
   expect(code).toBe(0);
 });
 
+test.each([
+  ['', 64, 'no cookie was given'],
+  ['ID', 0, 'the user 7, called Zoë'],
+])('a cookie from the standard input, which no list of processes shows: %j', (given, code, expected) => {
+  const args = ['server/command/main.ts', 'doctor', '--settings=', '--cookie', '-'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH,
+      CHAT_SESSION_STORE: `file://${folder}`,
+      CHAT_USER_ID: 'app.user.id',
+      CHAT_USER_NAME: 'app.user.name',
+    },
+    input: given.replace('ID', `PHPSESSID=${id}\n`),
+    encoding: 'utf8',
+  });
+  expect([status, stdout + stderr]).toEqual([code, expect.stringContaining(expected)]);
+  expect(stdout + stderr).not.toContain(id);
+});
+
 test.runIf(process.getuid?.() === 0)(
   'settings that another account has put into an open working folder are not taken',
   () => {
@@ -286,7 +306,7 @@ test('logout notifications of Redis that are not active, that are, and that nobo
 test('without a cookie: whether the store answers, and how to go on', async () => {
   const [code, said] = await doctorProcess({ CHAT_SESSION_STORE: memcached.url });
   expect(said).toMatch(
-    /✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--settings FILE\] \[--cookie VALUE\] \[--origin URL\]/,
+    /✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--settings FILE\] \[--cookie -\] \[--origin URL\]/,
   );
   expect(code).toBe(0);
 });
