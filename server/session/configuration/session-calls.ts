@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IniValue } from './ini.ts';
 import { readRegularFile } from './regular-file.ts';
@@ -35,9 +35,13 @@ export async function filesWithCalls(folder: string): Promise<string[]> {
   let bytes = 0;
   let files = 0;
   let folders = [folder];
+  const isOpen = async (path: string) => (((await stat(path).catch(() => null))?.mode ?? 0) & 0o002) !== 0;
+  // Where the whole site is open, as in some containers, its code is.
+  const allOpen = await isOpen(folder);
   for (let depth = 0; depth < most.depth && folders.length > 0; depth++) {
     const next: string[] = [];
     for (const at of folders) {
+      if (!allOpen && (await isOpen(at))) continue;
       const entries = await readdir(at, { withFileTypes: true }).catch(() => []);
       for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
         const path = join(at, entry.name);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -223,9 +223,16 @@ test('what visitors may have uploaded is no code of the site', async () => {
     );
     machine.write(`srv/site/data/${folder}/sess_forged`, 'who|a:1:{s:2:"id";i:1;}');
   }
+  // Every account of the machine could put it there.
+  machine.write('srv/site/scans/a.inc', `<?php session_save_path('${machine.site}/data/uploads');`);
+  chmodSync(join(machine.site, 'scans'), 0o777);
   const logins = await machine.logins();
   expect(await logins.identify({ cookies })).toMatchObject(zoe);
   expect(await logins.identify({ cookies: 'ID=forged' })).toMatchObject({ code: 'unauthorized' });
+  // On such a machine every folder is so, as in some containers.
+  chmodSync(machine.site, 0o777);
+  const misled = await machine.logins();
+  expect(await misled.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
 });
 
 test('a changed configuration counts without a restart, and ends no login that still fits', async () => {
