@@ -264,7 +264,7 @@ describe.each(engines)('a history in $name', ({ other, start, tables, rows }) =>
       .poll(
         async () => (await back.request('message:search', { query: text.split(' ')[1] as string })).messages,
       )
-      .toMatchObject([{ text }]);
+      .toContainEqual(expect.objectContaining({ text }));
     const joined = await back.request('room:join', { room: 'lobby', since: 1 });
     expect(joined).toMatchObject({ reset: true });
     const { message } = await back.request('message:send', {
