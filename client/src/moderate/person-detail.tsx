@@ -125,9 +125,7 @@ export class PersonDetail extends Component<Props> {
   #head({ user, here, lastHere, since, messages, restrictions, rooms, may }: Person) {
     const { context } = this.props;
     const { strings } = context;
-    const now = here
-      ? strings.text('rooms.here')
-      : lastHere !== undefined && strings.lastHere(lastHere);
+    const now = here ? strings.text('rooms.here') : lastHere !== undefined && strings.lastHere(lastHere);
     const facts = [
       strings.text('mod.id', { id: user.id }),
       now,
