@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { languages } from '../../client/strings-plugin.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -20,6 +21,12 @@ const rowsBelow = (heading: string) =>
 
 test('docs/element.md has the attributes of the element', () => {
   expect(rowsBelow('Attributes')).toEqual(first(element, /@attr ([\w-]+)/g));
+});
+
+test('docs/element.md lists the languages of the client, and README.md counts them', () => {
+  const [, row = ''] = /^\| `lang` \| the language: (.*), or one of/m.exec(page) ?? [];
+  expect(row.split(', ')).toEqual(languages.map((lang) => `\`${lang}\``));
+  expect(read('README.md')).toContain(`in ${languages.length} languages`);
 });
 
 test('docs/element.md has the events of the element', () => {
