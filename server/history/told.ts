@@ -1,4 +1,6 @@
-/** The parts of a notification between servers (cluster/servers.ts) that concern users. */
+// Notifications between servers lie in the log of changes, without names and data of users who are erased.
+
+/** The parts of a notification between servers that concern users. `Told` in cluster/servers.ts has all of it. */
 interface Told {
   /** How others see them. */
   users?: readonly (readonly [id: string, seen: { name: string } | null])[];
@@ -19,6 +21,6 @@ export function withoutUser(what: object, user: string): object {
       users: users.map(([id, seen]) => [id, id === user && seen ? { ...seen, name: id } : seen]),
     };
   }
-  // A server that reads it now is too late for it.
+  // An order that does nothing takes its place: a server that reads it only now is too late for the push.
   return order?.is === 'push' && of === user ? { ...what, order: { is: 'count' } } : what;
 }

@@ -12,11 +12,11 @@ import { type Notified, totalOf, type Unread, type UnreadRoom, unreadOf } from '
 /** Users and rooms that are looked at once at a time. */
 const atOnce = 50;
 /**
- * Milliseconds after which those that a server looks at are due again: the server has ended meanwhile. It begins with none
- * of them in the second half.
+ * Milliseconds after which those that a server has taken are due again: the server has ended meanwhile. It begins to look at
+ * one only in the first half of that time.
  */
 const claimTime = 120_000;
-/** Users who are looked at at the same time. A mail takes a while; one that waited for a connection would say what was. */
+/** Users who are looked at at the same time. A mail that waited for a free connection would be outdated when it goes out. */
 const together = { events: 8, mails: mostConnections };
 /** Milliseconds between two looks for what another server has stored. */
 const lookEvery = 30_000;
@@ -207,7 +207,7 @@ export class Due {
     const { history, directory, defaults } = this.#options;
     const { notices, notified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
-    // All but this time.
+    // Without this time, which is noted before the mail is sent.
     const before = notified.filter(({ room }) => !ids.includes(room));
     const unread = settings.mail === 'off' ? undefined : await unreadOf(history, directory, user, before);
     const rooms = unread?.rooms.filter(({ room }) => ids.includes(room)) ?? [];
@@ -224,7 +224,7 @@ export function isNotified(room: string, notified: Notified, activeAt = 0): bool
 /** Milliseconds until the next one is due, or another server may have stored one. */
 const waitFor = (next = Number.POSITIVE_INFINITY) => Math.min(lookEvery, next - Date.now());
 
-/** When the user is to be notified; in the past for now. */
+/** When the user is to be notified. A time that is over means now. */
 function dueAt(
   { mail, quiet, zone }: NotifySettings,
   rooms: readonly UnreadRoom[],

@@ -80,8 +80,8 @@ export async function unreadOf(
   const since = Date.now() - namedFor;
   for (const outside of await read.namedOutside({ user: id, since })) {
     if (!mayRead(outside.room, undefined, isBanned(outside.member))) continue;
-    const told = notified.find(({ room }) => room === outside.room.id)?.at;
-    const found = await unreadIn(read, outside, without, told);
+    const notifiedAt = notified.find(({ room }) => room === outside.room.id)?.at;
+    const found = await unreadIn(read, outside, without, notifiedAt);
     if (found !== undefined) rooms.push({ ...found, name: outside.room.name });
   }
   rooms.sort((a, b) => b.since - a.since);
@@ -101,12 +101,12 @@ function nameOf({ room, partner }: Membership, directory: Directory): string {
   return partner.shares || directory.isVisible(user, partner) ? user.name : user.id;
 }
 
-/** @param told nothing is unread if the last message is not newer */
+/** @param notifiedAt nothing is unread if the last message is not newer */
 async function unreadIn(
   read: History['read'],
   { room, member, mentions }: Membership | Reads['namedOutside']['out'][number],
   without: ReadonlySet<string>,
-  told = 0,
+  notifiedAt = 0,
 ): Promise<Omit<UnreadRoom, 'name' | 'member'> | undefined> {
   const wanted = notifyOf({ record: room }, member);
   const notify = isMember(member) || wanted === 'none' ? wanted : 'mentions';
@@ -124,7 +124,7 @@ async function unreadIn(
     .filter(({ user, deletedAt }) => deletedAt === undefined && !without.has(user.id))
     .sort((a, b) => a.seq - b.seq);
   const [first, last] = [unread[0], unread.at(-1)];
-  if (first === undefined || last === undefined || last.sentAt <= told) return undefined;
+  if (first === undefined || last === undefined || last.sentAt <= notifiedAt) return undefined;
   return {
     room: room.id,
     kind: room.kind,

@@ -769,14 +769,14 @@ export class Work {
     return this.newest;
   }
 
-  /** Something has changed in the room that no change has told. */
+  /** The erasure has changed something in the room without a change for it: the stage `resets` makes one. */
   noteErased(user: string, id: string): void {
     const { num: room } = this.#existing(id);
     if (room === undefined) return;
     this.#later((dialect) => dialect.insertNew('chat_erased_rooms', ['user_id', 'room'], [[user, room]]));
   }
 
-  /** It is told. */
+  /** The reset of the room is made. */
   toldErased(user: string, id: string): void {
     const { num: room } = this.#existing(id);
     if (room === undefined) return;
@@ -812,7 +812,7 @@ export class Work {
     );
   }
 
-  /** Removes the user's name and words from notifications between servers in that entry. */
+  /** Removes the user's name and words from that entry of the log: see `withoutWords`. */
   eraseInJournal(user: string, entry: string): void {
     const text = this.entries.get(Number(entry));
     if (text === undefined) return;
