@@ -37,7 +37,7 @@ import { browserStorage, Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
 import { OwnTyping } from './typing.ts';
 
-/** A message is left to the tab in which it was written for this many milliseconds. */
+/** Milliseconds for which a message is left to the tab in which it was written. */
 const FOREIGN_MS = 2000;
 /** The data of a push that says why a moderator has deleted a message. */
 const deletion = object<{ room: string; reason: string }>({ room: text, reason: text });
@@ -66,7 +66,7 @@ export class Chat implements ConnectionListener {
   readonly ownTyping: OwnTyping;
   me: User | undefined;
   roles: readonly SiteRole[] = [];
-  /** The operator's settings allow this user so much. */
+  /** The operator's settings allow this user these things, whichever the room. */
   can: Can = NOTHING;
   profile: Profile = {};
   limits: Omit<Ready['limits'], 'mentions'> = { text: Number.POSITIVE_INFINITY, file: 0, files: 0 };
@@ -82,7 +82,7 @@ export class Chat implements ConnectionListener {
   readonly followers = new Set<Follower>();
   readonly tasks = new Tasks();
 
-  /** Its address, with a slash at the end. */
+  /** The server's address, with a slash at the end. */
   readonly server: string;
   readonly #listener: ChatListener;
   readonly #storage = browserStorage();
@@ -240,9 +240,9 @@ export class Chat implements ConnectionListener {
   /**
    * False when there is no room for it in the browser's storage.
    *
-   * @param aside - it is written beside the room, which stays where it is read
+   * @param aside - it is written in a panel beside the room, which therefore does not scroll to its end
    * @param room - else the one that is shown
-   * @param bare - without the page of its link
+   * @param bare - without a preview of its link
    */
   send(
     text: string,
@@ -547,7 +547,7 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.blocked?.(change);
     },
     push: ({ name, data }) => {
-      // All others are the PHP application's, for a client of its own. It may use this name, too.
+      // Pushes of other names are the PHP application's, for a client of its own. It may use this name for other data, too.
       if (name !== 'deleted' || !deletion(data)) return;
       const room = this.rooms.get(data.room);
       if (room !== undefined) for (const follower of this.followers) follower.deleted?.(room, data.reason);

@@ -76,7 +76,7 @@ export class Recordings {
     this.#store.delete(`voice/${id}`);
   }
 
-  /** One task after the other: a part that is being added must not outlive the recording. */
+  /** Tasks run one after the other: a part that is being added must not outlive the recording. */
   #inParts<T>(mode: IDBTransactionMode, task: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
     const result = last.then(() => this.#open(mode, task));
     last = result.catch(() => {});
