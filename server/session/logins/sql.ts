@@ -46,7 +46,7 @@ export interface SiteSql extends SqlDriver {
   allOf?(columns: readonly string[]): string;
   /** A digest of these bytes. Absent if reading the values costs no more. */
   digestOfAll?(columns: readonly string[]): string;
-  /** What differs after each change of any of these rows. Absent if the database keeps no versions. @param aliases of their tables */
+  /** A value that differs after each change of any of these rows. Absent if the database keeps no versions. @param aliases of their tables */
   versionOf?(aliases: readonly string[]): string;
   /**
    * A SELECT of the primary keys of logins as `id`, each with a `version` of its rows, which differs after each change.
