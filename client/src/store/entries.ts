@@ -29,7 +29,7 @@ export interface Pending {
   readonly mentions?: readonly NewMention[];
   /** It goes when all of them are uploaded. */
   readonly files?: readonly SentFile[];
-  /** False: without the page of its link. */
+  /** False: without a preview of its link. */
   readonly preview?: boolean;
   /** It is a copy of that message, whose text is shown until it is stored. */
   readonly forward?: Pick<Message, 'room' | 'seq'>;

@@ -48,7 +48,7 @@ export class AppView {
   #asked: PageAddress;
   /** Where the page says that one logs in. */
   #loginUrl: string | null = null;
-  /** A card replaces everything. */
+  /** A card (card.tsx) replaces everything. */
   #carded = false;
   /** Taken from the page: what comes late draws nothing any more. */
   #stopped = false;
@@ -95,7 +95,7 @@ export class AppView {
       clashOf: (error) => this.#late.panels?.clashOf(error),
       tools: () => this.#late.panels?.tools(this.#context),
       mention: (user) => this.#late.parts?.suggest.mention(user),
-      strip: (stripped) => this.#late.panels?.strip(stripped, this.#context),
+      strip: (props) => this.#late.panels?.strip(props, this.#context),
       blocking: () => this.#late.parts?.blocking,
       instead: (of) =>
         of !== undefined && (this.#late.parts?.blocking.isHidden(of) ?? of.hidden)
@@ -299,11 +299,11 @@ export class AppView {
     else this.#late.parts?.speaker.elsewhere(room);
   }
 
-  /** The user is in a room no more: has left it, or it was taken away. */
+  /** The user has left a room, or was removed from it. */
   removed(room: Room, { reason }: RoomRemoval): void {
     if (room !== this.#context.chat.current) return;
     this.#layers.loseRoom();
-    // Where there is one pane, another room in its place would not say that this one is gone; a ban has a card.
+    // Where there is one pane: another room in its place would not say that this one is gone. A ban is said there.
     this.#toRooms();
     if (reason === 'banned') this.#panes.view = 'room';
   }
@@ -365,7 +365,7 @@ export class AppView {
     const lost = notice?.lost === true;
     const inert = this.#layers.modal;
     const { AskCard, People } = this.#late.panels ?? {};
-    const card = this.#card();
+    const instead = this.#insteadOfRoom();
     return (
       <>
         <RoomList
@@ -381,13 +381,13 @@ export class AppView {
         <section
           class="main"
           aria-label={
-            room && !card
+            room && !instead
               ? strings.roomName(room.summary)
               : strings.text(this.#settings ? 'prefs.open' : 'rooms.heading')
           }
           inert={inert}
         >
-          {card ?? this.#room(room, notice, lost)}
+          {instead ?? this.#room(room, notice, lost)}
         </section>
         {this.#late.parts?.search.draw(room !== undefined && this.#panes.roomInSight, inert)}
         {room !== undefined && this.#detailed && this.#late.parts?.details.draw(room, inert, lost)}
@@ -448,8 +448,8 @@ export class AppView {
     );
   }
 
-  /** Stands in place of the room: the user's settings, or what the page's address asks for. */
-  #card(): ComponentChildren {
+  /** The user's settings, or what the page's address asks for. */
+  #insteadOfRoom(): ComponentChildren {
     const { chat } = this.#context;
     if (this.#settings !== undefined) return this.#settings();
     if (this.#asked !== undefined && 'token' in this.#asked && chat.me !== undefined)
@@ -461,10 +461,10 @@ export class AppView {
   #visit(): void {
     const { chat } = this.#context;
     const asked = this.#asked;
-    this.#panes.card = this.#late.parts?.visits.shown === true || this.#settings !== undefined;
+    this.#panes.hidesRoom = this.#late.parts?.visits.shown === true || this.#settings !== undefined;
     if (asked === undefined || chat.connection.state.kind !== 'ready') return;
     this.#panes.view = 'room';
-    this.#panes.card = true;
+    this.#panes.hidesRoom = true;
     if (this.#late.parts === undefined) return this.#late.withPanels(() => this.#context.changed());
     this.#asked = undefined;
     this.#settings = undefined;
@@ -493,7 +493,7 @@ export class AppView {
     else if (this.#replies) voice?.pause(replies?.thread?.id);
   }
 
-  /** As Esc does; a dialog in which something was typed stays. */
+  /** Closes the topmost layer, as Esc does. A dialog in which something was typed stays. */
   #uncover(): void {
     const large = this.#root.querySelector('dialog[open]');
     if (large instanceof HTMLDialogElement) return large.close();
@@ -509,19 +509,19 @@ export class AppView {
 
   /** The details of the room are shown. */
   get #detailed(): boolean {
-    const shown = this.#late.parts?.details.shown === true && !this.#panes.card;
+    const shown = this.#late.parts?.details.shown === true && !this.#panes.hidesRoom;
     return shown && !this.#context.chat.roomless;
   }
 
   /** The replies of a thread are shown. */
   get #replies(): boolean {
-    const shown = this.#late.parts?.replies.thread !== undefined && !this.#panes.card;
+    const shown = this.#late.parts?.replies.thread !== undefined && !this.#panes.hidesRoom;
     return shown && this.#panes.roomInSight;
   }
 
   get #peopleShown(): boolean {
     const instead = this.#searching || this.#detailed || this.#replies;
-    return this.#panes.people && !instead && !this.#panes.card;
+    return this.#panes.people && !instead && !this.#panes.hidesRoom;
   }
 
   /** Closes the other panels: the page shows a single one. */
@@ -580,7 +580,7 @@ export class AppView {
     this.#settings = undefined;
   }
 
-  /** Where there is one pane; what lay above the room goes with it. */
+  /** Shows the rooms where there is one pane, and closes what lay above the room. */
   #toRooms(): void {
     this.#uncoverRoom();
     this.#panes.view = 'rooms';

@@ -84,18 +84,18 @@ export interface FailedInvitation {
 /** The present text of the message that is being edited: it was changed on another device, or deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
-/** The text is an edit, a reply, or neither. */
-export interface Stripped {
+/** The text that is being written, for the strip above its field: an edit, a reply, or neither. */
+export interface StripProps {
   readonly room: Room;
   readonly edit: { readonly clash?: Clash } | undefined;
   /** The message that it answers, which may change meanwhile: nothing of it is kept with the draft. */
   readonly replyTo: number | undefined;
-  /** Written so far; empty where its link is to have no page. */
+  /** Written so far; empty where its link is to have no preview. */
   readonly text: string;
   /** Edits what the message says by now instead. */
   use(text: string, rev: number): void;
   cancel(): void;
-  /** Sends it without the page of its link. */
+  /** Takes the preview of its link away. */
   bare(): void;
 }
 
@@ -181,14 +181,14 @@ export interface Context extends ControlContext {
   jump(message: MessagePlace): void;
   /** Opens a menu beside what was pressed. */
   menu(request: MenuRequest, opener: HTMLElement): void;
-  /** The strip for a message that has changed while it was edited; its code comes later. */
+  /** The present text of the message, if an edit was refused because of it; its code comes later. */
   clashOf(error: unknown): Clash | undefined;
   /** The buttons beside the field; their code comes later. */
   tools(): ComponentChildren;
   /** Names somebody in what is being written; its code comes later. */
   mention(user: User): void;
-  /** The strip above the field, with the message to reply to or edit; its code comes later. */
-  strip(stripped: Stripped): ComponentChildren;
+  /** The strip above the field: the message to reply to or edit, and the link with a preview; its code comes later. */
+  strip(props: StripProps): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
   /** The page of a message's link; its code comes later. */

@@ -13,8 +13,8 @@ export type Pane = 'rooms' | 'room';
 export class Panes {
   /** Which one is wanted where there is room for one. */
   view: Pane = 'room';
-  /** A card stands in place of the room. */
-  card = false;
+  /** The user's settings, or what the page's address asks for, stand in place of the room. */
+  hidesRoom = false;
   readonly #chat: Chat;
   /** People beside the timeline, where there is room for it: remembered. */
   #peopleBeside: boolean;
@@ -31,7 +31,7 @@ export class Panes {
 
   /** The one that is shown where there is room for one. A ban is shown in place of its room. */
   get shown(): Pane {
-    const none = this.#chat.roomless && this.#chat.shown.ban === undefined && !this.card;
+    const none = this.#chat.roomless && this.#chat.shown.ban === undefined && !this.hidesRoom;
     return none ? 'rooms' : this.view;
   }
 

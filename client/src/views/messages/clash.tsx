@@ -1,8 +1,8 @@
 import { RequestError } from '../../connection/connection-state.ts';
-import type { Clash, Context, Stripped } from '../context.ts';
+import type { Clash, Context, StripProps } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 
-interface Props extends Pick<Stripped, 'use' | 'cancel'> {
+interface Props extends Pick<StripProps, 'use' | 'cancel'> {
   readonly context: Pick<Context, 'strings'>;
   readonly clash: Clash;
 }

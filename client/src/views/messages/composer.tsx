@@ -12,7 +12,7 @@ import { refusal } from '../refusal.ts';
 interface Draft {
   text: string;
   replyTo: number | undefined;
-  /** It goes without the page of its link. */
+  /** It goes without a preview of its link. */
   bare?: boolean | undefined;
   /** A message that is being edited; the draft waits meanwhile. */
   edit: Edit | undefined;
@@ -76,7 +76,7 @@ export class Composer extends Component<Props> {
   #gone = false;
   /** The edited text is on its way. */
   #saving = false;
-  /** In slow mode; an edit is no new message. */
+  /** Slow mode lets nothing be sent now. An edit is no new message. */
   #waits: boolean | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -169,7 +169,7 @@ export class Composer extends Component<Props> {
     const edit = this.#edit;
     this.#waits = !edit && bar?.wait;
     const { text: limit } = chat.limits;
-    const left = limit - codePoints(this.#shown);
+    const left = limit - codePoints(this.#inField);
     const near = chat.me !== undefined && left <= limit / 10;
     const tray = this.#tray;
     const voice =
@@ -205,12 +205,12 @@ export class Composer extends Component<Props> {
             text: this.#bare ? '' : this.#text,
             use: this.#use,
             cancel: this.cancel,
-            bare: this.#strip,
+            bare: this.#withoutPreview,
           })}
           {tray?.draw()}
           <div class="row">
             {voice?.row ?? this.#written()}
-            {voice !== undefined && (voice.row !== undefined || (blank(this.#shown) && !tray?.full))
+            {voice !== undefined && (voice.row !== undefined || (blank(this.#inField) && !tray?.full))
               ? voice.end
               : this.#send(left < 0)}
           </div>
@@ -248,7 +248,7 @@ export class Composer extends Component<Props> {
               ? strings.text('composer.placeholder', { room: room.summary.name })
               : strings.text('replies.placeholder')
           }
-          value={this.#shown}
+          value={this.#inField}
           readOnly={this.#saving}
           ref={this.#field}
           onInput={this.#typed}
@@ -270,7 +270,7 @@ export class Composer extends Component<Props> {
         class="send"
         aria-label={this.#sendLabel()}
         aria-disabled={
-          (blank(this.#shown) && !this.#tray?.full) || isTooLong || this.#saving || this.#waits || undefined
+          (blank(this.#inField) && !this.#tray?.full) || isTooLong || this.#saving || this.#waits || undefined
         }
         onClick={() => this.#submit()}
       >
@@ -332,8 +332,7 @@ export class Composer extends Component<Props> {
     return this.#edit === undefined ? context.tray(this.props) : undefined;
   }
 
-  /** The text in the field. */
-  get #shown(): string {
+  get #inField(): string {
     return this.#edit?.text ?? this.#text;
   }
 
@@ -383,7 +382,7 @@ export class Composer extends Component<Props> {
   #submit(): void {
     const { room, thread, context } = this.props;
     const { chat, strings, toast, draw } = context;
-    const text = cleaned(this.#shown);
+    const text = cleaned(this.#inField);
     const edit = this.#edit;
     const tray = this.#tray;
     if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
@@ -408,14 +407,14 @@ export class Composer extends Component<Props> {
     draw();
   }
 
-  readonly #strip = () => {
+  readonly #withoutPreview = () => {
     this.#bare = true;
     this.#keep();
     this.focus();
     this.props.context.draw();
   };
 
-  /** The page of one link was removed: that of another one is shown. */
+  /** With another link there is a preview again, though that of the one before was taken away. */
   #write(text: string): void {
     if (this.#bare && firstPage(text) !== firstPage(this.#text)) this.#bare = undefined;
     this.#text = text;
@@ -455,7 +454,7 @@ export class Composer extends Component<Props> {
   }
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.key === 'ArrowUp' && this.#shown === '' && !event.altKey && !event.isComposing) {
+    if (event.key === 'ArrowUp' && this.#inField === '' && !event.altKey && !event.isComposing) {
       const entry = this.props.lastOwn();
       if (entry === undefined) return;
       event.preventDefault();

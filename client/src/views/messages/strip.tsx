@@ -1,28 +1,28 @@
-import type { Context, Stripped } from '../context.ts';
+import type { Context, StripProps } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { ClashStrip } from './clash.tsx';
 import { LinkStrip } from './link-strip.tsx';
 import { quotation } from './quotation.ts';
 
-/** Above the field: the message to reply to or edit, and the link that gets a page. */
-export function strip(stripped: Stripped, context: Context) {
-  const { room, edit, text, bare } = stripped;
+/** Above the field: the message to reply to or edit, and the link that gets a preview. */
+export function strip(props: StripProps, context: Context) {
+  const { room, edit, text, bare } = props;
   const shows = edit === undefined && context.chat.can.previews && room.summary.previews === undefined;
   return (
     <>
-      {answered(stripped, context)}
+      {answered(props, context)}
       {shows && <LinkStrip context={context} text={text} close={bare} />}
     </>
   );
 }
 
-function answered(stripped: Stripped, context: Context) {
-  const { room, edit, replyTo, cancel } = stripped;
+function answered(props: StripProps, context: Context) {
+  const { room, edit, replyTo, cancel } = props;
   const { chat, strings } = context;
   const editing = edit !== undefined;
   if (!editing && replyTo === undefined) return null;
   if (edit?.clash !== undefined)
-    return <ClashStrip key="clash" context={context} {...stripped} clash={edit.clash} />;
+    return <ClashStrip key="clash" context={context} {...props} clash={edit.clash} />;
   const message = replyTo === undefined ? undefined : room.timeline.get(replyTo);
   if (replyTo !== undefined && message === undefined && room.readable) void chat.sync.askQuote(room, replyTo);
   const { name, line } = quotation(message, context);
