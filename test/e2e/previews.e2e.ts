@@ -1,6 +1,6 @@
 import { asUser } from './as-user.ts';
 import { faultsIn } from './axe.ts';
-import { expect, type Person, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 test.use({ previews: true });
@@ -108,4 +108,32 @@ test('a link in a direct room has its page when both want that', { tag: '@soak' 
   const link = site.host('<!doctype html><title>Spring market</title>');
   await alice.write(`The stalls: ${link}`);
   await expect(card(alice, `The stalls: ${link}`)).toContainText('Spring market');
+});
+
+test.describe('where messages wait for a moderator', () => {
+  test.use({ roles: true, hold: true });
+
+  test('words that come back into the field go without a preview again', async ({ site, window }) => {
+    const carol = new Person(await window('carol'));
+    const sent: string[] = [];
+    carol.page.on('websocket', (socket) =>
+      socket.on('framesent', ({ payload }) => {
+        if (payload.includes('message:send')) sent.push(payload.toString());
+      }),
+    );
+    await carol.enter(site, 'carol');
+    await carol.open('lobby');
+    const text = `Quietly: ${site.host('<!doctype html><title>Spring market</title>')}`;
+    await carol.field.fill(text);
+    await carol.page.getByRole('button', { name: 'Send without preview' }).click();
+    await carol.field.press('Enter');
+    const waiting = carol.messages.filter({ hasText: 'Waiting for a moderator' });
+    await waiting.getByRole('button', { name: 'Edit' }).click();
+    await expect(waiting).toHaveCount(0);
+    await carol.field.fill(`${text} today`);
+    await carol.field.press('Enter');
+    await expect(waiting).toContainText('today');
+    const withoutPreview = expect.stringContaining('"preview":false');
+    expect(sent).toEqual([withoutPreview, withoutPreview]);
+  });
 });

@@ -132,9 +132,10 @@ export class Composer extends Component<Props> {
   }
 
   /** Puts these words back, before what has been written since. */
-  again({ text, replyTo }: Entry): void {
+  again({ text, replyTo, pending }: Entry): void {
     this.#edit = undefined;
     this.#write(blank(this.#text) ? text : `${text}\n${this.#text}`);
+    if (pending?.preview === false) this.#bare = true;
     this.#replyTo ??= this.props.thread === undefined ? replyTo : undefined;
     this.#keep();
     this.props.context.draw();
