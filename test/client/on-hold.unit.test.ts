@@ -42,7 +42,7 @@ function start() {
     const { promise, resolve } = Promise.withResolvers<{ held: Held[] }>();
     asked.push(async (answer) => {
       resolve(answer);
-      // What waits for the answer goes on before this does.
+      // Code that waits for the answer goes on before this does.
       for (let n = 0; n < 4; n++) await promise;
     });
     return promise;

@@ -95,7 +95,7 @@ test('an answer takes back nothing of what events have said since it was asked f
   await asked[0]?.answer(ann, { ...ben, user: gone.user, present: true });
   await asked[1]?.answer(ben);
   expect([ids(true), ids(false)]).toEqual([['1', '2'], []]);
-  // What is asked for afterwards is newer.
+  // Answers to later questions are newer.
   people.ready();
   await asked[2]?.answer(ann);
   await asked[3]?.answer(ben);

@@ -113,7 +113,7 @@ async function alertsOf(series: Series[]): Promise<string[]> {
   }
 }
 
-/** What a server raises from now on, while `fail` makes it fail until `shows` finds that in its metrics. */
+/** The alerts that a server raises from now on, while `fail` makes it fail until `shows` finds that in its metrics. */
 async function raisedBy(
   server: { url: string },
   fail: () => unknown,

@@ -57,7 +57,7 @@ interface Selected {
   matchers: [string, string, string][];
 }
 
-/** What an expression selects, and the labels by which it sums. */
+/** The metrics that an expression selects, and the labels by which it sums. */
 function partsOf(expr: string): { selected: Selected[]; by: string[] } {
   const by: string[] = [];
   const plain = expr.replace(/\bby \(([^)]*)\)/g, (_, list: string) => {

@@ -34,7 +34,7 @@ test('a message that waits is shown to its author and to a moderator, who decide
   await phone.open('lobby');
   await phone.page.setViewportSize({ width: 360, height: 640 });
   await expect(phone.messages).toHaveCount(2);
-  // What others say meanwhile stands behind it; the list is the same after a reload.
+  // Messages of others that come meanwhile stand behind it; the list is the same after a reload.
   await bob.write('The gate is open');
   for (const again of [false, true]) {
     if (again) await bob.page.reload();

@@ -89,7 +89,7 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
   await recorded(alice);
   expect(await listens(alice)).toBe(true);
 
-  // What hides the recording on a phone pauses it.
+  // A panel that hides the recording on a phone pauses it.
   await page.setViewportSize({ width: 360, height: 640 });
   await button(alice, 'Room menu').click();
   await page.getByRole('menuitem', { name: 'Search in this room' }).click();

@@ -185,7 +185,7 @@ test.concurrent.for(size(Object.keys(histories), ['SQLite']))(
         const { messages } = await again.request('message:history', { room: 'lobby' });
         const isThere = how === 'approve' ? 1 : 0;
         expect(messages.filter((message) => message.text === text)).toHaveLength(isThere);
-        // What would be listed twice has been by the time of the next decision.
+        // An act that is listed twice would be so by the time of the next decision.
         expect(await acts()).toBe(decided);
         again.close();
       }

@@ -108,7 +108,7 @@ test.each(['SQLite', 'PostgreSQL', 'MariaDB'])(
     const shown = (message: Sent | undefined) =>
       message && [message.id, message.seq, message.user.id, message.text, message.clientId];
     expect(before.filter((one) => `${shown(restored.get(one.seq))}` !== `${shown(one)}`)).toEqual([]);
-    // Those that came while it was made are whole, too, and leave no gap.
+    // Messages that came while it was made are whole, too, and leave no gap.
     const all = new Map(acknowledged.map((one) => [one.seq, one]));
     expect([...restored.values()].filter((one) => `${shown(all.get(one.seq))}` !== `${shown(one)}`)).toEqual(
       [],

@@ -58,7 +58,7 @@ test('SIGTERM: accepted requests are done and answered, clients are notified, ex
   const again = await startChatServer(env);
   const reader = await connectChat(again.url, 'PHPSESSID=u12');
   const { messages } = await reader.request('room:sync', { room: 'lobby', since: 0, limit: 500 });
-  // All that was done was answered.
+  // Every request that was carried out was answered.
   expect(new Set(messages.map(({ clientId }) => clientId))).toEqual(stored);
   reader.close();
   await again.stop();

@@ -84,7 +84,7 @@ test('a collector gets the spans of connections and requests, with the reads and
   });
   await talk(server);
   await expect(connectChat(server.url, 'PHPSESSID=unknown')).rejects.toThrow('unauthorized');
-  // Those that are not sent yet are sent at the end.
+  // Spans that are not sent yet are sent at the end.
   expect(await server.stop()).toBe(0);
 
   expect(new Set(collector.asked)).toEqual(new Set(['POST /v1/traces']));

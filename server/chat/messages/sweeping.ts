@@ -25,8 +25,9 @@ export interface Retention {
 }
 
 /**
- * Deletes private rooms that have long had no members, invite links that expired long ago, old times of visits and
- * numbers of messages, expired messages and acts: now and regularly, until `signal` aborts. A message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again.
+ * Deletes stored data that has been kept long enough (the list is `turn` below): now and regularly, until `signal` aborts. A
+ * message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again. The bytes of files
+ * go otherwise: `sweep` in files/files.ts.
  */
 export function keepSweeping(
   history: History,

@@ -212,7 +212,7 @@ test('sound, video and voice: what their containers say, in the message, and pla
     await add(await noise(9, 9).png().toBuffer(), 'voice.webm', peaks),
     await add(webm({ duration: 2 }), 'voice.webm', `${peaks}0`),
     await add(webm({ duration: 2 }), 'voice.webm', ''),
-    // What only begins like sound is nothing.
+    // A file that only begins like sound is refused.
     await add(webm({ duration: 2 }).subarray(0, 12), 'voice.webm'),
   ]).toEqual([...Array(3).fill('415 file_type'), ...Array(2).fill('400 bad_request'), '415 file_type']);
 });

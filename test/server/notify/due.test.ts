@@ -158,7 +158,7 @@ test.each([
   answerWith('sent');
   await at(new Date(first + 26 * hour).toISOString());
   expect(mails).toHaveLength(tries.length + 1);
-  // What comes then has its own day.
+  // A message that comes then has its own day.
   answerWith('failed');
   await message();
   await at(new Date(first + 52 * hour).toISOString());

@@ -8,7 +8,7 @@ import { NotFetched } from '../../../server/outgoing/request.ts';
 import { Fetcher } from '../../../server/previews/fetcher.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
-/** What a site answers, by path. */
+/** The answers of a site, by path. */
 const pages: Record<string, RequestListener> = {};
 const asked: IncomingMessage[] = [];
 let site: Server;

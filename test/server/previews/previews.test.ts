@@ -131,7 +131,7 @@ test('nobody learns in a direct room that the other one wants previews before bo
   const before = ofRoom(dan).length;
   for (const previews of ['on', 'off', 'on'] as const) await wish(eva, previews);
   await expect.poll(() => ofRoom(eva).at(-1)?.previews).toBe('asked');
-  // What would have been sent meanwhile is there, too.
+  // An event that would have been sent meanwhile would be there, too.
   const come = nextOf(dan, 'message:new');
   await say(eva, id);
   await come;

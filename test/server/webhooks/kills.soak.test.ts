@@ -83,7 +83,7 @@ test(`a server is killed ${kills} times while it sends webhooks: each message ar
     interval: 500,
   });
   const bySeq = (a: Message, b: Message) => a.seq - b.seq;
-  // One event for each message: all tries have its id.
+  // Each message has one event: all tries have its id.
   expect(firsts().sort(bySeq)).toEqual(acknowledged.sort(bySeq));
   for (const [first, ...again] of events.values()) for (const one of again) expect(one).toEqual(first);
   const tries = [...events.values()].reduce((sum, { length }) => sum + length, 0);

@@ -74,7 +74,7 @@ describe.each(databases)('$kind', (db) => {
     const device = await logIn('8', { row: { timemodified: now() - 7000 } });
     const old = (await logins.identify(device)) as Login;
     expect(await logins.ttl(old as never)).toBeLessThanOrEqual(201_000);
-    // What the user writes in the chat renews it, if the database allows that.
+    // Writing in the chat renews it, if the database allows that.
     await logins.renew(old as never, 7200);
     const verdict = await verdictOf(old);
     if (verdict?.state !== 'user') throw new Error('not renewed');

@@ -15,7 +15,7 @@ const [db] = (await siteDatabases(['postgres'])) as [TestDatabase];
 
 type Logins = Awaited<ReturnType<typeof loginsOf>>;
 
-/** What happens after the next answer of the database. */
+/** This happens after the next answer of the database. */
 let meanwhile: (() => Promise<unknown>) | undefined;
 
 /** With a user of the chat's own, who reads the tables. */
@@ -142,7 +142,7 @@ describe.each(Object.keys(applications))('after a page view of %s', (name) => {
       checked,
       view,
       login: (await logins.identify(device)) as Login,
-      /** All of it in one transaction. */
+      /** Runs the statements in one transaction. */
       together: (...statements: string[]) => run(`DO $$ BEGIN ${statements.join('; ')}; END $$`),
       /** The login, after a check has found a change. */
       async changed(login: Login): Promise<Login> {
@@ -255,7 +255,7 @@ describe.each(Object.keys(applications))('after a page view of %s', (name) => {
       );
       const member = await changed(login);
       expect(member.user.roles).toEqual(['moderator']);
-      // As many rows as before, of which one is another.
+      // There are as many rows as before, but another one among them.
       await together(view(), add(3));
       expect(await changed(login)).toMatchObject({ user: { roles: ['moderator'] } });
       await together(view(), `DELETE FROM ${groups.table}`);
@@ -280,7 +280,7 @@ test('MyBB: sessions of a user that come and go between page views', async () =>
   };
   await view(other.sid);
   await next();
-  // One for another: as many as before.
+  // One login replaces another: there are as many as before.
   await other.logOut();
   const third = await site.logIn('7');
   await view(device.sid);
