@@ -30,7 +30,7 @@ export interface UnreadRoom {
   name: string;
   /** The messages that concern the user; at most `mostCounted`. */
   unread: number;
-  /** How many of them mention the user. */
+  /** The mentions of the user among all unread messages, and replies in followed threads; at most `mostCounted`. */
   mentions: number;
   /** The first of them, and when it was sent, in milliseconds since 1970. */
   from: number;
@@ -41,7 +41,7 @@ export interface UnreadRoom {
   messages: StoredMessage[];
 }
 
-/** The most unread messages of a room that are counted. */
+/** The most unread messages of a room that are counted, and the most mentions. */
 export const mostCounted = 100;
 /** The most of them that are given. */
 const mostGiven = 5;
@@ -129,7 +129,7 @@ async function unreadIn(
     room: room.id,
     kind: room.kind,
     unread: unread.length,
-    mentions: named.length,
+    mentions: Math.min(named.length, mostCounted),
     from: first.seq,
     since: first.sentAt,
     last: last.seq,

@@ -94,3 +94,10 @@ test('nothing is in a notice to somebody who has never been here, a member of th
   await history.write.arrive({ user: { id: 'dan', name: 'Dan' }, at: 1 });
   expect(await unread('dan')).toHaveLength(2);
 });
+
+test('the numbers of a room end at 100', async () => {
+  await history.write.arrive({ user: { id: 'flo', name: 'Flo' }, at: 1 });
+  const since = await named('flo', 2 * hour);
+  for (let n = 0; n < 100; n++) await named('flo', hour - n);
+  expect(await unread('flo')).toEqual([{ unread: 100, mentions: 100, since }]);
+});
