@@ -38,7 +38,8 @@ export function memberBySession(
 }
 
 /**
- * All rights of a user in a room that the user may read; no other code decides them (docs/protocol.md, "Rights"). The
+ * All rights of a user in a room that the user may read; no other code decides them (docs/protocol.md, "Rights"), but for
+ * `mayPost` in history/rules/posting.ts, which decides once more under the lock of the room who may write there now. The
  * order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
