@@ -9,7 +9,6 @@ import { NewestPages } from './messages/newest-pages.ts';
 import { Reactions } from './messages/reactions.ts';
 import { SeenBy } from './messages/seen.ts';
 import { pinOf } from './messages/shown-pins.ts';
-import { keepSweeping, type Retention } from './messages/sweeping.ts';
 import { ThreadChanges } from './messages/thread-changes.ts';
 import { Typing } from './messages/typing.ts';
 import type { Connection } from './model.ts';
@@ -20,6 +19,7 @@ import { reportOf } from './moderation/shown-reports.ts';
 import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
+import { enforceRetention, type Retention } from './retention.ts';
 import type { ChatSettings } from './summary.ts';
 
 /** The operator's limits. Texts and names are counted in Unicode code points. */
@@ -208,7 +208,7 @@ export async function openChat(options: {
   const endInTime = keepEnding({ history, directory }, closing.signal, options.onEndFailure);
   endInTime();
   // Not awaited: there may be very many such rooms, and the port opens meanwhile.
-  keepSweeping(history, options.retention, closing.signal, options.onSweepFailure);
+  enforceRetention(history, options.retention, closing.signal, options.onSweepFailure);
   const everywhere: Chat['everywhere'] = async (user, order) => {
     const count = here.obey(user, order);
     if (others === undefined) return count;

@@ -1,9 +1,9 @@
 import { hue } from '../../../../server/wire/avatar.ts';
 import type { Pin, Message as Stored, User } from '../../../../server/wire/events.ts';
-import { blocks, type TimelineBlock } from '../../store/blocks.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Talk } from '../../store/talk.ts';
+import { blocks, type TimelineBlock } from '../../store/timeline-blocks.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';

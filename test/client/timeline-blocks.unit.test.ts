@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { blocks } from '../../client/src/store/blocks.ts';
 import { entries } from '../../client/src/store/entries.ts';
+import { blocks } from '../../client/src/store/timeline-blocks.ts';
 import type { Message } from '../../server/wire/events.ts';
 
 const noon = new Date(2026, 2, 3, 12).getTime();

@@ -1,11 +1,11 @@
-import { type History, mailStopsFor, type Reads } from '../../history/history.ts';
+import { type History, mailStopsFor, type Reads } from '../history/history.ts';
 
 /** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** The longest and the shortest milliseconds between two sweeps, and the rooms deleted at once. */
-const sweepEvery = 60 * 60 * 1000;
-const sweepAtMost = 1000;
-const sweepMost = 100;
+/** The longest and the shortest milliseconds between two turns, and the rooms deleted at once. */
+const longestPause = 60 * 60 * 1000;
+const shortestPause = 1000;
+const roomsAtOnce = 100;
 /** Milliseconds that an expired invite link is listed, that it is known when somebody was last here, and that a device with an expired login is. */
 const invitesFor = 30 * 24 * 60 * 60 * 1000;
 const hereFor = 30 * 24 * 60 * 60 * 1000;
@@ -29,21 +29,21 @@ export interface Retention {
  * message is deleted at most a tenth of its retention late. If the history fails, the next turn tries again. The bytes of files
  * go otherwise: `sweep` in files/files.ts.
  */
-export function keepSweeping(
+export function enforceRetention(
   history: History,
   retention: Retention,
   signal: AbortSignal,
   onFailure: (error: Error) => void,
 ): void {
   const times = [retention.rooms, retention.direct].filter((kept) => kept > 0);
-  const sweepRooms = async () => {
+  const deleteEmptyRooms = async () => {
     const before = Date.now() - emptyFor;
     let more = true;
     while (more && !signal.aborted) {
-      more = (await history.write.deleteEmptyRooms({ before, most: sweepMost })).deleted === sweepMost;
+      more = (await history.write.deleteEmptyRooms({ before, most: roomsAtOnce })).deleted === roomsAtOnce;
     }
   };
-  const sweepMessages = async () => {
+  const expireMessages = async () => {
     const endOf = (kept: number) => (kept === 0 ? 0 : Date.now() - kept);
     const [before, beforeDirect] = [endOf(retention.rooms), endOf(retention.direct)];
     let from = times.length === 0 ? undefined : 0;
@@ -53,10 +53,10 @@ export function keepSweeping(
       from = page.next;
     }
   };
-  const sweepActs = async () => {
+  const forgetActs = async () => {
     if (retention.acts > 0) await history.write.forgetActs({ before: Date.now() - retention.acts });
   };
-  const sweepHeld = async () => {
+  const forgetHeld = async () => {
     let more = true;
     while (more && !signal.aborted) {
       const at = Date.now();
@@ -66,15 +66,15 @@ export function keepSweeping(
       more = of.length === heldMost;
     }
   };
-  let sweeping = false;
+  let isRunning = false;
   const turn = async () => {
-    if (sweeping) return;
-    sweeping = true;
+    if (isRunning) return;
+    isRunning = true;
     try {
-      await sweepRooms();
-      await sweepMessages();
-      await sweepActs();
-      await sweepHeld();
+      await deleteEmptyRooms();
+      await expireMessages();
+      await forgetActs();
+      await forgetHeld();
       await history.write.forgetInvites({ before: Date.now() - invitesFor });
       await history.write.forgetDevices({ before: Date.now() - devicesFor });
       await history.write.forgetMailStops({ before: Date.now() - mailStopsFor });
@@ -84,10 +84,10 @@ export function keepSweeping(
       // Once it is stopped, the history may be closed while a turn still runs.
       if (!signal.aborted) onFailure(error as Error);
     } finally {
-      sweeping = false;
+      isRunning = false;
     }
   };
-  const every = Math.max(sweepAtMost, Math.min(sweepEvery, ...times.map((kept) => kept / 10)));
+  const every = Math.max(shortestPause, Math.min(longestPause, ...times.map((kept) => kept / 10)));
   const timer = setInterval(() => void turn(), every).unref();
   signal.addEventListener('abort', () => clearInterval(timer));
   void turn();
