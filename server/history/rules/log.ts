@@ -1,6 +1,7 @@
 import { lookThroughPause } from '../history.ts';
 import { webhooks } from '../tables.ts';
 import { usersNamed, withoutUser } from '../told.ts';
+import { aboutUser, isGone } from './notify.ts';
 import type { Rule } from './rule.ts';
 
 // The log of all changes: see `Writes`.
@@ -41,10 +42,10 @@ export const keepConsumers: Rule<'keepConsumers'> = {
 };
 
 export const tell: Rule<'tell'> = {
-  needs: ({ what }) => usersNamed(what).map((id) => ({ what: 'user', id })),
+  needs: ({ what }) => usersNamed(what).flatMap(aboutUser),
   run(work, { from, what }, changes) {
-    // The server may not know yet that a user was erased a moment ago: the name would stay in the log.
-    const erased = usersNamed(what).filter((id) => work.user(id) === undefined);
+    // The server may not know yet that a user is erased, or was a moment ago: the name would stay in the log.
+    const erased = usersNamed(what).filter((id) => isGone(work, id));
     changes.push({ type: 'told', from, what: erased.reduce(withoutUser, what) });
     return {};
   },
