@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { answerInTime } from '../limits/answer-in-time.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../wire/errors.ts';
-import { type MessageFile, peaks } from '../wire/events.ts';
+import { type MessageFile, peaks, roomId } from '../wire/events.ts';
 import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { watchProgress } from './progress.ts';
@@ -128,7 +128,8 @@ export function createFileRoutes<Who extends { id: string }>(
     const name = query.get('name') ?? '';
     const voice = query.has('peaks') ? { peaks: query.get('peaks') ?? '' } : {};
     const isVoice = voice.peaks === undefined || peaks.safeParse(voice.peaks).success;
-    if (query.size > new Set(query.keys()).size || room === '' || !isVoice) return 'bad_request';
+    if (query.size > new Set(query.keys()).size || !roomId.safeParse(room).success || !isVoice)
+      return 'bad_request';
     const who = await knownIn(req);
     if (typeof who === 'string') return who === 'banned' ? 'forbidden' : who;
     const at = performance.now();

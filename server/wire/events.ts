@@ -13,7 +13,7 @@ const line = (most: number) =>
     .string()
     .refine((text) => text.isWellFormed() && isLine(text) && characters(text) <= most)
     .meta({ maxLength: most });
-const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+export const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');

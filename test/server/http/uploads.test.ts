@@ -94,3 +94,22 @@ test('attempts that the history does not answer are given back', async () => {
   fails = false;
   expect(await attempt()).toBe(404);
 });
+
+test('of a room that no room can be called the history is not asked: PostgreSQL fails at a null character', async () => {
+  const asked: string[] = [];
+  const check = async (_: unknown, room: string) => {
+    asked.push(room);
+    throw new RequestError('storage_unavailable');
+  };
+  const port = await serve({ check });
+  for (const room of ['\0', 'lobby\0', 'gone/1', 'lobby ', 'x'.repeat(65)]) {
+    const url = `http://127.0.0.1:${port}/files?room=${encodeURIComponent(room)}&name=x`;
+    const answer = await fetch(url, { method: 'POST', body: 'x' });
+    expect([room, answer.status, await answer.json()]).toMatchObject([
+      room,
+      400,
+      { error: { code: 'bad_request' } },
+    ]);
+  }
+  expect(asked).toEqual([]);
+});
