@@ -200,7 +200,8 @@ const tooMany = () =>
 
 async function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
   try {
-    return await startSeparate(new URL(`./examine${extname(import.meta.url)}`, import.meta.url), [kind]);
+    const file = new URL(`./examine${extname(import.meta.url)}`, import.meta.url);
+    return await startSeparate(file, { args: [kind] });
   } catch (cause) {
     throw new Error(
       'the process that examines files cannot be started: is sharp installed for this system? If packages were installed while the server runs, restart the server',

@@ -6,15 +6,18 @@ const longest = 30_000;
 /**
  * Starts a module as a process of its own, for input that may be hostile: it can only harm that process. It must send a
  * message when it is ready, and end when the channel closes. It does not keep this process from ending.
+ * @param threads those in which Node looks up names, reads files and decompresses; 4 without it
  * @throws Error if it does not start
  */
-export function startSeparate(module: URL, args: readonly string[] = []): Promise<ChildProcess> {
+export function startSeparate(
+  module: URL,
+  { args = [], threads }: { args?: readonly string[]; threads?: number } = {},
+): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const { NODE_COMPILE_CACHE, PATH, TMPDIR } = process.env;
     // The environment holds keys and passwords, which this process must not get.
-    const env = Object.fromEntries(
-      Object.entries({ NODE_COMPILE_CACHE, PATH, TMPDIR }).filter(([, value]) => value !== undefined),
-    );
+    const given = { NODE_COMPILE_CACHE, PATH, TMPDIR, UV_THREADPOOL_SIZE: threads?.toString() };
+    const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     // Loaded on demand, since most servers rarely need it.
     const { fork } = process.getBuiltinModule('node:child_process');
     const child = fork(module, args, { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });

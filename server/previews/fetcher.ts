@@ -31,6 +31,11 @@ interface Job extends Omit<FetchTask, 'id'> {
 /** Pages that are fetched at once, of all users and of one: slow sites of one user delay nobody else's links. */
 const mostAtOnce = 16;
 const mostOfUser = 2;
+/**
+ * Node looks up names in half of them, and only the system ends a look-up whose name server does not answer: it takes up to
+ * half a minute, in which one user begins 20 of them.
+ */
+const threads = 64;
 /** Links that wait. */
 const mostWaiting = 500;
 /** Milliseconds for one link. The process bounds each step by itself, unless a page keeps it busy. */
@@ -103,7 +108,7 @@ export class Fetcher {
 
   async #started(): Promise<ChildProcess> {
     const file = new URL(`./fetch${extname(import.meta.url)}`, import.meta.url);
-    const child = await startSeparate(file).catch((error: Error) => {
+    const child = await startSeparate(file, { threads }).catch((error: Error) => {
       this.#process = undefined;
       this.#onFailure(error);
       throw error;

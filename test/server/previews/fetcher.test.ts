@@ -1,12 +1,32 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { isPublic } from '../../../server/outgoing/addresses.ts';
 import { get } from '../../../server/outgoing/get.ts';
 import { NotFetched } from '../../../server/outgoing/request.ts';
 import { Fetcher } from '../../../server/previews/fetcher.ts';
+import { startChild } from '../../helpers/child.ts';
 import { hanging } from '../../helpers/hanging.ts';
+
+/** What slow-names.ts says, in namespaces with a network and a name server of their own. */
+async function slowNames(): Promise<string> {
+  // Its loopback is up: SIOCSIFFLAGS, IFF_UP.
+  const up = 'perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, $_ = pack("a16s", "lo", 1)) or die\'';
+  const folder = await mkdtemp(join(tmpdir(), 'chat-names-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\n');
+  const named = `${up} && mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec "$0" "$1"`;
+  const program = new URL('../../helpers/slow-names.ts', import.meta.url).pathname;
+  const namespaces = ['--mount', '--net', '--user', '--map-root-user'];
+  const child = startChild('unshare', [...namespaces, 'sh', '-c', named, process.execPath, program]);
+  const [, said = ''] = await child.until(/became (.*)/);
+  await child.stop();
+  return said;
+}
 
 /** The answers of a site, by path. */
 const pages: Record<string, RequestListener> = {};
@@ -138,6 +158,17 @@ describe('nothing comes of', () => {
     pages['/fast'] = html('<title>Fast</title><body>');
     expect(await fetched(`http://${host}/fast`, 'other')).toEqual({ title: 'Fast' });
     expect(await Promise.all(slow)).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  test('names whose server does not answer: those of others are looked up meanwhile', async () => {
+    expect(JSON.parse(await slowNames())).toEqual([
+      { title: 'Fast' },
+      null,
+      null,
+      { title: 'Fast' },
+      null,
+      null,
+    ]);
   });
 
   test('the part of a page beyond 512 KB, also where it was compressed, and a larger picture', async () => {

@@ -1,0 +1,54 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { Fetcher } from '../../server/previews/fetcher.ts';
+
+/*
+ * Run it in namespaces where 127.0.0.1 is the name server: names in `slow.test` get no answer, all others are this machine.
+ * Says what one user's page becomes while names of another user are looked for.
+ */
+const asked = new Set<string>();
+const server = createSocket('udp4');
+server.on('message', (query, from) => {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+    labels.push(query.toString('latin1', at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  asked.add(labels.join('.'));
+  server.emit('asked');
+  if (labels.at(-2) === 'slow') return;
+  const isIpv4 = query.readUInt16BE(at + 1) === 1;
+  // The question once more (RFC 1035, 4.1), and for IPv4 an address of the name in it.
+  const answer = Buffer.concat([query.subarray(0, at + 5), isIpv4 ? address : Buffer.alloc(0)]);
+  answer.writeUInt16BE(0x8180, 2);
+  answer.writeUInt16BE(isIpv4 ? 1 : 0, 6);
+  answer.writeUInt32BE(0, 8);
+  server.send(answer, from.port, from.address);
+});
+const address = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1]);
+server.bind(53, '127.0.0.1');
+const site = createServer((_, res) =>
+  res.writeHead(200, { 'content-type': 'text/html' }).end('<title>Fast</title>'),
+).listen(80, '127.0.0.1');
+await Promise.all([once(server, 'listening'), once(site, 'listening')]);
+
+const fetcher = new Fetcher((error) => {
+  throw error;
+});
+const fetched = (user: string, host: string) =>
+  fetcher.fetch(user, { url: `http://${host}/`, allowed: ['fast.test'], picture: false });
+const lookedFor = async (names: readonly string[]) => {
+  while (!names.every((name) => asked.has(name))) await once(server, 'asked');
+};
+
+const became: unknown[] = [];
+for (const round of [1, 2]) {
+  const slow = ['a', 'b'].map((name) => `${name}${round}.slow.test`);
+  const pages = slow.map((name) => fetched('slow', name));
+  await lookedFor(slow);
+  became.push(await fetched('other', 'fast.test'), ...(await Promise.all(pages)).map((page) => page ?? null));
+}
+console.log(`became ${JSON.stringify(became.map((page) => page ?? null))}`);
+process.exit();
