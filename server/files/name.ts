@@ -11,13 +11,14 @@ export function fileName(given: string): string {
   const last = given.toWellFormed().split(/[/\\]/).at(-1) ?? '';
   const name = last
     .normalize('NFC')
-    // Control, format and invisible characters. Joiners stay, because they combine several emoji into one.
-    .replace(/(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu, '')
+    // Control, format and invisible characters, also those that take the place of blanks. Joiners stay, because they
+    // combine several emoji into one, and what chooses the form of a character.
+    .replace(/(?!\u200c|\u200d|\p{VS})[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{DI}\u2028\u2029\u2800]/gu, '')
     .replace(/[<>:"|?*]/g, '_')
     .replace(/\s+/g, ' ')
     // A leading dot hides a file; a trailing one is lost on Windows.
     .replace(/^[. ]+|[. ]+$/g, '');
-  if (name.replace(/[\u200c\u200d]/g, '') === '') return 'file';
+  if (name.replace(/\u200c|\u200d|\p{VS}/gu, '') === '') return 'file';
   const characters = [...name];
   if (characters.length <= longest) return name;
   const ending = [...(/\.[^.]+$/.exec(name)?.[0] ?? '')];

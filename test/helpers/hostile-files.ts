@@ -244,6 +244,12 @@ export const hostileNames: [string, string | RegExp][] = [
   ['.htaccess', 'htaccess'],
   ['photo\u202egnp.exe', 'photognp.exe'],
   ['\u2066a\u2069\u200f\ufeff.txt', 'a.txt'],
+  // Empty patterns and fillers are drawn as blanks, behind which an ending may be out of sight.
+  [`photo.jpg${'\u2800'.repeat(60)}.exe`, 'photo.jpg.exe'],
+  [`photo.jpg${'\u3164\u115f\u1160\uffa0'.repeat(15)}.exe`, 'photo.jpg.exe'],
+  ['\u3164\u2800', 'file'],
+  ['\u200d\ufe0f', 'file'],
+  ['葛\u{e0100}❤\ufe0f.txt', '葛\u{e0100}❤\ufe0f.txt'],
   ['a\r\nSet-Cookie: x=1.txt', 'aSet-Cookie_ x=1.txt'],
   ['a\u0000.html', 'a.html'],
   ['a";filename="b.html', 'a_;filename=_b.html'],

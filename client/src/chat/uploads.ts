@@ -8,7 +8,7 @@ const AT_ONCE = 2;
 const HANGS_MS = 60_000;
 
 /** In a name: what is not seen, or turns the direction of writing. The server takes it away, too. */
-const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
+const UNSEEN = /(?!\u200c|\u200d|\p{VS})[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{DI}\u2028\u2029\u2800]/gu;
 
 /** Why a file is not there: it would be refused, was refused, did not arrive, or waits for room in a message. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy' | 'tooMany';
