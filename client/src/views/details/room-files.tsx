@@ -212,7 +212,13 @@ export class RoomFiles extends Component<Props, State> implements Follower {
         ? []
         : [
             <li key={`${message.seq} ${n}`}>
-              <a href={piece.href} target="_blank" rel="noopener noreferrer nofollow ugc" tabIndex={-1}>
+              <a
+                href={piece.href}
+                rel="noopener noreferrer nofollow ugc"
+                target="_blank"
+                title={piece.host}
+                tabIndex={-1}
+              >
                 <span class="kind" aria-hidden="true">
                   <Icon name="tab" />
                 </span>
