@@ -22,6 +22,8 @@ test('a link has its page under it: readers hide it for themselves, its author r
     const page = preview.getByRole('link', { name: /Spring market 2027/ });
     await expect(page).toHaveAttribute('href', link);
     await expect(page).toHaveAttribute('rel', 'noopener noreferrer nofollow ugc');
+    // In the card a long host is cut.
+    await expect(page).toHaveAttribute('title', new URL(link).host);
     await expect(preview).toContainText('Forty growers');
     expect((await preview.boundingBox())?.height).toBe(90);
     // Its picture has come, from another origin: the pages of one IP address are not one site.

@@ -56,7 +56,13 @@ class LinkPreview extends Component<Props> {
     const remove = this.#mayRemove();
     return (
       <div class="page-card">
-        <a href={preview.url} target="_blank" rel="noopener noreferrer nofollow ugc" tabIndex={-1}>
+        <a
+          href={preview.url}
+          rel="noopener noreferrer nofollow ugc"
+          target="_blank"
+          title={host}
+          tabIndex={-1}
+        >
           <div>
             <small>
               <bdi>{host}</bdi>
