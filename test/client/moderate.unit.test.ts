@@ -285,9 +285,19 @@ test('CSV: quoted where it has to be, and no cell is a formula', () => {
     csvOf([
       ['a', 'b, "c"', 'two\nlines'],
       ['=1+1', '-x', '@x'],
-      [' +1', '＝1', 'a;=1', '\n'],
+      [' +1', '＝1', 'a;b', '\n'],
     ]),
-  ).toBe('a,"b, ""c""","two\nlines"\r\n\'=1+1,\'-x,\'@x\r\n\' +1,\'＝1,"a;=1","\'\n"\r\n');
+  ).toBe('a,"b, ""c""","two\nlines"\r\n\'=1+1,\'-x,\'@x\r\n\' +1,\'＝1,"a;b","\'\n"\r\n');
+});
+
+test('CSV where `;` separates cells: the quotes are within one, and none is a formula', () => {
+  const table = csvOf([
+    ['7', "x;=cmd|' /C calc'!A0;y", 'spam'],
+    ['8', 'x; +1;y', 'two\n@lines'],
+    ['9', 'x;\t-1', 'x\t=1'],
+  ]);
+  const cells = table.split(/[;\t\r\n]/);
+  expect(cells.filter((cell) => /^\s*[=+\-@]/.test(cell))).toEqual([]);
 });
 
 test('a key by its letter, by its place where the layout has others, and none with a modifier', () => {

@@ -1,5 +1,8 @@
-/** Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. */
-const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
+/**
+ * Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. In
+ * some countries `;` separates cells: there a cell of ours is several, and its quotes are within one.
+ */
+const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=\s*[=+\-@＝＋－＠])/g;
 
 /** The table as RFC 4180 has it. */
 export function csvOf(rows: readonly (readonly string[])[]): string {
@@ -7,8 +10,7 @@ export function csvOf(rows: readonly (readonly string[])[]): string {
 }
 
 function cell(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text;
-  // In some countries `;` separates cells.
+  const safe = text.replaceAll(FORMULA, "'");
   return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
