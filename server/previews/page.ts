@@ -8,6 +8,8 @@ export interface PageHead {
   image?: string;
 }
 
+/** Elements within each other: the parser takes ever longer for each one. Heads of pages have a few. */
+const deepest = 100;
 /** Characters (UTF-16 units) that are kept. */
 const most = { title: 200, description: 400, image: 2048 } as const;
 
@@ -23,6 +25,7 @@ export class PageReader {
   readonly #found = new Map<string, string>();
   #title = '';
   #inTitle = false;
+  #depth = 0;
   #base: string | undefined;
   #isOver = false;
   readonly #parser = new Parser({
@@ -31,6 +34,7 @@ export class PageReader {
       if (this.#inTitle && this.#title.length < most.title) this.#title += text;
     },
     onclosetag: (tag) => {
+      this.#depth--;
       if (tag === 'title') this.#inTitle = false;
       if (tag === 'head') this.#isOver = true;
     },
@@ -58,7 +62,8 @@ export class PageReader {
   }
 
   #opened(tag: string, attributes: Record<string, string>): void {
-    if (tag === 'body') this.#isOver = true;
+    this.#depth++;
+    if (tag === 'body' || this.#depth > deepest) this.#isOver = true;
     if (this.#isOver) return;
     if (tag === 'title' && this.#title === '') this.#inTitle = true;
     if (tag === 'base') this.#base ??= attributes.href;

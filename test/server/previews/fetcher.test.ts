@@ -171,6 +171,15 @@ describe('nothing comes of', () => {
     ]);
   });
 
+  test('elements within elements without end keep nobody waiting', async () => {
+    const deep = `<title>Deep</title>${'<x>'.repeat(80_000)}${'</p>'.repeat(60_000)}`;
+    pages['/deep'] = html(`${deep}<meta property="og:title" content="late">`);
+    pages['/fast'] = html('<title>Fast</title><body>');
+    const slow = [at('/deep'), at('/deep')];
+    expect(await fetched(`http://${host}/fast`, 'other')).toEqual({ title: 'Fast' });
+    expect(await Promise.all(slow)).toEqual([{ title: 'Deep' }, { title: 'Deep' }]);
+  });
+
   test('the part of a page beyond 512 KB, also where it was compressed, and a larger picture', async () => {
     const filler = `<head>${' '.repeat(600 * 1024)}`;
     pages['/late'] = html(`${filler}<title>late</title>`);
