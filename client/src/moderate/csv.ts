@@ -2,7 +2,7 @@
  * Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. In
  * some countries `;` separates cells: there a cell of ours is several, and its quotes are within one.
  */
-const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=\s*[=+\-@＝＋－＠])/g;
+const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=[^\S\t\r\n]*[=+\-@＝＋－＠])/g;
 
 /** The table as RFC 4180 has it. */
 export function csvOf(rows: readonly (readonly string[])[]): string {
