@@ -36,8 +36,9 @@ const mostOfUser = 2;
  * half a minute, in which one user begins 20 of them.
  */
 const threads = 64;
-/** Links that wait. */
+/** Links that wait, of all users and of one: whose pages are slow fills the queue for nobody else. */
 const mostWaiting = 500;
+const mostWaitingOfUser = 50;
 /** Milliseconds for one link. The process bounds each step by itself, unless a page keeps it busy. */
 const longest = 8000;
 /** Milliseconds without work after which the process ends. */
@@ -62,7 +63,9 @@ export class Fetcher {
 
   /** @returns undefined if there is nothing to show, or too much to do */
   fetch(user: string, task: Omit<FetchTask, 'id'>): Promise<Fetched['page']> {
-    if (this.#closed || this.#waiting.length === mostWaiting) return Promise.resolve(undefined);
+    const own = this.#waiting.filter((job) => job.user === user).length;
+    const isFull = this.#waiting.length === mostWaiting || own === mostWaitingOfUser;
+    if (this.#closed || isFull) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#waiting.push({ ...task, user, resolve });
       this.#startNext();

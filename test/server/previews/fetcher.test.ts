@@ -180,6 +180,20 @@ describe('nothing comes of', () => {
     expect(await Promise.all(slow)).toEqual([{ title: 'Deep' }, { title: 'Deep' }]);
   });
 
+  test('links that wait behind slow ones of their user leave room for those of others', async () => {
+    pages['/silent'] = () => {};
+    pages['/fast'] = html('<title>Fast</title><body>');
+    const own = new Fetcher((error) => {
+      throw error;
+    });
+    const fetchedFor = (user: string, path: string) =>
+      own.fetch(user, { url: `http://${host}${path}`, allowed: [host], picture: false });
+    const slow = Array.from({ length: 600 }, () => fetchedFor('slow', '/silent'));
+    expect(await fetchedFor('other', '/fast')).toEqual({ title: 'Fast' });
+    own.close();
+    expect(new Set(await Promise.all(slow))).toEqual(new Set([undefined]));
+  });
+
   test('the part of a page beyond 512 KB, also where it was compressed, and a larger picture', async () => {
     const filler = `<head>${' '.repeat(600 * 1024)}`;
     pages['/late'] = html(`${filler}<title>late</title>`);
