@@ -797,6 +797,31 @@ test('after a logout nothing is left in the page, nor in one that the browser ke
   await expect(page.getByText('Cheap Watches')).toHaveCount(0);
 });
 
+test('what was begun in the chat is deleted after a logout that this page alone notices, and at the login of another', async ({
+  site,
+  page,
+}) => {
+  const kept = () => page.evaluate(() => JSON.stringify(localStorage));
+  const begin = async () => {
+    await page.goto(`${site.chat.url}/`);
+    await page.getByRole('textbox', { name: /^Message/ }).fill('an unfinished secret');
+    await expect.poll(kept).toContain('unfinished');
+  };
+  await enter(page, site, 'bob');
+  await begin();
+  await enter(page, site, 'alice');
+  await expect(page.getByText('All clear')).toBeVisible();
+  expect(await kept()).not.toContain('unfinished');
+  await begin();
+  await page.goto(`${site.chat.url}/moderate`);
+  await expect(page.getByText('All clear')).toBeVisible();
+  expect(await kept()).toContain('unfinished');
+  const [cookie] = (await page.context().cookies()).filter(({ name }) => name === 'PHPSESSID');
+  await site.memcached.delete(`sessions/${cookie?.value}`);
+  await expect(page.getByRole('heading', { name: 'You’re logged out' })).toBeVisible();
+  await expect.poll(kept, { timeout: 30_000 }).not.toContain('unfinished');
+});
+
 test('on a phone the buttons of a decision are whole, in German too', { tag: '@soak' }, async ({
   browser,
   site,

@@ -16,7 +16,6 @@ import { Connection, type RequestOf } from '../connection/connection.ts';
 import type {
   ConnectionListener,
   ConnectionState,
-  Ended,
   Ready,
   ServerEvents,
 } from '../connection/connection-state.ts';
@@ -436,10 +435,8 @@ export class Chat implements ConnectionListener {
     this.paused = undefined;
   }
 
-  /** Privacy outranks unsent text: the next user of this browser must not find it. */
-  over(reason: Ended, user: User | undefined): void {
-    if (user !== undefined && (reason === 'logout' || reason === 'user_changed'))
-      this.#userStore(user).erase();
+  over(user: User): void {
+    this.#userStore(user).erase();
   }
 
   /** Every event of the server, and what becomes of it. */

@@ -37,8 +37,8 @@ export interface ConnectionListener {
   ready(ready: Ready): void;
   /** The session may be over: nothing may be shown until `ready`. */
   hide(): void;
-  /** The session has ended for good: the server has said so, or the page takes the chat away. */
-  over(reason: Ended, user: User | undefined): void;
+  /** This user has logged out for good: the server has said so, or the page takes the chat away. What is kept goes. */
+  over(user: User): void;
 }
 
 /** Handles each event of the server, except for those of the session, which the connection handles. */

@@ -356,7 +356,9 @@ export class Connection {
   #certain(): void {
     const said = this.#said;
     this.#said = undefined;
-    if (said !== undefined) this.#listener.over(said.reason, said.user);
+    // Privacy outranks unsent text: the next user of this browser must not find it.
+    if (said?.user !== undefined && (said.reason === 'logout' || said.reason === 'user_changed'))
+      this.#listener.over(said.user);
   }
 
   #close(): void {

@@ -101,7 +101,8 @@ export class Desk implements ConnectionListener {
   ready(ready: Ready): void {
     this.tasks.restart();
     this.#identity(ready);
-    this.store ??= new Store(this.#storage, this.server, ready.user.id);
+    this.settings.keepOnly(ready.user.id);
+    this.store ??= this.#storeOf(ready.user);
     this.list.ready(ready);
     this.#afresh();
   }
@@ -118,7 +119,14 @@ export class Desk implements ConnectionListener {
     this.store = undefined;
   }
 
-  over(): void {}
+  /** What was begun in the chat goes, as there: no chat may be open to see the logout. */
+  over(user: User): void {
+    this.#storeOf(user).erase();
+  }
+
+  #storeOf({ id }: User): Store {
+    return new Store(this.#storage, this.server, id);
+  }
 
   readonly #events: Partial<ServerEvents> = {
     'session:changed': (change) => {
