@@ -14,7 +14,8 @@ const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}(?:\/(?:connections|ban|push|e
 
 /**
  * The target of a request; null if a proxy could read it differently from this server, and so pass what it should
- * block: backslashes, dot segments, empty segments, raw characters that a URL encodes, a host that differs from `Host`.
+ * block: backslashes, dot segments, empty segments, raw characters that a URL encodes, a host that is none or differs from
+ * `Host`.
  */
 export function targetOf(req: IncomingMessage): Target | null {
   const hosts = req.headersDistinct.host ?? [];
@@ -23,6 +24,7 @@ export function targetOf(req: IncomingMessage): Target | null {
   // HTTP/1.0 has no `Host`; HTTP/1.1 has it once.
   if (hosts.length > 1 || (hosts.length === 0 && req.httpVersion === '1.1')) return null;
   if (authority !== undefined && authority.toLowerCase() !== hosts[0]?.toLowerCase()) return null;
+  if (!URL.canParse(`http://${authority ?? 'localhost'}`)) return null;
   const url = new URL(`http://localhost${path}${query}`);
   return url.pathname === path || userOfDots.test(path) ? { path, url } : null;
 }

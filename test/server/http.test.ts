@@ -16,7 +16,11 @@ import { startChild } from '../helpers/child.ts';
 const key = 'a-key-of-more-than-16-characters';
 let site: ChatSite;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: key, CHAT_LOGIN_URL: 'https://site.example/login?a=1&b="2"' });
+  site = await startChatSite({
+    CHAT_API_KEY: key,
+    CHAT_LOGIN_URL: 'https://site.example/login?a=1&b="2"',
+    CHAT_MODERATE_DATA: 'on',
+  });
 });
 afterAll(() => site.close());
 
@@ -145,6 +149,19 @@ describe('a target that is not what its path says: 400', () => {
       /^HTTP\/1\.1 400 [\s\S]*\{"error":\{"code":"bad_request"/,
     );
   });
+
+  test.each(['[', 'a:b', 'a:99999', ''])(
+    'an address at a host that is none, which `Host` names, too: %j',
+    async (host) => {
+      const from = site.chat.output().length;
+      for (const path of ['/readyz', '/moderate/export?user=1']) {
+        const lines = [`GET http://${host}${path} HTTP/1.1`, `Host: ${host}`, 'Sec-Fetch-Site: same-origin'];
+        expect(await exchange(`${lines.join('\r\n')}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+      }
+      // An error of our own would be an error in the log for each request of a stranger.
+      expect(site.chat.output().slice(from)).not.toMatch(/"level":(50|60)/);
+    },
+  );
 
   test.each([['/%5Cx/readyz'], ['/x%2freadyz'], ['/%72eadyz'], ['/readyz/'], ['/READYZ'], ['/readyz%09']])(
     'an address that only looks like another does not exist: %s',
