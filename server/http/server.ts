@@ -65,7 +65,8 @@ export async function openHttpServer(options: {
     if (isUpload(req, target.path)) connections.patient(req);
     if (target.path === socketPath) return endpoint.request(req, res, target.url);
     routes(req, res, target.path).catch((error: unknown) => {
-      log.error({ err: error }, 'unexpected error in an HTTP request');
+      // A client that goes away in the middle of its request is no failure.
+      if (error !== req.errored) log.error({ err: error }, 'unexpected error in an HTTP request');
       res.destroy();
     });
   };

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -169,6 +170,22 @@ describe('a target that is not what its path says: 400', () => {
       expect(await exchange(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatch(/^HTTP\/1\.1 404 /);
     },
   );
+});
+
+test('a client that goes away in the middle of its request is no error in the log', async () => {
+  const from = site.chat.output().length;
+  const head = `PUT /api/rooms/cut HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${key}\r\n`;
+  for (const body of ['Content-Length: 100\r\n\r\n{', 'Transfer-Encoding: chunked\r\n\r\n9\r\n{']) {
+    const socket = connect(site.chat.port, '127.0.0.1');
+    // It is answered at once, which says that the server has begun to read the other one.
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n${head}${body}`);
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    await once(socket, 'close');
+  }
+  // The log of this one comes after that of those.
+  await get('/healthz');
+  expect(site.chat.output().slice(from)).not.toMatch(/"level":(50|60)/);
 });
 
 test.each([
