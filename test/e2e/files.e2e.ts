@@ -2,6 +2,7 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
+import { upload as uploaded } from '../helpers/files.ts';
 import { mp4, wav } from '../helpers/media.ts';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
@@ -609,6 +610,30 @@ test('voice messages, sound and video are played: one at a time, the next voice 
   await page.getByRole('button', { name: 'Play video, 0:03: clip.mp4' }).click();
   await expect(page.locator('.video')).toContainText('This can’t be played.');
   await expect(page.getByRole('link', { name: 'Download clip.mp4' })).toBeVisible();
+});
+
+test('a video has the room of one, whatever size its file says', async ({ alice, site }) => {
+  const room = await privateRoom(site, 'alice', 'towers', []);
+  const cookie = `PHPSESSID=${await site.login('alice')}`;
+  const sizes = [
+    { width: 1, height: 20_000 },
+    { width: 20_000, height: 1 },
+  ];
+  const seeds = [];
+  for (const size of sizes) {
+    const bytes = mp4({ duration: 3, picture: size });
+    const headers = { origin: site.php.url };
+    const { file } = await uploaded(site.chat.url, cookie, bytes, { room, name: 'tower.mp4', headers });
+    seeds.push({ text: '', files: [{ id: file.id }] });
+  }
+  await seed(site, 'alice', room, seeds);
+  await alice.open('towers');
+  const videos = alice.page.locator('.video');
+  await expect(videos).toHaveCount(2);
+  for (const box of await videos.evaluateAll((all) => all.map((one) => one.getBoundingClientRect()))) {
+    expect(box.height).toBeLessThanOrEqual(320);
+    expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(64);
+  }
 });
 
 test('a sound that plays out of sight has a bar above the messages until it ends', { tag: '@soak' }, async ({

@@ -6,9 +6,10 @@ import { Icon } from '../controls/icon.tsx';
 import { addressOf } from '../files/address.ts';
 import type { Player } from './player.ts';
 
-/** The size of a video, in CSS pixels. */
+/** The size of a video, in CSS pixels: whatever size its file says, it has room for its button and is no tower. */
 const WIDEST = 340;
 const TALLEST = 320;
+const LOWEST = 64;
 
 interface Props {
   readonly context: Context;
@@ -27,7 +28,15 @@ export class ShownVideo extends Component<Props, { pressed: boolean; failed: boo
     const inlineSize = `${Math.min(WIDEST, Math.max(160, (TALLEST * width) / height))}px`;
     const words = file.alt ?? file.name;
     return (
-      <div class="video" style={{ inlineSize, aspectRatio: `${width} / ${height}` }}>
+      <div
+        class="video"
+        style={{
+          inlineSize,
+          aspectRatio: `${width} / ${height}`,
+          minBlockSize: `${LOWEST}px`,
+          maxBlockSize: `${TALLEST}px`,
+        }}
+      >
         {pressed && !failed ? (
           // biome-ignore lint/a11y/useMediaCaption: people send them without.
           <video
