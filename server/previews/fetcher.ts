@@ -36,7 +36,7 @@ const mostOfUser = 2;
  * half a minute, in which one user begins 20 of them.
  */
 const threads = 64;
-/** Links that wait, of all users and of one: whose pages are slow fills the queue for nobody else. */
+/** Links that wait, of all users and of one, so that slow pages of a single user keep nobody else's links out. */
 const mostWaiting = 500;
 const mostWaitingOfUser = 50;
 /** Milliseconds for one link. The process bounds each step by itself, unless a page keeps it busy. */

@@ -797,7 +797,7 @@ test('after a logout nothing is left in the page, nor in one that the browser ke
   await expect(page.getByText('Cheap Watches')).toHaveCount(0);
 });
 
-test('what was begun in the chat is deleted after a logout that this page alone notices, and at the login of another', async ({
+test('drafts of the chat are deleted after a logout that this page alone notices, and at the login of another', async ({
   site,
   page,
 }) => {

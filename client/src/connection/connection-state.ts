@@ -37,7 +37,7 @@ export interface ConnectionListener {
   ready(ready: Ready): void;
   /** The session may be over: nothing may be shown until `ready`. */
   hide(): void;
-  /** This user has logged out for good: the server has said so, or the page takes the chat away. What is kept goes. */
+  /** This user has logged out for good: the server has said so, or the page takes the chat away. Nothing kept may stay. */
   over(user: User): void;
 }
 

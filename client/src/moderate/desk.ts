@@ -119,7 +119,7 @@ export class Desk implements ConnectionListener {
     this.store = undefined;
   }
 
-  /** What was begun in the chat goes, as there: no chat may be open to see the logout. */
+  /** Drafts of the chat go, too: no chat may be open to see the logout. */
   over(user: User): void {
     this.#storeOf(user).erase();
   }
