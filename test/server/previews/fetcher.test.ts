@@ -12,7 +12,7 @@ import { Fetcher } from '../../../server/previews/fetcher.ts';
 import { startChild } from '../../helpers/child.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
-/** What slow-names.ts says, in namespaces with a network and a name server of their own. */
+/** The answer of slow-names.ts, in namespaces with a network and a name server of their own. */
 async function slowNames(): Promise<string> {
   // Its loopback is up: SIOCSIFFLAGS, IFF_UP.
   const up = 'perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, $_ = pack("a16s", "lo", 1)) or die\'';
