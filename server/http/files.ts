@@ -211,10 +211,12 @@ export function createFileRoutes<Who extends { id: string }>(
     }
     const what = size === null ? 'file' : 'preview';
     const etag = `"${id}${size === null ? '' : '-preview'}"`;
+    // Back shows a page again without asking, perhaps after a logout, and to somebody else.
+    const isPage = req.headers['sec-fetch-dest'] === 'document';
     const headers = {
       ...securityHeaders,
       ETag: etag,
-      'Cache-Control': 'private, no-cache',
+      'Cache-Control': isPage ? 'private, no-store' : 'private, no-cache',
       'Content-Security-Policy': "sandbox; default-src 'none'",
       'Cross-Origin-Resource-Policy': 'same-site',
     };

@@ -612,6 +612,28 @@ test('voice messages, sound and video are played: one at a time, the next voice 
   await expect(page.getByRole('link', { name: 'Download clip.mp4' })).toBeVisible();
 });
 
+test('after a logout Back shows no picture that was opened by itself', async ({ alice, site }) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'alice', 'albums', []);
+  const { value = '' } = (await page.context().cookies()).find(({ name }) => name === 'PHPSESSID') ?? {};
+  const headers = { origin: site.php.url };
+  const options = { room, name: 'secret.png', headers };
+  const { file } = await uploaded(site.chat.url, `PHPSESSID=${value}`, await picture('#c33'), options);
+  await seed(site, 'alice', room, [{ text: '', files: [{ id: file.id }] }]);
+  await alice.open('albums');
+  // The large view has asked for it as well, and the browser keeps that answer.
+  await page.getByRole('button', { name: 'secret.png' }).click();
+  await expect(page.locator('.lightbox figure img')).toHaveJSProperty('naturalWidth', 600);
+  const opened = page.waitForEvent('popup');
+  await page.getByRole('link', { name: 'Open in a new tab' }).click();
+  const tab = await opened;
+  await expect(tab.locator('img')).toHaveJSProperty('naturalWidth', 600);
+  await tab.goto(`${site.chat.url}/healthz`);
+  await site.memcached.delete(`sessions/${value}`);
+  await tab.goBack();
+  await expect(tab.locator('body')).toContainText('not_found');
+});
+
 test('a video has the room of one, whatever size its file says', async ({ alice, site }) => {
   const room = await privateRoom(site, 'alice', 'towers', []);
   const cookie = `PHPSESSID=${await site.login('alice')}`;

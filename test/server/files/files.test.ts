@@ -122,6 +122,9 @@ test('a picture: turned upright and re-encoded without its metadata, with a prev
     'access-control-allow-credentials': 'true',
   });
   const made = Buffer.from(await answer.arrayBuffer());
+  const page = await get(file, bensCookie, { headers: { 'sec-fetch-dest': 'document' } });
+  expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'private, no-store']);
+  await page.arrayBuffer();
   expect(made.includes('Wm4kZ-camera')).toBe(false);
   expect(await sharp(made).metadata()).toMatchObject({ width: 400, height: 1600 });
   expect(await sharp(made).metadata()).not.toHaveProperty('exif');
