@@ -56,7 +56,7 @@ export class Store {
     eraseDatabase(this.#prefix);
   }
 
-  /** Deletes everything that is kept for all other users. */
+  /** Deletes everything that is kept for all other users. Settings of all users have no `/` in their keys. */
   keepOnly(user: string): void {
     const own = encodeURIComponent(user);
     const others = new Set<string>();

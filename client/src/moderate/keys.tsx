@@ -5,7 +5,7 @@ import type { Desk } from './desk.ts';
 import type { DeskContext } from './desk-context.ts';
 
 /** Whether keys do something in this browser. People who dictate turn them off. */
-const KEPT = 'moderate/keys';
+const KEPT = 'moderate-keys';
 
 export const keysAreOn = ({ settings }: Desk): boolean => settings.get(KEPT, flag) !== false;
 
