@@ -152,7 +152,7 @@ describe('which room is shown', () => {
         look();
         return over.mock.calls;
       })
-      .toEqual([['logout', user]]);
+      .toEqual([[user]]);
     expect(chat.kept(user)).toBe(0);
   });
 
