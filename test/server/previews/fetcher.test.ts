@@ -21,7 +21,8 @@ async function slowNames(): Promise<string> {
   await writeFile(join(folder, 'resolv.conf'), 'nameserver 127.0.0.1\n');
   const named = `${up} && mount --bind ${folder}/resolv.conf /etc/resolv.conf && exec "$0" "$1"`;
   const program = new URL('../../helpers/slow-names.ts', import.meta.url).pathname;
-  const namespaces = ['--mount', '--net', '--user', '--map-root-user'];
+  const isRoot = process.getuid?.() === 0;
+  const namespaces = ['--mount', '--net', ...(isRoot ? [] : ['--user', '--map-root-user'])];
   const child = startChild('unshare', [...namespaces, 'sh', '-c', named, process.execPath, program]);
   const [, said = ''] = await child.until(/became (.*)/);
   await child.stop();
