@@ -1,5 +1,5 @@
 import type { StoredNotices } from '../history/history.ts';
-import type { Answers, RequestPayload } from '../wire/events.ts';
+import { type Answers, type RequestPayload, zone as zoneName } from '../wire/events.ts';
 import type { Quiet } from './times.ts';
 
 /** How a user is notified while away. */
@@ -27,7 +27,9 @@ const usualHours = '22:00-07:00';
 
 /** With the defaults where the user has chosen nothing. */
 export function settingsOf(stored: StoredNotices, defaults: NotifyDefaults): NotifySettings {
-  const { mail, stopped, push, quiet = usualHours, shows = 'text', zone = defaults.zone, lang } = stored;
+  const { mail, stopped, push, quiet = usualHours, shows = 'text', lang } = stored;
+  // An earlier version may have stored one that nothing here can reckon with, and so may another one of Node.
+  const zone = zoneName.safeParse(stored.zone).data ?? defaults.zone;
   const [from = '', to = ''] = quiet.split('-');
   const after = mail === undefined ? defaults.after / 60_000 : Number(mail);
   return {

@@ -453,8 +453,10 @@ const language = z
   .max(16);
 const noticeText = z.enum(['text', 'name', 'nothing']);
 
+/** Quiet hours are reckoned by `Temporal`, and times are written by `Intl`, which knows more names, such as `PST`. */
 function isZone(name: string): boolean {
   try {
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
     return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
   } catch {
     return false;

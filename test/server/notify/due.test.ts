@@ -1,6 +1,6 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
-import type { History, Writes } from '../../../server/history/history.ts';
+import type { History, StoredNotices, Writes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Due, type NoticeOutcome } from '../../../server/notify/due.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
@@ -14,7 +14,7 @@ const ann = { id: 'ann', name: 'Ann' };
 let rooms = 0;
 
 /** A user without quiet hours who wants mails so, and the mailer of a server. The clock stands still. */
-async function scene(mail: string, time: string) {
+async function scene(mail: string, time: string, set: Partial<StoredNotices> = {}) {
   const user = 'ben';
   vi.setSystemTime(Date.parse(time));
   const kept = historyFolder();
@@ -25,7 +25,7 @@ async function scene(mail: string, time: string) {
     kept.remove();
   });
   for (const id of [user, ann.id]) await history.write.arrive({ user: { id, name: id }, at: Date.now() });
-  await history.write.setNotices({ user, set: { mail, quiet: 'off' } });
+  await history.write.setNotices({ user, set: { mail, quiet: 'off', ...set } });
   const mails: { at: string; unread: number }[] = [];
   const outcomes: string[] = [];
   let answer: NoticeOutcome | Promise<NoticeOutcome> = 'sent';
@@ -194,4 +194,16 @@ test('a mail server that does not answer holds up no pushes', async () => {
   answer.resolve('sent');
   await at('2030-10-01T12:15Z');
   expect(outcomes).toEqual(['sent']);
+});
+
+test('a stored time zone that the server does not know is that of the site', async () => {
+  const { mails, at, message } = await scene('15', '2030-09-02T12:00Z', {
+    quiet: '10:00-13:00',
+    zone: 'PST',
+  });
+  await message();
+  await at('2030-09-02T12:59Z');
+  expect(mails).toEqual([]);
+  await at('2030-09-02T13:00Z');
+  expect(mails).toEqual([{ at: '2030-09-02T13:00', unread: 1 }]);
 });

@@ -684,13 +684,18 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['eve', { mail: 7 }],
       ['eve', { quiet: { from: '24:00', to: '07:00' } }],
       ['eve', { quiet: { from: '22:00', to: '07:00', zone: 'Europe/Nowhere' } }],
+      ['eve', { quiet: { from: '22:00', to: '07:00', zone: 'PST' } }],
       ['eve', { text: 'all' }],
       ['eve', { lang: 'not a language' }],
     ],
   },
   'client:active': {
     ok: [['eve', { zone: 'Europe/Paris', lang: 'pt-BR' }]],
-    bad_request: [['eve', { zone: 'x' }]],
+    // `Intl` takes the second one, and `Temporal` does not.
+    bad_request: [
+      ['eve', { zone: 'x' }],
+      ['eve', { zone: 'PST' }],
+    ],
   },
   'user:find': {
     ok: [['ben', ({ room }) => ({ query: 'N', room, limit: 20 })]],
