@@ -128,7 +128,10 @@ export class Pushes {
     const still = await this.#reasonFor(user, room);
     if ('settled' in still) return still.settled;
     const { settings, unread, found, stored, at } = still;
+    const own = new Set((await history.read.devices({ user })).map(({ id }) => id));
     const ready = devices.ready.flatMap((one) => {
+      // Its user has logged out there meanwhile, and somebody else may have logged in.
+      if (!own.has(one.device.id)) return [];
       const rooms = one.login.is === 'live' ? roomsFor(one.login, unread.rooms) : unread.rooms;
       return rooms.includes(found) ? [{ ...one, rooms }] : [];
     });

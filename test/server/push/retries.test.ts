@@ -53,6 +53,8 @@ const answered = (status: number, headers: Record<string, string> = {}) => {
   service.answer = (response) => response.writeHead(status, headers).end();
 };
 
+const deviceOf = (user: string) => `device of ${user}`;
+
 let people = 0;
 /**
  * A user with one device who is away, and the sender of a server.
@@ -69,7 +71,7 @@ async function scene(
   const at = Date.now();
   for (const id of [user, ann.id]) await history.write.arrive({ user: { id, name: id }, at });
   await history.write.setNotices({ user, set: { quiet: 'off' } });
-  await history.write.registerDevice({ id: `device of ${user}`, user, kind: 'browser', sealed: '', at });
+  await history.write.registerDevice({ id: deviceOf(user), user, kind: 'browser', sealed: '', at });
   const settled: Writes['settlePushes']['in']['pushes'][number][] = [];
   const write = Object.assign(Object.create(history.write) as History['write'], {
     settlePushes: (input: Writes['settlePushes']['in']) => {
@@ -227,6 +229,13 @@ test('an app learns whether its user is a member of the room, so that it does no
 test.each<(typeof meanwhile)[number]>([
   ...meanwhile,
   ['pushes are switched off', (write, { user }) => write.setNotices({ user, set: { push: 0 } }), 0],
+  ['the device is removed', (write, { user }) => write.removeDevice({ id: deviceOf(user), user }), 0],
+  [
+    'the device becomes that of another user',
+    (write, { user }) =>
+      write.registerDevice({ id: deviceOf(user), user: 'cat', kind: 'browser', sealed: '', at: Date.now() }),
+    0,
+  ],
 ])('while the session store is asked, %s', async (_, happens, sent) => {
   const { message, later } = await scene((place) => happens(history.write, place));
   answered(201);
