@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
@@ -157,7 +157,7 @@ export class Pushes {
             this.#toApp(address.token, { data: isLive ? data : { expired: 'true' }, isUrgent }),
           );
         }
-        const { page } = address;
+        const { page, auth } = address;
         const notice = isLive
           ? noticeOf({
               room: found,
@@ -171,8 +171,9 @@ export class Pushes {
               silent,
             })
           : namelessNotice(texts, page);
-        // Not the same for two devices: the service would learn who shares a room.
-        const topic = createHash('sha256').update(`${device.id} ${room}`).digest('base64url').slice(0, 32);
+        // By a secret that the service does not know: it would learn who shares a room, and could try which one it is.
+        const secret = Buffer.from(auth, 'base64url');
+        const topic = createHmac('sha256', secret).update(room).digest('base64url').slice(0, 32);
         return this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
       }),
     );

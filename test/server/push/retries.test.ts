@@ -189,7 +189,23 @@ test('without Retry-After the service is asked again after half a minute', async
   vi.setSystemTime(Date.now() + 30 * second);
   wake();
   expect(await later(room)).toBeUndefined();
-  expect(service.taken).toHaveLength(2);
+  const [first, again, ...more] = service.taken;
+  expect([again?.headers.topic, more]).toEqual([first?.headers.topic, []]);
+});
+
+test('the service cannot find out by the topic which room it is, since that depends on a secret of the browser', async () => {
+  const { message, later, wake } = await scene();
+  answered(500);
+  const room = await message();
+  await later(room);
+  answered(201);
+  address = { ...address, auth: Buffer.alloc(16).toString('base64url') } as DeviceAddress;
+  vi.setSystemTime(Date.now() + 30 * second);
+  wake();
+  expect(await later(room)).toBeUndefined();
+  const [first, again] = service.taken;
+  expect(again?.headers.topic).toMatch(/^[\w-]{32}$/);
+  expect(again?.headers.topic).not.toBe(first?.headers.topic);
 });
 
 test.each([
