@@ -92,7 +92,7 @@ export class Mails {
       subject: letter.title,
       ...this.#write(letter, from.name || this.#domain, texts),
       id: `${randomUUID()}@${this.#idDomain}`,
-      thread: this.#threadOf(rooms[0]?.room ?? ''),
+      thread: this.#threadOf(to, settings.text === 'nothing' ? '' : (rooms[0]?.room ?? '')),
       headers: {
         'List-Unsubscribe': `<${stopUrl}>`,
         'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
@@ -122,9 +122,13 @@ export class Mails {
     this.#server.close();
   }
 
-  /** Mails about the same room are one thread. The id says nothing about the room. */
-  #threadOf(room: string): string {
-    return `${digestOf(`${this.#options.pageUrl} ${room}`).slice(0, 32)}@${this.#idDomain}`;
+  /**
+   * Mails to one address about the same room are one thread. To two addresses they are not: who sees both mails, such as a
+   * provider of mailboxes, would learn that they share a room.
+   * @param room empty for readers who want no names: room ids are short words often, and could be tried
+   */
+  #threadOf(to: string, room: string): string {
+    return `${digestOf(`${this.#options.pageUrl} ${to} ${room}`).slice(0, 32)}@${this.#idDomain}`;
   }
 }
 

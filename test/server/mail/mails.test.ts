@@ -215,8 +215,8 @@ describe('Mails.send', () => {
       onFailure: (reason) => void reasons.push(reason),
       ...over,
     });
-  const send = (mails: Mails, about: Unread) =>
-    mails.send(about.user.id, async () => ({ unread: about, settings }));
+  const send = (mails: Mails, about: Unread, over: Partial<NotifySettings> = {}) =>
+    mails.send(about.user.id, async () => ({ unread: about, settings: { ...settings, ...over } }));
   const arrive = async (id: string, address?: string) => {
     await history.write.arrive({ user: { id, name: id }, at });
     if (address !== undefined) await history.write.noteMailAddress({ user: id, address });
@@ -310,6 +310,31 @@ describe('Mails.send', () => {
     expect(a.headers.get('list-unsubscribe')).not.toEqual(b.headers.get('list-unsubscribe'));
     expect(a.text + a.html).not.toContain('secret');
     expect(a.html).toContain('garden.example</td>');
+    mails.close();
+  });
+
+  test('the thread of a mail does not show who else is in a room, nor any room to readers who want no names', async () => {
+    const mails = await open();
+    await arrive('ida', 'ida@site.example');
+    await arrive('jim', 'jim@site.example');
+    const of = (id: string, room: string): Unread => {
+      const one = unread(id);
+      return { ...one, rooms: one.rooms.map((found) => ({ ...found, room })) };
+    };
+    const before = server.mails.length;
+    const threads: string[] = [];
+    const mail = async (about: Unread, over?: Partial<NotifySettings>) => {
+      expect(await send(mails, about, over)).toBe('sent');
+      const { headers } = await server.mail(before + threads.length + 1);
+      threads.push(headers.get('references')?.[0] ?? '');
+    };
+    await mail(of('ida', 'den'));
+    await mail(of('jim', 'den'));
+    await mail(of('ida', 'den'), { text: 'nothing' });
+    await mail(of('ida', 'hall'), { text: 'nothing' });
+    const [ida, jim, nameless, other] = threads;
+    expect(new Set([ida, jim, nameless]).size).toBe(3);
+    expect(other).toBe(nameless);
     mails.close();
   });
 
