@@ -51,7 +51,7 @@ import { VapidKeys } from './push/vapid-keys.ts';
 import { asideFailures } from './requests/aside-failures.ts';
 import { Drain } from './requests/drain.ts';
 import { howToRun } from './session/how-to-run.ts';
-import type { Logins } from './session/login.ts';
+import type { Logins, SessionUser } from './session/login.ts';
 import { openLogins } from './session/logins/applications.ts';
 import { type Config, nodeName } from './settings/config.ts';
 import { noTraces, type Traces, tracedHistory } from './traces/traces.ts';
@@ -458,11 +458,11 @@ export async function startApp(
   });
   const bans = ({ person }: Connection) => removalsOf(chat.directory.restrictions, person.user.id);
   const addresses = mails && new SeenAddresses(history, onNotifyFailure);
-  const accepted: OnAccepted = (connection, by, { id, mail }) => {
-    push?.registry.accepted(connection, by);
+  const accepted: OnAccepted = (connection, by) => push?.registry.accepted(connection, by);
+  const seen = ({ id, mail }: SessionUser) => {
     if (mail !== undefined) addresses?.note(id, mail);
   };
-  transport.open({ logins, liveness, services, self, ready, bans, accepted });
+  transport.open({ logins, liveness, services, self, ready, bans, accepted, seen });
 
   const webhooks =
     config.webhooks &&

@@ -57,13 +57,14 @@ interface Parts {
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   accepted?: OnAccepted | undefined;
+  /** Called with the user of each login that was accepted, and again when something in it has changed. */
+  seen(user: SessionUser): void;
 }
 
-/** Called with what has found the login of a connection, which holds secrets, and with the user in it. */
+/** Called with what has found the login of a connection, which holds secrets. */
 export type OnAccepted = (
   connection: Connection,
   by: { credentials: Credentials; origin: string | undefined },
-  user: SessionUser,
 ) => void;
 
 /** A connection of Engine.IO. */
@@ -321,7 +322,7 @@ export class SocketTransport {
   /** Sets `socket.data` and returns null, or returns why the connection is refused. */
   async #authenticate(
     socket: ChatSocket,
-    { logins, services, accepted }: Parts,
+    { logins, services, accepted, seen }: Parts,
   ): Promise<ConnectRefusal | null> {
     const { conn } = socket;
     const refuse = (refusal: ConnectRefusal, reason: string): ConnectRefusal => {
@@ -367,7 +368,8 @@ export class SocketTransport {
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    accepted?.(connection, { credentials, origin }, user);
+    accepted?.(connection, { credentials, origin });
+    seen(user);
     // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
     socket.data = { entering: { login, connection } };

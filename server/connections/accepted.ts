@@ -19,6 +19,8 @@ export interface ConnectionParts {
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   roomsLog: RoomsLog;
+  /** Called with the user of a login in which something has changed. */
+  seen(user: SessionUser): void;
 }
 
 /** The parts of Socket.IO's socket that are used here. */
@@ -86,8 +88,9 @@ export class Accepted implements Subscriber, Client {
   changed(user: SessionUser): void {
     if (user.banned) return this.ended('kicked');
     const { connection } = this;
-    const { services, publisher, self, roomsLog } = this.#shared;
+    const { services, publisher, self, roomsLog, seen } = this.#shared;
     roomsLog.say(this.#handle, user);
+    seen(user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user)).then(
       () => {

@@ -153,6 +153,15 @@ describe('a site with CHAT_MAIL', () => {
     again.close();
   });
 
+  test('an address that the site changes in the session counts at once, also while the chat is open', async () => {
+    const ben = await site.person({ account: { mail: 'former@site.example' } });
+    const address = async () => (await ben.request('notify:get', {})).mailTo;
+    await expect.poll(address).toBe('former@site.example');
+    await site.writeSession(ben, { account: { mail: 'new@site.example' } });
+    await expect.poll(address).toBe('new@site.example');
+    ben.close();
+  });
+
   test('a mail holds no text where the reader wants none, and nobody without an address gets one', async () => {
     const none = await away('');
     const broken = await away('ben@site.example\r\nBcc: evil@site.example');
