@@ -462,7 +462,12 @@ export async function startApp(
   const seen = ({ id, mail }: SessionUser) => {
     if (mail !== undefined) addresses?.note(id, mail);
   };
-  transport.open({ logins, liveness, services, self, ready, bans, accepted, seen });
+  const onPushFailure = ({ message: reason }: Error) =>
+    quiet.warn('pushes', { reason }, 'pushes cannot be sent at the moment');
+  const loggedOut = (connection: Connection) => {
+    push?.registry.loggedOut(connection).catch(onPushFailure);
+  };
+  transport.open({ logins, liveness, services, self, ready, bans, accepted, seen, loggedOut });
 
   const webhooks =
     config.webhooks &&
@@ -596,8 +601,7 @@ export async function startApp(
       defaults: config.notify,
       onPush: (outcome) => metrics.pushes.inc({ outcome }),
       onRefusal: (reason) => quiet.warn(`push ${reason}`, { reason }, 'a push service has not taken a push'),
-      onFailure: ({ message: reason }) =>
-        quiet.warn('pushes', { reason }, 'pushes cannot be sent at the moment'),
+      onFailure: onPushFailure,
     });
   const following = [
     erasing(chat),

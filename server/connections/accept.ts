@@ -59,6 +59,8 @@ interface Parts {
   accepted?: OnAccepted | undefined;
   /** Called with the user of each login that was accepted, and again when something in it has changed. */
   seen(user: SessionUser): void;
+  /** Called when a connection has ended by a logout. */
+  loggedOut(connection: Connection): void;
 }
 
 /** Called with what has found the login of a connection, which holds secrets. */

@@ -21,6 +21,8 @@ export interface ConnectionParts {
   roomsLog: RoomsLog;
   /** Called with the user of a login in which something has changed. */
   seen(user: SessionUser): void;
+  /** Called when a connection has ended by a logout. */
+  loggedOut(connection: Connection): void;
 }
 
 /** The parts of Socket.IO's socket that are used here. */
@@ -79,6 +81,7 @@ export class Accepted implements Subscriber, Client {
     this.#shared.publisher.remove(this.connection.id);
     this.#socket.emit('session:ended', { reason });
     this.#socket.disconnect(true);
+    if (reason === 'logout') this.#shared.loggedOut(this.connection);
   }
 
   unconfirmed(): void {

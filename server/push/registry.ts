@@ -172,7 +172,26 @@ export class DeviceRegistry implements Devices {
     return { is: 'ended' };
   }
 
-  /** Forgets a device that its push service does not know any more. */
+  /**
+   * The login of this connection has ended by a logout, and its devices end with it. A later check would take a login that
+   * was renewed after the registration for an expired one.
+   */
+  async loggedOut(connection: Connection): Promise<void> {
+    const { history } = this.#options;
+    const ended = this.#loginOf(this.#origins.get(connection)?.credentials);
+    const user = connection.person.user.id;
+    if (ended === null) return;
+    for (const device of await history.read.devices({ user })) {
+      if (this.#loginOf(this.#open(device)?.credentials) === ended) await this.forget(device);
+    }
+  }
+
+  /** What all requests of a login have in common. */
+  #loginOf({ cookies, session }: Credentials = {}): unknown {
+    return session ?? this.#options.logins.binding({ cookies });
+  }
+
+  /** Forgets a device that its push service does not know any more, or whose user has logged out there. */
   async forget({ id, user }: Pick<StoredDevice, 'id' | 'user'>): Promise<void> {
     await this.#options.history.write.removeDevice({ id, user });
   }

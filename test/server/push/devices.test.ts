@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
-import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { codeOf, nextOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 import {
   browserKeys,
   type PushServiceOfTest,
@@ -280,4 +280,30 @@ test('a room that the site has taken out of the session, while no page is open, 
     { notification: { title, body: 'Bring a rake', app_badge: '1', data } },
   ]);
   expect(JSON.stringify(browser.pushes())).not.toMatch(new RegExp(`7391|${team}`));
+});
+
+test('a logout ends the pushes of a device, also after the end that its login had when it was registered', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  await ben.request('notify:set', { quiet: null });
+  const session = (name: string) => JSON.stringify({ user_id: ben.id, firstname: name });
+  await site.memcached.set(site.key(ben.cookie), session('Ben'), 9);
+  const browser = await browserOf(ben);
+  // A page of the site renews the session.
+  const renewed = nextOf(ben, 'session:changed');
+  await site.memcached.set(site.key(ben.cookie), session('Benny'), 3600);
+  await renewed;
+  const den = await site.den(ann, [ben]);
+  await ann.request('room:join', { room: den.id });
+  await say(ann, den.id, 'Bring a rake');
+  await site.memcached.delete(site.key(ben.cookie));
+  expect(await ben.ended).toMatchObject({ reason: 'logout' });
+  await vi.waitFor(() => {
+    const db = new DatabaseSync(kept.path, { readOnly: true });
+    const rows = ['chat_pushes', 'chat_devices'].map((table) =>
+      db.prepare(`SELECT user_id FROM ${table} WHERE user_id = ?`).all(ben.id),
+    );
+    db.close();
+    expect(rows).toEqual([[], []]);
+  }, hanging);
+  expect(browser.taken()).toEqual([]);
 });
