@@ -29,6 +29,8 @@ const mostBusy = 100_000;
 const newsFor = 24 * 60 * 60_000;
 /** Milliseconds between two sounds of one room. */
 const betweenSounds = 60_000;
+/** Milliseconds for which it is known what was pushed: a room is looked through again after a minute at most. */
+const pushedKept = 5 * 60_000;
 
 type Outcome = PushOutcome['is'] | 'lost';
 /** The end of a look at a push: to be looked at again at that time, or done. */
@@ -70,6 +72,8 @@ export class Pushes {
   readonly #rounds: Rounds;
   /** When a room made a sound last, by user and room. */
   readonly #sounds = new Map<string, number>();
+  /** The message that was pushed last, and with how many unread mentions, by user and room; the oldest push first. */
+  readonly #pushed = new Map<string, { message: string; mentions: number; at: number }>();
   /** Until when the service wants nothing for a device, by its id: no push of another room either. */
   readonly #busy = new Map<string, number>();
 
@@ -92,7 +96,7 @@ export class Pushes {
     const { write } = this.#options.history;
     for (;;) {
       const at = Date.now();
-      this.#forgetSounds(at);
+      this.#forget(at);
       const until = at + claimTime;
       const { pushes, next = Number.POSITIVE_INFINITY } = await write.claimPushes({
         at,
@@ -137,9 +141,9 @@ export class Pushes {
     });
     if (ready.length === 0) return done;
     const texts = new MailTexts(settings.lang, settings.zone);
-    const sound = `${user} ${room}`;
-    const silent = this.#sounds.has(sound);
-    if (!silent) this.#sounds.set(sound, at);
+    const place = placeOf(user, room);
+    const silent = this.#sounds.has(place);
+    if (!silent) this.#sounds.set(place, at);
     const { user: author, text, files } = directory.messageOf(stored);
     const message = { user: author, text, ...(files === undefined ? {} : { files }) };
     const { lost } = await history.write.notePushing({ ...done, until });
@@ -179,7 +183,11 @@ export class Pushes {
     );
     const pauses = outcomes.flatMap((one) => (one.is === 'busy' ? [pauseOf(one)] : []));
     // If a device has got it, no other one gets it twice.
-    if (pauses.length < outcomes.length) return done;
+    if (pauses.length < outcomes.length) {
+      this.#pushed.delete(place);
+      this.#pushed.set(place, { message: stored.id, mentions: found.mentions, at });
+      return done;
+    }
     return { ...done, due: Date.now() + Math.max(...pauses) };
   }
 
@@ -201,6 +209,9 @@ export class Pushes {
     if (quiet !== undefined) return { settled: { ...settled, due: quiet } };
     const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
     if (stored === undefined || stored.sentAt < at - newsFor) return { settled };
+    // It came before an earlier push and was in it, and its room was looked through because of it only after that.
+    const pushed = this.#pushed.get(placeOf(user, room));
+    if (pushed?.message === stored.id && pushed.mentions >= found.mentions) return { settled };
     return { settings, unread, found, stored, at };
   }
 
@@ -257,13 +268,19 @@ export class Pushes {
     );
   }
 
-  #forgetSounds(at: number): void {
-    for (const [sound, made] of this.#sounds) {
+  #forget(at: number): void {
+    for (const [place, made] of this.#sounds) {
       if (made > at - betweenSounds) break;
-      this.#sounds.delete(sound);
+      this.#sounds.delete(place);
+    }
+    for (const [place, pushed] of this.#pushed) {
+      if (pushed.at > at - pushedKept) break;
+      this.#pushed.delete(place);
     }
   }
 }
+
+const placeOf = (user: string, room: string) => `${room} ${user}`;
 
 /** Milliseconds until a push is tried again. */
 const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(again.shortest, wait), again.longest);

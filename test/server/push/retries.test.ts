@@ -142,6 +142,22 @@ async function scene(
       return room;
     },
     wake: () => pushes.wake(),
+    /** Its members are looked through again. */
+    async again(of: string) {
+      const due = Date.now();
+      await history.write.noteDue({ room: of, users: [], due, pushes: [user], pushDue: due });
+      pushes.wake();
+    },
+    /** Another message in the room of the last one. */
+    async another() {
+      const said = { room, clientId: 'd', user: ann, text: 'y', sentAt: Date.now(), asMember: true };
+      return (await history.write.send(said)).message.seq;
+    },
+    /** Ann edits that message so that it mentions the user. */
+    async mention(seq: number) {
+      const mentions = [{ user, start: 0, length: 1 }];
+      await history.write.edit({ room, seq, user: ann.id, text: 'z', mentions, at: Date.now() });
+    },
     /** In how many milliseconds the push of a room is tried again; undefined if it is done. */
     later: (room: string) =>
       vi.waitFor(() => {
@@ -206,6 +222,25 @@ test('the service cannot find out by the topic which room it is, since that depe
   const [first, again] = service.taken;
   expect(again?.headers.topic).toMatch(/^[\w-]{32}$/);
   expect(again?.headers.topic).not.toBe(first?.headers.topic);
+});
+
+test('a message is pushed once, however often its room is looked through, and again if it mentions the user since', async () => {
+  const { message, later, again, another, mention } = await scene();
+  answered(201);
+  const room = await message();
+  await later(room);
+  const look = async () => {
+    await again(room);
+    expect(await later(room)).toBeUndefined();
+    return service.taken.length;
+  };
+  expect(await look()).toBe(1);
+  const seq = await another();
+  expect(await look()).toBe(2);
+  expect(await look()).toBe(2);
+  await mention(seq);
+  expect(await look()).toBe(3);
+  expect(await look()).toBe(3);
 });
 
 test.each([
