@@ -624,6 +624,9 @@ export interface StoredDevice {
   since?: number;
 }
 
+/** A device of a user; with `sealed`, as it was registered then. */
+export type DeviceOf = Pick<StoredDevice, 'id' | 'user'> & Partial<Pick<StoredDevice, 'sealed'>>;
+
 /** A key by which push services know this chat. */
 export interface StoredVapidKey {
   /** The public key in base64url. */
@@ -1181,10 +1184,10 @@ export interface Writes {
    * the longest ago. Of a user who is being erased nothing is stored.
    */
   registerDevice: { in: StoredDevice; out: Nothing };
-  /** If the device is that user's. */
-  removeDevice: { in: Pick<StoredDevice, 'id' | 'user'>; out: Nothing };
-  /** The known state of the login of a device; nothing if it is no longer that user's. */
-  noteDevice: { in: Pick<StoredDevice, 'id' | 'user' | 'until' | 'since'>; out: Nothing };
+  /** If the device is that user's; with `sealed`, if it was not registered again since. */
+  removeDevice: { in: DeviceOf; out: Nothing };
+  /** The known state of the login of a device; nothing if it would not be removed. */
+  noteDevice: { in: DeviceOf & Pick<StoredDevice, 'until' | 'since'>; out: Nothing };
   /** Forgets devices whose login is expired since before that time. */
   forgetDevices: { in: { before: number }; out: Nothing };
   addVapidKey: { in: StoredVapidKey; out: Nothing };

@@ -145,17 +145,20 @@ export class DeviceRegistry implements Devices {
     return this.#options.sealing.open(`${id} ${user}`, sealed) as Sealed | null;
   }
 
-  /** Asks the store, and keeps what it says; a device whose login has ended is deleted. Never renews a login. */
+  /**
+   * Asks the store, and keeps what it says; a device whose login has ended is deleted, unless it was registered again
+   * meanwhile. Never renews a login.
+   */
   async check(device: StoredDevice): Promise<DeviceLogin> {
     const { history, logins } = this.#options;
-    const { id, user } = device;
+    const { id, user, sealed } = device;
     const opened = this.#open(device);
     const found = opened === null ? undefined : await logins.identify(opened.credentials);
     if (found !== undefined && !('code' in found) && found.user.id === user && !found.user.banned) {
       const until = await this.#endOf(found);
       const isNew = Math.abs((until ?? 0) - (device.until ?? 0)) > worthStoring;
       if (isNew || device.since !== undefined)
-        await history.write.noteDevice({ id, user, ...(until === undefined ? {} : { until }) });
+        await history.write.noteDevice({ id, user, sealed, ...(until === undefined ? {} : { until }) });
       const { rooms = [] } = found.user;
       return { is: 'live', ...(rooms === 'unreadable' ? {} : { rooms }) };
     }
@@ -164,11 +167,11 @@ export class DeviceRegistry implements Devices {
       const at = Date.now();
       if (device.since !== undefined) return { is: 'expired' };
       if (device.until !== undefined && at >= device.until - slack) {
-        await history.write.noteDevice({ id, user, until: device.until, since: at });
+        await history.write.noteDevice({ id, user, sealed, until: device.until, since: at });
         return { is: 'expired' };
       }
     }
-    await history.write.removeDevice({ id, user });
+    await history.write.removeDevice({ id, user, sealed });
     return { is: 'ended' };
   }
 
@@ -192,7 +195,7 @@ export class DeviceRegistry implements Devices {
   }
 
   /** Forgets a device that its push service does not know any more, or whose user has logged out there. */
-  async forget({ id, user }: Pick<StoredDevice, 'id' | 'user'>): Promise<void> {
-    await this.#options.history.write.removeDevice({ id, user });
+  async forget({ id, user, sealed }: StoredDevice): Promise<void> {
+    await this.#options.history.write.removeDevice({ id, user, sealed });
   }
 }

@@ -35,8 +35,11 @@ export function devicesContract(
     // Neither removes nor changes what is another's by now.
     await write.removeDevice({ id: 'pc', user: 'ann' });
     await write.noteDevice({ id: 'pc', user: 'ann', since: at });
+    // Nor what was registered again since.
+    await write.removeDevice({ id: 'pc', user: 'ben', sealed: first.sealed });
+    await write.noteDevice({ id: 'pc', user: 'ben', sealed: first.sealed, since: at });
     expect(await read.devices({ user: 'ben' })).toEqual([device('pc', 'ben')]);
-    await write.removeDevice({ id: 'pc', user: 'ben' });
+    await write.removeDevice({ id: 'pc', user: 'ben', sealed: device('pc', 'ben').sealed });
     await write.removeDevice({ id: 'pc', user: 'ben' });
     expect(await idsOf('ben')).toEqual([]);
   });

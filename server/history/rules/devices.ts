@@ -1,5 +1,5 @@
 import { isBeforeEnd } from '../erasure.ts';
-import { mostDevices } from '../history.ts';
+import { type DeviceOf, mostDevices, type StoredDevice } from '../history.ts';
 import { devices, rows, vapidKeys } from '../tables.ts';
 import type { Rule } from './rule.ts';
 
@@ -21,23 +21,27 @@ export const registerDevice: Rule<'registerDevice'> = {
   },
 };
 
+const isSame = (known: StoredDevice | undefined, { user, sealed = known?.sealed }: DeviceOf) =>
+  known?.user === user && known.sealed === sealed;
+
 export const removeDevice: Rule<'removeDevice'> = {
   needs: ({ id }) => [rows(devices, { id })],
-  run(work, { id, user }) {
+  run(work, device) {
+    const { id } = device;
     const [known] = work.find(devices, { id });
-    if (known?.user === user) work.remove(devices, { id });
+    if (isSame(known, device)) work.remove(devices, { id });
     return {};
   },
 };
 
 export const noteDevice: Rule<'noteDevice'> = {
   needs: ({ id }) => [rows(devices, { id })],
-  run(work, { id, user, until, since }) {
-    const [known] = work.find(devices, { id });
-    if (known?.user !== user) return {};
-    const { until: _, since: __, ...device } = known;
+  run(work, { until, since, ...device }) {
+    const [known] = work.find(devices, { id: device.id });
+    if (known === undefined || !isSame(known, device)) return {};
+    const { until: _, since: __, ...rest } = known;
     work.put(devices, {
-      ...device,
+      ...rest,
       ...(until === undefined ? {} : { until }),
       ...(since === undefined ? {} : { since }),
     });
