@@ -459,8 +459,9 @@ export async function startApp(
   const bans = ({ person }: Connection) => removalsOf(chat.directory.restrictions, person.user.id);
   const addresses = mails && new SeenAddresses(history, onNotifyFailure);
   const accepted: OnAccepted = (connection, by) => push?.registry.accepted(connection, by);
-  const seen = ({ id, mail }: SessionUser) => {
-    if (mail !== undefined) addresses?.note(id, mail);
+  const seen = ({ id, mail, banned }: SessionUser) => {
+    if (banned) addresses?.forget(id);
+    else if (mail !== undefined) addresses?.note(id, mail);
   };
   const onPushFailure = ({ message: reason }: Error) =>
     quiet.warn('pushes', { reason }, 'pushes cannot be sent at the moment');

@@ -57,7 +57,7 @@ interface Parts {
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   accepted?: OnAccepted | undefined;
-  /** Called with the user of each login that was accepted, and again when something in it has changed. */
+  /** Called with the user of each login that was accepted or is banned, and again when something in it has changed. */
   seen(user: SessionUser): void;
   /** Called when a connection has ended by a logout. */
   loggedOut(connection: Connection): void;
@@ -349,6 +349,7 @@ export class SocketTransport {
     }
     const { user } = login;
     const { chat } = services;
+    if (user.banned) seen(user);
     if (user.banned || chat.directory.banOf(user.id) !== null) {
       return refuse({ code: 'forbidden' }, 'banned');
     }

@@ -89,11 +89,11 @@ export class Accepted implements Subscriber, Client {
   }
 
   changed(user: SessionUser): void {
-    if (user.banned) return this.ended('kicked');
     const { connection } = this;
     const { services, publisher, self, roomsLog, seen } = this.#shared;
-    roomsLog.say(this.#handle, user);
     seen(user);
+    if (user.banned) return this.ended('kicked');
+    roomsLog.say(this.#handle, user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user)).then(
       () => {

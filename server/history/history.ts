@@ -1269,8 +1269,8 @@ export interface Writes {
   notePushing: { in: PushPlace & { until: number }; out: { lost: boolean } };
   /** The user was not notified of these rooms after all. */
   forgetNotified: { in: { user: string; rooms: readonly string[] }; out: Nothing };
-  /** Changes what is given. A user who is being erased, or not known, is not noted. */
-  noteMailAddress: { in: StoredMailAddress; out: Nothing };
+  /** Changes what is given; null forgets the address. A user who is being erased, or not known, is not noted. */
+  noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
   addMailStop: { in: StoredMailStop; out: Nothing };
   /** Forgets links of mails from before that time. */
   forgetMailStops: { in: { before: number }; out: Nothing };

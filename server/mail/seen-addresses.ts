@@ -17,10 +17,15 @@ export class SeenAddresses {
     if (isMailAddress(address)) this.#store(user, address).catch(this.#onFailure);
   }
 
+  /** The site does not let the user in any more: nothing of what others write there is to be mailed. */
+  forget(user: string): void {
+    this.#store(user, null).catch(this.#onFailure);
+  }
+
   /** Asks for what is stored, and remembers nothing: an erasure or another server may have changed it. */
-  async #store(user: string, address: string): Promise<void> {
+  async #store(user: string, address: string | null): Promise<void> {
     const { read, write } = this.#history;
     const known = await read.mailAddress({ user });
-    if (known.address !== address) await write.noteMailAddress({ user, address });
+    if ((known.address ?? null) !== address) await write.noteMailAddress({ user, address });
   }
 }

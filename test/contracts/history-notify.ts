@@ -274,6 +274,8 @@ export function notifyContract(
       refused: 'digest',
     });
     expect(await read.mailAddress({ user: 'nobody' })).toEqual({ user: 'nobody' });
+    await write.noteMailAddress({ user: 'gil', address: null });
+    expect(await read.mailAddress({ user: 'gil' })).toEqual({ user: 'gil', refused: 'digest' });
     expect(await read.mailStop({ id: 'new' })).toEqual({ id: 'new', user: 'gil', at: at + 9 });
     expect([await read.mailStop({ id: 'old' }), await read.mailStop({ id: 'none' })]).toEqual([null, null]);
   });

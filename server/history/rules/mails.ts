@@ -8,7 +8,8 @@ export const noteMailAddress: Rule<'noteMailAddress'> = {
   needs: ({ user }) => [rows(mailAddresses, { user }), ...aboutUser(user)],
   run(work, { user, ...set }) {
     const [known] = work.find(mailAddresses, { user });
-    if (!isGone(work, user)) work.put(mailAddresses, { ...known, ...set, user });
+    const { address, ...row } = { ...known, ...set, user };
+    if (!isGone(work, user)) work.put(mailAddresses, { ...row, ...(address ? { address } : {}) });
     return {};
   },
 };

@@ -162,6 +162,26 @@ describe('a site with CHAT_MAIL', () => {
     ben.close();
   });
 
+  test('somebody whom the session bans is not mailed any more, until a session lets the user in again', async () => {
+    const ann = await site.person();
+    const session = { account: { mail: 'dan@site.example' } };
+    const dan: Person = await site.person(session);
+    const later: Person = await site.person({ account: { mail: 'later@site.example' } });
+    const { id: den } = await site.den(ann, [dan, later], { name: 'spring market' });
+    await ann.request('room:join', { room: den });
+    await site.writeSession(dan, { ...session, banned: true });
+    expect(await dan.ended).toMatchObject({ reason: 'kicked' });
+    await say(ann, den, 'after the ban');
+    await came('later@site.example');
+    const refused = await site.again(dan).catch((error: Error) => error.message);
+    expect(refused).toBe('forbidden');
+    expect(server.mails.filter(({ to }) => to.includes('dan@site.example'))).toEqual([]);
+    await site.writeSession(dan, session);
+    const again = await site.again(dan);
+    await expect.poll(async () => (await again.request('notify:get', {})).mailTo).toBe('dan@site.example');
+    for (const one of [ann, later, again]) one.close();
+  });
+
   test('a mail holds no text where the reader wants none, and nobody without an address gets one', async () => {
     const none = await away('');
     const broken = await away('ben@site.example\r\nBcc: evil@site.example');
