@@ -1267,8 +1267,8 @@ export interface Writes {
   };
   /** A push is being sent: the outcome is not known yet. `lost`: another server has taken over. */
   notePushing: { in: PushPlace & { until: number }; out: { lost: boolean } };
-  /** The user was not notified of these rooms after all. */
-  forgetNotified: { in: { user: string; rooms: readonly string[] }; out: Nothing };
+  /** The user was not notified of these rooms after all; `at`: the earlier time, if there was one. */
+  forgetNotified: { in: { user: string; rooms: readonly { room: string; at?: number }[] }; out: Nothing };
   /** Changes what is given; null forgets the address. A user who is being erased, or not known, is not noted. */
   noteMailAddress: { in: Omit<StoredMailAddress, 'address'> & { address?: string | null }; out: Nothing };
   addMailStop: { in: StoredMailStop; out: Nothing };

@@ -189,7 +189,7 @@ export class Due {
     // Before it is sent: if this server ends now, the mail is lost rather than sent twice.
     const { lost } = await history.write.noteNotified({ user, rooms: ids, until, at, sending: true });
     if (lost) return [];
-    const outcome = await mail(user, () => this.#about(user, ids));
+    const outcome = await mail(user, () => this.#about(user, ids, notified));
     const oldest = Math.min(...rooms.map(({ since }) => since));
     // Not from the message alone: mails of a day, or after a visit, may be due a day after it.
     const since = Math.max(this.#failing.get(user) ?? at, oldest);
@@ -198,17 +198,18 @@ export class Due {
     if (this.#failing.size >= mostFailing) this.#failing.clear();
     if (again) this.#failing.set(user, since);
     if (outcome !== undefined) onMail(outcome === 'failed' && !again ? 'given up' : outcome);
-    if (outcome === undefined || again) await history.write.forgetNotified({ user, rooms: ids });
+    if (outcome === undefined || again) {
+      const before = ids.map((room) => notified.find((one) => one.room === room) ?? { room });
+      await history.write.forgetNotified({ user, rooms: before });
+    }
     return [{ user, ...(again ? { due: at + tryAgainAfter } : {}) }];
   }
 
-  /** The unread messages of these rooms by now. */
-  async #about(user: string, ids: readonly string[]): Promise<About | undefined> {
+  /** The unread messages of these rooms by now. @param before without this time */
+  async #about(user: string, ids: readonly string[], before: Notified): Promise<About | undefined> {
     const { history, directory, defaults } = this.#options;
-    const { notices, notified } = await history.read.notices({ user });
+    const { notices } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
-    // Without this time, which is noted before the mail is sent.
-    const before = notified.filter(({ room }) => !ids.includes(room));
     const unread = settings.mail === 'off' ? undefined : await unreadOf(history, directory, user, before);
     const rooms = unread?.rooms.filter(({ room }) => ids.includes(room)) ?? [];
     if (unread === undefined || rooms.length === 0) return undefined;

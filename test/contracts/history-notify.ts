@@ -170,7 +170,9 @@ export function notifyContract(
     expect((await claim({ at: until })).users).toEqual([{ user: 'eve', sending: true }]);
     await write.settleDue({ users: [{ user: 'eve' }], until: late, at });
     expect((await claim({ at: held })).users).toHaveLength(1);
-    await write.forgetNotified({ user: 'eve', rooms: [room] });
+    await write.forgetNotified({ user: 'eve', rooms: [{ room, at: at - 9 }] });
+    expect((await read.notices({ user: 'eve' })).notified).toEqual([{ room, at: at - 9 }]);
+    await write.forgetNotified({ user: 'eve', rooms: [{ room }] });
     expect((await read.notices({ user: 'eve' })).notified).toEqual([]);
     await settle([{ user: 'eve' }]);
     expect((await claim({ at: 2 * until })).users).toEqual([]);

@@ -128,9 +128,17 @@ export const noteNotified: Rule<'noteNotified'> = {
 };
 
 export const forgetNotified: Rule<'forgetNotified'> = {
-  needs: ({ user, rooms }) => rooms.map((room) => rows(notified, { room, user })),
+  needs: ({ user, rooms }) => [
+    ...rooms.map(({ room }) => rows(notified, { room, user })),
+    ...aboutUser(user),
+  ],
   run(work, { user, rooms }) {
-    for (const room of rooms) if (work.room(room) !== undefined) work.remove(notified, { room, user });
+    const isErased = isGone(work, user);
+    for (const { room, at } of rooms) {
+      if (work.room(room) === undefined) continue;
+      if (at === undefined || isErased) work.remove(notified, { room, user });
+      else work.put(notified, { room, user, at });
+    }
     return {};
   },
 };

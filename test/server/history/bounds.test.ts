@@ -462,7 +462,7 @@ const writes: { [Op in keyof Writes]: Writes[Op]['in'][] } = {
     { user: '1', rooms: [room], until: at + 1, at, sending: true },
     { user: '1', rooms: [room], until: at + 1, at, sending: false },
   ],
-  forgetNotified: [{ user: '1', rooms: [room] }],
+  forgetNotified: [{ user: '1', rooms: [{ room }] }],
   settleDue: [{ users: [{ user: '1' }, { user: '2', due: at }], until: at + 1, at }],
   dropEvents: [{ most: 0 }],
   forgetActs: [{ before: at }],

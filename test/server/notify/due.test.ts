@@ -30,6 +30,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
   const outcomes: string[] = [];
   let answer: NoticeOutcome | Promise<NoticeOutcome> = 'sent';
   let lookedThrough = () => {};
+  let meanwhile = async () => {};
   /** The time of the last look at which nobody was left. */
   let done = 0;
   const write = Object.assign(Object.create(history.write) as History['write'], {
@@ -45,8 +46,10 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     defaults: { after: 15 * minute, zone: 'UTC' },
     firstLook: 0,
     async mail(_, about) {
-      const { total = 0 } = (await about())?.unread ?? {};
-      mails.push({ at: new Date().toISOString().slice(0, 16), unread: total });
+      await meanwhile();
+      const found = await about();
+      if (found === undefined) return undefined;
+      mails.push({ at: new Date().toISOString().slice(0, 16), unread: found.unread.total });
       return answer;
     },
     events: false,
@@ -109,6 +112,24 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       });
       due.wake();
       await done;
+    },
+    /**
+     * Ann mentions the user in a public room of which the user is no member.
+     * @param isDeleted while the mailer looks for the address
+     */
+    async mention(isDeleted = false) {
+      const [room, at] = ['hall', Date.now()];
+      const made = { id: room, kind: 'public', name: room, clientId: room, most: 0, at } as const;
+      await history.write.createRoom({ ...made, by: ann });
+      const mentions = [{ user, start: 0, length: 1 }];
+      const said = { room, clientId: `c${at}`, user: ann, text: 'x', mentions, sentAt: at, asMember: true };
+      const { seq } = (await history.write.send(said)).message;
+      meanwhile = async () => {
+        const place = { room, seq, user: ann.id };
+        if (isDeleted) await history.write.delete({ ...place, moderator: false, at: Date.now() });
+      };
+      await history.write.noteDue({ room, users: [user], due: at, pushes: [], pushDue: at });
+      await look();
     },
     acts: () => history.write.noteActive({ user, at: Date.now() }),
   };
@@ -206,4 +227,21 @@ test('a stored time zone that the server does not know is that of the site', asy
   expect(mails).toEqual([]);
   await at('2030-09-02T13:00Z');
   expect(mails).toEqual([{ at: '2030-09-02T13:00', unread: 1 }]);
+});
+
+test('a mention that was mailed is not mailed again because a later one is deleted as its mail goes out', async () => {
+  const { mails, at, message, mention, acts } = await scene('15', '2030-10-01T12:00Z');
+  await mention();
+  await at('2030-10-01T12:15Z');
+  expect(mails).toEqual([{ at: '2030-10-01T12:15', unread: 1 }]);
+  vi.setSystemTime(Date.parse('2030-10-01T13:00Z'));
+  await acts();
+  vi.setSystemTime(Date.parse('2030-10-01T14:00Z'));
+  await mention(true);
+  await at('2030-10-01T14:15Z');
+  expect(mails).toHaveLength(1);
+  vi.setSystemTime(Date.parse('2030-10-01T16:00Z'));
+  await message();
+  await at('2030-10-01T16:15Z');
+  expect(mails.slice(1)).toEqual([{ at: '2030-10-01T16:15', unread: 1 }]);
 });
