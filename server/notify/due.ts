@@ -117,6 +117,8 @@ export class Due {
       const until = at + claimTime;
       const { users: left, next } = await write.claimDueUsers({ at, until, most: atOnce });
       if (left.length === 0) return waitFor(next);
+      // A server that sent has ended: nobody knows whether these were sent, and what they would have said counts as notified.
+      for (const { sending } of left) if (sending) this.#options.onMail('lost');
       while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;
         const most = this.#options.mail === undefined ? together.events : together.mails;
@@ -156,13 +158,8 @@ export class Due {
   }
 
   /** @returns how the user is settled; nothing if that is stored already */
-  async #lookAt(
-    { user, sending }: { user: string; sending: boolean },
-    until: number,
-  ): Promise<{ user: string; due?: number }[]> {
+  async #lookAt({ user }: { user: string }, until: number): Promise<{ user: string; due?: number }[]> {
     const { history, directory, defaults, mail, events, onEvent, onMail } = this.#options;
-    // The server that sent has ended: nobody knows whether it was sent, and what it would have said counts as notified.
-    if (sending) onMail('lost');
     const { notices, activeAt, notified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const isWanted = settings.mail !== 'off' && (mail !== undefined || events);

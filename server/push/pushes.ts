@@ -103,7 +103,11 @@ export class Pushes {
         until,
         most: atOnce,
       });
-      for (const left = [...pushes]; left.length > 0; ) {
+      const [lost = [], left = []] = [true, false].map((sending) =>
+        pushes.filter((push) => push.sending === sending),
+      );
+      if (lost.length > 0) await this.#lose(lost, until);
+      while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;
         const some = left.splice(0, isLate ? left.length : together);
         const settled = isLate
@@ -115,13 +119,16 @@ export class Pushes {
     }
   }
 
-  async #lookAt({ user, room, sending }: PushPlace & { sending: boolean }, until: number): Promise<Settled> {
-    const { history, directory, onPush } = this.#options;
+  /** The server that sent these has ended: nobody knows whether they were sent, and they are not sent again. */
+  async #lose(pushes: readonly PushPlace[], until: number): Promise<void> {
+    const lost = pushes.map(({ user, room }) => ({ user, room }));
+    await this.#options.history.write.settlePushes({ pushes: lost, until, at: Date.now() });
+    for (const _ of lost) this.#options.onPush('lost');
+  }
+
+  async #lookAt({ user, room }: PushPlace, until: number): Promise<Settled> {
+    const { history, directory } = this.#options;
     const done = { user, room };
-    if (sending) {
-      onPush('lost');
-      return done;
-    }
     // Before the store is asked, which costs it work.
     const reason = await this.#reasonFor(user, room);
     if ('settled' in reason) return reason.settled;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
@@ -73,7 +74,13 @@ async function scene(
   await history.write.setNotices({ user, set: { quiet: 'off' } });
   await history.write.registerDevice({ id: deviceOf(user), user, kind: 'browser', sealed: '', at });
   const settled: Writes['settlePushes']['in']['pushes'][number][] = [];
+  let claimed = () => {};
   const write = Object.assign(Object.create(history.write) as History['write'], {
+    async claimPushes(input: Writes['claimPushes']['in']) {
+      const found = await history.write.claimPushes(input);
+      claimed();
+      return found;
+    },
     settlePushes: (input: Writes['settlePushes']['in']) => {
       settled.push(...input.pushes);
       return history.write.settlePushes(input);
@@ -142,6 +149,11 @@ async function scene(
       return room;
     },
     wake: () => pushes.wake(),
+    /** @param happens when this server has taken the pushes that are due */
+    look(happens: () => void) {
+      claimed = happens;
+      pushes.wake();
+    },
     /** Its members are looked through again. */
     async again(of: string) {
       const due = Date.now();
@@ -257,6 +269,19 @@ test.each([
   const at = Date.now() + hour;
   expect(await history.write.claimPushes({ at, until: at + 1, most: 9 })).toEqual({ pushes: [] });
   expect(service.taken).toHaveLength(1);
+});
+
+test('a push of a server that has ended is not sent again, also where the next server is too late to look at it', async () => {
+  const [first, next] = [await scene(), await scene()];
+  const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
+  service.answer = (response) => resolve(response);
+  const room = await first.message();
+  const response = await asked;
+  vi.setSystemTime(Date.now() + 61 * second);
+  next.look(() => vi.setSystemTime(Date.now() + 31 * second));
+  expect(await next.later(room)).toBeUndefined();
+  expect(service.taken).toHaveLength(1);
+  response.writeHead(201).end();
 });
 
 test('an app learns whether its user is a member of the room, so that it does not join it by itself', async () => {
