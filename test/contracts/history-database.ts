@@ -879,20 +879,30 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       ]);
     });
 
-    test('a message that is edited after a ban, while another server reads that it is new, has no text there before the ban', async () => {
-      const { writing, others, between, messages, message: sent } = await following();
-      const { room, seq, rev, user } = sent;
-      between.push(async () => {
-        const restriction = { by: 'api' };
-        await writing.write.restrict({ room, user: 'b', kind: 'banned', restriction, at: 1 });
-        await writing.write.edit({ room, seq, user: user.id, text: 'a secret', at: 2 });
-      });
-      await others.upTo(4);
-      expect(between).toEqual([]);
-      expect(messages()).toMatchObject([
-        { is: 'new', message: { seq, rev, text: '' } },
-        { is: 'changed', message: { seq, rev: rev + 1, text: 'a secret' } },
-      ]);
+    test('a message that is changed after a ban, while another server reads that it is new, has nothing of that there before the ban', async () => {
+      const preview = 'https://secret.example/';
+      const changed = {
+        edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },
+        deleted: { text: '', deletedAt: 2, deletedBy: 'author' },
+      };
+      for (const how of ['edited', 'deleted'] as const) {
+        const { writing, others, between, messages, message: sent } = await following();
+        const { room, seq, rev, user } = sent;
+        const one = { room, seq, user: user.id, at: 2 };
+        between.push(async () => {
+          const restriction = { by: 'api' };
+          await writing.write.restrict({ room, user: 'b', kind: 'banned', restriction, at: 1 });
+          await (how === 'edited'
+            ? writing.write.edit({ ...one, text: changed.edited.text, preview })
+            : writing.write.delete({ ...one, moderator: false }));
+        });
+        await others.upTo(4);
+        expect(between).toEqual([]);
+        expect(messages()).toEqual([
+          { type: 'message', is: 'new', message: { ...sent, text: '' } },
+          { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
+        ]);
+      }
     });
 
     test('entries of the journal that are old are found by an index', async () => {

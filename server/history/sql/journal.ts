@@ -196,9 +196,25 @@ function lossesIn(entries: readonly LoggedEntry[]): Map<string, number[]> {
   return losses;
 }
 
-function withoutContents(message: StoredMessage): StoredMessage {
-  const { files: _files, mentions: _mentions, reactions: _reactions, ...rest } = message;
-  return { ...rest, text: '' };
+/** Only what no change of a message touches, which its readers have known from the beginning. */
+function withoutContents({
+  id,
+  room,
+  seq,
+  rev,
+  clientId,
+  user,
+  sentAt,
+  replyTo,
+  thread,
+  forwarded,
+}: StoredMessage): StoredMessage {
+  return {
+    ...{ id, room, seq, rev, clientId, user, sentAt, text: '' },
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(forwarded === undefined ? {} : { forwarded }),
+  };
 }
 
 /**
