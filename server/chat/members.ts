@@ -160,6 +160,8 @@ export async function setRole(
   room: Room,
   { user, role }: RequestPayload<'room:role'>,
 ): Promise<Answers['room:role']> {
+  // A direct room has no roles. The other one may be a member there or not: see docs/protocol.md, `direct:open`.
+  if (room.record.kind === 'direct') throw new RequestError('forbidden');
   await decided(async () => {
     const { access } = room.record;
     const target = await targetOf(chat, room.record.id, user);

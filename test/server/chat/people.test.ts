@@ -551,6 +551,10 @@ describe('direct rooms', () => {
         ['user:about', { room, user }],
         ['user:find', { query: user, room }],
         ['room:join', { room }],
+        ['room:role', { room, user, role: 'member' }],
+        ['room:role', { room, user, role: 'owner' }],
+        ['room:remove', { room, user }],
+        ['room:mute', { room, user, seconds: 0 }],
       ] as const;
     const seen = async ({ other, room, said } = opened[0] as (typeof opened)[number]) => {
       const answers: unknown[] = [said];
