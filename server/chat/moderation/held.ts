@@ -35,9 +35,13 @@ export async function whyHeld(
   if (hold === undefined || !mayWait(chat, connection, room)) return null;
   if (hold.mode === 'all') return 'all';
   const user = connection.person.user.id;
-  const names = await Promise.all(
-    files.map(async ({ id, name }) => name ?? (await history.read.file({ id, user }))?.file.about.name ?? ''),
-  );
+  // Any other file is refused anyway. That it is there, and how it is called, must not show by whether the message would wait.
+  const nameOf = async (id: string) => {
+    const found = await history.read.file({ id, user });
+    const isOwn = found?.file.user === user && found.room.id === room.record.id;
+    return isOwn ? found.file.about.name : '';
+  };
+  const names = await Promise.all(files.map(async ({ id, name }) => name ?? (await nameOf(id))));
   const words = [said, ...names, ...files.map(({ alt = '' }) => alt)].join('\n');
   if (hold.hasWord(words)) return 'words';
   if (hold.mode === 'links' && firstPage(words) !== null) return 'links';
