@@ -15,7 +15,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { found } from './directory.ts';
 import { actorOf, type Connection, type Room, siteRole, userOf } from './model.ts';
-import { membersOf, partnerOf, summaryOf } from './summary.ts';
+import { membersOf, partnerOf, summaryAfter } from './summary.ts';
 
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
 const mostAttempts = 5;
@@ -195,7 +195,7 @@ export async function update(
       connection.id,
     );
   });
-  return { room: summaryOf(chat.directory, room, connection) };
+  return { room: summaryAfter(chat.directory, room, connection) };
 }
 
 export async function deleteRoom(
@@ -223,7 +223,7 @@ export async function setNotify(
     { room: room.record.id, user: connection.person.user.id, notify },
     connection.id,
   );
-  return { room: summaryOf(directory, room, connection) };
+  return { room: summaryAfter(directory, room, connection) };
 }
 
 export async function setPreviews(
@@ -235,7 +235,7 @@ export async function setPreviews(
   const { id, kind } = room.record;
   if (kind !== 'direct') throw new RequestError('bad_request', 'the room has a rule for it: see room:update');
   await history.write.setPreviews({ room: id, user: connection.person.user.id, previews }, connection.id);
-  return { room: summaryOf(directory, room, connection) };
+  return { room: summaryAfter(directory, room, connection) };
 }
 
 export async function members(
@@ -406,5 +406,5 @@ export async function openDirect(
   );
   const room = found(directory.find(person, record.id));
   await directory.learnPartner(room, person.user.id, other);
-  return { answer: { room: summaryOf(directory, room, connection) }, repeated };
+  return { answer: { room: summaryAfter(directory, room, connection) }, repeated };
 }

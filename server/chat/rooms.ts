@@ -21,7 +21,7 @@ import { threadsFor, timelineFor } from './messages/timeline.ts';
 import { Mine } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
-import { canOf, nameFor, summaryOf } from './summary.ts';
+import { canOf, nameFor, summaryAfter, summaryOf } from './summary.ts';
 
 /** The most changes that a join with `since` returns. */
 const joinChanges = 200;
@@ -284,7 +284,7 @@ export async function create(
   const room = found(directory.find(connection.person, made.room.id));
   let failed: { user: string; code: RequestErrorCode }[] = [];
   if (!made.repeated && members.length > 0) ({ failed } = await addPeople(chat, connection, room, members));
-  return { answer: { room: summaryOf(directory, room, connection), failed }, repeated: made.repeated };
+  return { answer: { room: summaryAfter(directory, room, connection), failed }, repeated: made.repeated };
 }
 
 /** The room that this user has already created with this clientId, or null. */

@@ -10,7 +10,7 @@ import {
 } from '../history/history.ts';
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../wire/events.ts';
 import { memberBySession, rightsIn } from './access.ts';
-import type { Directory } from './directory.ts';
+import { type Directory, found } from './directory.ts';
 import { countMentions } from './messages/unread-mentions.ts';
 import type { Connection, Person, Room, SessionIdentity } from './model.ts';
 import type { HoldMode } from './moderation/hold-settings.ts';
@@ -65,6 +65,14 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     if (person.blocked.has(record.last.user.id)) summary.last.hidden = true;
   }
   return summary;
+}
+
+/**
+ * The room in the answer to a change that is stored. Others may have been stored along with it, and applied by now.
+ * @throws RequestError `unknown_room` if the user has lost the room by them: nothing of it may follow
+ */
+export function summaryAfter(directory: Directory, { record }: Room, connection: Connection): RoomSummary {
+  return summaryOf(directory, found(directory.find(connection.person, record.id)), connection);
 }
 
 /** Whether links have no previews in a direct room, as this user sees it: undefined if they have. */

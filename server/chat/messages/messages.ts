@@ -13,7 +13,7 @@ import { checkHeld, mayWait, whyHeld } from '../moderation/held.ts';
 import { shownHeld } from '../moderation/shown-held.ts';
 import { lastWritten } from '../moderation/slow-mode.ts';
 import { readWithin, settled } from '../rooms.ts';
-import { summaryOf } from '../summary.ts';
+import { summaryAfter } from '../summary.ts';
 import { inOrder } from './mentions.ts';
 import { timelineFor } from './timeline.ts';
 
@@ -394,7 +394,7 @@ export async function markRead(
   } else if (membership !== undefined && seq > membership.member.readSeq) {
     await history.write.markRead({ room: id, user: person.user.id, seq }, connection.id);
   }
-  return { room: summaryOf(directory, room, connection) };
+  return { room: summaryAfter(directory, room, connection) };
 }
 
 /** @param room absent: all rooms that the user may read */

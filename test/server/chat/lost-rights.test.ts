@@ -1,9 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createInvite } from '../../../server/chat/invites.ts';
 import type { Room } from '../../../server/chat/model.ts';
-import { methods, type Reads } from '../../../server/history/history.ts';
-import type { SiteRole } from '../../../server/wire/events.ts';
+import { methods, type Reads, sources, type Writes } from '../../../server/history/history.ts';
+import { requestErrors } from '../../../server/wire/errors.ts';
+import type { Answers, SiteRole } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a moderator who loses the right while an answer is read gets what a member gets', async () => {
@@ -135,6 +137,59 @@ test('a moderator who loses the right while an answer is read gets what a member
     expect(meanwhile).toBeUndefined();
     expect([event, answer]).toMatchObject([event, gets]);
   }
+});
+
+test('who is removed before a change is answered gets nothing of the room in the answer', async () => {
+  /** Called once, when that is stored and before it is answered, as by what shares its transaction. */
+  let meanwhile: { after: keyof Writes; run: () => Promise<unknown> } | undefined;
+  const { chat, history, close } = await openChatOver((stored) => ({
+    write: methods(async (op, input, asker) => {
+      const answer = await stored.write[op](input, asker);
+      const now = meanwhile?.after === op ? meanwhile : undefined;
+      if (now !== undefined) meanwhile = undefined;
+      await now?.run();
+      return answer;
+    }),
+  }));
+  onTestFinished(close);
+  const connect = askedDirectly(chat);
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const cases = [
+    ['room:update', { name: 'Attic' }, 'updateRoom'],
+    ['room:notify', { notify: 'all' }, 'setNotify'],
+    ['read:mark', { seq: 2 }, 'markRead'],
+    ['read:mark', { seq: 1, unread: true }, 'markUnread'],
+    ['room:create', { name: 'Den', kind: 'private', members: ['cat'], clientId: 'own' }, 'addMembers'],
+  ] as const;
+  const answers: unknown[] = [];
+  for (const [event, payload, after] of cases) {
+    const made = { name: 'Den', kind: 'private', members: ['ben'], clientId: `${answers.length}` };
+    const { room } = (await ann.ask('room:create', made)).data as Answers['room:create'];
+    await ann.ask('room:role', { room: room.id, user: 'ben', role: 'moderator' });
+    for (const one of [ann, ben]) await one.ask('room:join', { room: room.id });
+    const say = async (text: string) =>
+      expect(await ann.ask('message:send', { room: room.id, text, clientId: newClientId() })).toMatchObject({
+        ok: true,
+      });
+    for (const text of ['one', 'two']) await say(text);
+    if (after === 'markUnread') await ben.ask('read:mark', { room: room.id, seq: 2 });
+    meanwhile = {
+      after,
+      async run() {
+        const lost = event === 'room:create' ? [...ben.connection.person.memberships.keys()] : [room.id];
+        for (const id of lost) {
+          const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
+          await history.write.removeMembers({ room: id, users: ['ben'], ...how });
+        }
+        await say('the code is 7391');
+      },
+    };
+    const answer = await ben.ask(event, event === 'room:create' ? payload : { room: room.id, ...payload });
+    expect(meanwhile).toBeUndefined();
+    answers.push([event, answer]);
+  }
+  const noRoom = { ok: false, error: { code: 'unknown_room', message: requestErrors.unknown_room } };
+  expect(answers).toEqual(cases.map(([event]) => [event, noRoom]));
 });
 
 test('an event of a closed report tells a removed moderator nothing that was written after the removal', async () => {
