@@ -192,7 +192,7 @@ async function carryOut(
       }
     });
   }
-  const due = await handler.probe?.(context);
+  const due = await repeated(handler, context);
   if (due) return due;
   throw new RequestError('rate_limited', undefined, { retryAfterMs });
 }
@@ -229,12 +229,31 @@ async function repeatOf(
   refused: RequestError,
 ): Promise<unknown> {
   try {
-    return (await handler.probe?.(context)) ?? null;
+    return await repeated(handler, context);
   } catch (error) {
-    // `conflict` (same clientId, other content) takes precedence over the refusal; no other error does.
-    if (error instanceof RequestError && error.code !== 'conflict') throw refused;
-    throw error;
+    // `conflict` (same clientId, other content) and the loss of the room take precedence over the refusal; no other error does.
+    const comesFirst =
+      error instanceof RequestError && (error.code === 'conflict' || error.code === 'unknown_room');
+    throw comesFirst || !(error instanceof RequestError) ? error : refused;
   }
+}
+
+/** The answer to a repeat as things are now; null if it is none. Nothing of a room that the user has lost is in it. */
+async function repeated(
+  handler: RequestHandler<'message:send'>,
+  context: Context<'message:send'>,
+): Promise<unknown> {
+  if (handler.probe === undefined) return null;
+  const [known] = await Promise.allSettled([handler.probe(context)]);
+  const { chat, connection } = context;
+  const room: Room | undefined = context.room;
+  if (room !== undefined) {
+    // Another server may have stored what was read, and before it that the user was removed.
+    await chat.history.current();
+    found(chat.directory.find(connection.person, room.record.id));
+  }
+  if (known.status === 'rejected') throw known.reason;
+  return known.value;
 }
 
 function raise(error: Error): never {

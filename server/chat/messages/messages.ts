@@ -151,7 +151,7 @@ async function sendOrHold(
   const why = await whyHeld(chat, connection, room, sent.text, sent.files);
   if (why !== null) {
     // A repeat is answered, however many wait.
-    const known = await chat.history.probe.hold({ ...sent, why: null, asMember: false });
+    const known = await chat.history.probe.hold({ ...sent, why });
     if (known !== null) return known;
     await checkHeld(chat, connection);
   }

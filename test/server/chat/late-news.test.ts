@@ -1,11 +1,14 @@
 import { expect, onTestFinished, test } from 'vitest';
+import type { openChat } from '../../../server/chat/chat.ts';
 import { totalsOfUser } from '../../../server/chat/summary.ts';
-import { methods } from '../../../server/history/history.ts';
+import { methods, sources } from '../../../server/history/history.ts';
+import type { Answers, Held } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 /** A chat that hears of what another server has written when it asks, or writes itself. */
-async function lateChat() {
+async function lateChat(over: Partial<Parameters<typeof openChat>[0]> = {}) {
   const late: (() => void)[] = [];
   const other = { writes: false };
   const hear = () => {
@@ -28,7 +31,7 @@ async function lateChat() {
       },
     }),
     // The last reports are announced when the test is over.
-    () => ({ onAsideFailure() {} }),
+    () => ({ onAsideFailure() {}, ...over }),
   );
   onTestFinished(opened.close);
   return { ...opened, other };
@@ -151,4 +154,50 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     answers.push([event, ok ? { ok, data } : { ok, error: { code: error?.code } }]);
   }
   expect(answers).toEqual(cases.map(([event, , answer]) => [event, answer]));
+});
+
+test('a server that hears late of a removal answers no repeat of the removed user', async () => {
+  const hold = { mode: 'off', hasWord: (text: string) => text.includes('pallets') } as const;
+  const { chat, history, other } = await lateChat({ hold });
+  const connect = askedDirectly(chat);
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const { room: own } = (await ben.ask('room:create', { kind: 'private', name: 'Own', clientId: 'own' }))
+    .data as Answers['room:create'];
+  await ben.ask('room:join', { room: own.id });
+  await ben.ask('message:send', { room: own.id, text: 'copied', clientId: 'copied' });
+  const sent = { text: 'hello', clientId: 'sent' };
+  const waiting = { text: 'pallets', clientId: 'waiting' };
+  const forwarded = { from: { room: own.id, seq: 1 }, clientId: 'forwarded' };
+  const cases = [
+    ['message:send', sent],
+    ['message:send', waiting],
+    ['message:send', { ...sent, text: 'another' }],
+    ['message:forward', forwarded],
+  ] as const;
+  const refused = ['nothing', 'leaves', 'may not write'] as const;
+  const answers: unknown[] = [];
+  for (const [event, payload] of cases) {
+    for (const why of refused) {
+      const made = { kind: 'private', name: 'Den', members: ['ben'], clientId: newClientId() };
+      const { room } = (await ann.ask('room:create', made)).data as Answers['room:create'];
+      const { id } = room;
+      await ben.ask('room:join', { room: id });
+      expect(await ben.ask('message:send', { room: id, ...sent })).toMatchObject({ ok: true });
+      const { held } = (await ben.ask('message:send', { room: id, ...waiting })).data as { held: Held };
+      await ben.ask('message:forward', { room: id, ...forwarded });
+      if (why === 'leaves') await ben.ask('room:leave', { room: id });
+      if (why === 'may not write') await ann.ask('room:update', { room: id, write: 'moderators' });
+      other.writes = true;
+      const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
+      await history.write.removeMembers({ room: id, users: ['ben'], ...how });
+      await history.write.rejectHeld({ room: id, id: held.id, by: 'ann', reason: 'no', at: 1 });
+      await history.write.delete({ room: id, seq: 1, user: 'ann', moderator: true, at: 1 });
+      other.writes = false;
+      const { error, data } = await ben.ask(event, { room: id, ...payload });
+      answers.push([event, payload, why, error?.code ?? data]);
+    }
+  }
+  expect(answers).toEqual(
+    cases.flatMap(([event, payload]) => refused.map((why) => [event, payload, why, 'unknown_room'])),
+  );
 });
