@@ -99,7 +99,6 @@ export async function reportContext(
   const { messages } = await pageFor(chat, person, { messages: near });
   const reports = await Promise.all(open.map((one) => shownReport(chat, one, person.user.id)));
   // The user may have lost the right during the read.
-  await history.current();
   await seenReport(chat, connection, id);
   return { messages, reports: reports.filter((one) => one !== null) };
 }
@@ -112,6 +111,8 @@ async function seenReport(
 ): Promise<{ stored: StoredReport; record: RoomRecord }> {
   const stored = await history.read.report({ id });
   const record = stored && (await history.read.room({ room: stored.room }));
+  // Another server may have stored what was read, and before it taken the right away.
+  await history.current();
   if (stored === null || record === null) throw new RequestError('unknown_message');
   needSight({ directory }, record, connection);
   return { stored, record };

@@ -86,8 +86,8 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     await history.write.setRole({ ...role, access: await access() });
     await ask('room:join', { room: id });
     other.writes = true;
-    const say = async (text: string) => {
-      const said = { room: id, clientId: text, user: ann, text, sentAt: at, asMember: true };
+    const say = async (text: string, user = ann) => {
+      const said = { room: id, clientId: text, user, text, sentAt: at, asMember: true };
       return (await history.write.send(said)).message.seq;
     };
     const report = async (seq: number) => {
@@ -109,6 +109,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     };
     const [rude, spam] = [await say('rude'), await say('spam')];
     const [closed, open, waiting] = [await report(rude), await report(spam), await hold('may I')];
+    const own = await report(await say('of Ben', { id: 'ben', name: 'Ben' }));
     const closing = { room: id, seq: rude, id: closed, others: [], by: 'ann', done: 'nothing', at } as const;
     await history.write.closeReport({ ...closing, access: await access() });
     const removal = { room: id, sources: 4, by: 'people', cause: 'removed', actor: 'ann', at } as const;
@@ -118,7 +119,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     const seqs = [await say('said since 1'), await say('said since 2')];
     for (const seq of seqs) await report(seq);
     for (const text of ['waits since 1', 'waits since 2']) await hold(text);
-    return { room: id, closed, open, waiting, since: seqs[0] as number };
+    return { room: id, closed, open, own, waiting, since: seqs[0] as number };
   }
 
   type Place = Awaited<ReturnType<typeof removed>>;
@@ -127,6 +128,7 @@ test('a server that hears late of a removal tells the removed moderator nothing 
   const cases: [string, (place: Place) => object, object][] = [
     ['report:close', ({ closed: id }) => ({ id, done: 'nothing' }), noMessage],
     ['report:close', ({ open: id }) => ({ id, done: 'nothing' }), noMessage],
+    ['report:close', ({ own: id }) => ({ id, done: 'nothing' }), noMessage],
     ['held:approve', ({ waiting: id }) => ({ id }), noMessage],
     ['held:reject', ({ waiting: id }) => ({ id }), noMessage],
     ['message:search', () => ({ query: 'said since', limit: 1 }), { ok: true, data: { messages: [] } }],
