@@ -160,7 +160,10 @@ export async function openChat(options: {
     },
     async readHeld(id) {
       const stored = await history.read.held({ id });
-      return stored === null ? undefined : (await shownHeld(history, [stored]))[0];
+      const [held] = stored === null ? [] : await shownHeld(history, [stored]);
+      // Another server may have stored what was decided, and before it that the author or a moderator was removed.
+      await history.current();
+      return held;
     },
     async readUser(id) {
       const [known] = await history.read.users({ ids: [id] });

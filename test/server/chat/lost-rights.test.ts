@@ -255,3 +255,65 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   const toBen = told.filter((one) => /^[^ ]*c-ben/.test(one));
   expect(toBen.filter((one) => one.includes('7391'))).toEqual([]);
 });
+
+test('an event of a message that waits tells nobody who was removed while it was read that it was rejected', async () => {
+  const late: (() => void)[] = [];
+  let isLate = false;
+  /** Another server writes, when the message is about to be read. */
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const told: string[] = [];
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      read: methods(async (query, input) => {
+        const now = query === 'held' ? meanwhile : undefined;
+        if (now !== undefined) meanwhile = undefined;
+        await now?.();
+        return stored.read[query](input);
+      }),
+      onChange: (listener) =>
+        stored.onChange((change) => {
+          if (isLate) late.push(() => listener(change));
+          else listener(change);
+        }),
+      async current() {
+        for (const hear of late.splice(0)) hear();
+      },
+    }),
+    () => ({
+      publisher: {
+        toRoom() {},
+        toConnections: (ids, event, payload) => void told.push(`${ids} ${event} ${JSON.stringify(payload)}`),
+        join() {},
+        leave() {},
+      },
+    }),
+  );
+  onTestFinished(close);
+  for (const id of ['ann', 'ben', 'cat'])
+    await chat.directory.connect(`c-${id}`, { id, name: `Name of ${id}`, roles: [], rooms: [] });
+  const at = Date.now();
+  const by = { id: 'ann', name: 'Name of ann' };
+  const made = { kind: 'private', name: 'Den', by, clientId: 'c', most: 0, at } as const;
+  const { room } = await history.write.createRoom({ id: 'u-den', ...made });
+  const users = ['ben', 'cat'].map((id) => ({ id }));
+  await history.write.addMembers({ room: room.id, users, source: 'people', mayReturn: true, at });
+  await history.write.setRole({ room: room.id, user: 'ben', role: 'moderator', actor: 'ann' });
+  const heardBy = (id: string) =>
+    told.filter((one) => one.includes('held:changed') && one.split(' ')[0]?.includes(id));
+  meanwhile = async () => {
+    isLate = true;
+    const removed = { room: room.id, sources: sources.people, by: 'people', cause: 'removed', at } as const;
+    await history.write.removeMembers({ ...removed, users: ['ben', 'cat'] });
+    const [waiting] = await history.read.heldBy({ user: 'cat' });
+    const decided = { room: room.id, id: waiting?.id ?? '', by: 'ann', at };
+    await history.write.rejectHeld({ ...decided, reason: 'the code is 7391' });
+    isLate = false;
+  };
+  const user = { id: 'cat', name: 'Name of cat' };
+  const sent = { room: room.id, clientId: 'm', user, text: 'hello', sentAt: at, asMember: true };
+  await history.write.hold({ ...sent, why: 'all' });
+  await expect.poll(() => heardBy('c-ann')).not.toEqual([]);
+  await history.current();
+  await expect.poll(() => heardBy('c-ann')).toHaveLength(2);
+  expect([...heardBy('c-ben'), ...heardBy('c-cat')].filter((one) => one.includes('7391'))).toEqual([]);
+});
