@@ -71,6 +71,11 @@ export async function forward(
   await chat.history.current();
   const origin = await originOf(chat, connection, payload.from);
   const waits = mayWait(chat, connection, room);
+  const sent = newForward(connection, room, payload);
+  // A repeat is answered, whatever the original has become since, and however many bytes were copied.
+  const known = waits || origin?.files !== undefined ? await chat.history.probe.forward(sent) : null;
+  if (known !== null)
+    return { answer: { message: await messageFor(chat, person, known.message) }, repeated: true };
   if (waits) {
     if (origin === undefined) throw new RequestError('unknown_message');
     if ((await whyHeld(chat, connection, room, origin.text, origin.files)) !== null) {
@@ -81,8 +86,7 @@ export async function forward(
   try {
     const { text = '', files = [] } = origin ?? {};
     const checked = waits ? { checked: { text, files } } : {};
-    const copy = { ...newForward(connection, room, payload), ...checked };
-    const { message, repeated } = await chat.history.write.forward(copy, connection.id);
+    const { message, repeated } = await chat.history.write.forward({ ...sent, ...checked }, connection.id);
     if (repeated) givenBack();
     return { answer: { message: await messageFor(chat, person, message) }, repeated };
   } catch (error) {

@@ -274,6 +274,20 @@ describe('a message that waits', () => {
     expect(await codeOf(mod, 'message:forward', copy)).toBe('ok');
   });
 
+  test('a copy that was forwarded is the answer to a repeat, whatever has become of its original', async () => {
+    const { ann, mod } = await lobby();
+    const { seq } = await say(mod, 'lobby', 'without a link');
+    const copy = { room: 'lobby', from: { room: 'lobby', seq }, clientId: newClientId() };
+    const sent = await ann.request('message:forward', copy);
+    await mod.request('message:edit', { room: 'lobby', seq, text: 'see https://a.example' });
+    expect(await ann.request('message:forward', copy)).toEqual(sent);
+    await mod.request('message:delete', { room: 'lobby', seq });
+    expect(await ann.request('message:forward', copy)).toEqual(sent);
+    expect(await codeOf(ann, 'message:forward', { ...copy, clientId: newClientId() })).toBe(
+      'unknown_message',
+    );
+  });
+
   test('a user has only so many that wait, in all rooms together', async () => {
     const { ann: member, room } = await den();
     await member.request('room:join', { room: 'lobby' });

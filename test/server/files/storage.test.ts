@@ -73,6 +73,21 @@ test('a user uploads so many bytes in a time, whatever becomes of them', async (
   await chat.stop();
 });
 
+test('copied files count as uploaded ones do, and a repeat of the copy is answered beyond the limit', async () => {
+  const chat = await nextChatServer(settings({ CHAT_LIMIT_FILES_USER: '100KB/1h' }));
+  const ann = await connectChat(chat.url, cookie);
+  await ann.request('room:join', { room: 'lobby' });
+  const { file } = await upload(chat.url, cookie, 'x'.repeat(45_000));
+  const { seq } = (await ann.request('message:send', send([file]))).message;
+  const copy = () => ({ room: 'lobby', from: { room: 'lobby', seq }, clientId: newClientId() });
+  const first = copy();
+  const sent = await ann.request('message:forward', first);
+  await expect(ann.request('message:forward', copy())).rejects.toThrow('rate_limited');
+  expect(await ann.request('message:forward', first)).toEqual(sent);
+  ann.close();
+  await chat.stop();
+});
+
 /** Starts an upload by hand, and sends this much of it. */
 function begin(chat: { port: number }, length: number, body: string | Buffer, user = cookie) {
   const socket = connect(chat.port, '127.0.0.1');
