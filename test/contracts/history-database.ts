@@ -885,23 +885,27 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         edited: { text: `a secret ${preview}`, editedAt: 2, preview: { url: preview } },
         deleted: { text: '', deletedAt: 2, deletedBy: 'author' },
       };
-      for (const how of ['edited', 'deleted'] as const) {
-        const { writing, others, between, messages, message: sent } = await following();
-        const { room, seq, rev, user } = sent;
-        const one = { room, seq, user: user.id, at: 2 };
-        between.push(async () => {
-          const restriction = { by: 'api' };
-          await writing.write.restrict({ room, user: 'b', kind: 'banned', restriction, at: 1 });
-          await (how === 'edited'
-            ? writing.write.edit({ ...one, text: changed.edited.text, preview })
-            : writing.write.delete({ ...one, moderator: false }));
-        });
-        await others.upTo(4);
-        expect(between).toEqual([]);
-        expect(messages()).toEqual([
-          { type: 'message', is: 'new', message: { ...sent, text: '' } },
-          { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
-        ]);
+      for (const from of ['the room', 'the site']) {
+        for (const how of ['edited', 'deleted'] as const) {
+          const { writing, others, between, messages, message: sent } = await following();
+          const { room, seq, rev, user } = sent;
+          const one = { room, seq, user: user.id, at: 2 };
+          between.push(async () => {
+            const laid = { room, user: 'b', kind: 'banned', restriction: { by: 'api' }, at: 1 } as const;
+            await (from === 'the room'
+              ? writing.write.restrict(laid)
+              : writing.write.setBan({ user: 'b', ban: {} }));
+            await (how === 'edited'
+              ? writing.write.edit({ ...one, text: changed.edited.text, preview })
+              : writing.write.delete({ ...one, moderator: false }));
+          });
+          await others.upTo(4);
+          expect(between).toEqual([]);
+          expect(messages()).toEqual([
+            { type: 'message', is: 'new', message: { ...sent, text: '' } },
+            { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
+          ]);
+        }
       }
     });
 

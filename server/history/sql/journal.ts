@@ -121,8 +121,10 @@ export async function entriesAfter(
     const message = messages.get(keyOf(place));
     if (message === undefined || message.rev <= rev) return message;
     const by = made.get(revOf(message)) ?? Number.POSITIVE_INFINITY;
-    if (by !== Number.POSITIVE_INFINITY && !losses.get(place.room)?.some((lost) => lost > num && lost < by))
-      return message;
+    const isLost = [place.room, everyRoom].some((room) =>
+      losses.get(room)?.some((lost) => lost > num && lost < by),
+    );
+    if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
     withheld.add(keyOf(place));
     return withoutContents(message);
   };
@@ -182,18 +184,27 @@ function makersIn(entries: readonly LoggedEntry[]): Map<string, number> {
 
 const revOf = ({ room, rev }: { room: string; rev: number }) => `${rev} ${room}`;
 
+/** In place of a room, for somebody whom the site has banned: no room has this id. */
+const everyRoom = '';
+
 /** The entries in which somebody has lost a room, by the room. */
 function lossesIn(entries: readonly LoggedEntry[]): Map<string, number[]> {
   const losses = new Map<string, number[]>();
   for (const { num, changes } of entries) {
     for (const change of changes) {
-      const isLoss =
-        (change.type === 'member' && change.now.sources === 0) ||
-        (change.type === 'restricted' && change.kind === 'banned' && change.now !== null);
-      if (isLoss) losses.set(change.room.id, [...(losses.get(change.room.id) ?? []), num]);
+      const room = lostBy(change);
+      if (room !== undefined) losses.set(room, [...(losses.get(room) ?? []), num]);
     }
   }
   return losses;
+}
+
+function lostBy(change: LoggedChange): string | undefined {
+  if (change.type === 'ban') return change.ban === null ? undefined : everyRoom;
+  const isLoss =
+    (change.type === 'member' && change.now.sources === 0) ||
+    (change.type === 'restricted' && change.kind === 'banned' && change.now !== null);
+  return isLoss ? change.room.id : undefined;
 }
 
 /** Only what no change of a message touches, which its readers have known from the beginning. */
