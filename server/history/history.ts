@@ -279,6 +279,11 @@ export function isBanned(member: MemberRecord | null | undefined): member is Mem
   return member !== null && member !== undefined && member.held !== undefined;
 }
 
+/** Whether a user may know of the room. */
+export function isReadable({ kind }: Pick<RoomRecord, 'kind'>, member: MemberRecord | undefined): boolean {
+  return isMember(member) || (kind === 'public' && !isBanned(member));
+}
+
 /**
  * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
  * them. Mentions by somebody whom the user has blocked are included.

@@ -893,6 +893,26 @@ export function historyContract(
         await expect(create({ most: 2 })).rejects.toMatchObject({ code: 'limit_reached' });
       });
 
+      it('rooms that their maker has lost count only if there are very many of them', async () => {
+        const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
+        const lose = (room: string) => history.write.removeMembers({ room, users: [ann.id], ...how });
+        const isFull = () => expect(create({ most: 1 })).rejects.toMatchObject({ code: 'limit_reached' });
+        const open = await create({ kind: 'public', name: 'Open', most: 1 });
+        await lose(open.id);
+        // Until she is banned there she can join it again.
+        await isFull();
+        const restriction = { by: ben.id };
+        await history.write.restrict({ room: open.id, user: ann.id, kind: 'banned', restriction, at });
+        for (let lost = 1; lost < 10; lost++) {
+          const room = newRoom({ most: 1 });
+          await Promise.all([history.write.createRoom(room), lose(room.id)]);
+        }
+        await isFull();
+        await history.write.deleteRoom({ room: open.id });
+        await create({ most: 1 });
+        await isFull();
+      });
+
       it('a name that a public room gives up is free for another in the same transaction', async () => {
         const rename = (room: string, name: string) => history.write.updateRoom({ room, name });
         await Promise.all([

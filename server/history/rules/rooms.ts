@@ -4,8 +4,8 @@ import {
   type Change,
   deletedUser,
   hasBegun,
-  isBanned,
   isMember,
+  isReadable,
   type RoomRecord,
   type Writes,
 } from '../history.ts';
@@ -41,6 +41,9 @@ export const publicRooms: Rule<'publicRooms'> = {
   },
 };
 
+/** So many times the limit of the rooms that somebody has made may be there with those that the maker has lost. */
+const timesWithLost = 10;
+
 export const createRoom: Rule<'createRoom'> = {
   needs: ({ id, kind, name, by, clientId, most }) => [
     { what: 'room', id },
@@ -51,10 +54,13 @@ export const createRoom: Rule<'createRoom'> = {
   ],
   run(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
     const repeat = work.roomMadeBy(by.id, clientId);
-    if (repeat !== undefined && isReadable(work, repeat, by.id))
+    if (repeat !== undefined && isReadable(repeat, work.member(repeat.id, by.id)))
       return { room: record(work, repeat), repeated: true };
     if (kind === 'public') checkName(work, name);
-    if (most > 0 && work.countRoomsMadeBy(by.id) >= most) refuse('limit_reached');
+    if (most > 0) {
+      const { left, lost } = work.countRoomsMadeBy(by.id);
+      if (left >= most || left + lost >= most * timesWithLost) refuse('limit_reached');
+    }
     // A user who has lost the room that was made first does not learn whether it is still there. No client can give this id.
     if (repeat !== undefined) work.putRoom({ ...repeat, clientId: `lost ${repeat.id}` });
     const room = newRoom(
@@ -160,12 +166,6 @@ export const openDirect: Rule<'openDirect'> = {
     return { room: record(work, room), repeated: wasMember };
   },
 };
-
-/** Whether this user may know of the room. */
-function isReadable(work: Work, { id, kind }: RoomRow, user: string): boolean {
-  const member = work.member(id, user);
-  return isMember(member) || (kind === 'public' && !isBanned(member));
-}
 
 /** @throws RequestError `conflict` when a public room but `except` has that name */
 export function checkName(work: Work, name: string, except?: string): void {

@@ -1,4 +1,12 @@
-import { type EventType, everybody, mostUnreadMentions, otherOf, type UserRecord } from '../history.ts';
+import {
+  type EventType,
+  everybody,
+  isReadable,
+  mostUnreadMentions,
+  otherOf,
+  type RoomRecord,
+  type UserRecord,
+} from '../history.ts';
 import {
   erasureColumns,
   erasureFrom,
@@ -335,9 +343,15 @@ class Loading {
     for (const { user } of this.#of('madeBy')) {
       if (this.#work.madeBy.has(user)) continue;
       const rows = yield* this.#place.transaction.query(
-        sql`SELECT id FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL`,
+        sql`SELECT id, kind, members.user_id AS member, ${raw(memberColumns)} FROM chat_rooms AS rooms
+            LEFT JOIN chat_members AS members ON members.room = rooms.num AND members.user_id = ${user}
+            WHERE created_by = ${user} AND client_id IS NOT NULL`,
       );
-      this.#work.madeBy.set(user, rows.map(idOf));
+      const made = rows.map((row): [string, boolean] => {
+        const member = row.member === null ? undefined : memberFrom(row);
+        return [row.id as string, isReadable({ kind: row.kind as RoomRecord['kind'] }, member)];
+      });
+      this.#work.madeBy.set(user, new Map(made));
     }
     for (const { before, most } of this.#of('emptyRooms')) {
       const rows = yield* this.#place.transaction.query(

@@ -8,6 +8,7 @@ import {
   erasureConsumer,
   isMember,
   isNamed,
+  isReadable,
   type MemberRecord,
   type PushPlace,
   type StoredFile,
@@ -230,7 +231,8 @@ export class Work {
   readonly publicNames = new Map<string, string | null>();
   readonly pairs = new Map<string, string | null>();
   readonly makers = new Map<string, string | null>();
-  readonly madeBy = new Map<string, readonly string[]>();
+  /** By user: the rooms that the user has made, and whether the user may know of them. */
+  readonly madeBy = new Map<string, ReadonlyMap<string, boolean>>();
   readonly sessionRoomsOf = new Map<string, readonly string[]>();
   emptied: { before: number; most: number; ids: readonly string[] } | undefined;
   readonly files = new Map<string, LoadedFile | null>();
@@ -324,15 +326,21 @@ export class Work {
     return this.#found(stored, ({ row }) => row.createdBy === user && row.clientId === clientId)?.row;
   }
 
-  countRoomsMadeBy(user: string): number {
+  /** @returns those that the maker may know of, and those that the maker has lost */
+  countRoomsMadeBy(user: string): { left: number; lost: number } {
     const stored = this.madeBy.get(user);
     if (stored === undefined) throw new Missing({ what: 'madeBy', user });
-    const made = new Set(stored);
+    const made = new Map(stored);
     for (const [id, room] of this.rooms) {
       if (room === null) made.delete(id);
-      else if (room.row.createdBy === user && room.row.clientId !== undefined) made.add(id);
+      else if (room.row.createdBy === user && room.row.clientId !== undefined) {
+        const member = room.members.get(user);
+        // A membership that is not loaded has not changed.
+        if (member !== undefined || !made.has(id)) made.set(id, isReadable(room.row, member?.row));
+      }
     }
-    return made.size;
+    const left = [...made.values()].filter(Boolean).length;
+    return { left, lost: made.size - left };
   }
 
   putRoom(row: RoomRow): void {

@@ -31,6 +31,7 @@ beforeAll(async () => {
     CHAT_LIMIT_INVITE: '0',
     CHAT_LIMIT_SEND: '0',
     CHAT_LIMIT_REQUESTS: '0',
+    CHAT_LIMIT_ROOMS_USER: '12',
     CHAT_HOLD_WORDS: 'pallets',
   });
 });
@@ -162,6 +163,22 @@ test('a room that is created again is a new one, whether the lost one is still t
     [true, false],
     [true, false],
   ]);
+});
+
+test('how many rooms one may still make does not depend on whether a lost one is still there', async () => {
+  const codes: string[][] = [];
+  for (const isDeleted of [false, true]) {
+    const [ann, ben] = [await user(), await user()];
+    const { id } = await site.den(ann, [ben]);
+    await ann.request('room:role', { room: id, user: ben.id, role: 'owner' });
+    await ben.request('room:remove', { room: id, user: ann.id });
+    await lost(ann, id);
+    for (let n = 0; n < 11; n++) await site.den(ann);
+    if (isDeleted) await ben.request('room:delete', { room: id });
+    const make = () => codeOf(ann, 'room:create', { name: 'Den', kind: 'private', clientId: newClientId() });
+    codes.push([await make(), await make()]);
+  }
+  expect(codes).toEqual(Array(2).fill(['ok', 'limit_reached']));
 });
 
 test('an own file is gone with the room, whether it is still there or not', async () => {
