@@ -71,8 +71,13 @@ export async function revokeInvite(
   room: Room,
   { id }: RequestPayload<'invite:revoke'>,
 ): Promise<Answers['invite:revoke']> {
-  const by = ownOnly(connection, room);
-  await chat.history.write.revokeInvite({ room: room.record.id, id, ...(by === undefined ? {} : { by }) });
+  await decided(async () => {
+    found(chat.directory.find(connection.person, room.record.id));
+    need(room, connection, 'invite');
+    const by = ownOnly(connection, room);
+    const { id: place, access } = room.record;
+    return chat.history.write.revokeInvite({ room: place, id, ...(by === undefined ? {} : { by }), access });
+  });
   return {};
 }
 

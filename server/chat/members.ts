@@ -188,6 +188,7 @@ export async function update(
   { room: id, ...change }: RequestPayload<'room:update'>,
 ): Promise<Answers['room:update']> {
   await decided(async () => {
+    found(chat.directory.find(connection.person, id));
     need(room, connection, 'update');
     const actor = connection.person.user.id;
     return chat.history.write.updateRoom(
@@ -204,6 +205,7 @@ export async function deleteRoom(
   room: Room,
 ): Promise<Answers['room:delete']> {
   await decided(async () => {
+    found(chat.directory.find(connection.person, room.record.id));
     need(room, connection, 'delete');
     const { id, access } = room.record;
     const actor = connection.person.user.id;

@@ -1013,7 +1013,10 @@ export interface Writes {
     out: { stale: boolean };
   };
   /** @param in.by the maker; absent for a link of whomever */
-  revokeInvite: { in: { room: string; id: string; by?: string }; out: Nothing };
+  revokeInvite: {
+    in: { room: string; id: string; by?: string; access?: number };
+    out: { stale: boolean };
+  };
   /**
    * Makes the user a member by this link, and counts that; a member stays one. Codes: `unknown_invite` (it lets this user
    * in no more, see `opens`), `limit_reached` (`most` members).

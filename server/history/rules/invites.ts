@@ -23,11 +23,12 @@ export const createInvite: Rule<'createInvite'> = {
 
 export const revokeInvite: Rule<'revokeInvite'> = {
   needs: ({ room, id }) => [rows(invites, { room, id })],
-  run(work, { room: id, id: invite, by }) {
-    existing(work, id);
+  run(work, { room: id, id: invite, by, access }) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
     const [known] = work.find(invites, { room: id, id: invite });
     if (known?.room === id && (by === undefined || known.by === by)) work.remove(invites, known);
-    return {};
+    return { stale: false };
   },
 };
 

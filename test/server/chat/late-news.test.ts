@@ -144,6 +144,18 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     both('thread:follow', ({ room, since }) => ({ room, thread: since + 9, following: true })),
     both('room:remove', ({ room }) => ({ room, user: 'dan' })),
     both('room:role', ({ room }) => ({ room, user: 'dan', role: 'member' })),
+    both('room:update', ({ room }) => ({ room, topic: 'mine' })),
+    both('room:mute', ({ room }) => ({ room, user: 'dan' })),
+    both('room:ban', ({ room }) => ({ room, user: 'dan' })),
+    both('room:invite', ({ room }) => ({ room, users: ['eve'] })),
+    both('room:notify', ({ room }) => ({ room, notify: 'all' })),
+    both('invite:create', ({ room }) => ({ room })),
+    both('invite:revoke', ({ room }) => ({ room, id: 'none' })),
+    both('message:pin', ({ room, since: seq }) => ({ room, seq })),
+    both('message:unpin', ({ room, since: seq }) => ({ room, seq })),
+    both('message:edit', ({ room, since: seq }) => ({ room, seq, text: 'mine' })),
+    both('message:report', ({ room, since: seq }) => ({ room, seq, reason: 'spam' })),
+    both('read:mark', ({ room, since: seq }) => ({ room, seq })),
   ];
   function both(event: string, payload: (place: Place) => object): (typeof cases)[number] {
     return [event, payload, noRoom];
