@@ -1356,7 +1356,21 @@ export function historyContract(
         expect(await found('qu', { limit: 4 })).toEqual(['8', 'quaint', '9', '6']);
         expect(await found('ZOË')).toEqual(['9']);
         expect(await found('quaa')).toEqual([]);
-        expect((await found('qu', { onlyShared: false })).slice(0, 4)).toEqual(['8', 'quaint', '9', 'h0']);
+        expect(await found('qu', { onlyShared: false })).toEqual(['8', 'quaint', '9', '6', '7']);
+      });
+
+      it('where everybody is found, it is who has been here or written in public, not whom others have only named', async () => {
+        const { id } = await create();
+        await addPeople(id, ['quill-1']);
+        await addPeople(id, [], { users: [{ id: '5', name: 'Quill Smith' }], source: 'api' });
+        const find = async () =>
+          (await history.read.findUsers({ user: ben.id, query: 'quill', onlyShared: false, limit: 9 })).map(
+            (user) => user.id,
+          );
+        expect(await find()).toEqual([]);
+        await send(message({ user: { id: '3', name: 'Quill Writes' }, asMember: false }));
+        await history.write.arrive({ user: { id: '5', name: 'Quill Smith' }, at });
+        expect((await find()).sort()).toEqual(['3', '5']);
       });
 
       it('members are in the order of their names, also of one who had another for a moment', async () => {

@@ -761,10 +761,13 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       if (found.isFull) return found.users;
       if (!onlyShared) {
         const key = nameKey(query);
+        // A user whom others have named alone, as by adding one to a room of theirs, is known to nobody else.
         const rows = yield* ask(
           sql`SELECT ${user}, find_key AS sort
               FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
               WHERE find_key >= ${key} AND find_key < ${key + behindNames} AND users.id <> ${id}
+                AND (acted_public <> 0
+                  OR EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = users.id))
               ORDER BY find_key, users.id LIMIT ${mostCandidates}`,
         );
         found.add(rows.map(shownFrom));
