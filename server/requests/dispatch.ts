@@ -245,6 +245,7 @@ async function repeated(
 ): Promise<unknown> {
   if (handler.probe === undefined) return null;
   const [known] = await Promise.allSettled([handler.probe(context)]);
+  if (known.status === 'fulfilled' && known.value === null) return null;
   const { chat, connection } = context;
   const room: Room | undefined = context.room;
   if (room !== undefined) {
