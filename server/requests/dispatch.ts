@@ -170,21 +170,27 @@ async function carryOut(
       limits[name].giveBack(user, at, count);
     };
   }
-  if (retryAfterMs === null && handler.order === 'ordered') return handler.run(context);
+  const run = async () => {
+    try {
+      return await handler.run(context);
+    } catch (error) {
+      // What the refusal says, too, is what was read.
+      if (error instanceof RequestError && !error.code.startsWith('storage_')) await stillThere(context);
+      throw error;
+    }
+  };
+  if (retryAfterMs === null && handler.order === 'ordered') return run();
   if (retryAfterMs === null) {
     return limits.reads.run(user, async () => {
       // The cost of earlier answers was unknown when this request arrived, so it is counted again.
       limits.requests.giveBack(user, taken, weight);
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
-      if (handler.order !== 'read') return handler.run(context);
+      if (handler.order !== 'read') return run();
       for (;;) {
         const rights = rightsOf(context);
-        const answer = await handler.run(context);
-        // Another server may have stored what was read, and before it that the user was removed.
-        if (room !== undefined) await chat.history.current();
-        // The user was removed or banned before or during the read: no content of the room may follow that.
-        if (room !== undefined) found(chat.directory.find(connection.person, room.record.id));
+        const answer = await run();
+        await stillThere(context);
         if (rightsOf(context) === rights) return answer;
         // With other rights the user gets another answer, or none.
         const lost = refusalByRights(handler, context);
@@ -246,15 +252,23 @@ async function repeated(
   if (handler.probe === undefined) return null;
   const [known] = await Promise.allSettled([handler.probe(context)]);
   if (known.status === 'fulfilled' && known.value === null) return null;
-  const { chat, connection } = context;
-  const room: Room | undefined = context.room;
-  if (room !== undefined) {
-    // Another server may have stored what was read, and before it that the user was removed.
-    await chat.history.current();
-    found(chat.directory.find(connection.person, room.record.id));
-  }
+  await stillThere(context);
   if (known.status === 'rejected') throw known.reason;
   return known.value;
+}
+
+/**
+ * The user may have been removed or banned before or during a read: nothing of the room may follow that. Another server may
+ * have stored what was read, and before it that the user was removed. @throws RequestError `unknown_room`
+ */
+async function stillThere({
+  chat,
+  connection,
+  room,
+}: Pick<Context<'message:send'>, 'chat' | 'connection'> & { room?: Room }): Promise<void> {
+  if (room === undefined) return;
+  await chat.history.current();
+  found(chat.directory.find(connection.person, room.record.id));
 }
 
 function raise(error: Error): never {

@@ -1,7 +1,6 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Answers, Message, RequestPayload } from '../../wire/events.ts';
 import type { Chat } from '../chat.ts';
-import { found } from '../directory.ts';
 import { pageFor } from '../mine.ts';
 import type { Connection, Room } from '../model.ts';
 import { settled } from '../rooms.ts';
@@ -39,7 +38,7 @@ export async function thread(
 }
 
 export async function follow(
-  { history, directory }: Chat,
+  { history }: Chat,
   connection: Connection,
   room: Room,
   { thread, following }: RequestPayload<'thread:follow'>,
@@ -48,12 +47,7 @@ export async function follow(
   const { person } = connection;
   if (!person.memberships.has(id)) throw new RequestError('forbidden');
   const known = await history.read.thread({ room: id, thread, user: person.user.id });
-  if (known === null) {
-    // Another server may have removed the user, who learns of no message since.
-    await history.current();
-    found(directory.find(person, id));
-    throw new RequestError('unknown_message');
-  }
+  if (known === null) throw new RequestError('unknown_message');
   const place = { room: id, thread: known.thread };
   await history.write.follow({ ...place, user: person.user.id, following }, connection.id);
   return {};

@@ -144,6 +144,14 @@ test('a server that hears late of a removal tells the removed moderator nothing 
     both('thread:follow', ({ room, since }) => ({ room, thread: since + 9, following: true })),
     both('room:remove', ({ room }) => ({ room, user: 'dan' })),
     both('room:role', ({ room }) => ({ room, user: 'dan', role: 'member' })),
+    ...(['message:reactions', 'message:seen', 'thread:get'] as const).flatMap((event) =>
+      [0, 9].map((more) =>
+        both(event, ({ room, since }) => {
+          const seq = since + more;
+          return event === 'thread:get' ? { room, thread: seq } : { room, seq, emoji: '👍' };
+        }),
+      ),
+    ),
     both('room:update', ({ room }) => ({ room, topic: 'mine' })),
     both('room:mute', ({ room }) => ({ room, user: 'dan' })),
     both('room:ban', ({ room }) => ({ room, user: 'dan' })),
@@ -214,4 +222,25 @@ test('a server that hears late of a removal answers no repeat of the removed use
   expect(answers).toEqual(
     cases.flatMap(([event, payload]) => refused.map((why) => [event, payload, why, 'unknown_room'])),
   );
+});
+
+test('a reaction that is stored with those of others tells nobody who was removed that the message is gone', async () => {
+  const { chat, history, other } = await lateChat();
+  const connect = askedDirectly(chat);
+  const [ann, ben] = [await connect('ann'), await connect('ben')];
+  const made = { kind: 'private', name: 'Den', members: ['ben'], clientId: 'den' };
+  const { room } = (await ann.ask('room:create', made)).data as Answers['room:create'];
+  for (const one of [ann, ben]) await one.ask('room:join', { room: room.id });
+  await ann.ask('message:send', { room: room.id, text: 'hello', clientId: 'hello' });
+  other.writes = true;
+  const how = { sources: sources.people, by: 'people', cause: 'removed', at: 1 } as const;
+  await history.write.removeMembers({ room: room.id, users: ['ben'], ...how });
+  await history.write.delete({ room: room.id, seq: 1, user: 'ann', moderator: false, at: 1 });
+  const reaction = { room: room.id, seq: 1, emoji: '👍', on: true };
+  const asked = [ann, ben].map((one) => one.ask('message:react', reaction));
+  other.writes = false;
+  expect((await Promise.all(asked)).map(({ error }) => error?.code)).toEqual([
+    'unknown_message',
+    'unknown_room',
+  ]);
 });
