@@ -834,7 +834,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await empty();
       const settings = { look: 3_600_000, onSaid() {}, onForeign() {} };
       const writing = await open(database.url, undefined, { ...settings, self: 'one' });
-      const first = message('first');
+      const first = { ...message('first'), mentions: [{ user: 'b', start: 0, length: 1 }] };
       await writing.write.join({ room: 'lobby', user: first.user, at: 0 });
       const dialect = engine.dialect(database);
       const between: (() => Promise<unknown>)[] = [];
@@ -862,7 +862,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       );
       closing.push(() => others.close());
       const messages = () => seen.filter((change) => change.type === 'message');
-      return { writing, others, between, messages, ...(await writing.write.send(first)) };
+      const named = () => seen.flatMap((change) => (change.type === 'mentions' ? change.message : []));
+      return { writing, others, between, messages, named, ...(await writing.write.send(first)) };
     }
 
     test('a message that is edited while another server reads that it is new, is new to that server in its place', async () => {
@@ -887,7 +888,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       };
       for (const from of ['the room', 'the site']) {
         for (const how of ['edited', 'deleted'] as const) {
-          const { writing, others, between, messages, message: sent } = await following();
+          const { writing, others, between, messages, named, message } = await following();
+          const { mentions: _, ...sent } = message;
           const { room, seq, rev, user } = sent;
           const one = { room, seq, user: user.id, at: 2 };
           between.push(async () => {
@@ -905,6 +907,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
             { type: 'message', is: 'new', message: { ...sent, text: '' } },
             { type: 'message', is: 'changed', message: { ...sent, rev: rev + 1, ...changed[how] } },
           ]);
+          expect(named()[0]).toEqual({ ...sent, text: '' });
         }
       }
     });

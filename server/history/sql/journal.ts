@@ -126,7 +126,7 @@ export async function entriesAfter(
     );
     if (by !== Number.POSITIVE_INFINITY && !isLost) return message;
     withheld.add(keyOf(place));
-    return withoutContents(message);
+    return { ...withoutContents(message), rev };
   };
   return entries.map(({ num, changes }) => ({
     num,
