@@ -98,8 +98,10 @@ export const namedAuthors = 3;
 /** Of so many new replies in a thread their number is exact. */
 export const mostNewReplies = 100;
 
-/** Invite links of one room. */
+/** Invite links of one user to one room. */
 export const mostInvites = 20;
+/** And of the room: all are listed at once. Members do not see the links of others. */
+export const mostInvitesOfRoom = 200;
 
 /** Of a time in milliseconds since 1970: the number of its day, by UTC. */
 export const dayOf = (at: number): number => Math.floor(at / (24 * 60 * 60 * 1000));
@@ -1005,7 +1007,7 @@ export interface Writes {
     out: { results: (Code | null)[]; stale: boolean };
   };
   /**
-   * Makes an invite link. `limit_reached` if the room has `mostInvites`. Codes: `unknown_room`, `forbidden` (no member),
+   * Makes an invite link. `limit_reached` if the maker has `mostInvites` there. Codes: `unknown_room`, `forbidden` (no member),
    * `limit_reached`.
    */
   createInvite: {

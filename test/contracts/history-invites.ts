@@ -1,5 +1,11 @@
 import { expect } from 'vitest';
-import { type History, methods, mostInvites, type Writes } from '../../server/history/history.ts';
+import {
+  type History,
+  methods,
+  mostInvites,
+  mostInvitesOfRoom,
+  type Writes,
+} from '../../server/history/history.ts';
 
 const [ann, ben, cat, dan] = [1, 2, 3, 4].map((n) => ({ id: `${n}`, name: `N${n}` })) as [
   { id: string; name: string },
@@ -175,20 +181,31 @@ export function invitesContract(
     expect(await now().history.read.invite({ digest: 'of none', user: dan.id })).toBeNull();
   });
 
-  it('a room has so many links and no more; who has made them turns them off, or anybody who may', async () => {
+  it('a user has so many links to a room and no more; who has made them turns them off, or anybody who may', async () => {
     await begin();
+    const first = await link(ben);
     const all = [];
-    for (let i = 0; i < mostInvites; i++) all.push(await link(i % 2 ? ann : ben));
-    await expect(link(ben)).rejects.toEqual(refused('limit_reached'));
-    const [first, second] = all as [string, string];
+    for (let i = 0; i < mostInvites; i++) all.push(await link(ann));
+    await expect(link(ann)).rejects.toEqual(refused('limit_reached'));
+    const [second] = all as [string];
     await write.revokeInvite({ room, id: second, by: ben.id });
     await write.revokeInvite({ room: 'lobby', id: second });
-    expect(await links()).toHaveLength(mostInvites);
+    expect(await links()).toHaveLength(mostInvites + 1);
     await write.revokeInvite({ room, id: second });
     await write.revokeInvite({ room, id: first, by: ben.id });
     await write.revokeInvite({ room, id: first });
-    expect(await links()).toHaveLength(mostInvites - 2);
+    expect(await links()).toHaveLength(mostInvites - 1);
     await link(ann);
+    // Those of others do not show in one's own limit, unless they are very many.
+    for (let i = 0; i < mostInvites - 1; i++) await link(ben);
+    for (let i = 0; (await links()).length < mostInvitesOfRoom; i++) {
+      const other = { id: `m${i}`, name: 'Member' };
+      await add(other);
+      for (let n = 0; n < mostInvites && (await links()).length < mostInvitesOfRoom; n++) await link(other);
+    }
+    await expect(link(ben)).rejects.toEqual(refused('limit_reached'));
+    await write.revokeInvite({ room, id: all[1] as string });
+    await link(ben);
     await expect(link(cat)).rejects.toEqual(refused('forbidden'));
     const { access = 0 } = (await now().history.read.room({ room })) ?? {};
     const invite = { id: 'late', room, digest: 'of late', by: ann.id, at };

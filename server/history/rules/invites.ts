@@ -1,4 +1,4 @@
-import { acted, isMember, mostInvites, opens } from '../history.ts';
+import { acted, isMember, mostInvites, mostInvitesOfRoom, opens } from '../history.ts';
 import { invites, rows } from '../tables.ts';
 import { add, existing, isStale, peopleIn, refuse, rename } from './room-changes.ts';
 import type { Rule } from './rule.ts';
@@ -13,8 +13,12 @@ export const createInvite: Rule<'createInvite'> = {
     const room = existing(work, invite.room);
     if (isStale(room, access)) return { stale: true };
     if (!isMember(work.member(room.id, invite.by))) refuse('forbidden');
-    if (work.find(invites, { room: room.id }).length >= mostInvites) {
-      refuse('limit_reached', `the room has ${mostInvites} invite links: turn one off first`);
+    const all = work.find(invites, { room: room.id });
+    if (all.filter(({ by }) => by === invite.by).length >= mostInvites) {
+      refuse('limit_reached', `${mostInvites} invite links to the room are this user’s: turn one off first`);
+    }
+    if (all.length >= mostInvitesOfRoom) {
+      refuse('limit_reached', `the room has ${mostInvitesOfRoom} invite links`);
     }
     work.put(invites, { ...invite, access: room.access, used: 0 });
     return { stale: false };

@@ -353,8 +353,8 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     limit_reached: [
       [
         'ben',
-        async ({ ann, room }) => {
-          for (let n = 0; n < 20; n++) await ann.request('invite:create', { room });
+        async ({ ben, room }) => {
+          for (let n = 0; n < 20; n++) await ben.request('invite:create', { room });
           return {};
         },
       ],
