@@ -1427,6 +1427,51 @@ export function historyContract(
       });
     });
 
+    test('what was read is handed out once the history is current, however close the read was to the transaction', async () => {
+      const lost = new Set<string>();
+      history.onChange((change) => {
+        if (change.type === 'member' && change.now.sources === 0) lost.add(change.room.id);
+      });
+      await join(ann);
+      let early = 0;
+      for (let round = 0; round < 20; round++) {
+        const { id: room } = await create();
+        await addPeople(room, [ben.id]);
+        const { seq } = await send(message({ room, asMember: false }));
+        let isDone = false;
+        const reading = async (read: () => Promise<{ messages: readonly { text: string }[] }>) => {
+          while (!isDone) {
+            const { messages } = await read();
+            await history.current();
+            if (messages.some(({ text }) => text === 'a secret') && !lost.has(room)) early++;
+          }
+        };
+        const readings = [
+          reading(() => history.read.after({ room, after: 0, upTo: seq, limit: 1 })),
+          reading(() =>
+            history.read.search({ query: 'secret', rooms: [room], everyPublic: false, limit: 1 }),
+          ),
+        ];
+        await history.read.room({ room });
+        await Promise.all([
+          // They make the transaction long.
+          ...Array.from({ length: 200 }, () => send(message({ text: 'x'.repeat(2000), asMember: false }))),
+          history.write.removeMembers({
+            room,
+            users: [ben.id],
+            sources: sources.people,
+            by: 'people',
+            cause: 'removed',
+            at,
+          }),
+          history.write.edit({ room, seq, user: ann.id, text: 'a secret', at }),
+        ]);
+        isDone = true;
+        await Promise.all(readings);
+      }
+      expect(early).toBe(0);
+    });
+
     describe('order among people', () => {
       invitesContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);
       previewsContract(() => ({ history, reopen: async () => (history = await reopen()) }), it);

@@ -4,6 +4,8 @@ import { queriesOf } from '../sql/queries.ts';
 import { SqliteConnection, sqlite } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
+  type Batch,
+  lastCommit,
   type Request,
   readFailure,
   storageFailure,
@@ -19,13 +21,14 @@ const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const connection = new SqliteConnection(db);
 const queries = queriesOf(sqlite(db), digestKeyOf(db));
+const commit = db.prepare(lastCommit);
 /** The most answers that go together. Each may have 256 KB, and the first does not have to wait for all the others. */
 const mostAnswers = 20;
 
 port.on('message', (requests: Request[]) => {
   const calls = requests.filter((request) => 'op' in request);
   for (let n = 0; n < calls.length; n += mostAnswers) {
-    port.postMessage({ outcomes: answerAll(calls.slice(n, n + mostAnswers)) } satisfies ThreadReply);
+    port.postMessage(answerAll(calls.slice(n, n + mostAnswers)) satisfies ThreadReply);
   }
   if (requests.some((request) => 'close' in request)) {
     db.close();
@@ -38,16 +41,17 @@ port.postMessage({ ready: true } satisfies ThreadReply);
  * In a transaction, which writes nothing: SQLite would lock and unlock the file for each statement. The writer cannot empty
  * the write-ahead log meanwhile, so it is one for each reply and not for all of them.
  */
-function answerAll(calls: readonly ThreadCall[]): ThreadOutcome[] {
+function answerAll(calls: readonly ThreadCall[]): Batch {
   try {
     db.exec('BEGIN');
+    const seen = commit.get()?.num as number;
     const outcomes = calls.map(answer);
     // A failure of the disk may have ended it.
     if (db.isTransaction) db.exec('COMMIT');
-    return outcomes;
+    return { outcomes, commit: seen };
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
-    return calls.map(({ id }) => ({ id, ...storageFailure(error) }));
+    return { outcomes: calls.map(({ id }) => ({ id, ...storageFailure(error) })) };
   }
 }
 

@@ -8,10 +8,11 @@ import { termsOfQuery } from '../terms.ts';
 import { columns } from './dialect.ts';
 import { digestKeyOf } from './migrations.ts';
 import {
+  type Batch,
+  lastCommit,
   type Request,
   readFailure,
   type ThreadCall,
-  type ThreadOutcome,
   type ThreadReply,
 } from './protocol.ts';
 import { SearchIndex, TextChanges } from './search-index.ts';
@@ -76,6 +77,7 @@ const statements = {
     'SELECT max(seq) AS seq FROM chat_holdings WHERE room = ? AND holds = ? AND seq BETWEEN ? AND ?',
   ),
   message: history.prepare(`SELECT ${columns} FROM chat_messages AS messages WHERE num = ?`),
+  commit: history.prepare(lastCommit),
 };
 const cursors = new SearchCursors(digestKeyOf(history));
 const index = SearchIndex.open(history, path);
@@ -109,7 +111,7 @@ port.on('message', (requests: Request[]) => {
   for (const request of requests) {
     if ('op' in request) {
       // Each by itself: the first need not wait for the others.
-      port.postMessage({ outcomes: [answer(request)] } satisfies ThreadReply);
+      port.postMessage(answer(request) satisfies ThreadReply);
       continue;
     }
     clearTimeout(timer);
@@ -121,14 +123,15 @@ port.on('message', (requests: Request[]) => {
 port.postMessage({ ready: true } satisfies ThreadReply);
 keepFollowing();
 
-function answer({ id, input }: ThreadCall): ThreadOutcome {
+function answer({ id, input }: ThreadCall): Batch {
   const files = [history, index.db];
   try {
     // All statements see the same state of both files and take a single lock.
     for (const file of files) file.exec('BEGIN');
-    return { id, value: search(input as Reads['search']['in']) };
+    const commit = statements.commit.get()?.num as number;
+    return { outcomes: [{ id, value: search(input as Reads['search']['in']) }], commit };
   } catch (error) {
-    return { id, ...readFailure(error) };
+    return { outcomes: [{ id, ...readFailure(error) }] };
   } finally {
     // Nothing was written. A failure of the disk may have ended it.
     for (const file of files) if (file.isTransaction) file.exec('ROLLBACK');

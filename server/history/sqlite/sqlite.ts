@@ -31,10 +31,22 @@ export async function openSqliteHistory(options: {
 }): Promise<History> {
   const { path, claimed } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
-  const reader = new ThreadAtNeed(() => Thread.start('reader', path, options.onFailure));
-  const searcher = new ThreadAtNeed(() => Thread.start('searcher', path, options.onFailure));
-  const onCommitted = ({ changes = [], commitMs }: Batch) => {
+  /** The last transaction whose changes were handed out, and answers that have seen a later one. */
+  let handedOut = 0;
+  let early: { commit: number; settle: () => void }[] = [];
+  const onRead = ({ commit = 0 }: Batch, settle: () => void) => {
+    if (commit <= handedOut) settle();
+    else early.push({ commit, settle });
+  };
+  const reader = new ThreadAtNeed(() => Thread.start('reader', path, options.onFailure, onRead));
+  const searcher = new ThreadAtNeed(() => Thread.start('searcher', path, options.onFailure, onRead));
+  const onCommitted = ({ changes = [], commitMs, commit = 0 }: Batch, settle: () => void) => {
     for (const change of changes) for (const listener of listeners) listener(change);
+    settle();
+    handedOut = Math.max(handedOut, commit);
+    const due = early.filter((one) => one.commit <= handedOut);
+    early = early.filter((one) => one.commit > handedOut);
+    for (const one of due) one.settle();
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
     if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
     if (changes.some(isForIndexNow)) searcher.start();
@@ -64,7 +76,7 @@ export async function openSqliteHistory(options: {
       const thread = op in readsAtStart ? writer : op === 'search' ? searcher : reader;
       return thread.call({ op, input, read: true });
     }),
-    // No other server writes here, and a write resolves when it was handed out.
+    // No other server writes here, and a write or a read resolves when all that it has done or seen was handed out.
     current: () => Promise.resolve(),
     onChange: (listener) => {
       listeners.push(listener);
@@ -216,7 +228,7 @@ class Thread {
     name: 'reader' | 'searcher' | 'writer',
     path: string,
     onFailure: (error: Error) => void,
-    onBatch?: (batch: Batch) => void,
+    onBatch: (batch: Batch, settle: () => void) => void,
   ): Promise<Thread> {
     // Tests run bundles, in which this file and the thread's are compiled.
     const file = new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
@@ -226,8 +238,7 @@ class Thread {
       throw cannotOpen(path, cause);
     });
     worker.on('message', (batch: Batch) => {
-      onBatch?.(batch);
-      thread.#settle(batch);
+      onBatch(batch, () => thread.#settle(batch));
     });
     worker.on('error', (error) => {
       const failure = error instanceof Error ? error : new Error(String(error));

@@ -79,7 +79,15 @@ disk.lend(() => {
   // Their holder has ended: the file belongs to one server.
   db.exec('UPDATE chat_consumers SET held_until = 0');
   beginGeneration(db);
+  db.exec(
+    'CREATE TABLE IF NOT EXISTS commits (num INTEGER NOT NULL) STRICT; DELETE FROM commits; INSERT INTO commits VALUES (0)',
+  );
 });
+/**
+ * The transactions with changes are numbered. Other threads see one as soon as it is committed, before the main thread can
+ * have heard of it: by the number it knows what their answers must wait for.
+ */
+const nextCommit = db.prepare('UPDATE commits SET num = num + 1 RETURNING num');
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const connection = new SqliteConnection(db);
@@ -151,6 +159,7 @@ function commit(calls: readonly Write[]): Batch {
       return {
         outcomes: singly.flatMap((batch) => batch.outcomes),
         changes: singly.flatMap((batch) => batch.changes ?? []),
+        commit: Math.max(...singly.map((batch) => batch.commit ?? 0)),
       };
     }
     return { outcomes: calls.map(({ id }) => ({ id, ...storageFailure(error) })) };
@@ -174,7 +183,7 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
   const began = performance.now();
   const tooLarge = calls.map(({ op }) => !roomLeft && adding.has(op));
   listErased(path, calls.flatMap(erasedBy));
-  const { outcomes, changes } = inTransaction(() => {
+  const { outcomes, changes, commit } = inTransaction(() => {
     const transaction = new Transaction();
     const place = { dialect, transaction, digestKey, kept };
     const asked = calls.map((call, n) => ({ ...call, probe: call.probe === true || tooLarge[n] }));
@@ -183,10 +192,10 @@ function transact(calls: readonly Write[], roomLeft: boolean): Batch {
     const logged = ofTypes(done.changes, types);
     if (logged.length > 0) for (const statement of append(dialect, logged)) transaction.later(statement);
     connection.answered(transaction.flush());
-    return done;
+    return { ...done, commit: done.changes.length === 0 ? 0 : (nextCommit.get()?.num as number) };
   });
   const answers = calls.map((call, n) => outcomeOf(call, outcomes[n] as Outcome, tooLarge[n] === true));
-  return { outcomes: answers, changes, commitMs: performance.now() - began };
+  return { outcomes: answers, changes, commit, commitMs: performance.now() - began };
 }
 
 function erasedBy(call: Write): ListedErasure[] {
