@@ -103,7 +103,7 @@ export async function openSqlHistory(
     probe: methods((op, input) => writer.call(op, input, { probe: true })),
     read: methods(read),
     async current() {
-      if (others === undefined) return;
+      if (others === undefined) return writer.current();
       if (closing !== undefined) throw closed();
       try {
         await others.upTo(await lastEntry());

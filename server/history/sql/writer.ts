@@ -77,6 +77,8 @@ export class Writer {
   #types: number | undefined;
   /** Until the changes of all transactions so far were handed out. */
   #handedOut: Promise<void> | undefined;
+  /** Until the transaction that is being committed was handed out. */
+  #ending: PromiseWithResolvers<void> | undefined;
   /** This run of the server: see `chat_writers`. */
   readonly #id = randomUUID();
   #number = 0;
@@ -110,6 +112,14 @@ export class Writer {
     });
   }
 
+  /**
+   * Resolves when all that others can see was handed out, by a server that is alone: a transaction is seen when it is
+   * committed, before the answer to its COMMIT is here.
+   */
+  async current(): Promise<void> {
+    await this.#ending?.promise;
+  }
+
   /** Finishes what was asked for. */
   async close(): Promise<void> {
     this.#closeBefore ??= performance.now() + longestClose;
@@ -124,7 +134,9 @@ export class Writer {
   async #run(): Promise<void> {
     // The calls of one turn of the event loop go together.
     await new Promise(setImmediate);
-    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, batchOf(this.#queue, maxBatch)));
+    while (this.#queue.length > 0) {
+      await this.#commit(this.#queue.splice(0, batchOf(this.#queue, maxBatch))).finally(() => this.#ended());
+    }
     this.#running = undefined;
   }
 
@@ -167,6 +179,11 @@ export class Writer {
     this.#handedOut = handedOut.then(answer, (error) => this.#fail(calls, error));
   }
 
+  #ended(): void {
+    this.#ending?.resolve();
+    this.#ending = undefined;
+  }
+
   get #isOver(): boolean {
     return this.#closeBefore !== undefined && performance.now() > this.#closeBefore;
   }
@@ -203,6 +220,7 @@ export class Writer {
       // Last, and in one trip with COMMIT: an entry locks what all servers need.
       const entry = logged.length > 0 ? append(this.#dialect, logged) : [];
       if (!this.#shared) {
+        if (changed) this.#ending ??= Promise.withResolvers();
         await asked(transaction.queryAll([...entry, end]));
         return batch({});
       }
