@@ -29,7 +29,7 @@ const mostBusy = 100_000;
 const newsFor = 24 * 60 * 60_000;
 /** Milliseconds between two sounds of one room. */
 const betweenSounds = 60_000;
-/** Milliseconds for which it is known what was pushed: a room is looked through again after a minute at most. */
+/** Milliseconds for which pushed messages are remembered: a room is looked through again after a minute at most. */
 const pushedKept = 5 * 60_000;
 
 type Outcome = PushOutcome['is'] | 'lost';

@@ -189,7 +189,7 @@ export class DeviceRegistry implements Devices {
     }
   }
 
-  /** What all requests of a login have in common. */
+  /** The same value for all requests of a login. */
   #loginOf({ cookies, session }: Credentials = {}): unknown {
     return session ?? this.#options.logins.binding({ cookies });
   }

@@ -174,7 +174,7 @@ async function carryOut(
     try {
       return await handler.run(context);
     } catch (error) {
-      // What the refusal says, too, is what was read.
+      // A refusal says something of what was read, too.
       if (error instanceof RequestError && !error.code.startsWith('storage_')) await stillThere(context);
       throw error;
     }

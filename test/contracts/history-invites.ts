@@ -196,7 +196,7 @@ export function invitesContract(
     await write.revokeInvite({ room, id: first });
     expect(await links()).toHaveLength(mostInvites - 1);
     await link(ann);
-    // Those of others do not show in one's own limit, unless they are very many.
+    // The links of others do not show in one's own limit, unless they are very many.
     for (let i = 0; i < mostInvites - 1; i++) await link(ben);
     for (let i = 0; (await links()).length < mostInvitesOfRoom; i++) {
       const other = { id: `m${i}`, name: 'Member' };

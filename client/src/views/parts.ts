@@ -148,7 +148,7 @@ export function start(
   };
 }
 
-/** Names all chats to which that message could not be forwarded. Each refusal draws the notice anew. */
+/** Names all chats to which that message could not be forwarded. Each refusal draws the notice again. */
 function notForwarded({ room, seq }: NonNullable<Pending['forward']>, context: Context): void {
   const { chat, strings, toast } = context;
   const items = chat

@@ -35,7 +35,7 @@ export async function whyHeld(
   if (hold === undefined || !mayWait(chat, connection, room)) return null;
   if (hold.mode === 'all') return 'all';
   const user = connection.person.user.id;
-  // Any other file is refused anyway. That it is there, and how it is called, must not show by whether the message would wait.
+  // Any other file is refused anyway. Whether the message would wait must not show that it is there, or what it is called.
   const nameOf = async (id: string) => {
     const found = await history.read.file({ id, user });
     const isOwn = found?.file.user === user && found.room.id === room.record.id;

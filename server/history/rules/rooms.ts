@@ -41,7 +41,7 @@ export const publicRooms: Rule<'publicRooms'> = {
   },
 };
 
-/** So many times the limit of the rooms that somebody has made may be there with those that the maker has lost. */
+/** Together with those that the maker has lost, the rooms of somebody may be this many times the limit. */
 const timesWithLost = 10;
 
 export const createRoom: Rule<'createRoom'> = {

@@ -108,7 +108,7 @@ function formatOf(db: DatabaseSync): number {
 }
 
 /**
- * No history has triggers or views. Those of a forged one would act at each later write, and for the cleaning here.
+ * No history has triggers or views. In a forged one they would act at each later write, and already at the cleaning here.
  * @throws Error
  */
 function refuseProgram(db: DatabaseSync): void {

@@ -76,7 +76,7 @@ type Situation = [
   byPush: readonly Notice[],
 ];
 
-/** What happens, and what comes to Ben: by mail or by an event of the site, and by push. */
+/** Each with the notices that come to Ben: by mail or by an event of the site, and by push. */
 const situations: readonly Situation[] = [
   ['a message in a private room', ({ send }) => send(), one, one],
   [
