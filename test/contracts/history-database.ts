@@ -386,6 +386,34 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       },
     );
 
+    test('a database that is gone with the answer to a COMMIT: nobody waits for it to be current', async () => {
+      await empty();
+      const gone = Promise.withResolvers<void>();
+      let isLast = false;
+      let sent: Buffer = Buffer.alloc(0);
+      const proxy: TcpProxy = await startTcpProxy(
+        engine.port,
+        (piece, client) => {
+          if (isLast && engine.saysCommitted(piece, sent)) gone.resolve(proxy.close());
+          else client.write(piece);
+        },
+        (piece) => {
+          sent = piece;
+        },
+      );
+      const { port } = proxy;
+      const cut = await open(database.url.replace(`:${engine.port}/`, `:${port}/`));
+      await cut.write.send(message('before'));
+      isLast = true;
+      const sending = cut.write.send(message('unsure'));
+      await gone.promise;
+      await expect(cut.current()).rejects.toMatchObject({ code: 'storage_unavailable' });
+      const back = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
+      closing.push(() => back.close());
+      expect(await sending).toMatchObject({ message: { seq: 2 }, repeated: false });
+      await cut.current();
+    });
+
     test('connections that end: messages sent meanwhile are stored once, or refused', async () => {
       const history = await empty();
       const sends: Promise<PromiseSettledResult<unknown>[]>[] = [];

@@ -114,7 +114,7 @@ export class Writer {
 
   /**
    * Resolves when all that others can see was handed out, by a server that is alone: a transaction is seen when it is
-   * committed, before the answer to its COMMIT is here.
+   * committed, before the answer to its COMMIT is here. Rejects if the database is gone meanwhile.
    */
   async current(): Promise<void> {
     await this.#ending?.promise;
@@ -184,6 +184,14 @@ export class Writer {
     this.#ending = undefined;
   }
 
+  /** It is not known yet whether it has ended, and may stay so for long. */
+  #unsure(error: SqlError): void {
+    this.#fail(this.#queue.splice(0), error);
+    if (this.#ending === undefined) return;
+    this.#ending.reject(unavailable(error));
+    this.#ending = awaited();
+  }
+
   get #isOver(): boolean {
     return this.#closeBefore !== undefined && performance.now() > this.#closeBefore;
   }
@@ -220,7 +228,7 @@ export class Writer {
       // Last, and in one trip with COMMIT: an entry locks what all servers need.
       const entry = logged.length > 0 ? append(this.#dialect, logged) : [];
       if (!this.#shared) {
-        if (changed) this.#ending ??= Promise.withResolvers();
+        if (changed) this.#ending ??= awaited();
         await asked(transaction.queryAll([...entry, end]));
         return batch({});
       }
@@ -297,11 +305,18 @@ export class Writer {
         }
       } catch (error) {
         if (!(error instanceof SqlError) || this.#isOver) throw error;
-        this.#fail(this.#queue.splice(0), error);
+        this.#unsure(error);
         await pause(askAgain);
       }
     }
   }
+}
+
+function awaited(): PromiseWithResolvers<void> {
+  const ending = Promise.withResolvers<void>();
+  // Perhaps nobody waits for it.
+  ending.promise.catch(() => {});
+  return ending;
 }
 
 /** The error that a client gets when the database has failed. */
