@@ -5,6 +5,8 @@ import { isMailAddress } from './address.ts';
 export class SeenAddresses {
   readonly #history: Pick<History, 'read' | 'write'>;
   readonly #onFailure: (error: Error) => void;
+  /** The last task of each user that is under way. */
+  readonly #tasks = new Map<string, Promise<void>>();
 
   constructor(history: Pick<History, 'read' | 'write'>, onFailure: (error: Error) => void) {
     this.#history = history;
@@ -14,12 +16,23 @@ export class SeenAddresses {
   /** Nothing waits for this. */
   note(user: string, text: string): void {
     const address = text.trim();
-    if (isMailAddress(address)) this.#store(user, address).catch(this.#onFailure);
+    if (isMailAddress(address)) this.#next(user, address);
   }
 
   /** The site does not let the user in any more: nothing of what others write there is to be mailed. */
   forget(user: string): void {
-    this.#store(user, null).catch(this.#onFailure);
+    this.#next(user, null);
+  }
+
+  /** Tasks of a user run one after the other: each has to find what the one before has stored. */
+  #next(user: string, address: string | null): void {
+    const task = (this.#tasks.get(user) ?? Promise.resolve())
+      .then(() => this.#store(user, address))
+      .catch(this.#onFailure)
+      .finally(() => {
+        if (this.#tasks.get(user) === task) this.#tasks.delete(user);
+      });
+    this.#tasks.set(user, task);
   }
 
   /** Asks for what is stored, and remembers nothing: an erasure or another server may have changed it. */
