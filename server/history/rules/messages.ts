@@ -4,8 +4,8 @@ import { RequestError } from '../../wire/errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction } from '../../wire/events.ts';
 import {
   type Change,
-  isBanned,
   isMember,
+  isReadable,
   mostReactions,
   type NewForward,
   namedReactors,
@@ -71,9 +71,8 @@ export const forward: Rule<'forward'> = {
 function copyOf(work: Work, { room, from, checked, user, sentAt }: NewForward): Content {
   const origin = work.room(from.room);
   if (origin === undefined) refuse('unknown_message');
-  const member = work.member(from.room, user.id);
-  const mayRead = isMember(member) || (origin.kind === 'public' && !isBanned(member));
-  const message = mayRead ? messageIn(work, origin, from.seq) : undefined;
+  const isShown = isReadable(origin, work.member(from.room, user.id));
+  const message = isShown ? messageIn(work, origin, from.seq) : undefined;
   if (message === undefined || message.deletedAt !== undefined) refuse('unknown_message');
   const files = (message.files ?? []).flatMap((about): MessageFile[] => {
     const file = work.file(from.room, about.id);
