@@ -56,7 +56,7 @@ interface Parts {
   bans: (connection: Connection) => EventPayload<'room:removed'>[];
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
-  accepted?: OnAccepted | undefined;
+  accepted: OnAccepted;
   /** Called with the user of each login that was accepted or is banned, and again when something in it has changed. */
   seen(user: SessionUser): void;
   /** Called when a connection has ended by a logout. */
@@ -371,7 +371,7 @@ export class SocketTransport {
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    accepted?.(connection, { credentials, origin });
+    accepted(connection, { credentials, origin });
     seen(user);
     // Corked, so that the next packet is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
