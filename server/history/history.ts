@@ -1007,8 +1007,8 @@ export interface Writes {
     out: { results: (Code | null)[]; stale: boolean };
   };
   /**
-   * Makes an invite link. `limit_reached` if the maker has `mostInvites` there. Codes: `unknown_room`, `forbidden` (no member),
-   * `limit_reached`.
+   * Makes an invite link. Codes: `unknown_room`, `forbidden` (no member), `limit_reached` (the maker has `mostInvites` there, or
+   * the room `mostInvitesOfRoom`).
    */
   createInvite: {
     in: { invite: Omit<StoredInvite, 'access' | 'used'>; access?: number };

@@ -72,7 +72,7 @@ export class Uploads {
 
   /**
    * @param most - bytes of one file
-   * @param over - known of it: it is a voice message, which has a key already, or one more than a message holds
+   * @param over - the key and the sound of a voice message, or a problem, such as that the message has no room for the file
    */
   add(
     room: string,

@@ -15,7 +15,7 @@ export const createInvite: Rule<'createInvite'> = {
     if (!isMember(work.member(room.id, invite.by))) refuse('forbidden');
     const all = work.find(invites, { room: room.id });
     if (all.filter(({ by }) => by === invite.by).length >= mostInvites) {
-      refuse('limit_reached', `${mostInvites} invite links to the room are this user’s: turn one off first`);
+      refuse('limit_reached', `this user has ${mostInvites} invite links to the room: turn one off first`);
     }
     if (all.length >= mostInvitesOfRoom) {
       refuse('limit_reached', `the room has ${mostInvitesOfRoom} invite links`);
