@@ -327,7 +327,7 @@ test('a restored history is erased again, waits to send nothing, is searched, an
       async () => (await back.request('message:search', { query: text.split(' ')[1] as string })).messages,
     )
     .toContainEqual(expect.objectContaining({ text }));
-  // A client begins anew, even if it knows only of before the backup; numbers of lost messages are far away.
+  // A client starts from the beginning, even if it knows nothing newer than the backup. Numbers of lost messages are far away.
   const joined = await back.request('room:join', { room: 'lobby', since: known });
   expect(joined).toMatchObject({ reset: true });
   expect(joined.room.head).toBeGreaterThan(known + 1_000_000);

@@ -1,6 +1,6 @@
 /**
  * Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. In
- * some countries `;` separates cells: there a cell of ours is several, and its quotes are within one.
+ * some countries `;` separates cells: there a cell of this table becomes several, and its quotes stand within these.
  */
 const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=[^\S\t\r\n]*[=+\-@＝＋－＠])/g;
 

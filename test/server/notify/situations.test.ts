@@ -36,7 +36,7 @@ interface Scene {
   goesOn(act: () => unknown): void;
 }
 
-/** One notice to Ben. */
+/** A notice to Ben. */
 interface Notice {
   unread: number;
   mentions?: number;
