@@ -1439,10 +1439,17 @@ export interface Reads {
   };
   /** When a user was last here: not for an asker whom the user has blocked, or who has blocked the user. */
   lastHere: { in: { user: string; asker: string }; out: { at?: number; hidden: boolean } };
-  /** How a user wants to be notified, the user's last act, and when the user was last notified of which rooms. */
+  /**
+   * How a user wants to be notified, the user's last act, and when the user was last notified of which rooms. `before`: the
+   * time before that, if this one is that of an event; not that of an event which the site has not taken.
+   */
   notices: {
     in: { user: string };
-    out: { notices: StoredNotices; activeAt?: number; notified: { room: string; at: number }[] };
+    out: {
+      notices: StoredNotices;
+      activeAt?: number;
+      notified: { room: string; at: number; before?: number }[];
+    };
   };
   /** The users among these who have devices that are notified while no page is open. */
   withDevices: { in: { users: readonly string[] }; out: string[] };

@@ -71,6 +71,7 @@ export const columnTypes = {
   restricted_until: 'int',
   held: 'int',
   since: 'int',
+  at_before: 'int',
   sort: 'text',
   seq: 'int',
   rev: 'int',
@@ -454,11 +455,11 @@ export const pushes = table<{
   { users: ['user'], without: () => ({ row: null }) },
 );
 
-/** When users were last notified of a room. */
-export const notified = table<{ room: string; user: string; at: number }>(
+/** When users were last notified of a room; `before`: see `Reads.notices`. */
+export const notified = table<{ room: string; user: string; at: number; before?: number }>(
   'chat_notified',
   ['room', 'user'],
-  { room: 'room', user: 'user_id', at: 'at' },
+  { room: 'room', user: 'user_id', at: 'at', before: 'at_before' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 

@@ -112,7 +112,11 @@ export class Notifier {
     if (directory === undefined) return null;
     const { notices, notified } = await this.#history.read.notices({ user });
     const { mail, lang, text, quiet } = settingsOf(notices, this.#defaults);
-    const before = notified.filter((one) => one.at !== at);
+    // As it was before the event.
+    const before = notified.flatMap((one) => {
+      if (one.at !== at) return [one];
+      return one.before === undefined ? [] : [{ room: one.room, at: one.before }];
+    });
     const unread = mail === 'off' ? undefined : await unreadOf(this.#history, directory, user, before);
     const isMeant = ({ room }: UnreadRoom) => notified.some((one) => one.room === room && one.at === at);
     const rooms = unread?.rooms.filter(isMeant) ?? [];

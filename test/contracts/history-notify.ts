@@ -160,6 +160,29 @@ export function notifyContract(
     expect((await read.notices({ user: 'dan' })).notified).toEqual([]);
   });
 
+  it('with the time of an event stays the time before it, until the site has taken it', async () => {
+    const room = await unread('ann', 'eli');
+    const notify = async (at: number) => {
+      await note(['eli']);
+      await claim();
+      const event = { id: `eli${at}`, type: 'notify.due', at, due: at, tries: 0, user: 'eli' } as const;
+      await write.noteNotified({ user: 'eli', rooms: [room], at, sending: false, until: held, event });
+      return (await read.notices({ user: 'eli' })).notified;
+    };
+    expect(await notify(at)).toEqual([{ room, at }]);
+    expect(await notify(at + 1)).toEqual([{ room, at: at + 1 }]);
+    await write.claimEvents({ sent: [`eli${at + 1}`], failed: [], at, until, most: 0 });
+    expect(await notify(at + 2)).toEqual([{ room, at: at + 2, before: at + 1 }]);
+    expect(await notify(at + 3)).toEqual([{ room, at: at + 3, before: at + 1 }]);
+    await write.claimEvents({
+      sent: [at, at + 2, at + 3].map((n) => `eli${n}`),
+      failed: [],
+      at,
+      until,
+      most: 0,
+    });
+  });
+
   it('a mail under way when its server ends is known as such, and one that was not sent is no notice', async () => {
     const room = await unread('ann', 'eve');
     await note(['eve']);

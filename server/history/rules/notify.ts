@@ -114,12 +114,20 @@ export const noteNotified: Rule<'noteNotified'> = {
   needs: ({ user, rooms }) => [
     rows(due, { user }),
     ...rooms.map((room) => rows(notified, { room, user })),
+    rows(webhooks, { user, type: 'notify.due' }),
     ...aboutUser(user),
   ],
   run(work, { user, rooms, until, at, sending, event }) {
     const [row] = work.find(due, { user });
     if (row?.due !== until || isGone(work, user)) return { lost: true };
-    for (const room of rooms) if (work.room(room) !== undefined) work.put(notified, { room, user, at });
+    // The site has not heard what is in an event that still waits.
+    const waiting = new Set(work.find(webhooks, { user, type: 'notify.due' }).map((one) => one.at));
+    for (const room of rooms) {
+      if (work.room(room) === undefined) continue;
+      const [known] = event === undefined ? [] : work.find(notified, { room, user });
+      const before = known !== undefined && waiting.has(known.at) ? known.before : known?.at;
+      work.put(notified, { room, user, at, ...(before === undefined ? {} : { before }) });
+    }
     if (sending) work.noteSending(user);
     else work.settleDue(user, until, at);
     if (event !== undefined) work.put(webhooks, event);

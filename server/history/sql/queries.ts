@@ -541,13 +541,16 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       const [acted] = yield* ask(sql`SELECT at FROM chat_active WHERE user_id = ${user}`);
       const notified = yield* ask(
-        sql`SELECT rooms.id AS room_id, at FROM chat_notified AS notified
+        sql`SELECT rooms.id AS room_id, at, at_before FROM chat_notified AS notified
             JOIN chat_rooms AS rooms ON rooms.num = notified.room WHERE user_id = ${user}`,
       );
       return {
         notices: row === undefined ? {} : rowFrom(notices, row),
         ...(acted === undefined ? {} : { activeAt: acted.at as number }),
-        notified: notified.map(({ room_id, at }) => ({ room: room_id as string, at: at as number })),
+        notified: notified.map(({ room_id, at, at_before }) => ({
+          ...{ room: room_id as string, at: at as number },
+          ...(at_before === null ? {} : { before: at_before as number }),
+        })),
       };
     },
     *withDevices({ users }) {

@@ -2,7 +2,8 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
 import type { History, StoredNotices, Writes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
-import { Due, type NoticeOutcome } from '../../../server/notify/due.ts';
+import { Due, type DueOptions, type NoticeOutcome } from '../../../server/notify/due.ts';
+import { Notifier } from '../../../server/notify/notifier.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 
@@ -13,8 +14,11 @@ afterEach(() => void vi.useRealTimers());
 const ann = { id: 'ann', name: 'Ann' };
 let rooms = 0;
 
-/** A user without quiet hours who wants mails so, and the mailer of a server. The clock stands still. */
-async function scene(mail: string, time: string, set: Partial<StoredNotices> = {}) {
+/**
+ * A user without quiet hours who wants mails so, and the mailer of a server. The clock stands still.
+ * @param events the server sends no mails, and the site gets events
+ */
+async function scene(mail: string, time: string, set: Partial<StoredNotices> = {}, events = false) {
   const user = 'ben';
   vi.setSystemTime(Date.parse(time));
   const kept = historyFolder();
@@ -40,11 +44,9 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       return claimed;
     },
   });
-  const due = new Due({
+  const options: Omit<DueOptions, 'firstLook' | 'directory'> = {
     history: { ...history, write },
-    directory: { banOf: () => null, isVisible: () => true } as unknown as Directory,
     defaults: { after: 15 * minute, zone: 'UTC' },
-    firstLook: 0,
     async mail(_, about) {
       await meanwhile();
       const found = await about();
@@ -52,12 +54,15 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       mails.push({ at: new Date().toISOString().slice(0, 16), unread: found.unread.total });
       return answer;
     },
-    events: false,
+    events,
     onPushes: () => lookedThrough(),
     onEvent() {},
     onMail: (outcome) => void outcomes.push(outcome),
     onFailure,
-  });
+  };
+  if (events) delete options.mail;
+  const directory = { banOf: () => null, isVisible: () => true } as unknown as Directory;
+  const due = new Due({ ...options, directory, firstLook: 0 });
   onTestFinished(() => due.stop());
   /** Looks at everybody whose time has come. */
   const look = async () => {
@@ -130,6 +135,22 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
       };
       await history.write.noteDue({ room, users: [user], due: at, pushes: [], pushDue: at });
       await look();
+      return { room, seq };
+    },
+    delete: ({ room, seq }: { room: string; seq: number }) =>
+      history.write.delete({ room, seq, user: ann.id, moderator: false, at: Date.now() }),
+    /** What the newest event says by now. The site takes it, or not. */
+    async event(isTaken = false) {
+      const at = Date.now();
+      const claim = { failed: [], at, until: at, most: 9 };
+      const { events } = await history.write.claimEvents({ ...claim, sent: [] });
+      const newest = events.toSorted((a, b) => b.at - a.at)[0] ?? expect.unreachable('no event');
+      const notifier = new Notifier({ ...options, history });
+      notifier.open(directory);
+      const says = await notifier.dueOf({ user, at: newest.at });
+      await notifier.close();
+      if (isTaken) await history.write.claimEvents({ ...claim, sent: [newest.id] });
+      return says;
     },
     acts: () => history.write.noteActive({ user, at: Date.now() }),
   };
@@ -245,3 +266,24 @@ test('a mention that was mailed is not mailed again because a later one is delet
   await at('2030-10-01T16:15Z');
   expect(mails.slice(1)).toEqual([{ at: '2030-10-01T16:15', unread: 1 }]);
 });
+
+test.each([
+  ['is not in', true, null],
+  ['that the site has not taken is in', false, expect.objectContaining({ total: 1 })],
+])(
+  'a mention in an earlier event %s a further try of an event whose own mention is deleted',
+  async (_, isTaken, says) => {
+    const { at, mention, acts, event, delete: remove } = await scene('15', '2030-10-01T12:00Z', {}, true);
+    await mention();
+    await at('2030-10-01T12:15Z');
+    expect(await event(isTaken)).toMatchObject({ total: 1 });
+    vi.setSystemTime(Date.parse('2030-10-01T13:00Z'));
+    await acts();
+    vi.setSystemTime(Date.parse('2030-10-01T14:00Z'));
+    const later = await mention();
+    await at('2030-10-01T14:15Z');
+    expect(await event()).toMatchObject({ total: 2 });
+    await remove(later);
+    expect(await event()).toEqual(says);
+  },
+);
