@@ -217,6 +217,8 @@ export function createFileRoutes<Who extends { id: string }>(
       ...securityHeaders,
       ETag: etag,
       'Cache-Control': isPage ? 'private, no-store' : 'private, no-cache',
+      // Nor does it show one that the chat has asked for since, at the same address.
+      Vary: 'Origin, Sec-Fetch-Dest',
       'Content-Security-Policy': "sandbox; default-src 'none'",
       'Cross-Origin-Resource-Policy': 'same-site',
     };
