@@ -295,8 +295,13 @@ test('CSV where `;` separates cells: the quotes are within one, and none is a fo
     ['7', "x;=cmd|' /C calc'!A0;y", 'spam'],
     ['8', 'x; +1;y', 'two\n@lines'],
     ['9', 'x;\t-1', 'x\t=1'],
+    // The quote becomes two: a cell that is empty within its quotes, with more behind them.
+    ['10', 'x;"=1+1;y', 'x; "+1'],
   ]);
-  const cells = table.split(/[;\t\r\n]/);
+  const cells = Array.from(
+    table.matchAll(/(?<=^|[;\t\r\n])(?:"((?:[^"]|"")*)"(?!"))?([^;\t\r\n]*)/g),
+    ([, quoted = '', rest = '']) => quoted + rest,
+  );
   expect(cells.filter((cell) => /^\s*[=+\-@]/.test(cell))).toEqual([]);
 });
 

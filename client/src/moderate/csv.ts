@@ -1,8 +1,9 @@
 /**
  * Programs for tables take cells that begin so for formulas, some of them after blanks, or with signs of full width. In
- * some countries `;` separates cells: there a cell of this table becomes several, and its quotes stand within these.
+ * some countries `;` separates cells: there a cell of this table becomes several, and its quotes stand within these, or begin
+ * one and are left out.
  */
-const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=[^\S\t\r\n]*[=+\-@＝＋－＠])/g;
+const FORMULA = /^(?=[\t\r\n])|(?<![^;\t\r\n])(?=(?:"|[^\S\t\r\n])*[=+\-@＝＋－＠])/g;
 
 /** The table as RFC 4180 has it. */
 export function csvOf(rows: readonly (readonly string[])[]): string {
