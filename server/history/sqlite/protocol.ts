@@ -35,7 +35,7 @@ export type ThreadOutcome = { id: number; value: unknown } | ({ id: number } & F
 /**
  * The results of a transaction: all of it is committed, or none. `changes` in the order in which they were made.
  * `commitMs`: how long the transaction took, with its sync. `commit`: its number, or that of the last one that the answers
- * of a reading thread have seen; see `commits` in writer.ts.
+ * of a reading thread have seen; see `nextCommit` in writer.ts.
  */
 export interface Batch {
   outcomes: ThreadOutcome[];
@@ -45,7 +45,7 @@ export interface Batch {
 }
 
 /** The number of the last transaction with changes, as a reading thread sees it in the same state as what it answers. */
-export const lastCommit = 'SELECT num FROM commits';
+export const lastCommit = 'SELECT num FROM chat_commits';
 
 export type ThreadReply = { ready: true } | Batch;
 

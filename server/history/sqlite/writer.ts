@@ -79,15 +79,13 @@ disk.lend(() => {
   // Their holder has ended: the file belongs to one server.
   db.exec('UPDATE chat_consumers SET held_until = 0');
   beginGeneration(db);
-  db.exec(
-    'CREATE TABLE IF NOT EXISTS commits (num INTEGER NOT NULL) STRICT; DELETE FROM commits; INSERT INTO commits VALUES (0)',
-  );
+  db.exec('UPDATE chat_commits SET num = 0');
 });
 /**
  * The transactions with changes are numbered. Other threads see one as soon as it is committed, before the main thread can
  * have heard of it: by the number it knows what their answers must wait for.
  */
-const nextCommit = db.prepare('UPDATE commits SET num = num + 1 RETURNING num');
+const nextCommit = db.prepare('UPDATE chat_commits SET num = num + 1 RETURNING num');
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const connection = new SqliteConnection(db);
