@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change, ConsumedRows, History, LoggedEntry } from '../history/history.ts';
+import { pauses } from './rounds.ts';
 
 /** The lease of a consumer, which one server holds at a time. */
 export interface Lease {
@@ -46,8 +47,6 @@ const mostEntries = 100;
 const passAfter = 30_000;
 /** Milliseconds that they have to stop. Entries that are not done by then come again. */
 const longestStop = 2000;
-/** The pauses after a failure, in milliseconds. They double. */
-const pauses = { shortest: 1000, longest: 60_000 };
 
 /**
  * Has consumers follow the log of changes of a history: each on one of its servers at a time. The changes wake them;

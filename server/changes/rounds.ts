@@ -1,5 +1,5 @@
-/** The pauses after a failure, in milliseconds. They double. */
-const pauses = { shortest: 1000, longest: 60_000 };
+/** The pauses after a failure of the history, in milliseconds. They double. */
+export const pauses = { shortest: 1000, longest: 60_000 };
 
 /**
  * Looks for what is due, again and again: when it is woken, and after the time that each look says. A look that fails is

@@ -9,17 +9,15 @@ import type { Connection } from '../chat/model.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, tryAgainAfter } from '../limits/by-key.ts';
 import { Turns } from '../limits/per-turn.ts';
-import type { Liveness } from '../liveness/liveness.ts';
-import { requestListener, type Services } from '../requests/dispatch.ts';
+import { requestListener } from '../requests/dispatch.ts';
 import type { Drain } from '../requests/drain.ts';
-import type { Credentials, Login, Logins, Refusal, SessionUser } from '../session/login.ts';
+import type { Credentials, Login, Logins, Refusal } from '../session/login.ts';
 import { type ConnectErrorCode, connectErrors, RequestError } from '../wire/errors.ts';
 import type {
   ClientToServer,
   ConnectFailure,
   EventPayload,
   ServerToClient,
-  SessionChange,
   SessionReady,
 } from '../wire/events.ts';
 import { Accepted, type ConnectionParts, identityOf } from './accepted.ts';
@@ -46,21 +44,13 @@ interface SocketData {
 }
 
 /** The parts of the server that connections need. */
-interface Parts {
+interface Parts extends Omit<ConnectionParts, 'publisher' | 'roomsLog'> {
   logins: Logins;
-  liveness: Liveness;
-  services: Services;
   /** Makes the first event of a connection. */
   ready: (connection: Connection) => SessionReady;
   /** Names the rooms that bans have taken from the user: the next events. */
   bans: (connection: Connection) => EventPayload<'room:removed'>[];
-  /** Makes the payload of `session:changed`. */
-  self: (connection: Connection) => SessionChange;
   accepted: OnAccepted;
-  /** Called with the user of each login that was accepted or is banned, and again when something in it has changed. */
-  seen(user: SessionUser): void;
-  /** Called when a connection has ended by a logout. */
-  loggedOut(connection: Connection): void;
 }
 
 /** Called with what has found the login of a connection, which holds secrets. */

@@ -19,7 +19,7 @@ export interface ConnectionParts {
   /** Makes the payload of `session:changed`. */
   self: (connection: Connection) => SessionChange;
   roomsLog: RoomsLog;
-  /** Called with the user of a login in which something has changed. */
+  /** Called with the user of each login that was accepted or is banned, and again when something in it has changed. */
   seen(user: SessionUser): void;
   /** Called when a connection has ended by a logout. */
   loggedOut(connection: Connection): void;

@@ -1,3 +1,5 @@
+import { unseen } from '../wire/file-names.ts';
+
 /** Characters of a name. File systems take 255 bytes, and browsers append to names that already exist. */
 const longest = 100;
 const longestEnding = 20;
@@ -11,9 +13,7 @@ export function fileName(given: string): string {
   const last = given.toWellFormed().split(/[/\\]/).at(-1) ?? '';
   const name = last
     .normalize('NFC')
-    // Control, format and invisible characters, also those that take the place of blanks. Joiners stay, because they
-    // combine several emoji into one, and what chooses the form of a character.
-    .replace(/(?!\u200c|\u200d|\p{VS})[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{DI}\u2028\u2029\u2800]/gu, '')
+    .replace(unseen, '')
     .replace(/[<>:"|?*]/g, '_')
     .replace(/\s+/g, ' ')
     // A leading dot hides a file; a trailing one is lost on Windows.

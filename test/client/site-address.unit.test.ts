@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { siteAddress } from '../../client/src/views/rooms/site-address.ts';
+import { siteAddress } from '../../client/src/views/people/site-address.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();

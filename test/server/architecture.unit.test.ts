@@ -222,13 +222,13 @@ test('the history takes nothing but types from the schemas of the wire: each of 
   expect(found).toEqual([]);
 });
 
-test('the browser client takes nothing but types from the server, the rule for links, and that for initials and hues', () => {
+test('the browser client takes nothing but types from the server, and its rules for links, initials and hues, and names of files', () => {
   const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(
         ({ from, typeOnly }) =>
           from.startsWith('server/') &&
-          !['server/wire/links.ts', 'server/wire/avatar.ts'].includes(from) &&
+          ['links', 'avatar', 'file-names'].every((rule) => from !== `server/wire/${rule}.ts`) &&
           !(typeOnly && from === 'server/wire/events.ts'),
       )
       .map(({ from }) => `${file} → ${from}`),

@@ -1,4 +1,5 @@
 import type { MessageFile } from '../../../server/wire/events.ts';
+import { unseen } from '../../../server/wire/file-names.ts';
 import { newId } from './outbox.ts';
 import { smaller } from './smaller-picture.ts';
 
@@ -6,9 +7,6 @@ import { smaller } from './smaller-picture.ts';
 const AT_ONCE = 2;
 /** A server that neither takes more nor answers for so long does so no more. */
 const HANGS_MS = 60_000;
-
-/** In a name: what is not seen, or turns the direction of writing. The server takes it away, too. */
-const UNSEEN = /(?!\u200c|\u200d|\p{VS})[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{DI}\u2028\u2029\u2800]/gu;
 
 /** Why a file is not there: it would be refused, was refused, did not arrive, or waits for room in a message. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'busy' | 'tooMany';
@@ -83,7 +81,7 @@ export class Uploads {
     const upload: Upload = {
       key: newId(),
       room,
-      name: file.name.replace(UNSEEN, ''),
+      name: file.name.replace(unseen, ''),
       type: file.type,
       size: file.size,
       source: file,

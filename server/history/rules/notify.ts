@@ -1,7 +1,7 @@
 import { isBeforeEnd } from '../erasure.ts';
 import { acted, lookThroughPause, type MemberRecord, type StoredNotices } from '../history.ts';
 import type { Need, Work } from '../sql/work.ts';
-import { active, due, dueRooms, notices, notified, pushes, rows, webhooks } from '../tables.ts';
+import { active, due, dueRooms, notices, notified, pushes, rows, type Table, webhooks } from '../tables.ts';
 import { existing } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 
@@ -64,26 +64,32 @@ export const forgetActive: Rule<'forgetActive'> = {
   },
 };
 
+/** Gives the rows that are due to one server: they are due again at `until`, in case it ends. */
+function claim<Of extends { due?: number; claimed?: 1 }>(
+  work: Work,
+  table: Table<Of>,
+  { at, until, most }: { at: number; until: number; most: number },
+): { rows: readonly Of[]; next?: number } {
+  const found = work.dueRows(table, at, most);
+  for (const row of found.rows) work.put(table, { ...row, due: until, claimed: 1 });
+  return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
+}
+
 export const claimDueUsers: Rule<'claimDueUsers'> = {
   needs: ({ at, most }) => [{ what: 'due', table: due, at, most }],
-  run(work, { at, until, most }) {
-    const { rows, next } = work.dueRows(due, at, most);
-    for (const row of rows) work.put(due, { ...row, due: until, claimed: 1 });
-    return {
-      users: rows.map(({ user, sending }) => ({ user, sending: sending === 1 })),
-      ...(next === undefined ? {} : { next }),
-    };
+  run(work, input) {
+    const { rows, ...next } = claim(work, due, input);
+    return { users: rows.map(({ user, sending }) => ({ user, sending: sending === 1 })), ...next };
   },
 };
 
 export const claimDueRooms: Rule<'claimDueRooms'> = {
   needs: ({ at, most }) => [{ what: 'due', table: dueRooms, at, most }],
-  run(work, { at, until, most }) {
-    const { rows, next } = work.dueRows(dueRooms, at, most);
-    for (const row of rows) work.put(dueRooms, { ...row, due: until, claimed: 1 });
+  run(work, input) {
+    const { rows, ...next } = claim(work, dueRooms, input);
     return {
       rooms: rows.map(({ roomId, everyone }) => ({ room: roomId, everyone: everyone === 1 })),
-      ...(next === undefined ? {} : { next }),
+      ...next,
     };
   },
 };
@@ -153,12 +159,11 @@ export const forgetNotified: Rule<'forgetNotified'> = {
 
 export const claimPushes: Rule<'claimPushes'> = {
   needs: ({ at, most }) => [{ what: 'due', table: pushes, at, most }],
-  run(work, { at, until, most }) {
-    const { rows: claimed, next } = work.dueRows(pushes, at, most);
-    for (const row of claimed) work.put(pushes, { ...row, due: until, claimed: 1 });
+  run(work, input) {
+    const { rows, ...next } = claim(work, pushes, input);
     return {
-      pushes: claimed.map(({ user, roomId, sending }) => ({ user, room: roomId, sending: sending === 1 })),
-      ...(next === undefined ? {} : { next }),
+      pushes: rows.map(({ user, roomId, sending }) => ({ user, room: roomId, sending: sending === 1 })),
+      ...next,
     };
   },
 };

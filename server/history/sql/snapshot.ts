@@ -22,8 +22,8 @@ import { migrate } from './migrations.ts';
 import { openSqlHistory } from './sql.ts';
 
 /**
- * Tables that are no part of a backup: the index for searching is made anew, no server runs on a restored history, and
- * nothing waits there.
+ * A backup has none of these tables: the index for searching is made anew, no server runs on a restored history, and nothing
+ * waits there.
  */
 const leftOut = [
   'chat_migrations',

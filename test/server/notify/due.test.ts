@@ -139,7 +139,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     },
     delete: ({ room, seq }: { room: string; seq: number }) =>
       history.write.delete({ room, seq, user: ann.id, moderator: false, at: Date.now() }),
-    /** What the newest event says by now. The site takes it, or not. */
+    /** The data of the newest event, as it would be sent now. The site takes it, or not. */
     async event(isTaken = false) {
       const at = Date.now();
       const claim = { failed: [], at, until: at, most: 9 };

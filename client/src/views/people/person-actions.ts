@@ -3,7 +3,7 @@ import type { Context, SomebodyHere } from '../context.ts';
 import type { MenuItem } from '../controls/menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
 import { refusedDirect } from '../refusal.ts';
-import { siteAddress } from '../rooms/site-address.ts';
+import { siteAddress } from './site-address.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 

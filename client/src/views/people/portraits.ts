@@ -2,7 +2,7 @@ import type { Chat } from '../../chat/chat.ts';
 import { map, number } from '../../chat/form.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
-import { siteAddress } from '../rooms/site-address.ts';
+import { siteAddress } from './site-address.ts';
 
 /** Where there is no picture, none is asked for again for so long. */
 const AGAIN_MS = 60 * 60_000;

@@ -280,7 +280,7 @@ test('MyBB: sessions of a user that come and go between page views', async () =>
   };
   await view(other.sid);
   await next();
-  // One login replaces another: there are as many as before.
+  // A login ends and another begins, so there are as many as before.
   await other.logOut();
   const third = await site.logIn('7');
   await view(device.sid);
