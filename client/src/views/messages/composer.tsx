@@ -1,45 +1,12 @@
 import { Component, createRef } from 'preact';
 import { firstPage } from '../../../../server/wire/links.ts';
-import { flag, number, object, optional, text } from '../../chat/form.ts';
-import type { Store } from '../../chat/storage.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, cleaned, codePoints } from '../../text/paste.ts';
-import { type Clash, type Context, keyOf } from '../context.ts';
+import type { Context } from '../context.ts';
 import { Icon } from '../controls/icon.tsx';
 import { refusal } from '../refusal.ts';
-
-interface Draft {
-  text: string;
-  replyTo: number | undefined;
-  /** It goes without a preview of its link. */
-  bare?: boolean | undefined;
-  /** A message that is being edited; the draft waits meanwhile. */
-  edit: Edit | undefined;
-}
-
-interface Edit {
-  readonly seq: number;
-  /** Of the message as it was seen. */
-  readonly rev: number;
-  readonly text: string;
-  readonly clash?: Clash;
-}
-
-const clash = object<Exclude<Clash, 'deleted'>>({ text, rev: number });
-const draftForm = object<Draft>({
-  text,
-  replyTo: optional(number),
-  bare: optional(flag),
-  edit: optional(
-    object<Edit>({
-      seq: number,
-      rev: number,
-      text,
-      clash: (value) => value === undefined || value === 'deleted' || clash(value),
-    }),
-  ),
-});
+import { type Edit, keepDraft, keptDraft } from './draft.ts';
 
 /** Where in the text somebody is writing. */
 export type Caret = readonly [start: number, end: number];
@@ -62,10 +29,6 @@ interface Props {
 
 const DRAFT_MS = 300;
 
-/** The text that was begun in a room. */
-export const draftOf = (room: Room, store: Store | undefined): string | undefined =>
-  store?.get(`draft/${room.id}`, draftForm)?.text;
-
 /** Where one writes into one room. The text is kept as a draft until it is sent. */
 export class Composer extends Component<Props> {
   readonly #field = createRef<HTMLTextAreaElement>();
@@ -82,7 +45,7 @@ export class Composer extends Component<Props> {
 
   constructor(props: Props) {
     super(props);
-    const draft = props.context.chat.store?.get(this.#place, draftForm);
+    const draft = keptDraft(props, props.context.chat.store);
     this.#text = draft?.text ?? '';
     this.#replyTo = draft?.replyTo;
     this.#bare = draft?.bare;
@@ -322,11 +285,6 @@ export class Composer extends Component<Props> {
     );
   }
 
-  /** Where the draft is kept. */
-  get #place(): string {
-    return `draft/${keyOf(this.props)}`;
-  }
-
   /** Files do not go with edits. */
   get #tray() {
     const { context } = this.props;
@@ -446,12 +404,8 @@ export class Composer extends Component<Props> {
   #keep(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { store } = this.props.context.chat;
-    if (store === undefined) return;
-    const key = this.#place;
-    const edit = this.#edit;
-    if (this.#text === '' && this.#replyTo === undefined && edit === undefined) store.delete(key);
-    else store.set(key, { text: this.#text, replyTo: this.#replyTo, bare: this.#bare, edit });
+    const draft = { text: this.#text, replyTo: this.#replyTo, bare: this.#bare, edit: this.#edit };
+    keepDraft(this.props, draft, this.props.context.chat.store);
   }
 
   readonly #key = (event: KeyboardEvent) => {

@@ -5,7 +5,7 @@ import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
-import { draftOf } from '../messages/composer.tsx';
+import { draftOf } from '../messages/draft.ts';
 import { Avatar } from '../people/avatar.tsx';
 import { RoomRow } from './room-row.tsx';
 
