@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createInvite } from '../../../server/chat/invites.ts';
 import type { Room } from '../../../server/chat/model.ts';
-import { methods, type Reads, sources, type Writes } from '../../../server/history/history.ts';
+import { type History, methods, type Reads, sources, type Writes } from '../../../server/history/history.ts';
 import { requestErrors } from '../../../server/wire/errors.ts';
 import type { Answers, SiteRole } from '../../../server/wire/events.ts';
 import { askedDirectly } from '../../helpers/asked-directly.ts';
@@ -192,13 +192,15 @@ test('who is removed before a change is answered gets nothing of the room in the
   expect(answers).toEqual(cases.map(([event]) => [event, noRoom]));
 });
 
-test('an event of a closed report tells a removed moderator nothing that was written after the removal', async () => {
-  // Another server writes, of which this one hears late.
+/** A chat that may hear late of changes by another server: all of them at the latest when it asks for what is current. */
+async function hearingLate(around: (stored: History) => Partial<History> = () => ({})) {
   const late: (() => void)[] = [];
   let isLate = false;
+  /** The events that were sent, each with the connections that got it. */
   const told: string[] = [];
   const { chat, history, close } = await openChatOver(
     (stored) => ({
+      ...around(stored),
       onChange: (listener) =>
         stored.onChange((change) => {
           if (isLate) late.push(() => listener(change));
@@ -218,6 +220,21 @@ test('an event of a closed report tells a removed moderator nothing that was wri
     }),
   );
   onTestFinished(close);
+  const news = {
+    delay() {
+      isLate = true;
+    },
+    /** Of the changes from here on it hears at once. */
+    end() {
+      isLate = false;
+    },
+    hearOne: () => late.shift()?.(),
+  };
+  return { chat, history, told, news };
+}
+
+test('an event of a closed report tells a removed moderator nothing that was written after the removal', async () => {
+  const { chat, history, told, news } = await hearingLate();
   for (const id of ['ann', 'ben'])
     await chat.directory.connect(`c-${id}`, { id, name: `Name of ${id}`, roles: [], rooms: [] });
   const at = Date.now();
@@ -235,7 +252,7 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   await history.write.report({ ...place, by: 'ben', reason: 'spam', at });
   const [{ id } = { id: '' }] = await history.read.reportsOf({ ...place, limit: 1 });
   await expect.poll(() => told.filter((one) => one.includes('report:changed'))).toHaveLength(1);
-  isLate = true;
+  news.delay();
   const closing = {
     ...place,
     id,
@@ -249,46 +266,24 @@ test('an event of a closed report tells a removed moderator nothing that was wri
   const removed = { room: room.id, users: ['ben'], sources: 4, by: 'people', cause: 'removed', at } as const;
   await history.write.removeMembers({ ...removed, actor: 'ann', access: await access() });
   await history.write.edit({ ...place, user: 'ann', text: 'the code is 7391', at });
-  isLate = false;
-  late.shift()?.();
+  news.end();
+  news.hearOne();
   await expect.poll(() => told.filter((one) => one.includes('report:changed'))).toHaveLength(2);
   const toBen = told.filter((one) => /^[^ ]*c-ben/.test(one));
   expect(toBen.filter((one) => one.includes('7391'))).toEqual([]);
 });
 
 test('an event of a message that waits tells nobody who was removed while it was read that it was rejected', async () => {
-  const late: (() => void)[] = [];
-  let isLate = false;
   /** Another server writes, when the message is about to be read. */
   let meanwhile: (() => Promise<unknown>) | undefined;
-  const told: string[] = [];
-  const { chat, history, close } = await openChatOver(
-    (stored) => ({
-      read: methods(async (query, input) => {
-        const now = query === 'held' ? meanwhile : undefined;
-        if (now !== undefined) meanwhile = undefined;
-        await now?.();
-        return stored.read[query](input);
-      }),
-      onChange: (listener) =>
-        stored.onChange((change) => {
-          if (isLate) late.push(() => listener(change));
-          else listener(change);
-        }),
-      async current() {
-        for (const hear of late.splice(0)) hear();
-      },
+  const { chat, history, told, news } = await hearingLate((stored) => ({
+    read: methods(async (query, input) => {
+      const now = query === 'held' ? meanwhile : undefined;
+      if (now !== undefined) meanwhile = undefined;
+      await now?.();
+      return stored.read[query](input);
     }),
-    () => ({
-      publisher: {
-        toRoom() {},
-        toConnections: (ids, event, payload) => void told.push(`${ids} ${event} ${JSON.stringify(payload)}`),
-        join() {},
-        leave() {},
-      },
-    }),
-  );
-  onTestFinished(close);
+  }));
   for (const id of ['ann', 'ben', 'cat'])
     await chat.directory.connect(`c-${id}`, { id, name: `Name of ${id}`, roles: [], rooms: [] });
   const at = Date.now();
@@ -301,13 +296,13 @@ test('an event of a message that waits tells nobody who was removed while it was
   const heardBy = (id: string) =>
     told.filter((one) => one.includes('held:changed') && one.split(' ')[0]?.includes(id));
   meanwhile = async () => {
-    isLate = true;
+    news.delay();
     const removed = { room: room.id, sources: sources.people, by: 'people', cause: 'removed', at } as const;
     await history.write.removeMembers({ ...removed, users: ['ben', 'cat'] });
     const [waiting] = await history.read.heldBy({ user: 'cat' });
     const decided = { room: room.id, id: waiting?.id ?? '', by: 'ann', at };
     await history.write.rejectHeld({ ...decided, reason: 'the code is 7391' });
-    isLate = false;
+    news.end();
   };
   const user = { id: 'cat', name: 'Name of cat' };
   const sent = { room: room.id, clientId: 'm', user, text: 'hello', sentAt: at, asMember: true };

@@ -1,11 +1,10 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
 import type { History, StoredNotices, Writes } from '../../../server/history/history.ts';
-import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { Due, type DueOptions, type NoticeOutcome } from '../../../server/notify/due.ts';
 import { Notifier } from '../../../server/notify/notifier.ts';
-import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
+import { ownHistory, unexpectedFailure } from '../../helpers/own-history.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -21,13 +20,7 @@ let rooms = 0;
 async function scene(mail: string, time: string, set: Partial<StoredNotices> = {}, events = false) {
   const user = 'ben';
   vi.setSystemTime(Date.parse(time));
-  const kept = historyFolder();
-  const onFailure = ({ message }: Error) => expect.unreachable(message);
-  const history = await openSqliteHistory({ path: kept.path, onFailure });
-  onTestFinished(async () => {
-    await history.close();
-    kept.remove();
-  });
+  const history = await ownHistory();
   for (const id of [user, ann.id]) await history.write.arrive({ user: { id, name: id }, at: Date.now() });
   await history.write.setNotices({ user, set: { mail, quiet: 'off', ...set } });
   const mails: { at: string; unread: number }[] = [];
@@ -58,7 +51,7 @@ async function scene(mail: string, time: string, set: Partial<StoredNotices> = {
     onPushes: () => lookedThrough(),
     onEvent() {},
     onMail: (outcome) => void outcomes.push(outcome),
-    onFailure,
+    onFailure: unexpectedFailure,
   };
   if (events) delete options.mail;
   const directory = { banOf: () => null, isVisible: () => true } as unknown as Directory;

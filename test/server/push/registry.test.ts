@@ -1,18 +1,11 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { expect, test } from 'vitest';
 import { DeviceRegistry } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
 import type { Logins } from '../../../server/session/login.ts';
-import { historyFolder } from '../../helpers/chat-server.ts';
+import { ownHistory } from '../../helpers/own-history.ts';
 
 test('a device that is registered again by a renewed session stays, though the former one is being looked at', async () => {
-  const kept = historyFolder();
-  const onFailure = ({ message }: Error) => expect.unreachable(message);
-  const history = await openSqliteHistory({ path: kept.path, onFailure });
-  onTestFinished(async () => {
-    await history.close();
-    kept.remove();
-  });
+  const history = await ownHistory();
   const sealing = new Sealing([Buffer.alloc(32)]);
   const [id, user] = ['phone', 'ben'];
   await history.write.arrive({ user: { id: user, name: 'Ben' }, at: Date.now() });
