@@ -103,9 +103,8 @@ export class Pushes {
         until,
         most: atOnce,
       });
-      const [lost = [], left = []] = [true, false].map((sending) =>
-        pushes.filter((push) => push.sending === sending),
-      );
+      const lost = pushes.filter(({ sending }) => sending);
+      const left = pushes.filter(({ sending }) => !sending);
       if (lost.length > 0) await this.#lose(lost, until);
       while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;
