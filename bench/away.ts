@@ -42,6 +42,7 @@ await (await openSqliteHistory({ path: history.path, onFailure: console.error })
 const db = new DatabaseSync(history.path);
 db.exec('PRAGMA synchronous = OFF; BEGIN');
 const user = db.prepare('INSERT INTO chat_users (id, name, acted_public) VALUES (?, ?, 0)');
+const arrival = db.prepare('INSERT INTO chat_arrivals (user_id, at) VALUES (?, 0)');
 const room = db.prepare(
   `INSERT INTO chat_rooms (id, kind, name, public_key, head, last_seq, access, members, created_at)
      VALUES (?, 'private', ?, ?, 0, 0, 0, ?, 0)`,
@@ -57,6 +58,7 @@ for (let n = 0; n < rooms; n++) {
   for (let k = 0; k < members; k++) {
     const id = `u${n * members + k}`;
     user.run(id, id);
+    arrival.run(id);
     member.run(id, num, id);
   }
 }
