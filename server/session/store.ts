@@ -27,6 +27,11 @@ export interface SessionStore {
    */
   version?(id: string): Promise<string | null>;
   /**
+   * Which of these sessions have exactly these bytes. False says nothing more: `get` finds out. Absent where versions are
+   * asked for.
+   */
+  unchanged?(sessions: readonly { id: string; bytes: Buffer }[]): Promise<boolean[]>;
+  /**
    * The remaining TTL of a session in milliseconds: `Infinity` if it does not expire, 0 if it is expired, null if it
    * does not exist or the store does not know.
    */

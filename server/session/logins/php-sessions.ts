@@ -140,6 +140,13 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
     );
   }
 
+  /** A store without versions compares many sessions at once: a chain of promises for each costs more than the answer. */
+  function checkAll(logins: readonly Login<PhpSession>[]): Promise<Verdict<PhpSession> | null>[] {
+    if (store.unchanged === undefined) return logins.map(check);
+    const answer = store.unchanged(logins.map(({ state }) => state));
+    return logins.map((login, n) => answer.then((same) => (same[n] ? null : check(login))));
+  }
+
   return {
     async identify({ cookies, session }) {
       const isCookie = session === undefined;
@@ -155,7 +162,7 @@ export function phpSessions({ source, cookie, user, refuses }: SessionSettings):
       const wrong = refuses(isCookie ? cookies : undefined, { user, proof: state.proof ?? [] });
       return wrong === null ? answer : { code: 'unauthorized', ...wrong };
     },
-    check: (logins) => logins.map(check),
+    check: checkAll,
     unjudged: (login) => ({
       ...login,
       state: { ...login.state, bytes: Buffer.alloc(0), version: null },

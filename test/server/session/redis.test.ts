@@ -109,6 +109,13 @@ if (process.env.SOAK === '1') {
   );
 }
 
+/** How often each command was called since the statistics were reset. */
+async function calls(): Promise<Record<string, string>> {
+  const statistics = String(await redis.ask('INFO', 'commandstats'));
+  const found = [...statistics.matchAll(/cmdstat_(\S+):calls=(\d+)/g)];
+  return Object.fromEntries(found.map(([, name, count]) => [name, count]));
+}
+
 describe('reading', () => {
   test('the bytes as they are; null for a key that does not exist or is no string', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0x0a, 0x0d, 0x80]);
@@ -203,14 +210,28 @@ describe('reading', () => {
     await redis.ask('CONFIG', 'RESETSTAT');
     const answers = await Promise.all(Array.from({ length: 1000 }, (_, n) => text(sessions.get(`n${n}`))));
     expect(answers).toEqual(Array.from({ length: 1000 }, (_, n) => (n < 10 ? `value ${n}` : null)));
-    const statistics = String(await redis.ask('INFO', 'commandstats'));
-    const calls = [...statistics.matchAll(/cmdstat_(\S+):calls=(\d+)/g)].map(([, name, count]) => [
-      name,
-      count,
-    ]);
-    expect(Object.fromEntries(calls)).toEqual({ 'config|resetstat': '1', strlen: '1000', mget: '2' });
+    expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1000', mget: '2' });
     // Two round trips for each five hundred: one for all sizes, one for all values. Some arrive in pieces.
     expect(pieces).toBeLessThan(50);
+  });
+
+  test('a thousand sessions are compared by two MGET, and a STRLEN each; those of another length are not read', async () => {
+    const sessions = Array.from({ length: 1000 }, (_, n) => ({
+      id: `same${n}`,
+      bytes: Buffer.from(`value ${n}`),
+    }));
+    await Promise.all(sessions.map(({ id, bytes }) => put(id, bytes)));
+    const large = { id: 'same-large', bytes: Buffer.alloc(20_000, 'x') };
+    await put(large.id, large.bytes);
+    await put('same7', 'valve 7');
+    await put('same8', 'value 8 and more');
+    await redis.ask('DEL', 'PHPREDIS_SESSION:same9');
+    const asked = [...sessions, large, { id: 'nobody', bytes: Buffer.alloc(0) }];
+    await redis.ask('CONFIG', 'RESETSTAT');
+    const same = await store().unchanged?.(asked);
+    const different = asked.filter((_, n) => !same?.[n]).map(({ id }) => id);
+    expect(different).toEqual(['same7', 'same8', 'same9', 'same-large', 'nobody']);
+    expect(await calls()).toEqual({ 'config|resetstat': '1', strlen: '1002', mget: '2' });
   });
 
   test('a session of 2 MB is refused, and a visitor beside it gets in', async () => {
@@ -230,7 +251,7 @@ describe('reading', () => {
       import { parseStoreUrl } from './server/session/store-url.ts';
       const sessions = parseStoreUrl('redis://127.0.0.1:${redis.port}').open();
       await sessions.get('nobody');
-      console.log(Object.keys(Module._cache).some((path) => path.includes('/redis/')));
+      console.log(Object.keys(Module._cache).some((path) => path.includes('/node_modules/redis/')));
       sessions.close();`;
     const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
       cwd: new URL('../../..', import.meta.url),

@@ -1,7 +1,7 @@
 import { FormatError } from '../../formats/value.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { maxSessionBytes, type SessionStore } from '../../store.ts';
-import { batched, LargeLookups } from '../lookups.ts';
+import { batched, LargeLookups, mostTogether } from '../lookups.ts';
 import { RedisConnection, type RedisServer } from './connection.ts';
 import { eventsSetting, logoutNotifications, subscribeRedis } from './notifications.ts';
 
@@ -88,6 +88,18 @@ function openRedis(
     return found;
   });
 
+  async function unchangedOf(sessions: readonly { id: string; bytes: Buffer }[]): Promise<boolean[]> {
+    const keys = sessions.map(({ id }) => keyOf(id));
+    const lengths = await small.lengths(keys, field);
+    const isToRead = sessions.map(
+      ({ bytes }, n) => bytes.length > 0 && bytes.length <= maxSmallBytes && bytes.length === lengths[n],
+    );
+    const read = keys.filter((_, n) => isToRead[n]);
+    const values = read.length === 0 ? [] : await small.values(read, field);
+    let next = 0;
+    return sessions.map(({ bytes }, n) => isToRead[n] === true && values[next++]?.equals(bytes) === true);
+  }
+
   async function getLarge(id: string): Promise<Buffer | null> {
     const [value] = await large.oneAtATime(() => forLarge.values([keyOf(id)], field));
     // Large sessions are kept as they are.
@@ -102,6 +114,12 @@ function openRedis(
         if (bytes === unread.tooLarge) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
         return bytes === unread.large ? getLarge(id) : bytes;
       }),
+    async unchanged(sessions) {
+      const same: boolean[] = [];
+      for (let n = 0; n < sessions.length; n += mostTogether)
+        same.push(...(await unchangedOf(sessions.slice(n, n + mostTogether))));
+      return same;
+    },
     ttl: batched(async (ids) => {
       const ttls = await small.ttls(ids.map(keyOf));
       const known = ids.flatMap((id, n): [string, number][] => {
