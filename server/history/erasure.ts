@@ -13,7 +13,7 @@ export const erasureStages = [
   'rows',
   'files',
   'person',
-  'journal',
+  'log',
   'audit',
   'reports',
   'held',

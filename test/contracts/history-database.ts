@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Change, type History, sources } from '../../server/history/history.ts';
 import { migrationsFolder } from '../../server/history/migrations.ts';
+import { deleteOld } from '../../server/history/sql/change-log.ts';
 import {
   type DatabaseConnection,
   raw,
@@ -15,7 +16,6 @@ import {
 } from '../../server/history/sql/dialect.ts';
 import { erasableOf, rowsNaming } from '../../server/history/sql/erasing.ts';
 import { follow, type Shared } from '../../server/history/sql/followed.ts';
-import { deleteOld } from '../../server/history/sql/journal.ts';
 import { migrate } from '../../server/history/sql/migrations.ts';
 import { tables } from '../../server/history/tables.ts';
 import { termsOfQuery } from '../../server/history/terms.ts';
@@ -940,7 +940,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
     });
 
-    test('entries of the journal that are old are found by an index', async () => {
+    test('entries of the log of changes that are old are found by an index', async () => {
       await empty();
       const dialect = engine.dialect(database);
       const connection = await dialect.connect();

@@ -125,7 +125,7 @@ export const steps: { [Stage in ErasureStage]: Step } = {
     },
   },
 
-  journal: {
+  log: {
     needs: (_user, { id }) => [{ what: 'entry', num: Number(id) }],
     run(work, { user }, { id }) {
       work.eraseInJournal(user, id);

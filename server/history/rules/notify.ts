@@ -5,7 +5,7 @@ import { active, due, dueRooms, notices, notified, pushes, rows, type Table, web
 import { existing } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 
-// The users who are to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see log.ts.
+// The users who are to be notified of what is unread: see `Writes`. The log of changes says whom it may concern: see change-log.ts.
 
 /** Milliseconds by which the clocks of two servers may differ. */
 const furthestAhead = 2 * 60_000;

@@ -1,4 +1,5 @@
 import type { Writes } from '../history.ts';
+import * as changeLog from './change-log.ts';
 import { forgetDays } from './days.ts';
 import * as devices from './devices.ts';
 import { erase, eraseStep } from './erasing.ts';
@@ -7,7 +8,6 @@ import * as held from './held.ts';
 import * as imports from './imports.ts';
 import * as invites from './invites.ts';
 import * as lastHere from './last-here.ts';
-import * as log from './log.ts';
 import * as mails from './mails.ts';
 import * as members from './members.ts';
 import * as messages from './messages.ts';
@@ -33,7 +33,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   ...imports,
   ...invites,
   ...lastHere,
-  ...log,
+  ...changeLog,
   ...mails,
   ...webhooks,
   ...devices,

@@ -2,7 +2,7 @@ import { eventTypes } from '../history.ts';
 import { webhooks } from '../tables.ts';
 import type { Rule } from './rule.ts';
 
-// Events that the site is notified of: see `Writes`. The log of changes makes them: see log.ts.
+// Events that the site is notified of: see `Writes`. The log of changes makes them: see change-log.ts.
 
 const never = Number.POSITIVE_INFINITY;
 

@@ -1,8 +1,8 @@
 import { RequestError } from '../../wire/errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { rules } from '../rules/rules.ts';
+import { forget } from './change-log.ts';
 import type { Asking } from './dialect.ts';
-import { forget } from './journal.ts';
 import { load } from './load.ts';
 import { store } from './store.ts';
 import type { Place } from './transaction.ts';

@@ -1,6 +1,6 @@
 import type { Change } from '../history.ts';
+import type { Entry } from './change-log.ts';
 import { SqlError } from './dialect.ts';
-import type { Entry } from './journal.ts';
 
 /** Milliseconds that an entry is waited for when a later one has come first. */
 const patience = 20;

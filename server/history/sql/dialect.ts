@@ -47,7 +47,7 @@ export const without = (columns: Columns, others: Columns): Columns =>
 /** The differences between the databases. No statement elsewhere depends on the database. */
 export interface Dialect {
   readonly name: DatabaseName;
-  /** Whether several servers may work on a history, and follow each other by the log of changes: see journal.ts. */
+  /** Whether several servers may work on a history, and follow each other by the log of changes: see change-log.ts. */
   readonly isShared: boolean;
   /** The columns that are read of a message. */
   readonly messageColumns: Sql;

@@ -62,7 +62,7 @@ function* listOf(place: Place, erasure: Erasure): Asking<ErasableList> {
       return { found: [] };
     case 'person':
       return { found: [{}] };
-    case 'journal':
+    case 'log':
       return yield* entriesOf(place, erasure);
     case 'rows':
       return yield* rowsOf(place, user);
@@ -111,7 +111,7 @@ const either = (one: Sql, other: Sql) =>
 
 /** The statements of the stages that find all rows by the user. */
 export const erasableOf: Record<
-  Exclude<ErasureStage, 'begin' | 'rows' | 'person' | 'journal' | 'reports' | 'held' | 'messages'>,
+  Exclude<ErasureStage, 'begin' | 'rows' | 'person' | 'log' | 'reports' | 'held' | 'messages'>,
   (user: string, dialect: Dialect) => Sql
 > = {
   directs: (user) =>

@@ -1,9 +1,9 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
+import { entriesAfter, forget, positionOf, withContents } from './change-log.ts';
 import { Delivery } from './delivery.ts';
 import { answered, type ServerDialect, SqlError } from './dialect.ts';
-import { entriesAfter, forget, positionOf, withContents } from './journal.ts';
 import { Pool } from './pool.ts';
 
 /** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */

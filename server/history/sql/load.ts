@@ -37,9 +37,9 @@ import {
   valuesOf,
 } from '../tables.ts';
 import { storedNameKey } from '../text-keys.ts';
+import { loadConsumer } from './change-log.ts';
 import { type Asking, raw, type Sql, sql } from './dialect.ts';
 import { loadErasureOf, loadOpenErasure } from './erasing.ts';
-import { loadConsumer } from './journal.ts';
 import type { Place } from './transaction.ts';
 import {
   clientIdKey,

@@ -67,8 +67,8 @@ import {
   webhooks,
 } from '../tables.ts';
 import { behindNames, findKeys, nameKey } from '../text-keys.ts';
+import { messagesAt } from './change-log.ts';
 import { type Asking, ask, type Dialect, raw, type Sql, sql } from './dialect.ts';
-import { messagesAt } from './journal.ts';
 
 /** This many people are looked at in one go, however few of them fit. */
 const mostCandidates = 2000;

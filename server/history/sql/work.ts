@@ -34,8 +34,8 @@ import {
 } from '../rows.ts';
 import { type Columns, keyOf, reports, type Table, type Value } from '../tables.ts';
 import { nameKey, storedMemberKey } from '../text-keys.ts';
+import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './change-log.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
-import { bitsOf, consumerColumns, type LoadedConsumer, withoutWords } from './journal.ts';
 
 /** Something of the database that a rule asks for. */
 export type Need =
@@ -256,7 +256,7 @@ export class Work {
   ended: { before: number; most: number } | undefined;
   /** By user; undefined where there is none. */
   readonly erasures = new Map<string, Erasure | undefined>();
-  /** Entries of the journal, by their numbers. */
+  /** Entries of the log of changes, by their numbers. */
   readonly entries = new Map<number, string>();
   openedErasure: LoadedErasure | undefined;
   /** The number of the newest message of all. */

@@ -5,6 +5,16 @@ import type { Change, Writes } from '../history.ts';
 import { erasedDigest } from '../sqlite/erased.ts';
 import { batchOf, type Call, carryOut, type Outcome } from './batch.ts';
 import {
+  allTypes,
+  append,
+  lastPosition,
+  numberOf,
+  ofTypes,
+  positionOf,
+  typesAfter,
+  wantedTypes,
+} from './change-log.ts';
+import {
   type Asking,
   answered,
   type DatabaseConnection,
@@ -14,16 +24,6 @@ import {
   SqlError,
   sql,
 } from './dialect.ts';
-import {
-  allTypes,
-  append,
-  lastPosition,
-  numberOf,
-  ofTypes,
-  positionOf,
-  typesAfter,
-  wantedTypes,
-} from './journal.ts';
 import { Transaction } from './transaction.ts';
 
 /**

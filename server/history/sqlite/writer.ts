@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Change, Writes } from '../history.ts';
 import { batchOf, carryOut, type Outcome } from '../sql/batch.ts';
-import { append, ofTypes, typesAfter, wantedTypes } from '../sql/journal.ts';
+import { append, ofTypes, typesAfter, wantedTypes } from '../sql/change-log.ts';
 import { Kept } from '../sql/kept.ts';
 import { queriesOf } from '../sql/queries.ts';
 import { Transaction } from '../sql/transaction.ts';
