@@ -274,6 +274,33 @@ describe('the list of rooms', () => {
     await expect.poll(() => names(again.list.own())).toEqual(listed);
   });
 
+  test('an empty room that one joins while the place of another is asked for stands where it belongs, too', async () => {
+    const ann = await person();
+    const ben = await other();
+    const create = (name: string) =>
+      ben.request('room:create', { name, kind: 'public', clientId: newId() });
+    const older = (await create('older')).room;
+    const newer = (await create('newer')).room;
+    const { chat } = await open(ann.cookie);
+    await expect.poll(() => names(chat.list.own())).toEqual(['lobby']);
+    const [asked, joined] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { request } = chat.connection;
+    chat.connection.request = (async (name: string, payload: object) => {
+      const answer = await request.call(chat.connection, name as never, payload as never);
+      if (name === 'room:list' && !('member' in payload)) {
+        asked.resolve();
+        await joined.promise;
+      }
+      return answer;
+    }) as typeof request;
+    await chat.openRoom(newer.id, true);
+    await asked.promise;
+    await chat.openRoom(older.id, true);
+    await expect.poll(() => chat.rooms.get(older.id)?.joined).toBe(true);
+    joined.resolve();
+    await expect.poll(() => names(chat.list.own())).toEqual(['newer', 'older', 'lobby']);
+  });
+
   test('a newly joined empty room is below rooms with messages that arrive while the list is loading', async () => {
     const ann = await person();
     const ben = await other();

@@ -30,6 +30,8 @@ export class Rooms {
   whole = false;
   /** Unread messages in the user's own rooms that are not listed yet. */
   #unlisted: Totals = { unread: 0, mentions: 0 };
+  /** A room has become one's own since the server was asked where rooms without a message stand. */
+  #unplaced = false;
   /** How far the server's clock is ahead of this one. */
   #ahead = 0;
 
@@ -127,14 +129,18 @@ export class Rooms {
 
   /** Puts rooms without a message where the server has them: no other answer says where that is. */
   async place(): Promise<void> {
+    this.#unplaced = true;
     await this.#tasks.once('place', async (current) => {
-      // A room with a message that came while the answer was on its way stands above: the answer does not
-      // have it.
-      const from = this.now;
-      const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
-      if (!current()) return;
-      this.#list(rooms, from);
-      this.#port.changed();
+      do {
+        this.#unplaced = false;
+        // A room with a message that came while the answer was on its way stands above: the answer does not
+        // have it.
+        const from = this.now;
+        const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
+        if (!current()) return;
+        this.#list(rooms, from);
+        this.#port.changed();
+      } while (this.#unplaced);
     });
   }
 
