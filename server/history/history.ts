@@ -702,6 +702,33 @@ export interface PushPlace {
   room: string;
 }
 
+/** The message of a room that was pushed to a user last. */
+export interface Pushed {
+  /** Its id, and how many unread messages of the room mentioned the user. */
+  message: string;
+  mentions: number;
+  /** The ids of the devices that have got it; absent if nobody else is to get it. */
+  got?: readonly string[];
+}
+
+/** A push that is due. */
+export interface DuePush extends PushPlace {
+  /** A server has ended while it sent the message of `pushed`. */
+  sending: boolean;
+  /** The message that was pushed last, unless that was a while ago. */
+  pushed?: Pushed;
+}
+
+/** The end of a look at a push. */
+export interface SettledPush extends PushPlace {
+  /** The message that was pushed last: it is remembered for a while. Absent if that is not needed. */
+  pushed?: Pushed | undefined;
+  /** When to look again; absent if nothing is left to be sent. */
+  due?: number;
+  /** Devices wait until `due`; a newer message is due as usual. */
+  yields?: boolean;
+}
+
 /** Milliseconds between two times that the members of a large room are looked through. */
 export const lookThroughPause = 60_000;
 
@@ -1263,20 +1290,23 @@ export interface Writes {
     out: { lost: boolean };
   };
   /**
-   * Gives pushes that are due: they are due again at `until`, in case this server ends. `sending` and `next` as those of
-   * `claimDueUsers`.
+   * Gives pushes that are due: they are due again at `until`, in case this server ends. `next` as that of `claimDueUsers`.
+   * Messages that were pushed before the time `before` are forgotten.
    */
   claimPushes: {
-    in: { at: number; until: number; most: number };
-    out: { pushes: (PushPlace & { sending: boolean })[]; next?: number };
+    in: { at: number; until: number; most: number; before: number };
+    out: { pushes: DuePush[]; next?: number };
   };
-  /** Pushes are sent, or not any more due; or are to be sent at that time (`due`). If there was more meanwhile, they are due now. */
+  /** Pushes are looked at. If there was more meanwhile, they are due now. */
   settlePushes: {
-    in: { pushes: readonly (PushPlace & { due?: number })[]; until: number; at: number };
+    in: { pushes: readonly SettledPush[]; until: number; at: number };
     out: Nothing;
   };
-  /** A push is being sent: the outcome is not known yet. `lost`: another server has taken over. */
-  notePushing: { in: PushPlace & { until: number }; out: { lost: boolean } };
+  /**
+   * `pushed` is being sent: the outcome is not known yet, and no server sends it to the devices in `got` again.
+   * `lost`: another server has taken over.
+   */
+  notePushing: { in: PushPlace & { until: number; pushed: Pushed }; out: { lost: boolean } };
   /** The user was not notified of these rooms after all; `at`: the earlier time, if there was one. */
   forgetNotified: { in: { user: string; rooms: readonly { room: string; at?: number }[] }; out: Nothing };
   /** Changes what is given; null forgets the address. A user who is being erased, or not known, is not noted. */

@@ -3,6 +3,7 @@ import {
   type Ban,
   type Change,
   deletedUser,
+  type Pushed,
   type StoredDevice,
   type StoredEvent,
   type StoredHeld,
@@ -146,6 +147,7 @@ export const columnTypes = {
   claimed: 'int',
   again: 'int',
   sending: 'int',
+  pushed: 'text',
   everyone: 'int',
   done: 'int',
   address: 'text',
@@ -444,14 +446,25 @@ export const dueRooms = table<{
 export const pushes = table<{
   user: string;
   roomId: string;
-  due: number;
+  due?: number;
   claimed?: 1;
   again?: 1;
   sending?: 1;
+  pushed?: Pushed;
+  done?: number;
 }>(
   'chat_pushes',
   ['user', 'roomId'],
-  { user: 'user_id', roomId: 'room_id', due: 'due', claimed: 'claimed', again: 'again', sending: 'sending' },
+  {
+    user: 'user_id',
+    roomId: 'room_id',
+    due: 'due',
+    claimed: 'claimed',
+    again: 'again',
+    sending: 'sending',
+    pushed: 'pushed',
+    done: 'done',
+  },
   { users: ['user'], without: () => ({ row: null }) },
 );
 
@@ -507,7 +520,7 @@ export const tables: readonly Table[] = [
 ];
 
 /** The columns that hold JSON. */
-const json: ReadonlySet<ColumnName> = new Set(['message', 'closed']);
+const json: ReadonlySet<ColumnName> = new Set(['message', 'closed', 'pushed']);
 
 /** The need of rows with these fields. */
 export const rows = <Of extends object>(of: Table<Of>, where: Partial<Of>) =>

@@ -2,7 +2,14 @@ import { createHmac } from 'node:crypto';
 import { Rounds } from '../changes/rounds.ts';
 import { memberBySession } from '../chat/access.ts';
 import type { Directory } from '../chat/directory.ts';
-import type { History, PushPlace, StoredDevice, StoredMessage, Writes } from '../history/history.ts';
+import type {
+  DuePush,
+  History,
+  Pushed,
+  SettledPush,
+  StoredDevice,
+  StoredMessage,
+} from '../history/history.ts';
 import { MailTexts } from '../mail/texts.ts';
 import { isHere, longestHere } from '../notify/acts.ts';
 import { type NotifyDefaults, type NotifySettings, settingsOf } from '../notify/settings.ts';
@@ -33,8 +40,6 @@ const betweenSounds = 60_000;
 const pushedKept = 5 * 60_000;
 
 type Outcome = PushOutcome['is'] | 'lost';
-/** The end of a look at a push: to be looked at again at that time, or done. */
-type Settled = Writes['settlePushes']['in']['pushes'][number];
 
 interface Reason {
   settings: NotifySettings;
@@ -42,6 +47,9 @@ interface Reason {
   found: UnreadRoom;
   /** The newest message of the room that concerns the user. */
   stored: StoredMessage;
+  /** As in `Pushed`; nobody has got a new message. */
+  mentions: number;
+  got: readonly string[];
   /** Before it was looked at what is unread, in milliseconds since 1970. */
   at: number;
 }
@@ -55,7 +63,7 @@ export interface PushesOptions {
   browsers: { services: PushServices; keys: VapidKeys } | undefined;
   /** Absent where apps are not reached. */
   apps: Fcm | undefined;
-  /** Called for each device that was sent to, and for a push that a server which ended may have sent (`lost`). */
+  /** Called for each device that was sent to, and for a push that a server was sending when it ended (`lost`). */
   onPush(outcome: Outcome): void;
   /** Called when a service has not taken a push. `reason` repeats nothing of its answer. */
   onRefusal(reason: string): void;
@@ -64,16 +72,15 @@ export interface PushesOptions {
 }
 
 /**
- * Sends pushes to the devices of users, each at most once: it is noted as being sent before, and not sent again by another
- * server. Whether anything is still unread, what it says, and who is logged in where, is asked at that time.
+ * Sends pushes to the devices of users, each at most once: the devices are noted before, and no server sends it to them
+ * again. A device that cannot be reached is tried again. Whether anything is still unread, what it says, and who is logged in
+ * where, is asked at that time.
  */
 export class Pushes {
   readonly #options: PushesOptions;
   readonly #rounds: Rounds;
   /** When a room made a sound last, by user and room. */
   readonly #sounds = new Map<string, number>();
-  /** The message that was pushed last, and with how many unread mentions, by user and room; the oldest push first. */
-  readonly #pushed = new Map<string, { message: string; mentions: number; at: number }>();
   /** Until when the service wants nothing for a device, by its id: no push of another room either. */
   readonly #busy = new Map<string, number>();
 
@@ -102,15 +109,16 @@ export class Pushes {
         at,
         until,
         most: atOnce,
+        before: at - pushedKept,
       });
-      const lost = pushes.filter(({ sending }) => sending);
-      const left = pushes.filter(({ sending }) => !sending);
-      if (lost.length > 0) await this.#lose(lost, until);
+      // Nobody knows whether they were sent.
+      for (const { sending } of pushes) if (sending) this.#options.onPush('lost');
+      const left = [...pushes];
       while (left.length > 0) {
         const isLate = signal.aborted || Date.now() > at + claimTime / 2;
         const some = left.splice(0, isLate ? left.length : together);
         const settled = isLate
-          ? some.map(({ user, room }) => ({ user, room, due: at }))
+          ? some.map(({ user, room, pushed }) => ({ user, room, pushed, due: at }))
           : await Promise.all(some.map((push) => this.#lookAt(push, until)));
         await write.settlePushes({ pushes: settled, until, at: Date.now() });
       }
@@ -118,42 +126,51 @@ export class Pushes {
     }
   }
 
-  /** The server that sent these has ended: nobody knows whether they were sent, and they are not sent again. */
-  async #lose(pushes: readonly PushPlace[], until: number): Promise<void> {
-    const lost = pushes.map(({ user, room }) => ({ user, room }));
-    await this.#options.history.write.settlePushes({ pushes: lost, until, at: Date.now() });
-    for (const _ of lost) this.#options.onPush('lost');
-  }
-
-  async #lookAt({ user, room }: PushPlace, until: number): Promise<Settled> {
+  async #lookAt(push: DuePush, until: number): Promise<SettledPush> {
     const { history, directory } = this.#options;
-    const done = { user, room };
+    const { user, room, pushed } = push;
+    /** @param waits milliseconds for which each of the devices waits that are left */
+    const settled = (pushed: Pushed | undefined, waits: readonly number[]): SettledPush => {
+      const place = { user, room, pushed };
+      return waits.length === 0 ? place : { ...place, due: Date.now() + Math.min(...waits), yields: true };
+    };
     // Before the store is asked, which costs it work.
-    const reason = await this.#reasonFor(user, room);
+    const reason = await this.#reasonFor(push);
     if ('settled' in reason) return reason.settled;
-    const devices = await this.#devicesOf(user);
-    if (devices.unknown && devices.ready.length === 0) return { ...done, due: Date.now() + again.shortest };
-    if (devices.ready.length === 0) return done;
+    const devices = await this.#devicesOf(user, reason.got);
+    const waits = devices.unknown.map(() => again.shortest);
+    if (devices.ready.length === 0) return settled(pushed, waits);
     // It may have taken a while to answer.
-    const still = await this.#reasonFor(user, room);
+    const still = await this.#reasonFor(push);
     if ('settled' in still) return still.settled;
-    const { settings, unread, found, stored, at } = still;
+    const { settings, unread, found, stored, mentions, got, at } = still;
+    // A newer one is for all devices.
+    if (got.length < reason.got.length) return settled(pushed, [0]);
     const own = new Set((await history.read.devices({ user })).map(({ id }) => id));
-    const ready = devices.ready.flatMap((one) => {
+    const open = devices.ready.flatMap((one) => {
+      const { device, login } = one;
       // Its user has logged out there meanwhile, and somebody else may have logged in.
-      if (!own.has(one.device.id)) return [];
-      const rooms = one.login.is === 'live' ? roomsFor(one.login, unread.rooms) : unread.rooms;
-      return rooms.includes(found) ? [{ ...one, rooms }] : [];
+      if (!own.has(device.id) || got.includes(device.id)) return [];
+      const rooms = login.is === 'live' ? roomsFor(login, unread.rooms) : unread.rooms;
+      return rooms.includes(found) ? [{ ...one, rooms, busyFor: this.#busyFor(device) }] : [];
     });
-    if (ready.length === 0) return done;
+    const ready = open.filter(({ busyFor }) => busyFor <= 0);
+    waits.push(...open.flatMap(({ busyFor }) => (busyFor > 0 ? [busyFor] : [])));
+    if (ready.length === 0) return settled(pushed, waits);
+    const sent = { message: stored.id, mentions };
+    const withGot = (some: typeof ready) => ({
+      ...sent,
+      got: [...got, ...some.map(({ device }) => device.id)],
+    });
     const texts = new MailTexts(settings.lang, settings.zone);
     const place = placeOf(user, room);
     const silent = this.#sounds.has(place);
     if (!silent) this.#sounds.set(place, at);
     const { user: author, text, files } = directory.messageOf(stored);
     const message = { user: author, text, ...(files === undefined ? {} : { files }) };
-    const { lost } = await history.write.notePushing({ ...done, until });
-    if (lost) return done;
+    const noted = waits.length === 0 ? sent : withGot(ready);
+    const { lost } = await history.write.notePushing({ user, room, until, pushed: noted });
+    if (lost) return settled(pushed, []);
     const isUrgent = found.kind === 'direct' || found.mentions > 0;
     const outcomes = await Promise.all(
       ready.map(({ device, address, login, rooms }) => {
@@ -187,20 +204,17 @@ export class Pushes {
         return this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
       }),
     );
-    const pauses = outcomes.flatMap((one) => (one.is === 'busy' ? [pauseOf(one)] : []));
-    // If a device has got it, no other one gets it twice.
-    if (pauses.length < outcomes.length) {
-      this.#pushed.delete(place);
-      this.#pushed.set(place, { message: stored.id, mentions: found.mentions, at });
-      return done;
-    }
-    return { ...done, due: Date.now() + Math.max(...pauses) };
+    waits.push(...outcomes.flatMap((one) => (one.is === 'busy' ? [pauseOf(one)] : [])));
+    if (waits.length === 0) return settled(sent, waits);
+    const known = withGot(ready.filter((_, n) => outcomes[n]?.is !== 'busy'));
+    return settled(known.got.length === 0 ? pushed : known, waits);
   }
 
   /** The reason of a push to the user about this room, as it is now; without one, when to look again, if at all. */
-  async #reasonFor(user: string, room: string): Promise<Reason | { settled: Settled }> {
+  async #reasonFor({ user, room, pushed }: DuePush): Promise<Reason | { settled: SettledPush }> {
     const { history, directory, defaults } = this.#options;
     const settled = { user, room };
+    const known = { ...settled, pushed };
     const { notices, activeAt, notified } = await history.read.notices({ user });
     const settings = settingsOf(notices, defaults);
     const at = Date.now();
@@ -210,21 +224,27 @@ export class Pushes {
     if (unread === undefined || found === undefined) return { settled };
     // A user who is here may leave without having read it.
     if (activeAt !== undefined && isHere(activeAt, at))
-      return { settled: { ...settled, due: activeAt + longestHere } };
+      return { settled: { ...known, due: activeAt + longestHere } };
     const quiet = settings.quiet === null ? undefined : quietUntil(settings.quiet, at);
-    if (quiet !== undefined) return { settled: { ...settled, due: quiet } };
+    if (quiet !== undefined) return { settled: { ...known, due: quiet } };
     const [stored] = await history.read.messages({ places: [{ room, seq: found.last }] });
     if (stored === undefined || stored.sentAt < at - newsFor) return { settled };
+    const reason = { settings, unread, found, stored, at };
+    if (pushed?.message !== stored.id || pushed.mentions < found.mentions)
+      return { ...reason, mentions: found.mentions, got: [] };
+    const { mentions, got } = pushed;
     // It came before an earlier push and was in it, and its room was looked through because of it only after that.
-    const pushed = this.#pushed.get(placeOf(user, room));
-    if (pushed?.message === stored.id && pushed.mentions >= found.mentions) return { settled };
-    return { settings, unread, found, stored, at };
+    if (got === undefined) return { settled: known };
+    return { ...reason, mentions, got };
   }
 
-  /** The devices that may be sent to; `unknown`: of some the store does not say whether their user is logged in. */
-  async #devicesOf(user: string) {
+  /**
+   * The devices that may be sent to, without those that have got it; `unknown`: the store does not say whether their user is
+   * logged in there.
+   */
+  async #devicesOf(user: string, got: readonly string[]) {
     const { history, registry } = this.#options;
-    const devices = await history.read.devices({ user });
+    const devices = (await history.read.devices({ user })).filter(({ id }) => !got.includes(id));
     const checked = await Promise.all(
       devices.map(async (device) => ({ device, login: await registry.check(device) })),
     );
@@ -233,13 +253,16 @@ export class Pushes {
       const address = registry.addressOf(device);
       return address === undefined ? [] : [{ device, address, login }];
     });
-    return { ready, unknown: checked.some(({ login }) => login.is === 'unknown') };
+    return { ready, unknown: checked.filter(({ login }) => login.is === 'unknown') };
+  }
+
+  /** Milliseconds for which its service wants nothing yet. */
+  #busyFor({ id }: StoredDevice): number {
+    return (this.#busy.get(id) ?? 0) - Date.now();
   }
 
   async #send(device: StoredDevice, send: () => Promise<PushOutcome>): Promise<PushOutcome> {
     const { registry, onPush, onRefusal } = this.#options;
-    const busyFor = (this.#busy.get(device.id) ?? 0) - Date.now();
-    if (busyFor > 0) return { is: 'busy', wait: busyFor, reason: 'the service has asked to wait' };
     const outcome = await send();
     if (this.#busy.size >= mostBusy) this.#busy.clear();
     if (outcome.is === 'busy') this.#busy.set(device.id, Date.now() + pauseOf(outcome));
@@ -278,10 +301,6 @@ export class Pushes {
     for (const [place, made] of this.#sounds) {
       if (made > at - betweenSounds) break;
       this.#sounds.delete(place);
-    }
-    for (const [place, pushed] of this.#pushed) {
-      if (pushed.at > at - pushedKept) break;
-      this.#pushed.delete(place);
     }
   }
 }

@@ -393,6 +393,7 @@ export const formerRows: readonly string[] = [
   ),
   `INSERT INTO chat_reports (id, room, seq, by_id, reason, reported_at) VALUES ('r', 1, 1, '3', 'spam', 5)`,
   `INSERT INTO chat_bans (user_id, reason) VALUES ('4', 'why')`,
+  `INSERT INTO chat_pushes (user_id, room_id, due) VALUES ('2', 'den', 5)`,
   ...['lobby', 'den', 'gone'].map(
     (room) => `INSERT INTO chat_audit (act, at, room_id) VALUES ('muted', 7, '${room}')`,
   ),
@@ -400,7 +401,7 @@ export const formerRows: readonly string[] = [
 ];
 
 /** The rows that are read of them later. */
-export async function checkFormerRows({ read }: History): Promise<void> {
+export async function checkFormerRows({ read, write }: History): Promise<void> {
   expect(await read.arrivals({ limit: 9 })).toMatchObject({ users: [{ id: '2' }] });
   expect(await read.arrival({ user: '2' })).toMatchObject({ at: 0 });
   const known = { rooms: ['den'], except: [] };
@@ -427,4 +428,6 @@ export async function checkFormerRows({ read }: History): Promise<void> {
   });
   expect(await read.heldIn({ rooms: ['lobby'], everyPublic: true, limit: 9 })).toEqual({ held: [] });
   expect(await read.events({ limit: 9 })).toEqual({ waiting: 0, failed: [] });
+  const pushes = [{ user: '2', room: 'den', sending: false }];
+  expect(await write.claimPushes({ at: 5, until: 5, most: 9, before: 0 })).toEqual({ pushes });
 }

@@ -5,6 +5,7 @@ import { carryOutErasures } from '../helpers/erasures.ts';
 const at = 1_700_000_000_000;
 const until = at + 60_000;
 const minute = 60_000;
+const hour = 60 * minute;
 let n = 0;
 
 /** The contract of every history for the users who are to be notified of what they have not read. */
@@ -206,23 +207,87 @@ export function notifyContract(
     await note([], [], at, [push, { ...push, room: 'lobby' }]);
     const claim = (time: number) => {
       held = time + minute;
-      return write.claimPushes({ at: time, until: held, most: 9 });
+      return write.claimPushes({ at: time, until: held, most: 9, before: at });
     };
+    const pushed = { message: 'm', mentions: 1, got: ['phone'] };
     expect((await claim(at)).pushes).toEqual([
       { ...push, sending: false },
       { ...push, room: 'lobby', sending: false },
     ]);
-    expect(await write.notePushing({ ...push, until: held - 1 })).toEqual({ lost: true });
-    expect(await write.notePushing({ ...push, until: held })).toEqual({ lost: false });
+    expect(await write.notePushing({ ...push, until: held - 1, pushed })).toEqual({ lost: true });
+    expect(await write.notePushing({ ...push, until: held, pushed })).toEqual({ lost: false });
     await write.settlePushes({ pushes: [{ ...push, room: 'lobby', due: at + 5 }], until: held, at });
     expect((await claim(at + 5)).pushes).toEqual([{ ...push, room: 'lobby', sending: false }]);
     await write.settlePushes({ pushes: [{ ...push, room: 'lobby' }], until: held, at });
-    expect((await claim(until)).pushes).toEqual([{ ...push, sending: true }]);
+    expect((await claim(until)).pushes).toEqual([{ ...push, sending: true, pushed }]);
     await note([], [], at, [push]);
     await write.settlePushes({ pushes: [push], until: held, at: until });
     expect((await claim(until)).pushes).toEqual([{ ...push, sending: false }]);
     await write.settlePushes({ pushes: [push], until: held, at: until });
     expect(await claim(2 * until)).toEqual({ pushes: [] });
+  });
+
+  it('what was pushed is remembered for a while, and meanwhile a newer message is due as usual', async () => {
+    const [sent, waiting] = [
+      { user: '1', room: 'sent' },
+      { user: '1', room: 'waiting' },
+    ];
+    const pushed = { message: 'm', mentions: 1 };
+    const all = [sent, waiting];
+    const claim = (time: number, before = at) => {
+      held = time + minute;
+      return write.claimPushes({ at: time, until: held, most: 9, before });
+    };
+    const settled = (time: number) =>
+      write.settlePushes({
+        pushes: [
+          { ...sent, pushed },
+          { ...waiting, pushed: { ...pushed, got: ['phone'] }, due: time + hour, yields: true },
+        ],
+        until: held,
+        at: time,
+      });
+    const given = [
+      { ...sent, sending: false, pushed },
+      { ...waiting, sending: false, pushed: { ...pushed, got: ['phone'] } },
+    ];
+    await note([], [], at, all);
+    await claim(at);
+    await settled(at + 1);
+    expect(await claim(at + 2)).toEqual({ pushes: [], next: at + 1 + hour });
+    await note([], [], at, all);
+    expect((await claim(at)).pushes).toEqual(given);
+    // One comes while they are looked at.
+    await note([], [], at, all);
+    await settled(at + 3);
+    expect((await claim(at + 2)).pushes).toEqual([]);
+    expect((await claim(at + 3)).pushes).toEqual(given);
+    await settled(at + 4);
+    // A user who is here, or has quiet hours, is not looked at earlier.
+    await note([], [], at, [waiting]);
+    await claim(at);
+    await write.settlePushes({ pushes: [{ ...waiting, pushed, due: at + hour }], until: held, at });
+    await note([], [], at, [waiting]);
+    expect(await claim(at + 9, at + 5)).toEqual({ pushes: [], next: at + hour });
+    // It is forgotten what was pushed where nothing waits.
+    await note([], [], at, [sent]);
+    expect((await claim(at + hour)).pushes).toEqual([
+      { ...sent, sending: false },
+      { ...waiting, sending: false, pushed },
+    ]);
+    await write.settlePushes({ pushes: all, until: held, at });
+    expect(await claim(2 * until)).toEqual({ pushes: [] });
+    // The rows of an erased user go.
+    const kit = { user: 'kit', room: 'sent' };
+    await write.arrive({ user: { id: 'kit', name: 'Kit' }, at });
+    await note([], [], at, [kit]);
+    await claim(at);
+    await write.settlePushes({ pushes: [{ ...kit, pushed }], until: held, at });
+    await write.erase({ user: 'kit', messages: 'anonymise', at });
+    await carryOutErasures(now().history, 'one', at + 1);
+    await note([], [], at, [kit]);
+    expect((await claim(at)).pushes).toEqual([{ ...kit, sending: false }]);
+    await write.settlePushes({ pushes: [kit], until: held, at });
   });
 
   it('messages that name a user are unread in public rooms of which the user is no member, until they are read', async () => {

@@ -64,14 +64,18 @@ export const forgetActive: Rule<'forgetActive'> = {
   },
 };
 
-/** Gives the rows that are due to one server: they are due again at `until`, in case it ends. */
+/**
+ * Gives the rows that are due to one server: they are due again at `until`, in case it ends.
+ * @param without a row without what is over then
+ */
 function claim<Of extends { due?: number; claimed?: 1 }>(
   work: Work,
   table: Table<Of>,
   { at, until, most }: { at: number; until: number; most: number },
+  without: (row: Of) => Of = (row) => row,
 ): { rows: readonly Of[]; next?: number } {
   const found = work.dueRows(table, at, most);
-  for (const row of found.rows) work.put(table, { ...row, due: until, claimed: 1 });
+  for (const row of found.rows) work.put(table, { ...without(row), due: until, claimed: 1 });
   return { rows: found.rows, ...(found.next === undefined ? {} : { next: found.next }) };
 }
 
@@ -160,9 +164,15 @@ export const forgetNotified: Rule<'forgetNotified'> = {
 export const claimPushes: Rule<'claimPushes'> = {
   needs: ({ at, most }) => [{ what: 'due', table: pushes, at, most }],
   run(work, input) {
-    const { rows, ...next } = claim(work, pushes, input);
+    const { rows, ...next } = claim(work, pushes, input, ({ sending, done, ...row }) => row);
+    work.forgetPushes(input.before);
     return {
-      pushes: rows.map(({ user, roomId, sending }) => ({ user, room: roomId, sending: sending === 1 })),
+      pushes: rows.map(({ user, roomId, sending, pushed }) => ({
+        user,
+        room: roomId,
+        sending: sending === 1,
+        ...(pushed === undefined ? {} : { pushed }),
+      })),
       ...next,
     };
   },
@@ -171,17 +181,17 @@ export const claimPushes: Rule<'claimPushes'> = {
 export const settlePushes: Rule<'settlePushes'> = {
   needs: () => [],
   run(work, { pushes, until, at }) {
-    for (const { due, ...place } of pushes) work.settlePush(place, until, at, due);
+    for (const push of pushes) work.settlePush(push, until, at);
     return {};
   },
 };
 
 export const notePushing: Rule<'notePushing'> = {
   needs: ({ user, room }) => [rows(pushes, { user, roomId: room })],
-  run(work, { until, ...place }) {
+  run(work, { until, pushed, ...place }) {
     const [row] = work.find(pushes, { user: place.user, roomId: place.room });
     if (row?.due !== until) return { lost: true };
-    work.notePushing(place);
+    work.notePushing(place, pushed);
     return { lost: false };
   },
 };

@@ -10,7 +10,9 @@ import {
   isNamed,
   isReadable,
   type MemberRecord,
+  type Pushed,
   type PushPlace,
+  type SettledPush,
   type StoredFile,
   type StoredMessage,
   type StoredReport,
@@ -889,20 +891,30 @@ export class Work {
     );
   }
 
-  /** The same for pushes. */
+  /** The same for pushes; those that have ended, or wait for devices, are due as new ones. */
   notePushes(pushes: readonly PushPlace[], due: number): void {
     this.#noteDue(
       'chat_pushes',
       ['user_id', 'room_id'],
       pushes.map(({ user, room }) => [user, room]),
       due,
+      {
+        set: sql`due = CASE WHEN claimed = 1 THEN due ELSE ${due} END, again = claimed, done = NULL`,
+        where: sql`(claimed = 1 OR done IS NOT NULL)`,
+      },
     );
   }
 
-  #noteDue(table: string, key: Columns, keys: readonly (readonly Value[])[], due: number): void {
+  #noteDue(
+    table: string,
+    key: Columns,
+    keys: readonly (readonly Value[])[],
+    due: number,
+    { set, where } = { set: sql`again = 1`, where: sql`claimed = 1` },
+  ): void {
     if (keys.length === 0) return;
     this.#later(
-      (dialect) => sql`UPDATE ${raw(table)} SET again = 1 WHERE claimed = 1 AND ${dialect.each(key, keys)}`,
+      (dialect) => sql`UPDATE ${raw(table)} SET ${set} WHERE ${where} AND ${dialect.each(key, keys)}`,
     );
     this.#later((dialect) =>
       dialect.insertNew(
@@ -946,27 +958,46 @@ export class Work {
     this.#later(() => sql`UPDATE chat_due SET sending = 1 WHERE user_id = ${user}`);
   }
 
-  notePushing({ user, room }: PushPlace): void {
-    this.#later(() => sql`UPDATE chat_pushes SET sending = 1 WHERE user_id = ${user} AND room_id = ${room}`);
+  notePushing({ user, room }: PushPlace, pushed: Pushed): void {
+    this.#later(
+      () =>
+        sql`UPDATE chat_pushes SET sending = 1, pushed = ${JSON.stringify(pushed)}
+            WHERE user_id = ${user} AND room_id = ${room}`,
+    );
   }
 
   /** A server has looked at the user, whom it has until then. @param again when to look again; absent if nothing is left, unless there was more */
   settleDue(user: string, until: number, at: number, again?: number): void {
-    this.#settle(raw('chat_due'), sql`user_id = ${user} AND due = ${until}`, at, again);
-  }
-
-  /** The same for a push. */
-  settlePush({ user, room }: PushPlace, until: number, at: number, again?: number): void {
-    const where = sql`user_id = ${user} AND room_id = ${room} AND due = ${until}`;
-    this.#settle(raw('chat_pushes'), where, at, again);
-  }
-
-  #settle(table: Sql, where: Sql, at: number, again: number | undefined): void {
-    if (again === undefined) this.#later(() => sql`DELETE FROM ${table} WHERE ${where} AND again IS NULL`);
+    const where = sql`user_id = ${user} AND due = ${until}`;
+    if (again === undefined) this.#later(() => sql`DELETE FROM chat_due WHERE ${where} AND again IS NULL`);
     this.#later(
       () =>
-        sql`UPDATE ${table} SET due = ${again ?? at}, claimed = NULL, again = NULL, sending = NULL WHERE ${where}`,
+        sql`UPDATE chat_due SET due = ${again ?? at}, claimed = NULL, again = NULL, sending = NULL WHERE ${where}`,
     );
+  }
+
+  /** A server has looked at a push, which it has until then. */
+  settlePush({ user, room, pushed, due, yields }: SettledPush, until: number, at: number): void {
+    const where = sql`user_id = ${user} AND room_id = ${room} AND due = ${until}`;
+    const isOver = due === undefined;
+    if (isOver && pushed === undefined) {
+      this.#later(() => sql`DELETE FROM chat_pushes WHERE ${where} AND again IS NULL`);
+    }
+    const done = isOver || yields === true ? at : null;
+    const stored = pushed === undefined ? null : JSON.stringify(pushed);
+    // If there was more, `again` is 1, else NULL. MariaDB goes from one column to the next: it is read before it is set.
+    this.#later(
+      () =>
+        sql`UPDATE chat_pushes
+            SET due = coalesce(again * ${at}, ${due ?? null}), done = ${done}, pushed = ${stored},
+                claimed = NULL, again = NULL, sending = NULL
+            WHERE ${where}`,
+    );
+  }
+
+  /** Forgets the messages that were pushed before that time. */
+  forgetPushes(before: number): void {
+    this.#later(() => sql`DELETE FROM chat_pushes WHERE done < ${before} AND due IS NULL`);
   }
 
   /** A server has looked through the members of a room. @param next when to do so again if there was more */

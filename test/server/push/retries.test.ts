@@ -1,14 +1,24 @@
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
 import type { Directory } from '../../../server/chat/directory.ts';
 import type { History, Writes } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import type { Fcm } from '../../../server/push/fcm.ts';
 import { PushServices } from '../../../server/push/push-service.ts';
 import { Pushes } from '../../../server/push/pushes.ts';
-import type { DeviceAddress } from '../../../server/push/registry.ts';
+import type { DeviceAddress, DeviceLogin } from '../../../server/push/registry.ts';
 import { Sealing } from '../../../server/push/sealing.ts';
 import { VapidKeys } from '../../../server/push/vapid-keys.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
@@ -56,6 +66,11 @@ const answered = (status: number, headers: Record<string, string> = {}) => {
 
 const deviceOf = (user: string) => `device of ${user}`;
 
+const pathOf = (of: DeviceAddress) => new URL('endpoint' in of ? of.endpoint : '').pathname;
+
+/** The other devices of users, and what the store says of their logins. */
+const others = new Map<string, { address: DeviceAddress; is: DeviceLogin['is'] }>();
+
 let people = 0;
 /**
  * A user with one device who is away, and the sender of a server.
@@ -72,9 +87,12 @@ async function scene(
   const at = Date.now();
   for (const id of [user, ann.id]) await history.write.arrive({ user: { id, name: id }, at });
   await history.write.setNotices({ user, set: { quiet: 'off' } });
-  await history.write.registerDevice({ id: deviceOf(user), user, kind: 'browser', sealed: '', at });
+  const registerAgain = () =>
+    history.write.registerDevice({ id: deviceOf(user), user, kind: 'browser', sealed: '', at: Date.now() });
+  await registerAgain();
   const settled: Writes['settlePushes']['in']['pushes'][number][] = [];
   let claimed = () => {};
+  let lost = 0;
   const write = Object.assign(Object.create(history.write) as History['write'], {
     async claimPushes(input: Writes['claimPushes']['in']) {
       const found = await history.write.claimPushes(input);
@@ -95,20 +113,26 @@ async function scene(
     } as unknown as Directory,
     defaults: { after: 0, zone: 'UTC' },
     registry: {
-      async check() {
+      async check({ id }) {
         await during({ user, room });
-        return { is: 'live' };
+        return { is: others.get(id)?.is ?? 'live' };
       },
-      addressOf: () => (apps === undefined ? address : { token: 'app' }),
+      addressOf: ({ id }) => others.get(id)?.address ?? (apps === undefined ? address : { token: 'app' }),
       forget: async (device) => void (await history.write.removeDevice(device)),
     },
     browsers: { services, keys },
     apps: apps as Fcm | undefined,
-    onPush() {},
+    onPush: (outcome) => {
+      if (outcome === 'lost') lost++;
+    },
     onRefusal() {},
     onFailure: (error) => expect.unreachable(error.message),
   });
   onTestFinished(() => pushes.stop());
+  const note = async (of: string) => {
+    const due = Date.now();
+    await history.write.noteDue({ room: of, users: [], due, pushes: [user], pushDue: due });
+  };
   return {
     /**
      * A message in a new room, whose push is due now.
@@ -148,6 +172,32 @@ async function scene(
       pushes.wake();
       return room;
     },
+    /**
+     * Another device of the user.
+     * @param is what the store says of its login
+     */
+    async elsewhere(is: DeviceLogin['is'] = 'live') {
+      const other = { address: subscription(service, (await keys.current()).public) as DeviceAddress, is };
+      const device = { id: `other ${deviceOf(user)}`, user, kind: 'browser', sealed: '' } as const;
+      others.set(device.id, other);
+      const register = () => history.write.registerDevice({ ...device, at: Date.now() });
+      await register();
+      return {
+        path: pathOf(other.address),
+        register,
+        /** It is logged out. */
+        remove: () => history.write.removeDevice(device),
+        says: (said: DeviceLogin['is']) => {
+          other.is = said;
+        },
+      };
+    },
+    registerAgain,
+    /** @param happens from now on, while the store is asked for a login */
+    during(happens: typeof during) {
+      during = happens;
+    },
+    lost: () => lost,
     wake: () => pushes.wake(),
     /** @param happens when this server has taken the pushes that are due */
     look(happens: () => void) {
@@ -156,10 +206,10 @@ async function scene(
     },
     /** Its members are looked through again. */
     async again(of: string) {
-      const due = Date.now();
-      await history.write.noteDue({ room: of, users: [], due, pushes: [user], pushDue: due });
+      await note(of);
       pushes.wake();
     },
+    note,
     /** Another message in the room of the last one. */
     async another() {
       const said = { room, clientId: 'd', user: ann, text: 'y', sentAt: Date.now(), asMember: true };
@@ -198,7 +248,7 @@ test.each([
     vi.setSystemTime(Date.now() + second);
     // Of another room, for the same device.
     const other = await message();
-    const left = Math.max(30 * second, wait - second);
+    const left = wait - second;
     expect(await later(other)).toBe(left);
     expect(service.taken).toHaveLength(1);
     vi.setSystemTime(Date.now() + left);
@@ -255,6 +305,142 @@ test('a message is pushed once, however often its room is looked through, and ag
   expect(await look()).toBe(3);
 });
 
+/** How many pushes the device of the scene has got, and how many the other one. */
+const gotBy = (other: { path: string }) =>
+  [pathOf(address), other.path].map((path) => service.taken.filter((push) => push.path === path).length);
+
+/** The other one of two devices does not get a push at first. */
+const unreached: [why: string, is: DeviceLogin['is'], status: number, tries: number][] = [
+  ['its service is busy', 'live', 503, 1],
+  ['the store does not say whether its user is logged in there', 'unknown', 201, 0],
+];
+
+async function halfWay(is: DeviceLogin['is'], status: number) {
+  const one = await scene();
+  const other = await one.elsewhere(is);
+  service.answer = (response, { path }) => response.writeHead(path === other.path ? status : 201).end();
+  const room = await one.message();
+  expect(await one.later(room)).toBe(30 * second);
+  return {
+    ...one,
+    room,
+    other,
+    /** From now on it can be reached. */
+    reached() {
+      other.says('live');
+      answered(201);
+    },
+    tryAgain() {
+      vi.setSystemTime(Date.now() + 30 * second);
+      one.wake();
+      return one.later(room);
+    },
+  };
+}
+
+describe.each(unreached)(
+  'one of two devices gets a push, and the other one not, since %s',
+  (_, is, status, tries) => {
+    test('it gets it later, and each gets it once', async () => {
+      const { other, reached, tryAgain, again, later, room } = await halfWay(is, status);
+      expect(gotBy(other)).toEqual([1, tries]);
+      expect(await tryAgain()).toBe(30 * second);
+      expect(gotBy(other)).toEqual([1, 2 * tries]);
+      reached();
+      expect(await tryAgain()).toBeUndefined();
+      expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
+      await again(room);
+      expect(await later(room)).toBeUndefined();
+      expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
+    });
+
+    test('a newer message goes to both as usual, and the older one to nobody', async () => {
+      const { other, reached, again, another, later, room } = await halfWay(is, status);
+      vi.setSystemTime(Date.now() + 5 * second);
+      if (status === 201) reached();
+      await another();
+      await again(room);
+      // A service that is busy is not asked.
+      const left = status === 201 ? undefined : 25 * second;
+      expect(await later(room)).toBe(left);
+      expect(gotBy(other)).toEqual([2, 1]);
+      if (left === undefined) return;
+      reached();
+      vi.setSystemTime(Date.now() + left);
+      await again(room);
+      expect(await later(room)).toBeUndefined();
+      expect(gotBy(other)).toEqual([2, 2]);
+    });
+
+    test('a newer message that comes while the other one is tried goes to both', async () => {
+      const { other, reached, another, tryAgain, wake, later, room, during } = await halfWay(is, status);
+      reached();
+      during(async () => void (await another()));
+      expect(await tryAgain()).toBe(0);
+      expect(gotBy(other)).toEqual([1, tries]);
+      during(async () => {});
+      wake();
+      expect(await later(room)).toBeUndefined();
+      expect(gotBy(other)).toEqual([2, tries + 1]);
+    });
+
+    test('it is removed: nothing goes out any more', async () => {
+      const { other, reached, tryAgain } = await halfWay(is, status);
+      reached();
+      await other.remove();
+      expect(await tryAgain()).toBeUndefined();
+      expect(gotBy(other)).toEqual([1, tries]);
+    });
+
+    test('both are registered anew: each has got it once', async () => {
+      const { other, reached, tryAgain, registerAgain } = await halfWay(is, status);
+      reached();
+      await registerAgain();
+      await other.remove();
+      await other.register();
+      expect(await tryAgain()).toBeUndefined();
+      expect(gotBy(other)).toEqual([1, tries + 1]);
+    });
+
+    test('after a day it is no news any more, and is not tried again', async () => {
+      const { other, reached, tryAgain } = await halfWay(is, status);
+      vi.setSystemTime(Date.now() + 24 * hour - 31 * second);
+      expect(await tryAgain()).toBe(30 * second);
+      reached();
+      expect(await tryAgain()).toBeUndefined();
+      expect(gotBy(other)).toEqual([1, 2 * tries]);
+    });
+  },
+);
+
+test('a server ends while it sends to one of two devices: another one counts that as lost, and sends to the other device', async () => {
+  const [first, next] = [await scene(), await scene()];
+  const other = await first.elsewhere('unknown');
+  const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
+  service.answer = (response) => resolve(response);
+  const room = await first.message();
+  const response = await asked;
+  vi.setSystemTime(Date.now() + 61 * second);
+  other.says('live');
+  answered(201);
+  next.wake();
+  expect(await next.later(room)).toBeUndefined();
+  expect(gotBy(other)).toEqual([1, 1]);
+  expect(next.lost()).toBe(1);
+  response.writeHead(201).end();
+});
+
+test('a message that one server has pushed is not pushed by another one', async () => {
+  const [one, two] = [await scene(), await scene()];
+  answered(201);
+  const room = await one.message();
+  expect(await one.later(room)).toBeUndefined();
+  await one.note(room);
+  two.wake();
+  expect(await two.later(room)).toBeUndefined();
+  expect(service.taken).toHaveLength(1);
+});
+
 test.each([
   [413, 1],
   [403, 1],
@@ -267,7 +453,7 @@ test.each([
   expect(await later(room)).toBeUndefined();
   expect(await devices()).toBe(left);
   const at = Date.now() + hour;
-  expect(await history.write.claimPushes({ at, until: at + 1, most: 9 })).toEqual({ pushes: [] });
+  expect(await history.write.claimPushes({ at, until: at + 1, most: 9, before: 0 })).toEqual({ pushes: [] });
   expect(service.taken).toHaveLength(1);
 });
 
@@ -279,7 +465,10 @@ test('a push of a server that has ended is not sent again, also where the next s
   const response = await asked;
   vi.setSystemTime(Date.now() + 61 * second);
   next.look(() => vi.setSystemTime(Date.now() + 31 * second));
+  expect(await next.later(room)).toBe(-31 * second);
+  next.look(() => {});
   expect(await next.later(room)).toBeUndefined();
+  expect(next.lost()).toBe(1);
   expect(service.taken).toHaveLength(1);
   response.writeHead(201).end();
 });
