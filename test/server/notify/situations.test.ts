@@ -581,8 +581,9 @@ async function startSite(env: NodeJS.ProcessEnv, kind: Kind, goesOn: Scene['goes
   let settings: NodeJS.ProcessEnv = {};
   let server: ChatServer;
   const start = async (whole: NodeJS.ProcessEnv) => {
-    settings = whole;
-    server = await startChatServer(whole);
+    // On a busy machine a store that is slow would look like one that is silent, and pushes wait half a minute for that one.
+    settings = { ...whole, CHAT_SESSION_STORE: `${whole.CHAT_SESSION_STORE}&timeout=9999ms` };
+    server = await startChatServer(settings);
     // The server that runs by then.
     return new Proxy(server, { get: (_, name) => Reflect.get(server, name) });
   };
