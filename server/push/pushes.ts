@@ -79,7 +79,7 @@ export interface PushesOptions {
 export class Pushes {
   readonly #options: PushesOptions;
   readonly #rounds: Rounds;
-  /** When a room made a sound last, by user and room. */
+  /** When a room made a sound last, by room and device. */
   readonly #sounds = new Map<string, number>();
   /** Until when the service wants nothing for a device, by its id: no push of another room either. */
   readonly #busy = new Map<string, number>();
@@ -163,9 +163,6 @@ export class Pushes {
       got: [...got, ...some.map(({ device }) => device.id)],
     });
     const texts = new MailTexts(settings.lang, settings.zone);
-    const place = placeOf(user, room);
-    const silent = this.#sounds.has(place);
-    if (!silent) this.#sounds.set(place, at);
     const { user: author, text, files } = directory.messageOf(stored);
     const message = { user: author, text, ...(files === undefined ? {} : { files }) };
     const noted = waits.length === 0 ? sent : withGot(ready);
@@ -173,7 +170,7 @@ export class Pushes {
     if (lost) return settled(pushed, []);
     const isUrgent = found.kind === 'direct' || found.mentions > 0;
     const outcomes = await Promise.all(
-      ready.map(({ device, address, login, rooms }) => {
+      ready.map(async ({ device, address, login, rooms }) => {
         const isLive = login.is === 'live';
         const total = rooms.reduce((sum, one) => sum + one.unread, 0);
         if ('token' in address) {
@@ -185,6 +182,8 @@ export class Pushes {
           );
         }
         const { page, auth } = address;
+        const place = `${room} ${device.id}`;
+        const silent = this.#sounds.has(place);
         const notice = isLive
           ? noticeOf({
               room: found,
@@ -201,7 +200,9 @@ export class Pushes {
         // By a secret that the service does not know: it would learn who shares a room, and could try which one it is.
         const secret = Buffer.from(auth, 'base64url');
         const topic = createHmac('sha256', secret).update(room).digest('base64url').slice(0, 32);
-        return this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
+        const outcome = await this.#send(device, () => this.#toBrowser(address, { notice, topic, isUrgent }));
+        if (!silent && outcome.is === 'sent') this.#sounds.set(place, Date.now());
+        return outcome;
       }),
     );
     waits.push(...outcomes.flatMap((one) => (one.is === 'busy' ? [pauseOf(one)] : [])));
@@ -304,8 +305,6 @@ export class Pushes {
     }
   }
 }
-
-const placeOf = (user: string, room: string) => `${room} ${user}`;
 
 /** Milliseconds until a push is tried again. */
 const pauseOf = ({ wait }: { wait: number }) => Math.min(Math.max(again.shortest, wait), again.longest);

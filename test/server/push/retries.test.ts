@@ -24,7 +24,14 @@ import { VapidKeys } from '../../../server/push/vapid-keys.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 import { hanging } from '../../helpers/hanging.ts';
 import { meanwhile } from '../../helpers/meanwhile.ts';
-import { type PushServiceOfTest, startPushService, subscription } from '../../helpers/push-service.ts';
+import {
+  browserKeys,
+  decrypted,
+  type PushServiceOfTest,
+  startPushService,
+  subscription,
+  type TakenPush,
+} from '../../helpers/push-service.ts';
 
 const second = 1000;
 const hour = 3600 * second;
@@ -177,13 +184,21 @@ async function scene(
      * @param is what the store says of its login
      */
     async elsewhere(is: DeviceLogin['is'] = 'live') {
-      const other = { address: subscription(service, (await keys.current()).public) as DeviceAddress, is };
+      const drawn = browserKeys();
+      const [p256dh, auth] = [drawn.p256dh.toString('base64url'), drawn.auth.toString('base64url')];
+      const subscribed = subscription(service, (await keys.current()).public, { p256dh, auth });
+      const other = { address: subscribed as DeviceAddress, is };
       const device = { id: `other ${deviceOf(user)}`, user, kind: 'browser', sealed: '' } as const;
       others.set(device.id, other);
       const register = () => history.write.registerDevice({ ...device, at: Date.now() });
       await register();
       return {
         path: pathOf(other.address),
+        /** The last notice that was sent there. */
+        notice() {
+          const push = service.taken.findLast(({ path }) => path === pathOf(other.address)) as TakenPush;
+          return JSON.parse(`${decrypted(push.body, drawn)}`).notification;
+        },
         register,
         /** It is logged out. */
         remove: () => history.write.removeDevice(device),
@@ -352,6 +367,17 @@ describe.each(unreached)(
       await again(room);
       expect(await later(room)).toBeUndefined();
       expect(gotBy(other)).toEqual([1, 2 * tries + 1]);
+    });
+
+    test('it makes its sound then, and later messages none for a minute', async () => {
+      const { other, reached, tryAgain, again, another, later, room } = await halfWay(is, status);
+      reached();
+      expect(await tryAgain()).toBeUndefined();
+      expect(other.notice()).toMatchObject({ silent: false });
+      await another();
+      await again(room);
+      expect(await later(room)).toBeUndefined();
+      expect(other.notice()).toMatchObject({ silent: true });
     });
 
     test('a newer message goes to both as usual, and the older one to nobody', async () => {
