@@ -5,10 +5,12 @@ import {
   bounds,
   ConfigurationError,
   type ConfigurationValue,
+  isArray,
   isUnknown,
   type PhpConfiguration,
   type PhpSurroundings,
   part,
+  rest,
 } from './value.ts';
 
 export { ConfigurationError } from './value.ts';
@@ -132,6 +134,17 @@ export class Configuration {
   /** Under these keys in what the file returns. */
   returned(keys: readonly string[], instead: string): ConfigurationValue {
     return this.#under(this.#read.returned, keys, keys.join('.'), instead);
+  }
+
+  /** Whether the file returns something under these keys, or may do so: null counts, too. */
+  returns(keys: readonly string[]): boolean {
+    let found = this.#read.returned ?? null;
+    for (const key of keys) {
+      if (isUnknown(found)) return true;
+      if (!isArray(found) || !(found.has(key) || found.has(rest))) return false;
+      found = part(found, key);
+    }
+    return true;
   }
 
   #under(

@@ -110,6 +110,9 @@ async function rootOf(folder: SiteFolder): Promise<string | null> {
   return null;
 }
 
+/** Keys whose lists Laravel merges: `LoadConfiguration::mergeableOptions()`. */
+const merged = new Set(['auth.guards', 'auth.providers', 'cache.stores', 'database.connections']);
+
 async function configurationOf(
   folder: SiteFolder,
   root: string,
@@ -143,11 +146,9 @@ async function configurationOf(
     const reading = files.get(file) ?? filesOf(file);
     files.set(file, reading);
     const found = await reading;
-    for (const each of found) {
-      const value = asText(each.returned(keys, instead));
-      if (value !== null) return value;
-    }
-    return null;
+    // A key of the application replaces the framework's with all that is in it: LoadConfiguration::loadConfigurationFile().
+    const whole = keys.slice(0, merged.has(`${file}.${keys[0]}`) ? 2 : 1);
+    return asText(found.find((each) => each.returns(whole))?.returned(keys, instead) ?? null);
   };
   const previous = environment.APP_PREVIOUS_KEYS ?? '';
   return { config, previousKeys: previous.split(',').filter((key) => key !== '') };
@@ -471,8 +472,6 @@ async function withColon(folder: SiteFolder, root: string): Promise<boolean> {
 async function cachePrefix(folder: SiteFolder, root: string, config: Config, store: string): Promise<string> {
   const own = await config('cache', ['stores', store, 'prefix'], storeSetting);
   const prefix = own ?? (await config('cache', ['prefix'], storeSetting));
-  if (prefix === null)
-    throw new ConfigurationError(`${root}: config/cache.php has no prefix: set ${storeSetting}`);
-  const hasColon = await withColon(folder, root);
-  return prefix !== '' && hasColon ? `${prefix}:` : prefix;
+  if (prefix === null || prefix === '') return '';
+  return (await withColon(folder, root)) ? `${prefix}:` : prefix;
 }

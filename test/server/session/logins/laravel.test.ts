@@ -414,6 +414,30 @@ test('the files of the framework count where the application has none; each sett
   });
 });
 
+test('a key of the application replaces the whole one of the framework, but for the lists that Laravel merges', async () => {
+  const site = siteOf(11, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
+  const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
+  const found = async () => laravel.find?.(await siteFolder({ folder: site.folder }), {});
+  const redis = (prefix: string) => ({ store: expect.stringContaining(`?database=0&prefix=${prefix}&`) });
+  expect(await found()).toMatchObject({
+    options: redis('my_site_database_my_site_cache_'),
+    accounts: { database: { place: { path: '/elsewhere.sqlite' } }, basis: { table: 'users' } },
+  });
+  // As `config()` of Laravel 11.56 and 13.26 has been seen.
+  own('cache', `'prefix' => null`);
+  own('database', `'redis' => ['default' => ['host' => '127.0.0.1']]`);
+  own('auth', `'providers' => ['users' => ['driver' => 'database']], 'defaults' => []`);
+  expect(await found()).toMatchObject({
+    options: redis(''),
+    accounts: { database: { place: { path: '/elsewhere.sqlite' } }, basis: { guard: 'web', table: 'users' } },
+  });
+  own('database', `'connections' => ['sqlite' => ['driver' => 'sqlite', 'database' => '/own.sqlite']]`);
+  expect(await found()).toMatchObject({
+    options: redis('my_site_database_'),
+    accounts: { database: { place: { path: '/own.sqlite' } } },
+  });
+});
+
 test('names become cookies as in Laravel', async () => {
   const names = ['My Site', 'laravel', 'my_site-2', 'A@b.C!', ' x  Y ', 'HTTPServer', 'é', "O'Neil & Co"];
   const file = join(siteOf(13, {}).folder, 'names.php');
