@@ -368,15 +368,18 @@ async function accountsOf({
     judge(row, { user, proof: [hash = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
-      const { password = null } = row;
-      // The middleware `AuthenticateSession` puts it there.
-      if (hash !== null && password !== null && !isOf(password, hash, appKey))
+      const { password } = row;
+      // The middleware `AuthenticateSession` puts it there, and compares it with a password that is true in PHP.
+      const isTrue = password && password.length > 0 && !password.equals(zero);
+      if (hash !== null && isTrue && !isOf(password, hash, appKey))
         return because('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
       return { user: { ...user, name } };
     },
   };
 }
+
+const zero = Buffer.from('0');
 
 /** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */
 function isOf(password: Buffer, hash: string, appKey: string | null): boolean {

@@ -340,6 +340,11 @@ async function expectJudgedByAccount(
     await run("UPDATE users SET password = 'another'");
     expect(await differing(logins, device)).toMatchObject({ state: 'nobody' });
     expect(await logins.identify({ cookies })).toMatchObject({ code: 'unauthorized' });
+    // The middleware looks no further where `getAuthPassword()` is falsy.
+    for (const none of ['NULL', "''", "'0'"]) {
+      await run(`UPDATE users SET password = ${none}`);
+      expect(await logins.identify({ cookies })).toMatchObject({ user: { id: '7' } });
+    }
     await run("UPDATE users SET password = 'hash'");
   }
 }
