@@ -1,13 +1,25 @@
 import { bounds, ConfigurationError } from './value.ts';
 
 /**
- * The variables of an `.env` file, as phpdotenv reads it (Laravel, Bedrock): `NAME=value`, `export NAME=value`,
- * `'…'` as it stands, `"…"` with escapes, `#` after a blank begins a comment, `${OTHER}` is a variable from above. A
- * name that stands twice has its first value.
+ * - `phpdotenv` (Laravel, Bedrock): `#` begins a comment without a blank before it, too, and a name that stands twice has its
+ *   last value
+ * - `plain` (CodeIgniter, and files of the operator): `#` after a blank, and the first value
+ */
+export type EnvForm = 'phpdotenv' | 'plain';
+
+/**
+ * The variables of an `.env` file: `NAME=value`, `export NAME=value`, `'…'` as it stands, `"…"` with escapes, comments
+ * behind `#`, `${OTHER}` for a variable from above.
  * @param file for the errors
+ * @param others variables that the file may name besides its own
  * @throws ConfigurationError that names the line
  */
-export function parseEnv(text: string, file: string): Record<string, string> {
+export function parseEnv(
+  text: string,
+  file: string,
+  form: EnvForm = 'plain',
+  others: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
   const found: Record<string, string> = Object.create(null);
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
@@ -16,11 +28,12 @@ export function parseEnv(text: string, file: string): Record<string, string> {
     size += by;
     if (size > bounds.text) throw new ConfigurationError(`${file}: its values are too long`);
   };
-  const expanded = (text: string) =>
-    text.replace(/\\\$|\$\{([A-Za-z0-9_.]+)\}/g, (all, name?: string) => {
+  const expanded = (text: string, escaped = /\\\$|\$\{([A-Za-z0-9_.]+)\}/g) =>
+    text.replace(escaped, (all, name?: string) => {
       if (name === undefined) return '$';
-      if (!Object.hasOwn(found, name)) return all;
-      const value = found[name] as string;
+      const from = [found, others].find((each) => Object.hasOwn(each, name));
+      if (from === undefined) return all;
+      const value = from[name] as string;
       grow(value.length);
       return value;
     });
@@ -28,8 +41,12 @@ export function parseEnv(text: string, file: string): Record<string, string> {
     const line = lines[n] as string;
     const wrong = () =>
       new ConfigurationError(`${file} line ${n + 1}: a quoted value has no end, or a text behind it`);
-    const [, name, given] = /^\s*(?:export\s+)?([A-Za-z0-9_.]+)\s*=\s*(.*)$/s.exec(line) ?? [];
-    if (name === undefined || given === undefined) continue;
+    const [, , name, given] = /^\s*(?:export\s+)?(["']?)([A-Za-z0-9_.]+)\1\s*=\s*(.*)$/s.exec(line) ?? [];
+    if (name === undefined || given === undefined) {
+      const [, alone] = /^\s*([A-Za-z0-9_.]+)\s*$/.exec(line) ?? [];
+      if (form === 'phpdotenv' && alone !== undefined) delete found[alone];
+      continue;
+    }
     let value = given;
     const quote = given[0];
     if (quote === '"' || quote === "'") {
@@ -46,11 +63,13 @@ export function parseEnv(text: string, file: string): Record<string, string> {
       }
       value = value.slice(1, end);
       if (quote === '"') value = expanded(unescaped(value));
+    } else if (form === 'phpdotenv') {
+      value = expanded(value.replace(/#.*$/s, '').trimEnd(), /\$\{([A-Za-z0-9_.]+)\}/g);
     } else {
       value = expanded(value.replace(/(?<!\S)#.*$/s, '').trimEnd());
     }
     grow(value.length);
-    if (!Object.hasOwn(found, name)) found[name] = value;
+    if (form === 'phpdotenv' || !Object.hasOwn(found, name)) found[name] = value;
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import type { Configuration } from '../configuration/configuration.ts';
+import type { EnvForm } from '../configuration/env.ts';
 import type { PhpSettings } from '../configuration/php-settings.ts';
 import type { SessionCall } from '../configuration/session-calls.ts';
 import type { PhpSurroundings } from '../configuration/value.ts';
@@ -26,8 +27,15 @@ export interface SiteFolder {
   calls(): Promise<readonly SessionCall[]>;
   /** The text of /etc/passwd. */
   users(): Promise<string>;
-  /** The variables of an `.env` file, which PHP files are then read with. */
-  env(file: string): Promise<Readonly<Record<string, string>>>;
+  /**
+   * The variables of an `.env` file, which PHP files are then read with.
+   * @param before those of the file before
+   */
+  env(
+    file: string,
+    form?: EnvForm,
+    before?: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, string>>>;
 }
 
 /** CHAT_SITE_ADMINS and CHAT_SITE_MODERATORS: names of roles or groups, in place of those that the application has. */

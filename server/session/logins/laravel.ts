@@ -131,7 +131,8 @@ async function configurationOf(
     const config: Config = async (file, keys, instead) => asText(cached.returned([file, ...keys], instead));
     return { config, previousKeys };
   }
-  const environment = (await folder.has(`${root}/.env`)) ? await folder.env(`${root}/.env`) : {};
+  const file = `${root}/.env`;
+  const environment = (await folder.has(file)) ? await folder.env(file, 'phpdotenv') : {};
   const files = new Map<string, Promise<Configuration[]>>();
   // Since version 11 those of the framework count where the application has none.
   const filesOf = async (file: string) => {

@@ -145,11 +145,11 @@ export async function siteFolder({
         { ...surroundings, ...(known === undefined ? {} : { environment: known }) },
         given,
       ),
-    async env(file) {
+    async env(file, form, before) {
       const path = at(file);
-      const found = parseEnv(await textOf(path), path);
+      const found = parseEnv(await textOf(path), path, form, { ...before, ...environment });
       // The environment of PHP wins, as it does there.
-      known = { ...found, ...environment };
+      known = { ...before, ...found, ...environment };
       return known;
     },
   };

@@ -287,7 +287,8 @@ async function configurationOf(folder: SiteFolder): Promise<Configuration | null
   if (/\.php$/.test(folder.path)) return folder.php(folder.path, surroundings);
   // Bedrock: https://github.com/roots/bedrock.
   if ((await folder.has('config/application.php')) && (await folder.has('.env'))) {
-    await folder.env('.env');
+    const shared = await folder.env('.env', 'phpdotenv');
+    if (await folder.has('.env.local')) await folder.env('.env.local', 'phpdotenv', shared);
     return folder.php('config/application.php', surroundings);
   }
   const own = await ownFolder(folder);

@@ -271,6 +271,19 @@ G=a#b
   }
 });
 
+test('a file of the environment as Laravel and Bedrock read it', () => {
+  // As Laravel 10.50 and 13.26 with phpdotenv 5 have been seen.
+  for (const [text, wanted] of [
+    ['A=1\nA=2', { A: '2' }],
+    ['A=x#y\nB="x#y"\nC="x"#y', { A: 'x', B: 'x#y', C: 'x' }],
+    [`A=1\nB=\\$A\${A}\\\${A}\nC="\\\${A}"`, { A: '1', B: '\\$A1\\1', C: '${A}' }],
+    ['A=1\nA\nB=2', { B: '2' }],
+    ['"A"=1\n\'B\'=2', { A: '1', B: '2' }],
+    ['A=${OUT}${NONE}\nA=${A}b', { A: 'out${NONE}b' }],
+  ] as const)
+    expect({ ...parseEnv(text, '.env', 'phpdotenv', { OUT: 'out' }) }).toEqual(wanted);
+});
+
 test('hostile files of text: none costs more than its length, and none grows', () => {
   const long = 400_000;
   const blanks = ' '.repeat(long);

@@ -395,6 +395,19 @@ test('a new APP_KEY ends the open logins by the one before, unless that is a pre
     });
 });
 
+test('of two lines of .env with one name the last counts, and a # begins a comment everywhere', async () => {
+  const site = siteOf(13, {});
+  site.write(
+    '.env',
+    `APP_KEY=${previous}\nAPP_NAME=ab#c\nAPP_KEY=${key}\nDB_DATABASE=a\nDB_DATABASE=${site.folder}/database/database.sqlite`,
+  );
+  const logins = await open(site.folder);
+  expect(await logins.identify(logIn(site.sessions, { name: 'ab-session' }))).toMatchObject({ user });
+  expect(
+    await logins.identify(logIn(site.sessions, { name: 'ab-session', key: previous })),
+  ).toMatchObject({ code: 'unauthorized' });
+});
+
 test('a DB_URL with a % that nothing follows is read as by PHP', async () => {
   const site = siteOf(13, { SESSION_DRIVER: 'database', DB_CONNECTION: 'pgsql' });
   site.setEnv({ DB_URL: 'pgsql://o%27neil:100%@127.0.0.1:1/si%C3%A9%zz' });

@@ -352,7 +352,8 @@ test('Bedrock by its .env, wp-config.php in the folder above, and the file of on
         .replace(/\\'/g, "'")
         .replace(/["$\\]/g, '\\$&')}"`,
   );
-  writeFileSync(join(bedrock, '.env'), `${lines.join('\n')}\nDB_PREFIX=${site.prefix}\n`);
+  writeFileSync(join(bedrock, '.env'), `${lines.join('\n')}\nDB_PREFIX=wrong_\nDB_HOST=nowhere\n`);
+  writeFileSync(join(bedrock, '.env.local'), `DB_HOST=${value('DB_HOST')}\nDB_PREFIX=${site.prefix}\n`);
   const defined = names.map((name) => `Config::define('${name}', env('${name}'));\n`).join('');
   writeFileSync(
     join(bedrock, 'config/application.php'),
