@@ -405,8 +405,9 @@ async function modelOf(folder: SiteFolder, root: string, name: string): Promise<
   const source = (await folder.has(file)) ? withoutComments(await folder.text(file)) : '';
   const property = (property: string) =>
     new RegExp(`\\$${property}\\s*=\\s*(['"])([\\w.]+)\\1`).exec(source)?.[2];
-  const attribute = (name: string, pattern: string) =>
-    new RegExp(`#\\[(?:\\w+\\([^\\]]*\\),\\s*)?${name}\\(${pattern}(['"])([\\w.]+)\\1`).exec(source)?.[2];
+  const [ahead = ''] = source.split(/^(?:(?:abstract|final|readonly) )*class\s/m, 1);
+  const attribute = (name: string, argument: string) =>
+    new RegExp(`(?:#\\[|,)\\s*(?:\\w*\\\\)*${name}\\(${argument}(['"])([\\w.]+)\\1`).exec(ahead)?.[2];
   const own = name
     .replace(/^.*\\/, '')
     .replace(/(?!^)[A-Z]/g, '_$&')
@@ -417,7 +418,7 @@ async function modelOf(folder: SiteFolder, root: string, name: string): Promise<
       attribute('Table', '(?:name:\\s*)?') ??
       `${own.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|ch|sh)$/, '$1e')}s`,
     connection: property('connection') ?? attribute('Connection', '(?:name:\\s*)?') ?? null,
-    key: property('primaryKey') ?? attribute('Table', '[^)]*\\bkey:\\s*') ?? 'id',
+    key: property('primaryKey') ?? attribute('Table', '(?:[^)]*\\bkey:|[^,)]*,)\\s*') ?? 'id',
   };
 }
 

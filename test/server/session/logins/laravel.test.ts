@@ -432,6 +432,18 @@ test('the files of the framework count where the application has none; each sett
   });
 });
 
+test.each([
+  `#[\\Illuminate\\Database\\Eloquent\\Attributes\\Table(name: 'members', key: 'uid', keyType: 'string')]\nclass User {}`,
+  `#[Fillable(['name']), Table('members', 'uid', 'string', false)]\nfinal class User {}`,
+  `#[Table('members', key: 'uid')]\nclass User {}`,
+  `class User { protected $table = "members"; protected $primaryKey = 'uid'; }`,
+])('the table and the key of the users that a model names: %s', async (model) => {
+  const site = siteOf(13, {});
+  site.write('app/Models/User.php', `<?php namespace App\\Models; ${model}`);
+  const found = await laravel.find?.(await siteFolder({ folder: site.folder }), {});
+  expect(found?.accounts?.basis).toMatchObject({ table: 'members', key: 'uid' });
+});
+
 test('a key of the application replaces the whole one of the framework, but for the lists that Laravel merges', async () => {
   const site = siteOf(11, { SESSION_DRIVER: 'redis', DB_URL: 'sqlite:////elsewhere.sqlite' }, true);
   const own = (name: string, text: string) => site.write(`config/${name}.php`, `<?php return [${text}];`);
