@@ -151,7 +151,9 @@ async function configurationOf(
     const whole = keys.slice(0, merged.has(`${file}.${keys[0]}`) ? 2 : 1);
     return asText(found.find((each) => each.returns(whole))?.returned(keys, instead) ?? null);
   };
-  const previous = environment.APP_PREVIOUS_KEYS ?? '';
+  // Versions before 11 have no such keys.
+  const hasPrevious = (await filesOf('app')).some((each) => each.returns(['previous_keys']));
+  const previous = (hasPrevious && environment.APP_PREVIOUS_KEYS) || '';
   return { config, previousKeys: previous.split(',').filter((key) => key !== '') };
 }
 
@@ -337,13 +339,14 @@ async function accountsOf({
   const table = prefix + model.table;
   if (!/^\w+(\.\w+)?$/.test(table))
     throw new ConfigurationError(`${root}: the table of the users has a name with other characters`);
+  const passesFalse = await passesFalsePassword(folder, root);
   // An application may have none of these.
   const columns = ['name', 'password', 'deleted_at'];
   const mail = 'email';
   return {
     proof: [`password_hash_${guard}`],
     database,
-    basis: { guard, appKey, table, key: model.key },
+    basis: { guard, appKey, table, key: model.key, passesFalse },
     settings: ({ schema }) =>
       columnsIn(table, [...columns, mail], { view: 'chat_laravel_columns', kind: database.kind, schema }),
     users(sql, known) {
@@ -369,10 +372,10 @@ async function accountsOf({
     judge(row, { user, proof: [hash = null] }) {
       if (row === null) return because('there is no such user any more');
       if (row.deleted_at !== null) return because('the user is deleted');
-      const { password } = row;
-      // The middleware `AuthenticateSession` puts it there, and compares it with a password that is true in PHP.
-      const isTrue = password && password.length > 0 && !password.equals(zero);
-      if (hash !== null && isTrue && !isOf(password, hash, appKey))
+      const { password = null } = row;
+      // The middleware `AuthenticateSession` puts it there.
+      const isCompared = hash !== null && password !== null && !(passesFalse && isFalse(password));
+      if (isCompared && !isOf(password, hash, appKey))
         return because('the user has a new password, or has ended the logins of other devices');
       const name = given.userName ? user.name : displayName(textsOf(row)('name')) || user.id;
       return { user: { ...user, name } };
@@ -380,7 +383,15 @@ async function accountsOf({
   };
 }
 
+/** As PHP takes a text. */
+const isFalse = (text: Buffer) => text.length === 0 || text.equals(zero);
 const zero = Buffer.from('0');
+
+/** Whether `AuthenticateSession` compares nothing where a user has no password, as since version 11. */
+async function passesFalsePassword(folder: SiteFolder, root: string): Promise<boolean> {
+  const file = `${root}/vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php`;
+  return (await folder.has(file)) && /! \$request->user\(\)->getAuthPassword\(\)/.test(await folder.text(file));
+}
 
 /** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */
 function isOf(password: Buffer, hash: string, appKey: string | null): boolean {
