@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigurationError } from './configuration/configuration.ts';
 import { parseEnv } from './configuration/env.ts';
 import { parseCookieForm } from './cookie.ts';
-import { applications, type LoginSettings, withBeside } from './logins/applications.ts';
+import { applications, asKnown, type LoginSettings } from './logins/applications.ts';
 import type { SessionSettings } from './logins/php-sessions.ts';
 import { parsePath } from './path.ts';
 import { parseDatabaseUrl, parseStoreUrl, withoutPassword } from './store-url.ts';
@@ -100,8 +100,9 @@ export function readOptions(
     problems.push(...read.problems);
     if (site !== undefined)
       problems.push(...unfit([...ofTables, 'siteEnv']).map((name) => `${name}: for a site with a folder`));
-    const beside = application && 'options' in application ? application.beside : undefined;
-    return problems.length > 0 ? { problems } : { session: withBeside(beside, settingsOf(read.parsed)) };
+    if (problems.length > 0) return { problems };
+    const session = settingsOf(read.parsed);
+    return { session: application && 'options' in application ? asKnown(application, session) : session };
   }
   const read = parse(ofSessions.filter(isGiven), texts);
   problems.push(...read.problems);

@@ -318,6 +318,8 @@ export interface SessionApplication {
   title: string;
   /** The options that are the same at every site. */
   options: SessionTexts;
+  /** Where else the id of the user may lie. */
+  otherIds?: readonly string[];
   /** Absent if the browser needs no other cookie. */
   beside?: Beside;
   /**

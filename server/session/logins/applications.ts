@@ -7,7 +7,6 @@ import { parsePath } from '../path.ts';
 import type {
   Accounts,
   Application,
-  Beside,
   FoundSessions,
   MemberApplication,
   SessionApplication,
@@ -200,8 +199,8 @@ async function findSessions(
       beside && place.database
         ? place.database.table(queryOf(beside.options))
         : table && (await databaseUrl(table.database, table.options));
-    const session = withBeside(
-      application.beside,
+    const session = asKnown(
+      application,
       sessions.settings({ ...application.options, ...options, ...(store && { store }) }, appKeys),
     );
     if (accounts === undefined) return { session };
@@ -239,11 +238,16 @@ async function findSessions(
   return { application, folder, ...read, again, values: () => valuesOf(found ?? { options: {} }) };
 }
 
-/** The session alone lets nobody in where the application has other cookies beside it. */
-export function withBeside(
-  beside: Beside | undefined,
-  { user, ...session }: SessionSettings,
+/**
+ * What the application says beside its options. The session alone lets nobody in where it has other cookies. Of a path that
+ * the operator has set there are no others.
+ */
+export function asKnown(
+  { beside, options: { userId }, otherIds }: Pick<SessionApplication, 'beside' | 'options' | 'otherIds'>,
+  { user: given, ...session }: SessionSettings,
 ): SessionSettings {
+  const hasOthers = otherIds && userId && isDeepStrictEqual(given.id, parsePath(userId));
+  const user = hasOthers ? { ...given, others: otherIds.map(parsePath) } : given;
   if (beside === undefined) return { ...session, user };
   return { ...session, user: { ...user, proof: beside.proof.map(parsePath) }, refuses: beside.refuses };
 }

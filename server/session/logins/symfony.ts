@@ -7,6 +7,8 @@ import { ownSessions, says } from './own-sessions.ts';
 
 /** The firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed. */
 const user = '_sf2_attributes._security_main!.2.0.username';
+/** A `PostAuthenticationToken`, which authenticators of the site make: AbstractAuthenticator::createToken(). */
+const userOfOwn = '_sf2_attributes._security_main!.1.0.username';
 
 const file = 'config/packages/framework.yaml';
 
@@ -15,6 +17,7 @@ export const symfony: SessionApplication = {
   kind: 'symfony',
   title: 'Symfony',
   options: { cookieName: 'PHPSESSID', userId: user, userName: user },
+  otherIds: [userOfOwn],
 
   async find(folder, given) {
     const root = folder.path.replace(/\/public$/, '');
