@@ -165,7 +165,7 @@ test.each([
       attempt(() => {
         const values: unknown[] =
           name === '.env'
-            ? Object.values(parseEnv(text, name))
+            ? Object.values(parseEnv(text, name, (['plain', 'phpdotenv', 'symfony'] as const)[n % 3]))
             : [...parseIni(text, name, { environment: { HOME: '/' } })];
         expect(JSON.stringify(values).length).toBeLessThanOrEqual(8 * bounds.text);
       });

@@ -1,11 +1,13 @@
+import { parseSymfonyEnv } from './symfony-env.ts';
 import { bounds, ConfigurationError } from './value.ts';
 
 /**
  * - `phpdotenv` (Laravel, Bedrock): `#` begins a comment without a blank before it, too, and a name that stands twice has its
  *   last value
+ * - `symfony`: see `parseSymfonyEnv`
  * - `plain` (CodeIgniter, and files of the operator): `#` after a blank, and the first value
  */
-export type EnvForm = 'phpdotenv' | 'plain';
+export type EnvForm = 'phpdotenv' | 'symfony' | 'plain';
 
 /**
  * The variables of an `.env` file: `NAME=value`, `export NAME=value`, `'…'` as it stands, `"…"` with escapes, comments
@@ -20,6 +22,7 @@ export function parseEnv(
   form: EnvForm = 'plain',
   others: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
+  if (form === 'symfony') return parseSymfonyEnv(text, file, others);
   if (text.length > bounds.bytes) throw new ConfigurationError(`${file}: larger than ${bounds.bytes} bytes`);
   const found: Record<string, string> = Object.create(null);
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);

@@ -390,7 +390,9 @@ const zero = Buffer.from('0');
 /** Whether `AuthenticateSession` compares nothing where a user has no password, as since version 11. */
 async function passesFalsePassword(folder: SiteFolder, root: string): Promise<boolean> {
   const file = `${root}/vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php`;
-  return (await folder.has(file)) && /! \$request->user\(\)->getAuthPassword\(\)/.test(await folder.text(file));
+  return (
+    (await folder.has(file)) && /! \$request->user\(\)->getAuthPassword\(\)/.test(await folder.text(file))
+  );
 }
 
 /** `SessionGuard::hashPasswordForCookie()`, which versions from 12.45 on keep in place of the hash itself. */

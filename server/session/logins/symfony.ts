@@ -100,12 +100,13 @@ async function variableOf(
   const compiled = `${root}/.env.local.php`;
   if (await folder.has(compiled))
     return asText((await folder.php(compiled)).returned([name], 'CHAT_SESSION_STORE')) ?? undefined;
-  for (const file of [`.env.${environment}.local`, `.env.${environment}`, '.env.local', '.env']) {
-    if (!(await folder.has(`${root}/${file}`))) continue;
-    const value = (await folder.env(`${root}/${file}`))[name];
-    if (value !== undefined) return value;
+  let variables: Readonly<Record<string, string>> = {};
+  for (const file of ['.env', '.env.local', `.env.${environment}`, `.env.${environment}.local`]) {
+    if (file === '.env.local' && environment === 'test') continue;
+    if (await folder.has(`${root}/${file}`))
+      variables = await folder.env(`${root}/${file}`, 'symfony', variables);
   }
-  return undefined;
+  return variables[name];
 }
 
 type Found = Pick<FoundSessions, 'table'> & { store?: string };
@@ -180,7 +181,7 @@ async function environmentOf(folder: SiteFolder, root: string): Promise<string> 
   }
   for (const name of ['.env.local', '.env']) {
     if (!(await folder.has(`${root}/${name}`))) continue;
-    const { APP_ENV } = await folder.env(`${root}/${name}`);
+    const { APP_ENV } = await folder.env(`${root}/${name}`, 'symfony');
     if (APP_ENV) return APP_ENV;
   }
   return 'prod';

@@ -276,12 +276,28 @@ test('a file of the environment as Laravel and Bedrock read it', () => {
   for (const [text, wanted] of [
     ['A=1\nA=2', { A: '2' }],
     ['A=x#y\nB="x#y"\nC="x"#y', { A: 'x', B: 'x#y', C: 'x' }],
-    [`A=1\nB=\\$A\${A}\\\${A}\nC="\\\${A}"`, { A: '1', B: '\\$A1\\1', C: '${A}' }],
+    [`A=1\nB=\\$A\${A}\\\${A}\nC="\\\${A}"`, { A: '1', B: '\\$A1\\1', C: `\${A}` }],
     ['A=1\nA\nB=2', { B: '2' }],
     ['"A"=1\n\'B\'=2', { A: '1', B: '2' }],
-    ['A=${OUT}${NONE}\nA=${A}b', { A: 'out${NONE}b' }],
+    [`A=\${OUT}\${NONE}\nA=\${A}b`, { A: `out\${NONE}b` }],
   ] as const)
     expect({ ...parseEnv(text, '.env', 'phpdotenv', { OUT: 'out' }) }).toEqual(wanted);
+});
+
+test('a file of the environment as Symfony reads it', () => {
+  // As Dotenv of Symfony 7.2 has been seen.
+  for (const [text, wanted] of [
+    ['A=1\nA=2', { A: '2' }],
+    ['A=x#y\nB=x #y\nC="x"#y\nD= # no\n', { A: 'x#y', B: 'x', C: 'x#y', D: '' }],
+    [
+      `A=a\nB=$A\${A}b\\$A\${NONE}\${NONE:-c}$OUT\nexport C="$A\\$A"'$A'x`,
+      { A: 'a', B: 'aab$Acout', C: 'a$A$Ax' },
+    ],
+    ['A="two\nlines\\n\\"\\t"\nB=\'two\nlines\\n\'', { A: 'two\nlines\n"\\t', B: 'two\nlines\\n' }],
+  ] as const)
+    expect({ ...parseEnv(text, '.env', 'symfony', { OUT: 'out' }) }, text).toEqual(wanted);
+  for (const wrong of ['A', 'X="no end', "X='no end", '=x'])
+    expect(() => parseEnv(`B=1\n${wrong}`, '/site/.env', 'symfony')).toThrow(/^\/site\/\.env line 2: /);
 });
 
 test('hostile files of text: none costs more than its length, and none grows', () => {
@@ -292,6 +308,10 @@ test('hostile files of text: none costs more than its length, and none grows', (
   const straight = performance.now() - started;
   for (const read of [
     () => parseEnv(`A=x${blanks}y`, '.env'),
+    () => parseEnv(`A=x${blanks}y`, '.env', 'symfony'),
+    () => parseEnv(`A="${'\\\\'.repeat(long)}x"`, '.env', 'symfony'),
+    () => parseEnv(`A="${'$'.repeat(long / 10)}"`, '.env', 'symfony'),
+    () => parseEnv(`\n${blanks}\nA=1`, '.env', 'symfony'),
     () => yamlScalar(`a: x${blanks}y`, 'f', ['a']),
     () => yamlScalar(`a${blanks}: y`, 'f', ['a']),
     () => [...parseIni(`x${blanks}y=1`, 'f')],
@@ -303,7 +323,8 @@ test('hostile files of text: none costs more than its length, and none grows', (
   }
   expect(() => yamlScalar(`a${blanks}y`, 'f', ['a'])).toThrow(ConfigurationError);
   const growing = `A=${'x'.repeat(4000)}\nB=${`\${A}`.repeat(200_000)}`;
-  expect(() => parseEnv(growing, '.env')).toThrow(/its values are too long/);
+  for (const form of ['plain', 'phpdotenv', 'symfony'] as const)
+    expect(() => parseEnv(growing, '.env', form)).toThrow(/its values are too long/);
 });
 
 test('a pipe and a device are no files of a site: nothing waits for them', async () => {

@@ -72,7 +72,9 @@ test('Symfony with an authenticator of the site, whose token has the user in ano
   expect(who('symfony', 'by an authenticator of the site')).toEqual({ user });
   const session = sessions.find((one) => one.case === 'by an authenticator of the site');
   const own = { CHAT_SITE: 'symfony:', CHAT_USER_ID: '_sf2_attributes._security_main!.2.0.roles.0' };
-  expect(identify(decodePhp(session?.bytes ?? Buffer.alloc(0)), sessionsOf(own).user)).toHaveProperty('nobody');
+  expect(identify(decodePhp(session?.bytes ?? Buffer.alloc(0)), sessionsOf(own).user)).toHaveProperty(
+    'nobody',
+  );
 });
 
 test('Roundcube with a storage of its own, where the session is a string', () => {

@@ -96,7 +96,8 @@ function siteOf(version: keyof typeof versions, env: Record<string, string | num
         .join(''),
     );
   setEnv({});
-  const previousKeys = "'previous_keys' => [...array_filter(explode(',', (string) env('APP_PREVIOUS_KEYS', '')))]";
+  const previousKeys =
+    "'previous_keys' => [...array_filter(explode(',', (string) env('APP_PREVIOUS_KEYS', '')))]";
   config('app', `'key' => env('APP_KEY'), 'cipher' => 'AES-256-CBC', ${version < 11 ? '' : previousKeys}`);
   write(
     'vendor/laravel/framework/src/Illuminate/Session/Middleware/AuthenticateSession.php',
@@ -414,9 +415,9 @@ test('of two lines of .env with one name the last counts, and a # begins a comme
   );
   const logins = await open(site.folder);
   expect(await logins.identify(logIn(site.sessions, { name: 'ab-session' }))).toMatchObject({ user });
-  expect(
-    await logins.identify(logIn(site.sessions, { name: 'ab-session', key: previous })),
-  ).toMatchObject({ code: 'unauthorized' });
+  expect(await logins.identify(logIn(site.sessions, { name: 'ab-session', key: previous }))).toMatchObject({
+    code: 'unauthorized',
+  });
 });
 
 test('a DB_URL with a % that nothing follows is read as by PHP', async () => {

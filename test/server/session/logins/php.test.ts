@@ -416,6 +416,15 @@ test('known applications are found by their folders, with the sessions that PHP 
     ],
     [
       'symfony',
+      {
+        ...yaml("\n        handler_id: '%env(REDIS_URL)%'"),
+        '.env': 'REDIS_HOST=a\nREDIS_URL=redis://old\nREDIS_URL=redis://$REDIS_HOST:6380/1',
+        '.env.local': `REDIS_HOST=b\nREDIS_URL="\${REDIS_URL}2?prefix=\${NONE:-a#b}"`,
+      },
+      /^OWN redis:\/\/a:6380\/12\?prefix=a&format=php$/,
+    ],
+    [
+      'symfony',
       yaml("\n        handler_id: 'redis://ann:p@r'"),
       /framework\.yaml: the place of the sessions in handler_id is none that can be read: set CHAT_SESSION_STORE/,
     ],
