@@ -105,6 +105,7 @@ export const columnTypes = {
   acted_public: 'int',
   site_role: 'text',
   find_key: 'text',
+  keyed: 'int',
   until: 'int',
   removed: 'int',
   readmits: 'int',
@@ -211,11 +212,11 @@ export const bans = table<Ban & { user: string }>(
   },
 );
 
-/** When users came here for the first time; 0 where that was before it was stored. */
-export const arrivals = table<{ user: string; at: number }>(
+/** When users came here for the first time; 0 where that was before it was stored. `keyed`: they can be found since. */
+export const arrivals = table<{ user: string; at: number; keyed?: 1 }>(
   'chat_arrivals',
   ['user'],
-  { user: 'user_id', at: 'at' },
+  { user: 'user_id', at: 'at', keyed: 'keyed' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 

@@ -1359,7 +1359,7 @@ export function historyContract(
         expect(await found('qu', { onlyShared: false })).toEqual(['8', 'quaint', '9', '6', '7']);
       });
 
-      it('where everybody is found, it is who has been here or written in public, not whom others have only named', async () => {
+      test('where everybody is found, it is who has been here or written in public, not whom others have only named', async () => {
         const { id } = await create();
         await addPeople(id, ['quill-1']);
         await addPeople(id, [], { users: [{ id: '5', name: 'Quill Smith' }], source: 'api' });
@@ -1368,9 +1368,15 @@ export function historyContract(
             (user) => user.id,
           );
         expect(await find()).toEqual([]);
+        await addPeople(id, [], { users: [{ id: '6', name: 'Quill Known' }], source: 'api' });
         await send(message({ user: { id: '3', name: 'Quill Writes' }, asMember: false }));
         await history.write.arrive({ user: { id: '5', name: 'Quill Smith' }, at });
-        expect((await find()).sort()).toEqual(['3', '5']);
+        await send(message({ user: { id: '6', name: 'Quill Known' }, asMember: false }));
+        expect((await find()).sort()).toEqual(['3', '5', '6']);
+        await addPeople(id, [], { users: [{ id: '5', name: 'Jo Smith-Quill' }], source: 'api' });
+        expect((await find()).sort()).toEqual(['3', '5', '6']);
+        await addPeople(id, [], { users: [{ id: '5', name: 'Jo Smith' }], source: 'api' });
+        expect((await find()).sort()).toEqual(['3', '6']);
       });
 
       it('members are in the order of their names, also of one who had another for a moment', async () => {

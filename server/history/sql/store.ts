@@ -13,7 +13,15 @@ import {
   roomFields,
   roomRow,
 } from '../rows.ts';
-import { type ColumnName, type Columns, type Row, tables, type Value, valuesOf } from '../tables.ts';
+import {
+  arrivals,
+  type ColumnName,
+  type Columns,
+  type Row,
+  tables,
+  type Value,
+  valuesOf,
+} from '../tables.ts';
 import { findKeys, storedMemberKey } from '../text-keys.ts';
 import { type Asking, type FormerText, raw, sql, without } from './dialect.ts';
 import type { Place } from './transaction.ts';
@@ -214,35 +222,46 @@ export function* store({ dialect, transaction }: Place, work: Work): Asking<void
   }
 
   function storeUsers(): void {
+    const arrived = new Set<string>();
+    for (const { row, stored } of work.tables.get(arrivals)?.values() ?? []) {
+      if (row !== null && row !== stored) arrived.add((row as { user: string }).user);
+    }
     const changed = [...work.users].flatMap(([id, { row, before }]) =>
-      row === undefined || row === before ? [] : [{ id, row, before }],
+      row === undefined || (row === before && !arrived.has(id)) ? [] : [{ id, row, before }],
     );
     if (changed.length === 0) return;
     // In one order, as other servers do: fewer of them wait for each other in a circle.
     changed.sort((a, b) => (a.id < b.id ? -1 : 1));
     const rows: Rows = [];
     const keys: Rows = [];
-    const renamed: UserRecord[] = [];
+    const keyed: Rows = [];
+    const unsure: Rows = [];
     const sorted: UserRecord[] = [];
     for (const { id, row, before } of changed) {
       const { name, actedPublic, siteRole = null } = row;
-      rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
-      if (name !== before?.name || actedPublic !== before.actedPublic) sorted.push(row);
-      if (name === before?.name) continue;
+      if (row !== before) rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
+      const isOther = name !== before?.name || actedPublic !== before.actedPublic;
+      if (isOther) sorted.push(row);
+      if (!isOther && !arrived.has(id)) continue;
       for (const key of findKeys({ id, name })) keys.push([key, id]);
-      renamed.push(row);
+      keyed.push([id]);
+      if (!actedPublic && !arrived.has(id)) unsure.push([id]);
     }
-    transaction.later(
-      dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
-    );
-    if (renamed.length > 0) {
+    if (rows.length > 0) {
       transaction.later(
-        sql`DELETE FROM chat_user_keys WHERE ${dialect.each(
-          ['user_id'],
-          renamed.map(({ id }) => [id]),
-        )}`,
+        dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
       );
+    }
+    if (keyed.length > 0) {
+      transaction.later(sql`DELETE FROM chat_user_keys WHERE ${dialect.each(['user_id'], keyed)}`);
       transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
+    }
+    if (unsure.length > 0) {
+      // A search would read the keys of people whom others have only named, and find nobody by them.
+      transaction.later(
+        sql`DELETE FROM chat_user_keys WHERE ${dialect.each(['user_id'], unsure)}
+            AND NOT EXISTS (SELECT 1 FROM chat_arrivals AS arrivals WHERE arrivals.user_id = chat_user_keys.user_id)`,
+      );
     }
     sortMembers(
       sorted.filter(({ actedPublic }) => actedPublic),

@@ -244,6 +244,50 @@ test('people are looked up in a room of 5,000 page after page, each of a part of
   expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
 });
 
+test('people whom others have only named cost a search for people nothing', async () => {
+  const path = newFile();
+  const history = await open(path);
+  await history.write.putRoom({ id: 'den', name: 'Den', kind: 'private', at });
+  const named = Array.from({ length: 100 }, (_, n) => ({ id: `u${n}`, name: `Person ${n}` }));
+  await history.write.addMembers({ room: 'den', users: named, source: 'api', mayReturn: true, at });
+  await history.write.arrive({ user: { id: 'u7', name: 'Person 7' }, at });
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  const queries = queriesOf(sqlite(db), digestKeyOf(db));
+  const asked = { user: user.id, query: 'person', onlyShared: false, limit: 9 };
+  const asking = queries.findUsers(asked);
+  asking.next();
+  const { value } = asking.next([[]]);
+  const [statement] = value as readonly Sql[];
+  expect(planOf(db, statement as Sql, 'keys')).toEqual([
+    'SEARCH user_keys USING PRIMARY KEY (find_key>? AND find_key<?)',
+  ]);
+  const keys = () => db.prepare('SELECT find_key AS key FROM chat_user_keys ORDER BY key').all();
+  const ofOne = [{ key: '7' }, { key: 'person' }, { key: 'person 7' }, { key: 'u7' }];
+  expect(keys()).toEqual(ofOne);
+  // A name that others give somebody makes nobody known.
+  const renamed = { id: 'u8', name: 'Person eight' };
+  await history.write.addMembers({ room: 'den', users: [renamed], source: 'api', mayReturn: true, at });
+  expect(keys()).toEqual(ofOne);
+  expect(await history.read.findUsers(asked)).toMatchObject([{ id: 'u7' }]);
+});
+
+test('people who came first to a server of the version before are found once they come again', async () => {
+  const path = newFile();
+  const history = await open(path);
+  const known = { id: 'u1', name: 'Person' };
+  await history.write.arrive({ user: known, at });
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  onTestFinished(() => db.close());
+  // That version does not know the column, and gives nobody keys who has them.
+  db.exec('UPDATE chat_arrivals SET keyed = NULL; DELETE FROM chat_user_keys');
+  const found = () => history.read.findUsers({ user: 'u2', query: 'per', onlyShared: false, limit: 9 });
+  expect(await found()).toEqual([]);
+  await history.write.arrive({ user: known, at: at + 1 });
+  expect(await found()).toMatchObject([known]);
+  expect(await history.read.arrival({ user: 'u1' })).toMatchObject({ at });
+});
+
 test('a user in hundreds of rooms finds people with little work', async () => {
   const path = newFile();
   const history = await open(path);

@@ -275,6 +275,29 @@ test('a history of before the moderators’ page has its people, reports and act
   await checkFormerRows(await open(path));
 });
 
+test('a history of the version before keeps the keys of those alone who are known', async () => {
+  const path = newFile();
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+  folders.push({ remove: () => rmSync(folder, { recursive: true }) });
+  cpSync(migrationsFolder, folder, { recursive: true });
+  rmSync(join(folder, '010-known-keys.sql'));
+  const db = new DatabaseSync(path);
+  migrate(db, pathToFileURL(`${folder}/`));
+  const user = db.prepare('INSERT INTO chat_users (id, name, acted_public) VALUES (?, ?, ?)');
+  const key = db.prepare('INSERT INTO chat_user_keys (find_key, user_id) VALUES (?, ?)');
+  for (const [id, wrote] of Object.entries({ named: 0, came: 0, wrote: 1 })) {
+    user.run(id, id, wrote);
+    key.run(id, id);
+  }
+  db.exec(`INSERT INTO chat_arrivals (user_id, at) VALUES ('came', 5)`);
+  const history = await open(path);
+  const keys = () => db.prepare('SELECT user_id AS id FROM chat_user_keys ORDER BY id').all();
+  expect(keys()).toEqual([{ id: 'came' }, { id: 'wrote' }]);
+  await history.write.arrive({ user: { id: 'came', name: 'came' }, at: 6 });
+  expect(await history.read.arrival({ user: 'came' })).toMatchObject({ at: 5 });
+  db.close();
+});
+
 test('page after page, a search finds all matches: in rooms of thousands, before and after the index is up to date', async () => {
   const path = newFile();
   const history = await open(path);
