@@ -498,6 +498,41 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   await expect(page.getByText('This person has never been here')).toBeVisible();
 });
 
+test('a number up to which the server counts says that there may be more', async ({ site, page }) => {
+  await threeReported(site);
+  const known = await asUser(site, 'alice', (ask) => ask('moderate:person', { user: 'marek-nowak' }));
+  const people = await asUser(site, 'alice', (ask) => ask('moderate:people', {}));
+  const wire = await Wire.of(page.context());
+  const [report] = known.reports;
+  const answer = (over: object) =>
+    wire.answers.set('moderate:person', { ok: true, data: { ...known, ...over } });
+  const many = <T>(count: number, one: (n: number) => T) => Array.from({ length: count }, (_, n) => one(n));
+  answer({
+    messages: 10_000,
+    reportsBy: 10_000,
+    erases: { files: 10_000, reactions: 9999 },
+    rooms: many(200, (n) => ({ room: `r${n}`, name: `Room ${n}`, kind: 'public', role: 'member' })),
+    reports: many(50, (n) => ({ ...report, id: `${n}` })),
+  });
+  const { all: _, ...uncounted } = people;
+  wire.answers.set('moderate:people', { ok: true, data: uncounted });
+  await enter(page, site, 'alice', '#people/marek-nowak');
+  await expect(page.getByRole('heading', { name: 'People 10,000+', exact: true })).toBeVisible();
+  const person = page.getByRole('region', { name: 'About this person' });
+  await expect(person).toContainText('10,000+ messages');
+  await expect(person.getByRole('heading', { name: 'Rooms 200+' })).toBeVisible();
+  await expect(person).toContainText('50+ about them, 10,000+ by them');
+  await shot(page, 'moderate-many');
+  await person.getByRole('button', { name: 'Erase…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Erase Marek Nowak?' });
+  await expect(dialog).toContainText('10,000+ messages are deleted');
+  await expect(dialog).toContainText('Files: 10,000+, reactions: 9,999');
+  answer({ messages: 9999 });
+  await page.reload();
+  await expect(person).toContainText('9,999 messages');
+  await expect(person).not.toContainText('+');
+});
+
 test('on a phone a person, the log and the overview are read without a line that is cut off', {
   tag: '@soak',
 }, async ({ site, page }) => {

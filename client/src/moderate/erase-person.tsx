@@ -5,6 +5,7 @@ import { FormDialog } from '../views/controls/form-dialog.tsx';
 import { Icon } from '../views/controls/icon.tsx';
 import { Submission } from '../views/controls/submission.ts';
 import type { DeskContext } from './desk-context.ts';
+import { counted } from './mod-words.ts';
 
 const LONGEST_REASON = 250;
 
@@ -41,8 +42,15 @@ export class ErasePerson extends Component<Props> {
           <li>
             <Icon name="delete" />
             <span>
-              {strings.count('mod.eraseGoes', messages)}
-              {erases !== undefined && <small>{strings.text('mod.eraseCounts', { ...erases })}</small>}
+              {strings.count('mod.eraseGoes', messages, { n: counted(messages, strings) })}
+              {erases !== undefined && (
+                <small>
+                  {strings.text('mod.eraseCounts', {
+                    files: counted(erases.files, strings),
+                    reactions: counted(erases.reactions, strings),
+                  })}
+                </small>
+              )}
             </span>
           </li>
           <li>

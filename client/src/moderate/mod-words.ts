@@ -5,6 +5,13 @@ import type { DeskContext } from './desk-context.ts';
 /** A moderator may know no more of it than its id. */
 export const isDirect = (room: string): boolean => room.startsWith('d-');
 
+/** Up to so many the server counts people, and messages, reports, files and reactions of a person. */
+export const MOST_COUNTED = 10_000;
+
+/** A number as far as it was counted: there may be more than `most`. */
+export const counted = (n: number, strings: Strings, most = MOST_COUNTED): string =>
+  `${strings.number(n)}${n < most ? '' : '+'}`;
+
 /** The name of a room; of one that this user cannot read, that it is one. */
 export function roomName(id: string, { chat, strings }: Pick<DeskContext, 'chat' | 'strings'>): string {
   const room = chat.list.byId.get(id);

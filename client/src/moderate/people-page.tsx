@@ -5,6 +5,7 @@ import { FilterField } from '../views/controls/filter-field.tsx';
 import { RovingList } from '../views/controls/roving-list.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
+import { counted, MOST_COUNTED } from './mod-words.ts';
 import { Bones, Failed, RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import type { Drawn, Part } from './part.ts';
@@ -67,7 +68,7 @@ export class PeoplePage implements Part {
           <div class="bar">
             <h2 tabIndex={-1}>
               <span>{heading}</span>
-              {this.#people.all !== undefined && <small>{strings.number(this.#people.all)}</small>}
+              <small>{this.#count()}</small>
             </h2>
           </div>
           <FilterField
@@ -153,6 +154,14 @@ export class PeoplePage implements Part {
         )}
       </>
     );
+  }
+
+  /** How many people have ever been here. */
+  #count(): string | undefined {
+    const { strings } = this.#context;
+    const { all, state } = this.#people;
+    if (all !== undefined) return strings.number(all);
+    return state === 'here' ? counted(MOST_COUNTED, strings) : undefined;
   }
 
   /** The open reports of a person, and the restrictions. */

@@ -13,13 +13,17 @@ import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
 import { ErasePerson } from './erase-person.tsx';
-import { roomName } from './mod-words.ts';
+import { counted, roomName } from './mod-words.ts';
 import { Failed } from './nothing.tsx';
 import { keyOf } from './queue.ts';
 import { RestrictPerson } from './restrict-person.tsx';
 import { Scroll } from './scroll.tsx';
 
 type Person = Answers['moderate:person'];
+
+/** The most rooms and reports of a person that the server lists. */
+const MOST_ROOMS = 200;
+const MOST_REPORTS = 50;
 
 interface Props {
   readonly context: DeskContext;
@@ -130,7 +134,7 @@ export class PersonDetail extends Component<Props> {
       strings.text('mod.id', { id: user.id }),
       now,
       since !== undefined && strings.text('mod.firstHere', { when: strings.dayWithin(since) }),
-      strings.count('mod.messages', messages),
+      strings.count('mod.messages', messages, { n: counted(messages, strings) }),
     ];
     const kinds = [...new Set(restrictions.map(({ kind }) => kind))];
     return (
@@ -167,7 +171,7 @@ export class PersonDetail extends Component<Props> {
   #restrictions({ restrictions, may }: Person) {
     const { strings } = this.props.context;
     if (restrictions.length === 0) return undefined;
-    return this.#section(strings.text('mod.restrictionsHead'), restrictions.length, [
+    return this.#section(strings.text('mod.restrictionsHead'), strings.number(restrictions.length), [
       <ul class="rows" key="rows">
         {restrictions.map((one) => (
           <li key={`${one.kind} ${one.room}`}>
@@ -209,7 +213,7 @@ export class PersonDetail extends Component<Props> {
   #rooms({ rooms }: Person) {
     const { chat, strings } = this.props.context;
     if (rooms.length === 0) return undefined;
-    return this.#section(strings.text('rooms.list'), rooms.length, [
+    return this.#section(strings.text('rooms.list'), counted(rooms.length, strings, MOST_ROOMS), [
       <ul class="rows" key="rows">
         {rooms.map(({ room, name, kind, role }) => (
           <li key={room}>
@@ -231,7 +235,10 @@ export class PersonDetail extends Component<Props> {
     if (reports.length === 0 && reportsBy === 0) return undefined;
     return this.#section(
       strings.text('reports.title'),
-      strings.text('mod.aboutBy', { n: reports.length, m: reportsBy }),
+      strings.text('mod.aboutBy', {
+        n: counted(reports.length, strings, MOST_REPORTS),
+        m: counted(reportsBy, strings),
+      }),
       [
         reports.length > 0 && (
           <ul class="rows" key="rows">
@@ -313,7 +320,7 @@ export class PersonDetail extends Component<Props> {
     );
   }
 
-  #section(title: string, count: number | string, children: ComponentChildren[]) {
+  #section(title: string, count: string, children: ComponentChildren[]) {
     return (
       <section>
         <h3>
