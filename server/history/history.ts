@@ -859,23 +859,32 @@ export interface Writes {
   };
   /**
    * The message gets its place in the room, or the edit is made, as if it was sent now. Codes: `unknown_room`,
-   * `unknown_message` (it does not wait), `forbidden` (one's own, or the author may not write there any more), and those
-   * of `send` and `edit`.
+   * `unknown_message` (it does not wait, or `by` does not decide there any more), `forbidden` (one's own, or the author may
+   * not write there any more), and those of `send` and `edit`.
    * @param in.user the author
+   * @param in.siteModerator see `Sending`
    */
   approveHeld: {
-    in: { room: string; id: string; user: string; by: string; at: number };
+    in: { room: string; id: string; user: string; by: string; siteModerator?: boolean; at: number };
     out: { message: StoredMessage };
   };
-  /** Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (it does not wait), `forbidden` (one's own). */
-  rejectHeld: { in: { room: string; id: string; by: string; reason?: string; at: number }; out: Nothing };
+  /**
+   * Its author sees it until it is discarded. Codes: `unknown_room`, `unknown_message` (it does not wait, or `by` does not
+   * decide there any more), `forbidden` (one's own).
+   */
+  rejectHeld: {
+    in: { room: string; id: string; by: string; siteModerator?: boolean; reason?: string; at: number };
+    out: Nothing;
+  };
   /** If it is this user's. */
   discardHeld: { in: { room: string; id: string; user: string; at: number }; out: Nothing };
   /** Discards messages that have waited for too long: see `heldBefore`. */
   forgetHeld: { in: { of: readonly { room: string; id: string }[]; at: number }; out: Nothing };
   /**
-   * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member. Codes: `unknown_message`, `forbidden`
-   * (another's, without `moderator`).
+   * Its files are dropped, and an edit of it that waits is discarded. `anywhere`: also for one who is no member, and has the
+   * right. Codes: `unknown_room` (no member), `unknown_message`, `forbidden` (another's, without `moderator`, or of somebody
+   * who is no moderator there any more).
+   * @param in.siteModerator see `Sending`
    */
   delete: {
     in: {
@@ -883,6 +892,7 @@ export interface Writes {
       seq: number;
       user: string;
       moderator: boolean;
+      siteModerator?: boolean;
       anywhere?: true;
       reason?: string;
       at: number;
@@ -924,9 +934,16 @@ export interface Writes {
     };
     out: { changed: boolean };
   };
-  /** A message shows no page of its link. Codes: `unknown_room`, `unknown_message`, `forbidden` (another's, without `moderator`). */
+  /** A message shows no page of its link. Codes as for `delete`. */
   removePreview: {
-    in: { room: string; seq: number; user: string; moderator: boolean; at: number };
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      moderator: boolean;
+      siteModerator?: boolean;
+      at: number;
+    };
     out: { message: StoredMessage };
   };
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */

@@ -37,9 +37,12 @@ export function heldContract(
     (await write.send({ room, clientId: `s${n++}`, user, text, sentAt: at, asMember: true, ...over }))
       .message;
   const approve = ({ id, user }: { id: string; user: string }) =>
-    write.approveHeld({ room, id, user, by: ann.id, at: later });
+    write.approveHeld({ room, id, user, by: ann.id, siteModerator: true, at: later });
   const reject = (id: string, reason?: string) =>
-    write.rejectHeld({ room, id, by: ann.id, at: later, ...(reason === undefined ? {} : { reason }) });
+    write.rejectHeld({
+      ...{ room, id, by: ann.id, siteModerator: true, at: later },
+      ...(reason === undefined ? {} : { reason }),
+    });
   const refused = (code: string) => expect.objectContaining({ code });
   const texts = async () =>
     (await read.newest({ room, upTo: 99, limit: 99 })).messages.map(({ text }) => text);
@@ -119,6 +122,29 @@ export function heldContract(
       expect([await wrote('garden'), await wrote(room)]).toEqual([false, false]);
     },
   );
+
+  it('who has lost the right when the decision is stored decides nothing', async () => {
+    await join(ann, ben);
+    const held = await hold();
+    const place = { room, id: held.id, by: ann.id, at: later };
+    const approveNow = (over = {}) => write.approveHeld({ ...place, user: held.user, ...over });
+    const refusedAll = async (over = {}) => {
+      for (const attempt of [() => approveNow(over), () => write.rejectHeld({ ...place, ...over })])
+        await expect(attempt()).rejects.toMatchObject({ code: 'unknown_message' });
+    };
+    const setRole = (role: 'moderator' | 'member') => write.setRole({ room, user: ann.id, role });
+    const ban = (restriction: { by: string } | null) =>
+      write.restrict({ room, user: ann.id, kind: 'banned', restriction, actor: ben.id, at });
+    await refusedAll();
+    await setRole('moderator');
+    await setRole('member');
+    await refusedAll();
+    await ban({ by: ben.id });
+    await refusedAll({ siteModerator: true });
+    await ban(null);
+    await setRole('moderator');
+    expect(await approveNow()).toMatchObject({ message: { text: 'pallets' } });
+  });
 
   it('a message that waited, and was sent once more while none had to wait, is approved without a copy', async () => {
     await join(ann, ben);

@@ -104,6 +104,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           seq: 1 + roll(8),
           user: one(userIds),
           moderator: roll(2) === 0,
+          siteModerator: roll(2) === 0,
           at: at++,
         },
       }),

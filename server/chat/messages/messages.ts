@@ -274,6 +274,7 @@ export async function deleteMessage(
     seq,
     user: me,
     moderator: author !== me,
+    siteModerator: connection.identity.roles.length > 0,
     ...(reason ? { reason } : {}),
     at: Date.now(),
   });
@@ -304,6 +305,7 @@ export async function removePreview(
     seq,
     user,
     moderator,
+    siteModerator: connection.identity.roles.length > 0,
     at: Date.now(),
   });
   return { message: await messageFor(chat, connection.person, message) };
@@ -337,9 +339,10 @@ async function authorOf(
 }
 
 async function mayModerate(chat: Chat, connection: Connection, room: Room, author: string): Promise<boolean> {
+  const target = await targetOf(chat, room.record.id, author);
+  // The user may have lost the right meanwhile.
   const actor = actorOf(room, connection);
-  if (!rightsIn(room.record, actor).includes('moderate')) return false;
-  return outranks(actor, await targetOf(chat, room.record.id, author));
+  return rightsIn(room.record, actor).includes('moderate') && outranks(actor, target);
 }
 
 export async function history(

@@ -134,7 +134,9 @@ export async function approveHeld(
   const { room, user, seq } = await toDecide(chat, connection, id);
   if (seq !== undefined) chat.reactions.flush(room, seq);
   const by = connection.person.user.id;
-  const { message } = await chat.history.write.approveHeld({ room, id, user, by, at: Date.now() });
+  const siteModerator = connection.identity.roles.length > 0;
+  const at = Date.now();
+  const { message } = await chat.history.write.approveHeld({ room, id, user, by, siteModerator, at });
   chat.previews?.begin(message);
   return { message: await messageFor(chat, connection.person, message) };
 }
@@ -146,7 +148,9 @@ export async function rejectHeld(
 ): Promise<Answers['held:reject']> {
   const { room } = await toDecide(chat, connection, id);
   const by = connection.person.user.id;
-  await chat.history.write.rejectHeld({ room, id, by, ...(reason ? { reason } : {}), at: Date.now() });
+  const siteModerator = connection.identity.roles.length > 0;
+  const why = reason ? { reason } : {};
+  await chat.history.write.rejectHeld({ room, id, by, siteModerator, ...why, at: Date.now() });
   return {};
 }
 
@@ -162,14 +166,16 @@ export async function discardHeld(
 }
 
 /** @throws RequestError `unknown_message` also for who may not decide, and so does not learn that it is there */
-async function toDecide(chat: Chat, { identity, person }: Connection, id: string): Promise<StoredHeld> {
+async function toDecide(chat: Chat, connection: Connection, id: string): Promise<StoredHeld> {
+  const user = connection.person.user.id;
   const stored = await chat.history.read.held({ id });
   const record = stored && (await chat.history.read.room({ room: stored.room }));
   // Another server may have taken the right away.
   await chat.history.current();
-  const member = stored === null ? undefined : await memberOf(chat, stored.room, person.user.id);
-  const actor = { roles: identity.roles, member };
-  const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, person.user.id);
+  const member = stored === null ? undefined : await memberOf(chat, stored.room, user);
+  // The session may have lost a role meanwhile.
+  const actor = { roles: connection.identity.roles, member };
+  const banned = stored !== null && chat.directory.restrictions.isBanned(stored.room, user);
   if (stored === null || record === null || stored.closed !== undefined || !decidesIn(record, actor, banned))
     throw new RequestError('unknown_message');
   return stored;

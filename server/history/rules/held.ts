@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageFile } from '../../wire/events.ts';
-import { acted, type Change, isMember, mostHeld, type StoredHeld, type StoredMessage } from '../history.ts';
+import {
+  acted,
+  type Change,
+  isBanned,
+  isMember,
+  mostHeld,
+  type StoredHeld,
+  type StoredMessage,
+  type Writes,
+} from '../history.ts';
 import type { Work } from '../sql/work.ts';
 import { held, rows } from '../tables.ts';
 import { edit, editedTo, editNeeds, mayEdit, storeEdit } from './messages.ts';
@@ -16,7 +25,7 @@ import {
   store,
   tellPosted,
 } from './posting.ts';
-import { existing, named, refuse, tellAct } from './room-changes.ts';
+import { existing, isRoomModerator, named, refuse, tellAct } from './room-changes.ts';
 import type { Rule } from './rule.ts';
 import { discardEdit, dropHeld, filesOfEdit, keepFiles, tellHeld } from './waiting.ts';
 
@@ -92,13 +101,15 @@ export const holdEdit: Rule<'holdEdit'> = {
 };
 
 export const approveHeld: Rule<'approveHeld'> = {
-  needs: ({ room, id, user }) => [
+  needs: ({ room, id, user, by }) => [
     rows(held, { room, id }),
     { what: 'member', room, user },
+    { what: 'member', room, user: by },
     { what: 'user', id: user },
   ],
-  run(work, { room, id, by, at }, changes) {
-    const one = waitingIn(work, { room, id });
+  run(work, input, changes) {
+    const { room, by, at } = input;
+    const one = waitingFor(work, input);
     if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
     const message =
       one.seq === undefined ? approve(work, one, at, changes) : approveEdit(work, one, one.seq, at, changes);
@@ -109,9 +120,10 @@ export const approveHeld: Rule<'approveHeld'> = {
 };
 
 export const rejectHeld: Rule<'rejectHeld'> = {
-  needs: ({ room, id }) => [rows(held, { room, id })],
-  run(work, { room, id, by, reason, at }, changes) {
-    const one = waitingIn(work, { room, id });
+  needs: ({ room, id, by }) => [rows(held, { room, id }), { what: 'member', room, user: by }],
+  run(work, input, changes) {
+    const { room, by, reason, at } = input;
+    const one = waitingFor(work, input);
     if (one.user === by) refuse('forbidden', 'nobody decides about a message of their own');
     const closed = { at, ...(reason === undefined ? {} : { reason }) };
     work.put(held, { ...one, closed });
@@ -199,10 +211,17 @@ function keep(work: Work, one: StoredHeld, changes: Change[]): void {
   tellHeld(one, { is: 'held' }, changes);
 }
 
-function waitingIn(work: Work, { room, id }: { room: string; id: string }): StoredHeld {
-  existing(work, room);
+/** The message, if that moderator may decide about it now, as `decidesIn` of the chat says: another server may have taken the right away. */
+function waitingFor(
+  work: Work,
+  { room, id, by, siteModerator }: Pick<Writes['rejectHeld']['in'], 'room' | 'id' | 'by' | 'siteModerator'>,
+): StoredHeld {
+  const { kind } = existing(work, room);
+  const member = work.member(room, by);
+  const reads = kind === 'public' ? !isBanned(member) : isMember(member);
+  const decides = reads && (siteModerator || isRoomModerator(member));
   const [one] = work.find(held, { room, id });
-  if (one === undefined || one.closed !== undefined) refuse('unknown_message');
+  if (one === undefined || one.closed !== undefined || !decides) refuse('unknown_message');
   return one;
 }
 

@@ -22,7 +22,6 @@ import {
   contentOf,
   filesNamed,
   filesOf,
-  isRoomModerator,
   mentionsFor,
   mentionsNamed,
   post,
@@ -35,6 +34,7 @@ import {
   existing,
   existingFor,
   isBlocked,
+  isRoomModerator,
   messageIn,
   refuse,
   release,
@@ -207,12 +207,13 @@ const deleteMessage: Rule<'delete'> = {
     { what: 'message', room, seq },
     rows(held, { room, seq }),
   ],
-  run(work, { room: id, seq, user, moderator, anywhere, reason, at }, changes) {
+  run(work, { room: id, seq, user, moderator, siteModerator, anywhere, reason, at }, changes) {
     const room = anywhere ? existing(work, id) : existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
     const own = before.user.id === user;
-    if (!own && !moderator) refuse('forbidden');
+    const mayModerate = anywhere || siteModerator || isRoomModerator(work.member(id, user));
+    if (!own && !(moderator && mayModerate)) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
     const {
       editedAt: _,

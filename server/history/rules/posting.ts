@@ -26,6 +26,7 @@ import {
   add,
   existing,
   isBlocked,
+  isRoomModerator,
   named,
   peopleIn,
   refuse,
@@ -160,10 +161,6 @@ export function contentOf(
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(preview === undefined || !showsPreviews(room) ? {} : { preview: { url: preview } }),
   };
-}
-
-export function isRoomModerator(member: MemberRecord | undefined): boolean {
-  return isMember(member) && member.role !== 'member';
 }
 
 /**

@@ -2,7 +2,16 @@ import { firstPage } from '../../wire/links.ts';
 import { type Change, hasBegun, type StoredMessage, wantsPreviews } from '../history.ts';
 import type { RoomRow } from '../rows.ts';
 import type { Work } from '../sql/work.ts';
-import { existing, existingFor, messageIn, record, refuse, release, textRevOf } from './room-changes.ts';
+import {
+  existing,
+  existingFor,
+  isRoomModerator,
+  messageIn,
+  record,
+  refuse,
+  release,
+  textRevOf,
+} from './room-changes.ts';
 import type { Rule } from './rule.ts';
 
 export const preview: Rule<'preview'> = {
@@ -34,11 +43,12 @@ export const removePreview: Rule<'removePreview'> = {
     { what: 'member', room, user },
     { what: 'message', room, seq },
   ],
-  run(work, { room: id, seq, user, moderator, at }, changes) {
+  run(work, { room: id, seq, user, moderator, siteModerator, at }, changes) {
     const room = existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
-    if (before.user.id !== user && !moderator) refuse('forbidden');
+    const mayModerate = siteModerator || isRoomModerator(work.member(id, user));
+    if (before.user.id !== user && !(moderator && mayModerate)) refuse('forbidden');
     if (before.preview === undefined) return { message: before };
     const { preview: _, ...message } = before;
     releasePicture(work, before, at);

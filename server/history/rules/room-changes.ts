@@ -41,6 +41,10 @@ export function existingFor(work: Work, id: string, user: string): RoomRow {
   return room;
 }
 
+export function isRoomModerator(member: MemberRecord | undefined): boolean {
+  return isMember(member) && member.role !== 'member';
+}
+
 export function record(work: Work, row: RoomRow): RoomRecord {
   const {
     createdBy: _by,

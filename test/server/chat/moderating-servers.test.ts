@@ -4,6 +4,7 @@ import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type HistoryDatabase, postgresDatabase } from '../../helpers/history-database.ts';
 import {
   apiKey,
+  codeOf,
   eventsOf,
   nextOf,
   type PeopleSite,
@@ -87,6 +88,34 @@ test('of two moderators on two servers one decides, as one act; both learn of it
   const closed = (client: Person) =>
     new Set(eventsOf(client, 'report:changed').flatMap(({ report }) => (report.closed ? report.id : [])));
   for (const client of [ann, ben]) await expect.poll(() => closed(client).size).toBe(12);
+  for (const one of [ann, ben, cat]) one.close();
+});
+
+test('a moderator who loses the role on one server acts no more on the other', async () => {
+  const [ann, cat, ben] = [await site.person({ roles: 'admin' }), await site.person(), await onTwo()];
+  const { room } = await ann.request('room:create', {
+    ...{ name: 'Den', kind: 'private', clientId: 'den' },
+    members: [ben.id, cat.id],
+  });
+  for (const one of [ann, ben, cat]) await one.request('room:join', { room: room.id });
+  const role = (of: 'moderator' | 'member') =>
+    ann.request('room:role', { room: room.id, user: ben.id, role: of });
+  for (let round = 0; round < 10; round++) {
+    const { seq } = await say(cat, room.id, 'rude');
+    await role('moderator');
+    const isModerator = async () => (await ben.request('room:join', { room: room.id })).room.role;
+    await expect.poll(isModerator).toBe('moderator');
+    const deleting = codeOf(ben, 'message:delete', { room: room.id, seq });
+    await role('member');
+    const code = await deleting;
+    expect(['ok', 'forbidden']).toContain(code);
+    const acts = async () =>
+      (await ann.request('moderate:acts', { limit: 100 })).acts
+        .filter((act) => act.room === room.id && ['role_changed', 'message_deleted'].includes(act.kind))
+        .map(({ kind, to }) => to?.role ?? kind);
+    const lost = ['member', ...(code === 'ok' ? ['message_deleted'] : []), 'moderator'];
+    await expect.poll(async () => (await acts()).slice(0, lost.length)).toEqual(lost);
+  }
   for (const one of [ann, ben, cat]) one.close();
 });
 
