@@ -29,6 +29,8 @@ export interface ServerState {
   took?: number;
   /** It has been heard lately. */
   working: boolean;
+  /** When it was heard last, if it does not work. */
+  downSince?: number;
   /** The users who are connected to it; none if it does not work. */
   users: readonly string[];
 }

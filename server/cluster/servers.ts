@@ -62,6 +62,8 @@ interface Known {
   /** Own beats that have come back since `heardAt`. */
   beats: number;
   alive: boolean;
+  /** When it was heard last, if it has fallen silent. */
+  downSince?: number;
   /** Whether `onSilence` was called for it. */
   silent: boolean;
   /** It has let an order wait in vain since `heardAt`: the next order does not wait for it. */
@@ -198,11 +200,12 @@ export class Servers implements OtherServers {
     const working = new Set([this.#name, ...known.flatMap(([, { alive, name }]) => (alive ? name : []))]);
     return known
       .filter(([, { alive, name }]) => name !== '' && (alive || !working.has(name)))
-      .map(([id, { alive, name, run, took }]) => ({
+      .map(([id, { alive, downSince, name, run, took }]) => ({
         name,
         ...(run && { run }),
         ...(took !== undefined && { took }),
         working: alive,
+        ...(!alive && downSince !== undefined && { downSince }),
         users: this.#elsewhere.usersOf(id),
       }));
   }
@@ -448,6 +451,7 @@ export class Servers implements OtherServers {
       if (known.alive && silentFor > deadAfter) {
         this.#isGone(id, known);
         known.silent = true;
+        known.downSince = Date.now() - silentFor;
         this.#onSilence(known.name, true);
       } else if (silentFor > forgetAfter) {
         this.#forget(id);

@@ -1410,10 +1410,12 @@ export interface Reads {
   reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
   /** The acts of a user in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
   activity: {
-    in: KnownRooms & { user: string; most: number; mostRooms: number };
+    in: KnownRooms & { user: string; most: number; mostRooms: number; mostActs: number };
     out: {
       messages: number;
       reports: number;
+      /** Deletions of a message of the user by a moderator, among the last `mostActs` acts about the user. */
+      removed: number;
       rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
     };
   };

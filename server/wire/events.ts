@@ -866,6 +866,8 @@ export const answers = {
     reports: z.array(report),
     /** How many reports the person has made. */
     reportsBy: counter,
+    /** How many messages of the person moderators have deleted, among the last acts about the person that are kept. */
+    removed: counter,
     may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
     /** An erasure deletes these beside the messages; absent unless the user may erase the person. */
     erases: z.object({ files: counter, reactions: counter }).exactOptional(),
@@ -896,6 +898,8 @@ export const answers = {
     rooms: counter,
     /** How many of these rooms are private. */
     private: counter,
+    /** How many of them were made in the last seven days. */
+    fresh: counter,
     /** Open ones. */
     reports: counter,
     /** Of these rooms; absent where nobody can send files. */
@@ -912,6 +916,8 @@ export const answers = {
           here: counter,
           /** How many milliseconds it took to store its last announcement; absent as long as it is unknown. */
           took: counter.exactOptional(),
+          /** When it was heard last, if it does not work. */
+          downSince: time.exactOptional(),
           /** Absent for a server of an earlier version. */
           version: z.string().exactOptional(),
           /** When it was started. */

@@ -206,14 +206,16 @@ export function moderatorsContract(now: () => { history: History }) {
     const [second] = await read.reportsOf({ room: 'lobby', seq: 2, limit: 9 });
     await write.closeReport({ room: 'lobby', seq: 2, id: second?.id ?? '', by: cat.id, done: 'nothing', at });
     const lobby = { room: 'lobby', name: 'lobby', kind: 'public' };
-    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...everywhere })).toEqual({
+    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, mostActs: 9, ...everywhere })).toEqual({
       messages: 2,
       reports: 0,
+      removed: 0,
       rooms: [{ ...lobby, role: 'member' }],
     });
-    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...inDen })).toEqual({
+    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, mostActs: 9, ...inDen })).toEqual({
       messages: 2,
       reports: 0,
+      removed: 0,
       rooms: [{ room: 'den', name: 'den', kind: 'private', role: 'moderator' }],
     });
     const recent = async (known: object, since = at, most = 9) => {
@@ -225,11 +227,11 @@ export function moderatorsContract(now: () => { history: History }) {
     expect(await recent({}, at + 1)).toEqual([]);
     expect(await recent({ rooms: ['den'] }, 0, 3)).toHaveLength(3);
     const own = { rooms: ['den'], except: [] };
-    expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, ...own })).toMatchObject({
+    expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, mostActs: 9, ...own })).toMatchObject({
       messages: 0,
       reports: 2,
     });
-    expect(await read.activity({ user: ann.id, most: 9, mostRooms: 9, ...own })).toMatchObject({
+    expect(await read.activity({ user: ann.id, most: 9, mostRooms: 9, mostActs: 9, ...own })).toMatchObject({
       reports: 3,
     });
     const about = async (known: { rooms: readonly string[]; except: readonly string[] }, limit = 9) =>
@@ -255,7 +257,7 @@ export function moderatorsContract(now: () => { history: History }) {
     expect(await read.openReportsAbout({ users: [], ...own })).toEqual([]);
     await write.expire({ room: 'den', firstSeq: 2 });
     expect(await open(own)).toEqual([{ user: ben.id, reports: 1 }]);
-    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, ...own })).toMatchObject({
+    expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, mostActs: 9, ...own })).toMatchObject({
       messages: 3,
     });
   });
@@ -268,7 +270,7 @@ export function moderatorsContract(now: () => { history: History }) {
     await send({ user: ben, sentAt: at - day });
     await write.delete({ room: 'lobby', seq: 2, user: ann.id, moderator: true, anywhere: true, at });
     const shown = async (known: { rooms: readonly string[]; except: readonly string[] }, most = 9) => {
-      const { messages } = await read.activity({ user: ben.id, most, mostRooms: 9, ...known });
+      const { messages } = await read.activity({ user: ben.id, most, mostRooms: 9, mostActs: 9, ...known });
       const recent = await read.recentOf({ user: ben.id, since: at, most, ...known });
       return [messages, recent.map(({ room, seq }) => `${room} ${seq}`).sort()];
     };

@@ -114,6 +114,7 @@ test('the queue has a message once, most reports first, and shows who has report
   await written(site, 'talk', 'Lena Fischer', 'Good morning');
   await page.reload();
   await expect(page.getByText('First here today')).toBeVisible();
+  await expect(page.getByText('Removed before: 0')).toBeVisible();
   await page.getByRole('button', { name: 'All 2 messages' }).click();
   await expect(around).toHaveText(['Good morning', 'That is not what we agreed.']);
   await expect(talk).toContainText('talk, today');
@@ -527,10 +528,13 @@ test('a number up to which the server counts says that there may be more', async
   const dialog = page.getByRole('dialog', { name: 'Erase Marek Nowak?' });
   await expect(dialog).toContainText('10,000+ messages are deleted');
   await expect(dialog).toContainText('Files: 10,000+, reactions: 9,999');
-  answer({ messages: 9999 });
+  answer({ messages: 9999, removed: 12 });
   await page.reload();
   await expect(person).toContainText('9,999 messages');
   await expect(person).not.toContainText('+');
+  await page.goto(`${site.chat.url}/moderate#queue/garden%2F1`);
+  await expect(page.getByRole('button', { name: 'All 9,999 messages' })).toBeVisible();
+  await expect(page.getByText('Removed before: 12')).toBeVisible();
 });
 
 test('on a phone a person, the log and the overview are read without a line that is cut off', {
@@ -652,6 +656,35 @@ test('the overview has the figures of today, and a plot whose numbers are said',
   await expect(page.getByRole('img', { name: 'From 0 to 3 messages a day, 3 today so far' })).toBeVisible();
   expect(await faults(page)).toEqual([]);
   await shot(page, 'moderate-14-overview');
+});
+
+test('the overview says how many rooms are new, and since when a server is down', async ({ site, page }) => {
+  const known = await asUser(site, 'alice', (ask) => ask('moderate:overview', {}));
+  const wire = await Wire.of(page.context());
+  const server = { version: '0.1.0', since: Date.now() - 5000, here: 2 };
+  const downSince = new Date().setHours(0, 0, 0, 0);
+  wire.answers.set('moderate:overview', {
+    ok: true,
+    data: {
+      ...{ ...known, rooms: 41, private: 12, fresh: 3 },
+      servers: [
+        { ...server, name: 'chat-1', working: true, took: 4 },
+        { ...server, name: 'chat-2', working: true, took: 212 },
+        { ...server, name: 'chat-3', working: false, here: 0, downSince },
+      ],
+    },
+  });
+  await enter(page, site, 'alice', '#overview');
+  await expect(page.getByText('12 private, 3 new')).toBeVisible();
+  await expect(page.getByRole('row', { name: /chat-3/ })).toContainText(/Down since \d+:00( AM)?0––0\.1\.0$/);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      await shot(page, `moderate-servers-${width}-${colorScheme}`);
+    }
+  }
 });
 
 test.describe('where the first message of each user waits', () => {

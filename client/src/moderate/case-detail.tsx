@@ -7,7 +7,7 @@ import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
-import { isDirect, roomName } from './mod-words.ts';
+import { counted, isDirect, MOST_REPORTS, roomName } from './mod-words.ts';
 import { RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import { hashOf } from './place.ts';
@@ -149,6 +149,7 @@ export class CaseDetail extends Component<Props> {
     if (one.kind === 'held') return <OnHold context={context} held={one.held} />;
     const author = this.#author;
     if (!chat.can.people || author === 'failed') return undefined;
+    const messages = author === undefined ? '' : counted(author.messages, strings);
     return (
       <div class="about-case">
         {author === undefined ? (
@@ -158,15 +159,20 @@ export class CaseDetail extends Component<Props> {
             {author.since !== undefined && (
               <span>{strings.text('mod.firstHere', { when: strings.dayWithin(author.since) })}</span>
             )}
-            <span>{strings.count('mod.messages', author.messages)}</span>
-            <span>{strings.count('mod.reports', author.reports.length)}</span>
+            <span>{strings.count('mod.messages', author.messages, { n: messages })}</span>
+            <span>
+              {strings.count('mod.reports', author.reports.length, {
+                n: counted(author.reports.length, strings, MOST_REPORTS),
+              })}
+            </span>
+            <span>{strings.text('mod.removed', { n: author.removed })}</span>
             {author.restrictions.length > 0 && (
               <span>{strings.count('mod.restrictions', author.restrictions.length)}</span>
             )}
             {author.messages > 1 && (
               <button type="button" class="link" onClick={this.#turn}>
                 {this.#all === undefined
-                  ? strings.count('mod.all', author.messages)
+                  ? strings.count('mod.all', author.messages, { n: messages })
                   : strings.text('mod.around')}
               </button>
             )}

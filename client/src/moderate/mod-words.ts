@@ -8,6 +8,9 @@ export const isDirect = (room: string): boolean => room.startsWith('d-');
 /** Up to so many the server counts people, and messages, reports, files and reactions of a person. */
 export const MOST_COUNTED = 10_000;
 
+/** The most reports about a person that the server lists. */
+export const MOST_REPORTS = 50;
+
 /** A number as far as it was counted: there may be more than `most`. */
 export const counted = (n: number, strings: Strings, most = MOST_COUNTED): string =>
   `${strings.number(n)}${n < most ? '' : '+'}`;

@@ -102,7 +102,7 @@ export class OverviewPage implements Part {
     );
   }
 
-  #facts({ here, week, messages, rooms, private: hidden, reports, files }: Overview) {
+  #facts({ here, week, messages, rooms, private: hidden, fresh, reports, files }: Overview) {
     const { strings } = this.#context;
     const [yesterday, today] = [messages.at(-2)?.count ?? 0, messages.at(-1)?.count ?? 0];
     // The site may not store when people were here.
@@ -120,7 +120,7 @@ export class OverviewPage implements Part {
           'hash',
           'rooms.list',
           strings.number(rooms),
-          strings.text('mod.privateRooms', { n: hidden }),
+          strings.text('mod.privateRooms', { n: hidden, m: fresh }),
         )}
         {this.#fact('flag', 'mod.openReports', strings.number(reports))}
         {files !== undefined && this.#fact('file', 'details.files', sizeOfFiles(files, strings))}
@@ -263,14 +263,16 @@ export class OverviewPage implements Part {
             </tr>
           </thead>
           <tbody>
-            {servers.map(({ name, working, here, took: ms, version, since }) => (
+            {servers.map(({ name, working, here, took: ms, downSince, version, since }) => (
               <tr key={name}>
                 <td>
                   <b>{name}</b>
                 </td>
                 <td class="end">
                   <span class={shapes[stateOf(working, ms)]} aria-hidden="true" />
-                  {strings.text(`mod.server.${stateOf(working, ms)}`)}
+                  {downSince === undefined
+                    ? strings.text(`mod.server.${stateOf(working, ms)}`)
+                    : strings.text('mod.server.down', { when: strings.time(downSince) })}
                 </td>
                 <td class="n" data-l={connected}>
                   {strings.number(here)}
@@ -279,7 +281,7 @@ export class OverviewPage implements Part {
                   {ms === undefined ? '–' : milliseconds.format(ms)}
                 </td>
                 <td class="n" data-l={started}>
-                  {since === undefined ? (
+                  {since === undefined || !working ? (
                     '–'
                   ) : (
                     <span title={strings.fullTime(since)}>{listTime(since, strings)}</span>

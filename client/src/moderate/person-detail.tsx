@@ -13,7 +13,7 @@ import { refusal } from '../views/refusal.ts';
 import { listTime } from '../views/rooms/list-time.ts';
 import type { DeskContext } from './desk-context.ts';
 import { ErasePerson } from './erase-person.tsx';
-import { counted, roomName } from './mod-words.ts';
+import { counted, MOST_REPORTS, roomName } from './mod-words.ts';
 import { Failed } from './nothing.tsx';
 import { keyOf } from './queue.ts';
 import { RestrictPerson } from './restrict-person.tsx';
@@ -21,9 +21,8 @@ import { Scroll } from './scroll.tsx';
 
 type Person = Answers['moderate:person'];
 
-/** The most rooms and reports of a person that the server lists. */
+/** The most rooms of a person that the server lists. */
 const MOST_ROOMS = 200;
-const MOST_REPORTS = 50;
 
 interface Props {
   readonly context: DeskContext;

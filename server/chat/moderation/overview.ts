@@ -14,6 +14,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
   const { history, directory, others, settings } = chat;
   return readKnown(chat, connection, async (known) => {
     const first = firstDay();
+    const week = Date.now() - 7 * day;
     const own = [...directory.everybody()].map(({ user }) => user.id);
     const elsewhere = others?.states() ?? [];
     const users = [...new Set([...own, ...elsewhere.flatMap((server) => server.users)])];
@@ -21,7 +22,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
     const [sent, files, recent, events] = await Promise.all([
       history.read.messagesByDay({ ...known, from: first }),
       settings.files.kind === 'off' ? null : history.read.filesInAll({ ...known, most: mostFiles }),
-      settings.lastSeen ? history.read.recentlyHere({ since: Date.now() - 7 * day, users }) : null,
+      settings.lastSeen ? history.read.recentlyHere({ since: week, users }) : null,
       admin && chat.retryEvents !== undefined ? listEvents(chat) : null,
     ]);
     const counts = new Map(sent.map((one) => [one.day, one.messages]));
@@ -37,6 +38,7 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
       })),
       rooms: rooms.length,
       private: rooms.filter(({ kind }) => kind === 'private').length,
+      fresh: rooms.filter(({ createdAt }) => createdAt >= week).length,
       reports: rooms.reduce((sum, { reports = 0 }) => sum + reports, 0),
       ...(files === null ? {} : { files: sizeOf(files) }),
       ...(events === null ? {} : { events: { waiting: events.waiting, failed: events.failed.length } }),
@@ -44,11 +46,12 @@ export async function overview(chat: Chat, connection: Connection): Promise<Answ
         ? {}
         : {
             servers: [{ ...others.own, working: true, users: own }, ...elsewhere]
-              .map(({ name, run, took, working, users: here }) => ({
+              .map(({ name, run, took, working, downSince, users: here }) => ({
                 name,
                 working,
                 here: here.length,
                 ...(working && took !== undefined ? { took } : {}),
+                ...(downSince === undefined ? {} : { downSince: Math.round(downSince) }),
                 ...run,
               }))
               .sort((a, b) => (a.name < b.name ? -1 : 1)),

@@ -350,7 +350,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return reportsPage(rows, limit).reports;
     },
-    *activity({ user: id, most, mostRooms, ...known }) {
+    *activity({ user: id, most, mostRooms, mostActs, ...known }) {
       const rooms = knownRooms(known);
       const messages = yield* countUpTo(most, sql`SELECT seq FROM ${writtenIn(known, id)}`);
       const reports = yield* countUpTo(
@@ -363,9 +363,15 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
             JOIN ${rooms} AS rooms ON rooms.num = members.room
             WHERE user_id = ${id} AND sources <> 0 ORDER BY rooms.num LIMIT ${mostRooms}`,
       );
+      const [acts] = yield* ask(
+        sql`SELECT count(*) AS num FROM (
+              SELECT act, room_id, shown FROM chat_audit WHERE user_id = ${id} ORDER BY num DESC LIMIT ${mostActs}) AS found
+            WHERE act = 'message_deleted' AND ${shownActs(known)}`,
+      );
       return {
         messages,
         reports,
+        removed: acts?.num as number,
         rooms: rows.map(({ room_id, name, kind, role }) => ({
           room: room_id as string,
           name: name as string,
@@ -414,14 +420,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       const next = acts.length < rows.length ? { next: actCursors.of(acts.at(-1)?.num as number) } : {};
       return { acts: acts.map(actFrom), ...next };
     },
-    *decisionsBy({ user: id, since, most, rooms, except }) {
-      const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inRooms(except)}`;
-      const own = rooms.length === 0 ? raw('') : sql`OR ${inRooms(rooms)}`;
+    *decisionsBy({ user: id, since, most, ...known }) {
       const [row] = yield* ask(
         sql`SELECT count(*) AS num FROM (
               SELECT act, at, room_id, shown FROM chat_audit WHERE by_id = ${id} ORDER BY num DESC LIMIT ${most}) AS found
             WHERE at >= ${since} AND act IN ('report_closed', 'approved', 'rejected')
-              AND ((shown = 1 ${hidden}) ${own})`,
+              AND ${shownActs(known)}`,
       );
       return row?.num as number;
     },
@@ -1097,6 +1101,13 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     const { key, user: id } = after ?? { key: Number.MAX_SAFE_INTEGER, user: '' };
     return sql`SELECT ${user}, at FROM chat_arrivals JOIN chat_users AS users ON users.id = user_id
                WHERE at <= ${key} AND (at < ${key} OR user_id < ${id}) ORDER BY at DESC, user_id DESC LIMIT ${limit + 1}`;
+  }
+
+  /** That an act was in one of these rooms. */
+  function shownActs({ rooms, except }: KnownRooms): Sql {
+    const hidden = except.length === 0 ? raw('') : sql`AND NOT ${inRooms(except)}`;
+    const own = rooms.length === 0 ? raw('') : sql`OR ${inRooms(rooms)}`;
+    return sql`((shown = 1 ${hidden}) ${own})`;
   }
 
   /** Each by the first of the keys that fit. */

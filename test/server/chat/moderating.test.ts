@@ -317,6 +317,7 @@ describe('people', () => {
       ],
       reports: [expect.objectContaining({ room: shared }), expect.objectContaining({ room: open1 })],
       reportsBy: 0,
+      removed: 0,
       may: { ban: true, export: false, erase: false },
       lastHere: found.lastHere,
     });
@@ -332,6 +333,19 @@ describe('people', () => {
       restrictions: [{ kind: 'banned' }, { room: open1 }],
       reports: [{ room: open1 }],
     });
+  });
+
+  test('how many of their messages moderators have deleted before, where the asker may know of it', async () => {
+    const [moderator, boss, ben] = [await siteModerator(), await admin(), await user()];
+    const open1 = await open('public', boss, ben, moderator);
+    const hidden = await open('private', boss, ben);
+    for (const room of [open1, open1, hidden]) await say(ben, room);
+    for (const room of [open1, hidden]) await boss.request('message:delete', { room, seq: 1 });
+    // Their own deletion is none.
+    await ben.request('message:delete', { room: open1, seq: 2 });
+    await expect.poll(async () => (await person(boss, ben)).removed).toBe(2);
+    expect((await person(moderator, ben)).removed).toBe(1);
+    expect((await person(boss, moderator)).removed).toBe(0);
   });
 
   test('in a public room from which the asker is banned are as in a hidden one', async () => {
@@ -661,7 +675,7 @@ describe('the overview', () => {
     expect(now.messages.at(-1)?.day).toMatch(/^20\d\d-\d\d-\d\d$/);
     expect(before).toMatchObject({ here: 3, week: 3, rooms: 1, private: 0, reports: 0, files: { bytes: 0 } });
     const files = { bytes: 'the plan'.length };
-    expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, reports: 2, files });
+    expect(now).toMatchObject({ here: 3, week: 3, rooms: 3, private: 1, fresh: 3, reports: 2, files });
     const asked = [talk, hidden, shared, 'nowhere', open1, open1];
     expect((await moderator.request('moderate:rooms', { rooms: asked })).rooms).toEqual([
       { room: open1, messages: 3, files },

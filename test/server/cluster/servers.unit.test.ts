@@ -182,6 +182,14 @@ class Server {
     return states.map(({ name, working, users }) => `${name} ${working} ${users.join()}`).sort();
   }
 
+  /** When those of them that do not work were heard last. */
+  get downSince(): Map<string, number> {
+    const states = this.#servers.states();
+    return new Map(
+      states.flatMap(({ name, downSince }) => (downSince === undefined ? [] : [[name, downSince]])),
+    );
+  }
+
   /** The users on other servers that it knows, as its users see them. */
   get known(): string[] {
     return rooms.flatMap((room) =>
@@ -374,11 +382,17 @@ test('a server is listed with its users until it ends; a silent one without them
   expect(one.states).toEqual(['server-1 true bob,cy', 'server-2 true ']);
   await three.close();
   two.cut = true;
+  const cutAt = Date.now();
   await seconds(20);
   expect(one.states).toEqual(['server-1 false ']);
+  // It says every five seconds that it is alive.
+  const heardBefore = cutAt - (one.downSince.get('server-1') ?? 0);
+  expect(heardBefore).toBeGreaterThanOrEqual(0);
+  expect(heardBefore).toBeLessThanOrEqual(5000);
   two.back();
   await seconds(7);
   expect(one.states).toEqual(['server-1 true bob,cy']);
+  expect(one.downSince.size).toBe(0);
   two.cut = true;
   const again = new Server(database, 'server-1');
   again.come('dee', []);
