@@ -1413,6 +1413,8 @@ export interface Reads {
     in: KnownRooms & { user: string; most: number; mostRooms: number; mostActs: number };
     out: {
       messages: number;
+      /** The room where all of these messages are, if it is one. */
+      onlyIn?: string;
       reports: number;
       /** Deletions of a message of the user by a moderator, among the last `mostActs` acts about the user. */
       removed: number;

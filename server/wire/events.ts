@@ -851,6 +851,8 @@ export const answers = {
     /** When the person came for the first time; absent if that was before the server noted it. */
     since: time.exactOptional(),
     messages: counter,
+    /** The room where all of these messages are; absent if they are in several, or none. */
+    onlyIn: roomId.exactOptional(),
     /** Messages of the last 24 hours, up to 200, which a ban can delete. */
     recent: counter,
     rooms: z.array(

@@ -208,12 +208,14 @@ export function moderatorsContract(now: () => { history: History }) {
     const lobby = { room: 'lobby', name: 'lobby', kind: 'public' };
     expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, mostActs: 9, ...everywhere })).toEqual({
       messages: 2,
+      onlyIn: 'lobby',
       reports: 0,
       removed: 0,
       rooms: [{ ...lobby, role: 'member' }],
     });
     expect(await read.activity({ user: ben.id, most: 9, mostRooms: 9, mostActs: 9, ...inDen })).toEqual({
       messages: 2,
+      onlyIn: 'den',
       reports: 0,
       removed: 0,
       rooms: [{ room: 'den', name: 'den', kind: 'private', role: 'moderator' }],
@@ -227,6 +229,10 @@ export function moderatorsContract(now: () => { history: History }) {
     expect(await recent({}, at + 1)).toEqual([]);
     expect(await recent({ rooms: ['den'] }, 0, 3)).toHaveLength(3);
     const own = { rooms: ['den'], except: [] };
+    const both = { user: ben.id, mostRooms: 9, mostActs: 9, ...own };
+    expect(await read.activity({ ...both, most: 9 })).not.toHaveProperty('onlyIn');
+    // As far as they were counted they are all in one.
+    expect(await read.activity({ ...both, most: 1 })).not.toHaveProperty('onlyIn');
     expect(await read.activity({ user: ann.id, most: 2, mostRooms: 1, mostActs: 9, ...own })).toMatchObject({
       messages: 0,
       reports: 2,

@@ -528,13 +528,19 @@ test('a number up to which the server counts says that there may be more', async
   const dialog = page.getByRole('dialog', { name: 'Erase Marek Nowak?' });
   await expect(dialog).toContainText('10,000+ messages are deleted');
   await expect(dialog).toContainText('Files: 10,000+, reactions: 9,999');
-  answer({ messages: 9999, removed: 12 });
+  answer({ messages: 9999, removed: 12, onlyIn: 'garden' });
   await page.reload();
   await expect(person).toContainText('9,999 messages');
   await expect(person).not.toContainText('+');
   await page.goto(`${site.chat.url}/moderate#queue/garden%2F1`);
   await expect(page.getByRole('button', { name: 'All 9,999 messages' })).toBeVisible();
+  await expect(page.getByText('9,999 messages, all in garden')).toBeVisible();
   await expect(page.getByText('Removed before: 12')).toBeVisible();
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    await shot(page, `moderate-many-${width}`);
+  }
 });
 
 test('on a phone a person, the log and the overview are read without a line that is cut off', {

@@ -159,7 +159,7 @@ export class CaseDetail extends Component<Props> {
             {author.since !== undefined && (
               <span>{strings.text('mod.firstHere', { when: strings.dayWithin(author.since) })}</span>
             )}
-            <span>{strings.count('mod.messages', author.messages, { n: messages })}</span>
+            <span>{this.#messagesOf(author)}</span>
             <span>
               {strings.count('mod.reports', author.reports.length, {
                 n: counted(author.reports.length, strings, MOST_REPORTS),
@@ -180,6 +180,15 @@ export class CaseDetail extends Component<Props> {
         )}
       </div>
     );
+  }
+
+  /** How many messages the author has written, and where. */
+  #messagesOf({ messages, onlyIn }: Answers['moderate:person']): string {
+    const { context } = this.props;
+    const { strings } = context;
+    const n = strings.count('mod.messages', messages, { n: counted(messages, strings) });
+    if (messages < 2 || onlyIn === undefined) return n;
+    return strings.text('mod.allIn', { messages: n, room: roomName(onlyIn, context) });
   }
 
   #written({ items, state, next }: Pages<Message>): ComponentChildren {

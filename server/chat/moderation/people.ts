@@ -86,6 +86,7 @@ export async function person(
       ...(settings.lastSeen && !here && last.at !== undefined ? { lastHere: last.at } : {}),
       ...(since === 0 ? {} : { since }),
       messages: did.messages,
+      ...(did.onlyIn === undefined ? {} : { onlyIn: did.onlyIn }),
       recent: recent.length,
       rooms: did.rooms,
       restrictions,

@@ -352,7 +352,12 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
     },
     *activity({ user: id, most, mostRooms, mostActs, ...known }) {
       const rooms = knownRooms(known);
-      const messages = yield* countUpTo(most, sql`SELECT seq FROM ${writtenIn(known, id)}`);
+      const [said] = yield* ask(
+        sql`SELECT count(*) AS num, min(room_id) AS room, max(room_id) AS other_id FROM (
+              SELECT room_id FROM ${writtenIn(known, id)} LIMIT ${most}) AS found`,
+      );
+      const messages = said?.num as number;
+      const isOne = messages > 0 && messages < most && said?.room === said?.other_id;
       const reports = yield* countUpTo(
         most,
         sql`SELECT seq FROM chat_reports AS reports JOIN ${rooms} AS rooms ON rooms.num = reports.room
@@ -370,6 +375,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return {
         messages,
+        ...(isOne ? { onlyIn: said?.room as string } : {}),
         reports,
         removed: acts?.num as number,
         rooms: rows.map(({ room_id, name, kind, role }) => ({

@@ -344,6 +344,11 @@ describe('people', () => {
     // Their own deletion is none.
     await ben.request('message:delete', { room: open1, seq: 2 });
     await expect.poll(async () => (await person(boss, ben)).removed).toBe(2);
+    const other = await open('public', ben, moderator);
+    for (const text of ['one', 'two']) await say(ben, other, text);
+    expect(await person(moderator, ben)).toMatchObject({ messages: 2, onlyIn: other });
+    await say(ben, open1);
+    expect(await person(moderator, ben)).not.toHaveProperty('onlyIn');
     expect((await person(moderator, ben)).removed).toBe(1);
     expect((await person(boss, moderator)).removed).toBe(0);
   });
