@@ -104,3 +104,34 @@ test('a message is forwarded by keyboard into chats that are searched for, after
   await expect(bob.messages).toHaveCount(2);
   await expect(bob.message('For Saturday')).toHaveCount(1);
 });
+
+test('a room into which one has forwarded a message is not new any more, on no device and at no later visit', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const row = (room: string) =>
+    page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: new RegExp(`^${room}\\b`) });
+  const attic = await privateRoom(site, 'bob', 'attic', ['1']);
+  await privateRoom(site, 'bob', 'shed', ['1']);
+  await expect(row('attic')).toHaveAccessibleName(/, New/);
+  await expect(row('shed')).toHaveAccessibleName(/, New/);
+  await alice.open('lobby');
+  await alice.write('Gate opens at half past six.');
+  await expect(alice.messages.last()).toHaveAccessibleName(/Gate opens/);
+  await alice.messages.last().focus();
+  await page.keyboard.press('f');
+  const dialog = page.getByRole('dialog', { name: 'Forward' });
+  await dialog.getByRole('checkbox', { name: 'shed' }).check();
+  await dialog.getByRole('button', { name: 'Forward to 1' }).click();
+  await expect(row('shed')).toHaveAccessibleName(/^shed , private \d/);
+  // The same on another device.
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room: attic });
+    await ask('message:send', { room: attic, text: 'from afar', clientId: 'from-afar' });
+  });
+  await expect(row('attic')).toHaveAccessibleName(/^attic , private \d/);
+  await page.reload();
+  await expect(row('shed')).toHaveAccessibleName(/^shed , private \d/);
+  await expect(row('attic')).toHaveAccessibleName(/^attic , private \d/);
+});

@@ -1,4 +1,4 @@
-import type { Held } from '../../../../server/wire/events.ts';
+import type { Held, Message } from '../../../../server/wire/events.ts';
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import { list, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
@@ -48,6 +48,13 @@ export class RoomNews implements Follower {
     if (!room.fresh) return;
     room.fresh = false;
     this.#keep();
+  }
+
+  /** One has said something there, or forwarded it, without a look at the room. */
+  message({ room: id, user }: Message): void {
+    const { rooms, me } = this.#context.chat;
+    const room = rooms.get(id);
+    if (room !== undefined && user.id === me?.id) this.opened(room);
   }
 
   removed(room: Room, removal: RoomRemoval): void {
