@@ -196,6 +196,34 @@ test('a voice message is recorded by keys, paused, heard, kept over a reload, br
     .toEqual({ notes: 0, parts: 0 });
 });
 
+test('a discarded recording can be brought back until another one is begun in its place', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await inRoom(alice, bob, site);
+  await button(alice, 'Record a voice message').click();
+  await recorded(alice);
+  await button(alice, 'Discard').click();
+  // The notice stays while it is pointed at, and while the browser asks for the microphone nothing is recorded yet.
+  await button(alice, 'Undo').hover();
+  await page.evaluate(() => {
+    const { prompt } = window as unknown as { prompt: { answered: Promise<void> } };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    Object.assign(window, { answer: resolve });
+    prompt.answered = promise;
+  });
+  await button(alice, 'Record a voice message').press('Enter');
+  await expect(button(alice, 'Undo')).toHaveCount(0);
+  await page.evaluate(() => (window as unknown as { answer(): void }).answer());
+  await recorded(alice);
+  await button(alice, 'Discard').click();
+  await button(alice, 'Undo').click();
+  await expect(recorder(alice)).toBeFocused();
+  await expect(button(alice, 'Undo')).toHaveCount(0);
+});
+
 test('without the permission to use the microphone the line above the field says so, and nothing else changes', {
   tag: '@soak',
 }, async ({ alice, bob, site }) => {

@@ -81,7 +81,7 @@ export class AppView {
         this.#opener = undefined;
       },
       toast: (text, kind, press) =>
-        this.#toasts.show(text, kind, press && { label: strings.text(press.label), run: press.run }),
+        this.#toasts.show(text, kind, press && { ...press, label: strings.text(press.label) }),
       open: (room) => this.open(room),
       jump: (to) => void this.#jump(to),
       layer: (content) => {

@@ -173,8 +173,12 @@ export interface Context extends ControlContext {
    * @param opener - what opened that which closes: it gets the focus that was there
    */
   draw(opener?: Element | null): void;
-  /** @param press - what the notice offers, such as to take back what was done */
-  toast(text: string, kind: 'good' | 'bad', press?: { readonly label: StringKey; run(): void }): void;
+  /** @param press - what the notice offers, such as to take back what was done, unless that is `over` */
+  toast(
+    text: string,
+    kind: 'good' | 'bad',
+    press?: { readonly label: StringKey; over?(): boolean; run(): void },
+  ): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
   /** Shows a message, whichever room it is in. */

@@ -8,6 +8,8 @@ interface Press {
   readonly label: string;
   /** The offer ends then, and the notice with it. */
   readonly until?: number;
+  /** It cannot be done now, and is not offered. */
+  over?(): boolean;
   run(): void;
 }
 
@@ -45,7 +47,7 @@ export class Toasts {
   }
 
   draw() {
-    const toast = this.#shown;
+    const toast = this.#shown?.press?.over?.() === true ? undefined : this.#shown;
     return (
       <div
         class="toasts"

@@ -27,6 +27,8 @@ export class Recorder {
   readonly #ending = new Set<Recording>();
   /** Other tabs see by these that this one has a recording. */
   readonly #locks = new Map<string, () => void>();
+  /** It was discarded, and its place is still free for it. */
+  #undoable: Recording | undefined;
   /** The user is asked for the microphone. */
   #asking: Recording | undefined;
   /** The place where nothing can be recorded, and why. */
@@ -132,6 +134,7 @@ export class Recorder {
     for (const recording of [...this.#all.values(), ...this.#ending]) recording.close();
     this.#asking?.close();
     this.#all.clear();
+    this.#undoable = undefined;
     this.#ending.clear();
     for (const id of [...this.#locks.keys()]) this.#unlock(id);
     this.#problem = undefined;
@@ -140,6 +143,7 @@ export class Recorder {
 
   async #put(recording: Recording): Promise<void> {
     this.#all.set(recording.place, recording);
+    if (this.#undoable?.place === recording.place) this.#undoable = undefined;
     let [wasOn, shown] = [recording.isOn, ''];
     recording.follow(() => {
       if (this.#all.get(recording.place) !== recording) return;
@@ -224,15 +228,18 @@ export class Recorder {
     const isShort = recording.duration < LEAST_MS;
     void this.#remove(recording).discard();
     if (isShort) this.#tooShort();
-    else
+    else {
+      this.#undoable = recording;
       toast(strings.text('voice.discarded'), 'good', {
         label: 'common.undo',
+        over: () => this.#undoable !== recording || this.#asking?.place === recording.place,
         run: () => {
-          if (chat.me?.id !== user || this.#all.has(recording.place)) return;
+          if (chat.me?.id !== user) return;
           void this.#put(recording.bringBack());
           focus('.rec');
         },
       });
+    }
     draw();
   }
 
