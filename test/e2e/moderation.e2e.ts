@@ -66,6 +66,13 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await alice.page.keyboard.press('Enter');
   await expect(mute).toHaveCount(0);
   await expect(person(alice, 'Bob')).toBeFocused();
+  await expect(person(alice, 'Bob')).toHaveAccessibleName(/^Bob ?muted until tomorrow, /);
+  await expect(person(alice, 'Alice')).toHaveAccessibleName(/^Alice ?owner ?you$/);
+  expect(await wrongIn(alice.page, '.side')).toEqual([]);
+  // The words are within the row of the narrow panel.
+  const widths = await person(alice, 'Bob').evaluate((row) => [row.scrollWidth, row.clientWidth]);
+  expect(widths[0]).toBe(widths[1]);
+  await alice.shot('moderation-2-mark');
   await expect(closed(bob)).toHaveText(/^You can write again tomorrow, .* “Please no advertising here”$/);
   await expect(bob.field).toHaveCount(0);
   expect(await wrongIn(bob.page, '.composer')).toEqual([]);
@@ -79,6 +86,7 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await fits(alice);
   await mute.getByRole('button', { name: 'Unmute' }).click();
   await expect(mute).toHaveCount(0);
+  await expect(person(alice, 'Bob')).toHaveAccessibleName('Bob');
   await expect(bob.field).toHaveValue('a draft');
 
   await person(alice, 'Bob').click();
@@ -124,7 +132,7 @@ test('a banned user sees the end and the reason in place of the room, and is in 
   bob,
   site,
 }) => {
-  await privateRoom(site, 'alice', 'strict', ['2']);
+  const room = await privateRoom(site, 'alice', 'strict', ['2']);
   await alice.open('strict');
   await bob.open('strict');
   await person(alice, 'Bob').click();
@@ -142,7 +150,10 @@ test('a banned user sees the end and the reason in place of the room, and is in 
   await expect(card).toBeVisible();
   await bob.shot('moderation-8-banned-360');
   await bob.page.setViewportSize({ width: 1280, height: 800 });
-  await expect(person(alice, 'Bob')).toHaveCount(0);
+  // Those who are banned have a section of their own.
+  const people = alice.page.getByRole('complementary', { name: 'People' });
+  await expect(people.getByRole('heading', { name: 'Banned 1' })).toBeVisible();
+  await expect(person(alice, 'Bob')).toHaveAccessibleName(/^Bob ?banned until tomorrow, /);
   await expect(alice.page.locator('.toast')).toHaveText('Bob was banned.Undo');
   await alice.page.getByRole('button', { name: 'Room menu' }).click();
   await item(alice, 'Room settings').click();
@@ -153,6 +164,22 @@ test('a banned user sees the end and the reason in place of the room, and is in 
   );
   await restricted.getByRole('button', { name: 'Lift ban' }).click();
   await expect(bob.page.getByRole('region', { name: 'strict' })).toBeVisible();
+  await expect(bob.field).toBeVisible();
+  await restricted.getByRole('button', { name: 'Close' }).click();
+  await details(alice).getByRole('tab', { name: 'People' }).click();
+  const inDetails = details(alice).getByRole('button', { name: /^Bob/ });
+  await expect(inDetails).toHaveAccessibleName('Bob');
+
+  // Another moderator bans him; the ban is lifted where it is seen.
+  await asUser(site, 'alice', (ask) => ask('room:ban', { room, user: '2' }));
+  await expect(inDetails).toHaveAccessibleName(/^Bob ?banned for good$/);
+  await alice.shot('moderation-9-people');
+  await inDetails.click();
+  await expect(item(alice, 'Ban…')).toHaveCount(0);
+  await alice.shot('moderation-9-card');
+  await item(alice, 'Lift ban').click();
+  await expect(inDetails).toHaveAccessibleName('Bob');
+  await expect(details(alice).locator('.person:focus')).toBeVisible();
   await expect(bob.field).toBeVisible();
 });
 

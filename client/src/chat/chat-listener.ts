@@ -66,6 +66,8 @@ export interface Follower {
   typing?(change: EventPayload<'typing:changed'>): void;
   /** The user follows a thread from now on, or no longer does. */
   followed?(change: EventPayload<'thread:followed'>): void;
+  /** The user has muted or banned somebody, or lifted that: no event tells who did it. */
+  restricted?(): void;
   reported?(change: EventPayload<'report:changed'>): void;
   /** Here or on another device; also what is known already. */
   blocked?(change: EventPayload<'blocked:changed'>): void;

@@ -361,8 +361,11 @@ export class Chat implements ConnectionListener {
   }
 
   /** Requests that change nothing here, or whose effect comes as an event. */
-  request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
-    return this.connection.request(name, payload);
+  async request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
+    const answer = await this.connection.request(name, payload);
+    if (name === 'room:mute' || name === 'room:ban' || name === 'report:close')
+      for (const follower of this.followers) follower.restricted?.();
+    return answer;
   }
 
   /** How many messages of that user wait in this browser. */

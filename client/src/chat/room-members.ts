@@ -163,6 +163,11 @@ export class RoomMembers implements Follower {
     }
   }
 
+  /** Somebody is in one of the lists. */
+  lists(id: string): boolean {
+    return this.#known(id) !== undefined;
+  }
+
   #known(id: string): RoomMember | undefined {
     return this.#here.members.get(id) ?? this.#away.members.get(id);
   }

@@ -74,6 +74,8 @@ export interface SomebodyHere {
   readonly user: User;
   /** A message of that person, which can be reported. */
   readonly message?: Message | undefined;
+  /** Banned from the room. */
+  readonly banned?: boolean;
 }
 
 export interface FailedInvitation {

@@ -1,18 +1,16 @@
 import { Component } from 'preact';
-import type { Answers } from '../../../../server/wire/events.ts';
+import type { Restricted as One } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
 import type { ControlContext } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
-import { timeToCome } from './restriction-words.ts';
+import { restrictionWords } from './restriction-words.ts';
 
 interface Props {
   readonly context: ControlContext;
   readonly room: Room;
   close(): void;
 }
-
-type One = Answers['room:restricted']['users'][number];
 
 /**
  * The people who are muted in a room, or banned from it, until when and why. Each restriction can be lifted.
@@ -61,12 +59,7 @@ export class Restricted extends Component<Props> {
 
   #one(one: One) {
     const { strings } = this.props.context;
-    const { user, kind, until, reason, by } = one;
-    const when = until === undefined ? '' : timeToCome(until, strings);
-    const words =
-      until === undefined
-        ? strings.text(`restricted.${kind}ForGood`)
-        : strings.text(`restricted.${kind}`, { when });
+    const { user, kind, reason, by } = one;
     return (
       <li class="report" key={`${kind} ${user.id}`}>
         <small>
@@ -74,7 +67,7 @@ export class Restricted extends Component<Props> {
             <bdi>{user.name}</bdi>
           </b>
           <span>
-            {words} · {strings.text('restricted.by', { name: strings.name(by) })}
+            {restrictionWords(one, strings)} · {strings.text('restricted.by', { name: strings.name(by) })}
           </span>
         </small>
         {reason !== undefined && <p dir="auto">{reason}</p>}

@@ -1,4 +1,5 @@
 import type { RoomRemoval } from '../../chat/chat-listener.ts';
+import type { Restricted } from '../../chat/room-restricted.ts';
 import type { Strings } from '../../strings/strings.ts';
 
 /** A ban in words: from which room if its name is known, until when, and why if a reason was given. */
@@ -11,6 +12,12 @@ export function banWords(room: string | undefined, { until, text }: RoomRemoval,
         : strings.text('ban.you.until', { when: timeToCome(until, strings) }),
     reason: text === undefined ? '' : strings.text('ban.you.reason', { text }),
   };
+}
+
+/** That somebody is muted or banned, and until when. */
+export function restrictionWords({ kind, until }: Restricted, strings: Strings): string {
+  if (until === undefined) return strings.text(`restricted.${kind}ForGood`);
+  return strings.text(`restricted.${kind}`, { when: timeToCome(until, strings) });
 }
 
 /** A day and time that are still to come, as they are written within a sentence: "tomorrow, 09:58". */

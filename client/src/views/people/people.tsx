@@ -1,12 +1,14 @@
 import { Component, createRef } from 'preact';
 import type { RoomMember } from '../../../../server/wire/events.ts';
 import { RoomMembers } from '../../chat/room-members.ts';
+import { type Restricted, RoomRestricted } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
 import { FilterField } from '../controls/filter-field.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
+import { restrictionWords } from '../moderation/restriction-words.ts';
 import { Avatar } from './avatar.tsx';
 import { InviteButton } from './invite-button.tsx';
 import { openPerson } from './open-person.tsx';
@@ -27,6 +29,8 @@ interface PanelProps extends Props {
 /** From so many members on there is a field to find one. */
 const MANY = 20;
 const PAUSE_MS = 200;
+/** Of people who are banned: a dialog has the others. */
+const MOST_BANNED = 50;
 /** The next page is fetched so far ahead of where one scrolls. */
 const AHEAD = 300;
 
@@ -62,8 +66,10 @@ export function People({ context, room, inert, lost, close }: PanelProps) {
 export class PeopleList extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   readonly #people: RoomMembers;
-  /** Whether the reader was a member when the list was drawn last. */
+  readonly #restricted: RoomRestricted;
+  /** What the reader might do when the list was drawn last. */
   #isMember: boolean;
+  #moderates: boolean;
   #query = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -73,26 +79,34 @@ export class PeopleList extends Component<Props> {
     const { chat, changed } = context;
     this.#people = known.get(room) ?? new RoomMembers(chat.connection, chat.tasks, room, changed);
     known.set(room, this.#people);
+    this.#restricted = new RoomRestricted(chat.connection, chat.tasks, room, changed);
     this.#isMember = room.summary.role !== undefined;
+    this.#moderates = room.summary.may.includes('moderate');
   }
 
   override componentDidMount(): void {
-    this.props.context.chat.followers.add(this.#people);
-    this.#people.ready();
+    for (const part of [this.#people, this.#restricted]) {
+      this.props.context.chat.followers.add(part);
+      part.ready();
+    }
     this.#extend();
   }
 
   override componentDidUpdate(): void {
-    const isMember = this.props.room.summary.role !== undefined;
+    const { role, may } = this.props.room.summary;
+    const isMember = role !== undefined;
+    const moderates = may.includes('moderate');
     // The events about people name nobody to themselves.
     if (isMember !== this.#isMember) this.#people.ready();
+    if (moderates !== this.#moderates) this.#restricted.ready();
     this.#isMember = isMember;
+    this.#moderates = moderates;
     this.#extend();
   }
 
   override componentWillUnmount(): void {
     clearTimeout(this.#timer);
-    this.props.context.chat.followers.delete(this.#people);
+    for (const part of [this.#people, this.#restricted]) this.props.context.chat.followers.delete(part);
   }
 
   override render({ context, room, lost }: Props) {
@@ -118,6 +132,7 @@ export class PeopleList extends Component<Props> {
                 text={strings.text('people.empty.text')}
               />
             )}
+          {this.#query.trim() === '' && this.#banned()}
         </RovingList>
       </>
     );
@@ -162,6 +177,31 @@ export class PeopleList extends Component<Props> {
     ];
   }
 
+  #banned() {
+    const { context, room } = this.props;
+    const { strings, dialog } = context;
+    // The events about members and the answer about bans come one after the other.
+    const banned = this.#restricted.banned.filter(({ user }) => !this.#people.lists(user.id));
+    if (banned.length === 0) return [];
+    return [
+      <h3 class="section" key="banned heading">
+        {strings.text('people.banned')} <span>{banned.length}</span>
+      </h3>,
+      <ul key="banned">
+        {banned
+          .slice(0, MOST_BANNED)
+          .map((ban) => this.#person({ user: ban.user, role: 'member', present: false }, ban))}
+      </ul>,
+      banned.length > MOST_BANNED && (
+        <p class="note" key="all banned">
+          <button type="button" class="link" onClick={() => dialog({ kind: 'restricted', room })}>
+            {strings.text('people.more', { n: banned.length - MOST_BANNED })}
+          </button>
+        </p>
+      ),
+    ];
+  }
+
   #found() {
     const { strings } = this.props.context;
     const { found } = this.#people;
@@ -173,10 +213,11 @@ export class PeopleList extends Component<Props> {
     return <ul>{found.map((member) => this.#person(member))}</ul>;
   }
 
-  #person(member: RoomMember) {
+  #person(member: RoomMember, ban?: Restricted) {
     const { context, room } = this.props;
     const { chat, strings } = context;
     const { user, role, present } = member;
+    const mark = ban ?? this.#restricted.mute(user.id);
     const inside = [
       <Avatar user={user} key="avatar" />,
       <span class="who" key="who">
@@ -184,6 +225,12 @@ export class PeopleList extends Component<Props> {
           <bdi>{user.name}</bdi>
         </span>
         {role !== 'member' && <span class="role">{strings.text(`people.${role}`)}</span>}
+        {mark !== undefined && (
+          <span class="role off">
+            <Icon name={mark.kind === 'banned' ? 'ban' : 'muted'} />
+            {restrictionWords(mark, strings)}
+          </span>
+        )}
         {user.id === chat.me?.id && <small>{strings.text('people.you')}</small>}
       </span>,
     ];
@@ -197,7 +244,9 @@ export class PeopleList extends Component<Props> {
           data-key={user.id}
           aria-haspopup="dialog"
           aria-expanded="false"
-          onClick={(event) => void openPerson({ room, user }, context, event.currentTarget)}
+          onClick={(event) =>
+            void openPerson({ room, user, banned: ban !== undefined }, context, event.currentTarget)
+          }
         >
           {inside}
         </button>

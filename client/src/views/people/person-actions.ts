@@ -2,13 +2,13 @@ import type { RoomMember, User } from '../../../../server/wire/events.ts';
 import type { Context, SomebodyHere } from '../context.ts';
 import type { MenuItem } from '../controls/menu.tsx';
 import { blockItem } from '../moderation/block-item.ts';
-import { refusedDirect } from '../refusal.ts';
+import { refusal, refusedDirect } from '../refusal.ts';
 import { siteAddress } from './site-address.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
 /** The first actions: to write to a person, and to mention the person here. */
-export function quick({ room, user }: SomebodyHere, context: Context): MenuItem[] {
+export function quick({ room, user, banned }: SomebodyHere, context: Context): MenuItem[] {
   const { chat, strings, toast } = context;
   const { kind, may } = room.summary;
   const oneself = user.id === chat.me?.id;
@@ -30,6 +30,7 @@ export function quick({ room, user }: SomebodyHere, context: Context): MenuItem[
         },
       },
     !oneself &&
+      !banned &&
       kind !== 'direct' &&
       !room.preview &&
       may.includes('send') && {
@@ -47,7 +48,7 @@ export function quick({ room, user }: SomebodyHere, context: Context): MenuItem[
  * @param role - in the room; undefined for people who are not members
  */
 export function moderation(
-  { room, user }: SomebodyHere,
+  { room, user, banned }: SomebodyHere,
   role: RoomMember['role'] | undefined,
   context: Context,
 ): MenuItem[] {
@@ -61,6 +62,12 @@ export function moderation(
       .request('room:role', { room: room.id, user: user.id, role: to })
       .catch(() => toast(strings.text('error.other'), 'bad'));
   };
+  const lift = () => {
+    chat
+      .request('room:ban', { room: room.id, user: user.id, seconds: 0 })
+      .catch((error) => toast(refusal(error, strings), 'bad'));
+  };
+  if (banned) return above ? [{ picture: 'ban', label: strings.text('restricted.unban'), run: lift }] : [];
   const items: (MenuItem | false)[] = [
     role !== undefined &&
       may.includes('roles') && {

@@ -1,0 +1,84 @@
+import type { Answers, MembersChange } from '../../../server/wire/events.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Tasks } from '../connection/tasks.ts';
+import type { Room } from '../store/room.ts';
+import type { Follower } from './chat-listener.ts';
+
+export type Restricted = Answers['room:restricted']['users'][number];
+
+/** Who is muted in a room or banned from it. Only those who decide about that learn it. */
+export class RoomRestricted implements Follower {
+  readonly #connection: Connection;
+  readonly #tasks: Tasks;
+  readonly #room: Room;
+  readonly #changed: () => void;
+  #all: readonly Restricted[] = [];
+  /** Counts how often it was asked: older answers no longer matter. */
+  #turn = 0;
+
+  constructor(connection: Connection, tasks: Tasks, room: Room, changed: () => void) {
+    this.#connection = connection;
+    this.#tasks = tasks;
+    this.#room = room;
+    this.#changed = changed;
+  }
+
+  /** Asks for them: at first, over a new connection, and when the user's rights have changed. */
+  ready(): void {
+    const turn = ++this.#turn;
+    if (!this.#mayKnow) this.#all = [];
+    if (!this.#mayKnow || this.#connection.state.kind !== 'ready') return;
+    const { id: room } = this.#room;
+    void this.#tasks.once(
+      `restricted ${room} ${turn}`,
+      async () => {
+        const all: Restricted[] = [];
+        let cursor: string | undefined;
+        do {
+          if (this.#turn !== turn) return;
+          const page = await this.#connection.request('room:restricted', {
+            room,
+            ...(cursor === undefined ? {} : { cursor }),
+          });
+          all.push(...page.users);
+          cursor = page.next;
+        } while (cursor !== undefined);
+        if (this.#turn !== turn) return;
+        this.#all = all;
+        this.#changed();
+      },
+      () => {},
+    );
+  }
+
+  /** The user has muted or banned somebody, or lifted that. */
+  restricted(): void {
+    this.ready();
+  }
+
+  /** A member who is gone may have been banned; of somebody who was banned, that may be over. */
+  members({ room, changed, partial }: MembersChange): void {
+    const known = new Set(this.#all.map(({ user }) => user.id));
+    const concerns = changed.some((change) => 'gone' in change || known.has(change.user.id));
+    if (room === this.#room.id && (partial === true || concerns)) this.ready();
+  }
+
+  mute(user: string): Restricted | undefined {
+    return this.#now('muted').find((one) => one.user.id === user);
+  }
+
+  get banned(): Restricted[] {
+    return this.#now('banned');
+  }
+
+  #now(kind: Restricted['kind']): Restricted[] {
+    const now = Date.now();
+    return this.#mayKnow
+      ? this.#all.filter((one) => one.kind === kind && (one.until === undefined || one.until > now))
+      : [];
+  }
+
+  get #mayKnow(): boolean {
+    return this.#room.summary.may.includes('moderate');
+  }
+}

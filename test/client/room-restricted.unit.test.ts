@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { RoomRestricted } from '../../client/src/chat/room-restricted.ts';
+import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
+import { Tasks } from '../../client/src/connection/tasks.ts';
+import { Room } from '../../client/src/store/room.ts';
+import type { Answers, RoomSummary } from '../../server/wire/events.ts';
+
+type Answer = Answers['room:restricted'];
+
+const by = { id: '1', name: 'Ann' };
+const [ben, cid] = [
+  { id: '2', name: 'Ben' },
+  { id: '3', name: 'Cid' },
+];
+
+/** The people of a room in which the user may do that, over a connection whose answers the test gives. */
+function start(may: RoomSummary['may']) {
+  const asked: { payload: RequestOf<'room:restricted'>; answer(answer: Answer): Promise<void> }[] = [];
+  const connection = {
+    state: { kind: 'ready' },
+    request: (_: string, payload: RequestOf<'room:restricted'>) => {
+      const { promise, resolve } = Promise.withResolvers<Answer>();
+      const answer = async (given: Answer) => {
+        resolve(given);
+        // Code that waits for it continues in later turns.
+        await new Promise((done) => setImmediate(done));
+      };
+      asked.push({ payload, answer });
+      return promise;
+    },
+  };
+  const room = new Room({
+    id: 'r',
+    name: 'r',
+    kind: 'public',
+    member: true,
+    members: 3,
+    may,
+    notify: 'all',
+    write: 'all',
+    head: 0,
+    lastSeq: 0,
+    readSeq: 0,
+    unread: 0,
+    mentions: 0,
+  });
+  const restricted = new RoomRestricted(connection as unknown as Connection, new Tasks(), room, () => {});
+  restricted.ready();
+  const banned = () => restricted.banned.map(({ user }) => user.id);
+  return { asked, room, restricted, banned };
+}
+
+test('all pages are asked for; what has ended counts no more', async () => {
+  const { asked, restricted, banned } = start(['send', 'moderate']);
+  await asked[0]?.answer({ users: [{ user: ben, kind: 'muted', by }], next: 'n' });
+  expect(restricted.mute('2')).toBeUndefined();
+  expect(asked[1]?.payload).toEqual({ room: 'r', cursor: 'n' });
+  await asked[1]?.answer({
+    users: [
+      { user: cid, kind: 'banned', by },
+      { user: by, kind: 'banned', until: 1, by },
+    ],
+  });
+  expect(restricted.mute('2')).toMatchObject({ user: ben });
+  expect(banned()).toEqual(['3']);
+});
+
+test('whoever does not moderate asks for nothing, and knows nothing once the right is gone', async () => {
+  expect(start(['send']).asked).toHaveLength(0);
+  const { asked, room, restricted, banned } = start(['moderate']);
+  await asked[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
+  room.summary = { ...room.summary, may: ['send'] };
+  expect(banned()).toEqual([]);
+  restricted.ready();
+  room.summary = { ...room.summary, may: ['moderate'] };
+  expect(banned()).toEqual([]);
+  expect(asked).toHaveLength(1);
+});
+
+test('it is asked again when a member is gone or somebody of the list is back, not with others; the last answer counts', async () => {
+  const { asked, restricted, banned } = start(['moderate']);
+  await asked[0]?.answer({ users: [{ user: ben, kind: 'banned', by }] });
+  const changed = (change: Parameters<typeof restricted.members>[0]['changed'][number], room = 'r') =>
+    restricted.members({ room, changed: [change], count: 3 });
+  changed({ user: cid, role: 'member', present: true });
+  changed({ user: cid, gone: true }, 'another');
+  expect(asked).toHaveLength(1);
+  changed({ user: ben, role: 'member', present: true });
+  changed({ user: cid, gone: true });
+  expect(asked).toHaveLength(3);
+  await asked[2]?.answer({ users: [{ user: cid, kind: 'banned', by }] });
+  await asked[1]?.answer({ users: [] });
+  expect(banned()).toEqual(['3']);
+});
