@@ -1,3 +1,4 @@
+import type { Locator } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 import { Wire } from './mock-wire.ts';
@@ -134,4 +135,58 @@ test('an invite link that cannot be looked at now says so, and is tried again', 
   await expect(page.getByRole('heading', { name: 'market' })).toBeFocused();
   await page.getByRole('button', { name: 'Join market' }).click();
   await expect(page.getByRole('textbox', { name: 'Message to market' })).toBeVisible();
+});
+
+test('while a card, a dialog or the landing of a link waits for its answer, a sign of that comes after a moment alone', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const shed = await privateRoom(site, 'alice', 'shed', ['2']);
+  await seed(site, 'alice', shed, ['who has read this']);
+  await asUser(site, 'bob', (ask) => ask('read:mark', { room: shed, seq: 1 }));
+  const wire = await Wire.of(page.context());
+  await page.reload();
+  await alice.open('shed');
+  const seen = page.getByRole('button', { name: 'Seen by everyone' });
+  await expect(seen).toBeVisible();
+  const bob = page.getByRole('complementary', { name: 'People' }).getByRole('button', { name: /^Bob/ });
+  await expect(bob).toBeVisible();
+  await page.clock.install();
+  const bones = page.locator('php-chat .bone');
+  const late = async (request: string, shown: Locator, open: () => Promise<void>) => {
+    wire.held.add(request);
+    await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000));
+    await open();
+    await expect(async () => {
+      await page.clock.runFor(10);
+      await expect(shown).toBeVisible({ timeout: 1 });
+    }).toPass();
+    await expect(bones).toHaveCount(0);
+    await page.clock.runFor(300);
+    await expect(bones.first()).toBeVisible();
+    await page.clock.resume();
+    wire.held.delete(request);
+  };
+  const dialog = page.getByRole('dialog');
+  await late('message:seen', dialog, () => seen.dispatchEvent('click'));
+  await alice.shot('bones-seen');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  await late('user:about', dialog, () => bob.dispatchEvent('click'));
+  await alice.shot('bones-card');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Invite' }).click();
+  await late('invite:list', page.getByLabel('Works for'), () =>
+    dialog.getByRole('button', { name: 'Create an invite link' }).dispatchEvent('click'),
+  );
+  await alice.shot('bones-links');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  wire.held.add('invite:look');
+  await page.goto(`${page.url().split('#')[0]}#join=${'a'.repeat(22)}`);
+  await expect(page.locator('php-chat .landing .bone').first()).toBeVisible();
+  await alice.shot('bones-landing');
 });

@@ -3,6 +3,7 @@ import type { Answers, Held, Message, Report } from '../../../server/wire/events
 import type { Follower } from '../chat/chat-listener.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import { hashOf as hashOfMessage } from '../text/page-address.ts';
+import { Bones } from '../views/controls/bones.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { Roving } from '../views/controls/roving.ts';
 import { Avatar } from '../views/people/avatar.tsx';
@@ -153,7 +154,9 @@ export class CaseDetail extends Component<Props> {
     return (
       <div class="about-case">
         {author === undefined ? (
-          <span class="bone line w30" aria-hidden="true" />
+          <Bones>
+            <span class="bone line w30" aria-hidden="true" />
+          </Bones>
         ) : (
           <>
             {author.since !== undefined && (

@@ -9,7 +9,7 @@ import { Avatar } from '../views/people/avatar.tsx';
 import { listTime } from '../views/rooms/list-time.ts';
 import { saveTable } from './csv.ts';
 import type { DeskContext } from './desk-context.ts';
-import { Bones, Failed, RestFailed } from './nothing.tsx';
+import { Failed, ListToCome, RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import type { Drawn, Part } from './part.ts';
 import { Scroll } from './scroll.tsx';
@@ -195,7 +195,7 @@ export class LogPage implements Part {
   #content() {
     const { strings, changed } = this.#context;
     const { state, items, next } = this.#acts;
-    if (state === 'loading') return <Bones />;
+    if (state === 'loading') return <ListToCome />;
     if (state === 'failed' && items.length === 0)
       return (
         <Failed

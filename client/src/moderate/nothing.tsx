@@ -1,23 +1,26 @@
+import { Bones } from '../views/controls/bones.tsx';
 import { Icon } from '../views/controls/icon.tsx';
 import type { DeskContext } from './desk-context.ts';
 
 const lines = ['w30', 'w85', 'w55'];
 
 /** Where a list will be. */
-export function Bones() {
+export function ListToCome() {
   return (
-    <ul class="cases bones" aria-hidden="true">
-      {[0, 1, 2, 3].map((n) => (
-        <li class="case" key={n}>
-          <span class="bone avatar" />
-          <span>
-            {lines.map((width) => (
-              <span class={`bone line ${width}`} key={width} />
-            ))}
-          </span>
-        </li>
-      ))}
-    </ul>
+    <Bones>
+      <ul class="cases bones" aria-hidden="true">
+        {[0, 1, 2, 3].map((n) => (
+          <li class="case" key={n}>
+            <span class="bone avatar" />
+            <span>
+              {lines.map((width) => (
+                <span class={`bone line ${width}`} key={width} />
+              ))}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Bones>
   );
 }
 

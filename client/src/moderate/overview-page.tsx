@@ -1,5 +1,6 @@
 import type { Answers } from '../../../server/wire/events.ts';
 import { RequestError } from '../connection/connection-state.ts';
+import { Bones } from '../views/controls/bones.tsx';
 import { Icon, type IconName } from '../views/controls/icon.tsx';
 import { sizeOfFiles } from '../views/files/file-size.ts';
 import { refusal } from '../views/refusal.ts';
@@ -77,16 +78,18 @@ export class OverviewPage implements Part {
       );
     if (overview === undefined)
       return (
-        <div class="page bones" aria-hidden="true">
-          <div class="facts">
-            {[0, 1, 2, 3].map((n) => (
-              <div class="fact" key={n}>
-                <span class="bone line w55" />
-                <span class="bone line w30" />
-              </div>
-            ))}
+        <Bones>
+          <div class="page bones" aria-hidden="true">
+            <div class="facts">
+              {[0, 1, 2, 3].map((n) => (
+                <div class="fact" key={n}>
+                  <span class="bone line w55" />
+                  <span class="bone line w30" />
+                </div>
+              ))}
+            </div>
           </div>
-        </div>
+        </Bones>
       );
     const { messages, events, servers } = overview;
     return (

@@ -6,7 +6,7 @@ import { RovingList } from '../views/controls/roving-list.tsx';
 import { Avatar } from '../views/people/avatar.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { counted, MOST_COUNTED } from './mod-words.ts';
-import { Bones, Failed, RestFailed } from './nothing.tsx';
+import { Failed, ListToCome, RestFailed } from './nothing.tsx';
 import { Pages } from './pages.ts';
 import type { Drawn, Part } from './part.ts';
 import { PersonDetail } from './person-detail.tsx';
@@ -100,7 +100,7 @@ export class PeoplePage implements Part {
   #rows(chosen: string | undefined) {
     const { strings, go } = this.#context;
     const { items, state, next } = this.#people;
-    if (state === 'loading') return <Bones />;
+    if (state === 'loading') return <ListToCome />;
     if (state === 'failed' && items.length === 0)
       return (
         <Failed

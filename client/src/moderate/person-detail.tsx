@@ -3,6 +3,7 @@ import type { Answers, Report, RestrictionOfPerson } from '../../../server/wire/
 import type { Follower } from '../chat/chat-listener.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import { hashOf as hashOfRoom } from '../text/page-address.ts';
+import { Bones } from '../views/controls/bones.tsx';
 import { Empty } from '../views/controls/empty.tsx';
 import { Icon } from '../views/controls/icon.tsx';
 import type { Restriction } from '../views/moderation/restrict.tsx';
@@ -106,11 +107,13 @@ export class PersonDetail extends Component<Props> {
       );
     if (person === undefined)
       return (
-        <div class="page bones" aria-hidden="true">
-          {['w30', 'w85', 'w55', 'w70'].map((width) => (
-            <span class={`bone line ${width}`} key={width} />
-          ))}
-        </div>
+        <Bones>
+          <div class="page bones" aria-hidden="true">
+            {['w30', 'w85', 'w55', 'w70'].map((width) => (
+              <span class={`bone line ${width}`} key={width} />
+            ))}
+          </div>
+        </Bones>
       );
     return (
       <div class="page">

@@ -12,7 +12,7 @@ import { CaseRow } from './case-row.tsx';
 import type { DeskContext } from './desk-context.ts';
 import { KeyHints } from './keys.tsx';
 import { isDirect, roomName, toldReason } from './mod-words.ts';
-import { AllClear, Bones, Failed } from './nothing.tsx';
+import { AllClear, Failed, ListToCome } from './nothing.tsx';
 import type { Drawn, Part } from './part.ts';
 import { type Case, type Decision, type Order, orders, Queue, subjectOf, UNDO_MS } from './queue.ts';
 import { type RestrictedRoom, RestrictPerson } from './restrict-person.tsx';
@@ -232,7 +232,7 @@ export class QueuePage implements Part {
   #none() {
     const { strings } = this.#context;
     const { state } = this.queue;
-    if (state === 'loading') return <Bones />;
+    if (state === 'loading') return <ListToCome />;
     if (state === 'failed')
       return (
         <Failed

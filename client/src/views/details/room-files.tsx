@@ -6,6 +6,7 @@ import { RequestError } from '../../connection/connection-state.ts';
 import { entries } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { RovingList } from '../controls/roving-list.tsx';
@@ -117,7 +118,7 @@ export class RoomFiles extends Component<Props, State> implements Follower {
   #content() {
     const { strings, blocking } = this.props.context;
     const { messages, complete, failed, what } = this.state;
-    if (messages === undefined) return !failed && <Bones />;
+    if (messages === undefined) return !failed && <Lines />;
     const shown = messages.filter((message) => blocking()?.isHidden(message) !== true);
     if (shown.length === 0)
       return (
@@ -289,13 +290,15 @@ export class RoomFiles extends Component<Props, State> implements Follower {
 }
 
 /** The first page is on its way. */
-function Bones() {
+function Lines() {
   return (
-    <div class="bones" aria-hidden="true">
-      {['w85', 'w55', 'w70'].map((width) => (
-        <div class={`bone line ${width}`} key={width} />
-      ))}
-    </div>
+    <Bones>
+      <div class="bones" aria-hidden="true">
+        {['w85', 'w55', 'w70'].map((width) => (
+          <div class={`bone line ${width}`} key={width} />
+        ))}
+      </div>
+    </Bones>
   );
 }
 

@@ -1,6 +1,7 @@
 import { Component } from 'preact';
 import type { Answers, Message } from '../../../../server/wire/events.ts';
 import type { Context } from '../context.ts';
+import { Bones } from '../controls/bones.tsx';
 import { Dialog } from '../controls/dialog.tsx';
 import { Submission } from '../controls/submission.ts';
 import { Avatar } from '../people/avatar.tsx';
@@ -44,7 +45,11 @@ export class SeenBy extends Component<Props> {
         }
       >
         {seen === undefined ? (
-          problem === undefined && <span class="bone line w55" />
+          problem === undefined && (
+            <Bones>
+              <div class="bone line w55" />
+            </Bones>
+          )
         ) : (
           <>
             <p class="hint flat" role="status">

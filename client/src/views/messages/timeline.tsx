@@ -2,6 +2,7 @@ import type { Entry } from '../../store/entries.ts';
 import { Slice } from '../../store/slice.ts';
 import type { Talk } from '../../store/talk.ts';
 import type { Context } from '../context.ts';
+import { BONES_MS } from '../controls/bones.tsx';
 import { Roving } from '../controls/roving.ts';
 import { Skeleton } from '../controls/skeleton.tsx';
 import type { MessageActions } from './message.tsx';
@@ -10,7 +11,6 @@ import { ScrollKeeper } from './scroll-keeper.ts';
 
 /** Older messages are fetched, or shown, this far ahead of where the reader is. */
 const AHEAD = 800;
-const SKELETON_MS = 300;
 const FLASH_MS = 1600;
 
 /** Where a room opens, or is left: at its end, or with this message so far from the top. */
@@ -237,8 +237,8 @@ export class TimelineView {
 
   #wait() {
     // An answer that comes at once needs no sign that it is coming.
-    if (Date.now() - this.#since >= SKELETON_MS) return <Skeleton />;
-    this.#later(SKELETON_MS);
+    if (Date.now() - this.#since >= BONES_MS) return <Skeleton />;
+    this.#later(BONES_MS);
     return undefined;
   }
 

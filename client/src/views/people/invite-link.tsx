@@ -4,6 +4,7 @@ import type { Room } from '../../store/room.ts';
 import { inviteHash } from '../../text/page-address.ts';
 import type { Context } from '../context.ts';
 import { Ask } from '../controls/ask.tsx';
+import { Bones } from '../controls/bones.tsx';
 import { copied } from '../controls/copy.ts';
 import { Dialog, opener } from '../controls/dialog.tsx';
 import { Icon } from '../controls/icon.tsx';
@@ -35,6 +36,7 @@ export class InviteLink extends Component<Props> {
   #people = 50;
   #made: Made | undefined;
   #invites: readonly Invite[] = [];
+  #listed = false;
   /** They could not be listed. */
   #unlisted = false;
   /** It was copied just now. */
@@ -84,6 +86,18 @@ export class InviteLink extends Component<Props> {
       >
         <p class="hint flat">{strings.text('link.text', { room: room.summary.name })}</p>
         {made === undefined ? this.#choices() : this.#shown(made)}
+        {!this.#listed && !this.#unlisted && made === undefined && (
+          <Bones>
+            <ul class="links" aria-hidden="true">
+              <li>
+                <div>
+                  <div class="bone line w55" />
+                  <div class="bone line w30" />
+                </div>
+              </li>
+            </ul>
+          </Bones>
+        )}
         {others.length > 0 && <ul class="links">{others.map((invite) => this.#other(invite))}</ul>}
       </Dialog>
     );
@@ -232,6 +246,7 @@ export class InviteLink extends Component<Props> {
       () => chat.request('invite:list', { room: room.id }),
       ({ invites }) => {
         this.#invites = invites;
+        this.#listed = true;
       },
       (error) => {
         this.#unlisted = true;

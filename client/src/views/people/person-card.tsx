@@ -4,6 +4,7 @@ import type { Answers } from '../../../../server/wire/events.ts';
 import style from '../../styles/person.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import type { Context, SomebodyHere } from '../context.ts';
+import { Bones } from '../controls/bones.tsx';
 import { Icon } from '../controls/icon.tsx';
 import type { MenuItem } from '../controls/menu.tsx';
 import { Avatar } from './avatar.tsx';
@@ -126,7 +127,12 @@ export class PersonCard extends Component<Props> {
           {strings.text('common.again')}
         </button>
       );
-    if (this.#about === undefined) return <span class="bone line w55" />;
+    if (this.#about === undefined)
+      return (
+        <Bones before={'\u00a0'}>
+          <span class="bone line w55" />
+        </Bones>
+      );
     const { present, lastHere } = this.#about;
     if (present) return strings.text('person.here');
     if (lastHere === undefined) return '\u00a0';

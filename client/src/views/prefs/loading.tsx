@@ -1,6 +1,5 @@
 import type { Context } from '../context.ts';
-
-const BONES_MS = 300;
+import { Bones } from '../controls/bones.tsx';
 
 /** Something that the server is asked for while it is shown: its place, and what stands there before it has come. */
 export class Loading<T> {
@@ -9,7 +8,6 @@ export class Loading<T> {
   readonly #context: Context;
   readonly #ask: () => Promise<T>;
   #failed = false;
-  #since = 0;
   #asked = 0;
 
   constructor(context: Context, ask: () => Promise<T>) {
@@ -22,8 +20,6 @@ export class Loading<T> {
     const { changed } = this.#context;
     const asked = ++this.#asked;
     this.#failed = false;
-    this.#since = Date.now();
-    setTimeout(changed, BONES_MS);
     this.#ask().then(
       (value) => {
         if (asked !== this.#asked) return;
@@ -50,19 +46,20 @@ export class Loading<T> {
           </button>
         </p>
       );
-    if (Date.now() - this.#since < BONES_MS) return null;
     return (
-      <div class="sets box" aria-hidden="true">
-        {['w55 w30', 'w30 w55'].map((widths) => (
-          <div class="set" key={widths}>
-            <div>
-              {widths.split(' ').map((width) => (
-                <div class={`bone line ${width}`} key={width} />
-              ))}
+      <Bones>
+        <div class="sets box" aria-hidden="true">
+          {['w55 w30', 'w30 w55'].map((widths) => (
+            <div class="set" key={widths}>
+              <div>
+                {widths.split(' ').map((width) => (
+                  <div class={`bone line ${width}`} key={width} />
+                ))}
+              </div>
             </div>
-          </div>
-        ))}
-      </div>
+          ))}
+        </div>
+      </Bones>
     );
   }
 }

@@ -7,6 +7,7 @@ import type { Strings } from '../../strings/strings.ts';
 import { snippet } from '../../text/snippet.ts';
 import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
+import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { arrive } from '../controls/fresh.ts';
 import { Icon } from '../controls/icon.tsx';
@@ -15,7 +16,6 @@ import { listTime } from '../rooms/list-time.ts';
 import { asked, FilterFields, type Filters } from './filters.tsx';
 
 /** An answer that comes sooner needs no picture of its coming. */
-const BONES_MS = 300;
 
 /** The query when a hit was chosen, for each user: the hit may not have been the one that was meant. */
 const chosen = new WeakMap<Store, string>();
@@ -50,10 +50,8 @@ export class SearchPanel extends Component<Props> {
   #filtering = false;
   /** A hit of these words was chosen. */
   #chosen = false;
-  #asked = 0;
   /** Which room was shown when it was asked for. */
   #room: string | undefined;
-  #wake: ReturnType<typeof setTimeout> | undefined;
   #said: readonly Message[] | undefined;
 
   constructor(props: Props) {
@@ -94,7 +92,6 @@ export class SearchPanel extends Component<Props> {
   }
 
   override componentWillUnmount(): void {
-    clearTimeout(this.#wake);
     if (this.#store !== undefined) chosen.set(this.#store, this.#chosen ? this.#query : '');
     this.props.shown(undefined);
     this.#search.clear();
@@ -218,7 +215,11 @@ export class SearchPanel extends Component<Props> {
       );
     }
     if (messages === undefined) {
-      return Date.now() - this.#asked >= BONES_MS && <Bones />;
+      return (
+        <Bones>
+          <Lines />
+        </Bones>
+      );
     }
     if (messages.length === 0 && !more) {
       return (
@@ -297,10 +298,7 @@ export class SearchPanel extends Component<Props> {
 
   #find(): void {
     const { context, everywhere } = this.props;
-    const { chat, changed } = context;
-    this.#asked = Date.now();
-    clearTimeout(this.#wake);
-    this.#wake = setTimeout(changed, BONES_MS);
+    const { chat } = context;
     this.#room = chat.current?.id;
     this.#search.find(this.#query, asked(this.#filters), everywhere ? undefined : this.#room);
   }
@@ -341,7 +339,7 @@ function Where({ room: { summary }, strings }: { room: Room; strings: Strings })
 }
 
 /** Results that are on their way. */
-function Bones() {
+function Lines() {
   return (
     <div class="results" aria-hidden="true">
       {['30 85', '25 70', '30 55'].map((widths) => (

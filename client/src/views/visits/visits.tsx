@@ -6,6 +6,7 @@ import { RequestError } from '../../connection/connection-state.ts';
 import { forgetToken } from '../../element/asked.ts';
 import type { PageAddress } from '../../text/page-address.ts';
 import type { Context } from '../context.ts';
+import { Bones } from '../controls/bones.tsx';
 import { Empty } from '../controls/empty.tsx';
 import { Icon } from '../controls/icon.tsx';
 import { Avatar } from '../people/avatar.tsx';
@@ -85,8 +86,23 @@ export class Visits implements Follower {
           ? this.#over()
           : this.#look
             ? this.#landing(this.#look)
-            : this.#problem !== undefined && this.#failed(this.#token, this.#problem)}
+            : this.#problem === undefined
+              ? this.#toCome()
+              : this.#failed(this.#token, this.#problem)}
       </div>
+    );
+  }
+
+  #toCome() {
+    return (
+      <Bones>
+        <div class="landing" aria-hidden="true">
+          <div class="bone tile" />
+          {['w30', 'w55', 'w85'].map((width) => (
+            <div class={`bone line ${width}`} key={width} />
+          ))}
+        </div>
+      </Bones>
     );
   }
 
