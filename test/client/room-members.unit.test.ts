@@ -28,7 +28,7 @@ const room = (id: string) => {
 };
 
 /** A room's people, over a connection whose answers the test gives. */
-function start() {
+function start(tasks = new Tasks(), id = 'r') {
   const asked: {
     payload: RequestOf<'room:members'>;
     answer(...members: RoomMember[]): Promise<void>;
@@ -46,7 +46,7 @@ function start() {
       return promise;
     },
   };
-  const people = new RoomMembers(connection as unknown as Connection, new Tasks(), room('r'), () => {});
+  const people = new RoomMembers(connection as unknown as Connection, tasks, room(id), () => {});
   people.ready();
   const ids = (present: boolean) => people.list(present, 'en').map(({ user }) => user.id);
   const found = () => people.found?.map(({ user }) => user.id);
@@ -119,4 +119,14 @@ test('of people whom events do not tell wholly, an answer that was asked for bef
   await asked[3]?.answer({ ...ann, present: false }, { ...ben, role: 'owner' });
   expect([ids(true), ids(false)]).toEqual([['2'], ['1']]);
   expect(roles()).toEqual(['moderator']);
+});
+
+test('another room is opened while the people of the first are awaited: both are asked for', async () => {
+  const tasks = new Tasks();
+  const [first, second] = [start(tasks, 'r'), start(tasks, 's')];
+  void first.people.find('an');
+  void second.people.find('an');
+  expect(second.asked.map(({ payload }) => payload.room)).toEqual(['s', 's', 's']);
+  await second.asked[1]?.answer(ben);
+  expect(second.ids(false)).toEqual(['2']);
 });

@@ -82,7 +82,7 @@ export class RoomMembers implements Follower {
     const turn = this.#turn;
     if (list.next === null) return;
     await this.#tasks.once(
-      `people ${turn} ${present} ${list.next ?? ''}`,
+      `people of ${this.#room.id} ${turn} ${present} ${list.next ?? ''}`,
       async () => {
         if (this.#turn !== turn) return;
         const newer: Newer = { changed: new Set(), present: new Map() };
@@ -125,7 +125,7 @@ export class RoomMembers implements Follower {
     const wanted = this.#wanted;
     const turn = this.#turn;
     const old = () => this.#turn !== turn || this.#wanted !== wanted;
-    await this.#tasks.once(`find people ${turn} ${wanted}`, async () => {
+    await this.#tasks.once(`find people of ${this.#room.id} ${turn} ${wanted}`, async () => {
       if (old()) return;
       const answer = await this.#connection.request('room:members', {
         room: this.#room.id,
