@@ -38,7 +38,7 @@ const AHEAD = 300;
  * The members as they were when the panel was closed, for as long as the room is open: without a connection
  * nothing else is known.
  */
-const known = new WeakMap<Room, RoomMembers>();
+const known = new WeakMap<Room, { people: RoomMembers; restricted: RoomRestricted }>();
 
 /** The panel with the members of the room. */
 export function People({ context, room, inert, lost, close }: PanelProps) {
@@ -77,9 +77,13 @@ export class PeopleList extends Component<Props> {
     super(props);
     const { room, context } = props;
     const { chat, changed } = context;
-    this.#people = known.get(room) ?? new RoomMembers(chat.connection, chat.tasks, room, changed);
-    known.set(room, this.#people);
-    this.#restricted = new RoomRestricted(chat.connection, chat.tasks, room, changed);
+    const lists = known.get(room) ?? {
+      people: new RoomMembers(chat.connection, chat.tasks, room, changed),
+      restricted: new RoomRestricted(chat.connection, chat.tasks, room, changed),
+    };
+    known.set(room, lists);
+    this.#people = lists.people;
+    this.#restricted = lists.restricted;
     this.#isMember = room.summary.role !== undefined;
     this.#moderates = room.summary.may.includes('moderate');
   }
