@@ -467,10 +467,16 @@ test('people: found by name, one with rooms, restrictions and reports; muted, ba
   );
   await carol.getByRole('button', { name: 'Ban…' }).click();
   const ban = page.getByRole('dialog', { name: 'Ban Carol' });
-  await ban.getByRole('switch', { name: 'Also delete the messages of the last 24 hours: 1' }).click();
+  // The number is said before, and on the button once it counts.
+  const recent = ban
+    .getByRole('listitem')
+    .filter({ hasText: 'Also delete the messages of the last 24 hours' });
+  await expect(recent).toContainText('1 message');
+  await expect(ban.getByRole('button', { name: 'Ban', exact: true })).toBeVisible();
+  await recent.getByRole('switch', { name: 'Also delete the messages of the last 24 hours' }).click();
   await shot(page, 'moderate-11-ban');
   expect(await faults(page)).toEqual([]);
-  await ban.getByRole('button', { name: 'Ban', exact: true }).click();
+  await ban.getByRole('button', { name: 'Ban and delete 1', exact: true }).click();
   await expect.poll(() => textOf(site, shared, 1)).toBe('');
   const banned = carol.getByRole('listitem').filter({ hasText: 'Banned from all rooms' });
   await expect(banned).toBeVisible();

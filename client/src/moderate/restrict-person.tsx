@@ -28,7 +28,7 @@ const FEW = 2;
 /** Mutes or bans a person in a room that is to be chosen, or bans one from the whole site. */
 export class RestrictPerson extends Component<Props> {
   #place = this.props.places[0];
-  /** Messages of the last 24 hours, and whether a ban from the whole site deletes them. */
+  /** How many messages of the last 24 hours there are, and whether a ban from the whole site deletes them. */
   #recent = 0;
   #deletes = false;
 
@@ -55,6 +55,7 @@ export class RestrictPerson extends Component<Props> {
         name={name}
         room={place?.name ?? ''}
         {...(place === undefined && { text: strings.text('mod.banText', { name }) })}
+        {...(this.#takes && { label: strings.text('mod.banSubmit', { n: this.#recent }) })}
         reasoned
         run={this.#run}
         close={close}
@@ -65,10 +66,15 @@ export class RestrictPerson extends Component<Props> {
     );
   }
 
+  /** Messages go with the person. */
+  get #takes(): boolean {
+    return this.#place === undefined && this.#deletes;
+  }
+
   /** Where it was chosen to be, which may not be drawn yet. */
   readonly #run = (restriction: Restriction) => {
     const place = this.#place;
-    const messages = place === undefined && this.#deletes ? ({ messages: 'delete' } as const) : {};
+    const messages = this.#takes ? ({ messages: 'delete' } as const) : {};
     return this.props.run(place?.id, { ...restriction, ...messages });
   };
 
@@ -109,10 +115,11 @@ export class RestrictPerson extends Component<Props> {
 
   #alsoMessages() {
     const { context } = this.props;
-    const label = context.strings.text('mod.banRecent', { n: this.#recent });
+    const { strings } = context;
+    const label = strings.text('mod.banRecent');
     return (
       <ul class="sets">
-        <Row title={label}>
+        <Row title={label} hint={strings.count('mod.messages', this.#recent)}>
           <Switch
             label={label}
             on={this.#deletes}

@@ -22,6 +22,8 @@ interface Props {
   readonly room: string;
   /** Else the words are of that room. */
   readonly text?: string;
+  /** On the button, if it does more than that. */
+  readonly label?: string;
   /** Stands above the times: what else there is to choose. */
   readonly children?: ComponentChildren;
   /** Whether a reason can be given. */
@@ -38,7 +40,7 @@ export class Restrict extends Component<Props> {
   #reason = '';
   readonly #submission = new Submission(this.props.context);
 
-  override render({ context, how, name, room, text, children, reasoned, lift, close }: Props) {
+  override render({ context, how, name, room, text, label, children, reasoned, lift, close }: Props) {
     const { strings, changed } = context;
     const ban = how === 'ban';
     const howLong = strings.text('mute.howLong');
@@ -49,7 +51,7 @@ export class Restrict extends Component<Props> {
         title={strings.text(ban ? 'ban.title' : 'mute.title', { name })}
         typed={this.#reason !== ''}
         submission={this.#submission}
-        label={strings.text(ban ? 'ban.submit' : 'mute.submit')}
+        label={label ?? strings.text(ban ? 'ban.submit' : 'mute.submit')}
         bad
         submit={this.#submit}
         close={close}
