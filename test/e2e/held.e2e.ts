@@ -34,6 +34,30 @@ test('a message that waits is shown to its author and to a moderator, who decide
   await phone.open('lobby');
   await phone.page.setViewportSize({ width: 360, height: 640 });
   await expect(phone.messages).toHaveCount(2);
+  // Its words can be copied there, too: a long press opens the menu, as on any message.
+  const waiting = phone.messages.first();
+  const items = phone.page.getByRole('menuitem');
+  const devtools = await phone.page.context().newCDPSession(phone.page);
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true });
+  await phone.page.reload();
+  const { x = 0, y = 0 } = (await waiting.locator('.bubble').boundingBox()) ?? {};
+  await devtools.send('Input.dispatchTouchEvent', {
+    type: 'touchStart',
+    touchPoints: [{ x: x + 9, y: y + 9 }],
+  });
+  await expect(items).toHaveText(['Copy text', 'Select text', 'Edit', 'Discard']);
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  expect((await faultsIn(phone.page, '.menu')).map(({ id }) => id)).toEqual([]);
+  await phone.shot('held-1-sheet');
+  await items.filter({ hasText: 'Select text' }).click();
+  await expect(phone.page.getByRole('dialog')).toContainText('May I bring my dog?');
+  await phone.page.keyboard.press('Escape');
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false });
+  await carol.messages.first().focus();
+  await carol.page.keyboard.press('Enter');
+  await expect(carol.page.getByRole('menuitem')).toHaveText([/^Copy text/, /^Edit/, /^Discard/]);
+  await carol.page.keyboard.press('Escape');
+  await expect(carol.messages.first()).toBeFocused();
   // Messages of others that come meanwhile stand behind it; the list is the same after a reload.
   await bob.write('The gate is open');
   for (const again of [false, true]) {

@@ -15,6 +15,7 @@ import { copyLink } from '../visits/message-links.ts';
 import { editedAt } from './message.tsx';
 import { react } from './react.ts';
 import { showsSeen } from './seen-line.tsx';
+import { unsentActions } from './unsent.ts';
 
 /** The reactions that are offered first. */
 function picksFor({ message }: Entry, context: Context, opener: HTMLElement): QuickPick[] {
@@ -48,7 +49,21 @@ function messageItems(
 ): MenuItem[] {
   const { chat, strings, touch, dialog } = context;
   const { message, text } = entry;
-  if (message === undefined || message.deletedAt !== undefined) return [];
+  const copying = text !== '' && {
+    picture: 'copy' as const,
+    label: strings.text('action.copy'),
+    key: 'C',
+    run: () => copy(text, context),
+  };
+  const selecting = text !== '' &&
+    touch() && {
+      picture: 'select' as const,
+      label: strings.text('action.select'),
+      run: () => dialog({ kind: 'select', text }),
+    };
+  if (message === undefined)
+    return [copying, selecting, ...unsentItems(entry, context, writing)].filter((item) => item !== false);
+  if (message.deletedAt !== undefined) return [];
   const own = entry.user.id === chat.me?.id;
   const room = chat.rooms.get(message.room);
   const isPinned = room?.pins.some(({ seq }) => seq === message.seq) === true;
@@ -76,12 +91,7 @@ function messageItems(
       key: 'F',
       run: () => dialog({ kind: 'forward', message }),
     },
-    text !== '' && {
-      picture: 'copy',
-      label: strings.text('action.copy'),
-      key: 'C',
-      run: () => copy(text, context),
-    },
+    copying,
     {
       picture: 'link',
       label: strings.text('copyLink.action'),
@@ -95,12 +105,7 @@ function messageItems(
         label: strings.text('seen.title'),
         run: () => dialog({ kind: 'seen', message }),
       },
-    text !== '' &&
-      touch() && {
-        picture: 'select',
-        label: strings.text('action.select'),
-        run: () => dialog({ kind: 'select', text }),
-      },
+    selecting,
     !own &&
       entry.user.id !== ERASED &&
       room?.summary.kind !== 'direct' &&
@@ -150,6 +155,31 @@ function messageItems(
       apart: own,
       bad: true,
       run: () => dialog({ kind: 'delete', message }),
+    },
+  ];
+  return items.filter((item) => item !== false);
+}
+
+/** What its author can do with a message that is not in the room; one on its way will be in a moment. */
+function unsentItems({ pending, ...entry }: Entry, context: Context, writing: Writing): MenuItem[] {
+  const { strings } = context;
+  if (pending?.failed === undefined) return [];
+  const { again, discard } = unsentActions(context, writing, () => {});
+  const items: (MenuItem | false)[] = [
+    pending.held !== undefined &&
+      !pending.files?.length && {
+        picture: 'edit',
+        label: strings.text('action.edit'),
+        key: 'E',
+        run: () => again({ ...entry, pending }),
+      },
+    {
+      picture: 'delete',
+      label: strings.text('msg.discard'),
+      key: 'Del',
+      apart: true,
+      bad: true,
+      run: () => discard({ ...entry, pending }),
     },
   ];
   return items.filter((item) => item !== false);

@@ -39,7 +39,7 @@ function onKeys(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void
       event.key === 'ContextMenu' ||
       (event.key === 'F10' && event.shiftKey);
     const key = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
-    if (!isStored(entry) || !(menu || (KEYS.has(key) && (key === '+' || !event.shiftKey)))) return;
+    if (!hasMenu(entry) || !(menu || (KEYS.has(key) && (key === '+' || !event.shiftKey)))) return;
     event.preventDefault();
     actions.menu(entry, message.element, menu ? undefined : key);
   };
@@ -67,7 +67,7 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
     opened = false;
     const { target } = event;
     const message = target instanceof Element ? find(target) : undefined;
-    if (event.pointerType !== 'touch' || message === undefined || !isStored(message.props.entry)) return;
+    if (event.pointerType !== 'touch' || message === undefined || !hasMenu(message.props.entry)) return;
     const reaction = (target as Element).closest<HTMLElement>('[data-emoji]');
     from = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
@@ -100,6 +100,9 @@ function onLongPress(root: ShadowRoot, { find }: Messages, tooltip: Tooltip, sig
 }
 
 /** There is something that can be done with it. */
+const hasMenu = (entry: Entry) => entry.message === undefined || isStored(entry);
+
+/** It is in the room. */
 export function isStored({ message }: Entry): boolean {
   return message !== undefined && message.deletedAt === undefined;
 }
