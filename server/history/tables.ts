@@ -105,7 +105,6 @@ export const columnTypes = {
   acted_public: 'int',
   site_role: 'text',
   find_key: 'text',
-  keyed: 'int',
   until: 'int',
   removed: 'int',
   readmits: 'int',
@@ -212,11 +211,11 @@ export const bans = table<Ban & { user: string }>(
   },
 );
 
-/** When users came here for the first time; 0 where that was before it was stored. `keyed`: they can be found since. */
-export const arrivals = table<{ user: string; at: number; keyed?: 1 }>(
+/** When users came here for the first time; 0 where that was before it was stored. */
+export const arrivals = table<{ user: string; at: number }>(
   'chat_arrivals',
   ['user'],
-  { user: 'user_id', at: 'at', keyed: 'keyed' },
+  { user: 'user_id', at: 'at' },
   { users: ['user'], without: () => ({ row: null }) },
 );
 

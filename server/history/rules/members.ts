@@ -185,8 +185,7 @@ export const arrive: Rule<'arrive'> = {
   ],
   run(work, { user, siteRole, rooms, at }, changes) {
     rename(work, user, changes);
-    const [arrival] = work.find(arrivals, { user: user.id });
-    if (arrival?.keyed !== 1) work.put(arrivals, { user: user.id, at: arrival?.at ?? at, keyed: 1 });
+    if (work.find(arrivals, { user: user.id }).length === 0) work.put(arrivals, { user: user.id, at });
     const known = work.user(user.id);
     if (known !== undefined && known.siteRole !== siteRole) {
       const { siteRole: _, ...rest } = known;

@@ -774,8 +774,8 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       if (found.isFull) return found.users;
       if (!onlyShared) {
         const key = nameKey(query);
-        // A user whom others have named alone, as by adding one to a room of theirs, is known to nobody else, and has keys only
-        // where a server of the version before has stored them.
+        // A user whom others have named alone, as by adding one to a room of theirs, is known to nobody else. Such a user has
+        // no keys, so the limit bounds what is read.
         const rows = yield* ask(
           sql`SELECT ${user}, find_key AS sort
               FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id

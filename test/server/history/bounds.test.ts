@@ -272,22 +272,6 @@ test('people whom others have only named cost a search for people nothing', asyn
   expect(await history.read.findUsers(asked)).toMatchObject([{ id: 'u7' }]);
 });
 
-test('people who came first to a server of the version before are found once they come again', async () => {
-  const path = newFile();
-  const history = await open(path);
-  const known = { id: 'u1', name: 'Person' };
-  await history.write.arrive({ user: known, at });
-  const db = new DatabaseSync(path, { timeout: 5000 });
-  onTestFinished(() => db.close());
-  // That version does not know the column, and gives nobody keys who has them.
-  db.exec('UPDATE chat_arrivals SET keyed = NULL; DELETE FROM chat_user_keys');
-  const found = () => history.read.findUsers({ user: 'u2', query: 'per', onlyShared: false, limit: 9 });
-  expect(await found()).toEqual([]);
-  await history.write.arrive({ user: known, at: at + 1 });
-  expect(await found()).toMatchObject([known]);
-  expect(await history.read.arrival({ user: 'u1' })).toMatchObject({ at });
-});
-
 test('a user in hundreds of rooms finds people with little work', async () => {
   const path = newFile();
   const history = await open(path);
