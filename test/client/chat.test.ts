@@ -277,8 +277,7 @@ describe('the list of rooms', () => {
   test('an empty room that one joins while the place of another is asked for stands where it belongs, too', async () => {
     const ann = await person();
     const ben = await other();
-    const create = (name: string) =>
-      ben.request('room:create', { name, kind: 'public', clientId: newId() });
+    const create = (name: string) => ben.request('room:create', { name, kind: 'public', clientId: newId() });
     const older = (await create('older')).room;
     const newer = (await create('newer')).room;
     const { chat } = await open(ann.cookie);
