@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { cookieValue, onlyCookies } from '../cookie.ts';
 import {
   type Credentials,
@@ -17,7 +18,14 @@ import { asked } from './lookups.ts';
 import { type PhpSession, phpSessions } from './php-sessions.ts';
 import { closedAfter } from './reread.ts';
 import type { OpenSite, SiteReader, SiteTables } from './site.ts';
-import { type ClaimedLogins, claimedLogins, mailOf, type TableLogin, watchNothing } from './tables.ts';
+import {
+  type ClaimedLogins,
+  claimedLogins,
+  type Differing,
+  mailOf,
+  type TableLogin,
+  watchNothing,
+} from './tables.ts';
 
 /** A login whose user is in a PHP session, and whose session counts by a row. */
 export interface MemberLogin {
@@ -90,7 +98,7 @@ export function accountLogins(
     ...(hasMails ? mailOf(application, rows.open) : {}),
     ...withRows({
       rows,
-      sessions: () => Promise.resolve(sessions),
+      sessions: () => sessions,
       refuses(session, { cookies, session: sent }) {
         const value = (name: string) => (sent === undefined ? cookieValue(cookies, name) : null);
         return accounts.refuses?.(value, named(session), Math.floor(Date.now() / 1000)) ?? null;
@@ -121,7 +129,7 @@ export function accountLogins(
 interface Members {
   rows: ClaimedLogins;
   /** @throws StoreError */
-  sessions(): Promise<SessionLogins<PhpSession>>;
+  sessions(): SessionLogins<PhpSession> | Promise<SessionLogins<PhpSession>>;
   /** Why the other cookies of a browser do not belong to its session, when it logs in. */
   refuses?(session: Login<PhpSession>, credentials: Credentials): Explanation | null;
   /** The names of other cookies that make a claim. */
@@ -160,17 +168,21 @@ function withRows({
     }
   }
 
-  /** @param ofSession the verdict on its session @param ofRow that on its row */
-  async function check(
+  /** @param changed the verdict on its session @param ofRow that on its row */
+  async function differs(
     { state: { session, row, from } }: Login<MemberLogin>,
-    ofSession: Promise<Verdict<PhpSession> | null>,
-    ofRow: Promise<Verdict<TableLogin> | null>,
+    changed: Verdict<PhpSession> | null,
+    ofRow: () => Promise<Verdict<TableLogin> | null>,
   ): Promise<Verdict<MemberLogin> | null> {
-    // A session that has ended says so even if the database of the rows is silent.
-    ofRow.catch(() => {});
-    const changed = await ofSession;
-    if (changed) return changed.state === 'user' ? judged(changed.login, from) : changed;
-    const found = await ofRow;
+    if (changed) {
+      if (changed.state !== 'user') return changed;
+      if (!(await hasSameClaim(row, changed.login, from))) return judged(changed.login, from);
+      const found = (await ofRow()) ?? { state: 'user', login: row };
+      return found.state === 'user' && found.login.state.site !== row.state.site
+        ? judged(changed.login, from)
+        : asMember(found, changed.login, from);
+    }
+    const found = await ofRow();
     if (found?.state !== 'user' || found.login.state.site === row.state.site)
       return found && asMember(found, session, from);
     // Another setting may make another claim of the same session.
@@ -179,24 +191,49 @@ function withRows({
     return again?.state === 'user' ? judged(again.login, from) : (again ?? null);
   }
 
+  /** Whether the row is judged by a changed session as it was: page views change sessions and seldom that. */
+  async function hasSameClaim(
+    { state }: Login<TableLogin>,
+    session: Login<PhpSession>,
+    from: Credentials,
+  ): Promise<boolean> {
+    const { site } = await rows.open();
+    return site === state.site && isDeepStrictEqual(claimOf(site, session, from), state.claim);
+  }
+
   const fault = async () => (await rows.fault()) ?? (await current()).fault();
 
   return {
     identify,
     check(logins) {
-      const ofRows = rows.check(logins.map(({ state }) => state.row));
-      const ofSessions = current().then((sessions) =>
-        sessions.check(logins.map(({ state }) => state.session)),
+      const ofRows = rows.differing(logins.map(({ state }) => state.row));
+      let known: Differing | undefined;
+      // A session that has ended says so even if the database of the rows is silent: nobody may wait for any of them.
+      ofRows.then(
+        (verdictOn) => {
+          known = verdictOn;
+        },
+        () => {},
       );
-      // Nobody may wait for it.
-      ofSessions.catch(() => {});
-      return logins.map((login, n) =>
-        check(
-          login,
-          ofSessions.then((all) => all[n] as (typeof all)[number]),
-          ofRows[n] as (typeof ofRows)[number],
-        ),
-      );
+      const sessions = current();
+      const states = logins.map(({ state }) => state.session);
+      const ofSessions =
+        sessions instanceof Promise
+          ? sessions.then((opened) => opened.check(states))
+          : sessions.check(states);
+      if (ofSessions instanceof Promise) ofSessions.catch(() => {});
+      return logins.map((login, n) => {
+        const ofSession =
+          ofSessions instanceof Promise ? ofSessions.then((all) => all[n] ?? null) : ofSessions[n];
+        return (ofSession as Promise<Verdict<PhpSession> | null>).then((changed) => {
+          const { row } = login.state;
+          const ofRow = known?.(row);
+          // Nearly all checks end here, thousands in a second: few promises.
+          if (changed === null && ofRow === null) return null;
+          ofRow?.catch(() => {});
+          return differs(login, changed, async () => (ofRow === undefined ? (await ofRows)(row) : ofRow));
+        });
+      });
     },
     async ttl({ state: { session } }) {
       const sessions = await current();

@@ -102,8 +102,13 @@ export interface ClaimedLogins extends Pick<Logins<TableLogin>, 'ttl' | 'renew'>
   look(claim: Claim, memo?: string): Promise<Verdict<TableLogin>>;
   /** As `Logins.check`. */
   check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[];
+  /** The same for all of them at once. */
+  differing(logins: readonly Login<TableLogin>[]): Promise<Differing>;
   fault(): Promise<StoreError | null>;
 }
+
+/** The verdict on a login that may have changed; null for one that has not. */
+export type Differing = (login: Login<TableLogin>) => Promise<Verdict<TableLogin>> | null;
 
 /** Judges claims, whatever they are made of, by the tables of an application. */
 export function claimedLogins(
@@ -178,17 +183,20 @@ export function claimedLogins(
     return all;
   }
 
+  async function differing(logins: readonly Login<TableLogin>[]): Promise<Differing> {
+    const found = await changed(logins);
+    return (login) => {
+      const change = found.get(login.state);
+      // Most checks end here.
+      return change === undefined ? null : judgedAgain(login, change);
+    };
+  }
+
   function check(logins: readonly Login<TableLogin>[]): Promise<Verdict<TableLogin> | null>[] {
-    const judging = changed(logins);
+    const judging = differing(logins);
     // Nobody may wait for it.
     judging.catch(() => {});
-    return logins.map((login) =>
-      judging.then((found) => {
-        const change = found.get(login.state);
-        // Most checks end here.
-        return change === undefined ? null : judgedAgain(login, change);
-      }),
-    );
+    return logins.map((login) => judging.then((verdictOn) => verdictOn(login)));
   }
 
   async function judgedAgain(
@@ -222,6 +230,7 @@ export function claimedLogins(
     open: async () => (await tables()).open,
     look,
     check,
+    differing,
     async ttl({ state: { claim, id, idle } }) {
       // Otherwise the end is known in advance, see `ends`, or there is none.
       if (idle === undefined) return null;

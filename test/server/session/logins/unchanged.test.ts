@@ -1,7 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Login } from '../../../../server/session/login.ts';
+import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { grants } from '../../../../server/session/logins/grants.ts';
+import { readOptions } from '../../../../server/session/options.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
+import { laravelSite } from '../../../helpers/account-sites.ts';
 import { differing, loginsOf, siteDatabases } from '../../../helpers/application-site.ts';
 import { mybbSite } from '../../../helpers/mybb.ts';
 import { phpbbSite } from '../../../helpers/phpbb.ts';
@@ -100,6 +103,41 @@ test('of a login whose session has changed, the row of the session is read again
   await site.run('UPDATE #_sessions SET session_user_id = 8 WHERE session_id = ?', [device.sid]);
   expect(await checked(logins, login)).toMatchObject({ login: { user: { id: '8', name: 'Bob' } } });
   await view(now - 100_000);
+  expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
+});
+
+test('a page view that changes a PHP session reads the session again, and not the row of its user', async () => {
+  const site = await laravelSite(db);
+  onTestFinished(site.remove);
+  const settings = readOptions({ site: site.folder }, (name) => name);
+  if ('problems' in settings) throw new Error(settings.problems.join());
+  const logins = await openLogins(settings, () => {});
+  onTestFinished(() => logins.close());
+  const device = { cookies: site.cookies };
+  let login = (await logins.identify(device)) as Login;
+  await readsLittle(logins, login);
+  const little = await keysOfCheck(logins, login);
+  const put = (session: object) =>
+    db.run('UPDATE sessions SET payload = ?', [Buffer.from(JSON.stringify(session)).toString('base64')]);
+  const own = { login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 7, password_hash_web: 'hash' };
+  for (const seen of [1, 2]) {
+    await put({ ...own, seen });
+    const start = await keysRead();
+    const verdict = await checked(logins, login);
+    expect((await keysRead()) - start).toBe(little + 1);
+    login = (verdict as { login: Login }).login;
+    expect(login).toMatchObject({ user: { id: '7', name: 'Ann' } });
+    expect(await keysOfCheck(logins, login)).toBe(little);
+  }
+  // Both at once: neither hides the other.
+  await put({ ...own, seen: 3 });
+  await db.run("UPDATE users SET name = 'Bea' WHERE id = 7");
+  const renamed = await differing(logins, login);
+  expect(renamed).toMatchObject({ login: { user: { name: 'Bea' } } });
+  login = (renamed as { login: Login }).login;
+  await put({ ...own, password_hash_web: 'another' });
+  expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
+  await put({ ...own, login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d: 8 });
   expect(await checked(logins, login)).toMatchObject({ state: 'nobody' });
 });
 
