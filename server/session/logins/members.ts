@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { cookieValue, onlyCookies } from '../cookie.ts';
 import {
@@ -23,6 +24,7 @@ import {
   claimedLogins,
   type Differing,
   mailOf,
+  secondLookAfter,
   type TableLogin,
   watchNothing,
 } from './tables.ts';
@@ -183,13 +185,21 @@ function withRows({
         : asMember(found, changed.login, from);
     }
     const found = await ofRow();
+    if (found?.state === 'nobody' && session.state.proof?.some((text) => text !== null)) {
+      // Applications store a new password before the session of the device that has changed it.
+      await pause(secondLookAfter);
+      const later = await checkedAgain(session).catch(() => null);
+      if (later) return later.state === 'user' ? judged(later.login, from) : later;
+    }
     if (found?.state !== 'user' || found.login.state.site === row.state.site)
       return found && asMember(found, session, from);
     // Another setting may make another claim of the same session.
-    const sessions = await current();
-    const again = await sessions.check([sessions.unjudged(session)])[0];
+    const again = await checkedAgain((await current()).unjudged(session));
     return again?.state === 'user' ? judged(again.login, from) : (again ?? null);
   }
+
+  const checkedAgain = async (session: Login<PhpSession>) =>
+    (await (await current()).check([session])[0]) ?? null;
 
   /** Whether the row is judged by a changed session as it was: page views change sessions and seldom that. */
   async function hasSameClaim(

@@ -33,7 +33,7 @@ import { isOnlyViewed, versionsOf } from './versions.ts';
 /** Milliseconds for which the times of the tables are used again: for the checks of a moment. */
 const timesFor = 250;
 /** Milliseconds until a login that is missing is looked for again: the page may not have written it yet. */
-const secondLookAfter = 250;
+export const secondLookAfter = 250;
 /** A login in a table. */
 export interface TableLogin extends Look {
   claim: Claim;

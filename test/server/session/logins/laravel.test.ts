@@ -10,6 +10,7 @@ import { openLogins } from '../../../../server/session/logins/applications.ts';
 import { laravel } from '../../../../server/session/logins/laravel.ts';
 import { siteFolder } from '../../../../server/session/logins/site.ts';
 import { readOptions } from '../../../../server/session/options.ts';
+import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { differing } from '../../../helpers/application-site.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
@@ -360,6 +361,40 @@ async function expectJudgedByAccount(
     await run("UPDATE users SET password = 'hash'");
   }
 }
+
+test('a device that changes the password stays, although its session is written after the row of the user', async () => {
+  const site = siteOf(13, { SESSION_SERIALIZATION: 'json' });
+  const { id, cookies } = logIn(site.sessions, { name: site.name });
+  const put = (hash: string) =>
+    writeFileSync(join(site.sessions, id), JSON.stringify({ [ofWeb]: 7, password_hash_web: hash }));
+  put('hash');
+  const settings = readOptions({ site: site.folder }, (name) => name);
+  if (!('site' in settings)) throw new Error('no site');
+  let happens: (() => void) | undefined;
+  const given = parseDatabaseUrl(`sqlite://${site.folder}/database/database.sqlite`);
+  const open = () => {
+    const database = given.open();
+    return Object.assign(Object.create(database) as typeof database, {
+      async rows(select: string, ids: readonly string[]) {
+        const rows = await database.rows(select, ids);
+        if (happens) setTimeout(happens, 50);
+        happens = undefined;
+        return rows;
+      },
+      close: () => database.close(),
+    });
+  };
+  const logins = await openLogins({ site: { ...settings.site, database: { ...given, open } } }, () => {});
+  onTestFinished(() => logins.close());
+  const login = await logins.identify({ cookies });
+  if ('code' in login) throw new Error(login.reason);
+  site.db.exec("UPDATE users SET password = 'new'");
+  happens = () => put('new');
+  const here = await logins.check([login])[0];
+  expect(here).toMatchObject({ state: 'user', login: { handle: login.handle, user } });
+  site.db.exec("UPDATE users SET password = 'newer'");
+  expect(await differing(logins, (here as { login: typeof login }).login)).toMatchObject({ state: 'nobody' });
+});
 
 test('other guards, and a cookie that is not encrypted', async () => {
   const site = siteOf(13, { AUTH_GUARD: 'staff', SESSION_SERIALIZATION: 'json' });
