@@ -45,6 +45,7 @@ test('a message that waits is shown to its author and to a moderator, who decide
     type: 'touchStart',
     touchPoints: [{ x: x + 9, y: y + 9 }],
   });
+  await expect(phone.page.locator('.menu .pick')).toHaveCount(0);
   await expect(items).toHaveText(['Copy text', 'Select text', 'Edit', 'Discard']);
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   expect((await faultsIn(phone.page, '.menu')).map(({ id }) => id)).toEqual([]);

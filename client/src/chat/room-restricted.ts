@@ -4,7 +4,7 @@ import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
 import type { Follower } from './chat-listener.ts';
 
-export type Restricted = Answers['room:restricted']['users'][number];
+export type RestrictedUser = Answers['room:restricted']['users'][number];
 
 /** Who is muted in a room or banned from it. Only those who decide about that learn it. */
 export class RoomRestricted implements Follower {
@@ -12,7 +12,7 @@ export class RoomRestricted implements Follower {
   readonly #tasks: Tasks;
   readonly #room: Room;
   readonly #changed: () => void;
-  #all: readonly Restricted[] = [];
+  #all: readonly RestrictedUser[] = [];
   /** Counts how often it was asked: older answers no longer matter. */
   #turn = 0;
 
@@ -32,7 +32,7 @@ export class RoomRestricted implements Follower {
     void this.#tasks.once(
       `restricted ${room} ${turn}`,
       async () => {
-        const all: Restricted[] = [];
+        const all: RestrictedUser[] = [];
         let cursor: string | undefined;
         do {
           if (this.#turn !== turn) return;
@@ -63,15 +63,15 @@ export class RoomRestricted implements Follower {
     if (room === this.#room.id && (partial === true || concerns)) this.ready();
   }
 
-  mute(user: string): Restricted | undefined {
+  mute(user: string): RestrictedUser | undefined {
     return this.#now('muted').find((one) => one.user.id === user);
   }
 
-  get banned(): Restricted[] {
+  get banned(): RestrictedUser[] {
     return this.#now('banned');
   }
 
-  #now(kind: Restricted['kind']): Restricted[] {
+  #now(kind: RestrictedUser['kind']): RestrictedUser[] {
     const now = Date.now();
     return this.#mayKnow
       ? this.#all.filter((one) => one.kind === kind && (one.until === undefined || one.until > now))

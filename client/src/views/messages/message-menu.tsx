@@ -223,7 +223,7 @@ export function openMessageMenu(
   openMenu(context, opener, {
     label: strings.text('msg.actions'),
     items,
-    picks: touch() ? picks : undefined,
+    picks: touch() && picks.length > 0 ? picks : undefined,
     about: touch() && about,
     beside: opener.querySelector('.bubble'),
   });

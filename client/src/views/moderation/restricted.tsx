@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import type { Restricted as One } from '../../chat/room-restricted.ts';
+import type { RestrictedUser as One } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
 import type { ControlContext } from '../context.ts';
 import { Dialog } from '../controls/dialog.tsx';

@@ -1,5 +1,5 @@
 import type { RoomRemoval } from '../../chat/chat-listener.ts';
-import type { Restricted } from '../../chat/room-restricted.ts';
+import type { RestrictedUser } from '../../chat/room-restricted.ts';
 import type { Strings } from '../../strings/strings.ts';
 
 /** A ban in words: from which room if its name is known, until when, and why if a reason was given. */
@@ -15,7 +15,7 @@ export function banWords(room: string | undefined, { until, text }: RoomRemoval,
 }
 
 /** That somebody is muted or banned, and until when. */
-export function restrictionWords({ kind, until }: Restricted, strings: Strings): string {
+export function restrictionWords({ kind, until }: RestrictedUser, strings: Strings): string {
   if (until === undefined) return strings.text(`restricted.${kind}ForGood`);
   return strings.text(`restricted.${kind}`, { when: timeToCome(until, strings) });
 }

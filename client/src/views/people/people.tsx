@@ -1,7 +1,7 @@
 import { Component, createRef } from 'preact';
 import type { RoomMember } from '../../../../server/wire/events.ts';
 import { RoomMembers } from '../../chat/room-members.ts';
-import { type Restricted, RoomRestricted } from '../../chat/room-restricted.ts';
+import { type RestrictedUser, RoomRestricted } from '../../chat/room-restricted.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../controls/empty.tsx';
@@ -217,7 +217,7 @@ export class PeopleList extends Component<Props> {
     return <ul>{found.map((member) => this.#person(member))}</ul>;
   }
 
-  #person(member: RoomMember, ban?: Restricted) {
+  #person(member: RoomMember, ban?: RestrictedUser) {
     const { context, room } = this.props;
     const { chat, strings } = context;
     const { user, role, present } = member;
