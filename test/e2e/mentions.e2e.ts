@@ -102,6 +102,14 @@ test('the room list shows where one is mentioned, until it is read', async ({ al
   const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /spring/ });
   await expect(row).toHaveAccessibleName(/1 unread, you were mentioned/);
   await expect(row.locator('.badge.at')).toHaveText('@');
+  // It stands in the middle of its circle.
+  const aside = await row.locator('.badge.at').evaluate((badge) => {
+    const words = new Range();
+    words.selectNodeContents(badge);
+    const [sign, circle] = [words, badge].map((one) => one.getBoundingClientRect());
+    return sign && circle && sign.left + sign.right - circle.left - circle.right;
+  });
+  expect(aside).toBeCloseTo(0, 0);
   await row.click();
   await expect(row).not.toHaveAccessibleName(/you were mentioned/);
 });

@@ -1,4 +1,4 @@
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { faultsIn } from './axe.ts';
 import { expect, type Person, type Site, test } from './fixtures.ts';
@@ -114,6 +114,36 @@ test('the card of a person: a direct message, the profile, moderator and back', 
   await expect(page.getByRole('region', { name: 'Bob' })).toBeVisible();
   await expect(alice.field).toBeFocused();
   await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
+});
+
+test('a menu and a card stay within the chat when that becomes smaller, and no notice covers them', async ({
+  alice,
+}) => {
+  const { page } = alice;
+  await alice.open('lobby');
+  await alice.write('hello');
+  const inside = async (part: Locator) => {
+    await expect(part).toBeInViewport({ ratio: 1 });
+    await page.setViewportSize({ width: 700, height: 700 });
+    await expect(part).toBeInViewport({ ratio: 1 });
+    const notice = page.locator('php-chat .toast');
+    await page
+      .locator('php-chat')
+      .evaluate((chat) => (chat as HTMLElement & { openRoom(id: string): void }).openRoom('nowhere'));
+    await expect(notice).toBeVisible();
+    const depth = (one: Locator) => one.evaluate((element) => Number(getComputedStyle(element).zIndex));
+    expect(await depth(part)).toBeGreaterThan(await depth(page.locator('php-chat .toasts')));
+    await page.keyboard.press('Escape');
+    await expect(part).toHaveCount(0);
+    await page.setViewportSize({ width: 1280, height: 800 });
+  };
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await inside(page.getByRole('menu', { name: 'Room menu' }));
+  await page
+    .getByRole('complementary', { name: 'People' })
+    .getByRole('button', { name: /^Alice/ })
+    .click();
+  await inside(page.getByRole('dialog', { name: 'Alice' }));
 });
 
 test('a name, a picture and a mention in the timeline open the card, which says when somebody was last here', {

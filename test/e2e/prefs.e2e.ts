@@ -80,6 +80,16 @@ test('the settings: each room’s notifications are saved at once, blocked peopl
   await button.click();
   await expect(settings).toBeVisible();
   await expect(page.getByRole('navigation', { name: 'Rooms' })).toBeHidden();
+  // No name is broken within a word, and each choice is read as a whole.
+  const lines = await rooms
+    .locator('li', { hasText: 'announcements' })
+    .locator('bdi')
+    .evaluate((name) => {
+      const words = new Range();
+      words.selectNodeContents(name);
+      return words.getClientRects().length;
+    });
+  expect(lines).toBe(1);
   await alice.shot('prefs-360');
   expect(await faultsIn(page, '.main')).toEqual([]);
   await page.setViewportSize({ width: 280, height: 640 });

@@ -70,6 +70,12 @@ class Menu extends Component<Props> {
     menu.querySelector<HTMLElement>('[role=menuitem]')?.focus();
   }
 
+  /** The chat may have another size, and the opener another place. */
+  override componentDidUpdate(): void {
+    const menu = this.#menu.current;
+    if (menu !== null && !this.props.sheet) place(menu, this.props.beside);
+  }
+
   override render({ label, items, picks, about, sheet, width, close }: Props) {
     const chosen = (run: () => void) => (event: MouseEvent) => {
       // By keyboard there is no press.
@@ -162,6 +168,10 @@ class Menu extends Component<Props> {
 
 /** Below the opener where there is room, else above; their ends meet. Never beyond the element's edges. */
 function place(menu: HTMLElement, opener: Element): void {
+  // It is not drawn any more, or hidden.
+  if (opener.getClientRects().length === 0) return;
+  // Where it was must not make it narrower.
+  menu.style.left = '';
   const around = (menu.offsetParent ?? document.documentElement).getBoundingClientRect();
   const from = opener.getBoundingClientRect();
   const below = from.bottom + 4 + menu.offsetHeight <= around.bottom;
