@@ -163,3 +163,29 @@ test('on a phone the author in the filters is written as large as the days, so t
   await expect(panel(bob).getByLabel('From')).toHaveCSS('font-size', '16px');
   await context.close();
 });
+
+test('a search keeps the focus when the chat becomes narrower and wider; a hit names its author before its room', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const long = await privateRoom(site, 'bob', 'Garden volunteers of the north-eastern allotments', ['1']);
+  await seed(site, 'bob', long, ['a spanner']);
+  await alice.open('Garden');
+  await page.getByRole('button', { name: 'Search messages', exact: true }).click();
+  const panel = page.getByRole('complementary', { name: 'Search' });
+  const field = panel.getByRole('searchbox', { name: 'Search messages' });
+  await field.fill('spanner');
+  const hit = panel.locator('button.hit');
+  await expect(hit).toHaveText(/^Bob ?Garden/);
+  for (const width of [700, 360, 1280]) {
+    await page.setViewportSize({ width, height: 700 });
+    // Drawn for that width.
+    await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+    );
+    await expect(field).toBeFocused();
+    const cut = await hit.locator('b bdi').evaluate((name) => name.scrollWidth > name.clientWidth);
+    expect(cut).toBe(false);
+  }
+});
