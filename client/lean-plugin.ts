@@ -5,8 +5,8 @@ const helper = '\0vite/preload-helper.js';
 const plain = 'const __vitePreload = (load) => load();';
 
 /** An `import()` with the wrapper, and the definition of the wrapper at the beginning of a chunk. */
-const wrapped = /\w+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
-const definition = /^\s*const (\w+)=\1=>\1\(\);/;
+const wrapped = /[\w$]+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
+const definition = /^\s*const ([\w$]+)=\1=>\1\(\);/;
 
 /** Takes Vite's wrapper away from each `import()`: every byte of it would be on every page. */
 export const lean: Plugin = {
@@ -17,7 +17,7 @@ export const lean: Plugin = {
   // Each chunk has its own: the page's script is imported by nothing, and does not import the chat.
   renderChunk: (code) =>
     code.replace(
-      /^import \{ (.*)\b\w+ as __vitePreload\b(.*) \} from ("[^"]*");$/m,
+      /^import \{ (.*?)[\w$]+ as __vitePreload\b(.*) \} from ("[^"]*");$/m,
       (_, before, after, from) => {
         const others = `${before}${after}`.split(', ').filter((name) => name.trim() !== '');
         const rest = others.length === 0 ? '' : `import { ${others.join(', ')} } from ${from};`;
