@@ -13,6 +13,7 @@ import { readOptions } from '../../../../server/session/options.ts';
 import { parseDatabaseUrl } from '../../../../server/session/store-url.ts';
 import { differing } from '../../../helpers/application-site.ts';
 import { type Memcached, startMemcached } from '../../../helpers/memcached.ts';
+import { patient } from '../../../helpers/patient-logins.ts';
 import { type Redis, startRedis } from '../../../helpers/redis.ts';
 import { startSiteDatabase } from '../../../helpers/site-database.ts';
 
@@ -175,7 +176,7 @@ async function open(site: string, more: Record<string, string> = {}) {
   if ('problems' in settings) throw new Error(settings.problems.join());
   const logins = await openLogins(settings, () => {});
   onTestFinished(() => logins.close());
-  return logins;
+  return patient(logins);
 }
 
 describe.each([8, 10, 11, 13] as const)('Laravel %s by its folder alone', (version) => {
