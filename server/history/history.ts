@@ -1410,13 +1410,13 @@ export interface Reads {
   reportsAbout: { in: KnownRooms & { user: string; limit: number }; out: StoredReport[] };
   /** The acts of a user in these rooms: both numbers end at `most`, and the rooms at `mostRooms`. */
   activity: {
-    in: KnownRooms & { user: string; most: number; mostRooms: number; mostActs: number };
+    in: KnownRooms & { user: string; most: number; mostRooms: number };
     out: {
       messages: number;
       /** The room where all of these messages are, if it is one. */
       onlyIn?: string;
       reports: number;
-      /** Deletions of a message of the user by a moderator, among the last `mostActs` acts about the user. */
+      /** Messages of the user that moderators have deleted, by the acts that are kept. */
       removed: number;
       rooms: { room: string; name: string; kind: Exclude<RoomKind, 'direct'>; role: RoomRole }[];
     };

@@ -868,7 +868,7 @@ export const answers = {
     reports: z.array(report),
     /** How many reports the person has made. */
     reportsBy: counter,
-    /** How many messages of the person moderators have deleted, among the last acts about the person that are kept. */
+    /** How many messages of the person moderators have deleted, by the acts that are kept. */
     removed: counter,
     may: z.object({ ban: z.boolean(), export: z.boolean(), erase: z.boolean() }),
     /** An erasure deletes these beside the messages; absent unless the user may erase the person. */

@@ -492,7 +492,7 @@ export async function readAll(history: History): Promise<unknown> {
       sorted(memberships, ({ room }) => room.id),
     );
     for (const known of visible) {
-      users.push(await history.read.activity({ user, most: 9, mostRooms: 2, mostActs: 9, ...known }));
+      users.push(await history.read.activity({ user, most: 9, mostRooms: 2, ...known }));
       users.push(await history.read.decisionsBy({ user, since: 0, most: 9, ...known }));
       users.push(await history.read.filesAndReactions({ user, most: 9, ...known }));
       users.push(await history.read.reportsAbout({ user, limit: 3, ...known }));

@@ -16,8 +16,6 @@ import { shownReport } from './shown-reports.ts';
 /** People, and messages and own reports of a person, up to which they are counted; rooms that are listed. */
 const mostCounted = 10_000;
 const mostRooms = 200;
-/** Acts about a person among which deletions are counted. */
-const mostActs = 1000;
 /** Reports about a person that are listed. */
 const mostReports = 50;
 /** Messages that a ban can delete: so many, of so many milliseconds. */
@@ -71,7 +69,7 @@ export async function person(
   const erase = data && isLower;
   return readKnown(chat, connection, async (rooms) => {
     const [did, erases, recent, about, last, restrictions] = await Promise.all([
-      history.read.activity({ user, most: mostCounted, mostRooms, mostActs, ...rooms }),
+      history.read.activity({ user, most: mostCounted, mostRooms, ...rooms }),
       erase ? history.read.filesAndReactions({ user, most: mostCounted, ...rooms }) : null,
       recentOf(chat, user, rooms),
       history.read.reportsAbout({ user, limit: mostReports, ...rooms }),

@@ -350,7 +350,7 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
       );
       return reportsPage(rows, limit).reports;
     },
-    *activity({ user: id, most, mostRooms, mostActs, ...known }) {
+    *activity({ user: id, most, mostRooms, ...known }) {
       const rooms = knownRooms(known);
       const [said] = yield* ask(
         sql`SELECT count(*) AS num, min(room_id) AS room, max(room_id) AS other_id FROM (
@@ -368,16 +368,16 @@ export function queriesOf(dialect: Dialect, digestKey: Uint8Array): Queries {
             JOIN ${rooms} AS rooms ON rooms.num = members.room
             WHERE user_id = ${id} AND sources <> 0 ORDER BY rooms.num LIMIT ${mostRooms}`,
       );
-      const [acts] = yield* ask(
-        sql`SELECT count(*) AS num FROM (
-              SELECT act, room_id, shown FROM chat_audit WHERE user_id = ${id} ORDER BY num DESC LIMIT ${mostActs}) AS found
-            WHERE act = 'message_deleted' AND ${shownActs(known)}`,
+      const removed = yield* countUpTo(
+        most,
+        sql`SELECT num FROM chat_audit
+            WHERE user_id = ${id} AND act = 'message_deleted' AND ${shownActs(known)}`,
       );
       return {
         messages,
         ...(isOne ? { onlyIn: said?.room as string } : {}),
         reports,
-        removed: acts?.num as number,
+        removed,
         rooms: rows.map(({ room_id, name, kind, role }) => ({
           room: room_id as string,
           name: name as string,

@@ -538,7 +538,7 @@ const reads: { [Query in Exclude<keyof Reads, 'search'>]: Reads[Query]['in'][] }
   reportsAbout: [{ user: '1', rooms: [room], except: ['lobby'], ...page }],
   recentOf: [{ user: '1', since: 0, rooms: [room], except: ['lobby'], most: 9 }],
   filesAndReactions: [{ user: '1', rooms: [room], except: ['lobby'], most: 9 }],
-  activity: [{ user: '1', rooms: [room], except: ['lobby'], most: 9, mostRooms: 9, mostActs: 9 }],
+  activity: [{ user: '1', rooms: [room], except: ['lobby'], most: 9, mostRooms: 9 }],
   actsIn: [
     { rooms: [], except: [], limit: 9 },
     { rooms: [room], except: ['lobby'], limit: 9 },
